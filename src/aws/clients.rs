@@ -1,0 +1,188 @@
+//! The SDK clients of one account and region, and how they are configured.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use super::error::{ProvenHarmless, op};
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::scope::Scope;
+
+/// How to reach AWS, or what stands in for it.
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    /// The region; the ordinary chain decides if unset.
+    pub region: Option<String>,
+    /// The profile of the shared config files.
+    pub profile: Option<String>,
+    /// The ARN of a role to assume with the credentials found.
+    pub assume_role: Option<String>,
+    /// Another endpoint for every service.
+    pub endpoint_url: Option<String>,
+    /// Another transport instead of the network; it brings credentials of its own.
+    pub transport: Option<SharedHttpClient>,
+}
+
+/// The clients of one environment.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// Where we are and for whom.
+    pub scope: Scope,
+    /// How many calls were made.
+    pub meter: Meter,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) kms: aws_sdk_kms::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
+}
+
+macro_rules! client {
+    ($service:ident, $config:expr, $meter:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($config)
+                .retry_classifier(ProvenHarmless)
+                .interceptor($meter.clone())
+                .build(),
+        )
+    };
+}
+
+impl Aws {
+    /// Connects, and asks AWS which account this is.
+    pub async fn connect(
+        connection: &Connection,
+        project: &str,
+        env: &str,
+    ) -> Result<Self, OpError> {
+        let config = load(connection).await?;
+        let region = config.region().map(|region| region.as_ref().to_owned()).ok_or_else(|| {
+            let message = "no region is set: give `region` in the config, --region or AWS_REGION";
+            OpError::new("connect", ErrorClass::Invalid, "NoRegion", message)
+        })?;
+        let meter = Meter::default();
+        let sts = client!(aws_sdk_sts, &config, meter);
+        let caller = sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))?;
+        let arn = caller.arn().unwrap_or("arn:aws:iam::");
+        let scope = Scope {
+            project: project.to_owned(),
+            env: env.to_owned(),
+            account: caller.account().unwrap_or_default().to_owned(),
+            region,
+            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+        };
+        let s3 = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&config)
+                .retry_classifier(ProvenHarmless)
+                .interceptor(meter.clone())
+                .force_path_style(config.endpoint_url().is_some())
+                .build(),
+        );
+        Ok(Self {
+            scope,
+            ec2: client!(aws_sdk_ec2, &config, meter),
+            iam: client!(aws_sdk_iam, &config, meter),
+            kms: client!(aws_sdk_kms, &config, meter),
+            logs: client!(aws_sdk_cloudwatchlogs, &config, meter),
+            dynamodb: client!(aws_sdk_dynamodb, &config, meter),
+            secrets: client!(aws_sdk_secretsmanager, &config, meter),
+            sns: client!(aws_sdk_sns, &config, meter),
+            sqs: client!(aws_sdk_sqs, &config, meter),
+            ssm: client!(aws_sdk_ssm, &config, meter),
+            s3,
+            sts,
+            meter,
+        })
+    }
+}
+
+async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(
+            RetryConfig::adaptive()
+                .with_max_attempts(12)
+                .with_initial_backoff(Duration::from_millis(200))
+                .with_max_backoff(Duration::from_secs(20)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_secs(60))
+                .build(),
+        );
+    if let Some(region) = &connection.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(transport) = &connection.transport {
+        let credentials = Credentials::from_keys("SANDBOX", "sandbox", None);
+        loader = loader.http_client(transport.clone()).credentials_provider(credentials);
+    }
+    let config = loader.load().await;
+    let Some(role) = &connection.assume_role else { return Ok(config) };
+    let provider = aws_config::sts::AssumeRoleProvider::builder(role)
+        .session_name("payctl")
+        .configure(&config)
+        .build()
+        .await;
+    Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
+}
+
+/// Counts the calls that go out, by operation.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Meter {
+    /// How many requests were sent, attempts counted one by one.
+    pub fn total(&self) -> usize {
+        self.counts().values().sum()
+    }
+
+    /// Requests by `service.Operation`.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.0.lock().map(|counts| counts.clone()).unwrap_or_default()
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "payctl meter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let (Some(call), Ok(mut counts)) = (bag.load::<Metadata>(), self.0.lock()) {
+            *counts.entry(format!("{}.{}", call.service(), call.name())).or_default() += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! The only reader of AWS error codes.
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+use crate::model::error::{ErrorClass, OpError};
+
+/// Turns an SDK error into ours: `.send().await.map_err(op("CreateVpc"))`.
+pub(crate) fn op<E>(name: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> OpError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    move |error| {
+        let request_id = error.request_id().map(str::to_owned);
+        let chain = chain(&error);
+        match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let code = service.err().code().unwrap_or(match status {
+                    404 => "NotFound",
+                    403 => "AccessDenied",
+                    _ => "Unknown",
+                });
+                let message = service.err().message().unwrap_or("AWS gave no message");
+                let class = classify(code, message, status);
+                let mut ours = OpError::new(name, class, code, message);
+                ours.request_id = request_id;
+                ours
+            }
+            SdkError::ConstructionFailure(_) => {
+                OpError::new(name, ErrorClass::Bug, "InvalidRequest", chain)
+            }
+            SdkError::DispatchFailure(_) if is_about_credentials(&chain) => {
+                OpError::new(name, ErrorClass::Credentials, "NoCredentials", chain)
+            }
+            SdkError::TimeoutError(_) => OpError::new(name, ErrorClass::Service, "Timeout", chain),
+            _ => OpError::new(name, ErrorClass::Service, "ConnectionLost", chain),
+        }
+    }
+}
+
+/// Reads of what may not exist.
+pub(crate) trait Gone<T> {
+    /// Not found is `None`.
+    fn or_gone(self) -> Result<Option<T>, OpError>;
+}
+
+impl<T> Gone<T> for Result<T, OpError> {
+    fn or_gone(self) -> Result<Option<T>, OpError> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+fn is_about_credentials(chain: &str) -> bool {
+    let chain = chain.to_lowercase();
+    chain.contains("credential") || chain.contains("sso token") || chain.contains("identity")
+}
+
+const THROTTLED: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "SlowDown",
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "EC2ThrottledException",
+];
+
+/// Codes that mean "exists already" and do not say so by their ending.
+const EXISTS: &[&str] = &[
+    "EntityAlreadyExists",
+    "ResourceExistsException",
+    "ParameterAlreadyExists",
+    "ResourceAlreadyExistsException",
+    "AlreadyExistsException",
+    "BucketAlreadyExists",
+    "BucketAlreadyOwnedByYou",
+    "QueueAlreadyExists",
+    "QueueNameExists",
+    "InvalidGroup.Duplicate",
+    "InvalidPermission.Duplicate",
+    "RouteAlreadyExists",
+    "Resource.AlreadyAssociated",
+    "InvalidSubnet.Conflict",
+];
+
+/// In use or being changed: passes when the other change is done.
+const BUSY: &[&str] = &[
+    "DependencyViolation",
+    "DeleteConflict",
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "ResourceInUseException",
+    "ResourceInUse",
+    "InvalidGroup.InUse",
+    "InvalidIPAddress.InUse",
+    "OperationAborted",
+    "OperationAbortedException",
+    "ResourceConflictException",
+    "ConflictException",
+    "IncorrectState",
+    "IncorrectInstanceState",
+    "TooManyUpdates",
+    "EntityTemporarilyUnmodifiable",
+    "BucketNotEmpty",
+    "QueueDeletedRecently",
+    "AWS.SimpleQueueService.QueueDeletedRecently",
+    "ContinuousBackupsUnavailableException",
+];
+
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "NotAuthorized",
+    "Forbidden",
+    "AllAccessDisabled",
+];
+
+const CREDENTIALS: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "AuthFailure.Credentials",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "OptInRequired",
+];
+
+fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
+    let is = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(code));
+    let lower = code.to_lowercase();
+    if is(THROTTLED) {
+        ErrorClass::Throttled
+    } else if is(EXISTS) {
+        ErrorClass::Exists
+    } else if is(BUSY) {
+        // A table or a stack of that name exists already: the same code as "in use".
+        match code == "ResourceInUseException" && message.contains("already exists") {
+            true => ErrorClass::Exists,
+            false => ErrorClass::Busy,
+        }
+    } else if is(DENIED) {
+        ErrorClass::Denied
+    } else if is(CREDENTIALS) {
+        ErrorClass::Credentials
+    } else if lower == "limitexceededexception"
+        && (message.contains("simultaneously") || message.to_lowercase().contains("rate"))
+    {
+        ErrorClass::Busy
+    } else if lower.contains("limitexceeded")
+        || lower.starts_with("toomany")
+        || lower.contains("quotaexceeded")
+        || lower == "insufficientinstancecapacity"
+    {
+        ErrorClass::Quota
+    } else if lower.ends_with("notfound")
+        || lower.ends_with("notfoundexception")
+        || lower.ends_with(".nonexistentqueue")
+        || lower.ends_with("notfoundfault")
+        || lower.starts_with("nosuch")
+        || lower == "queuedoesnotexist"
+        || lower == "gateway.notattached"
+        || lower == "natgatewaynotfound"
+        || status == 404
+    {
+        ErrorClass::NotFound
+    } else if status >= 500 {
+        ErrorClass::Service
+    } else {
+        ErrorClass::Invalid
+    }
+}
+
+/// Lets the SDK retry only what provably did not happen: throttling. Every other failure goes to
+/// the engine, which looks before it acts. The SDK's own rules would send `CreateVpc` again after
+/// a lost reply and make two.
+#[derive(Debug)]
+pub(crate) struct ProvenHarmless;
+
+impl ClassifyRetry for ProvenHarmless {
+    fn classify_retry(&self, cx: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = cx.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let throttled = match (error.is_operation_error(), cx.response()) {
+            (true, Some(response)) => is_throttled(response),
+            _ => false,
+        };
+        match throttled {
+            true => RetryAction::throttling_error(),
+            false => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "only what provably did not happen"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+fn is_throttled(response: &HttpResponse) -> bool {
+    if response.status().as_u16() == 429 {
+        return true;
+    }
+    let header = response.headers().get("x-amzn-errortype").unwrap_or_default();
+    let body = response.body().bytes().unwrap_or_default();
+    let body = &body[..body.len().min(4096)];
+    let text = String::from_utf8_lossy(body);
+    let named = |code: &&str| {
+        header.split([':', '#']).any(|part| part == *code)
+            || text.contains(&format!("<Code>{code}</Code>"))
+            || text.contains(&format!("#{code}\""))
+            || text.contains(&format!("\"{code}\""))
+    };
+    response.status().as_u16() >= 400 && THROTTLED.iter().any(|code| named(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_mean_what_aws_documents() {
+        let check = |code, message, status, class| {
+            assert_eq!(classify(code, message, status), class, "{code}");
+        };
+        check("InvalidVpcID.NotFound", "", 400, ErrorClass::NotFound);
+        check("NoSuchEntity", "", 404, ErrorClass::NotFound);
+        check("AWS.SimpleQueueService.NonExistentQueue", "", 400, ErrorClass::NotFound);
+        check("ResourceInUseException", "Table already exists: t", 400, ErrorClass::Exists);
+        check("ResourceInUseException", "Table is being updated", 400, ErrorClass::Busy);
+        check("AddressLimitExceeded", "", 400, ErrorClass::Quota);
+        check("LimitExceeded", "Cannot exceed quota", 409, ErrorClass::Quota);
+        check("RequestLimitExceeded", "", 503, ErrorClass::Throttled);
+        check("DependencyViolation", "", 400, ErrorClass::Busy);
+        check("InternalError", "", 500, ErrorClass::Service);
+        check("ValidationException", "", 400, ErrorClass::Invalid);
+        check("UnauthorizedOperation", "", 403, ErrorClass::Denied);
+        check("ExpiredToken", "", 400, ErrorClass::Credentials);
+    }
+}

@@ -1,0 +1,7 @@
+//! AWS through its SDK: the only place (beside the sandbox's HTTP boundary) that knows SDK types.
+
+pub mod clients;
+pub mod error;
+pub mod kinds;
+pub mod provider;
+pub mod resource;

@@ -1,0 +1,113 @@
+//! The engine's provider over the table of kinds.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::clients::Aws;
+use super::kinds::KINDS;
+use super::resource::{AnyKind, Survey};
+use crate::engine::provider::{Provider, Target};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Tags};
+use crate::model::meta::Meta;
+
+/// AWS as the engine sees it.
+pub struct AwsProvider {
+    aws: Aws,
+}
+
+impl AwsProvider {
+    /// A provider that calls AWS through these clients.
+    pub fn new(aws: Aws) -> Self {
+        Self { aws }
+    }
+
+    /// The clients.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+}
+
+/// The kind of this name, if there is one.
+pub fn find_kind(name: &str) -> Option<&'static dyn AnyKind> {
+    KINDS.iter().copied().find(|kind| kind.meta().kind == name)
+}
+
+fn known(name: &str) -> Result<&'static dyn AnyKind, OpError> {
+    find_kind(name).ok_or_else(|| {
+        OpError::new(
+            name,
+            ErrorClass::Bug,
+            "UnknownKind",
+            format!("this version of payctl has no kind `{name}`"),
+        )
+    })
+}
+
+impl Provider for AwsProvider {
+    fn kinds(&self) -> Vec<&'static Meta> {
+        KINDS.iter().map(|kind| kind.meta()).collect()
+    }
+
+    fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError> {
+        known(kind)?.canonical(spec)
+    }
+
+    fn survey<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a BTreeMap<String, Address>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        Box::pin(async move { known(kind)?.survey(Survey { aws: &self.aws, wanted }).await })
+    }
+
+    fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        Box::pin(async move { known(&target.address.kind)?.read(target.cx(&self.aws)).await })
+    }
+
+    fn create<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<String, OpError>> {
+        Box::pin(
+            async move { known(&target.address.kind)?.create(target.cx(&self.aws), spec).await },
+        )
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(async move {
+            known(&target.address.kind)?.update(target.cx(&self.aws), spec, live).await
+        })
+    }
+
+    fn retag<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(async move {
+            known(&target.address.kind)?.retag(target.cx(&self.aws), live, set, unset).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(
+            async move { known(&target.address.kind)?.delete(target.cx(&self.aws), live).await },
+        )
+    }
+}

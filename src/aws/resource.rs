@@ -1,0 +1,288 @@
+//! The trait that every kind implements, and its erasure for the engine.
+//!
+//! A kind is one file: a spec struct, its `META`, and six operations in this order: `survey`,
+//! `read`, `create`, `update`, `retag`, `delete`; then conversions, then tests. What a kind must
+//! not do: retry, sleep or wait (the engine does), print, keep state, or touch an object that does
+//! not carry the environment's ownership tags.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::clients::Aws;
+use crate::engine::provider::Target;
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Tags};
+use crate::model::meta::Meta;
+use crate::model::scope::Scope;
+
+/// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
+/// read back into the same fields.
+///
+/// In the spec, `Option` fields that are `None` are unmanaged: they must be skipped when
+/// serialised (`#[serde(skip_serializing_if = "Option::is_none")]`). Sets are `BTreeSet`, maps
+/// `BTreeMap`, policies `Document`, everything that may refer to another resource `Text`.
+pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The constant facts.
+    const META: Meta;
+
+    /// A valid desired state for docs and for the round trip over all kinds. References go to the
+    /// samples of other kinds, whose logical name is always `sample`.
+    fn sample() -> Self;
+
+    /// The sample with each mutable field changed, one or more at a time. Each must be reachable
+    /// from the sample, and from the variant before it, by updates alone.
+    fn variants() -> Vec<Self>;
+
+    /// Everything of this kind that is ours, and whatever else has a wanted name, in as few calls
+    /// as the API allows; details in parallel. Dead objects that AWS still lists are left out.
+    fn survey(cx: &Survey<'_>) -> impl Future<Output = Result<Vec<Found<Self>>, OpError>> + Send;
+
+    /// One object again: by `cx.id` if known, else by name or ownership tags. `None` when absent.
+    fn read(cx: &Cx<'_>) -> impl Future<Output = Result<Option<Live<Self>>, OpError>> + Send;
+
+    /// Makes the smallest thing that can exist, tagged (`cx.tags`) in the same call, and returns
+    /// its id; what creation cannot set, `update` will. References are resolved.
+    fn create(&self, cx: &Cx<'_>) -> impl Future<Output = Result<String, OpError>> + Send;
+
+    /// Makes one safe move from `live` towards `self`. Called again until nothing differs.
+    fn update(
+        &self,
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+    ) -> impl Future<Output = Result<(), OpError>> + Send;
+
+    /// Sets and removes tags. Only called for kinds whose `META.tagged` is true.
+    fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> impl Future<Output = Result<(), OpError>> + Send;
+
+    /// Starts deletion, lifting deletion protection first if there is any. Already gone is success.
+    fn delete(cx: &Cx<'_>, live: &Live<Self>) -> impl Future<Output = Result<(), OpError>> + Send;
+}
+
+/// What an operation on one object gets.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// The clients, and the environment's scope.
+    pub aws: &'a Aws,
+    /// Whose operation this is.
+    pub address: &'a Address,
+    /// The physical name.
+    pub name: &'a str,
+    /// What AWS knows it by, once it exists.
+    pub id: Option<&'a str>,
+    /// All tags for its creation, ownership tags among them.
+    pub tags: &'a Tags,
+}
+
+impl Cx<'_> {
+    /// The id of an object that must exist.
+    pub fn id(&self) -> &str {
+        self.id.expect("the engine passes the id of what exists")
+    }
+}
+
+/// What a survey gets.
+#[derive(Clone, Copy)]
+pub struct Survey<'a> {
+    /// The clients, and the environment's scope.
+    pub aws: &'a Aws,
+    /// The physical names that the environment wants, with their addresses.
+    pub wanted: &'a BTreeMap<String, Address>,
+}
+
+impl Survey<'_> {
+    /// Whether an object of this name is worth reading its tags: it has a wanted name or carries
+    /// the environment's name. For lists that cannot filter by tag.
+    pub fn is_candidate(&self, name: &str) -> bool {
+        self.wanted.contains_key(name) || self.aws.scope.in_name(name)
+    }
+
+    /// Decides from its tags whose an object is. `None`: not ours, and its name is not wanted.
+    pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
+        if let Some(address) = self.aws.scope.owned(tags) {
+            return Some((address, Owner::Ours));
+        }
+        let address = self.wanted.get(name)?.clone();
+        Some((address, Owner::Foreign(Scope::describe_owner(tags))))
+    }
+}
+
+/// A kind whose type is erased: the engine works on JSON values.
+pub trait AnyKind: Send + Sync {
+    /// The constant facts.
+    fn meta(&self) -> &'static Meta;
+    /// The sample, serialised.
+    fn sample(&self) -> Value;
+    /// The variants, serialised.
+    fn variants(&self) -> Vec<Value>;
+    /// Decodes and encodes again: the canonical form.
+    fn canonical(&self, spec: &Value) -> Result<Value, OpError>;
+    /// See [`Resource::survey`].
+    fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
+    /// See [`Resource::read`].
+    fn read<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
+    /// See [`Resource::create`].
+    fn create<'a>(&'a self, cx: Cx<'a>, spec: &'a Value) -> BoxFuture<'a, Result<String, OpError>>;
+    /// See [`Resource::update`].
+    fn update<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+    /// See [`Resource::retag`].
+    fn retag<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+    /// See [`Resource::delete`].
+    fn delete<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<(), OpError>>;
+}
+
+/// Erases a kind's type, for the table of kinds.
+pub const fn kind<R: Resource>() -> &'static dyn AnyKind {
+    &Erased::<R>(PhantomData)
+}
+
+struct Erased<R>(PhantomData<fn() -> R>);
+
+impl<R: Resource> Erased<R> {
+    fn decode(spec: &Value) -> Result<R, OpError> {
+        serde_json::from_value(spec.clone())
+            .map_err(|error| bug(R::META.kind, &format!("the spec does not decode: {error}")))
+    }
+
+    fn encode(spec: &R) -> Result<Value, OpError> {
+        serde_json::to_value(spec)
+            .map_err(|error| bug(R::META.kind, &format!("the spec does not encode: {error}")))
+    }
+
+    fn typed(live: &Live) -> Result<Live<R>, OpError> {
+        Ok(Live {
+            id: live.id.clone(),
+            spec: Self::decode(&live.spec)?,
+            outputs: live.outputs.clone(),
+            tags: live.tags.clone(),
+            phase: live.phase.clone(),
+        })
+    }
+
+    fn erased(live: Live<R>) -> Result<Live, OpError> {
+        let spec = Self::encode(&live.spec)?;
+        let Live { id, outputs, tags, phase, .. } = live;
+        Ok(Live { id, spec, outputs, tags, phase })
+    }
+
+    /// Errors that pass by themselves for this kind, although the code alone does not say so.
+    fn settle(error: OpError) -> OpError {
+        let transient = R::META.transient.iter().any(|(code, fragment)| {
+            error.code.eq_ignore_ascii_case(code) && error.message.contains(fragment)
+        });
+        match transient {
+            true => OpError { class: ErrorClass::NotYet, ..error },
+            false => error,
+        }
+    }
+}
+
+fn bug(kind: &str, message: &str) -> OpError {
+    OpError::new(kind, ErrorClass::Bug, "PayctlBug", message)
+}
+
+impl<R: Resource> AnyKind for Erased<R> {
+    fn meta(&self) -> &'static Meta {
+        const { &R::META }
+    }
+
+    fn sample(&self) -> Value {
+        Self::encode(&R::sample()).expect("a sample encodes")
+    }
+
+    fn variants(&self) -> Vec<Value> {
+        R::variants().iter().map(|spec| Self::encode(spec).expect("a variant encodes")).collect()
+    }
+
+    fn canonical(&self, spec: &Value) -> Result<Value, OpError> {
+        Self::encode(&Self::decode(spec)?)
+    }
+
+    fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        Box::pin(async move {
+            let found = R::survey(&cx).await.map_err(Self::settle)?;
+            let erase = |found: Found<R>| {
+                let Found { address, owner, live } = found;
+                Ok(Found { address, owner, live: Self::erased(live)? })
+            };
+            found.into_iter().map(erase).collect()
+        })
+    }
+
+    fn read<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        Box::pin(async move {
+            let live = R::read(&cx).await.map_err(Self::settle)?;
+            live.map(Self::erased).transpose()
+        })
+    }
+
+    fn create<'a>(&'a self, cx: Cx<'a>, spec: &'a Value) -> BoxFuture<'a, Result<String, OpError>> {
+        Box::pin(async move { Self::decode(spec)?.create(&cx).await.map_err(Self::settle) })
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(async move {
+            let live = Self::typed(live)?;
+            Self::decode(spec)?.update(&cx, &live).await.map_err(Self::settle)
+        })
+    }
+
+    fn retag<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(async move {
+            let live = Self::typed(live)?;
+            R::retag(&cx, &live, set, unset).await.map_err(Self::settle)
+        })
+    }
+
+    fn delete<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(async move {
+            let live = Self::typed(live)?;
+            R::delete(&cx, &live).await.map_err(Self::settle)
+        })
+    }
+}
+
+impl Target {
+    pub(crate) fn cx<'a>(&'a self, aws: &'a Aws) -> Cx<'a> {
+        Cx {
+            aws,
+            address: &self.address,
+            name: &self.name,
+            id: self.id.as_deref(),
+            tags: &self.tags,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The engine's only view of a cloud.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Tags};
+use crate::model::meta::Meta;
+
+/// A cloud that holds objects of certain kinds.
+///
+/// Every operation may be run again at any time. None retries an error that leaves open whether
+/// the call took effect: it returns `ErrorClass::Service`, and the engine looks before it acts.
+pub trait Provider: Send + Sync {
+    /// The facts of every kind, in a stable order.
+    fn kinds(&self) -> Vec<&'static Meta>;
+
+    /// A spec in the kind's canonical form (sets sorted, documents normalised). An error is a bug.
+    fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError>;
+
+    /// Everything of one kind that belongs to the environment, and whatever else has a name in
+    /// `wanted`. Dead objects that AWS still lists are left out.
+    fn survey<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a BTreeMap<String, Address>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
+
+    /// One object again: by its id if the target has one, else by its name or its tags.
+    fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
+
+    /// Makes the smallest thing that can exist, tagged in the same call, and returns its id.
+    fn create<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<String, OpError>>;
+
+    /// Makes one safe move from `live` towards `spec`. Called again until nothing differs.
+    fn update<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+
+    /// Sets and removes tags.
+    fn retag<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+
+    /// Starts deletion. Already gone is success.
+    fn delete<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+}
+
+/// Which object an operation is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its identity.
+    pub address: Address,
+    /// Its physical name.
+    pub name: String,
+    /// What AWS knows it by, once it exists.
+    pub id: Option<String>,
+    /// All tags that it gets when it is made.
+    pub tags: Tags,
+}

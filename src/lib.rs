@@ -1,0 +1,16 @@
+//! payctl stands up, changes and tears down payment infrastructure on AWS, directly through the SDK.
+//!
+//! Read the modules in this order: what is typed (`config`), what it asks for (`blueprint`), the
+//! plain data that everything shares (`model`), how a difference becomes a plan and a plan becomes
+//! reality (`engine`), how AWS does it (`aws`), the embedded AWS (`sandbox`), what people see (`ui`)
+//! and how they say it (`cli`).
+
+pub mod aws;
+pub mod blueprint;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod model;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod ui;

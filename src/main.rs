@@ -1,0 +1,3 @@
+//! The payctl program.
+
+fn main() {}

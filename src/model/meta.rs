@@ -1,0 +1,75 @@
+//! What the engine and the docs know about a kind without knowing the kind.
+
+use std::time::Duration;
+
+/// The constant facts of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// The kind, `service.thing`.
+    pub kind: &'static str,
+    /// The service whose limits its calls share, as AWS signs it (`ec2`, `iam`, ...).
+    pub service: &'static str,
+    /// One sentence for `explain` and the docs.
+    pub summary: &'static str,
+    /// What AWS does that a user should know; sentences for `explain` and the docs.
+    pub notes: &'static [&'static str],
+    /// Dotted paths in the spec that AWS cannot change in place.
+    pub immutable: &'static [&'static str],
+    /// Top-level fields that matter only when the object is made and cannot be read back: never
+    /// compared.
+    pub create_only: &'static [&'static str],
+    /// How a change of an immutable field is carried out.
+    pub replace: Replace,
+    /// What is lost for good when the object is deleted, if anything.
+    pub data: Option<&'static str>,
+    /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
+    pub tagged: bool,
+    /// How long AWS may take until the object is ready, changed or gone.
+    pub deadline: Duration,
+    /// How long reads may still show the old value after a change.
+    pub settle: Duration,
+    /// Error codes, with a fragment of the message or "", that pass by themselves while other
+    /// objects become visible to this service.
+    pub transient: &'static [(&'static str, &'static str)],
+    /// IAM actions that its calls need, for `explain` and the docs.
+    pub actions: &'static [&'static str],
+}
+
+/// How a change of an immutable field is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// The new object can stand beside the old one.
+    CreateFirst,
+    /// A name or a slot is taken until the old object is gone.
+    DeleteFirst,
+    /// It holds data: never replaced by payctl.
+    Forbidden,
+}
+
+impl Meta {
+    /// A kind with the usual values; a kind's own `META` overrides what differs.
+    pub const fn new(kind: &'static str, service: &'static str, summary: &'static str) -> Self {
+        Self {
+            kind,
+            service,
+            summary,
+            notes: &[],
+            immutable: &[],
+            create_only: &[],
+            replace: Replace::DeleteFirst,
+            data: None,
+            tagged: true,
+            deadline: Duration::from_secs(600),
+            settle: Duration::from_secs(20),
+            transient: &[],
+            actions: &[],
+        }
+    }
+
+    /// Whether a change at `path` (dotted) forces a replacement.
+    pub fn is_immutable(&self, path: &str) -> bool {
+        self.immutable.iter().any(|fixed| {
+            path == *fixed || path.strip_prefix(fixed).is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+}

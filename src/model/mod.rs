@@ -1,0 +1,12 @@
+//! Plain data shared by every layer: addresses, references, documents, live state, errors.
+//!
+//! Nothing here performs IO or knows a resource kind by name.
+
+pub mod address;
+pub mod desired;
+pub mod document;
+pub mod error;
+pub mod live;
+pub mod meta;
+pub mod scope;
+pub mod text;

@@ -1,0 +1,122 @@
+//! Which environment of which project, where.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::Address;
+use super::live::Tags;
+
+/// Ownership tag: the project.
+pub const TAG_PROJECT: &str = "payctl:project";
+/// Ownership tag: the environment.
+pub const TAG_ENV: &str = "payctl:env";
+/// Ownership tag: the address.
+pub const TAG_ADDRESS: &str = "payctl:address";
+/// The keys of the user's tags that payctl keeps up to date, separated by spaces.
+pub const TAG_KEYS: &str = "payctl:tags";
+
+/// Where an environment lives and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub env: String,
+    /// The AWS account id.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The partition (`aws`, `aws-cn`, `aws-us-gov`).
+    pub partition: String,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { project, env, account, region, .. } = self;
+        write!(f, "{project} {env} (account {account}, {region})")
+    }
+}
+
+impl Scope {
+    /// The three tags that make an object ours.
+    pub fn ownership(&self, address: &Address) -> Tags {
+        Tags::from([
+            (TAG_PROJECT.to_owned(), self.project.clone()),
+            (TAG_ENV.to_owned(), self.env.clone()),
+            (TAG_ADDRESS.to_owned(), address.to_string()),
+        ])
+    }
+
+    /// The address that an object's tags claim, if they are this environment's.
+    pub fn owned(&self, tags: &Tags) -> Option<Address> {
+        let is = |key, value: &String| tags.get(key) == Some(value);
+        if is(TAG_PROJECT, &self.project) && is(TAG_ENV, &self.env) {
+            tags.get(TAG_ADDRESS)?.parse().ok()
+        } else {
+            None
+        }
+    }
+
+    /// Names the owner of an object that is not ours, from its tags.
+    pub fn describe_owner(tags: &Tags) -> String {
+        match (tags.get(TAG_PROJECT), tags.get(TAG_ENV), tags.get(TAG_ADDRESS)) {
+            (Some(project), Some(env), Some(address)) => {
+                format!("payctl project {project}, environment {env}, {address}")
+            }
+            _ if tags.contains_key("aws:cloudformation:stack-name") => {
+                format!("CloudFormation stack {}", tags["aws:cloudformation:stack-name"])
+            }
+            _ if tags.is_empty() => "somebody else (it has no tags)".to_owned(),
+            _ => "somebody else (it has no payctl tags)".to_owned(),
+        }
+    }
+
+    /// The path of every IAM role and instance profile of this environment: one list call by path
+    /// prefix finds them all.
+    pub fn iam_path(&self) -> String {
+        format!("/payctl/{}/{}/", self.project, self.env)
+    }
+
+    /// Whether a physical name carries this environment's name as a whole word, as every name that
+    /// payctl gives does. Lists that cannot filter by tag are narrowed with it.
+    pub fn in_name(&self, name: &str) -> bool {
+        name.match_indices(&self.env).any(|(at, _)| {
+            let before = name[..at].chars().next_back();
+            let after = name[at + self.env.len()..].chars().next();
+            !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        Scope {
+            project: "payment".into(),
+            env: "pr-12".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        }
+    }
+
+    #[test]
+    fn names_of_other_environments_are_not_ours() {
+        assert!(scope().in_name("pr-12-payment-queue"));
+        assert!(scope().in_name("/payment/vpc-id-pr-12"));
+        assert!(!scope().in_name("pr-123-payment-queue"));
+        assert!(!scope().in_name("xpr-12"));
+    }
+
+    #[test]
+    fn ownership_needs_project_and_environment() {
+        let address = Address::new("sqs.queue", "jobs");
+        let mut tags = scope().ownership(&address);
+        assert_eq!(scope().owned(&tags), Some(address));
+        tags.insert(TAG_PROJECT.into(), "other".into());
+        assert_eq!(scope().owned(&tags), None);
+    }
+}
