@@ -1,0 +1,440 @@
+//! Properties of the engine over random blueprints, faults and seeds, on `FakeCloud`.
+//!
+//! `PAYCTL_SEEDS=from..to` runs other seeds than the usual ones; a failure prints its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use payctl::engine::apply::{Report, apply};
+use payctl::engine::event::{Event, StepError, Verb};
+use payctl::engine::fake::{Death, FakeCloud, Faults};
+use payctl::engine::plan::{Action, Plan, Purpose, plan};
+use payctl::engine::stop::stop_pair;
+use payctl::engine::survey::survey;
+use payctl::model::address::Address;
+use payctl::model::desired::{Blueprint, Desired};
+use payctl::model::live::Tags;
+use payctl::model::scope::{Scope, TAG_KEYS};
+use payctl::model::text::{Output, Text};
+use serde_json::{Value, json};
+
+/// How many random cases a normal run makes.
+const CASES: u64 = 2400;
+
+fn scope() -> Scope {
+    Scope {
+        project: "payment".into(),
+        env: "pr-1".into(),
+        account: "123456789012".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    }
+}
+
+fn blueprint() -> Blueprint {
+    Blueprint {
+        scope: scope(),
+        protect: false,
+        resources: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+    }
+}
+
+/// Adds or replaces a resource that refers to others.
+fn put(blueprint: &mut Blueprint, kind: &str, name: &str, spec: Value, links: &[Address]) {
+    let address = Address::new(kind, name);
+    let mut spec = spec;
+    let links = links.iter().map(|to| Text::reference(to.clone(), Output::Id));
+    spec["links"] = json!(links.collect::<Vec<_>>());
+    if kind != "fake.node" {
+        spec["name"] = json!(format!("pr-1-{name}"));
+    }
+    let mut tags = scope().ownership(&address);
+    tags.insert(TAG_KEYS.into(), "Team".into());
+    tags.insert("Team".into(), "payments".into());
+    let desired = Desired {
+        name: format!("pr-1-{name}"),
+        component: "test".into(),
+        origin: "config/pr.toml:1".into(),
+        spec,
+        tags,
+        tags_once: Tags::from([("CreatedAt".into(), "now".into())]),
+        after: BTreeSet::new(),
+        address: address.clone(),
+    };
+    blueprint.resources.insert(address, desired);
+}
+
+fn random_blueprint(random: &mut fastrand::Rng, old: Option<&Blueprint>) -> Blueprint {
+    let mut new = blueprint();
+    let kinds = ["fake.node", "fake.named", "fake.store", "fake.link"];
+    for index in 0..random.usize(1..12) {
+        let kind = kinds[random.usize(..kinds.len())];
+        let name = format!("r{index}");
+        // What holds data refers only to what is never deleted before it can be replaced.
+        let known: Vec<Address> = new
+            .resources
+            .keys()
+            .filter(|address| kind != "fake.store" || address.kind == "fake.store")
+            .cloned()
+            .collect();
+        let count = random.usize(..=known.len().min(3));
+        let links: Vec<Address> = random.choose_multiple(known, count);
+        // What cannot be replaced keeps its zone.
+        let zone = match kind {
+            "fake.store" => "a",
+            _ => ["a", "b"][random.usize(..2)],
+        };
+        put(&mut new, kind, &name, json!({ "size": random.u32(..4), "zone": zone }), &links);
+    }
+    // Half of the old environment stays as it was, where that makes sense.
+    for (address, desired) in old.into_iter().flat_map(|old| &old.resources) {
+        let refers_to_known = {
+            let mut known = true;
+            payctl::model::text::each_ref(&desired.spec, &mut |reference| {
+                known &=
+                    new.resources.contains_key(&reference.to) && reference.to.name < address.name;
+            });
+            known
+        };
+        if random.bool() && refers_to_known {
+            new.resources.insert(address.clone(), desired.clone());
+        }
+    }
+    new
+}
+
+async fn plan_now(cloud: &FakeCloud, blueprint: &Blueprint, purpose: Purpose) -> Plan {
+    let snapshot = survey(cloud, &blueprint.resources).await.expect("a survey passes in the end");
+    plan(cloud, blueprint, &snapshot, purpose, &[]).expect("a plan can be made")
+}
+
+async fn run(cloud: &FakeCloud, blueprint: &Blueprint, purpose: Purpose) -> Report {
+    let plan = plan_now(cloud, blueprint, purpose).await;
+    assert!(plan.refused.is_empty(), "{:?}", plan.refused);
+    let (_stopper, stop) = stop_pair();
+    apply(cloud, &plan, 8, &stop, &|_| {}).await
+}
+
+/// Runs again and again, as a user does, until a run is complete.
+async fn converge(cloud: &FakeCloud, blueprint: &Blueprint, purpose: Purpose) {
+    for _ in 0..12 {
+        if run(cloud, blueprint, purpose).await.is_complete() {
+            return;
+        }
+    }
+    panic!("it does not converge: {:#?}", run(cloud, blueprint, purpose).await);
+}
+
+/// What must hold once an apply is complete and nothing goes wrong any more.
+async fn check_settled(cloud: &FakeCloud, blueprint: &Blueprint) {
+    cloud.set_faults(Faults::default());
+    let plan = plan_now(cloud, blueprint, Purpose::Apply).await;
+    assert!(plan.is_empty(), "the plan after apply is not empty: {:#?}", plan.changes);
+    let wanted: Vec<Address> = blueprint.resources.keys().cloned().collect();
+    assert_eq!(cloud.addresses(), wanted, "one object for each address");
+    assert_eq!(cloud.violations(), Vec::<String>::new());
+}
+
+async fn check_destroyed(cloud: &FakeCloud, blueprint: &Blueprint) {
+    cloud.set_faults(Faults::default());
+    converge(cloud, blueprint, Purpose::Destroy).await;
+    assert_eq!(cloud.addresses(), []);
+    assert_eq!(cloud.violations(), Vec::<String>::new());
+}
+
+fn random_faults(random: &mut fastrand::Rng) -> Faults {
+    Faults {
+        throttle: random.u64(..80),
+        refuse: random.u64(..60),
+        lose: random.u64(..60),
+        lag: random.u64(..4),
+        survey_lags: false,
+        pending: random.u64(..4),
+        corpse: if random.u8(..4) == 0 { 40 } else { 0 },
+        twice: random.bool(),
+        die_at: random.bool().then(|| Death { operation: random.u64(1..60), after: random.bool() }),
+    }
+}
+
+/// Runs until complete while things go wrong; the process may die once.
+async fn converge_under(
+    cloud: &FakeCloud,
+    blueprint: &Blueprint,
+    faults: Faults,
+    purpose: Purpose,
+) {
+    cloud.set_faults(faults.clone());
+    tokio::select! {
+        () = converge(cloud, blueprint, purpose) => {}
+        () = cloud.died() => {
+            cloud.set_faults(Faults { die_at: None, ..faults });
+            converge(cloud, blueprint, purpose).await;
+        }
+    }
+}
+
+async fn one_case(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let cloud = FakeCloud::new(scope(), seed);
+    let first = random_blueprint(&mut random, None);
+    converge_under(&cloud, &first, random_faults(&mut random), Purpose::Apply).await;
+    check_settled(&cloud, &first).await;
+    let second = random_blueprint(&mut random, Some(&first));
+    converge_under(&cloud, &second, random_faults(&mut random), Purpose::Apply).await;
+    check_settled(&cloud, &second).await;
+    converge_under(&cloud, &second, random_faults(&mut random), Purpose::Destroy).await;
+    check_destroyed(&cloud, &second).await;
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(range) = std::env::var("PAYCTL_SEEDS") else { return 0..CASES };
+    let (from, to) = range.split_once("..").expect("PAYCTL_SEEDS=from..to");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
+/// Names the seed when a case panics.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the failing seed: PAYCTL_SEEDS={}..{}", self.0, self.0 + 1);
+        }
+    }
+}
+
+#[test]
+fn it_converges_whatever_goes_wrong() {
+    let range = seeds();
+    println!("{} random cases", range.end - range.start);
+    for seed in range {
+        let _name = Seed(seed);
+        block_on(one_case(seed));
+    }
+}
+
+#[test]
+fn without_faults_the_order_is_right_and_limits_are_kept() {
+    for seed in 0..300 {
+        let _name = Seed(seed);
+        block_on(async {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let cloud = FakeCloud::new(scope(), seed);
+            let first = random_blueprint(&mut random, None);
+            assert!(run(&cloud, &first, Purpose::Apply).await.is_complete());
+            check_settled(&cloud, &first).await;
+            assert!(run(&cloud, &first, Purpose::Destroy).await.is_complete());
+            assert_eq!(cloud.addresses(), []);
+            assert_eq!(cloud.refusals(), 0, "nothing is deleted before what uses it");
+            assert!(cloud.most_at_once()["one"] <= 3 + 2, "{:?}", cloud.most_at_once());
+        });
+    }
+}
+
+#[test]
+fn dropping_the_run_at_any_operation_is_harmless() {
+    for seed in 0..12 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let blueprint = random_blueprint(&mut random, None);
+        let clean = FakeCloud::new(scope(), seed);
+        let total = block_on(async {
+            clean.set_faults(Faults::default());
+            converge(&clean, &blueprint, Purpose::Apply).await;
+            clean.operations()
+        });
+        for operation in 1..=total {
+            for after in [false, true] {
+                let _name = Seed(seed);
+                block_on(async {
+                    let cloud = FakeCloud::new(scope(), seed);
+                    let faults =
+                        Faults { die_at: Some(Death { operation, after }), ..Faults::default() };
+                    converge_under(&cloud, &blueprint, faults, Purpose::Apply).await;
+                    check_settled(&cloud, &blueprint).await;
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_duplicate_from_a_lagging_list_is_removed_by_the_next_runs() {
+    for seed in 0..200 {
+        let _name = Seed(seed);
+        block_on(async {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let cloud = FakeCloud::new(scope(), seed);
+            let blueprint = random_blueprint(&mut random, None);
+            let faults = Faults {
+                lag: 3,
+                survey_lags: true,
+                die_at: Some(Death { operation: random.u64(5..40), after: true }),
+                ..Faults::default()
+            };
+            converge_under(&cloud, &blueprint, faults, Purpose::Apply).await;
+            cloud.set_faults(Faults::default());
+            for _ in 0..4 {
+                converge(&cloud, &blueprint, Purpose::Apply).await;
+            }
+            check_settled(&cloud, &blueprint).await;
+        });
+    }
+}
+
+fn two() -> Blueprint {
+    let mut two = blueprint();
+    let spec = json!({ "size": 1, "zone": "a" });
+    put(&mut two, "fake.node", "base", spec.clone(), &[]);
+    put(&mut two, "fake.named", "top", spec, &[Address::new("fake.node", "base")]);
+    two
+}
+
+#[test]
+fn a_plan_writes_nothing() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
+        assert_eq!(plan.count(Action::Create), 2);
+        assert!(cloud.log().is_empty());
+    });
+}
+
+#[test]
+fn a_foreign_object_of_the_same_name_is_refused_and_named() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let other = Scope { env: "prod".into(), ..scope() };
+        let address = Address::new("fake.named", "top");
+        cloud.plant(&address, json!({ "name": "pr-1-top" }), other.ownership(&address));
+        let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
+        assert_eq!(plan.refused.len(), 1);
+        assert!(plan.refused[0].reason.contains("environment prod"), "{:?}", plan.refused);
+        let destroy = plan_now(&cloud, &two(), Purpose::Destroy).await;
+        assert!(destroy.changes.is_empty(), "what is not ours is not deleted");
+    });
+}
+
+#[test]
+fn data_is_never_replaced_and_a_protected_environment_loses_nothing() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = blueprint();
+        put(&mut wanted, "fake.store", "data", json!({ "size": 1, "zone": "a" }), &[]);
+        converge(&cloud, &wanted, Purpose::Apply).await;
+        let mut moved = wanted.clone();
+        put(&mut moved, "fake.store", "data", json!({ "size": 1, "zone": "b" }), &[]);
+        let plan = plan_now(&cloud, &moved, Purpose::Apply).await;
+        assert!(plan.refused[0].reason.contains("lose the data"), "{:?}", plan.refused);
+        let protected = Blueprint { protect: true, ..wanted };
+        let plan = plan_now(&cloud, &protected, Purpose::Destroy).await;
+        assert_eq!(plan.refused.len(), 1);
+        let emptied = Blueprint { resources: BTreeMap::new(), ..protected };
+        let plan = plan_now(&cloud, &emptied, Purpose::Apply).await;
+        assert_eq!(plan.refused.len(), 1);
+    });
+}
+
+#[test]
+fn a_failure_skips_only_what_needs_it() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "apart", json!({ "size": 1, "zone": "a" }), &[]);
+        cloud.set_faults(Faults::default());
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        // Between plan and apply somebody takes the name of nothing we know: `base` breaks.
+        cloud.set_faults(Faults { corpse: 1000, ..Faults::default() });
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert_eq!(report.failed.len(), 2);
+        assert!(report.failed.iter().all(|(_, _, why)| matches!(why, StepError::FailedLater(_))));
+        assert_eq!(report.skipped.len(), 1);
+        assert_eq!(report.skipped[0].2, Address::new("fake.node", "base"));
+        // The next run replaces the corpses.
+        cloud.set_faults(Faults::default());
+        converge(&cloud, &wanted, Purpose::Apply).await;
+        check_settled(&cloud, &wanted).await;
+    });
+}
+
+#[test]
+fn a_stop_starts_nothing_new_and_reports_what_remains() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let wanted = two();
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let (stopper, stop) = stop_pair();
+        let seen = Mutex::new(Vec::new());
+        let listener = |event: Event| {
+            if let Event::Finished { address, .. } = &event {
+                seen.lock().expect("unpoisoned").push(address.clone());
+                stopper.stop();
+            }
+        };
+        let report = apply(&cloud, &plan, 8, &stop, &listener).await;
+        assert!(report.interrupted);
+        assert_eq!(report.done, [(Address::new("fake.node", "base"), Verb::Create)]);
+        assert_eq!(report.remaining, [(Address::new("fake.named", "top"), Verb::Create)]);
+        converge(&cloud, &wanted, Purpose::Apply).await;
+        check_settled(&cloud, &wanted).await;
+    });
+}
+
+#[test]
+fn an_object_that_changed_since_the_plan_is_not_touched() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "base", json!({ "size": 2, "zone": "a" }), &[]);
+        let stale = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let mut other = two();
+        let base = other.resources.get_mut(&Address::new("fake.node", "base")).expect("base");
+        base.tags.insert("Team".into(), "somebody else".into());
+        converge(&cloud, &other, Purpose::Apply).await;
+        let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        assert_eq!(stale.moved(&snapshot), [Address::new("fake.node", "base")]);
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &stale, 8, &stop, &|_| {}).await;
+        assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+    });
+}
+
+#[test]
+fn a_target_brings_what_it_needs_and_nothing_else() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "apart", json!({ "size": 1, "zone": "a" }), &[]);
+        let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        let target =
+            |target: &str| plan(&cloud, &wanted, &snapshot, Purpose::Apply, &[target.to_owned()]);
+        let addresses = |plan: Plan| {
+            plan.changes.iter().map(|change| change.address.to_string()).collect::<Vec<_>>()
+        };
+        let top = addresses(target("fake.named/top").expect("a plan"));
+        assert_eq!(top, ["fake.node/base", "fake.named/top"]);
+        assert!(target("fake.named/none").is_err());
+    });
+}
+
+#[test]
+fn a_saved_plan_survives_its_file() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
+        let text = serde_json::to_string(&plan).expect("a plan serialises");
+        let again: Plan = serde_json::from_str(&text).expect("a plan deserialises");
+        assert_eq!(again, plan);
+    });
+}
