@@ -30,5 +30,6 @@ pub(crate) mod ssm_parameter;
 pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_role::Role>(),
     kind::<iam_instance_profile::InstanceProfile>(),
+    kind::<kms_key::Key>(),
     kind::<sqs_queue::Queue>(),
 ];
