@@ -31,5 +31,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_role::Role>(),
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<kms_key::Key>(),
+    kind::<secretsmanager_secret::Secret>(),
+    kind::<ssm_parameter::Parameter>(),
+    kind::<logs_log_group::LogGroup>(),
     kind::<sqs_queue::Queue>(),
 ];
