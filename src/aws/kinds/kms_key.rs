@@ -28,6 +28,9 @@ pub(super) const TAG_RECOVERY: &str = "payctl:recovery-days";
 /// What AWS takes when nobody says otherwise.
 pub(super) const DEFAULT_RECOVERY: u32 = 30;
 
+/// How often AWS rotates, in days, unless told otherwise.
+const DEFAULT_PERIOD: u32 = 365;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,7 +90,7 @@ impl Resource for Key {
             description: "Encrypts what the sample keeps.".into(),
             policy: sample_policy("kms:Decrypt*"),
             rotation: true,
-            rotation_days: Some(365),
+            rotation_days: Some(DEFAULT_PERIOD),
             recovery_days: 7,
         }
     }
@@ -329,6 +332,8 @@ async fn facts(aws: &Aws, id: &str) -> Result<Option<Facts>, OpError> {
     let Some(key) = key.filter(|key| !is_dying(key)) else { return Ok(None) };
     let policy = policy.map_err(op("GetKeyPolicy"))?.policy.unwrap_or_default();
     let rotation = rotation.map_err(op("GetKeyRotationStatus"))?;
+    let period = rotation.rotation_period_in_days.and_then(|days| days.try_into().ok());
+    let default = rotation.key_rotation_enabled.then_some(DEFAULT_PERIOD);
     let policy = Document::parse(&policy).map_err(|error| {
         OpError::new("GetKeyPolicy", ErrorClass::Bug, "Policy", error.to_string())
     })?;
@@ -336,7 +341,7 @@ async fn facts(aws: &Aws, id: &str) -> Result<Option<Facts>, OpError> {
         key,
         policy,
         rotation: rotation.key_rotation_enabled,
-        rotation_days: rotation.rotation_period_in_days.and_then(|days| days.try_into().ok()),
+        rotation_days: period.or(default),
     }))
 }
 
@@ -366,7 +371,8 @@ impl Facts {
 
 /// Somebody else's key behind a wanted alias: enough to name it, without reading what may not be
 /// readable.
-fn foreign(id: &str, alias: &str, tags: Tags) -> Live<Key> {
+fn foreign(id: &str, alias: &str, mut tags: Tags) -> Live<Key> {
+    tags.remove(TAG_RECOVERY);
     Live {
         id: id.to_owned(),
         spec: Key {

@@ -4,6 +4,7 @@
 //! ARNs ends in `:*`, which no other service accepts; a late writer makes a deleted group again,
 //! without retention and tags.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types;
@@ -35,6 +36,7 @@ impl Resource for LogGroup {
     const META: Meta = Meta {
         notes: &[
             "Whoever still writes to a deleted log group makes it again, without retention and tags.",
+            "A retention policy of the account overrides the retention of its log groups.",
             "The policy of the key must admit the service logs.REGION.amazonaws.com.",
             "Events that were encrypted with a key stay so after the key is taken away.",
         ],
@@ -184,7 +186,7 @@ impl LogGroup {
 async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
     let send = aws.logs.list_tags_for_resource().resource_arn(arn(&group)).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
-    let tags = |tags: Option<std::collections::HashMap<String, String>>| {
+    let tags = |tags: Option<HashMap<String, String>>| {
         let tags = tags.unwrap_or_default().into_iter();
         tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
     };

@@ -164,7 +164,9 @@ impl Resource for Secret {
         match created {
             Ok(answer) => answer.arn.ok_or_else(|| no_arn("CreateSecret")),
             // The name may be that of a secret that waits for its deletion.
-            Err(error) if error.class == ErrorClass::Invalid => self.restore(cx, error).await,
+            Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Exists) => {
+                self.restore(cx, error).await
+            }
             Err(error) => Err(error),
         }
     }
@@ -252,7 +254,8 @@ impl Secret {
                 Scope::describe_owner(&live.tags),
                 self.name
             );
-            return Err(OpError { code: "SecretNameTaken".into(), message, ..refused });
+            let code = "SecretNameTaken".into();
+            return Err(OpError { class: ErrorClass::Invalid, code, message, ..refused });
         }
         if live.spec.recovery_days == 0 {
             // Its deletion was forced and cannot be undone; the name is free in a moment.
