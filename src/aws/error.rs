@@ -196,6 +196,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         || lower.ends_with("notfoundfault")
         || lower.starts_with("nosuch")
         || lower == "queuedoesnotexist"
+        // SSM's word for a parameter that is not there.
+        || lower == "invalidresourceid"
         || lower == "gateway.notattached"
         || lower == "natgatewaynotfound"
         || status == 404

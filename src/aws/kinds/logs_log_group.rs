@@ -1,8 +1,24 @@
 //! CloudWatch log groups with their retention.
+//!
+//! AWS quirks: retention is a call of its own, and never expiring is its absence; one of the two
+//! ARNs ends in `:*`, which no other service accepts; a late writer makes a deleted group again,
+//! without retention and tags.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::types;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use crate::model::text::Text;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,4 +30,210 @@ pub(crate) struct LogGroup {
     pub retention_days: Option<u32>,
     /// The ARN of the KMS key; none when not encrypted by one.
     pub key: Option<Text>,
+}
+
+impl Resource for LogGroup {
+    const META: Meta = Meta {
+        notes: &[
+            "Whoever still writes to a deleted log group makes it again, without retention and tags.",
+            "A retention policy of the account overrides the retention of its log groups.",
+            "The policy of the key must admit the service logs.REGION.amazonaws.com.",
+            "Events that were encrypted with a key stay so after the key is taken away.",
+        ],
+        immutable: &["name"],
+        replace: Replace::Forbidden,
+        data: Some("the log events"),
+        deadline: Duration::from_secs(180),
+        transient: &[
+            ("InvalidParameterException", "KMS key"),
+            ("AccessDeniedException", "KMS key"),
+            ("ResourceNotFoundException", ""),
+        ],
+        actions: &[
+            "logs:AssociateKmsKey",
+            "logs:CreateLogGroup",
+            "logs:DeleteLogGroup",
+            "logs:DeleteRetentionPolicy",
+            "logs:DescribeLogGroups",
+            "logs:DisassociateKmsKey",
+            "logs:ListTagsForResource",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
+        ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "/sample/log-group".into(),
+            retention_days: Some(7),
+            key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { retention_days: Some(30), ..Self::sample() },
+            Self { retention_days: None, key: None, ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.logs.describe_log_groups().limit(50).into_paginator().items();
+        let groups = pages.send().try_collect().await.map_err(op("DescribeLogGroups"))?;
+        let candidates = groups.into_iter().filter(|group| {
+            group.log_group_name.as_deref().is_some_and(|name| cx.is_candidate(name))
+        });
+        let lives = candidates.map(|group| describe(cx.aws, group));
+        let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let name = cx.id.unwrap_or(cx.name);
+        // A search by prefix: longer names may come along.
+        let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(name);
+        let mut groups = call.into_paginator().items().send();
+        while let Some(group) = groups.next().await {
+            let group = group.map_err(op("DescribeLogGroups"))?;
+            if group.log_group_name.as_deref() == Some(name) {
+                return describe(cx.aws, group).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.logs.create_log_group().log_group_name(&self.name);
+        let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
+        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+        call.send().await.map_err(op("CreateLogGroup"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if self.retention_days != live.spec.retention_days {
+            self.put_retention(cx.aws, &live.id).await?;
+        }
+        if self.key != live.spec.key {
+            self.put_key(cx.aws, &live.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
+        if !set.is_empty() {
+            let call = cx.aws.logs.tag_resource().resource_arn(&arn);
+            let call = call.set_tags(Some(set.clone().into_iter().collect()));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.logs.untag_resource().resource_arn(&arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.logs.delete_log_group().log_group_name(&live.id).send();
+        send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
+    }
+}
+
+impl LogGroup {
+    async fn put_retention(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
+        match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
+            Some(days) => {
+                let call = aws.logs.put_retention_policy().log_group_name(name);
+                let send = call.retention_in_days(days).send();
+                send.await.map_err(op("PutRetentionPolicy")).map(drop)
+            }
+            None => {
+                let send = aws.logs.delete_retention_policy().log_group_name(name).send();
+                send.await.map_err(op("DeleteRetentionPolicy")).map(drop)
+            }
+        }
+    }
+
+    async fn put_key(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
+        match &self.key {
+            Some(key) => {
+                let call = aws.logs.associate_kms_key().log_group_name(name);
+                let send = call.kms_key_id(key.known()).send();
+                send.await.map_err(op("AssociateKmsKey")).map(drop)
+            }
+            None => {
+                let send = aws.logs.disassociate_kms_key().log_group_name(name).send();
+                send.await.map_err(op("DisassociateKmsKey")).map(drop)
+            }
+        }
+    }
+}
+
+/// Completes a listed group with its tags. `None` if it was deleted since.
+async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
+    let send = aws.logs.list_tags_for_resource().resource_arn(arn(&group)).send();
+    let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
+    let tags = |tags: Option<HashMap<String, String>>| {
+        let tags = tags.unwrap_or_default().into_iter();
+        tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
+    };
+    Ok(answer.map(|answer| to_live(group, tags(answer.tags))))
+}
+
+/// The ARN that other services accept.
+fn arn(group: &types::LogGroup) -> &str {
+    let arn = group.log_group_arn.as_deref().or(group.arn.as_deref()).unwrap_or_default();
+    arn.strip_suffix(":*").unwrap_or(arn)
+}
+
+fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
+    let arn = arn(&group).to_owned();
+    let name = group.log_group_name.unwrap_or_default();
+    Live {
+        id: name.clone(),
+        outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name.clone())]),
+        tags,
+        phase: Phase::Ready,
+        spec: LogGroup {
+            name,
+            retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
+            key: group.kms_key_id.filter(|key| !key.is_empty()).map(Text::from),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arn_never_ends_in_a_star() {
+        let group = types::LogGroup::builder().arn("arn:aws:logs:r:1:log-group:g:*").build();
+        assert_eq!(arn(&group), "arn:aws:logs:r:1:log-group:g");
+        let group = types::LogGroup::builder().arn("a:*").log_group_arn("b").build();
+        assert_eq!(arn(&group), "b");
+    }
+
+    #[test]
+    fn a_group_that_never_expires_has_no_retention() {
+        let group = types::LogGroup::builder().log_group_name("g");
+        let live = to_live(group.clone().build(), Tags::new());
+        assert_eq!(live.spec, LogGroup { name: "g".into(), retention_days: None, key: None });
+        let live = to_live(group.retention_in_days(7).kms_key_id("k").build(), Tags::new());
+        assert_eq!(live.spec.retention_days, Some(7));
+        assert_eq!(live.spec.key, Some("k".into()));
+    }
 }

@@ -27,4 +27,12 @@ pub(crate) mod sqs_queue;
 pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
-pub static KINDS: &[&dyn AnyKind] = &[kind::<sqs_queue::Queue>()];
+pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<iam_role::Role>(),
+    kind::<iam_instance_profile::InstanceProfile>(),
+    kind::<kms_key::Key>(),
+    kind::<secretsmanager_secret::Secret>(),
+    kind::<ssm_parameter::Parameter>(),
+    kind::<logs_log_group::LogGroup>(),
+    kind::<sqs_queue::Queue>(),
+];

@@ -1,10 +1,28 @@
 //! Secrets whose value payctl generates once and never shows.
+//!
+//! AWS quirks: a deleted secret keeps its name taken for 7 to 30 days (some seconds when deletion
+//! is forced); ListSecrets lags minutes behind, DescribeSecret does not; the ARN ends in characters
+//! that differ after every creation. No call here reads a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::{self, FilterNameStringType};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::model::text::Text;
+use super::kms_key::{DEFAULT_RECOVERY, TAG_RECOVERY};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::scope::{Scope, TAG_ENV};
+use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,4 +55,383 @@ pub(crate) struct Generate {
     pub length: u32,
     /// Whether it has letters and digits only.
     pub exclude_punctuation: bool,
+}
+
+impl Resource for Secret {
+    const META: Meta = Meta {
+        notes: &[
+            "The value is generated when the secret is made; payctl never reads or changes it.",
+            "Deleted with a recovery time, a secret keeps its name taken that long; payctl restores \
+             it, with its old value, when the same environment wants it again.",
+            "A value that was encrypted with an old key stays so until it is put again.",
+        ],
+        immutable: &["name"],
+        create_only: &["generate"],
+        replace: Replace::Forbidden,
+        data: Some("the secret value"),
+        deadline: Duration::from_secs(180),
+        transient: &[
+            ("InvalidRequestException", "was deleted"),
+            ("InvalidRequestException", "scheduled for deletion"),
+            ("ResourceNotFoundException", ""),
+            ("EncryptionFailure", ""),
+            ("AccessDeniedException", "Access to KMS"),
+        ],
+        actions: &[
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:ListSecrets",
+            "secretsmanager:RestoreSecret",
+            "secretsmanager:TagResource",
+            "secretsmanager:UntagResource",
+            "secretsmanager:UpdateSecret",
+        ],
+        ..Meta::new(
+            "secretsmanager.secret",
+            "secretsmanager",
+            "A secret whose value is generated once and never shown.",
+        )
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-credentials".into(),
+            description: Some("Credentials of the sample.".into()),
+            key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
+            generate: Some(Generate {
+                template: BTreeMap::from([("username".into(), "sample".into())]),
+                field: "password".into(),
+                length: 32,
+                exclude_punctuation: true,
+            }),
+            recovery_days: 0,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { description: Some("Another purpose.".into()), ..Self::sample() },
+            Self { key: Some(DEFAULT_KEY.into()), ..Self::sample() },
+            Self { recovery_days: 7, ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut names: BTreeSet<String> = cx.wanted.keys().cloned().collect();
+        names.extend(listed(cx.aws).await?);
+        let seen = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
+        let found = seen.into_iter().flatten().filter_map(|Seen { live, dying }| {
+            let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
+            let owner = match (owner, dying) {
+                (Owner::Ours, true) => return None,
+                // Gone, but its name is not free: better said by the plan than by the creation.
+                (Owner::Foreign(who), true) => {
+                    Owner::Foreign(format!("{who}; it waits for its deletion"))
+                }
+                (owner, false) => owner,
+            };
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let seen = describe(cx.aws, cx.id.unwrap_or(cx.name)).await?;
+        Ok(seen.filter(|seen| !seen.dying).map(|seen| seen.live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let mut tags = cx.tags.clone();
+        tags.insert(TAG_RECOVERY.into(), self.recovery_days.to_string());
+        let value = self.generate.as_ref().map(Generate::value).transpose()?;
+        let created = cx
+            .aws
+            .secrets
+            .create_secret()
+            .name(&self.name)
+            .client_request_token(self.token(cx))
+            .set_description(self.description.clone())
+            .set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()))
+            .set_secret_string(value)
+            .set_tags(Some(to_tags(&tags)))
+            .send()
+            .await
+            .map_err(op("CreateSecret"));
+        match created {
+            Ok(answer) => answer.arn.ok_or_else(|| no_arn("CreateSecret")),
+            // The name may be that of a secret that waits for its deletion.
+            Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Exists) => {
+                self.restore(cx, error).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let description = self.description.as_ref();
+        let description = description.filter(|new| live.spec.description.as_ref() != Some(*new));
+        let key = self.key.as_ref().filter(|new| live.spec.key.as_ref() != Some(*new));
+        if description.is_some() || key.is_some() {
+            let call = cx.aws.secrets.update_secret().secret_id(&live.id);
+            let call = call.set_description(description.cloned());
+            let call = call.set_kms_key_id(key.map(|key| key.known().to_owned()));
+            call.send().await.map_err(op("UpdateSecret"))?;
+        }
+        if self.recovery_days != live.spec.recovery_days {
+            let tag = Tags::from([(TAG_RECOVERY.into(), self.recovery_days.to_string())]);
+            let call = cx.aws.secrets.tag_resource().secret_id(&live.id);
+            let call = call.set_tags(Some(to_tags(&tag)));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let call = cx.aws.secrets.tag_resource().secret_id(&live.id);
+            let call = call.set_tags(Some(to_tags(set)));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.secrets.untag_resource().secret_id(&live.id);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let call = cx.aws.secrets.delete_secret().secret_id(&live.id);
+        let call = match live.spec.recovery_days {
+            0 => call.force_delete_without_recovery(true),
+            // A tag that somebody edited must not stand in the way.
+            days => call.recovery_window_in_days(i64::from(days.clamp(7, 30))),
+        };
+        match call.send().await.map_err(op("DeleteSecret")).or_gone() {
+            // It may be scheduled already.
+            Err(error) if error.class == ErrorClass::Invalid => {
+                match describe(cx.aws, &live.id).await? {
+                    Some(Seen { dying: false, .. }) => Err(error),
+                    Some(_) | None => Ok(()),
+                }
+            }
+            deleted => deleted.map(drop),
+        }
+    }
+}
+
+impl Secret {
+    /// The same for every attempt to make the same secret. AWS takes it for the version's id.
+    fn token(&self, cx: &Cx<'_>) -> String {
+        let Scope { project, env, account, region, .. } = &cx.aws.scope;
+        let spec = serde_json::to_string(self).expect("a spec encodes");
+        let parts = [account, region, project, env, &cx.address.to_string(), &spec];
+        let digest = Sha256::digest(parts.map(String::as_str).join("\n"));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Brings back the secret that blocks the name, if it was ours; `refused` is what the creation
+    /// ended with.
+    async fn restore(&self, cx: &Cx<'_>, refused: OpError) -> Result<String, OpError> {
+        let Some(Seen { live, dying: true }) = describe(cx.aws, &self.name).await? else {
+            return Err(refused);
+        };
+        if cx.aws.scope.owned(&live.tags).as_ref() != Some(cx.address) {
+            let message = format!(
+                "the name {} is taken by a secret that waits for its deletion and belongs to {}: \
+                 choose another name, or free this one with `aws secretsmanager delete-secret \
+                 --force-delete-without-recovery --secret-id {}`",
+                self.name,
+                Scope::describe_owner(&live.tags),
+                self.name
+            );
+            let code = "SecretNameTaken".into();
+            return Err(OpError { class: ErrorClass::Invalid, code, message, ..refused });
+        }
+        if live.spec.recovery_days == 0 {
+            // Its deletion was forced and cannot be undone; the name is free in a moment.
+            return Err(OpError { class: ErrorClass::NotYet, ..refused });
+        }
+        let send = cx.aws.secrets.restore_secret().secret_id(&live.id).send();
+        send.await.map_err(op("RestoreSecret"))?.arn.ok_or_else(|| no_arn("RestoreSecret"))
+    }
+}
+
+impl Generate {
+    /// The secret value: the template with a new password in its field.
+    fn value(&self) -> Result<String, OpError> {
+        let password =
+            password(self.length as usize, self.exclude_punctuation).map_err(|error| {
+                let message = format!("the system gives no random numbers: {error}");
+                OpError::new("CreateSecret", ErrorClass::Invalid, "NoRandomness", message)
+            })?;
+        let mut fields = self.template.clone();
+        fields.insert(self.field.clone(), password);
+        Ok(serde_json::to_string(&fields).expect("a map of strings encodes"))
+    }
+}
+
+/// The key that AWS takes when none is given.
+const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
+
+/// No quote, slash, backslash, at sign or space: databases and URLs trip over them.
+const CLASSES: [&str; 4] = [
+    "abcdefghijklmnopqrstuvwxyz",
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "0123456789",
+    "!#$%&()*+,-.:;<=>?[]^_{|}~",
+];
+
+/// A password with at least one character of every class, if it is long enough for that.
+fn password(length: usize, exclude_punctuation: bool) -> Result<String, getrandom::Error> {
+    let classes = if exclude_punctuation { &CLASSES[..3] } else { &CLASSES[..] };
+    let alphabet = classes.concat().into_bytes();
+    // Bytes above the last whole multiple would favour the first characters.
+    let fair = 256 - 256 % alphabet.len();
+    loop {
+        let mut text = String::with_capacity(length);
+        while text.len() < length {
+            let mut bytes = [0; 64];
+            getrandom::fill(&mut bytes)?;
+            let bytes = bytes.into_iter().map(usize::from).filter(|byte| *byte < fair);
+            let room = length - text.len();
+            text.extend(bytes.take(room).map(|byte| char::from(alphabet[byte % alphabet.len()])));
+        }
+        let has = |class: &&str| text.contains(|character| class.contains(character));
+        if length < classes.len() || classes.iter().all(has) {
+            return Ok(text);
+        }
+    }
+}
+
+/// The names of this environment's secrets, as far as the list knows them yet.
+async fn listed(aws: &Aws) -> Result<Vec<String>, OpError> {
+    let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
+    let mut pages = aws
+        .secrets
+        .list_secrets()
+        .max_results(100)
+        .filters(filter(FilterNameStringType::TagKey, TAG_ENV))
+        .filters(filter(FilterNameStringType::TagValue, &aws.scope.env))
+        .into_paginator()
+        .send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let secrets = page.map_err(op("ListSecrets"))?.secret_list.unwrap_or_default();
+        let ours = secrets.into_iter().filter(|secret| {
+            let tags = from_tags(secret.tags.as_deref().unwrap_or_default());
+            aws.scope.owned(&tags).is_some()
+        });
+        names.extend(ours.filter_map(|secret| secret.name));
+    }
+    Ok(names)
+}
+
+/// A secret, and whether it waits for its deletion.
+struct Seen {
+    live: Live<Secret>,
+    dying: bool,
+}
+
+async fn describe(aws: &Aws, id: &str) -> Result<Option<Seen>, OpError> {
+    let send = aws.secrets.describe_secret().secret_id(id).send();
+    Ok(send.await.map_err(op("DescribeSecret")).or_gone()?.map(to_seen))
+}
+
+fn to_seen(secret: DescribeSecretOutput) -> Seen {
+    let mut tags = from_tags(secret.tags.as_deref().unwrap_or_default());
+    let recovery = tags.remove(TAG_RECOVERY).and_then(|days| days.parse().ok());
+    let name = secret.name.unwrap_or_default();
+    let arn = secret.arn.unwrap_or_default();
+    let live = Live {
+        id: arn.clone(),
+        outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name.clone())]),
+        tags,
+        phase: Phase::Ready,
+        spec: Secret {
+            name,
+            description: Some(secret.description.unwrap_or_default()),
+            // AWS leaves its own key out of the answer.
+            key: Some(secret.kms_key_id.unwrap_or_else(|| DEFAULT_KEY.into()).into()),
+            generate: None,
+            recovery_days: recovery.unwrap_or(DEFAULT_RECOVERY),
+        },
+    };
+    Seen { live, dying: secret.deleted_date.is_some() }
+}
+
+fn no_arn(op: &str) -> OpError {
+    OpError::new(op, ErrorClass::Service, "NoArn", "AWS returned no ARN")
+}
+
+/// Tags as Secrets Manager takes them.
+fn to_tags(tags: &Tags) -> Vec<types::Tag> {
+    tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Tags as Secrets Manager returns them, without AWS's own.
+fn from_tags(tags: &[types::Tag]) -> Tags {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let tags = tags.iter().map(|tag| (text(tag.key()), text(tag.value())));
+    tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_password_has_the_length_and_every_class() {
+        for length in [4, 12, 32, 200] {
+            let password = password(length, false).unwrap();
+            assert_eq!(password.len(), length);
+            for class in CLASSES {
+                assert!(password.contains(|character| class.contains(character)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_without_punctuation_is_letters_and_digits() {
+        let long = password(500, true).unwrap();
+        assert!(long.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(long, password(500, true).unwrap());
+        assert_eq!(password(1, true).unwrap().len(), 1);
+        assert_eq!(password(0, false).unwrap(), "");
+    }
+
+    #[test]
+    fn a_value_is_the_template_with_a_password() {
+        let value = Secret::sample().generate.unwrap().value().unwrap();
+        let fields: BTreeMap<String, String> = serde_json::from_str(&value).unwrap();
+        assert_eq!(fields["username"], "sample");
+        assert_eq!(fields["password"].len(), 32);
+        assert_eq!(fields.len(), 2);
+    }
+
+    #[test]
+    fn what_waits_for_deletion_is_seen_so() {
+        let secret = |deleted| {
+            let tag = types::Tag::builder().key(TAG_RECOVERY).value("0").build();
+            let secret = DescribeSecretOutput::builder().arn("arn:s").name("s").tags(tag);
+            to_seen(secret.set_deleted_date(deleted).build())
+        };
+        assert!(secret(Some(DateTime::from_secs(1))).dying);
+        let seen = secret(None);
+        assert!(!seen.dying && seen.live.tags.is_empty());
+        assert_eq!(seen.live.spec.recovery_days, 0);
+        assert_eq!(seen.live.spec.description.as_deref(), Some(""));
+        assert_eq!(seen.live.spec.key, Some(DEFAULT_KEY.into()));
+    }
 }
