@@ -8,12 +8,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, VpcEndpoint, VpcEndpointType};
+use aws_sdk_ec2::operation::describe_vpc_endpoints::builders::DescribeVpcEndpointsFluentBuilder;
+use aws_sdk_ec2::types::{ResourceType, VpcEndpoint, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ec2;
-use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, refusal};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
@@ -92,11 +92,17 @@ impl Resource for GatewayEndpoint {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        Ok(ec2::found(cx, find(cx.aws, ec2::ours(&cx.aws.scope)).await?))
+        let call = cx.aws.ec2.describe_vpc_endpoints();
+        Ok(ec2::found(cx, find(call.set_filters(Some(ec2::ours(&cx.aws.scope)))).await?))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "vpc-endpoint-id")).await?))
+        let call = cx.aws.ec2.describe_vpc_endpoints();
+        let call = match cx.id {
+            Some(id) => call.vpc_endpoint_ids(id),
+            None => call.set_filters(Some(ec2::at(&cx.aws.scope, cx.address))),
+        };
+        Ok(ec2::pick(cx, find(call).await?))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -130,10 +136,8 @@ impl Resource for GatewayEndpoint {
             .set_add_route_table_ids(less(&self.route_tables, &live.spec.route_tables))
             .set_remove_route_table_ids(less(&live.spec.route_tables, &self.route_tables));
         if self.policy != live.spec.policy {
-            call = match &self.policy {
-                Some(policy) => call.policy_document(policy.to_json()),
-                None => call.reset_policy(true),
-            };
+            let policy = self.policy.clone().unwrap_or_else(everything);
+            call = call.policy_document(policy.to_json());
         }
         call.send().await.map_err(op("ModifyVpcEndpoint")).map(drop)
     }
@@ -164,11 +168,12 @@ impl Resource for GatewayEndpoint {
     }
 }
 
-async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<GatewayEndpoint>>, OpError> {
-    let call = aws.ec2.describe_vpc_endpoints().set_filters(Some(filters)).max_results(1000);
+async fn find(
+    call: DescribeVpcEndpointsFluentBuilder,
+) -> Result<Vec<Live<GatewayEndpoint>>, OpError> {
     let pages = call.into_paginator().items().send();
-    let endpoints: Vec<VpcEndpoint> =
-        pages.try_collect().await.map_err(op("DescribeVpcEndpoints"))?;
+    let endpoints: Result<Vec<VpcEndpoint>, _> = pages.try_collect().await;
+    let endpoints = endpoints.map_err(op("DescribeVpcEndpoints")).or_gone()?.unwrap_or_default();
     endpoints.into_iter().filter_map(|endpoint| live(endpoint).transpose()).collect()
 }
 
@@ -199,9 +204,14 @@ fn policy(text: Option<&str>) -> Result<Option<Document>, OpError> {
     let policy = Document::parse(text).map_err(|error| {
         OpError::new("DescribeVpcEndpoints", ErrorClass::Bug, "Policy", error.to_string())
     })?;
-    let everything = json!({ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" });
-    let is_default = policy.statements() == Document::of([everything]).statements();
+    let is_default = policy.statements() == everything().statements();
     Ok(Some(policy).filter(|_| !is_default))
+}
+
+/// What AWS sets where no policy is given, but for the version.
+fn everything() -> Document {
+    let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" });
+    Document::of([allow])
 }
 
 fn phase(endpoint: &VpcEndpoint) -> Option<Phase> {

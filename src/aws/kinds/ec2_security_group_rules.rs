@@ -12,16 +12,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{
-    IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroupRule, UserIdGroupPair,
-};
-use futures::future::try_join_all;
+use aws_sdk_ec2::types::SecurityGroupRule;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::ec2_permissions::{rules_of, sync};
 use super::ec2_security_group::list as groups;
 use super::{ec2, ec2_security_group::SecurityGroup};
-use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -112,18 +108,19 @@ impl Resource for Rules {
 
     fn sample() -> Self {
         let group = Text::reference(Address::new("ec2.security_group", "sample"), Output::Id);
-        let rule = |direction, port: Option<i32>, peer, description: &str| Rule {
+        let rule = |direction, port: Option<i32>, peer| Rule {
             direction,
             protocol: if port.is_some() { "tcp" } else { "-1" }.into(),
             from_port: port,
             to_port: port,
             peer,
-            description: Some(description.to_owned()).filter(|text| !text.is_empty()),
+            description: None,
         };
+        let from_vpc = rule(Direction::Ingress, Some(443), Peer::Cidr("10.90.0.0/16".into()));
         let rules = BTreeSet::from([
-            rule(Direction::Ingress, Some(5432), Peer::Group(group.clone()), "Among themselves"),
-            rule(Direction::Ingress, Some(443), Peer::Cidr("10.90.0.0/16".into()), "From the VPC"),
-            rule(Direction::Egress, None, Peer::Cidr("0.0.0.0/0".into()), ""),
+            Rule { description: Some("From the VPC".into()), ..from_vpc },
+            rule(Direction::Ingress, Some(5432), Peer::Group(group.clone())),
+            rule(Direction::Egress, None, Peer::Cidr("0.0.0.0/0".into())),
         ]);
         Self { group, rules }
     }
@@ -134,8 +131,10 @@ impl Resource for Rules {
             rules: sample.rules.iter().cloned().map(change).collect(),
             ..sample.clone()
         };
-        let reworded = each(|rule| Rule { description: Some("Reworded".into()), ..rule });
-        let undescribed = each(|rule| Rule { description: None, ..rule });
+        let reworded = each(|rule| Rule {
+            description: rule.description.map(|_| "Reworded".to_owned()),
+            ..rule
+        });
         let over_udp = each(|rule| match rule.direction {
             Direction::Ingress => Rule { protocol: "udp".into(), ..rule },
             Direction::Egress => Rule { peer: Peer::Cidr("10.90.0.0/16".into()), ..rule },
@@ -144,7 +143,7 @@ impl Resource for Rules {
             rules: sample.rules.iter().take(1).cloned().collect(),
             group: sample.group.clone(),
         };
-        vec![reworded, undescribed, over_udp, only_one]
+        vec![reworded, over_udp, only_one]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
@@ -222,123 +221,6 @@ fn live<'a>(
     })
 }
 
-/// The rules of some groups, as AWS lists them.
-pub(super) async fn rules_of(
-    aws: &Aws,
-    groups: &[String],
-) -> Result<Vec<SecurityGroupRule>, OpError> {
-    // A filter takes 200 values at most.
-    let batches = groups.chunks(200).map(|ids| async move {
-        let filter = ec2::filter("group-id", ids);
-        let call = aws.ec2.describe_security_group_rules().filters(filter).max_results(1000);
-        let pages = call.into_paginator().items().send();
-        let rules: Result<Vec<_>, _> = pages.try_collect().await;
-        let rules = rules.map_err(op("DescribeSecurityGroupRules")).or_gone()?;
-        Ok(rules.unwrap_or_default())
-    });
-    let rules = try_join_all(batches).await?.into_iter().flatten();
-    let is_asked = |rule: &SecurityGroupRule| {
-        rule.group_id.as_ref().is_some_and(|group| groups.contains(group))
-    };
-    Ok(rules.filter(is_asked).collect())
-}
-
-/// Gives a group exactly these rules: what is missing first, so that nothing that stays is cut off.
-pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
-    let listed = rules_of(aws, &[group.to_owned()]).await?;
-    let have: Vec<(Rule, &SecurityGroupRule)> =
-        listed.iter().filter_map(|rule| Some((Rule::read(rule)?, rule))).collect();
-    for direction in [Direction::Ingress, Direction::Egress] {
-        let want = || want.iter().filter(|rule| rule.direction == direction);
-        let is_missing = |rule: &&Rule| !have.iter().any(|(other, _)| other.does_the_same(rule));
-        let is_reworded = |rule: &&Rule| {
-            let mut same = have.iter().filter(|(other, _)| other.does_the_same(rule));
-            same.any(|(other, _)| other.description != rule.description)
-        };
-        let missing = want().filter(is_missing).map(Rule::permission).collect();
-        authorize(aws, group, direction, missing).await?;
-        let reworded = want().filter(is_reworded).map(Rule::permission).collect();
-        describe(aws, group, direction, reworded).await?;
-    }
-    for direction in [Direction::Ingress, Direction::Egress] {
-        let surplus = have.iter().filter(|(rule, _)| {
-            rule.direction == direction && !want.iter().any(|other| other.does_the_same(rule))
-        });
-        let ids = surplus.filter_map(|(_, listed)| listed.security_group_rule_id.clone());
-        revoke(aws, group, direction, ids.collect()).await?;
-    }
-    Ok(())
-}
-
-async fn authorize(
-    aws: &Aws,
-    group: &str,
-    direction: Direction,
-    permissions: Vec<IpPermission>,
-) -> Result<(), OpError> {
-    if permissions.is_empty() {
-        return Ok(());
-    }
-    match direction {
-        Direction::Ingress => {
-            let call = aws.ec2.authorize_security_group_ingress().group_id(group);
-            let send = call.set_ip_permissions(Some(permissions)).send();
-            send.await.map_err(op("AuthorizeSecurityGroupIngress")).map(drop)
-        }
-        Direction::Egress => {
-            let call = aws.ec2.authorize_security_group_egress().group_id(group);
-            let send = call.set_ip_permissions(Some(permissions)).send();
-            send.await.map_err(op("AuthorizeSecurityGroupEgress")).map(drop)
-        }
-    }
-}
-
-async fn describe(
-    aws: &Aws,
-    group: &str,
-    direction: Direction,
-    permissions: Vec<IpPermission>,
-) -> Result<(), OpError> {
-    if permissions.is_empty() {
-        return Ok(());
-    }
-    match direction {
-        Direction::Ingress => {
-            let call = aws.ec2.update_security_group_rule_descriptions_ingress().group_id(group);
-            let send = call.set_ip_permissions(Some(permissions)).send();
-            send.await.map_err(op("UpdateSecurityGroupRuleDescriptionsIngress")).map(drop)
-        }
-        Direction::Egress => {
-            let call = aws.ec2.update_security_group_rule_descriptions_egress().group_id(group);
-            let send = call.set_ip_permissions(Some(permissions)).send();
-            send.await.map_err(op("UpdateSecurityGroupRuleDescriptionsEgress")).map(drop)
-        }
-    }
-}
-
-async fn revoke(
-    aws: &Aws,
-    group: &str,
-    direction: Direction,
-    ids: Vec<String>,
-) -> Result<(), OpError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    match direction {
-        Direction::Ingress => {
-            let call = aws.ec2.revoke_security_group_ingress().group_id(group);
-            let send = call.set_security_group_rule_ids(Some(ids)).send();
-            send.await.map_err(op("RevokeSecurityGroupIngress")).or_gone().map(drop)
-        }
-        Direction::Egress => {
-            let call = aws.ec2.revoke_security_group_egress().group_id(group);
-            let send = call.set_security_group_rule_ids(Some(ids)).send();
-            send.await.map_err(op("RevokeSecurityGroupEgress")).or_gone().map(drop)
-        }
-    }
-}
-
 fn canonical<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Rule>, D::Error> {
     let rules = BTreeSet::<Rule>::deserialize(deserializer)?;
     Ok(rules.into_iter().map(Rule::canonical).collect())
@@ -346,7 +228,7 @@ fn canonical<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Rule
 
 impl Rule {
     /// The rule as AWS would return it.
-    fn canonical(self) -> Self {
+    pub(super) fn canonical(self) -> Self {
         let protocol = match self.protocol.to_lowercase().as_str() {
             "all" => "-1".to_owned(),
             "6" => "tcp".to_owned(),
@@ -372,66 +254,10 @@ impl Rule {
         let description = self.description.filter(|text| !text.is_empty());
         Self { protocol, from_port, to_port, peer, description, ..self }
     }
-
-    fn read(rule: &SecurityGroupRule) -> Option<Self> {
-        let range = rule.cidr_ipv4.as_ref().or(rule.cidr_ipv6.as_ref());
-        let group = rule.referenced_group_info.as_ref().and_then(|info| info.group_id.as_deref());
-        let peer = match (range, group, &rule.prefix_list_id) {
-            (Some(range), _, _) => Peer::Cidr(range.clone()),
-            (_, Some(group), _) => Peer::Group(group.into()),
-            (_, _, Some(list)) => Peer::PrefixList(list.clone()),
-            (None, None, None) => return None,
-        };
-        let direction = match rule.is_egress {
-            Some(true) => Direction::Egress,
-            Some(false) | None => Direction::Ingress,
-        };
-        let read = Self {
-            direction,
-            protocol: rule.ip_protocol.clone().unwrap_or_else(|| "-1".to_owned()),
-            from_port: rule.from_port,
-            to_port: rule.to_port,
-            peer,
-            description: rule.description.clone(),
-        };
-        Some(read.canonical())
-    }
-
-    fn permission(&self) -> IpPermission {
-        let (from, to) = match self.protocol.as_str() {
-            // Every type, or every code of a type.
-            "icmp" | "icmpv6" => (self.from_port.or(Some(-1)), self.to_port.or(Some(-1))),
-            _ => (self.from_port, self.to_port),
-        };
-        let permission =
-            IpPermission::builder().ip_protocol(&self.protocol).set_from_port(from).set_to_port(to);
-        let text = self.description.clone();
-        let permission = match &self.peer {
-            Peer::Cidr(range) if range.contains(':') => permission
-                .ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).set_description(text).build()),
-            Peer::Cidr(range) => permission
-                .ip_ranges(IpRange::builder().cidr_ip(range).set_description(text).build()),
-            Peer::Group(group) => permission.user_id_group_pairs(
-                UserIdGroupPair::builder().group_id(group.known()).set_description(text).build(),
-            ),
-            Peer::PrefixList(list) => permission.prefix_list_ids(
-                PrefixListId::builder().prefix_list_id(list).set_description(text).build(),
-            ),
-        };
-        permission.build()
-    }
-
-    /// Whether two rules differ in their descriptions at most.
-    fn does_the_same(&self, other: &Self) -> bool {
-        let bare = |rule: &Self| Self { description: None, ..rule.clone() };
-        bare(self) == bare(other)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::ReferencedSecurityGroup;
-
     use super::*;
 
     fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
@@ -473,58 +299,6 @@ mod tests {
         let decoded: Rules =
             serde_json::from_value(serde_json::to_value(written).unwrap()).unwrap();
         assert_eq!(decoded.rules, BTreeSet::from([from_all("tcp", Some(0), Some(65_535))]));
-    }
-
-    #[test]
-    fn a_rule_is_read_back_as_it_was_sent() {
-        for peer in [
-            Peer::Cidr("10.0.0.0/8".into()),
-            Peer::Cidr("2001:db8::/64".into()),
-            Peer::Group("sg-2".into()),
-            Peer::PrefixList("pl-1".into()),
-        ] {
-            let sent = Rule {
-                description: Some("why".into()),
-                ..rule("tcp", Some(80), Some(90), peer.clone())
-            };
-            assert_eq!(Rule::read(&listed(&sent.permission())), Some(sent));
-        }
-        let ping = from_all("icmp", None, None);
-        assert_eq!(ping.permission().from_port, Some(-1));
-        assert_eq!(Rule::read(&listed(&ping.permission())), Some(ping));
-    }
-
-    /// A permission as AWS lists it afterwards.
-    fn listed(sent: &IpPermission) -> SecurityGroupRule {
-        let listed = SecurityGroupRule::builder()
-            .is_egress(false)
-            .set_ip_protocol(sent.ip_protocol.clone())
-            .set_from_port(sent.from_port)
-            .set_to_port(sent.to_port);
-        let listed = if let [range] = sent.ip_ranges() {
-            let listed = listed.set_cidr_ipv4(range.cidr_ip.clone());
-            listed.set_description(range.description.clone())
-        } else if let [range] = sent.ipv6_ranges() {
-            let listed = listed.set_cidr_ipv6(range.cidr_ipv6.clone());
-            listed.set_description(range.description.clone())
-        } else if let [list] = sent.prefix_list_ids() {
-            let listed = listed.set_prefix_list_id(list.prefix_list_id.clone());
-            listed.set_description(list.description.clone())
-        } else {
-            let pair = &sent.user_id_group_pairs()[0];
-            let group =
-                ReferencedSecurityGroup::builder().set_group_id(pair.group_id.clone()).build();
-            listed.referenced_group_info(group).set_description(pair.description.clone())
-        };
-        listed.build()
-    }
-
-    #[test]
-    fn rules_that_differ_in_their_text_do_the_same() {
-        let plain = from_all("tcp", Some(1), Some(1));
-        let described = Rule { description: Some("x".into()), ..plain.clone() };
-        assert!(plain.does_the_same(&described));
-        assert!(!plain.does_the_same(&from_all("tcp", Some(1), Some(2))));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
-use super::ec2_security_group_rules::{Direction, Peer, Rule, rules_of, sync};
+use super::ec2_permissions::{rules_of, sync};
+use super::ec2_security_group_rules::{Direction, Peer, Rule};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
