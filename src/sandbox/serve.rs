@@ -1,6 +1,5 @@
 //! The sandbox on a loopback port, for the AWS CLI, boto3 and Terraform.
 
-use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -108,7 +108,7 @@ impl Element {
 
     /// The first child of that name.
     pub(crate) fn child(&self, name: &str) -> Option<&Element> {
-        self.all(name).next()
+        self.children.iter().find(|child| child.name == name)
     }
 
     /// All children of that name.
