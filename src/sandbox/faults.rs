@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use super::Refusal;
 use super::connector::{head, to_sdk};
-use super::wire::{self, Protocol, Route};
+use super::wire::{Protocol, Route, encode};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,8 +222,8 @@ impl HttpConnector for Faulty {
             match fault {
                 Some(Fault::StopBefore) => return faults.die().await,
                 Some(Fault::ResetBefore) => return Err(reset()),
-                Some(Fault::Throttle) => return to_sdk(wire::refuse(&route, &throttled(&route))),
-                Some(Fault::Error500) => return to_sdk(wire::refuse(&route, &failed(&route))),
+                Some(Fault::Throttle) => return to_sdk(encode::refuse(&route, &throttled(&route))),
+                Some(Fault::Error500) => return to_sdk(encode::refuse(&route, &failed(&route))),
                 Some(Fault::StopAfter | Fault::LoseReply) | None => {}
             }
             let reply = inner.call(request).await;

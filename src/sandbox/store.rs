@@ -5,15 +5,17 @@
 //! of the process. It is not synced to the disk; a power failure may cost the last calls. The
 //! file starts with a stamp, unique to each write, by which a process sees that another one wrote.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
 use super::World;
+use super::pieces::Pieces;
 
 /// The form of the file that this build reads and writes.
 const VERSION: u32 = 1;
@@ -69,9 +71,22 @@ pub(crate) enum Store {
 #[derive(Debug)]
 pub(crate) struct Disk {
     state: PathBuf,
-    lock: File,
+    lock: Arc<File>,
     /// How the file began when this process last read or wrote it; `None` if there was none.
     seen: Option<[u8; HEAD]>,
+    pieces: Pieces,
+}
+
+/// A lock that is given back even if the call panics: other processes wait for it.
+struct Held(Arc<File>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing the file gives it back as well.
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "the sandbox's lock could not be given back");
+        }
+    }
 }
 
 /// Covers the version and the stamp.
@@ -124,23 +139,17 @@ impl Disk {
         let mut options = OpenOptions::new();
         options.create(true).write(true).truncate(false);
         let lock = private(&mut options).open(&lock).map_err(failed("open", &lock))?;
-        Ok(Self { state: dir.join("state.json"), lock, seen: None })
+        let lock = Arc::new(lock);
+        Ok(Self { state: dir.join("state.json"), lock, seen: None, pieces: Pieces::default() })
     }
 
     fn locked<T>(
         &mut self,
         run: impl FnOnce(&mut Self) -> Result<T, SandboxError>,
     ) -> Result<T, SandboxError> {
-        match self.lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                self.lock.lock().map_err(failed("lock", &self.state))?
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &self.state)(error)),
-        }
-        let result = run(self);
-        self.lock.unlock().map_err(failed("unlock", &self.state))?;
-        result
+        self.lock.lock().map_err(failed("lock", &self.state))?;
+        let _held = Held(Arc::clone(&self.lock));
+        run(self)
     }
 
     /// Reads the world again if another process wrote it.
@@ -195,8 +204,9 @@ impl Disk {
     fn write(&mut self, world: &World) -> Result<(), SandboxError> {
         let mut bytes =
             format!("{{\"version\":{VERSION},\"stamp\":\"{}\",\"world\":", stamp()).into_bytes();
-        serde_json::to_writer(&mut bytes, world)
+        let value = serde_json::to_value(world)
             .map_err(|error| failed("encode", &self.state)(error.into()))?;
+        self.pieces.write(value, &mut bytes);
         bytes.push(b'}');
         let beside = self.state.with_extension("json.new");
         let mut options = OpenOptions::new();

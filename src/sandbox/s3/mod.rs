@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::wire::xml::{self, Element, Lists};
-use super::wire::{self, Request, Response, Route, form};
-use super::{ACCOUNT, Refusal, World};
+use super::wire::{Request, Response, Route, encode, form};
+use super::{Refusal, World};
 
 mod bucket;
+mod checks;
 mod configs;
 mod listing;
 mod object;
@@ -236,13 +237,13 @@ pub(crate) fn handle(world: &mut World, request: &Request, route: &Route) -> Res
     let ask = Ask::of(request, route.region.as_deref());
     match answer(world, &ask, &route.operation) {
         Ok(mut response) => {
-            let id = wire::request_id();
+            let id = encode::request_id();
             response.set("x-amzn-requestid", id.clone());
             response.set("x-amz-request-id", id);
             response
         }
         Err(refusal) => {
-            let mut response = wire::refuse(route, &refusal);
+            let mut response = encode::refuse(route, &refusal);
             if let Some(bucket) = world.s3.buckets.get(&ask.bucket) {
                 response.set("x-amz-bucket-region", bucket.region.clone());
             }
@@ -316,7 +317,7 @@ fn empty(status: u16) -> Response {
 }
 
 fn owner() -> Value {
-    json!({ "ID": format!("{:0>64}", ACCOUNT) })
+    json!({ "ID": "sandbox" })
 }
 
 /// `2026-01-31T12:00:00.000Z`.

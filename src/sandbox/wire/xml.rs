@@ -191,7 +191,10 @@ impl<'a> Reader<'a> {
             attributes: attributes.trim().to_owned(),
             ..Element::default()
         };
-        while !closed {
+        if closed {
+            return Some(element);
+        }
+        loop {
             let text = &self.rest[..self.rest.find('<')?];
             element.text.push_str(&unescape(text)?);
             self.rest = &self.rest[text.len()..];
@@ -206,7 +209,6 @@ impl<'a> Reader<'a> {
                 element.children.push(self.element(depth + 1)?);
             }
         }
-        Some(element)
     }
 
     fn eat(&mut self, token: &str) -> bool {
