@@ -112,9 +112,11 @@ pub(crate) fn respond(status: u16, kind: &str, id: &str, body: impl Into<Vec<u8>
 }
 
 /// SQS speaks JSON now, and still tells the codes of its old query protocol in a header of their
-/// own, which is where SDKs read them. Services may refuse with either.
+/// own, which is where SDKs read them. Services may refuse with either, and with the
+/// shape's namespace.
 fn sqs_codes(code: &str) -> (&str, Option<String>) {
     const OLD: &str = "AWS.SimpleQueueService.";
+    let code = code.rsplit('#').next().unwrap_or(code);
     match code {
         "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
             ("QueueDoesNotExist", Some(format!("{OLD}NonExistentQueue")))

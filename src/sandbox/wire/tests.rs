@@ -92,9 +92,14 @@ fn sqs_tells_its_old_code_too() {
         operation: "GetQueueUrl".into(),
         region: None,
     };
-    let response = refuse(&route, &Refusal::new("QueueDoesNotExist", "no such queue"));
-    let header =
-        |name: &str| response.headers.iter().find(|(key, _)| key == name).unwrap().1.as_str();
-    assert_eq!(header("x-amzn-errortype"), "QueueDoesNotExist");
-    assert_eq!(header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+    let check = |code| {
+        let response = refuse(&route, &Refusal::new(code, "no such queue"));
+        let header =
+            |name: &str| response.headers.iter().find(|(key, _)| key == name).unwrap().1.as_str();
+        assert_eq!(header("x-amzn-errortype"), "QueueDoesNotExist");
+        assert_eq!(header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+    };
+    check("QueueDoesNotExist");
+    check("com.amazonaws.sqs#QueueDoesNotExist");
+    check("AWS.SimpleQueueService.NonExistentQueue");
 }
