@@ -1,0 +1,105 @@
+//! Routing and encoding, without a client.
+
+use serde_json::json;
+
+use super::encode::*;
+use super::*;
+
+fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request {
+    let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let (method, target) = (method.into(), target.into());
+    Request { method, target, headers: headers.collect(), body: body.into() }
+}
+
+fn signed(service: &str) -> String {
+    let scope = format!("AKID/20260101/eu-west-1/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+fn text(response: &Response) -> &str {
+    std::str::from_utf8(&response.body).unwrap()
+}
+
+#[test]
+fn the_signature_names_the_service() {
+    let signature = signed("ec2");
+    let headers = [("authorization", signature.as_str()), FORM];
+    let route = Route::of(&request("POST", "/", &headers, "Action=CreateVpc&Version=2016-11-15"));
+    assert_eq!(route.protocol, Protocol::Ec2);
+    assert_eq!((route.service.as_str(), route.operation.as_str()), ("ec2", "CreateVpc"));
+    assert_eq!(route.region.as_deref(), Some("eu-west-1"));
+}
+
+#[test]
+fn unsigned_requests_are_recognised() {
+    let check = |headers: &[(&str, &str)], body, service, operation| {
+        let route = Route::of(&request("POST", "/", headers, body));
+        assert_eq!((route.service.as_str(), route.operation.as_str()), (service, operation));
+    };
+    check(&[("x-amz-target", "TrentService.ListKeys")], "{}", "kms", "ListKeys");
+    check(&[("x-amz-target", "secretsmanager.ListSecrets")], "", "secretsmanager", "ListSecrets");
+    check(&[FORM], "Action=ListRoles&Version=2010-05-08", "iam", "ListRoles");
+    check(&[FORM, ("host", "sns.eu-west-1.amazonaws.com")], "Action=Publish", "sns", "Publish");
+}
+
+#[test]
+fn what_the_sandbox_does_not_know_is_refused_in_the_callers_protocol() {
+    let check = |service: &str, header: (&str, &str), body, expected: &str| {
+        let signature = signed(service);
+        let headers = [("authorization", signature.as_str()), header];
+        let response = handle(&mut World::default(), &request("POST", "/", &headers, body));
+        assert_eq!(response.status, 400);
+        assert!(text(&response).contains(expected), "{}", text(&response));
+        assert!(text(&response).contains("NotImplementedInSandbox"));
+    };
+    check("sqs", ("x-amz-target", "AmazonSQS.Nope"), "{}", "\"message\"");
+    check("sns", FORM, "Action=Nope", "<Type>Sender</Type>");
+    check("ec2", FORM, "Action=Nope", "<Response><Errors><Error>");
+}
+
+#[test]
+fn answers_are_encoded_per_protocol() {
+    let route = |protocol, service: &str, operation: &str| Route {
+        protocol,
+        service: service.into(),
+        operation: operation.into(),
+        region: None,
+    };
+    let answer = json!({ "vpcSet": [{ "vpcId": "vpc-1", "isDefault": false }] });
+    let response = encode(&route(Protocol::Ec2, "ec2", "DescribeVpcs"), Ok(answer));
+    let expected = "<vpcSet><item><isDefault>false</isDefault><vpcId>vpc-1</vpcId></item></vpcSet>";
+    assert!(text(&response).contains(expected), "{}", text(&response));
+
+    let response = encode(&route(Protocol::Ec2, "ec2", "DeleteVpc"), Ok(Value::Null));
+    assert!(text(&response).contains("<return>true</return>"));
+
+    let answer = json!({ "TopicArn": "arn" });
+    let response = encode(&route(Protocol::Query, "sns", "CreateTopic"), Ok(answer));
+    let expected = "<CreateTopicResult><TopicArn>arn</TopicArn></CreateTopicResult>";
+    assert!(text(&response).contains(expected), "{}", text(&response));
+
+    let response = encode(&route(Protocol::Json("j"), "kms", "EnableKeyRotation"), Ok(Value::Null));
+    assert_eq!(text(&response), "{}");
+}
+
+#[test]
+fn sqs_tells_its_old_code_too() {
+    let route = Route {
+        protocol: Protocol::Json("application/x-amz-json-1.0"),
+        service: "sqs".into(),
+        operation: "GetQueueUrl".into(),
+        region: None,
+    };
+    let check = |code| {
+        let response = refuse(&route, &Refusal::new(code, "no such queue"));
+        let header =
+            |name: &str| response.headers.iter().find(|(key, _)| key == name).unwrap().1.as_str();
+        assert_eq!(header("x-amzn-errortype"), "QueueDoesNotExist");
+        assert_eq!(header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+    };
+    check("QueueDoesNotExist");
+    check("com.amazonaws.sqs#QueueDoesNotExist");
+    check("AWS.SimpleQueueService.NonExistentQueue");
+}
