@@ -8,6 +8,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) mod dynamodb;
+pub(crate) mod iam;
+pub(crate) mod kms;
+pub(crate) mod logs;
+pub(crate) mod secrets;
+pub(crate) mod sns;
+pub(crate) mod sqs;
+pub(crate) mod ssm;
+pub(crate) mod toolbox;
+
 /// One API call, decoded.
 ///
 /// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
@@ -48,19 +58,37 @@ impl Refusal {
 }
 
 /// The whole state of the sandbox: one part for each service.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Tables.
+    pub dynamodb: dynamodb::State,
+    /// Roles, policies and instance profiles.
+    pub iam: iam::State,
+    /// Keys and aliases.
+    pub kms: kms::State,
+    /// Log groups.
+    pub logs: logs::State,
+    /// Secrets.
+    pub secrets: secrets::State,
+    /// Topics and subscriptions.
+    pub sns: sns::State,
+    /// Queues.
+    pub sqs: sqs::State,
+    /// Parameters.
+    pub ssm: ssm::State,
 }
 
 /// What every service shares.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Base {
     /// Counts made ids.
     pub made: u64,
+    /// Whether waits of minutes are enforced, such as for the name of a deleted queue.
+    pub strict: bool,
 }
 
 /// The account that the sandbox pretends to be.
