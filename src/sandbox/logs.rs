@@ -52,7 +52,7 @@ const TAGS: (&str, &str) = (INVALID, "TooManyTagsException");
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("log groups", state.groups.len())]
+    vec![("groups", state.groups.len())]
 }
 
 /// Answers a call.
@@ -411,6 +411,6 @@ mod tests {
         logs(&mut world, "DeleteLogGroup", group()).unwrap();
         let again = logs(&mut world, "DeleteLogGroup", group());
         assert_eq!(again, Err("ResourceNotFoundException".into()));
-        assert_eq!(counts(&world.logs), [("log groups", 0)]);
+        assert_eq!(counts(&world.logs), [("groups", 0)]);
     }
 }

@@ -104,7 +104,7 @@ const TAGS: (&str, &str) = ("ValidationException", "ValidationException");
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("dynamodb tables", state.tables.len())]
+    vec![("tables", state.tables.len())]
 }
 
 /// Answers a call.

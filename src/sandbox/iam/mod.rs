@@ -34,9 +34,9 @@ pub(crate) struct State {
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![
-        ("iam roles", state.roles.len()),
-        ("iam instance profiles", state.profiles.len()),
-        ("iam policies", state.policies.len()),
+        ("roles", state.roles.len()),
+        ("instance_profiles", state.profiles.len()),
+        ("policies", state.policies.len()),
     ]
 }
 

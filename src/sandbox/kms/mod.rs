@@ -4,6 +4,8 @@
 //! aliases, which block their names; a policy that would lock everybody out is refused; the
 //! AWS-managed keys are in all lists.
 
+mod aliases;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    Tags, add_tags, at, flag, here, is_name, need, now, number, page, put, remove_tags, tag_list,
-    tag_pairs, text, texts, unknown, uuid, uuid_of, within,
+    Tags, add_tags, at, here, need, now, number, page, put, remove_tags, tag_list, tag_pairs, text,
+    texts, unknown, uuid, uuid_of, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -60,7 +62,7 @@ const TAG: (&str, &str) = ("TagKey", "TagValue");
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let live = state.keys.values().filter(|key| key.deletion.is_none()).count();
-    vec![("kms keys", live), ("kms aliases", state.aliases.len())]
+    vec![("keys", live), ("aliases", state.aliases.len())]
 }
 
 /// The ARN of the usable key that an id, ARN, alias or alias ARN stands for.
@@ -93,9 +95,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(json!({ "KeyMetadata": metadata(state, region, &id) }))
         }
         "ListKeys" => list_keys(state, region, input),
-        "ListAliases" => list_aliases(state, region, input),
-        "CreateAlias" => create_alias(state, region, input, today),
-        "UpdateAlias" => update_alias(state, region, input, today),
+        "ListAliases" => aliases::list(state, region, input),
+        "CreateAlias" => aliases::create(state, region, input, today),
+        "UpdateAlias" => aliases::update(state, region, input, today),
         "DeleteAlias" => {
             let name = need(input, "AliasName", "ValidationException")?;
             let alias = state.aliases.remove(&at(region, name));
@@ -104,7 +106,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "GetKeyPolicy" => {
             let id = exact(state, region, wanted(input)?)?;
             let policy = state.keys.get(&at(region, &id));
-            let policy = policy.map_or_else(default_policy, |key| key.policy.clone());
+            let policy = policy.map_or_else(policy::default, |key| key.policy.clone());
             Ok(json!({ "Policy": policy, "PolicyName": "default" }))
         }
         "ListKeyPolicies" => {
@@ -112,7 +114,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(json!({ "PolicyNames": ["default"], "Truncated": false }))
         }
         "PutKeyPolicy" => {
-            let policy = valid_policy(need(input, "Policy", "ValidationException")?, input)?;
+            let policy = policy::valid(need(input, "Policy", "ValidationException")?, input)?;
             find(state, region, input)?.1.policy = policy;
             Ok(json!({}))
         }
@@ -275,62 +277,10 @@ fn enabled<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a 
     }
 }
 
-fn default_policy() -> String {
-    let policy = json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
-        "Sid": "Enable IAM User Permissions",
-        "Effect": "Allow",
-        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
-        "Action": "kms:*",
-        "Resource": "*",
-    }] });
-    format!("{policy:#}")
-}
-
-/// The policy as KMS returns it, if KMS would take it.
-fn valid_policy(policy: &str, input: &Value) -> Result<String, Refusal> {
-    let malformed = |message| Refusal::new("MalformedPolicyDocumentException", message);
-    if policy.len() > 32 * 1024 {
-        return Err(Refusal::new("LimitExceededException", "The policy is larger than 32 KB."));
-    }
-    let tree: Value =
-        serde_json::from_str(policy).map_err(|_| malformed("The policy is not valid JSON."))?;
-    let statements = match tree.get("Statement") {
-        Some(Value::Array(statements)) => statements.iter().collect(),
-        Some(statement @ Value::Object(_)) => vec![statement],
-        _ => return Err(malformed("The policy has no Statement.")),
-    };
-    let named = |s: &&Value| s.get("Principal").is_some() || s.get("NotPrincipal").is_some();
-    if !statements.iter().all(named) {
-        return Err(malformed("Policy contains a statement with no principal."));
-    }
-    let safe = flag(input, "BypassPolicyLockoutSafetyCheck").unwrap_or(false)
-        || statements.iter().any(|statement| lets_change_the_policy(statement));
-    match safe {
-        true => Ok(format!("{tree:#}")),
-        false => Err(malformed(
-            "The new key policy will not allow you to update the key policy in the future.",
-        )),
-    }
-}
-
-fn lets_change_the_policy(statement: &Value) -> bool {
-    let principal = &statement["Principal"];
-    let someone = principal == "*" || principal.get("AWS").is_some();
-    let actions = match &statement["Action"] {
-        Value::Array(actions) => actions.iter().filter_map(Value::as_str).collect(),
-        action => action.as_str().into_iter().collect::<Vec<_>>(),
-    };
-    let admits = |action: &&str| match action.strip_suffix('*') {
-        Some(start) => "kms:putkeypolicy".starts_with(&start.to_lowercase()),
-        None => action.eq_ignore_ascii_case("kms:PutKeyPolicy"),
-    };
-    statement["Effect"] == "Allow" && someone && actions.iter().any(admits)
-}
-
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let policy = match text(input, "Policy").filter(|policy| !policy.is_empty()) {
-        Some(policy) => valid_policy(policy, input)?,
-        None => default_policy(),
+        Some(policy) => policy::valid(policy, input)?,
+        None => policy::default(),
     };
     let spec = text(input, "KeySpec").unwrap_or("SYMMETRIC_DEFAULT");
     let usage = text(input, "KeyUsage").unwrap_or("ENCRYPT_DECRYPT");
@@ -398,76 +348,6 @@ fn list_keys(state: &State, region: &str, input: &Value) -> Answer {
         (id, key)
     });
     paged("Keys", keys.collect(), input, 100)
-}
-
-fn list_aliases(state: &State, region: &str, input: &Value) -> Answer {
-    let only = match text(input, "KeyId") {
-        Some(reference) => Some(exact(state, region, reference)?),
-        None => None,
-    };
-    let own = here(&state.aliases, region).map(|(name, alias)| (name.to_owned(), alias.clone()));
-    let managed = MANAGED.iter().map(|service| {
-        let key = managed_id(region, service);
-        (format!("alias/aws/{service}"), Alias { key, ..Alias::default() })
-    });
-    let wanted =
-        own.chain(managed).filter(|(_, alias)| only.as_ref().is_none_or(|only| *only == alias.key));
-    let views = wanted.map(|(name, alias)| {
-        let view = json!({
-            "AliasName": name,
-            "AliasArn": alias_arn(region, &name),
-            "TargetKeyId": alias.key,
-            "CreationDate": alias.created,
-            "LastUpdatedDate": alias.updated,
-        });
-        (name, view)
-    });
-    paged("Aliases", views.collect(), input, 50)
-}
-
-fn alias_target(state: &State, region: &str, input: &Value) -> Result<String, Refusal> {
-    let reference = need(input, "TargetKeyId", "ValidationException")?;
-    let id = exact(state, region, reference)?;
-    match state.keys.get(&at(region, &id)) {
-        Some(key) if key.deletion.is_some() => Err(pending(region, &id)),
-        Some(_) => Ok(id),
-        None => {
-            let message = "An alias cannot stand for a key that AWS manages.";
-            Err(Refusal::new("NotAuthorizedException", message))
-        }
-    }
-}
-
-fn create_alias(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
-    let name = need(input, "AliasName", "ValidationException")?;
-    if name.starts_with("alias/aws/") {
-        let message = "Aliases that begin with alias/aws/ are reserved.";
-        return Err(Refusal::new("NotAuthorizedException", message));
-    }
-    if name.strip_prefix("alias/").is_none_or(|rest| !is_name(rest, 1..=250, "/_-")) {
-        let message = "Alias must start with the prefix \"alias/\" and have only /, _, - beside \
-                       letters and digits.";
-        return Err(Refusal::new("InvalidAliasNameException", message));
-    }
-    let place = at(region, name);
-    if state.aliases.contains_key(&place) {
-        let arn = alias_arn(region, name);
-        let message = format!("An alias with the name {arn} already exists");
-        return Err(Refusal::new("AlreadyExistsException", message));
-    }
-    let key = alias_target(state, region, input)?;
-    state.aliases.insert(place, Alias { key, created: today, updated: today });
-    Ok(json!({}))
-}
-
-fn update_alias(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
-    let name = need(input, "AliasName", "ValidationException")?;
-    let key = alias_target(state, region, input)?;
-    let alias = state.aliases.get_mut(&at(region, name));
-    let alias = alias.ok_or_else(|| no_alias(region, name))?;
-    alias.key = key;
-    alias.updated = today;
-    Ok(json!({}))
 }
 
 fn enable_rotation(state: &mut State, region: &str, input: &Value) -> Answer {

@@ -82,7 +82,7 @@ fn a_deleted_key_stays_listed_with_tags_and_its_alias_blocks() {
     kms(&mut world, "UpdateAlias", retarget).unwrap();
     let back = kms(&mut world, "UpdateAlias", alias);
     assert_eq!(back, Err("KMSInvalidStateException".into()));
-    assert_eq!(super::counts(&world.kms)[0], ("kms keys", 1));
+    assert_eq!(super::counts(&world.kms)[0], ("keys", 1));
 }
 
 #[test]

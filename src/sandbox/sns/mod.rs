@@ -58,7 +58,7 @@ const INVALID: &str = "InvalidParameter";
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("sns topics", state.topics.len()), ("sns subscriptions", state.subscriptions.len())]
+    vec![("topics", state.topics.len()), ("subscriptions", state.subscriptions.len())]
 }
 
 /// Answers a call.

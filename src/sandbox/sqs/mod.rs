@@ -67,7 +67,7 @@ const TAGS: (&str, &str) =
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("sqs queues", state.queues.len())]
+    vec![("queues", state.queues.len())]
 }
 
 /// Answers a call.

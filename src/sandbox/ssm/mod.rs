@@ -55,7 +55,7 @@ const INVALID: &str = "ValidationException";
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("ssm parameters", state.parameters.len())]
+    vec![("parameters", state.parameters.len())]
 }
 
 /// The id of the image that a public parameter names: the same at all times.

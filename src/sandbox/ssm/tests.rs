@@ -57,7 +57,7 @@ fn missing_names_are_listed() {
 #[test]
 fn the_image_of_amazon_linux_is_stable() {
     let name = format!("{}{}", super::IMAGES_PATH, super::IMAGES[0]);
-    let mut ask = || {
+    let ask = || {
         let input = json!({ "Name": name });
         let answer = ssm(&mut World::default(), "GetParameter", input).unwrap();
         answer["Parameter"]["Value"].as_str().unwrap().to_owned()
