@@ -25,6 +25,17 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
+pub(crate) mod iam;
+pub(crate) mod kms;
+pub(crate) mod logs;
+pub(crate) mod secrets;
+pub(crate) mod sns;
+pub(crate) mod sqs;
+pub(crate) mod ssm;
+pub(crate) mod toolbox;
+
 /// One API call, decoded.
 ///
 /// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
@@ -92,6 +103,24 @@ impl Refusal {
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Tables.
+    pub dynamodb: dynamodb::State,
+    /// Networks.
+    pub ec2: ec2::State,
+    /// Roles, policies and instance profiles.
+    pub iam: iam::State,
+    /// Keys and aliases.
+    pub kms: kms::State,
+    /// Log groups.
+    pub logs: logs::State,
+    /// Secrets.
+    pub secrets: secrets::State,
+    /// Topics and subscriptions.
+    pub sns: sns::State,
+    /// Queues.
+    pub sqs: sqs::State,
+    /// Parameters.
+    pub ssm: ssm::State,
     /// Buckets and what is in them.
     pub s3: s3::State,
 }
@@ -99,6 +128,15 @@ pub(crate) struct World {
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
+        "dynamodb" => dynamodb::call(world, call),
+        "ec2" => ec2::call(world, call),
+        "iam" => iam::call(world, call),
+        "kms" => kms::call(world, call),
+        "logs" => logs::call(world, call),
+        "secretsmanager" => secrets::call(world, call),
+        "sns" => sns::call(world, call),
+        "sqs" => sqs::call(world, call),
+        "ssm" => ssm::call(world, call),
         "sts" => sts::call(world, call),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
@@ -106,7 +144,18 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 
 /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
 fn counts(world: &World) -> BTreeMap<String, usize> {
-    let services = [("s3", s3::counts(&world.s3))];
+    let services = [
+        ("dynamodb", dynamodb::counts(&world.dynamodb)),
+        ("ec2", ec2::counts(&world.ec2)),
+        ("iam", iam::counts(&world.iam)),
+        ("kms", kms::counts(&world.kms)),
+        ("logs", logs::counts(&world.logs)),
+        ("s3", s3::counts(&world.s3)),
+        ("secretsmanager", secrets::counts(&world.secrets)),
+        ("sns", sns::counts(&world.sns)),
+        ("sqs", sqs::counts(&world.sqs)),
+        ("ssm", ssm::counts(&world.ssm)),
+    ];
     let mut all = BTreeMap::new();
     for (service, counts) in services {
         let live = counts.into_iter().filter(|(_, count)| *count > 0);

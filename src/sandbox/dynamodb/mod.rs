@@ -1,0 +1,286 @@
+//! The sandbox's DynamoDB: tables with their states, TTL and backups, and a few items.
+//!
+//! Quirks kept: states pass by reading (a new table is `CREATING` for the first `DescribeTable`);
+//! one index per update and one update at a time; backups are not available to the first who asks
+//! after creation; what is as by default is left out of the description.
+
+mod describe;
+mod items;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, at, flag, here, need, now, number, page, put, remove_tags, tag_list,
+    tag_pairs, text, texts, unknown, within,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+/// What DynamoDB keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Tables by region and name.
+    tables: BTreeMap<String, Table>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Table {
+    id: String,
+    created: f64,
+    status: Status,
+    /// Attribute types by name; exactly the attributes of the keys.
+    types: BTreeMap<String, String>,
+    keys: Value,
+    /// `None` is provisioned and never switched.
+    billing: Option<String>,
+    capacity: Capacity,
+    indexes: BTreeMap<String, Index>,
+    local_indexes: Vec<Value>,
+    stream: Option<String>,
+    /// The label of the newest stream, also after it was disabled.
+    stream_label: Option<String>,
+    /// The ARN of the KMS key.
+    key: Option<String>,
+    class: Option<String>,
+    protected: bool,
+    tags: Tags,
+    ttl: Option<String>,
+    /// How many days can be restored.
+    recovery: Option<i64>,
+    /// Whether somebody has asked for backups before.
+    backups_ready: bool,
+    /// Items by their key, as JSON.
+    items: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Index {
+    keys: Value,
+    projection: Value,
+    capacity: Capacity,
+    status: Status,
+}
+
+/// Read and write units; none when paid by request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Capacity {
+    read: i64,
+    write: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+enum Status {
+    #[default]
+    Creating,
+    Active,
+    Updating,
+    Deleting,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Updating => "UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+const ON_DEMAND: &str = "PAY_PER_REQUEST";
+
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = ("ValidationException", "ValidationException");
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("tables", state.tables.len())]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    let today = now(&world.base);
+    let state = &mut world.dynamodb;
+    match call.operation.as_str() {
+        "CreateTable" => tables::create(world, region, input),
+        "UpdateTable" => update::update(world, region, input),
+        "DescribeTable" => tables::describe(state, region, input),
+        "ListTables" => list(state, region, input),
+        "DeleteTable" => tables::delete(state, region, input),
+        "UpdateTimeToLive" => expire(state, region, input),
+        "DescribeTimeToLive" => {
+            let (_, table) = find(state, region, input)?;
+            let status = if table.ttl.is_some() { "ENABLED" } else { "DISABLED" };
+            let mut view = json!({ "TimeToLiveStatus": status });
+            put(&mut view, "AttributeName", table.ttl.clone());
+            Ok(json!({ "TimeToLiveDescription": view }))
+        }
+        "UpdateContinuousBackups" => back_up(state, region, input, today),
+        "DescribeContinuousBackups" => Ok(find(state, region, input)?.1.backups(today)),
+        "TagResource" => {
+            let more = tag_list(input, "Tags", KEY_VALUE);
+            add_tags(&mut tagged(state, region, input)?.tags, more, TAGS)?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            remove_tags(&mut tagged(state, region, input)?.tags, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        "ListTagsOfResource" => {
+            let tags = &tagged(state, region, input)?.tags;
+            let pairs = tags.keys().cloned().zip(tag_pairs(tags, KEY_VALUE)).collect();
+            let (pairs, next) = page(pairs, text(input, "NextToken"), 10);
+            let mut answer = json!({ "Tags": pairs });
+            put(&mut answer, "NextToken", next);
+            Ok(answer)
+        }
+        "PutItem" => items::put_item(state, region, input),
+        "GetItem" => items::get_item(state, region, input),
+        "DeleteItem" => items::delete_item(state, region, input),
+        "Scan" => items::scan(state, region, input),
+        _ => Err(unknown(call)),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("ValidationException", message)
+}
+
+fn in_use(message: impl Into<String>) -> Refusal {
+    Refusal::new("ResourceInUseException", message)
+}
+
+fn table_arn(region: &str, name: &str) -> String {
+    format!("arn:aws:dynamodb:{region}:{ACCOUNT}:table/{name}")
+}
+
+/// The table that a call names, by name or by ARN.
+fn find<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<(String, &'a mut Table), Refusal> {
+    let reference = need(input, "TableName", "ValidationException")?;
+    let name = reference.strip_prefix(&table_arn(region, "")).unwrap_or(reference);
+    match state.tables.get_mut(&at(region, name)) {
+        Some(table) => Ok((name.to_owned(), table)),
+        None => Err(Refusal::new(
+            "ResourceNotFoundException",
+            format!("Requested resource not found: Table: {name} not found"),
+        )),
+    }
+}
+
+/// A table that nothing else is being done to.
+fn ready<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<(String, &'a mut Table), Refusal> {
+    let (name, table) = find(state, region, input)?;
+    let doing = match table.status {
+        Status::Active => return Ok((name, table)),
+        Status::Creating => "created",
+        Status::Updating => "updated",
+        Status::Deleting => "deleted",
+    };
+    Err(in_use(format!(
+        "Attempt to change a resource which is still in use: Table is being {doing}: {name}"
+    )))
+}
+
+fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Table, Refusal> {
+    let arn = need(input, "ResourceArn", "ValidationException")?;
+    let name = arn.strip_prefix(&table_arn(region, "")).unwrap_or_default();
+    state.tables.get_mut(&at(region, name)).ok_or_else(|| {
+        let message = format!("Requested resource not found: ResourcArn: {arn} not found");
+        Refusal::new("ResourceNotFoundException", message)
+    })
+}
+
+fn list(state: &State, region: &str, input: &Value) -> Answer {
+    let limit = within(input, "Limit", 1..=100, "ValidationException")?.unwrap_or(100);
+    let names = here(&state.tables, region).map(|(name, _)| (name.to_owned(), name)).collect();
+    let start = text(input, "ExclusiveStartTableName");
+    let (names, next) = page(names, start, limit as usize);
+    let mut answer = json!({ "TableNames": names });
+    put(&mut answer, "LastEvaluatedTableName", next);
+    Ok(answer)
+}
+
+fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (_, table) = ready(state, region, input)?;
+    let wanted = &input["TimeToLiveSpecification"];
+    let attribute = need(wanted, "AttributeName", "ValidationException")?;
+    match (flag(wanted, "Enabled").unwrap_or(false), &table.ttl) {
+        (true, Some(known)) if known == attribute => {
+            return Err(invalid("TimeToLive is already enabled"));
+        }
+        (_, Some(known)) if known != attribute => {
+            return Err(invalid(format!(
+                "TimeToLive is active on a different AttributeName: current AttributeName is \
+                 {known}"
+            )));
+        }
+        (false, None) => return Err(invalid("TimeToLive is already disabled")),
+        (true, _) => table.ttl = Some(attribute.to_owned()),
+        (false, _) => table.ttl = None,
+    }
+    Ok(json!({ "TimeToLiveSpecification": wanted }))
+}
+
+fn back_up(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+    let wanted = &input["PointInTimeRecoverySpecification"];
+    let days = within(wanted, "RecoveryPeriodInDays", 1..=35, "ValidationException")?;
+    let (name, table) = find(state, region, input)?;
+    if !table.backups_ready {
+        table.backups_ready = true;
+        return Err(Refusal::new(
+            "ContinuousBackupsUnavailableException",
+            format!("Backups are being enabled for the table: {name}. Please retry later"),
+        ));
+    }
+    table.recovery = match flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
+        true => Some(days.or(table.recovery).unwrap_or(35)),
+        false => None,
+    };
+    Ok(table.backups(today))
+}
+
+impl Capacity {
+    /// The capacity that a call asks for; whether it must or must not depends on the billing.
+    fn read(input: &Value, billing: Option<&str>, what: &str) -> Result<Self, Refusal> {
+        let wanted = input.get("ProvisionedThroughput").filter(|wanted| wanted.is_object());
+        let on_demand = billing == Some(ON_DEMAND);
+        match wanted {
+            None if on_demand => Ok(Self::default()),
+            None => Err(invalid(format!(
+                "One or more parameter values were invalid: ReadCapacityUnits and \
+                 WriteCapacityUnits must both be specified when BillingMode is PROVISIONED \
+                 ({what})"
+            ))),
+            Some(_) if on_demand => Err(invalid(format!(
+                "One or more parameter values were invalid: Neither ReadCapacityUnits nor \
+                 WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST ({what})"
+            ))),
+            Some(wanted) => {
+                let units = |key| number(wanted, key).filter(|units| *units >= 1);
+                match (units("ReadCapacityUnits"), units("WriteCapacityUnits")) {
+                    (Some(read), Some(write)) => Ok(Self { read, write }),
+                    _ => Err(invalid(format!("The capacity of {what} must be at least 1 and 1."))),
+                }
+            }
+        }
+    }
+}

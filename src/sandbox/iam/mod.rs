@@ -1,0 +1,212 @@
+//! The sandbox's IAM: roles, customer-managed policies and instance profiles.
+//!
+//! Quirks kept: documents come back URL-encoded; names are unique whatever their case; a role can
+//! only be deleted once nothing hangs on it; `ListRoles` shows neither tags nor boundary; every
+//! `arn:aws:iam::aws:policy/` ARN can be attached.
+
+mod policies;
+mod profiles;
+mod roles;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{digest, is_name, need, number, page, refuse, text, unknown};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+/// What IAM keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Roles by name.
+    pub roles: BTreeMap<String, roles::Role>,
+    /// Instance profiles by name.
+    pub profiles: BTreeMap<String, profiles::Profile>,
+    /// Customer-managed policies by ARN.
+    pub policies: BTreeMap<String, policies::Policy>,
+}
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![
+        ("roles", state.roles.len()),
+        ("instance_profiles", state.profiles.len()),
+        ("policies", state.policies.len()),
+    ]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let input = &call.input;
+    match call.operation.as_str() {
+        "GetUser" => Ok(json!({ "User": {
+            "Path": "/",
+            "UserName": text(input, "UserName").unwrap_or("sandbox"),
+            "UserId": "AIDASANDBOX0000000000",
+            "Arn": format!("arn:aws:iam::{ACCOUNT}:user/sandbox"),
+            "CreateDate": "2024-01-01T00:00:00Z",
+        } })),
+        "ListUsers" => Ok(json!({ "Users": [], "IsTruncated": false })),
+        "ListAccountAliases" => Ok(json!({ "AccountAliases": [], "IsTruncated": false })),
+        operation => roles::call(world, operation, input)
+            .or_else(|| profiles::call(world, operation, input))
+            .or_else(|| policies::call(world, operation, input))
+            .unwrap_or_else(|| Err(unknown(call))),
+    }
+}
+
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = ("ValidationError", "LimitExceeded");
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("ValidationError", message)
+}
+
+fn malformed(message: impl Into<String>) -> Refusal {
+    Refusal::new("MalformedPolicyDocument", message)
+}
+
+fn gone(what: &str, name: &str) -> Refusal {
+    refuse(404, "NoSuchEntity", format!("The {what} with name {name} cannot be found."))
+}
+
+fn exists(what: &str, name: &str) -> Refusal {
+    refuse(409, "EntityAlreadyExists", format!("{what} with name {name} already exists."))
+}
+
+fn conflict(message: &str) -> Refusal {
+    refuse(409, "DeleteConflict", message)
+}
+
+fn over(quota: &str) -> Refusal {
+    refuse(409, "LimitExceeded", format!("Cannot exceed quota for {quota}"))
+}
+
+fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
+    need(input, key, "ValidationError")
+}
+
+fn valid_name<'a>(input: &'a Value, key: &str, most: usize) -> Result<&'a str, Refusal> {
+    let name = required(input, key)?;
+    match is_name(name, 1..=most, "_+=,.@-") {
+        true => Ok(name),
+        false => Err(invalid(format!(
+            "The specified value for {} is invalid. It must contain only alphanumeric characters \
+             and/or the following: +=,.@_- and have 1 to {most} of them",
+            key[..1].to_lowercase() + &key[1..]
+        ))),
+    }
+}
+
+fn valid_path(input: &Value) -> Result<String, Refusal> {
+    let path = text(input, "Path").unwrap_or("/");
+    let printable = path.chars().all(|c| c.is_ascii_graphic());
+    match path.starts_with('/') && path.ends_with('/') && path.len() <= 512 && printable {
+        true => Ok(path.to_owned()),
+        false => {
+            Err(invalid("The specified value for path is invalid. It must begin and end with /"))
+        }
+    }
+}
+
+/// Whether a map has this name in any case.
+fn taken<T>(map: &BTreeMap<String, T>, name: &str) -> bool {
+    map.keys().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// A unique id such as `AROA...`.
+fn unique_id(kind: &str, seed: &str) -> String {
+    format!("{kind}{}", digest(seed)[..17].to_uppercase())
+}
+
+/// A document as IAM returns it (RFC 3986).
+fn encoded(document: &str) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(document, KEPT).to_string()
+}
+
+/// One page under the name of its list.
+fn listed(name: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
+    let limit = number(input, "MaxItems").unwrap_or(100).clamp(1, 1000);
+    let (items, next) = page(items, text(input, "Marker"), limit as usize);
+    let mut answer = json!({ name: items, "IsTruncated": next.is_some() });
+    super::toolbox::put(&mut answer, "Marker", next);
+    Ok(answer)
+}
+
+/// The statements of a document.
+fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
+    let tree: Value = serde_json::from_str(document)
+        .map_err(|_| malformed("Syntax errors in policy: it is not valid JSON."))?;
+    if let Some(version) = tree.get("Version")
+        && !["2012-10-17", "2008-10-17"].contains(&version.as_str().unwrap_or_default())
+    {
+        return Err(malformed("Syntax errors in policy: Version must be 2012-10-17."));
+    }
+    let statements = match tree.get("Statement") {
+        Some(Value::Array(statements)) => statements.clone(),
+        Some(statement @ Value::Object(_)) => vec![statement.clone()],
+        _ => return Err(malformed("Syntax errors in policy: Missing required field Statement")),
+    };
+    for statement in &statements {
+        if !["Allow", "Deny"].contains(&text(statement, "Effect").unwrap_or_default()) {
+            return Err(malformed("Syntax errors in policy: Effect must be Allow or Deny."));
+        }
+        if !has(statement, "Action") {
+            return Err(malformed("Policy statement must contain actions."));
+        }
+        if text(statement, "Sid").is_some_and(|sid| !is_name(sid, 0..=128, "")) {
+            return Err(malformed("Statement IDs (SID) must be alpha-numeric."));
+        }
+    }
+    let sids: Vec<&str> =
+        statements.iter().filter_map(|statement| text(statement, "Sid")).collect();
+    let unique: std::collections::BTreeSet<&&str> = sids.iter().collect();
+    match unique.len() == sids.len() {
+        true => Ok(statements),
+        false => Err(malformed("Statement IDs (SID) in a single policy must be unique.")),
+    }
+}
+
+fn has(statement: &Value, key: &str) -> bool {
+    statement.get(key).is_some() || statement.get(format!("Not{key}")).is_some()
+}
+
+/// Checks a document that is attached to an identity.
+fn valid_policy(document: &str) -> Result<(), Refusal> {
+    for statement in statements(document)? {
+        if has(&statement, "Principal") {
+            return Err(malformed("Policy document should not specify a principal."));
+        }
+        if !has(&statement, "Resource") {
+            return Err(malformed("Policy statement must contain resources."));
+        }
+    }
+    Ok(())
+}
+
+/// Checks a document that says who may assume a role.
+fn valid_trust(document: &str) -> Result<(), Refusal> {
+    for statement in statements(document)? {
+        if !has(&statement, "Principal") {
+            return Err(malformed("AssumeRole policy must contain principals"));
+        }
+        if has(&statement, "Resource") {
+            return Err(malformed("Has prohibited field Resource"));
+        }
+    }
+    match size(document) > 2048 {
+        true => Err(over("ACLSizePerRole: 2048")),
+        false => Ok(()),
+    }
+}
+
+/// The size of a document as quotas count it: without white space.
+fn size(document: &str) -> usize {
+    document.chars().filter(|c| !c.is_whitespace()).count()
+}

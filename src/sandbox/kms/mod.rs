@@ -1,0 +1,401 @@
+//! The sandbox's KMS: customer keys, aliases, and the keys that AWS manages.
+//!
+//! Quirks kept: a deleted key stays listed with its tags until its window is over, and so do its
+//! aliases, which block their names; a policy that would lock everybody out is refused; the
+//! AWS-managed keys are in all lists.
+
+mod aliases;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    Tags, add_tags, at, here, need, now, number, page, put, remove_tags, tag_list, tag_pairs, text,
+    texts, unknown, uuid, uuid_of, within,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+/// What KMS keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Keys by region and id.
+    keys: BTreeMap<String, Key>,
+    /// Aliases by region and name.
+    aliases: BTreeMap<String, Alias>,
+}
+
+/// A customer key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Key {
+    created: f64,
+    description: String,
+    disabled: bool,
+    /// When it will be gone.
+    deletion: Option<f64>,
+    policy: String,
+    /// The rotation period in days.
+    rotation: Option<i64>,
+    tags: Tags,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Alias {
+    key: String,
+    created: f64,
+    updated: f64,
+}
+
+/// The services whose keys AWS manages.
+const MANAGED: &[&str] = &["dynamodb", "s3", "secretsmanager", "sns", "sqs", "ssm"];
+
+/// The names of the members of a tag.
+const TAG: (&str, &str) = ("TagKey", "TagValue");
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    let live = state.keys.values().filter(|key| key.deletion.is_none()).count();
+    vec![("keys", live), ("aliases", state.aliases.len())]
+}
+
+/// The ARN of the usable key that an id, ARN, alias or alias ARN stands for.
+pub(crate) fn usable(state: &State, region: &str, reference: &str) -> Option<String> {
+    let id = resolve(state, region, reference).ok()?;
+    let ready = match state.keys.get(&at(region, &id)) {
+        Some(key) => key.deletion.is_none() && !key.disabled,
+        None => managed(region, &id).is_some(),
+    };
+    ready.then(|| key_arn(region, &id))
+}
+
+/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`.
+pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) -> bool {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let key = state.keys.get(&at(region, id));
+    key.is_some_and(|key| key.policy.contains(principal))
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    expire(world);
+    let (input, region) = (&call.input, call.region.as_str());
+    let today = now(&world.base);
+    let state = &mut world.kms;
+    match call.operation.as_str() {
+        "CreateKey" => create(world, region, input),
+        "DescribeKey" => {
+            let id = resolve(state, region, wanted(input)?)?;
+            Ok(json!({ "KeyMetadata": metadata(state, region, &id) }))
+        }
+        "ListKeys" => list_keys(state, region, input),
+        "ListAliases" => aliases::list(state, region, input),
+        "CreateAlias" => aliases::create(state, region, input, today),
+        "UpdateAlias" => aliases::update(state, region, input, today),
+        "DeleteAlias" => {
+            let name = need(input, "AliasName", "ValidationException")?;
+            let alias = state.aliases.remove(&at(region, name));
+            alias.map(|_| json!({})).ok_or_else(|| no_alias(region, name))
+        }
+        "GetKeyPolicy" => {
+            let id = exact(state, region, wanted(input)?)?;
+            let policy = state.keys.get(&at(region, &id));
+            let policy = policy.map_or_else(policy::default, |key| key.policy.clone());
+            Ok(json!({ "Policy": policy, "PolicyName": "default" }))
+        }
+        "ListKeyPolicies" => {
+            exact(state, region, wanted(input)?)?;
+            Ok(json!({ "PolicyNames": ["default"], "Truncated": false }))
+        }
+        "PutKeyPolicy" => {
+            let policy = policy::valid(need(input, "Policy", "ValidationException")?, input)?;
+            find(state, region, input)?.1.policy = policy;
+            Ok(json!({}))
+        }
+        "EnableKeyRotation" => enable_rotation(state, region, input),
+        "DisableKeyRotation" => enabled(state, region, input)?.disable_rotation(),
+        "GetKeyRotationStatus" => rotation_status(state, region, input),
+        "UpdateKeyDescription" => {
+            let description = text(input, "Description").unwrap_or_default();
+            kept(state, region, input)?.1.description = description.to_owned();
+            Ok(json!({}))
+        }
+        "EnableKey" | "DisableKey" => {
+            kept(state, region, input)?.1.disabled = call.operation == "DisableKey";
+            Ok(json!({}))
+        }
+        "ScheduleKeyDeletion" => schedule(state, region, input, today),
+        "CancelKeyDeletion" => cancel(state, region, input),
+        "TagResource" => {
+            let more = tag_list(input, "Tags", TAG);
+            let codes = ("TagException", "LimitExceededException");
+            add_tags(&mut kept(state, region, input)?.1.tags, more, codes)?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            remove_tags(&mut kept(state, region, input)?.1.tags, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        "ListResourceTags" => list_tags(state, region, input),
+        "ListGrants" => Ok(json!({ "Grants": [], "Truncated": false })),
+        _ => Err(unknown(call)),
+    }
+}
+
+impl Key {
+    fn state(&self) -> &'static str {
+        match (self.deletion, self.disabled) {
+            (Some(_), _) => "PendingDeletion",
+            (None, true) => "Disabled",
+            (None, false) => "Enabled",
+        }
+    }
+
+    fn disable_rotation(&mut self) -> Answer {
+        self.rotation = None;
+        Ok(json!({}))
+    }
+}
+
+/// Forgets keys whose window is over.
+fn expire(world: &mut World) {
+    let today = now(&world.base);
+    let State { keys, aliases } = &mut world.kms;
+    let over = |key: &Key| key.deletion.is_some_and(|deletion| deletion < today);
+    if keys.values().any(over) {
+        keys.retain(|_, key| !over(key));
+        aliases.retain(|place, alias| {
+            let region = place.split('|').next().unwrap_or_default();
+            keys.contains_key(&at(region, &alias.key))
+        });
+    }
+}
+
+fn key_arn(region: &str, id: &str) -> String {
+    format!("arn:aws:kms:{region}:{ACCOUNT}:key/{id}")
+}
+
+fn alias_arn(region: &str, name: &str) -> String {
+    format!("arn:aws:kms:{region}:{ACCOUNT}:{name}")
+}
+
+fn managed_id(region: &str, service: &str) -> String {
+    uuid_of(&format!("aws-managed {service} key of {region}"))
+}
+
+/// The service whose AWS-managed key this is.
+fn managed(region: &str, id: &str) -> Option<&'static str> {
+    MANAGED.iter().copied().find(|service| managed_id(region, service) == id)
+}
+
+fn no_alias(region: &str, name: &str) -> Refusal {
+    let arn = alias_arn(region, name);
+    Refusal::new("NotFoundException", format!("Alias {arn} is not found."))
+}
+
+fn wanted(input: &Value) -> Result<&str, Refusal> {
+    need(input, "KeyId", "ValidationException")
+}
+
+/// The id of an existing key, from an id or an ARN.
+fn exact(state: &State, region: &str, reference: &str) -> Result<String, Refusal> {
+    let id = match reference.strip_prefix("arn:") {
+        Some(_) => reference.strip_prefix(&key_arn(region, "")).unwrap_or(reference),
+        None => reference,
+    };
+    let known = state.keys.contains_key(&at(region, id));
+    match known || managed(region, id).is_some() {
+        true => Ok(id.to_owned()),
+        false => {
+            let arn = if id.starts_with("arn:") { id.to_owned() } else { key_arn(region, id) };
+            Err(Refusal::new("NotFoundException", format!("Key '{arn}' does not exist")))
+        }
+    }
+}
+
+/// The id of an existing key, from anything that can stand for one.
+fn resolve(state: &State, region: &str, reference: &str) -> Result<String, Refusal> {
+    let name = reference.strip_prefix(&alias_arn(region, "")).unwrap_or(reference);
+    if !name.starts_with("alias/") {
+        return exact(state, region, reference);
+    }
+    if let Some(service) = name.strip_prefix("alias/aws/")
+        && MANAGED.contains(&service)
+    {
+        return Ok(managed_id(region, service));
+    }
+    let alias = state.aliases.get(&at(region, name));
+    alias.map(|alias| alias.key.clone()).ok_or_else(|| no_alias(region, name))
+}
+
+/// A customer key, to change it.
+fn find<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<(String, &'a mut Key), Refusal> {
+    let id = exact(state, region, wanted(input)?)?;
+    match state.keys.get_mut(&at(region, &id)) {
+        Some(key) => Ok((id, key)),
+        None => Err(Refusal::new(
+            "AccessDeniedException",
+            format!("{} is managed by AWS and cannot be changed.", key_arn(region, &id)),
+        )),
+    }
+}
+
+/// A customer key that is not about to be deleted.
+fn kept<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<(String, &'a mut Key), Refusal> {
+    match find(state, region, input)? {
+        (id, key) if key.deletion.is_some() => Err(pending(region, &id)),
+        found => Ok(found),
+    }
+}
+
+fn pending(region: &str, id: &str) -> Refusal {
+    let message = format!("{} is pending deletion.", key_arn(region, id));
+    Refusal::new("KMSInvalidStateException", message)
+}
+
+fn enabled<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Key, Refusal> {
+    match kept(state, region, input)? {
+        (id, key) if key.disabled => {
+            let message = format!("{} is disabled.", key_arn(region, &id));
+            Err(Refusal::new("DisabledException", message))
+        }
+        (_, key) => Ok(key),
+    }
+}
+
+fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let policy = match text(input, "Policy").filter(|policy| !policy.is_empty()) {
+        Some(policy) => policy::valid(policy, input)?,
+        None => policy::default(),
+    };
+    let spec = text(input, "KeySpec").unwrap_or("SYMMETRIC_DEFAULT");
+    let usage = text(input, "KeyUsage").unwrap_or("ENCRYPT_DECRYPT");
+    if spec != "SYMMETRIC_DEFAULT" || usage != "ENCRYPT_DECRYPT" {
+        let message = "The sandbox makes symmetric encryption keys only.";
+        return Err(Refusal::new("UnsupportedOperationException", message));
+    }
+    let mut tags = Tags::new();
+    let codes = ("TagException", "LimitExceededException");
+    add_tags(&mut tags, tag_list(input, "Tags", TAG), codes)?;
+    let id = uuid(&mut world.base);
+    let key = Key {
+        created: now(&world.base),
+        description: text(input, "Description").unwrap_or_default().to_owned(),
+        policy,
+        tags,
+        ..Key::default()
+    };
+    world.kms.keys.insert(at(region, &id), key);
+    Ok(json!({ "KeyMetadata": metadata(&world.kms, region, &id) }))
+}
+
+fn metadata(state: &State, region: &str, id: &str) -> Value {
+    let owned = managed(region, id).map(|service| Key {
+        description: format!("Default key that protects my {service} data"),
+        ..Key::default()
+    });
+    let manager = if owned.is_some() { "AWS" } else { "CUSTOMER" };
+    let found = state.keys.get(&at(region, id)).cloned();
+    let key = found.or(owned).unwrap_or_default();
+    let mut view = json!({
+        "AWSAccountId": ACCOUNT,
+        "KeyId": id,
+        "Arn": key_arn(region, id),
+        "CreationDate": key.created,
+        "Enabled": key.state() == "Enabled",
+        "Description": key.description,
+        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyState": key.state(),
+        "Origin": "AWS_KMS",
+        "KeyManager": manager,
+        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "MultiRegion": false,
+    });
+    put(&mut view, "DeletionDate", key.deletion);
+    view
+}
+
+fn paged(name: &str, mut items: Vec<(String, Value)>, input: &Value, usual: i64) -> Answer {
+    items.sort_by(|one, other| one.0.cmp(&other.0));
+    let limit = number(input, "Limit").unwrap_or(usual).clamp(1, 1000);
+    let (items, next) = page(items, text(input, "Marker"), limit as usize);
+    let mut answer = json!({ name: items, "Truncated": next.is_some() });
+    put(&mut answer, "NextMarker", next);
+    Ok(answer)
+}
+
+fn list_keys(state: &State, region: &str, input: &Value) -> Answer {
+    let own = here(&state.keys, region).map(|(id, _)| id.to_owned());
+    let ids = own.chain(MANAGED.iter().map(|service| managed_id(region, service)));
+    let keys = ids.map(|id| {
+        let key = json!({ "KeyId": id, "KeyArn": key_arn(region, &id) });
+        (id, key)
+    });
+    paged("Keys", keys.collect(), input, 100)
+}
+
+fn enable_rotation(state: &mut State, region: &str, input: &Value) -> Answer {
+    let days = within(input, "RotationPeriodInDays", 90..=2560, "ValidationException")?;
+    let key = enabled(state, region, input)?;
+    // Enabling again without a period keeps the one that was set.
+    key.rotation = days.or(key.rotation).or(Some(365));
+    Ok(json!({}))
+}
+
+fn rotation_status(state: &State, region: &str, input: &Value) -> Answer {
+    let id = exact(state, region, wanted(input)?)?;
+    let key = state.keys.get(&at(region, &id));
+    // The keys that AWS manages are rotated every year.
+    let (days, created) = key.map_or((Some(365), 0.0), |key| (key.rotation, key.created));
+    let mut view = json!({ "KeyId": key_arn(region, &id), "KeyRotationEnabled": days.is_some() });
+    put(&mut view, "RotationPeriodInDays", days);
+    put(&mut view, "NextRotationDate", days.map(|days| created + days as f64 * 86_400.0));
+    Ok(view)
+}
+
+fn schedule(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+    let days = within(input, "PendingWindowInDays", 7..=30, "ValidationException")?.unwrap_or(30);
+    let (id, key) = kept(state, region, input)?;
+    let deletion = today + days as f64 * 86_400.0;
+    key.deletion = Some(deletion);
+    Ok(json!({
+        "KeyId": key_arn(region, &id),
+        "DeletionDate": deletion,
+        "KeyState": "PendingDeletion",
+        "PendingWindowInDays": days,
+    }))
+}
+
+fn cancel(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (id, key) = find(state, region, input)?;
+    if key.deletion.take().is_none() {
+        let message = format!("{} is not pending deletion.", key_arn(region, &id));
+        return Err(Refusal::new("KMSInvalidStateException", message));
+    }
+    key.disabled = true;
+    Ok(json!({ "KeyId": key_arn(region, &id) }))
+}
+
+fn list_tags(state: &State, region: &str, input: &Value) -> Answer {
+    let id = exact(state, region, wanted(input)?)?;
+    let key = state.keys.get(&at(region, &id));
+    let tags = key.map(|key| key.tags.clone()).unwrap_or_default();
+    let pairs = tag_pairs(&tags, TAG);
+    paged("Tags", tags.into_keys().zip(pairs).collect(), input, 50)
+}

@@ -1,0 +1,59 @@
+//! Key policies, and the check that somebody can still change them.
+
+use serde_json::{Value, json};
+
+use super::super::toolbox::flag;
+use super::super::{ACCOUNT, Refusal};
+
+/// The policy of a key that was made without one.
+pub(super) fn default() -> String {
+    let policy = json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
+        "Action": "kms:*",
+        "Resource": "*",
+    }] });
+    format!("{policy:#}")
+}
+
+/// The policy as KMS returns it, if KMS would take it.
+pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
+    let malformed = |message| Refusal::new("MalformedPolicyDocumentException", message);
+    if policy.len() > 32 * 1024 {
+        return Err(Refusal::new("LimitExceededException", "The policy is larger than 32 KB."));
+    }
+    let tree: Value =
+        serde_json::from_str(policy).map_err(|_| malformed("The policy is not valid JSON."))?;
+    let statements = match tree.get("Statement") {
+        Some(Value::Array(statements)) => statements.iter().collect(),
+        Some(statement @ Value::Object(_)) => vec![statement],
+        _ => return Err(malformed("The policy has no Statement.")),
+    };
+    let named = |s: &&Value| s.get("Principal").is_some() || s.get("NotPrincipal").is_some();
+    if !statements.iter().all(named) {
+        return Err(malformed("Policy contains a statement with no principal."));
+    }
+    let safe = flag(input, "BypassPolicyLockoutSafetyCheck").unwrap_or(false)
+        || statements.iter().any(|statement| lets_change_the_policy(statement));
+    match safe {
+        true => Ok(format!("{tree:#}")),
+        false => Err(malformed(
+            "The new key policy will not allow you to update the key policy in the future.",
+        )),
+    }
+}
+
+fn lets_change_the_policy(statement: &Value) -> bool {
+    let principal = &statement["Principal"];
+    let someone = principal == "*" || principal.get("AWS").is_some();
+    let actions = match &statement["Action"] {
+        Value::Array(actions) => actions.iter().filter_map(Value::as_str).collect(),
+        action => action.as_str().into_iter().collect::<Vec<_>>(),
+    };
+    let admits = |action: &&str| match action.strip_suffix('*') {
+        Some(start) => "kms:putkeypolicy".starts_with(&start.to_lowercase()),
+        None => action.eq_ignore_ascii_case("kms:PutKeyPolicy"),
+    };
+    statement["Effect"] == "Allow" && someone && actions.iter().any(admits)
+}

@@ -1,0 +1,416 @@
+//! The sandbox's CloudWatch Logs.
+//!
+//! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention knows a few values only;
+//! a key must admit the Logs service of the region in its policy.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    Tags, add_tags, at, flag, here, is_name, list, map, need, number, page, put, remove_tags, text,
+    texts, unknown, within,
+};
+use super::{ACCOUNT, Answer, Base, Call, Refusal, World, kms};
+
+/// What Logs keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Log groups by region and name.
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Group {
+    created: i64,
+    retention: Option<i64>,
+    key: Option<String>,
+    class: String,
+    tags: Tags,
+    streams: BTreeMap<String, Stream>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Stream {
+    created: i64,
+    events: Vec<Value>,
+}
+
+const RETENTIONS: &[i64] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+const INVALID: &str = "InvalidParameterException";
+
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (INVALID, "TooManyTagsException");
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("groups", state.groups.len())]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    let now = millis(&world.base);
+    match call.operation.as_str() {
+        "CreateLogGroup" => create(world, region, input),
+        "AssociateKmsKey" => {
+            let name = group_name(input)?;
+            let key = valid_key(world, region, need(input, "kmsKeyId", INVALID)?)?;
+            find(&mut world.logs, region, &name)?.key = Some(key);
+            Ok(json!({}))
+        }
+        operation => {
+            let state = &mut world.logs;
+            match operation {
+                "DescribeLogGroups" => describe(state, region, input),
+                "DeleteLogGroup" => {
+                    let name = group_name(input)?;
+                    find(state, region, &name)?;
+                    state.groups.remove(&at(region, &name));
+                    Ok(json!({}))
+                }
+                "PutRetentionPolicy" => retain(state, region, input),
+                "DeleteRetentionPolicy" => {
+                    find(state, region, &group_name(input)?)?.retention = None;
+                    Ok(json!({}))
+                }
+                "DisassociateKmsKey" => {
+                    find(state, region, &group_name(input)?)?.key = None;
+                    Ok(json!({}))
+                }
+                "TagResource" | "TagLogGroup" => {
+                    let group = find(state, region, &group_name(input)?)?;
+                    add_tags(&mut group.tags, map(input, "tags"), TAGS)?;
+                    Ok(json!({}))
+                }
+                "UntagResource" | "UntagLogGroup" => {
+                    let group = find(state, region, &group_name(input)?)?;
+                    let mut keys = texts(input, "tagKeys");
+                    keys.extend(texts(input, "tags"));
+                    remove_tags(&mut group.tags, &keys);
+                    Ok(json!({}))
+                }
+                "ListTagsForResource" | "ListTagsLogGroup" => {
+                    let group = find(state, region, &group_name(input)?)?;
+                    Ok(json!({ "tags": group.tags }))
+                }
+                "CreateLogStream" => create_stream(state, region, input, now),
+                "DescribeLogStreams" => describe_streams(state, region, input),
+                "PutLogEvents" => {
+                    let stream = stream(state, region, input)?;
+                    stream.events.extend(list(input, "logEvents").iter().map(|event| {
+                        let mut event = event.clone();
+                        event["ingestionTime"] = now.into();
+                        event
+                    }));
+                    Ok(json!({ "nextSequenceToken": stream.events.len().to_string() }))
+                }
+                "GetLogEvents" => get_events(state, region, input),
+                _ => Err(unknown(call)),
+            }
+        }
+    }
+}
+
+fn millis(base: &Base) -> i64 {
+    (base.now() * 1000.0) as i64
+}
+
+fn arn(region: &str, name: &str) -> String {
+    format!("arn:aws:logs:{region}:{ACCOUNT}:log-group:{name}")
+}
+
+/// The group that a call is about, by name or by ARN with or without `:*`.
+fn group_name(input: &Value) -> Result<String, Refusal> {
+    let keys = ["logGroupName", "logGroupIdentifier", "resourceArn", "resourceIdentifier"];
+    let reference = keys.iter().find_map(|key| text(input, key)).unwrap_or_default();
+    let name = match reference.split_once(":log-group:") {
+        Some((_, rest)) => rest.strip_suffix(":*").unwrap_or(rest),
+        None => reference,
+    };
+    match is_name(name, 1..=512, ".-_/#") {
+        true => Ok(name.to_owned()),
+        false => {
+            let message = format!("'{name}' is not a valid name of a log group.");
+            Err(Refusal::new(INVALID, message))
+        }
+    }
+}
+
+fn find<'a>(state: &'a mut State, region: &str, name: &str) -> Result<&'a mut Group, Refusal> {
+    state.groups.get_mut(&at(region, name)).ok_or_else(|| {
+        Refusal::new("ResourceNotFoundException", "The specified log group does not exist.")
+    })
+}
+
+/// Logs takes key ARNs only, and only of keys that admit it.
+fn valid_key(world: &World, region: &str, key: &str) -> Result<String, Refusal> {
+    let usable = kms::usable(&world.kms, region, key).filter(|arn| arn == key);
+    let service = format!("logs.{region}.amazonaws.com");
+    let admitted = |arn: &String| {
+        kms::admits(&world.kms, region, arn, &service)
+            || kms::admits(&world.kms, region, arn, "\"logs.amazonaws.com\"")
+    };
+    usable.filter(admitted).ok_or_else(|| {
+        let message = "The specified KMS key does not exist or is not allowed to be used with \
+                       LogGroup";
+        Refusal::new(INVALID, message)
+    })
+}
+
+fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let name = group_name(input)?;
+    if name.starts_with("aws/") {
+        let message = "Log groups starting with aws/ are reserved for AWS.";
+        return Err(Refusal::new(INVALID, message));
+    }
+    let place = at(region, &name);
+    if world.logs.groups.contains_key(&place) {
+        let message = "The specified log group already exists";
+        return Err(Refusal::new("ResourceAlreadyExistsException", message));
+    }
+    let key = match text(input, "kmsKeyId") {
+        Some(key) => Some(valid_key(world, region, key)?),
+        None => None,
+    };
+    let mut tags = Tags::new();
+    add_tags(&mut tags, map(input, "tags"), TAGS)?;
+    let class = text(input, "logGroupClass").unwrap_or("STANDARD").to_owned();
+    let created = millis(&world.base);
+    let group = Group { created, key, class, tags, ..Group::default() };
+    world.logs.groups.insert(place, group);
+    Ok(json!({}))
+}
+
+fn describe(state: &State, region: &str, input: &Value) -> Answer {
+    let prefix = text(input, "logGroupNamePrefix");
+    let pattern = text(input, "logGroupNamePattern");
+    if prefix.is_some() && pattern.is_some() {
+        let message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive \
+                       parameters.";
+        return Err(Refusal::new(INVALID, message));
+    }
+    let found = here(&state.groups, region).filter(|(name, _)| {
+        prefix.is_none_or(|prefix| name.starts_with(prefix))
+            && pattern.is_none_or(|pattern| name.to_lowercase().contains(&pattern.to_lowercase()))
+    });
+    let groups = found.map(|(name, group)| {
+        let arn = arn(region, name);
+        let mut view = json!({
+            "logGroupName": name,
+            "creationTime": group.created,
+            "metricFilterCount": 0,
+            "arn": format!("{arn}:*"),
+            "logGroupArn": arn,
+            "storedBytes": 0,
+            "logGroupClass": group.class,
+        });
+        put(&mut view, "retentionInDays", group.retention);
+        put(&mut view, "kmsKeyId", group.key.clone());
+        (name.to_owned(), view)
+    });
+    let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
+    let (groups, next) = page(groups.collect(), text(input, "nextToken"), limit as usize);
+    let mut answer = json!({ "logGroups": groups });
+    put(&mut answer, "nextToken", next);
+    Ok(answer)
+}
+
+fn retain(state: &mut State, region: &str, input: &Value) -> Answer {
+    let days = number(input, "retentionInDays").unwrap_or_default();
+    if !RETENTIONS.contains(&days) {
+        let message = format!("{days} is not a valid number of days; valid are {RETENTIONS:?}.");
+        return Err(Refusal::new(INVALID, message));
+    }
+    find(state, region, &group_name(input)?)?.retention = Some(days);
+    Ok(json!({}))
+}
+
+fn create_stream(state: &mut State, region: &str, input: &Value, now: i64) -> Answer {
+    let group = find(state, region, &group_name(input)?)?;
+    let name = need(input, "logStreamName", INVALID)?;
+    if group.streams.contains_key(name) {
+        let message = "The specified log stream already exists";
+        return Err(Refusal::new("ResourceAlreadyExistsException", message));
+    }
+    let stream = Stream { created: now, events: Vec::new() };
+    group.streams.insert(name.to_owned(), stream);
+    Ok(json!({}))
+}
+
+fn stream<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<&'a mut Stream, Refusal> {
+    let group = find(state, region, &group_name(input)?)?;
+    let name = need(input, "logStreamName", INVALID)?;
+    group.streams.get_mut(name).ok_or_else(|| {
+        Refusal::new("ResourceNotFoundException", "The specified log stream does not exist.")
+    })
+}
+
+fn describe_streams(state: &mut State, region: &str, input: &Value) -> Answer {
+    let name = group_name(input)?;
+    let group = find(state, region, &name)?;
+    let prefix = text(input, "logStreamNamePrefix").unwrap_or_default();
+    let found = group.streams.iter().filter(|(name, _)| name.starts_with(prefix));
+    let streams = found.map(|(stream, kept)| {
+        let mut view = json!({
+            "logStreamName": stream,
+            "creationTime": kept.created,
+            "arn": format!("{}:log-stream:{stream}", arn(region, &name)),
+            "storedBytes": 0,
+        });
+        let time = |event: Option<&Value>| event.and_then(|event| number(event, "timestamp"));
+        put(&mut view, "firstEventTimestamp", time(kept.events.first()));
+        put(&mut view, "lastEventTimestamp", time(kept.events.last()));
+        (stream.clone(), view)
+    });
+    let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
+    let (streams, next) = page(streams.collect(), text(input, "nextToken"), limit as usize);
+    let mut answer = json!({ "logStreams": streams });
+    put(&mut answer, "nextToken", next);
+    Ok(answer)
+}
+
+/// All events from the position in the token; without one, the last ones (or the first).
+fn get_events(state: &mut State, region: &str, input: &Value) -> Answer {
+    let stream = stream(state, region, input)?;
+    let limit = within(input, "limit", 1..=10_000, INVALID)?.unwrap_or(10_000) as usize;
+    let total = stream.events.len();
+    let token = text(input, "nextToken").and_then(|token| token.get(2..)?.parse::<usize>().ok());
+    let start = match token {
+        Some(position) => position.min(total),
+        None if flag(input, "startFromHead").unwrap_or(false) => 0,
+        None => total.saturating_sub(limit),
+    };
+    let end = (start + limit).min(total);
+    Ok(json!({
+        "events": stream.events[start..end],
+        "nextForwardToken": format!("f/{end}"),
+        "nextBackwardToken": format!("b/{}", start.saturating_sub(limit)),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toolbox::testing::ask;
+    use super::*;
+
+    fn logs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+        ask(world, "logs", operation, input).map_err(|refusal| refusal.code)
+    }
+
+    fn with_group() -> World {
+        let mut world = World::default();
+        let input = json!({ "logGroupName": "/ecs/a", "tags": { "k": "v" } });
+        logs(&mut world, "CreateLogGroup", input).unwrap();
+        world
+    }
+
+    fn group() -> Value {
+        json!({ "logGroupName": "/ecs/a" })
+    }
+
+    #[test]
+    fn a_group_has_an_arn_with_and_one_without_a_star() {
+        let mut world = with_group();
+        let answer = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
+        let plain = "arn:aws:logs:eu-west-1:000000000000:log-group:/ecs/a";
+        assert_eq!(answer["logGroups"][0]["logGroupArn"], plain);
+        assert_eq!(answer["logGroups"][0]["arn"], format!("{plain}:*"));
+        let again = logs(&mut world, "CreateLogGroup", group());
+        assert_eq!(again, Err("ResourceAlreadyExistsException".into()));
+        let tags = logs(&mut world, "ListTagsForResource", json!({ "resourceArn": plain }));
+        assert_eq!(tags.unwrap()["tags"], json!({ "k": "v" }));
+    }
+
+    #[test]
+    fn retention_takes_the_known_values_only() {
+        let mut world = with_group();
+        let mut retain = |days: i64| {
+            let input = json!({ "logGroupName": "/ecs/a", "retentionInDays": days });
+            logs(&mut world, "PutRetentionPolicy", input)
+        };
+        assert_eq!(retain(10), Err(INVALID.into()));
+        retain(14).unwrap();
+        let answer = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
+        assert_eq!(answer["logGroups"][0]["retentionInDays"], 14);
+        logs(&mut world, "DeleteRetentionPolicy", group()).unwrap();
+        let answer = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
+        assert!(answer["logGroups"][0].get("retentionInDays").is_none());
+    }
+
+    #[test]
+    fn a_key_must_admit_the_service() {
+        let mut world = with_group();
+        let key = ask(&mut world, "kms", "CreateKey", json!({})).unwrap();
+        let key = key["KeyMetadata"]["Arn"].clone();
+        let input = json!({ "logGroupName": "/ecs/a", "kmsKeyId": key });
+        assert_eq!(logs(&mut world, "AssociateKmsKey", input.clone()), Err(INVALID.into()));
+        let root = json!({ "AWS": "arn:aws:iam::000000000000:root" });
+        let service = json!({ "Service": "logs.eu-west-1.amazonaws.com" });
+        let statement = |principal| {
+            json!({ "Effect": "Allow", "Principal": principal, "Action": "kms:*",
+                "Resource": "*" })
+        };
+        let policy = json!({ "Statement": [statement(root), statement(service)] }).to_string();
+        let admit = json!({ "KeyId": key, "Policy": policy });
+        ask(&mut world, "kms", "PutKeyPolicy", admit).unwrap();
+        logs(&mut world, "AssociateKmsKey", input).unwrap();
+        let answer = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
+        assert_eq!(answer["logGroups"][0]["kmsKeyId"], key);
+        logs(&mut world, "DisassociateKmsKey", group()).unwrap();
+    }
+
+    #[test]
+    fn groups_are_found_by_prefix_or_pattern_in_pages() {
+        let mut world = with_group();
+        for name in ["/ecs/b", "/other"] {
+            logs(&mut world, "CreateLogGroup", json!({ "logGroupName": name })).unwrap();
+        }
+        let input = json!({ "logGroupNamePrefix": "/ecs/", "limit": 1 });
+        let first = logs(&mut world, "DescribeLogGroups", input).unwrap();
+        let input = json!({ "logGroupNamePrefix": "/ecs/", "nextToken": first["nextToken"] });
+        let second = logs(&mut world, "DescribeLogGroups", input).unwrap();
+        assert_eq!(second["logGroups"][0]["logGroupName"], "/ecs/b");
+        assert!(second.get("nextToken").is_none());
+        let both = json!({ "logGroupNamePrefix": "a", "logGroupNamePattern": "b" });
+        assert_eq!(logs(&mut world, "DescribeLogGroups", both), Err(INVALID.into()));
+    }
+
+    #[test]
+    fn events_are_read_back() {
+        let mut world = with_group();
+        let input = |more: Value| {
+            let mut input = json!({ "logGroupName": "/ecs/a", "logStreamName": "s" });
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            input
+        };
+        logs(&mut world, "CreateLogStream", input(json!({}))).unwrap();
+        let events = json!({ "logEvents": [{ "timestamp": 1, "message": "m" }] });
+        logs(&mut world, "PutLogEvents", input(events)).unwrap();
+        let answer = logs(&mut world, "GetLogEvents", input(json!({}))).unwrap();
+        assert_eq!(answer["events"][0]["message"], "m");
+        let streams = logs(&mut world, "DescribeLogStreams", group()).unwrap();
+        assert_eq!(streams["logStreams"][0]["lastEventTimestamp"], 1);
+    }
+
+    #[test]
+    fn what_is_deleted_is_gone() {
+        let mut world = with_group();
+        logs(&mut world, "DeleteLogGroup", group()).unwrap();
+        let again = logs(&mut world, "DeleteLogGroup", group());
+        assert_eq!(again, Err("ResourceNotFoundException".into()));
+        assert_eq!(counts(&world.logs), [("groups", 0)]);
+    }
+}

@@ -1,0 +1,409 @@
+//! The sandbox's Parameter Store.
+//!
+//! Quirks kept: tags and `Overwrite` exclude each other; every overwrite is a new version; the
+//! public parameters under `/aws/service/` name the images of Amazon Linux.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, page, put,
+    remove_tags, tag_list, tag_pairs, text, texts, unknown, within,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
+
+/// What Parameter Store keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Parameters by region and name.
+    parameters: BTreeMap<String, Parameter>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Parameter {
+    kind: String,
+    value: String,
+    description: Option<String>,
+    key: Option<String>,
+    pattern: Option<String>,
+    tier: String,
+    version: u64,
+    modified: f64,
+    tags: Tags,
+}
+
+/// The public parameters of Amazon Linux images.
+const IMAGES: &[&str] = &[
+    "al2023-ami-kernel-default-arm64",
+    "al2023-ami-kernel-default-x86_64",
+    "al2023-ami-minimal-kernel-default-arm64",
+    "al2023-ami-minimal-kernel-default-x86_64",
+    "amzn2-ami-hvm-arm64-gp2",
+    "amzn2-ami-hvm-x86_64-gp2",
+];
+
+const IMAGES_PATH: &str = "/aws/service/ami-amazon-linux-latest/";
+
+const INVALID: &str = "ValidationException";
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("parameters", state.parameters.len())]
+}
+
+/// The id of the image that a public parameter names: the same at all times.
+pub(crate) fn public_image(region: &str, name: &str) -> Option<String> {
+    let image = name.strip_prefix(IMAGES_PATH)?;
+    let known = IMAGES.contains(&image);
+    known.then(|| format!("ami-0{}", &digest(&format!("{region} {image}"))[..16]))
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    let state = &mut world.ssm;
+    match call.operation.as_str() {
+        "PutParameter" => put_parameter(world, region, input),
+        "GetParameter" => {
+            let name = need(input, "Name", INVALID)?;
+            match view(state, region, name, flag(input, "WithDecryption").unwrap_or(false)) {
+                Some(parameter) => Ok(json!({ "Parameter": parameter })),
+                None => Err(not_found(name)),
+            }
+        }
+        "GetParameters" => get_parameters(state, region, input),
+        "GetParametersByPath" => by_path(state, region, input),
+        "DescribeParameters" => describe(state, region, input),
+        "DeleteParameter" => {
+            let name = need(input, "Name", INVALID)?;
+            let removed = state.parameters.remove(&at(region, plain(name, region)));
+            removed.map(|_| json!({})).ok_or_else(|| not_found(name))
+        }
+        "DeleteParameters" => {
+            let (mut deleted, mut invalid) = (Vec::new(), Vec::new());
+            for name in ten(input)? {
+                match state.parameters.remove(&at(region, plain(&name, region))) {
+                    Some(_) => deleted.push(name),
+                    None => invalid.push(name),
+                }
+            }
+            Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
+        }
+        "AddTagsToResource" => {
+            let more = tag_list(input, "Tags", KEY_VALUE);
+            let codes = (INVALID, "TooManyTagsError");
+            add_tags(&mut tagged(state, region, input)?.tags, more, codes)?;
+            Ok(json!({}))
+        }
+        "RemoveTagsFromResource" => {
+            remove_tags(&mut tagged(state, region, input)?.tags, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        "ListTagsForResource" => {
+            let tags = &tagged(state, region, input)?.tags;
+            Ok(json!({ "TagList": tag_pairs(tags, KEY_VALUE) }))
+        }
+        _ => Err(unknown(call)),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(INVALID, message)
+}
+
+fn not_found(name: &str) -> Refusal {
+    Refusal::new("ParameterNotFound", format!("The parameter {name} does not exist."))
+}
+
+fn arn(region: &str, name: &str) -> String {
+    let slash = if name.starts_with('/') { "" } else { "/" };
+    format!("arn:aws:ssm:{region}:{ACCOUNT}:parameter{slash}{name}")
+}
+
+/// The name in a name or an ARN.
+fn plain<'a>(reference: &'a str, region: &str) -> &'a str {
+    let start = arn(region, "/");
+    reference.strip_prefix(&start[..start.len() - 1]).unwrap_or(reference)
+}
+
+fn valid_name(name: &str) -> Result<(), Refusal> {
+    let first = name.trim_start_matches('/').to_lowercase();
+    if first.starts_with("aws") || first.starts_with("ssm") {
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).",
+        ));
+    }
+    let segments: Vec<&str> = name.strip_prefix('/').unwrap_or(name).split('/').collect();
+    if segments.len() > 15 {
+        let message = "The parameter name has more than 15 levels.";
+        return Err(Refusal::new("HierarchyLevelLimitExceededException", message));
+    }
+    let rooted = name.starts_with('/') || segments.len() == 1;
+    match rooted && name.len() <= 1011 && segments.iter().all(|s| is_name(s, 1..=1011, "_.-")) {
+        true => Ok(()),
+        false => Err(invalid(
+            "Parameter name must be a fully qualified name: only a mix of letters, numbers and \
+             the symbols .-_ in levels that each begin with /.",
+        )),
+    }
+}
+
+fn put_parameter(world: &mut World, region: &str, input: &Value) -> Answer {
+    let name = plain(need(input, "Name", INVALID)?, region);
+    valid_name(name)?;
+    let value = need(input, "Value", INVALID)?;
+    let overwrite = flag(input, "Overwrite").unwrap_or(false);
+    if overwrite && !list(input, "Tags").is_empty() {
+        return Err(invalid(
+            "Invalid request: tags and overwrite can't be used together. To create a parameter \
+             with tags, please remove overwrite flag. To update tags for an existing parameter, \
+             please use AddTagsToResource or RemoveTagsFromResource.",
+        ));
+    }
+    let place = at(region, name);
+    let old = world.ssm.parameters.get(&place);
+    if old.is_some() && !overwrite {
+        return Err(Refusal::new(
+            "ParameterAlreadyExists",
+            "The parameter already exists. To overwrite this value, set the overwrite option in \
+             the request to true.",
+        ));
+    }
+    let mut new = old.cloned().unwrap_or_default();
+    match text(input, "Type") {
+        Some(kind @ ("String" | "StringList" | "SecureString")) => new.kind = kind.to_owned(),
+        Some(kind) => {
+            let message = format!("{kind} is not a type of parameter.");
+            return Err(Refusal::new("UnsupportedParameterType", message));
+        }
+        None if old.is_none() => {
+            return Err(invalid("A parameter type is required when you create a parameter."));
+        }
+        None => {}
+    }
+    new.tier = tier(input, value, &new.tier)?.to_owned();
+    if value.contains("{{") && value.contains("}}") {
+        return Err(invalid("Parameter value: can't nest parameters ({{ }})."));
+    }
+    new.key = match text(input, "KeyId").or(new.key.as_deref()) {
+        _ if new.kind != "SecureString" => None,
+        Some(key) if kms::usable(&world.kms, region, key).is_none() => {
+            let message = format!("The KMS key {key} is not usable.");
+            return Err(Refusal::new("InvalidKeyId", message));
+        }
+        key => Some(key.unwrap_or("alias/aws/ssm").to_owned()),
+    };
+    if let Some(description) = text(input, "Description") {
+        new.description = Some(description.to_owned()).filter(|text| !text.is_empty());
+    }
+    if let Some(pattern) = text(input, "AllowedPattern").filter(|pattern| !pattern.is_empty()) {
+        new.pattern = Some(pattern.to_owned());
+    }
+    let codes = (INVALID, "TooManyTagsError");
+    add_tags(&mut new.tags, tag_list(input, "Tags", KEY_VALUE), codes)?;
+    new.value = value.to_owned();
+    new.version += 1;
+    new.modified = now(&world.base);
+    let answer = json!({ "Version": new.version, "Tier": new.tier });
+    world.ssm.parameters.insert(place, new);
+    Ok(answer)
+}
+
+fn tier<'a>(input: &'a Value, value: &str, old: &'a str) -> Result<&'a str, Refusal> {
+    let limit = |tier| if tier == "Advanced" { 8192 } else { 4096 };
+    let tier = match text(input, "Tier").unwrap_or(if old.is_empty() { "Standard" } else { old }) {
+        "Intelligent-Tiering" if value.len() > 4096 || old == "Advanced" => "Advanced",
+        "Intelligent-Tiering" => "Standard",
+        "Standard" if old == "Advanced" => {
+            return Err(invalid(
+                "This parameter uses the advanced-parameter tier. You can't downgrade a parameter \
+                 from the advanced-parameter tier to the standard-parameter tier.",
+            ));
+        }
+        tier @ ("Standard" | "Advanced") => tier,
+        other => return Err(invalid(format!("{other} is not a tier."))),
+    };
+    match value.len() > limit(tier) {
+        true => Err(invalid(format!(
+            "{tier} tier parameters support a maximum parameter value of {} characters.",
+            limit(tier)
+        ))),
+        false => Ok(tier),
+    }
+}
+
+fn view(state: &State, region: &str, reference: &str, decrypt: bool) -> Option<Value> {
+    let reference = plain(reference, region);
+    let (name, version) = match reference.split_once(':') {
+        Some((name, version)) => (name, version.parse::<u64>().ok()),
+        None => (reference, None),
+    };
+    if let Some(image) = public_image(region, name) {
+        return Some(json!({
+            "Name": name,
+            "Type": "String",
+            "Value": image,
+            "Version": 1,
+            "LastModifiedDate": 1_700_000_000.0,
+            "ARN": format!("arn:aws:ssm:{region}::parameter{name}"),
+            "DataType": "text",
+        }));
+    }
+    let parameter = state.parameters.get(&at(region, name))?;
+    if version.is_some_and(|version| version != parameter.version) {
+        return None;
+    }
+    let value = match parameter.kind == "SecureString" && !decrypt {
+        true => format!("encrypted:{}", digest(&parameter.value)),
+        false => parameter.value.clone(),
+    };
+    Some(json!({
+        "Name": name,
+        "Type": parameter.kind,
+        "Value": value,
+        "Version": parameter.version,
+        "LastModifiedDate": parameter.modified,
+        "ARN": arn(region, name),
+        "DataType": "text",
+    }))
+}
+
+fn ten(input: &Value) -> Result<Vec<String>, Refusal> {
+    let names = texts(input, "Names");
+    match (1..=10).contains(&names.len()) {
+        true => Ok(names),
+        false => Err(invalid("Member must have 1 to 10 names.")),
+    }
+}
+
+fn get_parameters(state: &State, region: &str, input: &Value) -> Answer {
+    let decrypt = flag(input, "WithDecryption").unwrap_or(false);
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for name in ten(input)? {
+        match view(state, region, &name, decrypt) {
+            Some(parameter) => found.push(parameter),
+            None => missing.push(name),
+        }
+    }
+    Ok(json!({ "Parameters": found, "InvalidParameters": missing }))
+}
+
+fn is_below(name: &str, path: &str, recursive: bool) -> bool {
+    let rest = name.strip_prefix(path.trim_end_matches('/')).and_then(|r| r.strip_prefix('/'));
+    rest.is_some_and(|rest| recursive || !rest.contains('/'))
+}
+
+fn by_path(state: &State, region: &str, input: &Value) -> Answer {
+    let path = need(input, "Path", INVALID)?;
+    if !path.starts_with('/') {
+        return Err(invalid("The parameter doesn't meet the parameter name requirements."));
+    }
+    let recursive = flag(input, "Recursive").unwrap_or(false);
+    let decrypt = flag(input, "WithDecryption").unwrap_or(false);
+    let public = IMAGES.iter().map(|image| format!("{IMAGES_PATH}{image}"));
+    let own = here(&state.parameters, region).map(|(name, _)| name.to_owned());
+    let names = public.chain(own).filter(|name| is_below(name, path, recursive));
+    let views = names.filter_map(|name| {
+        let parameter = view(state, region, &name, decrypt)?;
+        Some((name, parameter))
+    });
+    let limit = within(input, "MaxResults", 1..=10, INVALID)?.unwrap_or(10);
+    let (parameters, next) = page(views.collect(), text(input, "NextToken"), limit as usize);
+    let mut answer = json!({ "Parameters": parameters });
+    put(&mut answer, "NextToken", next);
+    Ok(answer)
+}
+
+fn fits(name: &str, parameter: &Parameter, filter: &Value) -> Result<bool, Refusal> {
+    let values = texts(filter, "Values");
+    let option = text(filter, "Option").unwrap_or("Equals");
+    let compare = |actual: &str| {
+        values.iter().any(|value| match option {
+            "BeginsWith" => actual.starts_with(value.as_str()),
+            "Contains" => actual.contains(value.as_str()),
+            _ => actual == value,
+        })
+    };
+    Ok(match text(filter, "Key").unwrap_or_default() {
+        "Name" => compare(name),
+        "Type" => compare(&parameter.kind),
+        "Tier" => compare(&parameter.tier),
+        "DataType" => compare("text"),
+        "KeyId" => parameter.key.as_deref().is_some_and(compare),
+        "Path" => {
+            let recursive = option == "Recursive";
+            values.iter().any(|path| is_below(name, path, recursive))
+        }
+        key => match key.strip_prefix("tag:") {
+            Some(tag) => {
+                let value = parameter.tags.get(tag);
+                value.is_some_and(|value| values.is_empty() || compare(value))
+            }
+            None => {
+                let message = format!("The filter key {key} is not valid.");
+                return Err(Refusal::new("InvalidFilterKey", message));
+            }
+        },
+    })
+}
+
+fn describe(state: &State, region: &str, input: &Value) -> Answer {
+    let limit = within(input, "MaxResults", 1..=50, INVALID)?.unwrap_or(50);
+    let filters = list(input, "ParameterFilters").iter().chain(list(input, "Filters"));
+    let filters: Vec<&Value> = filters.collect();
+    let mut found = Vec::new();
+    for (name, parameter) in here(&state.parameters, region) {
+        let mut wanted = true;
+        for filter in &filters {
+            wanted = wanted && fits(name, parameter, filter)?;
+        }
+        if wanted {
+            found.push((name.to_owned(), metadata(region, name, parameter)));
+        }
+    }
+    let (found, next) = page(found, text(input, "NextToken"), limit as usize);
+    let mut answer = json!({ "Parameters": found });
+    put(&mut answer, "NextToken", next);
+    Ok(answer)
+}
+
+fn metadata(region: &str, name: &str, parameter: &Parameter) -> Value {
+    let mut view = json!({
+        "Name": name,
+        "ARN": arn(region, name),
+        "Type": parameter.kind,
+        "LastModifiedDate": parameter.modified,
+        "LastModifiedUser": format!("arn:aws:iam::{ACCOUNT}:user/sandbox"),
+        "Version": parameter.version,
+        "Tier": parameter.tier,
+        "Policies": [],
+        "DataType": "text",
+    });
+    put(&mut view, "Description", parameter.description.clone());
+    put(&mut view, "KeyId", parameter.key.clone());
+    put(&mut view, "AllowedPattern", parameter.pattern.clone());
+    view
+}
+
+fn tagged<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<&'a mut Parameter, Refusal> {
+    if text(input, "ResourceType") != Some("Parameter") {
+        let message = "The sandbox tags resources of the type Parameter only.";
+        return Err(Refusal::new("InvalidResourceType", message));
+    }
+    let name = plain(need(input, "ResourceId", INVALID)?, region);
+    state
+        .parameters
+        .get_mut(&at(region, name))
+        .ok_or_else(|| Refusal::new("InvalidResourceId", "The resource ID is not valid."))
+}
