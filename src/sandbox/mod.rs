@@ -5,6 +5,8 @@
 //! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
 //! violations, soft deletes, slow transitions, defaults that come back unasked.
 
+pub mod ec2;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -48,19 +50,23 @@ impl Refusal {
 }
 
 /// The whole state of the sandbox: one part for each service.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Networks and instances.
+    pub ec2: ec2::State,
 }
 
 /// What every service shares.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Base {
     /// Counts made ids.
     pub made: u64,
+    /// Whether the quotas of a new account hold.
+    pub strict: bool,
 }
 
 /// The account that the sandbox pretends to be.
