@@ -37,7 +37,7 @@ impl Region {
         self.interfaces().into_iter().find(|one| one.id == id).map(|one| one.holder)
     }
 
-    /// The elastic address of an instance or a NAT gateway: public address, allocation, association.
+    /// The elastic address of an instance or a NAT gateway: address, allocation, association.
     pub(super) fn elastic(&self, holder: &str) -> Option<(String, String, String)> {
         let mut held = self.addresses.iter();
         held.find_map(|(id, address)| {
@@ -65,9 +65,11 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
+        let words =
+            if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() };
         json!({
             "networkInterfaceId": one.id,
-            "description": if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() },
+            "description": words,
             "interfaceType": if nat { "nat_gateway" } else { "interface" },
             "ownerId": ACCOUNT,
             "requesterManaged": nat,

@@ -13,6 +13,7 @@ mod input;
 mod instance_attributes;
 mod instances;
 mod interfaces;
+mod launches;
 mod listing;
 mod nats;
 mod permissions;
@@ -230,7 +231,7 @@ fn operation(name: &str) -> Option<Operation> {
         "ReplaceRouteTableAssociation" => tables::replace_association,
         "RevokeSecurityGroupEgress" => rules::revoke_egress,
         "RevokeSecurityGroupIngress" => rules::revoke_ingress,
-        "RunInstances" => instances::run,
+        "RunInstances" => launches::run,
         "StartInstances" => instances::start,
         "StopInstances" => instances::stop,
         "TerminateInstances" => instances::terminate,
@@ -244,14 +245,14 @@ fn operation(name: &str) -> Option<Operation> {
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let sum = |count: fn(&Region) -> usize| state.regions.values().map(count).sum();
     vec![
-        ("VPCs", sum(|here| here.vpcs.len())),
+        ("vpcs", sum(|here| here.vpcs.len())),
         ("subnets", sum(|here| here.subnets.len())),
-        ("internet gateways", sum(|here| here.gateways.len())),
-        ("route tables", sum(|here| here.tables.values().filter(|t| t.main.is_none()).count())),
-        ("elastic IPs", sum(|here| here.addresses.len())),
-        ("NAT gateways", sum(|here| here.nats.values().filter(|nat| nat.lives()).count())),
+        ("internet_gateways", sum(|here| here.gateways.len())),
+        ("route_tables", sum(|here| here.tables.values().filter(|t| t.main.is_none()).count())),
+        ("elastic_ips", sum(|here| here.addresses.len())),
+        ("nat_gateways", sum(|here| here.nats.values().filter(|nat| nat.lives()).count())),
         ("instances", sum(|here| here.instances.values().filter(|one| one.lives()).count())),
-        ("security groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
-        ("VPC endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
+        ("security_groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
+        ("vpc_endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
     ]
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::{Answer, Refusal};
+use super::super::Answer;
 use super::interfaces::Interface;
 use super::listing::{self, Listing};
 use super::{Cx, Region, found, found_mut, invalid, missing, stamp};

@@ -78,7 +78,7 @@ fn only_living_objects_of_the_user_are_counted() {
     let vpc = vpc(&mut world);
     group(&mut world, &vpc, "app");
     let counted: Vec<_> = counts(&world.ec2).into_iter().filter(|(_, count)| *count > 0).collect();
-    assert_eq!(counted, [("VPCs", 1), ("security groups", 1)]);
+    assert_eq!(counted, [("vpcs", 1), ("security_groups", 1)]);
 }
 
 #[test]
