@@ -132,7 +132,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         service: service.to_owned(),
         tables: tables.into_iter().collect(),
         policy,
-        created: cx.base.now(),
+        created: cx.now(),
         dead_reads: None,
     };
     let mut answer = json!({ "vpcEndpoint": render(cx.here, &id, &endpoint) });

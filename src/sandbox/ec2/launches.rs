@@ -62,7 +62,7 @@ fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
         on_shutdown: cx.text("InstanceInitiatedShutdownBehavior").unwrap_or("stop").to_owned(),
         metadata: metadata(cx),
         token: cx.text("ClientToken").map(str::to_owned),
-        launched: cx.base.now(),
+        launched: cx.now(),
         ..Instance::default()
     })
 }

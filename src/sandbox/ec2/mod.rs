@@ -71,6 +71,13 @@ struct Cx<'a> {
     call: &'a Call,
 }
 
+impl Cx<'_> {
+    /// The time in whole seconds, which survive being written down.
+    fn now(&self) -> f64 {
+        self.base.now().floor()
+    }
+}
+
 /// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
 const KINDS: [(&str, &str, &str, &str); 15] = [
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),

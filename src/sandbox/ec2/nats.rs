@@ -164,7 +164,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         private_ip,
         interface: cx.base.id("eni"),
         failure,
-        created: cx.base.now(),
+        created: cx.now(),
         ..Nat::default()
     };
     cx.here.nats.insert(id.clone(), nat);
@@ -224,7 +224,7 @@ fn age(here: &mut Region, id: &str) {
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("NatGatewayId")?;
-    let now = cx.base.now();
+    let now = cx.now();
     let nat = found_mut(&mut cx.here.nats, "nat", id)?;
     match nat.phase {
         Phase::Deleted => return Err(missing("nat", id)),
