@@ -87,9 +87,9 @@ impl Permission {
 
 /// The shape of DescribeSecurityGroups: peers are merged by protocol and ports.
 pub(super) fn merged<'p>(permissions: impl Iterator<Item = &'p Permission>) -> Vec<Value> {
-    let mut by_ports: BTreeMap<(&str, Option<(i32, i32)>), Vec<&Permission>> = BTreeMap::new();
+    let mut by_ports: BTreeMap<_, Vec<&Permission>> = BTreeMap::new();
     for one in permissions {
-        by_ports.entry((&one.protocol, one.ports)).or_default().push(one);
+        by_ports.entry((one.protocol.as_str(), one.ports)).or_default().push(one);
     }
     let mut all = Vec::new();
     for ((protocol, ports), permissions) in by_ports {
@@ -101,7 +101,7 @@ pub(super) fn merged<'p>(permissions: impl Iterator<Item = &'p Permission>) -> V
                 Peer::V4(cidr) => sets[0].push(json!({ "cidrIp": cidr, "description": about })),
                 Peer::V6(cidr) => sets[1].push(json!({ "cidrIpv6": cidr, "description": about })),
                 Peer::Group(id) => {
-                    sets[2].push(json!({ "groupId": id, "userId": ACCOUNT, "description": about }))
+                    sets[2].push(json!({ "groupId": id, "userId": ACCOUNT, "description": about }));
                 }
                 Peer::PrefixList(id) => {
                     sets[3].push(json!({ "prefixListId": id, "description": about }));
