@@ -1,0 +1,256 @@
+//! Gateway endpoints, and the prefix lists of the services behind them.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::{ACCOUNT, Answer, Refusal};
+use super::input::missing_parameter;
+use super::listing::{self, Listing};
+use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
+
+/// A gateway endpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Endpoint {
+    pub vpc: String,
+    service: String,
+    pub tables: BTreeSet<String>,
+    policy: String,
+    created: f64,
+    /// How often it was read since it was deleted.
+    dead_reads: Option<u32>,
+}
+
+/// The services with gateway endpoints, their prefix lists and ranges.
+const SERVICES: [(&str, &str, &str); 2] =
+    [("s3", "pl-63a5400a", "198.18.128.0/18"), ("dynamodb", "pl-02cd2c6b", "198.18.192.0/18")];
+
+/// What AWS answers when no policy was sent.
+const FULL_ACCESS: &str = r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+
+/// How many reads show a deleted endpoint before it vanishes: one of them as `deleting`.
+const WAKE: u32 = 4;
+
+impl Endpoint {
+    /// Whether it was not deleted.
+    pub(super) fn lives(&self) -> bool {
+        self.dead_reads.is_none()
+    }
+
+    /// The prefix list that its routes lead to.
+    pub(super) fn prefix_list(&self) -> &'static str {
+        let service = SERVICES.iter().find(|(name, ..)| self.service.ends_with(name));
+        service.map_or("", |(_, list, _)| list)
+    }
+}
+
+/// Whether there is a prefix list with that id.
+pub(super) fn is_prefix_list(id: &str) -> bool {
+    SERVICES.iter().any(|(_, list, _)| *list == id)
+}
+
+fn render(here: &Region, id: &str, endpoint: &Endpoint) -> Value {
+    let state = match endpoint.dead_reads {
+        None => "available",
+        Some(0) => "deleting",
+        Some(_) => "deleted",
+    };
+    json!({
+        "vpcEndpointId": id,
+        "vpcEndpointType": "Gateway",
+        "vpcId": endpoint.vpc,
+        "serviceName": endpoint.service,
+        "state": state,
+        "policyDocument": endpoint.policy,
+        "routeTableIdSet": endpoint.tables,
+        "subnetIdSet": [],
+        "groupSet": [],
+        "privateDnsEnabled": false,
+        "requesterManaged": false,
+        "networkInterfaceIdSet": [],
+        "dnsEntrySet": [],
+        "creationTimestamp": stamp(endpoint.created),
+        "ownerId": ACCOUNT,
+        "tagSet": here.tag_set(id),
+    })
+}
+
+fn policy(cx: &Cx<'_>) -> Result<Option<String>, Refusal> {
+    let Some(text) = cx.text("PolicyDocument").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(_)) => Ok(Some(text.to_owned())),
+        _ => Err(Refusal::new("InvalidPolicyDocument", "The policy is not a JSON object.")),
+    }
+}
+
+/// Whether the tables can lead to the service: right VPC, no route there yet.
+fn check(cx: &Cx<'_>, vpc: &str, service: &str, tables: &[String]) -> Result<(), Refusal> {
+    for id in tables {
+        if found(&cx.here.tables, "rtb", id)?.vpc != vpc {
+            return Err(invalid(format!("Route table {id} does not belong to VPC {vpc}")));
+        }
+        let mut others = cx.here.endpoints.values().filter(|one| one.lives());
+        if let Some(other) = others.find(|one| one.service == service && one.tables.contains(id)) {
+            let list = other.prefix_list();
+            let message = format!(
+                "route table {id} already has a route with destination-prefix-list-id {list}"
+            );
+            return Err(Refusal::new("RouteAlreadyExists", message));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
+    if let Some(token) = cx.replay()? {
+        let live = token.ids.first().and_then(|id| Some((id, cx.here.endpoints.get(id)?)));
+        return Ok(match live {
+            Some((id, endpoint)) => json!({ "vpcEndpoint": render(cx.here, id, endpoint) }),
+            None => token.answer,
+        });
+    }
+    let (vpc, service) = (cx.need("VpcId")?, cx.need("ServiceName")?);
+    found(&cx.here.vpcs, "vpc", vpc)?;
+    if cx.text("VpcEndpointType").unwrap_or("Gateway") != "Gateway" {
+        return Err(Refusal::new("UnsupportedOperation", "Only gateway endpoints are rehearsed."));
+    }
+    let region = &cx.call.region;
+    if !SERVICES.iter().any(|(name, ..)| service == format!("com.amazonaws.{region}.{name}")) {
+        let message = format!("The Vpc Endpoint Service '{service}' does not exist");
+        return Err(Refusal::new("InvalidServiceName", message));
+    }
+    let tables = cx.list("RouteTableId");
+    check(cx, vpc, service, &tables)?;
+    let policy = policy(cx)?.unwrap_or_else(|| FULL_ACCESS.to_owned());
+    let id = cx.make("vpce")?;
+    let endpoint = Endpoint {
+        vpc: vpc.to_owned(),
+        service: service.to_owned(),
+        tables: tables.into_iter().collect(),
+        policy,
+        created: cx.now(),
+        dead_reads: None,
+    };
+    let mut answer = json!({ "vpcEndpoint": render(cx.here, &id, &endpoint) });
+    answer["clientToken"] = json!(cx.text("ClientToken"));
+    cx.here.endpoints.insert(id.clone(), endpoint);
+    cx.remember(vec![id], &answer);
+    Ok(answer)
+}
+
+const LISTING: Listing = Listing {
+    set: "vpcEndpointSet",
+    ask: "VpcEndpointId",
+    id: "vpcEndpointId",
+    prefix: "vpce",
+    filters: &[
+        ("service-name", "serviceName"),
+        ("vpc-endpoint-id", "vpcEndpointId"),
+        ("vpc-endpoint-state", "state"),
+        ("vpc-endpoint-type", "vpcEndpointType"),
+        ("vpc-id", "vpcId"),
+    ],
+};
+
+pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
+    let all = cx.here.endpoints.iter().map(|(id, one)| render(cx.here, id, one)).collect();
+    let answer = listing::answer(cx, &LISTING, all)?;
+    let asked = cx.list(LISTING.ask);
+    let here = &mut *cx.here;
+    here.endpoints.retain(|id, endpoint| {
+        if asked.is_empty() || asked.contains(id) {
+            endpoint.dead_reads = endpoint.dead_reads.map(|reads| reads + 1);
+        }
+        let stays = endpoint.dead_reads.is_none_or(|reads| reads < WAKE);
+        if !stays {
+            here.tags.remove(id);
+        }
+        stays
+    });
+    Ok(answer)
+}
+
+pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
+    let id = cx.need("VpcEndpointId")?;
+    let endpoint = found(&cx.here.endpoints, "vpce", id)?.clone();
+    if !endpoint.lives() {
+        return Err(missing("vpce", id));
+    }
+    let (more, fewer) = (cx.list("AddRouteTableId"), cx.list("RemoveRouteTableId"));
+    let new: Vec<_> = more.iter().filter(|one| !endpoint.tables.contains(*one)).cloned().collect();
+    check(cx, &endpoint.vpc, &endpoint.service, &new)?;
+    for one in &fewer {
+        found(&cx.here.tables, "rtb", one)?;
+    }
+    let policy = match cx.text("ResetPolicy") {
+        Some("true") => Some(FULL_ACCESS.to_owned()),
+        _ => policy(cx)?,
+    };
+    let endpoint = found_mut(&mut cx.here.endpoints, "vpce", id)?;
+    endpoint.tables.extend(new);
+    endpoint.tables.retain(|table| !fewer.contains(table));
+    if let Some(policy) = policy {
+        endpoint.policy = policy;
+    }
+    Ok(json!({ "return": true }))
+}
+
+/// Deletes each; what could not be deleted is in the answer, which is no error.
+pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
+    let ids = cx.list("VpcEndpointId");
+    if ids.is_empty() {
+        return Err(missing_parameter("VpcEndpointId"));
+    }
+    let mut unsuccessful = Vec::new();
+    for id in ids {
+        match cx.here.endpoints.get_mut(&id).filter(|endpoint| endpoint.lives()) {
+            Some(endpoint) => endpoint.dead_reads = Some(0),
+            None => {
+                let refusal = missing("vpce", &id);
+                let error = json!({ "code": refusal.code, "message": refusal.message });
+                unsuccessful.push(json!({ "resourceId": id, "error": error }));
+            }
+        }
+    }
+    Ok(json!({ "unsuccessful": unsuccessful }))
+}
+
+const PREFIX_LISTS: Listing = Listing {
+    set: "prefixListSet",
+    ask: "PrefixListId",
+    id: "prefixListId",
+    prefix: "pl",
+    filters: &[
+        ("owner-id", "ownerId"),
+        ("prefix-list-id", "prefixListId"),
+        ("prefix-list-name", "prefixListName"),
+    ],
+};
+
+pub(super) fn prefix_lists(cx: &mut Cx<'_>) -> Answer {
+    let all = SERVICES.iter().map(|(service, id, cidr)| {
+        let name = format!("com.amazonaws.{}.{service}", cx.call.region);
+        json!({ "prefixListId": id, "prefixListName": name, "cidrSet": [cidr] })
+    });
+    listing::answer(cx, &PREFIX_LISTS, all.collect())
+}
+
+pub(super) fn managed_prefix_lists(cx: &mut Cx<'_>) -> Answer {
+    let region = &cx.call.region;
+    let all = SERVICES.iter().map(|(service, id, _)| {
+        json!({
+            "prefixListId": id,
+            "prefixListName": format!("com.amazonaws.{region}.{service}"),
+            "prefixListArn": format!("arn:aws:ec2:{region}:aws:prefix-list/{id}"),
+            "addressFamily": "IPv4",
+            "state": "create-complete",
+            "ownerId": "AWS",
+            "tagSet": [],
+        })
+    });
+    listing::answer(cx, &PREFIX_LISTS, all.collect())
+}

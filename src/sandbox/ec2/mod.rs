@@ -1,0 +1,265 @@
+//! EC2 and VPC.
+//!
+//! Objects live by region. Slow transitions are counted in reads, not in seconds: a rehearsal that
+//! polls twice has waited long enough. What AWS makes by itself (main route tables, default groups,
+//! network ACLs, interfaces) is there too, and leaves with its owner.
+
+mod addresses;
+mod cidr;
+mod endpoints;
+mod gateways;
+mod groups;
+mod input;
+mod instance_attributes;
+mod instances;
+mod interfaces;
+mod launches;
+mod listing;
+mod nats;
+mod permissions;
+mod routes;
+mod rules;
+mod subnets;
+mod tables;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod vpcs;
+mod zones;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, Base, Call, Refusal, World};
+
+/// Everything of EC2, by region.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    regions: BTreeMap<String, Region>,
+}
+
+/// The objects of one region, by id.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Region {
+    vpcs: BTreeMap<String, vpcs::Vpc>,
+    subnets: BTreeMap<String, subnets::Subnet>,
+    gateways: BTreeMap<String, gateways::Gateway>,
+    tables: BTreeMap<String, tables::Table>,
+    addresses: BTreeMap<String, addresses::Address>,
+    nats: BTreeMap<String, nats::Nat>,
+    instances: BTreeMap<String, instances::Instance>,
+    groups: BTreeMap<String, groups::Group>,
+    rules: BTreeMap<String, rules::Rule>,
+    endpoints: BTreeMap<String, endpoints::Endpoint>,
+    /// The tags of every object, by its id.
+    tags: BTreeMap<String, tags::Tags>,
+    /// What was made with which client token.
+    tokens: BTreeMap<String, tokens::Token>,
+    /// Counts public addresses.
+    public_addresses: u32,
+}
+
+/// What an operation works with.
+struct Cx<'a> {
+    base: &'a mut Base,
+    here: &'a mut Region,
+    call: &'a Call,
+}
+
+impl Cx<'_> {
+    /// The time in whole seconds, which survive being written down.
+    fn now(&self) -> f64 {
+        self.base.now().floor()
+    }
+}
+
+/// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
+const KINDS: [(&str, &str, &str, &str); 15] = [
+    ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),
+    ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID"),
+    ("igw", "internet-gateway", "InvalidInternetGatewayID.NotFound", "internetGateway ID"),
+    ("rtb", "route-table", "InvalidRouteTableID.NotFound", "routeTable ID"),
+    ("rtbassoc", "", "InvalidAssociationID.NotFound", "association ID"),
+    ("eipalloc", "elastic-ip", "InvalidAllocationID.NotFound", "allocation ID"),
+    ("eipassoc", "", "InvalidAssociationID.NotFound", "association ID"),
+    ("nat", "natgateway", "NatGatewayNotFound", "NAT gateway"),
+    ("i", "instance", "InvalidInstanceID.NotFound", "instance ID"),
+    ("sg", "security-group", "InvalidGroup.NotFound", "security group"),
+    ("sgr", "security-group-rule", "InvalidSecurityGroupRuleId.NotFound", "security group rule ID"),
+    ("vpce", "vpc-endpoint", "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id"),
+    ("eni", "network-interface", "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
+    ("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID"),
+    ("pl", "prefix-list", "InvalidPrefixListID.NotFound", "prefix list ID"),
+];
+
+/// The refusal when the object of that kind does not exist.
+fn missing(prefix: &str, id: &str) -> Refusal {
+    match KINDS.iter().find(|kind| kind.0 == prefix) {
+        Some((_, _, code, words)) => {
+            Refusal::new(code, format!("The {words} '{id}' does not exist"))
+        }
+        None => Refusal::new("InvalidID", format!("The ID '{id}' is not valid")),
+    }
+}
+
+/// The object, or the refusal.
+fn found<'m, T>(map: &'m BTreeMap<String, T>, prefix: &str, id: &str) -> Result<&'m T, Refusal> {
+    map.get(id).ok_or_else(|| missing(prefix, id))
+}
+
+/// The object for a change, or the refusal.
+fn found_mut<'m, T>(
+    map: &'m mut BTreeMap<String, T>,
+    prefix: &str,
+    id: &str,
+) -> Result<&'m mut T, Refusal> {
+    map.get_mut(id).ok_or_else(|| missing(prefix, id))
+}
+
+/// The refusal of a value.
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterValue", message)
+}
+
+/// The refusal while something else still needs the object.
+fn depended_on(words: &str, id: &str) -> Refusal {
+    let message = format!("The {words} '{id}' has dependencies and cannot be deleted.");
+    Refusal::new("DependencyViolation", message)
+}
+
+/// The time as EC2 writes it.
+fn stamp(seconds: f64) -> String {
+    let whole = time::OffsetDateTime::from_unix_timestamp(seconds as i64)
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let (date, hms) = (whole.date(), whole.time());
+    let (hour, minute, second) = hms.as_hms();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.000Z")
+}
+
+/// Members that are null do not exist in XML.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, member)| !member.is_null())
+            .map(|(name, member)| (name, without_nulls(member)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        leaf => leaf,
+    }
+}
+
+/// Answers one call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    if input::text(&call.input, "DryRun") == Some("true") {
+        return Err(Refusal {
+            status: 412,
+            code: "DryRunOperation".to_owned(),
+            message: "Request would have succeeded, but DryRun flag is set.".to_owned(),
+        });
+    }
+    let World { base, ec2, .. } = world;
+    let here = ec2.regions.entry(call.region.clone()).or_default();
+    let operation = operation(&call.operation).ok_or_else(|| {
+        let message = format!("The action {} is not valid for this web service.", call.operation);
+        Refusal::new("InvalidAction", message)
+    })?;
+    operation(&mut Cx { base, here, call }).map(without_nulls)
+}
+
+/// How an operation is carried out.
+type Operation = fn(&mut Cx<'_>) -> Answer;
+
+/// Finds the operation.
+fn operation(name: &str) -> Option<Operation> {
+    Some(match name {
+        "AllocateAddress" => addresses::allocate,
+        "AssociateAddress" => addresses::associate,
+        "AssociateRouteTable" => tables::associate,
+        "AttachInternetGateway" => gateways::attach,
+        "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
+        "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
+        "CreateInternetGateway" => gateways::create,
+        "CreateNatGateway" => nats::create,
+        "CreateRoute" => routes::create,
+        "CreateRouteTable" => tables::create,
+        "CreateSecurityGroup" => groups::create,
+        "CreateSubnet" => subnets::create,
+        "CreateTags" => tags::create,
+        "CreateVpc" => vpcs::create,
+        "CreateVpcEndpoint" => endpoints::create,
+        "DeleteInternetGateway" => gateways::delete,
+        "DeleteNatGateway" => nats::delete,
+        "DeleteRoute" => routes::delete,
+        "DeleteRouteTable" => tables::delete,
+        "DeleteSecurityGroup" => groups::delete,
+        "DeleteSubnet" => subnets::delete,
+        "DeleteTags" => tags::delete,
+        "DeleteVpc" => vpcs::delete,
+        "DeleteVpcEndpoints" => endpoints::delete,
+        "DescribeAccountAttributes" => zones::account_attributes,
+        "DescribeAddresses" => addresses::describe,
+        "DescribeAvailabilityZones" => zones::zones,
+        "DescribeImages" => zones::images,
+        "DescribeInstanceAttribute" => instance_attributes::describe,
+        "DescribeInstanceTypeOfferings" => zones::type_offerings,
+        "DescribeInstanceTypes" => zones::types,
+        "DescribeInstances" => instances::describe,
+        "DescribeInternetGateways" => gateways::describe,
+        "DescribeManagedPrefixLists" => endpoints::managed_prefix_lists,
+        "DescribeNatGateways" => nats::describe,
+        "DescribeNetworkAcls" => vpcs::network_acls,
+        "DescribeNetworkInterfaces" => interfaces::describe,
+        "DescribePrefixLists" => endpoints::prefix_lists,
+        "DescribeRegions" => zones::regions,
+        "DescribeRouteTables" => tables::describe,
+        "DescribeSecurityGroupRules" => rules::describe,
+        "DescribeSecurityGroups" => groups::describe,
+        "DescribeSubnets" => subnets::describe,
+        "DescribeTags" => tags::describe,
+        "DescribeVpcAttribute" => vpcs::attribute,
+        "DescribeVpcEndpoints" => endpoints::describe,
+        "DescribeVpcs" => vpcs::describe,
+        "DetachInternetGateway" => gateways::detach,
+        "DisassociateAddress" => addresses::disassociate,
+        "DisassociateRouteTable" => tables::disassociate,
+        "ModifyInstanceAttribute" => instance_attributes::modify,
+        "ModifySecurityGroupRules" => rules::modify,
+        "ModifySubnetAttribute" => subnets::modify,
+        "ModifyVpcAttribute" => vpcs::modify,
+        "ModifyVpcEndpoint" => endpoints::modify,
+        "ReleaseAddress" => addresses::release,
+        "ReplaceRoute" => routes::replace,
+        "ReplaceRouteTableAssociation" => tables::replace_association,
+        "RevokeSecurityGroupEgress" => rules::revoke_egress,
+        "RevokeSecurityGroupIngress" => rules::revoke_ingress,
+        "RunInstances" => launches::run,
+        "StartInstances" => instances::start,
+        "StopInstances" => instances::stop,
+        "TerminateInstances" => instances::terminate,
+        "UpdateSecurityGroupRuleDescriptionsEgress" => rules::describe_egress_anew,
+        "UpdateSecurityGroupRuleDescriptionsIngress" => rules::describe_ingress_anew,
+        _ => return None,
+    })
+}
+
+/// How many objects live, by thing. What AWS made by itself is not counted.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    let sum = |count: fn(&Region) -> usize| state.regions.values().map(count).sum();
+    vec![
+        ("vpcs", sum(|here| here.vpcs.len())),
+        ("subnets", sum(|here| here.subnets.len())),
+        ("internet_gateways", sum(|here| here.gateways.len())),
+        ("route_tables", sum(|here| here.tables.values().filter(|t| t.main.is_none()).count())),
+        ("elastic_ips", sum(|here| here.addresses.len())),
+        ("nat_gateways", sum(|here| here.nats.values().filter(|nat| nat.lives()).count())),
+        ("instances", sum(|here| here.instances.values().filter(|one| one.lives()).count())),
+        ("security_groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
+        ("vpc_endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
+    ]
+}

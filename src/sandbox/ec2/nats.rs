@@ -1,0 +1,238 @@
+//! NAT gateways. They fail after the call that made them, and stay listed when they are dead.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::Answer;
+use super::interfaces::Interface;
+use super::listing::{self, Listing};
+use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
+
+/// A NAT gateway.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Nat {
+    pub vpc: String,
+    subnet: String,
+    /// The allocation id; none for a private gateway.
+    address: Option<String>,
+    public_ip: Option<String>,
+    private_ip: String,
+    interface: String,
+    phase: Phase,
+    /// Code and message of the failure that shows once it is no longer pending.
+    failure: Option<(String, String)>,
+    /// How often it was read in this phase.
+    reads: u32,
+    created: f64,
+    deleted: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    #[default]
+    Pending,
+    Available,
+    Failed,
+    Deleting,
+    Deleted,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Failed => "failed",
+            Self::Deleting => "deleting",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// How many reads show a dead gateway before it vanishes.
+const WAKE: u32 = 3;
+
+impl Nat {
+    /// Whether it still has its interface and its address.
+    pub(super) fn lives(&self) -> bool {
+        !matches!(self.phase, Phase::Failed | Phase::Deleted)
+    }
+
+    /// Whether a route to it leads anywhere.
+    pub(super) fn carries(&self) -> bool {
+        matches!(self.phase, Phase::Pending | Phase::Available)
+    }
+
+    pub(super) fn interface(&self, here: &Region, id: &str) -> Interface {
+        let (public_ip, elastic) = match here.elastic(id) {
+            Some((ip, allocation, association)) => (Some(ip), Some((allocation, association))),
+            None => (None, None),
+        };
+        Interface {
+            id: self.interface.clone(),
+            holder: id.to_owned(),
+            vpc: self.vpc.clone(),
+            subnet: self.subnet.clone(),
+            private_ip: self.private_ip.clone(),
+            public_ip,
+            elastic,
+            groups: Vec::new(),
+            source_dest_check: false,
+            status: "in-use",
+        }
+    }
+
+    fn turn(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.reads = 0;
+    }
+}
+
+fn render(here: &Region, id: &str, nat: &Nat) -> Value {
+    let failure = nat.failure.as_ref().filter(|_| nat.phase != Phase::Pending);
+    let association = here.elastic(id).map(|(_, _, association)| association);
+    json!({
+        "natGatewayId": id,
+        "vpcId": nat.vpc,
+        "subnetId": nat.subnet,
+        "state": nat.phase.name(),
+        "connectivityType": if nat.address.is_some() { "public" } else { "private" },
+        "availabilityMode": "zonal",
+        "createTime": stamp(nat.created),
+        "deleteTime": nat.deleted.map(stamp),
+        "failureCode": failure.map(|(code, _)| code),
+        "failureMessage": failure.map(|(_, message)| message),
+        "natGatewayAddressSet": [{
+            "allocationId": nat.address,
+            "associationId": association,
+            "publicIp": nat.public_ip,
+            "privateIp": nat.private_ip,
+            "networkInterfaceId": nat.interface,
+            "isPrimary": true,
+            "status": if failure.is_some() { "failed" } else { "succeeded" },
+        }],
+        "tagSet": here.tag_set(id),
+    })
+}
+
+pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
+    if let Some(token) = cx.replay()? {
+        let live = token.ids.first().and_then(|id| Some((id, cx.here.nats.get(id)?)));
+        return Ok(match live {
+            Some((id, nat)) => json!({ "natGateway": render(cx.here, id, nat) }),
+            None => token.answer,
+        });
+    }
+    let subnet = cx.need("SubnetId")?;
+    let vpc = found(&cx.here.subnets, "subnet", subnet)?.vpc.clone();
+    let public = match cx.text("ConnectivityType").unwrap_or("public") {
+        "public" => true,
+        "private" => false,
+        other => return Err(invalid(format!("Invalid connectivity type '{other}'."))),
+    };
+    let address = if public { Some(cx.need("AllocationId")?.to_owned()) } else { None };
+    let held = match &address {
+        Some(id) => Some(found(&cx.here.addresses, "eipalloc", id)?.clone()),
+        None => None,
+    };
+    let failure = held.as_ref().and_then(|address| {
+        if address.held.is_some() {
+            let id = cx.text("AllocationId").unwrap_or_default();
+            let message = format!("Elastic IP address [{id}] is already associated");
+            Some(("Resource.AlreadyAssociated".to_owned(), message))
+        } else if !cx.here.has_gateway(&vpc) {
+            let message = format!("Network {vpc} has no Internet gateway attached");
+            Some(("Gateway.NotAttached".to_owned(), message))
+        } else {
+            None
+        }
+    });
+    let private_ip = cx.here.free_address(subnet)?;
+    let id = cx.make("nat")?;
+    if let (Some(allocation), None) = (&address, &failure) {
+        let association = cx.base.id("eipassoc");
+        let address = found_mut(&mut cx.here.addresses, "eipalloc", allocation)?;
+        address.held = Some((association, id.clone()));
+    }
+    let nat = Nat {
+        vpc,
+        subnet: subnet.to_owned(),
+        address,
+        public_ip: held.map(|address| address.ip),
+        private_ip,
+        interface: cx.base.id("eni"),
+        failure,
+        created: cx.now(),
+        ..Nat::default()
+    };
+    cx.here.nats.insert(id.clone(), nat);
+    let mut answer = json!({ "natGateway": render(cx.here, &id, &cx.here.nats[&id]) });
+    answer["clientToken"] = json!(cx.text("ClientToken"));
+    cx.remember(vec![id], &answer);
+    Ok(answer)
+}
+
+const LISTING: Listing = Listing {
+    set: "natGatewaySet",
+    ask: "NatGatewayId",
+    id: "natGatewayId",
+    prefix: "nat",
+    filters: &[
+        ("nat-gateway-id", "natGatewayId"),
+        ("state", "state"),
+        ("subnet-id", "subnetId"),
+        ("vpc-id", "vpcId"),
+    ],
+};
+
+pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
+    let all = cx.here.nats.iter().map(|(id, nat)| render(cx.here, id, nat)).collect();
+    let answer = listing::answer(cx, &LISTING, all)?;
+    let asked = cx.list(LISTING.ask);
+    let ids: Vec<String> = cx.here.nats.keys().cloned().collect();
+    for id in ids.iter().filter(|id| asked.is_empty() || asked.contains(id)) {
+        age(cx.here, id);
+    }
+    Ok(answer)
+}
+
+/// Lets a gateway grow older by one read. Filters do not matter: who waits with one must not wait
+/// for ever.
+fn age(here: &mut Region, id: &str) {
+    let Some(nat) = here.nats.get_mut(id) else { return };
+    nat.reads += 1;
+    match (nat.phase, nat.reads) {
+        (Phase::Pending, 2..) if nat.failure.is_some() => nat.turn(Phase::Failed),
+        (Phase::Pending, 2..) => nat.turn(Phase::Available),
+        (Phase::Deleting, _) => {
+            nat.turn(Phase::Deleted);
+            for address in here.addresses.values_mut() {
+                if address.held_by(id).is_some() {
+                    address.held = None;
+                }
+            }
+        }
+        (Phase::Deleted, WAKE..) => {
+            here.nats.remove(id);
+            here.tags.remove(id);
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
+    let id = cx.need("NatGatewayId")?;
+    let now = cx.now();
+    let nat = found_mut(&mut cx.here.nats, "nat", id)?;
+    match nat.phase {
+        Phase::Deleted => return Err(missing("nat", id)),
+        Phase::Deleting => {}
+        _ => {
+            nat.turn(Phase::Deleting);
+            nat.deleted = Some(now);
+        }
+    }
+    Ok(json!({ "natGatewayId": id }))
+}
