@@ -24,6 +24,8 @@ pub struct Meta {
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
+    /// AWS may list a deleted object for days; deletion counts as done once it was accepted.
+    pub lingers: bool,
     /// How long AWS may take until the object is ready, changed or gone.
     pub deadline: Duration,
     /// How long reads may still show the old value after a change.
@@ -59,6 +61,7 @@ impl Meta {
             replace: Replace::DeleteFirst,
             data: None,
             tagged: true,
+            lingers: false,
             deadline: Duration::from_secs(600),
             settle: Duration::from_secs(20),
             transient: &[],

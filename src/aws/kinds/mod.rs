@@ -27,4 +27,8 @@ pub(crate) mod sqs_queue;
 pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
-pub static KINDS: &[&dyn AnyKind] = &[kind::<sqs_queue::Queue>()];
+pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<sns_topic::Topic>(),
+    kind::<sns_subscription::Subscription>(),
+    kind::<sqs_queue::Queue>(),
+];
