@@ -13,7 +13,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::sns_topic::{Topic, name_in, tagged_topics};
+use super::sns_topic::{Topic, tagged_topics};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};

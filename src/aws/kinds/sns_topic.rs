@@ -177,7 +177,7 @@ impl Resource for Topic {
 }
 
 /// The name at the end of a topic's ARN.
-pub(super) fn name_in(arn: &str) -> &str {
+fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
