@@ -28,6 +28,7 @@ pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<dynamodb_table::Table>(),
     kind::<s3_bucket::Bucket>(),
     kind::<sns_topic::Topic>(),
     kind::<sns_subscription::Subscription>(),
