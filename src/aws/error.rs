@@ -45,9 +45,14 @@ where
     }
 }
 
-/// An error that AWS reports inside a successful answer, for one item of a batch.
-pub(crate) fn refusal(op: &str, code: &str, message: &str) -> OpError {
-    OpError::new(op, classify(code, message, 400), code, message)
+/// Turns a failure that AWS lists inside a successful answer into ours.
+pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>) -> OpError {
+    let message = message.into();
+    let status = match code {
+        "InternalError" | "ServiceUnavailable" => 500,
+        _ => 400,
+    };
+    OpError::new(name, classify(code, &message, status), code, message)
 }
 
 /// Reads of what may not exist.
@@ -181,6 +186,9 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
             true => ErrorClass::Exists,
             false => ErrorClass::Busy,
         }
+    } else if lower.starts_with("invalidparameter") && message.contains("already exists with") {
+        // A topic or a subscription of that name exists with other tags or attributes.
+        ErrorClass::Exists
     } else if is(DENIED) {
         ErrorClass::Denied
     } else if is(CREDENTIALS) {
@@ -276,6 +284,8 @@ mod tests {
         check("AWS.SimpleQueueService.NonExistentQueue", "", 400, ErrorClass::NotFound);
         check("ResourceInUseException", "Table already exists: t", 400, ErrorClass::Exists);
         check("ResourceInUseException", "Table is being updated", 400, ErrorClass::Busy);
+        let topic = "Invalid parameter: Tags Reason: Topic already exists with different tags";
+        check("InvalidParameter", topic, 400, ErrorClass::Exists);
         check("AddressLimitExceeded", "", 400, ErrorClass::Quota);
         check("LimitExceeded", "Cannot exceed quota", 409, ErrorClass::Quota);
         check("RequestLimitExceeded", "", 503, ErrorClass::Throttled);
@@ -288,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_error_inside_a_success_is_classified_like_any_other() {
-        let error = refusal("DeleteVpcEndpoints", "InvalidVpcEndpoint.NotFound", "");
+        let error = listed("DeleteVpcEndpoints", "InvalidVpcEndpoint.NotFound", "");
         assert_eq!(error.class, ErrorClass::NotFound);
     }
 }

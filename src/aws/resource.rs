@@ -33,8 +33,13 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const META: Meta;
 
     /// A valid desired state for docs and for the round trip over all kinds. References go to the
-    /// samples of other kinds, whose logical name is always `sample`.
+    /// samples of other kinds, under their `sample_name`.
     fn sample() -> Self;
+
+    /// The logical name of the sample. Kinds that derive it from what they join say which.
+    fn sample_name() -> &'static str {
+        "sample"
+    }
 
     /// The sample with each mutable field changed, one or more at a time. Each must be reachable
     /// from the sample, and from the variant before it, by updates alone.
@@ -124,6 +129,8 @@ pub trait AnyKind: Send + Sync {
     fn meta(&self) -> &'static Meta;
     /// The sample, serialised.
     fn sample(&self) -> Value;
+    /// The logical name of the sample.
+    fn sample_name(&self) -> &'static str;
     /// The variants, serialised.
     fn variants(&self) -> Vec<Value>;
     /// Decodes and encodes again: the canonical form.
@@ -183,7 +190,9 @@ impl<R: Resource> Erased<R> {
 
     fn erased(live: Live<R>) -> Result<Live, OpError> {
         let spec = Self::encode(&live.spec)?;
-        let Live { id, outputs, tags, phase, .. } = live;
+        let Live { id, outputs, mut tags, phase, .. } = live;
+        // AWS's own tags can be neither set nor removed, so nobody may compare them.
+        tags.retain(|key, _| !key.starts_with("aws:"));
         Ok(Live { id, spec, outputs, tags, phase })
     }
 
@@ -210,6 +219,10 @@ impl<R: Resource> AnyKind for Erased<R> {
 
     fn sample(&self) -> Value {
         Self::encode(&R::sample()).expect("a sample encodes")
+    }
+
+    fn sample_name(&self) -> &'static str {
+        R::sample_name()
     }
 
     fn variants(&self) -> Vec<Value> {

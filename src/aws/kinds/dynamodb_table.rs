@@ -1,10 +1,31 @@
 //! DynamoDB tables, with indexes, stream, TTL, backups and encryption folded in.
+//!
+//! AWS quirks: creation can set everything but TTL and backups. Afterwards only one thing can be
+//! changed at a time, in an order that `update` knows, and while the table is `UPDATING` every
+//! other change is refused. Defaults are told by silence: no billing summary is provisioned, no
+//! encryption description is DynamoDB's own key. A protected table refuses its deletion.
+
+mod convert;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoveryStatus, SseDescription, Tag, TimeToLiveDescription,
+};
+use aws_sdk_kms::types::KeyManagerType;
+use futures::future::try_join_all;
+use futures::try_join;
 use serde::{Deserialize, Serialize};
 
-use crate::model::text::Text;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,4 +134,283 @@ pub(crate) enum Encryption {
     Managed,
     /// A customer key, by ARN.
     Kms(Text),
+}
+
+impl Resource for Table {
+    const META: Meta = Meta {
+        notes: &[
+            "AWS changes one thing at a time: each index that is added or removed is a step of its \
+             own, and so are encryption, expiry and backups.",
+            "A changed index is removed and built again from the table; no item is lost, but \
+             queries on it fail until it is built.",
+            "A changed stream view makes a new stream with a new ARN.",
+            "Expiry can be changed once an hour, and takes up to an hour to be switched off.",
+            "Billing can be changed to on-demand four times in 24 hours.",
+            "Deletion protection is lifted by payctl when it deletes the table.",
+        ],
+        immutable: &["name", "partition_key", "sort_key"],
+        replace: Replace::Forbidden,
+        data: Some("all items of the table"),
+        deadline: Duration::from_secs(1800),
+        settle: Duration::from_secs(30),
+        transient: &[
+            ("ValidationException", "Time to live has been modified multiple times"),
+            ("ValidationException", "KMS"),
+        ],
+        actions: &[
+            "dynamodb:CreateTable",
+            "dynamodb:DeleteTable",
+            "dynamodb:DescribeContinuousBackups",
+            "dynamodb:DescribeTable",
+            "dynamodb:DescribeTimeToLive",
+            "dynamodb:ListTables",
+            "dynamodb:ListTagsOfResource",
+            "dynamodb:TagResource",
+            "dynamodb:UntagResource",
+            "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateTable",
+            "dynamodb:UpdateTimeToLive",
+            "kms:DescribeKey",
+        ],
+        ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
+    };
+
+    fn sample() -> Self {
+        let customer = Index {
+            partition_key: Attribute::text("customer_id"),
+            sort_key: Some(Attribute::number("timestamp")),
+            projection: Projection::All,
+            capacity: None,
+        };
+        Self {
+            name: "sample-table".into(),
+            partition_key: Attribute::text("transaction_id"),
+            sort_key: Some(Attribute::number("timestamp")),
+            indexes: BTreeMap::from([("customer-index".to_owned(), customer)]),
+            billing: Billing::OnDemand,
+            stream: Some(StreamView::NewAndOldImages),
+            ttl: None,
+            point_in_time_recovery: true,
+            encryption: Encryption::Managed,
+            deletion_protection: false,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let capacity = |units| Capacity { read: units, write: units };
+        let index = |partition: &str, projection, capacity| Index {
+            partition_key: Attribute::text(partition),
+            sort_key: None,
+            projection,
+            capacity,
+        };
+        let some = |name: &str| Projection::Include(BTreeSet::from([name.to_owned()]));
+
+        let mut grown = Self::sample();
+        let status = index("status", some("amount"), None);
+        grown.indexes.insert("status-index".into(), status);
+        grown.stream = Some(StreamView::KeysOnly);
+        grown.ttl = Some("expires_at".into());
+        grown.deletion_protection = true;
+
+        let mut provisioned = grown.clone();
+        provisioned.billing = Billing::Provisioned(capacity(5));
+        provisioned.indexes = BTreeMap::from([(
+            "status-index".to_owned(),
+            index("state", Projection::KeysOnly, Some(capacity(2))),
+        )]);
+        provisioned.stream = None;
+        provisioned.encryption = Encryption::Owned;
+
+        let mut scaled = provisioned.clone();
+        scaled.billing = Billing::Provisioned(capacity(7));
+        scaled.indexes.insert(
+            "customer-index".to_owned(),
+            index("customer_id", Projection::All, Some(capacity(3))),
+        );
+        scaled.ttl = None;
+        scaled.point_in_time_recovery = false;
+
+        vec![grown, provisioned, scaled, Self::sample()]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut pages = cx.aws.dynamodb.list_tables().into_paginator().items().send();
+        let mut candidates = Vec::new();
+        while let Some(name) = pages.next().await {
+            let name = name.map_err(op("ListTables"))?;
+            if cx.is_candidate(&name) {
+                candidates.push(name);
+            }
+        }
+        let found = candidates.iter().map(|name| async move {
+            let Some(tags) = tags(cx.aws, name).await? else { return Ok(None) };
+            let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+            let live = describe(cx.aws, name, tags).await?;
+            Ok(live.map(|live| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        // A table that was just made may be described before its tags can be read.
+        let tags = tags(cx.aws, cx.name).await?.unwrap_or_default();
+        describe(cx.aws, cx.name, tags).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let indexes = self.indexes.iter().map(|index| self.to_index(index)).collect();
+        let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
+        let stream = self.stream.map(|view| convert::to_stream(Some(view)));
+        cx.aws
+            .dynamodb
+            .create_table()
+            .table_name(&self.name)
+            .set_attribute_definitions(Some(self.definitions(self.indexes.values())))
+            .set_key_schema(Some(convert::to_keys(&self.partition_key, self.sort_key.as_ref())))
+            .set_global_secondary_indexes(
+                Some(indexes).filter(|indexes: &Vec<_>| !indexes.is_empty()),
+            )
+            .billing_mode(self.billing.to_mode())
+            .set_provisioned_throughput(self.billing.capacity().map(Capacity::to_throughput))
+            .set_stream_specification(stream)
+            .set_sse_specification(sse)
+            .deletion_protection_enabled(self.deletion_protection)
+            .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateTable"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        match update::next_move(self, &live.spec) {
+            Some(next) => update::make(cx.aws, self, &live.spec, next).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = arn(cx.aws, &live.id);
+        if !set.is_empty() {
+            let tags = set.iter().map(to_tag).collect();
+            let call = cx.aws.dynamodb.tag_resource().resource_arn(&arn).set_tags(Some(tags));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.dynamodb.untag_resource().resource_arn(&arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Deletion comes first and protection is lifted only when it is in the way: lifting it
+        // starts an update, and while that runs deletion is refused and called again.
+        match delete_table(cx.aws, &live.id).await {
+            Err(error) if error.class == ErrorClass::Invalid && live.spec.deletion_protection => {
+                update::unprotect(cx.aws, &live.id).await?;
+                delete_table(cx.aws, &live.id).await
+            }
+            done => done,
+        }
+    }
+}
+
+async fn delete_table(aws: &Aws, name: &str) -> Result<(), OpError> {
+    let send = aws.dynamodb.delete_table().table_name(name).send();
+    send.await.map_err(op("DeleteTable")).or_gone().map(drop)
+}
+
+fn arn(aws: &Aws, name: &str) -> String {
+    let scope = &aws.scope;
+    format!("arn:{}:dynamodb:{}:{}:table/{name}", scope.partition, scope.region, scope.account)
+}
+
+fn to_tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
+}
+
+async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let arn = arn(aws, name);
+    let (mut tags, mut next) = (Tags::new(), None);
+    loop {
+        let call = aws.dynamodb.list_tags_of_resource().resource_arn(&arn).set_next_token(next);
+        let answer = call.send().await.map_err(op("ListTagsOfResource")).or_gone()?;
+        let Some(answer) = answer else { return Ok(None) };
+        let page = answer.tags.unwrap_or_default().into_iter();
+        tags.extend(page.map(|tag| (tag.key, tag.value)));
+        next = answer.next_token;
+        if next.is_none() {
+            return Ok(Some(tags));
+        }
+    }
+}
+
+async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Option<Live<Table>>, OpError> {
+    let table = async {
+        let send = aws.dynamodb.describe_table().table_name(name).send();
+        send.await.map_err(op("DescribeTable")).or_gone()
+    };
+    let (table, ttl, backups) = try_join!(table, ttl(aws, name), backups(aws, name))?;
+    let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
+    let encryption = encryption(aws, table.sse_description()).await?;
+    let arn = table.table_arn.clone().unwrap_or_else(|| arn(aws, name));
+    let mut outputs = Outputs::from([
+        (Output::Arn, arn),
+        (Output::Id, name.to_owned()),
+        (Output::Name, name.to_owned()),
+    ]);
+    let spec = Table {
+        name: name.to_owned(),
+        ttl: convert::ttl(ttl.as_ref()),
+        point_in_time_recovery: backups,
+        encryption,
+        ..convert::from_description(&table)?
+    };
+    if spec.stream.is_some()
+        && let Some(stream) = table.latest_stream_arn()
+    {
+        outputs.insert(Output::StreamArn, stream.to_owned());
+    }
+    let phase = convert::phase(&table, ttl.as_ref());
+    Ok(Some(Live { id: name.to_owned(), spec, outputs, tags, phase }))
+}
+
+async fn ttl(aws: &Aws, name: &str) -> Result<Option<TimeToLiveDescription>, OpError> {
+    let send = aws.dynamodb.describe_time_to_live().table_name(name).send();
+    let answer = send.await.map_err(op("DescribeTimeToLive")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.time_to_live_description))
+}
+
+async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    let send = aws.dynamodb.describe_continuous_backups().table_name(name).send();
+    let answer = send.await.map_err(op("DescribeContinuousBackups")).or_gone()?;
+    let backups = answer.and_then(|answer| answer.continuous_backups_description);
+    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description);
+    let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status);
+    Ok(status == Some(PointInTimeRecoveryStatus::Enabled))
+}
+
+/// Only KMS knows whether a key is the account's aws/dynamodb key or a customer's.
+async fn encryption(aws: &Aws, sse: Option<&SseDescription>) -> Result<Encryption, OpError> {
+    let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
+    let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
+    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(op("DescribeKey"));
+    let manager = match answer {
+        Ok(answer) => answer.key_metadata.and_then(|key| key.key_manager),
+        // A failure may pass; everything else leaves the key's ARN as all that can be known.
+        Err(error) if error.passes() => return Err(error),
+        Err(_) => None,
+    };
+    match manager {
+        Some(KeyManagerType::Aws) => Ok(Encryption::Managed),
+        Some(_) | None => Ok(Encryption::Kms(key.into())),
+    }
 }

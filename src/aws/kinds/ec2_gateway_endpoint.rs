@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ec2;
-use crate::aws::error::{Gone, op, refusal};
+use crate::aws::error::{Gone, listed, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::document::Document;
@@ -161,7 +161,7 @@ impl Resource for GatewayEndpoint {
             Some(error) => {
                 let code = error.code.as_deref().unwrap_or("Unknown");
                 let message = error.message.as_deref().unwrap_or("AWS gave no message");
-                Err(refusal("DeleteVpcEndpoints", code, message)).or_gone().map(drop::<Option<()>>)
+                Err(listed("DeleteVpcEndpoints", code, message)).or_gone().map(drop::<Option<()>>)
             }
             None => Ok(()),
         }

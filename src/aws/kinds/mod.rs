@@ -31,12 +31,7 @@ pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
-    kind::<iam_role::Role>(),
-    kind::<iam_instance_profile::InstanceProfile>(),
-    kind::<kms_key::Key>(),
-    kind::<secretsmanager_secret::Secret>(),
-    kind::<ssm_parameter::Parameter>(),
-    kind::<logs_log_group::LogGroup>(),
+    kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
     kind::<ec2_instance::Instance>(),
@@ -47,5 +42,14 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<ec2_security_group_rules::Rules>(),
     kind::<ec2_subnet::Subnet>(),
     kind::<ec2_vpc::Vpc>(),
+    kind::<iam_instance_profile::InstanceProfile>(),
+    kind::<iam_role::Role>(),
+    kind::<kms_key::Key>(),
+    kind::<logs_log_group::LogGroup>(),
+    kind::<s3_bucket::Bucket>(),
+    kind::<secretsmanager_secret::Secret>(),
+    kind::<sns_subscription::Subscription>(),
+    kind::<sns_topic::Topic>(),
     kind::<sqs_queue::Queue>(),
+    kind::<ssm_parameter::Parameter>(),
 ];

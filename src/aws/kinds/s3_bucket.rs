@@ -1,11 +1,33 @@
 //! Buckets, with all their sub-configurations folded in; emptied before deletion.
+//!
+//! AWS quirks: names are unique in the world, so a name that is not in our list may still be
+//! taken (`HeadBucket` tells). In us-east-1, creating a bucket that exists succeeds and resets its
+//! ACLs, so creation looks first. Each sub-configuration is a call of its own that replaces the
+//! whole; two at once abort each other. A bucket is refused deletion while any object version,
+//! delete marker or late log file is left.
+
+mod convert;
+mod empty;
+mod settings;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging,
+};
+use futures::future::{FutureExt, try_join_all};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::document::Document;
-use crate::model::text::Text;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +60,7 @@ pub(crate) enum Encryption {
 }
 
 /// What happens to objects with time. Days count from creation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LifecycleRule {
     /// Only objects whose key starts with this; all if empty.
@@ -63,4 +85,322 @@ pub(crate) struct AccessLog {
     pub bucket: Text,
     /// What the log keys start with.
     pub prefix: String,
+}
+
+impl Resource for Bucket {
+    const META: Meta = Meta {
+        notes: &[
+            "Bucket names are shared by all AWS accounts of the world.",
+            "ACLs are off: every object belongs to the bucket's owner.",
+            "Versioning that was on once can only be suspended; old versions stay.",
+            "Before deletion the bucket is emptied: objects, old versions, delete markers and \
+             unfinished uploads. Logs that arrive meanwhile are removed too.",
+            "A deleted bucket's name may be taken by anybody, and stays blocked for a while.",
+        ],
+        immutable: &["name"],
+        replace: Replace::Forbidden,
+        data: Some("all objects of the bucket and their versions"),
+        deadline: Duration::from_secs(1800),
+        settle: Duration::from_secs(30),
+        transient: &[
+            ("NoSuchBucket", ""),
+            ("MalformedPolicy", "principal"),
+            ("InvalidTargetBucketForLogging", ""),
+        ],
+        actions: &[
+            "s3:AbortMultipartUpload",
+            "s3:CreateBucket",
+            "s3:DeleteBucket",
+            "s3:DeleteBucketPolicy",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:GetBucketLogging",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:ListAllMyBuckets",
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+            "s3:ListBucketVersions",
+            "s3:PutBucketLogging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:TagResource",
+        ],
+        ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
+    };
+
+    fn sample() -> Self {
+        let archive = LifecycleRule {
+            transitions: BTreeMap::from([("GLACIER".to_owned(), 90)]),
+            abort_uploads_days: Some(7),
+            ..LifecycleRule::default()
+        };
+        Self {
+            name: "sample-payment-bucket-000000000000-us-east-1".into(),
+            versioning: false,
+            encryption: Encryption::S3,
+            block_public_access: true,
+            policy: Some(tls_only("sample-payment-bucket-000000000000-us-east-1")),
+            lifecycle: BTreeMap::from([("archive".to_owned(), archive)]),
+            access_log: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let expire = LifecycleRule {
+            prefix: "logs/".into(),
+            transitions: BTreeMap::from([
+                ("STANDARD_IA".to_owned(), 30),
+                ("GLACIER".to_owned(), 60),
+            ]),
+            expire_days: Some(365),
+            old_version_transitions: BTreeMap::from([("GLACIER".to_owned(), 30)]),
+            old_version_expire_days: Some(90),
+            abort_uploads_days: None,
+        };
+        let mut two_rules = Self::sample().lifecycle;
+        two_rules.insert("expire".to_owned(), expire);
+        let kms = || Encryption::Kms("alias/aws/s3".into());
+        vec![
+            Self { versioning: true, lifecycle: two_rules, ..Self::sample() },
+            Self { encryption: kms(), policy: None, ..Self::sample() },
+            Self { block_public_access: false, lifecycle: BTreeMap::new(), ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        // With any parameter at all, the answer tells each bucket's region.
+        let mut pages = cx.aws.s3.list_buckets().max_buckets(1000).into_paginator().items().send();
+        let mut listed = BTreeMap::new();
+        while let Some(bucket) = pages.next().await {
+            let bucket = bucket.map_err(op("ListBuckets"))?;
+            listed.insert(bucket.name.unwrap_or_default(), bucket.bucket_region);
+        }
+        let of_kind = |address: &str| address == Self::META.kind;
+        let wanted = cx.wanted.iter().filter(|(_, address)| of_kind(&address.kind));
+        let unlisted = wanted.map(|(name, _)| name).filter(|name| !listed.contains_key(*name));
+        let elsewhere = unlisted.map(|name| survey_unlisted(cx, name).left_future());
+        let here = listed
+            .iter()
+            .filter(|(name, _)| cx.is_candidate(name))
+            .map(|(name, region)| survey_listed(cx, name, region.as_deref()).right_future());
+        Ok(try_join_all(elsewhere.chain(here)).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        match look(cx.aws, cx.name).await? {
+            Look::Free => Ok(None),
+            Look::Taken(_) => Ok(Some(blank(cx.aws, cx.name, Tags::new()))),
+            Look::Open => {
+                let tags = tags(cx.aws, cx.name).await?.unwrap_or_default();
+                match cx.aws.scope.owned(&tags) {
+                    Some(_) => Ok(Some(settings::describe(cx.aws, cx.name, tags).await?)),
+                    None => Ok(Some(blank(cx.aws, cx.name, tags))),
+                }
+            }
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let taken = match look(cx.aws, &self.name).await? {
+            Look::Free => None,
+            Look::Open => Some("the bucket exists already"),
+            Look::Taken(by) => Some(by),
+        };
+        if let Some(message) = taken {
+            let code = "BucketAlreadyExists";
+            return Err(OpError::new("CreateBucket", ErrorClass::Exists, code, message));
+        }
+        let region = cx.aws.scope.region.as_str();
+        let place = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+        let tags: Vec<Tag> = cx.tags.iter().map(to_tag).collect();
+        cx.aws
+            .s3
+            .create_bucket()
+            .bucket(&self.name)
+            .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+            .create_bucket_configuration(
+                CreateBucketConfiguration::builder()
+                    .set_location_constraint(place)
+                    .set_tags(Some(tags))
+                    .build(),
+            )
+            .send()
+            .await
+            .map_err(op("CreateBucket"))?;
+        // Endpoints that predate tags in CreateBucket drop them without a word.
+        if self::tags(cx.aws, &self.name).await?.unwrap_or_default().is_empty() {
+            put_tags(cx.aws, &self.name, cx.tags).await?;
+        }
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        settings::send(cx.aws, self, &live.spec).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        // The call replaces the whole set, so it starts from what is there now.
+        let mut tags = tags(cx.aws, &live.id).await?.unwrap_or_default();
+        tags.retain(|key, _| !key.starts_with("aws:") && !unset.contains(key));
+        tags.extend(set.clone());
+        put_tags(cx.aws, &live.id, &tags).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        empty::empty(cx.aws, &live.id).await.or_gone()?;
+        let send = cx.aws.s3.delete_bucket().bucket(&live.id).send();
+        send.await.map_err(op("DeleteBucket")).or_gone().map(drop)
+    }
+}
+
+fn tls_only(bucket: &str) -> Document {
+    Document::of([json!({
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+    })])
+}
+
+/// A bucket in the account's list.
+async fn survey_listed(
+    cx: &Survey<'_>,
+    name: &str,
+    region: Option<&str>,
+) -> Result<Option<Found<Bucket>>, OpError> {
+    if let Some(region) =
+        region.filter(|region| !region.is_empty() && *region != cx.aws.scope.region)
+    {
+        return Ok(foreign(cx, name, &format!("this account, in region {region}")));
+    }
+    match tags(cx.aws, name).await {
+        Ok(Some(tags)) => claim(cx, name, tags).await,
+        // No tags, or just deleted and still listed.
+        Ok(None) if cx.wanted.contains_key(name) => survey_unlisted(cx, name).await,
+        Ok(None) => Ok(None),
+        // What refuses to show its tags is not ours: we never made a bucket like that.
+        Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::Invalid) => {
+            Ok(foreign(cx, name, "an owner who cannot be told: its tags may not be read"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A wanted name that is not in the account's list: somewhere in the world it may be taken.
+async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Bucket>>, OpError> {
+    match look(cx.aws, name).await? {
+        Look::Free => Ok(None),
+        Look::Taken(by) => Ok(foreign(cx, name, by)),
+        Look::Open => {
+            let tags = tags(cx.aws, name).await?.unwrap_or_default();
+            claim(cx, name, tags).await
+        }
+    }
+}
+
+async fn claim(cx: &Survey<'_>, name: &str, tags: Tags) -> Result<Option<Found<Bucket>>, OpError> {
+    let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+    let live = match owner {
+        Owner::Ours => settings::describe(cx.aws, name, tags).await?,
+        Owner::Foreign(_) => blank(cx.aws, name, tags),
+    };
+    Ok(Some(Found { address, owner, live }))
+}
+
+fn foreign(cx: &Survey<'_>, name: &str, owner: &str) -> Option<Found<Bucket>> {
+    let address = cx.wanted.get(name)?.clone();
+    let live = blank(cx.aws, name, Tags::new());
+    Some(Found { address, owner: Owner::Foreign(owner.to_owned()), live })
+}
+
+/// A bucket whose settings are nobody's business here.
+fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
+    let spec = Bucket {
+        name: name.to_owned(),
+        versioning: false,
+        encryption: Encryption::S3,
+        block_public_access: true,
+        policy: None,
+        lifecycle: BTreeMap::new(),
+        access_log: None,
+    };
+    live(aws, spec, tags)
+}
+
+fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
+    let scope = &aws.scope;
+    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let name = spec.name.clone();
+    Live {
+        id: name.clone(),
+        spec,
+        outputs: Outputs::from([
+            (Output::Arn, format!("arn:{}:s3:::{name}", scope.partition)),
+            (Output::Endpoint, format!("{name}.s3.{}.{suffix}", scope.region)),
+            (Output::Id, name.clone()),
+            (Output::Name, name),
+        ]),
+        tags,
+        phase: Phase::Ready,
+    }
+}
+
+/// What the world says about a bucket name.
+enum Look {
+    /// Nobody has it.
+    Free,
+    /// It exists and answers us; its tags tell whose it is.
+    Open,
+    /// It exists out of our reach; the text says why.
+    Taken(&'static str),
+}
+
+async fn look(aws: &Aws, name: &str) -> Result<Look, OpError> {
+    let answer = aws.s3.head_bucket().bucket(name).send().await.map_err(op("HeadBucket"));
+    match answer {
+        Ok(_) => Ok(Look::Open),
+        Err(error) => match error.class {
+            ErrorClass::NotFound => Ok(Look::Free),
+            ErrorClass::Denied => {
+                Ok(Look::Taken("another account has this bucket name, or s3:ListBucket is denied"))
+            }
+            // A redirect: answers to HEAD carry no code.
+            ErrorClass::Invalid => Ok(Look::Taken("the bucket name is taken in another region")),
+            _ => Err(error),
+        },
+    }
+}
+
+async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.s3.get_bucket_tagging().bucket(name).send();
+    let answer = send.await.map_err(op("GetBucketTagging")).or_gone()?;
+    Ok(answer.map(|answer| answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()))
+}
+
+async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), OpError> {
+    let tagging = Tagging::builder().set_tag_set(Some(tags.iter().map(to_tag).collect()));
+    let tagging = tagging.build().expect("a tag set was given");
+    let send = aws.s3.put_bucket_tagging().bucket(name).tagging(tagging).send();
+    send.await.map_err(op("PutBucketTagging")).map(drop)
+}
+
+fn to_tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
 }

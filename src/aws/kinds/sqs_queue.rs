@@ -12,6 +12,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName as Key;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -42,11 +43,11 @@ pub(crate) struct Queue {
     /// How it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
-    /// Where messages go that cannot be processed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where messages go that cannot be processed; nowhere if none.
+    #[serde(default)]
     pub redrive: Option<Redrive>,
-    /// Who may use it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Who may use it; only this account if none.
+    #[serde(default)]
     pub policy: Option<Document>,
 }
 
@@ -74,6 +75,7 @@ impl Resource for Queue {
     const META: Meta = Meta {
         notes: &[
             "A deleted queue's name is free again after 60 seconds; payctl waits for it.",
+            "Changes take up to 60 seconds to be in force, a retention time up to 15 minutes.",
             "A queue encrypted with alias/aws/sqs cannot receive from SNS, EventBridge or S3.",
         ],
         immutable: &["name"],
@@ -85,6 +87,8 @@ impl Resource for Queue {
             ("InvalidAttributeValue", "Policy"),
             ("InvalidParameterValue", "Policy"),
             ("InvalidParameterValue", "Dead letter target"),
+            ("InvalidAttributeValue", "Dead letter target"),
+            ("InvalidParameterValueException", "Dead letter target"),
         ],
         actions: &[
             "sqs:CreateQueue",
@@ -117,7 +121,18 @@ impl Resource for Queue {
         vec![
             Self { visibility_timeout: Some(120), delay: Some(5), ..Self::sample() },
             Self { retention: Some(600), receive_wait: Some(0), ..Self::sample() },
-            Self { encryption: Some(Encryption::Kms("alias/aws/sqs".into())), ..Self::sample() },
+            Self {
+                encryption: Some(Encryption::Kms("alias/aws/sqs".into())),
+                policy: Some(Document::of([json!({
+                    "Sid": "Topics",
+                    "Effect": "Allow",
+                    "Principal": { "Service": "sns.amazonaws.com" },
+                    "Action": "sqs:SendMessage",
+                    "Resource": "arn:aws:sqs:us-east-1:000000000000:sample-queue",
+                })])),
+                ..Self::sample()
+            },
+            Self::sample(),
         ]
     }
 
@@ -177,10 +192,11 @@ impl Resource for Queue {
         // All managed attributes at once: a partial call clears none of the others on AWS, but
         // some emulators drop a policy that is not sent again.
         let mut attributes = self.to_attributes();
-        if self.policy.is_none()
-            && let Some(policy) = &live.spec.policy
-        {
-            attributes.insert(Key::Policy, policy.to_json());
+        if live.spec.redrive.is_none() && self.redrive.is_none() {
+            attributes.remove(&Key::RedrivePolicy);
+        }
+        if live.spec.policy.is_none() && self.policy.is_none() {
+            attributes.remove(&Key::Policy);
         }
         cx.aws
             .sqs
@@ -275,16 +291,14 @@ impl Queue {
             }
             None => {}
         }
-        if let Some(Redrive { target, max_receives }) = &self.redrive {
-            let policy = serde_json::json!({
-                "deadLetterTargetArn": target.known(),
-                "maxReceiveCount": max_receives,
-            });
-            attributes.insert(Key::RedrivePolicy, policy.to_string());
-        }
-        if let Some(policy) = &self.policy {
-            attributes.insert(Key::Policy, policy.to_json());
-        }
+        // An empty string clears what a queue shall not have.
+        let redrive = self.redrive.as_ref().map(|Redrive { target, max_receives }| {
+            let target = target.known();
+            json!({ "deadLetterTargetArn": target, "maxReceiveCount": max_receives }).to_string()
+        });
+        attributes.insert(Key::RedrivePolicy, redrive.unwrap_or_default());
+        let policy = self.policy.as_ref().map(Document::to_json);
+        attributes.insert(Key::Policy, policy.unwrap_or_default());
         attributes
     }
 
@@ -331,14 +345,20 @@ mod tests {
     fn attributes_survive_the_round_trip() {
         let queue = Queue {
             redrive: Some(Redrive { target: "arn:aws:sqs:r:1:dlq".into(), max_receives: 5 }),
-            policy: Some(Document::of([
-                serde_json::json!({ "Effect": "Allow", "Action": "sqs:*" }),
-            ])),
+            policy: Some(Document::of([json!({ "Effect": "Allow", "Action": "sqs:*" })])),
             encryption: Some(Encryption::Kms("alias/a".into())),
             delay: Some(3),
             ..Queue::sample()
         };
         assert_eq!(Queue::from_attributes(&queue.name, &queue.to_attributes()).unwrap(), queue);
+    }
+
+    #[test]
+    fn what_a_queue_shall_not_have_is_cleared_with_an_empty_string() {
+        let attributes = Queue::sample().to_attributes();
+        assert_eq!(attributes[&Key::RedrivePolicy], "");
+        assert_eq!(attributes[&Key::Policy], "");
+        assert_eq!(Queue::from_attributes("sample-queue", &attributes).unwrap(), Queue::sample());
     }
 
     #[test]
