@@ -6,7 +6,6 @@
 //! not carry the environment's ownership tags.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::marker::PhantomData;
 
 use futures::future::BoxFuture;

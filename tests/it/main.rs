@@ -2,3 +2,7 @@
 
 // Properties of the engine, on a cloud in memory.
 mod engine;
+// Every kind through its whole life, on the embedded sandbox.
+mod kinds;
+// What several tests need: a sandbox, a blueprint, runs of the engine.
+mod support;

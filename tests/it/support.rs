@@ -1,0 +1,116 @@
+//! What several tests need: a connected provider, a blueprint of all samples, runs of the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use payctl::aws::clients::{Aws, Connection};
+use payctl::aws::kinds::KINDS;
+use payctl::aws::provider::AwsProvider;
+use payctl::aws::resource::AnyKind;
+use payctl::engine::apply::{Report, apply};
+use payctl::engine::plan::{Plan, Purpose, plan};
+use payctl::engine::stop::stop_pair;
+use payctl::engine::survey::survey;
+use payctl::model::address::Address;
+use payctl::model::desired::{Blueprint, Desired};
+use payctl::model::live::Tags;
+use payctl::model::scope::{Scope, TAG_KEYS};
+use payctl::sandbox::connector::Sandbox;
+
+/// Runs a test with a clock that jumps over every wait.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+/// A connection to an embedded sandbox.
+pub fn sandboxed(sandbox: &Sandbox) -> Connection {
+    Connection {
+        region: Some("us-east-1".into()),
+        transport: Some(sandbox.transport()),
+        ..Connection::default()
+    }
+}
+
+/// A provider for the environment `sample` of the project `payment`.
+pub async fn provider(connection: &Connection) -> AwsProvider {
+    let aws = Aws::connect(connection, "payment", "sample").await;
+    AwsProvider::new(aws.expect("the endpoint answers"))
+}
+
+/// Where a kind's sample stands.
+pub fn address_of(kind: &dyn AnyKind) -> Address {
+    Address::new(kind.meta().kind, kind.sample_name())
+}
+
+/// A blueprint that holds the sample of every kind.
+pub fn samples(scope: &Scope) -> Blueprint {
+    let mut resources = BTreeMap::new();
+    for kind in KINDS {
+        let address = address_of(*kind);
+        let spec = kind.sample();
+        let name = spec.get("name").and_then(|name| name.as_str());
+        let name = name.map_or_else(|| "sample".to_owned(), str::to_owned);
+        let mut tags = scope.ownership(&address);
+        tags.insert(TAG_KEYS.into(), "Team".into());
+        tags.insert("Team".into(), "payments".into());
+        let after = match kind.meta().kind {
+            "ec2.nat_gateway" => BTreeSet::from([
+                Address::new("ec2.internet_gateway", "sample"),
+                Address::new("ec2.route_table", "sample"),
+            ]),
+            _ => BTreeSet::new(),
+        };
+        let desired = Desired {
+            address: address.clone(),
+            name,
+            component: "samples".into(),
+            origin: "config/sample.toml:1".into(),
+            spec,
+            tags,
+            tags_once: Tags::from([("CreatedAt".into(), "2026-01-01".into())]),
+            after,
+        };
+        resources.insert(address, desired);
+    }
+    Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() }
+}
+
+/// What a plan would do now.
+pub async fn plan_now(provider: &AwsProvider, blueprint: &Blueprint, purpose: Purpose) -> Plan {
+    let snapshot = match survey(provider, &blueprint.resources).await {
+        Ok(snapshot) => snapshot,
+        Err(errors) => panic!("the survey failed: {errors:#?}"),
+    };
+    let plan = plan(provider, blueprint, &snapshot, purpose, &[]).expect("a plan can be made");
+    assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+    plan
+}
+
+/// Plans and applies, and expects everything to be done.
+pub async fn run(provider: &AwsProvider, blueprint: &Blueprint, purpose: Purpose) -> Plan {
+    let plan = plan_now(provider, blueprint, purpose).await;
+    let report = carry_out(provider, &plan).await;
+    assert!(report.is_complete(), "failed: {:#?}\nskipped: {:?}", report.failed, report.skipped);
+    plan
+}
+
+/// Applies a plan.
+pub async fn carry_out(provider: &AwsProvider, plan: &Plan) -> Report {
+    let (_stopper, stop) = stop_pair();
+    apply(provider, plan, 16, &stop, &|_| {}).await
+}
+
+/// Expects that nothing is left to do.
+pub async fn expect_settled(provider: &AwsProvider, blueprint: &Blueprint, when: &str) {
+    let plan = plan_now(provider, blueprint, Purpose::Apply).await;
+    let left: Vec<_> = plan
+        .changes
+        .iter()
+        .map(|change| (change.address.to_string(), change.action, &change.fields))
+        .collect();
+    assert!(left.is_empty(), "after {when} the plan is not empty: {left:#?}");
+}
