@@ -32,7 +32,9 @@ pub struct Connection {
     pub assume_role: Option<String>,
     /// Another endpoint for every service.
     pub endpoint_url: Option<String>,
-    /// Another transport instead of the network; it brings credentials of its own.
+    /// Fixed keys (id and secret) instead of the ordinary chain, for emulators.
+    pub keys: Option<(String, String)>,
+    /// Another transport instead of the network.
     pub transport: Option<SharedHttpClient>,
 }
 
@@ -139,8 +141,10 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
         loader = loader.endpoint_url(url);
     }
     if let Some(transport) = &connection.transport {
-        let credentials = Credentials::from_keys("SANDBOX", "sandbox", None);
-        loader = loader.http_client(transport.clone()).credentials_provider(credentials);
+        loader = loader.http_client(transport.clone());
+    }
+    if let Some((id, secret)) = &connection.keys {
+        loader = loader.credentials_provider(Credentials::from_keys(id, secret, None));
     }
     let config = loader.load().await;
     let Some(role) = &connection.assume_role else { return Ok(config) };

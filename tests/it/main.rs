@@ -4,5 +4,7 @@
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.
 mod kinds;
+// The same on moto, the second judge.
+mod moto;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;

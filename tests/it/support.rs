@@ -30,6 +30,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub fn sandboxed(sandbox: &Sandbox) -> Connection {
     Connection {
         region: Some("us-east-1".into()),
+        keys: Some(("sandbox".into(), "sandbox".into())),
         transport: Some(sandbox.transport()),
         ..Connection::default()
     }

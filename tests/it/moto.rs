@@ -1,0 +1,110 @@
+//! A moto server for the tests, in a virtual environment that this module makes itself.
+//!
+//! The environment lies beside the build output, keyed by what it holds, and is made once for each
+//! machine. It needs Python 3 and a package index; without them the tests fail and say so.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use payctl::aws::clients::Connection;
+use sha2::{Digest, Sha256};
+
+use crate::kinds::round_trip;
+use crate::support::provider;
+
+/// A running server; it ends with this value, and with the test process whatever happens.
+pub struct Moto {
+    child: Child,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Moto {
+    /// Starts a server of its own on a free port.
+    pub fn start() -> Self {
+        let python = environment().join("bin/python");
+        let port = {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+            listener.local_addr().expect("a bound address").port()
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
+        let child = Command::new(&python)
+            .arg(script)
+            .arg(port.to_string())
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", python.display()));
+        let moto = Self { child, url: format!("http://127.0.0.1:{port}") };
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "moto does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        moto
+    }
+
+    /// A connection to it. The credentials are only for show.
+    pub fn connection(&self) -> Connection {
+        Connection {
+            region: Some("us-east-1".into()),
+            endpoint_url: Some(self.url.clone()),
+            keys: Some(("moto".into(), "moto".into())),
+            ..Connection::default()
+        }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // Closing its standard input would end it too.
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// The virtual environment, made if it is not there yet.
+fn environment() -> PathBuf {
+    let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/requirements.txt");
+    let text = fs::read(&wanted).expect("the requirements are in the repository");
+    let key: String = Sha256::digest(&text).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("moto-{key}"));
+    fs::create_dir_all(root.parent().expect("a parent")).expect("the build folder is writable");
+    // Several tests, or test runs, may want it at the same time.
+    let lock = File::create(root.with_extension("lock")).expect("the build folder is writable");
+    lock.lock().expect("a lock");
+    let complete = root.join("complete");
+    if !complete.exists() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root));
+        let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
+        run(Command::new(root.join("bin/python")).args(pip).arg(&wanted));
+        fs::write(&complete, "").expect("the build folder is writable");
+    }
+    root
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?} failed: {said}");
+}
+
+/// What moto 5.2.5 does not do as AWS does.
+const GAPS: &[(&str, usize, &str)] = &[];
+
+#[test]
+fn every_kind_keeps_what_it_is_told_on_moto() {
+    let moto = Moto::start();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(async {
+            let provider = provider(&moto.connection()).await;
+            round_trip(&provider, GAPS).await;
+        });
+}
