@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 mod check;
 mod layers;
 pub(crate) mod problem;
+pub(crate) mod ranges;
 mod references;
 mod rules;
 pub mod schema;
