@@ -12,7 +12,9 @@ impl Builder<'_> {
         let mut edges: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
         for (address, desired) in &self.resources {
             let mut needs = desired.after.clone();
-            each_ref(&desired.spec, &mut |reference| drop(needs.insert(reference.to.clone())));
+            each_ref(&desired.spec, &mut |reference| {
+                needs.insert(reference.to.clone());
+            });
             edges.insert(address.clone(), needs);
         }
         let mut dangling: Vec<(Address, Address)> = Vec::new();
@@ -61,7 +63,9 @@ fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
         }
         for address in free {
             waits.remove(address);
-            waits.values_mut().for_each(|needs| drop(needs.remove(address)));
+            for needs in waits.values_mut() {
+                needs.remove(address);
+            }
         }
     }
     let mut chain = vec![*waits.keys().next()?];

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::aws::kinds::sns_subscription::Subscription as SubscriptionSpec;
 use crate::aws::kinds::sns_topic::Topic as TopicSpec;
 use crate::aws::kinds::sqs_queue::{Encryption, Queue as QueueSpec, Redrive};
-use crate::config::schema::messaging::{Delivery, Queue, Service, Topic};
+use crate::config::schema::messaging::{Queue, Service, Topic};
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
 use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use crate::model::text::{Output, Part, Text};
 
 use super::{Builder, Item};
 
@@ -56,44 +56,51 @@ impl Builder<'_> {
             };
             self.add(Item::new(address, name, path), &spec);
             for email in config.email.iter() {
-                self.subscribe(key, "email", &email.0, email.0.as_str(), false, None, path);
+                self.subscribe(key, "email", email.0.as_str(), false, None, path);
             }
             for wanted in &config.subscriptions {
                 let protocol = wanted.protocol.name();
                 let endpoint = self.text(&wanted.endpoint);
-                let label = match wanted.protocol {
-                    Delivery::Sqs | Delivery::Lambda => {
-                        wanted.endpoint.rsplit(':').next().unwrap_or_default().to_owned()
-                    }
-                    _ => wanted.endpoint.0.clone(),
-                };
                 let filter = wanted.filter.as_ref().map(|filter| json!(filter));
-                self.subscribe(key, protocol, &label, endpoint, wanted.raw, filter, path);
+                self.subscribe(key, protocol, endpoint, wanted.raw, filter, path);
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each names one field of the subscription")]
+    /// Adds a subscription. It has no tags, so its name says whose it is: topic, protocol, and the
+    /// endpoint (of an ARN, the last part).
     fn subscribe(
         &mut self,
         topic: &str,
         protocol: &str,
-        label: &str,
         endpoint: impl Into<Text>,
         raw: bool,
         filter: Option<Value>,
         path: &[&str],
     ) {
+        let (topic, endpoint) = (Address::new("sns.topic", topic), endpoint.into());
+        let known = endpoint.parts().iter().map(|part| match part {
+            Part::Literal(text) => Some(text.clone()),
+            Part::Ref(reference) => self.predict(reference),
+        });
+        let Some(known) = known.collect::<Option<String>>() else {
+            let message = "where this delivers to is not known before it exists";
+            return self.problem(path, message, "write the address, URL or ARN itself");
+        };
+        let label = match known.starts_with("arn:") {
+            true => known.rsplit(':').next().unwrap_or_default(),
+            false => &known,
+        };
         let spec = SubscriptionSpec {
-            topic: Text::reference(Address::new("sns.topic", topic), Output::Arn),
+            topic: Text::reference(topic.clone(), Output::Arn),
             protocol: protocol.to_owned(),
-            endpoint: endpoint.into(),
+            endpoint,
             raw,
             filter,
         };
-        let logical = format!("{topic}.{protocol}.{label}");
-        let address = Address::new("sns.subscription", logical.as_str());
-        self.add(Item::new(address, logical, path), &spec);
+        let address = Address::new("sns.subscription", format!("{}.{protocol}.{label}", topic.name));
+        let name = format!("{}.{protocol}.{label}", self.physical_name(&topic));
+        self.add(Item::new(address, name, path), &spec);
     }
 
     fn topic_policy(&self, config: &Topic, address: &Address, name: &str) -> Document {
@@ -141,7 +148,7 @@ impl Builder<'_> {
             self.add(Item::new(address.clone(), name.clone(), path), &spec);
             for topic in &config.topics {
                 let endpoint = Text::reference(address.clone(), Output::Arn);
-                self.subscribe(&topic.0, "sqs", &name, endpoint, config.raw, None, path);
+                self.subscribe(&topic.0, "sqs", endpoint, config.raw, None, path);
             }
         }
     }

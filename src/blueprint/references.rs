@@ -3,7 +3,7 @@
 use crate::config::schema::text::KeyRef;
 use crate::config::template::{Piece, pieces};
 use crate::model::address::Address;
-use crate::model::text::{Output, Ref, Text};
+use crate::model::text::{Output, Part, Ref, Text};
 
 use super::Builder;
 use super::network::TierName;
@@ -23,9 +23,9 @@ impl Builder<'_> {
     pub(super) fn text_within(&self, text: &str, own: &Address) -> Text {
         let text = self.text(text);
         let parts = text.parts().iter().map(|part| match part {
-            crate::model::text::Part::Ref(reference) if reference.to == *own => {
+            Part::Ref(reference) if reference.to == *own => {
                 let known = self.predict(reference);
-                known.map_or(part.clone(), crate::model::text::Part::Literal)
+                known.map_or(part.clone(), Part::Literal)
             }
             _ => part.clone(),
         });
@@ -94,7 +94,7 @@ impl Builder<'_> {
     }
 
     /// The name of a resource, added already or not.
-    fn physical_name(&self, address: &Address) -> String {
+    pub(super) fn physical_name(&self, address: &Address) -> String {
         match self.resources.get(address) {
             Some(desired) => desired.name.clone(),
             None => self.name(&address.kind, &address.name),
