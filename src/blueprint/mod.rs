@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
 use serde::Serialize;
 
 use crate::config::problem::Problem;
@@ -190,8 +189,7 @@ impl Builder<'_> {
             self.problem(&path, format!("`{full}` does not name the environment"), fix);
         }
         let name = naming::shorten(&full, &self.scope, rule.limit);
-        let pattern = Regex::new(rule.pattern).expect("the patterns of names are constants");
-        if !pattern.is_match(&name) || is_reserved(kind, &name) {
+        if !naming::is_valid(rule, &name) || is_reserved(kind, &name) {
             self.problem(&path, format!("`{name}` is not possible as a name"), rule.rule);
         }
         name

@@ -2,6 +2,7 @@
 //! place. The schema comes from the typed structs, so what passes here also deserialises.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 use serde_json::Value as Json;
@@ -15,7 +16,7 @@ use super::tree::{Node, Value};
 /// Checks a tree whose inputs are filled in.
 pub(crate) fn check(schema: &Json, root: &Node, sources: &Sources) -> Vec<Problem> {
     let mut checker =
-        Checker { schema, root, sources, patterns: BTreeMap::new(), problems: Vec::new() };
+        Checker { schema, root, sources, problems: Vec::new() };
     checker.walk(root, schema);
     checker.problems
 }
@@ -24,7 +25,6 @@ struct Checker<'a> {
     schema: &'a Json,
     root: &'a Node,
     sources: &'a Sources,
-    patterns: BTreeMap<&'a str, Option<Regex>>,
     problems: Vec<Problem>,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Checker<'a> {
             }
         }
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
-            && !self.matches(pattern, text)
+            && !matches(pattern, text)
         {
             let rule = rule(pattern).map_or_else(|| format!("it must match {pattern}"), Into::into);
             self.say(node, format!("`{text}` has the wrong form"), rule);
@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
                 self.walk(entry, inner);
                 continue;
             }
-            let matching = patterns.iter().find(|(pattern, _)| self.matches(pattern, key));
+            let matching = patterns.iter().find(|(pattern, _)| matches(pattern, key));
             match (matching, schema.get("additionalProperties")) {
                 (Some((_, inner)), _) => self.walk(entry, inner),
                 (None, Some(Json::Bool(false))) => {
@@ -287,10 +287,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn matches(&mut self, pattern: &'a str, text: &str) -> bool {
-        let compiled = self.patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
-        compiled.as_ref().is_none_or(|regex| regex.is_match(text))
+}
+
+/// Whether a text matches a pattern of the schema. Each pattern is compiled once.
+fn matches(pattern: &str, text: &str) -> bool {
+    static COMPILED: Mutex<BTreeMap<String, Option<Regex>>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !compiled.contains_key(pattern) {
+        compiled.insert(pattern.to_owned(), Regex::new(pattern).ok());
     }
+    compiled.get(pattern).and_then(Option::as_ref).is_none_or(|regex| regex.is_match(text))
 }
 
 fn types(schema: &Json) -> impl Iterator<Item = &str> {

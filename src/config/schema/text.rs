@@ -76,8 +76,8 @@ strings! {
     /// A string that may refer to outputs.
     Template { HOLDS: "text" }
     /// The key of a tag.
-    TagKey { "pattern": "^[\\p{L}\\p{N} _.:/=+@-]{1,128}$" }
-        => "a tag key is 1 to 128 letters, digits, spaces and _ . : / = + - @"
+    TagKey { "pattern": "^[\\p{L}\\p{N}_.:/=+@-]{1,128}$" }
+        => "a tag key is 1 to 128 letters, digits and _ . : / = + - @"
     /// The value of a tag.
     TagValue { "pattern": "^[\\p{L}\\p{N} _.:/=+@-]{0,256}$" }
         => "a tag value is up to 256 letters, digits, spaces and _ . : / = + - @"
