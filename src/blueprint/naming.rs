@@ -150,7 +150,8 @@ pub(crate) fn rule(kind: &str) -> &'static NameRule {
 /// Whether a name has the right form. The patterns are compiled once.
 pub(crate) fn is_valid(rule: &NameRule, name: &str) -> bool {
     static PATTERNS: LazyLock<BTreeMap<&'static str, Regex>> = LazyLock::new(|| {
-        let compile = |rule: &NameRule| Regex::new(rule.pattern).ok().map(|regex| (rule.kind, regex));
+        let compile =
+            |rule: &NameRule| Regex::new(rule.pattern).ok().map(|regex| (rule.kind, regex));
         RULES.iter().filter_map(compile).collect()
     });
     PATTERNS.get(rule.kind).is_some_and(|pattern| pattern.is_match(name))

@@ -15,8 +15,7 @@ use super::tree::{Node, Value};
 
 /// Checks a tree whose inputs are filled in.
 pub(crate) fn check(schema: &Json, root: &Node, sources: &Sources) -> Vec<Problem> {
-    let mut checker =
-        Checker { schema, root, sources, problems: Vec::new() };
+    let mut checker = Checker { schema, root, sources, problems: Vec::new() };
     checker.walk(root, schema);
     checker.problems
 }
@@ -47,7 +46,7 @@ impl<'a> Checker<'a> {
     fn walk(&mut self, node: &Node, schema: &'a Json) {
         let target = self.resolve(schema);
         if !std::ptr::eq(target, schema) {
-            self.walk(node, target);
+            return self.walk(node, target);
         }
         let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
         if let Some(branches) = branches {
@@ -81,7 +80,8 @@ impl<'a> Checker<'a> {
 
     fn choose(&mut self, node: &Node, branches: &'a [Json]) {
         if branches.iter().all(|branch| branch.get("const").is_some()) {
-            let allowed: Vec<Json> = branches.iter().map(|branch| branch["const"].clone()).collect();
+            let allowed: Vec<Json> =
+                branches.iter().map(|branch| branch["const"].clone()).collect();
             return self.one_of(node, &allowed);
         }
         let fitting: Vec<&Json> =
@@ -286,7 +286,6 @@ impl<'a> Checker<'a> {
             }
         }
     }
-
 }
 
 /// Whether a text matches a pattern of the schema. Each pattern is compiled once.

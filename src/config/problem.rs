@@ -128,10 +128,18 @@ pub(crate) fn did_you_mean<'a>(
 ) -> Option<String> {
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .map(|candidate| (likeness(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.0)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+/// How much two words are alike: 0 when they are not. Swapped letters count in short words, a common
+/// beginning in long ones.
+fn likeness(left: &str, right: &str) -> f64 {
+    let beginning = strsim::jaro_winkler(left, right);
+    let letters = strsim::normalized_damerau_levenshtein(left, right);
+    if beginning > 0.75 || letters > 0.65 { beginning + letters } else { 0.0 }
 }
 
 /// A suggestion, or the list of what there is.

@@ -44,13 +44,18 @@ impl Rules<'_> {
         for (name, role) in &self.config.roles {
             let path = ["roles", &**name];
             if role.services.iter().next().is_none() && role.trust.is_empty() {
-                let fix = "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
+                let fix =
+                    "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
                 self.say(&path, "nobody may assume the role", fix);
             }
             let ec2 = role.services.iter().any(|service| &**service == "ec2.amazonaws.com");
             if role.instance_profile && !ec2 {
                 let path = [&path[..], &["instance_profile"]].concat();
-                self.say(&path, "instances may not assume the role", "add ec2.amazonaws.com to `services`");
+                self.say(
+                    &path,
+                    "instances may not assume the role",
+                    "add ec2.amazonaws.com to `services`",
+                );
             }
             if role.managed.len() > 10 {
                 let message = format!("{} managed policies are too many", role.managed.len());

@@ -51,9 +51,8 @@ impl Rules<'_> {
     fn key_attributes(&mut self, path: &[&str], table: &Table) {
         let own = (None, &table.partition_key, &table.sort_key);
         let indexes = table.indexes.iter();
-        let indexes = indexes.map(|(name, index)| {
-            (Some(&**name), &index.partition_key, &index.sort_key)
-        });
+        let indexes =
+            indexes.map(|(name, index)| (Some(&**name), &index.partition_key, &index.sort_key));
         let mut types: BTreeMap<&str, &str> = BTreeMap::new();
         for (index, partition, sort) in std::iter::once(own).chain(indexes) {
             let path = match index {
@@ -82,8 +81,12 @@ impl Rules<'_> {
     }
 
     pub(super) fn buckets(&mut self) {
-        let targets: BTreeSet<&str> =
-            self.config.buckets.values().filter_map(|bucket| bucket.access_log_to.as_deref()).collect();
+        let targets: BTreeSet<&str> = self
+            .config
+            .buckets
+            .values()
+            .filter_map(|bucket| bucket.access_log_to.as_deref())
+            .collect();
         for (name, bucket) in &self.config.buckets {
             let path = ["buckets", &**name];
             if bucket.access_log_to.as_deref() == Some(&**name) {

@@ -43,7 +43,11 @@ impl Rules<'_> {
             let path = ["queues", &**name];
             self.resource_statements(&path, &queue.statements);
             for topic in &queue.topics {
-                let fifo = self.config.topics.get(&ItemName(topic.0.clone())).is_some_and(|topic| topic.fifo);
+                let fifo = self
+                    .config
+                    .topics
+                    .get(&ItemName(topic.0.clone()))
+                    .is_some_and(|topic| topic.fifo);
                 if fifo && !queue.fifo {
                     let path = [&path[..], &["topics"]].concat();
                     let message = format!("the topic `{}` is FIFO and this queue is not", topic.0);
@@ -64,7 +68,11 @@ impl Rules<'_> {
             {
                 let path = [&path[..], &["dead_letter"]].concat();
                 let message = "dead letters are kept for a shorter time than messages";
-                self.say(&path, message, "their age counts from the first arrival: keep them longer");
+                self.say(
+                    &path,
+                    message,
+                    "their age counts from the first arrival: keep them longer",
+                );
             }
         }
     }

@@ -40,6 +40,13 @@ impl Rules<'_> {
                 let fix = "`Name`, `payctl:...` and `aws:...` are given by payctl and AWS";
                 self.say(&[section, key], format!("the tag `{key}` is reserved"), fix);
             }
+            let value =
+                self.config.tags.iter().find(|(other, _)| section == "tags" && &***other == key);
+            let value = value.map_or(0, |(_, value)| value.chars().count());
+            if key.chars().count() > 128 || value > 256 {
+                let fix = "AWS takes 128 characters for the key and 256 for the value";
+                self.say(&[section, key], format!("the tag `{key}` is too long"), fix);
+            }
             if let Some(other) = seen.insert(lower, key) {
                 let message = format!("the tags `{other}` and `{key}` are the same");
                 self.say(&[section, key], message, "IAM takes no notice of upper and lower case");
