@@ -105,7 +105,7 @@ fn what_differs_between_the_environments() {
 }
 
 #[test]
-fn every_spec_is_in_its_canonical_form_and_every_tag_fits() {
+fn every_resource_carries_its_tags() {
     for env in ["dev", "prod"] {
         for (address, desired) in blueprint(env).resources {
             assert_eq!(desired.tags["payctl:address"], address.to_string());

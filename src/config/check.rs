@@ -281,7 +281,7 @@ impl<'a> Checker<'a> {
             let key = key.as_str().unwrap_or_default();
             if !entries.contains_key(key) {
                 let about = known.iter().find(|(name, _)| *name == key).map(|(_, inner)| *inner);
-                let about = about.map(|inner| hint(inner)).unwrap_or_default();
+                let about = about.map(hint).unwrap_or_default();
                 self.say(node, format!("`{key}` is missing"), about);
             }
         }

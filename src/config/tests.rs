@@ -1,7 +1,6 @@
 //! The front end as a whole: one table of bad values, and damaged files.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::blueprint::{Facts, build};
