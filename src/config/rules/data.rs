@@ -1,0 +1,163 @@
+//! Tables, buckets and log groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Rules;
+use crate::config::schema::data::{Billing, Bucket, Projection, Retention, StorageClass, Table};
+use crate::config::schema::text::KeyAttribute;
+
+/// The retention times that CloudWatch Logs takes, in days.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+fn split(attribute: &KeyAttribute) -> (&str, &str) {
+    attribute.split_once(':').unwrap_or((attribute, "S"))
+}
+
+impl Rules<'_> {
+    pub(super) fn tables(&mut self) {
+        for (name, table) in &self.config.tables {
+            let path = ["tables", &**name];
+            self.key_attributes(&path, table);
+            if table.indexes.len() > 20 {
+                let message = format!("{} indexes are too many", table.indexes.len());
+                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 20");
+            }
+            let mut projected = 0;
+            for (name, index) in &table.indexes {
+                let path = [&path[..], &["indexes", &**name]].concat();
+                if index.capacity.is_some() && matches!(table.billing, Billing::OnDemand(_)) {
+                    let path = [&path[..], &["capacity"]].concat();
+                    let fix = "remove it, or give the table a capacity under `billing`";
+                    self.say(&path, "a table paid by request has no capacity", fix);
+                }
+                if let Projection::Include(names) = &index.projection {
+                    projected += names.len();
+                    let path = [&path[..], &["projection"]].concat();
+                    if names.is_empty() {
+                        self.say(&path, "no attributes are named", "name some, or say keys_only");
+                    }
+                }
+            }
+            if projected > 100 {
+                let message = format!("the indexes name {projected} attributes");
+                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 100");
+            }
+        }
+    }
+
+    fn key_attributes(&mut self, path: &[&str], table: &Table) {
+        let own = (None, &table.partition_key, &table.sort_key);
+        let indexes = table.indexes.iter();
+        let indexes =
+            indexes.map(|(name, index)| (Some(&**name), &index.partition_key, &index.sort_key));
+        let mut types: BTreeMap<&str, &str> = BTreeMap::new();
+        for (index, partition, sort) in std::iter::once(own).chain(indexes) {
+            let path = match index {
+                Some(name) => [path, &["indexes", name]].concat(),
+                None => path.to_vec(),
+            };
+            let keys = [("partition_key", Some(partition)), ("sort_key", sort.as_ref())];
+            for (key, attribute) in keys {
+                let Some((name, kind)) = attribute.map(split) else { continue };
+                let path = [&path[..], &[key]].concat();
+                let known = *types.entry(name).or_insert(kind);
+                if known != kind {
+                    let message = format!("`{name}` is {kind} here and {known} elsewhere");
+                    self.say(&path, message, "an attribute has one type in a table");
+                }
+                if key == "sort_key" && name == split(partition).0 {
+                    let message = "the sort key is the partition key";
+                    self.say(&path, message, "name another attribute, or remove it");
+                }
+            }
+        }
+        if let Some(ttl) = table.ttl.as_deref().filter(|ttl| types.contains_key(ttl)) {
+            let message = format!("`{ttl}` is a key and cannot be the time to live");
+            self.say(&[path, &["ttl"]].concat(), message, "use an attribute of its own");
+        }
+    }
+
+    pub(super) fn buckets(&mut self) {
+        let targets: BTreeSet<&str> = self
+            .config
+            .buckets
+            .values()
+            .filter_map(|bucket| bucket.access_log_to.as_deref())
+            .collect();
+        for (name, bucket) in &self.config.buckets {
+            let path = ["buckets", &**name];
+            if bucket.access_log_to.as_deref() == Some(&**name) {
+                let path = [&path[..], &["access_log_to"]].concat();
+                self.say(&path, "a bucket cannot log to itself", "every log would be logged");
+            }
+            if bucket.key.is_some() && (targets.contains(&**name) || bucket.log_delivery) {
+                let path = [&path[..], &["key"]].concat();
+                let fix = "remove `key`: log delivery writes only with a key that S3 manages";
+                self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
+            }
+            self.resource_statements(&path, &bucket.statements);
+            self.lifecycle(&path, bucket);
+        }
+    }
+
+    fn lifecycle(&mut self, path: &[&str], bucket: &Bucket) {
+        if let (Some(glacier), Some(expire)) = (bucket.glacier_after_days, bucket.expire_after_days)
+            && expire <= glacier
+        {
+            let path = [path, &["expire_after_days"]].concat();
+            let message = format!("objects are gone before they move to Glacier ({glacier} days)");
+            self.say(&path, message, "let them expire later");
+        }
+        for (id, rule) in &bucket.lifecycle {
+            let path = [path, &["lifecycle", &**id]].concat();
+            if &**id == "all-objects" {
+                self.say(&path, "the rule id `all-objects` is taken", "payctl uses it itself");
+            }
+            let nothing = rule.transitions.is_empty()
+                && rule.old_version_transitions.is_empty()
+                && rule.expire_days.is_none()
+                && rule.old_version_expire_days.is_none()
+                && rule.abort_uploads_days.is_none();
+            if nothing {
+                self.say(&path, "the rule does nothing", "name a transition or an expiry");
+            }
+            let current = ("transitions", &rule.transitions, rule.expire_days);
+            let old = (
+                "old_version_transitions",
+                &rule.old_version_transitions,
+                rule.old_version_expire_days,
+            );
+            for (key, transitions, expire) in [current, old] {
+                for (class, days) in transitions {
+                    let path = [&path[..], &[key, class.name()]].concat();
+                    let infrequent =
+                        matches!(class, StorageClass::StandardIa | StorageClass::OnezoneIa);
+                    if infrequent && *days < 30 {
+                        let fix = "S3 takes 30 days and more for infrequent access";
+                        self.say(&path, format!("{days} days are too few"), fix);
+                    }
+                    if expire.is_some_and(|expire| expire <= *days) {
+                        let message = "objects are gone before they move";
+                        self.say(&path, message, "let them expire later");
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn log_groups(&mut self) {
+        for (name, group) in &self.config.log_groups {
+            if let Retention::Days(days) = group.retention_days
+                && !RETENTIONS.contains(&days)
+            {
+                let path = ["log_groups", &**name, "retention_days"];
+                let all = RETENTIONS.map(|days| days.to_string()).join(", ");
+                let message = format!("logs cannot be kept for {days} days");
+                self.say(&path, message, format!("one of {all}, or \"forever\""));
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What values mean: AWS's own rules that a schema cannot express.
+
+use super::Loaded;
+use super::problem::Problem;
+use super::schema::Config;
+
+mod access;
+mod data;
+mod messaging;
+mod network;
+mod project;
+
+/// Collects problems with their places.
+pub(crate) struct Rules<'a> {
+    loaded: &'a Loaded,
+    config: &'a Config,
+    problems: Vec<Problem>,
+}
+
+impl Rules<'_> {
+    fn say(&mut self, path: &[&str], message: impl Into<String>, fix: impl Into<String>) {
+        self.problems.push(self.loaded.problem(path, message, fix));
+    }
+}
+
+/// Everything that needs no account.
+pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
+    let mut rules = Rules { loaded, config: &loaded.config, problems: Vec::new() };
+    rules.project();
+    rules.network();
+    rules.security_groups();
+    rules.tables();
+    rules.buckets();
+    rules.log_groups();
+    rules.topics();
+    rules.queues();
+    rules.keys();
+    rules.secrets();
+    rules.roles();
+    rules.problems
+}

@@ -1,0 +1,152 @@
+//! Address ranges, tiers, NAT and security groups.
+
+use std::collections::BTreeSet;
+
+use super::Rules;
+use crate::config::problem::suggest;
+use crate::config::ranges::{Block, canonical};
+use crate::config::schema::network::{Egress, NatKind, Network, Protocol, Rule};
+
+impl Rules<'_> {
+    pub(super) fn network(&mut self) {
+        let Some(network) = &self.config.network else { return };
+        let path = ["network", "cidr"];
+        let Some(block) = Block::parse(&network.cidr) else {
+            let message = format!("`{}` is not an address range", network.cidr.0);
+            return self.say(&path, message, "for example 10.0.0.0/16");
+        };
+        if block.to_string() != network.cidr.0 {
+            let message = format!("`{}` has bits outside its prefix", network.cidr.0);
+            self.say(&path, message, format!("write {block}"));
+        }
+        if !(16..=28).contains(&block.prefix()) {
+            self.say(&path, "a VPC cannot have this size", "AWS takes /16 to /28");
+        }
+        let reserved = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
+        let reserved = reserved.iter().filter_map(|range| Block::parse(range));
+        if reserved.into_iter().any(|range| range.contains(block)) {
+            let fix = "use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
+            self.say(&path, "a VPC cannot have these addresses", fix);
+        }
+        self.tiers(network, block);
+        let (public, private) = (&network.public_subnets, &network.private_subnets);
+        let nat = network.nat.kind != NatKind::None && private.prefix().is_some();
+        if nat && public.prefix().is_none() {
+            let fix = "turn on public_subnets, or say nat = { kind = \"none\" }";
+            self.say(&["network", "nat"], "NAT needs public subnets", fix);
+        }
+        if nat && network.nat.count > network.zones {
+            let message = format!("{} NATs for {} zones", network.nat.count, network.zones);
+            self.say(&["network", "nat", "count"], message, "one in each zone at the most");
+        }
+        let class = network.nat.instance_type.split('.').next().unwrap_or_default();
+        let arm = class.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if network.nat.kind == NatKind::Instance && !arm.contains('g') {
+            let path = ["network", "nat", "instance_type"];
+            self.say(&path, "this is not an arm64 type", "for example t4g.nano");
+        }
+    }
+
+    fn tiers(&mut self, network: &Network, block: Block) {
+        let mut free = block.cursor();
+        let tiers = [
+            ("public_subnets", network.public_subnets.prefix()),
+            ("private_subnets", network.private_subnets.prefix()),
+            ("isolated_subnets", network.isolated_subnets.prefix()),
+        ];
+        for (key, prefix) in tiers {
+            let Some(prefix) = prefix else { continue };
+            let fits = (0..network.zones).all(|_| free.take(prefix).is_some());
+            if !fits {
+                let message = format!("{key} do not fit into {block}");
+                let fix = format!("{} subnets of /{prefix}: make them smaller", network.zones);
+                self.say(&["network", key], message, fix);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn security_groups(&mut self) {
+        for (name, group) in &self.config.security_groups {
+            let path = ["security_groups", &**name];
+            if self.config.network.is_none() {
+                self.say(&path, "a security group needs a network", "add a [network] section");
+            }
+            self.rules(&[&path[..], &["ingress"]].concat(), &group.ingress, true);
+            if let Egress::Rules(rules) = &group.egress {
+                self.rules(&[&path[..], &["egress"]].concat(), rules, false);
+            }
+        }
+    }
+
+    fn rules(&mut self, path: &[&str], rules: &[Rule], ingress: bool) {
+        if rules.len() > 60 {
+            self.say(path, format!("{} rules are too many", rules.len()), "AWS takes 60");
+        }
+        let mut seen = BTreeSet::new();
+        for (at, rule) in rules.iter().enumerate() {
+            let at = at.to_string();
+            let path: Vec<&str> = [path, &[at.as_str()]].concat();
+            let (right, wrong) = match ingress {
+                true => (("from", &rule.from), ("to", &rule.to)),
+                false => (("to", &rule.to), ("from", &rule.from)),
+            };
+            if wrong.1.is_some() {
+                let path = [&path[..], &[wrong.0]].concat();
+                self.say(&path, format!("`{}` is for the other direction", wrong.0), right.0);
+            }
+            let Some(peer) = right.1 else {
+                let fix = "an address range, `vpc`, `group:NAME` or a prefix list";
+                self.say(&path, format!("`{}` is missing", right.0), fix);
+                continue;
+            };
+            self.peer(&[&path[..], &[right.0]].concat(), peer);
+            self.ports(&path, rule);
+            let key = format!("{:?} {:?} {:?} {}", rule.protocol, rule.port, rule.ports, peer.0);
+            if !seen.insert(key) {
+                self.say(&path, "this rule stands here twice", "remove one");
+            }
+        }
+    }
+
+    fn peer(&mut self, path: &[&str], peer: &str) {
+        if let Some(group) = peer.strip_prefix("group:") {
+            let names = || self.config.security_groups.keys().map(|name| &**name);
+            if !names().any(|name| name == group) {
+                let names: Vec<&str> = names().collect();
+                let fix = suggest(group, names.iter().copied(), "names in [security_groups]");
+                self.say(path, format!("no `{group}` in [security_groups]"), fix);
+            }
+            return;
+        }
+        if peer == "vpc" || peer.starts_with("pl-") {
+            return;
+        }
+        match canonical(peer) {
+            None => self.say(path, format!("`{peer}` is not an address range"), "10.0.0.0/16"),
+            Some(right) if right != peer => {
+                let message = format!("`{peer}` is not how AWS writes this range");
+                self.say(path, message, format!("write {right}"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn ports(&mut self, path: &[&str], rule: &Rule) {
+        if rule.port.is_some() && rule.ports.is_some() {
+            self.say(path, "`port` and `ports` exclude each other", "remove one");
+        }
+        let has_ports = rule.port.is_some() || rule.ports.is_some();
+        if has_ports && !matches!(rule.protocol, Protocol::Tcp | Protocol::Udp) {
+            self.say(path, "only tcp and udp have ports", "remove the port");
+        }
+        if let Some((from, to)) = rule.ports.as_deref().and_then(|ports| ports.split_once('-')) {
+            let (from, to) = (from.parse::<u32>(), to.parse::<u32>());
+            let fine = matches!((from, to), (Ok(from), Ok(to)) if from <= to && to <= 65535);
+            if !fine {
+                let path = [path, &["ports"]].concat();
+                self.say(&path, "this is not a port range", "low-high, up to 65535");
+            }
+        }
+    }
+}
