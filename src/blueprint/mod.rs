@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Provisional: the config's version wins.
+
+use crate::config::{Config, Problem};
+use crate::model::desired::Blueprint;
+
+/// What a blueprint needs to know about the account.
+#[derive(Clone, Debug)]
+pub struct Facts;
+
+/// What an environment consists of.
+pub fn build(_: &Config, _: &Facts) -> Result<Blueprint, Vec<Problem>> {
+    Err(vec![Problem("provisional".into())])
+}

@@ -1,0 +1,335 @@
+//! How an apply ended, and the block that every error is shown in.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::style::{Paint, Style, count, span, words};
+use crate::engine::apply::{Report, StepError};
+use crate::engine::plan::{Change, Plan, Purpose};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+
+/// One error: what happened, where, what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// What could not be done, `cannot create sqs.queue/payments`.
+    pub title: String,
+    /// What happened.
+    pub what: Option<String>,
+    /// Where in the config, or in the cloud.
+    pub place: Option<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Block {
+    /// The block as text, ending in a line break.
+    pub fn text(&self, style: Style) -> String {
+        let mut text = format!("{} {}\n", style.paint(Paint::Bad, "error:"), self.title);
+        let mut row = |label: &str, value: &str| {
+            let label = style.paint(Paint::Bold, label);
+            let mut lines = value.lines();
+            let _ = writeln!(text, "  {label} {}", lines.next().unwrap_or_default());
+            lines.for_each(|line| drop(writeln!(text, "         {line}")));
+        };
+        if let Some(what) = &self.what {
+            row("what: ", what);
+        }
+        if let Some(place) = &self.place {
+            row("where:", place);
+        }
+        self.hints.iter().for_each(|hint| row("hint: ", hint));
+        text
+    }
+}
+
+/// The permission that a refused call lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The action, `sqs:CreateQueue`.
+    pub action: String,
+    /// The resource, if AWS names it.
+    pub resource: Option<String>,
+    /// Whether a policy denies it, rather than none allowing it.
+    pub explicit: bool,
+}
+
+/// Reads the missing permission from AWS's message: the usual sentence, or the decoded
+/// authorization message (JSON) of EC2.
+pub fn missing(message: &str) -> Option<Missing> {
+    decoded(message).or_else(|| sentence(message))
+}
+
+fn decoded(message: &str) -> Option<Missing> {
+    let json: Value = serde_json::from_str(message.get(message.find('{')?..)?).ok()?;
+    let context = json.get("context")?;
+    let text = |key: &str| context.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Missing {
+        action: text("action")?,
+        resource: text("resource").filter(|resource| !resource.is_empty()),
+        explicit: json.get("explicitDeny").and_then(Value::as_bool).unwrap_or_default(),
+    })
+}
+
+fn sentence(message: &str) -> Option<Missing> {
+    let word = |mark: &str| {
+        let rest = message.split_once(mark)?.1.trim_start();
+        let word = rest.split_whitespace().next()?.trim_end_matches([',', '.', '"']);
+        Some(word.trim_start_matches('"').to_owned())
+    };
+    Some(Missing {
+        action: word("not authorized to perform:").filter(|action| action.contains(':'))?,
+        resource: word("on resource:"),
+        explicit: message.contains("explicit deny"),
+    })
+}
+
+/// What to do about a refused call.
+pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
+    let hint = match error.class {
+        ErrorClass::Denied => match missing(&error.message) {
+            Some(Missing { action, resource, explicit }) => {
+                let resource = resource.map(|on| format!(" on {on}")).unwrap_or_default();
+                match explicit {
+                    true => format!("a policy denies {action}{resource} explicitly; lift that"),
+                    false => format!("allow {action}{resource} for the role that payctl uses"),
+                }
+            }
+            None => "allow the call for the role that payctl uses".to_owned(),
+        },
+        ErrorClass::Credentials => {
+            return vec![
+                "log in again, or choose other credentials with --profile or --assume-role".into(),
+            ];
+        }
+        ErrorClass::Quota => "ask AWS for a higher quota, or use less of it".to_owned(),
+        ErrorClass::Exists => {
+            "somebody else has this name: choose another, or remove what has it".to_owned()
+        }
+        ErrorClass::Bug => {
+            return vec!["this is a bug in payctl: please report it with this message".into()];
+        }
+        ErrorClass::Throttled | ErrorClass::Service => {
+            "run the same command again: it continues where this run stopped".to_owned()
+        }
+        ErrorClass::NotYet | ErrorClass::Busy => {
+            "it did not pass in time; run the same command again".to_owned()
+        }
+        ErrorClass::NotFound | ErrorClass::Invalid => return explain(kind),
+    };
+    let more = match error.class {
+        ErrorClass::Denied => explain(kind),
+        _ => Vec::new(),
+    };
+    std::iter::once(hint).chain(more).collect()
+}
+
+fn explain(kind: &str) -> Vec<String> {
+    match kind.is_empty() {
+        true => Vec::new(),
+        false => {
+            vec![format!("what AWS demands of it, and the permissions: payctl explain {kind}")]
+        }
+    }
+}
+
+/// The block for a step that failed.
+pub fn failure(address: &Address, change: Option<&Change>, error: &StepError) -> Block {
+    let verb = change.map_or("apply", |change| words(change.action).verb);
+    let place = change.map(|change| {
+        let Change { origin, component, name, .. } = change;
+        let component = Some(component).filter(|text| !text.is_empty());
+        let parts = [
+            origin.clone(),
+            component.map(|component| format!("[{component}]")).unwrap_or_default(),
+        ];
+        let parts: Vec<&str> =
+            parts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let name = Some(format!("name {name}")).filter(|_| !name.is_empty());
+        let parts = Some(parts.join(" ")).filter(|text| !text.is_empty());
+        parts.into_iter().chain(name).collect::<Vec<_>>().join(", ")
+    });
+    let mut what = error.text.clone();
+    if let Some(cause) = &error.error {
+        let cause = cause.to_string();
+        if what.is_empty() {
+            what = cause;
+        } else if !what.contains(&cause) {
+            what = format!("{what}\n{cause}");
+        }
+    }
+    let hints = error.error.as_ref().map(|error| hints(error, &address.kind)).unwrap_or_default();
+    Block {
+        title: format!("cannot {verb} {address}"),
+        what: Some(what),
+        place: place.filter(|place| !place.is_empty()),
+        hints,
+    }
+}
+
+/// How an apply or destroy ended: errors, what was skipped and what remains, and the totals.
+pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
+    let changes: BTreeMap<&Address, &Change> =
+        plan.changes.iter().map(|change| (&change.address, change)).collect();
+    let mut text = String::new();
+    for (address, error) in &report.failed {
+        text.push_str(&failure(address, changes.get(address).copied(), error).text(style));
+        text.push('\n');
+    }
+    let mut section = |title: &str, rows: Vec<String>| {
+        if !rows.is_empty() {
+            let _ = writeln!(text, "{}", style.paint(Paint::Bold, title));
+            rows.iter().for_each(|row| drop(writeln!(text, "  {row}")));
+            text.push('\n');
+        }
+    };
+    let marked = |address: &Address| match changes.get(address) {
+        Some(change) => format!("{} {address}", words(change.action).mark),
+        None => address.to_string(),
+    };
+    let skipped = report.skipped.iter();
+    let skipped = skipped.map(|(step, because)| format!("{}  waits for {because}", marked(step)));
+    section("Skipped:", skipped.collect());
+    if report.interrupted {
+        section("Done before the stop:", report.done.iter().map(&marked).collect());
+    }
+    section("Remaining:", report.remaining.iter().map(&marked).collect());
+    text.push_str(&totals(plan, report, style));
+    text
+}
+
+/// Whether everything was done.
+pub fn is_complete(report: &Report) -> bool {
+    !report.interrupted
+        && report.failed.is_empty()
+        && report.skipped.is_empty()
+        && report.remaining.is_empty()
+}
+
+fn totals(plan: &Plan, report: &Report, style: Style) -> String {
+    let done = report.done.len();
+    let time = span(report.elapsed);
+    let (name, verb) = match plan.purpose {
+        Purpose::Apply => ("Apply", "applied"),
+        Purpose::Destroy => ("Destroy", "destroyed"),
+    };
+    if is_complete(report) {
+        let head = style.paint(Paint::Good, &format!("{name} complete:"));
+        return format!("{head} {} {verb} in {time}.\n", count(done, "change"));
+    }
+    let word = if report.interrupted { "interrupted" } else { "incomplete" };
+    let head = style.paint(Paint::Bad, &format!("{name} {word}:"));
+    format!(
+        "{head} {done} done, {} failed, {} skipped, {} not started in {time}.\n\
+         Run the same command again: it continues where this run stopped.\n",
+        report.failed.len(),
+        report.skipped.len(),
+        report.remaining.len(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::plan::Action;
+    use crate::model::scope::Scope;
+
+    fn change(address: &Address) -> Change {
+        Change {
+            address: address.clone(),
+            action: Action::Create,
+            name: "dev-payment-payments".into(),
+            component: "queues".into(),
+            origin: "config/dev.toml:41".into(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            create_first: false,
+            want: None,
+            live: None,
+        }
+    }
+
+    fn denied() -> StepError {
+        let message = "User: arn:aws:iam::1:user/ci is not authorized to perform: \
+                       sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no \
+                       identity-based policy allows the sqs:CreateQueue action";
+        let mut error = OpError::new("CreateQueue", ErrorClass::Denied, "AccessDenied", message);
+        error.request_id = Some("4f1c".into());
+        StepError { text: error.to_string(), error: Some(error) }
+    }
+
+    fn example() -> (Plan, Report) {
+        let [queue, topic, key] =
+            ["sqs.queue/payments", "sns.topic/ops", "kms.key/data"].map(|a| a.parse().unwrap());
+        let plan = Plan {
+            format: 1,
+            scope: Scope {
+                project: "payment".into(),
+                env: "dev".into(),
+                account: "1".into(),
+                region: "us-east-1".into(),
+                partition: "aws".into(),
+            },
+            purpose: Purpose::Apply,
+            changes: [&queue, &topic, &key].map(change).to_vec(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            digests: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        };
+        let report = Report {
+            done: vec![key],
+            failed: vec![(queue.clone(), denied())],
+            skipped: vec![(topic, queue)],
+            remaining: Vec::new(),
+            interrupted: false,
+            elapsed: Duration::from_secs(34),
+        };
+        (plan, report)
+    }
+
+    #[test]
+    fn a_failed_step_says_what_where_and_what_to_do() {
+        let (plan, report) = example();
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+    }
+
+    #[test]
+    fn an_interrupted_run_says_what_was_done_and_what_remains() {
+        let (plan, report) = example();
+        let remaining = report.skipped.into_iter().map(|(step, _)| step).collect();
+        let report = Report {
+            failed: Vec::new(),
+            skipped: Vec::new(),
+            remaining,
+            interrupted: true,
+            ..report
+        };
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+    }
+
+    #[test]
+    fn a_complete_run_is_one_line() {
+        let (plan, report) = example();
+        let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+    }
+
+    #[test]
+    fn the_missing_permission_is_read_from_a_decoded_message() {
+        let message = r#"You are not authorized: {"allowed":false,"explicitDeny":true,"context":
+            {"action":"ec2:CreateVpc","resource":"arn:aws:ec2:us-east-1:1:vpc/*"}}"#;
+        let expected = Missing {
+            action: "ec2:CreateVpc".into(),
+            resource: Some("arn:aws:ec2:us-east-1:1:vpc/*".into()),
+            explicit: true,
+        };
+        assert_eq!(missing(message), Some(expected));
+        assert_eq!(missing("You are not authorized to perform this operation."), None);
+    }
+}
