@@ -52,6 +52,18 @@ impl Provider for AwsProvider {
         KINDS.iter().map(|kind| kind.meta()).collect()
     }
 
+    fn limit(&self, service: &str) -> usize {
+        match service {
+            // One global control plane with low rates.
+            "iam" => 6,
+            // PutParameter is allowed about three times a second.
+            "ssm" => 3,
+            // CreateTable and UpdateTable are limited by account.
+            "dynamodb" => 8,
+            _ => 16,
+        }
+    }
+
     fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError> {
         known(kind)?.canonical(spec)
     }

@@ -1,60 +1,249 @@
-//! Provisional: the engine's version wins.
+//! Carries a plan out: every step starts the moment that what it waits for is done.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use super::event::Event;
-use super::plan::Plan;
-use super::provider::Provider;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+
+use super::converge::{self, Want};
+use super::event::{Event, Listener, StepError, Verb};
+use super::graph::{self, Steps};
+use super::plan::{Change, Plan};
+use super::provider::{Provider, Target};
+use super::stop::Stop;
 use crate::model::address::Address;
-use crate::model::error::OpError;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::meta::Meta;
+use crate::model::text::{Outputs, Ref, each_ref, resolve};
 
-/// Why a step failed.
-#[derive(Clone, Debug)]
-pub struct StepError {
-    /// The call that failed, if a call did.
-    pub error: Option<OpError>,
-    /// What happened, in words.
-    pub text: String,
-}
+/// How long calls in flight may take after a stop was asked for. A CI system that cancels gives
+/// about seven seconds in all.
+const GRACE: Duration = Duration::from_secs(5);
 
-/// How apply ended.
-#[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "provisional")]
+/// What became of a plan.
+#[derive(Debug, Default)]
 pub struct Report {
-    pub done: Vec<Address>,
-    pub failed: Vec<(Address, StepError)>,
-    pub skipped: Vec<(Address, Address)>,
-    pub remaining: Vec<Address>,
+    /// The steps that reached their goal, in that order.
+    pub done: Vec<(Address, Verb)>,
+    /// The steps that did not, and why.
+    pub failed: Vec<(Address, Verb, StepError)>,
+    /// The steps that were not tried, and the failed step that they would have needed.
+    pub skipped: Vec<(Address, Verb, Address)>,
+    /// The steps that a stop left undone.
+    pub remaining: Vec<(Address, Verb)>,
+    /// Whether a stop was asked for.
     pub interrupted: bool,
+    /// The outputs of everything that is live now.
+    pub outputs: BTreeMap<Address, Outputs>,
+    /// How long it took.
     pub elapsed: Duration,
 }
 
-/// How apply runs.
-#[derive(Clone, Copy, Debug)]
-pub struct ApplyOptions {
-    /// How many steps at once.
-    pub parallelism: usize,
-}
-
-/// A request to stop.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<std::sync::atomic::AtomicBool>);
-
-impl Stop {
-    /// Asks to start nothing new.
-    pub fn request(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+impl Report {
+    /// Whether everything was done.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && self.remaining.is_empty()
     }
 }
 
-/// Carries a plan out.
+/// Carries out a plan. Dropping the future at any moment is as safe as killing the process.
 pub async fn apply(
-    _: Arc<dyn Provider>,
-    _: &Plan,
-    _: ApplyOptions,
-    _: Stop,
-    _: impl Fn(Event),
+    provider: &dyn Provider,
+    plan: &Plan,
+    parallelism: usize,
+    stop: &Stop,
+    listener: Listener<'_>,
 ) -> Report {
-    Report::default()
+    let began = Instant::now();
+    let run = Run {
+        provider,
+        changes: &plan.changes,
+        graph: graph::steps(&plan.changes),
+        kinds: provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect(),
+        all: Semaphore::new(parallelism.max(1)),
+        services: services(provider),
+        outputs: Mutex::new(plan.outputs.clone()),
+        stop,
+        listener,
+    };
+    let mut report = run.carry_out().await;
+    report.outputs = run.outputs.into_inner().unwrap_or_default();
+    report.elapsed = began.elapsed();
+    report
+}
+
+fn services(provider: &dyn Provider) -> BTreeMap<&'static str, Semaphore> {
+    let limit =
+        |meta: &&'static Meta| (meta.service, Semaphore::new(provider.limit(meta.service).max(1)));
+    provider.kinds().iter().map(limit).collect()
+}
+
+struct Run<'a> {
+    provider: &'a dyn Provider,
+    changes: &'a [Change],
+    graph: Steps,
+    kinds: BTreeMap<&'static str, &'static Meta>,
+    all: Semaphore,
+    services: BTreeMap<&'static str, Semaphore>,
+    outputs: Mutex<BTreeMap<Address, Outputs>>,
+    stop: &'a Stop,
+    listener: Listener<'a>,
+}
+
+impl Run<'_> {
+    async fn carry_out(&self) -> Report {
+        let count = self.graph.steps.len();
+        let mut waits: Vec<BTreeSet<usize>> = self.graph.after.clone();
+        let mut open: BTreeSet<usize> = (0..count).collect();
+        let mut report = Report::default();
+        let mut running = FuturesUnordered::new();
+        let mut in_flight: BTreeSet<usize> = BTreeSet::new();
+        let mut grace = None;
+        let began = Instant::now();
+        loop {
+            if !self.stop.is_requested() {
+                let ready: Vec<usize> =
+                    open.iter().copied().filter(|step| waits[*step].is_empty()).collect();
+                for step in ready {
+                    open.remove(&step);
+                    in_flight.insert(step);
+                    running.push(async move { (step, self.step(step).await) });
+                }
+            }
+            if running.is_empty() {
+                break;
+            }
+            let finished = tokio::select! {
+                finished = running.next() => finished,
+                () = self.stop.requested(), if grace.is_none() => {
+                    grace = Some(Instant::now() + GRACE);
+                    (self.listener)(Event::Stopping { in_flight: in_flight.len() });
+                    continue;
+                }
+                () = sleep_until(grace.unwrap_or(began)), if grace.is_some() => break,
+            };
+            let Some((step, outcome)) = finished else { break };
+            in_flight.remove(&step);
+            let (address, verb) = self.name(step);
+            match outcome {
+                Ok(()) => {
+                    report.done.push((address, verb));
+                    waits.iter_mut().for_each(|befores| {
+                        befores.remove(&step);
+                    });
+                }
+                Err(StepError::Interrupted) => report.remaining.push((address, verb)),
+                Err(error) => {
+                    self.skip(step, &mut open, &mut report);
+                    report.failed.push((address, verb, error));
+                }
+            }
+        }
+        report.interrupted = self.stop.is_requested();
+        report.remaining.extend(in_flight.into_iter().chain(open).map(|step| self.name(step)));
+        report
+    }
+
+    /// Gives up every step that waits, directly or not, for a failed one.
+    fn skip(&self, failed: usize, open: &mut BTreeSet<usize>, report: &mut Report) {
+        let because = self.name(failed).0;
+        let mut lost = BTreeSet::from([failed]);
+        while let Some(step) =
+            open.iter().copied().find(|step| !self.graph.after[*step].is_disjoint(&lost))
+        {
+            open.remove(&step);
+            lost.insert(step);
+            let (address, verb) = self.name(step);
+            let event = Event::Skipped { address: address.clone(), verb, because: because.clone() };
+            (self.listener)(event);
+            report.skipped.push((address, verb, because.clone()));
+        }
+    }
+
+    fn name(&self, step: usize) -> (Address, Verb) {
+        let step = self.graph.steps[step];
+        (self.changes[step.change].address.clone(), step.verb)
+    }
+
+    async fn step(&self, step: usize) -> Result<(), StepError> {
+        let graph::Step { change, verb } = self.graph.steps[step];
+        let change = &self.changes[change];
+        let address = change.address.clone();
+        let began = Instant::now();
+        (self.listener)(Event::Started { address: address.clone(), verb });
+        let result = self.carry_out_step(change, verb, began).await;
+        match &result {
+            Ok(()) => {
+                (self.listener)(Event::Finished { address, verb, elapsed: began.elapsed() });
+            }
+            Err(StepError::Interrupted) => {}
+            Err(error) => {
+                (self.listener)(Event::Failed { address, verb, error: error.clone() });
+            }
+        }
+        result
+    }
+
+    async fn carry_out_step(
+        &self,
+        change: &Change,
+        verb: Verb,
+        began: Instant,
+    ) -> Result<(), StepError> {
+        let bug = |code: &str, message: String| {
+            let op = change.address.to_string();
+            StepError::Refused(OpError::new(op, ErrorClass::Bug, code, message))
+        };
+        let unknown = || bug("UnknownKind", "this version of payctl lacks the kind".to_owned());
+        let meta = *self.kinds.get(change.address.kind.as_str()).ok_or_else(unknown)?;
+        let step = converge::Step {
+            provider: self.provider,
+            address: &change.address,
+            replaces: change.live.as_ref().map(|live| live.id.as_str()),
+            meta,
+            all: &self.all,
+            service: self.services.get(meta.service).ok_or_else(unknown)?,
+            stop: self.stop,
+            listener: self.listener,
+            began,
+        };
+        let mut target = Target {
+            address: change.address.clone(),
+            name: change.name.clone(),
+            id: change.live.as_ref().map(|live| live.id.clone()),
+            tags: change.live.as_ref().map(|live| live.tags.clone()).unwrap_or_default(),
+        };
+        if verb == Verb::Delete {
+            let live = change.live.as_ref().ok_or_else(unknown)?;
+            return step.delete(&target, live).await;
+        }
+        let desired = change.want.as_ref().ok_or_else(unknown)?;
+        target.tags = desired.tags_once.clone();
+        target.tags.extend(desired.tags.clone());
+        let resolved = resolve(&desired.spec, &|reference: &Ref| {
+            let outputs = self.outputs.lock().ok()?;
+            outputs.get(&reference.to)?.get(&reference.output).cloned()
+        });
+        let mut missing = None;
+        each_ref(&resolved, &mut |reference| missing = Some(reference.clone()));
+        if let Some(Ref { to, output }) = missing {
+            return Err(bug("MissingOutput", format!("{to} has no output `{output}`")));
+        }
+        let spec = self.provider.canonical(&change.address.kind, &resolved);
+        let want = Want { spec: spec.map_err(StepError::Refused)?, tags: desired.tags.clone() };
+        let live = match verb {
+            Verb::Update => {
+                let planned = change.fields.iter().map(|field| field.path.clone()).collect();
+                step.update(target, &want, &planned).await?
+            }
+            Verb::Create | Verb::Delete => step.create(target, &want).await?,
+        };
+        if let Ok(mut outputs) = self.outputs.lock() {
+            outputs.insert(change.address.clone(), live.outputs);
+        }
+        Ok(())
+    }
 }

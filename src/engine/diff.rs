@@ -1,17 +1,143 @@
-//! Provisional: the engine's version wins.
+//! The one comparison between what is wanted and what is live.
+//!
+//! It walks the wanted value. A top-level field that is missing there is unmanaged, one that is
+//! `null` must be absent; below the top level the comparison is exact in both directions. Equality
+//! lives in types: both sides are in the kind's canonical form.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::model::live::Tags;
+use crate::model::meta::Meta;
+use crate::model::scope::TAG_KEYS;
+use crate::model::text::each_ref;
 
 /// One field that differs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// Its dotted path.
+    /// Dotted path; tags are `tags.<key>`.
     pub path: String,
     /// The live value.
     pub before: Option<Value>,
     /// The wanted value.
     pub after: Option<Value>,
-    /// Whether `after` holds references that are not known before apply.
+    /// Whether the wanted value holds references that are known only after apply.
     pub unknown: bool,
+}
+
+/// What differs between a wanted and a live spec.
+pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    let empty = Map::new();
+    let (want, live) = (want.as_object().unwrap_or(&empty), live.as_object().unwrap_or(&empty));
+    for (field, value) in want {
+        if !meta.create_only.contains(&field.as_str()) {
+            compare(field, Some(value), live.get(field), &mut changes);
+        }
+    }
+    changes
+}
+
+/// What differs between wanted and live tags. Tags that others put there are left alone; a key
+/// that payctl kept before (`payctl:tags` says which) and that is no longer wanted goes.
+pub fn diff_tags(want: &Tags, live: &Tags) -> Vec<FieldChange> {
+    let change = |key: &str, before: Option<&String>, after: Option<&String>| FieldChange {
+        path: format!("tags.{key}"),
+        before: before.map(|text| Value::from(text.as_str())),
+        after: after.map(|text| Value::from(text.as_str())),
+        unknown: false,
+    };
+    let wanted = want
+        .iter()
+        .filter(|(key, value)| live.get(*key) != Some(value))
+        .map(|(key, value)| change(key, live.get(key), Some(value)));
+    let kept = live.get(TAG_KEYS).map(String::as_str).unwrap_or_default();
+    let dropped = kept
+        .split(' ')
+        .filter(|key| !want.contains_key(*key))
+        .filter_map(|key| live.get(key).map(|value| change(key, Some(value), None)));
+    wanted.chain(dropped).collect()
+}
+
+fn present(value: Option<&Value>) -> Option<&Value> {
+    value.filter(|value| !value.is_null())
+}
+
+fn is_unknown(value: &Value) -> bool {
+    let mut unknown = false;
+    each_ref(value, &mut |_| unknown = true);
+    unknown
+}
+
+fn is_text(map: &Map<String, Value>) -> bool {
+    map.contains_key("$text")
+}
+
+fn compare(path: &str, want: Option<&Value>, live: Option<&Value>, out: &mut Vec<FieldChange>) {
+    match (present(want), present(live)) {
+        (None, None) => {}
+        (Some(want), Some(live)) if want == live => {}
+        (Some(Value::Object(want)), Some(Value::Object(live)))
+            if !is_text(want) && !is_text(live) =>
+        {
+            let more = live.keys().filter(|key| !want.contains_key(*key));
+            for key in want.keys().chain(more) {
+                compare(&format!("{path}.{key}"), want.get(key), live.get(key), out);
+            }
+        }
+        (want, live) => out.push(FieldChange {
+            path: path.to_owned(),
+            before: live.cloned(),
+            after: want.cloned(),
+            unknown: want.is_some_and(is_unknown),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const META: Meta = Meta { create_only: &["seed"], ..Meta::new("a.b", "a", "") };
+
+    fn paths(want: Value, live: Value) -> Vec<String> {
+        diff(&META, &want, &live).into_iter().map(|change| change.path).collect()
+    }
+
+    #[test]
+    fn a_missing_field_is_unmanaged_and_null_means_absent() {
+        assert!(paths(json!({}), json!({ "size": 1 })).is_empty());
+        assert_eq!(paths(json!({ "size": null }), json!({ "size": 1 })), ["size"]);
+        assert!(paths(json!({ "size": null }), json!({})).is_empty());
+        assert!(paths(json!({ "seed": 1 }), json!({ "seed": 2 })).is_empty());
+    }
+
+    #[test]
+    fn below_the_top_level_nothing_is_unmanaged() {
+        let live = json!({ "rules": { "a": { "days": 1 }, "b": {} } });
+        assert_eq!(
+            paths(json!({ "rules": { "a": { "days": 2 } } }), live),
+            ["rules.a.days", "rules.b"]
+        );
+    }
+
+    #[test]
+    fn a_reference_that_is_not_known_yet_is_a_change() {
+        let text = json!({ "$text": [{ "to": "a.b/c", "output": "id" }] });
+        let changes = diff(&META, &json!({ "vpc": text }), &json!({ "vpc": "vpc-1" }));
+        assert!(changes[0].unknown);
+    }
+
+    #[test]
+    fn tags_of_others_stay_and_our_dropped_ones_go() {
+        let tags = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Tags>()
+        };
+        let live = tags(&[("Team", "a"), ("Cost", "1"), ("theirs", "x"), (TAG_KEYS, "Cost Team")]);
+        let want = tags(&[("Team", "b"), (TAG_KEYS, "Team")]);
+        let paths: Vec<_> = diff_tags(&want, &live).into_iter().map(|c| c.path).collect();
+        assert_eq!(paths, ["tags.Team", "tags.payctl:tags", "tags.Cost"]);
+    }
 }

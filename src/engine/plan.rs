@@ -1,97 +1,577 @@
-//! Provisional: the engine's version wins.
+//! What has to happen, as data: made from the blueprint and a snapshot, before anything happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use super::diff::FieldChange;
+use super::diff::{FieldChange, diff, diff_tags};
+use super::graph::in_order;
+use super::provider::Provider;
+use super::survey::Snapshot;
 use crate::model::address::Address;
-use crate::model::desired::Desired;
-use crate::model::live::Live;
+use crate::model::desired::{Blueprint, Desired};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Owner, Phase};
+use crate::model::meta::{Meta, Replace};
 use crate::model::scope::Scope;
-use crate::model::text::Text;
+use crate::model::text::{Outputs, Ref, each_ref, resolve};
+
+/// The version of the plan's serialised form.
+pub const FORMAT: u32 = 1;
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Make the environment what the config says.
+    Apply,
+    /// Remove the environment.
+    Destroy,
+}
 
 /// What happens to one resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
     Create,
     /// It is changed in place.
     Update,
-    /// A new one takes its place.
+    /// It is made anew.
     Replace,
     /// It is deleted.
     Delete,
 }
 
-/// What a plan is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// To make reality match the config.
-    Apply,
-    /// To remove everything.
-    Destroy,
-}
-
-/// One change.
+/// One resource that does not stay as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Of which resource.
+    /// Its identity.
     pub address: Address,
-    /// What happens.
+    /// What happens to it.
     pub action: Action,
-    /// The physical name.
+    /// Its physical name.
     pub name: String,
-    /// The component.
+    /// The part of the platform that it belongs to.
     pub component: String,
-    /// Where the config asks for it.
+    /// Where the config asks for it; empty if it does not.
     pub origin: String,
     /// What differs.
     pub fields: Vec<FieldChange>,
-    /// Why a replacement or deletion.
+    /// Why it is replaced, deleted or waited for.
     pub because: Option<String>,
     /// What is lost for good.
     pub irreversible: Option<String>,
-    /// Whether the replacement stands before the old one goes.
+    /// Whether a replacement is made before the old object goes.
     pub create_first: bool,
-    /// The desired state.
+    /// What is wanted.
     pub want: Option<Desired>,
-    /// The live state.
+    /// What is there.
     pub live: Option<Live>,
+    /// What must be ready before it is made or changed.
+    pub needs: BTreeSet<Address>,
+    /// What its live object uses: that may only go after it.
+    pub uses: BTreeSet<Address>,
 }
 
-/// A resource that cannot be planned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Something that payctl will not do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// Which.
+    /// Which resource.
     pub address: Address,
     /// Where the config asks for it.
     pub origin: String,
-    /// Why.
+    /// Why not.
     pub reason: String,
-    /// What to do.
+    /// What to do about it.
     pub hint: String,
 }
 
-/// What apply will do.
+/// Everything that has to happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The version of the file format.
+    /// The version of this form.
     pub format: u32,
-    /// Where.
+    /// Which environment.
     pub scope: Scope,
-    /// What for.
+    /// What it is for.
     pub purpose: Purpose,
-    /// The changes.
+    /// What changes, what is needed first coming first.
     pub changes: Vec<Change>,
-    /// What stays as it is.
+    /// What stays.
     pub unchanged: Vec<Address>,
-    /// What cannot be done.
+    /// What will not be done; a plan with any of these is not carried out.
     pub refused: Vec<Refused>,
-    /// Digests of the live values.
+    /// The outputs of what is live.
+    pub outputs: BTreeMap<Address, Outputs>,
+    /// Digests of the live objects that the plan was made from.
     pub digests: BTreeMap<Address, String>,
-    /// The outputs.
-    pub outputs: BTreeMap<String, Text>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.refused.is_empty()
+    }
+
+    /// How many changes of one sort there are.
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+
+    /// The resources whose live objects are not what this plan was made from.
+    pub fn moved(&self, now: &Snapshot) -> Vec<Address> {
+        let now = digests(now);
+        let addresses: BTreeSet<&Address> = self.digests.keys().chain(now.keys()).collect();
+        addresses
+            .into_iter()
+            .filter(|address| self.digests.get(*address) != now.get(*address))
+            .cloned()
+            .collect()
+    }
+}
+
+/// A plan that cannot be made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A spec that its kind does not take: a bug.
+    #[error("{0}")]
+    Spec(OpError),
+    /// Resources that refer to each other in a circle.
+    #[error("these resources refer to each other in a circle: {}", list(.0))]
+    Circle(Vec<Address>),
+    /// A target that names nothing.
+    #[error("no resource matches the target `{0}`")]
+    NoSuchTarget(String),
+}
+
+fn list(addresses: &[Address]) -> String {
+    addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes the plan. Pure: nothing is asked of the cloud but what its kinds are like.
+pub fn plan(
+    provider: &dyn Provider,
+    blueprint: &Blueprint,
+    snapshot: &Snapshot,
+    purpose: Purpose,
+    targets: &[String],
+) -> Result<Plan, PlanError> {
+    let kinds = provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect();
+    let mut planner = Planner {
+        provider,
+        blueprint,
+        snapshot,
+        kinds,
+        owners: Owners::of(snapshot),
+        plan: Plan {
+            format: FORMAT,
+            scope: blueprint.scope.clone(),
+            purpose,
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            outputs: BTreeMap::new(),
+            digests: digests(snapshot),
+        },
+        delete_first: BTreeSet::new(),
+    };
+    let mut kept = BTreeMap::new();
+    if purpose == Purpose::Apply {
+        let needs = blueprint.resources.values().map(|want| (want.address.clone(), needs(want)));
+        for address in in_order(&needs.collect()).map_err(PlanError::Circle)? {
+            let want = &blueprint.resources[&address];
+            if let Some(id) = planner.desired(want)? {
+                kept.insert(address, id);
+            }
+        }
+    }
+    planner.surplus(&kept);
+    let mut plan = planner.plan;
+    if !targets.is_empty() {
+        narrow(&mut plan, blueprint, targets)?;
+    }
+    if blueprint.protect {
+        refuse_losses(&mut plan);
+    }
+    Ok(plan)
+}
+
+struct Planner<'a> {
+    provider: &'a dyn Provider,
+    blueprint: &'a Blueprint,
+    snapshot: &'a Snapshot,
+    kinds: BTreeMap<&'static str, &'static Meta>,
+    owners: Owners,
+    plan: Plan,
+    delete_first: BTreeSet<Address>,
+}
+
+impl Planner<'_> {
+    fn meta(&self, address: &Address) -> Result<&'static Meta, PlanError> {
+        self.kinds.get(address.kind.as_str()).copied().ok_or_else(|| {
+            PlanError::Spec(OpError::new(
+                address.to_string(),
+                crate::model::error::ErrorClass::Bug,
+                "UnknownKind",
+                format!("this version of payctl has no kind `{}`", address.kind),
+            ))
+        })
+    }
+
+    /// Plans one wanted resource; returns the id of the live object that stands for it.
+    fn desired(&mut self, want: &Desired) -> Result<Option<String>, PlanError> {
+        let meta = self.meta(&want.address)?;
+        let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
+        let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
+        let found = self.snapshot.get(&want.address).map(Vec::as_slice).unwrap_or_default();
+        let ours = found.iter().filter(|found| {
+            found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
+        });
+        let fields = |live: &Live| {
+            let mut fields = diff(meta, &spec, &live.spec);
+            if meta.tagged {
+                fields.extend(diff_tags(&want.tags, &live.tags));
+            }
+            fields
+        };
+        let best = ours.map(|found| (found, fields(&found.live))).min_by_key(|(found, fields)| {
+            let fixed = fields.iter().any(|field| meta.is_immutable(&field.path));
+            let failed = matches!(found.live.phase, Phase::Failed(_));
+            let used = self.owners.is_used(found);
+            (failed, fixed, !used, found.live.id.clone())
+        });
+        let Some((Found { live, .. }, fields)) = best else {
+            let foreign = found.iter().find_map(|found| match &found.owner {
+                Owner::Foreign(owner) => Some((owner, &found.live)),
+                Owner::Ours => None,
+            });
+            match foreign {
+                Some((owner, live)) => self.refuse(
+                    want,
+                    format!("the name {} is taken: it belongs to {owner}", live.id),
+                    "give this resource another `name`, or remove the other object".to_owned(),
+                ),
+                None => {
+                    let fields = diff(meta, &spec, &Value::Null);
+                    let change = self.change(want, Action::Create, None, fields, None);
+                    self.plan.changes.push(change);
+                }
+            }
+            return Ok(None);
+        };
+        let fixed: Vec<&str> = fields
+            .iter()
+            .map(|field| field.path.as_str())
+            .filter(|path| meta.is_immutable(path))
+            .collect();
+        let because = match &live.phase {
+            Phase::Failed(reason) => Some(format!("it failed: {reason}")),
+            _ if fixed.is_empty() => None,
+            _ => Some(format!("AWS cannot change {} in place", fixed.join(", "))),
+        };
+        if let Some(because) = because {
+            if meta.replace == Replace::Forbidden && meta.data.is_some() {
+                self.refuse(
+                    want,
+                    format!("{because}, and a new one would lose {}", meta.data.unwrap_or("data")),
+                    "take the change back, or add a resource under another name, move the data \
+                     over and remove this one"
+                        .to_owned(),
+                );
+            } else {
+                let failed = matches!(live.phase, Phase::Failed(_));
+                let change =
+                    self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
+                self.replace(meta, change, failed);
+            }
+        } else if !fields.is_empty() {
+            self.keep_outputs(meta, &want.address, live, &fields);
+            let change = self.change(want, Action::Update, Some(live.clone()), fields, None);
+            self.plan.changes.push(change);
+        } else if let Phase::Pending(status) = &live.phase {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            let because = Some(format!("AWS is still at work ({status}); wait until it is ready"));
+            let change = self.change(want, Action::Update, Some(live.clone()), fields, because);
+            self.plan.changes.push(change);
+        } else {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            self.plan.unchanged.push(want.address.clone());
+        }
+        Ok(Some(live.id.clone()))
+    }
+
+    fn replace(&mut self, meta: &Meta, mut change: Change, failed: bool) {
+        // When something that both the old and the new object need is deleted first, the old
+        // object must go before it: then this one cannot come first either.
+        let squeezed = change
+            .needs
+            .iter()
+            .any(|need| self.delete_first.contains(need) && change.uses.contains(need));
+        change.create_first = meta.replace == Replace::CreateFirst && !squeezed && !failed;
+        change.irreversible = meta.data.map(str::to_owned);
+        if !change.create_first {
+            self.delete_first.insert(change.address.clone());
+        }
+        self.plan.changes.push(change);
+    }
+
+    /// Plans the deletion of everything of ours that nothing stands for.
+    fn surplus(&mut self, kept: &BTreeMap<Address, String>) {
+        for found in self.snapshot.values().flatten() {
+            let Found { address, owner, live } = found;
+            if *owner != Owner::Ours
+                || matches!(live.phase, Phase::Deleting(_))
+                || kept.get(address) == Some(&live.id)
+            {
+                continue;
+            }
+            let want = self.blueprint.resources.get(address);
+            let because = match (self.plan.purpose, kept.contains_key(address)) {
+                (Purpose::Destroy, _) => None,
+                (Purpose::Apply, true) => Some("a second object for this address".to_owned()),
+                (Purpose::Apply, false) if want.is_some() => continue,
+                (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
+            };
+            let data = self.kinds.get(address.kind.as_str()).and_then(|meta| meta.data);
+            let mut uses = self.owners.used_by(address, live);
+            if let Some(want) = want {
+                uses.extend(needs(want));
+            }
+            self.plan.outputs.entry(address.clone()).or_insert_with(|| live.outputs.clone());
+            self.plan.changes.push(Change {
+                address: address.clone(),
+                action: Action::Delete,
+                name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
+                component: want.map_or_else(|| component(address), |want| want.component.clone()),
+                origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
+                fields: Vec::new(),
+                because,
+                irreversible: data.map(str::to_owned),
+                create_first: false,
+                want: None,
+                live: Some(live.clone()),
+                needs: BTreeSet::new(),
+                uses,
+            });
+        }
+    }
+
+    fn change(
+        &self,
+        want: &Desired,
+        action: Action,
+        live: Option<Live>,
+        fields: Vec<FieldChange>,
+        because: Option<String>,
+    ) -> Change {
+        let needs = needs(want);
+        let mut uses: BTreeSet<Address> =
+            live.as_ref().map(|live| self.owners.used_by(&want.address, live)).unwrap_or_default();
+        uses.extend(want.after.iter().cloned());
+        Change {
+            address: want.address.clone(),
+            action,
+            name: want.name.clone(),
+            component: want.component.clone(),
+            origin: want.origin.clone(),
+            fields,
+            because,
+            irreversible: None,
+            create_first: false,
+            want: Some(want.clone()),
+            live,
+            needs,
+            uses,
+        }
+    }
+
+    fn refuse(&mut self, want: &Desired, reason: String, hint: String) {
+        let (address, origin) = (want.address.clone(), want.origin.clone());
+        self.plan.refused.push(Refused { address, origin, reason, hint });
+    }
+
+    /// An output that is known and stays as it is.
+    fn output(&self, reference: &Ref) -> Option<String> {
+        self.plan.outputs.get(&reference.to)?.get(&reference.output).cloned()
+    }
+
+    fn keep_outputs(
+        &mut self,
+        meta: &Meta,
+        address: &Address,
+        live: &Live,
+        fields: &[FieldChange],
+    ) {
+        let mut outputs = live.outputs.clone();
+        for (field, output) in meta.moves {
+            if fields.iter().any(|change| change.path.split('.').next() == Some(field)) {
+                outputs.remove(output);
+            }
+        }
+        self.plan.outputs.insert(address.clone(), outputs);
+    }
+}
+
+/// What a wanted resource refers to or waits for.
+pub(crate) fn needs(want: &Desired) -> BTreeSet<Address> {
+    let mut needs = want.after.clone();
+    each_ref(&want.spec, &mut |reference| {
+        needs.insert(reference.to.clone());
+    });
+    needs
+}
+
+fn name_of(live: &Live) -> String {
+    let name =
+        live.tags.get("Name").or_else(|| live.outputs.get(&crate::model::text::Output::Name));
+    name.unwrap_or(&live.id).clone()
+}
+
+fn component(address: &Address) -> String {
+    address.kind.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// Which live object an identifier belongs to.
+struct Owners {
+    by_id: BTreeMap<String, Address>,
+    used: BTreeSet<String>,
+}
+
+impl Owners {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut owners = Self { by_id: BTreeMap::new(), used: BTreeSet::new() };
+        let ours = || snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);
+        for found in ours() {
+            let ids = found.live.outputs.values().chain([&found.live.id]);
+            // Short values are names or numbers that mean other things elsewhere.
+            for id in ids.filter(|id| id.len() >= 8) {
+                owners.by_id.insert(id.clone(), found.address.clone());
+            }
+        }
+        let mut used = BTreeSet::new();
+        for found in ours() {
+            owners.each_id(&found.live.spec, &mut |id, owner| {
+                if *owner != found.address {
+                    used.insert(id.to_owned());
+                }
+            });
+        }
+        owners.used = used;
+        owners
+    }
+
+    fn is_used(&self, found: &Found) -> bool {
+        self.used.contains(&found.live.id)
+            || found.live.outputs.values().any(|id| self.used.contains(id))
+    }
+
+    /// The addresses of what a live object refers to.
+    fn used_by(&self, address: &Address, live: &Live) -> BTreeSet<Address> {
+        let mut uses = BTreeSet::new();
+        self.each_id(&live.spec, &mut |_, owner| {
+            if owner != address {
+                uses.insert(owner.clone());
+            }
+        });
+        uses
+    }
+
+    fn each_id(&self, tree: &Value, found: &mut dyn FnMut(&str, &Address)) {
+        match tree {
+            Value::String(text) => {
+                // Policies name what is inside a resource: `arn:...:table/x/index/*`.
+                let trimmed = text.trim_end_matches('*').trim_end_matches(['/', ':']);
+                let hit =
+                    self.by_id.get_key_value(text).or_else(|| self.by_id.get_key_value(trimmed));
+                if let Some((id, owner)) = hit {
+                    found(id, owner);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.each_id(item, found)),
+            Value::Object(map) => map.values().for_each(|value| self.each_id(value, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+fn digests(snapshot: &Snapshot) -> BTreeMap<Address, String> {
+    let digest = |found: &Vec<Found>| {
+        let mut objects: Vec<String> = found
+            .iter()
+            .filter(|found| found.owner == Owner::Ours)
+            .map(|found| {
+                let live = &found.live;
+                serde_json::json!([live.id, live.spec, live.tags]).to_string()
+            })
+            .collect();
+        objects.sort();
+        let hash = Sha256::digest(objects.join("\n").as_bytes());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    snapshot.iter().map(|(address, found)| (address.clone(), digest(found))).collect()
+}
+
+/// Leaves only the targets, and of what they need the changes without which they cannot be made.
+fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<(), PlanError> {
+    let matches =
+        |address: &Address, target: &str| address.to_string() == target || address.kind == target;
+    let all = plan.changes.iter().map(|change| &change.address).chain(&plan.unchanged);
+    let all: BTreeSet<&Address> = all.chain(blueprint.resources.keys()).collect();
+    let mut wanted: BTreeSet<Address> = BTreeSet::new();
+    for target in targets {
+        let hits: Vec<&&Address> = all.iter().filter(|address| matches(address, target)).collect();
+        if hits.is_empty() {
+            return Err(PlanError::NoSuchTarget(target.clone()));
+        }
+        wanted.extend(hits.into_iter().map(|address| (*address).clone()));
+    }
+    // Changes come in order: what is needed stands before what needs it.
+    for change in plan.changes.iter().rev() {
+        if wanted.contains(&change.address) && change.action != Action::Delete {
+            wanted.extend(change.needs.iter().cloned());
+        }
+    }
+    // What uses a deleted target goes with it.
+    let mut grown = true;
+    while grown && plan.purpose == Purpose::Destroy {
+        let users = plan.changes.iter().filter(|change| {
+            !wanted.contains(&change.address) && !change.uses.is_disjoint(&wanted)
+        });
+        let users: Vec<Address> = users.map(|change| change.address.clone()).collect();
+        grown = !users.is_empty();
+        wanted.extend(users);
+    }
+    plan.changes.retain(|change| wanted.contains(&change.address));
+    plan.refused.retain(|refused| wanted.contains(&refused.address));
+    Ok(())
+}
+
+fn refuse_losses(plan: &mut Plan) {
+    let losses = plan.changes.iter().filter_map(|change| {
+        let lost = change.irreversible.as_ref()?;
+        Some(Refused {
+            address: change.address.clone(),
+            origin: change.origin.clone(),
+            reason: format!("this environment is protected, and this would lose {lost}"),
+            hint: "set `protect = false` in the environment's file first, in a change of its own"
+                .to_owned(),
+        })
+    });
+    let mut losses: Vec<Refused> = losses.collect();
+    if plan.purpose == Purpose::Destroy && losses.is_empty() {
+        losses.extend(plan.changes.first().map(|change| {
+            Refused {
+                address: change.address.clone(),
+                origin: change.origin.clone(),
+                reason: "this environment is protected from destroy".to_owned(),
+                hint:
+                    "set `protect = false` in the environment's file first, in a change of its own"
+                        .to_owned(),
+            }
+        }));
+    }
+    plan.refused.extend(losses);
 }

@@ -18,6 +18,9 @@ pub trait Provider: Send + Sync {
     /// The facts of every kind, in a stable order.
     fn kinds(&self) -> Vec<&'static Meta>;
 
+    /// How many operations on one service may run at the same time.
+    fn limit(&self, service: &str) -> usize;
+
     /// A spec in the kind's canonical form (sets sorted, documents normalised). An error is a bug.
     fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError>;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::text::Output;
+
 /// The constant facts of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Meta {
@@ -18,12 +20,16 @@ pub struct Meta {
     /// Top-level fields that matter only when the object is made and cannot be read back: never
     /// compared.
     pub create_only: &'static [&'static str],
+    /// Outputs that get a new value when a field changes: (top-level field, output).
+    pub moves: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
     pub replace: Replace,
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
+    /// Whether AWS may list a deleted object for days: its deletion counts as done once accepted.
+    pub lingers: bool,
     /// How long AWS may take until the object is ready, changed or gone.
     pub deadline: Duration,
     /// How long reads may still show the old value after a change.
@@ -56,9 +62,11 @@ impl Meta {
             notes: &[],
             immutable: &[],
             create_only: &[],
+            moves: &[],
             replace: Replace::DeleteFirst,
             data: None,
             tagged: true,
+            lingers: false,
             deadline: Duration::from_secs(600),
             settle: Duration::from_secs(20),
             transient: &[],

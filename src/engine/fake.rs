@@ -1,0 +1,549 @@
+//! An in-memory cloud for the engine's tests: objects, an operation log, and faults.
+//!
+//! It refuses what AWS refuses (taken names, deletes below a dependent, changes of what cannot
+//! change) and records as a violation what the engine must never even try.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::provider::{Provider, Target};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
+use crate::model::text::{Output, Outputs};
+
+/// Found by tags only, like a VPC.
+pub const NODE: Meta = Meta {
+    immutable: &["zone"],
+    replace: Replace::CreateFirst,
+    ..Meta::new("fake.node", "one", "An object without a unique name.")
+};
+/// With a unique name, like a queue.
+pub const NAMED: Meta = Meta {
+    immutable: &["name", "zone"],
+    replace: Replace::DeleteFirst,
+    ..Meta::new("fake.named", "two", "An object with a unique name.")
+};
+/// Holds data, like a table.
+pub const STORE: Meta = Meta {
+    immutable: &["name", "zone"],
+    replace: Replace::Forbidden,
+    data: Some("the data"),
+    ..Meta::new("fake.store", "two", "An object that holds data.")
+};
+/// Without tags, like a subscription.
+pub const LINK: Meta = Meta {
+    immutable: &["name"],
+    tagged: false,
+    ..Meta::new("fake.link", "one", "An object without tags.")
+};
+
+const KINDS: [&Meta; 4] = [&NODE, &NAMED, &STORE, &LINK];
+
+/// One object.
+#[derive(Clone, Debug)]
+struct Object {
+    id: String,
+    address: Address,
+    spec: Value,
+    tags: Tags,
+    /// Reads until it is ready.
+    pending: u32,
+    /// Reads until it can be seen.
+    hidden: u32,
+    /// Reads that still show the old spec.
+    stale: Option<(u32, Value)>,
+    /// Reads until it is gone.
+    deleting: Option<u32>,
+    /// Why it is a corpse.
+    failed: Option<String>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// In thousandths: a throttled call.
+    pub throttle: u64,
+    /// In thousandths: a server error without effect.
+    pub refuse: u64,
+    /// In thousandths: an effect whose reply is lost.
+    pub lose: u64,
+    /// Reads up to which new and changed objects may lag behind.
+    pub lag: u64,
+    /// Whether surveys lag too.
+    pub survey_lags: bool,
+    /// Reads up to which new objects may stay pending.
+    pub pending: u64,
+    /// In thousandths: a new object that becomes a corpse.
+    pub corpse: u64,
+    /// Every update, retagging and deletion takes effect twice.
+    pub twice: bool,
+    /// At this operation (counted from 1) the process dies.
+    pub die_at: Option<Death>,
+}
+
+/// When the process dies.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// At which operation.
+    pub operation: u64,
+    /// After it took effect, not before.
+    pub after: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: Vec<Object>,
+    log: Vec<String>,
+    violations: Vec<String>,
+    refusals: usize,
+    operations: u64,
+    made: u64,
+    random: u64,
+    faults: Faults,
+    running: BTreeMap<&'static str, usize>,
+    most: BTreeMap<&'static str, usize>,
+}
+
+/// The cloud; clones share it.
+#[derive(Clone, Debug)]
+pub struct FakeCloud {
+    scope: Scope,
+    state: Arc<Mutex<State>>,
+    died: Arc<Notify>,
+}
+
+impl FakeCloud {
+    /// An empty cloud whose faults follow from the seed.
+    pub fn new(scope: Scope, seed: u64) -> Self {
+        let state = State { random: seed.wrapping_add(0x9e37_79b9_7f4a_7c15), ..State::default() };
+        Self { scope, state: Arc::new(Mutex::new(state)), died: Arc::new(Notify::new()) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the cloud")
+    }
+
+    /// From now on these faults.
+    pub fn set_faults(&self, faults: Faults) {
+        let mut state = self.state();
+        state.faults = faults;
+        state.operations = 0;
+    }
+
+    /// Completes when the process has died.
+    pub async fn died(&self) {
+        self.died.notified().await;
+    }
+
+    /// Operations since the faults were set.
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// What was done, one line for each operation that took effect.
+    pub fn log(&self) -> Vec<String> {
+        self.state().log.clone()
+    }
+
+    /// What the engine must never try.
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// How many deletes were refused because of a dependent.
+    pub fn refusals(&self) -> usize {
+        self.state().refusals
+    }
+
+    /// How many operations ran at the same time, at the most, by service.
+    pub fn most_at_once(&self) -> BTreeMap<&'static str, usize> {
+        self.state().most.clone()
+    }
+
+    /// The addresses of everything that is there and not being deleted.
+    pub fn addresses(&self) -> Vec<Address> {
+        let state = self.state();
+        let there = state.objects.iter().filter(|object| object.deleting.is_none());
+        let mut addresses: Vec<Address> = there.map(|object| object.address.clone()).collect();
+        addresses.sort();
+        addresses
+    }
+
+    /// Puts an object there that belongs to somebody else.
+    pub fn plant(&self, address: &Address, spec: Value, tags: Tags) {
+        let mut state = self.state();
+        let id = state.id();
+        state.objects.push(Object::new(id, address.clone(), spec, tags));
+    }
+
+    /// Runs one operation under the faults.
+    async fn operate<T>(
+        &self,
+        name: &str,
+        kind: &str,
+        sort: Sort,
+        effect: impl Fn(&mut State, &Scope) -> Result<T, OpError>,
+    ) -> Result<T, OpError> {
+        let service = meta_of(kind).service;
+        {
+            let mut state = self.state();
+            let running = state.running.entry(service).or_default();
+            *running += 1;
+            let running = *running;
+            let most = state.most.entry(service).or_default();
+            *most = running.max(*most);
+        }
+        // The future may be dropped here, as a process may die while a call is under way.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let (result, dead) = self.decide(name, sort, effect);
+        if let Some(running) = self.state().running.get_mut(service) {
+            *running = running.saturating_sub(1);
+        }
+        if dead {
+            self.died.notify_one();
+            std::future::pending::<()>().await;
+        }
+        result
+    }
+
+    fn decide<T>(
+        &self,
+        name: &str,
+        sort: Sort,
+        effect: impl Fn(&mut State, &Scope) -> Result<T, OpError>,
+    ) -> (Result<T, OpError>, bool) {
+        let mut state = self.state();
+        state.operations += 1;
+        let death = state.faults.die_at.filter(|death| death.operation == state.operations);
+        let lost = |why: &str| OpError::new(name, ErrorClass::Service, "InternalError", why);
+        if let Some(Death { after: false, .. }) = death {
+            return (Err(lost("dead")), true);
+        }
+        let (throttle, refuse, lose) =
+            (state.faults.throttle, state.faults.refuse, state.faults.lose);
+        if state.happens(throttle) {
+            let error = OpError::new(name, ErrorClass::Throttled, "Throttling", "Rate exceeded");
+            return (Err(error), false);
+        }
+        if state.happens(refuse) {
+            return (Err(lost("an internal error")), false);
+        }
+        let mut result = effect(&mut state, &self.scope);
+        if sort == Sort::Repeatable && state.faults.twice && result.is_ok() {
+            result = effect(&mut state, &self.scope);
+        }
+        if sort != Sort::Read && result.is_ok() {
+            state.log.push(name.to_owned());
+        }
+        if death.is_some() {
+            return (result, true);
+        }
+        match state.happens(lose) {
+            true => (Err(lost("the reply was lost")), false),
+            false => (result, false),
+        }
+    }
+}
+
+/// What sort of operation it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Read,
+    Create,
+    Repeatable,
+}
+
+fn meta_of(kind: &str) -> &'static Meta {
+    KINDS.iter().copied().find(|meta| meta.kind == kind).unwrap_or(&NODE)
+}
+
+impl Object {
+    fn new(id: String, address: Address, spec: Value, tags: Tags) -> Self {
+        Self {
+            id,
+            address,
+            spec,
+            tags,
+            pending: 0,
+            hidden: 0,
+            stale: None,
+            deleting: None,
+            failed: None,
+        }
+    }
+
+    /// Looks at it once; `None` while it cannot be seen.
+    fn look(&mut self) -> Option<Live> {
+        if self.hidden > 0 {
+            self.hidden -= 1;
+            return None;
+        }
+        let spec = match &mut self.stale {
+            Some((left, old)) if *left > 0 => {
+                *left -= 1;
+                old.clone()
+            }
+            _ => self.spec.clone(),
+        };
+        let phase = match (&self.deleting, &self.failed, self.pending) {
+            (Some(_), _, _) => Phase::Deleting("deleting".to_owned()),
+            (None, Some(why), _) => Phase::Failed(why.clone()),
+            (None, None, 0) => Phase::Ready,
+            (None, None, _) => {
+                self.pending -= 1;
+                Phase::Pending("creating".to_owned())
+            }
+        };
+        Some(Live {
+            id: self.id.clone(),
+            spec,
+            outputs: Outputs::from([(Output::Id, self.id.clone())]),
+            tags: self.tags.clone(),
+            phase,
+        })
+    }
+}
+
+impl State {
+    fn id(&mut self) -> String {
+        self.made += 1;
+        format!("object-{:05}", self.made)
+    }
+
+    fn draw(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % below.max(1)
+    }
+
+    fn happens(&mut self, thousandths: u64) -> bool {
+        thousandths > 0 && self.draw(1000) < thousandths
+    }
+
+    fn lag(&mut self) -> u32 {
+        let most = self.faults.lag;
+        u32::try_from(self.draw(most + 1)).unwrap_or_default()
+    }
+
+    /// Time passes for what is being deleted.
+    fn tick(&mut self) {
+        for object in &mut self.objects {
+            if let Some(left) = &mut object.deleting {
+                *left = left.saturating_sub(1);
+            }
+        }
+        self.objects.retain(|object| object.deleting != Some(0));
+    }
+
+    fn at(&mut self, id: &str) -> Result<&mut Object, OpError> {
+        let gone = || OpError::new("Find", ErrorClass::NotFound, "NotFound", id.to_owned());
+        self.objects.iter_mut().find(|object| object.id == id).ok_or_else(gone)
+    }
+
+    fn links(spec: &Value) -> Vec<String> {
+        let links = spec.get("links").and_then(Value::as_array).into_iter().flatten();
+        links.filter_map(|link| link.as_str().map(str::to_owned)).collect()
+    }
+
+    fn check_links(&mut self, address: &Address, spec: &Value) -> Result<(), OpError> {
+        for link in Self::links(spec) {
+            if !self.objects.iter().any(|object| object.id == link && object.deleting.is_none()) {
+                self.violations.push(format!("{address} refers to {link}, which is not there"));
+                let message = format!("{link} does not exist");
+                return Err(OpError::new("Create", ErrorClass::NotFound, "NotFound", message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name_of(spec: &Value) -> Option<&str> {
+    spec.get("name").and_then(Value::as_str)
+}
+
+impl Provider for FakeCloud {
+    fn kinds(&self) -> Vec<&'static Meta> {
+        KINDS.to_vec()
+    }
+
+    fn limit(&self, service: &str) -> usize {
+        match service {
+            "one" => 3,
+            _ => 8,
+        }
+    }
+
+    fn canonical(&self, _: &str, spec: &Value) -> Result<Value, OpError> {
+        let mut spec = spec.clone();
+        if let Some(links) = spec.get_mut("links").and_then(Value::as_array_mut) {
+            links.sort_by_key(Value::to_string);
+            links.dedup();
+        }
+        Ok(spec)
+    }
+
+    fn survey<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a BTreeMap<String, Address>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        Box::pin(self.operate("Survey", kind, Sort::Read, move |state, scope| {
+            state.tick();
+            let lags = state.faults.survey_lags;
+            let mut found = Vec::new();
+            for object in state.objects.iter_mut().filter(|object| object.address.kind == kind) {
+                if !lags {
+                    object.hidden = 0;
+                }
+                let Some(live) = object.look() else { continue };
+                let wanted_as = name_of(&object.spec).and_then(|name| wanted.get(name));
+                let claim = match (scope.owned(&object.tags), wanted_as) {
+                    (Some(address), _) => Some((address, Owner::Ours)),
+                    (None, _) if !meta_of(kind).tagged => {
+                        Some((object.address.clone(), Owner::Ours))
+                    }
+                    (None, Some(address)) => {
+                        let owner = Scope::describe_owner(&object.tags);
+                        Some((address.clone(), Owner::Foreign(owner)))
+                    }
+                    (None, None) => None,
+                };
+                found.extend(claim.map(|(address, owner)| Found { address, owner, live }));
+            }
+            Ok(found)
+        }))
+    }
+
+    fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        Box::pin(self.operate("Read", &target.address.kind, Sort::Read, move |state, _| {
+            state.tick();
+            let id = target.id.as_deref().unwrap_or_default();
+            Ok(state.at(id).ok().and_then(Object::look))
+        }))
+    }
+
+    fn create<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<String, OpError>> {
+        let name = format!("Create {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                let kind = &target.address.kind;
+                let taken = name_of(spec).is_some_and(|name| {
+                    state.objects.iter().any(|other| {
+                        other.address.kind == *kind && name_of(&other.spec) == Some(name)
+                    })
+                });
+                if taken {
+                    let message = "the name is taken";
+                    return Err(OpError::new("Create", ErrorClass::Exists, "Exists", message));
+                }
+                state.check_links(&target.address, spec)?;
+                let id = state.id();
+                let mut object =
+                    Object::new(id.clone(), target.address.clone(), spec.clone(), Tags::new());
+                // Creation sets only what it must; the rest is for `update`.
+                object.spec["size"] = json!(0);
+                if meta_of(kind).tagged {
+                    object.tags = target.tags.clone();
+                }
+                object.hidden = state.lag();
+                let pending = state.faults.pending;
+                object.pending = u32::try_from(state.draw(pending + 1)).unwrap_or_default();
+                let corpse = state.faults.corpse;
+                // A corpse that may hold data is a person's business.
+                let breaks = meta_of(kind).data.is_none() && state.happens(corpse);
+                object.failed = breaks.then(|| "it broke".to_owned());
+                state.objects.push(object);
+                Ok(id)
+            };
+            self.operate(&name, &target.address.kind, Sort::Create, effect).await
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Update {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                state.check_links(&target.address, spec)?;
+                let lag = state.lag();
+                let object = state.at(&live.id)?;
+                let fixed = meta_of(&target.address.kind).immutable;
+                if let Some(path) = fixed.iter().find(|path| object.spec[**path] != spec[**path]) {
+                    let message = format!("{} cannot change {path}", target.address);
+                    state.violations.push(message.clone());
+                    return Err(OpError::new("Update", ErrorClass::Invalid, "Immutable", message));
+                }
+                object.stale = Some((lag, object.spec.clone()));
+                object.spec = spec.clone();
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+
+    fn retag<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Retag {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                let object = state.at(&live.id)?;
+                object.tags.extend(set.clone());
+                object.tags.retain(|key, _| !unset.contains(key));
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Delete {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, scope: &Scope| {
+                let dependent = state.objects.iter().find(|other| {
+                    other.id != live.id && State::links(&other.spec).contains(&live.id)
+                });
+                if let Some(dependent) = dependent {
+                    let message = format!("{} uses {}", dependent.address, target.address);
+                    state.refusals += 1;
+                    return Err(OpError::new("Delete", ErrorClass::Busy, "InUse", message));
+                }
+                let lag = state.lag();
+                let object = state.at(&live.id)?;
+                let foreign =
+                    meta_of(&target.address.kind).tagged && scope.owned(&object.tags).is_none();
+                object.deleting = Some(object.deleting.unwrap_or(lag + 1));
+                if foreign {
+                    state.violations.push(format!("{} is not ours", target.address));
+                }
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Orders: which resource comes before which, and which step before which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::Verb;
+use super::plan::{Action, Change};
+use crate::model::address::Address;
+
+/// Addresses so that what is needed comes first. What is needed and not in the map does not
+/// count. An error lists those that go in a circle.
+pub fn in_order(
+    needs: &BTreeMap<Address, BTreeSet<Address>>,
+) -> Result<Vec<Address>, Vec<Address>> {
+    let mut order = Vec::with_capacity(needs.len());
+    let mut placed = BTreeSet::new();
+    while order.len() < needs.len() {
+        let ready: Vec<&Address> = needs
+            .iter()
+            .filter(|(address, _)| !placed.contains(*address))
+            .filter(|(_, needs_of)| {
+                needs_of.iter().all(|need| placed.contains(need) || !needs.contains_key(need))
+            })
+            .map(|(address, _)| address)
+            .collect();
+        if ready.is_empty() {
+            return Err(needs
+                .keys()
+                .filter(|address| !placed.contains(*address))
+                .cloned()
+                .collect());
+        }
+        for address in ready {
+            placed.insert(address);
+            order.push(address.clone());
+        }
+    }
+    Ok(order)
+}
+
+/// One step: half of a replacement, or a whole change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The change that it belongs to, by index.
+    pub change: usize,
+    /// What it does.
+    pub verb: Verb,
+}
+
+/// The steps of a plan, and for each the steps that must be done before.
+#[derive(Debug)]
+pub struct Steps {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// By step: what it waits for.
+    pub after: Vec<BTreeSet<usize>>,
+}
+
+/// Builds the graph of steps from the changes of a plan, not from the config: apply can do nothing
+/// that the plan does not show.
+pub fn steps(changes: &[Change]) -> Steps {
+    let mut steps = Vec::new();
+    // By change: the step that makes or changes it, and the step that deletes it.
+    let mut writes: Vec<Option<usize>> = vec![None; changes.len()];
+    let mut deletes: Vec<Option<usize>> = vec![None; changes.len()];
+    for (change, planned) in changes.iter().enumerate() {
+        let mut add = |verb| {
+            steps.push(Step { change, verb });
+            Some(steps.len() - 1)
+        };
+        match planned.action {
+            Action::Create => writes[change] = add(Verb::Create),
+            Action::Update => writes[change] = add(Verb::Update),
+            Action::Delete => deletes[change] = add(Verb::Delete),
+            Action::Replace => {
+                writes[change] = add(Verb::Create);
+                deletes[change] = add(Verb::Delete);
+            }
+        }
+    }
+    let mut hard = vec![BTreeSet::new(); steps.len()];
+    let mut soft = vec![BTreeSet::new(); steps.len()];
+    let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+    for (change, planned) in changes.iter().enumerate() {
+        at.entry(&planned.address).or_default().push(change);
+    }
+    let named = |address: &Address| at.get(address).into_iter().flatten().copied();
+    for (change, planned) in changes.iter().enumerate() {
+        if let (Some(write), Some(delete)) = (writes[change], deletes[change]) {
+            match planned.create_first {
+                true => hard[delete].insert(write),
+                false => hard[write].insert(delete),
+            };
+        }
+        // What is needed is made or changed first.
+        for need in planned.needs.iter().flat_map(named) {
+            if let (Some(write), Some(before)) = (writes[change], writes[need]) {
+                hard[write].insert(before);
+            }
+        }
+        // What the live object uses goes only after it has gone, or has let go.
+        for used in planned.uses.iter().flat_map(named).filter(|used| *used != change) {
+            let Some(delete_used) = deletes[used] else { continue };
+            let delete_first = writes[used].is_some() && !changes[used].create_first;
+            let before = match (deletes[change], writes[change]) {
+                (Some(delete), _) => Some(delete),
+                (None, Some(write)) if !delete_first => Some(write),
+                (None, _) => None,
+            };
+            if let Some(before) = before {
+                soft[delete_used].insert(before);
+            }
+        }
+    }
+    Steps { after: without_circles(hard, soft), steps }
+}
+
+/// Joins both sorts of edges, leaving out the soft ones that would close a circle: two live
+/// objects may well refer to each other, and then the deletes help themselves by trying again.
+fn without_circles(hard: Vec<BTreeSet<usize>>, soft: Vec<BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
+    let mut after = hard;
+    for (step, befores) in soft.into_iter().enumerate() {
+        for before in befores {
+            if !reaches(&after, before, step) {
+                after[step].insert(before);
+            }
+        }
+    }
+    after
+}
+
+/// Whether `from` waits, directly or not, for `to`.
+fn reaches(after: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(step) = open.pop() {
+        if step == to {
+            return true;
+        }
+        if seen.insert(step) {
+            open.extend(&after[step]);
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(name: &str) -> Address {
+        Address::new("fake.node", name)
+    }
+
+    #[test]
+    fn what_is_needed_comes_first_and_circles_are_named() {
+        let set = |names: &[&str]| names.iter().map(|name| address(name)).collect();
+        let needs = BTreeMap::from([
+            (address("a"), set(&["b", "elsewhere"])),
+            (address("b"), set(&["c"])),
+            (address("c"), set(&[])),
+        ]);
+        assert_eq!(in_order(&needs).unwrap(), [address("c"), address("b"), address("a")]);
+        let circle = BTreeMap::from([
+            (address("a"), set(&["b"])),
+            (address("b"), set(&["a"])),
+            (address("c"), set(&[])),
+        ]);
+        assert_eq!(in_order(&circle).unwrap_err(), [address("a"), address("b")]);
+    }
+
+    #[test]
+    fn soft_edges_that_close_a_circle_are_left_out() {
+        let after = without_circles(
+            vec![BTreeSet::new(), BTreeSet::new()],
+            vec![BTreeSet::from([1]), BTreeSet::from([0])],
+        );
+        assert_eq!(after, [BTreeSet::from([1]), BTreeSet::new()]);
+    }
+}
