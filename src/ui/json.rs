@@ -10,10 +10,11 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::plan::{Counts, Effort, visible};
-use super::report::{Block, failure, is_complete};
+use super::report::{Block, cause, failure};
 use crate::engine::apply::Report;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, Verb};
 use crate::engine::plan::Plan;
+use crate::model::address::Address;
 use crate::model::text::Text;
 
 /// The version of the format.
@@ -78,8 +79,8 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
 /// The type and the body of the line for an event.
 pub fn event(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Started { address, action, name } => {
-            ("started", json!({ "address": address, "action": action, "name": name }))
+        Event::Started { address, verb } => {
+            ("started", json!({ "address": address, "step": step(*verb) }))
         }
         Event::Waiting { address, status, elapsed } => {
             let elapsed = millis(*elapsed);
@@ -89,21 +90,21 @@ pub fn event(event: &Event) -> (&'static str, Value) {
             let after = millis(*after);
             ("retrying", json!({ "address": address, "error": error, "after_ms": after }))
         }
-        Event::Finished { address, action, elapsed } => {
-            let elapsed = millis(*elapsed);
-            ("finished", json!({ "address": address, "action": action, "elapsed_ms": elapsed }))
+        Event::Finished { address, verb, elapsed } => {
+            let (step, elapsed) = (step(*verb), millis(*elapsed));
+            ("finished", json!({ "address": address, "step": step, "elapsed_ms": elapsed }))
         }
-        Event::Failed { address, action, error } => (
+        Event::Failed { address, verb, error } => (
             "failed",
             json!({
                 "address": address,
-                "action": action,
-                "text": error.text,
-                "error": error.error,
+                "step": step(*verb),
+                "text": error.to_string(),
+                "error": cause(error),
             }),
         ),
-        Event::Skipped { address, because } => {
-            ("skipped", json!({ "address": address, "because": because }))
+        Event::Skipped { address, verb, because } => {
+            ("skipped", json!({ "address": address, "step": step(*verb), "because": because }))
         }
         Event::Stopping { in_flight } => ("stopping", json!({ "in_flight": in_flight })),
     }
@@ -111,23 +112,30 @@ pub fn event(event: &Event) -> (&'static str, Value) {
 
 /// The body of a `report` line.
 pub fn report(plan: &Plan, report: &Report) -> Value {
-    let failed = report.failed.iter().map(|(address, error)| {
+    let failed = report.failed.iter().map(|(address, verb, error)| {
         let change = plan.changes.iter().find(|change| change.address == *address);
-        let mut body = block(&failure(address, change, error));
+        let mut body = block(&failure(address, *verb, change, error));
         body["address"] = json!(address);
-        body["error"] = json!(error.error);
+        body["step"] = json!(step(*verb));
+        body["error"] = json!(cause(error));
         body
     });
-    let skipped = report.skipped.iter();
-    let skipped = skipped.map(|(step, because)| json!({ "address": step, "because": because }));
+    let skipped = report.skipped.iter().map(|(address, verb, because)| {
+        json!({ "address": address, "step": step(*verb), "because": because })
+    });
+    let steps = |steps: &[(Address, Verb)]| {
+        let step =
+            |(address, verb): &(Address, Verb)| json!({ "address": address, "step": step(*verb) });
+        steps.iter().map(step).collect::<Vec<_>>()
+    };
     json!({
         "purpose": plan.purpose,
-        "complete": is_complete(report),
+        "complete": report.is_complete(),
         "interrupted": report.interrupted,
-        "done": report.done,
+        "done": steps(&report.done),
         "failed": failed.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
-        "remaining": report.remaining,
+        "remaining": steps(&report.remaining),
         "elapsed_ms": millis(report.elapsed),
     })
 }
@@ -146,6 +154,14 @@ pub fn block(block: &Block) -> Value {
 pub fn outputs<'a>(outputs: impl IntoIterator<Item = (&'a String, &'a Text)>) -> Value {
     let values = outputs.into_iter().map(|(name, text)| (name.clone(), json!(text.literal())));
     json!({ "outputs": Value::Object(values.collect()) })
+}
+
+fn step(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "create",
+        Verb::Update => "update",
+        Verb::Delete => "delete",
+    }
 }
 
 fn millis(time: Duration) -> u64 {

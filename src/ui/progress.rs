@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::json;
-use super::style::{Paint, Style, count, span, words};
+use super::style::{Paint, Style, count, span, step_words};
 use crate::engine::event::Event;
 use crate::model::address::Address;
 
@@ -114,21 +114,18 @@ impl Progress {
             Event::Retrying { address, error, after } => {
                 format!("  {address} tries again in {}: {error}", span(*after))
             }
-            Event::Finished { address, action, elapsed } => {
-                let words = words(*action);
+            Event::Finished { address, verb, elapsed } => {
+                let words = step_words(*verb);
                 let head = self.style.paint(words.paint, &format!("{} {address}", words.mark));
                 format!("{head} {} in {}", words.done, span(*elapsed))
             }
-            Event::Failed { address, action, error } => {
+            Event::Failed { address, verb, error } => {
                 let head = self.style.paint(Paint::Bad, &format!("! {address}"));
-                let reason = match &error.error {
-                    Some(cause) if error.text.is_empty() => cause.to_string(),
-                    Some(_) | None => error.text.clone(),
-                };
+                let reason = error.to_string();
                 let reason = reason.lines().next().unwrap_or_default();
-                format!("{head} not {}: {reason}", words(*action).done)
+                format!("{head} not {}: {reason}", step_words(*verb).done)
             }
-            Event::Skipped { address, because } => {
+            Event::Skipped { address, because, .. } => {
                 format!(
                     "{} {address} skipped: waits for {because}",
                     self.style.paint(Paint::Dim, "o")
@@ -144,7 +141,7 @@ impl Progress {
 fn stopping(in_flight: usize) -> String {
     format!(
         "Stopping: letting {} in flight finish; press Ctrl-C again to stop at once.",
-        count(in_flight, "call")
+        count(in_flight, "step")
     )
 }
 
@@ -189,10 +186,10 @@ impl Bars {
             self.overall.inc(1);
         }
         match event {
-            Event::Started { address, action, .. } => {
+            Event::Started { address, verb } => {
                 let bar = self.all.insert_before(&self.overall, ProgressBar::new_spinner());
                 bar.set_style(style("{spinner} {prefix} {msg} {elapsed}"));
-                let words = words(*action);
+                let words = step_words(*verb);
                 bar.set_prefix(format!("{} {address}", words.mark));
                 bar.set_message(words.doing);
                 bar.enable_steady_tick(TICK);
@@ -231,8 +228,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::engine::apply::StepError;
-    use crate::engine::plan::Action;
+    use crate::engine::event::{StepError, Verb};
     use crate::model::error::{ErrorClass, OpError};
 
     #[derive(Clone, Default)]
@@ -255,19 +251,15 @@ mod tests {
         let queue = Address::new("sqs.queue", "payments");
         let topic = Address::new("sns.subscription", "ops");
         let error = OpError::new("CreateQueue", ErrorClass::Denied, "AccessDenied", "no");
-        let started = |address: &Address, action| Event::Started {
-            address: address.clone(),
-            action,
-            name: "dev".into(),
-        };
+        let started = |address: &Address, verb| Event::Started { address: address.clone(), verb };
         let waiting = |elapsed| Event::Waiting {
             address: nat.clone(),
             status: "pending".into(),
             elapsed: seconds(elapsed),
         };
         vec![
-            started(&nat, Action::Create),
-            started(&queue, Action::Replace),
+            started(&nat, Verb::Create),
+            started(&queue, Verb::Delete),
             waiting(2),
             waiting(11),
             waiting(14),
@@ -277,13 +269,13 @@ mod tests {
                 error: OpError { class: ErrorClass::Busy, ..error.clone() },
                 after: seconds(2),
             },
-            Event::Finished { address: nat.clone(), action: Action::Create, elapsed: seconds(23) },
+            Event::Finished { address: nat.clone(), verb: Verb::Create, elapsed: seconds(23) },
             Event::Failed {
                 address: queue.clone(),
-                action: Action::Replace,
-                error: StepError { text: error.to_string(), error: Some(error) },
+                verb: Verb::Delete,
+                error: StepError::Refused(error),
             },
-            Event::Skipped { address: topic, because: queue },
+            Event::Skipped { address: topic, verb: Verb::Create, because: queue },
             Event::Stopping { in_flight: 1 },
         ]
     }

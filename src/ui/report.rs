@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::style::{Paint, Style, count, span, words};
-use crate::engine::apply::{Report, StepError};
+use super::style::{Paint, Style, span, step_words};
+use crate::engine::apply::Report;
+use crate::engine::event::{StepError, Verb};
 use crate::engine::plan::{Change, Plan, Purpose};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -135,38 +136,62 @@ fn explain(kind: &str) -> Vec<String> {
     }
 }
 
-/// The block for a step that failed.
-pub fn failure(address: &Address, change: Option<&Change>, error: &StepError) -> Block {
-    let verb = change.map_or("apply", |change| words(change.action).verb);
-    let place = change.map(|change| {
-        let Change { origin, component, name, .. } = change;
-        let component = Some(component).filter(|text| !text.is_empty());
-        let parts = [
-            origin.clone(),
-            component.map(|component| format!("[{component}]")).unwrap_or_default(),
-        ];
-        let parts: Vec<&str> =
-            parts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
-        let name = Some(format!("name {name}")).filter(|_| !name.is_empty());
-        let parts = Some(parts.join(" ")).filter(|text| !text.is_empty());
-        parts.into_iter().chain(name).collect::<Vec<_>>().join(", ")
-    });
-    let mut what = error.text.clone();
-    if let Some(cause) = &error.error {
-        let cause = cause.to_string();
-        if what.is_empty() {
-            what = cause;
-        } else if !what.contains(&cause) {
-            what = format!("{what}\n{cause}");
+/// The call whose error ended a step, if one did.
+pub fn cause(error: &StepError) -> Option<&OpError> {
+    match error {
+        StepError::Refused(error) | StepError::TimedOut { error, .. } => Some(error),
+        StepError::NotReady { .. }
+        | StepError::FailedLater(_)
+        | StepError::NotOurs(_)
+        | StepError::Moved(_)
+        | StepError::Unsettled(_)
+        | StepError::Interrupted => None,
+    }
+}
+
+fn advice(address: &Address, error: &StepError) -> Vec<String> {
+    let hint = match error {
+        StepError::Refused(error) | StepError::TimedOut { error, .. } => {
+            return hints(error, &address.kind);
         }
-    }
-    let hints = error.error.as_ref().map(|error| hints(error, &address.kind)).unwrap_or_default();
+        StepError::NotReady { .. } => "run the same command again: it goes on waiting".to_owned(),
+        StepError::FailedLater(_) => {
+            "put right what AWS complains of and run the same command again: it makes a new one"
+                .to_owned()
+        }
+        StepError::NotOurs(_) => {
+            "give this resource another `name`, or remove the other object".to_owned()
+        }
+        StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
+        StepError::Unsettled(_) => {
+            format!("this is a bug in payctl's kind {}: please report it", address.kind)
+        }
+        StepError::Interrupted => return Vec::new(),
+    };
+    vec![hint]
+}
+
+/// The block for a step that failed.
+pub fn failure(address: &Address, verb: Verb, change: Option<&Change>, error: &StepError) -> Block {
     Block {
-        title: format!("cannot {verb} {address}"),
-        what: Some(what),
-        place: place.filter(|place| !place.is_empty()),
-        hints,
+        title: format!("cannot {} {address}", step_words(verb).verb),
+        what: Some(error.to_string()),
+        place: change.map(place).filter(|place| !place.is_empty()),
+        hints: advice(address, error),
     }
+}
+
+/// `config/prod.toml:41 [queues], name prod-payment-queue-jobs`.
+fn place(change: &Change) -> String {
+    let Change { origin, component, name, .. } = change;
+    let within = match (origin.as_str(), component.as_str()) {
+        ("", component) => component.to_owned(),
+        (origin, "") => origin.to_owned(),
+        (origin, component) => format!("{origin} [{component}]"),
+    };
+    let name = if name.is_empty() { String::new() } else { format!("name {name}") };
+    let parts = [within, name].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// How an apply or destroy ended: errors, what was skipped and what remains, and the totals.
@@ -174,8 +199,9 @@ pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
     let changes: BTreeMap<&Address, &Change> =
         plan.changes.iter().map(|change| (&change.address, change)).collect();
     let mut text = String::new();
-    for (address, error) in &report.failed {
-        text.push_str(&failure(address, changes.get(address).copied(), error).text(style));
+    for (address, verb, error) in &report.failed {
+        let change = changes.get(address).copied();
+        text.push_str(&failure(address, *verb, change, error).text(style));
         text.push('\n');
     }
     let mut section = |title: &str, rows: Vec<String>| {
@@ -185,44 +211,37 @@ pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
             text.push('\n');
         }
     };
-    let marked = |address: &Address| match changes.get(address) {
-        Some(change) => format!("{} {address}", words(change.action).mark),
-        None => address.to_string(),
-    };
+    let marked = |address: &Address, verb: Verb| format!("{} {address}", step_words(verb).mark);
     let skipped = report.skipped.iter();
-    let skipped = skipped.map(|(step, because)| format!("{}  waits for {because}", marked(step)));
+    let skipped = skipped
+        .map(|(address, verb, because)| format!("{}  waits for {because}", marked(address, *verb)));
     section("Skipped:", skipped.collect());
+    let list = |steps: &[(Address, Verb)]| {
+        steps.iter().map(|(address, verb)| marked(address, *verb)).collect::<Vec<_>>()
+    };
     if report.interrupted {
-        section("Done before the stop:", report.done.iter().map(&marked).collect());
+        section("Done before the stop:", list(&report.done));
     }
-    section("Remaining:", report.remaining.iter().map(&marked).collect());
+    section("Remaining:", list(&report.remaining));
     text.push_str(&totals(plan, report, style));
     text
 }
 
-/// Whether everything was done.
-pub fn is_complete(report: &Report) -> bool {
-    !report.interrupted
-        && report.failed.is_empty()
-        && report.skipped.is_empty()
-        && report.remaining.is_empty()
-}
-
 fn totals(plan: &Plan, report: &Report, style: Style) -> String {
-    let done = report.done.len();
     let time = span(report.elapsed);
-    let (name, verb) = match plan.purpose {
-        Purpose::Apply => ("Apply", "applied"),
-        Purpose::Destroy => ("Destroy", "destroyed"),
+    let name = match plan.purpose {
+        Purpose::Apply => "Apply",
+        Purpose::Destroy => "Destroy",
     };
-    if is_complete(report) {
+    let done = done(report);
+    if report.is_complete() {
         let head = style.paint(Paint::Good, &format!("{name} complete:"));
-        return format!("{head} {} {verb} in {time}.\n", count(done, "change"));
+        return format!("{head} {done} in {time}.\n");
     }
     let word = if report.interrupted { "interrupted" } else { "incomplete" };
     let head = style.paint(Paint::Bad, &format!("{name} {word}:"));
     format!(
-        "{head} {done} done, {} failed, {} skipped, {} not started in {time}.\n\
+        "{head} {done}; {} failed, {} skipped, {} not done, in {time}.\n\
          Run the same command again: it continues where this run stopped.\n",
         report.failed.len(),
         report.skipped.len(),
@@ -230,8 +249,23 @@ fn totals(plan: &Plan, report: &Report, style: Style) -> String {
     )
 }
 
+/// `3 created, 1 deleted`.
+fn done(report: &Report) -> String {
+    let part = |verb: Verb| {
+        let number = report.done.iter().filter(|(_, done)| *done == verb).count();
+        (number > 0).then(|| format!("{number} {}", step_words(verb).done))
+    };
+    let parts: Vec<String> =
+        [Verb::Create, Verb::Update, Verb::Delete].into_iter().filter_map(part).collect();
+    match parts.is_empty() {
+        true => "nothing was changed".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -251,6 +285,8 @@ mod tests {
             create_first: false,
             want: None,
             live: None,
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
         }
     }
 
@@ -260,7 +296,7 @@ mod tests {
                        identity-based policy allows the sqs:CreateQueue action";
         let mut error = OpError::new("CreateQueue", ErrorClass::Denied, "AccessDenied", message);
         error.request_id = Some("4f1c".into());
-        StepError { text: error.to_string(), error: Some(error) }
+        StepError::Refused(error)
     }
 
     fn example() -> (Plan, Report) {
@@ -283,11 +319,12 @@ mod tests {
             outputs: BTreeMap::new(),
         };
         let report = Report {
-            done: vec![key],
-            failed: vec![(queue.clone(), denied())],
-            skipped: vec![(topic, queue)],
+            done: vec![(key, Verb::Create)],
+            failed: vec![(queue.clone(), Verb::Create, denied())],
+            skipped: vec![(topic, Verb::Create, queue)],
             remaining: Vec::new(),
             interrupted: false,
+            outputs: BTreeMap::new(),
             elapsed: Duration::from_secs(34),
         };
         (plan, report)
@@ -302,7 +339,7 @@ mod tests {
     #[test]
     fn an_interrupted_run_says_what_was_done_and_what_remains() {
         let (plan, report) = example();
-        let remaining = report.skipped.into_iter().map(|(step, _)| step).collect();
+        let remaining = report.skipped.into_iter().map(|(step, verb, _)| (step, verb)).collect();
         let report = Report {
             failed: Vec::new(),
             skipped: Vec::new(),

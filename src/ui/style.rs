@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine::event::Verb;
 use crate::engine::plan::Action;
 
 /// How text for one stream looks.
@@ -89,6 +90,15 @@ pub(super) fn words(action: Action) -> Words {
         Action::Delete => ("-", Paint::Bad, "delete", "deleting", "deleted"),
     };
     Words { mark, paint, verb, doing, done }
+}
+
+/// The words for a step.
+pub(super) fn step_words(verb: Verb) -> Words {
+    words(match verb {
+        Verb::Create => Action::Create,
+        Verb::Update => Action::Update,
+        Verb::Delete => Action::Delete,
+    })
 }
 
 /// A time span as people say it: `0.8 s`, `34 s`, `2 m 05 s`.

@@ -26,6 +26,8 @@ fn change(action: Action, address: Address, component: &str, origin: &str) -> Ch
         create_first: false,
         want: None,
         live: None,
+        needs: BTreeSet::new(),
+        uses: BTreeSet::new(),
     }
 }
 
