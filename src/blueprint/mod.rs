@@ -1,6 +1,6 @@
 //! Provisional: the config's version wins.
 
-use crate::config::{Config, Problem};
+use crate::config::{Loaded, Problem};
 use crate::model::desired::Blueprint;
 
 /// What a blueprint needs to know about the account.
@@ -8,6 +8,6 @@ use crate::model::desired::Blueprint;
 pub struct Facts;
 
 /// What an environment consists of.
-pub fn build(_: &Config, _: &Facts) -> Result<Blueprint, Vec<Problem>> {
+pub fn build(_: &Loaded, _: &Facts) -> Result<Blueprint, Vec<Problem>> {
     Err(vec![Problem("provisional".into())])
 }

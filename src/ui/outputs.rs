@@ -3,10 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::style::{Paint, Style, table};
-use crate::model::text::Text;
+use crate::model::address::Address;
+use crate::model::text::{Outputs as Live, Part, Ref, Text};
 
 /// Outputs by name; those with references left are not known yet.
 pub type Outputs = BTreeMap<String, Text>;
+
+/// The outputs with what is live filled in.
+pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
+    let fill = |part: &Part| match part {
+        Part::Ref(Ref { to, output }) => {
+            let known = live.get(to).and_then(|outputs| outputs.get(output));
+            known.map_or_else(|| part.clone(), |known| Part::Literal(known.clone()))
+        }
+        Part::Literal(_) => part.clone(),
+    };
+    let fill = |text: &Text| Text::from_parts(text.parts().iter().map(fill));
+    outputs.iter().map(|(name, text)| (name.clone(), fill(text))).collect()
+}
 
 /// Two outputs whose variables would have the same name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,7 +114,6 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::address::Address;
     use crate::model::text::Output;
 
     fn outputs() -> Outputs {
@@ -126,6 +139,13 @@ mod tests {
     #[test]
     fn the_shell_expands_nothing() {
         insta::assert_snapshot!(shell(&outputs()).unwrap(), @"");
+    }
+
+    #[test]
+    fn what_is_live_is_filled_in() {
+        let live = Live::from([(Output::Id, "vpc-1".to_owned())]);
+        let live = BTreeMap::from([(Address::new("ec2.vpc", "main"), live)]);
+        assert_eq!(resolved(&outputs(), &live)["vpc.id"].literal(), Some("vpc-1"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Progress {
         match view {
             View::Json(out) => {
                 let (kind, body) = json::event(event);
-                write(out, &json::line((self.clock)(), kind, body));
+                write(out, &json::line((self.clock)(), kind, &body));
             }
             View::Lines(out) if is_due(event, said) => {
                 if let Some(line) = self.text(event) {

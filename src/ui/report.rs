@@ -33,7 +33,9 @@ impl Block {
             let label = style.paint(Paint::Bold, label);
             let mut lines = value.lines();
             let _ = writeln!(text, "  {label} {}", lines.next().unwrap_or_default());
-            lines.for_each(|line| drop(writeln!(text, "         {line}")));
+            for line in lines {
+                let _ = writeln!(text, "         {line}");
+            }
         };
         if let Some(what) = &self.what {
             row("what: ", what);
@@ -207,7 +209,9 @@ pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
     let mut section = |title: &str, rows: Vec<String>| {
         if !rows.is_empty() {
             let _ = writeln!(text, "{}", style.paint(Paint::Bold, title));
-            rows.iter().for_each(|row| drop(writeln!(text, "  {row}")));
+            for row in rows {
+                let _ = writeln!(text, "  {row}");
+            }
             text.push('\n');
         }
     };

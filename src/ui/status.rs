@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::style::{Paint, Style, count, table};
+use crate::engine::survey::Snapshot;
 use crate::model::address::Address;
 use crate::model::desired::Desired;
 use crate::model::live::{Found, Owner, Phase};
@@ -42,16 +43,13 @@ pub struct Row {
     pub health: Health,
 }
 
-/// Puts together what is configured and what a survey found, by address.
-pub fn rows<'a>(
-    wanted: impl IntoIterator<Item = &'a Desired>,
-    found: impl IntoIterator<Item = &'a Found>,
-) -> Vec<Row> {
-    let mut found: BTreeMap<&Address, &Found> =
-        found.into_iter().map(|found| (&found.address, found)).collect();
+/// Puts together what is configured and what a survey found.
+pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
+    let mut surplus: BTreeMap<&Address, &[Found]> =
+        found.iter().map(|(address, found)| (address, found.as_slice())).collect();
     for want in wanted {
-        let live = found.remove(&want.address);
+        let live = surplus.get_mut(&want.address).and_then(|all| all.split_off_first());
         rows.push(Row {
             component: want.component.clone(),
             address: want.address.clone(),
@@ -60,9 +58,9 @@ pub fn rows<'a>(
             health: live.map_or(Health::Missing, health),
         });
     }
-    let surplus = found.into_values().filter(|found| found.owner == Owner::Ours);
+    let surplus = surplus.into_values().flatten().filter(|found| found.owner == Owner::Ours);
     rows.extend(surplus.map(|found| Row {
-        component: "no longer configured".to_owned(),
+        component: "not configured".to_owned(),
         address: found.address.clone(),
         name: found.live.tags.get("Name").cloned().unwrap_or_default(),
         id: Some(found.live.id.clone()),
@@ -201,11 +199,16 @@ mod tests {
             desired("queues", queue),
         ];
         let live = [
-            found(vpc, "vpc-1", Phase::Ready),
+            found(vpc.clone(), "vpc-1", Phase::Ready),
+            found(vpc, "vpc-2", Phase::Ready),
             found(nat, "nat-1", Phase::Failed("no address left".into())),
             found(old, "https://old", Phase::Ready),
         ];
-        let rows = rows(&wanted, &live);
+        let mut snapshot = Snapshot::new();
+        for found in live {
+            snapshot.entry(found.address.clone()).or_default().push(found);
+        }
+        let rows = rows(&wanted, &snapshot);
         insta::assert_snapshot!(text(&rows, Style::PLAIN), @"");
         insta::assert_snapshot!(json(&rows)["resources"][0], @"");
     }
