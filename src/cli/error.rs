@@ -99,8 +99,8 @@ impl CliError {
         let block = Block {
             title: format!("cannot {doing}"),
             what: Some(error.to_string()),
-            place: None,
             hints: report::hints(error, ""),
+            ..Block::default()
         };
         Self { kind, source: Some(block) }
     }
@@ -109,9 +109,12 @@ impl CliError {
     pub(super) fn config<P: fmt::Display>(problems: &[P]) -> Self {
         let number = problems.len();
         let plural = if number == 1 { "" } else { "s" };
-        let list: Vec<String> = problems.iter().map(P::to_string).collect();
-        Self::new(ErrorKind::Config, format!("the config has {number} problem{plural}"))
-            .because(list.join("\n\n"))
+        let block = Block {
+            title: format!("the config has {number} problem{plural}"),
+            details: problems.iter().map(P::to_string).collect(),
+            ..Block::default()
+        };
+        Self { kind: ErrorKind::Config, source: Some(block) }
     }
 }
 
@@ -178,7 +181,14 @@ mod tests {
     #[test]
     fn all_problems_of_a_config_are_shown() {
         let error = CliError::config(&["config/a.toml:1:1: x\n    1 | x", "config/a.toml:2:1: y"]);
-        insta::assert_snapshot!(error.source.unwrap().text(Style::PLAIN), @"");
+        insta::assert_snapshot!(error.source.unwrap().text(Style::PLAIN), @"
+        error: the config has 2 problems
+
+        config/a.toml:1:1: x
+            1 | x
+
+        config/a.toml:2:1: y
+        ");
     }
 
     #[test]

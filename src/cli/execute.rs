@@ -1,5 +1,6 @@
 //! What `apply` and `destroy` share: show, confirm, carry out, report.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::SystemTime;
 
@@ -120,7 +121,7 @@ fn show_report(
 fn show_outputs(
     cx: &Context,
     session: &Session,
-    live: &std::collections::BTreeMap<Address, Outputs>,
+    live: &BTreeMap<Address, Outputs>,
 ) -> Result<(), CliError> {
     let outputs = outputs::resolved(&session.blueprint.outputs, live);
     if outputs.is_empty() && !cx.screen.json {
@@ -143,6 +144,10 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         .filter(|found| !session::is_vanishing(found))
         .map(|found| format!("{} ({})", found.address, found.live.id))
         .collect();
+    if cx.screen.json {
+        let body = serde_json::json!({ "scope": plan.scope, "left": left });
+        cx.screen.data(&json::line(SystemTime::now(), "verified", &body))?;
+    }
     if !left.is_empty() {
         return Err(CliError::new(ErrorKind::Partial, "something is left")
             .because(left.join("\n"))

@@ -84,7 +84,7 @@ struct Global {
     /// No colours; NO_COLOR and CLICOLOR=0 say so too
     #[arg(long, global = true)]
     no_color: bool,
-    /// Say more: -v every API call by number, -vv what the engine does, -vvv the SDK too
+    /// Say more: -v how many API calls of each sort, -vv what payctl does, -vvv what the SDK does
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// How many resources are worked on at the same time

@@ -65,3 +65,63 @@ pub(super) fn check(plan: &Plan, here: &Scope, now: &Snapshot) -> Result<(), Cli
         .because(format!("changed since it was made: {}", moved.join(", ")))
         .hinted(AGAIN))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::engine::plan::Purpose;
+
+    fn plan() -> Plan {
+        let scope = Scope {
+            project: "payment".into(),
+            env: "dev".into(),
+            account: "1".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        Plan {
+            format: FORMAT,
+            scope,
+            purpose: Purpose::Apply,
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            outputs: BTreeMap::new(),
+            digests: BTreeMap::from([(Address::new("sqs.queue", "jobs"), "0a".into())]),
+        }
+    }
+
+    #[test]
+    fn a_plan_survives_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.json");
+        write(&path, &plan()).unwrap();
+        assert_eq!(read(&path).unwrap(), plan());
+    }
+
+    #[test]
+    fn damaged_and_foreign_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.json");
+        for text in ["", "{", "[]", r#"{"format": 999}"#, r#"{"format": 1}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(&path).unwrap_err().kind, ErrorKind::User, "{text}");
+        }
+        assert!(read(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_plan_from_elsewhere_or_from_the_past_is_refused() {
+        let here = plan().scope;
+        let there = Scope { account: "2".into(), ..here.clone() };
+        let nothing = Snapshot::new();
+        assert_eq!(check(&plan(), &there, &nothing).unwrap_err().kind, ErrorKind::User);
+        let stale = check(&plan(), &here, &nothing).unwrap_err();
+        assert_eq!(stale.exit_code(), 4);
+        assert!(stale.source.unwrap().what.unwrap().contains("sqs.queue/jobs"));
+        let fresh = Plan { digests: BTreeMap::new(), ..plan() };
+        assert!(check(&fresh, &here, &nothing).is_ok());
+    }
+}

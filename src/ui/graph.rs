@@ -135,16 +135,65 @@ mod tests {
 
     #[test]
     fn dot_groups_by_component() {
-        insta::assert_snapshot!(text(&nodes(), Format::Dot), @"");
+        insta::assert_snapshot!(text(&nodes(), Format::Dot), @r#"
+        digraph payctl {
+          rankdir=LR;
+          node [shape=box, fontname="sans-serif"];
+          subgraph cluster_0 {
+            label="keys";
+            "kms.key/main";
+          }
+          subgraph cluster_1 {
+            label="network";
+            "ec2.vpc/main";
+            "ec2.subnet/private-a";
+          }
+          subgraph cluster_2 {
+            label="queues";
+            "sqs.queue/jobs";
+          }
+          "ec2.subnet/private-a" -> "ec2.vpc/main";
+          "sqs.queue/jobs" -> "kms.key/main";
+        }
+        "#);
     }
 
     #[test]
     fn mermaid_groups_by_component() {
-        insta::assert_snapshot!(text(&nodes(), Format::Mermaid), @"");
+        insta::assert_snapshot!(text(&nodes(), Format::Mermaid), @r#"
+        flowchart LR
+          subgraph c0["keys"]
+            n2["kms.key/main"]
+          end
+          subgraph c1["network"]
+            n0["ec2.vpc/main"]
+            n1["ec2.subnet/private-a"]
+          end
+          subgraph c2["queues"]
+            n3["sqs.queue/jobs"]
+          end
+          n1 --> n0
+          n3 --> n2
+        "#);
     }
 
     #[test]
     fn svg_is_one_picture() {
-        insta::assert_snapshot!(text(&nodes(), Format::Svg), @"");
+        insta::assert_snapshot!(text(&nodes(), Format::Svg), @r##"
+        <svg xmlns="http://www.w3.org/2000/svg" width="590" height="228" viewBox="0 0 590 228" font-family="sans-serif" font-size="12">
+        <rect width="590" height="228" fill="#ffffff"/>
+        <g fill="none" stroke="#94a3b8">
+        <path d="M250 94 C295 94 295 94 340 94"/>
+        <path d="M250 40 C295 40 295 40 340 40"/>
+        </g>
+        <rect x="20" y="74" width="230" height="40" rx="5" fill="#dcfce7" stroke="#475569"/><text x="28" y="89" fill="#475569" font-size="10">ec2.vpc</text><text x="28" y="105">main</text>
+        <rect x="340" y="74" width="230" height="40" rx="5" fill="#dcfce7" stroke="#475569"/><text x="348" y="89" fill="#475569" font-size="10">ec2.subnet</text><text x="348" y="105">private-a</text>
+        <rect x="20" y="20" width="230" height="40" rx="5" fill="#dbeafe" stroke="#475569"/><text x="28" y="35" fill="#475569" font-size="10">kms.key</text><text x="28" y="51">main</text>
+        <rect x="340" y="20" width="230" height="40" rx="5" fill="#fef3c7" stroke="#475569"/><text x="348" y="35" fill="#475569" font-size="10">sqs.queue</text><text x="348" y="51">jobs</text>
+        <rect x="20" y="148" width="14" height="14" fill="#dbeafe" stroke="#475569"/><text x="40" y="159">keys</text>
+        <rect x="20" y="168" width="14" height="14" fill="#dcfce7" stroke="#475569"/><text x="40" y="179">network</text>
+        <rect x="20" y="188" width="14" height="14" fill="#fef3c7" stroke="#475569"/><text x="40" y="199">queues</text>
+        </svg>
+        "##);
     }
 }

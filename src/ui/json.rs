@@ -149,6 +149,7 @@ pub fn block(block: &Block) -> Value {
         "what": block.what,
         "where": block.place,
         "hints": block.hints,
+        "details": block.details,
     })
 }
 

@@ -128,17 +128,34 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        insta::assert_snapshot!(text(&outputs(), Style::PLAIN), @"");
+        insta::assert_snapshot!(text(&outputs(), Style::PLAIN), @r#"
+        TableName  dev-payment-table
+        note       it's $HOME\nand `more`
+        queue-url  https://sqs.us-east-1.amazonaws.com/1/q?a=b&c
+        vpc.id     (not known yet: ${ec2.vpc/main.id})
+        "#);
     }
 
     #[test]
     fn an_env_file_quotes_only_what_needs_it() {
-        insta::assert_snapshot!(env_file(&outputs()).unwrap(), @"");
+        insta::assert_snapshot!(env_file(&outputs()).unwrap(), @r#"
+        NOTE='it'\''s $HOME
+        and `more`'
+        QUEUE_URL='https://sqs.us-east-1.amazonaws.com/1/q?a=b&c'
+        TABLE_NAME=dev-payment-table
+        # VPC_ID is not known yet
+        "#);
     }
 
     #[test]
     fn the_shell_expands_nothing() {
-        insta::assert_snapshot!(shell(&outputs()).unwrap(), @"");
+        insta::assert_snapshot!(shell(&outputs()).unwrap(), @r#"
+        export NOTE='it'\''s $HOME
+        and `more`'
+        export QUEUE_URL='https://sqs.us-east-1.amazonaws.com/1/q?a=b&c'
+        export TABLE_NAME='dev-payment-table'
+        # VPC_ID is not known yet
+        "#);
     }
 
     #[test]

@@ -141,6 +141,7 @@ pub fn refusal(refused: &Refused) -> Block {
         what: Some(refused.reason.clone()),
         place: Some(refused.origin.clone()).filter(|origin| !origin.is_empty()),
         hints: Some(refused.hint.clone()).filter(|hint| !hint.is_empty()).into_iter().collect(),
+        details: Vec::new(),
     }
 }
 
@@ -172,7 +173,7 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style)
     }
     line(text, 2, &head);
     if let Some(because) = &change.because {
-        line(text, 6, &format!("because {because}"));
+        line(text, 6, &format!("because: {because}"));
     }
     if change.action == Action::Replace {
         let order = match change.create_first {
@@ -197,8 +198,10 @@ fn write_fields(text: &mut String, change: &Change, style: Style) {
         (Action::Create, Some(want)) if change.fields.is_empty() => as_fields(&want.spec),
         _ => change.fields.iter().filter_map(visible).collect(),
     };
-    let shown: Vec<(String, Shape)> =
-        fields.iter().map(|field| (field.path.clone(), shape(field, style))).collect();
+    let shown: Vec<(String, Shape)> = fields
+        .iter()
+        .map(|field| (field.path.clone(), shape(field, change.action, style)))
+        .collect();
     let width = shown.iter().filter(|(_, shape)| matches!(shape, Shape::Short(_)));
     let width = width.map(|(path, _)| path.chars().count() + 1).max().unwrap_or_default();
     for (path, shape) in shown {
@@ -220,7 +223,9 @@ enum Shape {
     Long(Vec<String>),
 }
 
-fn shape(field: &FieldChange, style: Style) -> Shape {
+fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
+    // What is made has no old values worth a mark.
+    let is_new = action == Action::Create;
     let before = field.before.as_ref().filter(|value| !value.is_null());
     let after = field.after.as_ref().filter(|value| !value.is_null());
     let one = |value: Option<&Value>| match value {
@@ -232,19 +237,17 @@ fn shape(field: &FieldChange, style: Style) -> Shape {
         false => value,
     };
     match (one(before), one(after)) {
-        (_, Some(new)) if field.before.is_none() => Shape::Short(unknown(new)),
+        (_, Some(new)) if is_new => Shape::Short(unknown(new)),
         (Some(old), Some(new)) => Shape::Short(format!(
             "{} -> {}",
             style.paint(Paint::Bad, &old),
             style.paint(Paint::Good, &unknown(new))
         )),
-        (old, new) => {
+        _ => {
             let lines = |value: Option<&Value>| value.map(value::lines).unwrap_or_default();
-            // Without an old value there is nothing to compare with: no marks.
-            if field.before.is_none() && new.is_none() {
+            if is_new {
                 return Shape::Long(lines(after));
             }
-            debug_assert!(old.is_none() || new.is_none(), "short on both sides stands above");
             let lines = value::difference(&lines(before), &lines(after));
             Shape::Long(lines.iter().map(|line| marked(line, style)).collect())
         }

@@ -292,7 +292,15 @@ mod tests {
 
     #[test]
     fn plain_lines_tell_ends_and_long_waits() {
-        insta::assert_snapshot!(shown(Mode::Lines, Style::PLAIN), @"");
+        insta::assert_snapshot!(shown(Mode::Lines, Style::PLAIN), @r#"
+        [ 0/12]   ec2.nat_gateway/a pending, waiting for 11 s
+        [ 0/12]   ec2.nat_gateway/a pending, waiting for 22 s
+        [ 0/12]   sqs.queue/payments tries again in 2.0 s: CreateQueue: AccessDenied: no
+        [ 1/12] + ec2.nat_gateway/a created in 23 s
+        [ 2/12] ! sqs.queue/payments not deleted: CreateQueue: AccessDenied: no
+        [ 3/12] o sns.subscription/ops skipped: waits for sqs.queue/payments
+        [ 3/12] Stopping: letting 1 step in flight finish; press Ctrl-C again to stop at once.
+        "#);
     }
 
     #[test]
@@ -303,6 +311,18 @@ mod tests {
 
     #[test]
     fn json_is_one_event_per_line() {
-        insta::assert_snapshot!(shown(Mode::Json, Style::PLAIN), @"");
+        insta::assert_snapshot!(shown(Mode::Json, Style::PLAIN), @r#"
+        {"v":1,"type":"started","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","step":"create"}
+        {"v":1,"type":"started","time":"2026-09-21T14:13:20.123Z","address":"sqs.queue/payments","step":"delete"}
+        {"v":1,"type":"waiting","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","elapsed_ms":2000,"status":"pending"}
+        {"v":1,"type":"waiting","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","elapsed_ms":11000,"status":"pending"}
+        {"v":1,"type":"waiting","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","elapsed_ms":14000,"status":"pending"}
+        {"v":1,"type":"waiting","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","elapsed_ms":22000,"status":"pending"}
+        {"v":1,"type":"retrying","time":"2026-09-21T14:13:20.123Z","address":"sqs.queue/payments","after_ms":2000,"error":{"class":"busy","code":"AccessDenied","message":"no","op":"CreateQueue","request_id":null}}
+        {"v":1,"type":"finished","time":"2026-09-21T14:13:20.123Z","address":"ec2.nat_gateway/a","elapsed_ms":23000,"step":"create"}
+        {"v":1,"type":"failed","time":"2026-09-21T14:13:20.123Z","address":"sqs.queue/payments","error":{"class":"denied","code":"AccessDenied","message":"no","op":"CreateQueue","request_id":null},"step":"delete","text":"CreateQueue: AccessDenied: no"}
+        {"v":1,"type":"skipped","time":"2026-09-21T14:13:20.123Z","address":"sns.subscription/ops","because":"sqs.queue/payments","step":"create"}
+        {"v":1,"type":"stopping","time":"2026-09-21T14:13:20.123Z","in_flight":1}
+        "#);
     }
 }

@@ -23,18 +23,23 @@ pub struct Block {
     pub place: Option<String>,
     /// What to do.
     pub hints: Vec<String>,
+    /// Longer texts that stand for themselves, like the problems of a config.
+    pub details: Vec<String>,
 }
 
 impl Block {
     /// The block as text, ending in a line break.
     pub fn text(&self, style: Style) -> String {
         let mut text = format!("{} {}\n", style.paint(Paint::Bad, "error:"), self.title);
+        for detail in &self.details {
+            let _ = writeln!(text, "\n{detail}");
+        }
         let mut row = |label: &str, value: &str| {
             let label = style.paint(Paint::Bold, label);
             let mut lines = value.lines();
             let _ = writeln!(text, "  {label} {}", lines.next().unwrap_or_default());
             for line in lines {
-                let _ = writeln!(text, "         {line}");
+                let _ = writeln!(text, "{}", format!("         {line}").trim_end());
             }
         };
         if let Some(what) = &self.what {
@@ -180,6 +185,7 @@ pub fn failure(address: &Address, verb: Verb, change: Option<&Change>, error: &S
         what: Some(error.to_string()),
         place: change.map(place).filter(|place| !place.is_empty()),
         hints: advice(address, error),
+        details: Vec::new(),
     }
 }
 
@@ -337,7 +343,19 @@ mod tests {
     #[test]
     fn a_failed_step_says_what_where_and_what_to_do() {
         let (plan, report) = example();
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        error: cannot create sqs.queue/payments
+          what:  CreateQueue: AccessDenied: User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no identity-based policy allows the sqs:CreateQueue action (request 4f1c)
+          where: config/dev.toml:41 [queues], name dev-payment-payments
+          hint:  allow sqs:CreateQueue on arn:aws:sqs:us-east-1:1:q for the role that payctl uses
+          hint:  what AWS demands of it, and the permissions: payctl explain sqs.queue
+
+        Skipped:
+          + sns.topic/ops  waits for sqs.queue/payments
+
+        Apply incomplete: 1 created; 1 failed, 1 skipped, 0 not done, in 34 s.
+        Run the same command again: it continues where this run stopped.
+        "#);
     }
 
     #[test]
@@ -351,14 +369,23 @@ mod tests {
             interrupted: true,
             ..report
         };
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        Done before the stop:
+          + kms.key/data
+
+        Remaining:
+          + sns.topic/ops
+
+        Apply interrupted: 1 created; 0 failed, 0 skipped, 1 not done, in 34 s.
+        Run the same command again: it continues where this run stopped.
+        "#);
     }
 
     #[test]
     fn a_complete_run_is_one_line() {
         let (plan, report) = example();
         let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"");
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"Apply complete: 1 created in 34 s.");
     }
 
     #[test]

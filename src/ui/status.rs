@@ -209,7 +209,20 @@ mod tests {
             snapshot.entry(found.address.clone()).or_default().push(found);
         }
         let rows = rows(&wanted, &snapshot);
-        insta::assert_snapshot!(text(&rows, Style::PLAIN), @"");
-        insta::assert_snapshot!(json(&rows)["resources"][0], @"");
+        insta::assert_snapshot!(text(&rows, Style::PLAIN), @r#"
+        network
+          failed   ec2.nat_gateway/a  dev-a     nat-1        no address left
+          ok       ec2.vpc/main       dev-main  vpc-1
+
+        not configured
+          surplus  ec2.vpc/main                 vpc-2        the next apply deletes it
+          surplus  sqs.queue/old                https://old  the next apply deletes it
+
+        queues
+          missing  sqs.queue/jobs     dev-jobs
+
+        5 resources: 1 failed, 1 missing, 1 ok, 2 surplus.
+        "#);
+        insta::assert_snapshot!(json(&rows)["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
     }
 }
