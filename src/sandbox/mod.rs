@@ -5,10 +5,6 @@
 //! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
 //! violations, soft deletes, slow transitions, defaults that come back unasked.
 
-pub mod connector;
-pub mod serve;
-pub mod store;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
