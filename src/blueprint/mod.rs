@@ -1,1 +1,251 @@
-//! Placeholder.
+//! From a checked config to the resources that it asks for.
+//!
+//! One file for each section. Each builds the specs of `aws::kinds`; whatever one resource needs
+//! from another is a reference. Beyond the config this needs only [`Facts`], so that the same
+//! config and facts always give the same blueprint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use serde::Serialize;
+
+use crate::config::problem::Problem;
+use crate::config::schema::Config;
+use crate::config::schema::text::PhysicalName;
+use crate::config::{Loaded, sorted};
+use crate::model::address::Address;
+use crate::model::desired::{Blueprint, Desired};
+use crate::model::scope::Scope;
+
+mod buckets;
+mod graph;
+mod keys;
+mod logs;
+mod messaging;
+mod naming;
+mod network;
+mod outputs;
+mod parameters;
+mod policies;
+mod references;
+mod roles;
+mod secrets;
+mod tables;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+/// What only the cloud knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The account id.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The partition (`aws`, `aws-cn`, `aws-us-gov`).
+    pub partition: String,
+    /// The availability zones that can be used, in a stable order.
+    pub zones: Vec<String>,
+    /// The time, for tags that are given once.
+    pub now: String,
+}
+
+impl Facts {
+    /// Facts for checks that run without an account.
+    pub fn placeholder(region: &str) -> Self {
+        let partition = match region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Self {
+            account: "000000000000".into(),
+            region: region.into(),
+            partition: partition.into(),
+            zones: ["a", "b", "c", "d", "e", "f"].map(|zone| format!("{region}{zone}")).into(),
+            now: "2000-01-01T00:00:00Z".into(),
+        }
+    }
+}
+
+/// Builds the blueprint of an environment.
+pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> {
+    let config = &loaded.config;
+    let scope = Scope {
+        project: config.project.0.clone(),
+        env: loaded.env.clone(),
+        account: facts.account.clone(),
+        region: facts.region.clone(),
+        partition: facts.partition.clone(),
+    };
+    let (problems, resources) = (Vec::new(), BTreeMap::new());
+    let mut builder = Builder { loaded, config, facts, scope, problems, resources };
+    builder.facts_fit();
+    builder.network();
+    builder.security_groups();
+    builder.keys();
+    builder.secrets();
+    builder.parameters();
+    builder.tables();
+    builder.buckets();
+    builder.topics();
+    builder.queues();
+    builder.roles();
+    builder.log_groups();
+    let outputs = builder.outputs();
+    builder.distinct_names();
+    builder.sizes();
+    builder.closed_and_acyclic(&outputs);
+    let Builder { scope, problems, resources, .. } = builder;
+    match problems.is_empty() {
+        true => Ok(Blueprint { scope, protect: config.protect, resources, outputs }),
+        false => Err(sorted(problems)),
+    }
+}
+
+/// A blueprint in the making.
+struct Builder<'a> {
+    loaded: &'a Loaded,
+    config: &'a Config,
+    facts: &'a Facts,
+    scope: Scope,
+    problems: Vec<Problem>,
+    resources: BTreeMap<Address, Desired>,
+}
+
+/// What a resource is, beside its spec.
+struct Item<'a> {
+    address: Address,
+    name: String,
+    /// Where the config asks for it; begins with the section.
+    path: &'a [&'a str],
+    after: BTreeSet<Address>,
+}
+
+impl<'a> Item<'a> {
+    fn new(address: Address, name: impl Into<String>, path: &'a [&'a str]) -> Self {
+        Self { address, name: name.into(), path, after: BTreeSet::new() }
+    }
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, path: &[&str], message: impl Into<String>, fix: impl Into<String>) {
+        self.problems.push(self.loaded.problem(path, message, fix));
+    }
+
+    fn facts_fit(&mut self) {
+        let Facts { account, region, .. } = self.facts;
+        if let Some(pinned) = &self.config.account
+            && pinned.0 != *account
+            && *account != Facts::placeholder(region).account
+        {
+            let message = format!("these credentials belong to account {account}");
+            let fix = format!("use credentials of account {}", pinned.0);
+            self.problem(&["account"], message, fix);
+        }
+    }
+
+    /// Adds a resource.
+    fn add(&mut self, item: Item<'_>, spec: &impl Serialize) {
+        let Item { address, name, path, after } = item;
+        let desired = Desired {
+            name: name.clone(),
+            component: path.first().copied().unwrap_or_default().to_owned(),
+            origin: self.loaded.origin(path),
+            spec: serde_json::to_value(spec).expect("a spec always serialises"),
+            tags: self.tags(&address, &name),
+            tags_once: self.tags_once(),
+            after,
+            address: address.clone(),
+        };
+        if let Some(other) = self.resources.insert(address.clone(), desired) {
+            let message = format!("{address} is made twice");
+            self.problem(path, message, format!("also at {}; rename one of them", other.origin));
+        }
+    }
+
+    /// A name by the pattern.
+    fn name(&self, kind: &str, logical: &str) -> String {
+        naming::physical(&self.config.naming.pattern, &self.scope, naming::rule(kind), logical)
+    }
+
+    /// The explicit name of an item, or a name by the pattern; checked.
+    fn item_name(
+        &mut self,
+        kind: &str,
+        logical: &str,
+        explicit: Option<&PhysicalName>,
+        path: &[&str],
+    ) -> String {
+        let rule = naming::rule(kind);
+        let (full, path) = match explicit {
+            Some(name) => (name.replace("${account}", &self.facts.account), [path, &["name"]].concat()),
+            None => {
+                let full = naming::render(&self.config.naming.pattern, &self.scope, rule, logical);
+                (full, path.to_vec())
+            }
+        };
+        if !self.scope.in_name(&full) {
+            let fix = "put `${env}` into it: payctl finds its resources by that";
+            self.problem(&path, format!("`{full}` does not name the environment"), fix);
+        }
+        let name = naming::shorten(&full, &self.scope, rule.limit);
+        let pattern = Regex::new(rule.pattern).expect("the patterns of names are constants");
+        if !pattern.is_match(&name) || is_reserved(kind, &name) {
+            self.problem(&path, format!("`{name}` is not possible as a name"), rule.rule);
+        }
+        name
+    }
+
+    /// No two objects of a kind share a name.
+    fn distinct_names(&mut self) {
+        let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
+        let mut twice = Vec::new();
+        for desired in self.resources.values() {
+            let Address { kind, name: logical } = &desired.address;
+            if kind == "sns.subscription" {
+                continue;
+            }
+            let key = (kind.clone(), desired.name.to_lowercase());
+            if let Some(other) = seen.insert(key, logical.clone()) {
+                twice.push((kind.clone(), desired.name.clone(), logical.clone(), other));
+            }
+        }
+        for (kind, name, logical, other) in twice {
+            let path = self.path_of(&Address::new(kind.as_str(), logical.as_str()));
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let message = format!("two of {kind} are named `{name}`");
+            self.problem(&path, message, format!("`{other}` has that name already"));
+        }
+    }
+
+    /// The place in the config that an address stands for.
+    fn path_of(&self, address: &Address) -> Vec<String> {
+        let component = self.resources.get(address).map(|desired| desired.component.clone());
+        let component = component.unwrap_or_default();
+        let logical = address.name.trim_end_matches("-dlq");
+        let explicit = [logical, &address.name].into_iter().find(|name| {
+            let path = [component.as_str(), name, "name"];
+            self.loaded.place(&path) != self.loaded.place(&[component.as_str(), name])
+        });
+        let mut path = vec![component.clone(), explicit.unwrap_or(&address.name).to_owned()];
+        path.extend(explicit.map(|_| "name".to_owned()));
+        path
+    }
+}
+
+/// Names in the right characters that AWS keeps for itself.
+fn is_reserved(kind: &str, name: &str) -> bool {
+    match kind {
+        "ec2.security_group" => name == "default" || name.to_lowercase().starts_with("sg-"),
+        "kms.key" | "logs.log_group" => name.starts_with("aws/"),
+        "s3.bucket" => {
+            let prefixes = ["xn--", "sthree-", "amzn-s3-demo-"];
+            let suffixes = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"];
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+                || suffixes.iter().any(|suffix| name.ends_with(suffix))
+        }
+        "secretsmanager.secret" => naming::looks_like_arn_suffix(name),
+        _ => false,
+    }
+}

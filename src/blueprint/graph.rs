@@ -1,0 +1,99 @@
+//! The last check: nothing refers to what is not there, and nothing waits for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::address::Address;
+use crate::model::text::{Text, each_ref};
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn closed_and_acyclic(&mut self, outputs: &BTreeMap<String, Text>) {
+        let mut edges: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        for (address, desired) in &self.resources {
+            let mut needs = desired.after.clone();
+            each_ref(&desired.spec, &mut |reference| drop(needs.insert(reference.to.clone())));
+            edges.insert(address.clone(), needs);
+        }
+        let mut dangling: Vec<(Address, Address)> = Vec::new();
+        for (from, needs) in &edges {
+            let missing = needs.iter().filter(|to| !self.resources.contains_key(to));
+            dangling.extend(missing.map(|to| (from.clone(), to.clone())));
+        }
+        for (from, to) in dangling {
+            let message = format!("{from} refers to {to}, which this environment does not have");
+            self.at_resource(&from, message, "add it, or remove the reference");
+        }
+        for (name, text) in outputs {
+            let missing = text.refs().find(|found| !self.resources.contains_key(&found.to));
+            if let Some(found) = missing {
+                let message = format!("the output refers to {}, which is not there", found.to);
+                self.problem(&["outputs", name], message, "add it, or remove the output");
+            }
+        }
+        if let Some(cycle) = cycle(&edges) {
+            let names: Vec<String> = cycle.iter().map(Address::to_string).collect();
+            let message = format!("these wait for each other: {}", names.join(" -> "));
+            self.at_resource(&cycle[0], message, "remove one of the references");
+        }
+    }
+
+    fn at_resource(&mut self, address: &Address, message: String, fix: &str) {
+        let component = self.resources.get(address).map(|desired| desired.component.clone());
+        let component = component.unwrap_or_default();
+        self.problem(&[&component, &address.name], message, fix);
+    }
+}
+
+/// A chain of addresses that ends where it begins, if there is one.
+fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
+    let mut waits: BTreeMap<&Address, BTreeSet<&Address>> = BTreeMap::new();
+    for (from, needs) in edges {
+        let known = needs.iter().filter(|to| edges.contains_key(to));
+        waits.insert(from, known.collect());
+    }
+    // Takes away what waits for nothing, until only cycles and what waits for them remain.
+    loop {
+        let free: Vec<&Address> =
+            waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(from, _)| *from).collect();
+        if free.is_empty() {
+            break;
+        }
+        for address in free {
+            waits.remove(address);
+            waits.values_mut().for_each(|needs| drop(needs.remove(address)));
+        }
+    }
+    let mut chain = vec![*waits.keys().next()?];
+    loop {
+        let next = *waits.get(chain.last()?)?.iter().next()?;
+        chain.push(next);
+        if let Some(at) = chain.iter().position(|seen| *seen == next)
+            && at + 1 < chain.len()
+        {
+            return Some(chain[at..].iter().map(|address| (*address).clone()).collect());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(pairs: &[(&str, &[&str])]) -> BTreeMap<Address, BTreeSet<Address>> {
+        let address = |name: &str| Address::new("a.b", name);
+        let row = |(from, to): &(&str, &[&str])| {
+            (address(from), to.iter().map(|name| address(name)).collect())
+        };
+        pairs.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_cycle_is_found_behind_a_tail() {
+        assert_eq!(cycle(&edges(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])), None);
+        let found = cycle(&edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])).unwrap();
+        let names: Vec<&str> = found.iter().map(|address| address.name.as_str()).collect();
+        assert_eq!(names, ["b", "c", "b"]);
+        assert!(cycle(&edges(&[("a", &["a"])])).is_some());
+    }
+}

@@ -1,0 +1,110 @@
+//! `[keys]`: customer keys, and who needs them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::aws::kinds::kms_key::Key as KeySpec;
+use crate::config::schema::access::Key;
+use crate::config::schema::messaging::Service;
+use crate::config::schema::text::KeyRef;
+use crate::model::address::Address;
+use crate::model::document::Document;
+
+use super::{Builder, Item};
+
+impl Builder<'_> {
+    pub(super) fn keys(&mut self) {
+        for (key, config) in &self.config.keys {
+            let path: &[&str] = &["keys", key];
+            let address = Address::new("kms.key", key.0.as_str());
+            let name = self.item_name("kms.key", key, config.name.as_ref(), path);
+            let alias = format!("alias/{name}");
+            let spec = KeySpec {
+                alias: alias.clone(),
+                description: config.description.clone(),
+                policy: self.key_policy(key, config, &address),
+                rotation: config.rotation,
+                rotation_days: config.rotation_days,
+                recovery_days: config.recovery_days,
+            };
+            self.add(Item::new(address, alias, path), &spec);
+        }
+    }
+
+    fn key_policy(&self, key: &str, config: &Key, address: &Address) -> Document {
+        let super::Facts { account, partition, .. } = self.facts;
+        let root = json!({
+            "Sid": "Account", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": { "AWS": format!("arn:{partition}:iam::{account}:root") },
+        });
+        let services = match &config.services {
+            Some(services) => services.clone(),
+            None => self.services_of(key),
+        };
+        let services = services.into_iter().map(|service| self.key_statement(service));
+        let more = config.statements.iter();
+        let more = more.map(|statement| self.statement(statement, address, json!("*")));
+        Document::of(std::iter::once(root).chain(services).chain(more))
+    }
+
+    /// The services that must be able to use a key for this config to work. Without this, an
+    /// alarm's message to an encrypted topic is lost without any error.
+    fn services_of(&self, key: &str) -> BTreeSet<Service> {
+        let is = |other: &Option<KeyRef>| other.as_deref() == Some(key);
+        let mut services = BTreeSet::new();
+        if self.config.log_groups.values().any(|group| is(&group.key)) {
+            services.insert(Service::Logs);
+        }
+        if self.config.secrets.values().any(|secret| is(&secret.key)) {
+            services.insert(Service::Secretsmanager);
+        }
+        for topic in self.config.topics.values().filter(|topic| is(&topic.key)) {
+            services.extend(&topic.publishers);
+        }
+        for queue in self.config.queues.values().filter(|queue| is(&queue.key)) {
+            services.extend(&queue.senders);
+            if !queue.topics.is_empty() {
+                services.insert(Service::Sns);
+            }
+        }
+        services
+    }
+
+    fn key_statement(&self, service: Service) -> Value {
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let principal = service.principal(region);
+        match service {
+            Service::Logs => json!({
+                "Sid": "Logs", "Effect": "Allow", "Resource": "*",
+                "Principal": { "Service": principal },
+                "Action": [
+                    "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
+                    "kms:DescribeKey",
+                ],
+                "Condition": { "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn":
+                        format!("arn:{partition}:logs:{region}:{account}:*"),
+                } },
+            }),
+            Service::Secretsmanager => json!({
+                "Sid": "Secretsmanager", "Effect": "Allow", "Resource": "*",
+                "Principal": { "AWS": "*" },
+                "Action": [
+                    "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
+                    "kms:CreateGrant", "kms:DescribeKey",
+                ],
+                "Condition": { "StringEquals": {
+                    "kms:CallerAccount": account,
+                    "kms:ViaService": format!("secretsmanager.{region}.amazonaws.com"),
+                } },
+            }),
+            // EventBridge and alarms send no context that a condition could name.
+            service => json!({
+                "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
+                "Principal": { "Service": principal },
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            }),
+        }
+    }
+}

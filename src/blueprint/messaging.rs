@@ -1,0 +1,210 @@
+//! `[topics]` and `[queues]`: who may send, who receives.
+
+use serde_json::{Value, json};
+
+use crate::aws::kinds::sns_subscription::Subscription as SubscriptionSpec;
+use crate::aws::kinds::sns_topic::Topic as TopicSpec;
+use crate::aws::kinds::sqs_queue::{Encryption, Queue as QueueSpec, Redrive};
+use crate::config::schema::messaging::{Delivery, Queue, Service, Topic};
+use crate::config::schema::text::PhysicalName;
+use crate::model::address::Address;
+use crate::model::document::Document;
+use crate::model::text::{Output, Text};
+
+use super::{Builder, Item};
+
+/// SQS's own defaults: stated, so that removing a line from the config undoes it.
+const VISIBILITY: u32 = 30;
+const RETENTION: u32 = 345_600;
+
+impl Builder<'_> {
+    /// The name of a topic or queue; FIFO ones end in `.fifo`.
+    fn channel_name(
+        &mut self,
+        kind: &str,
+        logical: &str,
+        explicit: Option<&PhysicalName>,
+        fifo: bool,
+        path: &[&str],
+    ) -> String {
+        match (explicit, fifo) {
+            (Some(name), true) if !name.ends_with(".fifo") => {
+                let name = PhysicalName(format!("{}.fifo", name.0));
+                self.item_name(kind, logical, Some(&name), path)
+            }
+            (None, true) => {
+                let rule = super::naming::rule(kind);
+                let pattern = &self.config.naming.pattern;
+                let full = super::naming::render(pattern, &self.scope, rule, logical);
+                self.item_name(kind, logical, Some(&PhysicalName(format!("{full}.fifo"))), path)
+            }
+            _ => self.item_name(kind, logical, explicit, path),
+        }
+    }
+
+    pub(super) fn topics(&mut self) {
+        for (key, config) in &self.config.topics {
+            let path: &[&str] = &["topics", key];
+            let name =
+                self.channel_name("sns.topic", key, config.name.as_ref(), config.fifo, path);
+            let address = Address::new("sns.topic", key.0.as_str());
+            let spec = TopicSpec {
+                name: name.clone(),
+                display_name: config.display_name.clone(),
+                key: config.key.as_ref().map(|key| self.key(key)),
+                policy: Some(self.topic_policy(config, &address, &name)),
+            };
+            self.add(Item::new(address, name, path), &spec);
+            for email in config.email.iter() {
+                self.subscribe(key, "email", &email.0, email.0.as_str(), false, None, path);
+            }
+            for wanted in &config.subscriptions {
+                let protocol = wanted.protocol.name();
+                let endpoint = self.text(&wanted.endpoint);
+                let label = match wanted.protocol {
+                    Delivery::Sqs | Delivery::Lambda => {
+                        wanted.endpoint.rsplit(':').next().unwrap_or_default().to_owned()
+                    }
+                    _ => wanted.endpoint.0.clone(),
+                };
+                let filter = wanted.filter.as_ref().map(|filter| json!(filter));
+                self.subscribe(key, protocol, &label, endpoint, wanted.raw, filter, path);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each names one field of the subscription")]
+    fn subscribe(
+        &mut self,
+        topic: &str,
+        protocol: &str,
+        label: &str,
+        endpoint: impl Into<Text>,
+        raw: bool,
+        filter: Option<Value>,
+        path: &[&str],
+    ) {
+        let spec = SubscriptionSpec {
+            topic: Text::reference(Address::new("sns.topic", topic), Output::Arn),
+            protocol: protocol.to_owned(),
+            endpoint: endpoint.into(),
+            raw,
+            filter,
+        };
+        let logical = format!("{topic}.{protocol}.{label}");
+        let address = Address::new("sns.subscription", logical.as_str());
+        self.add(Item::new(address, logical, path), &spec);
+    }
+
+    fn topic_policy(&self, config: &Topic, address: &Address, name: &str) -> Document {
+        let arn = json!(self.own_arn("sns.topic", name));
+        let publishers = config.publishers.iter().map(|service| {
+            self.admit(*service, "sns:Publish", &arn)
+        });
+        let more = config.statements.iter();
+        let more = more.map(|found| self.statement(found, address, arn.clone()));
+        let tls = Self::tls_only("sns:Publish", &arn);
+        Document::of(std::iter::once(tls).chain(publishers).chain(more))
+    }
+
+    /// Lets a service send, on behalf of this account only where the service can say so:
+    /// EventBridge supports no conditions in the policy of a topic.
+    fn admit(&self, service: Service, action: &str, resource: &Value) -> Value {
+        let super::Facts { account, region, .. } = self.facts;
+        let mut statement = json!({
+            "Sid": format!("{service:?}"), "Effect": "Allow", "Action": action,
+            "Principal": { "Service": service.principal(region) }, "Resource": resource,
+        });
+        if service != Service::Events {
+            statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
+        }
+        statement
+    }
+
+    pub(super) fn queues(&mut self) {
+        for (key, config) in &self.config.queues {
+            let path: &[&str] = &["queues", key];
+            let name =
+                self.channel_name("sqs.queue", key, config.name.as_ref(), config.fifo, path);
+            let address = Address::new("sqs.queue", key.0.as_str());
+            let redrive = self.dead_letter_queue(key, config, path);
+            let spec = QueueSpec {
+                name: name.clone(),
+                visibility_timeout: Some(config.visibility_timeout.unwrap_or(VISIBILITY)),
+                retention: Some(config.retention.unwrap_or(RETENTION)),
+                delay: Some(config.delay.unwrap_or(0)),
+                receive_wait: Some(config.receive_wait.unwrap_or(0)),
+                encryption: Some(self.queue_encryption(config)),
+                redrive,
+                policy: Some(self.queue_policy(config, &address, &name)),
+            };
+            self.add(Item::new(address.clone(), name.clone(), path), &spec);
+            for topic in &config.topics {
+                let endpoint = Text::reference(address.clone(), Output::Arn);
+                self.subscribe(&topic.0, "sqs", &name, endpoint, config.raw, None, path);
+            }
+        }
+    }
+
+    fn dead_letter_queue(&mut self, key: &str, config: &Queue, path: &[&str]) -> Option<Redrive> {
+        let settings = config.dead_letter.settings()?;
+        let logical = format!("{key}-dlq");
+        let explicit = config.name.as_ref().map(|name| {
+            let stem = name.0.strip_suffix(".fifo").unwrap_or(&name.0);
+            PhysicalName(format!("{stem}-dlq"))
+        });
+        let name = self.channel_name("sqs.queue", &logical, explicit.as_ref(), config.fifo, path);
+        let address = Address::new("sqs.queue", logical);
+        let policy = Self::tls_only("sqs:*", &json!(self.own_arn("sqs.queue", &name)));
+        let spec = QueueSpec {
+            name: name.clone(),
+            visibility_timeout: Some(VISIBILITY),
+            retention: Some(settings.retention),
+            delay: Some(0),
+            receive_wait: Some(0),
+            encryption: Some(self.queue_encryption(config)),
+            redrive: None,
+            policy: Some(Document::of([policy])),
+        };
+        self.add(Item::new(address.clone(), name, path), &spec);
+        let target = Text::reference(address, Output::Arn);
+        Some(Redrive { target, max_receives: settings.max_receives })
+    }
+
+    fn queue_encryption(&self, config: &Queue) -> Encryption {
+        match &config.key {
+            Some(key) => Encryption::Kms(self.key(key)),
+            None => Encryption::Sqs,
+        }
+    }
+
+    fn queue_policy(&self, config: &Queue, address: &Address, name: &str) -> Document {
+        let arn = json!(self.own_arn("sqs.queue", name));
+        let mut statements = vec![Self::tls_only("sqs:*", &arn)];
+        if !config.topics.is_empty() {
+            let topics = config.topics.iter().map(|topic| {
+                Text::reference(Address::new("sns.topic", topic.0.as_str()), Output::Arn)
+            });
+            statements.push(json!({
+                "Sid": "Topics", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn,
+                "Principal": { "Service": "sns.amazonaws.com" },
+                "Condition": { "ArnEquals": { "aws:SourceArn": topics.collect::<Vec<_>>() } },
+            }));
+        }
+        let senders = config.senders.iter();
+        statements.extend(senders.map(|service| self.send_from(*service, &arn)));
+        let more = config.statements.iter();
+        statements.extend(more.map(|found| self.statement(found, address, arn.clone())));
+        Document::of(statements)
+    }
+
+    fn send_from(&self, service: Service, queue: &Value) -> Value {
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let mut statement = self.admit(service, "sqs:SendMessage", queue);
+        if service == Service::Events {
+            let rules = format!("arn:{partition}:events:{region}:{account}:rule/*");
+            statement["Condition"] = json!({ "ArnLike": { "aws:SourceArn": rules } });
+        }
+        statement
+    }
+}

@@ -1,0 +1,279 @@
+//! Physical names: one function for every kind, within the limits of each.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::scope::Scope;
+
+/// What AWS demands of the names of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameRule {
+    /// The kind.
+    pub(crate) kind: &'static str,
+    /// The word for `{type}` in the pattern.
+    pub(crate) word: &'static str,
+    /// The longest possible name.
+    pub(crate) limit: usize,
+    /// What a whole name must match.
+    pub(crate) pattern: &'static str,
+    /// The same in words.
+    pub(crate) rule: &'static str,
+    /// What a name by the pattern gets at its end, because others share the namespace.
+    pub(crate) shared: Shared,
+}
+
+/// Who else uses the namespace of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shared {
+    /// Nobody outside account and region.
+    No,
+    /// Other regions of the account.
+    Account,
+    /// The world.
+    World,
+}
+
+const fn named(
+    kind: &'static str,
+    word: &'static str,
+    limit: usize,
+    pattern: &'static str,
+    rule: &'static str,
+) -> NameRule {
+    NameRule { kind, word, limit, pattern, rule, shared: Shared::No }
+}
+
+const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
+const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
+
+/// One row for each kind whose objects have a name, or at least a `Name` tag.
+pub(crate) const RULES: &[NameRule] = &[
+    named(
+        "dynamodb.table",
+        "table",
+        255,
+        r"^[a-zA-Z0-9_.-]{3,255}$",
+        "a table's name is 3 to 255 letters, digits and _ . -",
+    ),
+    named("ec2.elastic_ip", "address", 255, TAG, TAG_RULE),
+    named("ec2.gateway_endpoint", "endpoint", 255, TAG, TAG_RULE),
+    named("ec2.instance", "instance", 255, TAG, TAG_RULE),
+    named("ec2.internet_gateway", "internet-gateway", 255, TAG, TAG_RULE),
+    named("ec2.nat_gateway", "nat-gateway", 255, TAG, TAG_RULE),
+    named("ec2.route_table", "route-table", 255, TAG, TAG_RULE),
+    named(
+        "ec2.security_group",
+        "security-group",
+        255,
+        r"^[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}$",
+        "1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*; not `default`, not `sg-...`",
+    ),
+    named("ec2.security_group_rules", "security-group-rules", 255, TAG, TAG_RULE),
+    named("ec2.subnet", "subnet", 255, TAG, TAG_RULE),
+    named("ec2.vpc", "vpc", 255, TAG, TAG_RULE),
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "iam.instance_profile",
+            "profile",
+            128,
+            r"^[\w+=,.@-]{1,128}$",
+            "a profile's name is 1 to 128 letters, digits and _+=,.@-",
+        )
+    },
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "iam.role",
+            "role",
+            64,
+            r"^[\w+=,.@-]{1,64}$",
+            "a role's name is 1 to 64 letters, digits and _+=,.@-",
+        )
+    },
+    named(
+        "kms.key",
+        "key",
+        250,
+        r"^[a-zA-Z0-9/_-]{1,250}$",
+        "an alias is 1 to 250 letters, digits and / _ -, and does not begin with aws/",
+    ),
+    named(
+        "logs.log_group",
+        "log-group",
+        512,
+        r"^[._/#A-Za-z0-9-]{1,512}$",
+        "a log group's name is 1 to 512 letters, digits and . - _ / #, and does not begin with aws/",
+    ),
+    NameRule {
+        shared: Shared::World,
+        ..named(
+            "s3.bucket",
+            "bucket",
+            63,
+            r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+            "a bucket's name is 3 to 63 lower-case letters, digits and dashes (dots break TLS)",
+        )
+    },
+    named(
+        "secretsmanager.secret",
+        "secret",
+        512,
+        r"^[A-Za-z0-9/_+=.@-]{1,512}$",
+        "a secret's name is 1 to 512 letters, digits and / _ + = . @ -, and does not end with a \
+         dash and 6 characters",
+    ),
+    named(
+        "sns.topic",
+        "topic",
+        256,
+        r"^[A-Za-z0-9_-]{1,251}(\.fifo)?$",
+        "a topic's name is 1 to 256 letters, digits, _ and -",
+    ),
+    named(
+        "sqs.queue",
+        "queue",
+        80,
+        r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$|^[A-Za-z0-9_-]{1,80}$",
+        "a queue's name is 1 to 80 letters, digits, _ and -",
+    ),
+];
+
+/// The row of a kind.
+pub(crate) fn rule(kind: &str) -> &'static NameRule {
+    RULES.iter().find(|rule| rule.kind == kind).expect("every named kind has a row")
+}
+
+/// A name by the pattern, not yet shortened.
+pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
+    let full = pattern
+        .replace("{env}", &scope.env)
+        .replace("{project}", &scope.project)
+        .replace("{type}", rule.word)
+        .replace("{name}", name);
+    let full = match rule.shared {
+        Shared::No => full,
+        Shared::Account => format!("{full}-{}", scope.region),
+        Shared::World => format!("{full}-{}-{}", scope.account, scope.region).to_lowercase(),
+    };
+    // Secrets Manager confuses such an ending with the one that it gives to ARNs.
+    match rule.kind == "secretsmanager.secret" && looks_like_arn_suffix(&full) {
+        true => format!("{full}-{}", digest(&full)),
+        false => full,
+    }
+}
+
+/// Whether a secret's name ends with a dash and 6 characters.
+pub(crate) fn looks_like_arn_suffix(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, tail)| {
+        tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// A name within a limit: what is too long is cut, keeps the environment's name as a whole word
+/// (surveys look for it) and gets a digest of the full name.
+pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
+    let (full, suffix) = match full.strip_suffix(".fifo") {
+        Some(stem) => (stem, ".fifo"),
+        None => (full, ""),
+    };
+    let limit = limit - suffix.len();
+    if full.chars().count() <= limit {
+        return format!("{full}{suffix}");
+    }
+    let digest = digest(full);
+    let cut = |room: usize| {
+        let head: String = full.chars().take(room).collect();
+        head.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+    };
+    let head = cut(limit - digest.len() - 1);
+    let whole = scope.in_name(&head) && {
+        let after = full[head.len()..].chars().next();
+        !head.ends_with(&scope.env) || !after.is_some_and(char::is_alphanumeric)
+    };
+    if whole {
+        return format!("{head}-{digest}{suffix}");
+    }
+    let room = limit.saturating_sub(digest.len() + scope.env.len() + 2);
+    match cut(room) {
+        head if head.is_empty() => format!("{}-{digest}{suffix}", scope.env),
+        head => format!("{head}-{}-{digest}{suffix}", scope.env),
+    }
+}
+
+/// A name by the pattern, within the limit of its kind.
+pub(crate) fn physical(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
+    shorten(&render(pattern, scope, rule, name), scope, rule.limit)
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use regex::Regex;
+
+    use super::*;
+
+    fn scope(env: &str) -> Scope {
+        Scope {
+            project: "payment".into(),
+            env: env.into(),
+            account: "123456789012".into(),
+            region: "ap-northeast-1".into(),
+            partition: "aws".into(),
+        }
+    }
+
+    const PATTERN: &str = "{env}-{project}-{type}-{name}";
+
+    #[test]
+    fn names_follow_the_pattern() {
+        let name = |kind, env, name| physical(PATTERN, &scope(env), rule(kind), name);
+        assert_eq!(name("dynamodb.table", "dev", "transactions"), "dev-payment-table-transactions");
+        assert_eq!(
+            name("s3.bucket", "dev", "audit"),
+            "dev-payment-bucket-audit-123456789012-ap-northeast-1"
+        );
+        assert_eq!(name("iam.role", "dev", "lambda"), "dev-payment-role-lambda-ap-northeast-1");
+        let orders = name("secretsmanager.secret", "dev", "orders");
+        assert!(orders.starts_with("dev-payment-secret-orders-") && orders.len() == 34);
+    }
+
+    #[test]
+    fn any_name_is_valid_distinct_and_carries_the_environment() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut word = |most: usize| {
+            let length = random.usize(1..=most);
+            let mut text: String = (0..length).map(|_| random.lowercase()).collect();
+            if length > 4 {
+                text.replace_range(2..3, "-");
+            }
+            text
+        };
+        let patterns = [PATTERN, "{project}-{type}-{name}-{env}", "{type}{name}-{env}-x"];
+        for round in 0..600 {
+            let (env, item) = (word(48), word(40));
+            let scope = Scope { project: word(24), ..scope(&env) };
+            let mut seen: BTreeMap<(&str, String), String> = BTreeMap::new();
+            for rule in RULES {
+                for item in [item.clone(), format!("{item}-b"), format!("{item}-bc")] {
+                    let name = physical(patterns[round % 3], &scope, rule, &item);
+                    let fits = Regex::new(rule.pattern).unwrap().is_match(&name);
+                    assert!(fits && name.len() <= rule.limit, "{} {name}", rule.kind);
+                    assert!(scope.in_name(&name), "{env} is not in {name}");
+                    assert_eq!(seen.insert((rule.kind, name), item), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_fifo_ending_survives() {
+        let long = format!("dev-{}.fifo", "x".repeat(100));
+        let short = shorten(&long, &scope("dev"), 80);
+        assert!(short.len() == 80 && short.starts_with("dev-") && short.ends_with(".fifo"));
+    }
+}

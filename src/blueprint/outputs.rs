@@ -1,0 +1,14 @@
+//! `[outputs]`: what other tools want to know.
+
+use std::collections::BTreeMap;
+
+use crate::model::text::Text;
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn outputs(&self) -> BTreeMap<String, Text> {
+        let outputs = self.config.outputs.iter();
+        outputs.map(|(name, text)| (name.0.clone(), self.text(text))).collect()
+    }
+}

@@ -1,0 +1,40 @@
+//! `[parameters]`: what the platform publishes. The logical name is the full path.
+
+use crate::aws::kinds::ssm_parameter::Parameter as Spec;
+use crate::config::schema::text::Template;
+use crate::config::schema::{Parameter, ParameterValue};
+use crate::model::address::Address;
+use crate::model::text::Text;
+
+use super::{Builder, Item};
+
+impl Builder<'_> {
+    pub(super) fn parameters(&mut self) {
+        for (name, config) in &self.config.parameters {
+            let path: &[&str] = &["parameters", name];
+            let (value, list, description) = match config {
+                Parameter::Text(text) => (self.text(text), false, None),
+                Parameter::List(items) => (self.joined(items), true, None),
+                Parameter::Described(described) => {
+                    let description = described.description.clone();
+                    match &described.value {
+                        ParameterValue::Text(text) => (self.text(text), false, description),
+                        ParameterValue::List(items) => (self.joined(items), true, description),
+                    }
+                }
+            };
+            if !self.scope.in_name(name) {
+                let fix = "put `${env}` into the name: payctl finds its parameters by that";
+                self.problem(path, format!("`{}` does not name the environment", &**name), fix);
+            }
+            let spec = Spec { name: name.0.clone(), value, list, description };
+            let address = Address::new("ssm.parameter", name.0.as_str());
+            self.add(Item::new(address, name.0.as_str(), path), &spec);
+        }
+    }
+
+    fn joined(&self, items: &[Template]) -> Text {
+        let texts = items.iter().map(|item| self.text(item));
+        texts.reduce(|list, text| list.then(",").then(text)).unwrap_or_default()
+    }
+}

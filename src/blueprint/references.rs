@@ -1,0 +1,120 @@
+//! `${tables.transactions.name}`: from the words of the config to references.
+
+use crate::config::schema::text::KeyRef;
+use crate::config::template::{Piece, pieces};
+use crate::model::address::Address;
+use crate::model::text::{Output, Ref, Text};
+
+use super::Builder;
+use super::network::TierName;
+
+impl Builder<'_> {
+    /// A string with its references. The config was checked, so every one is known.
+    pub(super) fn text(&self, text: &str) -> Text {
+        let parts = pieces(text).unwrap_or_default();
+        parts.into_iter().fold(Text::default(), |text, piece| match piece {
+            Piece::Literal(literal) => text.then(literal),
+            Piece::Expr(expr) => text.then(self.reference(expr)),
+        })
+    }
+
+    /// A string in the policy of the resource `own`: what it says of itself is spelled out, since
+    /// nothing can wait for itself.
+    pub(super) fn text_within(&self, text: &str, own: &Address) -> Text {
+        let text = self.text(text);
+        let parts = text.parts().iter().map(|part| match part {
+            crate::model::text::Part::Ref(reference) if reference.to == *own => {
+                let known = self.predict(reference);
+                known.map_or(part.clone(), crate::model::text::Part::Literal)
+            }
+            _ => part.clone(),
+        });
+        Text::from_parts(parts)
+    }
+
+    /// The ARN of a customer key.
+    pub(super) fn key(&self, key: &KeyRef) -> Text {
+        Text::reference(Address::new("kms.key", key.0.as_str()), Output::Arn)
+    }
+
+    fn reference(&self, expr: &str) -> Text {
+        let steps: Vec<&str> = expr.split('.').collect();
+        let (section, name, output) = match steps.as_slice() {
+            ["account"] => return self.facts.account.clone().into(),
+            ["network", "vpc_id"] => {
+                return Text::reference(Address::new("ec2.vpc", "main"), Output::Id);
+            }
+            ["network", "cidr"] => {
+                let network = self.config.network.as_ref();
+                return network.map_or("", |network| &*network.cidr).into();
+            }
+            ["network", "public_subnets"] => return self.subnet_list(TierName::Public),
+            ["network", "private_subnets"] => return self.subnet_list(TierName::Private),
+            ["network", "isolated_subnets"] => return self.subnet_list(TierName::Isolated),
+            [section, name, output] => (*section, *name, *output),
+            _ => return Text::default(),
+        };
+        let own = |kind: &str, output: Output| Text::reference(Address::new(kind, name), output);
+        let dead = |output| Text::reference(Address::new("sqs.queue", format!("{name}-dlq")), output);
+        let kind = match section {
+            "buckets" => "s3.bucket",
+            "keys" => "kms.key",
+            "log_groups" => "logs.log_group",
+            "queues" => "sqs.queue",
+            "roles" => "iam.role",
+            "secrets" => "secretsmanager.secret",
+            "security_groups" => "ec2.security_group",
+            "tables" => "dynamodb.table",
+            _ => "sns.topic",
+        };
+        match output {
+            "alias" => own(kind, Output::Name),
+            "arn" => own(kind, Output::Arn),
+            "id" => own(kind, Output::Id),
+            "url" => own(kind, Output::Url),
+            "stream_arn" => own(kind, Output::StreamArn),
+            "dead_letter_arn" => dead(Output::Arn),
+            "dead_letter_name" => dead(Output::Name),
+            "dead_letter_url" => dead(Output::Url),
+            "instance_profile_arn" => own("iam.instance_profile", Output::Arn),
+            "instance_profile_name" => own("iam.instance_profile", Output::Name),
+            _ => own(kind, Output::Name),
+        }
+    }
+
+    /// What an output will be, for kinds whose ARN follows from the name.
+    pub(super) fn predict(&self, reference: &Ref) -> Option<String> {
+        let Ref { to, output } = reference;
+        let name = self.physical_name(to);
+        match output {
+            Output::Name => Some(name),
+            Output::Arn => self.arn(&to.kind, &name),
+            _ => None,
+        }
+    }
+
+    /// The name of a resource, added already or not.
+    fn physical_name(&self, address: &Address) -> String {
+        match self.resources.get(address) {
+            Some(desired) => desired.name.clone(),
+            None => self.name(&address.kind, &address.name),
+        }
+    }
+
+    /// The ARN that follows from a name.
+    pub(super) fn arn(&self, kind: &str, name: &str) -> Option<String> {
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let path = self.scope.iam_path();
+        let tail = match kind {
+            "dynamodb.table" => format!("dynamodb:{region}:{account}:table/{name}"),
+            "iam.role" => format!("iam::{account}:role{path}{name}"),
+            "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
+            "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),
+            "s3.bucket" => format!("s3:::{name}"),
+            "sns.topic" => format!("sns:{region}:{account}:{name}"),
+            "sqs.queue" => format!("sqs:{region}:{account}:{name}"),
+            _ => return None,
+        };
+        Some(format!("arn:{partition}:{tail}"))
+    }
+}

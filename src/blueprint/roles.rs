@@ -1,0 +1,68 @@
+//! `[roles]`: IAM roles, under the environment's own path.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::aws::kinds::iam_role::Role as Spec;
+use crate::config::schema::access::Role;
+use crate::model::address::Address;
+use crate::model::document::Document;
+use crate::model::text::Text;
+
+use super::{Builder, Item};
+
+impl Builder<'_> {
+    pub(super) fn roles(&mut self) {
+        for (key, config) in &self.config.roles {
+            let path: &[&str] = &["roles", key];
+            let address = Address::new("iam.role", key.0.as_str());
+            let name = self.item_name("iam.role", key, config.name.as_ref(), path);
+            let spec = self.role(config, &address, name.clone());
+            self.add(Item::new(address, name, path), &spec);
+            if config.instance_profile {
+                self.instance_profile(key, config.name.as_ref(), path);
+            }
+        }
+    }
+
+    fn role(&self, config: &Role, address: &Address, name: String) -> Spec {
+        let services: Vec<&str> = config.services.iter().map(|service| &**service).collect();
+        let mut trust: Vec<Value> = Vec::new();
+        if !services.is_empty() {
+            trust.push(json!({
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": { "Service": services },
+            }));
+        }
+        let more = config.trust.iter();
+        trust.extend(more.map(|found| self.statement(found, address, Value::Null)));
+        let own = config.statements.iter();
+        let own: Vec<Value> =
+            own.map(|found| self.statement(found, address, Value::Null)).collect();
+        let inline = match own.is_empty() {
+            true => BTreeMap::new(),
+            false => BTreeMap::from([("permissions".to_owned(), Document::of(own))]),
+        };
+        let managed: BTreeSet<Text> =
+            config.managed.iter().map(|policy| self.managed_policy(policy)).collect();
+        Spec {
+            name,
+            path: self.scope.iam_path(),
+            description: config.description.as_deref().unwrap_or_default().to_owned(),
+            trust: Document::of(trust),
+            inline,
+            managed,
+            max_session: Some(config.max_session.unwrap_or(3600)),
+            boundary: config.boundary.as_deref().map(|boundary| self.text(boundary)),
+        }
+    }
+
+    /// AWS's own policies go by name.
+    fn managed_policy(&self, policy: &str) -> Text {
+        match policy.starts_with("arn:") || policy.starts_with("${") {
+            true => self.text(policy),
+            false => format!("arn:{}:iam::aws:policy/{policy}", self.scope.partition).into(),
+        }
+    }
+}

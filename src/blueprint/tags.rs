@@ -1,0 +1,42 @@
+//! Tags: the user's, the `Name`, and those that say whose an object is.
+
+use crate::model::address::Address;
+use crate::model::live::Tags;
+use crate::model::scope::TAG_KEYS;
+
+use super::Builder;
+use crate::config::template::{Piece, pieces};
+
+impl Builder<'_> {
+    /// Tags that are kept up to date.
+    pub(super) fn tags(&self, address: &Address, name: &str) -> Tags {
+        let user = self.config.tags.iter();
+        let mut tags: Tags = user.map(|(key, value)| (key.0.clone(), value.0.clone())).collect();
+        let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
+        let keys = keys.join(" ");
+        tags.insert("Name".to_owned(), name.chars().take(256).collect());
+        tags.extend(self.scope.ownership(address));
+        tags.insert(TAG_KEYS.to_owned(), keys);
+        tags
+    }
+
+    /// Tags that are given once.
+    pub(super) fn tags_once(&self) -> Tags {
+        let value = |text: &str| -> String {
+            let parts = pieces(text).unwrap_or_default();
+            let parts = parts.into_iter().map(|piece| match piece {
+                Piece::Literal(text) => text,
+                Piece::Expr("now") => &self.facts.now,
+                Piece::Expr(_) => &self.facts.account,
+            });
+            let value: String = parts.collect();
+            let allowed = |c: &char| c.is_alphanumeric() || " _.:/=+-@".contains(*c);
+            value.chars().map(|c| if allowed(&c) { c } else { '-' }).take(256).collect()
+        };
+        self.config
+            .tags_at_creation
+            .iter()
+            .map(|(key, text)| (key.0.clone(), value(text)))
+            .collect()
+    }
+}

@@ -1,0 +1,331 @@
+//! Walks a config tree along the JSON Schema and collects everything that does not fit, with its
+//! place. The schema comes from the typed structs, so what passes here also deserialises.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::problem::{Problem, Sources, did_you_mean, suggest};
+use super::references;
+use super::schema::text::{HOLDS, ITEM_OF, rule};
+use super::template;
+use super::tree::{Node, Value};
+
+/// Checks a tree whose inputs are filled in.
+pub(crate) fn check(schema: &Json, root: &Node, sources: &Sources) -> Vec<Problem> {
+    let mut checker =
+        Checker { schema, root, sources, patterns: BTreeMap::new(), problems: Vec::new() };
+    checker.walk(root, schema);
+    checker.problems
+}
+
+struct Checker<'a> {
+    schema: &'a Json,
+    root: &'a Node,
+    sources: &'a Sources,
+    patterns: BTreeMap<&'a str, Option<Regex>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    fn say(&mut self, node: &Node, message: impl Into<String>, fix: impl Into<String>) {
+        let span = if let Value::Table(_) = node.value { node.key_at } else { node.at };
+        self.problems.push(self.sources.problem(span, message, fix));
+    }
+
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
+        match schema.get("$ref").and_then(Json::as_str) {
+            Some(target) => {
+                let target = self.schema.pointer(target.trim_start_matches('#'));
+                target.expect("schemars emits only references to its own definitions")
+            }
+            None => schema,
+        }
+    }
+
+    fn walk(&mut self, node: &Node, schema: &'a Json) {
+        let target = self.resolve(schema);
+        if !std::ptr::eq(target, schema) {
+            self.walk(node, target);
+        }
+        let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
+        if let Some(branches) = branches {
+            return self.choose(node, branches);
+        }
+        if !self.fits(node, schema) {
+            let words: Vec<String> = types(schema).map(type_word).collect();
+            let expected = words.join(" or ");
+            let found = node.value.word();
+            return self.say(node, format!("{found} where {expected} belongs"), hint(schema));
+        }
+        if let Some(allowed) = schema.get("enum").and_then(Json::as_array) {
+            self.one_of(node, allowed);
+        }
+        match &node.value {
+            Value::String(text) => self.string(node, text, schema),
+            Value::Integer(number) => self.number(node, *number, schema),
+            Value::Array(items) => self.list(node, items, schema),
+            Value::Table(entries) => self.table(node, entries, schema),
+            Value::Float(_) | Value::Bool(_) | Value::Datetime(_) => {}
+        }
+    }
+
+    /// Whether the type of a value is one of those that a schema takes.
+    fn fits(&self, node: &Node, schema: &Json) -> bool {
+        let found = node.value.json_type();
+        let mut types = types(schema).peekable();
+        types.peek().is_none()
+            || types.any(|name| name == found || (name == "number" && found == "integer"))
+    }
+
+    fn choose(&mut self, node: &Node, branches: &'a [Json]) {
+        if branches.iter().all(|branch| branch.get("const").is_some()) {
+            let allowed: Vec<Json> = branches.iter().map(|branch| branch["const"].clone()).collect();
+            return self.one_of(node, &allowed);
+        }
+        let fitting: Vec<&Json> =
+            branches.iter().filter(|branch| self.accepts(node, branch)).collect();
+        match fitting.as_slice() {
+            [only] => self.walk(node, only),
+            [] => {
+                let words: Vec<String> =
+                    branches.iter().flat_map(|branch| self.words(branch)).collect();
+                let found = node.value.word();
+                self.say(node, format!("{found} where {} belongs", words.join(" or ")), "");
+            }
+            [first, ..] => {
+                let before = self.problems.len();
+                for branch in &fitting {
+                    self.problems.truncate(before);
+                    self.walk(node, branch);
+                    if self.problems.len() == before {
+                        return;
+                    }
+                }
+                self.problems.truncate(before);
+                self.walk(node, first);
+            }
+        }
+    }
+
+    /// Whether a branch takes values of this type.
+    fn accepts(&self, node: &Node, branch: &'a Json) -> bool {
+        let branch = self.resolve(branch);
+        let inner = ["anyOf", "oneOf"].into_iter().find_map(|key| branch.get(key)?.as_array());
+        match inner {
+            Some(inner) => inner.iter().any(|branch| self.accepts(node, branch)),
+            None => self.fits(node, branch),
+        }
+    }
+
+    /// What a branch takes, in words.
+    fn words(&self, branch: &'a Json) -> Vec<String> {
+        let branch = self.resolve(branch);
+        let inner = ["anyOf", "oneOf"].into_iter().find_map(|key| branch.get(key)?.as_array());
+        if let Some(inner) = inner {
+            return inner.iter().flat_map(|branch| self.words(branch)).collect();
+        }
+        match branch.get("const").or_else(|| branch.get("enum")) {
+            Some(Json::Array(values)) => values.iter().map(Json::to_string).collect(),
+            Some(value) => vec![value.to_string()],
+            None => types(branch).map(type_word).collect(),
+        }
+    }
+
+    fn one_of(&mut self, node: &Node, allowed: &[Json]) {
+        let allowed: Vec<&str> = allowed.iter().filter_map(Json::as_str).collect();
+        match &node.value {
+            Value::String(text) if allowed.contains(&text.as_str()) => {}
+            Value::String(text) => {
+                let near = did_you_mean(text, allowed.iter().copied());
+                let near = near.map(|near| format!(" ({near})")).unwrap_or_default();
+                let fix = format!("one of {}{near}", allowed.join(", "));
+                self.say(node, format!("`{text}` is not possible here"), fix);
+            }
+            other => {
+                let message = format!("{} where a word belongs", other.word());
+                self.say(node, message, format!("one of {}", allowed.join(", ")));
+            }
+        }
+    }
+
+    fn string(&mut self, node: &Node, text: &str, schema: &'a Json) {
+        if !self.expressions(node, text, schema.get(HOLDS).and_then(Json::as_str)) {
+            return;
+        }
+        if let Some(section) = schema.get(ITEM_OF).and_then(Json::as_str) {
+            let names = self.root.keys(section);
+            if !names.contains(&text) {
+                let fix = suggest(text, names.iter().copied(), &format!("names in [{section}]"));
+                self.say(node, format!("no `{text}` in [{section}]"), fix);
+            }
+        }
+        if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
+            && !self.matches(pattern, text)
+        {
+            let rule = rule(pattern).map_or_else(|| format!("it must match {pattern}"), Into::into);
+            self.say(node, format!("`{text}` has the wrong form"), rule);
+        }
+        let length = text.chars().count() as u64;
+        let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
+        let (least, most) = (limit("minLength"), limit("maxLength"));
+        if least.is_some_and(|least| length < least) || most.is_some_and(|most| length > most) {
+            let message = format!("{length} characters are not possible here");
+            self.say(node, message, between(least, most, "characters"));
+        }
+    }
+
+    /// Checks what `${...}` a string holds. False: it makes no sense to look further.
+    fn expressions(&mut self, node: &Node, text: &str, holds: Option<&str>) -> bool {
+        let mut fine = true;
+        for expr in template::expressions(text) {
+            let known: &[&str] = match holds {
+                Some("stamp") => &["account", "now"],
+                Some(_) => &["account"],
+                None => &[],
+            };
+            if known.contains(&expr) {
+                continue;
+            }
+            fine = false;
+            if holds == Some("text") {
+                match references::check(expr, self.root) {
+                    Ok(()) => fine = true,
+                    Err((message, fix)) => self.say(node, message, fix),
+                }
+                continue;
+            }
+            let inputs = ["env", "project", "region", "var.NAME"].into_iter();
+            let inputs: Vec<&str> = inputs.chain(known.iter().copied()).collect();
+            let fix = suggest(expr, inputs.iter().copied(), "possible here");
+            self.say(node, format!("`${{{expr}}}` cannot stand here"), fix);
+        }
+        if holds.is_none() && fine && text.contains("${") {
+            self.say(node, "`${` cannot stand here", "this value takes no references");
+            return false;
+        }
+        fine
+    }
+
+    fn number(&mut self, node: &Node, number: i64, schema: &Json) {
+        let (mut least, mut most) = match schema.get("format").and_then(Json::as_str) {
+            Some("uint8") => (0, i64::from(u8::MAX)),
+            Some("uint16") => (0, i64::from(u16::MAX)),
+            Some("uint32") => (0, i64::from(u32::MAX)),
+            _ => (i64::MIN, i64::MAX),
+        };
+        least = least.max(schema.get("minimum").and_then(Json::as_i64).unwrap_or(least));
+        most = most.min(schema.get("maximum").and_then(Json::as_i64).unwrap_or(most));
+        if !(least..=most).contains(&number) {
+            let fix = format!("{least} to {most}");
+            self.say(node, format!("{number} is out of range"), fix);
+        }
+    }
+
+    fn list(&mut self, node: &Node, items: &[Node], schema: &'a Json) {
+        if let Some(inner) = schema.get("items") {
+            for item in items {
+                self.walk(item, inner);
+            }
+        }
+        if schema.get("uniqueItems") == Some(&Json::Bool(true)) {
+            let values: Vec<Json> = items.iter().map(Node::to_json).collect();
+            let twice = (1..values.len()).find(|at| values[..*at].contains(&values[*at]));
+            if let Some(at) = twice {
+                self.say(&items[at], "this stands here twice", "remove one");
+            }
+        }
+        let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
+        let (least, most) = (limit("minItems"), limit("maxItems"));
+        let count = items.len() as u64;
+        if least.is_some_and(|least| count < least) || most.is_some_and(|most| count > most) {
+            let message = format!("{count} items are not possible here");
+            self.say(node, message, between(least, most, "items"));
+        }
+    }
+
+    fn table(&mut self, node: &Node, entries: &BTreeMap<String, Node>, schema: &'a Json) {
+        let pairs = |keyword: &str| -> Vec<(&'a str, &'a Json)> {
+            let object = schema.get(keyword).and_then(Json::as_object).into_iter().flatten();
+            object.map(|(key, inner)| (key.as_str(), inner)).collect()
+        };
+        let (known, patterns) = (pairs("properties"), pairs("patternProperties"));
+        for (key, entry) in entries {
+            if let Some((_, inner)) = known.iter().find(|(name, _)| name == key) {
+                self.walk(entry, inner);
+                continue;
+            }
+            let matching = patterns.iter().find(|(pattern, _)| self.matches(pattern, key));
+            match (matching, schema.get("additionalProperties")) {
+                (Some((_, inner)), _) => self.walk(entry, inner),
+                (None, Some(Json::Bool(false))) => {
+                    let (message, fix) = match patterns.first() {
+                        Some((pattern, _)) => {
+                            let fix = rule(pattern).unwrap_or(pattern).to_owned();
+                            (format!("`{key}` has the wrong form"), fix)
+                        }
+                        None => {
+                            let names = known.iter().map(|(name, _)| *name);
+                            let fix = suggest(key, names, "known keys");
+                            (format!("unknown key `{key}`"), fix)
+                        }
+                    };
+                    self.problems.push(self.sources.problem(entry.key_at, message, fix));
+                }
+                (None, Some(inner @ Json::Object(_))) => self.walk(entry, inner),
+                (None, _) => {}
+            }
+        }
+        for key in schema.get("required").and_then(Json::as_array).into_iter().flatten() {
+            let key = key.as_str().unwrap_or_default();
+            if !entries.contains_key(key) {
+                let about = known.iter().find(|(name, _)| *name == key).map(|(_, inner)| *inner);
+                let about = about.map(|inner| hint(inner)).unwrap_or_default();
+                self.say(node, format!("`{key}` is missing"), about);
+            }
+        }
+    }
+
+    fn matches(&mut self, pattern: &'a str, text: &str) -> bool {
+        let compiled = self.patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
+        compiled.as_ref().is_none_or(|regex| regex.is_match(text))
+    }
+}
+
+fn types(schema: &Json) -> impl Iterator<Item = &str> {
+    let (one, many) = match schema.get("type") {
+        Some(Json::String(name)) => (Some(name.as_str()), None),
+        Some(Json::Array(names)) => (None, Some(names.iter().filter_map(Json::as_str))),
+        _ => (None, None),
+    };
+    one.into_iter().chain(many.into_iter().flatten())
+}
+
+fn type_word(name: &str) -> String {
+    match name {
+        "string" => "a string",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a table",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// The first sentence of a description.
+fn hint(schema: &Json) -> String {
+    let text = schema.get("description").and_then(Json::as_str).unwrap_or_default();
+    text.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ")
+}
+
+fn between(least: Option<u64>, most: Option<u64>, what: &str) -> String {
+    match (least, most) {
+        (Some(least), Some(most)) => format!("{least} to {most} {what}"),
+        (Some(least), None) => format!("at least {least} {what}"),
+        (None, Some(most)) => format!("at most {most} {what}"),
+        (None, None) => String::new(),
+    }
+}

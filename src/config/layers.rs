@@ -1,0 +1,293 @@
+//! Which files make an environment, and their merge into one tree with the inputs filled in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use super::problem::{Place, Problem, Sources, Span, suggest};
+use super::template;
+use super::tree::{self, Node, Value};
+
+/// How long the name of an environment may be: with a hash of 8 digits it still fits every name.
+pub const LONGEST_ENV: usize = 48;
+
+/// The texts of a config directory by file name; an error text for a file that cannot be read.
+pub(crate) struct Dir {
+    pub(crate) path: PathBuf,
+    pub(crate) files: BTreeMap<String, Result<String, String>>,
+}
+
+/// An environment, or a template of environments, that a config directory offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// The name; for a template, the name of its file without `.toml`.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// For a template: which names take it.
+    pub pattern: Option<String>,
+    /// For a template: names that match.
+    pub examples: Vec<String>,
+}
+
+impl Dir {
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        let failed = |error: std::io::Error| {
+            let message = format!("cannot read the config directory: {error}");
+            whole(path, message, "give another one with --config-dir")
+        };
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".toml") && file.is_file() {
+                let text = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+                files.insert(name.to_owned(), text);
+            }
+        }
+        Ok(Self { path: path.to_owned(), files })
+    }
+
+    /// The environments, and the problems of files whose `[template]` cannot be read.
+    pub(crate) fn environments(&self) -> Vec<Environment> {
+        let stems = self.files.iter().filter_map(|(name, text)| {
+            let stem = name.strip_suffix(".toml")?;
+            (stem != "base" && is_env_name(stem)).then_some((stem, name, text))
+        });
+        let found = stems.map(|(stem, name, text)| {
+            let tree = text.as_ref().ok().and_then(|text| tree::parse(text, 0).ok());
+            let rule = tree.as_ref().and_then(|tree| tree.get("template"));
+            let examples = rule.and_then(|rule| match &rule.get("examples")?.value {
+                Value::Array(items) => Some(items.iter().filter_map(as_text).collect()),
+                _ => None,
+            });
+            Environment {
+                name: stem.to_owned(),
+                file: self.path.join(name),
+                pattern: rule.and_then(|rule| rule.text("pattern")).map(str::to_owned),
+                examples: examples.unwrap_or_default(),
+            }
+        });
+        found.collect()
+    }
+
+    /// The file of an environment: its own, or the one template that its name matches.
+    pub(crate) fn find(&self, env: &str) -> Result<String, Problem> {
+        let fail = |message: String, fix: String| Err(whole(&self.path, message, fix));
+        if !is_env_name(env) || env == "base" {
+            let fix = format!(
+                "a name has 1 to {LONGEST_ENV} lower-case letters, digits and single dashes, and \
+                 begins with a letter; `base` is for a base"
+            );
+            return fail(format!("`{env}` cannot be the name of an environment"), fix);
+        }
+        let all = self.environments();
+        if let Some(own) = all.iter().find(|known| known.name == env) {
+            return match &own.pattern {
+                None => Ok(format!("{env}.toml")),
+                Some(pattern) => {
+                    let message = format!("`{env}` is a template, not an environment");
+                    let examples = own.examples.join(", ");
+                    fail(message, format!("use a name that matches {pattern}: {examples}"))
+                }
+            };
+        }
+        let takes = |known: &&Environment| {
+            known.pattern.as_deref().and_then(whole_match).is_some_and(|regex| regex.is_match(env))
+        };
+        let fitting: Vec<&Environment> = all.iter().filter(takes).collect();
+        match fitting.as_slice() {
+            [only] => Ok(format!("{}.toml", only.name)),
+            [] => {
+                let names = || {
+                    let one = |known: &'_ Environment| match known.pattern {
+                        Some(_) => known.examples.clone(),
+                        None => vec![known.name.clone()],
+                    };
+                    all.iter().flat_map(one).collect::<Vec<_>>()
+                };
+                let fix = suggest(env, names().iter().map(String::as_str), "environments");
+                fail(format!("there is no environment `{env}`"), fix)
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|known| known.name.as_str()).collect();
+                let fix = "narrow the patterns, so that one matches".to_owned();
+                fail(format!("`{env}` matches several templates: {}", names.join(", ")), fix)
+            }
+        }
+    }
+
+    /// The merged tree of a file and all that it extends.
+    pub(crate) fn merge(&self, file: &str) -> Result<(Node, Sources), Vec<Problem>> {
+        let mut sources = Sources::default();
+        let mut problems = Vec::new();
+        let mut layers: Vec<Node> = Vec::new();
+        let mut seen = vec![file.to_owned()];
+        let mut from: Option<Span> = None;
+        loop {
+            let name = seen.last().cloned().unwrap_or_default();
+            let text = match self.files.get(&name) {
+                Some(Ok(text)) => text.clone(),
+                Some(Err(error)) => {
+                    let message = format!("cannot read {name}: {error}");
+                    problems.push(at(&sources, from, &self.path, message, "make it readable"));
+                    break;
+                }
+                None => {
+                    let message = format!("there is no file `{name}`");
+                    let files = self.files.keys().map(String::as_str);
+                    let fix = suggest(&name, files, "files in this directory");
+                    problems.push(at(&sources, from, &self.path, message, &fix));
+                    break;
+                }
+            };
+            let number = sources.add(self.path.join(&name), text.clone());
+            let layer = match tree::parse(&text, number) {
+                Ok(layer) => layer,
+                Err((span, message)) => {
+                    problems.push(sources.problem(span, message, "this is not TOML"));
+                    break;
+                }
+            };
+            let next = layer.get("extends").map(|node| (as_text(node), node.at));
+            layers.push(layer);
+            match next {
+                Some((Some(next), span)) if seen.contains(&next) => {
+                    seen.push(next);
+                    let chain = seen.join(" -> ");
+                    problems.push(sources.problem(span, "a file extends itself", chain));
+                    break;
+                }
+                Some((Some(next), span)) => {
+                    from = Some(span);
+                    seen.push(next);
+                }
+                Some((None, _)) | None => break,
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut layers = layers.into_iter().rev();
+        let mut merged = layers.next().expect("the loop parsed at least one file");
+        layers.for_each(|layer| merged.overlay(layer));
+        let top = Span::default();
+        merged = Node { at: top, key_at: top, ..merged };
+        Ok((merged, sources))
+    }
+}
+
+fn at(sources: &Sources, span: Option<Span>, path: &Path, message: String, fix: &str) -> Problem {
+    match span {
+        Some(span) => sources.problem(span, message, fix),
+        None => whole(path, message, fix),
+    }
+}
+
+/// A problem that no line of a file stands for.
+pub(crate) fn whole(path: &Path, message: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem {
+        place: Place { file: path.to_owned(), line: 0, column: 0 },
+        line_text: String::new(),
+        width: 0,
+        message: message.into(),
+        fix: fix.into(),
+    }
+}
+
+fn as_text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A pattern that must match a whole name.
+pub(crate) fn whole_match(pattern: &str) -> Option<Regex> {
+    Regex::new(&format!("^(?:{pattern})$")).ok()
+}
+
+/// Whether a name can be an environment's.
+pub(crate) fn is_env_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.len() <= LONGEST_ENV
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(allowed)
+        && !name.ends_with('-')
+        && !name.contains("--")
+}
+
+/// Fills in `${env}`, `${project}`, `${region}` and `${var.NAME}` everywhere, keys included.
+pub(crate) fn fill(
+    tree: &mut Node,
+    env: &str,
+    vars: &dyn Fn(&str) -> Option<String>,
+    sources: &Sources,
+) -> Vec<Problem> {
+    let mut fill = Fill { known: BTreeMap::new(), vars, sources, problems: Vec::new() };
+    fill.known.insert("env".to_owned(), env.to_owned());
+    for input in ["project", "region"] {
+        if let Some(text) = tree.text(input) {
+            let text = fill.text(text, tree.locate(&[input]));
+            fill.known.insert(input.to_owned(), text);
+        }
+    }
+    // What these two lack is said again by the walk.
+    fill.problems.clear();
+    fill.walk(tree);
+    fill.problems
+}
+
+struct Fill<'a> {
+    known: BTreeMap<String, String>,
+    vars: &'a dyn Fn(&str) -> Option<String>,
+    sources: &'a Sources,
+    problems: Vec<Problem>,
+}
+
+impl Fill<'_> {
+    fn walk(&mut self, node: &mut Node) {
+        match &mut node.value {
+            Value::String(text) => *text = self.text(text, node.at),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item)),
+            Value::Table(entries) => {
+                let mut renamed: BTreeMap<String, Node> = BTreeMap::new();
+                for (key, mut entry) in std::mem::take(entries) {
+                    let key = self.text(&key, entry.key_at);
+                    self.walk(&mut entry);
+                    if renamed.contains_key(&key) {
+                        let message = format!("`{key}` stands here twice");
+                        self.problems.push(self.sources.problem(entry.key_at, message, "remove one"));
+                    }
+                    renamed.insert(key, entry);
+                }
+                *entries = renamed;
+            }
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) | Value::Datetime(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, at: Span) -> String {
+        let Self { known, vars, sources, problems } = self;
+        let filled = template::replace(text, &mut |expr| {
+            let Some(variable) = expr.strip_prefix("var.") else { return known.get(expr).cloned() };
+            let (name, default) = match variable.split_once(":-") {
+                Some((name, default)) => (name, Some(default)),
+                None => (variable, None),
+            };
+            let value = vars(name).filter(|value| !value.is_empty());
+            let value = value.or_else(|| default.map(str::to_owned));
+            if value.is_none() {
+                let message = format!("the variable {name} is not set");
+                let fix = format!("set it, or give a default: `${{var.{name}:-...}}`");
+                problems.push(sources.problem(at, message, fix));
+            }
+            Some(value.unwrap_or_default())
+        });
+        filled.unwrap_or_else(|message| {
+            self.problems.push(self.sources.problem(at, message, "a `}` is missing"));
+            String::new()
+        })
+    }
+}

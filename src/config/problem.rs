@@ -1,0 +1,177 @@
+//! What is wrong in a config file, with its place, the line and the fix.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A position in a file. Line and column count from 1; both are 0 when the whole file is meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, as it was given.
+    pub file: PathBuf,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        match self.line {
+            0 => Ok(()),
+            line => write!(f, ":{line}:{}", self.column),
+        }
+    }
+}
+
+/// One problem. `Display` shows the place, the message, the line and the fix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// The text of that line; empty when the whole file is meant.
+    pub line_text: String,
+    /// How many characters of the line are meant.
+    pub width: usize,
+    /// What is wrong.
+    pub message: String,
+    /// The rule, or what to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)?;
+        if self.place.line == 0 {
+            return match self.fix.as_str() {
+                "" => Ok(()),
+                fix => write!(f, "\n      = {fix}"),
+            };
+        }
+        let indent = " ".repeat(self.place.column.saturating_sub(1));
+        let carets = "^".repeat(self.width.max(1));
+        write!(f, "\n{:>5} | {}", self.place.line, self.line_text)?;
+        write!(f, "\n      | {indent}{carets} {}", self.fix)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// A piece of a file, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) file: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// The texts of the files that an environment is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources(Vec<(PathBuf, String)>);
+
+impl Sources {
+    /// Adds a file and returns its number for spans.
+    pub(crate) fn add(&mut self, file: PathBuf, text: String) -> usize {
+        self.0.push((file, text));
+        self.0.len() - 1
+    }
+
+    /// The files, the environment's own first.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|(file, _)| file.clone()).collect()
+    }
+
+    /// Where a span begins.
+    pub(crate) fn place(&self, span: Span) -> Place {
+        let (file, text) = &self.0[span.file];
+        let start = floor(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            file: file.clone(),
+            line: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+        }
+    }
+
+    /// A problem at a span.
+    pub(crate) fn problem(
+        &self,
+        span: Span,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Problem {
+        let text = &self.0[span.file].1;
+        let (start, end) = (floor(text, span.start), floor(text, span.end));
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[line_start..line_end].trim_end();
+        Problem {
+            place: self.place(span),
+            line_text: line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+            width: text[start..end.clamp(start, line_end)].trim_end().chars().count().max(1),
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
+/// The nearest character boundary at or before a byte offset.
+fn floor(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The candidate that is most like `word`, if any is close, as `did you mean ..?`.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+/// A suggestion, or the list of what there is.
+pub(crate) fn suggest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+    what: &str,
+) -> String {
+    did_you_mean(word, candidates.clone()).unwrap_or_else(|| {
+        let all: Vec<&str> = candidates.into_iter().collect();
+        match all.is_empty() {
+            true => format!("there are no {what}"),
+            false => format!("{what}: {}", all.join(", ")),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_its_line_and_the_fix() {
+        let mut sources = Sources::default();
+        let file = sources.add("config/prod.toml".into(), "[q]\n  visibilty = 30\n".into());
+        let span = Span { file, start: 6, end: 15 };
+        let fix = did_you_mean("visibilty", ["retention", "visibility_timeout"]).unwrap();
+        let problem = sources.problem(span, "unknown key `visibilty`", fix);
+        assert_eq!(
+            problem.to_string(),
+            "config/prod.toml:2:3: unknown key `visibilty`\n    2 |   visibilty = 30\n      \
+             |   ^^^^^^^^^ did you mean `visibility_timeout`?"
+        );
+    }
+
+    #[test]
+    fn spans_beyond_the_text_and_inside_characters_are_harmless() {
+        let mut sources = Sources::default();
+        let file = sources.add("x".into(), "a\u{e9}".into());
+        assert_eq!(sources.problem(Span { file, start: 2, end: 99 }, "", "").place.column, 2);
+        assert_eq!(sources.problem(Span { file, start: 99, end: 2 }, "", "").place.column, 3);
+    }
+}

@@ -1,0 +1,182 @@
+//! What is typed: one struct for each section, the source of the JSON Schema and of the checks.
+//!
+//! The doc comments are the descriptions that editors show. What a value means beyond its form is
+//! checked in `rules`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub mod access;
+pub mod data;
+pub mod messaging;
+pub mod network;
+pub mod text;
+
+use access::{Key, Role, Secret};
+use data::{Bucket, LogGroup, Table};
+use messaging::{Queue, Topic};
+use network::{Network, SecurityGroup};
+use text::{
+    AccountId, ItemName, NamePattern, OutputName, ParameterName, ProjectName, Region, Stamp,
+    TagKey, TagValue, Template,
+};
+
+/// One environment of payment infrastructure on AWS.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "payctl environment")]
+pub struct Config {
+    /// The file that this one builds on, in the same directory. Tables merge by key; an overlay
+    /// says only what differs.
+    pub extends: Option<String>,
+    /// Makes this file a template: every environment whose name matches takes it.
+    pub template: Option<TemplateRule>,
+    /// The project. Part of every name.
+    pub project: ProjectName,
+    /// The AWS region.
+    pub region: Region,
+    /// The only AWS account that this environment may live in.
+    pub account: Option<AccountId>,
+    /// Refuses destroy and any loss of data.
+    #[serde(default)]
+    pub protect: bool,
+    /// How resources are named.
+    #[serde(default)]
+    pub naming: Naming,
+    /// Tags of every resource, kept up to date.
+    #[serde(default)]
+    pub tags: BTreeMap<TagKey, TagValue>,
+    /// Tags given when a resource is made and never compared again. `${now}` is the time.
+    #[serde(default)]
+    pub tags_at_creation: BTreeMap<TagKey, Stamp>,
+    /// The network. Without this section there is none.
+    pub network: Option<Network>,
+    /// Security groups by name.
+    #[serde(default)]
+    pub security_groups: BTreeMap<ItemName, SecurityGroup>,
+    /// Customer KMS keys by name.
+    #[serde(default)]
+    pub keys: BTreeMap<ItemName, Key>,
+    /// Secrets with generated values, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<ItemName, Secret>,
+    /// SSM parameters by full path.
+    #[serde(default)]
+    pub parameters: BTreeMap<ParameterName, Parameter>,
+    /// DynamoDB tables by name.
+    #[serde(default)]
+    pub tables: BTreeMap<ItemName, Table>,
+    /// S3 buckets by name.
+    #[serde(default)]
+    pub buckets: BTreeMap<ItemName, Bucket>,
+    /// SNS topics by name.
+    #[serde(default)]
+    pub topics: BTreeMap<ItemName, Topic>,
+    /// SQS queues by name.
+    #[serde(default)]
+    pub queues: BTreeMap<ItemName, Queue>,
+    /// IAM roles by name.
+    #[serde(default)]
+    pub roles: BTreeMap<ItemName, Role>,
+    /// CloudWatch log groups by name.
+    #[serde(default)]
+    pub log_groups: BTreeMap<ItemName, LogGroup>,
+    /// What `payctl outputs` shows, by name.
+    #[serde(default)]
+    pub outputs: BTreeMap<OutputName, Template>,
+}
+
+/// Which environments take this file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateRule {
+    /// A regular expression that the whole name of the environment must match.
+    pub pattern: String,
+    /// Names that match, for help texts.
+    #[serde(default)]
+    pub examples: Vec<String>,
+}
+
+/// How resources are named.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Naming {
+    /// The pattern of names. It must hold `{env}`, `{type}` and `{name}`.
+    #[serde(default = "default_pattern")]
+    pub pattern: NamePattern,
+}
+
+fn default_pattern() -> NamePattern {
+    NamePattern("{env}-{project}-{type}-{name}".into())
+}
+
+impl Default for Naming {
+    fn default() -> Self {
+        Self { pattern: default_pattern() }
+    }
+}
+
+/// An SSM parameter.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// A string.
+    Text(Template),
+    /// A list of strings.
+    List(Vec<Template>),
+    /// A value with a description.
+    Described(DescribedParameter),
+}
+
+/// An SSM parameter with a description.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DescribedParameter {
+    /// The value.
+    pub value: ParameterValue,
+    /// What it is for.
+    #[schemars(length(max = 1024))]
+    pub description: Option<String>,
+}
+
+/// The value of an SSM parameter.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// A string.
+    Text(Template),
+    /// A list of strings.
+    List(Vec<Template>),
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T> OneOrMany<T> {
+    /// The values.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        match self {
+            Self::One(value) => std::slice::from_ref(value).iter(),
+            Self::Many(values) => values.iter(),
+        }
+    }
+}
+
+pub(crate) const fn yes() -> bool {
+    true
+}

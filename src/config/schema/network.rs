@@ -1,0 +1,203 @@
+//! `[network]` and `[security_groups.NAME]`.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{Cidr, GroupText, InstanceType, Peer, PhysicalName, PortRange, SubnetSize};
+
+/// The network: one VPC with up to three tiers of subnets over some availability zones.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The name of the VPC.
+    pub name: Option<PhysicalName>,
+    /// The address range of the VPC, `10.0.0.0/16`.
+    pub cidr: Cidr,
+    /// Over how many availability zones the subnets spread.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 6))]
+    pub zones: u8,
+    /// Subnets with a route to the internet: `true` (/24 each), a size such as `"/26"`, or `false`.
+    #[serde(default = "on")]
+    pub public_subnets: Tier,
+    /// Subnets that reach the internet only through NAT.
+    #[serde(default = "on")]
+    pub private_subnets: Tier,
+    /// Subnets without any route out, for databases. Off unless stated.
+    #[serde(default = "off")]
+    pub isolated_subnets: Tier,
+    /// How private subnets reach the internet.
+    #[serde(default)]
+    pub nat: Nat,
+    /// Services that are reached without leaving the network, at no cost.
+    #[serde(default = "both")]
+    pub gateway_endpoints: BTreeSet<GatewayService>,
+}
+
+fn two() -> u8 {
+    2
+}
+
+fn on() -> Tier {
+    Tier::Enabled(true)
+}
+
+fn off() -> Tier {
+    Tier::Enabled(false)
+}
+
+fn both() -> BTreeSet<GatewayService> {
+    BTreeSet::from([GatewayService::S3, GatewayService::Dynamodb])
+}
+
+/// A tier of subnets, one in each zone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Tier {
+    /// Whether there is one; each subnet is a /24.
+    Enabled(bool),
+    /// The size of each subnet.
+    Size(SubnetSize),
+}
+
+impl Tier {
+    /// The prefix length of each subnet, if the tier exists.
+    pub fn prefix(&self) -> Option<u8> {
+        match self {
+            Self::Enabled(false) => None,
+            Self::Enabled(true) => Some(24),
+            Self::Size(size) => Some(size.trim_start_matches('/').parse().unwrap_or(24)),
+        }
+    }
+}
+
+/// How private subnets reach the internet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nat {
+    /// What translates the addresses.
+    #[serde(default)]
+    pub kind: NatKind,
+    /// How many, at most one in each zone. With one, a single private route table serves all zones.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 6))]
+    pub count: u8,
+    /// The type of a NAT instance; it must be an arm64 type.
+    #[serde(default = "nano")]
+    pub instance_type: InstanceType,
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn nano() -> InstanceType {
+    InstanceType("t4g.nano".into())
+}
+
+impl Default for Nat {
+    fn default() -> Self {
+        Self { kind: NatKind::default(), count: one(), instance_type: nano() }
+    }
+}
+
+/// What translates the addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NatKind {
+    /// A managed NAT gateway.
+    #[default]
+    Gateway,
+    /// A small instance: far cheaper, no redundancy.
+    Instance,
+    /// Nothing: private subnets do not reach the internet.
+    None,
+}
+
+/// A service with a gateway endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayService {
+    /// Amazon S3.
+    S3,
+    /// Amazon DynamoDB.
+    Dynamodb,
+}
+
+/// A security group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// The physical name, instead of one by the pattern.
+    pub name: Option<PhysicalName>,
+    /// What it is for. It cannot be changed later without replacing the group.
+    pub description: GroupText,
+    /// What may come in. Nothing unless stated.
+    #[serde(default)]
+    pub ingress: Vec<Rule>,
+    /// What may go out: `"all"`, or a list of rules. Nothing unless stated.
+    #[serde(default)]
+    pub egress: Egress,
+}
+
+/// What may go out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Egress {
+    /// Everything.
+    All(All),
+    /// Only this.
+    Rules(Vec<Rule>),
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self::Rules(Vec::new())
+    }
+}
+
+/// The word `all`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum All {
+    /// Everything.
+    All,
+}
+
+/// A security group rule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The protocol.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// The port.
+    pub port: Option<u16>,
+    /// A range of ports, `"8000-8080"`.
+    pub ports: Option<PortRange>,
+    /// Where traffic comes from (ingress): an address range, `vpc`, `group:NAME` or `pl-...`.
+    pub from: Option<Peer>,
+    /// Where traffic goes to (egress): an address range, `vpc`, `group:NAME` or `pl-...`.
+    pub to: Option<Peer>,
+    /// What it is for.
+    pub description: Option<GroupText>,
+}
+
+/// An IP protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP.
+    Icmp,
+    /// ICMP for IPv6.
+    Icmpv6,
+    /// Every protocol.
+    All,
+}

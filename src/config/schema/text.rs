@@ -1,0 +1,135 @@
+//! The kinds of strings that a config holds, each with its pattern and the rule in words.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+/// The schema keyword that tells which `${...}` a string may still hold after the environment's
+/// own values are filled in: `name` (`account`), `stamp` (`account`, `now`) or `text` (`account`
+/// and outputs). Without it, none.
+pub(crate) const HOLDS: &str = "x-payctl-holds";
+/// The schema keyword for a string that names an item of a section.
+pub(crate) const ITEM_OF: &str = "x-payctl-item-of";
+
+macro_rules! strings {
+    ($($(#[$doc:meta])* $name:ident { $key:tt: $value:literal } $(=> $rule:literal)?)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(pub String);
+
+            impl Deref for $name {
+                type Target = str;
+
+                fn deref(&self) -> &str {
+                    &self.0
+                }
+            }
+
+            impl JsonSchema for $name {
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+
+                fn inline_schema() -> bool {
+                    true
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    json_schema!({ "type": "string", $key: $value })
+                }
+            }
+        )*
+
+        /// The rule behind a pattern, in words.
+        pub(crate) fn rule(pattern: &str) -> Option<&'static str> {
+            let rules = [$(($value, concat!("" $(, $rule)?))),*];
+            let found = rules.into_iter().find(|(value, _)| *value == pattern)?;
+            Some(found.1).filter(|rule| !rule.is_empty())
+        }
+    };
+}
+
+strings! {
+    /// The name of an item in a section.
+    ItemName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
+        => "names are lower-case letters, digits and single dashes, and begin with a letter"
+    /// The name of the project.
+    ProjectName { "pattern": "^[a-z](-?[a-z0-9]){0,23}$" }
+        => "a project is 1 to 24 lower-case letters, digits and single dashes, and begins with a letter"
+    /// An AWS region.
+    Region { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$" }
+        => "a region looks like us-east-1"
+    /// An AWS account id.
+    AccountId { "pattern": "^[0-9]{12}$" }
+        => "an account id has 12 digits"
+    /// The pattern of names.
+    NamePattern { "pattern": "^([A-Za-z0-9-]|\\{(env|project|type|name)\\})+$" }
+        => "letters, digits, dashes and {env}, {project}, {type}, {name}"
+    /// A physical name; `${account}` may stand in it.
+    PhysicalName { HOLDS: "name" }
+    /// A string that is stamped on at creation; `${account}` and `${now}` may stand in it.
+    Stamp { HOLDS: "stamp" }
+    /// A string that may refer to outputs.
+    Template { HOLDS: "text" }
+    /// The key of a tag.
+    TagKey { "pattern": "^[\\p{L}\\p{N} _.:/=+@-]{1,128}$" }
+        => "a tag key is 1 to 128 letters, digits, spaces and _ . : / = + - @"
+    /// The value of a tag.
+    TagValue { "pattern": "^[\\p{L}\\p{N} _.:/=+@-]{0,256}$" }
+        => "a tag value is up to 256 letters, digits, spaces and _ . : / = + - @"
+    /// An IPv4 address range.
+    Cidr { "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$" }
+        => "an address range looks like 10.0.0.0/16"
+    /// The size of each subnet of a tier, `/24`.
+    SubnetSize { "pattern": "^/(1[6-9]|2[0-8])$" }
+        => "a subnet's size is /16 to /28"
+    /// An EC2 instance type.
+    InstanceType { "pattern": "^[a-z][a-z0-9-]*\\.[a-z0-9]+$" }
+        => "an instance type looks like t4g.nano"
+    /// A description in the characters that security groups allow.
+    GroupText { "pattern": "^[a-zA-Z0-9 ._:/()#,@\\[\\]+=&;{}!$*-]{1,255}$" }
+        => "1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* (no apostrophes, no >)"
+    /// A range of ports.
+    PortRange { "pattern": "^[0-9]{1,5}-[0-9]{1,5}$" }
+        => "a port range looks like 8000-8080"
+    /// The other side of a security group rule.
+    Peer { "pattern": "^(vpc|group:[a-z][a-z0-9-]*|pl-[0-9a-f]+|[0-9a-fA-F.:]+/[0-9]{1,3})$" }
+        => "write an address range, `vpc`, `group:NAME` or a prefix list `pl-...`"
+    /// A key attribute of a table, `name:S`, `name:N` or `name:B`.
+    KeyAttribute { "pattern": "^[^:]{1,255}:[SNB]$" }
+        => "write the attribute and its type: `id:S` (string), `id:N` (number) or `id:B` (binary)"
+    /// The name of an index.
+    IndexName { "pattern": "^[a-zA-Z0-9_.-]{3,255}$" }
+        => "an index name is 3 to 255 letters, digits and _ . -"
+    /// The full name of an SSM parameter.
+    ParameterName { "pattern": "^(/[a-zA-Z0-9_.-]+){1,15}$" }
+        => "a parameter name is a path such as /payment/vpc-id with up to 15 levels of letters, digits and _ . -"
+    /// The id of a lifecycle rule.
+    RuleId { "pattern": "^[A-Za-z0-9_.-]{1,255}$" }
+        => "a rule id is 1 to 255 letters, digits and _ . -"
+    /// A statement id.
+    Sid { "pattern": "^[A-Za-z0-9]{1,100}$" }
+        => "a statement id has letters and digits only"
+    /// An IAM action.
+    Action { "pattern": "^(\\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$" }
+        => "an action looks like dynamodb:GetItem"
+    /// A service principal.
+    ServicePrincipal { "pattern": "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$" }
+        => "a service principal looks like lambda.amazonaws.com"
+    /// An e-mail address.
+    Email { "pattern": "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$" }
+        => "an e-mail address looks like ops@example.com"
+    /// The name of an output.
+    OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
+        => "an output is named by a letter and then letters, digits and underscores"
+    /// The name of a key of this config.
+    KeyRef { ITEM_OF: "keys" }
+    /// The name of a bucket of this config.
+    BucketRef { ITEM_OF: "buckets" }
+    /// The name of a topic of this config.
+    TopicRef { ITEM_OF: "topics" }
+}
