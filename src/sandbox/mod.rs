@@ -4,15 +4,33 @@
 //! [`Call`], the service's module answers from the [`World`], and the answer is encoded the way the
 //! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
 //! violations, soft deletes, slow transitions, defaults that come back unasked.
+//!
+//! A service is one module with a `State` (its field in the [`World`]), `call`, and `counts` (what
+//! lives, for `sandbox status` and for tests); it is named once in [`dispatch`] and once in
+//! [`counts`]. S3 alone works on the raw request, since REST has no operation name to decode.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
+
+pub mod connector;
+pub mod faults;
+pub(crate) mod s3;
+pub mod serve;
+pub mod store;
+pub(crate) mod sts;
+pub(crate) mod wire;
 
 /// One API call, decoded.
 ///
 /// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
-/// tree, `Filter.1.Value.2=x` as `{"Filter": [{"Value": [.., "x"]}]}` (EC2) and
-/// `Tags.member.1.Key=k` as `{"Tags": [{"Key": "k"}]}`; every leaf is a string there.
+/// tree, `Filter.1.Value.1=x` as `{"Filter": [{"Value": ["x"]}]}` (EC2),
+/// `Tags.member.1.Key=k` as `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`,
+/// `Attributes.entry.1.value=v` as `{"Attributes": {"k": "v"}}`; every leaf is a string there, and
+/// so is an empty list or map (`""`), because that is how it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// The service as AWS signs it: `ec2`, `iam`, `sqs`, `logs` ...
@@ -26,7 +44,12 @@ pub(crate) struct Call {
 }
 
 /// What a call is answered with. Query services: an object with the members as they stand in the
-/// XML (`{"vpcSet": [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements.
+/// XML (`{"vpcSet": [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements, `null`
+/// members are left out, and an object under the key `$map` becomes a map of the query protocol:
+/// `{"Attributes": {"$map": {"k": "v"}}}` is
+/// `<Attributes><entry><key>k</key><value>v</value></entry></Attributes>`.
+///
+/// An operation without output answers `Value::Null` (EC2 then says `<return>true</return>`).
 pub(crate) type Answer = Result<Value, Refusal>;
 
 /// An error as the service would send it, with the code as it goes over the wire.
@@ -45,22 +68,64 @@ impl Refusal {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self { status: 400, code: code.to_owned(), message: message.into() }
     }
+
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The refusal of what real AWS could do and the sandbox cannot. Status 400, so that no client
+    /// tries again.
+    pub(crate) fn not_covered(service: &str, operation: &str) -> Self {
+        let message = format!(
+            "the sandbox does not know {service}:{operation}; it covers the operations that \
+             payctl uses, not all of AWS"
+        );
+        Self::new("NotImplementedInSandbox", message)
+    }
 }
 
 /// The whole state of the sandbox: one part for each service.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Buckets and what is in them.
+    pub s3: s3::State,
+}
+
+/// Hands a call to its service.
+fn dispatch(world: &mut World, call: &Call) -> Answer {
+    match call.service.as_str() {
+        "sts" => sts::call(world, call),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+/// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+fn counts(world: &World) -> BTreeMap<String, usize> {
+    let services = [("s3", s3::counts(&world.s3))];
+    let mut all = BTreeMap::new();
+    for (service, counts) in services {
+        let live = counts.into_iter().filter(|(_, count)| *count > 0);
+        all.extend(live.map(|(thing, count)| (format!("{service}.{thing}"), count)));
+    }
+    all
 }
 
 /// What every service shares.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Base {
     /// Counts made ids.
     pub made: u64,
+    /// Whether to be as slow and unforgiving as AWS: names of deleted things stay taken for a
+    /// while and transitions take their time by [`Base::now`]. Off unless a test asks for it.
+    pub strict: bool,
+    /// Where the time comes from; not part of what is saved.
+    #[serde(skip)]
+    pub clock: Clock,
 }
 
 /// The account that the sandbox pretends to be.
@@ -69,14 +134,66 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 impl Base {
     /// A new id, `vpc-0a1b...`: unique, and the same in every run with the same history.
     pub(crate) fn id(&mut self, prefix: &str) -> String {
-        self.made += 1;
-        let mixed = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        format!("{prefix}-0{:016x}", mixed)
+        format!("{prefix}-0{:016x}", self.number())
     }
 
-    /// Seconds since the epoch.
+    /// A new number that looks random: unique, and the same in every run with the same history.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Seconds since the epoch, by the [`Clock`].
     pub(crate) fn now(&self) -> f64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map(|age| age.as_secs_f64()).unwrap_or_default()
+        let age = self.clock.now().duration_since(UNIX_EPOCH);
+        age.map(|age| age.as_secs_f64()).unwrap_or_default()
+    }
+}
+
+/// The wall clock at one moment, and tokio's time since then: a test that pauses tokio's clock and
+/// lets it run ahead takes the sandbox along. Without a paused clock it is the wall clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    wall: SystemTime,
+    started: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { wall: SystemTime::now(), started: Instant::now() }
+    }
+}
+
+impl Clock {
+    fn now(&self) -> SystemTime {
+        // Saturating: a world may be carried from one paused runtime into the next.
+        let elapsed = Instant::now().checked_duration_since(self.started);
+        self.wall + elapsed.unwrap_or(Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_reproducible() {
+        let (mut one, mut other) = (Base::default(), Base::default());
+        let first = one.id("vpc");
+        assert_eq!(first, other.id("vpc"));
+        assert_ne!(first, one.id("vpc"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_follows_paused_time() {
+        let base = Base::default();
+        let before = base.now();
+        tokio::time::advance(Duration::from_secs(90)).await;
+        assert!((base.now() - before - 90.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_clock_runs_without_a_runtime() {
+        assert!(Base::default().now() > 1_700_000_000.0);
     }
 }

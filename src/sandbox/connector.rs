@@ -1,0 +1,226 @@
+//! The sandbox as a transport of the SDK: requests are answered in this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+
+use super::store::{self, SandboxError, Store};
+use super::wire::{self, Request, Response, Route};
+use super::{World, counts};
+
+/// An embedded AWS. Clones share one world.
+#[derive(Clone, Debug)]
+pub struct Sandbox(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    world: World,
+}
+
+/// Everything in a sandbox at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot(World);
+
+impl Sandbox {
+    /// The sandbox kept in a directory, made if it is missing. Several processes may have it open.
+    pub fn open(dir: &Path) -> Result<Self, SandboxError> {
+        let (store, world) = Store::open(dir)?;
+        Ok(Self::new(store, world))
+    }
+
+    /// A sandbox that ends with its last clone.
+    pub fn in_memory() -> Self {
+        Self::new(Store::Memory, World::default())
+    }
+
+    /// The same, as slow and unforgiving as AWS: names of deleted things stay taken for a while
+    /// and transitions take their time on tokio's clock, which a test may pause.
+    pub fn in_memory_strict() -> Self {
+        let mut world = World::default();
+        world.base.strict = true;
+        Self::new(Store::Memory, world)
+    }
+
+    fn new(store: Store, world: World) -> Self {
+        Self(Arc::new(Mutex::new(Inner { store, world })))
+    }
+
+    /// Empties the sandbox in a directory, even a damaged one. Says whether there was any.
+    pub fn reset(dir: &Path) -> Result<bool, SandboxError> {
+        store::reset(dir)
+    }
+
+    /// What the SDK sends its requests through.
+    pub fn transport(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+    pub fn counts(&self) -> Result<BTreeMap<String, usize>, SandboxError> {
+        let Inner { store, world } = &mut *self.lock();
+        store.run(world, true, |world| counts(world))
+    }
+
+    /// Everything as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        let Inner { store, world } = &mut *self.lock();
+        store.run(world, true, |world| Snapshot(world.clone()))
+    }
+
+    /// Makes everything as it was.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
+        let Inner { store, world } = &mut *self.lock();
+        store.run(world, false, |world| *world = snapshot.0.clone())
+    }
+
+    /// Answers one request.
+    pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
+        let is_read = Route::of(request).is_read();
+        let Inner { store, world } = &mut *self.lock();
+        store.run(world, is_read, |world| wire::handle(world, request))
+    }
+
+    /// A poisoned lock is taken all the same: the panic that poisoned it is reported already, and
+    /// every other answer is still of use.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpClient for Sandbox {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Sandbox {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sandbox = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = read(request).await?;
+            let response = sandbox
+                .answer(&request)
+                .map_err(|error| ConnectorError::other(error.into(), None))?;
+            to_sdk(response)
+        })
+    }
+}
+
+/// Method, target and headers of an SDK request.
+pub(crate) fn head(request: &HttpRequest) -> Request {
+    let headers = request.headers().iter();
+    let mut headers: Vec<_> =
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let uri = request.uri();
+    let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let (host, target) = match after_scheme.find(['/', '?']) {
+        Some(at) => after_scheme.split_at(at),
+        None => (after_scheme, "/"),
+    };
+    if !headers.iter().any(|(name, _)| name == "host") {
+        headers.push(("host".to_owned(), host.to_owned()));
+    }
+    let target = if target.starts_with('?') { format!("/{target}") } else { target.to_owned() };
+    Request { method: request.method().to_owned(), target, headers, body: Vec::new() }
+}
+
+async fn read(mut sent: HttpRequest) -> Result<Request, ConnectorError> {
+    let mut request = head(&sent);
+    request.body = match sent.body().bytes() {
+        Some(bytes) => bytes.to_vec(),
+        None => {
+            let body = ByteStream::new(sent.take_body()).collect().await;
+            body.map_err(|error| ConnectorError::user(error.into()))?.to_vec()
+        }
+    };
+    Ok(request)
+}
+
+/// A response as the SDK takes it.
+pub(crate) fn to_sdk(response: Response) -> Result<HttpResponse, ConnectorError> {
+    let Response { status, headers, body } = response;
+    let status = status.try_into().map_err(|_| {
+        ConnectorError::other(format!("the sandbox answered with status {status}").into(), None)
+    })?;
+    let mut sdk = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in headers {
+        sdk.headers_mut()
+            .try_insert(name, value)
+            .map_err(|error| ConnectorError::other(error.into(), None))?;
+    }
+    Ok(sdk)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sdk_sts::config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    fn sts(transport: SharedHttpClient) -> aws_sdk_sts::Client {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::from_keys("SANDBOX", "sandbox", None))
+            .http_client(transport)
+            .build();
+        aws_sdk_sts::Client::from_conf(config)
+    }
+
+    #[tokio::test]
+    async fn the_sdk_is_answered_in_process() {
+        let client = sts(Sandbox::in_memory().transport());
+        let caller = client.get_caller_identity().send().await.unwrap();
+        assert_eq!(caller.account(), Some("000000000000"));
+        assert_eq!(caller.arn(), Some("arn:aws:iam::000000000000:root"));
+    }
+
+    #[tokio::test]
+    async fn a_role_can_be_assumed() {
+        let client = sts(Sandbox::in_memory().transport());
+        let call = client.assume_role().role_arn("arn:aws:iam::000000000000:role/p/deploy");
+        let answer = call.role_session_name("ci").send().await.unwrap();
+        let user = answer.assumed_role_user().unwrap();
+        assert_eq!(user.arn(), "arn:aws:sts::000000000000:assumed-role/deploy/ci");
+        assert!(answer.credentials().unwrap().access_key_id().starts_with("ASIA"));
+
+        let error = client.assume_role().role_arn("role").role_session_name("ci").send().await;
+        assert_eq!(error.unwrap_err().into_service_error().meta().code(), Some("ValidationError"));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_covered_says_so() {
+        let client = sts(Sandbox::in_memory().transport());
+        let error = client.get_session_token().send().await.unwrap_err().into_service_error();
+        assert_eq!(error.meta().code(), Some("NotImplementedInSandbox"));
+        assert!(error.meta().message().unwrap().contains("sts:GetSessionToken"));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_brings_everything_back() {
+        let sandbox = Sandbox::in_memory();
+        let before = sandbox.snapshot().unwrap();
+        let client = sts(sandbox.transport());
+        let call = client.assume_role().role_arn("arn:aws:iam::000000000000:role/deploy");
+        call.role_session_name("ci").send().await.unwrap();
+        assert_eq!(sandbox.lock().world.base.made, 1);
+        sandbox.restore(&before).unwrap();
+        assert_eq!(sandbox.lock().world.base.made, 0);
+    }
+}

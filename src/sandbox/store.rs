@@ -1,0 +1,345 @@
+//! Where a world is kept: in memory, or in a directory that several processes may use at once.
+//!
+//! `state.json` is replaced as a whole (written beside it, then renamed), under a lock that is held
+//! for one call only, before the call is answered: what the sandbox acknowledged survives any kill
+//! of the process. It is not synced to the disk; a power failure may cost the last calls. The
+//! file starts with a stamp, unique to each write, by which a process sees that another one wrote.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::World;
+
+/// The form of the file that this build reads and writes.
+const VERSION: u32 = 1;
+
+/// Why the sandbox's state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The directory or a file in it cannot be used.
+    #[error("cannot {doing} the sandbox's {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The state file is not what payctl wrote.
+    #[error(
+        "the sandbox's state file {} is damaged: {reason}; `payctl sandbox reset` empties the \
+         sandbox", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The state file comes from another version of payctl.
+    #[error(
+        "the sandbox's state file {} has format {found}, and this payctl knows format {VERSION} \
+         alone: use the payctl that wrote it, or empty the sandbox with `payctl sandbox reset`",
+        path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The format found.
+        found: u64,
+    },
+}
+
+/// Where a world is kept.
+#[derive(Debug)]
+pub(crate) enum Store {
+    /// Nowhere: it ends with the process.
+    Memory,
+    /// In a directory.
+    Disk(Disk),
+}
+
+/// A directory with a state file.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    state: PathBuf,
+    lock: File,
+    /// How the file began when this process last read or wrote it; `None` if there was none.
+    seen: Option<[u8; HEAD]>,
+}
+
+/// Covers the version and the stamp.
+const HEAD: usize = 64;
+
+#[derive(Deserialize)]
+struct Head {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Whole {
+    world: World,
+}
+
+impl Store {
+    /// Opens a directory, made if it is missing, and reads its world.
+    pub(crate) fn open(dir: &Path) -> Result<(Self, World), SandboxError> {
+        let mut disk = Disk::open(dir)?;
+        let mut world = World::default();
+        disk.locked(|disk| disk.reload(&mut world))?;
+        Ok((Self::Disk(disk), world))
+    }
+
+    /// Runs one call on the newest world, and keeps what it changed before returning. If keeping
+    /// it fails, the change is forgotten.
+    pub(crate) fn run<T>(
+        &mut self,
+        world: &mut World,
+        is_read: bool,
+        call: impl FnOnce(&mut World) -> T,
+    ) -> Result<T, SandboxError> {
+        let Self::Disk(disk) = self else { return Ok(call(world)) };
+        disk.locked(|disk| {
+            disk.refresh(world)?;
+            let answer = call(world);
+            if !is_read && let Err(error) = disk.write(world) {
+                disk.reload(world)?;
+                return Err(error);
+            }
+            Ok(answer)
+        })
+    }
+}
+
+impl Disk {
+    fn open(dir: &Path) -> Result<Self, SandboxError> {
+        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        let lock = dir.join("lock");
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(false);
+        let lock = private(&mut options).open(&lock).map_err(failed("open", &lock))?;
+        Ok(Self { state: dir.join("state.json"), lock, seen: None })
+    }
+
+    fn locked<T>(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<T, SandboxError>,
+    ) -> Result<T, SandboxError> {
+        match self.lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                self.lock.lock().map_err(failed("lock", &self.state))?
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &self.state)(error)),
+        }
+        let result = run(self);
+        self.lock.unlock().map_err(failed("unlock", &self.state))?;
+        result
+    }
+
+    /// Reads the world again if another process wrote it.
+    fn refresh(&mut self, world: &mut World) -> Result<(), SandboxError> {
+        let mut head = [0; HEAD];
+        let now = match File::open(&self.state) {
+            Ok(mut file) => match file.read_exact(&mut head) {
+                Ok(()) => Some(head),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some([0; HEAD]),
+                Err(error) => return Err(failed("read", &self.state)(error)),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed("open", &self.state)(error)),
+        };
+        match now == self.seen {
+            true => Ok(()),
+            false => self.reload(world),
+        }
+    }
+
+    fn reload(&mut self, world: &mut World) -> Result<(), SandboxError> {
+        let bytes = match fs::read(&self.state) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *world = fresh(World::default(), world);
+                self.seen = None;
+                return Ok(());
+            }
+            Err(error) => return Err(failed("read", &self.state)(error)),
+        };
+        *world = fresh(self.decode(&bytes)?, world);
+        self.seen = head_of(&bytes);
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<World, SandboxError> {
+        let damaged = |error: serde_json::Error| {
+            let reason = match bytes.is_empty() {
+                true => "it is empty".to_owned(),
+                false => error.to_string(),
+            };
+            SandboxError::Damaged { path: self.state.clone(), reason }
+        };
+        let Head { version } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if version != u64::from(VERSION) {
+            return Err(SandboxError::Version { path: self.state.clone(), found: version });
+        }
+        let Whole { world } = serde_json::from_slice(bytes).map_err(damaged)?;
+        Ok(world)
+    }
+
+    fn write(&mut self, world: &World) -> Result<(), SandboxError> {
+        let mut bytes =
+            format!("{{\"version\":{VERSION},\"stamp\":\"{}\",\"world\":", stamp()).into_bytes();
+        serde_json::to_writer(&mut bytes, world)
+            .map_err(|error| failed("encode", &self.state)(error.into()))?;
+        bytes.push(b'}');
+        let beside = self.state.with_extension("json.new");
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(true);
+        let mut file = private(&mut options).open(&beside).map_err(failed("open", &beside))?;
+        file.write_all(&bytes).map_err(failed("write", &beside))?;
+        drop(file);
+        fs::rename(&beside, &self.state).map_err(failed("replace", &self.state))?;
+        self.seen = head_of(&bytes);
+        Ok(())
+    }
+}
+
+/// Empties the sandbox in a directory, whatever its file contains. Says whether there was any.
+pub(crate) fn reset(dir: &Path) -> Result<bool, SandboxError> {
+    if !dir.exists() {
+        return Ok(false);
+    }
+    Disk::open(dir)?.locked(|disk| match fs::remove_file(&disk.state) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("remove", &disk.state)(error)),
+    })
+}
+
+/// A world just read, on the clock of the one that it replaces.
+fn fresh(mut read: World, replaced: &World) -> World {
+    read.base.clock = replaced.base.clock.clone();
+    read
+}
+
+fn head_of(bytes: &[u8]) -> Option<[u8; HEAD]> {
+    Some(bytes.first_chunk().copied().unwrap_or([0; HEAD]))
+}
+
+/// Unique to each write: when, by whom, and the how-manieth.
+fn stamp() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xffff;
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    format!("{nanos:016x}{:08x}{count:04x}", std::process::id())
+}
+
+/// Files that only the user may read: the sandbox holds generated secrets.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SandboxError {
+    let path = path.to_owned();
+    move |source| SandboxError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(store: &mut Store, world: &mut World) -> u64 {
+        store.run(world, true, |world| world.base.made).unwrap()
+    }
+
+    fn make(store: &mut Store, world: &mut World) -> u64 {
+        store.run(world, false, |world| world.base.number()).unwrap();
+        world.base.made
+    }
+
+    #[test]
+    fn another_processs_writes_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut one, mut here) = Store::open(dir.path()).unwrap();
+        let (mut other, mut there) = Store::open(dir.path()).unwrap();
+        assert_eq!(make(&mut one, &mut here), 1);
+        assert_eq!(make(&mut other, &mut there), 2);
+        assert_eq!(make(&mut one, &mut here), 3);
+        assert_eq!(made(&mut other, &mut there), 3);
+        assert_eq!(Store::open(dir.path()).unwrap().1.base.made, 3);
+        assert!(reset(dir.path()).unwrap());
+        assert_eq!(made(&mut one, &mut here), 0);
+    }
+
+    #[test]
+    fn concurrent_writers_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let (mut store, mut world) = Store::open(dir.path()).unwrap();
+                    for _ in 0..25 {
+                        make(&mut store, &mut world);
+                    }
+                });
+            }
+        });
+        assert_eq!(Store::open(dir.path()).unwrap().1.base.made, 100);
+    }
+
+    #[test]
+    fn reads_do_not_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, mut world) = Store::open(dir.path()).unwrap();
+        made(&mut store, &mut world);
+        assert!(!dir.path().join("state.json").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_user_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, mut world) = Store::open(dir.path()).unwrap();
+        make(&mut store, &mut world);
+        let mode = fs::metadata(dir.path().join("state.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_can_be_reset() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state.json");
+        let check = |content: &str, expected: &str| {
+            fs::write(&file, content).unwrap();
+            let error = Store::open(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(error.contains("state.json") && error.contains("payctl sandbox reset"));
+        };
+        check("", "is damaged: it is empty");
+        check("{\"version\":1,\"world\":{\"base\"", "is damaged: EOF");
+        check("[]", "is damaged");
+        check("{\"version\":1,\"world\":{\"base\":7}}", "is damaged: invalid type");
+        check("{\"version\":7,\"universe\":{}}", "has format 7, and this payctl knows format 1");
+        assert!(reset(dir.path()).unwrap());
+        assert!(Store::open(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn damage_while_running_is_an_error_and_no_panic() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, mut world) = Store::open(dir.path()).unwrap();
+        make(&mut store, &mut world);
+        fs::write(dir.path().join("state.json"), "nonsense").unwrap();
+        let result = store.run(&mut world, true, |world| world.base.made);
+        assert!(matches!(result, Err(SandboxError::Damaged { .. })));
+    }
+}
