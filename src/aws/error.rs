@@ -45,6 +45,11 @@ where
     }
 }
 
+/// An error that AWS reports inside a successful answer, for one item of a batch.
+pub(crate) fn refusal(op: &str, code: &str, message: &str) -> OpError {
+    OpError::new(op, classify(code, message, 400), code, message)
+}
+
 /// Reads of what may not exist.
 pub(crate) trait Gone<T> {
     /// Not found is `None`.
@@ -277,5 +282,11 @@ mod tests {
         check("ValidationException", "", 400, ErrorClass::Invalid);
         check("UnauthorizedOperation", "", 403, ErrorClass::Denied);
         check("ExpiredToken", "", 400, ErrorClass::Credentials);
+    }
+
+    #[test]
+    fn an_error_inside_a_success_is_classified_like_any_other() {
+        let error = refusal("DeleteVpcEndpoints", "InvalidVpcEndpoint.NotFound", "");
+        assert_eq!(error.class, ErrorClass::NotFound);
     }
 }

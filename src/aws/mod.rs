@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod error;
+pub mod facts;
 pub mod kinds;
 pub mod provider;
 pub mod resource;

@@ -1,8 +1,102 @@
 //! Elastic IP addresses.
+//!
+//! AWS quirks: allocation has neither a token nor a name, so a lost reply would leak an address
+//! that costs money; it is found by its tags. While a NAT gateway is still going away, releasing
+//! its address is answered with `AuthFailure`, as if it were somebody else's.
 
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Address as AwsAddress, DomainType, Filter, ResourceType};
 use serde::{Deserialize, Serialize};
 
-/// See the module.
+use super::ec2;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs};
+
+/// An elastic IP address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ElasticIp {}
+
+impl Resource for ElasticIp {
+    const META: Meta = Meta {
+        notes: &[
+            "A region allows five of them unless the quota was raised.",
+            "The address itself is lost for good when it is released.",
+        ],
+        replace: Replace::CreateFirst,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(600),
+        transient: &[
+            ("AuthFailure", "permission to access the specified resource"),
+            ("InvalidAllocationID.NotFound", ""),
+        ],
+        actions: &[
+            "ec2:AllocateAddress",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:DescribeAddresses",
+            "ec2:ReleaseAddress",
+        ],
+        ..Meta::new("ec2.elastic_ip", "ec2", "A public IPv4 address that stays the same.")
+    };
+
+    fn sample() -> Self {
+        Self {}
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(ec2::found(cx, find(cx.aws, ec2::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "allocation-id")).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let tags = ec2::tagged(ResourceType::ElasticIp, cx.tags);
+        let call = cx.aws.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let answer = call.send().await.map_err(op("AllocateAddress"))?;
+        ec2::made("AllocateAddress", answer.allocation_id)
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        ec2::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.release_address().allocation_id(&live.id).send();
+        send.await.map_err(op("ReleaseAddress")).or_gone().map(drop)
+    }
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<ElasticIp>>, OpError> {
+    let send = aws.ec2.describe_addresses().set_filters(Some(filters)).send();
+    let answer = send.await.map_err(op("DescribeAddresses"))?;
+    Ok(answer.addresses.unwrap_or_default().into_iter().map(live).collect())
+}
+
+fn live(address: AwsAddress) -> Live<ElasticIp> {
+    let id = address.allocation_id.unwrap_or_default();
+    let mut outputs = Outputs::from([(Output::Id, id.clone())]);
+    outputs.extend(address.public_ip.map(|ip| (Output::PublicIp, ip)));
+    Live { id, spec: ElasticIp {}, outputs, tags: ec2::tags(address.tags), phase: Phase::Ready }
+}

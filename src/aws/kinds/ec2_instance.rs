@@ -1,12 +1,35 @@
 //! Single instances, such as a NAT instance.
+//!
+//! AWS quirks: the source/destination check cannot be set at launch, so a new NAT instance drops
+//! packets until `update` has run. Terminated instances stay listed, with their tags, for about an
+//! hour. The image parameter changes every week or two: it is read at creation only. A stopped
+//! instance counts as failed and is replaced: it holds nothing that a new one does not have.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, Filter, HttpTokensState, IamInstanceProfileSpecification,
+    Instance as AwsInstance, InstanceAttributeName, InstanceMetadataEndpointState,
+    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType,
+};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use crate::model::text::Text;
+use super::ec2;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
-/// See the module.
+/// An instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Instance {
@@ -26,4 +49,320 @@ pub(crate) struct Instance {
     pub user_data: Option<String>,
     /// Whether AWS drops packets that are not from or to the instance itself.
     pub source_dest_check: bool,
+}
+
+impl Resource for Instance {
+    const META: Meta = Meta {
+        notes: &[
+            "The image is looked up when the instance is made; a newer image does not replace it.",
+            "A stopped instance is replaced by a new one.",
+            "Its metadata service answers only requests with a session token (IMDSv2).",
+            "It gets a public address if its subnet gives one.",
+        ],
+        immutable: &["instance_type", "subnet", "profile", "user_data"],
+        create_only: &["image_parameter"],
+        replace: Replace::CreateFirst,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(600),
+        transient: &[
+            ("InvalidParameterValue", "Invalid IAM Instance Profile"),
+            ("InvalidParameterValue", "has no associated IAM Roles"),
+            ("InvalidSubnetID.NotFound", ""),
+            ("InvalidGroup.NotFound", ""),
+            ("InvalidInstanceID.NotFound", ""),
+            // The tags differ between two runs that both did not see the instance yet.
+            ("IdempotentParameterMismatch", ""),
+        ],
+        actions: &[
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstances",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:RunInstances",
+            "ec2:TerminateInstances",
+            "iam:PassRole",
+            "ssm:GetParameter",
+        ],
+        ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
+    };
+
+    fn sample() -> Self {
+        let id = |kind| Text::reference(Address::new(kind, "sample"), Output::Id);
+        let parameter = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
+        Self {
+            image_parameter: parameter.into(),
+            instance_type: "t4g.nano".into(),
+            subnet: id("ec2.subnet"),
+            groups: BTreeSet::from([id("ec2.security_group")]),
+            profile: Some(Text::reference(
+                Address::new("iam.instance_profile", "sample"),
+                Output::Name,
+            )),
+            user_data: Some("#!/bin/bash\nsysctl -w net.ipv4.ip_forward=1\n".into()),
+            source_dest_check: false,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![Self { source_dest_check: true, ..Self::sample() }]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(ec2::found(cx, find(cx.aws, ec2::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "instance-id")).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let image = image(cx.aws, &self.image_parameter).await?;
+        let token = ec2::token(cx, &(self, &image), &dead(cx).await?);
+        let tagged = |kind| ec2::tagged(kind, cx.tags);
+        let call = self
+            .launch(cx.aws.ec2.run_instances())
+            .image_id(image)
+            .client_token(token)
+            .tag_specifications(tagged(ResourceType::Instance))
+            .tag_specifications(tagged(ResourceType::Volume))
+            .tag_specifications(tagged(ResourceType::NetworkInterface));
+        let answer = call.send().await.map_err(op("RunInstances"))?;
+        let instance = answer.instances.unwrap_or_default().into_iter().next();
+        ec2::made("RunInstances", instance.and_then(|instance| instance.instance_id))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // AWS takes one attribute per call.
+        let call = || cx.aws.ec2.modify_instance_attribute().instance_id(&live.id);
+        if self.source_dest_check != live.spec.source_dest_check {
+            let value = AttributeBooleanValue::builder().value(self.source_dest_check).build();
+            let send = call().source_dest_check(value).send();
+            send.await.map_err(op("ModifyInstanceAttribute"))?;
+        }
+        if self.groups != live.spec.groups {
+            let send = call().set_groups(Some(known(&self.groups))).send();
+            send.await.map_err(op("ModifyInstanceAttribute"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        ec2::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.terminate_instances().instance_ids(&live.id).send();
+        send.await.map_err(op("TerminateInstances")).or_gone().map(drop)
+    }
+}
+
+fn known(texts: &BTreeSet<Text>) -> Vec<String> {
+    texts.iter().map(|text| text.known().to_owned()).collect()
+}
+
+impl Instance {
+    fn launch(&self, call: RunInstancesFluentBuilder) -> RunInstancesFluentBuilder {
+        let profile = self.profile.as_ref().map(|profile| {
+            IamInstanceProfileSpecification::builder().name(profile.known()).build()
+        });
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_endpoint(InstanceMetadataEndpointState::Enabled)
+            .http_tokens(HttpTokensState::Required)
+            .build();
+        call.min_count(1)
+            .max_count(1)
+            .instance_type(InstanceType::from(self.instance_type.as_str()))
+            .subnet_id(self.subnet.known())
+            .set_security_group_ids(Some(known(&self.groups)))
+            .set_iam_instance_profile(profile)
+            .set_user_data(self.user_data.as_ref().map(|text| BASE64_STANDARD.encode(text)))
+            .metadata_options(metadata)
+    }
+}
+
+/// The image id that a public parameter holds now.
+async fn image(aws: &Aws, parameter: &str) -> Result<String, OpError> {
+    let send = aws.ssm.get_parameter().name(parameter).send();
+    let found = send.await.map_err(op("GetParameter")).or_gone()?;
+    let value = found.and_then(|found| found.parameter).and_then(|parameter| parameter.value);
+    value.ok_or_else(|| {
+        let region = &aws.scope.region;
+        let message =
+            format!("the image parameter {parameter} does not exist in {region}; name another one");
+        OpError::new("GetParameter", ErrorClass::Invalid, "ParameterNotFound", message)
+    })
+}
+
+/// The instances as listed, terminated ones among them.
+async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsInstance>, OpError> {
+    let call = aws.ec2.describe_instances().set_filters(Some(filters)).max_results(1000);
+    let mut pages = call.into_paginator().send();
+    let mut instances = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(op("DescribeInstances"))?;
+        let reservations = page.reservations.unwrap_or_default();
+        instances.extend(reservations.into_iter().flat_map(|it| it.instances.unwrap_or_default()));
+    }
+    Ok(instances)
+}
+
+/// The ids of instances of this address that are gone or going, in order.
+async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
+    let instances = list(cx.aws, ec2::at(&cx.aws.scope, cx.address)).await?;
+    let is_dead = |instance: &AwsInstance| {
+        let ours = cx.aws.scope.owned(&ec2::tags(instance.tags.clone()));
+        ours.as_ref() == Some(cx.address)
+            && !matches!(phase(instance), Some(Phase::Ready | Phase::Pending(_)))
+    };
+    let dead = instances.into_iter().filter(is_dead);
+    let mut ids: Vec<String> = dead.filter_map(|instance| instance.instance_id).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Instance>>, OpError> {
+    let instances = list(aws, filters).await?;
+    let lives = instances.into_iter().filter_map(|instance| {
+        let phase = phase(&instance)?;
+        Some(describe(aws, instance, phase))
+    });
+    Ok(try_join_all(lives).await?.into_iter().flatten().collect())
+}
+
+async fn describe(
+    aws: &Aws,
+    instance: AwsInstance,
+    phase: Phase,
+) -> Result<Option<Live<Instance>>, OpError> {
+    let id = instance.instance_id.as_deref().unwrap_or_default();
+    let call = aws.ec2.describe_instance_attribute().instance_id(id);
+    let send = call.attribute(InstanceAttributeName::UserData).send();
+    let attribute = send.await.map_err(op("DescribeInstanceAttribute")).or_gone()?;
+    Ok(attribute.map(|attribute| {
+        let encoded = attribute.user_data.and_then(|data| data.value);
+        live(instance, phase, encoded.as_deref().and_then(decoded))
+    }))
+}
+
+fn live(instance: AwsInstance, phase: Phase, user_data: Option<String>) -> Live<Instance> {
+    let id = instance.instance_id.unwrap_or_default();
+    let interfaces = instance.network_interfaces.unwrap_or_default();
+    let primary = interfaces.into_iter().min_by_key(|interface| {
+        interface.attachment.as_ref().and_then(|attachment| attachment.device_index).unwrap_or(0)
+    });
+    let interface = primary.and_then(|interface| interface.network_interface_id);
+    let groups = instance.security_groups.unwrap_or_default();
+    // The profile comes back as an ARN; its name is the last part of the path.
+    let profile = instance.iam_instance_profile.and_then(|profile| profile.arn);
+    let profile = profile.and_then(|arn| Some(Text::from(arn.rsplit('/').next()?)));
+    let mut outputs = Outputs::from([(Output::Id, id.clone())]);
+    outputs.extend(interface.map(|interface| (Output::InterfaceId, interface)));
+    outputs.extend(instance.public_ip_address.map(|ip| (Output::PublicIp, ip)));
+    Live {
+        spec: Instance {
+            image_parameter: String::new(),
+            instance_type: instance
+                .instance_type
+                .map(|kind| kind.as_str().to_owned())
+                .unwrap_or_default(),
+            subnet: instance.subnet_id.unwrap_or_default().into(),
+            groups: groups.into_iter().filter_map(|group| group.group_id).map(Text::from).collect(),
+            profile,
+            user_data,
+            source_dest_check: instance.source_dest_check.unwrap_or(true),
+        },
+        outputs,
+        tags: ec2::tags(instance.tags),
+        phase,
+        id,
+    }
+}
+
+fn decoded(user_data: &str) -> Option<String> {
+    let bytes = BASE64_STANDARD.decode(user_data).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|text| !text.is_empty())
+}
+
+/// `None` for what is terminated and only listed still.
+fn phase(instance: &AwsInstance) -> Option<Phase> {
+    match instance.state.as_ref()?.name.as_ref()? {
+        InstanceStateName::Terminated => None,
+        InstanceStateName::Running => Some(Phase::Ready),
+        InstanceStateName::ShuttingDown => Some(Phase::Deleting("shutting-down".into())),
+        InstanceStateName::Stopped => {
+            let reason = instance.state_reason.as_ref().and_then(|reason| reason.message.as_ref());
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            Some(Phase::Failed(format!("the instance is stopped{reason}")))
+        }
+        other => Some(Phase::Pending(other.as_str().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{
+        GroupIdentifier, IamInstanceProfile, InstanceNetworkInterface, InstanceState, StateReason,
+    };
+
+    use super::*;
+
+    fn instance(state: &str) -> AwsInstance {
+        let state = InstanceState::builder().name(state.into()).build();
+        let profile = "arn:aws:iam::1:instance-profile/payctl/payment/dev/nat";
+        AwsInstance::builder()
+            .instance_id("i-1")
+            .instance_type(InstanceType::T4gNano)
+            .state(state)
+            .state_reason(StateReason::builder().message("User initiated").build())
+            .subnet_id("subnet-1")
+            .security_groups(GroupIdentifier::builder().group_id("sg-1").build())
+            .iam_instance_profile(IamInstanceProfile::builder().arn(profile).build())
+            .network_interfaces(
+                InstanceNetworkInterface::builder().network_interface_id("eni-1").build(),
+            )
+            .source_dest_check(false)
+            .build()
+    }
+
+    #[test]
+    fn states_decide_what_can_be_done() {
+        let check = |state, expected| assert_eq!(phase(&instance(state)), expected, "{state}");
+        check("pending", Some(Phase::Pending("pending".into())));
+        check("running", Some(Phase::Ready));
+        check("stopping", Some(Phase::Pending("stopping".into())));
+        let stopped = "the instance is stopped: User initiated";
+        check("stopped", Some(Phase::Failed(stopped.into())));
+        check("shutting-down", Some(Phase::Deleting("shutting-down".into())));
+        check("terminated", None);
+    }
+
+    #[test]
+    fn an_instance_is_read_back_as_it_was_asked_for() {
+        let script = "#!/bin/bash\n".to_owned();
+        let live = live(instance("running"), Phase::Ready, Some(script.clone()));
+        let spec = Instance {
+            image_parameter: String::new(),
+            instance_type: "t4g.nano".into(),
+            subnet: "subnet-1".into(),
+            groups: BTreeSet::from(["sg-1".into()]),
+            profile: Some("nat".into()),
+            user_data: Some(script),
+            source_dest_check: false,
+        };
+        assert_eq!(live.spec, spec);
+        assert_eq!(live.outputs[&Output::InterfaceId], "eni-1");
+    }
+
+    #[test]
+    fn user_data_survives_its_encoding() {
+        let text = "#!/bin/bash\necho hi\n";
+        assert_eq!(decoded(&BASE64_STANDARD.encode(text)).as_deref(), Some(text));
+        assert_eq!(decoded(""), None);
+    }
 }

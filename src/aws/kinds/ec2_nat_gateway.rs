@@ -1,10 +1,27 @@
 //! Public NAT gateways in one zone.
+//!
+//! AWS quirks: creation succeeds at once and fails later (state `failed`, with a reason); a failed
+//! gateway can only be deleted. Deleted ones stay listed, with their tags, for about an hour.
+//! Deleting takes a minute or two, in which the gateway still holds its address.
 
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    ConnectivityType, Filter, NatGateway as AwsGateway, NatGatewayState, ResourceType,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::model::text::Text;
+use super::ec2;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
-/// See the module.
+/// A NAT gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NatGateway {
@@ -12,4 +29,169 @@ pub(crate) struct NatGateway {
     pub subnet: Text,
     /// The allocation id of its elastic IP address.
     pub address: Text,
+}
+
+impl Resource for NatGateway {
+    const META: Meta = Meta {
+        notes: &[
+            "It takes one to three minutes until it is available, and as long to delete.",
+            "It works only if an internet gateway is attached to its VPC before; otherwise it ends \
+             as failed and the next run makes it again.",
+        ],
+        immutable: &["subnet", "address"],
+        replace: Replace::DeleteFirst,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(900),
+        transient: &[
+            ("InvalidSubnetID.NotFound", ""),
+            ("InvalidAllocationID.NotFound", ""),
+            ("InvalidElasticIpID.NotFound", ""),
+            ("NatGatewayNotFound", ""),
+            // The tags differ between two runs that both did not see the gateway yet.
+            ("IdempotentParameterMismatch", ""),
+        ],
+        actions: &[
+            "ec2:CreateNatGateway",
+            "ec2:CreateTags",
+            "ec2:DeleteNatGateway",
+            "ec2:DeleteTags",
+            "ec2:DescribeNatGateways",
+        ],
+        ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            subnet: Text::reference(Address::new("ec2.subnet", "sample"), Output::Id),
+            address: Text::reference(Address::new("ec2.elastic_ip", "sample"), Output::Id),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let gateways = list(cx.aws, ec2::ours(&cx.aws.scope)).await?;
+        Ok(ec2::found(cx, gateways.into_iter().filter_map(live).collect()))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let gateways = list(cx.aws, ec2::target(cx, "nat-gateway-id")).await?;
+        Ok(ec2::pick(cx, gateways.into_iter().filter_map(live).collect()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx
+            .aws
+            .ec2
+            .create_nat_gateway()
+            .subnet_id(self.subnet.known())
+            .allocation_id(self.address.known())
+            .connectivity_type(ConnectivityType::Public)
+            .client_token(ec2::token(cx, self, &dead(cx).await?))
+            .tag_specifications(ec2::tagged(ResourceType::Natgateway, cx.tags));
+        let answer = call.send().await.map_err(op("CreateNatGateway"))?;
+        ec2::made("CreateNatGateway", answer.nat_gateway.and_then(|made| made.nat_gateway_id))
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        ec2::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_nat_gateway().nat_gateway_id(&live.id).send();
+        send.await.map_err(op("DeleteNatGateway")).or_gone().map(drop)
+    }
+}
+
+/// The gateways as listed, dead ones among them.
+async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGateway>, OpError> {
+    let call = aws.ec2.describe_nat_gateways().set_filter(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    pages.try_collect().await.map_err(op("DescribeNatGateways"))
+}
+
+/// The ids of gateways of this address that are gone or going, in order.
+async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
+    let gateways = list(cx.aws, ec2::at(&cx.aws.scope, cx.address)).await?;
+    let is_dead = |gateway: &AwsGateway| {
+        use NatGatewayState::{Deleted, Deleting, Failed};
+        matches!(gateway.state, Some(Deleted | Deleting | Failed))
+    };
+    let dead = gateways.into_iter().filter(is_dead).filter(|gateway| {
+        cx.aws.scope.owned(&ec2::tags(gateway.tags.clone())).as_ref() == Some(cx.address)
+    });
+    let mut ids: Vec<String> = dead.filter_map(|gateway| gateway.nat_gateway_id).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+/// `None` for what is deleted and only listed still.
+fn live(gateway: AwsGateway) -> Option<Live<NatGateway>> {
+    let phase = phase(&gateway)?;
+    let id = gateway.nat_gateway_id.unwrap_or_default();
+    let addresses = gateway.nat_gateway_addresses.unwrap_or_default();
+    let primary = addresses.iter().find(|address| address.is_primary == Some(true));
+    let primary = primary.or(addresses.first()).cloned();
+    let (address, ip) = primary.map(|it| (it.allocation_id, it.public_ip)).unwrap_or_default();
+    let mut outputs = Outputs::from([(Output::Id, id.clone())]);
+    outputs.extend(ip.map(|ip| (Output::PublicIp, ip)));
+    Some(Live {
+        spec: NatGateway {
+            subnet: gateway.subnet_id.unwrap_or_default().into(),
+            address: address.unwrap_or_default().into(),
+        },
+        outputs,
+        tags: ec2::tags(gateway.tags),
+        phase,
+        id,
+    })
+}
+
+fn phase(gateway: &AwsGateway) -> Option<Phase> {
+    match gateway.state.as_ref()? {
+        NatGatewayState::Deleted => None,
+        NatGatewayState::Available => Some(Phase::Ready),
+        NatGatewayState::Deleting => Some(Phase::Deleting("deleting".into())),
+        NatGatewayState::Failed => {
+            let code = gateway.failure_code.as_deref().unwrap_or("failed");
+            let message = gateway.failure_message.as_deref().unwrap_or("AWS gave no reason");
+            Some(Phase::Failed(format!("{code}: {message}")))
+        }
+        other => Some(Phase::Pending(other.as_str().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gateway(state: NatGatewayState) -> AwsGateway {
+        let gateway = AwsGateway::builder().nat_gateway_id("nat-1").state(state);
+        gateway.failure_code("Gateway.NotAttached").failure_message("no gateway").build()
+    }
+
+    #[test]
+    fn a_deleted_gateway_that_is_still_listed_is_gone() {
+        assert_eq!(live(gateway(NatGatewayState::Deleted)), None);
+    }
+
+    #[test]
+    fn a_failed_gateway_says_why() {
+        let failed = Phase::Failed("Gateway.NotAttached: no gateway".into());
+        assert_eq!(phase(&gateway(NatGatewayState::Failed)), Some(failed));
+        assert_eq!(phase(&gateway(NatGatewayState::Available)), Some(Phase::Ready));
+        let pending = Phase::Pending("pending".into());
+        assert_eq!(phase(&gateway(NatGatewayState::Pending)), Some(pending));
+    }
 }

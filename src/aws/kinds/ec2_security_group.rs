@@ -1,10 +1,25 @@
 //! Security groups without their rules, so that groups may refer to each other.
+//!
+//! AWS quirks: name and description never change. AWS gives every new group a rule that lets
+//! everything out; the rules' own kind replaces it. A group stays undeletable while an interface
+//! uses it or a rule of another group refers to it.
 
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as AwsGroup};
 use serde::{Deserialize, Serialize};
 
-use crate::model::text::Text;
+use super::ec2;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
-/// See the module.
+/// A security group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecurityGroup {
@@ -14,4 +29,109 @@ pub(crate) struct SecurityGroup {
     pub description: String,
     /// The id of the VPC.
     pub vpc: Text,
+}
+
+impl Resource for SecurityGroup {
+    const META: Meta = Meta {
+        notes: &[
+            "Its rules are a resource of their own, ec2.security_group_rules.",
+            "It cannot be deleted while anything uses it; the interfaces of load balancers, \
+             databases and functions outlive their owners by minutes.",
+        ],
+        immutable: &["name", "description", "vpc"],
+        replace: Replace::DeleteFirst,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(1200),
+        transient: &[
+            ("InvalidVpcID.NotFound", ""),
+            ("InvalidGroup.NotFound", ""),
+            ("InvalidGroupId.NotFound", ""),
+        ],
+        actions: &[
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteTags",
+            "ec2:DescribeSecurityGroups",
+        ],
+        ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-group".into(),
+            description: "Sample".into(),
+            vpc: Text::reference(Address::new("ec2.vpc", "sample"), Output::Id),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let groups = list(cx.aws, ec2::ours(&cx.aws.scope)).await?;
+        Ok(ec2::found(cx, groups.into_iter().map(live).collect()))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let groups = list(cx.aws, ec2::target(cx, "group-id")).await?;
+        Ok(ec2::pick(cx, groups.into_iter().map(live).collect()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx
+            .aws
+            .ec2
+            .create_security_group()
+            .group_name(&self.name)
+            .description(&self.description)
+            .vpc_id(self.vpc.known())
+            .tag_specifications(ec2::tagged(ResourceType::SecurityGroup, cx.tags));
+        let answer = call.send().await.map_err(op("CreateSecurityGroup"))?;
+        ec2::made("CreateSecurityGroup", answer.group_id)
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        ec2::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_security_group().group_id(&live.id).send();
+        send.await.map_err(op("DeleteSecurityGroup")).or_gone().map(drop)
+    }
+}
+
+/// The groups that match; also for the kind of their rules.
+pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
+    let call = aws.ec2.describe_security_groups().set_filters(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    pages.try_collect().await.map_err(op("DescribeSecurityGroups"))
+}
+
+fn live(group: AwsGroup) -> Live<SecurityGroup> {
+    let id = group.group_id.unwrap_or_default();
+    let name = group.group_name.unwrap_or_default();
+    let mut outputs = Outputs::from([(Output::Id, id.clone()), (Output::Name, name.clone())]);
+    outputs.extend(group.security_group_arn.map(|arn| (Output::Arn, arn)));
+    Live {
+        spec: SecurityGroup {
+            name,
+            description: group.description.unwrap_or_default(),
+            vpc: group.vpc_id.unwrap_or_default().into(),
+        },
+        outputs,
+        tags: ec2::tags(group.tags),
+        phase: Phase::Ready,
+        id,
+    }
 }

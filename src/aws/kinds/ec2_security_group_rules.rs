@@ -1,18 +1,38 @@
 //! All rules of one security group, as one set.
+//!
+//! The set exists exactly while its group, found by the group's tags, has a rule: so it can be
+//! emptied before any group is deleted, and groups may refer to each other. A group that should
+//! have no rules at all cannot be expressed.
+//!
+//! AWS quirks: a new group lets everything out. One duplicate refuses a whole batch, and a
+//! duplicate is one whose description alone differs. Ports come back as -1 where there are none,
+//! protocols by name, address ranges with their host bits zero; `canonical` settles all of that in
+//! both directions.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use aws_sdk_ec2::types::SecurityGroupRule;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::text::Text;
+use super::ec2_permissions::{rules_of, sync};
+use super::ec2_security_group::list as groups;
+use super::{ec2, ec2_security_group::SecurityGroup};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
 
-/// See the module.
+/// The rules of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rules {
     /// The id of the security group.
     pub group: Text,
     /// The rules; any other rule of the group is removed.
+    #[serde(deserialize_with = "canonical")]
     pub rules: BTreeSet<Rule>,
 }
 
@@ -54,4 +74,235 @@ pub(crate) enum Peer {
     Group(Text),
     /// A prefix list, by id.
     PrefixList(String),
+}
+
+impl Resource for Rules {
+    const META: Meta = Meta {
+        notes: &[
+            "The set is complete: a rule that the config does not contain is removed, also the one \
+             that AWS gives every new group.",
+            "New rules are added before old ones are removed.",
+        ],
+        immutable: &["group"],
+        replace: Replace::DeleteFirst,
+        tagged: false,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(300),
+        transient: &[
+            ("InvalidGroup.NotFound", ""),
+            ("InvalidGroupId.NotFound", ""),
+            ("InvalidPrefixListID.NotFound", ""),
+        ],
+        actions: &[
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        ],
+        ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
+    };
+
+    fn sample() -> Self {
+        let group = Text::reference(Address::new("ec2.security_group", "sample"), Output::Id);
+        let rule = |direction, port: Option<i32>, peer| Rule {
+            direction,
+            protocol: if port.is_some() { "tcp" } else { "-1" }.into(),
+            from_port: port,
+            to_port: port,
+            peer,
+            description: None,
+        };
+        let from_vpc = rule(Direction::Ingress, Some(443), Peer::Cidr("10.90.0.0/16".into()));
+        let rules = BTreeSet::from([
+            Rule { description: Some("From the VPC".into()), ..from_vpc },
+            rule(Direction::Ingress, Some(5432), Peer::Group(group.clone())),
+            rule(Direction::Egress, None, Peer::Cidr("0.0.0.0/0".into())),
+        ]);
+        Self { group, rules }
+    }
+
+    fn variants() -> Vec<Self> {
+        let sample = Self::sample();
+        let each = |change: fn(Rule) -> Rule| Self {
+            rules: sample.rules.iter().cloned().map(change).collect(),
+            ..sample.clone()
+        };
+        let reworded = each(|rule| Rule {
+            description: rule.description.map(|_| "Reworded".to_owned()),
+            ..rule
+        });
+        let over_udp = each(|rule| match rule.direction {
+            Direction::Ingress => Rule { protocol: "udp".into(), ..rule },
+            Direction::Egress => Rule { peer: Peer::Cidr("10.90.0.0/16".into()), ..rule },
+        });
+        let only_one = Self {
+            rules: sample.rules.iter().take(1).cloned().collect(),
+            group: sample.group.clone(),
+        };
+        vec![reworded, over_udp, only_one]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let found = groups(cx.aws, ec2::ours(&cx.aws.scope)).await?.into_iter();
+        let owned: Vec<(String, Address)> = found
+            .filter_map(|group| {
+                let owner = cx.aws.scope.owned(&ec2::tags(group.tags))?;
+                Some((group.group_id?, Address::new(Self::META.kind, owner.name)))
+            })
+            .collect();
+        let ids: Vec<String> = owned.iter().map(|(id, _)| id.clone()).collect();
+        let rules = rules_of(cx.aws, &ids).await?;
+        let found = owned.into_iter().filter_map(|(id, address)| {
+            let of_group = rules.iter().filter(|rule| rule.group_id.as_deref() == Some(&id));
+            Some(Found { address, owner: Owner::Ours, live: live(&id, of_group)? })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let group = match cx.id {
+            Some(id) => id.to_owned(),
+            None => {
+                let owner = Address::new(SecurityGroup::META.kind, &cx.address.name);
+                let found = groups(cx.aws, ec2::at(&cx.aws.scope, &owner)).await?;
+                let found = found.into_iter().find(|group| {
+                    cx.aws.scope.owned(&ec2::tags(group.tags.clone())).as_ref() == Some(&owner)
+                });
+                match found.and_then(|group| group.group_id) {
+                    Some(id) => id,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let rules = rules_of(cx.aws, std::slice::from_ref(&group)).await?;
+        Ok(live(&group, rules.iter()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if self.rules.is_empty() {
+            let message = "a security group needs at least one rule; to close it, let it reach \
+                           only 255.255.255.255/32";
+            return Err(OpError::new("create", ErrorClass::Invalid, "NoRules", message));
+        }
+        let group = self.group.known();
+        sync(cx.aws, group, &self.rules).await?;
+        Ok(group.to_owned())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        sync(cx.aws, &live.id, &self.rules).await
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        sync(cx.aws, &live.id, &BTreeSet::new()).await
+    }
+}
+
+/// The rules of a group as one object; none when there are none.
+fn live<'a>(
+    group: &str,
+    rules: impl Iterator<Item = &'a SecurityGroupRule>,
+) -> Option<Live<Rules>> {
+    let rules: BTreeSet<Rule> = rules.filter_map(Rule::read).collect();
+    (!rules.is_empty()).then(|| Live {
+        id: group.to_owned(),
+        spec: Rules { group: group.into(), rules },
+        outputs: Outputs::from([(Output::Id, group.to_owned())]),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    })
+}
+
+fn canonical<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Rule>, D::Error> {
+    let rules = BTreeSet::<Rule>::deserialize(deserializer)?;
+    Ok(rules.into_iter().map(Rule::canonical).collect())
+}
+
+impl Rule {
+    /// The rule as AWS would return it.
+    pub(super) fn canonical(self) -> Self {
+        let protocol = match self.protocol.to_lowercase().as_str() {
+            "all" => "-1".to_owned(),
+            "6" => "tcp".to_owned(),
+            "17" => "udp".to_owned(),
+            "1" => "icmp".to_owned(),
+            "58" => "icmpv6".to_owned(),
+            other => other.to_owned(),
+        };
+        let (from, to) = (self.from_port.filter(|it| *it >= 0), self.to_port.filter(|it| *it >= 0));
+        let (from_port, to_port) = match protocol.as_str() {
+            "tcp" | "udp" => match from {
+                Some(port) => (Some(port), Some(to.unwrap_or(port))),
+                None => (Some(0), Some(to.unwrap_or(65_535))),
+            },
+            "icmp" | "icmpv6" => (from, to),
+            // AWS ignores the ports of every other protocol.
+            _ => (None, None),
+        };
+        let peer = match self.peer {
+            Peer::Cidr(range) => Peer::Cidr(ec2::canonical_cidr(&range)),
+            other => other,
+        };
+        let description = self.description.filter(|text| !text.is_empty());
+        Self { protocol, from_port, to_port, peer, description, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
+        Rule {
+            direction: Direction::Ingress,
+            protocol: protocol.into(),
+            from_port: from,
+            to_port: to,
+            peer,
+            description: None,
+        }
+    }
+
+    fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
+        rule(protocol, from, to, Peer::Cidr("0.0.0.0/0".into()))
+    }
+
+    #[test]
+    fn every_spelling_has_one_canonical_form() {
+        let check = |written: Rule, canonical| assert_eq!(written.canonical(), canonical);
+        check(from_all("TCP", None, None), from_all("tcp", Some(0), Some(65_535)));
+        check(from_all("6", Some(443), None), from_all("tcp", Some(443), Some(443)));
+        check(from_all("all", Some(0), Some(65_535)), from_all("-1", None, None));
+        check(from_all("-1", Some(-1), Some(-1)), from_all("-1", None, None));
+        check(from_all("1", Some(-1), Some(-1)), from_all("icmp", None, None));
+        check(from_all("icmp", Some(8), Some(-1)), from_all("icmp", Some(8), None));
+        let range = |text: &str| rule("udp", Some(53), Some(53), Peer::Cidr(text.into()));
+        check(range("10.1.2.3/16"), range("10.1.0.0/16"));
+        let blank = Rule { description: Some(String::new()), ..from_all("-1", None, None) };
+        check(blank, from_all("-1", None, None));
+    }
+
+    #[test]
+    fn decoding_a_spec_makes_its_rules_canonical() {
+        let written = Rules {
+            group: "sg-1".into(),
+            rules: BTreeSet::from([from_all("6", None, None), from_all("tcp", None, None)]),
+        };
+        let decoded: Rules =
+            serde_json::from_value(serde_json::to_value(written).unwrap()).unwrap();
+        assert_eq!(decoded.rules, BTreeSet::from([from_all("tcp", Some(0), Some(65_535))]));
+    }
+
+    #[test]
+    fn a_group_without_rules_has_no_rules_object() {
+        assert_eq!(live("sg-1", std::iter::empty()), None);
+    }
 }

@@ -1,8 +1,30 @@
 //! VPCs, with DNS settings and the stripped default security group folded in.
+//!
+//! AWS quirks: neither a token nor a name is unique, so a VPC is found by its tags. The two DNS
+//! settings are read and changed one by one, and host names need name resolution. AWS makes a
+//! default security group with every VPC; it cannot be deleted, only emptied.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, Filter, ResourceType, Vpc as AwsVpc, VpcAttributeName, VpcState,
+};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-/// See the module.
+use super::ec2;
+use super::ec2_permissions::{rules_of, sync};
+use super::ec2_security_group_rules::{Direction, Peer, Rule};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs};
+
+/// A VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Vpc {
@@ -14,4 +36,217 @@ pub(crate) struct Vpc {
     pub dns_hostnames: bool,
     /// Whether the default security group has no rules at all.
     pub default_group_closed: bool,
+}
+
+impl Resource for Vpc {
+    const META: Meta = Meta {
+        notes: &[
+            "The main route table, the default network ACL and the default security group come \
+             and go with the VPC; payctl changes only the rules of that group.",
+            "A default security group that is no longer to be closed gets back the two rules that \
+             AWS gives a new one.",
+        ],
+        immutable: &["cidr"],
+        replace: Replace::CreateFirst,
+        settle: ec2::SETTLE,
+        deadline: Duration::from_secs(600),
+        transient: &[("InvalidVpcID.NotFound", "")],
+        actions: &[
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateTags",
+            "ec2:CreateVpc",
+            "ec2:DeleteTags",
+            "ec2:DeleteVpc",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeVpcAttribute",
+            "ec2:DescribeVpcs",
+            "ec2:ModifyVpcAttribute",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+        ],
+        ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            cidr: "10.90.0.0/16".into(),
+            dns_support: true,
+            dns_hostnames: true,
+            default_group_closed: true,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { dns_hostnames: false, ..Self::sample() },
+            Self { dns_hostnames: false, dns_support: false, ..Self::sample() },
+            Self { default_group_closed: false, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(ec2::found(cx, find(cx.aws, ec2::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "vpc-id")).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.ec2.create_vpc().cidr_block(&self.cidr);
+        let call = call.tag_specifications(ec2::tagged(ResourceType::Vpc, cx.tags));
+        let answer = call.send().await.map_err(op("CreateVpc"))?;
+        ec2::made("CreateVpc", answer.vpc.and_then(|vpc| vpc.vpc_id))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (support, hostnames) = (self.dns_support, self.dns_hostnames);
+        // Host names need name resolution: it is switched on before them and off after them.
+        if support && !live.spec.dns_support {
+            set_support(cx.aws, &live.id, true).await?;
+        }
+        if hostnames != live.spec.dns_hostnames {
+            set_hostnames(cx.aws, &live.id, hostnames).await?;
+        }
+        if !support && live.spec.dns_support {
+            set_support(cx.aws, &live.id, false).await?;
+        }
+        if self.default_group_closed != live.spec.default_group_closed
+            && let Some(group) = default_group(cx.aws, &live.id).await?
+        {
+            let rules = match self.default_group_closed {
+                true => BTreeSet::new(),
+                false => rules_of_a_new_vpc(&group),
+            };
+            sync(cx.aws, &group, &rules).await?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        ec2::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_vpc().vpc_id(&live.id).send();
+        send.await.map_err(op("DeleteVpc")).or_gone().map(drop)
+    }
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, OpError> {
+    let call = aws.ec2.describe_vpcs().set_filters(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    let vpcs: Vec<AwsVpc> = pages.try_collect().await.map_err(op("DescribeVpcs"))?;
+    let lives = vpcs.into_iter().map(|vpc| describe(aws, vpc));
+    Ok(try_join_all(lives).await?.into_iter().flatten().collect())
+}
+
+async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> {
+    let id = vpc.vpc_id.unwrap_or_default();
+    let (dns_support, dns_hostnames, closed) = futures::try_join!(
+        attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
+        attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
+        is_default_group_closed(aws, &id),
+    )?;
+    let (Some(dns_support), Some(dns_hostnames)) = (dns_support, dns_hostnames) else {
+        return Ok(None);
+    };
+    Ok(Some(Live {
+        spec: Vpc {
+            cidr: vpc.cidr_block.unwrap_or_default(),
+            dns_support,
+            dns_hostnames,
+            default_group_closed: closed,
+        },
+        outputs: Outputs::from([(Output::Id, id.clone())]),
+        tags: ec2::tags(vpc.tags),
+        phase: phase(vpc.state.as_ref()),
+        id,
+    }))
+}
+
+fn phase(state: Option<&VpcState>) -> Phase {
+    match state {
+        Some(VpcState::Available) | None => Phase::Ready,
+        Some(VpcState::Deleting) => Phase::Deleting("deleting".into()),
+        Some(other) => Phase::Pending(other.as_str().to_owned()),
+    }
+}
+
+/// One DNS setting; `None` when the VPC is gone.
+async fn attribute(aws: &Aws, vpc: &str, name: VpcAttributeName) -> Result<Option<bool>, OpError> {
+    let call = aws.ec2.describe_vpc_attribute().vpc_id(vpc).attribute(name.clone());
+    let answer = call.send().await.map_err(op("DescribeVpcAttribute")).or_gone()?;
+    Ok(answer.map(|answer| {
+        let value = match name {
+            VpcAttributeName::EnableDnsSupport => answer.enable_dns_support,
+            _ => answer.enable_dns_hostnames,
+        };
+        value.and_then(|value| value.value).unwrap_or(false)
+    }))
+}
+
+async fn set_support(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let call = aws.ec2.modify_vpc_attribute().vpc_id(vpc).enable_dns_support(value);
+    call.send().await.map_err(op("ModifyVpcAttribute")).map(drop)
+}
+
+async fn set_hostnames(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let call = aws.ec2.modify_vpc_attribute().vpc_id(vpc).enable_dns_hostnames(value);
+    call.send().await.map_err(op("ModifyVpcAttribute")).map(drop)
+}
+
+async fn is_default_group_closed(aws: &Aws, vpc: &str) -> Result<bool, OpError> {
+    match default_group(aws, vpc).await? {
+        Some(group) => Ok(rules_of(aws, &[group]).await?.is_empty()),
+        None => Ok(true),
+    }
+}
+
+async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<String>, OpError> {
+    let call = aws
+        .ec2
+        .describe_security_groups()
+        .filters(ec2::filter("vpc-id", [vpc]))
+        .filters(ec2::filter("group-name", ["default"]));
+    let answer = call.send().await.map_err(op("DescribeSecurityGroups"))?;
+    let mut groups = answer.security_groups.unwrap_or_default().into_iter();
+    Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)).and_then(|group| group.group_id))
+}
+
+/// What AWS puts into the default security group of a new VPC.
+fn rules_of_a_new_vpc(group: &str) -> BTreeSet<Rule> {
+    let rule = |direction, peer| Rule {
+        direction,
+        protocol: "-1".into(),
+        from_port: None,
+        to_port: None,
+        peer,
+        description: None,
+    };
+    BTreeSet::from([
+        rule(Direction::Ingress, Peer::Group(group.into())),
+        rule(Direction::Egress, Peer::Cidr("0.0.0.0/0".into())),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vpc_is_usable_once_it_is_available() {
+        assert_eq!(phase(Some(&VpcState::Available)), Phase::Ready);
+        assert_eq!(phase(Some(&VpcState::Pending)), Phase::Pending("pending".into()));
+        assert_eq!(phase(Some(&VpcState::Deleting)), Phase::Deleting("deleting".into()));
+    }
 }

@@ -5,12 +5,15 @@
 use super::resource::{AnyKind, kind};
 
 pub(crate) mod dynamodb_table;
+pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
 pub(crate) mod ec2_gateway_endpoint;
 pub(crate) mod ec2_instance;
 pub(crate) mod ec2_internet_gateway;
 pub(crate) mod ec2_nat_gateway;
+pub(crate) mod ec2_permissions;
 pub(crate) mod ec2_route_table;
+pub(crate) mod ec2_routes;
 pub(crate) mod ec2_security_group;
 pub(crate) mod ec2_security_group_rules;
 pub(crate) mod ec2_subnet;
@@ -27,4 +30,16 @@ pub(crate) mod sqs_queue;
 pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
-pub static KINDS: &[&dyn AnyKind] = &[kind::<sqs_queue::Queue>()];
+pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<ec2_elastic_ip::ElasticIp>(),
+    kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
+    kind::<ec2_instance::Instance>(),
+    kind::<ec2_internet_gateway::InternetGateway>(),
+    kind::<ec2_nat_gateway::NatGateway>(),
+    kind::<ec2_route_table::RouteTable>(),
+    kind::<ec2_security_group::SecurityGroup>(),
+    kind::<ec2_security_group_rules::Rules>(),
+    kind::<ec2_subnet::Subnet>(),
+    kind::<ec2_vpc::Vpc>(),
+    kind::<sqs_queue::Queue>(),
+];
