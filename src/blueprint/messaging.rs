@@ -45,8 +45,7 @@ impl Builder<'_> {
     pub(super) fn topics(&mut self) {
         for (key, config) in &self.config.topics {
             let path: &[&str] = &["topics", key];
-            let name =
-                self.channel_name("sns.topic", key, config.name.as_ref(), config.fifo, path);
+            let name = self.channel_name("sns.topic", key, config.name.as_ref(), config.fifo, path);
             let address = Address::new("sns.topic", key.0.as_str());
             let spec = TopicSpec {
                 name: name.clone(),
@@ -98,9 +97,8 @@ impl Builder<'_> {
 
     fn topic_policy(&self, config: &Topic, address: &Address, name: &str) -> Document {
         let arn = json!(self.own_arn("sns.topic", name));
-        let publishers = config.publishers.iter().map(|service| {
-            self.admit(*service, "sns:Publish", &arn)
-        });
+        let publishers =
+            config.publishers.iter().map(|service| self.admit(*service, "sns:Publish", &arn));
         let more = config.statements.iter();
         let more = more.map(|found| self.statement(found, address, arn.clone()));
         let tls = Self::tls_only("sns:Publish", &arn);
@@ -124,8 +122,7 @@ impl Builder<'_> {
     pub(super) fn queues(&mut self) {
         for (key, config) in &self.config.queues {
             let path: &[&str] = &["queues", key];
-            let name =
-                self.channel_name("sqs.queue", key, config.name.as_ref(), config.fifo, path);
+            let name = self.channel_name("sqs.queue", key, config.name.as_ref(), config.fifo, path);
             let address = Address::new("sqs.queue", key.0.as_str());
             let redrive = self.dead_letter_queue(key, config, path);
             let spec = QueueSpec {

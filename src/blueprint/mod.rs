@@ -179,7 +179,9 @@ impl Builder<'_> {
     ) -> String {
         let rule = naming::rule(kind);
         let (full, path) = match explicit {
-            Some(name) => (name.replace("${account}", &self.facts.account), [path, &["name"]].concat()),
+            Some(name) => {
+                (name.replace("${account}", &self.facts.account), [path, &["name"]].concat())
+            }
             None => {
                 let full = naming::render(&self.config.naming.pattern, &self.scope, rule, logical);
                 (full, path.to_vec())

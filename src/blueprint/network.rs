@@ -20,10 +20,10 @@ use crate::aws::kinds::ec2_subnet::Subnet;
 use crate::aws::kinds::ec2_vpc::Vpc;
 use crate::aws::kinds::iam_instance_profile::InstanceProfile;
 use crate::aws::kinds::iam_role::Role;
+use crate::config::ranges::Block;
 use crate::config::schema::network::{
     Egress, GatewayService, NatKind, Network, Protocol, Rule as ConfigRule,
 };
-use crate::config::ranges::Block;
 use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
@@ -123,7 +123,9 @@ impl Builder<'_> {
     }
 
     fn subnets(&mut self, network: &Network) {
-        let Some(mut free) = Block::parse(&network.cidr).map(|block| block.cursor()) else { return };
+        let Some(mut free) = Block::parse(&network.cidr).map(|block| block.cursor()) else {
+            return;
+        };
         for tier in TierName::ALL {
             let Some(prefix) = tier.prefix(network) else { continue };
             for zone in 0..usize::from(network.zones) {
@@ -159,7 +161,7 @@ impl Builder<'_> {
 
     fn way_out(&mut self) {
         let item = self.part("ec2.internet_gateway", "main", PATH);
-        self.add(item, &InternetGateway { vpc: vpc() });
+        self.add(item, &InternetGateway { vpc: vpc(), attached: true });
         let out = Route::InternetGateway(id("ec2.internet_gateway", "main"));
         let spec = RouteTable {
             vpc: vpc(),
@@ -214,7 +216,10 @@ impl Builder<'_> {
             description: "NAT instances: everything from the VPC, everything out".into(),
             vpc: vpc(),
         };
-        self.add(Item::new(Address::new("ec2.security_group", "nat"), name.clone(), NAT_PATH), &spec);
+        self.add(
+            Item::new(Address::new("ec2.security_group", "nat"), name.clone(), NAT_PATH),
+            &spec,
+        );
         let rule = |direction, cidr: &str, what: &str| Rule {
             direction,
             protocol: "-1".into(),
@@ -230,11 +235,12 @@ impl Builder<'_> {
                 rule(Direction::Egress, ANYWHERE, "To the internet"),
             ]),
         };
-        self.add(Item::new(Address::new("ec2.security_group_rules", "nat"), name, NAT_PATH), &rules);
-        let managed = format!(
-            "arn:{}:iam::aws:policy/AmazonSSMManagedInstanceCore",
-            self.scope.partition
+        self.add(
+            Item::new(Address::new("ec2.security_group_rules", "nat"), name, NAT_PATH),
+            &rules,
         );
+        let managed =
+            format!("arn:{}:iam::aws:policy/AmazonSSMManagedInstanceCore", self.scope.partition);
         let name = self.item_name("iam.role", "nat", None, NAT_PATH);
         let role = Role {
             name: name.clone(),
@@ -407,7 +413,8 @@ impl Builder<'_> {
             Protocol::Icmpv6 => ("icmpv6", Some((-1, -1))),
             Protocol::All => ("-1", None),
         };
-        let ports = match (rule.port, rule.ports.as_deref().and_then(|ports| ports.split_once('-'))) {
+        let ports = match (rule.port, rule.ports.as_deref().and_then(|ports| ports.split_once('-')))
+        {
             (Some(port), _) => Some((i32::from(port), i32::from(port))),
             (None, Some((from, to))) => Some((from.parse().unwrap_or(0), to.parse().unwrap_or(0))),
             (None, None) => whole,

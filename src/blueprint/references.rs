@@ -55,7 +55,8 @@ impl Builder<'_> {
             _ => return Text::default(),
         };
         let own = |kind: &str, output: Output| Text::reference(Address::new(kind, name), output);
-        let dead = |output| Text::reference(Address::new("sqs.queue", format!("{name}-dlq")), output);
+        let dead =
+            |output| Text::reference(Address::new("sqs.queue", format!("{name}-dlq")), output);
         let kind = match section {
             "buckets" => "s3.bucket",
             "keys" => "kms.key",

@@ -38,7 +38,9 @@ impl Builder<'_> {
             name,
             partition_key: attribute(&config.partition_key),
             sort_key: config.sort_key.as_ref().map(attribute),
-            indexes: indexes.map(|(name, found)| (name.0.clone(), index(found, reserved))).collect(),
+            indexes: indexes
+                .map(|(name, found)| (name.0.clone(), index(found, reserved)))
+                .collect(),
             billing: match reserved {
                 None => spec::Billing::OnDemand,
                 Some(units) => spec::Billing::Provisioned(capacity(units)),

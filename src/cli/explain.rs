@@ -12,9 +12,10 @@ use crate::aws::resource::AnyKind;
 use crate::model::meta::{Meta, Replace};
 use crate::ui::style::{Paint, Style, span};
 
-/// Explain a kind of resource: what AWS demands, what a replacement loses, which permissions
+/// Explain a kind of resource
 ///
-/// Without a kind, lists all kinds.
+/// What AWS demands of it, what a replacement loses, which permissions it needs. Without a kind,
+/// lists all kinds.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A kind like sqs.queue, or an address like sqs.queue/payments

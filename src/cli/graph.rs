@@ -1,11 +1,10 @@
 //! `payctl graph`.
 
 use super::error::CliError;
-use super::session::Session;
-use super::{Context, exit};
+use super::{Context, exit, session};
 use crate::ui::graph::{self, Node};
 
-/// Draw the resources and what needs what
+/// Draw the resources and what needs what, without talking to AWS
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The language of the drawing
@@ -23,9 +22,10 @@ enum Format {
     Svg,
 }
 
-pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = Session::open(cx, &cx.env()?).await?;
-    let nodes: Vec<Node> = session.blueprint.resources.values().map(Node::of).collect();
+pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let blueprint = session::sketch(&cx.global, &cx.env()?);
+    let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
+    let nodes: Vec<Node> = blueprint.resources.values().map(Node::of).collect();
     let format = match args.format {
         Format::Dot => graph::Format::Dot,
         Format::Mermaid => graph::Format::Mermaid,

@@ -151,7 +151,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Validate(args) => validate::run(cx, args),
         Command::Outputs(args) => wait(outputs::run(cx, args)),
         Command::Status(args) => wait(status::run(cx, args)),
-        Command::Graph(args) => wait(graph::run(cx, args)),
+        Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::error::{CliError, ErrorKind};
 use super::{Context, Global};
+use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Problem};
 use crate::engine::plan::{self, Plan, Purpose};
 use crate::engine::survey::{self, Snapshot};
 use crate::model::address::Address;
@@ -80,9 +84,17 @@ impl Session {
 }
 
 /// Loads one environment's config.
-pub(super) fn load(config_dir: &Path, env: &str) -> Result<Loaded, CliError> {
+fn load(config_dir: &Path, env: &str) -> Result<Loaded, CliError> {
     let variable = |name: &str| std::env::var(name).ok();
     config::load(config_dir, env, &variable).map_err(|problems| CliError::config(&problems))
+}
+
+/// What an environment should consist of, as far as that can be told without an account.
+pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let loaded = config::load(&global.config_dir, env, &variable)?;
+    let region = global.region.as_ref().unwrap_or(&loaded.config.region.0);
+    blueprint::build(&loaded, &Facts::placeholder(region))
 }
 
 /// The outputs of what is live and ours.
@@ -140,8 +152,17 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
 }
 
 /// What the blueprint needs to know about the account and the region.
-async fn facts(_: &Aws) -> Result<Facts, CliError> {
-    Ok(Facts)
+async fn facts(aws: &Aws) -> Result<Facts, CliError> {
+    let zones = aws::facts::zones(aws).await;
+    let zones = zones.map_err(|error| CliError::cloud("list the availability zones", &error))?;
+    let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
+    Ok(Facts {
+        account: aws.scope.account.clone(),
+        region: aws.scope.region.clone(),
+        partition: aws.scope.partition.clone(),
+        zones,
+        now: now.map_err(|error| CliError::new(ErrorKind::Bug, error.to_string()))?,
+    })
 }
 
 /// Whether AWS is already deleting an object.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::{Context, environment, exit, session};
+use crate::config::Problem;
 
 /// Check the config, without talking to AWS
 ///
@@ -20,20 +21,17 @@ pub(super) fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
             envs => envs,
         },
     };
-    let mut wrong = None;
+    // Environments share files, and so their problems.
+    let mut problems: Vec<Problem> = Vec::new();
     for env in &envs {
-        if let Err(error) = session::load(dir, env)
-            && let Some(other) = wrong.replace(error)
-        {
-            cx.complain(&other);
-        }
+        problems.extend(session::sketch(&cx.global, env).err().unwrap_or_default());
     }
-    match wrong {
-        Some(error) => Err(error),
-        None => {
-            let text = format!("The config is valid: {}.\n", envs.join(", "));
-            cx.show("validate", || json!({ "environments": envs }), || text)?;
-            Ok(exit::SUCCESS)
-        }
+    problems.sort();
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(CliError::config(&problems));
     }
+    let text = format!("The config is valid: {}.\n", envs.join(", "));
+    cx.show("validate", || json!({ "environments": envs }), || text)?;
+    Ok(exit::SUCCESS)
 }

@@ -81,7 +81,8 @@ impl<'a> Checker<'a> {
 
     fn choose(&mut self, node: &Node, branches: &'a [Json]) {
         if branches.iter().all(|branch| branch.get("const").is_some()) {
-            let allowed: Vec<Json> = branches.iter().map(|branch| branch["const"].clone()).collect();
+            let allowed: Vec<Json> =
+                branches.iter().map(|branch| branch["const"].clone()).collect();
             return self.one_of(node, &allowed);
         }
         let fitting: Vec<&Json> =

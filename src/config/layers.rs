@@ -258,7 +258,11 @@ impl Fill<'_> {
                     self.walk(&mut entry);
                     if renamed.contains_key(&key) {
                         let message = format!("`{key}` stands here twice");
-                        self.problems.push(self.sources.problem(entry.key_at, message, "remove one"));
+                        self.problems.push(self.sources.problem(
+                            entry.key_at,
+                            message,
+                            "remove one",
+                        ));
                     }
                     renamed.insert(key, entry);
                 }

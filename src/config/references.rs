@@ -8,10 +8,7 @@ pub(crate) const ITEMS: &[(&str, &[&str])] = &[
     ("buckets", &["arn", "name"]),
     ("keys", &["alias", "arn", "id"]),
     ("log_groups", &["arn", "name"]),
-    (
-        "queues",
-        &["arn", "dead_letter_arn", "dead_letter_name", "dead_letter_url", "name", "url"],
-    ),
+    ("queues", &["arn", "dead_letter_arn", "dead_letter_name", "dead_letter_url", "name", "url"]),
     ("roles", &["arn", "instance_profile_arn", "instance_profile_name", "name"]),
     ("secrets", &["arn", "name"]),
     ("security_groups", &["id", "name"]),
