@@ -37,13 +37,13 @@ pub(super) struct CliError {
     /// Whose business it is.
     pub(super) kind: ErrorKind,
     /// What happened. `None` if it was said already, as after an apply that failed in part.
-    pub(super) source: Option<Block>,
+    pub(super) source: Option<Box<Block>>,
 }
 
 impl CliError {
     /// An error in one sentence: a lowercase fragment without a period.
     pub(super) fn new(kind: ErrorKind, title: impl Into<String>) -> Self {
-        Self { kind, source: Some(Block { title: title.into(), ..Block::default() }) }
+        Self { kind, source: Some(Box::new(Block { title: title.into(), ..Block::default() })) }
     }
 
     /// An error that was shown already and only sets the exit code.
@@ -102,7 +102,7 @@ impl CliError {
             hints: report::hints(error, ""),
             ..Block::default()
         };
-        Self { kind, source: Some(block) }
+        Self { kind, source: Some(Box::new(block)) }
     }
 
     /// Everything that is wrong in a config.
@@ -114,7 +114,7 @@ impl CliError {
             details: problems.iter().map(P::to_string).collect(),
             ..Block::default()
         };
-        Self { kind: ErrorKind::Config, source: Some(block) }
+        Self { kind: ErrorKind::Config, source: Some(Box::new(block)) }
     }
 }
 
