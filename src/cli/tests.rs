@@ -28,9 +28,8 @@ fn the_help_lists_commands_and_global_flags() {
       validate     Check the config, without talking to AWS
       outputs      Show the environment's outputs
       status       Show what exists and whether it is healthy
-      graph        Draw the resources and what needs what
-      explain      Explain a kind of resource: what AWS demands, what a replacement loses, which
-                   permissions
+      graph        Draw the resources and what needs what, without talking to AWS
+      explain      Explain a kind of resource
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script for a shell
       env          Show the environments that are configured

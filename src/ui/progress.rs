@@ -163,7 +163,9 @@ fn is_due(event: &Event, said: &mut BTreeMap<Address, Duration>) -> bool {
             said.remove(address);
             true
         }
-        Event::Retrying { .. } | Event::Stopping { .. } => true,
+        // The first tries follow each other fast and mostly help.
+        Event::Retrying { after, .. } => after.as_secs() > 0,
+        Event::Stopping { .. } => true,
     }
 }
 
