@@ -10,7 +10,9 @@ use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
 use super::{exit, session};
+use crate::aws::denied;
 use crate::engine::apply::{self, Report};
+use crate::engine::event::StepError;
 use crate::engine::graph;
 use crate::engine::plan::{Plan, Purpose};
 use crate::engine::stop::stop_pair;
@@ -89,10 +91,16 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
         () = signals.stop_twice(&stopper) => None,
     };
     progress.finish();
-    report.ok_or_else(|| {
+    let mut report = report.ok_or_else(|| {
         CliError::new(ErrorKind::Interrupted, "stopped at once, with calls in flight")
             .hinted("run the same command again: it finds what was done and continues")
-    })
+    })?;
+    for (_, _, error) in &mut report.failed {
+        if let StepError::Refused(error) | StepError::TimedOut { error, .. } = error {
+            denied::decode(session.provider.aws(), error).await;
+        }
+    }
+    Ok(report)
 }
 
 fn show_report(

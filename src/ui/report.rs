@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use super::style::{Paint, Style, span, step_words};
 use crate::engine::apply::Report;
 use crate::engine::event::{StepError, Verb};
@@ -64,24 +62,8 @@ pub struct Missing {
     pub explicit: bool,
 }
 
-/// Reads the missing permission from AWS's message: the usual sentence, or the decoded
-/// authorization message (JSON) of EC2.
+/// Reads the missing permission from AWS's message.
 pub fn missing(message: &str) -> Option<Missing> {
-    decoded(message).or_else(|| sentence(message))
-}
-
-fn decoded(message: &str) -> Option<Missing> {
-    let json: Value = serde_json::from_str(message.get(message.find('{')?..)?).ok()?;
-    let context = json.get("context")?;
-    let text = |key: &str| context.get(key).and_then(Value::as_str).map(str::to_owned);
-    Some(Missing {
-        action: text("action")?,
-        resource: text("resource").filter(|resource| !resource.is_empty()),
-        explicit: json.get("explicitDeny").and_then(Value::as_bool).unwrap_or_default(),
-    })
-}
-
-fn sentence(message: &str) -> Option<Missing> {
     let word = |mark: &str| {
         let rest = message.split_once(mark)?.1.trim_start();
         let word = rest.split_whitespace().next()?.trim_end_matches([',', '.', '"']);
@@ -389,9 +371,9 @@ mod tests {
     }
 
     #[test]
-    fn the_missing_permission_is_read_from_a_decoded_message() {
-        let message = r#"You are not authorized: {"allowed":false,"explicitDeny":true,"context":
-            {"action":"ec2:CreateVpc","resource":"arn:aws:ec2:us-east-1:1:vpc/*"}}"#;
+    fn the_missing_permission_is_read_from_the_message() {
+        let message = "User: x is not authorized to perform: ec2:CreateVpc on resource: \
+                       arn:aws:ec2:us-east-1:1:vpc/* with an explicit deny in a policy";
         let expected = Missing {
             action: "ec2:CreateVpc".into(),
             resource: Some("arn:aws:ec2:us-east-1:1:vpc/*".into()),
