@@ -1,3 +1,7 @@
 //! The payctl program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payctl::cli::run()
+}

@@ -161,7 +161,7 @@ impl Builder<'_> {
 
     fn way_out(&mut self) {
         let item = self.part("ec2.internet_gateway", "main", PATH);
-        self.add(item, &InternetGateway { vpc: vpc() });
+        self.add(item, &InternetGateway { vpc: vpc(), attached: true });
         let out = Route::InternetGateway(id("ec2.internet_gateway", "main"));
         let spec = RouteTable {
             vpc: vpc(),

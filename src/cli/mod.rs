@@ -1,1 +1,237 @@
-//! Placeholder.
+//! How people say what they want: one file per command, shared flags, exit codes.
+//!
+//! A command is its `Args` (whose doc comments are the help text) and a `run`. Everything that it
+//! finds out is data for `ui`; everything that it changes goes through `engine`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::Parser;
+use clap::error::ErrorKind as Usage;
+use serde_json::Value;
+
+use crate::ui::json;
+use crate::ui::screen::Screen;
+use error::{CliError, ErrorKind};
+
+mod apply;
+mod completions;
+mod confirm;
+mod destroy;
+mod env;
+mod environment;
+mod error;
+mod execute;
+pub mod exit;
+mod explain;
+mod graph;
+mod outputs;
+mod plan;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod saved;
+mod schema;
+mod session;
+mod signals;
+mod status;
+mod validate;
+
+/// Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud
+/// is the only record.
+#[derive(Debug, Parser)]
+#[command(name = "payctl", version, propagate_version = false, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The environment. Without it: PAYCTL_ENV, or in a pull-request CI job `pr-<number>`
+    #[arg(long, short, global = true, value_name = "NAME")]
+    env: Option<String>,
+    /// The directory with the environments' config files
+    #[arg(long, global = true, value_name = "DIR", default_value = "config")]
+    config_dir: PathBuf,
+    /// The AWS region, instead of the config's
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// The profile of the AWS config files
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// The ARN of a role to assume
+    #[arg(long, global = true, value_name = "ARN")]
+    assume_role: Option<String>,
+    /// Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
+    #[arg(
+        long,
+        global = true,
+        conflicts_with_all = ["profile", "assume_role", "endpoint_url"]
+    )]
+    sandbox: bool,
+    /// Write one JSON object per line to stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// No colours; NO_COLOR and CLICOLOR=0 say so too
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Say more: -v how many API calls of each sort, -vv what payctl does, -vvv what the SDK does
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// How many resources are worked on at the same time
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
+    parallelism: u16,
+    /// Only this resource and what it needs; may be repeated
+    #[arg(long = "target", global = true, value_name = "ADDRESS")]
+    targets: Vec<String>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Destroy(destroy::Args),
+    Validate(validate::Args),
+    Outputs(outputs::Args),
+    Status(status::Args),
+    Graph(graph::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Env(env::Args),
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
+}
+
+/// What every command gets.
+struct Context {
+    global: Global,
+    screen: Screen,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return ExitCode::from(explain_usage(&usage)),
+    };
+    let Cli { global, command } = cli;
+    trace(global.verbose);
+    let screen = Screen::open(global.json, global.no_color);
+    let cx = Context { global, screen };
+    match dispatch(&command, &cx) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            cx.complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
+    match command {
+        Command::Plan(args) => wait(plan::run(cx, args)),
+        Command::Apply(args) => wait(apply::run(cx, args)),
+        Command::Destroy(args) => wait(destroy::run(cx, args)),
+        Command::Validate(args) => validate::run(cx, args),
+        Command::Outputs(args) => wait(outputs::run(cx, args)),
+        Command::Status(args) => wait(status::run(cx, args)),
+        Command::Graph(args) => graph::run(cx, args),
+        Command::Explain(args) => explain::run(cx, args),
+        Command::Schema(args) => schema::run(cx, args),
+        Command::Completions(args) => completions::run(cx, args),
+        Command::Env(args) => env::run(cx, args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(cx, args),
+    }
+}
+
+/// Runs what talks to the cloud. Only here is an async runtime built, so that everything else
+/// starts at once.
+fn wait(task: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        CliError::new(ErrorKind::Bug, "cannot start the async runtime").because(error)
+    })?;
+    let result = runtime.block_on(Box::pin(task));
+    // After a second Ctrl-C nothing may hold the process up.
+    runtime.shutdown_background();
+    result
+}
+
+impl Context {
+    /// The environment's name.
+    fn env(&self) -> Result<String, CliError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        environment::choose(self.global.env.as_deref(), variable, &self.global.config_dir)
+    }
+
+    /// Shows a result on stdout: a JSON line or a text.
+    fn show(
+        &self,
+        kind: &str,
+        body: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        let text = match self.screen.json {
+            true => json::line(SystemTime::now(), kind, &body()),
+            false => text(),
+        };
+        Ok(self.screen.data(&text)?)
+    }
+
+    /// Says something on stderr, unless a program is listening.
+    fn note(&self, text: impl fmt::Display) {
+        if !self.screen.json {
+            self.screen.note(&format!("{text}\n"));
+        }
+    }
+
+    /// Shows an error on stderr, and as a JSON line on stdout.
+    fn complain(&self, error: &CliError) {
+        let Some(block) = &error.source else { return };
+        self.screen.note(&block.text(self.screen.err));
+        if self.screen.json {
+            let line = json::line(SystemTime::now(), "error", &json::block(block));
+            // The error was shown on stderr; a reader of stdout that left misses nothing.
+            drop(self.screen.data(&line));
+        }
+    }
+}
+
+/// Shows a usage error, the help or the version.
+fn explain_usage(usage: &clap::Error) -> u8 {
+    // Nothing can be done about a stream that is closed.
+    drop(usage.print());
+    match usage.kind() {
+        Usage::DisplayHelp | Usage::DisplayVersion => exit::SUCCESS,
+        _ => exit::ERROR,
+    }
+}
+
+fn trace(verbose: u8) {
+    let filter = match verbose {
+        0 | 1 => return,
+        2 => "payctl=debug",
+        _ => "debug",
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests;

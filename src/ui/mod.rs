@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What people (and programs) see: pure functions from plain data to text, and the screen.
+//!
+//! Data goes to stdout, everything else to stderr. Nothing here calls the cloud or decides
+//! anything; the same text comes out with and without colour.
+
+pub mod graph;
+pub mod json;
+pub mod outputs;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod screen;
+pub mod status;
+pub mod style;
+mod svg;
+mod value;

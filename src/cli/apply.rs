@@ -1,0 +1,60 @@
+//! `payctl apply`.
+
+use std::path::PathBuf;
+
+use super::confirm::Consent;
+use super::error::{CliError, ErrorKind};
+use super::execute::execute;
+use super::session::Session;
+use super::{Context, saved};
+use crate::engine::plan::{Plan, Purpose};
+
+/// Make the environment what its config says
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Carry out this saved plan, if nothing has changed since it was made
+    #[arg(value_name = "FILE", conflicts_with = "targets")]
+    file: Option<PathBuf>,
+    /// Do not ask; data is lost only with --allow-data-loss as well
+    #[arg(long)]
+    auto_approve: bool,
+    /// Together with --auto-approve: allow changes that lose data for good
+    #[arg(long)]
+    allow_data_loss: bool,
+}
+
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let saved = args.file.as_deref().map(saved::read).transpose()?;
+    let env = match &saved {
+        Some(plan) => env_of(cx, plan)?,
+        None => cx.env()?,
+    };
+    let session = Session::open(cx, &env).await?;
+    let snapshot = session.survey().await?;
+    let plan = match saved {
+        Some(plan) => {
+            saved::check(&plan, &session.blueprint.scope, &snapshot)?;
+            plan
+        }
+        None => session.plan(&snapshot, Purpose::Apply, &cx.global.targets)?,
+    };
+    let consent = Consent {
+        auto_approve: args.auto_approve,
+        allow_data_loss: args.allow_data_loss,
+        ..Consent::default()
+    };
+    execute(cx, &session, &plan, consent).await
+}
+
+/// A saved plan knows its environment; a flag may only agree.
+fn env_of(cx: &Context, plan: &Plan) -> Result<String, CliError> {
+    let planned = &plan.scope.env;
+    match &cx.global.env {
+        Some(flag) if flag != planned => Err(CliError::new(
+            ErrorKind::User,
+            format!("the plan is for {planned}, not for {flag}"),
+        )
+        .hinted("leave --env out: the plan knows its environment")),
+        Some(_) | None => Ok(planned.clone()),
+    }
+}

@@ -1,0 +1,180 @@
+//! Who has to say yes, to what, and in which words.
+
+use super::error::{CliError, ErrorKind};
+use crate::engine::plan::{Change, Plan, Purpose};
+use crate::ui::screen::Screen;
+
+/// What the user allowed beforehand, and what the environment forbids.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Consent {
+    /// `--auto-approve`.
+    pub(super) auto_approve: bool,
+    /// `--allow-data-loss`.
+    pub(super) allow_data_loss: bool,
+    /// `protect = true` in the environment's config.
+    pub(super) protect: bool,
+    /// Whether somebody can answer a question.
+    pub(super) answers: bool,
+}
+
+/// What has to be typed before anything happens.
+#[derive(Debug, PartialEq, Eq)]
+enum Question<'a> {
+    /// Nothing.
+    None,
+    /// `yes`.
+    Yes,
+    /// The environment's name.
+    Name(&'a str),
+}
+
+/// Returns once the plan may be carried out.
+pub(super) fn confirm(plan: &Plan, consent: Consent, screen: &Screen) -> Result<(), CliError> {
+    let (question, word) = match question(plan, consent)? {
+        Question::None => return Ok(()),
+        Question::Yes => ("Type yes to go on: ".to_owned(), "yes"),
+        Question::Name(env) => {
+            (format!("This cannot be undone. Type the environment's name, {env}, to go on: "), env)
+        }
+    };
+    match screen.ask(&question)? == word {
+        true => Ok(()),
+        false => Err(CliError::new(ErrorKind::User, "not confirmed; nothing was changed")),
+    }
+}
+
+fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
+    let losses: Vec<&Change> =
+        plan.changes.iter().filter(|change| change.irreversible.is_some()).collect();
+    let env = plan.scope.env.as_str();
+    if plan.changes.is_empty() {
+        return Ok(Question::None);
+    }
+    let destroys = plan.purpose == Purpose::Destroy;
+    if consent.protect && (destroys || !losses.is_empty()) {
+        let verb = if destroys { "be destroyed" } else { "lose data" };
+        return Err(explain(format!("{env} is protected and may not {verb}"), &losses)
+            .hinted("take `protect = true` out of its config first; no flag lifts this guard"));
+    }
+    let loses = !losses.is_empty() && !destroys;
+    match (consent.auto_approve, consent.answers) {
+        (true, _) if loses && !consent.allow_data_loss => {
+            Err(explain(format!("this plan loses data in {env} for good"), &losses)
+                .hinted("--auto-approve does not cover that: add --allow-data-loss as well"))
+        }
+        (true, _) => Ok(Question::None),
+        (false, true) if loses || destroys => Ok(Question::Name(env)),
+        (false, true) => Ok(Question::Yes),
+        (false, false) => {
+            let flags = if loses { "--auto-approve --allow-data-loss" } else { "--auto-approve" };
+            Err(explain("nobody is here to confirm the plan".to_owned(), &losses)
+                .hinted(format!("run it in a terminal, or with {flags}")))
+        }
+    }
+}
+
+fn explain(title: String, losses: &[&Change]) -> CliError {
+    let error = CliError::new(ErrorKind::User, title);
+    let lines: Vec<String> = losses
+        .iter()
+        .map(|change| {
+            format!("{}: {}", change.address, change.irreversible.as_deref().unwrap_or_default())
+        })
+        .collect();
+    match lines.is_empty() {
+        true => error,
+        false => error.because(lines.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::engine::plan::{Action, FORMAT};
+    use crate::model::address::Address;
+    use crate::model::scope::Scope;
+
+    fn plan(purpose: Purpose, loses: bool) -> Plan {
+        let change = Change {
+            address: Address::new("dynamodb.table", "transactions"),
+            action: Action::Replace,
+            name: String::new(),
+            component: String::new(),
+            origin: String::new(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: loses.then(|| "the items in the table".to_owned()),
+            create_first: false,
+            want: None,
+            live: None,
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+        };
+        Plan {
+            format: FORMAT,
+            scope: Scope {
+                project: "payment".into(),
+                env: "dev".into(),
+                account: "1".into(),
+                region: "us-east-1".into(),
+                partition: "aws".into(),
+            },
+            purpose,
+            changes: vec![change],
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            outputs: BTreeMap::new(),
+            digests: BTreeMap::new(),
+        }
+    }
+
+    const NOTHING: Consent =
+        Consent { auto_approve: false, allow_data_loss: false, protect: false, answers: false };
+    const TERMINAL: Consent = Consent { answers: true, ..NOTHING };
+    const AUTO: Consent = Consent { auto_approve: true, ..NOTHING };
+
+    fn refused(plan: &Plan, consent: Consent) -> bool {
+        question(plan, consent).is_err()
+    }
+
+    #[test]
+    fn a_terminal_is_asked_and_data_loss_wants_the_name() {
+        let check = |purpose, loses, expected| {
+            assert_eq!(question(&plan(purpose, loses), TERMINAL).unwrap(), expected);
+        };
+        check(Purpose::Apply, false, Question::Yes);
+        check(Purpose::Apply, true, Question::Name("dev"));
+        check(Purpose::Destroy, false, Question::Name("dev"));
+    }
+
+    #[test]
+    fn without_a_terminal_a_flag_must_say_yes() {
+        assert!(refused(&plan(Purpose::Apply, false), NOTHING));
+        assert_eq!(question(&plan(Purpose::Apply, false), AUTO).unwrap(), Question::None);
+        assert_eq!(question(&plan(Purpose::Destroy, true), AUTO).unwrap(), Question::None);
+    }
+
+    #[test]
+    fn auto_approve_alone_loses_no_data() {
+        let both = Consent { allow_data_loss: true, ..AUTO };
+        assert!(refused(&plan(Purpose::Apply, true), AUTO));
+        assert_eq!(question(&plan(Purpose::Apply, true), both).unwrap(), Question::None);
+    }
+
+    #[test]
+    fn no_flag_lifts_protection() {
+        let all =
+            Consent { auto_approve: true, allow_data_loss: true, protect: true, answers: true };
+        assert!(refused(&plan(Purpose::Apply, true), all));
+        assert!(refused(&plan(Purpose::Destroy, false), all));
+        assert!(!refused(&plan(Purpose::Apply, false), all));
+    }
+
+    #[test]
+    fn an_empty_plan_needs_no_consent() {
+        let empty = Plan { changes: Vec::new(), ..plan(Purpose::Destroy, false) };
+        assert_eq!(question(&empty, NOTHING).unwrap(), Question::None);
+    }
+}

@@ -1,0 +1,24 @@
+//! `payctl destroy`.
+
+use super::Context;
+use super::confirm::Consent;
+use super::error::CliError;
+use super::execute::execute;
+use super::session::Session;
+use crate::engine::plan::Purpose;
+
+/// Remove everything that belongs to the environment
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let session = Session::open(cx, &cx.env()?).await?;
+    let snapshot = session.survey().await?;
+    let plan = session.plan(&snapshot, Purpose::Destroy, &cx.global.targets)?;
+    let consent = Consent { auto_approve: args.auto_approve, ..Consent::default() };
+    execute(cx, &session, &plan, consent).await
+}

@@ -1,0 +1,112 @@
+//! Which environment is meant: `--env`, `PAYCTL_ENV`, or the pull request that a CI job runs for.
+
+use std::path::Path;
+
+use super::error::{CliError, ErrorKind};
+use crate::config;
+
+/// Variables that CI systems set in pull-request jobs, with what stands before the number.
+const PULL_REQUESTS: &[(&str, &str)] = &[
+    ("GITHUB_REF", "refs/pull/"),
+    ("CI_MERGE_REQUEST_IID", ""),
+    ("BITBUCKET_PR_ID", ""),
+    ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", ""),
+    ("SYSTEM_PULLREQUEST_PULLREQUESTID", ""),
+    ("BUILDKITE_PULL_REQUEST", ""),
+    ("TRAVIS_PULL_REQUEST", ""),
+    ("DRONE_PULL_REQUEST", ""),
+    ("CODEBUILD_WEBHOOK_TRIGGER", "pr/"),
+    ("CHANGE_ID", ""),
+];
+
+/// The environment's name. `flag` is `--env`, `variable` reads an environment variable.
+pub(super) fn choose(
+    flag: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+    config_dir: &Path,
+) -> Result<String, CliError> {
+    let named = flag.map(str::to_owned).or_else(|| variable("PAYCTL_ENV"));
+    if let Some(named) = named.filter(|name| !name.is_empty()) {
+        return Ok(named);
+    }
+    if let Some(number) = pull_request(variable) {
+        return Ok(format!("pr-{number}"));
+    }
+    let error = CliError::new(ErrorKind::User, "no environment is chosen");
+    let found = found(config_dir)?;
+    Err(match found.as_slice() {
+        [] => error.hinted(format!("there is no *.toml file in {}", config_dir.display())),
+        [first, ..] => error
+            .hinted(format!("choose one with --env or PAYCTL_ENV, for example --env {first}"))
+            .hinted(format!("found in {}: {}", config_dir.display(), found.join(", "))),
+    })
+}
+
+/// The number of the pull request that this CI job runs for.
+fn pull_request(variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    PULL_REQUESTS.iter().find_map(|(name, before)| {
+        let value = variable(name)?;
+        let number = value.strip_prefix(before)?;
+        let number = number.split('/').next()?;
+        // Some systems say `false` when a job runs for no pull request.
+        number.parse().ok()
+    })
+}
+
+/// What to type after `--env` for everything that the config directory offers: names, and for
+/// templates names that match.
+pub(super) fn found(config_dir: &Path) -> Result<Vec<String>, CliError> {
+    let found = config::find_environments(config_dir);
+    let found = found.map_err(|problem| CliError::config(&[problem]))?;
+    let names = found.into_iter().flat_map(|environment| match environment.pattern {
+        None => vec![environment.name],
+        Some(_) => environment.examples,
+    });
+    Ok(names.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<String, CliError> {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["prod", "dev"] {
+            let text = "project = \"payment\"\nregion = \"us-east-1\"\n";
+            std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
+        }
+        std::fs::write(dir.path().join("notes.md"), "").unwrap();
+        let read = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        choose(flag, read, dir.path())
+    }
+
+    #[test]
+    fn the_flag_wins_over_variables_and_ci() {
+        let ci = ("GITHUB_REF", "refs/pull/12/merge");
+        assert_eq!(chosen(Some("dev"), &[("PAYCTL_ENV", "prod"), ci]).unwrap(), "dev");
+        assert_eq!(chosen(None, &[("PAYCTL_ENV", "prod"), ci]).unwrap(), "prod");
+        assert_eq!(chosen(None, &[("PAYCTL_ENV", ""), ci]).unwrap(), "pr-12");
+    }
+
+    #[test]
+    fn every_ci_system_names_its_pull_request() {
+        let check = |name, value| assert_eq!(chosen(None, &[(name, value)]).unwrap(), "pr-7");
+        check("GITHUB_REF", "refs/pull/7/merge");
+        check("CI_MERGE_REQUEST_IID", "7");
+        check("BITBUCKET_PR_ID", "7");
+        check("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7");
+        check("BUILDKITE_PULL_REQUEST", "7");
+        check("CODEBUILD_WEBHOOK_TRIGGER", "pr/7");
+    }
+
+    #[test]
+    fn a_branch_build_is_no_pull_request() {
+        for variable in [("GITHUB_REF", "refs/heads/7"), ("BUILDKITE_PULL_REQUEST", "false")] {
+            let error = chosen(None, &[variable]).unwrap_err();
+            let hints = error.source.unwrap().hints.join("\n");
+            assert!(hints.contains("--env dev") && hints.contains(": dev, prod"), "{hints}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The one error that a command ends with, its text and its exit code.
+
+use std::fmt;
+use std::io;
+
+use super::exit;
+use crate::engine::plan::PlanError;
+use crate::engine::survey::SurveyError;
+use crate::model::error::{ErrorClass, OpError};
+use crate::ui::outputs::Clash;
+use crate::ui::report::{self, Block};
+
+/// Whose business an error is. It decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorKind {
+    /// The user asked for something impossible.
+    User,
+    /// The config is wrong.
+    Config,
+    /// AWS refused, or cannot be reached.
+    Cloud,
+    /// Some changes were made and some were not.
+    Partial,
+    /// The saved plan is out of date.
+    Stale,
+    /// Stopped by a signal.
+    Interrupted,
+    /// Nobody reads stdout any more.
+    BrokenPipe,
+    /// A mistake in payctl.
+    Bug,
+}
+
+/// An error with what to do about it.
+#[derive(Clone, Debug)]
+pub(super) struct CliError {
+    /// Whose business it is.
+    pub(super) kind: ErrorKind,
+    /// What happened. `None` if it was said already, as after an apply that failed in part.
+    pub(super) source: Option<Box<Block>>,
+}
+
+impl CliError {
+    /// An error in one sentence: a lowercase fragment without a period.
+    pub(super) fn new(kind: ErrorKind, title: impl Into<String>) -> Self {
+        Self { kind, source: Some(Box::new(Block { title: title.into(), ..Block::default() })) }
+    }
+
+    /// An error that was shown already and only sets the exit code.
+    pub(super) fn said(kind: ErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// The error with what happened in detail.
+    #[must_use]
+    pub(super) fn because(mut self, what: impl fmt::Display) -> Self {
+        if let Some(block) = &mut self.source {
+            block.what = Some(what.to_string());
+        }
+        self
+    }
+
+    /// The error with advice.
+    #[must_use]
+    pub(super) fn hinted(mut self, hint: impl Into<String>) -> Self {
+        if let Some(block) = &mut self.source {
+            block.hints.push(hint.into());
+        }
+        self
+    }
+
+    /// The only place where an error becomes an exit code.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self.kind {
+            ErrorKind::User | ErrorKind::Config | ErrorKind::Cloud | ErrorKind::Bug => exit::ERROR,
+            ErrorKind::Partial => exit::PARTLY,
+            ErrorKind::Stale => exit::STALE,
+            ErrorKind::Interrupted => exit::INTERRUPTED,
+            // A pager that was closed has seen enough.
+            ErrorKind::BrokenPipe => exit::SUCCESS,
+        }
+    }
+
+    /// A call to the cloud that failed while doing something.
+    pub(super) fn cloud(doing: impl fmt::Display, error: &OpError) -> Self {
+        let kind = match error.class {
+            ErrorClass::Bug => ErrorKind::Bug,
+            ErrorClass::NotFound
+            | ErrorClass::NotYet
+            | ErrorClass::Throttled
+            | ErrorClass::Exists
+            | ErrorClass::Busy
+            | ErrorClass::Denied
+            | ErrorClass::Credentials
+            | ErrorClass::Quota
+            | ErrorClass::Invalid
+            | ErrorClass::Service => ErrorKind::Cloud,
+        };
+        let block = Block {
+            title: format!("cannot {doing}"),
+            what: Some(error.to_string()),
+            hints: report::hints(error, ""),
+            ..Block::default()
+        };
+        Self { kind, source: Some(Box::new(block)) }
+    }
+
+    /// Everything that is wrong in a config.
+    pub(super) fn config<P: fmt::Display>(problems: &[P]) -> Self {
+        let number = problems.len();
+        let plural = if number == 1 { "" } else { "s" };
+        let block = Block {
+            title: format!("the config has {number} problem{plural}"),
+            details: problems.iter().map(P::to_string).collect(),
+            ..Block::default()
+        };
+        Self { kind: ErrorKind::Config, source: Some(Box::new(block)) }
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::said(ErrorKind::BrokenPipe),
+            _ => Self::new(ErrorKind::User, "cannot write the output").because(error),
+        }
+    }
+}
+
+impl From<Clash> for CliError {
+    fn from(clash: Clash) -> Self {
+        Self::new(ErrorKind::Config, clash.to_string()).hinted("rename one of the two")
+    }
+}
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Spec(error) => Self::cloud("make a plan", &error),
+            PlanError::Circle(_) => Self::new(ErrorKind::Config, error.to_string())
+                .hinted("take one of the references out"),
+            PlanError::NoSuchTarget(_) => Self::new(ErrorKind::User, error.to_string())
+                .hinted("payctl status lists every address"),
+        }
+    }
+}
+
+impl From<Vec<SurveyError>> for CliError {
+    fn from(errors: Vec<SurveyError>) -> Self {
+        let Some(first) = errors.first() else {
+            return Self::new(ErrorKind::Bug, "a survey failed without an error");
+        };
+        let mut error = Self::cloud(format!("look at {}", first.kind), &first.error);
+        let others: Vec<String> = errors.iter().skip(1).map(SurveyError::to_string).collect();
+        if let Some(block) = &mut error.source
+            && let Some(what) = &mut block.what
+        {
+            others.iter().for_each(|other| *what = format!("{what}\n{other}"));
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::style::Style;
+
+    #[test]
+    fn every_kind_has_the_documented_code() {
+        let code = |kind| CliError::said(kind).exit_code();
+        assert_eq!(code(ErrorKind::User), 1);
+        assert_eq!(code(ErrorKind::Config), 1);
+        assert_eq!(code(ErrorKind::Cloud), 1);
+        assert_eq!(code(ErrorKind::Bug), 1);
+        assert_eq!(code(ErrorKind::Partial), 3);
+        assert_eq!(code(ErrorKind::Stale), 4);
+        assert_eq!(code(ErrorKind::Interrupted), 130);
+    }
+
+    #[test]
+    fn all_problems_of_a_config_are_shown() {
+        let error = CliError::config(&["config/a.toml:1:1: x\n    1 | x", "config/a.toml:2:1: y"]);
+        insta::assert_snapshot!(error.source.unwrap().text(Style::PLAIN), @"
+        error: the config has 2 problems
+
+        config/a.toml:1:1: x
+            1 | x
+
+        config/a.toml:2:1: y
+        ");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_quiet() {
+        let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert!(error.source.is_none());
+        assert_eq!(error.exit_code(), 0);
+    }
+}

@@ -1,0 +1,170 @@
+//! What `apply` and `destroy` share: show, confirm, carry out, report.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::SystemTime;
+
+use super::Context;
+use super::confirm::{Consent, confirm};
+use super::error::{CliError, ErrorKind};
+use super::session::Session;
+use super::signals::Signals;
+use super::{exit, session};
+use crate::aws::denied;
+use crate::engine::apply::{self, Report};
+use crate::engine::event::StepError;
+use crate::engine::graph;
+use crate::engine::plan::{Plan, Purpose};
+use crate::engine::stop::stop_pair;
+use crate::model::address::Address;
+use crate::model::live::Owner;
+use crate::model::text::Outputs;
+use crate::ui::progress::{Mode, Progress};
+use crate::ui::{json, outputs, plan as plan_text, report};
+
+/// Shows a plan, asks, carries it out and reports.
+pub(super) async fn execute(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    consent: Consent,
+) -> Result<u8, CliError> {
+    show_plan(cx, session, plan)?;
+    if !plan.refused.is_empty() {
+        return Err(refused(plan));
+    }
+    let protect = session.blueprint.protect;
+    confirm(plan, Consent { protect, answers: cx.screen.answers, ..consent }, &cx.screen)?;
+    let outputs = match plan.changes.is_empty() {
+        true => plan.outputs.clone(),
+        false => {
+            let report = carry_out(cx, session, plan).await?;
+            show_report(cx, session, plan, &report)?;
+            report.outputs
+        }
+    };
+    match plan.purpose {
+        Purpose::Apply => show_outputs(cx, session, &outputs)?,
+        Purpose::Destroy => look_again(cx, session, plan).await?,
+    }
+    session.explain_calls(cx);
+    Ok(exit::SUCCESS)
+}
+
+/// The plan before it is carried out: a message for people, since the outputs are the data.
+fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
+    let effort = Some(session.effort());
+    if cx.screen.json {
+        let line = json::line(SystemTime::now(), "plan", &json::plan(plan, effort));
+        return Ok(cx.screen.data(&line)?);
+    }
+    cx.note(plan_text::text(plan, cx.screen.err, effort));
+    Ok(())
+}
+
+/// Why a plan with refused resources is not carried out.
+pub(super) fn refused(plan: &Plan) -> CliError {
+    let addresses: Vec<String> =
+        plan.refused.iter().map(|refused| refused.address.to_string()).collect();
+    CliError::new(ErrorKind::User, "the plan cannot be carried out; nothing was changed")
+        .because(format!("refused: {}", addresses.join(", ")))
+        .hinted("each refusal above says what to do")
+}
+
+async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Report, CliError> {
+    let mode = match (cx.screen.json, cx.screen.redraws) {
+        (true, _) => Mode::Json(Box::new(io::stdout())),
+        (false, true) => Mode::Live,
+        (false, false) => Mode::Lines(Box::new(io::stderr())),
+    };
+    let steps = graph::steps(&plan.changes).steps.len();
+    let progress = Progress::new(mode, cx.screen.err, steps, Box::new(SystemTime::now));
+    let (stopper, stop) = stop_pair();
+    let mut signals = Signals::take().map_err(|error| {
+        CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)
+    })?;
+    let listener = |event| progress.event(&event);
+    let parallelism = usize::from(cx.global.parallelism);
+    let run = apply::apply(&session.provider, plan, parallelism, &stop, &listener);
+    let report = tokio::select! {
+        report = run => Some(report),
+        () = signals.stop_twice(&stopper) => None,
+    };
+    progress.finish();
+    let mut report = report.ok_or_else(|| {
+        CliError::new(ErrorKind::Interrupted, "stopped at once, with calls in flight")
+            .hinted("run the same command again: it finds what was done and continues")
+    })?;
+    for (_, _, error) in &mut report.failed {
+        if let StepError::Refused(error) | StepError::TimedOut { error, .. } = error {
+            denied::decode(session.provider.aws(), error).await;
+        }
+    }
+    Ok(report)
+}
+
+fn show_report(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    report: &Report,
+) -> Result<(), CliError> {
+    if cx.screen.json {
+        let line = json::line(SystemTime::now(), "report", &json::report(plan, report));
+        cx.screen.data(&line)?;
+    } else {
+        cx.screen.note(&format!("\n{}", report::text(plan, report, cx.screen.err)));
+    }
+    if report.is_complete() {
+        return Ok(());
+    }
+    session.explain_calls(cx);
+    Err(CliError::said(match (report.interrupted, report.done.is_empty()) {
+        (true, _) => ErrorKind::Interrupted,
+        (false, true) => ErrorKind::Cloud,
+        (false, false) => ErrorKind::Partial,
+    }))
+}
+
+fn show_outputs(
+    cx: &Context,
+    session: &Session,
+    live: &BTreeMap<Address, Outputs>,
+) -> Result<(), CliError> {
+    let outputs = outputs::resolved(&session.blueprint.outputs, live);
+    if outputs.is_empty() && !cx.screen.json {
+        return Ok(());
+    }
+    cx.note("\nOutputs:");
+    cx.show("outputs", || json::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
+}
+
+/// After a destroy: says that nothing is left only after having looked.
+async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
+    let snapshot = session.survey().await?;
+    let planned = |address: &Address| {
+        cx.global.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
+    };
+    let left: Vec<String> = snapshot
+        .values()
+        .flatten()
+        .filter(|found| found.owner == Owner::Ours && planned(&found.address))
+        .filter(|found| !session::is_vanishing(found))
+        .map(|found| format!("{} ({})", found.address, found.live.id))
+        .collect();
+    if cx.screen.json {
+        let body = serde_json::json!({ "scope": plan.scope, "left": left });
+        cx.screen.data(&json::line(SystemTime::now(), "verified", &body))?;
+    }
+    if !left.is_empty() {
+        return Err(CliError::new(ErrorKind::Partial, "something is left")
+            .because(left.join("\n"))
+            .hinted("run the same command again"));
+    }
+    let what = match cx.global.targets.is_empty() {
+        true => format!("nothing of {} is left", plan.scope),
+        false => format!("none of the targets is left in {}", plan.scope),
+    };
+    cx.note(format_args!("Looked again: {what}."));
+    Ok(())
+}

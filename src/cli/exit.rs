@@ -1,0 +1,14 @@
+//! The exit codes: a promise to scripts, kept here and nowhere else.
+
+/// Everything was done.
+pub const SUCCESS: u8 = 0;
+/// Something is wrong; nothing was changed. Usage errors too.
+pub const ERROR: u8 = 1;
+/// `plan --detailed-exitcode`: there are changes.
+pub const CHANGES: u8 = 2;
+/// Some changes were made and some were not.
+pub const PARTLY: u8 = 3;
+/// The saved plan is out of date.
+pub const STALE: u8 = 4;
+/// Stopped by a signal.
+pub const INTERRUPTED: u8 = 130;

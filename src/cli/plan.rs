@@ -1,0 +1,48 @@
+//! `payctl plan`.
+
+use std::path::PathBuf;
+
+use super::error::CliError;
+use super::session::Session;
+use super::{Context, execute, exit, saved};
+use crate::engine::plan::Purpose;
+use crate::ui::{json, plan as plan_text};
+
+/// Show what an apply would do; change nothing
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Write the plan to a file, for `payctl apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with 2 if there are changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Show what a destroy would do
+    #[arg(long)]
+    destroy: bool,
+}
+
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let session = Session::open(cx, &cx.env()?).await?;
+    let snapshot = session.survey().await?;
+    let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
+    let plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
+    let effort = Some(session.effort());
+    cx.show(
+        "plan",
+        || json::plan(&plan, effort),
+        || plan_text::text(&plan, cx.screen.out, effort),
+    )?;
+    session.explain_calls(cx);
+    if !plan.refused.is_empty() {
+        return Err(execute::refused(&plan));
+    }
+    if let Some(path) = &args.out {
+        saved::write(path, &plan)?;
+        cx.note(format_args!("Saved. Carry it out with: payctl apply {}", path.display()));
+    }
+    Ok(match args.detailed_exitcode && !plan.is_empty() {
+        true => exit::CHANGES,
+        false => exit::SUCCESS,
+    })
+}

@@ -1,0 +1,127 @@
+//! Plans in files: written by `plan --out`, carried out by `apply FILE` if nothing has moved.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::error::{CliError, ErrorKind};
+use crate::engine::plan::{FORMAT, Plan};
+use crate::engine::survey::Snapshot;
+use crate::model::address::Address;
+use crate::model::scope::Scope;
+
+const AGAIN: &str = "make it again with `payctl plan --out FILE`";
+
+/// Writes a plan. The file is for its owner alone: it shows how the environment is built.
+pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::new(ErrorKind::User, format!("cannot write the plan to {}", path.display()))
+            .because(error)
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut text = serde_json::to_string_pretty(plan)
+        .map_err(|error| CliError::new(ErrorKind::Bug, "cannot encode the plan").because(error))?;
+    text.push('\n');
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}
+
+/// Reads a plan.
+pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
+    let failed = |what: String| {
+        CliError::new(ErrorKind::User, format!("cannot use the plan in {}", path.display()))
+            .because(what)
+            .hinted(AGAIN)
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let tree: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| failed(format!("the file is damaged: {error}")))?;
+    let format = tree.get("format").and_then(serde_json::Value::as_u64);
+    if format != Some(u64::from(FORMAT)) {
+        let format = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
+        return Err(failed(format!(
+            "it has format {format}, and this payctl knows {FORMAT} alone"
+        )));
+    }
+    serde_json::from_value(tree).map_err(|error| failed(format!("the file is damaged: {error}")))
+}
+
+/// Refuses a plan that was made elsewhere, or from what is no longer there.
+pub(super) fn check(plan: &Plan, here: &Scope, now: &Snapshot) -> Result<(), CliError> {
+    if plan.scope != *here {
+        return Err(CliError::new(ErrorKind::User, "the plan was made for another place")
+            .because(format!("the plan: {}\nhere:     {here}", plan.scope))
+            .hinted("use the credentials and the region that it was made with"));
+    }
+    let moved = plan.moved(now);
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let moved: Vec<String> = moved.iter().map(Address::to_string).collect();
+    Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
+        .because(format!("changed since it was made: {}", moved.join(", ")))
+        .hinted(AGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::engine::plan::Purpose;
+
+    fn plan() -> Plan {
+        let scope = Scope {
+            project: "payment".into(),
+            env: "dev".into(),
+            account: "1".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        Plan {
+            format: FORMAT,
+            scope,
+            purpose: Purpose::Apply,
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            outputs: BTreeMap::new(),
+            digests: BTreeMap::from([(Address::new("sqs.queue", "jobs"), "0a".into())]),
+        }
+    }
+
+    #[test]
+    fn a_plan_survives_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.json");
+        write(&path, &plan()).unwrap();
+        assert_eq!(read(&path).unwrap(), plan());
+    }
+
+    #[test]
+    fn damaged_and_foreign_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.json");
+        for text in ["", "{", "[]", r#"{"format": 999}"#, r#"{"format": 1}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(&path).unwrap_err().kind, ErrorKind::User, "{text}");
+        }
+        assert!(read(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_plan_from_elsewhere_or_from_the_past_is_refused() {
+        let here = plan().scope;
+        let there = Scope { account: "2".into(), ..here.clone() };
+        let nothing = Snapshot::new();
+        assert_eq!(check(&plan(), &there, &nothing).unwrap_err().kind, ErrorKind::User);
+        let stale = check(&plan(), &here, &nothing).unwrap_err();
+        assert_eq!(stale.exit_code(), 4);
+        assert!(stale.source.unwrap().what.unwrap().contains("sqs.queue/jobs"));
+        let fresh = Plan { digests: BTreeMap::new(), ..plan() };
+        assert!(check(&fresh, &here, &nothing).is_ok());
+    }
+}

@@ -1,0 +1,15 @@
+//! `payctl schema`.
+
+use super::error::CliError;
+use super::{Context, exit};
+use crate::config;
+
+/// Print the JSON Schema of the config files, for editors
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
+    // The same with and without --json: a schema is JSON, and editors read it whole.
+    cx.screen.data(&format!("{:#}\n", config::schema()))?;
+    Ok(exit::SUCCESS)
+}

@@ -1,0 +1,172 @@
+//! From flags to a connected environment: config, connection, facts, blueprint.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::error::{CliError, ErrorKind};
+use super::{Context, Global};
+use crate::aws;
+use crate::aws::clients::{Aws, Connection};
+use crate::aws::provider::AwsProvider;
+use crate::blueprint::{self, Facts};
+use crate::config::{self, Loaded, Problem};
+use crate::engine::plan::{self, Plan, Purpose};
+use crate::engine::survey::{self, Snapshot};
+use crate::model::address::Address;
+use crate::model::desired::Blueprint;
+use crate::model::live::{Found, Owner, Phase};
+use crate::model::text::Outputs;
+use crate::ui::plan::Effort;
+
+/// Where the sandbox keeps its state, below the working directory.
+#[cfg(feature = "sandbox")]
+pub(super) const SANDBOX: &str = ".payctl/sandbox";
+
+/// An environment, connected.
+pub(super) struct Session {
+    /// What it should consist of.
+    pub blueprint: Blueprint,
+    /// The cloud.
+    pub provider: AwsProvider,
+    began: Instant,
+}
+
+impl Session {
+    /// Loads the config of an environment and connects to its account.
+    pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
+        let began = Instant::now();
+        let loaded = load(&cx.global.config_dir, env)?;
+        let connection = connection(&cx.global, &loaded)?;
+        let aws = Aws::connect(&connection, &loaded.config.project.0, env).await;
+        let aws = aws.map_err(|error| CliError::cloud("connect to AWS", &error))?;
+        if !cx.global.sandbox {
+            check_account(&loaded, &aws)?;
+        }
+        let facts = facts(&aws).await?;
+        let blueprint = blueprint::build(&loaded, &facts);
+        let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
+        Ok(Self { blueprint, provider: AwsProvider::new(aws), began })
+    }
+
+    /// Looks at everything that the environment has in the cloud.
+    pub(super) async fn survey(&self) -> Result<Snapshot, CliError> {
+        Ok(survey::survey(&self.provider, &self.blueprint.resources).await?)
+    }
+
+    /// Makes a plan.
+    pub(super) fn plan(
+        &self,
+        snapshot: &Snapshot,
+        purpose: Purpose,
+        targets: &[String],
+    ) -> Result<Plan, CliError> {
+        Ok(plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets)?)
+    }
+
+    /// What was done so far.
+    pub(super) fn effort(&self) -> Effort {
+        let calls = self.provider.aws().meter.total();
+        Effort { calls, elapsed: self.began.elapsed() }
+    }
+
+    /// Says with `-v` which calls were made.
+    pub(super) fn explain_calls(&self, cx: &Context) {
+        if cx.global.verbose > 0 {
+            for (call, number) in self.provider.aws().meter.counts() {
+                cx.note(format_args!("{number:>5}  {call}"));
+            }
+        }
+    }
+}
+
+/// Loads one environment's config.
+fn load(config_dir: &Path, env: &str) -> Result<Loaded, CliError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    config::load(config_dir, env, &variable).map_err(|problems| CliError::config(&problems))
+}
+
+/// What an environment should consist of, as far as that can be told without an account.
+pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let loaded = config::load(&global.config_dir, env, &variable)?;
+    let region = global.region.as_ref().unwrap_or(&loaded.config.region.0);
+    blueprint::build(&loaded, &Facts::placeholder(region))
+}
+
+/// The outputs of what is live and ours.
+pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
+    let ours = |(address, found): (&Address, &Vec<Found>)| {
+        let ours = found.iter().find(|found| found.owner == Owner::Ours)?;
+        Some((address.clone(), ours.live.outputs.clone()))
+    };
+    snapshot.iter().filter_map(ours).collect()
+}
+
+/// How to reach the cloud: what the flags say, else the config, else the ordinary chain.
+fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> {
+    let mut connection = Connection {
+        region: global.region.clone().or_else(|| Some(loaded.config.region.0.clone())),
+        profile: global.profile.clone(),
+        assume_role: global.assume_role.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+        ..Connection::default()
+    };
+    if global.sandbox {
+        embed(&mut connection)?;
+    }
+    Ok(connection)
+}
+
+/// Plugs the embedded AWS in.
+#[cfg(feature = "sandbox")]
+fn embed(connection: &mut Connection) -> Result<(), CliError> {
+    let sandbox = crate::sandbox::connector::Sandbox::open(Path::new(SANDBOX));
+    let sandbox = sandbox.map_err(|error| {
+        CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
+    })?;
+    connection.transport = Some(sandbox.transport());
+    connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
+    Ok(())
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn embed(_: &mut Connection) -> Result<(), CliError> {
+    Err(CliError::new(ErrorKind::User, "this payctl was built without the sandbox")
+        .hinted("build it with the default features"))
+}
+
+/// Refuses to touch another account than the one that the config names.
+fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
+    match &loaded.config.account {
+        Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
+            ErrorKind::User,
+            format!("the credentials are for account {}", aws.scope.account),
+        )
+        .because(format!("the config allows only account {}", wanted.0))
+        .hinted("choose other credentials with --profile or --assume-role")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What the blueprint needs to know about the account and the region.
+async fn facts(aws: &Aws) -> Result<Facts, CliError> {
+    let zones = aws::facts::zones(aws).await;
+    let zones = zones.map_err(|error| CliError::cloud("list the availability zones", &error))?;
+    let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
+    Ok(Facts {
+        account: aws.scope.account.clone(),
+        region: aws.scope.region.clone(),
+        partition: aws.scope.partition.clone(),
+        zones,
+        now: now.map_err(|error| CliError::new(ErrorKind::Bug, error.to_string()))?,
+    })
+}
+
+/// Whether AWS is already deleting an object.
+pub(super) fn is_vanishing(found: &Found) -> bool {
+    matches!(found.live.phase, Phase::Deleting(_))
+}

@@ -1,0 +1,87 @@
+use clap::CommandFactory as _;
+use clap::ValueEnum as _;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn the_help_lists_commands_and_global_flags() {
+    let help = Cli::command().term_width(100).render_help().to_string();
+    insta::assert_snapshot!(help, @"
+    Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud is
+    the only record
+
+    Usage: payctl [OPTIONS] <COMMAND>
+
+    Commands:
+      plan         Show what an apply would do; change nothing
+      apply        Make the environment what its config says
+      destroy      Remove everything that belongs to the environment
+      validate     Check the config, without talking to AWS
+      outputs      Show the environment's outputs
+      status       Show what exists and whether it is healthy
+      graph        Draw the resources and what needs what, without talking to AWS
+      explain      Explain a kind of resource
+      schema       Print the JSON Schema of the config files, for editors
+      completions  Print the completion script for a shell
+      env          Show the environments that are configured
+      sandbox      The embedded AWS that --sandbox uses
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Global options:
+      -e, --env <NAME>          The environment. Without it: PAYCTL_ENV, or in a pull-request CI job
+                                `pr-<number>`
+          --config-dir <DIR>    The directory with the environments' config files [default: config]
+          --region <REGION>     The AWS region, instead of the config's
+          --profile <PROFILE>   The profile of the AWS config files
+          --assume-role <ARN>   The ARN of a role to assume
+          --endpoint-url <URL>  Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
+          --sandbox             Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
+          --json                Write one JSON object per line to stdout
+          --no-color            No colours; NO_COLOR and CLICOLOR=0 say so too
+      -v, --verbose...          Say more: -v how many API calls of each sort, -vv what payctl does, -vvv
+                                what the SDK does
+          --parallelism <N>     How many resources are worked on at the same time [default: 16]
+          --target <ADDRESS>    Only this resource and what it needs; may be repeated
+    ");
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in clap_complete::Shell::value_variants() {
+        assert!(completions::script(*shell).contains("payctl"), "{shell}");
+    }
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_command() {
+    for line in ["payctl --env dev --sandbox plan", "payctl plan --env dev --sandbox"] {
+        let global = parse(line).unwrap().global;
+        assert_eq!((global.env.as_deref(), global.sandbox), (Some("dev"), true));
+        assert_eq!((global.parallelism, global.config_dir), (16, "config".into()));
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_1_and_help_with_0() {
+    for line in ["payctl", "payctl plna", "payctl plan --sandbox --profile x", "payctl plan -x"] {
+        let error = parse(line).unwrap_err();
+        assert!(!matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion), "{line}");
+    }
+    for line in ["payctl --help", "payctl --version", "payctl plan --help"] {
+        let error = parse(line).unwrap_err();
+        assert!(matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion), "{line}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The machine's view: one JSON object per line, each with `"v": 1` and a `type`.
+//!
+//! `docs/json.md` is the contract. Members may be added within a version; none is renamed, removed
+//! or given another meaning without a new one.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::plan::{Counts, Effort, visible};
+use super::report::{Block, cause, failure};
+use crate::engine::apply::Report;
+use crate::engine::event::{Event, Verb};
+use crate::engine::plan::Plan;
+use crate::model::address::Address;
+use crate::model::text::Text;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// One line: the version, the type, the time, and the body's members.
+pub fn line(at: SystemTime, kind: &str, body: &Value) -> String {
+    let time = OffsetDateTime::from(at).format(format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    ));
+    let head = format!("{{\"v\":{VERSION},\"type\":{},\"time\":{}", json!(kind), json!(time.ok()));
+    let body = body.to_string();
+    // The three members that every line has come first, for people who read along.
+    match body.strip_prefix('{').filter(|rest| *rest != "}") {
+        Some(rest) => format!("{head},{rest}\n"),
+        None => format!("{head}}}\n"),
+    }
+}
+
+/// The body of a `plan` line.
+pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
+    let Counts { create, update, replace, delete, irreversible } = Counts::of(plan);
+    let changes = plan.changes.iter().map(|change| {
+        let fields = change.fields.iter().filter_map(visible).map(|field| {
+            json!({
+                "path": field.path,
+                "before": field.before,
+                "after": field.after,
+                "known": !field.unknown,
+            })
+        });
+        json!({
+            "address": change.address,
+            "action": change.action,
+            "name": change.name,
+            "component": change.component,
+            "origin": change.origin,
+            "because": change.because,
+            "irreversible": change.irreversible,
+            "create_first": change.create_first,
+            "fields": fields.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "scope": plan.scope,
+        "purpose": plan.purpose,
+        "changes": changes.collect::<Vec<_>>(),
+        "unchanged": plan.unchanged,
+        "refused": plan.refused,
+        "summary": {
+            "create": create,
+            "update": update,
+            "replace": replace,
+            "delete": delete,
+            "unchanged": plan.unchanged.len(),
+            "refused": plan.refused.len(),
+            "irreversible": irreversible,
+        },
+        "api_calls": effort.map(|effort| effort.calls),
+        "elapsed_ms": effort.map(|effort| millis(effort.elapsed)),
+    })
+}
+
+/// The type and the body of the line for an event.
+pub fn event(event: &Event) -> (&'static str, Value) {
+    match event {
+        Event::Started { address, verb } => {
+            ("started", json!({ "address": address, "step": step(*verb) }))
+        }
+        Event::Waiting { address, status, elapsed } => {
+            let elapsed = millis(*elapsed);
+            ("waiting", json!({ "address": address, "status": status, "elapsed_ms": elapsed }))
+        }
+        Event::Retrying { address, error, after } => {
+            let after = millis(*after);
+            ("retrying", json!({ "address": address, "error": error, "after_ms": after }))
+        }
+        Event::Finished { address, verb, elapsed } => {
+            let (step, elapsed) = (step(*verb), millis(*elapsed));
+            ("finished", json!({ "address": address, "step": step, "elapsed_ms": elapsed }))
+        }
+        Event::Failed { address, verb, error } => (
+            "failed",
+            json!({
+                "address": address,
+                "step": step(*verb),
+                "text": error.to_string(),
+                "error": cause(error),
+            }),
+        ),
+        Event::Skipped { address, verb, because } => {
+            ("skipped", json!({ "address": address, "step": step(*verb), "because": because }))
+        }
+        Event::Stopping { in_flight } => ("stopping", json!({ "in_flight": in_flight })),
+    }
+}
+
+/// The body of a `report` line.
+pub fn report(plan: &Plan, report: &Report) -> Value {
+    let failed = report.failed.iter().map(|(address, verb, error)| {
+        let change = plan.changes.iter().find(|change| change.address == *address);
+        let mut body = block(&failure(address, *verb, change, error));
+        body["address"] = json!(address);
+        body["step"] = json!(step(*verb));
+        body["error"] = json!(cause(error));
+        body
+    });
+    let skipped = report.skipped.iter().map(|(address, verb, because)| {
+        json!({ "address": address, "step": step(*verb), "because": because })
+    });
+    let steps = |steps: &[(Address, Verb)]| {
+        let step =
+            |(address, verb): &(Address, Verb)| json!({ "address": address, "step": step(*verb) });
+        steps.iter().map(step).collect::<Vec<_>>()
+    };
+    json!({
+        "purpose": plan.purpose,
+        "complete": report.is_complete(),
+        "interrupted": report.interrupted,
+        "done": steps(&report.done),
+        "failed": failed.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+        "remaining": steps(&report.remaining),
+        "elapsed_ms": millis(report.elapsed),
+    })
+}
+
+/// An error block as a body.
+pub fn block(block: &Block) -> Value {
+    json!({
+        "message": block.title,
+        "what": block.what,
+        "where": block.place,
+        "hints": block.hints,
+        "details": block.details,
+    })
+}
+
+/// The body of an `outputs` line; what is not known yet is null.
+pub fn outputs<'a>(outputs: impl IntoIterator<Item = (&'a String, &'a Text)>) -> Value {
+    let values = outputs.into_iter().map(|(name, text)| (name.clone(), json!(text.literal())));
+    json!({ "outputs": Value::Object(values.collect()) })
+}
+
+fn step(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "create",
+        Verb::Update => "update",
+        Verb::Delete => "delete",
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,176 @@
+//! The environment's outputs: as a table, as an env file, as shell commands.
+
+use std::collections::BTreeMap;
+
+use super::style::{Paint, Style, table};
+use crate::model::address::Address;
+use crate::model::text::{Outputs as Live, Part, Ref, Text};
+
+/// Outputs by name; those with references left are not known yet.
+pub type Outputs = BTreeMap<String, Text>;
+
+/// The outputs with what is live filled in.
+pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
+    let fill = |part: &Part| match part {
+        Part::Ref(Ref { to, output }) => {
+            let known = live.get(to).and_then(|outputs| outputs.get(output));
+            known.map_or_else(|| part.clone(), |known| Part::Literal(known.clone()))
+        }
+        Part::Literal(_) => part.clone(),
+    };
+    let fill = |text: &Text| Text::from_parts(text.parts().iter().map(fill));
+    outputs.iter().map(|(name, text)| (name.clone(), fill(text))).collect()
+}
+
+/// Two outputs whose variables would have the same name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the outputs `{one}` and `{other}` would both become the variable {variable}")]
+pub struct Clash {
+    one: String,
+    other: String,
+    variable: String,
+}
+
+/// A table of names and values.
+pub fn text(outputs: &Outputs, style: Style) -> String {
+    if outputs.is_empty() {
+        return "No outputs.\n".to_owned();
+    }
+    let rows: Vec<Vec<String>> = outputs
+        .iter()
+        .map(|(name, value)| {
+            let value = match value.literal() {
+                Some(known) => known.replace('\n', "\\n"),
+                None => style.paint(Paint::Dim, &format!("(not known yet: {value})")),
+            };
+            vec![name.clone(), value]
+        })
+        .collect();
+    lines(table(&rows))
+}
+
+/// `NAME=value` lines that a shell, docker and dotenv can read.
+pub fn env_file(outputs: &Outputs) -> Result<String, Clash> {
+    variables(outputs, |name, value| format!("{name}={}", quoted_if_needed(value)))
+}
+
+/// `export NAME='value'` lines for `eval`.
+pub fn shell(outputs: &Outputs) -> Result<String, Clash> {
+    variables(outputs, |name, value| format!("export {name}={}", quoted(value)))
+}
+
+fn variables(outputs: &Outputs, line: impl Fn(&str, &str) -> String) -> Result<String, Clash> {
+    let mut named: BTreeMap<String, (&String, &Text)> = BTreeMap::new();
+    for (name, value) in outputs {
+        if let Some((one, _)) = named.insert(variable(name), (name, value)) {
+            let (one, other) = (one.clone(), name.clone());
+            return Err(Clash { one, variable: variable(name), other });
+        }
+    }
+    let line = |(name, (_, value)): (&String, &(&String, &Text))| match value.literal() {
+        Some(known) => line(name, known),
+        None => format!("# {name} is not known yet"),
+    };
+    Ok(lines(named.iter().map(line).collect()))
+}
+
+fn lines(lines: Vec<String>) -> String {
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// The name of an output as a variable: `vpc.id`, `vpc-id` and `VpcId` become `VPC_ID`.
+fn variable(name: &str) -> String {
+    let mut variable = String::new();
+    let mut after_lower = false;
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && after_lower {
+            variable.push('_');
+        }
+        after_lower = letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        variable.push(if letter.is_ascii_alphanumeric() {
+            letter.to_ascii_uppercase()
+        } else {
+            '_'
+        });
+    }
+    match variable.starts_with(|first: char| first.is_ascii_digit()) {
+        true => format!("_{variable}"),
+        false => variable,
+    }
+}
+
+fn quoted_if_needed(value: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@%+,=-".contains(letter);
+    match value.chars().all(plain) {
+        true => value.to_owned(),
+        false => quoted(value),
+    }
+}
+
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::text::Output;
+
+    fn outputs() -> Outputs {
+        let unknown = Text::reference(Address::new("ec2.vpc", "main"), Output::Id);
+        Outputs::from([
+            ("queue-url".into(), "https://sqs.us-east-1.amazonaws.com/1/q?a=b&c".into()),
+            ("TableName".into(), "dev-payment-table".into()),
+            ("note".into(), "it's $HOME\nand `more`".into()),
+            ("vpc.id".into(), unknown),
+        ])
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        insta::assert_snapshot!(text(&outputs(), Style::PLAIN), @r#"
+        TableName  dev-payment-table
+        note       it's $HOME\nand `more`
+        queue-url  https://sqs.us-east-1.amazonaws.com/1/q?a=b&c
+        vpc.id     (not known yet: ${ec2.vpc/main.id})
+        "#);
+    }
+
+    #[test]
+    fn an_env_file_quotes_only_what_needs_it() {
+        insta::assert_snapshot!(env_file(&outputs()).unwrap(), @r#"
+        NOTE='it'\''s $HOME
+        and `more`'
+        QUEUE_URL='https://sqs.us-east-1.amazonaws.com/1/q?a=b&c'
+        TABLE_NAME=dev-payment-table
+        # VPC_ID is not known yet
+        "#);
+    }
+
+    #[test]
+    fn the_shell_expands_nothing() {
+        insta::assert_snapshot!(shell(&outputs()).unwrap(), @r#"
+        export NOTE='it'\''s $HOME
+        and `more`'
+        export QUEUE_URL='https://sqs.us-east-1.amazonaws.com/1/q?a=b&c'
+        export TABLE_NAME='dev-payment-table'
+        # VPC_ID is not known yet
+        "#);
+    }
+
+    #[test]
+    fn what_is_live_is_filled_in() {
+        let live = Live::from([(Output::Id, "vpc-1".to_owned())]);
+        let live = BTreeMap::from([(Address::new("ec2.vpc", "main"), live)]);
+        assert_eq!(resolved(&outputs(), &live)["vpc.id"].literal(), Some("vpc-1"));
+    }
+
+    #[test]
+    fn variables_that_clash_are_refused() {
+        let clash = Outputs::from([("a-b".into(), "1".into()), ("a.b".into(), "2".into())]);
+        assert_eq!(
+            env_file(&clash).unwrap_err().to_string(),
+            "the outputs `a-b` and `a.b` would both become the variable A_B"
+        );
+    }
+}

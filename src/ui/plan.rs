@@ -1,0 +1,346 @@
+//! The text of a plan: by component, change by change, field by field.
+//!
+//! A pure function of the plan and a style. payctl's own tags are never shown; tags that every new
+//! resource gets are said once, at the top.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::report::Block;
+use super::style::{Paint, Style, count, span, words};
+use super::value::{self, Line};
+use crate::engine::diff::FieldChange;
+use crate::engine::plan::{Action, Change, Plan, Purpose, Refused};
+use crate::model::live::Tags;
+
+/// What making the plan took.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How many API calls.
+    pub calls: usize,
+    /// How long.
+    pub elapsed: Duration,
+}
+
+/// How many changes of each sort a plan holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// To create.
+    pub create: usize,
+    /// To change in place.
+    pub update: usize,
+    /// To replace.
+    pub replace: usize,
+    /// To delete.
+    pub delete: usize,
+    /// Changes that lose something for good.
+    pub irreversible: usize,
+}
+
+impl Counts {
+    /// Counts the changes of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut counts = Self::default();
+        for change in &plan.changes {
+            match change.action {
+                Action::Create => counts.create += 1,
+                Action::Update => counts.update += 1,
+                Action::Replace => counts.replace += 1,
+                Action::Delete => counts.delete += 1,
+            }
+            counts.irreversible += usize::from(change.irreversible.is_some());
+        }
+        counts
+    }
+}
+
+/// The whole text, ending in the summary line.
+pub fn text(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
+    let mut text = String::new();
+    let title = match plan.purpose {
+        Purpose::Apply => "Plan for",
+        Purpose::Destroy => "Plan to destroy",
+    };
+    line(&mut text, 0, &style.paint(Paint::Bold, &format!("{title} {}", plan.scope)));
+    let common = common_tags(plan);
+    if !common.is_empty() {
+        line(&mut text, 0, &format!("Tags on every new resource: {}", tag_list(&common)));
+    }
+    for (component, changes) in by_component(plan) {
+        text.push('\n');
+        line(&mut text, 0, &style.paint(Paint::Bold, component));
+        for change in changes {
+            write_change(&mut text, change, &common, style);
+        }
+    }
+    for refused in &plan.refused {
+        text.push('\n');
+        text.push_str(&refusal(refused).text(style));
+    }
+    text.push('\n');
+    line(&mut text, 0, &summary(plan, style, effort));
+    text
+}
+
+/// `Plan: 12 to create, 3 to change, 1 to replace, 0 to delete, 14 unchanged.` and the effort.
+pub fn summary(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
+    let Counts { create, update, replace, delete, irreversible } = Counts::of(plan);
+    let unchanged = plan.unchanged.len();
+    let mut text = if !plan.changes.is_empty() {
+        let part = |number: usize, paint, verb: &str| {
+            let text = format!("{number} {verb}");
+            if number == 0 { text } else { style.paint(paint, &text) }
+        };
+        format!(
+            "Plan: {}, {}, {}, {}, {unchanged} unchanged.",
+            part(create, Paint::Good, "to create"),
+            part(update, Paint::Warn, "to change"),
+            part(replace, Paint::Odd, "to replace"),
+            part(delete, Paint::Bad, "to delete"),
+        )
+    } else if !plan.refused.is_empty() {
+        format!("Plan: no changes possible, {unchanged} unchanged.")
+    } else {
+        match plan.purpose {
+            Purpose::Apply => format!("No changes: {} as configured.", are(unchanged)),
+            Purpose::Destroy => "Nothing to destroy: the environment does not exist.".to_owned(),
+        }
+    };
+    if irreversible > 0 {
+        let note = format!(" {} data for good.", loses(irreversible));
+        text.push_str(&style.paint(Paint::Bad, &note));
+    }
+    if !plan.refused.is_empty() {
+        let note = format!(" {} refused.", plan.refused.len());
+        text.push_str(&style.paint(Paint::Bad, &note));
+    }
+    if let Some(Effort { calls, elapsed }) = effort {
+        // The unit of a span never ends a sentence twice.
+        let _ = write!(text, " {} in {}.", count(calls, "API call"), span(elapsed));
+    }
+    text
+}
+
+fn are(number: usize) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(number, "resource"))
+}
+
+fn loses(number: usize) -> String {
+    let verb = if number == 1 { "loses" } else { "lose" };
+    format!("{} {verb}", count(number, "change"))
+}
+
+/// The error block for a resource that cannot be planned.
+pub fn refusal(refused: &Refused) -> Block {
+    Block {
+        title: format!("cannot plan {}", refused.address),
+        what: Some(refused.reason.clone()),
+        place: Some(refused.origin.clone()).filter(|origin| !origin.is_empty()),
+        hints: Some(refused.hint.clone()).filter(|hint| !hint.is_empty()).into_iter().collect(),
+        details: Vec::new(),
+    }
+}
+
+fn by_component(plan: &Plan) -> BTreeMap<&str, Vec<&Change>> {
+    let mut components: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        let component = match change.component.as_str() {
+            "" => "no longer configured",
+            known => known,
+        };
+        components.entry(component).or_default().push(change);
+    }
+    components
+}
+
+fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style) {
+    let words = words(change.action);
+    let mut head = style.paint(words.paint, &format!("{} {}", words.mark, change.address));
+    let known_as = match (&change.action, &change.live) {
+        (Action::Delete, Some(live)) if live.id != change.name => {
+            format!("{}  {}", change.name, live.id)
+        }
+        _ => change.name.clone(),
+    };
+    for more in [known_as, change.origin.clone()] {
+        if !more.is_empty() {
+            let _ = write!(head, "  {}", style.paint(Paint::Dim, &more));
+        }
+    }
+    line(text, 2, &head);
+    if let Some(because) = &change.because {
+        line(text, 6, &format!("because: {because}"));
+    }
+    if change.action == Action::Replace {
+        let order = match change.create_first {
+            true => "the new one is made before the old one goes",
+            false => "the old one goes before the new one is made",
+        };
+        line(text, 6, order);
+    }
+    write_fields(text, change, style);
+    let tags = new_tags(change, common);
+    if !tags.is_empty() {
+        line(text, 6, &format!("tags: {}", tag_list(&tags)));
+    }
+    if let Some(lost) = &change.irreversible {
+        line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
+    }
+}
+
+fn write_fields(text: &mut String, change: &Change, style: Style) {
+    let fields: Vec<FieldChange> = match (&change.action, &change.want) {
+        (Action::Delete, _) => Vec::new(),
+        (Action::Create, Some(want)) if change.fields.is_empty() => as_fields(&want.spec),
+        _ => change.fields.iter().filter_map(visible).collect(),
+    };
+    let shown: Vec<(String, Shape)> = fields
+        .iter()
+        .map(|field| (field.path.clone(), shape(field, change.action, style)))
+        .collect();
+    let width = shown.iter().filter(|(_, shape)| matches!(shape, Shape::Short(_)));
+    let width = width.map(|(path, _)| path.chars().count() + 1).max().unwrap_or_default();
+    for (path, shape) in shown {
+        match shape {
+            Shape::Short(value) => line(text, 6, &format!("{:<width$} {value}", path + ":")),
+            Shape::Long(lines) => {
+                line(text, 6, &format!("{path}:"));
+                lines.iter().for_each(|nested| line(text, 8, nested));
+            }
+        }
+    }
+}
+
+/// How one field is shown.
+enum Shape {
+    /// Beside its name.
+    Short(String),
+    /// Below its name.
+    Long(Vec<String>),
+}
+
+fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
+    // What is made has no old values worth a mark.
+    let is_new = action == Action::Create;
+    let before = field.before.as_ref().filter(|value| !value.is_null());
+    let after = field.after.as_ref().filter(|value| !value.is_null());
+    let one = |value: Option<&Value>| match value {
+        Some(value) => value::short(value),
+        None => Some("(not set)".to_owned()),
+    };
+    let unknown = |value: String| match field.unknown && !value.contains("known after apply") {
+        true => format!("{value} (known after apply)"),
+        false => value,
+    };
+    match (one(before), one(after)) {
+        (_, Some(new)) if is_new => Shape::Short(unknown(new)),
+        (Some(old), Some(new)) => Shape::Short(format!(
+            "{} -> {}",
+            style.paint(Paint::Bad, &old),
+            style.paint(Paint::Good, &unknown(new))
+        )),
+        _ => {
+            let lines = |value: Option<&Value>| value.map(value::lines).unwrap_or_default();
+            if is_new {
+                return Shape::Long(lines(after));
+            }
+            let lines = value::difference(&lines(before), &lines(after));
+            Shape::Long(lines.iter().map(|line| marked(line, style)).collect())
+        }
+    }
+}
+
+fn marked(line: &Line, style: Style) -> String {
+    match line {
+        Line::Same(text) => format!("  {text}"),
+        Line::Old(text) => style.paint(Paint::Bad, &format!("- {text}")),
+        Line::New(text) => style.paint(Paint::Good, &format!("+ {text}")),
+        Line::Gap(lines) => {
+            style.paint(Paint::Dim, &format!("  ... {} as before", count(*lines, "line")))
+        }
+    }
+}
+
+/// Every top-level field of a spec, as something new.
+fn as_fields(spec: &Value) -> Vec<FieldChange> {
+    let fields = spec.as_object().into_iter().flatten();
+    let fields = fields.filter(|(_, value)| !value.is_null());
+    let field = |(path, value): (&String, &Value)| FieldChange {
+        path: path.clone(),
+        before: None,
+        after: Some(value.clone()),
+        unknown: false,
+    };
+    fields.map(field).collect()
+}
+
+fn is_own(tag: &str) -> bool {
+    tag.starts_with("payctl:")
+}
+
+/// The field without payctl's own tags; `None` if nothing else is in it.
+pub(super) fn visible(field: &FieldChange) -> Option<FieldChange> {
+    if field.path.strip_prefix("tags.").is_some_and(is_own) {
+        return None;
+    }
+    if field.path != "tags" {
+        return Some(field.clone());
+    }
+    let strip = |value: &Option<Value>| match value {
+        Some(Value::Object(tags)) => {
+            let tags = tags.iter().filter(|(key, _)| !is_own(key));
+            Some(Value::Object(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
+        }
+        other => other.clone(),
+    };
+    let field =
+        FieldChange { before: strip(&field.before), after: strip(&field.after), ..field.clone() };
+    (field.before != field.after).then_some(field)
+}
+
+/// The user's tags that every new resource gets.
+fn common_tags(plan: &Plan) -> Tags {
+    let mut created = plan.changes.iter().filter(|change| change.action == Action::Create);
+    let (Some(first), Some(second)) = (created.next(), created.next()) else { return Tags::new() };
+    let nothing = Tags::new();
+    let mut common = new_tags(first, &nothing);
+    for change in std::iter::once(second).chain(created) {
+        let tags = new_tags(change, &nothing);
+        // Kinds without tags say nothing about those that have them.
+        if !tags.is_empty() {
+            common.retain(|key, value| tags.get(key) == Some(value));
+        }
+    }
+    common
+}
+
+/// The user's tags of a new resource, without those that all have and without its name.
+fn new_tags(change: &Change, common: &Tags) -> Tags {
+    let want = match change.action {
+        Action::Create => change.want.as_ref(),
+        Action::Update | Action::Replace | Action::Delete => None,
+    };
+    let tags = want.into_iter().flat_map(|want| want.tags.iter().chain(&want.tags_once));
+    let said = |key: &str, value: &String| {
+        is_own(key) || common.get(key) == Some(value) || (key == "Name" && *value == change.name)
+    };
+    tags.filter(|(key, value)| !said(key, value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn tag_list(tags: &Tags) -> String {
+    let tags = tags.iter().map(|(key, value)| format!("{key}={value}"));
+    tags.collect::<Vec<_>>().join(", ")
+}
+
+fn line(text: &mut String, indent: usize, line: &str) {
+    let _ = writeln!(text, "{:indent$}{line}", "");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,385 @@
+//! How an apply ended, and the block that every error is shown in.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::style::{Paint, Style, span, step_words};
+use crate::engine::apply::Report;
+use crate::engine::event::{StepError, Verb};
+use crate::engine::plan::{Change, Plan, Purpose};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+
+/// One error: what happened, where, what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// What could not be done, `cannot create sqs.queue/payments`.
+    pub title: String,
+    /// What happened.
+    pub what: Option<String>,
+    /// Where in the config, or in the cloud.
+    pub place: Option<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+    /// Longer texts that stand for themselves, like the problems of a config.
+    pub details: Vec<String>,
+}
+
+impl Block {
+    /// The block as text, ending in a line break.
+    pub fn text(&self, style: Style) -> String {
+        let mut text = format!("{} {}\n", style.paint(Paint::Bad, "error:"), self.title);
+        for detail in &self.details {
+            let _ = writeln!(text, "\n{detail}");
+        }
+        let mut row = |label: &str, value: &str| {
+            let label = style.paint(Paint::Bold, label);
+            let mut lines = value.lines();
+            let _ = writeln!(text, "  {label} {}", lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(text, "{}", format!("         {line}").trim_end());
+            }
+        };
+        if let Some(what) = &self.what {
+            row("what: ", what);
+        }
+        if let Some(place) = &self.place {
+            row("where:", place);
+        }
+        self.hints.iter().for_each(|hint| row("hint: ", hint));
+        text
+    }
+}
+
+/// The permission that a refused call lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The action, `sqs:CreateQueue`.
+    pub action: String,
+    /// The resource, if AWS names it.
+    pub resource: Option<String>,
+    /// Whether a policy denies it, rather than none allowing it.
+    pub explicit: bool,
+}
+
+/// Reads the missing permission from AWS's message.
+pub fn missing(message: &str) -> Option<Missing> {
+    let word = |mark: &str| {
+        let rest = message.split_once(mark)?.1.trim_start();
+        let word = rest.split_whitespace().next()?.trim_end_matches([',', '.', '"']);
+        Some(word.trim_start_matches('"').to_owned())
+    };
+    Some(Missing {
+        action: word("not authorized to perform:").filter(|action| action.contains(':'))?,
+        resource: word("on resource:"),
+        explicit: message.contains("explicit deny"),
+    })
+}
+
+/// What to do about a refused call.
+pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
+    let hint = match error.class {
+        ErrorClass::Denied => match missing(&error.message) {
+            Some(Missing { action, resource, explicit }) => {
+                let resource = resource.map(|on| format!(" on {on}")).unwrap_or_default();
+                match explicit {
+                    true => format!("a policy denies {action}{resource} explicitly; lift that"),
+                    false => format!("allow {action}{resource} for the role that payctl uses"),
+                }
+            }
+            None => "allow the call for the role that payctl uses".to_owned(),
+        },
+        ErrorClass::Credentials => {
+            return vec![
+                "log in again, or choose other credentials with --profile or --assume-role".into(),
+            ];
+        }
+        ErrorClass::Quota => "ask AWS for a higher quota, or use less of it".to_owned(),
+        ErrorClass::Exists => {
+            "somebody else has this name: choose another, or remove what has it".to_owned()
+        }
+        ErrorClass::Bug => {
+            return vec!["this is a bug in payctl: please report it with this message".into()];
+        }
+        ErrorClass::Throttled | ErrorClass::Service => {
+            "run the same command again: it continues where this run stopped".to_owned()
+        }
+        ErrorClass::NotYet | ErrorClass::Busy => {
+            "it did not pass in time; run the same command again".to_owned()
+        }
+        ErrorClass::NotFound | ErrorClass::Invalid => return explain(kind),
+    };
+    let more = match error.class {
+        ErrorClass::Denied => explain(kind),
+        _ => Vec::new(),
+    };
+    std::iter::once(hint).chain(more).collect()
+}
+
+fn explain(kind: &str) -> Vec<String> {
+    match kind.is_empty() {
+        true => Vec::new(),
+        false => {
+            vec![format!("what AWS demands of it, and the permissions: payctl explain {kind}")]
+        }
+    }
+}
+
+/// The call whose error ended a step, if one did.
+pub fn cause(error: &StepError) -> Option<&OpError> {
+    match error {
+        StepError::Refused(error) | StepError::TimedOut { error, .. } => Some(error),
+        StepError::NotReady { .. }
+        | StepError::FailedLater(_)
+        | StepError::NotOurs(_)
+        | StepError::Moved(_)
+        | StepError::Unsettled(_)
+        | StepError::Interrupted => None,
+    }
+}
+
+fn advice(address: &Address, error: &StepError) -> Vec<String> {
+    let hint = match error {
+        StepError::Refused(error) | StepError::TimedOut { error, .. } => {
+            return hints(error, &address.kind);
+        }
+        StepError::NotReady { .. } => "run the same command again: it goes on waiting".to_owned(),
+        StepError::FailedLater(_) => {
+            "put right what AWS complains of and run the same command again: it makes a new one"
+                .to_owned()
+        }
+        StepError::NotOurs(_) => {
+            "give this resource another `name`, or remove the other object".to_owned()
+        }
+        StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
+        StepError::Unsettled(_) => {
+            format!("this is a bug in payctl's kind {}: please report it", address.kind)
+        }
+        StepError::Interrupted => return Vec::new(),
+    };
+    vec![hint]
+}
+
+/// The block for a step that failed.
+pub fn failure(address: &Address, verb: Verb, change: Option<&Change>, error: &StepError) -> Block {
+    Block {
+        title: format!("cannot {} {address}", step_words(verb).verb),
+        what: Some(error.to_string()),
+        place: change.map(place).filter(|place| !place.is_empty()),
+        hints: advice(address, error),
+        details: Vec::new(),
+    }
+}
+
+/// `config/prod.toml:41 [queues], name prod-payment-queue-jobs`.
+fn place(change: &Change) -> String {
+    let Change { origin, component, name, .. } = change;
+    let within = match (origin.as_str(), component.as_str()) {
+        ("", component) => component.to_owned(),
+        (origin, "") => origin.to_owned(),
+        (origin, component) => format!("{origin} [{component}]"),
+    };
+    let name = if name.is_empty() { String::new() } else { format!("name {name}") };
+    let parts = [within, name].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// How an apply or destroy ended: errors, what was skipped and what remains, and the totals.
+pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
+    let changes: BTreeMap<&Address, &Change> =
+        plan.changes.iter().map(|change| (&change.address, change)).collect();
+    let mut text = String::new();
+    for (address, verb, error) in &report.failed {
+        let change = changes.get(address).copied();
+        text.push_str(&failure(address, *verb, change, error).text(style));
+        text.push('\n');
+    }
+    let mut section = |title: &str, rows: Vec<String>| {
+        if !rows.is_empty() {
+            let _ = writeln!(text, "{}", style.paint(Paint::Bold, title));
+            for row in rows {
+                let _ = writeln!(text, "  {row}");
+            }
+            text.push('\n');
+        }
+    };
+    let marked = |address: &Address, verb: Verb| format!("{} {address}", step_words(verb).mark);
+    let skipped = report.skipped.iter();
+    let skipped = skipped
+        .map(|(address, verb, because)| format!("{}  waits for {because}", marked(address, *verb)));
+    section("Skipped:", skipped.collect());
+    let list = |steps: &[(Address, Verb)]| {
+        steps.iter().map(|(address, verb)| marked(address, *verb)).collect::<Vec<_>>()
+    };
+    if report.interrupted {
+        section("Done before the stop:", list(&report.done));
+    }
+    section("Remaining:", list(&report.remaining));
+    text.push_str(&totals(plan, report, style));
+    text
+}
+
+fn totals(plan: &Plan, report: &Report, style: Style) -> String {
+    let time = span(report.elapsed);
+    let name = match plan.purpose {
+        Purpose::Apply => "Apply",
+        Purpose::Destroy => "Destroy",
+    };
+    let done = done(report);
+    if report.is_complete() {
+        let head = style.paint(Paint::Good, &format!("{name} complete:"));
+        return format!("{head} {done} in {time}.\n");
+    }
+    let word = if report.interrupted { "interrupted" } else { "incomplete" };
+    let head = style.paint(Paint::Bad, &format!("{name} {word}:"));
+    format!(
+        "{head} {done}; {} failed, {} skipped, {} not done, in {time}.\n\
+         Run the same command again: it continues where this run stopped.\n",
+        report.failed.len(),
+        report.skipped.len(),
+        report.remaining.len(),
+    )
+}
+
+/// `3 created, 1 deleted`.
+fn done(report: &Report) -> String {
+    let part = |verb: Verb| {
+        let number = report.done.iter().filter(|(_, done)| *done == verb).count();
+        (number > 0).then(|| format!("{number} {}", step_words(verb).done))
+    };
+    let parts: Vec<String> =
+        [Verb::Create, Verb::Update, Verb::Delete].into_iter().filter_map(part).collect();
+    match parts.is_empty() {
+        true => "nothing was changed".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::plan::Action;
+    use crate::model::scope::Scope;
+
+    fn change(address: &Address) -> Change {
+        Change {
+            address: address.clone(),
+            action: Action::Create,
+            name: "dev-payment-payments".into(),
+            component: "queues".into(),
+            origin: "config/dev.toml:41".into(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            create_first: false,
+            want: None,
+            live: None,
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+        }
+    }
+
+    fn denied() -> StepError {
+        let message = "User: arn:aws:iam::1:user/ci is not authorized to perform: \
+                       sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no \
+                       identity-based policy allows the sqs:CreateQueue action";
+        let mut error = OpError::new("CreateQueue", ErrorClass::Denied, "AccessDenied", message);
+        error.request_id = Some("4f1c".into());
+        StepError::Refused(error)
+    }
+
+    fn example() -> (Plan, Report) {
+        let [queue, topic, key] =
+            ["sqs.queue/payments", "sns.topic/ops", "kms.key/data"].map(|a| a.parse().unwrap());
+        let plan = Plan {
+            format: 1,
+            scope: Scope {
+                project: "payment".into(),
+                env: "dev".into(),
+                account: "1".into(),
+                region: "us-east-1".into(),
+                partition: "aws".into(),
+            },
+            purpose: Purpose::Apply,
+            changes: [&queue, &topic, &key].map(change).to_vec(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            digests: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        };
+        let report = Report {
+            done: vec![(key, Verb::Create)],
+            failed: vec![(queue.clone(), Verb::Create, denied())],
+            skipped: vec![(topic, Verb::Create, queue)],
+            remaining: Vec::new(),
+            interrupted: false,
+            outputs: BTreeMap::new(),
+            elapsed: Duration::from_secs(34),
+        };
+        (plan, report)
+    }
+
+    #[test]
+    fn a_failed_step_says_what_where_and_what_to_do() {
+        let (plan, report) = example();
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        error: cannot create sqs.queue/payments
+          what:  CreateQueue: AccessDenied: User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no identity-based policy allows the sqs:CreateQueue action (request 4f1c)
+          where: config/dev.toml:41 [queues], name dev-payment-payments
+          hint:  allow sqs:CreateQueue on arn:aws:sqs:us-east-1:1:q for the role that payctl uses
+          hint:  what AWS demands of it, and the permissions: payctl explain sqs.queue
+
+        Skipped:
+          + sns.topic/ops  waits for sqs.queue/payments
+
+        Apply incomplete: 1 created; 1 failed, 1 skipped, 0 not done, in 34 s.
+        Run the same command again: it continues where this run stopped.
+        "#);
+    }
+
+    #[test]
+    fn an_interrupted_run_says_what_was_done_and_what_remains() {
+        let (plan, report) = example();
+        let remaining = report.skipped.into_iter().map(|(step, verb, _)| (step, verb)).collect();
+        let report = Report {
+            failed: Vec::new(),
+            skipped: Vec::new(),
+            remaining,
+            interrupted: true,
+            ..report
+        };
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        Done before the stop:
+          + kms.key/data
+
+        Remaining:
+          + sns.topic/ops
+
+        Apply interrupted: 1 created; 0 failed, 0 skipped, 1 not done, in 34 s.
+        Run the same command again: it continues where this run stopped.
+        "#);
+    }
+
+    #[test]
+    fn a_complete_run_is_one_line() {
+        let (plan, report) = example();
+        let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
+        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"Apply complete: 1 created in 34 s.");
+    }
+
+    #[test]
+    fn the_missing_permission_is_read_from_the_message() {
+        let message = "User: x is not authorized to perform: ec2:CreateVpc on resource: \
+                       arn:aws:ec2:us-east-1:1:vpc/* with an explicit deny in a policy";
+        let expected = Missing {
+            action: "ec2:CreateVpc".into(),
+            resource: Some("arn:aws:ec2:us-east-1:1:vpc/*".into()),
+            explicit: true,
+        };
+        assert_eq!(missing(message), Some(expected));
+        assert_eq!(missing("You are not authorized to perform this operation."), None);
+    }
+}

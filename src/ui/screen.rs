@@ -1,0 +1,63 @@
+//! The terminal, or what stands in its place: the only place that writes to stdout and stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::style::{Style, Wishes};
+
+/// The two streams, and what the user wants to see on them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Screen {
+    /// How data looks.
+    pub out: Style,
+    /// How messages look.
+    pub err: Style,
+    /// Whether data is JSON, one event per line.
+    pub json: bool,
+    /// Whether messages go to a terminal that can redraw lines.
+    pub redraws: bool,
+    /// Whether somebody can answer a question.
+    pub answers: bool,
+}
+
+impl Screen {
+    /// Looks at the streams of this process.
+    pub fn open(json: bool, no_color: bool) -> Self {
+        let variable = |name| std::env::var(name).ok();
+        let (no_color_variable, clicolor) = (variable("NO_COLOR"), variable("CLICOLOR"));
+        let term = variable("TERM");
+        let wishes = Wishes {
+            no_color_flag: no_color,
+            no_color: no_color_variable.as_deref(),
+            clicolor: clicolor.as_deref(),
+            term: term.as_deref(),
+        };
+        let terminal = io::stderr().is_terminal();
+        Self {
+            out: Style::decide(io::stdout().is_terminal(), wishes),
+            err: Style::decide(terminal, wishes),
+            json,
+            redraws: terminal && term.as_deref() != Some("dumb") && variable("CI").is_none(),
+            answers: io::stdin().is_terminal(),
+        }
+    }
+
+    /// Writes data to stdout.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Writes a message to stderr. Nobody is left to tell if that fails.
+    pub fn note(&self, text: &str) {
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    /// Asks a question and reads a line.
+    pub fn ask(&self, question: &str) -> io::Result<String> {
+        self.note(question);
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
+    }
+}

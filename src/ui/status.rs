@@ -1,0 +1,228 @@
+//! What exists of an environment, and how it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::style::{Paint, Style, count, table};
+use crate::engine::survey::Snapshot;
+use crate::model::address::Address;
+use crate::model::desired::Desired;
+use crate::model::live::{Found, Owner, Phase};
+
+/// How one resource is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It exists and can be used.
+    Ready,
+    /// AWS is at work; the text is AWS's own status.
+    Busy(String),
+    /// It ended in a state that only deletion leaves; the text is AWS's reason.
+    Failed(String),
+    /// It is configured and does not exist.
+    Missing,
+    /// It exists and is not configured.
+    Surplus,
+    /// Its name is taken; the text says by whom.
+    Foreign(String),
+}
+
+/// One resource, configured or found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The part of the platform that it belongs to.
+    pub component: String,
+    /// Its identity.
+    pub address: Address,
+    /// Its physical name.
+    pub name: String,
+    /// What AWS knows it by.
+    pub id: Option<String>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// Puts together what is configured and what a survey found.
+pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut surplus: BTreeMap<&Address, &[Found]> =
+        found.iter().map(|(address, found)| (address, found.as_slice())).collect();
+    for want in wanted {
+        let live = surplus.get_mut(&want.address).and_then(|all| all.split_off_first());
+        rows.push(Row {
+            component: want.component.clone(),
+            address: want.address.clone(),
+            name: want.name.clone(),
+            id: live.map(|found| found.live.id.clone()),
+            health: live.map_or(Health::Missing, health),
+        });
+    }
+    let surplus = surplus.into_values().flatten().filter(|found| found.owner == Owner::Ours);
+    rows.extend(surplus.map(|found| Row {
+        component: "not configured".to_owned(),
+        address: found.address.clone(),
+        name: found.live.tags.get("Name").cloned().unwrap_or_default(),
+        id: Some(found.live.id.clone()),
+        health: match health(found) {
+            Health::Ready => Health::Surplus,
+            other => other,
+        },
+    }));
+    rows.sort_by(|a, b| (&a.component, &a.address).cmp(&(&b.component, &b.address)));
+    rows
+}
+
+fn health(found: &Found) -> Health {
+    match (&found.owner, &found.live.phase) {
+        (Owner::Foreign(owner), _) => Health::Foreign(owner.clone()),
+        (Owner::Ours, Phase::Ready) => Health::Ready,
+        (Owner::Ours, Phase::Pending(status) | Phase::Deleting(status)) => {
+            Health::Busy(status.clone())
+        }
+        (Owner::Ours, Phase::Failed(reason)) => Health::Failed(reason.clone()),
+    }
+}
+
+impl Health {
+    fn word(&self) -> (&'static str, Paint, &str) {
+        match self {
+            Self::Ready => ("ok", Paint::Good, ""),
+            Self::Busy(status) => ("busy", Paint::Warn, status),
+            Self::Failed(reason) => ("failed", Paint::Bad, reason),
+            Self::Missing => ("missing", Paint::Bad, ""),
+            Self::Surplus => ("surplus", Paint::Warn, "the next apply deletes it"),
+            Self::Foreign(owner) => ("taken", Paint::Bad, owner),
+        }
+    }
+}
+
+/// The rows for people, by component.
+pub fn text(rows: &[Row], style: Style) -> String {
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let mut text = String::new();
+    let mut component = "";
+    for (row, line) in rows.iter().zip(table(&cells)) {
+        if row.component != component {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            component = &row.component;
+            let _ = writeln!(text, "{}", style.paint(Paint::Bold, component));
+        }
+        // The first cell is painted last: colour codes have a width for the table.
+        let (word, paint, _) = row.health.word();
+        let rest = line.strip_prefix(word).unwrap_or(&line);
+        let _ = writeln!(text, "  {}{rest}", style.paint(paint, word));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", summary(rows));
+    text
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let (word, _, detail) = row.health.word();
+    let id = row.id.as_ref().filter(|id| **id != row.name).cloned().unwrap_or_default();
+    [word, &row.address.to_string(), &row.name, &id, detail].map(str::to_owned).to_vec()
+}
+
+fn summary(rows: &[Row]) -> String {
+    let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+    rows.iter().for_each(|row| *words.entry(row.health.word().0).or_default() += 1);
+    let parts = words.iter().map(|(word, number)| format!("{number} {word}"));
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    match rows.is_empty() {
+        true => "Nothing is configured and nothing exists.".to_owned(),
+        false => format!("{}: {parts}.", count(rows.len(), "resource")),
+    }
+}
+
+/// The rows as the body of a `status` line.
+pub fn json(rows: &[Row]) -> Value {
+    let rows = rows.iter().map(|row| {
+        let (word, _, detail) = row.health.word();
+        json!({
+            "component": row.component,
+            "address": row.address,
+            "name": row.name,
+            "id": row.id,
+            "health": word,
+            "detail": Some(detail).filter(|detail| !detail.is_empty()),
+        })
+    });
+    json!({ "resources": rows.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::live::{Live, Tags};
+    use crate::model::text::Outputs;
+
+    fn desired(component: &str, address: Address) -> Desired {
+        Desired {
+            name: format!("dev-{}", address.name),
+            address,
+            component: component.into(),
+            origin: String::new(),
+            spec: Value::Null,
+            tags: Tags::new(),
+            tags_once: Tags::new(),
+            after: BTreeSet::new(),
+        }
+    }
+
+    fn found(address: Address, id: &str, phase: Phase) -> Found {
+        let live = Live {
+            id: id.into(),
+            spec: Value::Null,
+            outputs: Outputs::new(),
+            tags: Tags::new(),
+            phase,
+        };
+        Found { address, owner: Owner::Ours, live }
+    }
+
+    #[test]
+    fn everything_configured_or_found_is_listed_once() {
+        let vpc = Address::new("ec2.vpc", "main");
+        let nat = Address::new("ec2.nat_gateway", "a");
+        let queue = Address::new("sqs.queue", "jobs");
+        let old = Address::new("sqs.queue", "old");
+        let wanted = [
+            desired("network", vpc.clone()),
+            desired("network", nat.clone()),
+            desired("queues", queue),
+        ];
+        let live = [
+            found(vpc.clone(), "vpc-1", Phase::Ready),
+            found(vpc, "vpc-2", Phase::Ready),
+            found(nat, "nat-1", Phase::Failed("no address left".into())),
+            found(old, "https://old", Phase::Ready),
+        ];
+        let mut snapshot = Snapshot::new();
+        for found in live {
+            snapshot.entry(found.address.clone()).or_default().push(found);
+        }
+        let rows = rows(&wanted, &snapshot);
+        insta::assert_snapshot!(text(&rows, Style::PLAIN), @r#"
+        network
+          failed   ec2.nat_gateway/a  dev-a     nat-1        no address left
+          ok       ec2.vpc/main       dev-main  vpc-1
+
+        not configured
+          surplus  ec2.vpc/main                 vpc-2        the next apply deletes it
+          surplus  sqs.queue/old                https://old  the next apply deletes it
+
+        queues
+          missing  sqs.queue/jobs     dev-jobs
+
+        5 resources: 1 failed, 1 missing, 1 ok, 2 surplus.
+        "#);
+        insta::assert_snapshot!(json(&rows)["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
+    }
+}
