@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime::client::retries::{ClientRateLimiter, RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
@@ -63,10 +65,32 @@ macro_rules! client {
         $service::Client::from_conf(
             $service::config::Builder::from($config)
                 .retry_classifier(ProvenHarmless)
+                .retry_partition(budget(stringify!($service), $config))
                 .interceptor($meter.clone())
                 .build(),
         )
     };
+}
+
+/// The retry budget of one service, shared by all tasks: it slows down when AWS throttles and
+/// speeds up again. Only throttled calls are retried, so there is no reason to ever run dry.
+fn budget(service: &'static str, config: &SdkConfig) -> RetryPartition {
+    let now = config.time_source().map_or_else(SystemTime::now, |time| time.now());
+    let now = now.duration_since(UNIX_EPOCH).map(|age| age.as_secs_f64()).unwrap_or_default();
+    RetryPartition::custom(service)
+        .token_bucket(TokenBucket::unlimited())
+        .client_rate_limiter(ClientRateLimiter::new(now))
+        .build()
+}
+
+/// The time of tokio's clock, which a test may pause: what waits and what measures must agree.
+#[derive(Debug)]
+struct TokioTime(SystemTime, tokio::time::Instant);
+
+impl TimeSource for TokioTime {
+    fn now(&self) -> SystemTime {
+        self.0 + self.1.elapsed()
+    }
 }
 
 impl Aws {
@@ -83,7 +107,9 @@ impl Aws {
         })?;
         let meter = Meter::default();
         let sts = client!(aws_sdk_sts, &config, meter);
-        let caller = sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))?;
+        let identity =
+            || async { sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity")) };
+        let caller = patiently(identity).await?;
         let arn = caller.arn().unwrap_or("arn:aws:iam::");
         let scope = Scope {
             project: project.to_owned(),
@@ -95,6 +121,7 @@ impl Aws {
         let s3 = aws_sdk_s3::Client::from_conf(
             aws_sdk_s3::config::Builder::from(&config)
                 .retry_classifier(ProvenHarmless)
+                .retry_partition(budget("aws_sdk_s3", &config))
                 .interceptor(meter.clone())
                 .force_path_style(config.endpoint_url().is_some())
                 .build(),
@@ -115,6 +142,22 @@ impl Aws {
             meter,
         })
     }
+}
+
+/// Reads once more when a read fails in a way that passes: reading again is always safe.
+pub(crate) async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, OpError>
+where
+    F: Future<Output = Result<T, OpError>>,
+{
+    for tries in 0..4 {
+        match read().await {
+            Err(error) if error.passes() => {
+                tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+            }
+            result => return result,
+        }
+    }
+    read().await
 }
 
 async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
@@ -141,7 +184,8 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
         loader = loader.endpoint_url(url);
     }
     if let Some(transport) = &connection.transport {
-        loader = loader.http_client(transport.clone());
+        let time = TokioTime(SystemTime::now(), tokio::time::Instant::now());
+        loader = loader.http_client(transport.clone()).time_source(time);
     }
     if let Some((id, secret)) = &connection.keys {
         loader = loader.credentials_provider(Credentials::from_keys(id, secret, None));

@@ -1,6 +1,6 @@
 //! What must be known about the account and region before a blueprint can be drawn.
 
-use super::clients::Aws;
+use super::clients::{Aws, patiently};
 use super::error::op;
 use super::kinds::ec2::filter;
 use crate::model::error::OpError;
@@ -14,7 +14,8 @@ pub async fn zones(aws: &Aws) -> Result<Vec<String>, OpError> {
         .filters(filter("zone-type", ["availability-zone"]))
         .filters(filter("state", ["available"]))
         .filters(filter("opt-in-status", ["opt-in-not-required", "opted-in"]));
-    let answer = call.send().await.map_err(op("DescribeAvailabilityZones"))?;
+    let send = || async { call.clone().send().await.map_err(op("DescribeAvailabilityZones")) };
+    let answer = patiently(send).await?;
     let zones = answer.availability_zones.unwrap_or_default();
     let mut names: Vec<String> = zones.into_iter().filter_map(|zone| zone.zone_name).collect();
     names.sort();

@@ -113,6 +113,7 @@ impl Step<'_> {
         let mut pace = Pace::new();
         loop {
             match self.call(self.provider.delete(target, live)).await? {
+                Ok(()) if self.meta.lingers => return Ok(()),
                 Ok(()) => {}
                 Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
                 Err(error) if error.passes() => {
@@ -128,7 +129,6 @@ impl Step<'_> {
                 match self.read(target).await? {
                     None => return Ok(()),
                     Some(left) => match left.phase {
-                        Phase::Deleting(_) if self.meta.lingers => return Ok(()),
                         Phase::Deleting(status) | Phase::Pending(status) => {
                             self.wait(status, pace.next()).await?;
                         }
@@ -247,7 +247,9 @@ impl Step<'_> {
                     if changes.is_empty() {
                         return Ok(live);
                     }
-                    let fields = || changes.iter().map(|change| change.path.clone()).collect();
+                    let fields = || -> Vec<String> {
+                        changes.iter().map(|change| change.path.clone()).collect()
+                    };
                     let stale = last.as_ref().filter(|(before, _)| *before == changes);
                     match stale {
                         Some((_, at)) if at.elapsed() < self.meta.settle => {
@@ -256,7 +258,9 @@ impl Step<'_> {
                         }
                         Some(_) if in_vain > 0 => return Err(StepError::Unsettled(fields())),
                         None if self.began.elapsed() > self.meta.deadline => {
-                            return Err(StepError::Unsettled(fields()));
+                            let status = format!("changing {}", fields().join(", "));
+                            let waited = self.began.elapsed();
+                            return Err(StepError::NotReady { status, waited });
                         }
                         Some(_) | None => {
                             in_vain += u32::from(stale.is_some());

@@ -6,5 +6,7 @@ mod engine;
 mod kinds;
 // The same on moto, the second judge.
 mod moto;
+// A fault at every API call of an apply and of a destroy.
+mod sweep;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;

@@ -1,11 +1,15 @@
 //! What several tests need: a connected provider, a blueprint of all samples, runs of the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use payctl::aws::clients::{Aws, Connection};
+use payctl::aws::facts::zones;
 use payctl::aws::kinds::KINDS;
 use payctl::aws::provider::AwsProvider;
 use payctl::aws::resource::AnyKind;
+use payctl::blueprint::{self, Facts};
+use payctl::config;
 use payctl::engine::apply::{Report, apply};
 use payctl::engine::plan::{Plan, Purpose, plan};
 use payctl::engine::stop::stop_pair;
@@ -38,7 +42,12 @@ pub fn sandboxed(sandbox: &Sandbox) -> Connection {
 
 /// A provider for the environment `sample` of the project `payment`.
 pub async fn provider(connection: &Connection) -> AwsProvider {
-    let aws = Aws::connect(connection, "payment", "sample").await;
+    provider_for(connection, "sample").await
+}
+
+/// A provider for an environment of the project `payment`.
+pub async fn provider_for(connection: &Connection, env: &str) -> AwsProvider {
+    let aws = Aws::connect(connection, "payment", env).await;
     AwsProvider::new(aws.expect("the endpoint answers"))
 }
 
@@ -78,6 +87,21 @@ pub fn samples(scope: &Scope) -> Blueprint {
         resources.insert(address, desired);
     }
     Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() }
+}
+
+/// A shipped environment, as `payctl apply` would build it.
+pub async fn shipped(provider: &AwsProvider) -> Blueprint {
+    let aws = provider.aws();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let loaded = config::load(&config, &aws.scope.env, &|_| None).expect("a valid config");
+    let facts = Facts {
+        account: aws.scope.account.clone(),
+        region: aws.scope.region.clone(),
+        partition: aws.scope.partition.clone(),
+        zones: zones(aws).await.expect("zones"),
+        now: "2026-01-01T00:00:00Z".into(),
+    };
+    blueprint::build(&loaded, &facts).expect("a valid blueprint")
 }
 
 /// What a plan would do now.
