@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use payctl::engine::apply::Report;
 use payctl::engine::plan::Purpose;
+use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::{Sandbox, Snapshot};
 use payctl::sandbox::faults::{Fault, Faults};
 
@@ -34,34 +35,41 @@ struct Case {
 
 /// What a clean run looks like.
 struct Clean {
+    blueprint: Blueprint,
     before: Snapshot,
     calls: usize,
     counts: Counts,
 }
 
 /// A whole run as the program makes it: connect, look, plan, carry out.
-async fn whole_run(sandbox: &Sandbox, faults: Option<&Faults>, purpose: Purpose) -> Report {
+async fn whole_run(
+    sandbox: &Sandbox,
+    faults: Option<&Faults>,
+    blueprint: &Blueprint,
+    purpose: Purpose,
+) -> Report {
     let mut connection = sandboxed(sandbox);
     if let Some(faults) = faults {
         connection.transport = Some(faults.transport());
     }
     let provider = provider_for(&connection, ENV).await;
-    let blueprint = shipped(&provider).await;
-    let plan = plan_now(&provider, &blueprint, purpose).await;
+    let plan = plan_now(&provider, blueprint, purpose).await;
     carry_out(&provider, &plan).await
 }
 
 fn clean(purpose: Purpose) -> Clean {
     block_on(async {
         let sandbox = Sandbox::in_memory();
+        let blueprint = shipped(&provider_for(&sandboxed(&sandbox), ENV).await).await;
         if purpose == Purpose::Destroy {
-            assert!(whole_run(&sandbox, None, Purpose::Apply).await.is_complete());
+            let made = whole_run(&sandbox, None, &blueprint, Purpose::Apply).await;
+            assert!(made.is_complete());
         }
         let before = sandbox.snapshot().expect("a snapshot");
         let faults = Faults::new(sandbox.transport());
-        assert!(whole_run(&sandbox, Some(&faults), purpose).await.is_complete());
+        assert!(whole_run(&sandbox, Some(&faults), &blueprint, purpose).await.is_complete());
         let counts = sandbox.counts().expect("counts");
-        Clean { before, calls: faults.calls().len(), counts }
+        Clean { blueprint, before, calls: faults.calls().len(), counts }
     })
 }
 
@@ -70,26 +78,26 @@ async fn one_case(clean: &Clean, purpose: Purpose, case: Case) {
     sandbox.restore(&clean.before).expect("a sandbox");
     let faults = Faults::new(sandbox.transport()).at(case.call, case.fault);
     tokio::select! {
-        report = whole_run(&sandbox, Some(&faults), purpose) => {
+        report = whole_run(&sandbox, Some(&faults), &clean.blueprint, purpose) => {
             // Only death may leave anything undone.
             assert!(report.is_complete(), "{case:?}: {:#?}", report.failed);
         }
         () = faults.stopped() => {
-            let report = whole_run(&sandbox, None, purpose).await;
+            let report = whole_run(&sandbox, None, &clean.blueprint, purpose).await;
             assert!(report.is_complete(), "after {case:?}: {:#?}", report.failed);
         }
     }
     assert!(!faults.struck().is_empty(), "{case:?} did not happen");
     assert_eq!(sandbox.counts().expect("counts"), clean.counts, "after {case:?}");
     let provider = provider_for(&sandboxed(&sandbox), ENV).await;
-    let blueprint = shipped(&provider).await;
+    let blueprint = &clean.blueprint;
     match purpose {
         Purpose::Apply => {
-            expect_settled(&provider, &blueprint, &format!("{case:?}")).await;
-            run(&provider, &blueprint, Purpose::Destroy).await;
+            expect_settled(&provider, blueprint, &format!("{case:?}")).await;
+            run(&provider, blueprint, Purpose::Destroy).await;
         }
         Purpose::Destroy => {
-            let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+            let left = plan_now(&provider, blueprint, Purpose::Destroy).await;
             assert!(left.is_empty(), "after {case:?}: {:?}", left.changes);
         }
     }
