@@ -22,7 +22,7 @@ use crate::support::{
 const ENV: &str = "dev";
 
 /// How many cases of each sweep a normal run makes.
-const SAMPLE: usize = 60;
+const SAMPLE: usize = 40;
 
 type Counts = BTreeMap<String, usize>;
 
