@@ -13,6 +13,9 @@ use crate::model::document::Document;
 
 use super::{Builder, Item};
 
+/// AWS's own default: stated, so that removing the line from the config undoes it.
+const ROTATION_DAYS: u32 = 365;
+
 impl Builder<'_> {
     pub(super) fn keys(&mut self) {
         for (key, config) in &self.config.keys {
@@ -25,7 +28,9 @@ impl Builder<'_> {
                 description: config.description.clone(),
                 policy: self.key_policy(key, config, &address),
                 rotation: config.rotation,
-                rotation_days: config.rotation_days,
+                rotation_days: config
+                    .rotation
+                    .then_some(config.rotation_days.unwrap_or(ROTATION_DAYS)),
                 recovery_days: config.recovery_days,
             };
             self.add(Item::new(address, alias, path), &spec);

@@ -5,13 +5,14 @@
 //! config and facts always give the same blueprint.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::config::problem::Problem;
 use crate::config::schema::Config;
 use crate::config::schema::text::PhysicalName;
-use crate::config::{Loaded, sorted};
+use crate::config::{Loaded, inspect, sorted};
 use crate::model::address::Address;
 use crate::model::desired::{Blueprint, Desired};
 use crate::model::scope::Scope;
@@ -22,6 +23,7 @@ mod keys;
 mod logs;
 mod messaging;
 mod naming;
+mod nat;
 mod network;
 mod outputs;
 mod parameters;
@@ -29,6 +31,7 @@ mod policies;
 mod references;
 mod roles;
 mod secrets;
+mod security_groups;
 mod tables;
 mod tags;
 #[cfg(test)]
@@ -58,13 +61,37 @@ impl Facts {
             _ => "aws",
         };
         Self {
-            account: "000000000000".into(),
+            account: NO_ACCOUNT.into(),
             region: region.into(),
             partition: partition.into(),
             zones: ["a", "b", "c", "d", "e", "f"].map(|zone| format!("{region}{zone}")).into(),
             now: "2000-01-01T00:00:00Z".into(),
         }
     }
+
+    /// Whether these are the facts of no real account.
+    fn are_assumed(&self) -> bool {
+        self.account == NO_ACCOUNT
+    }
+}
+
+/// The account of facts that nobody asked for.
+const NO_ACCOUNT: &str = "000000000000";
+
+/// Everything that is wrong with an environment, as far as that can be told without an account.
+/// `region` stands for the config's.
+pub fn problems(
+    dir: &Path,
+    env: &str,
+    vars: &dyn Fn(&str) -> Option<String>,
+    region: Option<&str>,
+) -> Vec<Problem> {
+    let (loaded, mut problems) = inspect(dir, env, vars);
+    if let Some(loaded) = loaded {
+        let region = region.unwrap_or(&loaded.config.region);
+        problems.extend(build(&loaded, &Facts::placeholder(region)).err().unwrap_or_default());
+    }
+    sorted(problems)
 }
 
 /// Builds the blueprint of an environment.
@@ -94,7 +121,9 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     let outputs = builder.outputs();
     builder.distinct_names();
     builder.sizes();
-    builder.closed_and_acyclic(&outputs);
+    if loaded.intact {
+        builder.closed_and_acyclic(&outputs);
+    }
     let Builder { scope, problems, resources, .. } = builder;
     match problems.is_empty() {
         true => Ok(Blueprint { scope, protect: config.protect, resources, outputs }),
@@ -133,10 +162,10 @@ impl Builder<'_> {
     }
 
     fn facts_fit(&mut self) {
-        let Facts { account, region, .. } = self.facts;
+        let account = &self.facts.account;
         if let Some(pinned) = &self.config.account
             && pinned.0 != *account
-            && *account != Facts::placeholder(region).account
+            && !self.facts.are_assumed()
         {
             let message = format!("these credentials belong to account {account}");
             let fix = format!("use credentials of account {}", pinned.0);

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::aws::kinds::iam_instance_profile::InstanceProfile;
 use crate::aws::kinds::iam_role::Role as Spec;
 use crate::config::schema::access::Role;
+use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
 use crate::model::document::Document;
-use crate::model::text::Text;
+use crate::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
@@ -56,6 +58,22 @@ impl Builder<'_> {
             max_session: Some(config.max_session.unwrap_or(3600)),
             boundary: config.boundary.as_deref().map(|boundary| self.text(boundary)),
         }
+    }
+
+    /// The instance profile of a role of the same logical name.
+    pub(super) fn instance_profile(
+        &mut self,
+        logical: &str,
+        explicit: Option<&PhysicalName>,
+        path: &[&str],
+    ) {
+        let name = self.item_name("iam.instance_profile", logical, explicit, path);
+        let spec = InstanceProfile {
+            name: name.clone(),
+            path: self.scope.iam_path(),
+            role: Text::reference(Address::new("iam.role", logical), Output::Name),
+        };
+        self.add(Item::new(Address::new("iam.instance_profile", logical), name, path), &spec);
     }
 
     /// AWS's own policies go by name.

@@ -1,7 +1,5 @@
 //! The shipped configs, from their files to the blueprint.
 
-use std::path::Path;
-
 use super::*;
 use crate::config::load;
 

@@ -86,7 +86,8 @@ impl Session {
 /// Loads one environment's config.
 fn load(config_dir: &Path, env: &str) -> Result<Loaded, CliError> {
     let variable = |name: &str| std::env::var(name).ok();
-    config::load(config_dir, env, &variable).map_err(|problems| CliError::config(&problems))
+    config::load(config_dir, env, &variable)
+        .map_err(|_| CliError::config(&blueprint::problems(config_dir, env, &variable, None)))
 }
 
 /// What an environment should consist of, as far as that can be told without an account.
@@ -95,6 +96,12 @@ pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Proble
     let loaded = config::load(&global.config_dir, env, &variable)?;
     let region = global.region.as_ref().unwrap_or(&loaded.config.region.0);
     blueprint::build(&loaded, &Facts::placeholder(region))
+}
+
+/// Everything that is wrong with an environment, as far as that can be told without an account.
+pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
+    let variable = |name: &str| std::env::var(name).ok();
+    blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
 }
 
 /// The outputs of what is live and ours.

@@ -24,7 +24,7 @@ pub(super) fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     // Environments share files, and so their problems.
     let mut problems: Vec<Problem> = Vec::new();
     for env in &envs {
-        problems.extend(session::sketch(&cx.global, env).err().unwrap_or_default());
+        problems.extend(session::problems(&cx.global, env));
     }
     problems.sort();
     problems.dedup();

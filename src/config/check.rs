@@ -1,35 +1,55 @@
 //! Walks a config tree along the JSON Schema and collects everything that does not fit, with its
 //! place. The schema comes from the typed structs, so what passes here also deserialises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::problem::{Problem, Sources, did_you_mean, suggest};
+use super::problem::{Problem, Sources, Span, did_you_mean, nearest, suggest};
 use super::references;
 use super::schema::text::{HOLDS, ITEM_OF, rule};
 use super::template;
 use super::tree::{Node, Value};
 
-/// Checks a tree whose inputs are filled in.
-pub(crate) fn check(schema: &Json, root: &Node, sources: &Sources) -> Vec<Problem> {
-    let mut checker = Checker { schema, root, sources, problems: Vec::new() };
+/// What a check found.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The problems.
+    pub(crate) problems: Vec<Problem>,
+    /// Where the keys of what does not fit stand.
+    pub(crate) bad: BTreeSet<Span>,
+}
+
+/// Checks a tree whose inputs are filled in. Values in `bad` have a problem already. Without
+/// `complete`, something may be missing from the tree, and nothing is said of what is not there.
+pub(crate) fn check(
+    schema: &Json,
+    root: &Node,
+    sources: &Sources,
+    bad: BTreeSet<Span>,
+    complete: bool,
+) -> Checked {
+    let mut checker = Checker { schema, root, sources, complete, problems: Vec::new(), bad };
     checker.walk(root, schema);
-    checker.problems
+    let Checker { problems, bad, .. } = checker;
+    Checked { problems, bad }
 }
 
 struct Checker<'a> {
     schema: &'a Json,
     root: &'a Node,
     sources: &'a Sources,
+    complete: bool,
     problems: Vec<Problem>,
+    bad: BTreeSet<Span>,
 }
 
 impl<'a> Checker<'a> {
     fn say(&mut self, node: &Node, message: impl Into<String>, fix: impl Into<String>) {
         let span = if let Value::Table(_) = node.value { node.key_at } else { node.at };
+        self.bad.insert(node.key_at);
         self.problems.push(self.sources.problem(span, message, fix));
     }
 
@@ -44,19 +64,20 @@ impl<'a> Checker<'a> {
     }
 
     fn walk(&mut self, node: &Node, schema: &'a Json) {
+        if self.bad.contains(&node.key_at) {
+            return;
+        }
         let target = self.resolve(schema);
         if !std::ptr::eq(target, schema) {
             return self.walk(node, target);
         }
         let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
         if let Some(branches) = branches {
-            return self.choose(node, branches);
+            return self.choose(node, branches, schema);
         }
         if !self.fits(node, schema) {
             let words: Vec<String> = types(schema).map(type_word).collect();
-            let expected = words.join(" or ");
-            let found = node.value.word();
-            return self.say(node, format!("{found} where {expected} belongs"), hint(schema));
+            return self.wrong_type(node, &words.join(" or "), schema);
         }
         if let Some(allowed) = schema.get("enum").and_then(Json::as_array) {
             self.one_of(node, allowed);
@@ -78,7 +99,26 @@ impl<'a> Checker<'a> {
             || types.any(|name| name == found || (name == "number" && found == "integer"))
     }
 
-    fn choose(&mut self, node: &Node, branches: &'a [Json]) {
+    fn wrong_type(&mut self, node: &Node, expected: &str, schema: &Json) {
+        let message = format!("{} where {expected} belongs", node.value.word());
+        let takes = |name: &str| types(schema).any(|known| known == name);
+        let fix = match &node.value {
+            Value::String(text) if takes("integer") && text.parse::<i64>().is_ok() => {
+                format!("write {text} without quotes")
+            }
+            Value::String(text)
+                if takes("boolean") && matches!(text.as_str(), "true" | "false") =>
+            {
+                format!("write {text} without quotes")
+            }
+            Value::String(text) if takes("array") => format!("write [\"{text}\"]"),
+            Value::Integer(number) if takes("string") => format!("write \"{number}\""),
+            _ => hint(schema),
+        };
+        self.say(node, message, fix);
+    }
+
+    fn choose(&mut self, node: &Node, branches: &'a [Json], schema: &Json) {
         if branches.iter().all(|branch| branch.get("const").is_some()) {
             let allowed: Vec<Json> =
                 branches.iter().map(|branch| branch["const"].clone()).collect();
@@ -87,23 +127,32 @@ impl<'a> Checker<'a> {
         let fitting: Vec<&Json> =
             branches.iter().filter(|branch| self.accepts(node, branch)).collect();
         match fitting.as_slice() {
-            [only] => self.walk(node, only),
+            [only] => match (&node.value, self.constants(only)) {
+                (Value::String(text), Some(words)) if !words.contains(&text.as_str()) => {
+                    let all: Vec<String> =
+                        branches.iter().flat_map(|branch| self.words(branch)).collect();
+                    let near = did_you_mean(text, words);
+                    let near = near.map(|near| format!(" ({near})")).unwrap_or_default();
+                    let fix = format!("write {}{near}", all.join(" or "));
+                    self.say(node, format!("`{text}` is not possible here"), fix);
+                }
+                _ => self.walk(node, only),
+            },
             [] => {
                 let words: Vec<String> =
                     branches.iter().flat_map(|branch| self.words(branch)).collect();
-                let found = node.value.word();
-                self.say(node, format!("{found} where {} belongs", words.join(" or ")), "");
+                self.wrong_type(node, &words.join(" or "), schema);
             }
             [first, ..] => {
-                let before = self.problems.len();
+                let (before, bad) = (self.problems.len(), self.bad.clone());
                 for branch in &fitting {
-                    self.problems.truncate(before);
                     self.walk(node, branch);
                     if self.problems.len() == before {
                         return;
                     }
+                    self.problems.truncate(before);
+                    self.bad.clone_from(&bad);
                 }
-                self.problems.truncate(before);
                 self.walk(node, first);
             }
         }
@@ -116,6 +165,18 @@ impl<'a> Checker<'a> {
         match inner {
             Some(inner) => inner.iter().any(|branch| self.accepts(node, branch)),
             None => self.fits(node, branch),
+        }
+    }
+
+    /// The words that a branch takes, if it takes nothing else.
+    fn constants(&self, branch: &'a Json) -> Option<Vec<&'a str>> {
+        let branch = self.resolve(branch);
+        let constant = |value: &'a Json| value.get("const").and_then(Json::as_str);
+        let inner = ["anyOf", "oneOf"].into_iter().find_map(|key| branch.get(key)?.as_array());
+        match (inner, branch.get("enum").and_then(Json::as_array)) {
+            (Some(inner), _) => inner.iter().map(constant).collect(),
+            (None, Some(words)) => words.iter().map(Json::as_str).collect(),
+            (None, None) => constant(branch).map(|word| vec![word]),
         }
     }
 
@@ -156,7 +217,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(section) = schema.get(ITEM_OF).and_then(Json::as_str) {
             let names = self.root.keys(section);
-            if !names.contains(&text) {
+            if self.complete && !names.contains(&text) {
                 let fix = suggest(text, names.iter().copied(), &format!("names in [{section}]"));
                 self.say(node, format!("no `{text}` in [{section}]"), fix);
             }
@@ -192,6 +253,7 @@ impl<'a> Checker<'a> {
             if holds == Some("text") {
                 match references::check(expr, self.root) {
                     Ok(()) => fine = true,
+                    Err(_) if !self.complete => {}
                     Err((message, fix)) => self.say(node, message, fix),
                 }
                 continue;
@@ -251,6 +313,7 @@ impl<'a> Checker<'a> {
             object.map(|(key, inner)| (key.as_str(), inner)).collect()
         };
         let (known, patterns) = (pairs("properties"), pairs("patternProperties"));
+        let mut meant: Vec<&str> = Vec::new();
         for (key, entry) in entries {
             if let Some((_, inner)) = known.iter().find(|(name, _)| name == key) {
                 self.walk(entry, inner);
@@ -267,10 +330,12 @@ impl<'a> Checker<'a> {
                         }
                         None => {
                             let names = known.iter().map(|(name, _)| *name);
+                            meant.extend(nearest(key, names.clone()));
                             let fix = suggest(key, names, "known keys");
                             (format!("unknown key `{key}`"), fix)
                         }
                     };
+                    self.bad.insert(entry.key_at);
                     self.problems.push(self.sources.problem(entry.key_at, message, fix));
                 }
                 (None, Some(inner @ Json::Object(_))) => self.walk(entry, inner),
@@ -279,7 +344,9 @@ impl<'a> Checker<'a> {
         }
         for key in schema.get("required").and_then(Json::as_array).into_iter().flatten() {
             let key = key.as_str().unwrap_or_default();
-            if !entries.contains_key(key) {
+            if self.complete && meant.contains(&key) {
+                self.bad.insert(node.key_at);
+            } else if self.complete && !entries.contains_key(key) {
                 let about = known.iter().find(|(name, _)| *name == key).map(|(_, inner)| *inner);
                 let about = about.map(hint).unwrap_or_default();
                 self.say(node, format!("`{key}` is missing"), about);

@@ -1,6 +1,6 @@
 //! Which files make an environment, and their merge into one tree with the inputs filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -56,7 +56,7 @@ impl Dir {
             (stem != "base" && is_env_name(stem)).then_some((stem, name, text))
         });
         let found = stems.map(|(stem, name, text)| {
-            let tree = text.as_ref().ok().and_then(|text| tree::parse(text, 0).ok());
+            let tree = text.as_ref().ok().map(|text| tree::parse(text, 0).0);
             let rule = tree.as_ref().and_then(|tree| tree.get("template"));
             let examples = rule.and_then(|rule| match &rule.get("examples")?.value {
                 Value::Array(items) => Some(items.iter().filter_map(as_text).collect()),
@@ -119,7 +119,7 @@ impl Dir {
     }
 
     /// The merged tree of a file and all that it extends.
-    pub(crate) fn merge(&self, file: &str) -> Result<(Node, Sources), Vec<Problem>> {
+    pub(crate) fn merge(&self, file: &str) -> Merged {
         let mut sources = Sources::default();
         let mut problems = Vec::new();
         let mut layers: Vec<Node> = Vec::new();
@@ -143,13 +143,12 @@ impl Dir {
                 }
             };
             let number = sources.add(self.path.join(&name), text.clone());
-            let layer = match tree::parse(&text, number) {
-                Ok(layer) => layer,
-                Err((span, message)) => {
-                    problems.push(sources.problem(span, message, "this is not TOML"));
-                    break;
-                }
-            };
+            let (layer, errors) = tree::parse(&text, number);
+            let errors = errors.into_iter();
+            problems.extend(errors.map(|(span, message)| {
+                let fix = "TOML does not read so";
+                sources.problem(span, message, fix)
+            }));
             let next = layer.get("extends").map(|node| (as_text(node), node.at));
             layers.push(layer);
             match next {
@@ -166,16 +165,23 @@ impl Dir {
                 Some((None, _)) | None => break,
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         let mut layers = layers.into_iter().rev();
-        let mut merged = layers.next().expect("the loop parsed at least one file");
-        layers.for_each(|layer| merged.overlay(layer));
-        let top = Span::default();
-        merged = Node { at: top, key_at: top, ..merged };
-        Ok((merged, sources))
+        let tree = layers.next().map(|mut merged| {
+            layers.for_each(|layer| merged.overlay(layer));
+            let top = Span::default();
+            Node { at: top, key_at: top, ..merged }
+        });
+        Merged { tree, sources, problems }
     }
+}
+
+/// What the files of an environment hold together.
+pub(crate) struct Merged {
+    /// The tree; none when not even the first file could be read.
+    pub(crate) tree: Option<Node>,
+    pub(crate) sources: Sources,
+    /// What could not be read. With any of these, something may be missing from the tree.
+    pub(crate) problems: Vec<Problem>,
 }
 
 fn at(sources: &Sources, span: Option<Span>, path: &Path, message: String, fix: &str) -> Problem {
@@ -218,14 +224,16 @@ pub(crate) fn is_env_name(name: &str) -> bool {
         && !name.contains("--")
 }
 
-/// Fills in `${env}`, `${project}`, `${region}` and `${var.NAME}` everywhere, keys included.
+/// Fills in `${env}`, `${project}`, `${region}` and `${var.NAME}` everywhere, keys included. Returns
+/// the problems, and where the keys of the values stand that have one.
 pub(crate) fn fill(
     tree: &mut Node,
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
     sources: &Sources,
-) -> Vec<Problem> {
-    let mut fill = Fill { known: BTreeMap::new(), vars, sources, problems: Vec::new() };
+) -> (Vec<Problem>, BTreeSet<Span>) {
+    let (problems, bad) = (Vec::new(), BTreeSet::new());
+    let mut fill = Fill { known: BTreeMap::new(), vars, sources, problems, bad };
     fill.known.insert("env".to_owned(), env.to_owned());
     for input in ["project", "region"] {
         if let Some(text) = tree.text(input) {
@@ -236,7 +244,7 @@ pub(crate) fn fill(
     // What these two lack is said again by the walk.
     fill.problems.clear();
     fill.walk(tree);
-    fill.problems
+    (fill.problems, fill.bad)
 }
 
 struct Fill<'a> {
@@ -244,10 +252,13 @@ struct Fill<'a> {
     vars: &'a dyn Fn(&str) -> Option<String>,
     sources: &'a Sources,
     problems: Vec<Problem>,
+    /// Where the keys of values with problems stand.
+    bad: BTreeSet<Span>,
 }
 
 impl Fill<'_> {
     fn walk(&mut self, node: &mut Node) {
+        let before = self.problems.len();
         match &mut node.value {
             Value::String(text) => *text = self.text(text, node.at),
             Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item)),
@@ -270,10 +281,13 @@ impl Fill<'_> {
             }
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) | Value::Datetime(_) => {}
         }
+        if self.problems.len() > before && matches!(node.value, Value::String(_)) {
+            self.bad.insert(node.key_at);
+        }
     }
 
     fn text(&mut self, text: &str, at: Span) -> String {
-        let Self { known, vars, sources, problems } = self;
+        let Self { known, vars, sources, problems, .. } = self;
         let filled = template::replace(text, &mut |expr| {
             let Some(variable) = expr.strip_prefix("var.") else { return known.get(expr).cloned() };
             let (name, default) = match variable.split_once(":-") {

@@ -5,6 +5,7 @@
 //! fit; `rules` checks what the values mean. Every problem has its place, and all are reported at
 //! once. What needs the account (names with its id) is checked by `blueprint::build`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -26,7 +27,7 @@ mod tree;
 pub use layers::{Environment, LONGEST_ENV};
 pub use problem::{Place, Problem};
 
-use layers::Dir;
+use layers::{Dir, Merged};
 use problem::{Sources, Span};
 use schema::Config;
 use tree::Node;
@@ -40,6 +41,9 @@ pub struct Loaded {
     pub config: Config,
     /// The files that it was made from, the environment's own first.
     pub files: Vec<PathBuf>,
+    /// Whether nothing had to be left out of `config`.
+    pub(crate) intact: bool,
+    full: Node,
     tree: Node,
     sources: Sources,
 }
@@ -58,6 +62,16 @@ impl Loaded {
         fix: impl Into<String>,
     ) -> Problem {
         self.sources.problem(self.tree.locate(path), message, fix)
+    }
+
+    /// The names of the items of a section, also of those that were left out.
+    pub(crate) fn names(&self, section: &str) -> Vec<&str> {
+        self.full.keys(section)
+    }
+
+    /// Whether a section is there, left out or not.
+    pub(crate) fn has(&self, section: &str) -> bool {
+        self.full.get(section).is_some()
     }
 
     /// Where the config asks for an item: its key, `config/base.toml:41`.
@@ -94,24 +108,72 @@ fn load_from(
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Loaded, Vec<Problem>> {
-    let file = dir.find(env).map_err(|problem| vec![problem])?;
-    let (mut tree, sources) = dir.merge(&file)?;
-    let mut problems = layers::fill(&mut tree, env, vars, &sources);
-    problems.extend(check::check(&SCHEMA, &tree, &sources));
-    let config = match (problems.is_empty(), serde_json::from_value(tree.to_json())) {
-        (true, Ok(config)) => config,
-        (true, Err(error)) => {
-            let message = format!("the config cannot be read: {error}");
-            return Err(vec![sources.problem(Span::default(), message, "this is a bug in payctl")]);
+    match inspect_from(dir, env, vars) {
+        (Some(loaded), problems) if problems.is_empty() => Ok(loaded),
+        (_, problems) => Err(sorted(problems)),
+    }
+}
+
+/// Loads as much of an environment as makes sense, for the sake of finding every problem at once.
+pub(crate) fn inspect(
+    dir: &Path,
+    env: &str,
+    vars: &dyn Fn(&str) -> Option<String>,
+) -> (Option<Loaded>, Vec<Problem>) {
+    match Dir::read(dir) {
+        Ok(dir) => inspect_from(&dir, env, vars),
+        Err(problem) => (None, vec![problem]),
+    }
+}
+
+fn inspect_from(
+    dir: &Dir,
+    env: &str,
+    vars: &dyn Fn(&str) -> Option<String>,
+) -> (Option<Loaded>, Vec<Problem>) {
+    let file = match dir.find(env) {
+        Ok(file) => file,
+        Err(problem) => return (None, vec![problem]),
+    };
+    let Merged { tree, sources, mut problems } = dir.merge(&file);
+    let Some(mut tree) = tree else { return (None, problems) };
+    let (unset, bad) = layers::fill(&mut tree, env, vars, &sources);
+    let complete = problems.is_empty();
+    let checked = check::check(&SCHEMA, &tree, &sources, bad, complete);
+    let found = unset.into_iter().chain(checked.problems);
+    if !complete {
+        // What stands in a file that is no TOML may not be what was meant.
+        let damaged: BTreeSet<PathBuf> = problems.iter().map(|p| p.place.file.clone()).collect();
+        problems.extend(found.filter(|problem| !damaged.contains(&problem.place.file)));
+        return (None, problems);
+    }
+    problems.extend(found);
+    let intact = problems.is_empty();
+    let full = tree.clone();
+    let Some(config) = what_fits(&mut tree, &sources, checked.bad) else {
+        if intact {
+            let fix = "this is a bug in payctl";
+            problems.push(sources.problem(Span::default(), "the config cannot be read", fix));
         }
-        (false, _) => return Err(sorted(problems)),
+        return (None, problems);
     };
     let files = sources.files();
-    let loaded = Loaded { env: env.to_owned(), config, files, tree, sources };
-    match rules::check(&loaded) {
-        problems if problems.is_empty() => Ok(loaded),
-        problems => Err(sorted(problems)),
+    let loaded = Loaded { env: env.to_owned(), config, files, intact, full, tree, sources };
+    problems.extend(rules::check(&loaded));
+    (Some(loaded), problems)
+}
+
+/// Takes away what does not fit, until the rest is a config.
+fn what_fits(tree: &mut Node, sources: &Sources, mut bad: BTreeSet<Span>) -> Option<Config> {
+    while !bad.is_empty() {
+        tree.prune(&bad);
+        for (key, assumed) in [("project", "project"), ("region", "us-east-1")] {
+            tree.assume(key, assumed);
+        }
+        bad = check::check(&SCHEMA, tree, sources, BTreeSet::new(), true).bad;
+        bad.remove(&tree.key_at);
     }
+    serde_json::from_value(tree.to_json()).ok()
 }
 
 /// Problems in the order of files and lines.

@@ -58,7 +58,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// A piece of a file, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) file: usize,
     pub(crate) start: usize,
@@ -121,17 +121,25 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The candidate that is most like `word`, if any is close, as `did you mean ..?`.
-pub(crate) fn did_you_mean<'a>(
+/// The candidate that is most like `word`, if any is close.
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (likeness(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.0)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The same as `did you mean ..?`.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
 /// How much two words are alike: 0 when they are not. Swapped letters count in short words, a common

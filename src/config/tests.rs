@@ -11,10 +11,10 @@ fn dir(files: &[(&str, &str)]) -> Dir {
 }
 
 fn all(dir: &Dir, env: &str) -> Vec<Problem> {
-    match load_from(dir, env, &|_| None) {
-        Ok(loaded) => build(&loaded, &Facts::placeholder("eu-west-1")).err().unwrap_or_default(),
-        Err(problems) => problems,
-    }
+    let (loaded, mut problems) = inspect_from(dir, env, &|_| None);
+    let built = loaded.map(|loaded| build(&loaded, &Facts::placeholder("eu-west-1")));
+    problems.extend(built.and_then(Result::err).unwrap_or_default());
+    sorted(problems)
 }
 
 /// The problem that `text` must have: its line and column (after two lines of head) and message.

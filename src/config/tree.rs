@@ -1,10 +1,11 @@
 //! TOML files as one tree in which every value knows its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::Value as Json;
-use toml_edit::{Document, Item, Key, TableLike, Value as TomlValue};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::problem::Span;
 
@@ -28,64 +29,44 @@ pub(crate) enum Value {
     Table(BTreeMap<String, Node>),
 }
 
-/// Parses one file. The error is the first syntax error.
-pub(crate) fn parse(text: &str, file: usize) -> Result<Node, (Span, String)> {
-    let document = Document::parse(text).map_err(|error| {
-        let range = error.span().unwrap_or(0..0);
+/// Parses one file: what could be read, and every syntax error.
+pub(crate) fn parse(text: &str, file: usize) -> (Node, Vec<(Span, String)>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let errors = errors.into_iter().map(|error| {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        (Span { file, start: range.start, end: range.end }, message)
-    })?;
+        (span(error.span().unwrap_or_default(), file), message)
+    });
     let top = Span { file, start: 0, end: 0 };
-    let value = table(document.as_table(), top);
-    Ok(Node { value, at: top, key_at: top })
+    (Node { value: table(document.get_ref(), file), at: top, key_at: top }, errors.collect())
 }
 
-fn span(range: Option<Range<usize>>, near: Span) -> Span {
-    range.map_or(near, |range| Span { file: near.file, start: range.start, end: range.end })
+fn span(range: Range<usize>, file: usize) -> Span {
+    Span { file, start: range.start, end: range.end }
 }
 
-fn table(table: &dyn TableLike, near: Span) -> Value {
-    let entries = table.iter().filter_map(|(name, item)| {
-        let key_at = span(table.key(name).and_then(Key::span), near);
-        let value = match item {
-            Item::None => return None,
-            Item::Value(value) => return Some((name.to_owned(), node(value, key_at))),
-            Item::Table(inner) => self::table(inner, key_at),
-            Item::ArrayOfTables(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|inner| {
-                        let at = span(inner.span(), key_at);
-                        Node { value: self::table(inner, at), at, key_at: at }
-                    })
-                    .collect(),
-            ),
-        };
-        Some((name.to_owned(), Node { value, at: span(item.span(), key_at), key_at }))
+fn table(table: &DeTable<'_>, file: usize) -> Value {
+    let entries = table.iter().map(|(key, value)| {
+        let key_at = span(key.span(), file);
+        (key.get_ref().to_string(), Node { key_at, ..node(value, file) })
     });
     Value::Table(entries.collect())
 }
 
-fn node(value: &TomlValue, key_at: Span) -> Node {
-    let at = span(value.span(), key_at);
-    let value = match value {
-        TomlValue::String(text) => Value::String(text.value().clone()),
-        TomlValue::Integer(number) => Value::Integer(*number.value()),
-        TomlValue::Float(number) => Value::Float(*number.value()),
-        TomlValue::Boolean(yes) => Value::Bool(*yes.value()),
-        TomlValue::Datetime(time) => Value::Datetime(time.value().to_string()),
-        TomlValue::Array(items) => Value::Array(
-            items
-                .iter()
-                .map(|item| {
-                    let at = span(item.span(), at);
-                    Node { key_at: at, ..node(item, at) }
-                })
-                .collect(),
-        ),
-        TomlValue::InlineTable(inner) => table(inner, at),
+fn node(value: &Spanned<DeValue<'_>>, file: usize) -> Node {
+    let at = span(value.span(), file);
+    let value = match value.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Float(number.as_str().parse().unwrap_or(f64::MAX)),
+        },
+        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(yes) => Value::Bool(*yes),
+        DeValue::Datetime(time) => Value::Datetime(time.to_string()),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| node(item, file)).collect()),
+        DeValue::Table(inner) => table(inner, file),
     };
-    Node { value, at, key_at }
+    Node { value, at, key_at: at }
 }
 
 impl Node {
@@ -104,12 +85,36 @@ impl Node {
         }
     }
 
+    /// Takes away every entry whose key stands at one of these places.
+    pub(crate) fn prune(&mut self, bad: &BTreeSet<Span>) {
+        match &mut self.value {
+            Value::Table(entries) => {
+                entries.retain(|_, entry| !bad.contains(&entry.key_at));
+                entries.values_mut().for_each(|entry| entry.prune(bad));
+            }
+            Value::Array(items) => {
+                items.retain(|item| !bad.contains(&item.key_at));
+                items.iter_mut().for_each(|item| item.prune(bad));
+            }
+            _ => {}
+        }
+    }
+
     /// The entry of a table.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Table(entries) => entries.get(key),
             Value::Array(items) => items.get(key.parse::<usize>().ok()?),
             _ => None,
+        }
+    }
+
+    /// Puts a string where nothing stands.
+    pub(crate) fn assume(&mut self, key: &str, text: &str) {
+        let (at, key_at) = (self.at, self.key_at);
+        if let Value::Table(entries) = &mut self.value {
+            let node = || Node { value: Value::String(text.to_owned()), at, key_at };
+            entries.entry(key.to_owned()).or_insert_with(node);
         }
     }
 
@@ -196,8 +201,9 @@ mod tests {
 
     #[test]
     fn tables_merge_and_everything_else_is_replaced() {
-        let mut below = parse("a = 1\nl = [1, 2]\n[t]\nx = 1\ny = 2\n[t.u]\nz = 3", 0).unwrap();
-        below.overlay(parse("l = [3]\nt.y = 4\nt.u = \"no table\"", 1).unwrap());
+        let text = "a = 1\nl = [1, 2]\n[t]\nx = 1\ny = 2\n[t.u]\nz = 3";
+        let mut below = parse(text, 0).0;
+        below.overlay(parse("l = [3]\nt.y = 4\nt.u = \"no table\"", 1).0);
         let merged = json!({ "a": 1, "l": [3], "t": { "x": 1, "y": 4, "u": "no table" } });
         assert_eq!(below.to_json(), merged);
         assert_eq!(below.locate(&["t", "y"]).file, 1);
@@ -207,7 +213,7 @@ mod tests {
     #[test]
     fn every_value_has_a_place() {
         let text = "[tables.users]\nkey = { name = \"id\" }\n[[rules]]\nport = 1\n";
-        let tree = parse(text, 0).unwrap();
+        let tree = parse(text, 0).0;
         let shown = |path: &[&str]| {
             let Span { start, end, .. } = tree.locate(path);
             &text[start..end]

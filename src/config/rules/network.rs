@@ -28,6 +28,7 @@ impl Rules<'_> {
             let fix = "use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
             self.say(&path, "a VPC cannot have these addresses", fix);
         }
+        self.zone_names(network);
         self.tiers(network, block);
         let (public, private) = (&network.public_subnets, &network.private_subnets);
         let nat = network.nat.kind != NatKind::None && private.prefix().is_some();
@@ -44,6 +45,30 @@ impl Rules<'_> {
         if network.nat.kind == NatKind::Instance && !arm.contains('g') {
             let path = ["network", "nat", "instance_type"];
             self.say(&path, "this is not an arm64 type", "for example t4g.nano");
+        }
+    }
+
+    fn zone_names(&mut self, network: &Network) {
+        let path = ["network", "zone_names"];
+        let count = usize::from(network.zones);
+        if !network.zone_names.is_empty() && network.zone_names.len() < count {
+            let message = format!("{} names for {count} zones", network.zone_names.len());
+            self.say(&path, message, "name every zone, or none");
+        }
+        let region = &self.config.region;
+        for (at, zone) in network.zone_names.iter().enumerate() {
+            let number = at.to_string();
+            let at_path = [&path[..], &[number.as_str()]].concat();
+            if !zone.strip_prefix(&**region).is_some_and(|letter| letter.len() == 1) {
+                self.say(
+                    &at_path,
+                    format!("this is no zone of {}", region.0),
+                    "zones of the region",
+                );
+            }
+            if network.zone_names[..at].contains(zone) {
+                self.say(&at_path, "this zone stands here twice", "remove one");
+            }
         }
     }
 
@@ -69,7 +94,7 @@ impl Rules<'_> {
     pub(super) fn security_groups(&mut self) {
         for (name, group) in &self.config.security_groups {
             let path = ["security_groups", &**name];
-            if self.config.network.is_none() {
+            if !self.loaded.has("network") {
                 self.say(&path, "a security group needs a network", "add a [network] section");
             }
             self.rules(&[&path[..], &["ingress"]].concat(), &group.ingress, true);
@@ -111,9 +136,8 @@ impl Rules<'_> {
 
     fn peer(&mut self, path: &[&str], peer: &str) {
         if let Some(group) = peer.strip_prefix("group:") {
-            let names = || self.config.security_groups.keys().map(|name| &**name);
-            if !names().any(|name| name == group) {
-                let names: Vec<&str> = names().collect();
+            let names = self.loaded.names("security_groups");
+            if !names.contains(&group) {
                 let fix = suggest(group, names.iter().copied(), "names in [security_groups]");
                 self.say(path, format!("no `{group}` in [security_groups]"), fix);
             }

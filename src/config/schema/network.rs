@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{Cidr, GroupText, InstanceType, Peer, PhysicalName, PortRange, SubnetSize};
+use super::text::{
+    Cidr, GroupText, InstanceType, Peer, PhysicalName, PortRange, SubnetSize, ZoneName,
+};
 
 /// The network: one VPC with up to three tiers of subnets over some availability zones.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -19,6 +21,11 @@ pub struct Network {
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 6))]
     pub zones: u8,
+    /// The zones to use, in order, `["us-east-1a", "us-east-1b"]`; unless stated, the first of the
+    /// region. Naming them keeps the subnets where they are should AWS open or close a zone.
+    #[serde(default)]
+    #[schemars(length(max = 6))]
+    pub zone_names: Vec<ZoneName>,
     /// Subnets with a route to the internet: `true` (/24 each), a size such as `"/26"`, or `false`.
     #[serde(default = "on")]
     pub public_subnets: Tier,

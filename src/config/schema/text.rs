@@ -63,6 +63,9 @@ strings! {
     /// An AWS region.
     Region { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$" }
         => "a region looks like us-east-1"
+    /// An availability zone.
+    ZoneName { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}[a-z]$" }
+        => "a zone looks like us-east-1a"
     /// An AWS account id.
     AccountId { "pattern": "^[0-9]{12}$" }
         => "an account id has 12 digits"

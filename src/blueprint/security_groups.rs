@@ -1,0 +1,101 @@
+//! `[security_groups]`: who may talk.
+//!
+//! AWS gives every new group a rule that lets everything out. Each group here has a set of rules,
+//! which takes that one away.
+
+use std::collections::BTreeSet;
+
+use crate::aws::kinds::ec2_security_group::SecurityGroup as GroupSpec;
+use crate::aws::kinds::ec2_security_group_rules::{Direction, Peer, Rule, Rules};
+use crate::config::schema::network::{Egress, Protocol, Rule as ConfigRule};
+use crate::model::address::Address;
+
+use super::network::{ANYWHERE, id, vpc};
+use super::{Builder, Item};
+
+/// The rule of a group that has none: the set of its rules must not be empty, and no packet has
+/// this type and this destination.
+fn no_traffic() -> Rule {
+    Rule {
+        direction: Direction::Egress,
+        protocol: "icmp".into(),
+        from_port: Some(252),
+        to_port: Some(86),
+        peer: Peer::Cidr("255.255.255.255/32".into()),
+        description: Some("No traffic".into()),
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn security_groups(&mut self) {
+        for (key, group) in &self.config.security_groups {
+            let path: &[&str] = &["security_groups", key];
+            let name = self.item_name("ec2.security_group", key, group.name.as_ref(), path);
+            let spec = GroupSpec {
+                name: name.clone(),
+                description: group.description.0.clone(),
+                vpc: vpc(),
+            };
+            let address = Address::new("ec2.security_group", key.0.as_str());
+            self.add(Item::new(address, name.clone(), path), &spec);
+            let ingress = group.ingress.iter().map(|rule| self.rule(Direction::Ingress, rule));
+            let mut rules: BTreeSet<Rule> = ingress.collect();
+            match &group.egress {
+                Egress::All(_) => drop(rules.insert(Rule {
+                    direction: Direction::Egress,
+                    protocol: "-1".into(),
+                    from_port: None,
+                    to_port: None,
+                    peer: Peer::Cidr(ANYWHERE.into()),
+                    description: None,
+                })),
+                Egress::Rules(out) => {
+                    rules.extend(out.iter().map(|rule| self.rule(Direction::Egress, rule)));
+                }
+            }
+            if rules.is_empty() {
+                rules.insert(no_traffic());
+            }
+            let spec = Rules { group: id("ec2.security_group", key), rules };
+            let address = Address::new("ec2.security_group_rules", key.0.as_str());
+            self.add(Item::new(address, name, path), &spec);
+        }
+    }
+
+    fn rule(&self, direction: Direction, rule: &ConfigRule) -> Rule {
+        let peer = match direction {
+            Direction::Ingress => rule.from.as_deref(),
+            Direction::Egress => rule.to.as_deref(),
+        };
+        let cidr = || self.config.network.as_ref().map(|network| network.cidr.0.clone());
+        let peer = match peer.unwrap_or_default() {
+            "vpc" => Peer::Cidr(cidr().unwrap_or_default()),
+            list if list.starts_with("pl-") => Peer::PrefixList(list.to_owned()),
+            other => match other.strip_prefix("group:") {
+                Some(group) => Peer::Group(id("ec2.security_group", group)),
+                None => Peer::Cidr(other.to_owned()),
+            },
+        };
+        let (protocol, whole) = match rule.protocol {
+            Protocol::Tcp => ("tcp", Some((0, 65535))),
+            Protocol::Udp => ("udp", Some((0, 65535))),
+            Protocol::Icmp => ("icmp", None),
+            Protocol::Icmpv6 => ("icmpv6", None),
+            Protocol::All => ("-1", None),
+        };
+        let ports = match (rule.port, rule.ports.as_deref().and_then(|ports| ports.split_once('-')))
+        {
+            (Some(port), _) => Some((i32::from(port), i32::from(port))),
+            (None, Some((from, to))) => Some((from.parse().unwrap_or(0), to.parse().unwrap_or(0))),
+            (None, None) => whole,
+        };
+        Rule {
+            direction,
+            protocol: protocol.to_owned(),
+            from_port: ports.map(|(from, _)| from),
+            to_port: ports.map(|(_, to)| to),
+            peer,
+            description: rule.description.as_ref().map(|text| text.0.clone()),
+        }
+    }
+}
