@@ -24,8 +24,9 @@ impl Builder<'_> {
                 alias: alias.clone(),
                 description: config.description.clone(),
                 policy: self.key_policy(key, config, &address),
+                enabled: true,
                 rotation: config.rotation,
-                rotation_days: config.rotation_days,
+                rotation_days: config.rotation_days.filter(|_| config.rotation),
                 recovery_days: config.recovery_days,
             };
             self.add(Item::new(address, alias, path), &spec);
