@@ -63,8 +63,7 @@ pub(crate) fn is_no_bucket(error: &OpError) -> bool {
 
 /// Whether a bucket is in another region: S3 redirects, or refuses the signature's region.
 pub(crate) fn is_elsewhere(error: &OpError) -> bool {
-    let redirects =
-        ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"];
+    let redirects = ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"];
     redirects.contains(&error.code.as_str())
 }
 

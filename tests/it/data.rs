@@ -110,7 +110,9 @@ impl HttpConnector for DenyingConnector {
         let is_json = request.headers().get("x-amz-target").is_some();
         let body = match is_json {
             true => r#"{"__type":"AccessDeniedException","message":"no policy allows it"}"#,
-            false => "<Error><Code>AccessDenied</Code><Message>no policy allows it</Message></Error>",
+            false => {
+                "<Error><Code>AccessDenied</Code><Message>no policy allows it</Message></Error>"
+            }
         };
         let status = if is_json { 400 } else { 403 };
         let status = status.try_into().expect("a status");
@@ -460,6 +462,12 @@ fn an_unconfirmed_subscription_is_mailed_once() {
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(plan.count(Action::Create), 2);
         assert_eq!(count(&faults, "sns.Subscribe"), 2);
+
+        // It cannot be removed, and holds nobody up.
+        let began = Instant::now();
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(sandbox.counts().expect("a sandbox").is_empty());
     });
 }
 
@@ -501,6 +509,27 @@ fn a_secret_that_waits_for_its_deletion_is_restored_with_its_value() {
         assert_eq!(plan.count(Action::Create), 1);
         assert_eq!(value(&sandbox).await, before);
         expect_settled(&provider, &blueprint, "restoring").await;
+    });
+}
+
+#[test]
+fn a_key_that_waits_for_its_deletion_comes_back_with_what_it_encrypts() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["kms.key", "secretsmanager.secret"]);
+        set(&mut blueprint, "secretsmanager.secret", "recovery_days", json!(7));
+        let kms = client!(aws_sdk_kms, sandbox);
+        let id = async || {
+            let send = kms.describe_key().key_id("alias/sample-key").send();
+            send.await.expect("a key").key_metadata.expect("a key").key_id
+        };
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let before = (id().await, value(&sandbox).await);
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!((id().await, value(&sandbox).await), before);
+        expect_settled(&provider, &blueprint, "bringing back").await;
     });
 }
 
@@ -570,6 +599,56 @@ fn a_protected_table_that_is_being_updated_goes_and_its_new_stream_has_a_new_arn
         run(&provider, &blueprint, Purpose::Destroy).await;
         assert!(count(&faults, "dynamodb.DeleteTable") - deleted >= 2);
         assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+#[test]
+fn an_attribute_that_lags_is_written_once() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let faults = Faults::new(sandbox.transport());
+        let provider = provider(&through(faults.transport())).await;
+        let mut blueprint = some(&provider, &["sqs.queue"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let before = count(&faults, "sqs.SetQueueAttributes");
+        set(&mut blueprint, "sqs.queue", "visibility_timeout", json!(90));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!((before, count(&faults, "sqs.SetQueueAttributes")), (1, 2));
+        expect_settled(&provider, &blueprint, "a lag").await;
+    });
+}
+
+#[test]
+fn a_dead_letter_queue_is_made_first_and_goes_last() {
+    block_on(async {
+        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let mut blueprint = some(&provider, &["sqs.queue"]);
+        let dead = Address::new("sqs.queue", "a-dlq");
+        let mut letters = blueprint.resources.values().next().expect("a queue").clone();
+        letters.address = dead.clone();
+        letters.name = "sample-dlq".into();
+        letters.spec["name"] = json!("sample-dlq");
+        letters.tags.extend(provider.aws().scope.ownership(&dead));
+        let target = Text::reference(dead.clone(), Output::Arn);
+        let redrive = json!({ "target": target, "max_receives": 5 });
+        set(&mut blueprint, "sqs.queue", "redrive", redrive.clone());
+        blueprint.resources.insert(dead.clone(), letters);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+        let order = async |blueprint: &Blueprint, purpose| {
+            let plan = plan_now(&provider, blueprint, purpose).await;
+            let report = carry_out(&provider, &plan).await;
+            assert!(report.is_complete(), "{:?}", report.failed);
+            report.done.into_iter().map(|(address, verb)| (address.name, verb)).collect::<Vec<_>>()
+        };
+        let mut without = blueprint.clone();
+        without.resources.remove(&dead);
+        set(&mut without, "sqs.queue", "redrive", Value::Null);
+        let done = order(&without, Purpose::Apply).await;
+        assert_eq!(done, [("sample".into(), Verb::Update), ("a-dlq".into(), Verb::Delete)]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let done = order(&blueprint, Purpose::Destroy).await;
+        assert_eq!(done, [("sample".into(), Verb::Delete), ("a-dlq".into(), Verb::Delete)]);
     });
 }
 

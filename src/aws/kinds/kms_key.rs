@@ -61,7 +61,8 @@ impl Resource for Key {
     const META: Meta = Meta {
         notes: &[
             "A key costs about 1 dollar a month from its creation, not while it waits for deletion.",
-            "A deleted key can be brought back (CancelKeyDeletion) for 7 to 30 days.",
+            "A deleted key can be brought back for 7 to 30 days; payctl does so when the same \
+             environment wants it again, and what it encrypts stays readable.",
             "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
             "The policy must keep the account's root, or nobody can manage the key any more.",
         ],
@@ -70,6 +71,7 @@ impl Resource for Key {
         settle: Duration::from_secs(60),
         transient: &[("MalformedPolicyDocumentException", "invalid principal")],
         actions: &[
+            "kms:CancelKeyDeletion",
             "kms:CreateAlias",
             "kms:CreateKey",
             "kms:DeleteAlias",
@@ -149,6 +151,10 @@ impl Resource for Key {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if let Some(id) = waiting(cx).await? {
+            let send = cx.aws.kms.cancel_key_deletion().key_id(&id).send();
+            return send.await.map_err(op("CancelKeyDeletion")).map(|_| id);
+        }
         let mut tags = cx.tags.clone();
         tags.insert(TAG_RECOVERY.into(), self.recovery_days.to_string());
         let call = cx.aws.kms.create_key().description(&self.description);
@@ -302,6 +308,29 @@ async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, OpError> 
         }
     }
     Ok(inventory)
+}
+
+/// The key of this address that waits for its deletion; of several, the one that was deleted last.
+async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
+    let inventory = inventory(cx.aws).await?;
+    // The deletion took its aliases.
+    let bare = inventory.iter().filter(|(_, aliases)| aliases.is_empty());
+    let keys = bare.map(|(id, _)| async move {
+        let ours = match tags(cx.aws, id).await {
+            Ok(tags) => cx.aws.scope.owned(&tags).as_ref() == Some(cx.address),
+            Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        if !ours {
+            return Ok(None);
+        }
+        let send = cx.aws.kms.describe_key().key_id(id).send();
+        let key = send.await.map_err(op("DescribeKey")).or_gone()?;
+        Ok(key.and_then(|answer| answer.key_metadata).filter(is_dying))
+    });
+    let keys = try_join_all(keys).await?.into_iter().flatten();
+    let last = keys.max_by_key(|key| key.deletion_date.map(|date| date.secs()));
+    Ok(last.map(|key| key.key_id))
 }
 
 async fn aliases_of(aws: &Aws, id: &str) -> Result<Vec<String>, OpError> {

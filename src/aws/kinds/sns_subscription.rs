@@ -180,7 +180,10 @@ impl Resource for Subscription {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         if Pending::parse(&live.id).is_some() {
-            return Ok(());
+            // It stays in the list for days, so nobody may wait until it is gone.
+            let message = "there is nothing to remove before it is confirmed";
+            let op = "Unsubscribe";
+            return Err(OpError::new(op, ErrorClass::NotFound, "PendingConfirmation", message));
         }
         let send = cx.aws.sns.unsubscribe().subscription_arn(&live.id).send();
         send.await.map_err(op("Unsubscribe")).or_gone().map(drop)
