@@ -25,6 +25,7 @@ where
                 let code = service.err().code().unwrap_or(match status {
                     404 => "NotFound",
                     403 => "AccessDenied",
+                    301 => "PermanentRedirect",
                     _ => "Unknown",
                 });
                 let message = service.err().message().unwrap_or("AWS gave no message");
@@ -53,6 +54,17 @@ pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>)
         _ => 400,
     };
     OpError::new(name, classify(code, &message, status), code, message)
+}
+
+/// Whether there is no such bucket, as opposed to one without what was asked for.
+pub(crate) fn is_no_bucket(error: &OpError) -> bool {
+    error.code == "NoSuchBucket"
+}
+
+/// Whether a bucket is in another region: S3 redirects, or refuses the signature's region.
+pub(crate) fn is_elsewhere(error: &OpError) -> bool {
+    let redirects = ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"];
+    redirects.contains(&error.code.as_str())
 }
 
 /// Reads of what may not exist.

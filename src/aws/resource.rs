@@ -112,6 +112,21 @@ impl Survey<'_> {
         self.wanted.contains_key(name) || self.aws.scope.in_name(name)
     }
 
+    /// What was read of an object that may be somebody else's. That we may not read it matters
+    /// only if we want its name: what is ours can be read.
+    pub fn if_permitted<T>(
+        &self,
+        name: &str,
+        read: Result<Option<T>, OpError>,
+    ) -> Result<Option<T>, OpError> {
+        match read {
+            Err(error) if error.class == ErrorClass::Denied && !self.wanted.contains_key(name) => {
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
     /// Decides from its tags whose an object is. `None`: not ours, and its name is not wanted.
     pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         if let Some(address) = self.aws.scope.owned(tags) {

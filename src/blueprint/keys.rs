@@ -27,6 +27,7 @@ impl Builder<'_> {
                 alias: alias.clone(),
                 description: config.description.clone(),
                 policy: self.key_policy(key, config, &address),
+                enabled: true,
                 rotation: config.rotation,
                 rotation_days: config
                     .rotation

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, because each one links every SDK crate.
 
+// What AWS does to what holds data.
+mod data;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::{
     PointInTimeRecoveryStatus, SseDescription, Tag, TimeToLiveDescription,
 };
 use aws_sdk_kms::types::KeyManagerType;
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
 
@@ -149,13 +149,20 @@ impl Resource for Table {
             "Deletion protection is lifted by payctl when it deletes the table.",
         ],
         immutable: &["name", "partition_key", "sort_key"],
+        moves: &[("stream", Output::StreamArn)],
         replace: Replace::Forbidden,
         data: Some("all items of the table"),
         deadline: Duration::from_secs(1800),
-        settle: Duration::from_secs(30),
+        settle: Duration::from_secs(60),
         transient: &[
             ("ValidationException", "Time to live has been modified multiple times"),
+            // A key that was just made.
             ("ValidationException", "KMS"),
+            // What was asked for is so already, and the description lags behind.
+            ("ValidationException", "TimeToLive is already"),
+            ("ValidationException", "already has an enabled stream"),
+            ("ValidationException", "index which already exists"),
+            ("ValidationException", "will not change"),
         ],
         actions: &[
             "dynamodb:CreateTable",
@@ -244,18 +251,20 @@ impl Resource for Table {
             }
         }
         let found = candidates.iter().map(|name| async move {
-            let Some(tags) = tags(cx.aws, name).await? else { return Ok(None) };
+            // Nearly every candidate is ours, so the description does not wait for the tags.
+            let (tags, live) = join(tags(cx.aws, name), describe(cx.aws, name)).await;
+            let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
-            let live = describe(cx.aws, name, tags).await?;
+            let live = live?.map(|live| Live { tags, ..live });
             Ok(live.map(|live| Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, cx.id()))?;
         // A table that was just made may be described before its tags can be read.
-        let tags = tags(cx.aws, cx.name).await?.unwrap_or_default();
-        describe(cx.aws, cx.name, tags).await
+        Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -353,7 +362,8 @@ async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
     }
 }
 
-async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Option<Live<Table>>, OpError> {
+/// Everything but the tags.
+async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Table>>, OpError> {
     let table = async {
         let send = aws.dynamodb.describe_table().table_name(name).send();
         send.await.map_err(op("DescribeTable")).or_gone()
@@ -380,7 +390,7 @@ async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Option<Live<Table
         outputs.insert(Output::StreamArn, stream.to_owned());
     }
     let phase = convert::phase(&table, ttl.as_ref());
-    Ok(Some(Live { id: name.to_owned(), spec, outputs, tags, phase }))
+    Ok(Some(Live { id: name.to_owned(), spec, outputs, tags: Tags::new(), phase }))
 }
 
 async fn ttl(aws: &Aws, name: &str) -> Result<Option<TimeToLiveDescription>, OpError> {
@@ -402,15 +412,12 @@ async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
 async fn encryption(aws: &Aws, sse: Option<&SseDescription>) -> Result<Encryption, OpError> {
     let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
     let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
-    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(op("DescribeKey"));
-    let manager = match answer {
-        Ok(answer) => answer.key_metadata.and_then(|key| key.key_manager),
-        // A failure may pass; everything else leaves the key's ARN as all that can be known.
-        Err(error) if error.passes() => return Err(error),
-        Err(_) => None,
-    };
-    match manager {
-        Some(KeyManagerType::Aws) => Ok(Encryption::Managed),
-        Some(_) | None => Ok(Encryption::Kms(key.into())),
+    let customers = Encryption::Kms(key.into());
+    // Another account's key can only be a customer key, and need not let us describe it.
+    if key.split(':').nth(4) != Some(&aws.scope.account) {
+        return Ok(customers);
     }
+    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(op("DescribeKey"));
+    let manager = answer.or_gone()?.and_then(|answer| answer.key_metadata?.key_manager);
+    Ok(if manager == Some(KeyManagerType::Aws) { Encryption::Managed } else { customers })
 }

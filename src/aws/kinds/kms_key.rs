@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_kms::types::{self, KeyState};
 use futures::future::{join3, try_join, try_join_all, try_join3};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use crate::aws::clients::Aws;
@@ -41,33 +41,44 @@ pub(crate) struct Key {
     pub description: String,
     /// Who may use and manage it.
     pub policy: Document,
+    /// Whether the key can be used.
+    pub enabled: bool,
     /// Whether AWS rotates the key material.
     pub rotation: bool,
-    /// How often, in days; AWS's default is 365.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How often, in days; every 365 days if none.
+    #[serde(default, deserialize_with = "period")]
     pub rotation_days: Option<u32>,
     /// How long a deleted key can be brought back, in days (kept in a tag, for the deletion).
     pub recovery_days: u32,
+}
+
+/// AWS's default period counts as none.
+fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<u32>::deserialize(deserializer)?.filter(|days| *days != DEFAULT_PERIOD))
 }
 
 impl Resource for Key {
     const META: Meta = Meta {
         notes: &[
             "A key costs about 1 dollar a month from its creation, not while it waits for deletion.",
-            "A deleted key can be brought back (CancelKeyDeletion) for 7 to 30 days.",
-            "payctl does not enable a key that somebody disabled.",
+            "A deleted key can be brought back for 7 to 30 days; payctl does so when the same \
+             environment wants it again, and what it encrypts stays readable.",
+            "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
             "The policy must keep the account's root, or nobody can manage the key any more.",
         ],
         replace: Replace::Forbidden,
         data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
         settle: Duration::from_secs(60),
-        transient: &[("MalformedPolicyDocumentException", ""), ("NotFoundException", "")],
+        transient: &[("MalformedPolicyDocumentException", "invalid principal")],
         actions: &[
+            "kms:CancelKeyDeletion",
             "kms:CreateAlias",
             "kms:CreateKey",
             "kms:DeleteAlias",
             "kms:DescribeKey",
+            "kms:DisableKey",
             "kms:DisableKeyRotation",
+            "kms:EnableKey",
             "kms:EnableKeyRotation",
             "kms:GetKeyPolicy",
             "kms:GetKeyRotationStatus",
@@ -89,8 +100,9 @@ impl Resource for Key {
             alias: "alias/sample-key".into(),
             description: "Encrypts what the sample keeps.".into(),
             policy: sample_policy("kms:Decrypt*"),
+            enabled: true,
             rotation: true,
-            rotation_days: Some(DEFAULT_PERIOD),
+            rotation_days: None,
             recovery_days: 7,
         }
     }
@@ -104,7 +116,8 @@ impl Resource for Key {
                 policy: sample_policy("kms:ReEncrypt*"),
                 ..Self::sample()
             },
-            Self { rotation: false, rotation_days: None, ..Self::sample() },
+            Self { enabled: false, ..Self::sample() },
+            Self { rotation: false, ..Self::sample() },
         ]
     }
 
@@ -116,16 +129,10 @@ impl Resource for Key {
             aliases.is_empty() || aliases.iter().any(candidate)
         });
         let found = candidates.map(|(id, aliases)| async move {
-            let tags = match tags(cx.aws, id).await.or_gone() {
-                Ok(Some(tags)) => tags,
-                Ok(None) => return Ok(None),
-                // Somebody else's key, which we have no business with.
-                Err(error) if error.class == ErrorClass::Denied && aliases.is_empty() => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
             let alias = pick(aliases, |alias| cx.wanted.contains_key(alias));
+            let Some(tags) = cx.if_permitted(alias, tags(cx.aws, id).await.or_gone())? else {
+                return Ok(None);
+            };
             let Some((address, owner)) = cx.claim(alias, &tags) else { return Ok(None) };
             let live = match owner {
                 Owner::Ours => facts(cx.aws, id).await?.map(|facts| facts.into_live(alias, tags)),
@@ -137,19 +144,17 @@ impl Resource for Key {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let Some(id) = cx.id else {
-            let wanted = BTreeMap::from([(cx.name.to_owned(), cx.address.clone())]);
-            let found = Self::survey(&Survey { aws: cx.aws, wanted: &wanted }).await?;
-            let ours =
-                |found: &Found<Self>| found.owner == Owner::Ours && found.address == *cx.address;
-            return Ok(found.into_iter().find(ours).map(|found| found.live));
-        };
+        let id = cx.id();
         let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
         let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
         Ok(Some(facts.into_live(pick(&aliases, |alias| alias == cx.name), tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if let Some(id) = waiting(cx).await? {
+            let send = cx.aws.kms.cancel_key_deletion().key_id(&id).send();
+            return send.await.map_err(op("CancelKeyDeletion")).map(|_| id);
+        }
         let mut tags = cx.tags.clone();
         tags.insert(TAG_RECOVERY.into(), self.recovery_days.to_string());
         let call = cx.aws.kms.create_key().description(&self.description);
@@ -162,6 +167,10 @@ impl Resource for Key {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (kms, id) = (&cx.aws.kms, live.id.as_str());
+        // A disabled key takes no changes of its rotation, so it is enabled first.
+        if self.enabled && !live.spec.enabled {
+            kms.enable_key().key_id(id).send().await.map_err(op("EnableKey"))?;
+        }
         if self.policy != live.spec.policy {
             let call = kms.put_key_policy().key_id(id).policy_name("default");
             let call = call.policy(self.policy.to_json());
@@ -177,7 +186,11 @@ impl Resource for Key {
             call.send().await.map_err(op("TagResource"))?;
         }
         self.update_rotation(cx.aws, live).await?;
-        self.update_alias(cx.aws, live).await
+        self.update_alias(cx.aws, live).await?;
+        if !self.enabled && live.spec.enabled {
+            kms.disable_key().key_id(id).send().await.map_err(op("DisableKey"))?;
+        }
+        Ok(())
     }
 
     async fn retag(
@@ -219,11 +232,12 @@ impl Resource for Key {
 
 impl Key {
     async fn update_rotation(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
-        let period = self.rotation_days.is_some() && self.rotation_days != live.spec.rotation_days;
+        let period = self.rotation_days != live.spec.rotation_days;
         if self.rotation && (!live.spec.rotation || period) {
-            let days = self.rotation_days.and_then(|days| i32::try_from(days).ok());
+            // Without a period AWS keeps the one that the key had.
+            let days = self.rotation_days.unwrap_or(DEFAULT_PERIOD) as i32;
             let call = aws.kms.enable_key_rotation().key_id(&live.id);
-            let call = call.set_rotation_period_in_days(days);
+            let call = call.rotation_period_in_days(days);
             call.send().await.map_err(op("EnableKeyRotation"))?;
         }
         if !self.rotation && live.spec.rotation {
@@ -244,9 +258,12 @@ impl Key {
             }
             created => drop(created?),
         }
+        // Another key of ours may have taken the old alias meanwhile.
         match live.spec.alias.as_str() {
-            "" => Ok(()),
-            old => delete_alias(aws, old).await,
+            old if aliases_of(aws, &live.id).await?.iter().any(|alias| alias == old) => {
+                delete_alias(aws, old).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -293,6 +310,29 @@ async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, OpError> 
     Ok(inventory)
 }
 
+/// The key of this address that waits for its deletion; of several, the one that was deleted last.
+async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
+    let inventory = inventory(cx.aws).await?;
+    // The deletion took its aliases.
+    let bare = inventory.iter().filter(|(_, aliases)| aliases.is_empty());
+    let keys = bare.map(|(id, _)| async move {
+        let ours = match tags(cx.aws, id).await {
+            Ok(tags) => cx.aws.scope.owned(&tags).as_ref() == Some(cx.address),
+            Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        if !ours {
+            return Ok(None);
+        }
+        let send = cx.aws.kms.describe_key().key_id(id).send();
+        let key = send.await.map_err(op("DescribeKey")).or_gone()?;
+        Ok(key.and_then(|answer| answer.key_metadata).filter(is_dying))
+    });
+    let keys = try_join_all(keys).await?.into_iter().flatten();
+    let last = keys.max_by_key(|key| key.deletion_date.map(|date| date.secs()));
+    Ok(last.map(|key| key.key_id))
+}
+
 async fn aliases_of(aws: &Aws, id: &str) -> Result<Vec<String>, OpError> {
     let pages = aws.kms.list_aliases().key_id(id).into_paginator().items();
     let aliases = pages.send().try_collect().await.map_err(op("ListAliases"))?;
@@ -333,7 +373,7 @@ async fn facts(aws: &Aws, id: &str) -> Result<Option<Facts>, OpError> {
     let policy = policy.map_err(op("GetKeyPolicy"))?.policy.unwrap_or_default();
     let rotation = rotation.map_err(op("GetKeyRotationStatus"))?;
     let period = rotation.rotation_period_in_days.and_then(|days| days.try_into().ok());
-    let default = rotation.key_rotation_enabled.then_some(DEFAULT_PERIOD);
+    let is_special = |days: &u32| rotation.key_rotation_enabled && *days != DEFAULT_PERIOD;
     let policy = Document::parse(&policy).map_err(|error| {
         OpError::new("GetKeyPolicy", ErrorClass::Bug, "Policy", error.to_string())
     })?;
@@ -341,7 +381,7 @@ async fn facts(aws: &Aws, id: &str) -> Result<Option<Facts>, OpError> {
         key,
         policy,
         rotation: rotation.key_rotation_enabled,
-        rotation_days: period.or(default),
+        rotation_days: period.filter(is_special),
     }))
 }
 
@@ -361,6 +401,7 @@ impl Facts {
                 alias: alias.to_owned(),
                 description: self.key.description.unwrap_or_default(),
                 policy: self.policy,
+                enabled: self.key.key_state != Some(KeyState::Disabled),
                 rotation: self.rotation,
                 rotation_days: self.rotation_days,
                 recovery_days: recovery.unwrap_or(DEFAULT_RECOVERY),
@@ -379,6 +420,7 @@ fn foreign(id: &str, alias: &str, mut tags: Tags) -> Live<Key> {
             alias: alias.to_owned(),
             description: String::new(),
             policy: Document::of([]),
+            enabled: true,
             rotation: false,
             rotation_days: None,
             recovery_days: DEFAULT_RECOVERY,

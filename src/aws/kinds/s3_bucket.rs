@@ -1,7 +1,7 @@
 //! Buckets, with all their sub-configurations folded in; emptied before deletion.
 //!
 //! AWS quirks: names are unique in the world, so a name that is not in our list may still be
-//! taken (`HeadBucket` tells). In us-east-1, creating a bucket that exists succeeds and resets its
+//! taken (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
 //! ACLs, so creation looks first. Each sub-configuration is a call of its own that replaces the
 //! whole; two at once abort each other. A bucket is refused deletion while any object version,
 //! delete marker or late log file is left.
@@ -17,11 +17,12 @@ use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging,
 };
 use futures::future::{FutureExt, try_join_all};
+use futures::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, is_elsewhere, is_no_bucket, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
@@ -93,19 +94,18 @@ impl Resource for Bucket {
             "Bucket names are shared by all AWS accounts of the world.",
             "ACLs are off: every object belongs to the bucket's owner.",
             "Versioning that was on once can only be suspended; old versions stay.",
-            "Before deletion the bucket is emptied: objects, old versions, delete markers and \
-             unfinished uploads. Logs that arrive meanwhile are removed too.",
+            "Before deletion the bucket loses its policy and is emptied: objects, old versions, delete \
+             markers and unfinished uploads. Logs that arrive meanwhile are removed too.",
             "A deleted bucket's name may be taken by anybody, and stays blocked for a while.",
         ],
         immutable: &["name"],
         replace: Replace::Forbidden,
         data: Some("all objects of the bucket and their versions"),
         deadline: Duration::from_secs(1800),
-        settle: Duration::from_secs(30),
+        settle: Duration::from_secs(60),
         transient: &[
-            ("NoSuchBucket", ""),
             ("MalformedPolicy", "principal"),
-            ("InvalidTargetBucketForLogging", ""),
+            ("InvalidTargetBucketForLogging", "does not exist"),
         ],
         actions: &[
             "s3:AbortMultipartUpload",
@@ -122,7 +122,6 @@ impl Resource for Bucket {
             "s3:GetEncryptionConfiguration",
             "s3:GetLifecycleConfiguration",
             "s3:ListAllMyBuckets",
-            "s3:ListBucket",
             "s3:ListBucketMultipartUploads",
             "s3:ListBucketVersions",
             "s3:PutBucketLogging",
@@ -185,44 +184,32 @@ impl Resource for Bucket {
             let bucket = bucket.map_err(op("ListBuckets"))?;
             listed.insert(bucket.name.unwrap_or_default(), bucket.bucket_region);
         }
-        let of_kind = |address: &str| address == Self::META.kind;
-        let wanted = cx.wanted.iter().filter(|(_, address)| of_kind(&address.kind));
-        let unlisted = wanted.map(|(name, _)| name).filter(|name| !listed.contains_key(*name));
-        let elsewhere = unlisted.map(|name| survey_unlisted(cx, name).left_future());
+        let unlisted = cx.wanted.keys().filter(|name| !listed.contains_key(*name));
+        let unlisted = unlisted.map(|name| survey_unlisted(cx, name).left_future());
         let here = listed
             .iter()
             .filter(|(name, _)| cx.is_candidate(name))
             .map(|(name, region)| survey_listed(cx, name, region.as_deref()).right_future());
-        Ok(try_join_all(elsewhere.chain(here)).await?.into_iter().flatten().collect())
+        Ok(try_join_all(unlisted.chain(here)).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        match look(cx.aws, cx.name).await? {
-            Look::Free => Ok(None),
-            Look::Taken(_) => Ok(Some(blank(cx.aws, cx.name, Tags::new()))),
-            Look::Open => {
-                let tags = tags(cx.aws, cx.name).await?.unwrap_or_default();
-                match cx.aws.scope.owned(&tags) {
-                    Some(_) => Ok(Some(settings::describe(cx.aws, cx.name, tags).await?)),
-                    None => Ok(Some(blank(cx.aws, cx.name, tags))),
-                }
-            }
-        }
+        let (seen, live) = try_join!(look(cx.aws, cx.id()), settings::describe(cx.aws, cx.id()))?;
+        let Look::Open(tags) = seen else { return Ok(None) };
+        Ok(live.map(|live| Live { tags, ..live }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let taken = match look(cx.aws, &self.name).await? {
-            Look::Free => None,
-            Look::Open => Some("the bucket exists already"),
-            Look::Taken(by) => Some(by),
-        };
-        if let Some(message) = taken {
-            let code = "BucketAlreadyExists";
-            return Err(OpError::new("CreateBucket", ErrorClass::Exists, code, message));
+        match look(cx.aws, &self.name).await {
+            Ok(Look::Free) => {}
+            Err(error) if error.class != ErrorClass::Denied => return Err(error),
+            Ok(Look::Open(_) | Look::Elsewhere) | Err(_) => {
+                let (code, message) = ("BucketAlreadyExists", "the bucket exists already");
+                return Err(OpError::new("CreateBucket", ErrorClass::Exists, code, message));
+            }
         }
         let region = cx.aws.scope.region.as_str();
         let place = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
-        let tags: Vec<Tag> = cx.tags.iter().map(to_tag).collect();
         cx.aws
             .s3
             .create_bucket()
@@ -231,14 +218,14 @@ impl Resource for Bucket {
             .create_bucket_configuration(
                 CreateBucketConfiguration::builder()
                     .set_location_constraint(place)
-                    .set_tags(Some(tags))
+                    .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
                     .build(),
             )
             .send()
             .await
             .map_err(op("CreateBucket"))?;
         // Endpoints that predate tags in CreateBucket drop them without a word.
-        if self::tags(cx.aws, &self.name).await?.unwrap_or_default().is_empty() {
+        if tags(cx.aws, &self.name).await?.is_empty() {
             put_tags(cx.aws, &self.name, cx.tags).await?;
         }
         Ok(self.name.clone())
@@ -255,13 +242,17 @@ impl Resource for Bucket {
         unset: &[String],
     ) -> Result<(), OpError> {
         // The call replaces the whole set, so it starts from what is there now.
-        let mut tags = tags(cx.aws, &live.id).await?.unwrap_or_default();
+        let mut tags = tags(cx.aws, &live.id).await?;
         tags.retain(|key, _| !key.starts_with("aws:") && !unset.contains(key));
         tags.extend(set.clone());
         put_tags(cx.aws, &live.id, &tags).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Without its policy nobody can deny us the emptying, and services stop writing logs.
+        if live.spec.policy.is_some() {
+            settings::delete_policy(cx.aws, &live.id).await.or_gone()?;
+        }
         empty::empty(cx.aws, &live.id).await.or_gone()?;
         let send = cx.aws.s3.delete_bucket().bucket(&live.id).send();
         send.await.map_err(op("DeleteBucket")).or_gone().map(drop)
@@ -285,43 +276,39 @@ async fn survey_listed(
     name: &str,
     region: Option<&str>,
 ) -> Result<Option<Found<Bucket>>, OpError> {
-    if let Some(region) =
-        region.filter(|region| !region.is_empty() && *region != cx.aws.scope.region)
-    {
+    let is_other = |region: &&str| !region.is_empty() && *region != cx.aws.scope.region;
+    if let Some(region) = region.filter(is_other) {
         return Ok(foreign(cx, name, &format!("this account, in region {region}")));
     }
-    match tags(cx.aws, name).await {
-        Ok(Some(tags)) => claim(cx, name, tags).await,
-        // No tags, or just deleted and still listed.
-        Ok(None) if cx.wanted.contains_key(name) => survey_unlisted(cx, name).await,
-        Ok(None) => Ok(None),
-        // What refuses to show its tags is not ours: we never made a bucket like that.
-        Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::Invalid) => {
-            Ok(foreign(cx, name, "an owner who cannot be told: its tags may not be read"))
-        }
-        Err(error) => Err(error),
+    // It may be ours: that its tags may not be read must not hide it.
+    match cx.if_permitted(name, look(cx.aws, name).await.map(Some))? {
+        Some(seen) => claim(cx, name, seen).await,
+        None => Ok(None),
     }
 }
 
 /// A wanted name that is not in the account's list: somewhere in the world it may be taken.
 async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Bucket>>, OpError> {
-    match look(cx.aws, name).await? {
-        Look::Free => Ok(None),
-        Look::Taken(by) => Ok(foreign(cx, name, by)),
-        Look::Open => {
-            let tags = tags(cx.aws, name).await?.unwrap_or_default();
-            claim(cx, name, tags).await
+    match look(cx.aws, name).await {
+        Err(error) if error.class == ErrorClass::Denied => {
+            Ok(foreign(cx, name, "another account, or s3:GetBucketTagging is denied"))
         }
+        seen => claim(cx, name, seen?).await,
     }
 }
 
-async fn claim(cx: &Survey<'_>, name: &str, tags: Tags) -> Result<Option<Found<Bucket>>, OpError> {
+async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<Bucket>>, OpError> {
+    let tags = match seen {
+        Look::Open(tags) => tags,
+        Look::Elsewhere => return Ok(foreign(cx, name, "somebody, in another region")),
+        Look::Free => return Ok(None),
+    };
     let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
     let live = match owner {
-        Owner::Ours => settings::describe(cx.aws, name, tags).await?,
-        Owner::Foreign(_) => blank(cx.aws, name, tags),
+        Owner::Ours => settings::describe(cx.aws, name).await?.map(|live| Live { tags, ..live }),
+        Owner::Foreign(_) => Some(blank(cx.aws, name, tags)),
     };
-    Ok(Some(Found { address, owner, live }))
+    Ok(live.map(|live| Found { address, owner, live }))
 }
 
 fn foreign(cx: &Survey<'_>, name: &str, owner: &str) -> Option<Found<Bucket>> {
@@ -362,36 +349,36 @@ fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
     }
 }
 
-/// What the world says about a bucket name.
+/// What the world says about a bucket name. Refused permission is an error: as a rule, another
+/// account has it.
 enum Look {
     /// Nobody has it.
     Free,
-    /// It exists and answers us; its tags tell whose it is.
-    Open,
-    /// It exists out of our reach; the text says why.
-    Taken(&'static str),
+    /// It exists and shows us its tags.
+    Open(Tags),
+    /// It exists in another region.
+    Elsewhere,
 }
 
 async fn look(aws: &Aws, name: &str) -> Result<Look, OpError> {
-    let answer = aws.s3.head_bucket().bucket(name).send().await.map_err(op("HeadBucket"));
-    match answer {
-        Ok(_) => Ok(Look::Open),
-        Err(error) => match error.class {
-            ErrorClass::NotFound => Ok(Look::Free),
-            ErrorClass::Denied => {
-                Ok(Look::Taken("another account has this bucket name, or s3:ListBucket is denied"))
-            }
-            // A redirect: answers to HEAD carry no code.
-            ErrorClass::Invalid => Ok(Look::Taken("the bucket name is taken in another region")),
-            _ => Err(error),
-        },
+    let send = aws.s3.get_bucket_tagging().bucket(name).send();
+    match send.await.map_err(op("GetBucketTagging")) {
+        Ok(answer) => {
+            let pairs = answer.tag_set.into_iter().map(|tag| (tag.key, tag.value));
+            Ok(Look::Open(pairs.collect()))
+        }
+        Err(error) if is_no_bucket(&error) => Ok(Look::Free),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(Look::Open(Tags::new())),
+        Err(error) if is_elsewhere(&error) => Ok(Look::Elsewhere),
+        Err(error) => Err(error),
     }
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.s3.get_bucket_tagging().bucket(name).send();
-    let answer = send.await.map_err(op("GetBucketTagging")).or_gone()?;
-    Ok(answer.map(|answer| answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()))
+async fn tags(aws: &Aws, name: &str) -> Result<Tags, OpError> {
+    match look(aws, name).await? {
+        Look::Open(tags) => Ok(tags),
+        Look::Free | Look::Elsewhere => Ok(Tags::new()),
+    }
 }
 
 async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), OpError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{self, FilterNameStringType};
 use futures::future::try_join_all;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::kms_key::{DEFAULT_RECOVERY, TAG_RECOVERY};
@@ -31,16 +31,26 @@ pub(crate) struct Secret {
     /// The name.
     pub name: String,
     /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "description")]
     pub description: Option<String>,
-    /// The KMS key, by id, ARN or alias; the account's aws/secretsmanager key if unset.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The KMS key, by id, ARN or alias; the account's aws/secretsmanager key if none.
+    #[serde(default, deserialize_with = "key")]
     pub key: Option<Text>,
     /// How the first value is made. Never read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<Generate>,
     /// How long a deleted secret can be brought back, in days; 0 deletes at once (kept in a tag).
     pub recovery_days: u32,
+}
+
+/// An empty description counts as none.
+fn description<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
+}
+
+/// AWS's own key counts as none.
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+    Ok(Option::<Text>::deserialize(deserializer)?.filter(|key| *key != DEFAULT_KEY.into()))
 }
 
 /// How a value is made.
@@ -62,7 +72,9 @@ impl Resource for Secret {
         notes: &[
             "The value is generated when the secret is made; payctl never reads or changes it.",
             "Deleted with a recovery time, a secret keeps its name taken that long; payctl restores \
-             it, with its old value, when the same environment wants it again.",
+             it when the same environment wants it again.",
+            "A restored secret keeps its old value, even if the config asks for another kind of \
+             value now.",
             "A value that was encrypted with an old key stays so until it is put again.",
         ],
         immutable: &["name"],
@@ -73,8 +85,7 @@ impl Resource for Secret {
         transient: &[
             ("InvalidRequestException", "was deleted"),
             ("InvalidRequestException", "scheduled for deletion"),
-            ("ResourceNotFoundException", ""),
-            ("EncryptionFailure", ""),
+            ("EncryptionFailure", "KMS key"),
             ("AccessDeniedException", "Access to KMS"),
         ],
         actions: &[
@@ -114,8 +125,8 @@ impl Resource for Secret {
     fn variants() -> Vec<Self> {
         vec![
             Self { description: Some("Another purpose.".into()), ..Self::sample() },
-            Self { key: Some(DEFAULT_KEY.into()), ..Self::sample() },
-            Self { recovery_days: 7, ..Self::sample() },
+            Self { key: None, ..Self::sample() },
+            Self { description: None, recovery_days: 7, ..Self::sample() },
             Self::sample(),
         ]
     }
@@ -140,7 +151,7 @@ impl Resource for Secret {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let seen = describe(cx.aws, cx.id.unwrap_or(cx.name)).await?;
+        let seen = describe(cx.aws, cx.id()).await?;
         Ok(seen.filter(|seen| !seen.dying).map(|seen| seen.live))
     }
 
@@ -172,13 +183,13 @@ impl Resource for Secret {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let description = self.description.as_ref();
-        let description = description.filter(|new| live.spec.description.as_ref() != Some(*new));
-        let key = self.key.as_ref().filter(|new| live.spec.key.as_ref() != Some(*new));
+        let described = self.description != live.spec.description;
+        let description = described.then(|| self.description.clone().unwrap_or_default());
+        let key = self.key.as_ref().map_or(DEFAULT_KEY, Text::known);
+        let key = (self.key != live.spec.key).then(|| key.to_owned());
         if description.is_some() || key.is_some() {
             let call = cx.aws.secrets.update_secret().secret_id(&live.id);
-            let call = call.set_description(description.cloned());
-            let call = call.set_kms_key_id(key.map(|key| key.known().to_owned()));
+            let call = call.set_description(description).set_kms_key_id(key);
             call.send().await.map_err(op("UpdateSecret"))?;
         }
         if self.recovery_days != live.spec.recovery_days {
@@ -359,9 +370,9 @@ fn to_seen(secret: DescribeSecretOutput) -> Seen {
         phase: Phase::Ready,
         spec: Secret {
             name,
-            description: Some(secret.description.unwrap_or_default()),
+            description: secret.description.filter(|text| !text.is_empty()),
             // AWS leaves its own key out of the answer.
-            key: Some(secret.kms_key_id.unwrap_or_else(|| DEFAULT_KEY.into()).into()),
+            key: secret.kms_key_id.filter(|key| key != DEFAULT_KEY).map(Text::from),
             generate: None,
             recovery_days: recovery.unwrap_or(DEFAULT_RECOVERY),
         },
@@ -431,7 +442,6 @@ mod tests {
         let seen = secret(None);
         assert!(!seen.dying && seen.live.tags.is_empty());
         assert_eq!(seen.live.spec.recovery_days, 0);
-        assert_eq!(seen.live.spec.description.as_deref(), Some(""));
-        assert_eq!(seen.live.spec.key, Some(DEFAULT_KEY.into()));
+        assert_eq!((seen.live.spec.description, seen.live.spec.key), (None, None));
     }
 }

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sns::types::Subscription as Listed;
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::sns_topic::{Topic, tagged_topics};
+use super::sns_topic::{self, Topic, name_in};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -114,30 +114,17 @@ impl Resource for Subscription {
         let is_candidate = |topic: &str| {
             cx.is_candidate(topic) || cx.wanted.keys().any(|name| belongs_to(name, topic))
         };
-        let surveyed = our_topics(cx.aws, &is_candidate).await?;
-        let surveyed = surveyed.into_iter().map(|(arn, topic)| survey_topic(cx.aws, arn, topic));
+        let topics = sns_topic::listed(cx.aws, &is_candidate).await?;
+        let surveyed = topics.iter().map(|arn| survey_topic(cx, arn));
         Ok(try_join_all(surveyed).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        match cx.id {
-            Some(id) => match Pending::parse(id) {
-                Some(pending) => find(cx.aws, &pending.topic, |listed| pending.is(listed)).await,
-                None => describe(cx.aws, id).await,
-            },
-            None => {
-                let is_candidate =
-                    |topic: &str| cx.aws.scope.in_name(topic) || belongs_to(cx.name, topic);
-                for (arn, topic) in our_topics(cx.aws, &is_candidate).await? {
-                    let is_wanted = |listed: &Listed| {
-                        name_of(&topic, listed) == cx.address.name && is_of_account(cx.aws, listed)
-                    };
-                    if let Some(live) = find(cx.aws, &arn, is_wanted).await? {
-                        return Ok(Some(live));
-                    }
-                }
-                Ok(None)
-            }
+        let Some(pending) = Pending::parse(cx.id()) else { return describe(cx.aws, cx.id()).await };
+        let listed = list(cx.aws, &pending.topic).await?;
+        match listed.iter().find(|listed| pending.is(listed)) {
+            Some(listed) => live_of(cx.aws, listed).await,
+            None => Ok(None),
         }
     }
 
@@ -165,8 +152,13 @@ impl Resource for Subscription {
                 "{} has not confirmed its subscription yet: confirm it there, then run again",
                 self.endpoint
             );
+            // A server confirms in a moment, a person when the mail is read.
+            let class = match self.protocol.starts_with("http") {
+                true => ErrorClass::NotYet,
+                false => ErrorClass::Invalid,
+            };
             let op = "SetSubscriptionAttributes";
-            return Err(OpError::new(op, ErrorClass::Invalid, "PendingConfirmation", message));
+            return Err(OpError::new(op, class, "PendingConfirmation", message));
         }
         for (attribute, value) in changes {
             cx.aws
@@ -188,7 +180,10 @@ impl Resource for Subscription {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         if Pending::parse(&live.id).is_some() {
-            return Ok(());
+            // It stays in the list for days, so nobody may wait until it is gone.
+            let message = "there is nothing to remove before it is confirmed";
+            let op = "Unsubscribe";
+            return Err(OpError::new(op, ErrorClass::NotFound, "PendingConfirmation", message));
         }
         let send = cx.aws.sns.unsubscribe().subscription_arn(&live.id).send();
         send.await.map_err(op("Unsubscribe")).or_gone().map(drop)
@@ -200,46 +195,24 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
     subscription.strip_prefix(topic).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The ARNs of our topics, with their logical names.
-async fn our_topics(
-    aws: &Aws,
-    is_candidate: &(dyn Fn(&str) -> bool + Sync),
-) -> Result<Vec<(String, String)>, OpError> {
-    let topics = tagged_topics(aws, is_candidate).await?.into_iter();
-    let ours = topics.filter_map(|(arn, tags)| {
-        let address = aws.scope.owned(&tags)?;
-        (address.kind == Topic::META.kind).then_some((arn, address.name))
-    });
-    Ok(ours.collect())
-}
-
-/// Everything that this account subscribed to one topic.
-async fn survey_topic(
-    aws: &Aws,
-    arn: String,
-    topic: String,
-) -> Result<Vec<Found<Subscription>>, OpError> {
-    let listed = list(aws, &arn).await?;
+/// Everything that this account subscribed to one topic, if the topic is ours.
+async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
+    let aws = cx.aws;
+    let (tags, listed) = join(sns_topic::tags(aws, arn), list(aws, arn)).await;
+    // Whether a topic whose name is wanted may be read is for the survey of topics to say.
+    let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
+    let Some(topic) = aws.scope.owned(&tags).filter(|owner| owner.kind == Topic::META.kind) else {
+        return Ok(Vec::new());
+    };
+    let listed = listed?;
     let found = listed.iter().filter(|listed| is_of_account(aws, listed)).map(|listed| {
-        let address = Address::new(Subscription::META.kind, name_of(&topic, listed));
+        let address = Address::new(Subscription::META.kind, name_of(&topic.name, listed));
         async move {
             let live = live_of(aws, listed).await?;
             Ok(live.map(|live| Found { address, owner: Owner::Ours, live }))
         }
     });
     Ok(try_join_all(found).await?.into_iter().flatten().collect())
-}
-
-/// The first subscription of a topic that fits.
-async fn find(
-    aws: &Aws,
-    topic: &str,
-    fits: impl Fn(&Listed) -> bool,
-) -> Result<Option<Live<Subscription>>, OpError> {
-    match list(aws, topic).await?.iter().find(|listed| fits(listed)) {
-        Some(listed) => live_of(aws, listed).await,
-        None => Ok(None),
-    }
 }
 
 async fn list(aws: &Aws, topic: &str) -> Result<Vec<Listed>, OpError> {

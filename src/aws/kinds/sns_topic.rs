@@ -53,12 +53,8 @@ impl Resource for Topic {
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
         transient: &[
-            ("InvalidParameter", "principal"),
-            ("InvalidParameter", "KMS"),
-            ("InvalidParameter", "Invalid parameter: Policy"),
-            ("InvalidParameterException", "principal"),
-            ("InvalidParameterException", "KMS"),
-            ("InvalidParameterException", "Invalid parameter: Policy"),
+            ("InvalidParameter", "PrincipalNotFound"),
+            ("InvalidParameter", "invalid principal"),
         ],
         actions: &[
             "sns:CreateTopic",
@@ -98,8 +94,10 @@ impl Resource for Topic {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let topics = tagged_topics(cx.aws, &|name| cx.is_candidate(name)).await?;
-        let found = topics.into_iter().map(|(arn, tags)| async move {
+        let topics = listed(cx.aws, &|name| cx.is_candidate(name)).await?;
+        let found = topics.into_iter().map(|arn| async move {
+            let tags = cx.if_permitted(name_in(&arn), tags(cx.aws, &arn).await)?;
+            let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(&arn), &tags) else { return Ok(None) };
             let live = describe(cx.aws, &arn, tags).await?;
             Ok(live.map(|live| Found { address, owner, live }))
@@ -108,12 +106,8 @@ impl Resource for Topic {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let arn = match cx.id {
-            Some(arn) => arn.to_owned(),
-            None => arn(cx.aws, cx.name),
-        };
-        match tags(cx.aws, &arn).await? {
-            Some(tags) => describe(cx.aws, &arn, tags).await,
+        match tags(cx.aws, cx.id()).await? {
+            Some(tags) => describe(cx.aws, cx.id(), tags).await,
             None => Ok(None),
         }
     }
@@ -177,20 +171,15 @@ impl Resource for Topic {
 }
 
 /// The name at the end of a topic's ARN.
-fn name_in(arn: &str) -> &str {
+pub(super) fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-fn arn(aws: &Aws, name: &str) -> String {
-    let scope = &aws.scope;
-    format!("arn:{}:sns:{}:{}:{name}", scope.partition, scope.region, scope.account)
-}
-
-/// The ARNs and tags of all topics whose name is worth a look.
-pub(super) async fn tagged_topics(
+/// The ARNs of all topics whose name is worth a look.
+pub(super) async fn listed(
     aws: &Aws,
     is_candidate: &(dyn Fn(&str) -> bool + Sync),
-) -> Result<Vec<(String, Tags)>, OpError> {
+) -> Result<Vec<String>, OpError> {
     let mut pages = aws.sns.list_topics().into_paginator().items().send();
     let mut candidates = Vec::new();
     while let Some(topic) = pages.next().await {
@@ -199,14 +188,10 @@ pub(super) async fn tagged_topics(
             candidates.push(arn);
         }
     }
-    let tagged = candidates.into_iter().map(|arn| async move {
-        let tags = tags(aws, &arn).await?;
-        Ok(tags.map(|tags| (arn, tags)))
-    });
-    Ok(try_join_all(tagged).await?.into_iter().flatten().collect())
+    Ok(candidates)
 }
 
-async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.sns.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: aws_sdk_sns::types::Tag| (tag.key, tag.value);

@@ -81,11 +81,12 @@ impl Resource for Queue {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         data: Some("the messages in the queue"),
-        deadline: Duration::from_secs(180),
+        deadline: Duration::from_secs(300),
         settle: Duration::from_secs(75),
+        // SQS words a role that it does not see yet like any other mistake in a policy.
         transient: &[
-            ("InvalidAttributeValue", "Policy"),
-            ("InvalidParameterValue", "Policy"),
+            ("InvalidAttributeValue", "parameter Policy"),
+            ("InvalidParameterValue", "parameter Policy"),
             ("InvalidParameterValue", "Dead letter target"),
             ("InvalidAttributeValue", "Dead letter target"),
             ("InvalidParameterValueException", "Dead letter target"),
@@ -94,7 +95,6 @@ impl Resource for Queue {
             "sqs:CreateQueue",
             "sqs:DeleteQueue",
             "sqs:GetQueueAttributes",
-            "sqs:GetQueueUrl",
             "sqs:ListQueueTags",
             "sqs:ListQueues",
             "sqs:SetQueueAttributes",
@@ -146,7 +146,8 @@ impl Resource for Queue {
             }
         }
         let found = candidates.iter().map(|url| async move {
-            let Some(tags) = tags(cx.aws, url).await? else { return Ok(None) };
+            let tags = cx.if_permitted(name_in(url), tags(cx.aws, url).await)?;
+            let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(url), &tags) else { return Ok(None) };
             let live = describe(cx.aws, url, tags).await?;
             Ok(live.map(|live| Found { address, owner, live }))
@@ -155,18 +156,8 @@ impl Resource for Queue {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let url = match cx.id {
-            Some(url) => url.to_owned(),
-            None => {
-                let send = cx.aws.sqs.get_queue_url().queue_name(cx.name).send();
-                match send.await.map_err(op("GetQueueUrl")).or_gone()? {
-                    Some(found) => found.queue_url.unwrap_or_default(),
-                    None => return Ok(None),
-                }
-            }
-        };
-        match tags(cx.aws, &url).await? {
-            Some(tags) => describe(cx.aws, &url, tags).await,
+        match tags(cx.aws, cx.id()).await? {
+            Some(tags) => describe(cx.aws, cx.id(), tags).await,
             None => Ok(None),
         }
     }
@@ -183,9 +174,16 @@ impl Resource for Queue {
             .send()
             .await
             .map_err(op("CreateQueue"))?;
-        created.queue_url.ok_or_else(|| {
+        let url = created.queue_url.ok_or_else(|| {
             OpError::new("CreateQueue", ErrorClass::Service, "NoUrl", "AWS returned no queue URL")
-        })
+        })?;
+        // It succeeds as well on a queue that somebody made since the survey.
+        let tags = tags(cx.aws, &url).await?.unwrap_or_default();
+        if !tags.is_empty() && cx.aws.scope.owned(&tags).as_ref() != Some(cx.address) {
+            let message = "a queue of that name exists already";
+            return Err(OpError::new("CreateQueue", ErrorClass::Exists, "QueueExists", message));
+        }
+        Ok(url)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

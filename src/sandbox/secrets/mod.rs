@@ -120,7 +120,7 @@ impl Secret {
         view["LastChangedDate"] = self.changed.into();
         view["Tags"] = tag_pairs(&self.tags, KEY_VALUE).into();
         put(&mut view, "Description", self.description.clone());
-        put(&mut view, "KmsKeyId", self.key.clone());
+        put(&mut view, "KmsKeyId", self.key.clone().filter(|key| key != DEFAULT_KEY));
         put(&mut view, "DeletedDate", self.deleted.map(|(when, _)| when));
         if !self.versions.is_empty() {
             view["VersionIdsToStages"] = self.stages();
@@ -185,6 +185,9 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
 fn arn_start(region: &str) -> String {
     format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:")
 }
+
+/// The key that is used when none is named; answers leave it out.
+const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// The key that a secret is to be encrypted with, as it was named.
 fn valid_key(world: &World, region: &str, input: &Value) -> Result<Option<String>, Refusal> {

@@ -33,7 +33,7 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let id = uuid(&mut world.base);
     let place = place(region, input)?;
     let queue = find(&mut world.sqs, region, input)?;
-    let settings = queue.settings(&place);
+    let settings = super::settings(&queue.attributes, &place);
     let usual = settings.get("DelaySeconds").and_then(|delay| delay.parse().ok());
     let delay = number(input, "DelaySeconds").or(usual).unwrap_or_default();
     queue.messages.push(Message {
@@ -53,7 +53,7 @@ pub(super) fn receive(world: &mut World, region: &str, input: &Value) -> Answer 
     let place = place(region, input)?;
     let base = &mut world.base;
     let queue = find(&mut world.sqs, region, input)?;
-    let settings = queue.settings(&place);
+    let settings = super::settings(&queue.attributes, &place);
     let usual = settings.get("VisibilityTimeout").and_then(|timeout| timeout.parse().ok());
     let timeout = number(input, "VisibilityTimeout").or(usual).unwrap_or(30);
     let mut received = Vec::new();

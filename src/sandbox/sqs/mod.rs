@@ -2,7 +2,7 @@
 //!
 //! Quirks kept: all attributes are texts and come back with their defaults; an empty text clears
 //! one; creation is idempotent while the given attributes equal the live ones; a strict sandbox
-//! keeps the name of a deleted queue for a minute.
+//! keeps the name of a deleted queue for a minute, and shows old attributes for a while.
 
 mod messages;
 #[cfg(test)]
@@ -39,6 +39,8 @@ struct Queue {
     tags: Tags,
     created: f64,
     modified: f64,
+    /// The attributes before the last change.
+    before: Attributes,
     messages: Vec<messages::Message>,
 }
 
@@ -60,6 +62,9 @@ const FIFO: &[(&str, &str)] = &[
     ("DeduplicationScope", "queue"),
     ("FifoThroughputLimit", "perQueue"),
 ];
+
+/// How long a strict sandbox shows attributes as they were before the last change, in seconds.
+const LAG: f64 = 20.0;
 
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) =
@@ -85,7 +90,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             }
         }
         "ListQueues" => list(&world.sqs, region, input),
-        "GetQueueAttributes" => get(&mut world.sqs, region, input, today),
+        "GetQueueAttributes" => get(world, region, input, today),
         "DeleteQueue" => {
             let place = place(region, input)?;
             find(&mut world.sqs, region, input)?;
@@ -233,23 +238,23 @@ impl Queue {
             };
         }
     }
+}
 
-    /// All settings, with defaults.
-    fn settings(&self, name: &str) -> Attributes {
-        let defaults = NUMBERS.iter().map(|(key, value, ..)| (*key, *value));
-        let fifo = name.ends_with(".fifo");
-        let fifo = fifo.then(|| FIFO.iter().copied().chain([("FifoQueue", "true")]));
-        let defaults = defaults.chain(fifo.into_iter().flatten());
-        let mut all: Attributes =
-            defaults.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        all.extend(self.attributes.clone());
-        let key = self.attributes.contains_key("KmsMasterKeyId");
-        all.entry("SqsManagedSseEnabled".into()).or_insert_with(|| (!key).to_string());
-        if key {
-            all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
-        }
-        all
+/// All settings, with defaults.
+fn settings(set: &Attributes, name: &str) -> Attributes {
+    let defaults = NUMBERS.iter().map(|(key, value, ..)| (*key, *value));
+    let fifo = name.ends_with(".fifo");
+    let fifo = fifo.then(|| FIFO.iter().copied().chain([("FifoQueue", "true")]));
+    let defaults = defaults.chain(fifo.into_iter().flatten());
+    let mut all: Attributes =
+        defaults.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    all.extend(set.clone());
+    let key = set.contains_key("KmsMasterKeyId");
+    all.entry("SqsManagedSseEnabled".into()).or_insert_with(|| (!key).to_string());
+    if key {
+        all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
     }
+    all
 }
 
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
@@ -267,7 +272,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let place = at(region, name);
     let answer = json!({ "QueueUrl": url(region, name) });
     if let Some(queue) = world.sqs.queues.get(&place) {
-        let live = queue.settings(name);
+        let live = settings(&queue.attributes, name);
         let differs = |(key, value): (&String, &String)| {
             live.get(key).map_or(!value.is_empty(), |known| known != value)
         };
@@ -313,6 +318,7 @@ fn set(world: &mut World, region: &str, input: &Value) -> Answer {
     let modified = now(&world.base);
     let queue = find(&mut world.sqs, region, input)?;
     queue.modified = modified;
+    queue.before = queue.attributes.clone();
     queue.assign(attributes);
     Ok(json!({}))
 }
@@ -330,11 +336,15 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-fn get(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+fn get(world: &mut World, region: &str, input: &Value, today: f64) -> Answer {
     let place = place(region, input)?;
     let name = place.rsplit('|').next().unwrap_or_default();
-    let queue = find(state, region, input)?;
-    let mut all = queue.settings(name);
+    let strict = world.base.strict;
+    let queue = find(&mut world.sqs, region, input)?;
+    let mut all = match strict && queue.modified > queue.created && today - queue.modified < LAG {
+        true => settings(&queue.before, name),
+        false => settings(&queue.attributes, name),
+    };
     let hidden = queue.messages.iter().filter(|message| message.is_hidden(today)).count();
     let seconds = |time: f64| (time as i64).to_string();
     all.extend([

@@ -95,11 +95,12 @@ pub(super) fn to_rule((id, want): (&String, &LifecycleRule)) -> Rule {
         .expect("a status was given")
 }
 
-/// A disabled rule counts as one that does nothing.
+/// A disabled rule counts as one that does nothing, and so does one that somebody gave conditions
+/// or actions that the spec cannot say: either is put right.
 pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
     let id = live.id().unwrap_or_default().to_owned();
     let prefix = prefix(live).unwrap_or_default().to_owned();
-    if *live.status() != ExpirationStatus::Enabled {
+    if *live.status() != ExpirationStatus::Enabled || !can_be_said(live) {
         return (id, LifecycleRule { prefix, ..LifecycleRule::default() });
     }
     let transitions = live.transitions().iter().map(|move_to| {
@@ -122,6 +123,24 @@ pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
         abort_uploads_days: unsigned(abort),
     };
     (id, rule)
+}
+
+/// Whether a rule goes by prefix and days alone.
+fn can_be_said(live: &Rule) -> bool {
+    let by_prefix = live.filter().is_none_or(|filter| {
+        let sizes = filter.object_size_greater_than().or(filter.object_size_less_than());
+        let both = filter.and().is_some_and(|and| {
+            let sizes = and.object_size_greater_than().or(and.object_size_less_than());
+            !and.tags().is_empty() || sizes.is_some()
+        });
+        filter.tag().is_none() && sizes.is_none() && !both
+    });
+    let by_days = live.expiration().is_none_or(|expiration| {
+        expiration.date().is_none() && expiration.expired_object_delete_marker() != Some(true)
+    });
+    let old = live.noncurrent_version_expiration();
+    let keeps = old.and_then(NoncurrentVersionExpiration::newer_noncurrent_versions);
+    by_prefix && by_days && keeps.is_none() && live.transitions().iter().all(|t| t.date().is_none())
 }
 
 #[expect(deprecated, reason = "AWS still returns old rules with the prefix outside of the filter")]
@@ -184,6 +203,14 @@ mod tests {
         assert_ne!(from_rule(&rule).1, want);
         want = LifecycleRule { prefix: want.prefix, ..LifecycleRule::default() };
         assert_eq!(from_rule(&rule), (id, want));
+    }
+
+    #[test]
+    fn a_condition_that_the_spec_cannot_say_is_a_difference() {
+        let (id, want) = Bucket::sample().lifecycle.pop_first().unwrap();
+        let mut rule = to_rule((&id, &want));
+        rule.filter = Some(LifecycleRuleFilter::builder().object_size_greater_than(1).build());
+        assert_ne!(from_rule(&rule).1, want);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Live, Tags};
 
-/// Reads everything, all at once.
-pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<Bucket>, OpError> {
+/// Reads everything but the tags, all at once. `None` if there is no such bucket.
+pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket>>, OpError> {
     let s3 = &aws.s3;
     let versioning = async {
         s3.get_bucket_versioning()
@@ -63,7 +63,9 @@ pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<B
         Box::pin(logging),
     )?;
 
-    let status = versioning.and_then(|answer| answer.status);
+    // Every bucket has this answer; the others are missing where nothing was configured.
+    let Some(versioning) = versioning else { return Ok(None) };
+    let status = versioning.status;
     let encryption = encryption.and_then(|answer| answer.server_side_encryption_configuration);
     let public = public.and_then(|answer| answer.public_access_block_configuration);
     let policy = policy.and_then(|answer| answer.policy).filter(|text| !text.is_empty());
@@ -80,7 +82,7 @@ pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<B
         lifecycle: rules.iter().map(convert::from_rule).collect(),
         access_log: logging.and_then(|answer| answer.logging_enabled).map(convert::from_logging),
     };
-    Ok(live(aws, spec, tags))
+    Ok(Some(live(aws, spec, Tags::new())))
 }
 
 /// Sends every sub-configuration that differs, one after the other: two at once abort each other.
@@ -143,11 +145,14 @@ async fn put_policy(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
             let call = aws.s3.put_bucket_policy().bucket(&want.name).policy(policy.to_json());
             call.send().await.map_err(op("PutBucketPolicy")).map(drop)
         }
-        None => {
-            let send = aws.s3.delete_bucket_policy().bucket(&want.name).send();
-            send.await.map_err(op("DeleteBucketPolicy")).map(drop)
-        }
+        None => delete_policy(aws, &want.name).await,
     }
+}
+
+/// Removes the policy.
+pub(super) async fn delete_policy(aws: &Aws, bucket: &str) -> Result<(), OpError> {
+    let send = aws.s3.delete_bucket_policy().bucket(bucket).send();
+    send.await.map_err(op("DeleteBucketPolicy")).map(drop)
 }
 
 async fn put_lifecycle(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
