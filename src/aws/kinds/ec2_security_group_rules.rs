@@ -15,9 +15,9 @@ use std::time::Duration;
 use aws_sdk_ec2::types::SecurityGroupRule;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::ec2;
 use super::ec2_permissions::{rules_of, sync};
 use super::ec2_security_group::list as groups;
-use super::{ec2, ec2_security_group::SecurityGroup};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -88,11 +88,6 @@ impl Resource for Rules {
         tagged: false,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(300),
-        transient: &[
-            ("InvalidGroup.NotFound", ""),
-            ("InvalidGroupId.NotFound", ""),
-            ("InvalidPrefixListID.NotFound", ""),
-        ],
         actions: &[
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:AuthorizeSecurityGroupIngress",
@@ -164,22 +159,8 @@ impl Resource for Rules {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let group = match cx.id {
-            Some(id) => id.to_owned(),
-            None => {
-                let owner = Address::new(SecurityGroup::META.kind, &cx.address.name);
-                let found = groups(cx.aws, ec2::at(&cx.aws.scope, &owner)).await?;
-                let found = found.into_iter().find(|group| {
-                    cx.aws.scope.owned(&ec2::tags(group.tags.clone())).as_ref() == Some(&owner)
-                });
-                match found.and_then(|group| group.group_id) {
-                    Some(id) => id,
-                    None => return Ok(None),
-                }
-            }
-        };
-        let rules = rules_of(cx.aws, std::slice::from_ref(&group)).await?;
-        Ok(live(&group, rules.iter()))
+        let rules = rules_of(cx.aws, &[cx.id().to_owned()]).await?;
+        Ok(live(cx.id(), rules.iter()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
