@@ -25,6 +25,10 @@ use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Outputs, Text};
 
+/// Tells the id of the rules from that of their group, so that whoever names the group is known to
+/// use the group.
+const SUFFIX: &str = "/rules";
+
 /// The rules of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,8 +163,9 @@ impl Resource for Rules {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let rules = rules_of(cx.aws, &[cx.id().to_owned()]).await?;
-        Ok(live(cx.id(), rules.iter()))
+        let group = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
+        let rules = rules_of(cx.aws, &[group.to_owned()]).await?;
+        Ok(live(group, rules.iter()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -171,11 +176,11 @@ impl Resource for Rules {
         }
         let group = self.group.known();
         sync(cx.aws, group, &self.rules).await?;
-        Ok(group.to_owned())
+        Ok(format!("{group}{SUFFIX}"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        sync(cx.aws, &live.id, &self.rules).await
+        sync(cx.aws, live.spec.group.known(), &self.rules).await
     }
 
     async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
@@ -183,7 +188,7 @@ impl Resource for Rules {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        sync(cx.aws, &live.id, &BTreeSet::new()).await
+        sync(cx.aws, live.spec.group.known(), &BTreeSet::new()).await
     }
 }
 
@@ -194,9 +199,9 @@ fn live<'a>(
 ) -> Option<Live<Rules>> {
     let rules: BTreeSet<Rule> = rules.filter_map(Rule::read).collect();
     (!rules.is_empty()).then(|| Live {
-        id: group.to_owned(),
+        id: format!("{group}{SUFFIX}"),
         spec: Rules { group: group.into(), rules },
-        outputs: Outputs::from([(Output::Id, group.to_owned())]),
+        outputs: Outputs::new(),
         tags: Tags::new(),
         phase: Phase::Ready,
     })
