@@ -106,6 +106,7 @@ const THROTTLED: &[&str] = &[
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
+    "Throttled",
     "RequestThrottled",
     "RequestThrottledException",
     "RequestLimitExceeded",
@@ -134,6 +135,8 @@ const EXISTS: &[&str] = &[
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
     "InvalidSubnet.Conflict",
+    // An earlier call with this client token made it, with other tags.
+    "IdempotentParameterMismatch",
 ];
 
 /// In use or being changed: passes when the other change is done.
@@ -169,6 +172,12 @@ const DENIED: &[&str] = &[
     "NotAuthorized",
     "Forbidden",
     "AllAccessDisabled",
+    // The account is new and not checked yet, closed, or not signed up for the service or region.
+    "PendingVerification",
+    "Blocked",
+    "OptInRequired",
+    "NotSignedUp",
+    "SubscriptionRequiredException",
 ];
 
 const CREDENTIALS: &[&str] = &[
@@ -177,18 +186,22 @@ const CREDENTIALS: &[&str] = &[
     "RequestExpired",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
-    "AuthFailure.Credentials",
     "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "RequestTimeTooSkewed",
     "InvalidAccessKeyId",
+    "InvalidToken",
+    "TokenRefreshRequired",
     "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
     "IncompleteSignature",
-    "OptInRequired",
+    "IncompleteSignatureException",
 ];
 
 fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     let is = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(code));
     let lower = code.to_lowercase();
-    if is(THROTTLED) {
+    if is(THROTTLED) || status == 429 {
         ErrorClass::Throttled
     } else if is(EXISTS) {
         ErrorClass::Exists
@@ -205,6 +218,12 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         ErrorClass::Denied
     } else if is(CREDENTIALS) {
         ErrorClass::Credentials
+    } else if lower == "authfailure" {
+        // EC2's word for keys that it does not know, and for what belongs to somebody else.
+        match message.contains("credentials") {
+            true => ErrorClass::Credentials,
+            false => ErrorClass::Denied,
+        }
     } else if lower == "limitexceededexception"
         && (message.contains("simultaneously") || message.to_lowercase().contains("rate"))
     {
@@ -212,7 +231,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     } else if lower.contains("limitexceeded")
         || lower.starts_with("toomany")
         || lower.contains("quotaexceeded")
-        || lower == "insufficientinstancecapacity"
+        // AWS itself has none left: of instances, hosts, or addresses in a subnet.
+        || lower.starts_with("insufficient") && (lower.contains("capacity") || lower.contains("addresses"))
     {
         ErrorClass::Quota
     } else if lower.ends_with("notfound")
@@ -306,6 +326,32 @@ mod tests {
         check("ValidationException", "", 400, ErrorClass::Invalid);
         check("UnauthorizedOperation", "", 403, ErrorClass::Denied);
         check("ExpiredToken", "", 400, ErrorClass::Credentials);
+        check("Throttled", "Rate exceeded", 429, ErrorClass::Throttled);
+        check("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled);
+        check("IdempotentParameterMismatch", "", 400, ErrorClass::Exists);
+    }
+
+    #[test]
+    fn what_no_waiting_cures_is_refused_at_once() {
+        let check = |code, message, status, class| {
+            let error = OpError::new("op", classify(code, message, status), code, message);
+            assert_eq!(error.class, class, "{code}");
+            assert!(!error.passes(), "{code}");
+        };
+        // A server error by its status: the SDK's own rules would try it again.
+        check("InsufficientInstanceCapacity", "", 500, ErrorClass::Quota);
+        check("InsufficientFreeAddressesInSubnet", "", 400, ErrorClass::Quota);
+        check("VcpuLimitExceeded", "", 400, ErrorClass::Quota);
+        check("VpcLimitExceeded", "", 400, ErrorClass::Quota);
+        check("Unsupported", "not supported in your Availability Zone", 400, ErrorClass::Invalid);
+        check("PendingVerification", "", 400, ErrorClass::Denied);
+        check("Blocked", "", 400, ErrorClass::Denied);
+        check("OptInRequired", "", 403, ErrorClass::Denied);
+        check("OperationNotPermitted", "", 400, ErrorClass::Invalid);
+        let keys = "AWS was not able to validate the provided access credentials";
+        check("AuthFailure", keys, 401, ErrorClass::Credentials);
+        let held = "You do not have permission to access the specified resource.";
+        check("AuthFailure", held, 400, ErrorClass::Denied);
     }
 
     #[test]

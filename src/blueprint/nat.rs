@@ -30,8 +30,8 @@ const FORWARD: &str = r#"#!/bin/bash
 set -euo pipefail
 until dnf install -y nftables; do sleep 5; done
 echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/90-nat.conf
-sysctl --system
-out=$(ip -4 route show default | awk '{ print $5; exit }')
+sysctl -p /etc/sysctl.d/90-nat.conf
+out=$(ip -4 route show default | awk 'NR == 1 { print $5 }')
 cat > /etc/sysconfig/nftables.conf <<RULES
 flush ruleset
 table ip nat {

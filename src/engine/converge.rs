@@ -165,7 +165,9 @@ impl Step<'_> {
                         }
                         self.retry(error, pace.next()).await?;
                     }
-                    None => self.retry(error, pace.next()).await?,
+                    None if self.may_pass(&error) => self.retry(error, pace.next()).await?,
+                    // What has the name cannot be seen, and does not go away.
+                    None => return Err(StepError::Refused(error)),
                 },
                 // It may have happened. Look, more than once: a new object is not visible
                 // everywhere at once.

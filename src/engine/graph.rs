@@ -64,12 +64,15 @@ pub fn steps(changes: &[Change]) -> Steps {
 
 /// A change that must become a replacement that deletes first, because steps wait for each other
 /// in a circle: something has to be deleted that AWS does not delete while it is used
-/// (`is_held`), and its user waits for something that waits for the deletion.
-pub fn tangled(changes: &[Change], is_held: &dyn Fn(&Address) -> bool) -> Option<Address> {
+/// (`is_held`, by what), and its user waits for something that waits for the deletion.
+pub fn tangled(
+    changes: &[Change],
+    is_held: &dyn Fn(&Address, &Address) -> bool,
+) -> Option<Address> {
     let Edges { steps, hard, soft } = edges(changes);
-    let held = |step: usize| is_held(&changes[steps[step].change].address);
-    for (delete, users) in soft.iter().enumerate().filter(|(delete, _)| held(*delete)) {
-        for user in users {
+    let address = |step: usize| &changes[steps[step].change].address;
+    for (delete, users) in soft.iter().enumerate() {
+        for user in users.iter().filter(|user| is_held(address(delete), address(**user))) {
             // The user's write half comes before the deletion; if it waits for the deletion
             // itself, directly or through others, it has to be deleted instead.
             let mut all = hard.clone();

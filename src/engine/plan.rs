@@ -166,8 +166,12 @@ pub fn plan(
         // Something has to be deleted before it is made anew, and cannot be deleted while others
         // use it that in turn wait for the new one: one of those is replaced as well, and what
         // depends on it is looked at again.
-        let is_held =
-            |address: &Address| kinds.get(address.kind.as_str()).is_some_and(|meta| meta.held);
+        let meta = |address: &Address| kinds.get(address.kind.as_str());
+        let is_held = |used: &Address, user: &Address| {
+            let kind = used.kind.as_str();
+            meta(used).is_some_and(|meta| meta.held)
+                && meta(user).is_none_or(|meta| !meta.lets_go.contains(&kind))
+        };
         match graph::tangled(&plan.changes, &is_held) {
             Some(address) if forced.insert(address.clone()) => {}
             Some(_) | None => break plan,

@@ -27,6 +27,8 @@ pub struct Meta {
     /// Whether AWS refuses to delete it while others use it: what uses it then has to let go or go
     /// first, if need be by being replaced as well.
     pub held: bool,
+    /// The held kinds that AWS deletes all the same while only objects of this kind use them.
+    pub lets_go: &'static [&'static str],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
@@ -68,6 +70,7 @@ impl Meta {
             moves: &[],
             replace: Replace::DeleteFirst,
             held: false,
+            lets_go: &[],
             data: None,
             tagged: true,
             lingers: false,

@@ -10,5 +10,7 @@ mod kinds;
 mod moto;
 // A fault at every API call of an apply and of a destroy.
 mod sweep;
+// The network: repairs, replacements and refusals, on the embedded sandbox.
+mod network;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;

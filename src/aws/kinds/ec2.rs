@@ -17,11 +17,12 @@ use crate::aws::error::op;
 use crate::aws::resource::{Cx, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::live::{Found, Live, Owner, Tags};
 use crate::model::scope::{Scope, TAG_ADDRESS, TAG_ENV, TAG_PROJECT};
 
-/// How long changes take until every EC2 read shows them.
-pub(super) const SETTLE: Duration = Duration::from_secs(10);
+/// How long changes may take until every EC2 read shows them. Waiting ends with the first read that
+/// does, so that a long time costs nothing.
+pub(super) const SETTLE: Duration = Duration::from_secs(30);
 
 /// One filter of a describe call.
 pub(crate) fn filter<V: Into<String>>(
@@ -47,14 +48,6 @@ pub(super) fn at(scope: &Scope, address: &Address) -> Vec<Filter> {
     filters
 }
 
-/// The object that an operation is about: by its id, else by its address.
-pub(super) fn target(cx: &Cx<'_>, id_filter: &str) -> Vec<Filter> {
-    match cx.id {
-        Some(id) => vec![filter(id_filter, [id])],
-        None => at(&cx.aws.scope, cx.address),
-    }
-}
-
 /// Keeps of a survey what really is ours.
 pub(super) fn found<S>(cx: &Survey<'_>, lives: Vec<Live<S>>) -> Vec<Found<S>> {
     let claim = |live: Live<S>| {
@@ -64,20 +57,9 @@ pub(super) fn found<S>(cx: &Survey<'_>, lives: Vec<Live<S>>) -> Vec<Found<S>> {
     lives.into_iter().filter_map(claim).collect()
 }
 
-/// Picks the object that an operation is about. Of several under one address the usable one wins,
-/// then the one with the smaller id, so that every read gives the same.
+/// Picks the object that an operation is about.
 pub(super) fn pick<S>(cx: &Cx<'_>, lives: Vec<Live<S>>) -> Option<Live<S>> {
-    let matches = |live: &Live<S>| match cx.id {
-        Some(id) => live.id == id,
-        None => cx.aws.scope.owned(&live.tags).as_ref() == Some(cx.address),
-    };
-    let rank = |live: &Live<S>| match live.phase {
-        Phase::Ready => 0,
-        Phase::Pending(_) => 1,
-        Phase::Failed(_) => 2,
-        Phase::Deleting(_) => 3,
-    };
-    lives.into_iter().filter(matches).min_by_key(|live| (rank(live), live.id.clone()))
+    lives.into_iter().find(|live| live.id == cx.id())
 }
 
 /// Tags as read, without those that AWS itself sets.
@@ -125,9 +107,10 @@ pub(super) fn made(op: &'static str, id: Option<String>) -> Result<String, OpErr
 }
 
 /// How long one client token stays the same. EC2 remembers tokens for a day but lists dead objects
-/// for about an hour only; a token that never changed would be answered with an object that is
-/// long gone. A second call for the same object comes within seconds, or finds it by its tags.
-const TOKEN_LIFE: u64 = 600;
+/// for about an hour only, and some not at all; a token that never changed would be answered with
+/// an object that is long gone. A second call for the same object comes within seconds, or finds
+/// it by its tags.
+const TOKEN_LIFE: u64 = 120;
 
 /// A client token that a second call for the same object repeats, also after a crash.
 pub(super) fn token(cx: &Cx<'_>, sent: &impl Serialize, dead: &[String]) -> String {

@@ -30,12 +30,11 @@ impl Resource for ElasticIp {
             "The address itself is lost for good when it is released.",
         ],
         replace: Replace::CreateFirst,
+        held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
-        transient: &[
-            ("AuthFailure", "permission to access the specified resource"),
-            ("InvalidAllocationID.NotFound", ""),
-        ],
+        // A NAT gateway that is still going away holds it.
+        transient: &[("AuthFailure", "permission to access the specified resource")],
         actions: &[
             "ec2:AllocateAddress",
             "ec2:CreateTags",
@@ -59,7 +58,7 @@ impl Resource for ElasticIp {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "allocation-id")).await?))
+        Ok(ec2::pick(cx, find(cx.aws, vec![ec2::filter("allocation-id", [cx.id()])]).await?))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -49,13 +49,6 @@ impl Resource for GatewayEndpoint {
         replace: Replace::DeleteFirst,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
-        transient: &[
-            ("InvalidVpcID.NotFound", ""),
-            ("InvalidVpcId.NotFound", ""),
-            ("InvalidRouteTableID.NotFound", ""),
-            ("InvalidVpcEndpointId.NotFound", ""),
-            ("IdempotentParameterMismatch", ""),
-        ],
         actions: &[
             "ec2:CreateTags",
             "ec2:CreateVpcEndpoint",
@@ -97,11 +90,7 @@ impl Resource for GatewayEndpoint {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let call = cx.aws.ec2.describe_vpc_endpoints();
-        let call = match cx.id {
-            Some(id) => call.vpc_endpoint_ids(id),
-            None => call.set_filters(Some(ec2::at(&cx.aws.scope, cx.address))),
-        };
+        let call = cx.aws.ec2.describe_vpc_endpoints().vpc_endpoint_ids(cx.id());
         Ok(ec2::pick(cx, find(call).await?))
     }
 

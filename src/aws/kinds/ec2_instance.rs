@@ -2,7 +2,7 @@
 //!
 //! AWS quirks: the source/destination check cannot be set at launch, so a new NAT instance drops
 //! packets until `update` has run. Terminated instances stay listed, with their tags, for about an
-//! hour. The image parameter changes every week or two: it is read at creation only. A stopped
+//! hour; one that AWS could not start ends there too, with the reason. The image parameter changes every week or two: it is read at creation only. A stopped
 //! instance counts as failed and is replaced: it holds nothing that a new one does not have.
 
 use std::collections::BTreeSet;
@@ -67,11 +67,6 @@ impl Resource for Instance {
         transient: &[
             ("InvalidParameterValue", "Invalid IAM Instance Profile"),
             ("InvalidParameterValue", "has no associated IAM Roles"),
-            ("InvalidSubnetID.NotFound", ""),
-            ("InvalidGroup.NotFound", ""),
-            ("InvalidInstanceID.NotFound", ""),
-            // The tags differ between two runs that both did not see the instance yet.
-            ("IdempotentParameterMismatch", ""),
         ],
         actions: &[
             "ec2:CreateTags",
@@ -113,7 +108,12 @@ impl Resource for Instance {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "instance-id")).await?))
+        let listed = list(cx.aws, vec![ec2::filter("instance-id", [cx.id()])]).await?;
+        let own = listed.into_iter().find(|one| one.instance_id.as_deref() == Some(cx.id()));
+        match own.and_then(|one| Some((phase(&one).or_else(|| died(&one))?, one))) {
+            Some((phase, instance)) => describe(cx.aws, instance, phase).await,
+            None => Ok(None),
+        }
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -158,7 +158,17 @@ impl Resource for Instance {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let send = cx.aws.ec2.terminate_instances().instance_ids(&live.id).send();
-        send.await.map_err(op("TerminateInstances")).or_gone().map(drop)
+        let answer = send.await.map_err(op("TerminateInstances")).or_gone()?;
+        let states = answer.and_then(|answer| answer.terminating_instances).unwrap_or_default();
+        let was = states.into_iter().find_map(|one| one.previous_state?.name);
+        match was {
+            // One that died by itself reads as failed for as long as it is listed.
+            Some(InstanceStateName::Terminated) => {
+                let message = "the instance is terminated already";
+                Err(OpError::new("TerminateInstances", ErrorClass::NotFound, "Terminated", message))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -304,6 +314,15 @@ fn phase(instance: &AwsInstance) -> Option<Phase> {
     }
 }
 
+/// Why an instance is terminated that nobody terminated: a launch that AWS accepted and could not
+/// carry out ends like that.
+fn died(instance: &AwsInstance) -> Option<Phase> {
+    let reason = instance.state_reason.as_ref()?;
+    let code = reason.code.as_deref().filter(|code| *code != "Client.UserInitiatedShutdown")?;
+    let message = reason.message.as_deref().unwrap_or(code);
+    Some(Phase::Failed(format!("the instance is terminated: {message}")))
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::types::{
@@ -340,6 +359,20 @@ mod tests {
         check("stopped", Some(Phase::Failed(stopped.into())));
         check("shutting-down", Some(Phase::Deleting("shutting-down".into())));
         check("terminated", None);
+    }
+
+    #[test]
+    fn a_launch_that_failed_says_why() {
+        let terminated = |code: &str| {
+            let reason = StateReason::builder().code(code).message(format!("{code}: why")).build();
+            let mut instance = instance("terminated");
+            instance.state_reason = Some(reason);
+            died(&instance)
+        };
+        let failed = "the instance is terminated: Client.InternalError: why";
+        assert_eq!(terminated("Client.InternalError"), Some(Phase::Failed(failed.into())));
+        assert_eq!(terminated("Client.UserInitiatedShutdown"), None);
+        assert_eq!(died(&AwsInstance::builder().build()), None);
     }
 
     #[test]

@@ -43,9 +43,9 @@ impl Resource for InternetGateway {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
+        held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(1200),
-        transient: &[("InvalidInternetGatewayID.NotFound", ""), ("InvalidVpcID.NotFound", "")],
         actions: &[
             "ec2:AttachInternetGateway",
             "ec2:CreateInternetGateway",
@@ -72,7 +72,7 @@ impl Resource for InternetGateway {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "internet-gateway-id")).await?))
+        Ok(ec2::pick(cx, find(cx.aws, vec![ec2::filter("internet-gateway-id", [cx.id()])]).await?))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

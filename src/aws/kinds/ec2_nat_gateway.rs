@@ -42,14 +42,6 @@ impl Resource for NatGateway {
         replace: Replace::DeleteFirst,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(900),
-        transient: &[
-            ("InvalidSubnetID.NotFound", ""),
-            ("InvalidAllocationID.NotFound", ""),
-            ("InvalidElasticIpID.NotFound", ""),
-            ("NatGatewayNotFound", ""),
-            // The tags differ between two runs that both did not see the gateway yet.
-            ("IdempotentParameterMismatch", ""),
-        ],
         actions: &[
             "ec2:CreateNatGateway",
             "ec2:CreateTags",
@@ -77,7 +69,7 @@ impl Resource for NatGateway {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let gateways = list(cx.aws, ec2::target(cx, "nat-gateway-id")).await?;
+        let gateways = list(cx.aws, vec![ec2::filter("nat-gateway-id", [cx.id()])]).await?;
         Ok(ec2::pick(cx, gateways.into_iter().filter_map(live).collect()))
     }
 

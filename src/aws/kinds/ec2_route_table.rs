@@ -2,7 +2,7 @@
 //!
 //! AWS quirks: the local route, the routes of gateway endpoints and propagated routes come and go
 //! by themselves and are not listed here. A route whose target is gone stays as a black hole; it is
-//! read as another target, so that it is replaced. A route to an instance comes back with the
+//! read as a target that nobody wants, so that it is replaced. A route to an instance comes back with the
 //! instance and its interface; the interface counts. A subnet has one explicit association at
 //! most: a subnet of another table is moved, never doubly associated.
 
@@ -49,7 +49,7 @@ pub(crate) enum Route {
     NatGateway(Text),
     /// A network interface, by id.
     Interface(Text),
-    /// What payctl never asks for but may find: a black hole, or a target set by somebody else.
+    /// What payctl never asks for but may find: a target set by somebody else.
     Other(String),
 }
 
@@ -62,19 +62,15 @@ impl Resource for RouteTable {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
+        // Deleting a subnet ends its association; a gateway can be detached with routes to it.
+        lets_go: &["ec2.subnet", "ec2.internet_gateway"],
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(300),
         transient: &[
-            ("InvalidVpcID.NotFound", ""),
-            ("InvalidRouteTableID.NotFound", ""),
-            ("InvalidSubnetID.NotFound", ""),
-            ("InvalidGatewayID.NotFound", ""),
-            ("InvalidInternetGatewayID.NotFound", ""),
-            ("InvalidNatGatewayID.NotFound", ""),
-            ("InvalidNetworkInterfaceID.NotFound", ""),
-            // Another table has just taken the subnet, or let it go.
-            ("InvalidAssociationID.NotFound", ""),
-            ("IdempotentParameterMismatch", ""),
+            // An internet gateway that was attached a moment ago.
+            ("InvalidParameterValue", "belong to different networks"),
+            // The route went since it was read; the next look finds that out.
+            ("InvalidParameterValue", "There is no route defined"),
         ],
         actions: &[
             "ec2:AssociateRouteTable",
@@ -120,7 +116,7 @@ impl Resource for RouteTable {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let tables = list(cx.aws, ec2::target(cx, "route-table-id")).await?;
+        let tables = list(cx.aws, vec![ec2::filter("route-table-id", [cx.id()])]).await?;
         Ok(ec2::pick(cx, tables.into_iter().map(live).collect()))
     }
 

@@ -39,14 +39,18 @@ fn where_to(route: &AwsRoute) -> Route {
         route.core_network_arn.as_deref(),
     ];
     let target = others.into_iter().flatten().next().unwrap_or("unknown target");
-    if route.state == Some(RouteState::Blackhole) {
-        return Route::Other(format!("black hole (was {target})"));
-    }
+    let is_black_hole = route.state == Some(RouteState::Blackhole);
+    // A black hole is a target of the same sort that nobody wants: so a route whose target is
+    // deleted and made again differs in the same field before, meanwhile and after.
+    let read = |id: &str| match is_black_hole {
+        true => format!("black hole (was {id})"),
+        false => id.to_owned(),
+    };
     match (nat, interface, internet) {
-        (Some(id), _, _) => Route::NatGateway(id.into()),
-        (_, Some(id), _) => Route::Interface(id.into()),
-        (_, _, Some(id)) => Route::InternetGateway(id.into()),
-        (None, None, None) => Route::Other(target.to_owned()),
+        (Some(id), _, _) => Route::NatGateway(read(id).into()),
+        (_, Some(id), _) => Route::Interface(read(id).into()),
+        (_, _, Some(id)) => Route::InternetGateway(read(id).into()),
+        (None, None, None) => Route::Other(read(target)),
     }
 }
 
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn black_holes_and_targets_of_others_differ_from_everything_wanted() {
         let hole = to("0.0.0.0/0").nat_gateway_id("nat-1").state(RouteState::Blackhole);
-        check(hole, Some(Route::Other("black hole (was nat-1)".into())));
+        check(hole, Some(Route::NatGateway("black hole (was nat-1)".into())));
         let peering = to("10.9.0.0/16").vpc_peering_connection_id("pcx-1");
         check(peering, Some(Route::Other("pcx-1".into())));
     }

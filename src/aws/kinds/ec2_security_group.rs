@@ -40,13 +40,9 @@ impl Resource for SecurityGroup {
         ],
         immutable: &["name", "description", "vpc"],
         replace: Replace::DeleteFirst,
+        held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(1200),
-        transient: &[
-            ("InvalidVpcID.NotFound", ""),
-            ("InvalidGroup.NotFound", ""),
-            ("InvalidGroupId.NotFound", ""),
-        ],
         actions: &[
             "ec2:CreateSecurityGroup",
             "ec2:CreateTags",
@@ -75,7 +71,7 @@ impl Resource for SecurityGroup {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let groups = list(cx.aws, ec2::target(cx, "group-id")).await?;
+        let groups = list(cx.aws, vec![ec2::filter("group-id", [cx.id()])]).await?;
         Ok(ec2::pick(cx, groups.into_iter().map(live).collect()))
     }
 

@@ -15,15 +15,19 @@ use std::time::Duration;
 use aws_sdk_ec2::types::SecurityGroupRule;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::ec2;
 use super::ec2_permissions::{rules_of, sync};
 use super::ec2_security_group::list as groups;
-use super::{ec2, ec2_security_group::SecurityGroup};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Outputs, Text};
+
+/// Tells the id of the rules from that of their group, so that whoever names the group is known to
+/// use the group.
+const SUFFIX: &str = "/rules";
 
 /// The rules of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,11 +92,6 @@ impl Resource for Rules {
         tagged: false,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(300),
-        transient: &[
-            ("InvalidGroup.NotFound", ""),
-            ("InvalidGroupId.NotFound", ""),
-            ("InvalidPrefixListID.NotFound", ""),
-        ],
         actions: &[
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:AuthorizeSecurityGroupIngress",
@@ -164,22 +163,9 @@ impl Resource for Rules {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let group = match cx.id {
-            Some(id) => id.to_owned(),
-            None => {
-                let owner = Address::new(SecurityGroup::META.kind, &cx.address.name);
-                let found = groups(cx.aws, ec2::at(&cx.aws.scope, &owner)).await?;
-                let found = found.into_iter().find(|group| {
-                    cx.aws.scope.owned(&ec2::tags(group.tags.clone())).as_ref() == Some(&owner)
-                });
-                match found.and_then(|group| group.group_id) {
-                    Some(id) => id,
-                    None => return Ok(None),
-                }
-            }
-        };
-        let rules = rules_of(cx.aws, std::slice::from_ref(&group)).await?;
-        Ok(live(&group, rules.iter()))
+        let group = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
+        let rules = rules_of(cx.aws, &[group.to_owned()]).await?;
+        Ok(live(group, rules.iter()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -190,11 +176,11 @@ impl Resource for Rules {
         }
         let group = self.group.known();
         sync(cx.aws, group, &self.rules).await?;
-        Ok(group.to_owned())
+        Ok(format!("{group}{SUFFIX}"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        sync(cx.aws, &live.id, &self.rules).await
+        sync(cx.aws, live.spec.group.known(), &self.rules).await
     }
 
     async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
@@ -202,7 +188,7 @@ impl Resource for Rules {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        sync(cx.aws, &live.id, &BTreeSet::new()).await
+        sync(cx.aws, live.spec.group.known(), &BTreeSet::new()).await
     }
 }
 
@@ -213,9 +199,9 @@ fn live<'a>(
 ) -> Option<Live<Rules>> {
     let rules: BTreeSet<Rule> = rules.filter_map(Rule::read).collect();
     (!rules.is_empty()).then(|| Live {
-        id: group.to_owned(),
+        id: format!("{group}{SUFFIX}"),
         spec: Rules { group: group.into(), rules },
-        outputs: Outputs::from([(Output::Id, group.to_owned())]),
+        outputs: Outputs::new(),
         tags: Tags::new(),
         phase: Phase::Ready,
     })

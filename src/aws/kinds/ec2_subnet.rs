@@ -44,9 +44,9 @@ impl Resource for Subnet {
         ],
         immutable: &["vpc", "cidr", "zone"],
         replace: Replace::DeleteFirst,
+        held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(1200),
-        transient: &[("InvalidSubnetID.NotFound", ""), ("InvalidVpcID.NotFound", "")],
         actions: &[
             "ec2:CreateSubnet",
             "ec2:CreateTags",
@@ -76,7 +76,7 @@ impl Resource for Subnet {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "subnet-id")).await?))
+        Ok(ec2::pick(cx, find(cx.aws, vec![ec2::filter("subnet-id", [cx.id()])]).await?))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -48,9 +48,9 @@ impl Resource for Vpc {
         ],
         immutable: &["cidr"],
         replace: Replace::CreateFirst,
+        held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
-        transient: &[("InvalidVpcID.NotFound", "")],
         actions: &[
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:AuthorizeSecurityGroupIngress",
@@ -91,7 +91,7 @@ impl Resource for Vpc {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(ec2::pick(cx, find(cx.aws, ec2::target(cx, "vpc-id")).await?))
+        Ok(ec2::pick(cx, find(cx.aws, vec![ec2::filter("vpc-id", [cx.id()])]).await?))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

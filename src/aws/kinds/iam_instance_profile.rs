@@ -40,9 +40,9 @@ impl Resource for InstanceProfile {
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
         transient: &[
-            ("NoSuchEntity", "The role with name"),
-            ("NoSuchEntity", "Instance Profile"),
             ("InvalidParameterValue", "Invalid IAM Instance Profile name"),
+            // The role that it had, or the one that it was just given, is not seen yet.
+            ("LimitExceeded", "InstanceSessionsPerInstanceProfile"),
         ],
         actions: &[
             "iam:AddRoleToInstanceProfile",
@@ -86,7 +86,7 @@ impl Resource for InstanceProfile {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        describe(cx.aws, cx.id.unwrap_or(cx.name)).await
+        describe(cx.aws, cx.id()).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -39,8 +39,8 @@ pub(crate) struct Role {
     /// How long a session may last, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u32>,
-    /// The ARN of the permissions boundary.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The ARN of the permissions boundary; none when there shall be none.
+    #[serde(default)]
     pub boundary: Option<Text>,
 }
 
@@ -56,14 +56,13 @@ impl Resource for Role {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
-        transient: &[
-            ("MalformedPolicyDocument", "Invalid principal"),
-            ("NoSuchEntity", "The role with name"),
-        ],
+        // A role or user that was made a moment ago. A service's name that is wrong stays wrong.
+        transient: &[("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"")],
         actions: &[
             "iam:AttachRolePolicy",
             "iam:CreateRole",
             "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
             "iam:GetRole",
@@ -122,22 +121,18 @@ impl Resource for Role {
                 boundary: Some(managed("ReadOnlyAccess")),
                 ..Self::sample()
             },
+            Self::sample(),
         ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = cx.aws.iam.list_roles().path_prefix(cx.aws.scope.iam_path());
-        let listed = listed.into_paginator().items().send().try_collect().await;
-        let listed: BTreeSet<String> =
-            listed.map_err(op("ListRoles"))?.into_iter().map(|role| role.role_name).collect();
         // A wanted name can be taken under any other path.
-        let elsewhere = cx.wanted.keys().filter(|name| !listed.contains(*name));
-        let (under_path, elsewhere) = try_join(
-            try_join_all(listed.iter().map(|name| describe(cx.aws, name))),
-            try_join_all(elsewhere.map(|name| probe(cx.aws, name))),
-        )
-        .await?;
-        let found = under_path.into_iter().chain(elsewhere).flatten().filter_map(|live| {
+        let wanted = try_join_all(cx.wanted.keys().map(|name| probe(cx.aws, name)));
+        let (listed, wanted) = try_join(under_path(cx.aws), wanted).await?;
+        let names: BTreeSet<String> =
+            listed.into_iter().chain(wanted.into_iter().flatten()).collect();
+        let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
+        let found = lives.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
             Some(Found { address, owner, live })
         });
@@ -145,7 +140,7 @@ impl Resource for Role {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        describe(cx.aws, cx.id.unwrap_or(cx.name)).await
+        describe(cx.aws, cx.id()).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -223,14 +218,19 @@ impl Role {
             let call = call.set_max_session_duration(session);
             call.send().await.map_err(op("UpdateRole"))?;
         }
-        if let Some(boundary) = &self.boundary
-            && live.spec.boundary.as_ref() != Some(boundary)
-        {
-            let call = aws.iam.put_role_permissions_boundary().role_name(&live.id);
-            let call = call.permissions_boundary(boundary.known());
-            call.send().await.map_err(op("PutRolePermissionsBoundary"))?;
+        match (&self.boundary, &live.spec.boundary) {
+            (Some(new), old) if old.as_ref() != Some(new) => {
+                let call = aws.iam.put_role_permissions_boundary().role_name(&live.id);
+                let send = call.permissions_boundary(new.known()).send();
+                let result = send.await.map_err(op("PutRolePermissionsBoundary"));
+                result.map_err(|error| known_to_aws(error, new.known())).map(drop)
+            }
+            (None, Some(_)) => {
+                let send = aws.iam.delete_role_permissions_boundary().role_name(&live.id).send();
+                send.await.map_err(op("DeleteRolePermissionsBoundary")).map(drop)
+            }
+            (Some(_), _) | (None, None) => Ok(()),
         }
-        Ok(())
     }
 
     async fn add_policies(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
@@ -243,7 +243,8 @@ impl Role {
         });
         let attach = self.managed.difference(&live.spec.managed).map(|arn| async move {
             let call = aws.iam.attach_role_policy().role_name(&live.id).policy_arn(arn.known());
-            call.send().await.map_err(op("AttachRolePolicy"))
+            let attached = call.send().await.map_err(op("AttachRolePolicy"));
+            attached.map_err(|error| known_to_aws(error, arn.known()))
         });
         try_join(try_join_all(put), try_join_all(attach)).await.map(drop)
     }
@@ -261,7 +262,22 @@ impl Role {
     }
 }
 
-/// A role that is known to exist: everything at once.
+/// AWS's own policies are always there: one that is not found will not turn up by waiting.
+fn known_to_aws(error: OpError, policy: &str) -> OpError {
+    let is_final = error.class == ErrorClass::NotFound
+        && policy.contains(":iam::aws:policy/")
+        && error.message.contains(policy);
+    if is_final { OpError { class: ErrorClass::Invalid, ..error } } else { error }
+}
+
+/// The names of all roles under the environment's own path.
+async fn under_path(aws: &Aws) -> Result<Vec<String>, OpError> {
+    let pages = aws.iam.list_roles().path_prefix(aws.scope.iam_path()).into_paginator();
+    let roles = pages.items().send().try_collect().await.map_err(op("ListRoles"))?;
+    Ok(roles.into_iter().map(|role| role.role_name).collect())
+}
+
+/// A role that most likely exists: everything at once.
 async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Role>>, OpError> {
     let all = try_join3(get(aws, name), inline(aws, name), managed(aws, name));
     match all.await.or_gone()? {
@@ -270,12 +286,10 @@ async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Role>>, OpError> 
     }
 }
 
-/// A role that most likely does not exist: one call if so.
-async fn probe(aws: &Aws, name: &str) -> Result<Option<Live<Role>>, OpError> {
-    match get(aws, name).await.or_gone()? {
-        Some(Some(_)) => describe(aws, name).await,
-        Some(None) | None => Ok(None),
-    }
+/// The name of a role, if it exists.
+async fn probe(aws: &Aws, name: &str) -> Result<Option<String>, OpError> {
+    let role = get(aws, name).await.or_gone()?.flatten();
+    Ok(role.map(|role| role.role_name))
 }
 
 async fn get(aws: &Aws, name: &str) -> Result<Option<types::Role>, OpError> {
@@ -423,6 +437,25 @@ mod tests {
         assert_eq!(live.spec, Role::sample());
         assert_eq!(live.phase, Phase::Ready);
         assert_eq!(live.tags, Tags::from([("Team".into(), "pay".into())]));
+    }
+
+    #[test]
+    fn a_policy_of_aws_that_is_not_found_is_a_typing_error() {
+        let class = |policy: &str, named: &str| {
+            let message = format!("Policy {named} does not exist or is not attachable.");
+            let error = OpError::new("op", ErrorClass::NotFound, "NoSuchEntity", message);
+            known_to_aws(error, policy).class
+        };
+        let (typo, own) = ("arn:aws:iam::aws:policy/Typo", "arn:aws:iam::1:policy/own");
+        assert_eq!(class(typo, typo), ErrorClass::Invalid);
+        assert_eq!(class(own, own), ErrorClass::NotFound);
+        assert_eq!(class(typo, "the role"), ErrorClass::NotFound);
+    }
+
+    #[test]
+    fn a_boundary_that_the_config_drops_must_be_absent() {
+        let spec = serde_json::to_value(Role::sample()).unwrap();
+        assert_eq!(spec.get("boundary"), Some(&serde_json::Value::Null));
     }
 
     #[test]

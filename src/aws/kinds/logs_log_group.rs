@@ -4,11 +4,12 @@
 //! ARNs ends in `:*`, which no other service accepts; a late writer makes a deleted group again,
 //! without retention and tags.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::operation::describe_log_groups::builders::DescribeLogGroupsFluentBuilder;
 use aws_sdk_cloudwatchlogs::types;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
@@ -47,7 +48,6 @@ impl Resource for LogGroup {
         transient: &[
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
-            ("ResourceNotFoundException", ""),
         ],
         actions: &[
             "logs:AssociateKmsKey",
@@ -81,12 +81,21 @@ impl Resource for LogGroup {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let pages = cx.aws.logs.describe_log_groups().limit(50).into_paginator().items();
-        let groups = pages.send().try_collect().await.map_err(op("DescribeLogGroups"))?;
-        let candidates = groups.into_iter().filter(|group| {
-            group.log_group_name.as_deref().is_some_and(|name| cx.is_candidate(name))
-        });
-        let lives = candidates.map(|group| describe(cx.aws, group));
+        // An account may have thousands of groups: only those that have the environment in their
+        // name are listed, and wanted names without it are looked up one by one.
+        let env = &cx.aws.scope.env;
+        let others = cx.wanted.keys().filter(|name| !name.contains(env.as_str()));
+        let (groups, others) = try_join(
+            list(cx.aws.logs.describe_log_groups().log_group_name_pattern(env)),
+            try_join_all(others.map(|name| find(cx.aws, name))),
+        )
+        .await?;
+        let all = groups.into_iter().chain(others.into_iter().flatten());
+        let candidates: BTreeMap<String, types::LogGroup> = all
+            .filter_map(|group| Some((group.log_group_name.clone()?, group)))
+            .filter(|(name, _)| cx.is_candidate(name))
+            .collect();
+        let lives = candidates.into_values().map(|group| describe(cx.aws, group));
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
             Some(Found { address, owner, live })
@@ -95,17 +104,10 @@ impl Resource for LogGroup {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let name = cx.id.unwrap_or(cx.name);
-        // A search by prefix: longer names may come along.
-        let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(name);
-        let mut groups = call.into_paginator().items().send();
-        while let Some(group) = groups.next().await {
-            let group = group.map_err(op("DescribeLogGroups"))?;
-            if group.log_group_name.as_deref() == Some(name) {
-                return describe(cx.aws, group).await;
-            }
+        match find(cx.aws, cx.id()).await? {
+            Some(group) => describe(cx.aws, group).await,
+            None => Ok(None),
         }
-        Ok(None)
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -180,6 +182,25 @@ impl LogGroup {
             }
         }
     }
+}
+
+async fn list(call: DescribeLogGroupsFluentBuilder) -> Result<Vec<types::LogGroup>, OpError> {
+    let pages = call.limit(50).into_paginator().items().send();
+    pages.try_collect().await.map_err(op("DescribeLogGroups"))
+}
+
+/// The group of exactly this name. A search by prefix, in order: it comes first of those whose
+/// names begin with it.
+async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError> {
+    let call = aws.logs.describe_log_groups().log_group_name_prefix(name);
+    let mut groups = call.into_paginator().items().send();
+    while let Some(group) = groups.next().await {
+        let group = group.map_err(op("DescribeLogGroups"))?;
+        if group.log_group_name.as_deref() == Some(name) {
+            return Ok(Some(group));
+        }
+    }
+    Ok(None)
 }
 
 /// Completes a listed group with its tags. `None` if it was deleted since.

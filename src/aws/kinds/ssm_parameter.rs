@@ -30,8 +30,8 @@ pub(crate) struct Parameter {
     pub value: Text,
     /// Whether the value is a comma-separated list.
     pub list: bool,
-    /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What it is for; none when there shall be none.
+    #[serde(default)]
     pub description: Option<String>,
 }
 
@@ -45,7 +45,6 @@ impl Resource for Parameter {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
         settle: Duration::from_secs(20),
-        transient: &[("InvalidResourceId", "")],
         actions: &[
             "ssm:AddTagsToResource",
             "ssm:DeleteParameter",
@@ -71,6 +70,8 @@ impl Resource for Parameter {
         vec![
             Self { value: "two".into(), ..Self::sample() },
             Self { description: Some("Another purpose.".into()), ..Self::sample() },
+            Self { description: None, ..Self::sample() },
+            Self::sample(),
         ]
     }
 
@@ -90,7 +91,7 @@ impl Resource for Parameter {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let name = BTreeSet::from([cx.id.unwrap_or(cx.name).to_owned()]);
+        let name = BTreeSet::from([cx.id().to_owned()]);
         Ok(describe(cx.aws, &name, BTreeMap::new()).await?.pop())
     }
 
@@ -103,9 +104,10 @@ impl Resource for Parameter {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let description = self.description.as_ref().or(live.spec.description.as_ref());
+        // Sent also when empty: that is how one is taken away.
+        let description = self.description.clone().unwrap_or_default();
         let call = cx.aws.ssm.put_parameter().name(&live.id).value(self.value.known());
-        let call = call.r#type(self.parameter_type()).set_description(description.cloned());
+        let call = call.r#type(self.parameter_type()).description(description);
         call.overwrite(true).send().await.map_err(op("PutParameter")).map(drop)
     }
 
@@ -224,7 +226,7 @@ fn to_live(
         spec: Parameter {
             value: value.into(),
             list: parameter.r#type == Some(ParameterType::StringList),
-            description: Some(descriptions.get(&name).cloned().unwrap_or_default()),
+            description: descriptions.get(&name).filter(|text| !text.is_empty()).cloned(),
             name,
         },
     })
