@@ -4,6 +4,7 @@ use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLoggingStatus, BucketVersioningStatus,
     PublicAccessBlockConfiguration, VersioningConfiguration,
 };
+use aws_smithy_runtime_api::client::result::SdkError;
 use futures::try_join;
 
 use super::{Bucket, convert, live};
@@ -16,14 +17,7 @@ use crate::model::live::{Live, Tags};
 /// Reads everything, all at once.
 pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<Bucket>, OpError> {
     let s3 = &aws.s3;
-    let versioning = async {
-        s3.get_bucket_versioning()
-            .bucket(name)
-            .send()
-            .await
-            .map_err(op("GetBucketVersioning"))
-            .or_gone()
-    };
+    let versioning = versioning(aws, name);
     let encryption = async {
         s3.get_bucket_encryption()
             .bucket(name)
@@ -63,7 +57,6 @@ pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<B
         Box::pin(logging),
     )?;
 
-    let status = versioning.and_then(|answer| answer.status);
     let encryption = encryption.and_then(|answer| answer.server_side_encryption_configuration);
     let public = public.and_then(|answer| answer.public_access_block_configuration);
     let policy = policy.and_then(|answer| answer.policy).filter(|text| !text.is_empty());
@@ -73,7 +66,7 @@ pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<B
     let rules = lifecycle.and_then(|answer| answer.rules).unwrap_or_default();
     let spec = Bucket {
         name: name.to_owned(),
-        versioning: status == Some(BucketVersioningStatus::Enabled),
+        versioning,
         encryption: convert::encryption(encryption.as_ref()),
         block_public_access: public.as_ref().is_some_and(convert::blocks_everything),
         policy,
@@ -81,6 +74,22 @@ pub(super) async fn describe(aws: &Aws, name: &str, tags: Tags) -> Result<Live<B
         access_log: logging.and_then(|answer| answer.logging_enabled).map(convert::from_logging),
     };
     Ok(live(aws, spec, tags))
+}
+
+/// Some endpoints name the answer's root element otherwise than AWS, which the SDK refuses. What it
+/// holds is the same.
+async fn versioning(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    match aws.s3.get_bucket_versioning().bucket(name).send().await {
+        Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
+            let body = error.raw().body().bytes().unwrap_or_default();
+            Ok(String::from_utf8_lossy(body).contains("<Status>Enabled</Status>"))
+        }
+        answer => {
+            let answer = answer.map_err(op("GetBucketVersioning")).or_gone()?;
+            let status = answer.and_then(|answer| answer.status);
+            Ok(status == Some(BucketVersioningStatus::Enabled))
+        }
+    }
 }
 
 /// Sends every sub-configuration that differs, one after the other: two at once abort each other.
