@@ -26,9 +26,13 @@ where
                     404 => "NotFound",
                     403 => "AccessDenied",
                     301 => "PermanentRedirect",
+                    200..300 => "UnreadableAnswer",
                     _ => "Unknown",
                 });
-                let message = service.err().message().unwrap_or("AWS gave no message");
+                let message = service.err().message().unwrap_or(match status {
+                    200..300 => &chain,
+                    _ => "AWS gave no message",
+                });
                 let class = classify(code, message, status);
                 let mut ours = OpError::new(name, class, code, message);
                 ours.request_id = request_id;

@@ -62,9 +62,13 @@ impl Document {
         self.0["Statement"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The JSON to send.
+    /// The JSON to send. A list of one is sent as that one: AWS takes both, others only that.
     pub fn to_json(&self) -> String {
-        self.0.to_string()
+        let mut tree = self.0.clone();
+        if let Some(statements) = tree["Statement"].as_array_mut() {
+            statements.iter_mut().for_each(unwrap_singles);
+        }
+        tree.to_string()
     }
 }
 
@@ -101,6 +105,14 @@ fn statement(tree: &Value) -> Value {
         (key.clone(), value)
     });
     Value::Object(canonical.filter(|(key, value)| key != "Sid" || value != "").collect())
+}
+
+fn unwrap_singles(value: &mut Value) {
+    match value {
+        Value::Array(items) if items.len() == 1 => *value = items.remove(0),
+        Value::Object(fields) => fields.values_mut().for_each(unwrap_singles),
+        _ => {}
+    }
 }
 
 fn principals(value: &Value) -> Value {

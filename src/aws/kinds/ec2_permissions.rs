@@ -4,48 +4,38 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{
-    IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroupRule, UserIdGroupPair,
+    IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup, UserIdGroupPair,
 };
-use futures::future::try_join_all;
 
 use super::ec2;
+use super::ec2_security_group::list;
 use super::ec2_security_group_rules::{Direction, Peer, Rule};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::model::error::OpError;
 
-/// The rules of some groups, as AWS lists them.
-pub(super) async fn rules_of(
-    aws: &Aws,
-    groups: &[String],
-) -> Result<Vec<SecurityGroupRule>, OpError> {
-    // A filter takes 200 values at most.
-    let batches = groups.chunks(200).map(|ids| async move {
-        let filter = ec2::filter("group-id", ids);
-        let call = aws.ec2.describe_security_group_rules().filters(filter).max_results(1000);
-        let pages = call.into_paginator().items().send();
-        let rules: Result<Vec<_>, _> = pages.try_collect().await;
-        let rules = rules.map_err(op("DescribeSecurityGroupRules")).or_gone()?;
-        Ok(rules.unwrap_or_default())
-    });
-    let rules = try_join_all(batches).await?.into_iter().flatten();
-    let is_asked = |rule: &SecurityGroupRule| {
-        rule.group_id.as_ref().is_some_and(|group| groups.contains(group))
+/// The rules of a group.
+pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {
+    let directed = |direction, permissions: &[IpPermission]| {
+        let rules = permissions.iter().flat_map(|permission| Rule::read(direction, permission));
+        rules.collect::<Vec<Rule>>()
     };
-    Ok(rules.filter(is_asked).collect())
+    let mut rules = directed(Direction::Ingress, group.ip_permissions());
+    rules.extend(directed(Direction::Egress, group.ip_permissions_egress()));
+    rules.into_iter().collect()
 }
 
 /// Gives a group exactly these rules: what is missing first, so that nothing that stays is cut off.
 pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
-    let listed = rules_of(aws, &[group.to_owned()]).await?;
-    let have: Vec<(Rule, &SecurityGroupRule)> =
-        listed.iter().filter_map(|rule| Some((Rule::read(rule)?, rule))).collect();
+    let found = list(aws, vec![ec2::filter("group-id", [group])]).await?;
+    let found = found.iter().filter(|found| found.group_id.as_deref() == Some(group));
+    let have: BTreeSet<Rule> = found.flat_map(rules_of).collect();
     for direction in [Direction::Ingress, Direction::Egress] {
         let want = || want.iter().filter(|rule| rule.direction == direction);
-        let is_missing = |rule: &&Rule| !have.iter().any(|(other, _)| other.does_the_same(rule));
+        let is_missing = |rule: &&Rule| !have.iter().any(|other| other.does_the_same(rule));
         let is_reworded = |rule: &&Rule| {
-            let mut same = have.iter().filter(|(other, _)| other.does_the_same(rule));
-            same.any(|(other, _)| other.description != rule.description)
+            let mut same = have.iter().filter(|other| other.does_the_same(rule));
+            same.any(|other| other.description != rule.description)
         };
         let missing = want().filter(is_missing).map(Rule::permission).collect();
         authorize(aws, group, direction, missing).await?;
@@ -53,11 +43,10 @@ pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Resul
         describe(aws, group, direction, reworded).await?;
     }
     for direction in [Direction::Ingress, Direction::Egress] {
-        let surplus = have.iter().filter(|(rule, _)| {
+        let surplus = have.iter().filter(|rule| {
             rule.direction == direction && !want.iter().any(|other| other.does_the_same(rule))
         });
-        let ids = surplus.filter_map(|(_, listed)| listed.security_group_rule_id.clone());
-        revoke(aws, group, direction, ids.collect()).await?;
+        revoke(aws, group, direction, surplus.map(Rule::permission).collect()).await?;
     }
     Ok(())
 }
@@ -112,49 +101,55 @@ async fn revoke(
     aws: &Aws,
     group: &str,
     direction: Direction,
-    ids: Vec<String>,
+    permissions: Vec<IpPermission>,
 ) -> Result<(), OpError> {
-    if ids.is_empty() {
+    if permissions.is_empty() {
         return Ok(());
     }
     match direction {
         Direction::Ingress => {
             let call = aws.ec2.revoke_security_group_ingress().group_id(group);
-            let send = call.set_security_group_rule_ids(Some(ids)).send();
+            let send = call.set_ip_permissions(Some(permissions)).send();
             send.await.map_err(op("RevokeSecurityGroupIngress")).or_gone().map(drop)
         }
         Direction::Egress => {
             let call = aws.ec2.revoke_security_group_egress().group_id(group);
-            let send = call.set_security_group_rule_ids(Some(ids)).send();
+            let send = call.set_ip_permissions(Some(permissions)).send();
             send.await.map_err(op("RevokeSecurityGroupEgress")).or_gone().map(drop)
         }
     }
 }
 
 impl Rule {
-    /// A rule as AWS lists it.
-    pub(super) fn read(rule: &SecurityGroupRule) -> Option<Self> {
-        let range = rule.cidr_ipv4.as_ref().or(rule.cidr_ipv6.as_ref());
-        let group = rule.referenced_group_info.as_ref().and_then(|info| info.group_id.as_deref());
-        let peer = match (range, group, &rule.prefix_list_id) {
-            (Some(range), _, _) => Peer::Cidr(range.clone()),
-            (_, Some(group), _) => Peer::Group(group.into()),
-            (_, _, Some(list)) => Peer::PrefixList(list.clone()),
-            (None, None, None) => return None,
-        };
-        let direction = match rule.is_egress {
-            Some(true) => Direction::Egress,
-            Some(false) | None => Direction::Ingress,
-        };
-        let read = Self {
-            direction,
-            protocol: rule.ip_protocol.clone().unwrap_or_else(|| "-1".to_owned()),
-            from_port: rule.from_port,
-            to_port: rule.to_port,
-            peer,
-            description: rule.description.clone(),
-        };
-        Some(read.canonical())
+    /// The rules of one direction that AWS merged into one permission by protocol and ports.
+    fn read(direction: Direction, permission: &IpPermission) -> Vec<Self> {
+        let mut peers: Vec<(Option<Peer>, Option<String>)> = Vec::new();
+        for range in permission.ip_ranges() {
+            peers.push((range.cidr_ip.clone().map(Peer::Cidr), range.description.clone()));
+        }
+        for range in permission.ipv6_ranges() {
+            peers.push((range.cidr_ipv6.clone().map(Peer::Cidr), range.description.clone()));
+        }
+        for pair in permission.user_id_group_pairs() {
+            let group = pair.group_id.as_deref().map(|group| Peer::Group(group.into()));
+            peers.push((group, pair.description.clone()));
+        }
+        for list in permission.prefix_list_ids() {
+            let id = list.prefix_list_id.clone();
+            peers.push((id.map(Peer::PrefixList), list.description.clone()));
+        }
+        let rules = peers.into_iter().filter_map(|(peer, description)| {
+            let rule = Self {
+                direction,
+                protocol: permission.ip_protocol.clone().unwrap_or_else(|| "-1".to_owned()),
+                from_port: permission.from_port,
+                to_port: permission.to_port,
+                peer: peer?,
+                description,
+            };
+            Some(rule.canonical())
+        });
+        rules.collect()
     }
 
     fn permission(&self) -> IpPermission {
@@ -190,8 +185,6 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::ReferencedSecurityGroup;
-
     use super::*;
 
     fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
@@ -221,36 +214,32 @@ mod tests {
                 description: Some("why".into()),
                 ..rule("tcp", Some(80), Some(90), peer.clone())
             };
-            assert_eq!(Rule::read(&listed(&sent.permission())), Some(sent));
+            assert_eq!(Rule::read(Direction::Ingress, &sent.permission()), [sent]);
         }
         let ping = from_all("icmp", None, None);
         assert_eq!(ping.permission().from_port, Some(-1));
-        assert_eq!(Rule::read(&listed(&ping.permission())), Some(ping));
+        assert_eq!(Rule::read(Direction::Ingress, &ping.permission()), [ping]);
     }
 
-    /// A permission as AWS lists it afterwards.
-    fn listed(sent: &IpPermission) -> SecurityGroupRule {
-        let listed = SecurityGroupRule::builder()
-            .is_egress(false)
-            .set_ip_protocol(sent.ip_protocol.clone())
-            .set_from_port(sent.from_port)
-            .set_to_port(sent.to_port);
-        let listed = if let [range] = sent.ip_ranges() {
-            let listed = listed.set_cidr_ipv4(range.cidr_ip.clone());
-            listed.set_description(range.description.clone())
-        } else if let [range] = sent.ipv6_ranges() {
-            let listed = listed.set_cidr_ipv6(range.cidr_ipv6.clone());
-            listed.set_description(range.description.clone())
-        } else if let [list] = sent.prefix_list_ids() {
-            let listed = listed.set_prefix_list_id(list.prefix_list_id.clone());
-            listed.set_description(list.description.clone())
-        } else {
-            let pair = &sent.user_id_group_pairs()[0];
-            let group =
-                ReferencedSecurityGroup::builder().set_group_id(pair.group_id.clone()).build();
-            listed.referenced_group_info(group).set_description(pair.description.clone())
-        };
-        listed.build()
+    #[test]
+    fn a_merged_permission_is_a_rule_for_each_peer() {
+        let described = |text: &str| Some(text.to_owned());
+        let merged = IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(443)
+            .to_port(443)
+            .ip_ranges(IpRange::builder().cidr_ip("10.0.0.0/8").description("a").build())
+            .ip_ranges(IpRange::builder().cidr_ip("10.1.0.0/16").build())
+            .user_id_group_pairs(
+                UserIdGroupPair::builder().group_id("sg-2").description("b").build(),
+            );
+        let https = |peer| rule("tcp", Some(443), Some(443), peer);
+        let expected = [
+            Rule { description: described("a"), ..https(Peer::Cidr("10.0.0.0/8".into())) },
+            https(Peer::Cidr("10.1.0.0/16".into())),
+            Rule { description: described("b"), ..https(Peer::Group("sg-2".into())) },
+        ];
+        assert_eq!(Rule::read(Direction::Ingress, &merged.build()), expected);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::SecurityGroupRule;
+use aws_sdk_ec2::types::SecurityGroup;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ec2;
@@ -95,7 +95,6 @@ impl Resource for Rules {
         actions: &[
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:RevokeSecurityGroupEgress",
             "ec2:RevokeSecurityGroupIngress",
@@ -147,25 +146,19 @@ impl Resource for Rules {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let found = groups(cx.aws, ec2::ours(&cx.aws.scope)).await?.into_iter();
-        let owned: Vec<(String, Address)> = found
-            .filter_map(|group| {
-                let owner = cx.aws.scope.owned(&ec2::tags(group.tags))?;
-                Some((group.group_id?, Address::new(Self::META.kind, owner.name)))
-            })
-            .collect();
-        let ids: Vec<String> = owned.iter().map(|(id, _)| id.clone()).collect();
-        let rules = rules_of(cx.aws, &ids).await?;
-        let found = owned.into_iter().filter_map(|(id, address)| {
-            let of_group = rules.iter().filter(|rule| rule.group_id.as_deref() == Some(&id));
-            Some(Found { address, owner: Owner::Ours, live: live(&id, of_group)? })
+        let found = found.filter_map(|group| {
+            let owner = cx.aws.scope.owned(&ec2::tags(group.tags.clone()))?;
+            let address = Address::new(Self::META.kind, owner.name);
+            Some(Found { address, owner: Owner::Ours, live: live(&group)? })
         });
         Ok(found.collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let group = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
-        let rules = rules_of(cx.aws, &[group.to_owned()]).await?;
-        Ok(live(group, rules.iter()))
+        let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
+        let found = groups(cx.aws, vec![ec2::filter("group-id", [id])]).await?;
+        let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
+        Ok(group.as_ref().and_then(live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -193,14 +186,12 @@ impl Resource for Rules {
 }
 
 /// The rules of a group as one object; none when there are none.
-fn live<'a>(
-    group: &str,
-    rules: impl Iterator<Item = &'a SecurityGroupRule>,
-) -> Option<Live<Rules>> {
-    let rules: BTreeSet<Rule> = rules.filter_map(Rule::read).collect();
+fn live(group: &SecurityGroup) -> Option<Live<Rules>> {
+    let id = group.group_id.clone().unwrap_or_default();
+    let rules = rules_of(group);
     (!rules.is_empty()).then(|| Live {
-        id: format!("{group}{SUFFIX}"),
-        spec: Rules { group: group.into(), rules },
+        id: format!("{id}{SUFFIX}"),
+        spec: Rules { group: id.as_str().into(), rules },
         outputs: Outputs::new(),
         tags: Tags::new(),
         phase: Phase::Ready,
@@ -289,6 +280,6 @@ mod tests {
 
     #[test]
     fn a_group_without_rules_has_no_rules_object() {
-        assert_eq!(live("sg-1", std::iter::empty()), None);
+        assert_eq!(live(&SecurityGroup::builder().group_id("sg-1").build()), None);
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, Filter, ResourceType, Vpc as AwsVpc, VpcAttributeName, VpcState,
+    AttributeBooleanValue, Filter, ResourceType, SecurityGroup, Vpc as AwsVpc, VpcAttributeName,
+    VpcState,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,6 @@ impl Resource for Vpc {
             "ec2:CreateVpc",
             "ec2:DeleteTags",
             "ec2:DeleteVpc",
-            "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeVpcAttribute",
             "ec2:DescribeVpcs",
@@ -115,6 +115,7 @@ impl Resource for Vpc {
         }
         if self.default_group_closed != live.spec.default_group_closed
             && let Some(group) = default_group(cx.aws, &live.id).await?
+            && let Some(group) = group.group_id
         {
             let rules = match self.default_group_closed {
                 true => BTreeSet::new(),
@@ -207,12 +208,12 @@ async fn set_hostnames(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
 
 async fn is_default_group_closed(aws: &Aws, vpc: &str) -> Result<bool, OpError> {
     match default_group(aws, vpc).await? {
-        Some(group) => Ok(rules_of(aws, &[group]).await?.is_empty()),
+        Some(group) => Ok(rules_of(&group).is_empty()),
         None => Ok(true),
     }
 }
 
-async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<String>, OpError> {
+async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<SecurityGroup>, OpError> {
     let call = aws
         .ec2
         .describe_security_groups()
@@ -220,7 +221,7 @@ async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<String>, OpError> 
         .filters(ec2::filter("group-name", ["default"]));
     let answer = call.send().await.map_err(op("DescribeSecurityGroups"))?;
     let mut groups = answer.security_groups.unwrap_or_default().into_iter();
-    Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)).and_then(|group| group.group_id))
+    Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)))
 }
 
 /// What AWS puts into the default security group of a new VPC.

@@ -4,6 +4,7 @@ use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLoggingStatus, BucketVersioningStatus,
     PublicAccessBlockConfiguration, VersioningConfiguration,
 };
+use aws_smithy_runtime_api::client::result::SdkError;
 use futures::try_join;
 
 use super::{Bucket, convert, live};
@@ -16,14 +17,7 @@ use crate::model::live::{Live, Tags};
 /// Reads everything but the tags, all at once. `None` if there is no such bucket.
 pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket>>, OpError> {
     let s3 = &aws.s3;
-    let versioning = async {
-        s3.get_bucket_versioning()
-            .bucket(name)
-            .send()
-            .await
-            .map_err(op("GetBucketVersioning"))
-            .or_gone()
-    };
+    let versioning = versioning(aws, name);
     let encryption = async {
         s3.get_bucket_encryption()
             .bucket(name)
@@ -65,7 +59,6 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
 
     // Every bucket has this answer; the others are missing where nothing was configured.
     let Some(versioning) = versioning else { return Ok(None) };
-    let status = versioning.status;
     let encryption = encryption.and_then(|answer| answer.server_side_encryption_configuration);
     let public = public.and_then(|answer| answer.public_access_block_configuration);
     let policy = policy.and_then(|answer| answer.policy).filter(|text| !text.is_empty());
@@ -75,7 +68,7 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
     let rules = lifecycle.and_then(|answer| answer.rules).unwrap_or_default();
     let spec = Bucket {
         name: name.to_owned(),
-        versioning: status == Some(BucketVersioningStatus::Enabled),
+        versioning,
         encryption: convert::encryption(encryption.as_ref()),
         block_public_access: public.as_ref().is_some_and(convert::blocks_everything),
         policy,
@@ -83,6 +76,21 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
         access_log: logging.and_then(|answer| answer.logging_enabled).map(convert::from_logging),
     };
     Ok(Some(live(aws, spec, Tags::new())))
+}
+
+/// Some endpoints name the answer's root element otherwise than AWS, which the SDK refuses. What it
+/// holds is the same.
+async fn versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
+    match aws.s3.get_bucket_versioning().bucket(name).send().await {
+        Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
+            let body = error.raw().body().bytes().unwrap_or_default();
+            Ok(Some(String::from_utf8_lossy(body).contains("<Status>Enabled</Status>")))
+        }
+        answer => {
+            let answer = answer.map_err(op("GetBucketVersioning")).or_gone()?;
+            Ok(answer.map(|answer| answer.status == Some(BucketVersioningStatus::Enabled)))
+        }
+    }
 }
 
 /// Sends every sub-configuration that differs, one after the other: two at once abort each other.
