@@ -121,6 +121,9 @@ impl Step<'_> {
                 }
                 Err(error) => return Err(StepError::Refused(error)),
             }
+            if self.meta.lingers {
+                return Ok(());
+            }
             // Accepted. If it is still there untouched after a while, it is asked again.
             let asked = Instant::now();
             let mut pace = Pace::new();
@@ -128,7 +131,6 @@ impl Step<'_> {
                 match self.read(target).await? {
                     None => return Ok(()),
                     Some(left) => match left.phase {
-                        Phase::Deleting(_) if self.meta.lingers => return Ok(()),
                         Phase::Deleting(status) | Phase::Pending(status) => {
                             self.wait(status, pace.next()).await?;
                         }
