@@ -29,15 +29,18 @@ enum Question<'a> {
 }
 
 /// Returns once the plan may be carried out.
-pub(super) fn confirm(plan: &Plan, consent: Consent, screen: &Screen) -> Result<(), CliError> {
+pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Result<(), CliError> {
     let (question, word) = match question(plan, consent)? {
         Question::None => return Ok(()),
-        Question::Yes => ("Type yes to go on: ".to_owned(), "yes"),
-        Question::Name(env) => {
-            (format!("This cannot be undone. Type the environment's name, {env}, to go on: "), env)
-        }
+        Question::Yes => ("\nType yes to go on: ".to_owned(), "yes"),
+        Question::Name(env) => (
+            format!("\nThis cannot be undone. Type the environment's name, {env}, to go on: "),
+            env,
+        ),
     };
-    match screen.ask(&question)? == word {
+    // Beside the runtime, so that a signal ends the command while nobody answers.
+    let answer = tokio::task::spawn_blocking(move || screen.ask(&question)).await;
+    match answer.map_err(std::io::Error::from)?? == word {
         true => Ok(()),
         false => Err(CliError::new(ErrorKind::User, "not confirmed; nothing was changed")),
     }
