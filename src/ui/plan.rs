@@ -219,9 +219,9 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
     }
 }
 
-/// Whether a resource is made that was not there before.
+/// Whether a resource is made that was not there.
 fn is_new(change: &Change) -> bool {
-    change.action == Action::Create && change.fields.is_empty()
+    change.action == Action::Create
 }
 
 fn write_fields(text: &mut String, change: &Change, style: Style) {

@@ -1,5 +1,15 @@
 //! The integration tests: one binary, because each one links every SDK crate.
 
+// The life of whole environments, run by run, through the real binary.
+mod cli_cycle;
+// The sandbox on a port, seen by boto3 and by payctl.
+mod cli_serve;
+// Ctrl-C, SIGTERM and SIGKILL.
+mod cli_signals;
+// What people see.
+mod cli_snapshots;
+// The real binary in a folder of its own.
+mod cli_support;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.
