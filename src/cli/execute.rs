@@ -45,6 +45,7 @@ pub(super) async fn execute(
             let report = carry_out(cx, session, plan).await?;
             cx.stage.set(Stage::Changed);
             show_report(cx, session, plan, &report)?;
+            cx.note("");
             report.outputs
         }
     };
@@ -63,7 +64,7 @@ fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliErro
         let line = lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
         return Ok(cx.screen.data(&line)?);
     }
-    cx.note(plan_text::text(plan, cx.screen.err, cx.detail(), effort).trim_end());
+    cx.note(plan_text::text(plan, cx.screen.err, cx.detail(), effort));
     Ok(())
 }
 
@@ -173,7 +174,7 @@ fn show_outputs(
     if outputs.is_empty() && !cx.screen.json {
         return Ok(());
     }
-    cx.note("\nOutputs:");
+    cx.note("Outputs:");
     cx.show("outputs", || lines::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
 }
 

@@ -14,7 +14,7 @@ use crate::aws::clients::{Aws, Connection};
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
-use crate::engine::plan::{self, Plan, Purpose};
+use crate::engine::plan::{self, Plan, PlanError, Purpose};
 use crate::engine::survey::{self, Snapshot};
 use crate::model::address::Address;
 use crate::model::desired::Blueprint;
@@ -67,7 +67,25 @@ impl Session {
         purpose: Purpose,
         targets: &[String],
     ) -> Result<Plan, CliError> {
-        Ok(plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets)?)
+        plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets).map_err(|error| {
+            let nearest = match &error {
+                PlanError::NoSuchTarget(target) => self.nearest(target),
+                PlanError::Spec(_) | PlanError::Circle(_) => None,
+            };
+            let error = CliError::from(error);
+            match nearest {
+                Some(address) => error.instead(format!("did you mean {address}?")),
+                None => error,
+            }
+        })
+    }
+
+    /// The configured address that looks most like this text.
+    fn nearest(&self, text: &str) -> Option<String> {
+        let addresses = self.blueprint.resources.keys().map(Address::to_string);
+        let alike = addresses.map(|address| (strsim::jaro_winkler(text, &address), address));
+        let alike = alike.filter(|(likeness, _)| *likeness > 0.85);
+        alike.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, address)| address)
     }
 
     /// What was done so far.

@@ -88,7 +88,7 @@ fn prod_is_protected() {
     folder.expect(0, "plan --env prod --sandbox --detailed-exitcode");
     let made = folder.counts();
     let refused = folder.expect(1, "destroy --env prod --sandbox --auto-approve");
-    assert!(refused.err.contains("prod is protected"), "{}", refused.err);
+    assert!(refused.err.contains("prod is protected and may not be"), "{}", refused.err);
     assert_eq!(folder.counts(), made);
 }
 
