@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use payctl::aws::clients::{Aws, Connection};
-use payctl::aws::facts::zones;
+use payctl::aws::clients::Connection;
+use payctl::aws::facts::connect;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{self, Facts};
 use payctl::config;
@@ -86,12 +86,13 @@ async fn command(sandbox: &Sandbox, latency: Duration, purpose: Purpose, write: 
     let began = Instant::now();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let loaded = config::load(&folder, "dev", &|_| None).expect("a valid config");
-    let aws = Aws::connect(&connection, "payment", "dev").await.expect("the sandbox answers");
+    let connected = connect(&connection, "payment", "dev").await;
+    let (aws, zones) = connected.expect("the sandbox answers");
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),
         partition: aws.scope.partition.clone(),
-        zones: zones(&aws).await.expect("zones"),
+        zones,
         now: "2026-01-01T00:00:00Z".into(),
     };
     let blueprint = blueprint::build(&loaded, &facts).expect("a valid blueprint");

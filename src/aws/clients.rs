@@ -100,23 +100,42 @@ impl Aws {
         project: &str,
         env: &str,
     ) -> Result<Self, OpError> {
+        Ok(Self::connect_asking(connection, project, env, async |_| Ok(())).await?.0)
+    }
+
+    /// The same, with another question asked at the same time, which knows no account yet.
+    pub(super) async fn connect_asking<T>(
+        connection: &Connection,
+        project: &str,
+        env: &str,
+        question: impl AsyncFnOnce(&Self) -> Result<T, OpError>,
+    ) -> Result<(Self, T), OpError> {
+        let mut aws = Self::open(connection, project, env).await?;
+        let identity = || async {
+            aws.sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))
+        };
+        let (caller, answer) = tokio::join!(patiently(identity), question(&aws));
+        let caller = caller?;
+        let arn = caller.arn().unwrap_or("arn:aws:iam::");
+        aws.scope.account = caller.account().unwrap_or_default().to_owned();
+        aws.scope.partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        Ok((aws, answer?))
+    }
+
+    /// The clients, for an account that is not known yet.
+    async fn open(connection: &Connection, project: &str, env: &str) -> Result<Self, OpError> {
         let config = load(connection).await?;
         let region = config.region().map(|region| region.as_ref().to_owned()).ok_or_else(|| {
             let message = "no region is set: give `region` in the config, --region or AWS_REGION";
             OpError::new("connect", ErrorClass::Invalid, "NoRegion", message)
         })?;
         let meter = Meter::default();
-        let sts = client!(aws_sdk_sts, &config, meter);
-        let identity =
-            || async { sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity")) };
-        let caller = patiently(identity).await?;
-        let arn = caller.arn().unwrap_or("arn:aws:iam::");
         let scope = Scope {
             project: project.to_owned(),
             env: env.to_owned(),
-            account: caller.account().unwrap_or_default().to_owned(),
+            account: String::new(),
             region,
-            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+            partition: String::new(),
         };
         let s3 = aws_sdk_s3::Client::from_conf(
             aws_sdk_s3::config::Builder::from(&config)
@@ -137,8 +156,8 @@ impl Aws {
             sns: client!(aws_sdk_sns, &config, meter),
             sqs: client!(aws_sdk_sqs, &config, meter),
             ssm: client!(aws_sdk_ssm, &config, meter),
+            sts: client!(aws_sdk_sts, &config, meter),
             s3,
-            sts,
             meter,
         })
     }

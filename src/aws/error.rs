@@ -26,11 +26,11 @@ where
                     404 => "NotFound",
                     403 => "AccessDenied",
                     301 => "PermanentRedirect",
-                    200..300 => "UnreadableAnswer",
+                    200..=299 => "UnreadableAnswer",
                     _ => "Unknown",
                 });
                 let message = service.err().message().unwrap_or(match status {
-                    200..300 => &chain,
+                    200..=299 => &chain,
                     _ => "AWS gave no message",
                 });
                 let class = classify(code, message, status);

@@ -1,9 +1,18 @@
 //! What must be known about the account and region before a blueprint can be drawn.
 
-use super::clients::{Aws, patiently};
+use super::clients::{Aws, Connection, patiently};
 use super::error::op;
 use super::kinds::ec2::filter;
 use crate::model::error::OpError;
+
+/// Connects, and asks at the same time for the zones of the region.
+pub async fn connect(
+    connection: &Connection,
+    project: &str,
+    env: &str,
+) -> Result<(Aws, Vec<String>), OpError> {
+    Aws::connect_asking(connection, project, env, zones).await
+}
 
 /// The names of the availability zones that this account may use in the region, in order. Local
 /// and wavelength zones are left out; so are zones that need opting in.

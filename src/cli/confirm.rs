@@ -2,6 +2,7 @@
 
 use super::error::{CliError, ErrorKind};
 use crate::engine::plan::{Change, Plan, Purpose};
+use crate::model::desired::Blueprint;
 use crate::ui::screen::Screen;
 
 /// What the user allowed beforehand, and what the environment forbids.
@@ -28,8 +29,22 @@ enum Question<'a> {
     Name(&'a str),
 }
 
+const UNPROTECT: &str = "take `protect = true` out of its config first, in a change of its own; no flag lifts this guard";
+
+/// Refuses to destroy a protected environment, before anything is looked at.
+pub(super) fn check_destroyable(blueprint: &Blueprint) -> Result<(), CliError> {
+    let env = &blueprint.scope.env;
+    match blueprint.protect {
+        false => Ok(()),
+        true => {
+            let title = format!("{env} is protected and may not be destroyed");
+            Err(CliError::new(ErrorKind::User, title).hinted(UNPROTECT))
+        }
+    }
+}
+
 /// Returns once the plan may be carried out.
-pub(super) fn confirm(plan: &Plan, consent: Consent, screen: &Screen) -> Result<(), CliError> {
+pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Result<(), CliError> {
     let (question, word) = match question(plan, consent)? {
         Question::None => return Ok(()),
         Question::Yes => ("Type yes to go on: ".to_owned(), "yes"),
@@ -37,7 +52,9 @@ pub(super) fn confirm(plan: &Plan, consent: Consent, screen: &Screen) -> Result<
             (format!("This cannot be undone. Type the environment's name, {env}, to go on: "), env)
         }
     };
-    match screen.ask(&question)? == word {
+    // Beside the runtime, so that a signal ends the command while nobody answers.
+    let answer = tokio::task::spawn_blocking(move || screen.ask(&question)).await;
+    match answer.map_err(std::io::Error::from)?? == word {
         true => Ok(()),
         false => Err(CliError::new(ErrorKind::User, "not confirmed; nothing was changed")),
     }
@@ -53,8 +70,9 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
     let destroys = plan.purpose == Purpose::Destroy;
     if consent.protect && (destroys || !losses.is_empty()) {
         let verb = if destroys { "be destroyed" } else { "lose data" };
-        return Err(explain(format!("{env} is protected and may not {verb}"), &losses)
-            .hinted("take `protect = true` out of its config first; no flag lifts this guard"));
+        return Err(
+            explain(format!("{env} is protected and may not {verb}"), &losses).hinted(UNPROTECT)
+        );
     }
     let loses = !losses.is_empty() && !destroys;
     match (consent.auto_approve, consent.answers) {

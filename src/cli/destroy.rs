@@ -1,7 +1,7 @@
 //! `payctl destroy`.
 
 use super::Context;
-use super::confirm::Consent;
+use super::confirm::{Consent, check_destroyable};
 use super::error::CliError;
 use super::execute::execute;
 use super::session::Session;
@@ -17,6 +17,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
+    check_destroyable(&session.blueprint)?;
     let snapshot = session.survey().await?;
     let plan = session.plan(&snapshot, Purpose::Destroy, &cx.global.targets)?;
     let consent = Consent { auto_approve: args.auto_approve, ..Consent::default() };

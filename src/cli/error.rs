@@ -69,6 +69,15 @@ impl CliError {
         self
     }
 
+    /// The error with this advice and no other.
+    #[must_use]
+    pub(super) fn instead(mut self, hint: impl Into<String>) -> Self {
+        if let Some(block) = &mut self.source {
+            block.hints.clear();
+        }
+        self.hinted(hint)
+    }
+
     /// The only place where an error becomes an exit code.
     pub(super) fn exit_code(&self) -> u8 {
         match self.kind {

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::SystemTime;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
 
-use super::Context;
+use serde_json::json;
+
 use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
-use super::{exit, session};
+use super::{Context, Stage, exit, session};
 use crate::aws::denied;
 use crate::engine::apply::{self, Report};
-use crate::engine::event::StepError;
+use crate::engine::event::{Event, StepError, Verb};
 use crate::engine::graph;
 use crate::engine::plan::{Plan, Purpose};
+use crate::engine::provider::Provider as _;
 use crate::engine::stop::stop_pair;
 use crate::model::address::Address;
 use crate::model::live::Owner;
 use crate::model::text::Outputs;
 use crate::ui::progress::{Mode, Progress};
-use crate::ui::{json, outputs, plan as plan_text, report};
+use crate::ui::{json as lines, outputs, plan as plan_text, report};
 
 /// Shows a plan, asks, carries it out and reports.
 pub(super) async fn execute(
@@ -34,12 +37,15 @@ pub(super) async fn execute(
         return Err(refused(plan));
     }
     let protect = session.blueprint.protect;
-    confirm(plan, Consent { protect, answers: cx.screen.answers, ..consent }, &cx.screen)?;
+    confirm(plan, Consent { protect, answers: cx.screen.answers, ..consent }, cx.screen).await?;
     let outputs = match plan.changes.is_empty() {
         true => plan.outputs.clone(),
         false => {
+            cx.stage.set(Stage::Changing);
             let report = carry_out(cx, session, plan).await?;
+            cx.stage.set(Stage::Changed);
             show_report(cx, session, plan, &report)?;
+            cx.note("");
             report.outputs
         }
     };
@@ -55,10 +61,10 @@ pub(super) async fn execute(
 fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let effort = Some(session.effort());
     if cx.screen.json {
-        let line = json::line(SystemTime::now(), "plan", &json::plan(plan, effort));
+        let line = lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
         return Ok(cx.screen.data(&line)?);
     }
-    cx.note(plan_text::text(plan, cx.screen.err, effort));
+    cx.note(plan_text::text(plan, cx.screen.err, cx.detail(), effort));
     Ok(())
 }
 
@@ -80,10 +86,13 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
     let steps = graph::steps(&plan.changes).steps.len();
     let progress = Progress::new(mode, cx.screen.err, steps, Box::new(SystemTime::now));
     let (stopper, stop) = stop_pair();
-    let mut signals = Signals::take().map_err(|error| {
-        CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)
-    })?;
-    let listener = |event| progress.event(&event);
+    let mut signals = Signals::take()?;
+    let so_far = Mutex::new(Report::default());
+    let listener = |event| {
+        progress.event(&event);
+        remember(&mut so_far.lock().unwrap_or_else(PoisonError::into_inner), event);
+    };
+    let began = Instant::now();
     let parallelism = usize::from(cx.global.parallelism);
     let run = apply::apply(&session.provider, plan, parallelism, &stop, &listener);
     let report = tokio::select! {
@@ -91,16 +100,46 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
         () = signals.stop_twice(&stopper) => None,
     };
     progress.finish();
-    let mut report = report.ok_or_else(|| {
-        CliError::new(ErrorKind::Interrupted, "stopped at once, with calls in flight")
-            .hinted("run the same command again: it finds what was done and continues")
-    })?;
+    let mut report = match report {
+        Some(report) => report,
+        None => {
+            cx.note("Stopped at once: calls in flight may have taken effect all the same.");
+            let so_far = so_far.into_inner().unwrap_or_else(PoisonError::into_inner);
+            cut_short(plan, Report { elapsed: began.elapsed(), ..so_far })
+        }
+    };
     for (_, _, error) in &mut report.failed {
         if let StepError::Refused(error) | StepError::TimedOut { error, .. } = error {
             denied::decode(session.provider.aws(), error).await;
         }
     }
     Ok(report)
+}
+
+/// Keeps what a report is made from if the run cannot end by itself.
+fn remember(so_far: &mut Report, event: Event) {
+    match event {
+        Event::Finished { address, verb, .. } => so_far.done.push((address, verb)),
+        Event::Failed { address, verb, error } => so_far.failed.push((address, verb, error)),
+        Event::Skipped { address, verb, because } => so_far.skipped.push((address, verb, because)),
+        Event::Started { .. }
+        | Event::Waiting { .. }
+        | Event::Retrying { .. }
+        | Event::Stopping { .. } => {}
+    }
+}
+
+/// The report of a run that was ended at once: whatever did not end remains.
+fn cut_short(plan: &Plan, so_far: Report) -> Report {
+    let steps = graph::steps(&plan.changes).steps.into_iter();
+    let steps = steps.map(|step| (plan.changes[step.change].address.clone(), step.verb));
+    let ended = |step: &(Address, Verb)| {
+        so_far.done.contains(step)
+            || so_far.failed.iter().any(|(address, verb, _)| (address, verb) == (&step.0, &step.1))
+            || so_far.skipped.iter().any(|(address, verb, _)| (address, verb) == (&step.0, &step.1))
+    };
+    let remaining = steps.filter(|step| !ended(step)).collect();
+    Report { remaining, interrupted: true, ..so_far }
 }
 
 fn show_report(
@@ -110,7 +149,7 @@ fn show_report(
     report: &Report,
 ) -> Result<(), CliError> {
     if cx.screen.json {
-        let line = json::line(SystemTime::now(), "report", &json::report(plan, report));
+        let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report));
         cx.screen.data(&line)?;
     } else {
         cx.screen.note(&format!("\n{}", report::text(plan, report, cx.screen.err)));
@@ -135,13 +174,16 @@ fn show_outputs(
     if outputs.is_empty() && !cx.screen.json {
         return Ok(());
     }
-    cx.note("\nOutputs:");
-    cx.show("outputs", || json::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
+    cx.note("Outputs:");
+    cx.show("outputs", || lines::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
 }
 
 /// After a destroy: says that nothing is left only after having looked.
 async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
+    let calls = session.effort().calls;
     let snapshot = session.survey().await?;
+    let calls = session.effort().calls - calls;
+    let kinds = session.provider.kinds().len();
     let planned = |address: &Address| {
         cx.global.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
     };
@@ -153,8 +195,13 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         .map(|found| format!("{} ({})", found.address, found.live.id))
         .collect();
     if cx.screen.json {
-        let body = serde_json::json!({ "scope": plan.scope, "left": left });
-        cx.screen.data(&json::line(SystemTime::now(), "verified", &body))?;
+        let body = json!({
+            "scope": plan.scope,
+            "left": left,
+            "kinds": kinds,
+            "api_calls": calls,
+        });
+        cx.screen.data(&lines::line(SystemTime::now(), "verified", &body))?;
     }
     if !left.is_empty() {
         return Err(CliError::new(ErrorKind::Partial, "something is left")
@@ -165,6 +212,8 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         true => format!("nothing of {} is left", plan.scope),
         false => format!("none of the targets is left in {}", plan.scope),
     };
-    cx.note(format_args!("Looked again: {what}."));
+    cx.note(format_args!(
+        "Looked again, at {kinds} kinds of resources in {calls} API calls: {what}."
+    ));
     Ok(())
 }

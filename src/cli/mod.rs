@@ -3,6 +3,7 @@
 //! A command is its `Args` (whose doc comments are the help text) and a `run`. Everything that it
 //! finds out is data for `ui`; everything that it changes goes through `engine`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +14,10 @@ use clap::error::ErrorKind as Usage;
 use serde_json::Value;
 
 use crate::ui::json;
+use crate::ui::plan::Detail;
 use crate::ui::screen::Screen;
 use error::{CliError, ErrorKind};
+use signals::Signals;
 
 mod apply;
 mod completions;
@@ -84,7 +87,8 @@ struct Global {
     /// No colours; NO_COLOR and CLICOLOR=0 say so too
     #[arg(long, global = true)]
     no_color: bool,
-    /// Say more: -v how many API calls of each sort, -vv what payctl does, -vvv what the SDK does
+    /// Say more: -v every field of new resources and how many API calls of each sort, -vv what
+    /// payctl does, -vvv what the SDK does
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// How many resources are worked on at the same time
@@ -122,6 +126,18 @@ enum Command {
 struct Context {
     global: Global,
     screen: Screen,
+    stage: Cell<Stage>,
+}
+
+/// How far a command has come; it decides what a signal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was changed; a signal ends the command.
+    Looking,
+    /// Changes are being made; a signal is for whoever makes them.
+    Changing,
+    /// Changes were made; a signal ends the command.
+    Changed,
 }
 
 /// Runs the command line of this process.
@@ -133,7 +149,7 @@ pub fn run() -> ExitCode {
     let Cli { global, command } = cli;
     trace(global.verbose);
     let screen = Screen::open(global.json, global.no_color);
-    let cx = Context { global, screen };
+    let cx = Context { global, screen, stage: Cell::new(Stage::Looking) };
     match dispatch(&command, &cx) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -145,12 +161,12 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
     match command {
-        Command::Plan(args) => wait(plan::run(cx, args)),
-        Command::Apply(args) => wait(apply::run(cx, args)),
-        Command::Destroy(args) => wait(destroy::run(cx, args)),
+        Command::Plan(args) => wait(stoppable(cx, plan::run(cx, args))),
+        Command::Apply(args) => wait(stoppable(cx, apply::run(cx, args))),
+        Command::Destroy(args) => wait(stoppable(cx, destroy::run(cx, args))),
         Command::Validate(args) => validate::run(cx, args),
-        Command::Outputs(args) => wait(outputs::run(cx, args)),
-        Command::Status(args) => wait(status::run(cx, args)),
+        Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
+        Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Schema(args) => schema::run(cx, args),
@@ -174,6 +190,31 @@ fn wait(task: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError
     result
 }
 
+/// Ends a command at the first signal, unless it is making changes.
+async fn stoppable(
+    cx: &Context,
+    task: impl Future<Output = Result<u8, CliError>>,
+) -> Result<u8, CliError> {
+    let mut signals = Signals::take()?;
+    let mut task = Box::pin(task);
+    loop {
+        tokio::select! {
+            result = &mut task => return result,
+            () = signals.next() => {}
+        }
+        let title = match cx.stage.get() {
+            Stage::Looking => "stopped; nothing was changed",
+            Stage::Changing => continue,
+            Stage::Changed => "stopped while looking at the result; the changes are made",
+        };
+        if cx.screen.redraws {
+            // The terminal shows ^C at the end of a line.
+            cx.note("");
+        }
+        return Err(CliError::new(ErrorKind::Interrupted, title));
+    }
+}
+
 impl Context {
     /// The environment's name.
     fn env(&self) -> Result<String, CliError> {
@@ -193,6 +234,14 @@ impl Context {
             false => text(),
         };
         Ok(self.screen.data(&text)?)
+    }
+
+    /// How much of a plan is shown.
+    fn detail(&self) -> Detail {
+        match self.global.verbose {
+            0 => Detail::Short,
+            _ => Detail::Full,
+        }
     }
 
     /// Says something on stderr, unless a program is listening.

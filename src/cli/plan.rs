@@ -31,7 +31,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     cx.show(
         "plan",
         || json::plan(&plan, effort),
-        || plan_text::text(&plan, cx.screen.out, effort),
+        || plan_text::text(&plan, cx.screen.out, cx.detail(), effort),
     )?;
     session.explain_calls(cx);
     if !plan.refused.is_empty() {

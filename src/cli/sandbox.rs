@@ -53,7 +53,7 @@ async fn serve_on(cx: &Context, port: u16) -> Result<u8, CliError> {
             .because(error)
             .hinted("choose another port with --port")
     };
-    let mut signals = Signals::take().map_err(not_served)?;
+    let mut signals = Signals::take()?;
     let ready = |address: SocketAddr| {
         let url = format!("http://{address}");
         let text = format!(

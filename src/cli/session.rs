@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,12 +14,15 @@ use crate::aws::clients::{Aws, Connection};
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
-use crate::engine::plan::{self, Plan, Purpose};
+use crate::engine::plan::{self, Plan, PlanError, Purpose};
 use crate::engine::survey::{self, Snapshot};
 use crate::model::address::Address;
 use crate::model::desired::Blueprint;
+use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Owner, Phase};
 use crate::model::text::Outputs;
+#[cfg(feature = "sandbox")]
+use crate::sandbox::faults::Faults;
 use crate::ui::plan::Effort;
 
 /// Where the sandbox keeps its state, below the working directory.
@@ -41,12 +44,12 @@ impl Session {
         let began = Instant::now();
         let loaded = load(&cx.global.config_dir, env)?;
         let connection = connection(&cx.global, &loaded)?;
-        let aws = Aws::connect(&connection, &loaded.config.project.0, env).await;
-        let aws = aws.map_err(|error| CliError::cloud("connect to AWS", &error))?;
+        let connected = aws::facts::connect(&connection, &loaded.config.project.0, env).await;
+        let (aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
         if !cx.global.sandbox {
             check_account(&loaded, &aws)?;
         }
-        let facts = facts(&aws).await?;
+        let facts = facts(&aws, zones)?;
         let blueprint = blueprint::build(&loaded, &facts);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
         Ok(Self { blueprint, provider: AwsProvider::new(aws), began })
@@ -64,7 +67,25 @@ impl Session {
         purpose: Purpose,
         targets: &[String],
     ) -> Result<Plan, CliError> {
-        Ok(plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets)?)
+        plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets).map_err(|error| {
+            let nearest = match &error {
+                PlanError::NoSuchTarget(target) => self.nearest(target),
+                PlanError::Spec(_) | PlanError::Circle(_) => None,
+            };
+            let error = CliError::from(error);
+            match nearest {
+                Some(address) => error.instead(format!("did you mean {address}?")),
+                None => error,
+            }
+        })
+    }
+
+    /// The configured address that looks most like this text.
+    fn nearest(&self, text: &str) -> Option<String> {
+        let addresses = self.blueprint.resources.keys().map(Address::to_string);
+        let alike = addresses.map(|address| (strsim::jaro_winkler(text, &address), address));
+        let alike = alike.filter(|(likeness, _)| *likeness > 0.85);
+        alike.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, address)| address)
     }
 
     /// What was done so far.
@@ -135,15 +156,50 @@ fn embed(connection: &mut Connection) -> Result<(), CliError> {
     let sandbox = sandbox.map_err(|error| {
         CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
     })?;
-    connection.transport = Some(sandbox.transport());
+    connection.transport = Some(match delay()? {
+        Some(delay) => Faults::new(sandbox.transport()).with_delay(delay).transport(),
+        None => sandbox.transport(),
+    });
     connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
     Ok(())
+}
+
+/// How much longer every call to the sandbox takes: for rehearsals and tests of a slow cloud.
+#[cfg(feature = "sandbox")]
+fn delay() -> Result<Option<Duration>, CliError> {
+    const VARIABLE: &str = "PAYCTL_SANDBOX_DELAY_MS";
+    let Ok(text) = std::env::var(VARIABLE) else { return Ok(None) };
+    match text.parse() {
+        Ok(delay) => Ok(Some(Duration::from_millis(delay))),
+        Err(_) => Err(CliError::new(ErrorKind::User, "cannot slow the sandbox down")
+            .because(format!("{VARIABLE} is `{text}`, which is no number of milliseconds"))),
+    }
 }
 
 #[cfg(not(feature = "sandbox"))]
 fn embed(_: &mut Connection) -> Result<(), CliError> {
     Err(CliError::new(ErrorKind::User, "this payctl was built without the sandbox")
         .hinted("build it with the default features"))
+}
+
+/// Why there is no connection, and what helps if an endpoint stands in for AWS.
+fn unconnected(connection: &Connection, error: &OpError) -> CliError {
+    let variable = std::env::var("AWS_ENDPOINT_URL").ok();
+    let Some(url) = connection.endpoint_url.as_ref().or(variable.as_ref()) else {
+        return CliError::cloud("connect to AWS", error);
+    };
+    let failed = CliError::cloud(format!("connect to {url}"), error);
+    let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let is_near = ["127.", "localhost", "[::1]"].iter().any(|near| host.starts_with(near));
+    match error.class {
+        ErrorClass::Credentials if is_near => failed.instead(
+            "an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        ),
+        ErrorClass::Service => {
+            failed.instead("check that something listens there: `payctl sandbox serve` does")
+        }
+        _ => failed,
+    }
 }
 
 /// Refuses to touch another account than the one that the config names.
@@ -160,9 +216,7 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
 }
 
 /// What the blueprint needs to know about the account and the region.
-async fn facts(aws: &Aws) -> Result<Facts, CliError> {
-    let zones = aws::facts::zones(aws).await;
-    let zones = zones.map_err(|error| CliError::cloud("list the availability zones", &error))?;
+fn facts(aws: &Aws, zones: Vec<String>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
     Ok(Facts {
         account: aws.scope.account.clone(),

@@ -1,9 +1,8 @@
 //! Ctrl-C and SIGTERM: the first asks for a clean stop, the second ends the wait for it.
 
-use std::io;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::error::{CliError, ErrorKind};
 use crate::engine::stop::Stopper;
 
 /// The signals that ask for a stop. From here on they no longer end the process by themselves.
@@ -14,10 +13,15 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Takes the signals over.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(super) fn take() -> Result<Self, CliError> {
+        let take = |kind| {
+            signal(kind).map_err(|error| {
+                CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)
+            })
+        };
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            terminate: take(SignalKind::terminate())?,
         })
     }
 

@@ -51,8 +51,8 @@ fn the_help_lists_commands_and_global_flags() {
           --sandbox             Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
           --json                Write one JSON object per line to stdout
           --no-color            No colours; NO_COLOR and CLICOLOR=0 say so too
-      -v, --verbose...          Say more: -v how many API calls of each sort, -vv what payctl does, -vvv
-                                what the SDK does
+      -v, --verbose...          Say more: -v every field of new resources and how many API calls of each
+                                sort, -vv what payctl does, -vvv what the SDK does
           --parallelism <N>     How many resources are worked on at the same time [default: 16]
           --target <ADDRESS>    Only this resource and what it needs; may be repeated
     ");

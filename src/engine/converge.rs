@@ -122,6 +122,9 @@ impl Step<'_> {
                 }
                 Err(error) => return Err(StepError::Refused(error)),
             }
+            if self.meta.lingers {
+                return Ok(());
+            }
             // Accepted. If it is still there untouched after a while, it is asked again.
             let asked = Instant::now();
             let mut pace = Pace::new();

@@ -10,11 +10,26 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::report::Block;
-use super::style::{Paint, Style, count, span, words};
+use super::style::{Paint, Style, count, span, telling_id, words};
 use super::value::{self, Line};
 use crate::engine::diff::FieldChange;
 use crate::engine::plan::{Action, Change, Plan, Purpose, Refused};
 use crate::model::live::Tags;
+use brief::{settings, wrapped};
+
+mod brief;
+
+/// How wide wrapped lines get.
+const WIDE: usize = 100;
+
+/// How much of new resources is shown; what changes is always shown field by field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A line or two for each.
+    Short,
+    /// Every field.
+    Full,
+}
 
 /// What making the plan took.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +73,7 @@ impl Counts {
 }
 
 /// The whole text, ending in the summary line.
-pub fn text(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
+pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -> String {
     let mut text = String::new();
     let title = match plan.purpose {
         Purpose::Apply => "Plan for",
@@ -67,13 +82,14 @@ pub fn text(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
     line(&mut text, 0, &style.paint(Paint::Bold, &format!("{title} {}", plan.scope)));
     let common = common_tags(plan);
     if !common.is_empty() {
-        line(&mut text, 0, &format!("Tags on every new resource: {}", tag_list(&common)));
+        line(&mut text, 0, "Tags on every new resource:");
+        wrapped(&tag_list(&common), ",", WIDE).iter().for_each(|tags| line(&mut text, 2, tags));
     }
     for (component, changes) in by_component(plan) {
         text.push('\n');
         line(&mut text, 0, &style.paint(Paint::Bold, component));
         for change in changes {
-            write_change(&mut text, change, &common, style);
+            write_change(&mut text, change, &common, style, detail);
         }
     }
     for refused in &plan.refused {
@@ -81,6 +97,10 @@ pub fn text(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
         text.push_str(&refusal(refused).text(style));
     }
     text.push('\n');
+    if detail == Detail::Short && plan.changes.iter().any(is_new) {
+        let note = "New resources are shown in short; -v shows every field.";
+        line(&mut text, 0, &style.paint(Paint::Dim, note));
+    }
     line(&mut text, 0, &summary(plan, style, effort));
     text
 }
@@ -157,13 +177,14 @@ fn by_component(plan: &Plan) -> BTreeMap<&str, Vec<&Change>> {
     components
 }
 
-fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style) {
+fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style, detail: Detail) {
     let words = words(change.action);
     let mut head = style.paint(words.paint, &format!("{} {}", words.mark, change.address));
     let known_as = match (&change.action, &change.live) {
-        (Action::Delete, Some(live)) if live.id != change.name => {
-            format!("{}  {}", change.name, live.id)
-        }
+        (Action::Delete, Some(live)) => match telling_id(&live.id, &change.name) {
+            Some(id) => format!("{}  {id}", change.name),
+            None => change.name.clone(),
+        },
         _ => change.name.clone(),
     };
     for more in [known_as, change.origin.clone()] {
@@ -182,14 +203,25 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style)
         };
         line(text, 6, order);
     }
-    write_fields(text, change, style);
+    match &change.want {
+        Some(want) if detail == Detail::Short && is_new(change) => {
+            let settings = settings(&want.spec, &change.name);
+            wrapped(&settings, ",", WIDE).iter().for_each(|settings| line(text, 6, settings));
+        }
+        _ => write_fields(text, change, style),
+    }
     let tags = new_tags(change, common);
     if !tags.is_empty() {
-        line(text, 6, &format!("tags: {}", tag_list(&tags)));
+        line(text, 6, &format!("tags: {}", tag_list(&tags).join(", ")));
     }
     if let Some(lost) = &change.irreversible {
         line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
     }
+}
+
+/// Whether a resource is made that was not there.
+fn is_new(change: &Change) -> bool {
+    change.action == Action::Create
 }
 
 fn write_fields(text: &mut String, change: &Change, style: Style) {
@@ -333,9 +365,8 @@ fn new_tags(change: &Change, common: &Tags) -> Tags {
         .collect()
 }
 
-fn tag_list(tags: &Tags) -> String {
-    let tags = tags.iter().map(|(key, value)| format!("{key}={value}"));
-    tags.collect::<Vec<_>>().join(", ")
+fn tag_list(tags: &Tags) -> Vec<String> {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }
 
 fn line(text: &mut String, indent: usize, line: &str) {

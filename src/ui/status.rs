@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::style::{Paint, Style, count, table};
+use super::style::{Paint, Style, count, table, telling_id};
 use crate::engine::survey::Snapshot;
 use crate::model::address::Address;
 use crate::model::desired::Desired;
@@ -124,8 +124,8 @@ pub fn text(rows: &[Row], style: Style) -> String {
 
 fn cells(row: &Row) -> Vec<String> {
     let (word, _, detail) = row.health.word();
-    let id = row.id.as_ref().filter(|id| **id != row.name).cloned().unwrap_or_default();
-    [word, &row.address.to_string(), &row.name, &id, detail].map(str::to_owned).to_vec()
+    let id = row.id.as_deref().and_then(|id| telling_id(id, &row.name)).unwrap_or_default();
+    [word, &row.address.to_string(), &row.name, id, detail].map(str::to_owned).to_vec()
 }
 
 fn summary(rows: &[Row]) -> String {

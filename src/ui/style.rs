@@ -118,6 +118,13 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// An object's id, if it is short and says something that its name does not.
+pub(super) fn telling_id<'a>(id: &'a str, name: &str) -> Option<&'a str> {
+    const LONGEST: usize = 48;
+    let repeats = !name.is_empty() && id.contains(name);
+    (!repeats && id.len() <= LONGEST).then_some(id)
+}
+
 /// Rows as a table: every column but the last is padded to its widest cell.
 pub(super) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {

@@ -71,7 +71,7 @@ impl Drop for Moto {
 }
 
 /// The virtual environment, made if it is not there yet.
-fn environment() -> PathBuf {
+pub fn environment() -> PathBuf {
     let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/requirements.txt");
     let text = fs::read(&wanted).expect("the requirements are in the repository");
     let key: String = Sha256::digest(&text).iter().take(6).map(|b| format!("{b:02x}")).collect();

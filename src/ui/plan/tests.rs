@@ -161,9 +161,10 @@ const EFFORT: Effort = Effort { calls: 61, elapsed: Duration::from_millis(812) }
 
 #[test]
 fn a_plan_without_colour() {
-    insta::assert_snapshot!(text(&example(), Style::PLAIN, Some(EFFORT)), @r#"
+    insta::assert_snapshot!(text(&example(), Style::PLAIN, Detail::Full, Some(EFFORT)), @r#"
     Plan for payment dev (account 123456789012, us-east-1)
-    Tags on every new resource: CreatedAt=2026-11-20, Environment=dev, Team=payments
+    Tags on every new resource:
+      CreatedAt=2026-11-20, Environment=dev, Team=payments
 
     keys
       + kms.key/data  dev-payment-data  config/base.toml:12
@@ -239,11 +240,37 @@ fn a_plan_without_colour() {
 }
 
 #[test]
+fn new_resources_are_shown_in_short() {
+    let new = |change: &Change| change.action == Action::Create;
+    let changes = example().changes.into_iter().filter(new).collect();
+    let plan = Plan { changes, refused: Vec::new(), ..example() };
+    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @r"
+    Plan for payment dev (account 123456789012, us-east-1)
+    Tags on every new resource:
+      CreatedAt=2026-11-20, Environment=dev, Team=payments
+
+    keys
+      + kms.key/data  dev-payment-data  config/base.toml:12
+          rotation: true, policy: 2 statements
+
+    network
+      + ec2.subnet/private-a  dev-payment-private-a  config/base.toml:12
+          cidr: 10.0.0.0/20, public: true, zone: us-east-1a, vpc: ${ec2.vpc/main.id}
+          tags: Tier=private
+
+    New resources are shown in short; -v shows every field.
+    Plan: 2 to create, 0 to change, 0 to replace, 0 to delete, 1 unchanged.
+    ");
+}
+
+#[test]
 fn a_plan_with_colour() {
-    let shown = text(&example(), Style { color: true }, Some(EFFORT)).replace('\u{1b}', "^");
+    let shown =
+        text(&example(), Style { color: true }, Detail::Full, Some(EFFORT)).replace('\u{1b}', "^");
     insta::assert_snapshot!(shown, @r#"
     ^[1mPlan for payment dev (account 123456789012, us-east-1)^[0m
-    Tags on every new resource: CreatedAt=2026-11-20, Environment=dev, Team=payments
+    Tags on every new resource:
+      CreatedAt=2026-11-20, Environment=dev, Team=payments
 
     ^[1mkeys^[0m
       ^[32m+ kms.key/data^[0m  ^[2mdev-payment-data^[0m  ^[2mconfig/base.toml:12^[0m
@@ -320,15 +347,15 @@ fn a_plan_with_colour() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    let colored = text(&example(), Style { color: true }, None);
+    let colored = text(&example(), Style { color: true }, Detail::Full, None);
     let codes = regex::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
-    assert_eq!(codes.replace_all(&colored, ""), text(&example(), Style::PLAIN, None));
+    assert_eq!(codes.replace_all(&colored, ""), text(&example(), Style::PLAIN, Detail::Full, None));
 }
 
 #[test]
 fn own_tags_are_never_shown() {
     let plan = example();
-    assert!(!text(&plan, Style::PLAIN, None).contains("payctl:"));
+    assert!(!text(&plan, Style::PLAIN, Detail::Full, None).contains("payctl:"));
     assert!(!super::super::json::plan(&plan, None).to_string().contains("payctl:"));
 }
 

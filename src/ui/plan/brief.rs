@@ -1,0 +1,163 @@
+//! New resources in a line or two: settings as they are, long values counted.
+//!
+//! What a reader checks first comes first: plain settings, then what the resource refers to, then
+//! what was counted.
+
+use serde_json::{Map, Value};
+
+use super::super::style::count;
+use crate::model::text::{Part, Text};
+
+/// Nested values no wider than this are shown as they are.
+const WIDE: usize = 60;
+
+/// The settings of a new resource. `name` is said already.
+pub(super) fn settings(spec: &Value, name: &str) -> Vec<String> {
+    let fields = spec.as_object().into_iter().flatten();
+    let mut shown: Vec<(Rank, String)> = fields
+        .filter(|(_, value)| value.as_str() != Some(name))
+        .filter_map(|(key, value)| {
+            let (rank, value) = brief(value)?;
+            Some((rank, format!("{key}: {value}")))
+        })
+        .collect();
+    shown.sort_by_key(|(rank, _)| *rank);
+    shown.into_iter().map(|(_, setting)| setting).collect()
+}
+
+/// Words or settings on as few lines as fit, with `between` after each but the last.
+pub(super) fn wrapped(parts: &[String], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let end = if at + 1 == parts.len() { "" } else { between };
+        let part = format!("{part}{end}");
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&part);
+            }
+            Some(_) | None => lines.push(part),
+        }
+    }
+    lines
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Setting,
+    Reference,
+    Counted,
+}
+
+/// A value in a few words; `None` if it is not set or empty.
+fn brief(value: &Value) -> Option<(Rank, String)> {
+    if let Some(text) = Text::from_value(value) {
+        return written(&text);
+    }
+    match value {
+        Value::Null => None,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Some((Rank::Setting, value.to_string()))
+        }
+        Value::Array(items) => list(items),
+        Value::Object(map) => match map.get("Statement") {
+            Some(Value::Array(statements)) => {
+                Some((Rank::Counted, count(statements.len(), "statement")))
+            }
+            _ => object(map),
+        },
+    }
+}
+
+fn written(text: &Text) -> Option<(Rank, String)> {
+    let shown = text.to_string();
+    if text.parts().iter().any(|part| matches!(part, Part::Ref(_))) {
+        return Some((Rank::Reference, shown));
+    }
+    match shown.lines().count() {
+        0 => None,
+        1 => {
+            let separates = |letter: char| letter.is_whitespace() || ",[]{}".contains(letter);
+            let shown = if shown.contains(separates) { format!("{shown:?}") } else { shown };
+            Some((Rank::Setting, shown))
+        }
+        lines => Some((Rank::Counted, count(lines, "line"))),
+    }
+}
+
+fn list(items: &[Value]) -> Option<(Rank, String)> {
+    let shown: Vec<(Rank, String)> = items.iter().filter_map(brief).collect();
+    let counted = (Rank::Counted, count(items.len(), "item"));
+    match shown.as_slice() {
+        [] => None,
+        [(rank, only)] if *rank != Rank::Counted => Some((*rank, only.clone())),
+        all => Some(joined(all, '[', ']').unwrap_or(counted)),
+    }
+}
+
+fn object(map: &Map<String, Value>) -> Option<(Rank, String)> {
+    let entry = |(key, value): (&String, &Value)| {
+        let (rank, value) = brief(value)?;
+        Some((rank, format!("{key}: {value}")))
+    };
+    let shown: Vec<(Rank, String)> = map.iter().filter_map(entry).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    // The keys of many or long values say more than their number does.
+    let keys = map.keys().cloned().map(|key| (Rank::Counted, key)).collect::<Vec<_>>();
+    joined(&shown, '{', '}')
+        .or_else(|| joined(&keys, '{', '}'))
+        .or_else(|| Some((Rank::Counted, count(map.len(), "entry"))))
+}
+
+/// All on one line, if it is not too long.
+fn joined(parts: &[(Rank, String)], open: char, close: char) -> Option<(Rank, String)> {
+    let rank = parts.iter().map(|(rank, _)| *rank).max()?;
+    let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+    let text = format!("{open}{}{close}", texts.join(", "));
+    (text.chars().count() <= WIDE).then_some((rank, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::address::Address;
+    use crate::model::text::Output;
+
+    #[test]
+    fn settings_come_first_and_long_values_are_counted() {
+        let key = Text::reference(Address::new("kms.key", "main"), Output::Arn);
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{}, {}, {}] });
+        let spec = json!({
+            "name": "dev-table",
+            "encryption": { "kms": key },
+            "policy": policy,
+            "inline": { "permissions": policy },
+            "stream": null,
+            "tags": {},
+            "description": "Reads, and writes",
+            "user_data": "#!/bin/sh\necho\n",
+            "managed": ["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"],
+            "partition_key": { "name": "user_id", "type": "S" },
+            "indexes": {
+                "by-customer": { "partition_key": { "name": "customer_id", "type": "S" } },
+                "by-status": { "partition_key": { "name": "status", "type": "S" } },
+            },
+            "rules": [{ "port": 443, "protocol": "tcp", "peer": { "cidr": "10.0.0.0/16" } }, {
+                "port": 80, "protocol": "tcp", "peer": { "cidr": "10.0.0.0/16" },
+            }],
+            "raw": false,
+        });
+        insta::assert_snapshot!(wrapped(&settings(&spec, "dev-table"), ",", 80).join("\n"), @r#"
+        description: "Reads, and writes",
+        managed: arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole,
+        partition_key: {name: user_id, type: S}, raw: false,
+        encryption: {kms: ${kms.key/main.arn}}, indexes: {by-customer, by-status},
+        inline: {permissions: 3 statements}, policy: 3 statements, rules: 2 items,
+        user_data: 2 lines
+        "#);
+    }
+}

@@ -1,0 +1,101 @@
+//! Whole environments, from the shipped config, through their lives: every command is a process of
+//! its own, and nothing but the sandbox remembers anything in between.
+
+use serde_json::{Value, json};
+
+use crate::cli_support::Folder;
+
+#[test]
+fn dev_is_made_looked_at_changed_and_removed() {
+    let folder = Folder::shipped();
+    let made = folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    assert!(made.err.contains("Apply complete:"), "{}", made.err);
+    assert!(made.out.contains("PaymentQueueUrl"), "{}", made.out);
+    let clean = folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+    assert!(clean.out.contains("No changes:"), "{}", clean.out);
+
+    let outputs = folder.expect(0, "outputs --env dev --sandbox --json");
+    let outputs: Value = serde_json::from_str(&outputs.out).expect("a JSON line");
+    let outputs = outputs["outputs"].as_object().expect("outputs");
+    assert!(outputs.values().all(Value::is_string), "all are known: {outputs:#?}");
+    assert!(outputs["VpcId"].as_str().is_some_and(|id| id.starts_with("vpc-")));
+
+    folder.edit("config/base.toml", "visibility_timeout = 360", "visibility_timeout = 420");
+    folder.edit("config/base.toml", "[queues.payments]", "[queues.refunds]\n\n[queues.payments]");
+    let changes = folder.expect(2, "plan --env dev --sandbox --detailed-exitcode");
+    assert!(changes.out.contains("visibility_timeout: 360 -> 420"), "{}", changes.out);
+    assert!(changes.out.contains("1 to create, 1 to change, 0 to replace"), "{}", changes.out);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+    let status = folder.expect(0, "status --env dev --sandbox");
+    assert!(status.out.contains("46 resources: 46 ok."), "{}", status.out);
+
+    folder.edit("config/base.toml", "visibility_timeout = 420", "visibility_timeout = 480");
+    folder.expect(0, "plan --env dev --sandbox --out saved.plan");
+    folder.expect(0, "apply --sandbox --auto-approve saved.plan");
+    let stale = folder.expect(4, "apply --sandbox --auto-approve saved.plan");
+    assert!(stale.err.contains("changed since it was made: sqs.queue/payments"), "{}", stale.err);
+    let elsewhere = folder.expect(1, "apply --env staging --sandbox saved.plan");
+    assert!(elsewhere.err.contains("the plan is for dev, not for staging"), "{}", elsewhere.err);
+
+    let destroyed = folder.expect(0, "destroy --env dev --sandbox --auto-approve");
+    assert!(destroyed.err.contains("nothing of payment dev"), "{}", destroyed.err);
+    assert_eq!(folder.counts(), json!({}));
+}
+
+/// Made, nothing left to do, removed, nothing left at all.
+fn lives(env: &str) {
+    let folder = Folder::shipped();
+    folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
+    folder.expect(0, &format!("plan --env {env} --sandbox --detailed-exitcode"));
+    folder.expect(0, &format!("destroy --env {env} --sandbox --auto-approve"));
+    assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn a_pull_request_lives() {
+    lives("pr-123");
+}
+
+#[test]
+fn a_name_of_forty_characters_lives() {
+    let env = format!("pr-{}", "1234567890".repeat(4).get(..37).expect("forty digits"));
+    assert_eq!(env.len(), 40);
+    lives(&env);
+}
+
+#[test]
+fn staging_lives() {
+    lives("staging");
+}
+
+#[test]
+fn two_environments_do_not_see_each_other() {
+    let folder = Folder::shipped();
+    folder.expect(0, "apply --env pr-1 --sandbox --auto-approve");
+    let one = folder.counts();
+    folder.expect(0, "apply --env pr-12 --sandbox --auto-approve");
+    folder.expect(0, "plan --env pr-1 --sandbox --detailed-exitcode");
+    folder.expect(0, "destroy --env pr-12 --sandbox --auto-approve");
+    assert_eq!(folder.counts(), one);
+    folder.expect(0, "plan --env pr-1 --sandbox --detailed-exitcode");
+}
+
+#[test]
+fn prod_is_protected() {
+    let folder = Folder::shipped();
+    folder.expect(0, "apply --env prod --sandbox --auto-approve");
+    folder.expect(0, "plan --env prod --sandbox --detailed-exitcode");
+    let made = folder.counts();
+    let refused = folder.expect(1, "destroy --env prod --sandbox --auto-approve");
+    assert!(refused.err.contains("prod is protected and may not be"), "{}", refused.err);
+    assert_eq!(folder.counts(), made);
+}
+
+#[test]
+fn nobody_answers_without_a_terminal() {
+    let folder = Folder::shipped();
+    let refused = folder.expect(1, "apply --env dev --sandbox");
+    assert!(refused.err.contains("with --auto-approve"), "{}", refused.err);
+    assert_eq!(folder.counts(), json!({}));
+}

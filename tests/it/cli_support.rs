@@ -1,0 +1,169 @@
+//! The real binary, in a folder of its own that holds a copy of the shipped config.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run payctl in; nothing of the machine's own settings is seen there.
+pub struct Folder(TempDir);
+
+/// What a command did.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Folder {
+    /// A folder with the config that payctl ships.
+    pub fn shipped() -> Self {
+        let folder = Self::empty();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        for entry in fs::read_dir(shipped).expect("payctl ships a config") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_file() {
+                let name = path.file_name().expect("a file has a name");
+                fs::copy(&path, folder.path("config").join(name)).expect("a writable folder");
+            }
+        }
+        folder
+    }
+
+    /// A folder with an empty `config`.
+    pub fn empty() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir(folder.path("config")).expect("a writable folder");
+        folder
+    }
+
+    /// A path inside.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    /// Writes a file, with the folders above it.
+    pub fn write(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a writable folder");
+        fs::write(path, text).expect("a writable folder");
+    }
+
+    /// Replaces a text that must be there.
+    pub fn edit(&self, relative: &str, from: &str, to: &str) {
+        let before = fs::read_to_string(self.path(relative)).expect("the file is there");
+        assert!(before.contains(from), "{relative} has no `{from}`");
+        self.write(relative, &before.replace(from, to));
+    }
+
+    /// The command for `payctl <line>`.
+    pub fn payctl(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_payctl"));
+        command
+            .args(line.split_whitespace())
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `payctl <line>`.
+    pub fn run(&self, line: &str) -> Ran {
+        ended(&mut self.payctl(line))
+    }
+
+    /// Runs `payctl <line>` and expects its exit code.
+    pub fn expect(&self, code: i32, line: &str) -> Ran {
+        let ran = self.run(line);
+        ran.expect(code, line);
+        ran
+    }
+
+    /// How many objects of each sort are in the sandbox.
+    pub fn counts(&self) -> Value {
+        let ran = self.expect(0, "sandbox status --json");
+        let line: Value = serde_json::from_str(&ran.out).expect("a JSON line");
+        line["objects"].clone()
+    }
+
+    /// Starts `payctl <line>` on a sandbox that takes so much longer for every call.
+    pub fn start_slowly(&self, line: &str, delay: Duration) -> Running {
+        let said = self.path("said");
+        let child = self
+            .payctl(line)
+            .env("PAYCTL_SANDBOX_DELAY_MS", delay.as_millis().to_string())
+            .stdout(Stdio::null())
+            .stderr(File::create(&said).expect("a writable folder"))
+            .spawn()
+            .expect("payctl starts");
+        Running { child, said }
+    }
+}
+
+impl Ran {
+    /// Expects an exit code.
+    pub fn expect(&self, code: i32, what: &str) {
+        let Self { code: got, out, err } = self;
+        assert_eq!(*got, Some(code), "payctl {what}\n--- stdout\n{out}\n--- stderr\n{err}");
+        assert!(!err.contains("panicked"), "{err}");
+    }
+}
+
+/// Runs a command to its end.
+pub fn ended(command: &mut Command) -> Ran {
+    let output = command.output().expect("the command starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A run that is under way.
+pub struct Running {
+    child: Child,
+    said: PathBuf,
+}
+
+impl Running {
+    /// What was said on stderr so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.said).unwrap_or_default()
+    }
+
+    /// Waits until so many lines contain a word; false if the run ends before.
+    pub fn wait_for(&mut self, word: &str, times: usize) -> bool {
+        let began = Instant::now();
+        while self.said().matches(word).count() < times {
+            if self.child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "no end: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    /// Sends a signal, `INT`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Waits for the end: how long that took, the exit code, and everything that was said.
+    pub fn end(mut self) -> (Duration, Option<i32>, String) {
+        let began = Instant::now();
+        let status = self.child.wait().expect("a child");
+        (began.elapsed(), status.code(), self.said())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Of use only if a test fails before the end.
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
