@@ -23,6 +23,7 @@ impl Builder<'_> {
             let address = Address::new("kms.key", key.0.as_str());
             let name = self.item_name("kms.key", key, config.name.as_ref(), path);
             let alias = format!("alias/{name}");
+            self.services_suffice(key, config);
             let spec = KeySpec {
                 alias: alias.clone(),
                 description: config.description.clone(),
@@ -35,6 +36,19 @@ impl Builder<'_> {
                 recovery_days: config.recovery_days,
             };
             self.add(Item::new(address, alias, path), &spec);
+        }
+    }
+
+    /// Whoever names the services by hand must name all that need the key.
+    fn services_suffice(&mut self, key: &str, config: &Key) {
+        let Some(named) = &config.services else { return };
+        let needed = self.services_of(key);
+        let lacking: Vec<String> =
+            needed.difference(named).map(|service| format!("\"{}\"", service.word())).collect();
+        if !lacking.is_empty() && config.statements.is_empty() {
+            let message = "services of this config could not use the key";
+            let fix = format!("add {}, or remove `services`", lacking.join(", "));
+            self.problem(&["keys", key, "services"], message, fix);
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::aws::kinds::sns_subscription::Subscription as SubscriptionSpec;
 use crate::aws::kinds::sns_topic::Topic as TopicSpec;
 use crate::aws::kinds::sqs_queue::{Encryption, Queue as QueueSpec, Redrive};
+use crate::config::rules::messaging::RETENTION;
 use crate::config::schema::messaging::{Queue, Service, Topic};
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
@@ -15,7 +16,6 @@ use super::{Builder, Item};
 
 /// SQS's own defaults: stated, so that removing a line from the config undoes it.
 const VISIBILITY: u32 = 30;
-const RETENTION: u32 = 345_600;
 
 impl Builder<'_> {
     /// The name of a topic or queue; FIFO ones end in `.fifo`.

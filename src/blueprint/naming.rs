@@ -263,7 +263,7 @@ mod tests {
             }
             text
         };
-        let patterns = [PATTERN, "{project}-{type}-{name}-{env}", "{type}{name}-{env}-x"];
+        let patterns = [PATTERN, "{project}-{name}-{env}", "{type}{name}-{env}-x"];
         for round in 0..300 {
             let (env, item) = (word(48), word(40));
             let scope = Scope { project: word(24), ..scope(&env) };

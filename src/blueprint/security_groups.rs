@@ -76,24 +76,19 @@ impl Builder<'_> {
                 None => Peer::Cidr(other.to_owned()),
             },
         };
-        let (protocol, whole) = match rule.protocol {
-            Protocol::Tcp => ("tcp", Some((0, 65535))),
-            Protocol::Udp => ("udp", Some((0, 65535))),
-            Protocol::Icmp => ("icmp", None),
-            Protocol::Icmpv6 => ("icmpv6", None),
-            Protocol::All => ("-1", None),
+        let protocol = match rule.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Icmp => "icmp",
+            Protocol::Icmpv6 => "icmpv6",
+            Protocol::All => "-1",
         };
-        let ports = match (rule.port, rule.ports.as_deref().and_then(|ports| ports.split_once('-')))
-        {
-            (Some(port), _) => Some((i32::from(port), i32::from(port))),
-            (None, Some((from, to))) => Some((from.parse().unwrap_or(0), to.parse().unwrap_or(0))),
-            (None, None) => whole,
-        };
+        let ports = rule.span();
         Rule {
             direction,
             protocol: protocol.to_owned(),
-            from_port: ports.map(|(from, _)| from),
-            to_port: ports.map(|(_, to)| to),
+            from_port: ports.map(|(from, _)| from.into()),
+            to_port: ports.map(|(_, to)| to.into()),
             peer,
             description: rule.description.as_ref().map(|text| text.0.clone()),
         }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::config::load;
 
+mod contract;
+
 fn shipped() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }

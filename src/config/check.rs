@@ -113,6 +113,9 @@ impl<'a> Checker<'a> {
             }
             Value::String(text) if takes("array") => format!("write [\"{text}\"]"),
             Value::Integer(number) if takes("string") => format!("write \"{number}\""),
+            Value::Array(_) if schema.get("patternProperties").is_some() => {
+                format!("{}: one table each, in single brackets", hint(schema))
+            }
             _ => hint(schema),
         };
         self.say(node, message, fix);
@@ -218,7 +221,10 @@ impl<'a> Checker<'a> {
         if let Some(section) = schema.get(ITEM_OF).and_then(Json::as_str) {
             let names = self.root.keys(section);
             if self.complete && !names.contains(&text) {
-                let fix = suggest(text, names.iter().copied(), &format!("names in [{section}]"));
+                let fix = match names.is_empty() {
+                    true => format!("add a section [{section}.{text}]"),
+                    false => suggest(text, names.iter().copied(), &format!("names in [{section}]")),
+                };
                 self.say(node, format!("no `{text}` in [{section}]"), fix);
             }
         }

@@ -17,7 +17,7 @@ mod layers;
 pub(crate) mod problem;
 pub(crate) mod ranges;
 mod references;
-mod rules;
+pub(crate) mod rules;
 pub mod schema;
 pub(crate) mod template;
 #[cfg(test)]
@@ -190,9 +190,36 @@ static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
     schema
 });
 
-/// The JSON Schema of an environment's file.
+/// The JSON Schema of one file, for editors. A file may be a layer of an environment: nothing is
+/// required, and `${...}` may stand in every string.
 pub fn schema() -> Json {
-    SCHEMA.clone()
+    let mut schema = SCHEMA.clone();
+    loosen(&mut schema);
+    schema
+}
+
+fn loosen(schema: &mut Json) {
+    let with_inputs = |pattern: &str| format!("({pattern})|[$][{{]");
+    match schema {
+        Json::Object(map) => {
+            for keyword in ["required", schema::text::HOLDS, schema::text::ITEM_OF] {
+                // Below `properties` it would be a key of the config.
+                if map.get(keyword).is_some_and(|value| !value.is_object()) {
+                    map.remove(keyword);
+                }
+            }
+            if let Some(Json::String(pattern)) = map.get_mut("pattern") {
+                *pattern = with_inputs(pattern);
+            }
+            if let Some(Json::Object(patterns)) = map.get_mut("patternProperties") {
+                let keys = std::mem::take(patterns).into_iter();
+                *patterns = keys.map(|(pattern, inner)| (with_inputs(&pattern), inner)).collect();
+            }
+            map.values_mut().for_each(loosen);
+        }
+        Json::Array(items) => items.iter_mut().for_each(loosen),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// TOML has no null: an optional value is left out.

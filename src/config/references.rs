@@ -46,6 +46,9 @@ pub(crate) fn check(expr: &str, tree: &Node) -> Result<(), (String, String)> {
         });
     };
     let names = tree.keys(section);
+    if names.is_empty() {
+        return unknown(format!("this environment has no [{section}]"));
+    }
     if !names.contains(item) {
         return unknown(suggest(item, names.iter().copied(), &format!("names in [{section}]")));
     }

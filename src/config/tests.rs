@@ -38,6 +38,13 @@ fn structural_problems_have_a_place_and_a_fix() {
     check("[queues.a]\ndelay = 901", "4:9 901 is out of range (0 to 900)");
     check("[tables.a]\npartition_key = \"id\"", "4:17 `id` has the wrong form");
     check("[topics.a]\nkey = \"main\"\n[keys.man]", "4:7 no `main` in [keys] (did you mean `man`");
+    check("protect = \"true\"", "3:11 a string where true or false belongs (write true without");
+    check(
+        "[topics.a]\npublishers = \"events\"",
+        "a string where a list belongs (write [\"events\"])",
+    );
+    check("[[queues]]\ndelay = 1", "one table each, in single brackets");
+    check("[topics.a]\nkey = \"main\"", "4:7 no `main` in [keys] (add a section [keys.main])");
     check("outputs.A = \"${tables.a.name}\"", "unknown reference `${tables.a.name}`");
     check("outputs.A = \"${var.NONE}\"", "3:13 the variable NONE is not set");
     check("outputs.A = \"${\"", "3:13 `${` is not closed");
@@ -102,6 +109,7 @@ fn what_aws_refuses_is_refused_here() {
     check("[tags]\nBranch = \"a#b\"", "4:10 `a#b` has the wrong form");
     check(&format!("[tags]\na = \"{}\"", "x".repeat(257)), "the tag `a` is too long");
     check("[naming]\npattern = \"{project}-{name}\"", "4:11 the pattern of names lacks {env}");
+    check("[naming]\npattern = \"{env}-{type}\"", "the pattern of names lacks {name}");
     check("[roles.a]", "3:8 nobody may assume the role");
     let role = |rest: &str| format!("[roles.a]\nservices = \"lambda.amazonaws.com\"\n{rest}");
     check(&role("instance_profile = true"), "5:20 instances may not assume the role");
@@ -110,6 +118,165 @@ fn what_aws_refuses_is_refused_here() {
     let long =
         format!("statements = [{{ actions = \"s3:*\", resources = \"{}\" }}]", "x".repeat(10_300));
     check(&role(&long), "the own policies of iam.role/a has");
+}
+
+#[test]
+fn the_limits_of_aws() {
+    let network = "[network]\ncidr = \"10.0.0.0/16\"\n";
+    let group = |rules: String| {
+        format!("{network}[security_groups.a]\ndescription = \"a\"\ningress = [{rules}]")
+    };
+    let rule = |port: usize| format!("{{ port = {port}, from = \"vpc\" }},");
+    check(&group((1..=61).map(rule).collect()), "61 rules are too many (AWS takes 60)");
+    let same = |left: &str, right: &str| group(format!("{{ {left} }}, {{ {right} }}"));
+    let twice = "this rule stands here twice";
+    check(&same("from = \"vpc\"", "from = \"10.0.0.0/16\", description = \"x\""), twice);
+    check(&same("port = 5, from = \"vpc\"", "ports = \"5-5\", from = \"vpc\""), twice);
+    check(&same("from = \"::/0\"", "ports = \"0-65535\", from = \"0::/0\""), twice);
+    let small = "[network]\ncidr = \"10.0.0.0/24\"\nzones = 3\nisolated_subnets = true";
+    check(small, "all 9 subnets fit with public_subnets = \"/28\" and so on");
+    check("[network]\ncidr = \"10.0.0.0/28\"", "4 subnets need a larger network");
+    let zones = |names: &str| format!("{network}zone_names = [{names}]");
+    check(&zones("\"eu-west-1a\""), "5:14 1 names for 2 zones");
+    check(&zones("\"eu-west-1a\", \"us-east-1a\""), "5:29 this is no zone of eu-west-1");
+    check(&zones("\"eu-west-1a\", \"eu-west-1a\""), "this zone stands here twice");
+    let indexes: String = (0..21)
+        .map(|at| format!("[tables.a.indexes.by-{at}]\npartition_key = \"x{at}:S\"\n"))
+        .collect();
+    let table = |rest: &str| format!("[tables.a]\npartition_key = \"id:S\"\n{rest}");
+    check(&table(&indexes), "21 indexes are too many (DynamoDB takes 20)");
+    check(&table("stream = \"all\""), "one of keys_only, new_image, old_image, new_and_old");
+    check(&table("billing = { read = 0, write = 1 }"), "0 is out of range (1 to 40000)");
+    check(&table("billing = { read = 1 }"), "`write` is missing");
+    let index = "[tables.a.indexes.by-x]\npartition_key = \"x:S\"\n";
+    check(&table(&format!("{index}capacity = {{ read = 1, write = 1 }}")), "has no capacity");
+    check(&table(&format!("{index}projection = []")), "no attributes are named");
+    let lambda = "[roles.a]\nservices = \"lambda.amazonaws.com\"\n";
+    let managed: String = (0..11).map(|at| format!("\"P{at}\",")).collect();
+    check(&format!("{lambda}managed = [{managed}]"), "11 managed policies are too many");
+    check(&format!("{lambda}managed = [\"P\", \"P\"]"), "5:17 this policy stands here twice");
+    check(&format!("{lambda}managed = [\"a b\"]"), "`a b` is no managed policy");
+    check(&format!("{lambda}boundary = \"mine\""), "`mine` is no ARN of a policy");
+    let statement = |rest: &str| format!("{lambda}statements = [{{ actions = \"s3:*\", {rest} }}]");
+    check(&statement("resources = \"audit\""), "`audit` is no ARN (an ARN, a reference such as");
+    check(&statement("resources = \"${roles.a.name}\""), "`${roles.a.name}` is no ARN");
+    let condition = "resources = \"*\", conditions = { StringEqual = { x = \"y\" } }";
+    check(&statement(condition), "is no condition of IAM (did you mean `StringEquals`?)");
+    let trust = |rest: &str| format!("[roles.a]\ntrust = [{{ {rest} }}]");
+    let somebody = "actions = \"sts:AssumeRole\", principals = { AWS = \"somebody\" }";
+    check(&trust(somebody), "`somebody` is no principal of this type");
+    check(&trust("actions = \"s3:*\", principals = { AWS = \"*\" }"), "actions of sts");
+    let long = format!(
+        "actions = \"sts:AssumeRole\", principals = {{ AWS = \"arn:aws:iam::1:role/{}\" }}",
+        "x".repeat(2048)
+    );
+    check(&trust(&long), "the trust policy of iam.role/a has");
+    let public =
+        "[buckets.a]\nstatements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]";
+    check(public, "this would make the bucket public");
+    let foreign = "[queues.a]\nstatements = [{ actions = \"s3:*\", principals = { AWS = \"*\" } }]";
+    check(foreign, "actions of sqs");
+    let statement = |at: usize| {
+        format!("{{ sid = \"S{at}\", actions = \"sqs:*\", principals = {{ AWS = \"*\" }} }},")
+    };
+    let many: String = (0..21).map(statement).collect();
+    check(&format!("[queues.a]\nstatements = [{many}]"), "SQS takes 20");
+    for reserved in ["xn--a-${env}", "sthree-a-${env}", "amzn-s3-demo-${env}", "a-${env}-s3alias"] {
+        let text = format!("[buckets.a]\nname = \"{reserved}\"");
+        check(&text, "4:8 `");
+        check(&text, "is not possible as a name");
+    }
+    for suffix in ["--ol-s3", "--x-s3", "--table-s3"] {
+        check(&format!("[buckets.a]\nname = \"a-${{env}}{suffix}\""), "is not possible as a name");
+    }
+    check("[keys.a]\nname = \"aws/${env}\"", "`aws/dev` is not possible as a name");
+    check("[log_groups.a]\nname = \"aws/${env}\"", "`aws/dev` is not possible as a name");
+    check("[keys.a]\nrotation_days = 89", "89 is out of range (90 to 2560)");
+    check(
+        "[keys.k]\nservices = []\n[topics.a]\nkey = \"k\"\npublishers = [\"events\"]",
+        "add \"events\"",
+    );
+    check("[secrets.a]\ngenerate = false\ntemplate = { x = \"y\" }", "no value is generated");
+    check("[secrets.a]\nlength = 8", "8 is out of range (16 to 4096)");
+    check("[log_groups.a]\nretention_days = \"never\"", "write a whole number or \"forever\"");
+    for (key, value, range) in [
+        ("visibility_timeout", 43_201, "0 to 43200"),
+        ("retention", 59, "60 to 1209600"),
+        ("receive_wait", 21, "0 to 20"),
+        ("dead_letter.max_receives", 1001, "1 to 1000"),
+    ] {
+        check(&format!("[queues.a]\n{key} = {value}"), &format!("out of range ({range})"));
+    }
+    check("[queues.a]\ndead_letter = { retention = 60 }", "for a shorter time");
+    let subscription =
+        |rest: &str| format!("[topics.a]\nsubscriptions = [{{ protocol = {rest} }}]");
+    check(&subscription("\"email\", endpoint = \"a b@c.de\""), "`a b@c.de` is not possible here");
+    check(&subscription("\"https\", endpoint = \"http://x\""), "a URL with https://");
+    check(&subscription("\"sms\", endpoint = \"0123\""), "a number such as");
+    check(&subscription("\"lambda\", endpoint = \"arn:aws:sqs:x\""), "the ARN of a function");
+    check(&subscription("\"email\", endpoint = \"a@b.cc\", raw = true"), "remove `raw`");
+    let filter = "{ a = [\"x\"], b = [], c = [\"x\"], d = [\"x\"], e = [\"x\"], f = [\"x\"] }";
+    let filtered = subscription(&format!("\"email\", endpoint = \"a@b.cc\", filter = {filter}"));
+    check(&filtered, "too many attributes");
+    check(&filtered, "an attribute without values");
+    let moves = "[buckets.a.lifecycle.r.transitions]\nSTANDARD_IA = 30\nGLACIER = 59";
+    check(moves, "59 days are too few after STANDARD_IA (S3 takes 60 days and more here)");
+    let tags: String = (0..46).map(|at| format!("t{at} = \"x\"\n")).collect();
+    check(&format!("[tags_at_creation]\n{tags}"), "46 tags are too many");
+    check("[tags]\n\"aws:x\" = \"a\"", "the tag `aws:x` is reserved");
+    check("[tags]\n\"a b\" = \"a\"", "`a b` has the wrong form");
+    let value = format!("[parameters]\n\"/x-${{env}}\" = \"{}\"", "x".repeat(4097));
+    check(&value, "AWS takes 4096");
+    check("[parameters]\n\"/x-${env}\" = \"\"", "a parameter cannot be empty");
+}
+
+#[test]
+fn one_wrong_value_hides_no_other() {
+    let text = "project = \"pay\"\nregion = 5\nprotcet = true\n\
+                [network]\ncidr = \"10.0.0.1/16\"\nzones = \"2\"\n\
+                [security_groups.a]\ndescription = \"it's\"\n\
+                [security_groups.b]\ndescription = \"b\"\n\
+                ingress = [{ port = 80, from = \"group:a\" }, { port = 1, from = \"1.2.3.4/8\" }]\n\
+                [queues.jobs]\nname = \"jobs\"\ndelay = true\n\
+                [tables.t]\npartition_ky = \"id:S\"\n";
+    let problems = all(&dir(&[("dev.toml", text)]), "dev");
+    let shown: Vec<String> = problems
+        .iter()
+        .map(|p| format!("{}:{} {} ({})", p.place.line, p.place.column, p.message, p.fix))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    2:10 a whole number where a string belongs (write "5")
+    3:1 unknown key `protcet` (did you mean `protect`?)
+    5:8 `10.0.0.1/16` has bits outside its prefix (write 10.0.0.0/16)
+    6:9 a string where a whole number belongs (write 2 without quotes)
+    8:15 `it's` has the wrong form (1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* (no apostrophes, no >))
+    11:64 `1.2.3.4/8` is not how AWS writes this range (write 1.0.0.0/8)
+    13:8 `jobs` does not name the environment (put `${env}` into it: payctl finds its resources by that)
+    14:9 true or false where a whole number belongs (How many seconds a new message stays hidden)
+    16:1 unknown key `partition_ky` (did you mean `partition_key`?)
+    "#);
+}
+
+#[test]
+fn a_syntax_error_hides_no_other_file() {
+    let base = "project = \"pay\"\nregion = \"eu-west-1\"\n[keys.main\n[queues.a]\ndelay = yes\n";
+    let dev = "extends = \"base.toml\"\n[queues.a]\nkey = \"main\"\nvisibilty = 3\n";
+    let problems = all(&dir(&[("base.toml", base), ("dev.toml", dev)]), "dev");
+    let shown: Vec<String> =
+        problems.iter().map(|p| format!("{} {}", p.place, p.message)).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    config/base.toml:3:11 unclosed table, expected `]`
+    config/base.toml:5:9 string values must be quoted, expected literal string
+    config/dev.toml:4:1 unknown key `visibilty`
+    ");
+}
+
+#[test]
+fn the_shipped_schema_is_the_current_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema.json");
+    let shipped = std::fs::read_to_string(path).unwrap();
+    let hint = "run `payctl schema > config/schema.json`";
+    assert!(shipped == format!("{:#}\n", schema()), "{hint}");
 }
 
 #[test]
@@ -176,7 +343,7 @@ fn damaged_files_never_panic_and_every_problem_has_a_place() {
 fn the_schema_describes_every_key() {
     let schema = schema();
     assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(schema["required"], serde_json::json!(["project", "region"]));
+    assert_eq!(schema.get("required"), None);
     let sections = schema["properties"].as_object().unwrap();
     assert!(sections.values().all(|section| section.get("description").is_some()));
     assert!(!schema.to_string().contains("null"));

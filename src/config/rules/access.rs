@@ -3,7 +3,49 @@
 use std::collections::BTreeSet;
 
 use super::Rules;
-use crate::config::schema::access::Statement;
+use crate::config::problem::did_you_mean;
+use crate::config::schema::OneOrMany;
+use crate::config::schema::access::{PrincipalType, Statement};
+use crate::config::schema::text::Template;
+use crate::config::template;
+
+/// The condition operators of IAM, without their prefixes and `IfExists`.
+const OPERATORS: [&str; 27] = [
+    "ArnEquals",
+    "ArnLike",
+    "ArnNotEquals",
+    "ArnNotLike",
+    "BinaryEquals",
+    "Bool",
+    "DateEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateNotEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "Null",
+    "NumericEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericNotEquals",
+    "StringEquals",
+    "StringEqualsIgnoreCase",
+    "StringLike",
+    "StringNotEquals",
+    "StringNotEqualsIgnoreCase",
+    "StringNotLike",
+];
+
+/// Whether a text is an ARN, or a reference to one.
+fn is_arn(text: &str) -> bool {
+    let reference = text.starts_with("${")
+        && template::expressions(text).first().is_some_and(|expr| expr.ends_with("arn"));
+    text.starts_with("arn:") || reference
+}
 
 impl Rules<'_> {
     pub(super) fn keys(&mut self) {
@@ -31,6 +73,10 @@ impl Rules<'_> {
                 let path = [&path[..], &["recovery_days"]].concat();
                 let message = format!("{} days are not possible", secret.recovery_days);
                 self.say(&path, message, "0 (deleted at once), or 7 to 30");
+            }
+            if !secret.generate && !secret.template.is_empty() {
+                let path = [&path[..], &["template"]].concat();
+                self.say(&path, "no value is generated", "remove it, or `generate = false`");
             }
             if secret.template.contains_key(&secret.field) {
                 let path = [&path[..], &["template", &secret.field]].concat();
@@ -61,6 +107,14 @@ impl Rules<'_> {
                 let message = format!("{} managed policies are too many", role.managed.len());
                 self.say(&[&path[..], &["managed"]].concat(), message, "AWS takes 10");
             }
+            self.managed(&path, &role.managed);
+            if let Some(boundary) = &role.boundary
+                && !(is_arn(boundary) && boundary.contains(":policy/"))
+            {
+                let path = [&path[..], &["boundary"]].concat();
+                let fix = "the ARN of a managed policy, arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is no ARN of a policy", boundary.0), fix);
+            }
             self.sids(&[&path[..], &["statements"]].concat(), &role.statements);
             for (at, statement) in role.statements.iter().enumerate() {
                 let at = at.to_string();
@@ -72,8 +126,9 @@ impl Rules<'_> {
                 if statement.resources.iter().next().is_none() {
                     self.say(&path, "`resources` is missing", "say what the actions are about");
                 }
-                self.actions(&path, statement);
+                self.statement(&path, statement);
             }
+            self.sids(&[&path[..], &["trust"]].concat(), &role.trust);
             for (at, statement) in role.trust.iter().enumerate() {
                 let at = at.to_string();
                 let path = [&path[..], &["trust", at.as_str()]].concat();
@@ -84,6 +139,8 @@ impl Rules<'_> {
                     let path = [&path[..], &["resources"]].concat();
                     self.say(&path, "a trust policy names no resources", "remove it");
                 }
+                self.own_service(&path, statement, "sts");
+                self.statement(&path, statement);
             }
         }
     }
@@ -98,14 +155,94 @@ impl Rules<'_> {
             if statement.principals.is_empty() && path[0] != "keys" {
                 self.say(&path, "`principals` is missing", "say who the statement is about");
             }
-            self.actions(&path, statement);
+            let service = match path[0] {
+                "keys" => "kms",
+                "buckets" => "s3",
+                "topics" => "sns",
+                _ => "sqs",
+            };
+            self.own_service(&path, statement, service);
+            self.statement(&path, statement);
         }
     }
 
-    fn actions(&mut self, path: &[&str], statement: &Statement) {
+    /// The policy of a resource, or of trust, is about the actions of one service.
+    fn own_service(&mut self, path: &[&str], statement: &Statement, service: &str) {
+        let own = |action: &str| action == "*" || action.split(':').next() == Some(service);
+        let other = statement.actions.iter().find(|action| !own(action));
+        if let Some(other) = other {
+            let path = [path, &["actions"]].concat();
+            let message = format!("`{}` is not possible in this policy", other.0);
+            self.say(&path, message, format!("actions of {service}, such as {service}:*"));
+        }
+    }
+
+    /// What AWS demands of every statement.
+    fn statement(&mut self, path: &[&str], statement: &Statement) {
         if statement.actions.iter().next().is_none() {
             let path = [path, &["actions"]].concat();
             self.say(&path, "no actions are named", "for example dynamodb:GetItem");
+        }
+        let wrong = statement.resources.iter().find(|text| !is_arn(text) && &***text != "*");
+        if let Some(wrong) = wrong {
+            let path = [path, &["resources"]].concat();
+            let fix = "an ARN, a reference such as ${tables.NAME.arn}, or \"*\"";
+            self.say(&path, format!("`{}` is no ARN", wrong.0), fix);
+        }
+        for (kind, who) in &statement.principals {
+            self.principals(&[path, &["principals", kind.name()]].concat(), *kind, who);
+        }
+        for operator in statement.conditions.keys() {
+            let bare = operator.strip_prefix("ForAllValues:").unwrap_or(operator);
+            let bare = bare.strip_prefix("ForAnyValue:").unwrap_or(bare);
+            let bare = bare.strip_suffix("IfExists").unwrap_or(bare);
+            if !OPERATORS.contains(&bare) {
+                let path = [path, &["conditions", operator]].concat();
+                let fix = did_you_mean(bare, OPERATORS);
+                let fix = fix.unwrap_or_else(|| "for example StringEquals or ArnLike".into());
+                self.say(&path, format!("`{operator}` is no condition of IAM"), fix);
+            }
+        }
+    }
+
+    fn principals(&mut self, path: &[&str], kind: PrincipalType, who: &OneOrMany<Template>) {
+        let account = |text: &str| {
+            text == "${account}" || (text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let fits = |text: &str| match kind {
+            PrincipalType::AWS => text == "*" || account(text) || is_arn(text),
+            PrincipalType::Service => text.contains(".amazonaws.com") || text == "*",
+            PrincipalType::Federated => is_arn(text) || text.contains('.'),
+        };
+        let fix = match kind {
+            PrincipalType::AWS => "an ARN, an account id, or \"*\"",
+            PrincipalType::Service => "a service principal such as lambda.amazonaws.com",
+            PrincipalType::Federated => "the ARN of an identity provider",
+        };
+        if who.iter().next().is_none() {
+            self.say(path, "nobody is named", fix);
+        }
+        if let Some(wrong) = who.iter().find(|text| !fits(text)) {
+            self.say(path, format!("`{}` is no principal of this type", wrong.0), fix);
+        }
+    }
+
+    fn managed(&mut self, path: &[&str], policies: &[Template]) {
+        for (at, policy) in policies.iter().enumerate() {
+            let number = at.to_string();
+            let path = [path, &["managed", number.as_str()]].concat();
+            let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+            let fine = match policy.starts_with("arn:") || policy.starts_with("${") {
+                true => is_arn(policy) && policy.contains(":policy/"),
+                false => !policy.is_empty() && policy.chars().all(named),
+            };
+            if !fine {
+                let fix = "the name of an AWS policy, or arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is no managed policy", policy.0), fix);
+            }
+            if policies[..at].contains(policy) {
+                self.say(&path, "this policy stands here twice", "remove one");
+            }
         }
     }
 

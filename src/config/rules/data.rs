@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
+use crate::config::schema::OneOrMany;
+use crate::config::schema::access::Effect;
 use crate::config::schema::data::{Billing, Bucket, Projection, Retention, StorageClass, Table};
 use crate::config::schema::text::KeyAttribute;
 
@@ -99,6 +101,17 @@ impl Rules<'_> {
                 self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
             }
             self.resource_statements(&path, &bucket.statements);
+            for (at, statement) in bucket.statements.iter().enumerate() {
+                let anyone = statement.principals.values().flat_map(OneOrMany::iter);
+                let anyone = anyone.into_iter().any(|who| &**who == "*");
+                let open = statement.effect == Effect::Allow && statement.conditions.is_empty();
+                if anyone && open {
+                    let at = at.to_string();
+                    let path = [&path[..], &["statements", at.as_str()]].concat();
+                    let fix = "name principals, or a condition: public access is blocked";
+                    self.say(&path, "this would make the bucket public", fix);
+                }
+            }
             self.lifecycle(&path, bucket);
         }
     }
@@ -131,6 +144,7 @@ impl Rules<'_> {
                 rule.old_version_expire_days,
             );
             for (key, transitions, expire) in [current, old] {
+                self.waterfall(&[&path[..], &[key]].concat(), transitions);
                 for (class, days) in transitions {
                     let path = [&path[..], &[key, class.name()]].concat();
                     let infrequent =
@@ -145,6 +159,24 @@ impl Rules<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Objects only move down, and stay 30 days where access is infrequent.
+    fn waterfall(&mut self, path: &[&str], transitions: &BTreeMap<StorageClass, u32>) {
+        let mut before: Option<(StorageClass, u32)> = None;
+        for (class, days) in transitions {
+            if let Some((upper, since)) = before {
+                let infrequent =
+                    matches!(upper, StorageClass::StandardIa | StorageClass::OnezoneIa);
+                let least = since + if infrequent { 30 } else { 1 };
+                if *days < least {
+                    let path = [path, &[class.name()]].concat();
+                    let message = format!("{days} days are too few after {}", upper.name());
+                    self.say(&path, message, format!("S3 takes {least} days and more here"));
+                }
+            }
+            before = Some((*class, *days));
         }
     }
 

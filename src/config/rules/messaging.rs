@@ -4,6 +4,12 @@ use super::Rules;
 use crate::config::schema::messaging::{Delivery, Service};
 use crate::config::schema::text::ItemName;
 
+/// How many seconds SQS keeps messages unless told otherwise.
+pub(crate) const RETENTION: u32 = 345_600;
+
+const QUEUE: &str = "the ARN of a queue; queues of this config name the topic under `topics`";
+const FUNCTION: &str = "the ARN of a function";
+
 impl Rules<'_> {
     pub(super) fn topics(&mut self) {
         for (name, topic) in &self.config.topics {
@@ -20,16 +26,39 @@ impl Rules<'_> {
                 let reference = endpoint.starts_with("${");
                 let (fine, fix) = match found.protocol {
                     Delivery::Email | Delivery::EmailJson => {
-                        (endpoint.contains('@'), "an e-mail address")
+                        let parts = endpoint.split_once('@');
+                        let fine = parts.is_some_and(|(who, host)| {
+                            !who.is_empty() && host.contains('.') && !endpoint.contains(' ')
+                        });
+                        (fine, "an e-mail address such as ops@example.com")
                     }
                     Delivery::Https => (endpoint.starts_with("https://"), "a URL with https://"),
-                    Delivery::Sms => (endpoint.starts_with('+'), "a number such as +4912345678"),
-                    Delivery::Sqs | Delivery::Lambda | Delivery::Firehose => {
-                        (endpoint.starts_with("arn:"), "an ARN")
+                    Delivery::Sms => {
+                        let digits = endpoint.strip_prefix('+').unwrap_or_default();
+                        let number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                        ((8..=15).contains(&digits.len()) && number, "a number such as +4912345678")
+                    }
+                    Delivery::Sqs => {
+                        (endpoint.starts_with("arn:aws") && endpoint.contains(":sqs:"), QUEUE)
+                    }
+                    Delivery::Lambda => {
+                        (endpoint.starts_with("arn:aws") && endpoint.contains(":lambda:"), FUNCTION)
                     }
                 };
                 if !fine && !reference {
                     self.say(&path, format!("`{endpoint}` is not possible here"), fix);
+                }
+                if found.raw && !matches!(found.protocol, Delivery::Sqs | Delivery::Https) {
+                    let message = "only queues and URLs receive raw messages";
+                    self.say(&path, message, "remove `raw`");
+                }
+                if found.filter.as_ref().is_some_and(|filter| filter.len() > 5) {
+                    self.say(&path, "the filter has too many attributes", "SNS takes 5");
+                }
+                let empty = |values: &Vec<String>| values.is_empty();
+                if found.filter.as_ref().is_some_and(|filter| filter.values().any(empty)) {
+                    let message = "the filter has an attribute without values";
+                    self.say(&path, message, "name some, or remove the attribute");
                 }
                 if topic.fifo && found.protocol != Delivery::Sqs {
                     self.say(&path, "a FIFO topic delivers to queues only", "remove it");
@@ -63,8 +92,8 @@ impl Rules<'_> {
                 let path = [&path[..], &["senders"]].concat();
                 self.say(&path, "S3 does not send to FIFO queues", "remove `fifo` or `s3`");
             }
-            if let (Some(retention), Some(dead)) = (queue.retention, queue.dead_letter.settings())
-                && dead.retention < retention
+            if let Some(dead) = queue.dead_letter.settings()
+                && dead.retention < queue.retention.unwrap_or(RETENTION)
             {
                 let path = [&path[..], &["dead_letter"]].concat();
                 let message = "dead letters are kept for a shorter time than messages";

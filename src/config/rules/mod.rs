@@ -6,7 +6,7 @@ use super::schema::Config;
 
 mod access;
 mod data;
-mod messaging;
+pub(crate) mod messaging;
 mod network;
 mod project;
 

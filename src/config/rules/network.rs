@@ -84,7 +84,20 @@ impl Rules<'_> {
             let fits = (0..network.zones).all(|_| free.take(prefix).is_some());
             if !fits {
                 let message = format!("{key} do not fit into {block}");
-                let fix = format!("{} subnets of /{prefix}: make them smaller", network.zones);
+                let wanted = tiers.iter().filter(|(_, prefix)| prefix.is_some()).count();
+                let wanted = wanted * usize::from(network.zones);
+                let even = (block.prefix()..=28).find(|size| {
+                    let mut free = block.cursor();
+                    (0..wanted).all(|_| free.take(*size).is_some())
+                });
+                let fix = match even {
+                    Some(size) => format!(
+                        "{} subnets of /{prefix}; all {wanted} subnets fit with {key} = \"/{size}\" \
+                         and so on",
+                        network.zones
+                    ),
+                    None => format!("{wanted} subnets need a larger network"),
+                };
                 self.say(&["network", key], message, fix);
                 return;
             }
@@ -127,10 +140,20 @@ impl Rules<'_> {
             };
             self.peer(&[&path[..], &[right.0]].concat(), peer);
             self.ports(&path, rule);
-            let key = format!("{:?} {:?} {:?} {}", rule.protocol, rule.port, rule.ports, peer.0);
+            let key = (format!("{:?}", rule.protocol), rule.span(), self.same_peer(peer));
             if !seen.insert(key) {
-                self.say(&path, "this rule stands here twice", "remove one");
+                let fix = "remove one: AWS takes no notice of the description";
+                self.say(&path, "this rule stands here twice", fix);
             }
+        }
+    }
+
+    /// One spelling for peers that mean the same.
+    fn same_peer(&self, peer: &str) -> String {
+        let network = self.config.network.as_ref();
+        match (peer, network) {
+            ("vpc", Some(network)) => network.cidr.0.clone(),
+            _ => canonical(peer).unwrap_or_else(|| peer.to_owned()),
         }
     }
 
@@ -164,13 +187,9 @@ impl Rules<'_> {
         if has_ports && !matches!(rule.protocol, Protocol::Tcp | Protocol::Udp) {
             self.say(path, "only tcp and udp have ports", "remove the port");
         }
-        if let Some((from, to)) = rule.ports.as_deref().and_then(|ports| ports.split_once('-')) {
-            let (from, to) = (from.parse::<u32>(), to.parse::<u32>());
-            let fine = matches!((from, to), (Ok(from), Ok(to)) if from <= to && to <= 65535);
-            if !fine {
-                let path = [path, &["ports"]].concat();
-                self.say(&path, "this is not a port range", "low-high, up to 65535");
-            }
+        if rule.ports.is_some() && rule.span().is_none_or(|(from, to)| from > to) {
+            let path = [path, &["ports"]].concat();
+            self.say(&path, "this is not a port range", "low-high, up to 65535");
         }
     }
 }

@@ -12,10 +12,10 @@ const OWN_TAGS: usize = 5;
 impl Rules<'_> {
     pub(super) fn project(&mut self) {
         let pattern = &self.config.naming.pattern;
-        for part in ["{env}", "{type}", "{name}"] {
+        for part in ["{env}", "{name}"] {
             if !pattern.contains(part) {
                 let message = format!("the pattern of names lacks {part}");
-                let fix = "without {env}, {type} and {name} names are not unique";
+                let fix = "without {env} and {name} names are not unique";
                 self.say(&["naming", "pattern"], message, fix);
             }
         }

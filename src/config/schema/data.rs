@@ -195,7 +195,7 @@ pub struct Lifecycle {
     pub abort_uploads_days: Option<u32>,
 }
 
-/// An S3 storage class.
+/// An S3 storage class, in the order in which objects may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schemars(inline)]
@@ -203,9 +203,9 @@ pub enum StorageClass {
     #[allow(missing_docs)]
     StandardIa,
     #[allow(missing_docs)]
-    OnezoneIa,
-    #[allow(missing_docs)]
     IntelligentTiering,
+    #[allow(missing_docs)]
+    OnezoneIa,
     #[allow(missing_docs)]
     GlacierIr,
     #[allow(missing_docs)]

@@ -34,17 +34,24 @@ pub enum Service {
 impl Service {
     /// The service principal; Logs has one in each region.
     pub fn principal(self, region: &str) -> String {
-        let name = match self {
+        match self {
+            Self::Logs => format!("logs.{region}.amazonaws.com"),
+            other => format!("{}.amazonaws.com", other.word()),
+        }
+    }
+
+    /// The service as the config names it.
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Cloudwatch => "cloudwatch",
             Self::Events => "events",
             Self::S3 => "s3",
             Self::Budgets => "budgets",
             Self::Sns => "sns",
+            Self::Logs => "logs",
             Self::Secretsmanager => "secretsmanager",
             Self::Costalerts => "costalerts",
-            Self::Logs => return format!("logs.{region}.amazonaws.com"),
-        };
-        format!("{name}.amazonaws.com")
+        }
     }
 }
 
@@ -108,8 +115,6 @@ pub enum Delivery {
     Lambda,
     /// To a phone number.
     Sms,
-    /// To a Firehose stream.
-    Firehose,
 }
 
 impl Delivery {
@@ -122,7 +127,6 @@ impl Delivery {
             Self::Sqs => "sqs",
             Self::Lambda => "lambda",
             Self::Sms => "sms",
-            Self::Firehose => "firehose",
         }
     }
 }

@@ -103,7 +103,7 @@ pub struct TemplateRule {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Naming {
-    /// The pattern of names. It must hold `{env}`, `{type}` and `{name}`.
+    /// The pattern of names. It must hold `{env}` and `{name}`.
     #[serde(default = "default_pattern")]
     pub pattern: NamePattern,
 }

@@ -192,6 +192,21 @@ pub struct Rule {
     pub description: Option<GroupText>,
 }
 
+impl Rule {
+    /// The first and the last port; none if the protocol has none or the range is no range.
+    pub fn span(&self) -> Option<(u16, u16)> {
+        match (self.protocol, self.port, self.ports.as_deref()) {
+            (Protocol::Icmp | Protocol::Icmpv6 | Protocol::All, _, _) => None,
+            (_, Some(port), _) => Some((port, port)),
+            (_, None, Some(ports)) => {
+                let (from, to) = ports.split_once('-')?;
+                Some((from.parse().ok()?, to.parse().ok()?))
+            }
+            (_, None, None) => Some((0, u16::MAX)),
+        }
+    }
+}
+
 /// An IP protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

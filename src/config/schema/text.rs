@@ -79,10 +79,10 @@ strings! {
     /// A string that may refer to outputs.
     Template { HOLDS: "text" }
     /// The key of a tag.
-    TagKey { "pattern": "^[\\p{L}\\p{N}_.:/=+@-]+$" }
+    TagKey { "pattern": "^[^\\s!-*,;<>?\\[-^`{-~]+$" }
         => "a tag key is 1 to 128 letters, digits and _ . : / = + - @"
     /// The value of a tag.
-    TagValue { "pattern": "^[\\p{L}\\p{N} _.:/=+@-]*$" }
+    TagValue { "pattern": "^[^\\t-\\r!-*,;<>?\\[-^`{-~]*$" }
         => "a tag value is up to 256 letters, digits, spaces and _ . : / = + - @"
     /// An IPv4 address range.
     Cidr { "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$" }
