@@ -195,10 +195,6 @@ fn ready<'a>(
         Status::Updating => "updated",
         Status::Deleting => "deleted",
     };
-    // Who asks in vain sees it finished the next time, as who looks does.
-    if table.status != Status::Deleting {
-        table.settle();
-    }
     Err(in_use(format!(
         "Attempt to change a resource which is still in use: Table is being {doing}: {name}"
     )))
