@@ -10,10 +10,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use payctl::aws::clients::Connection;
+use payctl::engine::plan::{Action, Purpose};
+use payctl::model::address::Address;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::kinds::{Gap, round_trip};
-use crate::support::provider;
+use crate::support::{expect_settled, plan_now, provider, provider_for, run, shipped};
 
 /// A running server; it ends with this value, and with the test process whatever happens.
 pub struct Moto {
@@ -25,9 +28,6 @@ pub struct Moto {
 impl Moto {
     /// Starts a server of its own on a free port.
     pub fn start() -> Self {
-        if let Ok(url) = std::env::var("MOTO_URL") {
-            return Self { child: Command::new("true").spawn().unwrap(), url };
-        }
         let python = environment().join("bin/python");
         let port = {
             let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -50,6 +50,14 @@ impl Moto {
             std::thread::sleep(Duration::from_millis(50));
         }
         moto
+    }
+
+    /// What the account holds, as a reader sees it that is not payctl's.
+    fn holds(&self) -> Vec<String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/left.py");
+        let python = environment().join("bin/python");
+        let output = run_command(Command::new(python).arg(script).arg(&self.url));
+        output.lines().map(str::to_owned).collect()
     }
 
     /// A connection to it. The credentials are only for show.
@@ -82,18 +90,19 @@ pub fn environment() -> PathBuf {
     lock.lock().expect("a lock");
     let complete = root.join("complete");
     if !complete.exists() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root));
+        run_command(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root));
         let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
-        run(Command::new(root.join("bin/python")).args(pip).arg(&wanted));
+        run_command(Command::new(root.join("bin/python")).args(pip).arg(&wanted));
         fs::write(&complete, "").expect("the build folder is writable");
     }
     root
 }
 
-fn run(command: &mut Command) {
+fn run_command(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{command:?} failed: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What moto 5.2.5 does not do as AWS does.
@@ -128,15 +137,51 @@ const GAPS: &[Gap] = &[
     },
 ];
 
+/// Runs a test that talks to a server over real connections.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().expect("a runtime").block_on(future)
+}
+
 #[test]
 fn every_kind_keeps_what_it_is_told_on_moto() {
     let moto = Moto::start();
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let provider = provider(&moto.connection()).await;
-            round_trip(&provider, GAPS).await;
-        });
+    block_on(async {
+        let provider = provider(&moto.connection()).await;
+        round_trip(&provider, GAPS).await;
+    });
+    assert_eq!(moto.holds(), [""; 0], "left after destroy");
+}
+
+#[test]
+fn the_whole_dev_environment_lives_and_dies_on_moto() {
+    let moto = Moto::start();
+    assert_eq!(moto.holds(), [""; 0], "a new account");
+    block_on(async {
+        let provider = provider_for(&moto.connection(), "dev").await;
+        let mut blueprint = shipped(&provider).await;
+        let made = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(made.count(Action::Create), blueprint.resources.len());
+        expect_settled(&provider, &blueprint, "creation").await;
+        let held = moto.holds();
+
+        let mut set = |address: &Address, field: &str, value: Value| {
+            blueprint.resources.get_mut(address).expect("dev has it").spec[field] = value;
+        };
+        let table = Address::new("dynamodb.table", "users");
+        set(&table, "ttl", "expires_at".into());
+        set(&table, "deletion_protection", true.into());
+        let queue = Address::new("sqs.queue", "payments");
+        set(&queue, "visibility_timeout", 400.into());
+        let changed = run(&provider, &blueprint, Purpose::Apply).await;
+        let changed: Vec<&Address> = changed.changes.iter().map(|change| &change.address).collect();
+        assert_eq!(changed, [&table, &queue]);
+        expect_settled(&provider, &blueprint, "the change").await;
+        assert_eq!(moto.holds(), held);
+
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(left.is_empty(), "left after destroy: {:?}", left.changes);
+    });
+    assert_eq!(moto.holds(), [""; 0], "left after destroy");
 }

@@ -1,0 +1,68 @@
+"""Lists what an account holds, one object in a line, asked with boto3 and so by another reader
+than payctl's. What every new account has is left out, and so is what AWS still lists after its
+deletion."""
+
+import sys
+
+import boto3
+
+session = boto3.Session("moto", "moto", region_name="us-east-1")
+
+
+def call(service, operation, key, **arguments):
+    client = session.client(service, endpoint_url=sys.argv[1])
+    if client.can_paginate(operation):
+        pages = client.get_paginator(operation).paginate(**arguments)
+    else:
+        pages = [getattr(client, operation)(**arguments)]
+    return [item for page in pages for item in page.get(key, [])]
+
+
+def show(kind, items):
+    for item in items:
+        print(kind, item)
+
+
+vpcs = [vpc["VpcId"] for vpc in call("ec2", "describe_vpcs", "Vpcs") if not vpc["IsDefault"]]
+show("vpc", vpcs)
+for operation, key, name in [
+    ("describe_subnets", "Subnets", "SubnetId"),
+    ("describe_route_tables", "RouteTables", "RouteTableId"),
+    ("describe_security_groups", "SecurityGroups", "GroupId"),
+    ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+]:
+    found = call("ec2", operation, key)
+    show(name, [item[name] for item in found if item["VpcId"] in vpcs])
+gateways = call("ec2", "describe_internet_gateways", "InternetGateways")
+show("internet-gateway", [item["InternetGatewayId"] for item in gateways])
+show("address", [item["AllocationId"] for item in call("ec2", "describe_addresses", "Addresses")])
+for operation, key, name in [
+    ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
+    ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+]:
+    found = call("ec2", operation, key)
+    show(name, [item[name] for item in found if item["State"].lower() != "deleted"])
+for reservation in call("ec2", "describe_instances", "Reservations"):
+    instances = reservation["Instances"]
+    running = [item for item in instances if item["State"]["Name"] != "terminated"]
+    show("instance", [item["InstanceId"] for item in running])
+show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
+show("profile", [item["Arn"] for item in call("iam", "list_instance_profiles", "InstanceProfiles")])
+kms = session.client("kms", endpoint_url=sys.argv[1])
+keys = [kms.describe_key(KeyId=key["KeyId"]) for key in call("kms", "list_keys", "Keys")]
+keys = [key["KeyMetadata"] for key in keys]
+ours = [key for key in keys if key["KeyManager"] == "CUSTOMER"]
+show("key", [key["KeyId"] for key in ours if key["KeyState"] != "PendingDeletion"])
+aliases = [alias["AliasName"] for alias in call("kms", "list_aliases", "Aliases")]
+show("alias", [name for name in aliases if not name.startswith("alias/aws/")])
+secrets = call("secretsmanager", "list_secrets", "SecretList")
+show("secret", [secret["Name"] for secret in secrets if not secret.get("DeletedDate")])
+parameters = [item["Name"] for item in call("ssm", "describe_parameters", "Parameters")]
+show("parameter", [name for name in parameters if not name.startswith("/aws/")])
+show("table", call("dynamodb", "list_tables", "TableNames"))
+show("bucket", [bucket["Name"] for bucket in call("s3", "list_buckets", "Buckets")])
+show("topic", [topic["TopicArn"] for topic in call("sns", "list_topics", "Topics")])
+subscriptions = call("sns", "list_subscriptions", "Subscriptions")
+show("subscription", [item["SubscriptionArn"] for item in subscriptions])
+show("queue", call("sqs", "list_queues", "QueueUrls"))
+show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
