@@ -69,6 +69,13 @@ impl Loaded {
         self.full.keys(section)
     }
 
+    /// Whether an item has a key with something in it, left out or not.
+    pub(crate) fn says(&self, item: &[&str], key: &str) -> bool {
+        let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
+        let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
+        value.is_some_and(|value| !matches!(value, tree::Value::Array(items) if items.is_empty()))
+    }
+
     /// Whether a section is there, left out or not.
     pub(crate) fn has(&self, section: &str) -> bool {
         self.full.get(section).is_some()

@@ -363,7 +363,7 @@ fn the_migrated_system() {
         (&bucket["versioning"], &bucket["block_public_access"]),
         (&json!(true), &json!(true))
     );
-    assert!(bucket["policy"].to_string().contains("aws:SecureTransport"));
+    assert!(bucket["policy"].to_string().to_lowercase().contains("aws:securetransport"));
 
     let topic = &dev.one("sns.topic", "alerts").spec;
     assert_eq!(topic["display_name"], "Payment Processing Alerts - dev");

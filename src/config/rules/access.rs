@@ -89,7 +89,8 @@ impl Rules<'_> {
     pub(super) fn roles(&mut self) {
         for (name, role) in &self.config.roles {
             let path = ["roles", &**name];
-            if role.services.iter().next().is_none() && role.trust.is_empty() {
+            let nobody = role.services.iter().next().is_none() && role.trust.is_empty();
+            if nobody && !["services", "trust"].iter().any(|key| self.loaded.says(&path, key)) {
                 let fix =
                     "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
                 self.say(&path, "nobody may assume the role", fix);
