@@ -2,6 +2,10 @@
 
 // What AWS does to what holds data.
 mod data;
+// The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.
+mod architecture;
+// The docs that are made from the code, and those that must agree with it.
+mod docs;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.
