@@ -263,9 +263,18 @@ fn the_facts_of_every_kind_make_sense() {
     }
 }
 
+/// Fields that the round trip cannot change, and why.
+const STEADY: &[(&str, &str)] = &[
+    ("ec2.instance groups", "a second group would have to be a sample too"),
+    ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
+    ("s3.bucket access_log", "a second bucket would have to be a sample too"),
+    ("sqs.queue redrive", "a second queue would have to be a sample too"),
+];
+
 #[test]
 fn every_mutable_field_is_changed_by_a_variant() {
     let mut wrong = Vec::new();
+    let mut steady = BTreeSet::new();
     for kind in KINDS {
         let meta = kind.meta();
         let specs: Vec<Value> = [kind.sample()].into_iter().chain(kind.variants()).collect();
@@ -275,13 +284,17 @@ fn every_mutable_field_is_changed_by_a_variant() {
             let fixed = meta.is_immutable(field) || meta.create_only.contains(&field.as_str());
             let values: BTreeSet<String> =
                 specs.iter().map(|spec| format!("{:?}", spec.get(field))).collect();
-            if fixed == (values.len() > 1) {
+            let name = format!("{} {field}", meta.kind);
+            if values.len() == 1 && STEADY.iter().any(|(known, _)| *known == name) {
+                steady.insert(name);
+            } else if fixed == (values.len() > 1) {
                 let what = if fixed { "changes the fixed" } else { "does not change" };
                 wrong.push(format!("{}: the round trip {what} `{field}`", meta.kind));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(steady.len(), STEADY.len(), "take what is changed by now out of STEADY");
 }
 
 #[test]
