@@ -1,4 +1,10 @@
 //! The integration tests: one binary, because each one links every SDK crate.
+#![allow(
+    unreachable_pub,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the modules are the only users of each other, and tests may say what they left out"
+)]
 
 // What AWS does to what holds data.
 mod data;
