@@ -75,6 +75,11 @@ fn kind_page(kind: &dyn AnyKind) -> String {
     if meta.held {
         life.push("AWS refuses to delete it while others use it.".to_owned());
     }
+    life.extend(
+        meta.lets_go
+            .iter()
+            .map(|used| format!("AWS deletes a `{used}` although one of these uses it.")),
+    );
     if meta.lingers {
         life.push("AWS may list it for days after its deletion.".to_owned());
     }

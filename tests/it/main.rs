@@ -22,5 +22,7 @@ mod moto;
 mod sweep;
 // The network: repairs, replacements and refusals, on the embedded sandbox.
 mod network;
+// How many calls and round trips a plan takes.
+mod speed;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
