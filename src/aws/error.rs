@@ -303,7 +303,7 @@ fn is_throttled(response: &HttpResponse) -> bool {
             || text.contains(&format!("#{code}\""))
             || text.contains(&format!("\"{code}\""))
     };
-    response.status().as_u16() >= 400 && THROTTLED.iter().any(|code| named(code))
+    response.status().as_u16() >= 400 && THROTTLED.iter().any(named)
 }
 
 #[cfg(test)]

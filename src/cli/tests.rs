@@ -1,3 +1,5 @@
+//! The command line: help texts, flags and their conflicts.
+
 use clap::CommandFactory as _;
 use clap::ValueEnum as _;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A refused, lost or impossible operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{op}: {code}: {message}{}", request(.request_id))]
+#[error("{op}: {code}: {message}{}", request(.request_id.as_deref()))]
 pub struct OpError {
     /// The API operation, `CreateVpc`.
     pub op: String,
@@ -18,8 +18,8 @@ pub struct OpError {
     pub request_id: Option<String>,
 }
 
-fn request(id: &Option<String>) -> String {
-    id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default()
+fn request(id: Option<&str>) -> String {
+    id.map(|id| format!(" (request {id})")).unwrap_or_default()
 }
 
 /// What an error means for what happens next.

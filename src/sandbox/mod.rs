@@ -1,13 +1,13 @@
 //! The embedded AWS: enough of each service, at its HTTP boundary, to rehearse a whole environment.
 //!
 //! The SDK (or the AWS CLI, through `serve`) sends real requests; `wire` decodes them into a
-//! [`Call`], the service's module answers from the [`World`], and the answer is encoded the way the
+//! `Call`, the service's module answers from the `World`, and the answer is encoded the way the
 //! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
 //! violations, soft deletes, slow transitions, defaults that come back unasked.
 //!
-//! A service is one module with a `State` (its field in the [`World`]), `call`, and `counts` (what
-//! lives, for `sandbox status` and for tests); it is named once in [`dispatch`] and once in
-//! [`counts`]. S3 alone works on the raw request, since REST has no operation name to decode.
+//! A service is one module with a `State` (its field in the `World`), `call`, and `counts` (what
+//! lives, for `sandbox status` and for tests); it is named once in `dispatch` and once in
+//! `counts`. S3 alone works on the raw request, since REST has no operation name to decode.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

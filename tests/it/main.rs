@@ -1,4 +1,10 @@
 //! The integration tests: one binary, because each one links every SDK crate.
+#![allow(
+    unreachable_pub,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the modules are the only users of each other, and tests may say what they left out"
+)]
 
 #![expect(unreachable_pub, reason = "the modules of a test binary have no other public")]
 
@@ -14,6 +20,10 @@ mod cli_snapshots;
 mod cli_support;
 // What AWS does to what holds data.
 mod data;
+// The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.
+mod architecture;
+// The docs that are made from the code, and those that must agree with it.
+mod docs;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.
@@ -26,5 +36,7 @@ mod speed;
 mod sweep;
 // The network: repairs, replacements and refusals, on the embedded sandbox.
 mod network;
+// How many calls and round trips a plan takes.
+mod speed;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;

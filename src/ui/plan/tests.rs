@@ -1,3 +1,5 @@
+//! The plan as people see it, with and without colours.
+
 use std::collections::BTreeSet;
 
 use serde_json::json;

@@ -1,0 +1,341 @@
+//! The invariants of ARCHITECTURE.md, checked on the sources and on the table of kinds.
+//!
+//! The sources are read as text: every rule names what it forbids, where, and why, so that a
+//! failure says what to do. Comments and unit tests may say and do what the rules forbid.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use payctl::aws::kinds::KINDS;
+use payctl::aws::provider::find_kind;
+use payctl::blueprint::{Facts, build};
+use payctl::config;
+use payctl::model::desired::Blueprint;
+use serde_json::Value;
+
+/// One source file.
+struct Source {
+    /// Its path below the repository, with slashes.
+    path: String,
+    /// Its text.
+    text: String,
+}
+
+impl Source {
+    /// The lines that end up in the program, with their numbers: no comments, no unit tests.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_test = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
+        lines
+            .take_while(move |(_, line)| !is_test && *line != "mod tests {")
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder of the repository.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut open: Vec<PathBuf> = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder of the repository");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source file is text");
+            let path = path.strip_prefix(root()).expect("below the repository");
+            let steps: Vec<_> = path.iter().map(|step| step.to_string_lossy()).collect();
+            found.push(Source { path: steps.join("/"), text });
+        }
+    }
+    assert!(!found.is_empty(), "no sources in {folder}");
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+/// Fails with every line of code in `folders` that holds one of the words, unless its file is
+/// excepted.
+fn forbid(folders: &[&str], words: &[&str], except: &[&str], why: &str) {
+    let mut broken = Vec::new();
+    for source in folders.iter().flat_map(|folder| sources(folder)) {
+        if except.iter().any(|path| source.path.starts_with(path)) {
+            continue;
+        }
+        for (number, line) in source.code() {
+            if let Some(word) = words.iter().find(|word| holds(line, word)) {
+                broken.push(format!("{}:{number}: {word}", source.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{why}:\n{}", broken.join("\n"));
+}
+
+/// Whether a line holds a word that no letter, digit or underscore precedes.
+fn holds(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|before| before.is_alphanumeric() || before == '_')
+    })
+}
+
+#[test]
+fn the_sdk_is_known_only_to_aws_and_the_sandbox() {
+    let sdk = ["aws_sdk_", "aws_smithy_", "aws_config", "aws_types", "aws_credential_types"];
+    let why = "only src/aws and src/sandbox may use the SDK";
+    forbid(&["src"], &sdk, &["src/aws/", "src/sandbox/"], why);
+}
+
+#[test]
+fn every_layer_uses_only_what_lies_below_it() {
+    let layers = [
+        ("model", &[][..]),
+        ("config", &["model"][..]),
+        ("blueprint", &["config", "model", "aws"]),
+        ("engine", &["model"]),
+        ("aws", &["model", "engine"]),
+        ("sandbox", &["model"]),
+        ("ui", &["model", "engine"]),
+    ];
+    let all = ["aws", "blueprint", "cli", "config", "engine", "model", "sandbox", "ui"];
+    for (layer, below) in layers {
+        let above: Vec<String> = all
+            .iter()
+            .filter(|other| **other != layer && !below.contains(*other))
+            .map(|other| format!("crate::{other}"))
+            .collect();
+        let above: Vec<&str> = above.iter().map(String::as_str).collect();
+        forbid(&[&format!("src/{layer}")], &above, &[], &format!("`{layer}` reaches too high"));
+    }
+    // Of the kinds, the blueprint may know the specs; of the engine, the kinds may know the target.
+    let clients = ["crate::aws::clients", "crate::aws::provider", "crate::aws::resource"];
+    forbid(&["src/blueprint"], &clients, &[], "a blueprint is drawn without a connection");
+    let engine = ["crate::engine::apply", "crate::engine::converge", "crate::engine::plan"];
+    forbid(&["src/aws"], &engine, &[], "the cloud does not know who asks");
+}
+
+#[test]
+fn the_engine_knows_no_kind() {
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.meta().kind).collect();
+    let why = "the engine knows kinds only through their Meta";
+    forbid(&["src/engine"], &kinds, &[], why);
+}
+
+#[test]
+fn what_is_computed_does_no_io() {
+    let io = [
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "tokio",
+        "SystemTime",
+        "Instant",
+        "File::",
+    ];
+    let pure = ["src/config", "src/model", "src/blueprint"];
+    let why = "config, model and blueprint do no IO but reading the config files";
+    forbid(&pure, &io, &["src/config/layers.rs"], why);
+    let writes = ["fs::write", "create_dir", "fs::remove", "File::create", "OpenOptions"];
+    forbid(&["src/config"], &writes, &[], "the config files are only read");
+    forbid(&["src/engine"], &["std::fs", "std::env", "std::net", "std::process"], &[], why);
+}
+
+#[test]
+fn only_ui_and_cli_print() {
+    let words = ["println!", "print!", "eprintln!", "eprint!", "dbg!", "stdout()", "stderr()"];
+    let may = ["src/ui/", "src/cli/"];
+    forbid(&["src"], &words, &may, "events and results are data; only ui and cli print");
+}
+
+#[test]
+fn only_the_engine_waits() {
+    let why = "a kind never retries, sleeps or waits: the engine does";
+    let connecting = ["src/aws/clients.rs"];
+    forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
+    let why = "there is one loop that waits, in converge.rs; a survey may be tried again";
+    let may = ["src/engine/converge.rs", "src/engine/survey.rs", "src/engine/fake.rs"];
+    forbid(&["src/engine"], &["sleep(", "time::sleep("], &may, why);
+}
+
+#[test]
+fn error_codes_are_read_in_one_place() {
+    let why =
+        "src/aws/error.rs is the only reader of error codes; use ErrorClass or META.transient";
+    let words = ["ErrorMetadata", "ProvideErrorMetadata", "SdkError"];
+    forbid(&["src/aws"], &words, &["src/aws/error.rs"], why);
+    let compared: Vec<String> = sources("src/engine")
+        .iter()
+        .chain(&sources("src/aws/kinds"))
+        .flat_map(|source| {
+            let lines = source.code().filter(|(_, line)| line.contains(".code =="));
+            lines.map(|(number, _)| format!("{}:{number}", source.path)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(compared.is_empty(), "{why}: {compared:?}");
+}
+
+#[test]
+fn nothing_unwraps_outside_tests() {
+    let mut broken = Vec::new();
+    for source in sources("src") {
+        let lines = source.code().filter(|(_, line)| line.contains(".unwrap()"));
+        broken.extend(lines.map(|(number, _)| format!("{}:{number}", source.path)));
+    }
+    assert!(broken.is_empty(), "use `expect` with the invariant that holds: {broken:?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for source in sources("src").iter().chain(&sources("tests/it")) {
+        assert!(source.text.starts_with("//! "), "{} does not begin with //!", source.path);
+    }
+}
+
+#[test]
+fn every_test_file_is_run() {
+    let main = fs::read_to_string(root().join("tests/it/main.rs")).expect("the test binary");
+    for source in sources("tests/it") {
+        let inner = source.path.trim_start_matches("tests/it/");
+        let Some(name) = inner.strip_suffix(".rs").filter(|name| !name.contains('/')) else {
+            continue;
+        };
+        let line = format!("mod {name};");
+        assert!(name == "main" || main.lines().any(|l| l == line), "main.rs lacks `{line}`");
+    }
+}
+
+/// The file of a kind: `service.thing` lives in `service_thing.rs`.
+fn file_of(kind: &str) -> String {
+    format!("src/aws/kinds/{}.rs", kind.replace('.', "_"))
+}
+
+#[test]
+fn every_kind_stands_in_the_table() {
+    let table: BTreeSet<String> = KINDS.iter().map(|kind| file_of(kind.meta().kind)).collect();
+    assert_eq!(table.len(), KINDS.len(), "a kind stands in the table twice");
+    let is_kind =
+        |source: &&Source| source.code().any(|(_, line)| holds(line, "impl Resource for"));
+    let files: BTreeSet<String> =
+        sources("src/aws/kinds").iter().filter(is_kind).map(|kind| kind.path.clone()).collect();
+    // What is in the table is in the docs (tests/it/docs.rs) and in the round trips as well.
+    assert_eq!(files, table, "the files with `impl Resource for` and the table KINDS differ");
+}
+
+/// The value at a dotted path.
+fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(spec, |value, step| value.get(step))
+}
+
+#[test]
+fn the_facts_of_every_kind_make_sense() {
+    for kind in KINDS {
+        let meta = kind.meta();
+        let name = meta.kind;
+        let specs: Vec<Value> = [kind.sample()].into_iter().chain(kind.variants()).collect();
+        let known = |path: &str| specs.iter().any(|spec| at(spec, path).is_some());
+        for path in meta.immutable.iter().chain(meta.create_only) {
+            assert!(known(path), "{name}: no sample and no variant has the field `{path}`");
+        }
+        for (field, _) in meta.moves {
+            assert!(known(field), "{name}: `moves` names the field `{field}`, which none has");
+            let fixed = meta.is_immutable(field) || meta.create_only.contains(field);
+            assert!(!fixed, "{name}: `{field}` never changes, so it moves no output");
+        }
+        assert!(meta.summary.ends_with('.'), "{name}: the summary is a sentence");
+        assert!(meta.notes.iter().all(|note| note.ends_with('.')), "{name}: notes are sentences");
+        assert!(!meta.actions.is_empty(), "{name}: no IAM actions");
+        let mut sorted = meta.actions.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(meta.actions, sorted, "{name}: the actions are sorted, each once");
+        let is_action = |action: &str| {
+            let form = action.split_once(':');
+            form.is_some_and(|(service, call)| {
+                service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                    && call.starts_with(|c: char| c.is_ascii_uppercase())
+            })
+        };
+        assert!(meta.actions.iter().all(|action| is_action(action)), "{name}: {:?}", meta.actions);
+    }
+}
+
+/// Fields that the round trip cannot change, and why.
+const STEADY: &[(&str, &str)] = &[
+    ("ec2.instance groups", "a second group would have to be a sample too"),
+    ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
+    ("s3.bucket access_log", "a second bucket would have to be a sample too"),
+    ("sqs.queue redrive", "a second queue would have to be a sample too"),
+];
+
+#[test]
+fn every_mutable_field_is_changed_by_a_variant() {
+    let mut wrong = Vec::new();
+    let mut steady = BTreeSet::new();
+    for kind in KINDS {
+        let meta = kind.meta();
+        let specs: Vec<Value> = [kind.sample()].into_iter().chain(kind.variants()).collect();
+        let fields: BTreeSet<&String> =
+            specs.iter().filter_map(Value::as_object).flat_map(|spec| spec.keys()).collect();
+        for field in fields {
+            let fixed = meta.is_immutable(field) || meta.create_only.contains(&field.as_str());
+            let values: BTreeSet<String> =
+                specs.iter().map(|spec| format!("{:?}", spec.get(field))).collect();
+            let name = format!("{} {field}", meta.kind);
+            if values.len() == 1 && STEADY.iter().any(|(known, _)| *known == name) {
+                steady.insert(name);
+            } else if fixed == (values.len() > 1) {
+                let what = if fixed { "changes the fixed" } else { "does not change" };
+                wrong.push(format!("{}: the round trip {what} `{field}`", meta.kind));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(steady.len(), STEADY.len(), "take what is changed by now out of STEADY");
+}
+
+#[test]
+fn samples_and_variants_are_canonical() {
+    for kind in KINDS {
+        for spec in [kind.sample()].into_iter().chain(kind.variants()) {
+            let canonical = kind.canonical(&spec).expect("a sample decodes");
+            assert_eq!(canonical, spec, "{}", kind.meta().kind);
+        }
+    }
+}
+
+/// The blueprints of the environments that the repository ships.
+fn shipped() -> BTreeMap<String, Blueprint> {
+    let dir = root().join("config");
+    let environments = config::find_environments(&dir).expect("the config directory");
+    let names = environments.into_iter().flat_map(|environment| match environment.pattern {
+        None => vec![environment.name],
+        Some(_) => environment.examples,
+    });
+    names
+        .map(|env| {
+            let loaded = config::load(&dir, &env, &|_| None).expect("a valid config");
+            let blueprint = build(&loaded, &Facts::placeholder("us-east-1"));
+            (env, blueprint.expect("a blueprint"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_blueprints_of_the_shipped_environments_are_canonical() {
+    let shipped = shipped();
+    for env in ["dev", "staging", "prod", "pr-123"] {
+        assert!(shipped.contains_key(env), "{env} is not shipped any more");
+    }
+    for (env, blueprint) in shipped {
+        for desired in blueprint.resources.values() {
+            let kind = find_kind(&desired.address.kind).expect("a kind of the table");
+            let canonical = kind.canonical(&desired.spec).expect("a spec decodes");
+            assert_eq!(canonical, desired.spec, "{env}: {}", desired.address);
+        }
+    }
+}
