@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::TimeSource;
-use aws_smithy_runtime::client::retries::{ClientRateLimiter, RetryPartition, TokenBucket};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
@@ -19,7 +19,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::error::{ProvenHarmless, op};
+use super::error::op;
+use super::pace::{self, Pace};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::scope::Scope;
 
@@ -61,26 +62,21 @@ pub struct Aws {
 }
 
 macro_rules! client {
-    ($service:ident, $config:expr, $meter:expr) => {
+    ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {{
+        let pace = Pace::default();
+        let transport = $config.http_client().unwrap_or_else(pace::network);
+        // Only throttled calls are retried here, so there is no reason to ever run dry.
+        let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
             $service::config::Builder::from($config)
-                .retry_classifier(ProvenHarmless)
-                .retry_partition(budget(stringify!($service), $config))
+                .http_client(pace.client(transport))
+                .retry_classifier(pace)
+                .retry_partition(budget.token_bucket(TokenBucket::unlimited()).build())
                 .interceptor($meter.clone())
+                $(.$setting($value))?
                 .build(),
         )
-    };
-}
-
-/// The retry budget of one service, shared by all tasks: it slows down when AWS throttles and
-/// speeds up again. Only throttled calls are retried, so there is no reason to ever run dry.
-fn budget(service: &'static str, config: &SdkConfig) -> RetryPartition {
-    let now = config.time_source().map_or_else(SystemTime::now, |time| time.now());
-    let now = now.duration_since(UNIX_EPOCH).map(|age| age.as_secs_f64()).unwrap_or_default();
-    RetryPartition::custom(service)
-        .token_bucket(TokenBucket::unlimited())
-        .client_rate_limiter(ClientRateLimiter::new(now))
-        .build()
+    }};
 }
 
 /// The time of tokio's clock, which a test may pause: what waits and what measures must agree.
@@ -137,14 +133,7 @@ impl Aws {
             region,
             partition: String::new(),
         };
-        let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&config)
-                .retry_classifier(ProvenHarmless)
-                .retry_partition(budget("aws_sdk_s3", &config))
-                .interceptor(meter.clone())
-                .force_path_style(config.endpoint_url().is_some())
-                .build(),
-        );
+        let path_style = config.endpoint_url().is_some();
         Ok(Self {
             scope,
             ec2: client!(aws_sdk_ec2, &config, meter),
@@ -157,7 +146,7 @@ impl Aws {
             sqs: client!(aws_sdk_sqs, &config, meter),
             ssm: client!(aws_sdk_ssm, &config, meter),
             sts: client!(aws_sdk_sts, &config, meter),
-            s3,
+            s3: client!(aws_sdk_s3, &config, meter, force_path_style(path_style)),
             meter,
         })
     }
@@ -182,10 +171,10 @@ where
 async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(
-            RetryConfig::adaptive()
+            RetryConfig::standard()
                 .with_max_attempts(12)
                 .with_initial_backoff(Duration::from_millis(200))
-                .with_max_backoff(Duration::from_secs(20)),
+                .with_max_backoff(Duration::from_secs(10)),
         )
         .timeout_config(
             TimeoutConfig::builder()

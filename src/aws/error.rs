@@ -1,11 +1,7 @@
 //! The only reader of AWS error codes.
 
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_runtime_api::client::retries::classifiers::{
-    ClassifyRetry, RetryAction, RetryClassifierPriority,
-};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
@@ -259,37 +255,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     }
 }
 
-/// Lets the SDK retry only what provably did not happen: throttling. Every other failure goes to
-/// the engine, which looks before it acts. The SDK's own rules would send `CreateVpc` again after
-/// a lost reply and make two.
-#[derive(Debug)]
-pub(crate) struct ProvenHarmless;
-
-impl ClassifyRetry for ProvenHarmless {
-    fn classify_retry(&self, cx: &InterceptorContext) -> RetryAction {
-        let Some(Err(error)) = cx.output_or_error() else {
-            return RetryAction::NoActionIndicated;
-        };
-        let throttled = match (error.is_operation_error(), cx.response()) {
-            (true, Some(response)) => is_throttled(response),
-            _ => false,
-        };
-        match throttled {
-            true => RetryAction::throttling_error(),
-            false => RetryAction::RetryForbidden,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "only what provably did not happen"
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
-    }
-}
-
-fn is_throttled(response: &HttpResponse) -> bool {
+/// Whether an answer says that nothing happened because of too many calls.
+pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     if response.status().as_u16() == 429 {
         return true;
     }

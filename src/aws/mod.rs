@@ -5,5 +5,6 @@ pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+mod pace;
 pub mod provider;
 pub mod resource;
