@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     Tags, add_tags, at, flag, here, is_name, list, map, need, number, page, put, remove_tags, text,
-    texts, unknown, within,
+    texts, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, kms};
 
@@ -114,7 +114,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                     Ok(json!({ "nextSequenceToken": stream.events.len().to_string() }))
                 }
                 "GetLogEvents" => get_events(state, region, input),
-                _ => Err(unknown(call)),
+                _ => Err(Refusal::not_covered(&call.service, &call.operation)),
             }
         }
     }

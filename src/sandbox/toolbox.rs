@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Base, Call, Refusal};
+use super::{Base, Refusal};
 
 /// Tags by key.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -16,16 +16,6 @@ pub(crate) type Tags = BTreeMap<String, String>;
 /// An error with its HTTP status.
 pub(crate) fn refuse(status: u16, code: &str, message: impl Into<String>) -> Refusal {
     Refusal { status, ..Refusal::new(code, message) }
-}
-
-/// The answer to an operation that the sandbox does not have.
-pub(crate) fn unknown(call: &Call) -> Refusal {
-    let code = match call.service.as_str() {
-        "iam" | "sns" => "InvalidAction",
-        _ => "UnknownOperationException",
-    };
-    let Call { service, operation, .. } = call;
-    Refusal::new(code, format!("The sandbox does not know the operation {service}:{operation}."))
 }
 
 /// A text member.

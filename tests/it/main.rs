@@ -6,8 +6,6 @@
     reason = "the modules are the only users of each other, and tests may say what they left out"
 )]
 
-#![expect(unreachable_pub, reason = "the modules of a test binary have no other public")]
-
 // The life of whole environments, run by run, through the real binary.
 mod cli_cycle;
 // The sandbox on a port, seen by boto3 and by payctl.
@@ -36,7 +34,5 @@ mod speed;
 mod sweep;
 // The network: repairs, replacements and refusals, on the embedded sandbox.
 mod network;
-// How many calls and round trips a plan takes.
-mod speed;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;

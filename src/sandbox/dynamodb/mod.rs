@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, need, now, number, page, put, remove_tags, tag_list,
-    tag_pairs, text, texts, unknown, within,
+    tag_pairs, text, texts, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -149,7 +149,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "GetItem" => items::get_item(state, region, input),
         "DeleteItem" => items::delete_item(state, region, input),
         "Scan" => items::scan(state, region, input),
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

@@ -165,10 +165,8 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
-    let operation = operation(&call.operation).ok_or_else(|| {
-        let message = format!("The action {} is not valid for this web service.", call.operation);
-        Refusal::new("InvalidAction", message)
-    })?;
+    let operation = operation(&call.operation)
+        .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)
 }
 

@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{digest, is_name, need, number, page, refuse, text, unknown};
+use super::toolbox::{digest, is_name, need, number, page, refuse, text};
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 /// What IAM keeps.
@@ -56,7 +56,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         operation => roles::call(world, operation, input)
             .or_else(|| profiles::call(world, operation, input))
             .or_else(|| policies::call(world, operation, input))
-            .unwrap_or_else(|| Err(unknown(call))),
+            .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, &call.operation))),
     }
 }
 

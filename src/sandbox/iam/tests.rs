@@ -168,6 +168,6 @@ fn tags_and_boundary_are_changed_on_their_own() {
 #[test]
 fn an_operation_that_is_not_there_is_named() {
     let refusal = ask(&mut World::default(), "iam", "CreateUser", json!({})).unwrap_err();
-    assert_eq!(refusal.code, "InvalidAction");
+    assert_eq!(refusal.code, "NotImplementedInSandbox");
     assert!(refusal.message.contains("iam:CreateUser"));
 }

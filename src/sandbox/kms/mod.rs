@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     Tags, add_tags, at, here, need, now, number, page, put, remove_tags, tag_list, tag_pairs, text,
-    texts, unknown, uuid, uuid_of, within,
+    texts, uuid, uuid_of, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -144,7 +144,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "ListResourceTags" => list_tags(state, region, input),
         "ListGrants" => Ok(json!({ "Grants": [], "Truncated": false })),
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

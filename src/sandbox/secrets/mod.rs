@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, number, page, put,
-    remove_tags, tag_list, tag_pairs, text, texts, unknown,
+    remove_tags, tag_list, tag_pairs, text, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
@@ -100,7 +100,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             secret.policy = None;
             Ok(secret.named())
         }
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, is_name, map, need, page, put, refuse, remove_tags,
-    tag_list, tag_pairs, text, texts, unknown, uuid,
+    tag_list, tag_pairs, text, texts, uuid,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -124,7 +124,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "GetSubscriptionAttributes" => subscriptions::get(state, input),
         "SetSubscriptionAttributes" => subscriptions::set(state, input),
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

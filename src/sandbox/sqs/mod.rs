@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     Tags, add_tags, at, here, is_name, map, need, now, number, page, put, remove_tags, text, texts,
-    unknown,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
@@ -118,7 +117,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "SendMessage" => messages::send(world, region, input),
         "ReceiveMessage" => messages::receive(world, region, input),
         "DeleteMessage" => messages::delete(world, region, input),
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

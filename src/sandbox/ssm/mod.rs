@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, page, put,
-    remove_tags, tag_list, tag_pairs, text, texts, unknown, within,
+    remove_tags, tag_list, tag_pairs, text, texts, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
@@ -110,7 +110,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             let tags = &tagged(state, region, input)?.tags;
             Ok(json!({ "TagList": tag_pairs(tags, KEY_VALUE) }))
         }
-        _ => Err(unknown(call)),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
 

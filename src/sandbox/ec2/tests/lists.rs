@@ -99,7 +99,7 @@ fn a_dry_run_changes_nothing() {
     let mut world = World::default();
     let input = json!({ "CidrBlock": "10.0.0.0/16", "DryRun": "true" });
     refused(&mut world, "CreateVpc", input, "DryRunOperation");
-    refused(&mut world, "CreateDoor", json!({}), "InvalidAction");
+    refused(&mut world, "CreateDoor", json!({}), "NotImplementedInSandbox");
     assert!(counts(&world.ec2).iter().all(|(_, count)| *count == 0));
 }
 
