@@ -67,6 +67,15 @@ pub(crate) fn is_elsewhere(error: &OpError) -> bool {
     redirects.contains(&error.code.as_str())
 }
 
+/// What a successful answer holds that the SDK could not read. Some endpoints spell an answer
+/// otherwise than AWS.
+pub(crate) fn unread<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
+    let SdkError::ServiceError(service) = error else { return None };
+    let raw = service.raw();
+    let body = raw.body().bytes().filter(|_| raw.status().is_success())?;
+    Some(String::from_utf8_lossy(body).into_owned())
+}
+
 /// Reads of what may not exist.
 pub(crate) trait Gone<T> {
     /// Not found is `None`.

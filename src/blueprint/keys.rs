@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::kms_key::Key as KeySpec;
+use crate::aws::kinds::kms_key::{DEFAULT_PERIOD, Key as KeySpec};
 use crate::config::schema::access::Key;
 use crate::config::schema::messaging::Service;
 use crate::config::schema::text::KeyRef;
@@ -12,9 +12,6 @@ use crate::model::address::Address;
 use crate::model::document::Document;
 
 use super::{Builder, Item};
-
-/// AWS's own default: stated, so that removing the line from the config undoes it.
-const ROTATION_DAYS: u32 = 365;
 
 impl Builder<'_> {
     pub(super) fn keys(&mut self) {
@@ -30,9 +27,10 @@ impl Builder<'_> {
                 policy: self.key_policy(key, config, &address),
                 enabled: true,
                 rotation: config.rotation,
+                // AWS's own period has no number.
                 rotation_days: config
-                    .rotation
-                    .then_some(config.rotation_days.unwrap_or(ROTATION_DAYS)),
+                    .rotation_days
+                    .filter(|days| config.rotation && *days != DEFAULT_PERIOD),
                 recovery_days: config.recovery_days,
             };
             self.add(Item::new(address, alias, path), &spec);

@@ -224,7 +224,7 @@ pub(crate) mod testing {
         operation: &str,
         input: Value,
     ) -> Answer {
-        let call = Call {
+        let call = crate::sandbox::Call {
             service: service.into(),
             operation: operation.into(),
             input,

@@ -29,7 +29,7 @@ pub(super) const TAG_RECOVERY: &str = "payctl:recovery-days";
 pub(super) const DEFAULT_RECOVERY: u32 = 30;
 
 /// How often AWS rotates, in days, unless told otherwise.
-const DEFAULT_PERIOD: u32 = 365;
+pub(crate) const DEFAULT_PERIOD: u32 = 365;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,6 @@ impl Resource for Key {
                 policy: sample_policy("kms:ReEncrypt*"),
                 ..Self::sample()
             },
-            Self { enabled: false, ..Self::sample() },
             Self { rotation: false, ..Self::sample() },
         ]
     }

@@ -4,12 +4,11 @@ use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLoggingStatus, BucketVersioningStatus,
     PublicAccessBlockConfiguration, VersioningConfiguration,
 };
-use aws_smithy_runtime_api::client::result::SdkError;
 use futures::try_join;
 
 use super::{Bucket, convert, live};
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, op, unread};
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Live, Tags};
@@ -81,16 +80,12 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
 /// Some endpoints name the answer's root element otherwise than AWS, which the SDK refuses. What it
 /// holds is the same.
 async fn versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
-    match aws.s3.get_bucket_versioning().bucket(name).send().await {
-        Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
-            let body = error.raw().body().bytes().unwrap_or_default();
-            Ok(Some(String::from_utf8_lossy(body).contains("<Status>Enabled</Status>")))
-        }
-        answer => {
-            let answer = answer.map_err(op("GetBucketVersioning")).or_gone()?;
-            Ok(answer.map(|answer| answer.status == Some(BucketVersioningStatus::Enabled)))
-        }
+    let answer = aws.s3.get_bucket_versioning().bucket(name).send().await;
+    if let Some(body) = answer.as_ref().err().and_then(unread) {
+        return Ok(Some(body.contains("<Status>Enabled</Status>")));
     }
+    let answer = answer.map_err(op("GetBucketVersioning")).or_gone()?;
+    Ok(answer.map(|answer| answer.status == Some(BucketVersioningStatus::Enabled)))
 }
 
 /// Sends every sub-configuration that differs, one after the other: two at once abort each other.
