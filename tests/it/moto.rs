@@ -135,6 +135,13 @@ const GAPS: &[Gap] = &[
         instead: "",
         why: "AssociateKmsKey and DisassociateKmsKey are missing",
     },
+    Gap {
+        kind: "secretsmanager.secret",
+        field: "/description",
+        value: "null",
+        instead: "",
+        why: "a description cannot be taken away",
+    },
 ];
 
 /// Runs a test that talks to a server over real connections.
