@@ -110,6 +110,7 @@ async fn command(sandbox: &Sandbox, latency: Duration, purpose: Purpose, write: 
     format!("{} | {chain} | {:.2}", calls.len(), elapsed.as_secs_f64())
 }
 
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");

@@ -59,7 +59,7 @@ impl Rules<'_> {
         for (at, zone) in network.zone_names.iter().enumerate() {
             let number = at.to_string();
             let at_path = [&path[..], &[number.as_str()]].concat();
-            if !zone.strip_prefix(&**region).is_some_and(|letter| letter.len() == 1) {
+            if zone.strip_prefix(&**region).is_none_or(|letter| letter.len() != 1) {
                 self.say(
                     &at_path,
                     format!("this is no zone of {}", region.0),
