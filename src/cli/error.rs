@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::exit;
-use crate::engine::plan::PlanError;
+use crate::engine::planner::PlanError;
 use crate::engine::survey::SurveyError;
 use crate::model::error::{ErrorClass, OpError};
 use crate::ui::outputs::Clash;

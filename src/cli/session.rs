@@ -14,7 +14,8 @@ use crate::aws::clients::{Aws, Connection};
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
-use crate::engine::plan::{self, Plan, PlanError, Purpose};
+use crate::engine::plan::{Plan, Purpose};
+use crate::engine::planner::{self, PlanError};
 use crate::engine::survey::{self, Snapshot};
 use crate::model::address::Address;
 use crate::model::desired::Blueprint;
@@ -67,17 +68,19 @@ impl Session {
         purpose: Purpose,
         targets: &[String],
     ) -> Result<Plan, CliError> {
-        plan::plan(&self.provider, &self.blueprint, snapshot, purpose, targets).map_err(|error| {
-            let nearest = match &error {
-                PlanError::NoSuchTarget(target) => self.nearest(target),
-                PlanError::Spec(_) | PlanError::Circle(_) => None,
-            };
-            let error = CliError::from(error);
-            match nearest {
-                Some(address) => error.instead(format!("did you mean {address}?")),
-                None => error,
-            }
-        })
+        planner::plan(&self.provider, &self.blueprint, snapshot, purpose, targets).map_err(
+            |error| {
+                let nearest = match &error {
+                    PlanError::NoSuchTarget(target) => self.nearest(target),
+                    PlanError::Spec(_) | PlanError::Circle(_) => None,
+                };
+                let error = CliError::from(error);
+                match nearest {
+                    Some(address) => error.instead(format!("did you mean {address}?")),
+                    None => error,
+                }
+            },
+        )
     }
 
     /// The configured address that looks most like this text.

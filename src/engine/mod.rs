@@ -2,8 +2,8 @@
 //!
 //! The engine knows no kind by name and never prints: it sees the cloud through `provider`, and
 //! tells what it does through `event`. In reading order: what is live (`survey`), what differs
-//! (`diff`), what to do about it (`plan`), in which order (`graph`), and doing it (`apply`, one
-//! step at a time in `converge`).
+//! (`diff`), what to do about it (`planner` makes a `plan`), in which order (`graph`), and doing it
+//! (`apply`, one step at a time in `converge`).
 
 pub mod apply;
 pub mod converge;
@@ -11,7 +11,9 @@ pub mod diff;
 pub mod event;
 pub mod fake;
 pub mod graph;
+mod owners;
 pub mod plan;
+pub mod planner;
 pub mod provider;
 pub mod stop;
 pub mod survey;

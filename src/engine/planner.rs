@@ -1,0 +1,402 @@
+//! Makes a plan from the blueprint and a snapshot. Pure: nothing is asked of the cloud but what its
+//! kinds are like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::diff::{FieldChange, diff, diff_tags};
+use super::graph;
+use super::owners::Owners;
+use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, digests};
+use super::provider::Provider;
+use super::survey::Snapshot;
+use crate::model::address::Address;
+use crate::model::desired::{Blueprint, Desired};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Owner, Phase};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Ref, each_ref, resolve};
+
+/// A plan that cannot be made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A spec that its kind does not take: a bug.
+    #[error("{0}")]
+    Spec(OpError),
+    /// Resources that refer to each other in a circle.
+    #[error("these resources refer to each other in a circle: {}", list(.0))]
+    Circle(Vec<Address>),
+    /// A target that names nothing.
+    #[error("no resource matches the target `{0}`")]
+    NoSuchTarget(String),
+}
+
+fn list(addresses: &[Address]) -> String {
+    addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes the plan. Pure: nothing is asked of the cloud but what its kinds are like.
+pub fn plan(
+    provider: &dyn Provider,
+    blueprint: &Blueprint,
+    snapshot: &Snapshot,
+    purpose: Purpose,
+    targets: &[String],
+) -> Result<Plan, PlanError> {
+    let kinds: Kinds = provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect();
+    let mut forced = BTreeSet::new();
+    let mut plan = loop {
+        let plan = draft(provider, &kinds, blueprint, snapshot, purpose, &forced)?;
+        // Something has to be deleted before it is made anew, and cannot be deleted while others
+        // use it that in turn wait for the new one: one of those is replaced as well, and what
+        // depends on it is looked at again.
+        let meta = |address: &Address| kinds.get(address.kind.as_str());
+        let is_held = |used: &Address, user: &Address| {
+            let kind = used.kind.as_str();
+            meta(used).is_some_and(|meta| meta.held)
+                && meta(user).is_none_or(|meta| !meta.lets_go.contains(&kind))
+        };
+        match graph::tangled(&plan.changes, &is_held) {
+            Some(address) if forced.insert(address.clone()) => {}
+            Some(_) | None => break plan,
+        }
+    };
+    if !targets.is_empty() {
+        narrow(&mut plan, blueprint, targets)?;
+    }
+    if blueprint.protect {
+        refuse_losses(&mut plan);
+    }
+    Ok(plan)
+}
+
+type Kinds = BTreeMap<&'static str, &'static Meta>;
+
+fn draft(
+    provider: &dyn Provider,
+    kinds: &Kinds,
+    blueprint: &Blueprint,
+    snapshot: &Snapshot,
+    purpose: Purpose,
+    forced: &BTreeSet<Address>,
+) -> Result<Plan, PlanError> {
+    let mut planner = Planner {
+        provider,
+        blueprint,
+        snapshot,
+        kinds,
+        forced,
+        owners: Owners::of(snapshot),
+        plan: Plan {
+            format: FORMAT,
+            scope: blueprint.scope.clone(),
+            purpose,
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            outputs: BTreeMap::new(),
+            digests: digests(snapshot),
+        },
+    };
+    let mut kept = BTreeMap::new();
+    if purpose == Purpose::Apply {
+        let needs = blueprint.resources.values().map(|want| (want.address.clone(), needs(want)));
+        for address in graph::in_order(&needs.collect()).map_err(PlanError::Circle)? {
+            let want = &blueprint.resources[&address];
+            if let Some(id) = planner.desired(want)? {
+                kept.insert(address, id);
+            }
+        }
+    }
+    planner.surplus(&kept);
+    Ok(planner.plan)
+}
+
+struct Planner<'a> {
+    provider: &'a dyn Provider,
+    blueprint: &'a Blueprint,
+    snapshot: &'a Snapshot,
+    kinds: &'a Kinds,
+    owners: Owners,
+    plan: Plan,
+    /// What has to be replaced, deleting first, because of what it uses.
+    forced: &'a BTreeSet<Address>,
+}
+
+impl Planner<'_> {
+    fn meta(&self, address: &Address) -> Result<&'static Meta, PlanError> {
+        self.kinds.get(address.kind.as_str()).copied().ok_or_else(|| {
+            PlanError::Spec(OpError::new(
+                address.to_string(),
+                crate::model::error::ErrorClass::Bug,
+                "UnknownKind",
+                format!("this version of payctl has no kind `{}`", address.kind),
+            ))
+        })
+    }
+
+    /// Plans one wanted resource; returns the id of the live object that stands for it.
+    fn desired(&mut self, want: &Desired) -> Result<Option<String>, PlanError> {
+        let meta = self.meta(&want.address)?;
+        let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
+        let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
+        let found = self.snapshot.get(&want.address).map(Vec::as_slice).unwrap_or_default();
+        let ours = found.iter().filter(|found| {
+            found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
+        });
+        let fields = |live: &Live| {
+            let mut fields = diff(meta, &spec, &live.spec);
+            if meta.tagged {
+                fields.extend(diff_tags(&want.tags, &live.tags));
+            }
+            fields
+        };
+        let best = ours.map(|found| (found, fields(&found.live))).min_by_key(|(found, fields)| {
+            let fixed = fields.iter().any(|field| meta.is_immutable(&field.path));
+            let failed = matches!(found.live.phase, Phase::Failed(_));
+            let used = self.owners.is_used(found);
+            (failed, fixed, !used, found.live.id.clone())
+        });
+        let Some((Found { live, .. }, fields)) = best else {
+            let foreign = found.iter().find_map(|found| match &found.owner {
+                Owner::Foreign(owner) => Some((owner, &found.live)),
+                Owner::Ours => None,
+            });
+            match foreign {
+                Some((owner, live)) => self.refuse(
+                    want,
+                    format!("the name {} is taken: it belongs to {owner}", live.id),
+                    "give this resource another `name`, or remove the other object".to_owned(),
+                ),
+                None => {
+                    let fields = diff(meta, &spec, &Value::Null);
+                    let change = self.change(want, Action::Create, None, fields, None);
+                    self.plan.changes.push(change);
+                }
+            }
+            return Ok(None);
+        };
+        let fixed: Vec<&str> = fields
+            .iter()
+            .map(|field| field.path.as_str())
+            .filter(|path| meta.is_immutable(path))
+            .collect();
+        let forced = self.forced.contains(&want.address);
+        let because = match &live.phase {
+            Phase::Failed(reason) => Some(format!("it failed: {reason}")),
+            _ if !fixed.is_empty() => {
+                Some(format!("AWS cannot change {} in place", fixed.join(", ")))
+            }
+            _ if forced => Some("what it uses has to be deleted before it can let go".to_owned()),
+            _ => None,
+        };
+        if let Some(because) = because {
+            if meta.replace == Replace::Forbidden && meta.data.is_some() {
+                self.refuse(
+                    want,
+                    format!("{because}, and a new one would lose {}", meta.data.unwrap_or("data")),
+                    "take the change back, or add a resource under another name, move the data \
+                     over and remove this one"
+                        .to_owned(),
+                );
+            } else {
+                let mut change =
+                    self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
+                let failed = matches!(live.phase, Phase::Failed(_));
+                change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
+                change.irreversible = meta.data.map(str::to_owned);
+                self.plan.changes.push(change);
+            }
+        } else if !fields.is_empty() {
+            self.keep_outputs(meta, &want.address, live, &fields);
+            let change = self.change(want, Action::Update, Some(live.clone()), fields, None);
+            self.plan.changes.push(change);
+        } else if let Phase::Pending(status) = &live.phase {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            let because = Some(format!("AWS is still at work ({status}); wait until it is ready"));
+            let change = self.change(want, Action::Update, Some(live.clone()), fields, because);
+            self.plan.changes.push(change);
+        } else {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            self.plan.unchanged.push(want.address.clone());
+        }
+        Ok(Some(live.id.clone()))
+    }
+
+    /// Plans the deletion of everything of ours that nothing stands for.
+    fn surplus(&mut self, kept: &BTreeMap<Address, String>) {
+        for found in self.snapshot.values().flatten() {
+            let Found { address, owner, live } = found;
+            if *owner != Owner::Ours
+                || matches!(live.phase, Phase::Deleting(_))
+                || kept.get(address) == Some(&live.id)
+            {
+                continue;
+            }
+            let want = self.blueprint.resources.get(address);
+            let because = match (self.plan.purpose, kept.contains_key(address)) {
+                (Purpose::Destroy, _) => None,
+                (Purpose::Apply, true) => Some("a second object for this address".to_owned()),
+                (Purpose::Apply, false) if want.is_some() => continue,
+                (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
+            };
+            let data = self.kinds.get(address.kind.as_str()).and_then(|meta| meta.data);
+            let mut uses = self.owners.used_by(address, live);
+            if let Some(want) = want {
+                uses.extend(needs(want));
+            }
+            self.plan.outputs.entry(address.clone()).or_insert_with(|| live.outputs.clone());
+            self.plan.changes.push(Change {
+                address: address.clone(),
+                action: Action::Delete,
+                name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
+                component: want.map_or_else(|| component(address), |want| want.component.clone()),
+                origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
+                fields: Vec::new(),
+                because,
+                irreversible: data.map(str::to_owned),
+                create_first: false,
+                want: None,
+                live: Some(live.clone()),
+                needs: BTreeSet::new(),
+                uses,
+            });
+        }
+    }
+
+    fn change(
+        &self,
+        want: &Desired,
+        action: Action,
+        live: Option<Live>,
+        fields: Vec<FieldChange>,
+        because: Option<String>,
+    ) -> Change {
+        let needs = needs(want);
+        let mut uses: BTreeSet<Address> =
+            live.as_ref().map(|live| self.owners.used_by(&want.address, live)).unwrap_or_default();
+        uses.extend(want.after.iter().cloned());
+        Change {
+            address: want.address.clone(),
+            action,
+            name: want.name.clone(),
+            component: want.component.clone(),
+            origin: want.origin.clone(),
+            fields,
+            because,
+            irreversible: None,
+            create_first: false,
+            want: Some(want.clone()),
+            live,
+            needs,
+            uses,
+        }
+    }
+
+    fn refuse(&mut self, want: &Desired, reason: String, hint: String) {
+        let (address, origin) = (want.address.clone(), want.origin.clone());
+        self.plan.refused.push(Refused { address, origin, reason, hint });
+    }
+
+    /// An output that is known and stays as it is.
+    fn output(&self, reference: &Ref) -> Option<String> {
+        self.plan.outputs.get(&reference.to)?.get(&reference.output).cloned()
+    }
+
+    fn keep_outputs(
+        &mut self,
+        meta: &Meta,
+        address: &Address,
+        live: &Live,
+        fields: &[FieldChange],
+    ) {
+        let mut outputs = live.outputs.clone();
+        for (field, output) in meta.moves {
+            if fields.iter().any(|change| change.path.split('.').next() == Some(field)) {
+                outputs.remove(output);
+            }
+        }
+        self.plan.outputs.insert(address.clone(), outputs);
+    }
+}
+
+/// What a wanted resource refers to or waits for.
+pub(crate) fn needs(want: &Desired) -> BTreeSet<Address> {
+    let mut needs = want.after.clone();
+    each_ref(&want.spec, &mut |reference| {
+        needs.insert(reference.to.clone());
+    });
+    needs
+}
+
+fn name_of(live: &Live) -> String {
+    let name =
+        live.tags.get("Name").or_else(|| live.outputs.get(&crate::model::text::Output::Name));
+    name.unwrap_or(&live.id).clone()
+}
+
+fn component(address: &Address) -> String {
+    address.kind.split('.').next().unwrap_or_default().to_owned()
+}
+/// Leaves only the targets, and of what they need the changes without which they cannot be made.
+fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<(), PlanError> {
+    let matches =
+        |address: &Address, target: &str| address.to_string() == target || address.kind == target;
+    let all = plan.changes.iter().map(|change| &change.address).chain(&plan.unchanged);
+    let all: BTreeSet<&Address> = all.chain(blueprint.resources.keys()).collect();
+    let mut wanted: BTreeSet<Address> = BTreeSet::new();
+    for target in targets {
+        let hits: Vec<&&Address> = all.iter().filter(|address| matches(address, target)).collect();
+        if hits.is_empty() {
+            return Err(PlanError::NoSuchTarget(target.clone()));
+        }
+        wanted.extend(hits.into_iter().map(|address| (*address).clone()));
+    }
+    // Changes come in order: what is needed stands before what needs it.
+    for change in plan.changes.iter().rev() {
+        if wanted.contains(&change.address) && change.action != Action::Delete {
+            wanted.extend(change.needs.iter().cloned());
+        }
+    }
+    // What uses a deleted target goes with it.
+    let mut grown = true;
+    while grown && plan.purpose == Purpose::Destroy {
+        let users = plan.changes.iter().filter(|change| {
+            !wanted.contains(&change.address) && !change.uses.is_disjoint(&wanted)
+        });
+        let users: Vec<Address> = users.map(|change| change.address.clone()).collect();
+        grown = !users.is_empty();
+        wanted.extend(users);
+    }
+    plan.changes.retain(|change| wanted.contains(&change.address));
+    plan.refused.retain(|refused| wanted.contains(&refused.address));
+    Ok(())
+}
+
+fn refuse_losses(plan: &mut Plan) {
+    let losses = plan.changes.iter().filter_map(|change| {
+        let lost = change.irreversible.as_ref()?;
+        Some(Refused {
+            address: change.address.clone(),
+            origin: change.origin.clone(),
+            reason: format!("this environment is protected, and this would lose {lost}"),
+            hint: "set `protect = false` in the environment's file first, in a change of its own"
+                .to_owned(),
+        })
+    });
+    let mut losses: Vec<Refused> = losses.collect();
+    if plan.purpose == Purpose::Destroy && losses.is_empty() {
+        losses.extend(plan.changes.first().map(|change| {
+            Refused {
+                address: change.address.clone(),
+                origin: change.origin.clone(),
+                reason: "this environment is protected from destroy".to_owned(),
+                hint:
+                    "set `protect = false` in the environment's file first, in a change of its own"
+                        .to_owned(),
+            }
+        }));
+    }
+    plan.refused.extend(losses);
+}
