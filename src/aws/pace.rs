@@ -1,5 +1,6 @@
-//! How fast one service is called: as fast as it likes until it throttles, then slower for all
-//! tasks together, then faster again.
+//! How one service is called: as fast as it likes until it throttles, then slower for all tasks
+//! together, then faster again. What only looks is sent again when its reply is lost; everything
+//! else is the engine's business.
 //!
 //! The SDK has an adaptive mode of its own; it measures the rate before the first throttling and
 //! slows a short run with few calls down to one call in two seconds.
@@ -15,12 +16,13 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::is_throttling;
 
@@ -121,13 +123,51 @@ impl HttpClient for Paced<SharedHttpClient> {
 }
 
 impl HttpConnector for Paced<SharedHttpConnector> {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Some(slot) = self.pace.slot() else { return self.inner.call(request) };
-        let inner = self.inner.clone();
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let (pace, inner) = (self.pace.clone(), self.inner.clone());
         HttpConnectorFuture::new(async move {
-            sleep_until(slot).await;
-            inner.call(request).await
+            let mut pause = FIRST_PAUSE;
+            let mut left = if is_read(&request) { READS } else { 1 };
+            loop {
+                if let Some(slot) = pace.slot() {
+                    sleep_until(slot).await;
+                }
+                left -= 1;
+                let again = (left > 0).then(|| request.try_clone()).flatten();
+                let reply = inner.call(request).await;
+                match again {
+                    Some(same) if is_lost(&reply) => request = same,
+                    Some(_) | None => return reply,
+                }
+                sleep(pause).await;
+                pause *= 3;
+            }
         })
+    }
+}
+
+/// How often a read is sent before its failure counts.
+const READS: u32 = 4;
+/// How long to wait before a read is sent again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether a request only looks: then it may be sent again whatever became of it.
+fn is_read(request: &HttpRequest) -> bool {
+    let body = request.body().bytes().unwrap_or_default();
+    let target = request.headers().get("x-amz-target");
+    let operation = match (target, body.strip_prefix(b"Action=")) {
+        (Some(target), _) => target.rsplit('.').next().unwrap_or_default().as_bytes(),
+        (None, Some(action)) => action,
+        (None, None) => return matches!(request.method(), "GET" | "HEAD"),
+    };
+    [&b"Describe"[..], b"Get", b"List"].iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Whether it stays open what became of a request.
+fn is_lost(reply: &Result<HttpResponse, ConnectorError>) -> bool {
+    match reply {
+        Ok(answer) => matches!(answer.status().as_u16(), 500 | 502 | 504),
+        Err(error) => !error.is_user(),
     }
 }
 
@@ -145,6 +185,8 @@ pub(super) fn network() -> SharedHttpClient {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -158,5 +200,23 @@ mod tests {
         assert_eq!(pace.state().distance, LONGEST);
         (0..40).for_each(|_| pace.faster());
         assert_eq!(pace.slot(), None);
+    }
+
+    #[test]
+    fn only_what_looks_is_sent_again() {
+        let check = |method: &str, target: Option<&'static str>, body: &'static str, expected| {
+            let mut request = HttpRequest::new(SdkBody::from(body));
+            request.set_method(method).expect("a method");
+            if let Some(target) = target {
+                request.headers_mut().insert("x-amz-target", target);
+            }
+            assert_eq!(is_read(&request), expected, "{method} {target:?} {body}");
+        };
+        check("GET", None, "", true);
+        check("PUT", None, "", false);
+        check("POST", None, "Action=DescribeVpcs&Version=2016-11-15", true);
+        check("POST", None, "Action=CreateVpc&Version=2016-11-15", false);
+        check("POST", Some("TrentService.ListKeys"), "{}", true);
+        check("POST", Some("TrentService.CreateKey"), "{}", false);
     }
 }

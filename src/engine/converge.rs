@@ -24,7 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How far apart looks become.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How many looks it takes to believe that a create with a lost reply did not happen.
-const LOOKS_AFTER_LOST_REPLY: u32 = 4;
+const LOOKS_AFTER_LOST_REPLY: u32 = 6;
 /// How long a fresh object may lack the tags that it was made with.
 const TAG_LAG: Duration = Duration::from_secs(15);
 
@@ -121,9 +121,6 @@ impl Step<'_> {
                     continue;
                 }
                 Err(error) => return Err(StepError::Refused(error)),
-            }
-            if self.meta.lingers {
-                return Ok(());
             }
             // Accepted. If it is still there untouched after a while, it is asked again.
             let asked = Instant::now();

@@ -108,7 +108,7 @@ fn object(map: &Map<String, Value>) -> Option<(Rank, String)> {
     let keys = map.keys().cloned().map(|key| (Rank::Counted, key)).collect::<Vec<_>>();
     joined(&shown, '{', '}')
         .or_else(|| joined(&keys, '{', '}'))
-        .or_else(|| Some((Rank::Counted, count(map.len(), "entry"))))
+        .or_else(|| Some((Rank::Counted, count(map.len(), "setting"))))
 }
 
 /// All on one line, if it is not too long.
