@@ -48,6 +48,8 @@ pub struct Aws {
     pub scope: Scope,
     /// How many calls were made.
     pub meter: Meter,
+    /// Whether another endpoint stands in for AWS.
+    pub(crate) is_elsewhere: bool,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) kms: aws_sdk_kms::Client,
@@ -133,9 +135,10 @@ impl Aws {
             region,
             partition: String::new(),
         };
-        let path_style = config.endpoint_url().is_some();
+        let is_elsewhere = config.endpoint_url().is_some();
         Ok(Self {
             scope,
+            is_elsewhere,
             ec2: client!(aws_sdk_ec2, &config, meter),
             iam: client!(aws_sdk_iam, &config, meter),
             kms: client!(aws_sdk_kms, &config, meter),
@@ -146,7 +149,7 @@ impl Aws {
             sqs: client!(aws_sdk_sqs, &config, meter),
             ssm: client!(aws_sdk_ssm, &config, meter),
             sts: client!(aws_sdk_sts, &config, meter),
-            s3: client!(aws_sdk_s3, &config, meter, force_path_style(path_style)),
+            s3: client!(aws_sdk_s3, &config, meter, force_path_style(is_elsewhere)),
             meter,
         })
     }

@@ -303,12 +303,27 @@ async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<B
         Look::Elsewhere => return Ok(foreign(cx, name, "somebody, in another region")),
         Look::Free => return Ok(None),
     };
-    let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+    let Some((address, mut owner)) = cx.claim(name, &tags) else { return Ok(None) };
+    if tags.is_empty() && is_half_made(cx.aws, name).await? {
+        owner = Owner::Ours;
+    }
     let live = match owner {
         Owner::Ours => settings::describe(cx.aws, name).await?.map(|live| Live { tags, ..live }),
         Owner::Foreign(_) => Some(blank(cx.aws, name, tags)),
     };
     Ok(live.map(|live| Found { address, owner, live }))
+}
+
+/// Whether a bucket of a wanted name, without any tag, is one that we were making when we were
+/// stopped. AWS tags a bucket in the call that makes it; only endpoints that drop those tags leave
+/// such a one, and then it is empty.
+async fn is_half_made(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    if !aws.is_elsewhere {
+        return Ok(false);
+    }
+    let call = aws.s3.list_object_versions().bucket(name).max_keys(1);
+    let held = call.send().await.map_err(op("ListObjectVersions")).or_gone()?;
+    Ok(held.is_some_and(|held| held.versions().is_empty() && held.delete_markers().is_empty()))
 }
 
 fn foreign(cx: &Survey<'_>, name: &str, owner: &str) -> Option<Found<Bucket>> {
