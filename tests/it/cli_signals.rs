@@ -52,13 +52,13 @@ fn sigterm_stops_cleanly() {
 #[test]
 fn a_second_ctrl_c_stops_at_once() {
     let folder = Folder::shipped();
-    let mut run = folder.start_slowly(APPLY, Duration::from_millis(400));
+    let mut run = folder.start_slowly(APPLY, Duration::from_millis(900));
     assert!(run.wait_for(" created in ", 1), "stopped in the middle: {}", run.said());
     run.signal("INT");
     assert!(run.wait_for("Stopping: ", 1), "{}", run.said());
     run.signal("INT");
     let (took, code, said) = run.end();
-    assert!(took < Duration::from_millis(350), "it took {took:?}");
+    assert!(took < Duration::from_millis(800), "it took {took:?}");
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("Stopped at once") && said.contains("Remaining:"), "{said}");
 }
@@ -67,11 +67,11 @@ fn a_second_ctrl_c_stops_at_once() {
 fn ctrl_c_while_looking_changes_nothing() {
     let folder = Folder::shipped();
     for command in ["plan --env dev --sandbox", APPLY] {
-        let run = folder.start_slowly(command, Duration::from_millis(1500));
-        std::thread::sleep(Duration::from_millis(700));
+        let run = folder.start_slowly(command, Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(1500));
         run.signal("INT");
         let (took, code, said) = run.end();
-        assert!(took < Duration::from_millis(700), "it took {took:?}");
+        assert!(took < Duration::from_millis(2500), "it took {took:?}");
         assert_eq!(code, Some(130), "{said}");
         assert!(said.contains("stopped; nothing was changed"), "{said}");
     }
