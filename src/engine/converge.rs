@@ -116,9 +116,14 @@ impl Step<'_> {
                 Ok(()) if self.meta.lingers => return Ok(()),
                 Ok(()) => {}
                 Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
+                // In use, or the reply was lost: it may be on its way out already.
                 Err(error) if error.passes() => {
                     self.retry(error, pace.next()).await?;
-                    continue;
+                    match self.read(target).await? {
+                        None => return Ok(()),
+                        Some(left) if matches!(left.phase, Phase::Deleting(_)) => {}
+                        Some(_) => continue,
+                    }
                 }
                 Err(error) => return Err(StepError::Refused(error)),
             }
