@@ -48,7 +48,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// as the API allows; details in parallel. Dead objects that AWS still lists are left out.
     fn survey(cx: &Survey<'_>) -> impl Future<Output = Result<Vec<Found<Self>>, OpError>> + Send;
 
-    /// One object again: by `cx.id` if known, else by name or ownership tags. `None` when absent.
+    /// One object again, by its id (`cx.id()`): the engine looks for what it has no id of by survey.
+    /// `None` when absent.
     fn read(cx: &Cx<'_>) -> impl Future<Output = Result<Option<Live<Self>>, OpError>> + Send;
 
     /// Makes the smallest thing that can exist, tagged (`cx.tags`) in the same call, and returns

@@ -32,7 +32,7 @@ pub trait Provider: Send + Sync {
         wanted: &'a BTreeMap<String, Address>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
 
-    /// One object again: by its id if the target has one, else by its name or its tags.
+    /// One object again, by its id. What the engine has no id of, it looks for by survey.
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
 
     /// Makes the smallest thing that can exist, tagged in the same call, and returns its id.
