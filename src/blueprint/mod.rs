@@ -17,8 +17,19 @@ use crate::model::address::Address;
 use crate::model::desired::{Blueprint, Desired};
 use crate::model::scope::Scope;
 
+use permissions::Caller;
+
+mod apis;
+mod balancing;
 mod buckets;
+mod containers;
+mod databases;
+mod events;
+mod firewalls;
+mod fleets;
+mod functions;
 mod graph;
+mod guards;
 mod keys;
 mod logs;
 mod messaging;
@@ -27,6 +38,7 @@ mod nat;
 mod network;
 mod outputs;
 mod parameters;
+mod permissions;
 mod policies;
 mod references;
 mod roles;
@@ -36,6 +48,7 @@ mod tables;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 /// What only the cloud knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +118,8 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
         partition: facts.partition.clone(),
     };
     let (problems, resources) = (Vec::new(), BTreeMap::new());
-    let mut builder = Builder { loaded, config, facts, scope, problems, resources };
+    let callers = BTreeMap::new();
+    let mut builder = Builder { loaded, config, facts, scope, problems, resources, callers };
     builder.facts_fit();
     builder.network();
     builder.security_groups();
@@ -118,6 +132,23 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.queues();
     builder.roles();
     builder.log_groups();
+    builder.functions();
+    builder.apis();
+    builder.vpc_links();
+    builder.databases();
+    builder.clusters();
+    builder.services();
+    builder.load_balancers();
+    builder.target_groups();
+    builder.fleets();
+    builder.firewalls();
+    builder.events();
+    builder.cost_anomalies();
+    builder.alarms();
+    builder.dashboards();
+    builder.metric_filters();
+    // Once everything that calls functions has said so.
+    builder.permissions();
     let outputs = builder.outputs();
     builder.distinct_names();
     builder.sizes();
@@ -139,6 +170,7 @@ struct Builder<'a> {
     scope: Scope,
     problems: Vec<Problem>,
     resources: BTreeMap<Address, Desired>,
+    callers: BTreeMap<String, Vec<Caller>>,
 }
 
 /// What a resource is, beside its spec.

@@ -1,5 +1,6 @@
 //! `${tables.transactions.name}`: from the words of the config to references.
 
+use crate::config::references;
 use crate::config::schema::text::KeyRef;
 use crate::config::template::{Piece, pieces};
 use crate::model::address::Address;
@@ -39,7 +40,7 @@ impl Builder<'_> {
 
     fn reference(&self, expr: &str) -> Text {
         let steps: Vec<&str> = expr.split('.').collect();
-        let (section, name, output) = match steps.as_slice() {
+        let (section, name, word) = match steps.as_slice() {
             ["account"] => return self.facts.account.clone().into(),
             ["network", "vpc_id"] => {
                 return Text::reference(Address::new("ec2.vpc", "main"), Output::Id);
@@ -51,36 +52,11 @@ impl Builder<'_> {
             ["network", "public_subnets"] => return self.subnet_list(TierName::Public),
             ["network", "private_subnets"] => return self.subnet_list(TierName::Private),
             ["network", "isolated_subnets"] => return self.subnet_list(TierName::Isolated),
-            [section, name, output] => (*section, *name, *output),
+            [section, name, word] => (*section, *name, *word),
             _ => return Text::default(),
         };
-        let own = |kind: &str, output: Output| Text::reference(Address::new(kind, name), output);
-        let dead =
-            |output| Text::reference(Address::new("sqs.queue", format!("{name}-dlq")), output);
-        let kind = match section {
-            "buckets" => "s3.bucket",
-            "keys" => "kms.key",
-            "log_groups" => "logs.log_group",
-            "queues" => "sqs.queue",
-            "roles" => "iam.role",
-            "secrets" => "secretsmanager.secret",
-            "security_groups" => "ec2.security_group",
-            "tables" => "dynamodb.table",
-            _ => "sns.topic",
-        };
-        match output {
-            "alias" => own(kind, Output::Name),
-            "arn" => own(kind, Output::Arn),
-            "id" => own(kind, Output::Id),
-            "url" => own(kind, Output::Url),
-            "stream_arn" => own(kind, Output::StreamArn),
-            "dead_letter_arn" => dead(Output::Arn),
-            "dead_letter_name" => dead(Output::Name),
-            "dead_letter_url" => dead(Output::Url),
-            "instance_profile_arn" => own("iam.instance_profile", Output::Arn),
-            "instance_profile_name" => own("iam.instance_profile", Output::Name),
-            _ => own(kind, Output::Name),
-        }
+        references::find(section, word)
+            .map_or_else(Text::default, |offer| Text::reference(offer.address(name), offer.output))
     }
 
     /// What an output will be, for kinds whose ARN follows from the name.

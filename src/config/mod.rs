@@ -16,7 +16,7 @@ mod check;
 mod layers;
 pub(crate) mod problem;
 pub(crate) mod ranges;
-mod references;
+pub(crate) mod references;
 pub(crate) mod rules;
 pub mod schema;
 pub(crate) mod template;

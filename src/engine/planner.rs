@@ -158,10 +158,16 @@ impl Planner<'_> {
             let used = self.owners.is_used(found);
             (failed, fixed, !used, found.live.id.clone())
         });
+        let shared = found.iter().find(|found| found.owner == Owner::Shared);
+        if let (None, Some(Found { live, .. })) = (&best, shared) {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            self.plan.unchanged.push(want.address.clone());
+            return Ok(Some(live.id.clone()));
+        }
         let Some((Found { live, .. }, fields)) = best else {
             let foreign = found.iter().find_map(|found| match &found.owner {
                 Owner::Foreign(owner) => Some((owner, &found.live)),
-                Owner::Ours => None,
+                Owner::Ours | Owner::Shared => None,
             });
             match foreign {
                 Some((owner, live)) => self.refuse(

@@ -57,4 +57,7 @@ pub enum Owner {
     Ours,
     /// It has a name that this environment wants, and belongs to someone else. The text names them.
     Foreign(String),
+    /// It belongs to the account and serves every environment: taken as it is, and never changed
+    /// or deleted.
+    Shared,
 }

@@ -35,7 +35,13 @@ pub enum Output {
     PublicIp,
     /// The primary network interface of an instance.
     InterfaceId,
-    /// The version id of a secret's current value, or of a parameter.
+    /// The endpoint for reading alone.
+    ReaderEndpoint,
+    /// A port.
+    Port,
+    /// What metrics know it by, if that is not the name: `app/NAME/ID` of a load balancer.
+    Metric,
+    /// A version: of a secret's value, a parameter, a launch template; the digest of an API.
     Version,
 }
 
@@ -50,6 +56,9 @@ impl fmt::Display for Output {
             Self::StreamArn => "stream_arn",
             Self::PublicIp => "public_ip",
             Self::InterfaceId => "interface_id",
+            Self::ReaderEndpoint => "reader_endpoint",
+            Self::Port => "port",
+            Self::Metric => "metric",
             Self::Version => "version",
         })
     }

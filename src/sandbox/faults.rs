@@ -255,6 +255,7 @@ fn throttled(route: &Route) -> Refusal {
         Protocol::Rest => refusal("SlowDown").with_status(503),
         Protocol::Query if route.service == "sns" => refusal("Throttled").with_status(429),
         Protocol::Query => refusal("Throttling"),
+        Protocol::RestJson => refusal("TooManyRequestsException").with_status(429),
         Protocol::Json(_) => refusal("ThrottlingException"),
     }
 }
@@ -263,6 +264,7 @@ fn failed(route: &Route) -> Refusal {
     let code = match route.protocol {
         Protocol::Ec2 | Protocol::Rest => "InternalError",
         Protocol::Query => "InternalFailure",
+        Protocol::RestJson => "ServiceException",
         Protocol::Json(_) => "InternalServiceError",
     };
     Refusal::new(code, "An internal error has occurred (injected fault)").with_status(500)

@@ -76,11 +76,11 @@ pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot)
 fn health(found: &Found) -> Health {
     match (&found.owner, &found.live.phase) {
         (Owner::Foreign(owner), _) => Health::Foreign(owner.clone()),
-        (Owner::Ours, Phase::Ready) => Health::Ready,
-        (Owner::Ours, Phase::Pending(status) | Phase::Deleting(status)) => {
+        (Owner::Ours | Owner::Shared, Phase::Ready) => Health::Ready,
+        (Owner::Ours | Owner::Shared, Phase::Pending(status) | Phase::Deleting(status)) => {
             Health::Busy(status.clone())
         }
-        (Owner::Ours, Phase::Failed(reason)) => Health::Failed(reason.clone()),
+        (Owner::Ours | Owner::Shared, Phase::Failed(reason)) => Health::Failed(reason.clone()),
     }
 }
 

@@ -5,10 +5,20 @@ use super::problem::Problem;
 use super::schema::Config;
 
 mod access;
+mod apis;
+mod balancing;
+mod containers;
 mod data;
+mod databases;
+mod events;
+mod firewalls;
+mod fleets;
+mod functions;
+mod guards;
 pub(crate) mod messaging;
 mod network;
 mod project;
+mod watching;
 
 /// Collects problems with their places.
 pub(crate) struct Rules<'a> {
@@ -37,5 +47,20 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.keys();
     rules.secrets();
     rules.roles();
+    rules.functions();
+    rules.apis();
+    rules.vpc_links();
+    rules.databases();
+    rules.clusters();
+    rules.services();
+    rules.load_balancers();
+    rules.target_groups();
+    rules.fleets();
+    rules.firewalls();
+    rules.events();
+    rules.cost_anomalies();
+    rules.alarms();
+    rules.dashboards();
+    rules.metric_filters();
     rules.problems
 }

@@ -9,10 +9,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub mod access;
+pub mod apis;
+pub mod balancing;
+pub mod containers;
 pub mod data;
+pub mod databases;
+pub mod events;
+pub mod firewalls;
+pub mod fleets;
+pub mod functions;
+pub mod guards;
 pub mod messaging;
 pub mod network;
 pub mod text;
+pub mod watching;
 
 use access::{Key, Role, Secret};
 use data::{Bucket, LogGroup, Table};
@@ -83,6 +93,51 @@ pub struct Config {
     /// CloudWatch log groups by name.
     #[serde(default)]
     pub log_groups: BTreeMap<ItemName, LogGroup>,
+    /// Lambda functions by name.
+    #[serde(default)]
+    pub functions: BTreeMap<ItemName, functions::Function>,
+    /// REST APIs by name.
+    #[serde(default)]
+    pub apis: BTreeMap<ItemName, apis::Api>,
+    /// Ways of APIs into the network by name.
+    #[serde(default)]
+    pub vpc_links: BTreeMap<ItemName, apis::VpcLink>,
+    /// Aurora PostgreSQL clusters by name.
+    #[serde(default)]
+    pub databases: BTreeMap<ItemName, databases::Database>,
+    /// ECS clusters by name.
+    #[serde(default)]
+    pub clusters: BTreeMap<ItemName, containers::Cluster>,
+    /// Fargate services by name.
+    #[serde(default)]
+    pub services: BTreeMap<ItemName, containers::ContainerService>,
+    /// Load balancers by name.
+    #[serde(default)]
+    pub load_balancers: BTreeMap<ItemName, balancing::LoadBalancer>,
+    /// Target groups by name.
+    #[serde(default)]
+    pub target_groups: BTreeMap<ItemName, balancing::TargetGroup>,
+    /// Groups of EC2 instances that scale by name.
+    #[serde(default)]
+    pub fleets: BTreeMap<ItemName, fleets::Fleet>,
+    /// Web ACLs by name.
+    #[serde(default)]
+    pub firewalls: BTreeMap<ItemName, firewalls::Firewall>,
+    /// EventBridge rules by name.
+    #[serde(default)]
+    pub events: BTreeMap<ItemName, events::EventRule>,
+    /// Monitors of unusual costs by name.
+    #[serde(default)]
+    pub cost_anomalies: BTreeMap<ItemName, guards::CostAnomaly>,
+    /// Alarms by name.
+    #[serde(default)]
+    pub alarms: BTreeMap<ItemName, watching::Alarm>,
+    /// Dashboards by name.
+    #[serde(default)]
+    pub dashboards: BTreeMap<ItemName, watching::Dashboard>,
+    /// Metrics counted from logs by name.
+    #[serde(default)]
+    pub metric_filters: BTreeMap<ItemName, watching::MetricFilter>,
     /// What `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Template>,

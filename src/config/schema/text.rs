@@ -133,6 +133,34 @@ strings! {
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.
     BucketRef { ITEM_OF: "buckets" }
+    /// The name of a function of this config.
+    FunctionRef { ITEM_OF: "functions" }
+    /// The name of an API of this config.
+    ApiRef { ITEM_OF: "apis" }
+    /// The name of a VPC link of this config.
+    VpcLinkRef { ITEM_OF: "vpc_links" }
+    /// The name of a database of this config.
+    DatabaseRef { ITEM_OF: "databases" }
+    /// The name of an ECS cluster of this config.
+    ClusterRef { ITEM_OF: "clusters" }
+    /// The name of a Fargate service of this config.
+    ServiceRef { ITEM_OF: "services" }
+    /// The name of a load balancer of this config.
+    LoadBalancerRef { ITEM_OF: "load_balancers" }
+    /// The name of a target group of this config.
+    TargetGroupRef { ITEM_OF: "target_groups" }
+    /// The name of a security group of this config.
+    GroupRef { ITEM_OF: "security_groups" }
+    /// The name of a role of this config.
+    RoleRef { ITEM_OF: "roles" }
+    /// The name of a queue of this config.
+    QueueRef { ITEM_OF: "queues" }
+    /// The name of a table of this config.
+    TableRef { ITEM_OF: "tables" }
+    /// The name of a secret of this config.
+    SecretRef { ITEM_OF: "secrets" }
+    /// The name of a log group of this config.
+    LogGroupRef { ITEM_OF: "log_groups" }
     /// The name of a topic of this config.
     TopicRef { ITEM_OF: "topics" }
 }

@@ -16,6 +16,10 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
     };
     let id = request_id();
     match route.protocol {
+        Protocol::RestJson => {
+            let body = if value.is_null() { String::new() } else { value.to_string() };
+            respond(200, "application/json", &id, body)
+        }
         Protocol::Json(kind) => {
             let body = if value.is_null() { "{}".to_owned() } else { value.to_string() };
             respond(200, kind, &id, body)
@@ -54,6 +58,12 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
     let Refusal { status, code, message } = refusal;
     let (code_text, message_text) = (xml::escape(code), xml::escape(message));
     match route.protocol {
+        Protocol::RestJson => {
+            let body = serde_json::json!({ "message": message }).to_string();
+            let mut response = respond(*status, "application/json", &id, body);
+            response.set("x-amzn-errortype", code.clone());
+            response
+        }
         Protocol::Json(kind) => {
             let (shape, query_code) = match route.service.as_str() {
                 "sqs" => sqs_codes(code),

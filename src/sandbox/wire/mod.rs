@@ -11,6 +11,7 @@ use super::{Call, Refusal, World, dispatch, s3};
 
 pub(crate) mod encode;
 pub(crate) mod form;
+pub(crate) mod rest;
 pub(crate) mod xml;
 
 /// An HTTP request, read completely.
@@ -74,6 +75,8 @@ pub(crate) enum Protocol {
     Query,
     /// EC2's own query.
     Ec2,
+    /// REST with JSON.
+    RestJson,
     /// S3's REST.
     Rest,
 }
@@ -116,10 +119,10 @@ impl Route {
             }
             _ => {
                 let service = signed.unwrap_or_else(|| "s3".to_owned());
-                let (protocol, operation) = match service.as_str() {
-                    "s3" => (Protocol::Rest, s3::operation(request)),
-                    // The other services in REST speak JSON; none is covered.
-                    _ => (Protocol::Json("application/json"), nameless(request)),
+                let (protocol, operation) = match rest::operation(&service, request) {
+                    _ if service == "s3" => (Protocol::Rest, s3::operation(request)),
+                    Some(operation) => (Protocol::RestJson, operation.to_owned()),
+                    None => (Protocol::RestJson, nameless(request)),
                 };
                 Self { protocol, service, operation, region }
             }
@@ -202,6 +205,7 @@ fn input(route: &Route, request: &Request) -> Result<Value, Refusal> {
             true => form::tree(request.query()),
             false => form::tree(request.text()),
         },
+        Protocol::RestJson => rest::input(&route.service, request),
         Protocol::Rest => Err(Refusal::not_covered(&route.service, &route.operation)),
     }
 }

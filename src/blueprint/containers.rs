@@ -1,0 +1,9 @@
+//! `[clusters]` and `[services]`.
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn clusters(&mut self) {}
+
+    pub(super) fn services(&mut self) {}
+}

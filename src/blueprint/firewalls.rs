@@ -1,0 +1,7 @@
+//! `[firewalls]`.
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn firewalls(&mut self) {}
+}

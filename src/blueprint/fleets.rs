@@ -1,0 +1,7 @@
+//! `[fleets]`.
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn fleets(&mut self) {}
+}

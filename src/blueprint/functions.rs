@@ -1,0 +1,7 @@
+//! `[functions]`.
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn functions(&mut self) {}
+}

@@ -1,0 +1,7 @@
+//! `[cost_anomalies]`.
+
+use super::Builder;
+
+impl Builder<'_> {
+    pub(super) fn cost_anomalies(&mut self) {}
+}

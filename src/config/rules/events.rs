@@ -1,0 +1,7 @@
+//! The rules of `[events]`.
+
+use super::Rules;
+
+impl Rules<'_> {
+    pub(super) fn events(&mut self) {}
+}
