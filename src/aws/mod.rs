@@ -8,3 +8,4 @@ pub mod kinds;
 mod pace;
 pub mod provider;
 pub mod resource;
+mod tags;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join};
 use serde_json::Value;
 
 use super::clients::Aws;
 use super::kinds::KINDS;
 use super::resource::{AnyKind, Survey};
-use crate::engine::provider::{Provider, Target};
+use crate::engine::provider::{Provider, Sweep, Target};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Tags};
@@ -72,8 +72,13 @@ impl Provider for AwsProvider {
         &'a self,
         kind: &'a str,
         wanted: &'a BTreeMap<String, Address>,
+        sweep: Option<&'a Sweep>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
-        Box::pin(async move { known(kind)?.survey(Survey { aws: &self.aws, wanted }).await })
+        Box::pin(async move {
+            let cx = Survey { aws: &self.aws, wanted, sweep };
+            // The first survey of a sweep asks for the tags, beside its own list.
+            join(cx.tags_of_everything(), known(kind)?.survey(cx)).await.1
+        })
     }
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {

@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::clients::Aws;
-use crate::engine::provider::Target;
+use super::tags;
+use crate::engine::diff::diff_tags;
+use crate::engine::provider::{Sweep, Target};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Tags};
@@ -104,6 +106,8 @@ pub struct Survey<'a> {
     pub aws: &'a Aws,
     /// The physical names that the environment wants, with their addresses.
     pub wanted: &'a BTreeMap<String, Address>,
+    /// What all kinds share, if all are surveyed.
+    pub sweep: Option<&'a Sweep>,
 }
 
 impl Survey<'_> {
@@ -111,6 +115,33 @@ impl Survey<'_> {
     /// the environment's name. For lists that cannot filter by tag.
     pub fn is_candidate(&self, name: &str) -> bool {
         self.wanted.contains_key(name) || self.aws.scope.in_name(name)
+    }
+
+    /// The tags of an object: those that one question told of many objects, if they are as they
+    /// should be, else as `read` tells. That question lags behind, so it is believed only where
+    /// it shows nothing to do: a tag that was taken away a moment ago is seen by the next plan.
+    pub async fn tags(
+        &self,
+        arn: &str,
+        read: impl Future<Output = Result<Option<Tags>, OpError>>,
+    ) -> Result<Option<Tags>, OpError> {
+        match self.settled_tags(arn).await {
+            Some(tags) => Ok(Some(tags)),
+            None => read.await,
+        }
+    }
+
+    /// The tags of an object, if the one question told of it and they are as they should be.
+    pub async fn settled_tags(&self, arn: &str) -> Option<Tags> {
+        let (sweep, index) = (self.sweep?, self.tags_of_everything().await?);
+        let tags = index.get(arn)?;
+        let wanted = sweep.wanted.get(&self.aws.scope.owned(tags)?)?;
+        diff_tags(wanted, tags).is_empty().then(|| tags.clone())
+    }
+
+    /// Asks the one question, once in a sweep.
+    pub(crate) async fn tags_of_everything(&self) -> Option<&BTreeMap<String, Tags>> {
+        Some(self.sweep?.tags.get_or_init(|| tags::of_everything(self.aws)).await)
     }
 
     /// What was read of an object that may be somebody else's. That we may not read it matters

@@ -200,7 +200,7 @@ impl Step<'_> {
         let wanted = BTreeMap::from([(target.name.clone(), self.address.clone())]);
         let mut pace = Pace::new();
         let found = loop {
-            match self.call(self.provider.survey(&self.address.kind, &wanted)).await? {
+            match self.call(self.provider.survey(&self.address.kind, &wanted, None)).await? {
                 Ok(found) => break found,
                 Err(error) if error.passes() || error.class == ErrorClass::NotFound => {
                     self.retry(error, pace.next()).await?;

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::provider::{Provider, Target};
+use super::provider::{Provider, Sweep, Target};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
@@ -399,6 +399,7 @@ impl Provider for FakeCloud {
         &'a self,
         kind: &'a str,
         wanted: &'a BTreeMap<String, Address>,
+        _: Option<&'a Sweep>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
         Box::pin(self.operate("Survey", kind, Sort::Read, move |state, scope| {
             state.tick();

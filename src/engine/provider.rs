@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::model::address::Address;
 use crate::model::error::OpError;
@@ -25,11 +26,13 @@ pub trait Provider: Send + Sync {
     fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError>;
 
     /// Everything of one kind that belongs to the environment, and whatever else has a name in
-    /// `wanted`. Dead objects that AWS still lists are left out.
+    /// `wanted`. Dead objects that AWS still lists are left out. As part of a sweep over all kinds
+    /// it may use what that has learnt; on its own it asks for everything.
     fn survey<'a>(
         &'a self,
         kind: &'a str,
         wanted: &'a BTreeMap<String, Address>,
+        sweep: Option<&'a Sweep>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
 
     /// One object again, by its id. What the engine has no id of, it looks for by survey.
@@ -65,6 +68,15 @@ pub trait Provider: Send + Sync {
         target: &'a Target,
         live: &'a Live,
     ) -> BoxFuture<'a, Result<(), OpError>>;
+}
+
+/// What the surveys of all kinds share while they look at the same time.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// The tags that each wanted resource is kept to.
+    pub wanted: BTreeMap<Address, Tags>,
+    /// The tags of many objects by ARN, from one question. They may lag behind.
+    pub tags: OnceCell<BTreeMap<String, Tags>>,
 }
 
 /// Which object an operation is about.

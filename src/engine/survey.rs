@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::provider::Provider;
+use super::provider::{Provider, Sweep};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
 use crate::model::error::{ErrorClass, OpError};
@@ -35,14 +35,16 @@ pub async fn survey(
     resources: &BTreeMap<Address, Desired>,
 ) -> Result<Snapshot, Vec<SurveyError>> {
     let mut wanted: BTreeMap<&str, BTreeMap<String, Address>> = BTreeMap::new();
+    let mut sweep = Sweep::default();
     for desired in resources.values() {
+        sweep.wanted.insert(desired.address.clone(), desired.tags.clone());
         let names = wanted.entry(&desired.address.kind).or_default();
         names.insert(desired.name.clone(), desired.address.clone());
     }
-    let none = BTreeMap::new();
+    let (none, sweep) = (BTreeMap::new(), &sweep);
     let surveys = provider.kinds().into_iter().map(|meta| {
         let names = wanted.get(meta.kind).unwrap_or(&none);
-        async move { (meta.kind, patiently(provider, meta.kind, names).await) }
+        async move { (meta.kind, patiently(provider, meta.kind, names, sweep).await) }
     });
     let mut snapshot = Snapshot::new();
     let mut errors = Vec::new();
@@ -66,10 +68,11 @@ async fn patiently(
     provider: &dyn Provider,
     kind: &str,
     names: &BTreeMap<String, Address>,
+    sweep: &Sweep,
 ) -> Result<Vec<Found>, OpError> {
     let mut tries = 0;
     loop {
-        match provider.survey(kind, names).await {
+        match provider.survey(kind, names, Some(sweep)).await {
             // An object may vanish between the list and its details.
             Err(error)
                 if (error.passes() || error.class == ErrorClass::NotFound) && tries < TRIES =>

@@ -55,6 +55,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("groups", state.groups.len())]
 }
 
+/// The tags of a region's log groups, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.groups, region).map(move |(name, group)| (arn(region, name), group.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

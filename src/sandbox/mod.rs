@@ -34,6 +34,7 @@ pub(crate) mod secrets;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod tagging;
 pub(crate) mod toolbox;
 
 /// One API call, decoded.
@@ -138,6 +139,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "sqs" => sqs::call(world, call),
         "ssm" => ssm::call(world, call),
         "sts" => sts::call(world, call),
+        "tagging" => tagging::call(world, call),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }

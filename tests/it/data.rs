@@ -144,7 +144,7 @@ fn no_survey_is_deeper_than_three_calls() {
             let wanted = blueprint.resources.values().filter(|want| want.address.kind == kind);
             let wanted = wanted.map(|want| (want.name.clone(), want.address.clone())).collect();
             let began = Instant::now();
-            let found = provider.survey(kind, &wanted).await.expect("a survey");
+            let found = provider.survey(kind, &wanted, None).await.expect("a survey");
             let depth = began.elapsed().as_secs();
             println!("{kind}: {depth}");
             assert!(!found.is_empty(), "{kind}");
@@ -281,7 +281,7 @@ fn what_others_forbid_us_to_read_breaks_nothing_unless_we_want_its_name() {
         // Our own bucket must not disappear from sight because its policy hides its tags.
         deny("tagging", BUCKET);
         let wanted = [(BUCKET.to_owned(), Address::new("s3.bucket", "sample"))].into();
-        let error = provider.survey("s3.bucket", &wanted).await.expect_err("it is said");
+        let error = provider.survey("s3.bucket", &wanted, None).await.expect_err("it is said");
         assert_eq!((error.class, error.op.as_str()), (ErrorClass::Denied, "GetBucketTagging"));
     });
 }
@@ -397,7 +397,7 @@ fn a_name_that_is_taken_in_another_region_is_refused() {
         run(&west, &some(&west, &["s3.bucket"]), Purpose::Apply).await;
         let east = provider(&sandboxed(&sandbox)).await;
         let wanted = [(BUCKET.to_owned(), Address::new("s3.bucket", "sample"))].into();
-        let found = east.survey("s3.bucket", &wanted).await.expect("a survey");
+        let found = east.survey("s3.bucket", &wanted, None).await.expect("a survey");
         assert!(format!("{:?}", found[0].owner).contains("eu-west-1"), "{:?}", found[0].owner);
     });
 }

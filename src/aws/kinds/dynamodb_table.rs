@@ -252,7 +252,9 @@ impl Resource for Table {
         }
         let found = candidates.iter().map(|name| async move {
             // Nearly every candidate is ours, so the description does not wait for the tags.
-            let (tags, live) = Box::pin(join(tags(cx.aws, name), describe(cx.aws, name))).await;
+            let arn = arn(cx.aws, name);
+            let tags = cx.tags(&arn, tags(cx.aws, name));
+            let (tags, live) = Box::pin(join(tags, describe(cx.aws, name))).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let live = live?.map(|live| Live { tags, ..live });

@@ -1,8 +1,11 @@
 //! IAM roles, with inline policies and attached managed policies folded in.
 //!
 //! AWS quirks: documents come back URL-encoded; the list of roles has neither tags nor boundary;
-//! names are unique in the account, whatever the path; right after creation the ARN may read as the
+//! names are unique in the account, whatever the path; three calls tell everything of every role
+//! of the account, where asking for each role takes four; right after creation the ARN may read as the
 //! unique id (`AROA...`) while the role spreads; a role cannot be deleted while anything is attached.
+
+mod bulk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -65,6 +68,8 @@ impl Resource for Role {
             "iam:DeleteRolePermissionsBoundary",
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
+            "iam:GetAccountAuthorizationDetails",
+            "iam:GetAccountSummary",
             "iam:GetRole",
             "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies",
@@ -126,13 +131,11 @@ impl Resource for Role {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        // A wanted name can be taken under any other path.
-        let wanted = try_join_all(cx.wanted.keys().map(|name| probe(cx.aws, name)));
-        let (listed, wanted) = try_join(under_path(cx.aws), wanted).await?;
-        let names: BTreeSet<String> =
-            listed.into_iter().chain(wanted.into_iter().flatten()).collect();
-        let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
-        let found = lives.into_iter().flatten().filter_map(|live| {
+        let lives = match bulk::survey(cx).await? {
+            Some(lives) => lives,
+            None => one_by_one(cx).await?,
+        };
+        let found = lives.into_iter().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
             Some(Found { address, owner, live })
         });
@@ -275,6 +278,16 @@ async fn under_path(aws: &Aws) -> Result<Vec<String>, OpError> {
     let pages = aws.iam.list_roles().path_prefix(aws.scope.iam_path()).into_paginator();
     let roles = pages.items().send().try_collect().await.map_err(op("ListRoles"))?;
     Ok(roles.into_iter().map(|role| role.role_name).collect())
+}
+
+/// Every role that may matter, each by itself.
+async fn one_by_one(cx: &Survey<'_>) -> Result<Vec<Live<Role>>, OpError> {
+    // A wanted name can be taken under any other path.
+    let wanted = try_join_all(cx.wanted.keys().map(|name| probe(cx.aws, name)));
+    let (listed, wanted) = try_join(under_path(cx.aws), wanted).await?;
+    let names: BTreeSet<String> = listed.into_iter().chain(wanted.into_iter().flatten()).collect();
+    let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
+    Ok(lives.into_iter().flatten().collect())
 }
 
 /// A role that most likely exists: everything at once.

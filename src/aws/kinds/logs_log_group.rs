@@ -95,7 +95,10 @@ impl Resource for LogGroup {
             .filter_map(|group| Some((group.log_group_name.clone()?, group)))
             .filter(|(name, _)| cx.is_candidate(name))
             .collect();
-        let lives = candidates.into_values().map(|group| describe(cx.aws, group));
+        let lives = candidates.into_values().map(|group| async move {
+            let tags = cx.tags(arn(&group), tags(cx.aws, &group)).await?;
+            Ok(tags.map(|tags| to_live(group, tags)))
+        });
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
             Some(Found { address, owner, live })
@@ -205,13 +208,17 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError>
 
 /// Completes a listed group with its tags. `None` if it was deleted since.
 async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
-    let send = aws.logs.list_tags_for_resource().resource_arn(arn(&group)).send();
+    let tags = tags(aws, &group).await?;
+    Ok(tags.map(|tags| to_live(group, tags)))
+}
+
+async fn tags(aws: &Aws, group: &types::LogGroup) -> Result<Option<Tags>, OpError> {
+    let send = aws.logs.list_tags_for_resource().resource_arn(arn(group)).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
-    let tags = |tags: Option<HashMap<String, String>>| {
-        let tags = tags.unwrap_or_default().into_iter();
-        tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
+    let own = |tags: HashMap<String, String>| {
+        tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()
     };
-    Ok(answer.map(|answer| to_live(group, tags(answer.tags))))
+    Ok(answer.map(|answer| answer.tags.map(own).unwrap_or_default()))
 }
 
 /// The ARN that other services accept.

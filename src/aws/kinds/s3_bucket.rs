@@ -281,7 +281,12 @@ async fn survey_listed(
         return Ok(foreign(cx, name, &format!("this account, in region {region}")));
     }
     // It may be ours: that its tags may not be read must not hide it.
-    match cx.if_permitted(name, look(cx.aws, name).await.map(Some))? {
+    let arn = format!("arn:{}:s3:::{name}", cx.aws.scope.partition);
+    let seen = match cx.settled_tags(&arn).await {
+        Some(tags) => Ok(Look::Open(tags)),
+        None => look(cx.aws, name).await,
+    };
+    match cx.if_permitted(name, seen.map(Some))? {
         Some(seen) => claim(cx, name, seen).await,
         None => Ok(None),
     }

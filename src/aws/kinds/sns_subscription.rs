@@ -198,7 +198,7 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
 /// Everything that this account subscribed to one topic, if the topic is ours.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
-    let (tags, listed) = join(sns_topic::tags(aws, arn), list(aws, arn)).await;
+    let (tags, listed) = join(cx.tags(arn, sns_topic::tags(aws, arn)), list(aws, arn)).await;
     // Whether a topic whose name is wanted may be read is for the survey of topics to say.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
     let Some(topic) = aws.scope.owned(&tags).filter(|owner| owner.kind == Topic::META.kind) else {

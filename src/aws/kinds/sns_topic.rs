@@ -96,7 +96,7 @@ impl Resource for Topic {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let topics = listed(cx.aws, &|name| cx.is_candidate(name)).await?;
         let found = topics.into_iter().map(|arn| async move {
-            let tags = cx.if_permitted(name_in(&arn), tags(cx.aws, &arn).await)?;
+            let tags = cx.if_permitted(name_in(&arn), cx.tags(&arn, tags(cx.aws, &arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(&arn), &tags) else { return Ok(None) };
             let live = describe(cx.aws, &arn, tags).await?;

@@ -20,6 +20,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A queue.
@@ -146,7 +147,9 @@ impl Resource for Queue {
             }
         }
         let found = candidates.iter().map(|url| async move {
-            let tags = cx.if_permitted(name_in(url), tags(cx.aws, url).await)?;
+            let arn = arn(cx.aws, name_in(url));
+            let tags = cx.tags(&arn, tags(cx.aws, url)).await;
+            let tags = cx.if_permitted(name_in(url), tags)?;
             let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(url), &tags) else { return Ok(None) };
             let live = describe(cx.aws, url, tags).await?;
@@ -234,6 +237,11 @@ impl Resource for Queue {
 
 fn name_in(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
+}
+
+fn arn(aws: &crate::aws::clients::Aws, name: &str) -> String {
+    let Scope { partition, region, account, .. } = &aws.scope;
+    format!("arn:{partition}:sqs:{region}:{account}:{name}")
 }
 
 async fn tags(aws: &crate::aws::clients::Aws, url: &str) -> Result<Option<Tags>, OpError> {

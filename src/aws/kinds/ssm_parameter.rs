@@ -17,7 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
-use crate::model::scope::{TAG_ENV, TAG_PROJECT};
+use crate::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -83,16 +83,18 @@ impl Resource for Parameter {
         ];
         let descriptions = descriptions(cx.aws, owned).await?;
         let names = descriptions.keys().chain(cx.wanted.keys()).cloned().collect();
-        let found = describe(cx.aws, &names, descriptions).await?.into_iter().filter_map(|live| {
-            let (address, owner) = cx.claim(&live.id, &live.tags)?;
-            Some(Found { address, owner, live })
-        });
+        let found = describe(cx.aws, &names, descriptions, Some(cx)).await?.into_iter().filter_map(
+            |live| {
+                let (address, owner) = cx.claim(&live.id, &live.tags)?;
+                Some(Found { address, owner, live })
+            },
+        );
         Ok(found.collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let name = BTreeSet::from([cx.id().to_owned()]);
-        Ok(describe(cx.aws, &name, BTreeMap::new()).await?.pop())
+        Ok(describe(cx.aws, &name, BTreeMap::new(), None).await?.pop())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -166,6 +168,7 @@ async fn describe(
     aws: &Aws,
     names: &BTreeSet<String>,
     mut known: BTreeMap<String, String>,
+    survey: Option<&Survey<'_>>,
 ) -> Result<Vec<Live<Parameter>>, OpError> {
     let parameters = values(aws, names).await?;
     let names = || parameters.iter().filter_map(|parameter| parameter.name.as_ref());
@@ -173,7 +176,15 @@ async fn describe(
     let looked_up = unknown.chunks(50).map(|names| {
         descriptions(aws, vec![filter("Name", names.iter().map(|name| (*name).clone()))])
     });
-    let tagged = names().map(|name| tags(aws, name));
+    let Scope { partition, region, account, .. } = &aws.scope;
+    let tagged = names().map(|name| async move {
+        let arn = format!("arn:{partition}:ssm:{region}:{account}:parameter{name}");
+        let tags = match survey {
+            Some(survey) => survey.tags(&arn, tags(aws, name)).await?,
+            None => tags(aws, name).await?,
+        };
+        Ok(tags.map(|tags| (name.clone(), tags)))
+    });
     let (looked_up, tagged) = try_join(try_join_all(looked_up), try_join_all(tagged)).await?;
     known.extend(looked_up.into_iter().flatten());
     let mut tagged: Tagged = tagged.into_iter().flatten().collect();
@@ -194,13 +205,13 @@ async fn values(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<types::Parame
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Option<(String, Tags)>, OpError> {
+async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
     let call = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
     let answer = call.resource_id(name).send().await.map_err(op("ListTagsForResource"));
     let Some(answer) = answer.or_gone()? else { return Ok(None) };
     let tags = answer.tag_list.unwrap_or_default().into_iter();
     let tags = tags.filter(|tag| !tag.key.starts_with("aws:")).map(|tag| (tag.key, tag.value));
-    Ok(Some((name.to_owned(), tags.collect())))
+    Ok(Some(tags.collect()))
 }
 
 /// `None` if it was deleted while it was read.

@@ -107,6 +107,15 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("tables", state.tables.len())]
 }
 
+/// The tags of a region's tables, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.tables, region)
+        .map(move |(name, table)| (table_arn(region, name), table.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

@@ -52,6 +52,26 @@ impl Role {
         view
     }
 
+    /// The role as the details of the account show it.
+    fn detail(&self, name: &str) -> Value {
+        let mut view = self.full(name);
+        for key in ["Description", "MaxSessionDuration"] {
+            view.as_object_mut().and_then(|members| members.remove(key));
+        }
+        let inline = self
+            .inline
+            .iter()
+            .map(|(name, policy)| json!({ "PolicyName": name, "PolicyDocument": encoded(policy) }));
+        view["RolePolicyList"] = inline.collect();
+        let attached = self.attached.iter().map(|arn| {
+            let name = arn.rsplit('/').next().unwrap_or(arn);
+            json!({ "PolicyName": name, "PolicyArn": arn })
+        });
+        view["AttachedManagedPolicies"] = attached.collect();
+        view["InstanceProfileList"] = json!([]);
+        view
+    }
+
     fn full(&self, name: &str) -> Value {
         let mut view = self.brief(name);
         if let Some(boundary) = &self.boundary {
@@ -75,6 +95,10 @@ pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<
         "CreateRole" => create(world, input),
         "GetRole" => find(state, input).map(|(name, role)| json!({ "Role": role.full(&name) })),
         "ListRoles" => list(state, input),
+        "GetAccountAuthorizationDetails" => {
+            let roles = state.roles.iter().map(|(name, role)| (name.clone(), role.detail(name)));
+            listed("RoleDetailList", roles.collect(), input)
+        }
         "UpdateRole" => update(state, input),
         "UpdateRoleDescription" => find(state, input).map(|(name, role)| {
             role.description = text(input, "Description").unwrap_or_default().to_owned();

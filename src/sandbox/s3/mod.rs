@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::toolbox::Tags;
 use super::wire::xml::{self, Element, Lists};
 use super::wire::{Request, Response, Route, encode, form};
 use super::{Refusal, World};
@@ -75,6 +76,21 @@ pub(crate) struct Version {
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let versions = state.buckets.values().flat_map(|bucket| bucket.objects.values());
     vec![("buckets", state.buckets.len()), ("versions", versions.map(Vec::len).sum())]
+}
+
+/// The tags of a region's buckets, by ARN.
+pub(crate) fn all_tags(state: &State, region: &str) -> Vec<(String, Tags)> {
+    let here = state.buckets.iter().filter(|(_, bucket)| bucket.region == region);
+    let tags = |bucket: &Bucket| {
+        let document = Element::parse(bucket.configs.get("tagging")?).ok()?;
+        let set = document.child("TagSet")?;
+        let pair = |tag: &Element| {
+            Some((tag.text_at(&["Key"])?.to_owned(), tag.text_at(&["Value"])?.to_owned()))
+        };
+        Some(set.all("Tag").filter_map(pair).collect())
+    };
+    here.filter_map(|(name, bucket)| Some((format!("arn:aws:s3:::{name}"), tags(bucket)?)))
+        .collect()
 }
 
 /// The request, taken apart.

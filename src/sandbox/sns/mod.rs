@@ -61,6 +61,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("topics", state.topics.len()), ("subscriptions", state.subscriptions.len())]
 }
 
+/// The tags of a region's topics, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.topics, region).map(move |(name, topic)| (arn(region, name), topic.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

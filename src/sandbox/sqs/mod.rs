@@ -74,6 +74,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("queues", state.queues.len())]
 }
 
+/// The tags of a region's queues, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.queues, region).map(move |(name, queue)| (arn(region, name), queue.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

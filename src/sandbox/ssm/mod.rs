@@ -65,6 +65,15 @@ pub(crate) fn public_image(region: &str, name: &str) -> Option<String> {
     known.then(|| format!("ami-0{}", &digest(&format!("{region} {image}"))[..16]))
 }
 
+/// The tags of a region's parameters, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.parameters, region)
+        .map(move |(name, parameter)| (arn(region, name), parameter.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

@@ -1,0 +1,101 @@
+//! All roles of an account in three calls, whatever their number.
+//!
+//! AWS quirks: `GetAccountAuthorizationDetails` tells policies and tags of every role, but neither
+//! description nor session; `ListRoles` tells those, and nothing else. Both come in pages, so an
+//! account with very many roles is better asked for each of ours. Some organisations allow the
+//! first call to few.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail, SummaryKeyType};
+use futures::future::try_join3;
+
+use super::{Role, document, to_live};
+use crate::aws::clients::Aws;
+use crate::aws::error::op;
+use crate::aws::resource::Survey;
+use crate::model::document::Document;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::Live;
+use crate::model::text::Text;
+
+/// How many roles an account may have to be asked for all of them.
+const MOST: i32 = 500;
+
+/// The roles under the environment's path and those with wanted names. `None` if they are better
+/// asked for one by one.
+pub(super) async fn survey(cx: &Survey<'_>) -> Result<Option<Vec<Live<Role>>>, OpError> {
+    let Some((details, listed)) = everything(cx.aws).await? else { return Ok(None) };
+    let path = cx.aws.scope.iam_path();
+    let mut details: BTreeMap<String, RoleDetail> = details
+        .into_iter()
+        .filter_map(|detail| Some((detail.role_name.clone()?, detail)))
+        .collect();
+    let mut lives = Vec::new();
+    for role in listed {
+        if role.path != path && !cx.wanted.contains_key(&role.role_name) {
+            continue;
+        }
+        // One of the answers is older than the other.
+        let Some(detail) = details.remove(&role.role_name) else { return Ok(None) };
+        lives.push(join(role, detail)?);
+    }
+    let is_ours = |detail: &RoleDetail| detail.path.as_deref() == Some(path.as_str());
+    Ok((!details.values().any(is_ours)).then_some(lives))
+}
+
+async fn everything(aws: &Aws) -> Result<Option<(Vec<RoleDetail>, Vec<Listed>)>, OpError> {
+    let answers = try_join3(count(aws), details(aws), listed(aws)).await;
+    match answers {
+        Ok((Some(_), details, listed)) => Ok(Some((details, listed))),
+        Ok((None, ..)) => Ok(None),
+        Err(error) if error.class == ErrorClass::Denied || error.code == TOO_MANY => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The code of an error that ends the other two calls as well.
+const TOO_MANY: &str = "TooManyRoles";
+
+async fn count(aws: &Aws) -> Result<Option<i32>, OpError> {
+    let summary = aws.iam.get_account_summary().send().await.map_err(op("GetAccountSummary"))?;
+    let count = summary.summary_map.unwrap_or_default().get(&SummaryKeyType::Roles).copied();
+    match count {
+        Some(count) if count > MOST => {
+            let message = format!("the account has {count} roles");
+            Err(OpError::new("GetAccountSummary", ErrorClass::Invalid, TOO_MANY, message))
+        }
+        count => Ok(count),
+    }
+}
+
+async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, OpError> {
+    let call = aws.iam.get_account_authorization_details().filter(EntityType::Role);
+    let mut pages = call.max_items(1000).into_paginator().send();
+    let mut details = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(op("GetAccountAuthorizationDetails"))?;
+        details.extend(page.role_detail_list.unwrap_or_default());
+    }
+    Ok(details)
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Listed>, OpError> {
+    let pages = aws.iam.list_roles().max_items(1000).into_paginator();
+    pages.items().send().try_collect().await.map_err(op("ListRoles"))
+}
+
+fn join(role: Listed, detail: RoleDetail) -> Result<Live<Role>, OpError> {
+    let policies = detail.role_policy_list.unwrap_or_default().into_iter();
+    let inline: Result<BTreeMap<String, Document>, OpError> = policies
+        .filter_map(|policy| Some((policy.policy_name?, policy.policy_document?)))
+        .map(|(name, text)| Ok((name, document("GetAccountAuthorizationDetails", &text)?)))
+        .collect();
+    let managed = detail.attached_managed_policies.unwrap_or_default().into_iter();
+    let managed: BTreeSet<Text> =
+        managed.filter_map(|policy| policy.policy_arn).map(Text::from).collect();
+    let mut whole = role;
+    whole.tags = detail.tags;
+    whole.permissions_boundary = detail.permissions_boundary;
+    to_live(whole, inline?, managed)
+}

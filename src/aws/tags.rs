@@ -1,0 +1,44 @@
+//! The tags of everything that is ours, from the Resource Groups Tagging API.
+//!
+//! AWS quirks: the answer lags behind by seconds to minutes, shows what is gone already, and does
+//! not know every type. So it stands only for the question about tags of what a service's own list
+//! shows, and only where it agrees with what is wanted (`Survey::tags`).
+
+use std::collections::BTreeMap;
+
+use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
+
+use super::clients::Aws;
+use crate::model::live::Tags;
+use crate::model::scope::{TAG_ENV, TAG_PROJECT};
+
+/// The services whose own lists do not tell tags.
+const TYPES: &[&str] = &["dynamodb:table", "logs:log-group", "s3", "sns", "sqs", "ssm:parameter"];
+
+/// Tags by ARN; nothing where the question is not answered, and then every service is asked.
+pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
+    let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
+    let call = aws
+        .tagging
+        .get_resources()
+        .tag_filters(filter(TAG_PROJECT, &aws.scope.project))
+        .tag_filters(filter(TAG_ENV, &aws.scope.env))
+        .set_resource_type_filters(Some(TYPES.iter().map(|name| (*name).to_owned()).collect()))
+        .resources_per_page(100);
+    let mut pages = call.into_paginator().items().send();
+    let mut all = BTreeMap::new();
+    while let Some(resource) = pages.next().await {
+        match resource {
+            Ok(resource) => {
+                let tags = resource.tags.unwrap_or_default().into_iter();
+                let tags = tags.map(|Tag { key, value, .. }| (key, value)).collect();
+                all.insert(resource.resource_arn.unwrap_or_default(), tags);
+            }
+            Err(error) => {
+                tracing::debug!(?error, "no tags of everything: each service is asked");
+                break;
+            }
+        }
+    }
+    all
+}
