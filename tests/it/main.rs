@@ -29,6 +29,7 @@ mod kinds;
 // The same on moto, the second judge.
 mod moto;
 // Calls and round trips of a plan.
+mod real_aws;
 mod speed;
 // A fault at every API call of an apply and of a destroy.
 mod sweep;

@@ -1,0 +1,70 @@
+//! The acceptance run, rehearsed: a sandbox stands in for the account.
+
+#[path = "../../examples/real_aws/run.rs"]
+mod acceptance;
+
+use std::sync::Mutex;
+
+use payctl::engine::plan::Purpose;
+use payctl::sandbox::connector::Sandbox;
+use payctl::sandbox::faults::{Fault, Faults};
+
+use self::acceptance::{Findings, Side, accept};
+use crate::support::{block_on, provider_for, run, sandboxed, shipped};
+
+async fn side(connection: &payctl::aws::clients::Connection, is_twin: bool) -> Side {
+    let provider = provider_for(connection, "pr-77").await;
+    let blueprint = shipped(&provider).await;
+    Side { provider, blueprint, is_twin }
+}
+
+/// Runs it against a sandbox behind these faults; with what the sandbox holds afterwards.
+fn rehearse(spoil: impl Fn(Faults) -> Faults) -> (Findings, Vec<String>) {
+    block_on(async {
+        let (sandbox, beside) = (Sandbox::in_memory(), Sandbox::in_memory());
+        let faults = spoil(Faults::new(sandbox.transport()));
+        let mut connection = sandboxed(&sandbox);
+        connection.transport = Some(faults.transport());
+        let mut cloud = side(&connection, false).await;
+        let mut twin = side(&sandboxed(&beside), true).await;
+        let said = Mutex::new(Vec::new());
+        let say = |text: &str| said.lock().expect("no panic").push(text.to_owned());
+        let findings = accept(&mut cloud, &mut twin, &say).await;
+        let left = sandbox.counts().expect("a sandbox");
+        (findings, left.into_keys().collect())
+    })
+}
+
+#[test]
+fn the_acceptance_run_finds_nothing_where_nothing_differs() {
+    let (findings, left) = rehearse(|faults| faults);
+    assert!(findings.failures.is_empty(), "{:#?}", findings.failures);
+    assert!(findings.differences.is_empty(), "{:#?}", findings.differences);
+    assert_eq!(findings.phases.len(), 6, "{:#?}", findings.phases);
+    assert_eq!(left, [""; 0], "left after the run");
+    assert!(findings.report("here").contains("Everything held."));
+}
+
+#[test]
+fn the_acceptance_run_tells_which_refusals_passed() {
+    let spoil =
+        |faults| (150..200).fold(faults, |faults, at| Faults::at(faults, at, Fault::Error500));
+    let (findings, left) = rehearse(spoil);
+    assert!(findings.failures.is_empty(), "{:#?}", findings.failures);
+    assert!(!findings.passing.is_empty());
+    assert_eq!(left, [""; 0], "left after the run");
+}
+
+#[test]
+fn the_acceptance_run_leaves_an_environment_alone_that_was_there_before() {
+    block_on(async {
+        let (sandbox, beside) = (Sandbox::in_memory(), Sandbox::in_memory());
+        let mut cloud = side(&sandboxed(&sandbox), false).await;
+        let mut twin = side(&sandboxed(&beside), true).await;
+        run(&cloud.provider, &cloud.blueprint, Purpose::Apply).await;
+        let before = sandbox.counts().expect("a sandbox");
+        let findings = accept(&mut cloud, &mut twin, &|_| {}).await;
+        assert_eq!(findings.failures.len(), 1);
+        assert_eq!(sandbox.counts().expect("a sandbox"), before);
+    });
+}
