@@ -1,14 +1,20 @@
 //! How many calls and round trips a plan takes: the part of speed that does not depend on the
 //! machine. `benches/cycle.rs` measures the rest.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use payctl::engine::plan::Purpose;
+use payctl::aws::provider::AwsProvider;
+use payctl::engine::plan::{Plan, Purpose};
+use payctl::model::address::Address;
+use payctl::model::text::Outputs;
 use payctl::sandbox::connector::Sandbox;
 use payctl::sandbox::faults::Faults;
 use tokio::time::Instant;
 
-use crate::support::{block_on, expect_settled, plan_now, provider_for, run, sandboxed, shipped};
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed, shipped,
+};
 
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
@@ -35,5 +41,71 @@ fn a_plan_with_nothing_to_do_takes_four_round_trips() {
         let trips = elapsed.as_millis() / ROUND_TRIP.as_millis();
         assert!(trips <= 4, "{trips} round trips: {calls:#?}");
         assert!(calls.len() <= 130, "{} calls: {calls:#?}", calls.len());
+    });
+}
+
+/// Carries out a plan; how long that took.
+async fn timed(provider: &AwsProvider, plan: &Plan) -> (Duration, BTreeMap<Address, Outputs>) {
+    let report = carry_out(provider, plan).await;
+    assert!(report.is_complete(), "{:#?}", report.failed);
+    (report.elapsed, report.outputs)
+}
+
+/// How long each step of a plan takes by itself: one after the other, so that it takes as long as
+/// its own calls.
+async fn step_by_step(provider: &AwsProvider, plan: &Plan) -> BTreeMap<Address, Duration> {
+    let (mut steps, mut alone) = (BTreeMap::new(), plan.clone());
+    for change in &plan.changes {
+        alone.changes = vec![change.clone()];
+        let (elapsed, outputs) = timed(provider, &alone).await;
+        alone.outputs = outputs;
+        steps.insert(change.address.clone(), elapsed);
+    }
+    steps
+}
+
+/// The steps that wait for each other the longest, if nothing else holds them up.
+fn longest_chain(plan: &Plan, steps: &BTreeMap<Address, Duration>) -> (Duration, Vec<Address>) {
+    let mut chains: BTreeMap<&Address, (Duration, Vec<Address>)> = BTreeMap::new();
+    // Changes come in the order of need.
+    for change in &plan.changes {
+        let before = change.needs.iter().filter_map(|needed| chains.get(needed)).max();
+        let (time, mut chain) = before.cloned().unwrap_or_default();
+        chain.push(change.address.clone());
+        chains.insert(&change.address, (time + steps[&change.address], chain));
+    }
+    chains.into_values().max().unwrap_or_default()
+}
+
+#[test]
+fn an_apply_takes_little_more_than_its_longest_chain_of_calls() {
+    block_on(async {
+        let slowly = |sandbox: &Sandbox| {
+            let mut slow = sandboxed(sandbox);
+            let faults = Faults::new(sandbox.transport()).with_delay(ROUND_TRIP);
+            slow.transport = Some(faults.transport());
+            slow
+        };
+        let alone = Sandbox::in_memory();
+        let provider = provider_for(&slowly(&alone), "dev").await;
+        let blueprint = shipped(&provider).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let steps = step_by_step(&provider, &plan).await;
+        let one_by_one: Duration = steps.values().sum();
+        let (longest, chain) = longest_chain(&plan, &steps);
+
+        let together = Sandbox::in_memory();
+        let provider = provider_for(&slowly(&together), "dev").await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let (elapsed, _) = timed(&provider, &plan).await;
+        let chain: Vec<String> = chain.iter().map(Address::to_string).collect();
+        println!(
+            "apply {elapsed:?}; one by one {one_by_one:?}; longest chain {longest:?}: {}",
+            chain.join(" > ")
+        );
+        assert!(
+            elapsed.as_secs_f64() <= longest.as_secs_f64() * 1.3,
+            "{elapsed:?} for {longest:?}"
+        );
     });
 }
