@@ -50,6 +50,8 @@ pub struct Aws {
     pub meter: Meter,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
+    /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
+    pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
     pub(crate) vpc_links: aws_sdk_apigatewayv2::Client,
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
@@ -153,6 +155,7 @@ impl Aws {
         Ok(Self {
             scope,
             is_elsewhere,
+            managed_keys: Arc::default(),
             apigateway: client!(aws_sdk_apigateway, &config, meter),
             vpc_links: client!(aws_sdk_apigatewayv2, &config, meter),
             scaling: client!(aws_sdk_applicationautoscaling, &config, meter),

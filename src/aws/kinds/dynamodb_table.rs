@@ -419,7 +419,19 @@ async fn encryption(aws: &Aws, sse: Option<&SseDescription>) -> Result<Encryptio
     if key.split(':').nth(4) != Some(&aws.scope.account) {
         return Ok(customers);
     }
-    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(op("DescribeKey"));
-    let manager = answer.or_gone()?.and_then(|answer| answer.key_metadata?.key_manager);
-    Ok(if manager == Some(KeyManagerType::Aws) { Encryption::Managed } else { customers })
+    let mut known = aws.managed_keys.lock().await;
+    let managed = match known.get(key) {
+        Some(managed) => *managed,
+        None => {
+            let send = aws.kms.describe_key().key_id(key).send().await;
+            let Some(answer) = send.map_err(op("DescribeKey")).or_gone()? else {
+                return Ok(customers);
+            };
+            let manager = answer.key_metadata.and_then(|key| key.key_manager);
+            let managed = manager == Some(KeyManagerType::Aws);
+            known.insert(key.to_owned(), managed);
+            managed
+        }
+    };
+    Ok(if managed { Encryption::Managed } else { customers })
 }
