@@ -261,6 +261,8 @@ impl Resource for TaskDefinition {
             logs: None,
             ..web.clone()
         };
+        // Without an execution role there are neither logs nor secrets.
+        let bare = Container { logs: None, secrets: BTreeMap::new(), ..web.clone() };
         let both = BTreeMap::from([
             ("beside".to_owned(), beside),
             ("web".to_owned(), web.clone()),
@@ -273,6 +275,7 @@ impl Resource for TaskDefinition {
                 storage: 30,
                 task_role: None,
                 execution_role: None,
+                containers: BTreeMap::from([("web".to_owned(), bare)]),
                 ..sample.clone()
             },
             sample,
