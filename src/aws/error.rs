@@ -223,6 +223,12 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     } else if lower.starts_with("invalidparameter") && message.contains("already exists with") {
         // A topic or a subscription of that name exists with other tags or attributes.
         ErrorClass::Exists
+    } else if lower == "invalidparameterexception" && message.contains("was not idempotent") {
+        // ECS has a service of that name, with other settings.
+        ErrorClass::Exists
+    } else if lower == "invalidparameterexception" && message.contains("still Draining") {
+        // ECS is about to delete the service of that name.
+        ErrorClass::Busy
     } else if is(DENIED) {
         ErrorClass::Denied
     } else if is(CREDENTIALS) {
@@ -250,6 +256,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         || lower.ends_with("notfoundfault")
         || lower.starts_with("nosuch")
         || lower == "queuedoesnotexist"
+        // ECS's word for a family without active revisions, or a revision that is not there.
+        || lower == "clientexception" && message.contains("describe task definition")
         // SSM's word for a parameter that is not there.
         || lower == "invalidresourceid"
         || lower == "gateway.notattached"
@@ -296,6 +304,13 @@ mod tests {
         check("AWS.SimpleQueueService.NonExistentQueue", "", 400, ErrorClass::NotFound);
         check("ResourceInUseException", "Table already exists: t", 400, ErrorClass::Exists);
         check("ResourceInUseException", "Table is being updated", 400, ErrorClass::Busy);
+        let service = "Creation of service was not idempotent.";
+        check("InvalidParameterException", service, 400, ErrorClass::Exists);
+        let service = "Unable to Start a service that is still Draining.";
+        check("InvalidParameterException", service, 400, ErrorClass::Busy);
+        let family = "Unable to describe task definition.";
+        check("ClientException", family, 400, ErrorClass::NotFound);
+        check("ClientException", "Container.image should not be null", 400, ErrorClass::Invalid);
         let topic = "Invalid parameter: Tags Reason: Topic already exists with different tags";
         check("InvalidParameter", topic, 400, ErrorClass::Exists);
         check("AddressLimitExceeded", "", 400, ErrorClass::Quota);

@@ -74,6 +74,9 @@ impl Builder<'_> {
         if self.config.log_groups.values().any(|group| is(&group.key)) {
             services.insert(Service::Logs);
         }
+        if self.config.services.values().any(|service| is(&service.log_key)) {
+            services.insert(Service::Logs);
+        }
         if self.config.secrets.values().any(|secret| is(&secret.key)) {
             services.insert(Service::Secretsmanager);
         }

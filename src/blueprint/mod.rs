@@ -147,6 +147,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.alarms();
     builder.dashboards();
     builder.metric_filters();
+    builder.services_wait();
     // Once everything that calls functions has said so.
     builder.permissions();
     let outputs = builder.outputs();

@@ -49,6 +49,9 @@ const fn named(
 const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
+const ECS: &str = r"^[a-zA-Z0-9_-]{1,255}$";
+const ECS_RULE: &str = "1 to 255 letters, digits, _ and -";
+
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
     named(
@@ -74,6 +77,9 @@ pub(crate) const RULES: &[NameRule] = &[
     named("ec2.security_group_rules", "security-group-rules", 255, TAG, TAG_RULE),
     named("ec2.subnet", "subnet", 255, TAG, TAG_RULE),
     named("ec2.vpc", "vpc", 255, TAG, TAG_RULE),
+    named("ecs.cluster", "cluster", 255, ECS, ECS_RULE),
+    named("ecs.service", "service", 255, ECS, ECS_RULE),
+    named("ecs.task_definition", "task", 255, ECS, ECS_RULE),
     NameRule {
         shared: Shared::Account,
         ..named(

@@ -128,6 +128,11 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
+/// Whether there is a group of that name.
+pub(crate) fn exists(state: &State, region: &str, name: &str) -> bool {
+    state.groups.contains_key(&at(region, name))
+}
+
 fn millis(base: &Base) -> i64 {
     (base.now() * 1000.0) as i64
 }

@@ -27,9 +27,11 @@ pub(crate) mod wire;
 
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
+pub(crate) mod ecs;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
+pub(crate) mod scaling;
 pub(crate) mod secrets;
 pub(crate) mod sns;
 pub(crate) mod sqs;
@@ -108,12 +110,16 @@ pub(crate) struct World {
     pub dynamodb: dynamodb::State,
     /// Networks.
     pub ec2: ec2::State,
+    /// Containers.
+    pub ecs: ecs::State,
     /// Roles, policies and instance profiles.
     pub iam: iam::State,
     /// Keys and aliases.
     pub kms: kms::State,
     /// Log groups.
     pub logs: logs::State,
+    /// What is scaled automatically.
+    pub scaling: scaling::State,
     /// Secrets.
     pub secrets: secrets::State,
     /// Topics and subscriptions.
@@ -129,8 +135,10 @@ pub(crate) struct World {
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
+        "application-autoscaling" => scaling::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
         "ec2" => ec2::call(world, call),
+        "ecs" => ecs::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "logs" => logs::call(world, call),
@@ -147,8 +155,10 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
+        ("application-autoscaling", scaling::counts(&world.scaling)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
+        ("ecs", ecs::counts(&world.ecs)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("logs", logs::counts(&world.logs)),

@@ -257,7 +257,7 @@ fn the_facts_of_every_kind_make_sense() {
         let is_action = |action: &str| {
             let form = action.split_once(':');
             form.is_some_and(|(service, call)| {
-                service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
                     && call.starts_with(|c: char| c.is_ascii_uppercase())
             })
         };

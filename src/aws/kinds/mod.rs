@@ -18,11 +18,16 @@ pub(crate) mod ec2_security_group;
 pub(crate) mod ec2_security_group_rules;
 pub(crate) mod ec2_subnet;
 pub(crate) mod ec2_vpc;
+pub(crate) mod ecs;
+pub(crate) mod ecs_cluster;
+pub(crate) mod ecs_service;
+pub(crate) mod ecs_task_definition;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
 pub(crate) mod logs_log_group;
 pub(crate) mod s3_bucket;
+pub(crate) mod scaling_target;
 pub(crate) mod secretsmanager_secret;
 pub(crate) mod sns_subscription;
 pub(crate) mod sns_topic;
@@ -42,11 +47,15 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<ec2_security_group_rules::Rules>(),
     kind::<ec2_subnet::Subnet>(),
     kind::<ec2_vpc::Vpc>(),
+    kind::<ecs_cluster::Cluster>(),
+    kind::<ecs_service::Service>(),
+    kind::<ecs_task_definition::TaskDefinition>(),
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
     kind::<logs_log_group::LogGroup>(),
     kind::<s3_bucket::Bucket>(),
+    kind::<scaling_target::Target>(),
     kind::<secretsmanager_secret::Secret>(),
     kind::<sns_subscription::Subscription>(),
     kind::<sns_topic::Topic>(),

@@ -51,7 +51,6 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.apis();
     rules.vpc_links();
     rules.databases();
-    rules.clusters();
     rules.services();
     rules.load_balancers();
     rules.target_groups();

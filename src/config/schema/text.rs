@@ -126,6 +126,12 @@ strings! {
     /// An e-mail address.
     Email { "pattern": "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$" }
         => "an e-mail address looks like ops@example.com"
+    /// The name of an environment variable of a container.
+    ContainerVariable { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,254}$" }
+        => "a variable is named by letters, digits and underscores, and does not begin with a digit"
+    /// A secret of this config, or a field of one.
+    SecretField { "pattern": "^[a-z](-?[a-z0-9]){0,39}(:[A-Za-z0-9_.-]{1,128})?$" }
+        => "write the name of a secret, and perhaps a field of it: `database:password`"
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output is named by a letter and then letters, digits and underscores"
@@ -163,4 +169,14 @@ strings! {
     LogGroupRef { ITEM_OF: "log_groups" }
     /// The name of a topic of this config.
     TopicRef { ITEM_OF: "topics" }
+}
+
+impl SecretField {
+    /// The name of the secret, and of the field.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        match self.0.split_once(':') {
+            Some((name, field)) => (name, Some(field)),
+            None => (&self.0, None),
+        }
+    }
 }

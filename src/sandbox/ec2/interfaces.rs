@@ -1,4 +1,5 @@
-//! Network interfaces: those of instances and of NAT gateways. They have no life of their own.
+//! Network interfaces: those of instances, of NAT gateways, and those that other services hold.
+//! They have no life of their own.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance or the NAT gateway.
+    /// The instance, the NAT gateway, or whoever holds it for another service.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -21,6 +22,7 @@ pub(super) struct Interface {
     pub source_dest_check: bool,
     /// `in-use` once the holder is up.
     pub status: &'static str,
+    pub description: String,
 }
 
 impl Region {
@@ -29,7 +31,8 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        instances.chain(nats.map(|(id, one)| one.interface(self, id))).collect()
+        let own = instances.chain(nats.map(|(id, one)| one.interface(self, id)));
+        own.chain(self.held_interfaces()).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -55,6 +58,7 @@ impl Region {
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let nat = one.holder.starts_with("nat-");
+        let instance = one.holder.starts_with("i-");
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -65,14 +69,12 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
-        let words =
-            if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() };
         json!({
             "networkInterfaceId": one.id,
-            "description": words,
+            "description": one.description,
             "interfaceType": if nat { "nat_gateway" } else { "interface" },
             "ownerId": ACCOUNT,
-            "requesterManaged": nat,
+            "requesterManaged": !instance,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -92,9 +94,9 @@ impl Region {
                 "deviceIndex": 0,
                 "networkCardIndex": 0,
                 "status": "attached",
-                "deleteOnTermination": !nat,
-                "instanceId": (!nat).then_some(&one.holder),
-                "instanceOwnerId": if nat { "amazon-aws" } else { ACCOUNT },
+                "deleteOnTermination": instance,
+                "instanceId": instance.then_some(&one.holder),
+                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
             },
             "tagSet": self.tag_set(&one.id),
         })

@@ -182,6 +182,11 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
     }
 }
 
+/// Whether there is a secret with that ARN.
+pub(crate) fn exists(state: &State, arn: &str) -> bool {
+    state.secrets.values().any(|secret| secret.arn == arn)
+}
+
 fn arn_start(region: &str) -> String {
     format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:")
 }

@@ -155,6 +155,8 @@ fn credential_scope(request: &Request) -> Option<(String, String)> {
 
 fn by_target(prefix: &str) -> String {
     let service = match prefix {
+        "AmazonEC2ContainerServiceV20141113" => "ecs",
+        "AnyScaleFrontendService" => "application-autoscaling",
         "TrentService" => "kms",
         "AmazonSSM" => "ssm",
         "AmazonSQS" => "sqs",

@@ -1,0 +1,246 @@
+//! Between services as they are kept here and as ECS writes them.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, DeploymentCircuitBreaker,
+    DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer,
+    NetworkConfiguration, PropagateTags, Service as Described,
+};
+
+use super::{Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, op};
+
+impl Service {
+    pub(super) fn count(&self) -> i32 {
+        int(self.desired.or(self.initial).unwrap_or(1))
+    }
+
+    pub(super) fn network(&self) -> NetworkConfiguration {
+        let ids = |texts: &BTreeSet<Text>| texts.iter().map(|id| id.known().to_owned()).collect();
+        let public = match self.public_ip {
+            true => AssignPublicIp::Enabled,
+            false => AssignPublicIp::Disabled,
+        };
+        let vpc = AwsVpcConfiguration::builder()
+            .set_subnets(Some(ids(&self.subnets)))
+            .set_security_groups(Some(ids(&self.security_groups)))
+            .assign_public_ip(public)
+            .build()
+            .expect("a configuration with subnets is complete");
+        NetworkConfiguration::builder().awsvpc_configuration(vpc).build()
+    }
+
+    pub(super) fn targets(&self) -> Vec<LoadBalancer> {
+        let targets = self.load_balancers.iter().map(|target| {
+            LoadBalancer::builder()
+                .target_group_arn(target.target_group.known())
+                .container_name(&target.container)
+                .container_port(i32::from(target.port))
+                .build()
+        });
+        targets.collect()
+    }
+
+    /// ECS takes a grace period only for a service behind a load balancer.
+    pub(super) fn grace(&self) -> Option<i32> {
+        Some(int(self.health_grace)).filter(|_| !self.load_balancers.is_empty())
+    }
+
+    pub(super) fn rebalancing(&self) -> AvailabilityZoneRebalancing {
+        match self.zone_rebalancing {
+            true => AvailabilityZoneRebalancing::Enabled,
+            false => AvailabilityZoneRebalancing::Disabled,
+        }
+    }
+
+    /// One call with what differs: what is sent again could start a deployment.
+    pub(super) async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let had = &live.spec;
+        let mut call = aws.ecs.update_service().cluster(cluster_of(&live.id)).service(&live.id);
+        if self.task_definition != had.task_definition {
+            call = call.task_definition(self.task_definition.known());
+        }
+        if let Some(count) = self.desired.filter(|count| Some(*count) != had.desired) {
+            call = call.desired_count(int(count));
+        }
+        let network = (&self.subnets, &self.security_groups, self.public_ip);
+        if network != (&had.subnets, &had.security_groups, had.public_ip) {
+            call = call.network_configuration(self.network());
+        }
+        if self.load_balancers != had.load_balancers {
+            call = call.set_load_balancers(Some(self.targets()));
+        }
+        if self.health_grace != had.health_grace {
+            call = call.health_check_grace_period_seconds(int(self.health_grace));
+        }
+        if self.deployment != had.deployment {
+            call = call.deployment_configuration(self.deployment.configuration());
+        }
+        if self.execute_command != had.execute_command {
+            call = call.enable_execute_command(self.execute_command);
+        }
+        if self.propagate_tags != had.propagate_tags {
+            call = call.propagate_tags(self.propagate_tags.value());
+        }
+        if self.zone_rebalancing != had.zone_rebalancing {
+            call = call.availability_zone_rebalancing(self.rebalancing());
+        }
+        if self.platform_version != had.platform_version {
+            call = call.platform_version(&self.platform_version);
+        }
+        call.send().await.map_err(op("UpdateService")).map(drop)
+    }
+
+    /// Reads a service; `None` without the members that every service has.
+    pub(super) fn from_described(found: Described) -> Option<Self> {
+        let stable = is_stable(&found);
+        let vpc = found.network_configuration.and_then(|network| network.awsvpc_configuration);
+        let texts = |ids: Vec<String>| ids.into_iter().map(Text::from).collect();
+        let public = vpc.as_ref().and_then(|vpc| vpc.assign_public_ip.clone());
+        let (subnets, groups) =
+            vpc.map(|vpc| (vpc.subnets, vpc.security_groups)).unwrap_or_default();
+        let rebalancing = found.availability_zone_rebalancing;
+        let targets = found.load_balancers.unwrap_or_default().into_iter();
+        Some(Self {
+            name: found.service_name?,
+            cluster: found.cluster_arn?.into(),
+            task_definition: found.task_definition?.into(),
+            desired: Some(whole(found.desired_count)),
+            initial: None,
+            subnets: texts(subnets),
+            security_groups: texts(groups.unwrap_or_default()),
+            public_ip: public == Some(AssignPublicIp::Enabled),
+            load_balancers: targets.filter_map(target).collect(),
+            health_grace: found.health_check_grace_period_seconds.map_or(0, whole),
+            deployment: Deployment::from_configuration(found.deployment_configuration),
+            execute_command: found.enable_execute_command,
+            propagate_tags: match found.propagate_tags {
+                Some(PropagateTags::Service) => Propagate::Service,
+                Some(PropagateTags::TaskDefinition) => Propagate::TaskDefinition,
+                _ => Propagate::None,
+            },
+            zone_rebalancing: rebalancing == Some(AvailabilityZoneRebalancing::Enabled),
+            platform_version: found.platform_version.unwrap_or_else(|| "LATEST".into()),
+            stable: Some(stable),
+        })
+    }
+}
+
+/// One deployment, which is complete, and all tasks run.
+fn is_stable(found: &Described) -> bool {
+    let deployments = found.deployments.as_deref().unwrap_or_default();
+    let complete = |rollout: &Option<Rollout>| {
+        rollout.as_ref().is_none_or(|state| *state == Rollout::Completed)
+    };
+    deployments.len() <= 1
+        && deployments.iter().all(|deployment| complete(&deployment.rollout_state))
+        && found.running_count == found.desired_count
+}
+
+fn target(found: LoadBalancer) -> Option<Target> {
+    Some(Target {
+        target_group: found.target_group_arn?.into(),
+        container: found.container_name?,
+        port: found.container_port?.try_into().ok()?,
+    })
+}
+
+impl Deployment {
+    pub(super) fn configuration(&self) -> DeploymentConfiguration {
+        let breaker = DeploymentCircuitBreaker::builder()
+            .enable(self.circuit_breaker)
+            .rollback(self.rollback)
+            .build();
+        DeploymentConfiguration::builder()
+            .minimum_healthy_percent(int(self.minimum_percent))
+            .maximum_percent(int(self.maximum_percent))
+            .deployment_circuit_breaker(breaker)
+            .build()
+    }
+
+    /// ECS's defaults stand where nothing was said.
+    fn from_configuration(found: Option<DeploymentConfiguration>) -> Self {
+        let found = found.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+        let breaker = found.deployment_circuit_breaker;
+        Self {
+            minimum_percent: found.minimum_healthy_percent.map_or(100, whole),
+            maximum_percent: found.maximum_percent.map_or(200, whole),
+            circuit_breaker: breaker.as_ref().is_some_and(|breaker| breaker.enable),
+            rollback: breaker.is_some_and(|breaker| breaker.rollback),
+        }
+    }
+}
+
+impl Propagate {
+    pub(super) fn value(self) -> PropagateTags {
+        match self {
+            Self::None => PropagateTags::None,
+            Self::Service => PropagateTags::Service,
+            Self::TaskDefinition => PropagateTags::TaskDefinition,
+        }
+    }
+}
+
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn whole(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::Deployment as Rolled;
+
+    use super::super::Resource as _;
+    use super::*;
+
+    fn described() -> Described {
+        let want = Service {
+            load_balancers: BTreeSet::from([Target {
+                target_group: "arn:tg".into(),
+                container: "web".into(),
+                port: 80,
+            }]),
+            subnets: BTreeSet::from(["subnet-2".into(), "subnet-1".into()]),
+            security_groups: BTreeSet::from(["sg-1".into()]),
+            ..Service::sample()
+        };
+        Described::builder()
+            .service_name(&want.name)
+            .cluster_arn("arn:c")
+            .task_definition("arn:t")
+            .desired_count(1)
+            .running_count(1)
+            .network_configuration(want.network())
+            .set_load_balancers(Some(want.targets()))
+            .deployment_configuration(want.deployment.configuration())
+            .propagate_tags(want.propagate_tags.value())
+            .availability_zone_rebalancing(want.rebalancing())
+            .build()
+    }
+
+    #[test]
+    fn a_service_survives_the_round_trip() {
+        let found = Service::from_described(described()).unwrap();
+        let want = Service::sample();
+        assert_eq!(found.load_balancers.len(), 1);
+        assert_eq!(found.subnets, BTreeSet::from(["subnet-1".into(), "subnet-2".into()]));
+        assert_eq!((found.deployment, found.platform_version), (want.deployment, "LATEST".into()));
+        assert!(found.zone_rebalancing && found.propagate_tags == Propagate::Service);
+        assert_eq!((found.desired, found.stable), (Some(1), Some(true)));
+    }
+
+    #[test]
+    fn a_service_is_stable_with_one_complete_deployment_and_all_tasks() {
+        let rolled = |state: Rollout| Rolled::builder().rollout_state(state).build();
+        let with = |deployments, running_count| {
+            is_stable(&Described { deployments: Some(deployments), running_count, ..described() })
+        };
+        assert!(with(vec![rolled(Rollout::Completed)], 1));
+        assert!(!with(vec![rolled(Rollout::Completed)], 0));
+        assert!(!with(vec![rolled(Rollout::InProgress)], 1));
+        assert!(!with(vec![rolled(Rollout::Completed), rolled(Rollout::Completed)], 1));
+    }
+}

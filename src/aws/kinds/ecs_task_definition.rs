@@ -1,0 +1,409 @@
+//! Task definitions for Fargate: a family of revisions as one object.
+//!
+//! AWS quirks: a revision never changes, every registration makes a new one, and numbers never
+//! start again; so the object is the family, and what it says is its newest revision of ours. A
+//! revision that somebody else registered on top (a pipeline, say) is left alone and not used.
+//! Nothing that a revision names is checked before a task starts.
+
+mod convert;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{
+    SortOrder, TaskDefinition as Described, TaskDefinitionFamilyStatus,
+    TaskDefinitionField as Field, TaskDefinitionStatus as Status,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::ecs::{from_tags, name_in, retag, to_tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, listed, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
+
+/// A task definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskDefinition {
+    /// The family.
+    pub name: String,
+    /// CPU units of the task; 1024 are one vCPU.
+    pub cpu: u32,
+    /// Memory of the task, in MiB.
+    pub memory: u32,
+    /// The processor that it runs on.
+    pub architecture: Architecture,
+    /// Disk space of the task, in GiB; 20 is AWS's own.
+    pub storage: u32,
+    /// The role that the containers work with, by ARN.
+    pub task_role: Option<Text>,
+    /// The role that starts them: image, logs, secrets.
+    pub execution_role: Option<Text>,
+    /// The containers by name.
+    pub containers: BTreeMap<String, Container>,
+}
+
+/// A type of processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86,
+    /// Graviton.
+    Arm64,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Container {
+    /// The image.
+    pub image: Text,
+    /// Whether the task ends with it.
+    pub essential: bool,
+    /// Its share of the CPU units; 0 is no share of its own.
+    pub cpu: u32,
+    /// The memory that it must not exceed, in MiB.
+    pub memory: Option<u32>,
+    /// The ports that it listens on.
+    pub ports: BTreeSet<Port>,
+    /// Environment variables.
+    pub environment: BTreeMap<String, Text>,
+    /// Environment variables whose values are secrets.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where its output goes.
+    pub logs: Option<Logs>,
+    /// Replaces the image's entry point, unless empty.
+    pub entry_point: Vec<String>,
+    /// Replaces the image's command, unless empty.
+    pub command: Vec<String>,
+    /// How its health is found out.
+    pub health: Option<Health>,
+    /// Whether its file system cannot be written.
+    pub read_only_root: bool,
+    /// The user that it runs as, unless the image says.
+    pub user: Option<String>,
+    /// How long it has to end, in seconds.
+    pub stop_timeout: Option<u32>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Port {
+    /// The number.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// A value that the task reads when it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    /// The ARN of a secret or of an SSM parameter.
+    pub from: Text,
+    /// The field of a secret that is a JSON object.
+    pub field: Option<String>,
+}
+
+/// A log group of CloudWatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// Its name.
+    pub group: Text,
+    /// Its region.
+    pub region: String,
+    /// What the names of the streams begin with.
+    pub prefix: String,
+}
+
+/// How a container's health is found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// `CMD` or `CMD-SHELL`, and what is run.
+    pub command: Vec<String>,
+    /// Seconds between two checks.
+    pub interval: u32,
+    /// Seconds until a check has failed.
+    pub timeout: u32,
+    /// How many must fail.
+    pub retries: u32,
+    /// Seconds at the start in which failures do not count.
+    pub start_period: u32,
+}
+
+/// How many revisions stay when a new one is registered: the service may still be on an older one
+/// (its deployment failed, and ECS rolled it back), and would be rolled back to it again.
+const KEPT: usize = 3;
+/// How many revisions one call deletes.
+const BATCH: usize = 10;
+
+impl Resource for TaskDefinition {
+    const META: Meta = Meta {
+        notes: &[
+            "Every change registers a new revision; numbers never start again.",
+            "When a revision is registered, the three before it stay, and older ones are \
+             deregistered and deleted. Tasks that still run one are not disturbed.",
+            "A revision that somebody else registered in the family is neither used nor deleted.",
+            "Image, roles, log group and secrets are looked up only when a task starts.",
+        ],
+        immutable: &["name"],
+        replace: Replace::CreateFirst,
+        moves: &[
+            ("cpu", Output::Arn),
+            ("memory", Output::Arn),
+            ("architecture", Output::Arn),
+            ("storage", Output::Arn),
+            ("task_role", Output::Arn),
+            ("execution_role", Output::Arn),
+            ("containers", Output::Arn),
+        ],
+        deadline: Duration::from_secs(300),
+        transient: &[("ClientException", "Too many concurrent attempts")],
+        actions: &[
+            "ecs:DeleteTaskDefinitions",
+            "ecs:DeregisterTaskDefinition",
+            "ecs:DescribeTaskDefinition",
+            "ecs:ListTaskDefinitionFamilies",
+            "ecs:ListTaskDefinitions",
+            "ecs:RegisterTaskDefinition",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+            "iam:PassRole",
+        ],
+        ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
+    };
+
+    fn sample() -> Self {
+        let role = || Some(Text::reference(Address::new("iam.role", "sample"), Output::Arn));
+        let log_group = Address::new("logs.log_group", "sample");
+        let secret = Address::new("secretsmanager.secret", "sample");
+        let container = Container {
+            image: "public.ecr.aws/nginx/nginx:1.27".into(),
+            essential: true,
+            cpu: 0,
+            memory: None,
+            ports: BTreeSet::from([Port { port: 80, protocol: "tcp".into() }]),
+            environment: BTreeMap::from([("STAGE".to_owned(), "sample".into())]),
+            secrets: BTreeMap::from([(
+                "PASSWORD".to_owned(),
+                Secret {
+                    from: Text::reference(secret, Output::Arn),
+                    field: Some("password".into()),
+                },
+            )]),
+            logs: Some(Logs {
+                group: Text::reference(log_group, Output::Name),
+                region: "us-east-1".into(),
+                prefix: "sample".into(),
+            }),
+            entry_point: Vec::new(),
+            command: Vec::new(),
+            health: None,
+            read_only_root: false,
+            user: None,
+            stop_timeout: None,
+        };
+        Self {
+            name: "sample-task".into(),
+            cpu: 256,
+            memory: 512,
+            architecture: Architecture::X86,
+            storage: 20,
+            task_role: role(),
+            execution_role: role(),
+            containers: BTreeMap::from([("web".to_owned(), container)]),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let sample = Self::sample();
+        let web = &sample.containers["web"];
+        let changed = Container {
+            image: "public.ecr.aws/nginx/nginx:1.28".into(),
+            environment: BTreeMap::from([
+                ("DB_HOST".to_owned(), "localhost".into()),
+                ("STAGE".to_owned(), "".into()),
+            ]),
+            entry_point: vec!["/docker-entrypoint.sh".into()],
+            command: vec!["nginx".into(), "-g".into(), "daemon off;".into()],
+            health: Some(Health {
+                command: vec!["CMD-SHELL".into(), "curl -f http://localhost/ || exit 1".into()],
+                interval: 30,
+                timeout: 5,
+                retries: 3,
+                start_period: 10,
+            }),
+            read_only_root: true,
+            user: Some("nginx".into()),
+            stop_timeout: Some(60),
+            ..web.clone()
+        };
+        let secret = web.secrets["PASSWORD"].clone();
+        let beside = Container {
+            image: "public.ecr.aws/docker/library/busybox:1".into(),
+            essential: false,
+            cpu: 64,
+            memory: Some(128),
+            ports: BTreeSet::from([Port { port: 8125, protocol: "udp".into() }]),
+            environment: BTreeMap::new(),
+            secrets: BTreeMap::from([("ALL".to_owned(), Secret { field: None, ..secret })]),
+            logs: None,
+            ..web.clone()
+        };
+        // Without an execution role there are neither logs nor secrets.
+        let bare = Container { logs: None, secrets: BTreeMap::new(), ..web.clone() };
+        let both = BTreeMap::from([
+            ("beside".to_owned(), beside),
+            ("web".to_owned(), web.clone()),
+        ]);
+        vec![
+            Self { containers: BTreeMap::from([("web".to_owned(), changed)]), ..sample.clone() },
+            Self { cpu: 512, memory: 1024, containers: both, ..sample.clone() },
+            Self {
+                architecture: Architecture::Arm64,
+                storage: 30,
+                task_role: None,
+                execution_role: None,
+                containers: BTreeMap::from([("web".to_owned(), bare)]),
+                ..sample.clone()
+            },
+            sample,
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let call = cx.aws.ecs.list_task_definition_families();
+        let call = call.status(TaskDefinitionFamilyStatus::Active);
+        let mut pages = call.into_paginator().items().send();
+        let mut families = Vec::new();
+        while let Some(family) = pages.next().await {
+            let family = family.map_err(op("ListTaskDefinitionFamilies"))?;
+            if cx.is_candidate(&family) {
+                families.push(family);
+            }
+        }
+        let lives = try_join_all(families.iter().map(|family| newest(cx.aws, family))).await?;
+        let found = lives.into_iter().flatten().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        newest(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        self.register(cx).await?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let old = revisions(cx.aws, &live.id).await?;
+        retire(cx.aws, old.get(KEPT..).unwrap_or_default()).await?;
+        self.register(cx).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        retag(cx.aws, arn, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        retire(cx.aws, &revisions(cx.aws, &live.id).await?).await
+    }
+}
+
+/// The newest revision of ours; the newest of all if none is.
+async fn newest(aws: &Aws, family: &str) -> Result<Option<Live<TaskDefinition>>, OpError> {
+    let latest = describe(aws, family).await?;
+    if latest.as_ref().is_some_and(|live| aws.scope.owned(&live.tags).is_some()) {
+        return Ok(latest);
+    }
+    for revision in revisions(aws, family).await? {
+        let older = describe(aws, &revision).await?;
+        if older.as_ref().is_some_and(|live| aws.scope.owned(&live.tags).is_some()) {
+            return Ok(older);
+        }
+    }
+    Ok(latest)
+}
+
+/// The ARNs of the active revisions of a family, newest first.
+async fn revisions(aws: &Aws, family: &str) -> Result<Vec<String>, OpError> {
+    let call = aws.ecs.list_task_definitions().family_prefix(family).status(Status::Active);
+    let mut pages = call.sort(SortOrder::Desc).into_paginator().items().send();
+    let mut arns = Vec::new();
+    while let Some(arn) = pages.next().await {
+        let arn = arn.map_err(op("ListTaskDefinitions"))?;
+        let number = revision(&arn).filter(|(name, _)| *name == family).map(|(_, number)| number);
+        arns.extend(number.map(|number| (number, arn.clone())));
+    }
+    // Some endpoints do not sort.
+    arns.sort_by(|one, other| other.cmp(one));
+    Ok(arns.into_iter().map(|(_, arn)| arn).collect())
+}
+
+/// Family and number of a revision.
+fn revision(arn: &str) -> Option<(&str, u32)> {
+    let (family, number) = name_in(arn).rsplit_once(':')?;
+    Some((family, number.parse().ok()?))
+}
+
+/// One revision, or by the name of a family its newest; only active ones.
+async fn describe(aws: &Aws, which: &str) -> Result<Option<Live<TaskDefinition>>, OpError> {
+    let call = aws.ecs.describe_task_definition().task_definition(which).include(Field::Tags);
+    let answer = call.send().await.map_err(op("DescribeTaskDefinition")).or_gone()?;
+    Ok(answer.and_then(|answer| live(answer.task_definition?, from_tags(answer.tags))))
+}
+
+fn live(revision: Described, tags: Tags) -> Option<Live<TaskDefinition>> {
+    if revision.status.as_ref().is_some_and(|status| *status != Status::Active) {
+        return None;
+    }
+    let family = revision.family.clone()?;
+    let outputs = Outputs::from([
+        (Output::Arn, revision.task_definition_arn.clone()?),
+        (Output::Name, family.clone()),
+    ]);
+    let spec = TaskDefinition::from_described(revision)?;
+    Some(Live { id: family, spec, outputs, tags, phase: Phase::Ready })
+}
+
+/// Deregisters and deletes those of these revisions that are ours.
+async fn retire(aws: &Aws, revisions: &[String]) -> Result<(), OpError> {
+    let lives = try_join_all(revisions.iter().map(|arn| describe(aws, arn))).await?;
+    let ours = lives.into_iter().flatten().filter(|live| aws.scope.owned(&live.tags).is_some());
+    let ours: Vec<String> =
+        ours.filter_map(|live| live.outputs.get(&Output::Arn).cloned()).collect();
+    for batch in ours.chunks(BATCH) {
+        for arn in batch {
+            let call = aws.ecs.deregister_task_definition().task_definition(arn);
+            call.send().await.map_err(op("DeregisterTaskDefinition")).or_gone()?;
+        }
+        let call = aws.ecs.delete_task_definitions().set_task_definitions(Some(batch.to_vec()));
+        let answer = call.send().await.map_err(op("DeleteTaskDefinitions"))?;
+        if let Some(failure) = answer.failures.unwrap_or_default().into_iter().next() {
+            let (code, detail) = (failure.reason.unwrap_or_default(), failure.detail);
+            return Err(listed("DeleteTaskDefinitions", &code, detail.unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
