@@ -54,6 +54,26 @@ const ECS_RULE: &str = "1 to 255 letters, digits, _ and -";
 
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "costs.anomaly_monitor",
+            "cost-monitor",
+            128,
+            r"^[A-Za-z0-9 ._-]{1,128}$",
+            "a monitor's name is 1 to 128 letters, digits, spaces and . _ -",
+        )
+    },
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "costs.anomaly_subscription",
+            "cost-alert",
+            128,
+            r"^[A-Za-z0-9 ._-]{1,128}$",
+            "a subscription's name is 1 to 128 letters, digits, spaces and . _ -",
+        )
+    },
     named(
         "dynamodb.table",
         "table",
@@ -80,6 +100,14 @@ pub(crate) const RULES: &[NameRule] = &[
     named("ecs.cluster", "cluster", 255, ECS, ECS_RULE),
     named("ecs.service", "service", 255, ECS, ECS_RULE),
     named("ecs.task_definition", "task", 255, ECS, ECS_RULE),
+    named(
+        "events.rule",
+        "rule",
+        64,
+        r"^[._A-Za-z0-9-]{1,64}$",
+        "a rule's name is 1 to 64 letters, digits and . _ -",
+    ),
+    named("guardduty.detector", "detector", 255, TAG, TAG_RULE),
     NameRule {
         shared: Shared::Account,
         ..named(
@@ -145,6 +173,13 @@ pub(crate) const RULES: &[NameRule] = &[
         80,
         r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$|^[A-Za-z0-9_-]{1,80}$",
         "a queue's name is 1 to 80 letters, digits, _ and -",
+    ),
+    named(
+        "waf.web_acl",
+        "firewall",
+        128,
+        r"^[A-Za-z0-9_-]{1,128}$",
+        "a web ACL's name is 1 to 128 letters, digits, _ and -",
     ),
 ];
 

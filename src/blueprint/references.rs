@@ -85,6 +85,7 @@ impl Builder<'_> {
         let tail = match kind {
             "dynamodb.table" => format!("dynamodb:{region}:{account}:table/{name}"),
             "ecs.cluster" => format!("ecs:{region}:{account}:cluster/{name}"),
+            "events.rule" => format!("events:{region}:{account}:rule/{name}"),
             "iam.role" => format!("iam::{account}:role{path}{name}"),
             "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
             "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),

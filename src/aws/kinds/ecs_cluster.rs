@@ -215,7 +215,11 @@ fn live(cluster: Described) -> Option<Live<Cluster>> {
         spec: Cluster {
             name: name.clone(),
             insights,
-            capacity_providers: cluster.capacity_providers.unwrap_or_default().into_iter().collect(),
+            capacity_providers: cluster
+                .capacity_providers
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
         },
         outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name)]),
         tags: from_tags(cluster.tags),

@@ -4,6 +4,8 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod costs_anomaly_monitor;
+pub(crate) mod costs_anomaly_subscription;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
@@ -22,6 +24,8 @@ pub(crate) mod ecs;
 pub(crate) mod ecs_cluster;
 pub(crate) mod ecs_service;
 pub(crate) mod ecs_task_definition;
+pub(crate) mod events_rule;
+pub(crate) mod guardduty_detector;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
@@ -33,9 +37,13 @@ pub(crate) mod sns_subscription;
 pub(crate) mod sns_topic;
 pub(crate) mod sqs_queue;
 pub(crate) mod ssm_parameter;
+pub(crate) mod waf_association;
+pub(crate) mod waf_web_acl;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<costs_anomaly_monitor::AnomalyMonitor>(),
+    kind::<costs_anomaly_subscription::AnomalySubscription>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
@@ -50,6 +58,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<ecs_cluster::Cluster>(),
     kind::<ecs_service::Service>(),
     kind::<ecs_task_definition::TaskDefinition>(),
+    kind::<events_rule::Rule>(),
+    kind::<guardduty_detector::Detector>(),
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
@@ -61,4 +71,6 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<sns_topic::Topic>(),
     kind::<sqs_queue::Queue>(),
     kind::<ssm_parameter::Parameter>(),
+    kind::<waf_association::Association>(),
+    kind::<waf_web_acl::WebAcl>(),
 ];

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, DeploymentCircuitBreaker,
-    DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer,
-    NetworkConfiguration, PropagateTags, Service as Described,
+    DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer, NetworkConfiguration,
+    PropagateTags, Service as Described,
 };
 
 use super::{Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, op};
