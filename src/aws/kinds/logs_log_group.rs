@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -205,13 +206,24 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError>
 
 /// Completes a listed group with its tags. `None` if it was deleted since.
 async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
-    let send = aws.logs.list_tags_for_resource().resource_arn(arn(&group)).send();
+    let tags = tags(aws, arn(&group)).await?;
+    Ok(tags.map(|tags| to_live(group, tags)))
+}
+
+/// The tags of a group, by its name; `None` if there is none.
+pub(super) async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let Scope { partition, region, account, .. } = &aws.scope;
+    tags(aws, &format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")).await
+}
+
+async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.logs.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = |tags: Option<HashMap<String, String>>| {
         let tags = tags.unwrap_or_default().into_iter();
         tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
     };
-    Ok(answer.map(|answer| to_live(group, tags(answer.tags))))
+    Ok(answer.map(|answer| tags(answer.tags)))
 }
 
 /// The ARN that other services accept.

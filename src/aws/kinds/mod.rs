@@ -4,6 +4,9 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod cloudwatch;
+pub(crate) mod cloudwatch_alarm;
+pub(crate) mod cloudwatch_dashboard;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
@@ -22,6 +25,7 @@ pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
 pub(crate) mod logs_log_group;
+pub(crate) mod logs_metric_filter;
 pub(crate) mod s3_bucket;
 pub(crate) mod secretsmanager_secret;
 pub(crate) mod sns_subscription;
@@ -31,6 +35,8 @@ pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<cloudwatch_alarm::Alarm>(),
+    kind::<cloudwatch_dashboard::Dashboard>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
@@ -46,6 +52,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
     kind::<logs_log_group::LogGroup>(),
+    kind::<logs_metric_filter::Filter>(),
     kind::<s3_bucket::Bucket>(),
     kind::<secretsmanager_secret::Secret>(),
     kind::<sns_subscription::Subscription>(),
