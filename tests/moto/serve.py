@@ -15,6 +15,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.utils import parse_timestamp
 from moto import server
+from moto.cloudwatch.models import CloudWatchBackend
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.logs.metric_filters import MetricFilters
 
@@ -91,6 +92,17 @@ def put_dashboard_with_tags(self):
     return result
 
 
+tag_resource = CloudWatchBackend.tag_resource
+
+
+def tag_what_has_tags(self, arn, tags):
+    """moto knows the tags of alarms only."""
+    if arn in self.tagger.tags:
+        self.tagger.tag_resource(arn, self.tagger.convert_dict_to_tags_input(tags))
+    else:
+        tag_resource(self, arn, tags)
+
+
 add_filter = MetricFilters.add_filter
 
 
@@ -107,6 +119,7 @@ def end_with_parent():
 
 server.DomainDispatcherApplication = Application
 CloudWatchResponse.put_dashboard = put_dashboard_with_tags
+CloudWatchBackend.tag_resource = tag_what_has_tags
 MetricFilters.add_filter = replace_filter
 threading.Thread(target=end_with_parent, daemon=True).start()
 server.main(["-H", "127.0.0.1", "-p", sys.argv[1]])
