@@ -302,12 +302,17 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     if response.status().as_u16() == 429 {
         return true;
     }
-    let header = response.headers().get("x-amzn-errortype").unwrap_or_default();
+    let headers = response.headers();
+    let header = headers.get("x-amzn-errortype").unwrap_or_default();
+    // What spoke the query protocol before tells its codes there, as `CODE;Sender`.
+    let query = headers.get("x-amzn-query-error").unwrap_or_default();
+    let query = query.split(';').next().unwrap_or_default();
     let body = response.body().bytes().unwrap_or_default();
     let body = &body[..body.len().min(4096)];
     let text = String::from_utf8_lossy(body);
     let named = |code: &&str| {
         header.split([':', '#']).any(|part| part == *code)
+            || query == *code
             || text.contains(&format!("<Code>{code}</Code>"))
             || text.contains(&format!("#{code}\""))
             || text.contains(&format!("\"{code}\""))

@@ -23,6 +23,7 @@ mod apis;
 mod balancing;
 mod buckets;
 mod containers;
+mod dashboards;
 mod databases;
 mod events;
 mod firewalls;

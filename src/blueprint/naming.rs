@@ -75,6 +75,23 @@ pub(crate) const RULES: &[NameRule] = &[
         )
     },
     named(
+        "cloudwatch.alarm",
+        "alarm",
+        255,
+        r"^[^\p{Cc}]{1,255}$",
+        "an alarm's name is 1 to 255 characters without control characters",
+    ),
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "cloudwatch.dashboard",
+            "dashboard",
+            255,
+            r"^[A-Za-z0-9_-]{1,255}$",
+            "a dashboard's name is 1 to 255 letters, digits, _ and -",
+        )
+    },
+    named(
         "dynamodb.table",
         "table",
         255,
@@ -141,6 +158,13 @@ pub(crate) const RULES: &[NameRule] = &[
         512,
         r"^[._/#A-Za-z0-9-]{1,512}$",
         "a log group's name is 1 to 512 letters, digits and . - _ / #, and does not begin with aws/",
+    ),
+    named(
+        "logs.metric_filter",
+        "metric-filter",
+        512,
+        r"^[^:*]{1,512}$",
+        "a metric filter's name is 1 to 512 characters without : and *",
     ),
     NameRule {
         shared: Shared::World,

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 mod check;
 mod layers;
+pub(crate) mod metrics;
 pub(crate) mod problem;
 pub(crate) mod ranges;
 pub(crate) mod references;
@@ -74,6 +75,18 @@ impl Loaded {
         let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
         let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
         value.is_some_and(|value| !matches!(value, tree::Value::Array(items) if items.is_empty()))
+    }
+
+    /// The string at a path, left out or not.
+    pub(crate) fn string(&self, path: &[&str]) -> Option<&str> {
+        let (key, path) = path.split_last()?;
+        path.iter().try_fold(&self.full, |node, step| node.get(step))?.text(key)
+    }
+
+    /// Whether a word stands somewhere below a path, as a key or as a string.
+    pub(crate) fn mentions(&self, path: &[&str], word: &str) -> bool {
+        let node = path.iter().try_fold(&self.full, |node, step| node.get(step));
+        node.is_some_and(|node| node.mentions(word))
     }
 
     /// Whether a section is there, left out or not.

@@ -126,6 +126,18 @@ impl Node {
         }
     }
 
+    /// Whether a word stands in it, as a key or as a string.
+    pub(crate) fn mentions(&self, word: &str) -> bool {
+        match &self.value {
+            Value::String(text) => text == word,
+            Value::Table(entries) => {
+                entries.iter().any(|(key, node)| key == word || node.mentions(word))
+            }
+            Value::Array(items) => items.iter().any(|node| node.mentions(word)),
+            _ => false,
+        }
+    }
+
     /// The keys of an entry that is a table.
     pub(crate) fn keys(&self, section: &str) -> Vec<&str> {
         match self.get(section).map(|node| &node.value) {

@@ -254,7 +254,7 @@ fn throttled(route: &Route) -> Refusal {
         Protocol::Ec2 => refusal("RequestLimitExceeded").with_status(503),
         Protocol::Rest => refusal("SlowDown").with_status(503),
         Protocol::Query if route.service == "sns" => refusal("Throttled").with_status(429),
-        Protocol::Query => refusal("Throttling"),
+        Protocol::Query | Protocol::Cbor => refusal("Throttling"),
         Protocol::RestJson => refusal("TooManyRequestsException").with_status(429),
         Protocol::Json(_) => refusal("ThrottlingException"),
     }
@@ -265,7 +265,7 @@ fn failed(route: &Route) -> Refusal {
         Protocol::Ec2 | Protocol::Rest => "InternalError",
         Protocol::Query => "InternalFailure",
         Protocol::RestJson => "ServiceException",
-        Protocol::Json(_) => "InternalServiceError",
+        Protocol::Json(_) | Protocol::Cbor => "InternalServiceError",
     };
     Refusal::new(code, "An internal error has occurred (injected fault)").with_status(500)
 }

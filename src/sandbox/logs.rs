@@ -1,7 +1,7 @@
 //! The sandbox's CloudWatch Logs.
 //!
 //! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention knows a few values only;
-//! a key must admit the Logs service of the region in its policy.
+//! a key must admit the Logs service of the region in its policy. Metric filters count nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ use super::toolbox::{
     texts, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, kms};
+
+mod filters;
 
 /// What Logs keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,6 +33,7 @@ struct Group {
     class: String,
     tags: Tags,
     streams: BTreeMap<String, Stream>,
+    filters: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -110,6 +113,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                     let group = find(state, region, &group_name(input)?)?;
                     Ok(json!({ "tags": group.tags }))
                 }
+                "PutMetricFilter" => filters::put(state, region, input, now),
+                "DescribeMetricFilters" => filters::describe(state, region, input),
+                "DeleteMetricFilter" => filters::delete(state, region, input),
                 "CreateLogStream" => create_stream(state, region, input, now),
                 "DescribeLogStreams" => describe_streams(state, region, input),
                 "PutLogEvents" => {
@@ -220,7 +226,7 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
         let mut view = json!({
             "logGroupName": name,
             "creationTime": group.created,
-            "metricFilterCount": 0,
+            "metricFilterCount": group.filters.len(),
             "arn": format!("{arn}:*"),
             "logGroupArn": arn,
             "storedBytes": 0,

@@ -34,6 +34,7 @@ pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
+pub(crate) mod monitoring;
 pub(crate) mod scaling;
 pub(crate) mod secrets;
 pub(crate) mod sns;
@@ -130,6 +131,8 @@ pub(crate) struct World {
     pub logs: logs::State,
     /// What is scaled automatically.
     pub scaling: scaling::State,
+    /// Alarms and dashboards.
+    pub monitoring: monitoring::State,
     /// Secrets.
     pub secrets: secrets::State,
     /// Topics and subscriptions.
@@ -159,6 +162,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "logs" => logs::call(world, call),
+        "monitoring" => monitoring::call(world, call),
         "secretsmanager" => secrets::call(world, call),
         "sns" => sns::call(world, call),
         "sqs" => sqs::call(world, call),
@@ -185,6 +189,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("logs", logs::counts(&world.logs)),
+        ("monitoring", monitoring::counts(&world.monitoring)),
         ("s3", s3::counts(&world.s3)),
         ("secretsmanager", secrets::counts(&world.secrets)),
         ("sns", sns::counts(&world.sns)),

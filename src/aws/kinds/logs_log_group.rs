@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -96,7 +97,7 @@ impl Resource for LogGroup {
             .filter(|(name, _)| cx.is_candidate(name))
             .collect();
         let lives = candidates.into_values().map(|group| async move {
-            let tags = cx.tags(arn(&group), tags(cx.aws, &group)).await?;
+            let tags = cx.tags(arn(&group), tags(cx.aws, arn(&group))).await?;
             Ok(tags.map(|tags| to_live(group, tags)))
         });
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
@@ -208,12 +209,18 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError>
 
 /// Completes a listed group with its tags. `None` if it was deleted since.
 async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
-    let tags = tags(aws, &group).await?;
+    let tags = tags(aws, arn(&group)).await?;
     Ok(tags.map(|tags| to_live(group, tags)))
 }
 
-async fn tags(aws: &Aws, group: &types::LogGroup) -> Result<Option<Tags>, OpError> {
-    let send = aws.logs.list_tags_for_resource().resource_arn(arn(group)).send();
+/// The tags of a group, by its name; `None` if there is none.
+pub(super) async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let Scope { partition, region, account, .. } = &aws.scope;
+    tags(aws, &format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")).await
+}
+
+async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.logs.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let own = |tags: HashMap<String, String>| {
         tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()

@@ -4,6 +4,9 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod cloudwatch;
+pub(crate) mod cloudwatch_alarm;
+pub(crate) mod cloudwatch_dashboard;
 pub(crate) mod costs_anomaly_monitor;
 pub(crate) mod costs_anomaly_subscription;
 pub(crate) mod dynamodb_table;
@@ -30,6 +33,7 @@ pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
 pub(crate) mod logs_log_group;
+pub(crate) mod logs_metric_filter;
 pub(crate) mod s3_bucket;
 pub(crate) mod scaling_target;
 pub(crate) mod secretsmanager_secret;
@@ -44,6 +48,8 @@ pub(crate) mod waf_web_acl;
 pub static KINDS: &[&dyn AnyKind] = &[
     kind::<costs_anomaly_monitor::AnomalyMonitor>(),
     kind::<costs_anomaly_subscription::AnomalySubscription>(),
+    kind::<cloudwatch_alarm::Alarm>(),
+    kind::<cloudwatch_dashboard::Dashboard>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
@@ -64,6 +70,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
     kind::<logs_log_group::LogGroup>(),
+    kind::<logs_metric_filter::Filter>(),
     kind::<s3_bucket::Bucket>(),
     kind::<scaling_target::Target>(),
     kind::<secretsmanager_secret::Secret>(),

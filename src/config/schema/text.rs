@@ -147,6 +147,26 @@ strings! {
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output is named by a letter and then letters, digits and underscores"
+    /// Something of this config that has metrics.
+    WatchedItem { "pattern": "^[a-z_]+\\.[a-z](-?[a-z0-9]){0,39}(\\.dead_letter)?$" }
+        => "name a section and an item of it, such as functions.processing"
+    /// A log group of this config, or something that has one.
+    LogSource { "pattern": "^([a-z_]+\\.)?[a-z](-?[a-z0-9]){0,39}$" }
+        => "name an item of log_groups, or something that logs, such as functions.processing"
+    /// A statistic of a metric.
+    Statistic { "pattern": "^(average|sum|minimum|maximum|sample_count|p[0-9]{1,3}(\\.[0-9]{1,10})?)$" }
+        => "average, sum, minimum, maximum, sample_count, or a percentile such as p99"
+    /// The id of a part of metric math.
+    MetricId { "pattern": "^[a-z][a-zA-Z0-9_]{0,254}$" }
+        => "an id is letters, digits and underscores, and begins with a lower-case letter"
+    /// The namespace of metrics.
+    MetricNamespace { "pattern": "^[^:*$\\s][^:*$]{0,254}$" }
+        => "a namespace is 1 to 255 characters without : * $"
+    /// The name of a metric.
+    MetricName { "pattern": "^[^:*$]{1,255}$" }
+        => "the name of a metric is 1 to 255 characters without : * $"
+    /// The name of an alarm of this config.
+    AlarmRef { ITEM_OF: "alarms" }
     /// The name of a key of this config.
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::xml::{self, Lists};
-use super::{Protocol, Response, Route};
+use super::{Protocol, Response, Route, cbor};
 use crate::sandbox::{Answer, Refusal};
 
 /// Encodes an answer in the route's protocol.
@@ -24,6 +24,7 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
             let body = if value.is_null() { "{}".to_owned() } else { value.to_string() };
             respond(200, kind, &id, body)
         }
+        Protocol::Cbor => respond_cbor(200, &id, &value),
         Protocol::Ec2 => {
             let mut body = format!(
                 "<{}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
@@ -77,6 +78,14 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             }
             response
         }
+        Protocol::Cbor => {
+            let body = serde_json::json!({ "__type": code, "message": message });
+            let mut response = respond_cbor(*status, &id, &body);
+            // The codes of the query protocol, for services that spoke it before.
+            let fault = if *status >= 500 { "Receiver" } else { "Sender" };
+            response.set("x-amzn-query-error", format!("{code};{fault}"));
+            response
+        }
         Protocol::Ec2 => {
             let body = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>\
@@ -118,6 +127,12 @@ pub(crate) fn respond(status: u16, kind: &str, id: &str, body: impl Into<Vec<u8>
     if !response.body.is_empty() {
         response.set("content-type", kind);
     }
+    response
+}
+
+fn respond_cbor(status: u16, id: &str, value: &Value) -> Response {
+    let mut response = respond(status, "application/cbor", id, cbor::body(value));
+    response.set("smithy-protocol", "rpc-v2-cbor");
     response
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use self::encode::encode;
 use super::{Call, Refusal, World, dispatch, s3};
 
+pub(crate) mod cbor;
 pub(crate) mod encode;
 pub(crate) mod form;
 pub(crate) mod rest;
@@ -75,6 +76,8 @@ pub(crate) enum Protocol {
     Query,
     /// EC2's own query.
     Ec2,
+    /// RPC v2 CBOR.
+    Cbor,
     /// REST with JSON.
     RestJson,
     /// S3's REST.
@@ -106,6 +109,13 @@ impl Route {
             let service = signed.unwrap_or_else(|| by_target(prefix));
             let operation = operation.to_owned();
             return Self { protocol: Protocol::Json(kind), service, operation, region };
+        }
+        if let Some((name, operation)) = cbor::target(request.path())
+            && signed.as_deref() != Some("s3")
+        {
+            let service = signed.unwrap_or_else(|| by_target(name));
+            let operation = operation.to_owned();
+            return Self { protocol: Protocol::Cbor, service, operation, region };
         }
         let is_form =
             request.header("content-type").is_some_and(|kind| kind.contains("form-urlen"));
@@ -165,6 +175,7 @@ fn by_target(prefix: &str) -> String {
         "AWSWAF_20190729" => "wafv2",
         "AWSEvents" => "events",
         "AWSInsightsIndexService" => "ce",
+        "GraniteServiceVersion20100801" => "monitoring",
         other => other,
     };
     service.to_owned()
@@ -210,6 +221,7 @@ fn input(route: &Route, request: &Request) -> Result<Value, Refusal> {
             true => form::tree(request.query()),
             false => form::tree(request.text()),
         },
+        Protocol::Cbor => cbor::input(&request.body),
         Protocol::RestJson => rest::input(&route.service, request),
         Protocol::Rest => Err(Refusal::not_covered(&route.service, &route.operation)),
     }

@@ -1,0 +1,304 @@
+//! What can be watched: which metrics each section's items have, and by which dimensions.
+
+use std::collections::BTreeMap;
+
+use super::Loaded;
+use super::schema::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem};
+use super::schema::watching::{Alarm, Line, Metric};
+use crate::model::text::Output;
+
+/// A section whose items have metrics.
+#[derive(Debug)]
+pub(crate) struct Watchable {
+    /// The section.
+    pub(crate) section: &'static str,
+    /// The namespace of the metrics.
+    pub(crate) namespace: &'static str,
+    /// The dimensions, and what each is.
+    pub(crate) dimensions: &'static [(&'static str, Means)],
+    /// The metrics with their usual statistics.
+    pub(crate) metrics: &'static [(&'static str, &'static str)],
+}
+
+/// What a dimension is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Means {
+    /// An output of the item's resource of this kind.
+    Of(&'static str, Output),
+    /// Always the same.
+    Always(&'static str),
+    /// The region.
+    Region,
+    /// The storage class that a bucket's metric of this name counts, if it counts one.
+    Storage,
+    /// The cluster of a service.
+    Cluster,
+    /// The load balancer that forwards to a target group.
+    LoadBalancer,
+}
+
+const SUM: &str = "sum";
+const AVERAGE: &str = "average";
+const MAXIMUM: &str = "maximum";
+const MINIMUM: &str = "minimum";
+
+/// The sections, in their order.
+#[rustfmt::skip]
+pub(crate) const WATCHABLE: &[Watchable] = &[
+    Watchable {
+        section: "apis", namespace: "AWS/ApiGateway",
+        dimensions: &[("ApiName", Means::Of("apigateway.rest_api", Output::Name))],
+        metrics: &[
+            ("Count", SUM), ("4XXError", SUM), ("5XXError", SUM), ("Latency", AVERAGE),
+            ("IntegrationLatency", AVERAGE), ("CacheHitCount", SUM), ("CacheMissCount", SUM),
+        ],
+    },
+    Watchable {
+        section: "buckets", namespace: "AWS/S3",
+        dimensions: &[
+            ("BucketName", Means::Of("s3.bucket", Output::Name)), ("StorageType", Means::Storage),
+        ],
+        metrics: &[
+            ("BucketSizeBytes", AVERAGE), ("NumberOfObjects", AVERAGE), ("AllRequests", SUM),
+            ("GetRequests", SUM), ("PutRequests", SUM), ("4xxErrors", SUM), ("5xxErrors", SUM),
+            ("BytesDownloaded", SUM), ("BytesUploaded", SUM), ("FirstByteLatency", AVERAGE),
+            ("TotalRequestLatency", AVERAGE),
+        ],
+    },
+    Watchable {
+        section: "clusters", namespace: "AWS/ECS",
+        dimensions: &[("ClusterName", Means::Of("ecs.cluster", Output::Name))],
+        metrics: &[
+            ("CPUUtilization", AVERAGE), ("MemoryUtilization", AVERAGE),
+            ("CPUReservation", AVERAGE), ("MemoryReservation", AVERAGE),
+        ],
+    },
+    Watchable {
+        section: "databases", namespace: "AWS/RDS",
+        dimensions: &[("DBClusterIdentifier", Means::Of("rds.cluster", Output::Id))],
+        metrics: &[
+            ("CPUUtilization", AVERAGE), ("DatabaseConnections", AVERAGE),
+            ("FreeableMemory", AVERAGE), ("FreeLocalStorage", AVERAGE),
+            ("ServerlessDatabaseCapacity", AVERAGE), ("ACUUtilization", AVERAGE),
+            ("VolumeBytesUsed", AVERAGE), ("VolumeReadIOPs", SUM), ("VolumeWriteIOPs", SUM),
+            ("ReadLatency", AVERAGE), ("WriteLatency", AVERAGE), ("CommitLatency", AVERAGE),
+            ("Deadlocks", SUM), ("AuroraReplicaLag", AVERAGE),
+            ("BufferCacheHitRatio", AVERAGE), ("DiskQueueDepth", AVERAGE),
+        ],
+    },
+    Watchable {
+        section: "events", namespace: "AWS/Events",
+        dimensions: &[("RuleName", Means::Of("events.rule", Output::Name))],
+        metrics: &[
+            ("Invocations", SUM), ("FailedInvocations", SUM), ("MatchedEvents", SUM),
+            ("TriggeredRules", SUM), ("ThrottledRules", SUM),
+            ("InvocationsSentToDlq", SUM), ("InvocationsFailedToBeSentToDlq", SUM),
+        ],
+    },
+    Watchable {
+        section: "firewalls", namespace: "AWS/WAFV2",
+        dimensions: &[
+            ("WebACL", Means::Of("waf.web_acl", Output::Name)), ("Region", Means::Region),
+            ("Rule", Means::Always("ALL")),
+        ],
+        metrics: &[
+            ("AllowedRequests", SUM), ("BlockedRequests", SUM), ("CountedRequests", SUM),
+            ("PassedRequests", SUM),
+        ],
+    },
+    Watchable {
+        section: "fleets", namespace: "AWS/EC2",
+        dimensions: &[("AutoScalingGroupName", Means::Of("autoscaling.group", Output::Name))],
+        metrics: &[
+            ("CPUUtilization", AVERAGE), ("NetworkIn", SUM), ("NetworkOut", SUM),
+            ("CPUCreditBalance", MINIMUM), ("StatusCheckFailed", MAXIMUM),
+        ],
+    },
+    Watchable {
+        section: "functions", namespace: "AWS/Lambda",
+        dimensions: &[("FunctionName", Means::Of("lambda.function", Output::Name))],
+        metrics: &[
+            ("Invocations", SUM), ("Errors", SUM), ("Throttles", SUM), ("Duration", AVERAGE),
+            ("ConcurrentExecutions", MAXIMUM), ("DeadLetterErrors", SUM), ("IteratorAge", MAXIMUM),
+            ("AsyncEventsDropped", SUM), ("AsyncEventAge", MAXIMUM), ("AsyncEventsReceived", SUM),
+            ("DestinationDeliveryFailures", SUM), ("ProvisionedConcurrencyUtilization", MAXIMUM),
+        ],
+    },
+    Watchable {
+        section: "load_balancers", namespace: "AWS/ApplicationELB",
+        dimensions: &[("LoadBalancer", Means::Of("elb.load_balancer", Output::Metric))],
+        metrics: &[
+            ("RequestCount", SUM), ("TargetResponseTime", AVERAGE),
+            ("HTTPCode_Target_2XX_Count", SUM), ("HTTPCode_Target_3XX_Count", SUM),
+            ("HTTPCode_Target_4XX_Count", SUM), ("HTTPCode_Target_5XX_Count", SUM),
+            ("HTTPCode_ELB_4XX_Count", SUM), ("HTTPCode_ELB_5XX_Count", SUM),
+            ("ActiveConnectionCount", SUM), ("NewConnectionCount", SUM),
+            ("RejectedConnectionCount", SUM), ("TargetConnectionErrorCount", SUM),
+            ("ProcessedBytes", SUM), ("ConsumedLCUs", SUM),
+        ],
+    },
+    Watchable {
+        section: "queues", namespace: "AWS/SQS",
+        dimensions: &[("QueueName", Means::Of("sqs.queue", Output::Name))],
+        metrics: &[
+            ("ApproximateNumberOfMessagesVisible", MAXIMUM),
+            ("ApproximateNumberOfMessagesNotVisible", MAXIMUM),
+            ("ApproximateNumberOfMessagesDelayed", MAXIMUM),
+            ("ApproximateAgeOfOldestMessage", MAXIMUM), ("NumberOfMessagesSent", SUM),
+            ("NumberOfMessagesReceived", SUM), ("NumberOfMessagesDeleted", SUM),
+            ("NumberOfEmptyReceives", SUM), ("SentMessageSize", AVERAGE),
+        ],
+    },
+    Watchable {
+        section: "services", namespace: "AWS/ECS",
+        dimensions: &[
+            ("ClusterName", Means::Cluster),
+            ("ServiceName", Means::Of("ecs.service", Output::Name)),
+        ],
+        metrics: &[("CPUUtilization", AVERAGE), ("MemoryUtilization", AVERAGE)],
+    },
+    Watchable {
+        section: "tables", namespace: "AWS/DynamoDB",
+        dimensions: &[("TableName", Means::Of("dynamodb.table", Output::Name))],
+        metrics: &[
+            ("ConsumedReadCapacityUnits", SUM), ("ConsumedWriteCapacityUnits", SUM),
+            ("ReadThrottleEvents", SUM), ("WriteThrottleEvents", SUM), ("ThrottledRequests", SUM),
+            ("UserErrors", SUM), ("SystemErrors", SUM), ("ConditionalCheckFailedRequests", SUM),
+            ("SuccessfulRequestLatency", AVERAGE), ("ReturnedItemCount", SUM),
+            ("ProvisionedReadCapacityUnits", AVERAGE), ("ProvisionedWriteCapacityUnits", AVERAGE),
+            ("TransactionConflict", SUM), ("TimeToLiveDeletedItemCount", SUM),
+        ],
+    },
+    Watchable {
+        section: "target_groups", namespace: "AWS/ApplicationELB",
+        dimensions: &[
+            ("LoadBalancer", Means::LoadBalancer),
+            ("TargetGroup", Means::Of("elb.target_group", Output::Metric)),
+        ],
+        metrics: &[
+            ("HealthyHostCount", MINIMUM), ("UnHealthyHostCount", MAXIMUM), ("RequestCount", SUM),
+            ("RequestCountPerTarget", SUM), ("TargetResponseTime", AVERAGE),
+            ("HTTPCode_Target_2XX_Count", SUM), ("HTTPCode_Target_3XX_Count", SUM),
+            ("HTTPCode_Target_4XX_Count", SUM), ("HTTPCode_Target_5XX_Count", SUM),
+            ("TargetConnectionErrorCount", SUM),
+        ],
+    },
+    Watchable {
+        section: "topics", namespace: "AWS/SNS",
+        dimensions: &[("TopicName", Means::Of("sns.topic", Output::Name))],
+        metrics: &[
+            ("NumberOfMessagesPublished", SUM), ("NumberOfNotificationsDelivered", SUM),
+            ("NumberOfNotificationsFailed", SUM), ("NumberOfNotificationsFilteredOut", SUM),
+            ("PublishSize", AVERAGE),
+        ],
+    },
+];
+
+/// The section of metric filters: each names its metric itself.
+pub(crate) const FILTERS: &str = "metric_filters";
+
+/// What a section's items are watched by.
+pub(crate) fn watchable(section: &str) -> Option<&'static Watchable> {
+    WATCHABLE.iter().find(|found| found.section == section)
+}
+
+impl Watchable {
+    /// The usual statistic of a metric.
+    pub(crate) fn statistic(&self, metric: &str) -> Option<&'static str> {
+        let found = self.metrics.iter().find(|(name, _)| *name == metric);
+        found.map(|(_, statistic)| *statistic)
+    }
+}
+
+/// The storage class that a bucket's metric counts.
+pub(crate) fn storage(metric: &str) -> Option<&'static str> {
+    match metric {
+        "BucketSizeBytes" => Some("StandardStorage"),
+        "NumberOfObjects" => Some("AllStorageTypes"),
+        _ => None,
+    }
+}
+
+/// The section, the item, and whether its dead-letter queue is meant.
+pub(crate) fn parts(watch: &str) -> (&str, &str, bool) {
+    let (watch, dead) = match watch.strip_suffix(".dead_letter") {
+        Some(watch) => (watch, true),
+        None => (watch, false),
+    };
+    let (section, item) = watch.split_once('.').unwrap_or((watch, ""));
+    (section, item, dead)
+}
+
+/// The cluster of a service: the one that it names, or the only one.
+pub(crate) fn cluster_of<'a>(loaded: &'a Loaded, service: &str) -> Option<&'a str> {
+    loaded.string(&["services", service, "cluster"]).or_else(|| only(loaded, "clusters"))
+}
+
+/// The load balancer that forwards to a target group.
+pub(crate) fn balancer_of<'a>(loaded: &'a Loaded, group: &str) -> Option<&'a str> {
+    let mut balancers = loaded.names("load_balancers").into_iter();
+    balancers.find(|name| loaded.mentions(&["load_balancers", name], group))
+}
+
+fn only<'a>(loaded: &'a Loaded, section: &str) -> Option<&'a str> {
+    match loaded.names(section).as_slice() {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// One metric, however it is typed: of an alarm, a line, or a part of metric math.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// What is watched.
+    pub(crate) watch: Option<&'a WatchedItem>,
+    /// The namespace.
+    pub(crate) namespace: Option<&'a MetricNamespace>,
+    /// The name.
+    pub(crate) metric: Option<&'a MetricName>,
+    /// The dimensions that are typed.
+    pub(crate) dimensions: &'a BTreeMap<String, Template>,
+    /// The statistic.
+    pub(crate) statistic: Option<&'a Statistic>,
+}
+
+macro_rules! source {
+    ($($type:ident)*) => {
+        $(
+            impl<'a> From<&'a $type> for Source<'a> {
+                fn from(typed: &'a $type) -> Self {
+                    Self {
+                        watch: typed.watch.as_ref(),
+                        namespace: typed.namespace.as_ref(),
+                        metric: typed.metric.as_ref(),
+                        dimensions: &typed.dimensions,
+                        statistic: typed.statistic.as_ref(),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+source! { Alarm Line Metric }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_may_mean_its_dead_letter_queue() {
+        assert_eq!(parts("queues.payments"), ("queues", "payments", false));
+        assert_eq!(parts("queues.payments.dead_letter"), ("queues", "payments", true));
+    }
+
+    #[test]
+    fn the_sections_are_in_order_and_their_metrics_are_named_once() {
+        assert!(WATCHABLE.is_sorted_by_key(|found| found.section));
+        for found in WATCHABLE {
+            let names = found.metrics.iter().map(|(name, _)| *name);
+            let names: std::collections::BTreeSet<&str> = names.collect();
+            assert_eq!(names.len(), found.metrics.len(), "{}", found.section);
+        }
+    }
+}

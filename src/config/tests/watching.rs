@@ -1,0 +1,282 @@
+//! Alarms, dashboards and metric filters: bad values, and what good ones become.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::address::Address;
+
+const TOPIC: &str = "[topics.ops]\npublishers = [\"cloudwatch\"]\n";
+
+/// An alarm on a queue, with one more line.
+fn alarm(line: &str) -> String {
+    format!(
+        "{TOPIC}[queues.jobs]\n[alarms.age]\nwatch = \"queues.jobs\"\n\
+         metric = \"ApproximateAgeOfOldestMessage\"\nabove = 60\n{line}"
+    )
+}
+
+/// An alarm of exactly these lines, beside a queue.
+fn bare(lines: &str) -> String {
+    format!("{TOPIC}[queues.jobs]\n[alarms.a]\n{lines}")
+}
+
+#[test]
+fn alarms_that_cannot_be_are_refused() {
+    check(&alarm("below = 1"), "7:9 the alarm has more than one threshold");
+    check(&bare("watch = \"queues.jobs\"\nmetric = \"NumberOfMessagesSent\""), "has no threshold");
+    check(&alarm("period = 45"), "11:10 45 seconds are no possible period (10, 20, 30");
+    check(&alarm("period = 30"), "AWS measures this once a minute");
+    check(
+        &alarm("periods = 289"),
+        "289 periods of 300 seconds reach too far back (at most one day",
+    );
+    check(&alarm("period = 3600\nperiods = 169"), "reach too far back (at most one week)");
+    check(&alarm("datapoints = 2"), "11:14 2 data points in 1 periods (1 to 1");
+    check(&alarm("statistic = \"p101\""), "11:13 `p101` is no percentile (p0 to p100)");
+    check(&alarm("statistic = \"Sum\""), "`Sum` has the wrong form (average, sum");
+    check(&alarm("statistic = \"p1234\""), "`p1234` has the wrong form");
+    check(&alarm("few_samples = \"ignore\""), "only percentiles can have too few samples");
+    check(&alarm("missing = \"notBreaching\""), "did you mean `not_breaching`?");
+    check(&alarm("notify = [\"oops\"]"), "no `oops` in [topics] (did you mean `ops`?)");
+    let arns: Vec<String> = (0..6).map(|n| format!("\"arn:aws:sns:r:1:t{n}\"")).collect();
+    check(
+        &alarm(&format!("actions = [{}]", arns.join(", "))),
+        "6 actions are too many (at most 5)",
+    );
+    check(&alarm("name = \"a-${env}\\u0007\""), "is not possible as a name (an alarm's name");
+    check(&alarm(&format!("description = \"{}\"", "x".repeat(1025))), "1025 characters are not");
+}
+
+#[test]
+fn a_topic_that_does_not_take_messages_of_alarms_is_named() {
+    let text = |topic: &str| alarm("notify = [\"ops\"]").replace(TOPIC, topic);
+    let expected = "the topic `ops` does not take messages of alarms (add \"cloudwatch\"";
+    check(&text("[topics.ops]\npublishers = [\"events\"]\n"), expected);
+    let fifo = "[topics.ops]\nfifo = true\npublishers = [\"cloudwatch\"]\n";
+    check(&text(fifo), "the topic `ops` is FIFO (alarms can tell standard topics only)");
+}
+
+#[test]
+fn what_is_watched_must_be_there_and_have_metrics() {
+    let watch = |what: &str, metric: &str| {
+        bare(&format!("watch = \"{what}\"\nmetric = \"{metric}\"\nabove = 1"))
+    };
+    check(&watch("queues", "x"), "`queues` has the wrong form (name a section and an item");
+    check(&watch("queue.jobs", "x"), "[queue] has no metrics (did you mean `queues`?)");
+    check(&watch("queues.job", "x"), "7:9 no `job` in [queues] (did you mean `jobs`?)");
+    check(&watch("tables.t", "x"), "no `t` in [tables] (this environment has no [tables])");
+    check(&watch("queues.jobs.dead_letter", "x"), "the queue `jobs` has no dead-letter queue");
+    check(&watch("topics.ops.dead_letter", "x"), "only queues have a dead-letter queue");
+    let slip = "AWS/SQS has no metric `NumberOfMessageSent` (did you mean `NumberOfMessagesSent`?";
+    check(&watch("queues.jobs", "NumberOfMessageSent"), slip);
+    check(&bare("metric = \"m\"\nabove = 1"), "it is not said whose metric this is");
+    check(&bare("watch = \"queues.jobs\"\nabove = 1"), "`metric` is missing");
+    let group = "[target_groups.blue]\n[alarms.a]\nwatch = \"target_groups.blue\"\n\
+                 metric = \"HealthyHostCount\"\nbelow = 1";
+    check(group, "no load balancer forwards to `blue`");
+    let service = "[services.pay]\n[alarms.a]\nwatch = \"services.pay\"\n\
+                   metric = \"CPUUtilization\"\nabove = 80";
+    check(service, "it is not clear in which cluster `pay` runs");
+}
+
+#[test]
+fn metric_math_must_add_up() {
+    let math = |expression: &str, parts: &str| {
+        bare(&format!("expression = \"{expression}\"\nabove = 1\nmetrics = {{ {parts} }}"))
+    };
+    let part = "{ watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\" }";
+    let sent = format!("sent = {part}");
+    check(&math("100 * send", &sent), "the expression uses `send`, which is no part (did you mean");
+    check(&math("1", &sent), "the expression does not use `sent`");
+    check(&math("Sent", &format!("Sent = {part}")), "an id is letters, digits and underscores");
+    check(&math("result", &format!("result = {part}")), "`result` is the result's own id");
+    check(&math("SEARCH('x', 'Sum')", &sent), "an alarm cannot search for metrics");
+    check(&bare("expression = \"1\"\nabove = 1"), "the expression has no `metrics`");
+    check(&alarm("expression = \"1\""), "an `expression` and a metric of its own");
+    check(&alarm(&format!("metrics = {{ {sent} }}")), "nothing says what becomes of these");
+    let ids: Vec<String> = (0..11).map(|n| format!("m{n}")).collect();
+    let parts: Vec<String> = ids.iter().map(|id| format!("{id} = {part}")).collect();
+    check(&math(&ids.join(" + "), &parts.join(", ")), "11 metrics are too many for an alarm");
+}
+
+#[test]
+fn dashboards_that_cannot_be_are_refused() {
+    let widget =
+        |widget: &str| format!("[queues.jobs]\n[dashboards.a]\nwidgets = [{{ {widget} }}]");
+    check("[dashboards.a]", "3:13 the dashboard is empty");
+    check("[dashboards.a]\nname = \"a b ${env}\"\ngenerate = \"cost\"", "not possible as a name");
+    check("[dashboards.a]\nname = \"all\"\ngenerate = \"cost\"", "does not name the environment");
+    check("[dashboards.a]\ngenerate = \"costs\"", "one of operations, security, cost");
+    check(&widget("title = \"x\""), "a widget shows one thing");
+    check(&widget("text = \"x\", alarms = [\"b\"]"), "no `b` in [alarms]");
+    check(&widget("text = \"x\", width = 25"), "25 is out of range (1 to 24)");
+    check(&widget("text = \"x\", period = 45"), "45 seconds are no possible period");
+    check(&widget("metrics = [{ watch = \"queues.x\", metric = \"m\" }]"), "no `x` in [queues]");
+    let part = "metrics = { m = { watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\" } }";
+    let line = format!("{{ expression = \"m\", {part} }}");
+    check(&widget(&format!("metrics = [{line}, {line}]")), "`m` stands in this widget twice");
+}
+
+#[test]
+fn metric_filters_that_cannot_be_are_refused() {
+    let filter = |lines: &str| {
+        format!(
+            "[log_groups.app]\n[metric_filters.a]\nlog_group = \"app\"\n\
+             namespace = \"Payments\"\nmetric = \"Declined\"\n{lines}"
+        )
+    };
+    check(&filter("default = 0\ndimensions = { Method = \"$.method\" }"), "has no default");
+    check(
+        &filter("dimensions = { a = \"$.a\", b = \"$.b\", c = \"$.c\", d = \"$.d\" }"),
+        "a metric filter has at most 3 dimensions",
+    );
+    check(&filter("dimensions = { Method = \"method\" }"), "`method` is no field of an event");
+    check(&filter("value = \"many\""), "`many` is not possible here (a number, or a field");
+    check(&filter("name = \"${env}:a\""), "not possible as a name (a metric filter's name");
+    check(&filter("").replace("Payments", "AWS/Pay"), "AWS's own");
+    check(&filter("").replace("Payments", "Pay$"), "a namespace is 1 to 255 characters");
+    check(&filter("").replace("Declined", "a:b"), "the name of a metric is 1 to 255");
+    check(&filter("").replace("\"app\"", "\"ap\""), "no `ap` in [log_groups] (did you mean");
+    check(&filter("").replace("\"app\"", "\"tables.app\""), "[tables] has no log groups");
+    check(&filter("").replace("\"app\"", "\"services.app\""), "has no [services]");
+}
+
+/// The spec of a resource.
+#[track_caller]
+fn spec(text: &str, kind: &str, name: &str) -> Value {
+    let text = format!("project = \"pay\"\nregion = \"eu-west-1\"\n{text}\n");
+    let (loaded, problems) = inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None);
+    assert!(problems.is_empty(), "{problems:#?}");
+    let blueprint = build(&loaded.unwrap(), &Facts::placeholder("eu-west-1"));
+    let blueprint = blueprint.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    blueprint.resources[&Address::new(kind, name)].spec.clone()
+}
+
+fn output(to: &str, output: &str) -> Value {
+    json!({ "$text": [{ "to": to, "output": output }] })
+}
+
+#[test]
+fn what_is_watched_gives_namespace_dimensions_and_statistic() {
+    let text = alarm("periods = 2\nnotify = [\"ops\"]\nmissing = \"not_breaching\"");
+    let found = spec(&text, "cloudwatch.alarm", "age");
+    let metric = json!({
+        "namespace": "AWS/SQS", "name": "ApproximateAgeOfOldestMessage", "statistic": "Maximum",
+        "dimensions": { "QueueName": output("sqs.queue/jobs", "name") }, "period": 300,
+        "unit": null,
+    });
+    assert_eq!(found["watches"], json!({ "metric": metric }));
+    assert_eq!(found["name"], "dev-pay-alarm-age");
+    assert_eq!(found["comparison"], "GreaterThanThreshold");
+    assert_eq!(found["threshold"], 60.0);
+    assert_eq!((&found["periods"], &found["datapoints"]), (&json!(2), &json!(2)));
+    assert_eq!(found["missing"], "notBreaching");
+    assert_eq!(found["alarm_actions"], json!([output("sns.topic/ops", "arn")]));
+}
+
+#[test]
+fn every_watched_item_has_its_own_dimensions() {
+    let watch = |sections: &str, what: &str, more: &str| {
+        let text = format!("{sections}\n[alarms.a]\nwatch = \"{what}\"\nabove = 1\n{more}");
+        spec(&text, "cloudwatch.alarm", "a")["watches"]["metric"].clone()
+    };
+    let found = watch(
+        "[queues.jobs]\ndead_letter = true",
+        "queues.jobs.dead_letter",
+        "metric = \"ApproximateNumberOfMessagesVisible\"",
+    );
+    assert_eq!(found["dimensions"]["QueueName"], output("sqs.queue/jobs-dlq", "name"));
+    let found = watch("[buckets.b]", "buckets.b", "metric = \"BucketSizeBytes\"\nperiod = 86400");
+    assert_eq!(found["dimensions"]["StorageType"], "StandardStorage");
+    let found = watch(
+        "[tables.t]\npartition_key = \"id:S\"",
+        "tables.t",
+        "metric = \"ThrottledRequests\"\ndimensions = { Operation = \"PutItem\" }\nstatistic = \"p99.9\"",
+    );
+    assert_eq!(found["dimensions"]["Operation"], "PutItem");
+    assert_eq!(found["dimensions"]["TableName"], output("dynamodb.table/t", "name"));
+    assert_eq!(found["statistic"], "p99.9");
+    let filter = "[log_groups.app]\n[metric_filters.f]\nlog_group = \"app\"\n\
+                  namespace = \"Payments\"\nmetric = \"Declined\"";
+    let found = watch(filter, "metric_filters.f", "");
+    assert_eq!((&found["namespace"], &found["name"]), (&json!("Payments"), &json!("Declined")));
+    assert_eq!(found["dimensions"], json!({}));
+}
+
+#[test]
+fn metric_math_has_one_result() {
+    let text = bare(
+        "expression = \"100 * IF(all > 0, gone / all, 0)\"\nat_least = 5\n\
+         [alarms.a.metrics]\n\
+         all = { watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\" }\n\
+         gone = { watch = \"queues.jobs\", metric = \"NumberOfMessagesDeleted\" }",
+    );
+    let found = spec(&text, "cloudwatch.alarm", "a");
+    let parts = found["watches"]["math"].as_object().unwrap();
+    let results: Vec<bool> = parts.values().map(|part| part["result"] == true).collect();
+    assert_eq!(parts.keys().collect::<Vec<_>>(), ["all", "gone", "result"]);
+    assert_eq!(results, [false, false, true]);
+    assert_eq!(found["comparison"], "GreaterThanOrEqualToThreshold");
+}
+
+#[test]
+fn typed_widgets_stand_in_rows() {
+    let text = format!(
+        "{}\n[dashboards.d]\nname = \"Payment-${{env}}\"\nwidgets = [\n\
+         {{ text = \"# Payments\", width = 24, height = 2 }},\n\
+         {{ title = \"Jobs\", period = 60, metrics = [\n\
+           {{ watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\", label = \"sent\" }},\n\
+           {{ expression = \"RATE(m)\", metrics = {{ m = {{ namespace = \"N\", metric = \"M\" }} }} }},\n\
+         ] }},\n{{ alarms = [\"age\"] }} ]",
+        alarm("")
+    );
+    let found = spec(&text, "cloudwatch.dashboard", "d");
+    assert_eq!(found["name"], "Payment-dev");
+    let widgets = &found["body"]["widgets"];
+    assert_eq!(widgets[0]["properties"], json!({ "markdown": "# Payments" }));
+    assert_eq!((&widgets[1]["x"], &widgets[1]["y"]), (&json!(0), &json!(2)));
+    assert_eq!(
+        widgets[1]["properties"],
+        json!({
+            "title": "Jobs", "region": "eu-west-1", "view": "timeSeries", "stacked": false,
+            "period": 60,
+            "metrics": [
+                ["AWS/SQS", "NumberOfMessagesSent", "QueueName", output("sqs.queue/jobs", "name"),
+                 { "label": "sent", "stat": "Sum" }],
+                [{ "expression": "RATE(m)" }],
+                ["N", "M", { "id": "m", "stat": "Average", "visible": false }],
+            ],
+        })
+    );
+    assert_eq!(widgets[2]["properties"]["alarms"], json!([output("cloudwatch.alarm/age", "arn")]));
+}
+
+#[test]
+fn a_generated_dashboard_shows_what_there_is() {
+    let titles = |question: &str| {
+        let text = format!(
+            "[tables.t]\npartition_key = \"id:S\"\n[buckets.b]\n{}\n\
+             [dashboards.d]\ngenerate = \"{question}\"",
+            alarm("")
+        );
+        let found = spec(&text, "cloudwatch.dashboard", "d");
+        assert_eq!(found["name"], "dev-pay-dashboard-d-eu-west-1");
+        let widgets = found["body"]["widgets"].as_array().unwrap().clone();
+        let titles = widgets.iter().filter_map(|it| it["properties"]["title"].as_str());
+        titles.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        titles("operations"),
+        ["Alarms", "Table capacity", "Table throttling", "Waiting messages", "Oldest message"]
+    );
+    assert_eq!(titles("security"), ["Alarms", "Refused by tables", "Undelivered notifications"]);
+    assert_eq!(
+        titles("cost"),
+        [
+            "Estimated charges of the month, US dollars",
+            "Table capacity",
+            "Messages",
+            "Stored bytes"
+        ]
+    );
+}

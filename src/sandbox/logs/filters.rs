@@ -1,0 +1,155 @@
+//! Metric filters of log groups.
+
+use serde_json::{Value, json};
+
+use super::super::toolbox::{here, list, need, page, put as set, text, within};
+use super::super::{Answer, Refusal};
+use super::{INVALID, State, find, group_name};
+
+fn wrong<T>(message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(INVALID, message))
+}
+
+fn name(input: &Value) -> Result<&str, Refusal> {
+    let name = need(input, "filterName", INVALID)?;
+    match name.len() <= 512 && !name.contains([':', '*']) {
+        true => Ok(name),
+        false => wrong(format!("'{name}' is not a valid name of a metric filter.")),
+    }
+}
+
+pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> Answer {
+    let (group, name) = (group_name(input)?, name(input)?);
+    let Some(pattern) = text(input, "filterPattern").filter(|it| it.len() <= 1024) else {
+        return wrong("filterPattern must have at most 1024 characters.");
+    };
+    let transformations = list(input, "metricTransformations");
+    let [transformation] = transformations else {
+        return wrong("metricTransformations must have exactly one member.");
+    };
+    need(transformation, "metricValue", INVALID)?;
+    for key in ["metricName", "metricNamespace"] {
+        let value = need(transformation, key, INVALID)?;
+        if value.len() > 255 || value.contains([':', '*', '$']) {
+            return wrong(format!("{key} must not contain : * or $."));
+        }
+    }
+    if text(transformation, "metricNamespace").is_some_and(|space| space.starts_with("AWS/")) {
+        return wrong("Namespaces that begin with AWS/ are reserved.");
+    }
+    let dimensions = transformation.get("dimensions").and_then(Value::as_object);
+    let count = dimensions.map_or(0, serde_json::Map::len);
+    if count > 3 || (count > 0 && transformation.get("defaultValue").is_some()) {
+        return wrong("A filter has at most 3 dimensions, and no default value beside them.");
+    }
+    let filters = &mut find(state, region, &group)?.filters;
+    if filters.len() >= 100 && !filters.contains_key(name) {
+        let message = "A log group has at most 100 metric filters.";
+        return Err(Refusal::new("LimitExceededException", message));
+    }
+    let mut transformation = transformation.clone();
+    if transformation.get("unit").is_none() {
+        set(&mut transformation, "unit", Some("None"));
+    }
+    let filter = json!({
+        "filterName": name,
+        "filterPattern": pattern,
+        "logGroupName": group,
+        "metricTransformations": [transformation],
+        "creationTime": now,
+    });
+    filters.insert(name.to_owned(), filter);
+    Ok(json!({}))
+}
+
+pub(super) fn describe(state: &mut State, region: &str, input: &Value) -> Answer {
+    let group = text(input, "logGroupName");
+    if let Some(name) = group {
+        find(state, region, name)?;
+    }
+    let prefix = text(input, "filterNamePrefix").unwrap_or_default();
+    let groups = here(&state.groups, region);
+    let groups = groups.filter(|(name, _)| group.is_none_or(|wanted| wanted == *name));
+    let filters = groups.flat_map(|(group, kept)| {
+        let filters = kept.filters.iter().filter(|(name, _)| name.starts_with(prefix));
+        filters.map(move |(name, filter)| (format!("{group}:{name}"), filter.clone()))
+    });
+    let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
+    let (filters, next) = page(filters.collect(), text(input, "nextToken"), limit as usize);
+    let mut answer = json!({ "metricFilters": filters });
+    set(&mut answer, "nextToken", next);
+    Ok(answer)
+}
+
+pub(super) fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (group, name) = (group_name(input)?, name(input)?);
+    match find(state, region, &group)?.filters.remove(name) {
+        Some(_) => Ok(json!({})),
+        None => {
+            let message = "The specified metric filter does not exist.";
+            Err(Refusal::new("ResourceNotFoundException", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::World;
+    use super::super::super::toolbox::testing::ask;
+    use super::*;
+
+    fn logs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+        ask(world, "logs", operation, input).map_err(|refusal| refusal.code)
+    }
+
+    fn filter(transformation: &Value) -> Value {
+        json!({
+            "logGroupName": "/ecs/a", "filterName": "f", "filterPattern": "ERROR",
+            "metricTransformations": [transformation],
+        })
+    }
+
+    #[test]
+    fn a_filter_lives_and_dies_with_its_group() {
+        let mut world = World::default();
+        let metric =
+            json!({ "metricName": "E", "metricNamespace": "Payments", "metricValue": "1" });
+        let missing = logs(&mut world, "PutMetricFilter", filter(&metric));
+        assert_eq!(missing, Err("ResourceNotFoundException".into()));
+        let group = json!({ "logGroupName": "/ecs/a" });
+        logs(&mut world, "CreateLogGroup", group.clone()).unwrap();
+        logs(&mut world, "PutMetricFilter", filter(&metric)).unwrap();
+        let found = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
+        assert_eq!(found["metricFilters"][0]["metricTransformations"][0]["unit"], "None");
+        let groups = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
+        assert_eq!(groups["logGroups"][0]["metricFilterCount"], 1);
+        let one = json!({ "logGroupName": "/ecs/a", "filterName": "f" });
+        logs(&mut world, "DeleteMetricFilter", one.clone()).unwrap();
+        let again = logs(&mut world, "DeleteMetricFilter", one);
+        assert_eq!(again, Err("ResourceNotFoundException".into()));
+        logs(&mut world, "PutMetricFilter", filter(&metric)).unwrap();
+        logs(&mut world, "DeleteLogGroup", group).unwrap();
+        let left = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
+        assert_eq!(left["metricFilters"], json!([]));
+    }
+
+    #[test]
+    fn filters_that_aws_refuses_are_refused() {
+        let mut world = World::default();
+        logs(&mut world, "CreateLogGroup", json!({ "logGroupName": "/ecs/a" })).unwrap();
+        for (member, value) in [
+            ("metricName", json!("a:b")),
+            ("metricNamespace", json!("AWS/Lambda")),
+            ("metricNamespace", json!("a$")),
+            ("dimensions", json!({ "a": "$.a", "b": "$.b", "c": "$.c", "d": "$.d" })),
+        ] {
+            let mut metric =
+                json!({ "metricName": "E", "metricNamespace": "P", "metricValue": "1" });
+            metric[member] = value;
+            assert_eq!(logs(&mut world, "PutMetricFilter", filter(&metric)), Err(INVALID.into()));
+        }
+        let both = json!({ "metricName": "E", "metricNamespace": "P", "metricValue": "1",
+            "defaultValue": 0.0, "dimensions": { "a": "$.a" } });
+        assert_eq!(logs(&mut world, "PutMetricFilter", filter(&both)), Err(INVALID.into()));
+    }
+}
