@@ -85,15 +85,14 @@ impl Builder<'_> {
                 config.security_groups.iter().map(|group| &*group.0).collect();
             let secrets: BTreeSet<&str> =
                 config.secrets.values().map(|secret| secret.parts().0).collect();
-            let awaited = self.resources.keys().filter(|Address { kind, name }| {
-                match kind.as_str() {
+            let awaited =
+                self.resources.keys().filter(|Address { kind, name }| match kind.as_str() {
                     "ec2.route_table" => true,
                     "ec2.security_group_rules" => groups.contains(name.as_str()),
                     "elb.listener" => config.target_group.is_some(),
                     "secretsmanager.attachment" => secrets.contains(name.as_str()),
                     _ => false,
-                }
-            });
+                });
             let awaited: Vec<Address> = awaited.cloned().collect();
             let address = Address::new("ecs.service", key.0.as_str());
             if let Some(service) = self.resources.get_mut(&address) {
@@ -142,9 +141,7 @@ impl Builder<'_> {
     }
 
     fn execution_statements(&self, key: &str, config: &ContainerService) -> Vec<Value> {
-        let allow = |sid: &str, actions: &[&str], resources: Value| {
-            json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
-        };
+        let allow = |sid: &str, actions: &[&str], resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources });
         let log = arn("logs.log_group", &format!("service-{key}")).then(":*");
         let write = ["logs:CreateLogStream", "logs:PutLogEvents"];
         let mut statements = vec![allow("Log", &write, json!(log))];

@@ -213,7 +213,8 @@ fn put_policy(world: &mut World, region: &str, input: &Value) -> Answer {
         tracking["TargetValue"].as_f64().is_some_and(|value| value > 0.0)
             && metric.as_str().is_some_and(|metric| metric.starts_with("ECSService"))
     });
-    let Some(tracking) = usable.filter(|_| text(input, "PolicyType") == Some("TargetTrackingScaling"))
+    let Some(tracking) =
+        usable.filter(|_| text(input, "PolicyType") == Some("TargetTrackingScaling"))
     else {
         return Err(Refusal::new(INVALID, "The policy configuration is not valid."));
     };

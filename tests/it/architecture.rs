@@ -269,6 +269,11 @@ fn the_facts_of_every_kind_make_sense() {
 const STEADY: &[(&str, &str)] = &[
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
+    ("ecs.service health_grace", "it goes only with a target group"),
+    ("ecs.service load_balancers", "a target group and a listener would have to be samples too"),
+    ("ecs.service security_groups", "a second group would have to be a sample too"),
+    ("ecs.service subnets", "a second subnet would have to be a sample too"),
+    ("ecs.service task_definition", "it changes with the task definition's own variants"),
     ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),

@@ -215,7 +215,11 @@ fn live(cluster: Described) -> Option<Live<Cluster>> {
         spec: Cluster {
             name: name.clone(),
             insights,
-            capacity_providers: cluster.capacity_providers.unwrap_or_default().into_iter().collect(),
+            capacity_providers: cluster
+                .capacity_providers
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
         },
         outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name)]),
         tags: from_tags(cluster.tags),
@@ -252,7 +256,8 @@ mod tests {
     fn settings_survive_the_round_trip() {
         for insights in [Insights::Disabled, Insights::Enabled, Insights::Enhanced] {
             let want = Cluster { insights, ..Cluster::sample() };
-            let answer = Described { settings: Some(vec![want.setting()]), ..described("ACTIVE") };
+            let mut answer = described("ACTIVE");
+            answer.settings = Some(vec![want.setting()]);
             assert_eq!(live(answer).unwrap().spec.insights, insights);
         }
     }

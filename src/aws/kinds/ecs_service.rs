@@ -173,13 +173,12 @@ impl Resource for Service {
     }
 
     fn variants() -> Vec<Self> {
-        let deployment =
-            |minimum_percent, maximum_percent, circuit_breaker, rollback| Deployment {
-                minimum_percent,
-                maximum_percent,
-                circuit_breaker,
-                rollback,
-            };
+        let deployment = |minimum_percent, maximum_percent, circuit_breaker, rollback| Deployment {
+            minimum_percent,
+            maximum_percent,
+            circuit_breaker,
+            rollback,
+        };
         vec![
             Self {
                 desired: Some(2),
@@ -256,7 +255,9 @@ impl Resource for Service {
         if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
             let message = "a deployment is under way, or not all tasks run";
             return match waits {
-                true => Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message)),
+                true => {
+                    Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
+                }
                 false => Ok(()),
             };
         }

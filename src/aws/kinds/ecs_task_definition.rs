@@ -263,10 +263,7 @@ impl Resource for TaskDefinition {
         };
         // Without an execution role there are neither logs nor secrets.
         let bare = Container { logs: None, secrets: BTreeMap::new(), ..web.clone() };
-        let both = BTreeMap::from([
-            ("beside".to_owned(), beside),
-            ("web".to_owned(), web.clone()),
-        ]);
+        let both = BTreeMap::from([("beside".to_owned(), beside), ("web".to_owned(), web.clone())]);
         vec![
             Self { containers: BTreeMap::from([("web".to_owned(), changed)]), ..sample.clone() },
             Self { cpu: 512, memory: 1024, containers: both, ..sample.clone() },

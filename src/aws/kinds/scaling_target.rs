@@ -119,20 +119,16 @@ impl Resource for Target {
                 policies: BTreeMap::from([("cpu".to_owned(), cpu), ("memory".to_owned(), memory)]),
                 ..Self::sample()
             },
-            Self {
-                min: 0,
-                policies: BTreeMap::from([("cpu".to_owned(), slow)]),
-                ..Self::sample()
-            },
+            Self { min: 0, policies: BTreeMap::from([("cpu".to_owned(), slow)]), ..Self::sample() },
             Self { policies: BTreeMap::new(), ..Self::sample() },
             Self::sample(),
         ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let spaces = NAMESPACES.iter().map(|space| {
-            try_join(targets(cx.aws, space, None), policies(cx.aws, space, None))
-        });
+        let spaces = NAMESPACES
+            .iter()
+            .map(|space| try_join(targets(cx.aws, space, None), policies(cx.aws, space, None)));
         let all = try_join_all(spaces).await?;
         let candidates = all.iter().flat_map(|(targets, policies)| {
             let targets = targets.iter().filter(|target| cx.is_candidate(&target.resource_id));
@@ -142,9 +138,8 @@ impl Resource for Target {
             let read = cx.if_permitted(&target.resource_id, tags(cx.aws, target).await)?;
             let Some(tags) = read else { return Ok(None) };
             let claim = cx.claim(&target.resource_id, &tags);
-            let found = |(address, owner)| {
-                Found { address, owner, live: live(target, policies, tags) }
-            };
+            let found =
+                |(address, owner)| Found { address, owner, live: live(target, policies, tags) };
             Ok(claim.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())

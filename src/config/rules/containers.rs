@@ -98,10 +98,14 @@ impl Rules<'_> {
         let public = service.subnets == Subnets::Public;
         if public != service.public_ip {
             let (message, fix) = match public {
-                true => ("tasks in public subnets reach nothing without public addresses",
-                    "set `public_ip = true`, or use private subnets"),
-                false => ("only public subnets have a use for public addresses",
-                    "set `subnets = \"public\"`, or take it away"),
+                true => (
+                    "tasks in public subnets reach nothing without public addresses",
+                    "set `public_ip = true`, or use private subnets",
+                ),
+                false => (
+                    "only public subnets have a use for public addresses",
+                    "set `subnets = \"public\"`, or take it away",
+                ),
             };
             self.say(&at("public_ip"), message, fix);
         }

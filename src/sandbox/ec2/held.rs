@@ -77,7 +77,8 @@ pub(crate) fn unknown(
 impl Region {
     /// The interfaces of all holders.
     pub(super) fn held_interfaces(&self) -> impl Iterator<Item = Interface> {
-        let all = self.held.iter().flat_map(|(holder, own)| own.iter().map(move |one| (holder, one)));
+        let all =
+            self.held.iter().flat_map(|(holder, own)| own.iter().map(move |one| (holder, one)));
         all.map(|(holder, one)| Interface {
             id: one.id.clone(),
             holder: holder.clone(),

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::toolbox::{Tags, at, here, is_name, list as items, page, put, tag_pairs, text, texts, within};
+use super::super::toolbox::{
+    Tags, at, here, is_name, list as items, page, put, tag_pairs, text, texts, within,
+};
 use super::super::{Answer, Refusal, World};
 use super::{INVALID, KEY_VALUE, State, arn, includes, invalid, name_in, new_tags, services};
 
@@ -43,9 +45,9 @@ pub(super) fn named(state: &State, region: &str, input: &Value) -> Result<String
 }
 
 fn insights(input: &Value) -> Result<Option<String>, Refusal> {
-    let setting = items(input, "settings").iter().find(|setting| {
-        text(setting, "name") == Some("containerInsights")
-    });
+    let setting = items(input, "settings")
+        .iter()
+        .find(|setting| text(setting, "name") == Some("containerInsights"));
     match setting.map(|setting| text(setting, "value").unwrap_or_default()) {
         Some(value) if INSIGHTS.contains(&value) => Ok(Some(value.to_owned())),
         Some(value) => Err(invalid(format!("'{value}' is not a value of containerInsights."))),

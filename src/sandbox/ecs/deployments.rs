@@ -111,7 +111,8 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
             service.deployments = vec![newest];
         }
         Some(obstacle) => {
-            service.happened(today, format!("(service {name}) failed to launch a task: {obstacle}"));
+            service
+                .happened(today, format!("(service {name}) failed to launch a task: {obstacle}"));
             if breaks {
                 newest.state = State::Failed;
                 newest.reason = "ECS deployment circuit breaker: tasks failed to start.".into();
@@ -134,9 +135,10 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
 fn obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
     let definition = definitions::definition(&world.ecs, region, revision)?;
     let roles = ["executionRoleArn", "taskRoleArn"].map(|key| text(definition, key));
-    let missing = roles.into_iter().flatten().find(|arn| {
-        !world.iam.roles.contains_key(arn.rsplit('/').next().unwrap_or_default())
-    });
+    let missing = roles
+        .into_iter()
+        .flatten()
+        .find(|arn| !world.iam.roles.contains_key(arn.rsplit('/').next().unwrap_or_default()));
     if let Some(arn) = missing {
         return Some(format!("ECS was unable to assume the role '{arn}'."));
     }
@@ -150,7 +152,8 @@ fn obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
         for secret in items(container, "secrets") {
             let from = text(secret, "valueFrom").unwrap_or_default();
             let arn: Vec<&str> = from.split(':').take(7).collect();
-            if from.contains(":secretsmanager:") && !secrets::exists(&world.secrets, &arn.join(":")) {
+            if from.contains(":secretsmanager:") && !secrets::exists(&world.secrets, &arn.join(":"))
+            {
                 return Some(format!(
                     "ResourceInitializationError: unable to pull the secret {from}."
                 ));

@@ -120,11 +120,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
 }
 
 /// The tags of what an ARN names.
-fn tags_of<'a>(
-    state: &'a mut State,
-    region: &str,
-    input: &Value,
-) -> Result<&'a mut Tags, Refusal> {
+fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let reference = need(input, "resourceArn", INVALID)?;
     let what = reference.strip_prefix(&arn(region, "")).unwrap_or_default();
     let found = match what.split('/').collect::<Vec<_>>().as_slice() {
@@ -138,9 +134,8 @@ fn tags_of<'a>(
 
 /// Whether a service that lives has this id, `service/CLUSTER/NAME`, for what scales it.
 pub(crate) fn has_service(state: &State, region: &str, id: &str) -> bool {
-    services::at_id(region, id).is_some_and(|place| {
-        state.services.get(&place).is_some_and(services::Service::is_active)
-    })
+    services::at_id(region, id)
+        .is_some_and(|place| state.services.get(&place).is_some_and(services::Service::is_active))
 }
 
 /// Moves a service's number of tasks into bounds, as whoever scales it does at once.

@@ -319,8 +319,7 @@ fn render(service: &Service, region: &str, tags: bool) -> Value {
         json!({ "id": super::super::toolbox::uuid_of(message), "createdAt": when, "message": message })
     });
     let deployments = service.deployments.iter().enumerate();
-    let deployments =
-        deployments.map(|(at, one)| one.render(at == 0, service)).collect::<Vec<_>>();
+    let deployments = deployments.map(|(at, one)| one.render(at == 0, service)).collect::<Vec<_>>();
     let mut view = service.settings.clone();
     let own = json!({
         "serviceArn": arn(region, &format!("service/{cluster}/{name}")),

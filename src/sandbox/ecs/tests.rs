@@ -131,8 +131,7 @@ fn a_definition_comes_back_with_what_ecs_adds() {
 #[test]
 fn a_definition_that_fargate_cannot_run_is_refused() {
     let (mut world, _) = with_cluster();
-    let mut register =
-        |more: Value| ecs(&mut world, "RegisterTaskDefinition", definition(more));
+    let mut register = |more: Value| ecs(&mut world, "RegisterTaskDefinition", definition(more));
     refused(register(json!({ "memory": "4096" })), "No Fargate configuration exists");
     refused(register(json!({ "cpu": "300" })), "No Fargate configuration exists");
     refused(register(json!({ "networkMode": "bridge" })), "awsvpc");
@@ -157,7 +156,8 @@ fn a_service_is_refused_for_what_its_definition_lacks() {
     refused(create(json!({ "cluster": "none" })), "ClusterNotFoundException");
     refused(create(json!({ "taskDefinition": "none" })), "TaskDefinition not found");
     let behind = |name: &str, port: i64| {
-        let target = json!({ "targetGroupArn": "arn", "containerName": name, "containerPort": port });
+        let target =
+            json!({ "targetGroupArn": "arn", "containerName": name, "containerPort": port });
         json!({ "loadBalancers": [target] })
     };
     refused(create(behind("api", 80)), "does not exist in the task definition");
@@ -249,7 +249,7 @@ fn regions_are_worlds_of_their_own() {
 fn a_target_is_registered_once_and_scales_at_once() {
     let (mut world, subnet) = with_cluster();
     ecs(&mut world, "CreateService", service(&subnet, json!({}))).unwrap();
-    let mut scaling = |world: &mut World, operation: &str, more: Value| {
+    let scaling = |world: &mut World, operation: &str, more: Value| {
         let mut input = json!({
             "ServiceNamespace": "ecs", "ResourceId": "service/main/web",
             "ScalableDimension": "ecs:service:DesiredCount",

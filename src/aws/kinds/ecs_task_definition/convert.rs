@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, HealthCheck,
-    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping,
-    RuntimePlatform, Secret as SentSecret, TaskDefinition as Described, TransportProtocol,
+    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform,
+    Secret as SentSecret, TaskDefinition as Described, TransportProtocol,
 };
 
 use super::{Architecture, Container, Health, Logs, Port, Secret, TaskDefinition};
@@ -83,9 +83,10 @@ impl Container {
             let mapping = PortMapping::builder().container_port(port).host_port(port);
             mapping.protocol(protocol).build()
         });
-        let environment = self.environment.iter().map(|(name, value)| {
-            KeyValuePair::builder().name(name).value(value.known()).build()
-        });
+        let environment = self
+            .environment
+            .iter()
+            .map(|(name, value)| KeyValuePair::builder().name(name).value(value.known()).build());
         let secrets = self.secrets.iter().map(|(name, secret)| {
             let built = SentSecret::builder().name(name).value_from(secret.reference()).build();
             built.expect("a secret with name and source is complete")
