@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::load;
 
+mod containers;
 mod contract;
 
 fn shipped() -> std::path::PathBuf {

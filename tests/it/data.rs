@@ -134,8 +134,12 @@ fn no_survey_is_deeper_than_three_calls() {
         let provider = provider(&through(slow.transport())).await;
         for kind in [
             "dynamodb.table",
+            "ecs.cluster",
+            "ecs.service",
+            "ecs.task_definition",
             "kms.key",
             "s3.bucket",
+            "scaling.target",
             "secretsmanager.secret",
             "sns.subscription",
             "sns.topic",

@@ -148,6 +148,11 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("tables.*.billing", r#""on_demand""#),
     ("tables.*.indexes.*.projection", r#""all""#),
     ("log_groups.*.retention_days", "30"),
+    ("clusters.*.insights", "true"),
+    ("services.*.architecture", r#""x86_64""#),
+    ("services.*.log_retention_days", "30"),
+    ("services.*.propagate_tags", r#""service""#),
+    ("services.*.subnets", r#""private""#),
     ("queues.*.dead_letter", "false"),
 ];
 

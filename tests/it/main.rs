@@ -16,6 +16,8 @@ mod cli_signals;
 mod cli_snapshots;
 // The real binary in a folder of its own.
 mod cli_support;
+// Services on Fargate, deployed, scaled, rolled back.
+mod containers;
 // What AWS does to what holds data.
 mod data;
 // The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.

@@ -65,6 +65,19 @@ show("topic", [topic["TopicArn"] for topic in call("sns", "list_topics", "Topics
 subscriptions = call("sns", "list_subscriptions", "Subscriptions")
 show("subscription", [item["SubscriptionArn"] for item in subscriptions])
 show("queue", call("sqs", "list_queues", "QueueUrls"))
+clusters = call("ecs", "list_clusters", "clusterArns")
+show("cluster", clusters)
+for cluster in clusters:
+    show("service", call("ecs", "list_services", "serviceArns", cluster=cluster))
+show("task-definition", call("ecs", "list_task_definitions", "taskDefinitionArns", status="ACTIVE"))
+targets = call(
+    "application-autoscaling", "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"
+)
+show("scalable-target", [target["ResourceId"] for target in targets])
+policies = call(
+    "application-autoscaling", "describe_scaling_policies", "ScalingPolicies", ServiceNamespace="ecs"
+)
+show("scaling-policy", [policy["PolicyARN"] for policy in policies])
 show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
 show("alarm", [alarm["AlarmName"] for alarm in call("cloudwatch", "describe_alarms", "MetricAlarms")])
 boards = call("cloudwatch", "list_dashboards", "DashboardEntries")

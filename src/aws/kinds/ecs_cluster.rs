@@ -256,7 +256,8 @@ mod tests {
     fn settings_survive_the_round_trip() {
         for insights in [Insights::Disabled, Insights::Enabled, Insights::Enhanced] {
             let want = Cluster { insights, ..Cluster::sample() };
-            let answer = Described { settings: Some(vec![want.setting()]), ..described("ACTIVE") };
+            let mut answer = described("ACTIVE");
+            answer.settings = Some(vec![want.setting()]);
             assert_eq!(live(answer).unwrap().spec.insights, insights);
         }
     }

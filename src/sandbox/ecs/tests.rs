@@ -249,7 +249,7 @@ fn regions_are_worlds_of_their_own() {
 fn a_target_is_registered_once_and_scales_at_once() {
     let (mut world, subnet) = with_cluster();
     ecs(&mut world, "CreateService", service(&subnet, json!({}))).unwrap();
-    let mut scaling = |world: &mut World, operation: &str, more: Value| {
+    let scaling = |world: &mut World, operation: &str, more: Value| {
         let mut input = json!({
             "ServiceNamespace": "ecs", "ResourceId": "service/main/web",
             "ScalableDimension": "ecs:service:DesiredCount",

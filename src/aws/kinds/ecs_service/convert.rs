@@ -235,8 +235,10 @@ mod tests {
     #[test]
     fn a_service_is_stable_with_one_complete_deployment_and_all_tasks() {
         let rolled = |state: Rollout| Rolled::builder().rollout_state(state).build();
-        let with = |deployments, running_count| {
-            is_stable(&Described { deployments: Some(deployments), running_count, ..described() })
+        let with = |deployments, running| {
+            let mut found = described();
+            (found.deployments, found.running_count) = (Some(deployments), running);
+            is_stable(&found)
         };
         assert!(with(vec![rolled(Rollout::Completed)], 1));
         assert!(!with(vec![rolled(Rollout::Completed)], 0));
