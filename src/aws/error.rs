@@ -144,6 +144,7 @@ const EXISTS: &[&str] = &[
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
     "InvalidSubnet.Conflict",
+    "WAFDuplicateItemException",
     // An earlier call with this client token made it, with other tags.
     "IdempotentParameterMismatch",
 ];
@@ -170,7 +171,27 @@ const BUSY: &[&str] = &[
     "QueueDeletedRecently",
     "AWS.SimpleQueueService.QueueDeletedRecently",
     "ContinuousBackupsUnavailableException",
+    "WAFAssociatedItemException",
+    "WAFOptimisticLockException",
 ];
+
+/// Not seen yet by a service that has to see it: passes when it is.
+const NOT_YET: &[&str] = &["WAFUnavailableEntityException"];
+
+/// Codes that mean "not found" and do not say so by their form.
+const ABSENT: &[&str] = &[
+    "queuedoesnotexist",
+    // SSM's word for a parameter that is not there.
+    "invalidresourceid",
+    "gateway.notattached",
+    "natgatewaynotfound",
+    "unknownmonitorexception",
+    "unknownsubscriptionexception",
+    "wafnonexistentitemexception",
+];
+
+/// Codes that leave open what happened although their status says that it did not.
+const OPEN: &[&str] = &["WAFTagOperationException"];
 
 const DENIED: &[&str] = &[
     "AccessDenied",
@@ -223,6 +244,11 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     } else if lower.starts_with("invalidparameter") && message.contains("already exists with") {
         // A topic or a subscription of that name exists with other tags or attributes.
         ErrorClass::Exists
+    } else if lower == "badrequestexception" && message.contains("already exists") {
+        // A detector, of which an account has one.
+        ErrorClass::Exists
+    } else if is(NOT_YET) {
+        ErrorClass::NotYet
     } else if is(DENIED) {
         ErrorClass::Denied
     } else if is(CREDENTIALS) {
@@ -238,6 +264,7 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     {
         ErrorClass::Busy
     } else if lower.contains("limitexceeded")
+        || lower.contains("limitsexceeded")
         || lower.starts_with("toomany")
         || lower.contains("quotaexceeded")
         // AWS itself has none left: of instances, hosts, or addresses in a subnet.
@@ -249,15 +276,13 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         || lower.ends_with(".nonexistentqueue")
         || lower.ends_with("notfoundfault")
         || lower.starts_with("nosuch")
-        || lower == "queuedoesnotexist"
-        // SSM's word for a parameter that is not there.
-        || lower == "invalidresourceid"
-        || lower == "gateway.notattached"
-        || lower == "natgatewaynotfound"
+        || is(ABSENT)
+        // GuardDuty's words for a detector that is not there.
+        || lower == "badrequestexception" && message.contains("not owned by the current account")
         || status == 404
     {
         ErrorClass::NotFound
-    } else if status >= 500 {
+    } else if status >= 500 || is(OPEN) {
         ErrorClass::Service
     } else {
         ErrorClass::Invalid
@@ -309,6 +334,29 @@ mod tests {
         check("Throttled", "Rate exceeded", 429, ErrorClass::Throttled);
         check("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled);
         check("IdempotentParameterMismatch", "", 400, ErrorClass::Exists);
+    }
+
+    #[test]
+    fn firewalls_detectors_and_monitors_have_words_of_their_own() {
+        let check = |code, message, class| {
+            assert_eq!(classify(code, message, 400), class, "{code}");
+        };
+        check("WAFUnavailableEntityException", "", ErrorClass::NotYet);
+        check("WAFAssociatedItemException", "", ErrorClass::Busy);
+        check("WAFOptimisticLockException", "", ErrorClass::Busy);
+        check("WAFDuplicateItemException", "", ErrorClass::Exists);
+        check("WAFNonexistentItemException", "", ErrorClass::NotFound);
+        check("WAFTagOperationException", "", ErrorClass::Service);
+        check("WAFLimitsExceededException", "", ErrorClass::Quota);
+        check("WAFInvalidParameterException", "", ErrorClass::Invalid);
+        let one = "The request is rejected because a detector already exists for the current account.";
+        check("BadRequestException", one, ErrorClass::Exists);
+        let none = "The request is rejected because the input detectorId is not owned by the \
+                    current account.";
+        check("BadRequestException", none, ErrorClass::NotFound);
+        check("BadRequestException", "The value is not valid.", ErrorClass::Invalid);
+        check("UnknownMonitorException", "", ErrorClass::NotFound);
+        check("UnknownSubscriptionException", "", ErrorClass::NotFound);
     }
 
     #[test]

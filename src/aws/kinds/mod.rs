@@ -4,6 +4,8 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod costs_anomaly_monitor;
+pub(crate) mod costs_anomaly_subscription;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
@@ -18,6 +20,8 @@ pub(crate) mod ec2_security_group;
 pub(crate) mod ec2_security_group_rules;
 pub(crate) mod ec2_subnet;
 pub(crate) mod ec2_vpc;
+pub(crate) mod events_rule;
+pub(crate) mod guardduty_detector;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
@@ -28,9 +32,13 @@ pub(crate) mod sns_subscription;
 pub(crate) mod sns_topic;
 pub(crate) mod sqs_queue;
 pub(crate) mod ssm_parameter;
+pub(crate) mod waf_association;
+pub(crate) mod waf_web_acl;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<costs_anomaly_monitor::AnomalyMonitor>(),
+    kind::<costs_anomaly_subscription::AnomalySubscription>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
@@ -42,6 +50,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<ec2_security_group_rules::Rules>(),
     kind::<ec2_subnet::Subnet>(),
     kind::<ec2_vpc::Vpc>(),
+    kind::<events_rule::Rule>(),
+    kind::<guardduty_detector::Detector>(),
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
@@ -52,4 +62,6 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<sns_topic::Topic>(),
     kind::<sqs_queue::Queue>(),
     kind::<ssm_parameter::Parameter>(),
+    kind::<waf_association::Association>(),
+    kind::<waf_web_acl::WebAcl>(),
 ];
