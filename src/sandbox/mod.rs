@@ -25,8 +25,11 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod costs;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
+pub(crate) mod events;
+pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
@@ -36,6 +39,7 @@ pub(crate) mod sqs;
 pub(crate) mod ssm;
 pub(crate) mod tagging;
 pub(crate) mod toolbox;
+pub(crate) mod waf;
 
 /// One API call, decoded.
 ///
@@ -104,10 +108,16 @@ impl Refusal {
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Cost anomaly detection.
+    pub costs: costs::State,
     /// Tables.
     pub dynamodb: dynamodb::State,
     /// Networks.
     pub ec2: ec2::State,
+    /// Event rules and targets.
+    pub events: events::State,
+    /// Detectors.
+    pub guardduty: guardduty::State,
     /// Roles, policies and instance profiles.
     pub iam: iam::State,
     /// Keys and aliases.
@@ -124,13 +134,18 @@ pub(crate) struct World {
     pub ssm: ssm::State,
     /// Buckets and what is in them.
     pub s3: s3::State,
+    /// Web ACLs and what they protect.
+    pub waf: waf::State,
 }
 
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
+        "ce" => costs::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
         "ec2" => ec2::call(world, call),
+        "events" => events::call(world, call),
+        "guardduty" => guardduty::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "logs" => logs::call(world, call),
@@ -140,6 +155,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "ssm" => ssm::call(world, call),
         "sts" => sts::call(world, call),
         "tagging" => tagging::call(world, call),
+        "wafv2" => waf::call(world, call),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
@@ -147,8 +163,11 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
+        ("ce", costs::counts(&world.costs)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
+        ("events", events::counts(&world.events)),
+        ("guardduty", guardduty::counts(&world.guardduty)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("logs", logs::counts(&world.logs)),
@@ -157,6 +176,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("sns", sns::counts(&world.sns)),
         ("sqs", sqs::counts(&world.sqs)),
         ("ssm", ssm::counts(&world.ssm)),
+        ("wafv2", waf::counts(&world.waf)),
     ];
     let mut all = BTreeMap::new();
     for (service, counts) in services {

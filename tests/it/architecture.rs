@@ -267,11 +267,13 @@ fn the_facts_of_every_kind_make_sense() {
 
 /// Fields that the round trip cannot change, and why.
 const STEADY: &[(&str, &str)] = &[
+    ("costs.anomaly_subscription monitors", "a second monitor would have to be a sample too"),
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
     ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),
+    ("waf.association acl", "a second web ACL would have to be a sample too"),
 ];
 
 #[test]

@@ -80,6 +80,7 @@ impl Resource for AnomalyMonitor {
         held: true,
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
+        transient: &[("ValidationException", "associated with a subscription")],
         actions: &[
             "ce:CreateAnomalyMonitor",
             "ce:DeleteAnomalyMonitor",

@@ -160,6 +160,9 @@ fn by_target(prefix: &str) -> String {
         "AmazonSQS" => "sqs",
         "DynamoDB_20120810" => "dynamodb",
         "Logs_20140328" => "logs",
+        "AWSWAF_20190729" => "wafv2",
+        "AWSEvents" => "events",
+        "AWSInsightsIndexService" => "ce",
         other => other,
     };
     service.to_owned()
