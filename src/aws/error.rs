@@ -349,7 +349,8 @@ mod tests {
         check("WAFTagOperationException", "", ErrorClass::Service);
         check("WAFLimitsExceededException", "", ErrorClass::Quota);
         check("WAFInvalidParameterException", "", ErrorClass::Invalid);
-        let one = "The request is rejected because a detector already exists for the current account.";
+        let one =
+            "The request is rejected because a detector already exists for the current account.";
         check("BadRequestException", one, ErrorClass::Exists);
         let none = "The request is rejected because the input detectorId is not owned by the \
                     current account.";

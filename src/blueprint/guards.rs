@@ -1,7 +1,92 @@
-//! `[cost_anomalies]`.
+//! `threat_detection` and `[cost_anomalies]`.
 
-use super::Builder;
+use std::collections::BTreeSet;
+
+use crate::aws::kinds::costs_anomaly_monitor::{self, AnomalyMonitor, Watched};
+use crate::aws::kinds::costs_anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
+use crate::aws::kinds::guardduty_detector::Detector;
+use crate::config::schema::guards::{
+    AlertFrequency, AnomalyThreshold, CostAnomaly, CostWatch, When,
+};
+use crate::model::address::Address;
+use crate::model::text::{Output, Text};
+
+use super::{Builder, Item};
 
 impl Builder<'_> {
-    pub(super) fn cost_anomalies(&mut self) {}
+    pub(super) fn threat_detection(&mut self) {
+        let Some(settings) = self.config.threat_detection.settings() else { return };
+        let spec = Detector {
+            frequency: settings.frequency.word().to_owned(),
+            features: settings.features.iter().map(|one| one.word().to_owned()).collect(),
+        };
+        let name = self.name("guardduty.detector", "main");
+        let address = Address::new("guardduty.detector", "main");
+        self.add(Item::new(address, name, &["threat_detection"]), &spec);
+    }
+
+    pub(super) fn cost_anomalies(&mut self) {
+        for (key, config) in &self.config.cost_anomalies {
+            let path: &[&str] = &["cost_anomalies", key];
+            let kind = "costs.anomaly_monitor";
+            let name = self.item_name(kind, key, config.name.as_ref(), path);
+            let watches = watched(&config.watch);
+            let monitor = Address::new(kind, key.0.as_str());
+            let wanted = costs_anomaly_monitor::physical_name(&name, &watches);
+            self.add(Item::new(monitor.clone(), wanted, path), &AnomalyMonitor { name, watches });
+            let subscribers = subscribers(config);
+            if subscribers.is_empty() {
+                continue;
+            }
+            let kind = "costs.anomaly_subscription";
+            let name = self.item_name(kind, key, config.name.as_ref(), path);
+            let spec = AnomalySubscription {
+                name: name.clone(),
+                monitors: BTreeSet::from([Text::reference(monitor, Output::Arn)]),
+                subscribers,
+                frequency: match (&config.topic, config.frequency) {
+                    (Some(_), _) => "IMMEDIATE",
+                    (None, Some(AlertFrequency::Weekly)) => "WEEKLY",
+                    (None, Some(AlertFrequency::Daily) | None) => "DAILY",
+                }
+                .into(),
+                threshold: threshold(&config.threshold),
+            };
+            self.add(Item::new(Address::new(kind, key.0.as_str()), name, path), &spec);
+        }
+    }
+}
+
+fn watched(watch: &CostWatch) -> Watched {
+    match watch {
+        CostWatch::All(_) => Watched::Services,
+        CostWatch::Some(some) => {
+            let values = some.values.clone();
+            match (&some.tag, &some.category) {
+                (Some(tag), _) => Watched::Tag { key: tag.clone(), values },
+                (None, category) => {
+                    Watched::CostCategory { key: category.clone().unwrap_or_default(), values }
+                }
+            }
+        }
+    }
+}
+
+fn subscribers(config: &CostAnomaly) -> BTreeSet<Subscriber> {
+    let topic = config.topic.as_ref().map(|topic| {
+        let address = Address::new("sns.topic", topic.0.as_str());
+        Subscriber::Topic(Text::reference(address, Output::Arn))
+    });
+    let mails = config.email.iter().map(|address| Subscriber::Email(address.0.clone()));
+    topic.into_iter().chain(mails).collect()
+}
+
+fn threshold(threshold: &AnomalyThreshold) -> Threshold {
+    let whole = |number: Option<u32>| number.map(u64::from);
+    match (whole(threshold.amount), whole(threshold.percent), threshold.when) {
+        (Some(amount), Some(percent), When::Both) => Threshold::Both { amount, percent },
+        (Some(amount), Some(percent), When::Either) => Threshold::Either { amount, percent },
+        (None, Some(percent), _) => Threshold::Percent(percent),
+        (amount, None, _) => Threshold::Amount(amount.unwrap_or_default()),
+    }
 }

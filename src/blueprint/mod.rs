@@ -143,6 +143,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.fleets();
     builder.firewalls();
     builder.events();
+    builder.threat_detection();
     builder.cost_anomalies();
     builder.alarms();
     builder.dashboards();

@@ -51,6 +51,26 @@ const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "costs.anomaly_monitor",
+            "cost-monitor",
+            128,
+            r"^[A-Za-z0-9 ._-]{1,128}$",
+            "a monitor's name is 1 to 128 letters, digits, spaces and . _ -",
+        )
+    },
+    NameRule {
+        shared: Shared::Account,
+        ..named(
+            "costs.anomaly_subscription",
+            "cost-alert",
+            128,
+            r"^[A-Za-z0-9 ._-]{1,128}$",
+            "a subscription's name is 1 to 128 letters, digits, spaces and . _ -",
+        )
+    },
     named(
         "dynamodb.table",
         "table",
@@ -74,6 +94,14 @@ pub(crate) const RULES: &[NameRule] = &[
     named("ec2.security_group_rules", "security-group-rules", 255, TAG, TAG_RULE),
     named("ec2.subnet", "subnet", 255, TAG, TAG_RULE),
     named("ec2.vpc", "vpc", 255, TAG, TAG_RULE),
+    named(
+        "events.rule",
+        "rule",
+        64,
+        r"^[._A-Za-z0-9-]{1,64}$",
+        "a rule's name is 1 to 64 letters, digits and . _ -",
+    ),
+    named("guardduty.detector", "detector", 255, TAG, TAG_RULE),
     NameRule {
         shared: Shared::Account,
         ..named(
@@ -139,6 +167,13 @@ pub(crate) const RULES: &[NameRule] = &[
         80,
         r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$|^[A-Za-z0-9_-]{1,80}$",
         "a queue's name is 1 to 80 letters, digits, _ and -",
+    ),
+    named(
+        "waf.web_acl",
+        "firewall",
+        128,
+        r"^[A-Za-z0-9_-]{1,128}$",
+        "a web ACL's name is 1 to 128 letters, digits, _ and -",
     ),
 ];
 

@@ -84,6 +84,7 @@ impl Builder<'_> {
         let path = self.scope.iam_path();
         let tail = match kind {
             "dynamodb.table" => format!("dynamodb:{region}:{account}:table/{name}"),
+            "events.rule" => format!("events:{region}:{account}:rule/{name}"),
             "iam.role" => format!("iam::{account}:role{path}{name}"),
             "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
             "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, list, need, page, put, remove_tags, tag_list, tag_pairs, text, texts,
-    uuid, within,
+    KEY_VALUE, Tags, add_tags, list, need, page, put, remove_tags, tag_list, tag_pairs, text,
+    texts, uuid, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 

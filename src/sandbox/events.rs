@@ -254,7 +254,10 @@ mod tests {
         let again = json!({ "Name": "r", "EventPattern": pattern, "Tags": [] });
         events(&mut world, "PutRule", again).unwrap();
         let rule = events(&mut world, "DescribeRule", json!({ "Name": "r" })).unwrap();
-        assert_eq!((&rule["Description"], &rule["ScheduleExpression"]), (&json!(null), &json!(null)));
+        assert_eq!(
+            (&rule["Description"], &rule["ScheduleExpression"]),
+            (&json!(null), &json!(null))
+        );
         let of = json!({ "ResourceARN": made["RuleArn"] });
         let kept = events(&mut world, "ListTagsForResource", of).unwrap();
         assert_eq!(kept["Tags"], tags);
@@ -281,7 +284,8 @@ mod tests {
 
     #[test]
     fn schedules_and_patterns_are_read() {
-        for fine in ["rate(1 minute)", "rate(5 hours)", "cron(0 3 * * ? *)", "cron(0 3 ? * MON *)"] {
+        for fine in ["rate(1 minute)", "rate(5 hours)", "cron(0 3 * * ? *)", "cron(0 3 ? * MON *)"]
+        {
             assert!(is_schedule(fine), "{fine}");
         }
         for wrong in ["rate(1 days)", "rate(2 day)", "rate(0 days)", "cron(0 3 * * * *)", "daily"] {

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{Tags, add_tags, flag, iso, list, map, need, refuse, remove_tags, text, texts};
+use super::toolbox::{
+    Tags, add_tags, flag, iso, list, map, need, refuse, remove_tags, text, texts,
+};
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 

@@ -107,7 +107,8 @@ impl Resource for AnomalyMonitor {
         let found = monitors.into_iter().filter_map(|monitor| {
             let serves = matches!(watched(&monitor), Watched::Services);
             let serves = wanted.filter(|_| serves).map(|(_, address)| address.clone());
-            (serves.is_some() || cx.is_candidate(&monitor.monitor_name)).then_some((monitor, serves))
+            (serves.is_some() || cx.is_candidate(&monitor.monitor_name))
+                .then_some((monitor, serves))
         });
         let found = found.map(|(monitor, serves)| async move {
             let tags = tags(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;

@@ -224,7 +224,8 @@ impl Resource for Rule {
         // A rule has five targets at most, so what goes makes room first.
         let gone = live.spec.targets.keys().filter(|id| !self.targets.contains_key(*id));
         remove(cx.aws, &self.name, gone.cloned().collect()).await?;
-        let differs = |(id, target): &(&String, &Target)| live.spec.targets.get(*id) != Some(target);
+        let differs =
+            |(id, target): &(&String, &Target)| live.spec.targets.get(*id) != Some(target);
         let new = self.targets.iter().filter(differs).map(|(id, target)| target.to_aws(id));
         let new: Vec<AwsTarget> = new.collect();
         if new.is_empty() {
@@ -334,9 +335,9 @@ fn live(rule: &Listed, targets: &[AwsTarget], tags: Tags) -> Live<Rule> {
     let name = rule.name().unwrap_or_default().to_owned();
     let arn = rule.arn().unwrap_or_default().to_owned();
     // What is no JSON differs from every pattern, and is replaced.
-    let pattern = rule.event_pattern().map(|text| {
-        serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-    });
+    let pattern = rule
+        .event_pattern()
+        .map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())));
     Live {
         id: arn.clone(),
         spec: Rule {
@@ -416,7 +417,12 @@ impl Target {
             (Some(text), ..) => Input::Text(text.to_owned()),
             (None, Some(path), _) => Input::Path(path.to_owned()),
             (None, None, Some(transformer)) => Input::Template {
-                paths: transformer.input_paths_map().cloned().unwrap_or_default().into_iter().collect(),
+                paths: transformer
+                    .input_paths_map()
+                    .cloned()
+                    .unwrap_or_default()
+                    .into_iter()
+                    .collect(),
                 text: transformer.input_template().to_owned(),
             },
             (None, None, None) => Input::Event,

@@ -193,8 +193,7 @@ async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Detector>>, OpError
     });
     let frequency = found.finding_publishing_frequency;
     let frequency = frequency.unwrap_or(FindingPublishingFrequency::SixHours);
-    let spec =
-        Detector { frequency: frequency.as_str().to_owned(), features: features.collect() };
+    let spec = Detector { frequency: frequency.as_str().to_owned(), features: features.collect() };
     Ok(Some(Live {
         id: id.to_owned(),
         spec,

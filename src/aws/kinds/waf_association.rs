@@ -133,7 +133,8 @@ async fn survey_acl(
     )
     .await;
     let tags = cx.if_permitted(name, tags)?.unwrap_or_default();
-    let Some(acl) = cx.aws.scope.owned(&tags).filter(|owner| owner.kind == WebAcl::META.kind) else {
+    let Some(acl) = cx.aws.scope.owned(&tags).filter(|owner| owner.kind == WebAcl::META.kind)
+    else {
         return Ok(Vec::new());
     };
     let found = balancers?.into_iter().chain(stages?).map(async |resource| {

@@ -1,7 +1,214 @@
 //! The rules of `[events]`.
 
+use serde_json::Value;
+
 use super::Rules;
+use crate::config::schema::events::EventRule;
+use crate::config::schema::messaging::Service;
+use crate::config::schema::text::{ItemName, QueueRef};
+
+/// How many targets a rule can have.
+const MOST_TARGETS: usize = 5;
 
 impl Rules<'_> {
-    pub(super) fn events(&mut self) {}
+    pub(super) fn events(&mut self) {
+        for (name, event) in &self.config.events {
+            let path = ["events", &**name];
+            if event.schedule.is_none() && event.pattern.is_none() {
+                let fix = "add `schedule` or `pattern`";
+                self.say(&path, "nothing says when this rule fires", fix);
+            }
+            if let Some((message, fix)) = event.schedule.as_ref().and_then(|text| schedule(text)) {
+                self.say(&["events", name, "schedule"], message, fix);
+            }
+            self.pattern(name, event);
+            self.inputs(name, event);
+            self.targets(name, event);
+        }
+    }
+
+    fn pattern(&mut self, name: &str, event: &EventRule) {
+        let path = ["events", name, "pattern"];
+        let Some(pattern) = event.pattern.as_ref() else { return };
+        let tree = Value::Object(pattern.0.clone());
+        if let Some(wrong) = no_pattern(&tree, "") {
+            let fix = "fields hold lists of what they may be: source = [\"aws.health\"]";
+            self.say(&path, wrong, fix);
+        }
+        if tree.to_string().len() > 4096 {
+            self.say(&path, "the pattern is too long", "EventBridge takes 4096 characters");
+        }
+    }
+
+    fn inputs(&mut self, name: &str, event: &EventRule) {
+        let input = event.input.as_ref().map(|table| Value::Object(table.0.clone()).to_string());
+        if input.is_some() && event.transform.is_some() {
+            let message = "a target gets either a fixed input or one made from the event";
+            self.say(&["events", name, "transform"], message, "remove `input` or `transform`");
+        }
+        if input.is_some_and(|text| text.len() > 8192) {
+            let message = "the input is too long";
+            self.say(&["events", name, "input"], message, "EventBridge takes 8192 characters");
+        }
+        let Some(transform) = &event.transform else { return };
+        let path = ["events", name, "transform"];
+        let odd = transform.paths.iter().find(|(_, path)| !path.starts_with('$'));
+        if let Some((key, wrong)) = odd {
+            let message = format!("`{wrong}` of `{key}` is no path into an event");
+            self.say(&path, message, "a path looks like $.detail.status");
+        }
+        let reserved = transform.paths.keys().find(|key| key.to_lowercase().starts_with("aws"));
+        if let Some(key) = reserved {
+            let message = format!("`{key}` is reserved");
+            self.say(&path, message, "names of paths do not begin with aws");
+        }
+        if transform.paths.len() > 100 {
+            self.say(&path, "there are too many paths", "EventBridge takes 100");
+        }
+        let mut filled = transform.template.clone();
+        for key in transform.paths.keys() {
+            filled = filled.replace(&format!("<{key}>"), "0");
+        }
+        if filled.contains('<') && filled.contains('>') && !filled.contains("<aws.") {
+            let message = "the template has a name in angle brackets that `paths` does not have";
+            self.say(&path, message, "add it to `paths`");
+        } else if !is_template(&filled) {
+            let message = "the template is neither a JSON text nor a JSON object";
+            self.say(
+                &path,
+                message,
+                r#"for example "\"Payment <status>\"" or "{\"status\": <status>}""#,
+            );
+        }
+    }
+
+    fn targets(&mut self, name: &str, event: &EventRule) {
+        let path = ["events", name];
+        let count = event.functions.len() + event.topics.len() + event.queues.len();
+        if count > MOST_TARGETS {
+            let fix = "a rule has 5 targets: make two rules, or let a topic pass it on";
+            self.say(&path, format!("there are {count} targets"), fix);
+        }
+        for topic in &event.topics {
+            let Some(found) = self.config.topics.get(&ItemName(topic.0.clone())) else { continue };
+            let path = ["events", name, "topics"];
+            if found.fifo {
+                let message = format!("the topic `{}` is FIFO", topic.0);
+                self.say(&path, message, "EventBridge does not publish to FIFO topics");
+            }
+            if !found.publishers.contains(&Service::Events) {
+                let message = format!("the topic `{}` does not admit EventBridge", topic.0);
+                let fix = format!("add \"events\" to `publishers` of [topics.{}]", topic.0);
+                self.say(&path, message, fix);
+            }
+        }
+        for queue in &event.queues {
+            self.receives(&["events", name, "queues"], queue);
+        }
+        if let Some(queue) = &event.dead_letter {
+            self.receives(&["events", name, "dead_letter"], queue);
+        }
+    }
+
+    /// A queue must admit EventBridge, and be a plain one.
+    fn receives(&mut self, path: &[&str], queue: &QueueRef) {
+        let Some(found) = self.config.queues.get(&ItemName(queue.0.clone())) else { return };
+        if found.fifo {
+            let message = format!("the queue `{}` is FIFO", queue.0);
+            self.say(path, message, "a rule delivers to standard queues only");
+        }
+        if !found.senders.contains(&Service::Events) {
+            let message = format!("the queue `{}` does not admit EventBridge", queue.0);
+            let fix = format!("add \"events\" to `senders` of [queues.{}]", queue.0);
+            self.say(path, message, fix);
+        }
+    }
+}
+
+/// What is wrong with a schedule, and what to do.
+fn schedule(text: &str) -> Option<(String, &'static str)> {
+    let inside = |word: &str| text.strip_prefix(word)?.strip_suffix(')');
+    if let Some(rate) = inside("rate(") {
+        let fix = "rate(1 minute), rate(5 minutes), rate(1 hour), rate(2 days) ...";
+        let (count, unit) = rate.split_once(' ').unwrap_or((rate, ""));
+        let singular = ["minute", "hour", "day"];
+        let fits = match count.parse::<u32>() {
+            Ok(0) | Err(_) => false,
+            Ok(1) => singular.contains(&unit),
+            Ok(_) => unit.strip_suffix('s').is_some_and(|unit| singular.contains(&unit)),
+        };
+        return (!fits).then(|| (format!("`{text}` is no rate"), fix));
+    }
+    let fix = "cron(minutes hours day-of-month month day-of-week year), in UTC: cron(0 3 * * ? *)";
+    let fields: Vec<&str> = inside("cron(")?.split_whitespace().collect();
+    if fields.len() != 6 {
+        return Some((format!("`{text}` has {} fields, not 6", fields.len()), fix));
+    }
+    if (fields[2] == "?") == (fields[4] == "?") {
+        let message = "exactly one of day-of-month and day-of-week is `?`".to_owned();
+        return Some((message, fix));
+    }
+    let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199)];
+    let wrong = fields.iter().zip(ranges).find(|(field, (least, most))| {
+        let numbers = field.split([',', '-', '/']).filter_map(|part| part.parse::<u32>().ok());
+        let step = field.contains('/');
+        numbers.into_iter().any(|number| number > *most || (number < *least && !step))
+    });
+    wrong.map(|(field, _)| (format!("`{field}` is out of range in `{text}`"), fix))
+}
+
+/// What is wrong with a pattern: a field that holds neither a list nor fields.
+fn no_pattern(value: &Value, at: &str) -> Option<String> {
+    match value {
+        Value::Object(fields) if fields.is_empty() => Some(format!("the pattern{at} is empty")),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, value)| no_pattern(value, &format!("{at} {key}")))
+        }
+        Value::Array(values) if values.is_empty() => Some(format!("the list of{at} is empty")),
+        Value::Array(_) => None,
+        _ => Some(format!("the pattern has a single value at{at}")),
+    }
+}
+
+/// Whether a template, its names filled in, is what EventBridge takes.
+fn is_template(filled: &str) -> bool {
+    let lines = || filled.lines().filter(|line| !line.trim().is_empty());
+    let is_text = |line: &str| line.trim().starts_with('"') && line.trim().ends_with('"');
+    serde_json::from_str::<Value>(filled).is_ok() || lines().all(is_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_read_as_eventbridge_reads_them() {
+        for fine in [
+            "rate(1 minute)",
+            "rate(5 minutes)",
+            "cron(0 3 * * ? *)",
+            "cron(0/15 8-18 ? * MON-FRI *)",
+            "cron(0 0 L * ? 2030)",
+        ] {
+            assert_eq!(schedule(fine), None, "{fine}");
+        }
+        for wrong in [
+            "rate(1 days)",
+            "rate(5 minute)",
+            "rate(0 days)",
+            "rate(day)",
+            "cron(0 3 * * *)",
+            "cron(0 3 * * * *)",
+            "cron(0 3 ? * ? *)",
+            "cron(61 3 * * ? *)",
+        ] {
+            assert!(schedule(wrong).is_some(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn templates_are_texts_or_objects() {
+        assert!(is_template(r#"{"status": 0}"#) && is_template("\"Payment 0\"\n\"of 0\""));
+        assert!(!is_template("Payment 0"));
+    }
 }

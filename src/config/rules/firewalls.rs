@@ -1,7 +1,154 @@
 //! The rules of `[firewalls]`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Rules;
+use crate::config::schema::firewalls::{Firewall, InspectSettings, Sensitivity};
+
+/// Where the first managed group stands among the rules, unless it says where.
+pub(crate) const FIRST_GROUP: u16 = 10;
+
+/// What an ACL may cost in capacity units at most, and without a surcharge.
+const MOST_UNITS: u32 = 5000;
+
+/// AWS's groups of rules with their capacity units.
+const GROUPS: &[(&str, u32)] = &[
+    ("AWSManagedRulesACFPRuleSet", 50),
+    ("AWSManagedRulesATPRuleSet", 50),
+    ("AWSManagedRulesAdminProtectionRuleSet", 100),
+    ("AWSManagedRulesAmazonIpReputationList", 25),
+    ("AWSManagedRulesAnonymousIpList", 50),
+    ("AWSManagedRulesAntiDDoSRuleSet", 50),
+    ("AWSManagedRulesBotControlRuleSet", 50),
+    ("AWSManagedRulesCommonRuleSet", 700),
+    ("AWSManagedRulesKnownBadInputsRuleSet", 200),
+    ("AWSManagedRulesLinuxRuleSet", 200),
+    ("AWSManagedRulesPHPRuleSet", 100),
+    ("AWSManagedRulesSQLiRuleSet", 200),
+    ("AWSManagedRulesUnixRuleSet", 100),
+    ("AWSManagedRulesWindowsRuleSet", 200),
+    ("AWSManagedRulesWordPressRuleSet", 100),
+];
+
+/// Groups that need settings of their own that this config does not have.
+const WITH_SETTINGS: &[&str] = &["AWSManagedRulesACFPRuleSet", "AWSManagedRulesATPRuleSet"];
+
+/// Names that WAF keeps for its own metrics.
+const RESERVED: &[&str] = &["All", "Default_Action"];
+
+/// A rule as the rules see it: its key in the config, its name and its place.
+type Placed = (&'static str, String, u16);
 
 impl Rules<'_> {
-    pub(super) fn firewalls(&mut self) {}
+    pub(super) fn firewalls(&mut self) {
+        let mut protected: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, firewall) in &self.config.firewalls {
+            self.firewall(name, firewall);
+            for target in &firewall.protects {
+                if let Some(other) = protected.insert(target, name) {
+                    let path = ["firewalls", &**name, "protects"];
+                    let message = format!("`{}` protects {} already", other, target.0);
+                    self.say(&path, message, "a load balancer or stage has one web ACL");
+                }
+            }
+        }
+    }
+
+    fn firewall(&mut self, name: &str, firewall: &Firewall) {
+        if firewall.metric.as_ref().is_some_and(|metric| RESERVED.contains(&&*metric.0)) {
+            let fix = "WAF keeps All and Default_Action for itself";
+            self.say(&["firewalls", name, "metric"], "this name is reserved", fix);
+        }
+        let mut units = 0;
+        let mut placed: Vec<Placed> = Vec::new();
+        if let Some(rate) = firewall.rate_limit.as_ref().map(|rate| rate.settings()) {
+            if ![60, 120, 300, 600].contains(&rate.window) {
+                let message = format!("{} seconds are not possible as a window", rate.window);
+                self.say(
+                    &["firewalls", name, "rate_limit", "window"],
+                    message,
+                    "60, 120, 300 or 600",
+                );
+            }
+            let rule = rate.rule.map_or_else(|| "RateLimitRule".to_owned(), |rule| rule.0);
+            placed.push(("rate_limit", rule, rate.priority.unwrap_or(1)));
+            units += 2;
+        }
+        if let Some(sql) = firewall.sql_injection.settings() {
+            let base = if sql.sensitivity == Some(Sensitivity::High) { 30 } else { 20 };
+            units += inspection(&sql, base, 1);
+            let rule = sql.rule.map_or_else(|| "SQLInjectionRule".to_owned(), |rule| rule.0);
+            placed.push(("sql_injection", rule, sql.priority.unwrap_or(2)));
+        }
+        if let Some(scripts) = firewall.cross_site_scripting.settings() {
+            if scripts.sensitivity.is_some() {
+                let path = ["firewalls", name, "cross_site_scripting", "sensitivity"];
+                self.say(&path, "scripts are found without a sensitivity", "remove it");
+            }
+            units += inspection(&scripts, 40, 2);
+            let usual = || "CrossSiteScriptingRule".to_owned();
+            let rule = scripts.rule.map_or_else(usual, |rule| rule.0);
+            placed.push(("cross_site_scripting", rule, scripts.priority.unwrap_or(3)));
+        }
+        for (group, at) in firewall.managed.iter().map(|group| group.settings()).zip(FIRST_GROUP..)
+        {
+            units += self.managed_group(name, &group.group, &group.vendor);
+            let rule = group.rule.map_or_else(|| group.group.0.clone(), |rule| rule.0);
+            placed.push(("managed", rule, group.priority.unwrap_or(at)));
+        }
+        self.distinct_rules(name, &placed);
+        if units > MOST_UNITS {
+            let message = format!("the rules need {units} capacity units");
+            self.say(&["firewalls", name], message, "WAF allows 5000 for a web ACL: take some out");
+        }
+    }
+
+    /// The capacity units of a managed group.
+    fn managed_group(&mut self, name: &str, group: &str, vendor: &str) -> u32 {
+        let path = ["firewalls", name, "managed"];
+        if vendor != "AWS" {
+            return 0;
+        }
+        if WITH_SETTINGS.contains(&group) {
+            let message =
+                format!("`{group}` needs to know the login pages, which payctl cannot say");
+            self.say(&path, message, "take it out");
+        }
+        match GROUPS.iter().find(|(known, _)| *known == group) {
+            Some((_, units)) => *units,
+            None => {
+                let known = GROUPS.iter().map(|(known, _)| *known);
+                let fix = crate::config::problem::suggest(group, known, "AWS's groups");
+                self.say(&path, format!("AWS has no group `{group}`"), fix);
+                0
+            }
+        }
+    }
+
+    fn distinct_rules(&mut self, name: &str, placed: &[Placed]) {
+        let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
+        for (key, rule, at) in placed {
+            let path = ["firewalls", name, *key];
+            if RESERVED.contains(&&**rule) {
+                let fix = "WAF keeps All and Default_Action for itself";
+                self.say(&path, format!("the name `{rule}` is reserved"), fix);
+            }
+            if !names.insert(rule) {
+                let fix = "give one of them another `rule`";
+                self.say(&path, format!("two rules are named `{rule}`"), fix);
+            }
+            if !places.insert(at) {
+                let message = format!("two rules have the priority {at}");
+                self.say(&path, message, "give one of them another `priority`");
+            }
+        }
+    }
+}
+
+/// The capacity units of a rule that looks into requests; `usual` is how many transformations it
+/// has unless it says which.
+fn inspection(settings: &InspectSettings, base: u32, usual: usize) -> u32 {
+    let steps = settings.transformations.as_ref().map_or(usual, Vec::len);
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    count(settings.parts.len()).saturating_mul(base + 10 * count(steps))
 }

@@ -11,7 +11,7 @@ mod containers;
 mod data;
 mod databases;
 mod events;
-mod firewalls;
+pub(crate) mod firewalls;
 mod fleets;
 mod functions;
 mod guards;

@@ -52,6 +52,9 @@ pub struct Config {
     /// Refuses destroy and any loss of data.
     #[serde(default)]
     pub protect: bool,
+    /// Whether GuardDuty watches the account. A detector that is there already is taken as it is.
+    #[serde(default)]
+    pub threat_detection: guards::ThreatDetection,
     /// How resources are named.
     #[serde(default)]
     pub naming: Naming,

@@ -126,6 +126,18 @@ strings! {
     /// An e-mail address.
     Email { "pattern": "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$" }
         => "an e-mail address looks like ops@example.com"
+    /// The description of a web ACL.
+    FirewallText { "pattern": "^[\\w+=:#@/\\-,.][\\w+=:#@/\\-,.\\s]{1,254}[\\w+=:#@/\\-,.]$" }
+        => "3 to 256 letters, digits, spaces and _ + = : # @ / - , . with no space at the ends"
+    /// What a web ACL can protect.
+    Protected { "pattern": "^(apis|load_balancers)\\.[a-z](-?[a-z0-9]){0,39}$" }
+        => "write apis.NAME or load_balancers.NAME"
+    /// The name of a rule, a group of rules or a metric of a web ACL.
+    RuleName { "pattern": "^[A-Za-z0-9_-]{1,128}$" }
+        => "names in a web ACL are 1 to 128 letters, digits, _ and -"
+    /// A schedule.
+    Schedule { "pattern": "^(rate|cron)\\([^()]+\\)$" }
+        => "a schedule looks like rate(1 day) or cron(0 3 * * ? *)"
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output is named by a letter and then letters, digits and underscores"

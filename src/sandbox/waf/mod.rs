@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, here, need, page, put, remove_tags, tag_list, tag_pairs,
-    text, texts, uuid, within,
+    KEY_VALUE, Tags, add_tags, at, here, need, page, put, remove_tags, tag_list, tag_pairs, text,
+    texts, uuid, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
@@ -133,7 +133,9 @@ fn regional(input: &Value) -> Result<(), Refusal> {
     match text(input, "Scope") {
         Some("REGIONAL") => Ok(()),
         Some("CLOUDFRONT") => Err(Refusal::not_covered("wafv2", "the scope CLOUDFRONT")),
-        _ => Err(Refusal::new(INVALID, "Error reason: The scope is not valid., field: SCOPE_VALUE")),
+        _ => {
+            Err(Refusal::new(INVALID, "Error reason: The scope is not valid., field: SCOPE_VALUE"))
+        }
     }
 }
 
@@ -149,11 +151,7 @@ fn by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Acl, Refusal> {
 }
 
 /// The ACL for a write with this lock token.
-fn unlocked<'a>(
-    state: &'a mut State,
-    region: &str,
-    input: &Value,
-) -> Result<&'a mut Acl, Refusal> {
+fn unlocked<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Acl, Refusal> {
     let acl = find(state, region, input)?;
     match need(input, "LockToken", INVALID)? == acl.lock {
         true => Ok(acl),
@@ -207,8 +205,7 @@ fn create(state: &mut State, base: &mut Base, region: &str, input: &Value) -> An
 }
 
 fn summary(name: &str, acl: &Acl) -> Value {
-    let mut summary =
-        json!({ "Name": name, "Id": acl.id, "ARN": acl.arn, "LockToken": acl.lock });
+    let mut summary = json!({ "Name": name, "Id": acl.id, "ARN": acl.arn, "LockToken": acl.lock });
     put(&mut summary, "Description", acl.members.get("Description").cloned());
     summary
 }
@@ -284,8 +281,7 @@ mod tests {
     use super::*;
     use crate::sandbox::toolbox::testing::{ask_in, code};
 
-    const BALANCER: &str =
-        "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/main/50dc6c495c0c9188";
+    const BALANCER: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/main/50dc6c495c0c9188";
 
     fn acl(rules: Value) -> Value {
         json!({
@@ -325,10 +321,7 @@ mod tests {
         let change = with(acl(json!([])), "Id", key["Id"].clone());
         let change = with(change, "LockToken", got["LockToken"].clone());
         let changed = waf(&mut world, "UpdateWebACL", change.clone()).unwrap();
-        assert_eq!(
-            code(waf(&mut world, "UpdateWebACL", change)),
-            "WAFOptimisticLockException"
-        );
+        assert_eq!(code(waf(&mut world, "UpdateWebACL", change)), "WAFOptimisticLockException");
         let old = with(key.clone(), "LockToken", got["LockToken"].clone());
         assert_eq!(code(waf(&mut world, "DeleteWebACL", old)), "WAFOptimisticLockException");
         let new = with(key.clone(), "LockToken", changed["NextLockToken"].clone());

@@ -198,7 +198,8 @@ impl Match {
             let plain = rate.aggregate_key_type == RateBasedStatementAggregateKeyType::Ip
                 && rate.scope_down_statement.is_none();
             // WAF's own window, for endpoints that do not fill it in.
-            let window = if rate.evaluation_window_sec > 0 { rate.evaluation_window_sec } else { 300 };
+            let window =
+                if rate.evaluation_window_sec > 0 { rate.evaluation_window_sec } else { 300 };
             return match plain {
                 true => Self::RateLimit { limit: rate.limit, window },
                 false => other(),
@@ -225,9 +226,11 @@ impl Match {
             };
         }
         let alternatives = statement.or_statement().map(|or| or.statements()).unwrap_or_default();
-        let joined = alternatives.iter().map(Self::from_aws).map(Some).reduce(|one, more| {
-            one?.joined(more?)
-        });
+        let joined = alternatives
+            .iter()
+            .map(Self::from_aws)
+            .map(Some)
+            .reduce(|one, more| one?.joined(more?));
         joined.flatten().unwrap_or_else(other)
     }
 
@@ -273,7 +276,10 @@ fn overridden(rule: &str, name: &str) -> RuleActionOverride {
 }
 
 /// One statement for each part; WAF knows no OR of one.
-fn any_of(parts: &BTreeSet<Part>, statement: impl Fn(FieldToMatch) -> Statement) -> Option<Statement> {
+fn any_of(
+    parts: &BTreeSet<Part>,
+    statement: impl Fn(FieldToMatch) -> Statement,
+) -> Option<Statement> {
     let fields: Option<Vec<FieldToMatch>> = parts.iter().map(Part::to_aws).collect();
     let mut statements: Vec<Statement> = fields?.into_iter().map(statement).collect();
     match statements.len() {
