@@ -4,6 +4,7 @@ use super::*;
 use crate::config::load;
 
 mod contract;
+mod guards;
 
 fn shipped() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::blueprint::{Facts, build};
 
+mod guards;
+
 fn dir(files: &[(&str, &str)]) -> Dir {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));
     Dir { path: PathBuf::from("config"), files: files.collect() }

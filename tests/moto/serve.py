@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 
+import guards  # noqa: F401
 from moto.server import main
 
 

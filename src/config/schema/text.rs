@@ -127,7 +127,7 @@ strings! {
     Email { "pattern": "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$" }
         => "an e-mail address looks like ops@example.com"
     /// The description of a web ACL.
-    FirewallText { "pattern": "^[\\w+=:#@/\\-,.][\\w+=:#@/\\-,.\\s]{1,254}[\\w+=:#@/\\-,.]$" }
+    FirewallText { "pattern": "^[A-Za-z0-9_+=:#@/,.-][A-Za-z0-9_+=:#@/,. -]{1,254}[A-Za-z0-9_+=:#@/,.-]$" }
         => "3 to 256 letters, digits, spaces and _ + = : # @ / - , . with no space at the ends"
     /// What a web ACL can protect.
     Protected { "pattern": "^(apis|load_balancers)\\.[a-z](-?[a-z0-9]){0,39}$" }
