@@ -142,13 +142,6 @@ const GAPS: &[Gap] = &[
         instead: "",
         why: "a description cannot be taken away",
     },
-    Gap {
-        kind: "waf.web_acl",
-        field: "/description",
-        value: "null",
-        instead: "",
-        why: "a description cannot be taken away",
-    },
 ];
 
 /// Runs a test that talks to a server over real connections.

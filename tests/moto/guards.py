@@ -1,5 +1,5 @@
-"""What moto lacks of WAF, GuardDuty and Cost Explorer: which resources a web ACL protects, the tags
-of detectors, cost anomaly detection."""
+"""What moto lacks of WAF, GuardDuty and Cost Explorer: which resources a web ACL protects and that an
+update clears, the tags of detectors, cost anomaly detection."""
 
 import json
 import uuid
@@ -20,7 +20,20 @@ def list_resources_for_web_acl(self):
     return 200, {"Content-Type": "application/json"}, json.dumps({"ResourceArns": found})
 
 
+update_web_acl = WAFV2Response.update_web_acl
+
+
+def replace_web_acl(self):
+    """An update replaces everything: what it does not name goes."""
+    answer = update_web_acl(self)
+    acl = self.wafv2_backend.get_web_acl(None, self._get_param("Name"), self._get_param("Id"))
+    acl.description = self._get_param("Description") or ""
+    acl.rules = acl.rules if self._get_param("Rules") else []
+    return answer
+
+
 WAFV2Response.list_resources_for_web_acl = list_resources_for_web_acl
+WAFV2Response.update_web_acl = replace_web_acl
 
 
 def detector_of(response):
