@@ -5,6 +5,7 @@ use crate::config::load;
 
 mod containers;
 mod contract;
+mod guards;
 
 fn shipped() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")

@@ -6,6 +6,7 @@ use super::*;
 use crate::blueprint::{Facts, build};
 
 mod watching;
+mod guards;
 
 fn dir(files: &[(&str, &str)]) -> Dir {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));

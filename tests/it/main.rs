@@ -26,6 +26,8 @@ mod architecture;
 mod docs;
 // Properties of the engine, on a cloud in memory.
 mod engine;
+// Web ACLs, rules, detectors and monitors, on the embedded sandbox.
+mod guard;
 // Every kind through its whole life, on the embedded sandbox.
 mod kinds;
 // The same on moto, the second judge.

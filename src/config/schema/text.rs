@@ -134,6 +134,8 @@ strings! {
         => "write the name of a secret, and perhaps a field of it: `database:password`"
     /// The description of a web ACL.
     FirewallText { "pattern": "^[\\w+=:#@/\\-,.][\\w+=:#@/\\-,.\\s]{1,254}[\\w+=:#@/\\-,.]$" }
+    /// The description of a web ACL.
+    FirewallText { "pattern": "^[A-Za-z0-9_+=:#@/,.-][A-Za-z0-9_+=:#@/,. -]{1,254}[A-Za-z0-9_+=:#@/,.-]$" }
         => "3 to 256 letters, digits, spaces and _ + = : # @ / - , . with no space at the ends"
     /// What a web ACL can protect.
     Protected { "pattern": "^(apis|load_balancers)\\.[a-z](-?[a-z0-9]){0,39}$" }

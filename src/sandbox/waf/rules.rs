@@ -46,7 +46,8 @@ pub(super) fn check(acl: &mut Value) -> Result<(), Refusal> {
         if priority < 0 || !seen.insert(priority.to_string()) || !seen.insert(format!("/{named}")) {
             return Err(invalid("RULE", "names and priorities of rules must be unique"));
         }
-        let is_group = rule.pointer("/Statement/ManagedRuleGroupStatement").is_some();
+        let groups = ["ManagedRuleGroupStatement", "RuleGroupReferenceStatement"];
+        let is_group = groups.iter().any(|group| rule["Statement"].get(*group).is_some());
         let (action, over) = (rule.get("Action").is_some(), rule.get("OverrideAction").is_some());
         if (action, over) != (!is_group, is_group) {
             let message = "a rule has an action, a rule group an override action";
@@ -125,6 +126,7 @@ fn statement(statement: &mut Value) -> Result<(), Refusal> {
                 return Err(super::missing());
             }
         }
+        "RuleGroupReferenceStatement" => {}
         "OrStatement" | "AndStatement" => {
             let parts = body.get_mut("Statements").and_then(Value::as_array_mut);
             let Some(parts) = parts.filter(|parts| parts.len() > 1) else {

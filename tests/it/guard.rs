@@ -1,0 +1,191 @@
+//! What real AWS does to web ACLs, rules, detectors and monitors, as far as the sandbox can do it
+//! too.
+
+use aws_credential_types::Credentials;
+use aws_sdk_wafv2::types::{
+    OverrideAction, Rule, RuleGroupReferenceStatement, Scope, Statement, VisibilityConfig,
+};
+use payctl::aws::provider::AwsProvider;
+use payctl::engine::plan::{Action, Purpose};
+use payctl::model::address::Address;
+use payctl::model::desired::Blueprint;
+use payctl::sandbox::connector::Sandbox;
+use serde_json::json;
+
+use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
+
+/// The samples of some kinds.
+fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
+    let mut blueprint = samples(&provider.aws().scope);
+    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
+    blueprint
+}
+
+macro_rules! client {
+    ($service:ident, $sandbox:expr) => {
+        $service::Client::from_conf(
+            $service::Config::builder()
+                .behavior_version($service::config::BehaviorVersion::latest())
+                .region($service::config::Region::new("us-east-1"))
+                .credentials_provider(Credentials::from_keys("SANDBOX", "sandbox", None))
+                .http_client($sandbox.transport())
+                .build(),
+        )
+    };
+}
+
+#[test]
+fn a_detector_of_others_is_taken_as_it_is() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let guardduty = client!(aws_sdk_guardduty, sandbox);
+        guardduty.create_detector().enable(true).send().await.expect("a detector");
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["guardduty.detector"]);
+        expect_settled(&provider, &blueprint, "taking it over").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = guardduty.list_detectors().send().await.expect("a list");
+        assert_eq!(left.detector_ids().len(), 1);
+        // Nobody who does not ask for it is told of it.
+        let none = some(&provider, &[]);
+        expect_settled(&provider, &none, "wanting nothing").await;
+    });
+}
+
+#[test]
+fn a_monitor_of_all_services_is_shared_and_its_subscription_is_ours() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let costs = client!(aws_sdk_costexplorer, sandbox);
+        let monitor = aws_sdk_costexplorer::types::AnomalyMonitor::builder()
+            .monitor_name("Default-Services-Monitor")
+            .monitor_type(aws_sdk_costexplorer::types::MonitorType::Dimensional)
+            .monitor_dimension(aws_sdk_costexplorer::types::MonitorDimension::Service)
+            .build()
+            .expect("a monitor");
+        costs.create_anomaly_monitor().anomaly_monitor(monitor).send().await.expect("a monitor");
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let kinds = ["costs.anomaly_monitor", "costs.anomaly_subscription", "sns.topic", "kms.key"];
+        let mut blueprint = some(&provider, &kinds);
+        let address = Address::new("costs.anomaly_monitor", "sample");
+        let wanted = blueprint.resources.get_mut(&address).expect("the sample");
+        wanted.name = "sample-monitor.services".into();
+        let made = run(&provider, &blueprint, Purpose::Apply).await;
+        assert!(made.changes.iter().all(|change| change.address != address));
+        expect_settled(&provider, &blueprint, "creation").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = costs.get_anomaly_monitors().send().await.expect("a list");
+        assert_eq!(left.anomaly_monitors().len(), 1);
+        let left = costs.get_anomaly_subscriptions().send().await.expect("a list");
+        assert!(left.anomaly_subscriptions().is_empty());
+    });
+}
+
+#[test]
+fn a_rule_that_shield_put_into_a_web_acl_stays_and_any_other_goes() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["waf.web_acl"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+
+        let waf = client!(aws_sdk_wafv2, sandbox);
+        let listed = waf.list_web_acls().scope(Scope::Regional).send().await.expect("a list");
+        let id = listed.web_acls()[0].id().expect("an id").to_owned();
+        let get = || waf.get_web_acl().name("sample-firewall").id(&id).scope(Scope::Regional);
+        let got = get().send().await.expect("the ACL");
+        let acl = got.web_acl().expect("the ACL").clone();
+        let put = |name: &str, priority| {
+            let metric = VisibilityConfig::builder()
+                .metric_name(name)
+                .cloud_watch_metrics_enabled(true)
+                .sampled_requests_enabled(true);
+            let group = RuleGroupReferenceStatement::builder()
+                .arn("arn:aws:wafv2:us-east-1:153427709519:regional/rulegroup/shield/1");
+            let group = group.build().expect("a reference");
+            let none = aws_sdk_wafv2::types::NoneAction::builder().build();
+            Rule::builder()
+                .name(name)
+                .priority(priority)
+                .statement(Statement::builder().rule_group_reference_statement(group).build())
+                .override_action(OverrideAction::builder().none(none).build())
+                .visibility_config(metric.build().expect("a metric"))
+                .build()
+                .expect("a rule")
+        };
+        let shield = "ShieldMitigationRuleGroup_000000000000_1";
+        let mut rules = acl.rules().to_vec();
+        rules.extend([put(shield, 10_000_000), put("Mine", 9)]);
+        waf.update_web_acl()
+            .name("sample-firewall")
+            .id(&id)
+            .scope(Scope::Regional)
+            .set_lock_token(got.lock_token().map(str::to_owned))
+            .set_default_action(acl.default_action().cloned())
+            .set_visibility_config(acl.visibility_config().cloned())
+            .set_description(acl.description().map(str::to_owned))
+            .set_rules(Some(rules))
+            .send()
+            .await
+            .expect("a change");
+
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| &*field.path).collect();
+        assert_eq!(paths, ["rules.Mine"]);
+        let address = Address::new("waf.web_acl", "sample");
+        let wanted = blueprint.resources.get_mut(&address).expect("the sample");
+        wanted.spec["default_action"] = json!("block");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let got = get().send().await.expect("the ACL");
+        let names: Vec<&str> =
+            got.web_acl().expect("the ACL").rules().iter().map(|rule| rule.name()).collect();
+        assert!(names.contains(&shield) && !names.contains(&"Mine"), "{names:?}");
+        expect_settled(&provider, &blueprint, "the change").await;
+    });
+}
+
+#[test]
+fn a_web_acl_that_waf_sees_late_and_holds_for_a_while_lives_and_dies() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
+        let made = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(made.count(Action::Create), 2);
+        expect_settled(&provider, &blueprint, "creation").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+#[test]
+fn an_association_that_is_no_longer_wanted_lets_the_resource_go() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        blueprint.resources.retain(|address, _| address.kind == "waf.web_acl");
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(plan.count(Action::Delete), 1);
+        expect_settled(&provider, &blueprint, "the change").await;
+    });
+}
+
+#[test]
+fn a_rule_of_others_with_a_wanted_name_is_not_replaced() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let events = client!(aws_sdk_eventbridge, sandbox);
+        let theirs = events.put_rule().name("sample-rule").schedule_expression("rate(2 days)");
+        theirs.send().await.expect("a rule");
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["events.rule", "sqs.queue"]);
+        let snapshot = payctl::engine::survey::survey(&provider, &blueprint.resources).await;
+        let snapshot = snapshot.expect("a survey");
+        let plan =
+            payctl::engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
+        let refused = plan.expect("a plan").refused;
+        assert_eq!(refused.len(), 1, "{refused:?}");
+    });
+}
