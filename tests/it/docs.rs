@@ -149,6 +149,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("tables.*.indexes.*.projection", r#""all""#),
     ("log_groups.*.retention_days", "30"),
     ("queues.*.dead_letter", "false"),
+    ("alarms.*.missing", r#""missing""#),
+    ("dashboards.*.widgets.[].kind", r#""line""#),
+    ("metric_filters.*.unit", r#""none""#),
 ];
 
 /// Lists and maps that mean something else when they are left out than when they are empty.
