@@ -137,7 +137,10 @@ impl Builder<'_> {
         }
         let parts = line.metrics.iter().map(|(id, part)| {
             let hidden = [("id", json!(id.0)), ("visible", json!(false))];
-            self.plot(part.into(), hidden.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+            self.plot(
+                part.into(),
+                hidden.map(|(key, value)| (key.to_owned(), value)).into_iter().collect(),
+            )
         });
         std::iter::once(json!([options])).chain(parts).collect()
     }

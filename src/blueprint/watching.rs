@@ -34,7 +34,10 @@ impl Builder<'_> {
             let path: &[&str] = &["alarms", key];
             let name = self.item_name("cloudwatch.alarm", key, config.name.as_ref(), path);
             let spec = self.alarm(&name, config);
-            self.add(Item::new(Address::new("cloudwatch.alarm", key.0.as_str()), name, path), &spec);
+            self.add(
+                Item::new(Address::new("cloudwatch.alarm", key.0.as_str()), name, path),
+                &spec,
+            );
         }
     }
 
@@ -85,7 +88,14 @@ impl Builder<'_> {
     fn metric(&self, source: Source<'_>, period: u32, unit: Option<Unit>) -> MetricSpec {
         let Resolved { namespace, metric, dimensions, statistic } = self.resolved(source);
         let unit = unit.map(|unit| unit.word().to_owned());
-        MetricSpec { namespace, name: metric, dimensions, statistic, period: as_count(period), unit }
+        MetricSpec {
+            namespace,
+            name: metric,
+            dimensions,
+            statistic,
+            period: as_count(period),
+            unit,
+        }
     }
 
     /// Fills in what follows from what is watched.
@@ -126,9 +136,8 @@ impl Builder<'_> {
         item: &str,
         metric: &str,
     ) -> BTreeMap<String, Text> {
-        let output = |kind: &str, item: &str, output| {
-            Text::reference(Address::new(kind, item), output)
-        };
+        let output =
+            |kind: &str, item: &str, output| Text::reference(Address::new(kind, item), output);
         let meant = |means: &Means| match means {
             Means::Of(kind, of) => Some(output(kind, item, *of)),
             Means::Always(value) => Some(Text::from(*value)),
@@ -174,8 +183,9 @@ fn parts_of_group(log_group: &str) -> &str {
 }
 
 fn topics(topics: &BTreeSet<TopicRef>) -> BTreeSet<Text> {
-    let arn =
-        |topic: &TopicRef| Text::reference(Address::new("sns.topic", topic.0.as_str()), Output::Arn);
+    let arn = |topic: &TopicRef| {
+        Text::reference(Address::new("sns.topic", topic.0.as_str()), Output::Arn)
+    };
     topics.iter().map(arn).collect()
 }
 

@@ -205,7 +205,9 @@ pub(crate) fn iso(seconds: f64) -> String {
 /// Calls from tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::super::{Answer, World, dynamodb, iam, kms, logs, monitoring, secrets, sns, sqs, ssm};
+    use super::super::{
+        Answer, World, dynamodb, iam, kms, logs, monitoring, secrets, sns, sqs, ssm,
+    };
     use super::*;
 
     /// The region of the tests' calls.

@@ -9,9 +9,12 @@ use payctl::engine::planner::plan;
 use payctl::engine::survey::survey;
 use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::Sandbox;
+use payctl::sandbox::faults::{Fault, Faults};
 use serde_json::json;
 
 use crate::support::{block_on, expect_settled, provider, run, samples, sandboxed};
+
+const BAD_DAY: [Fault; 3] = [Fault::Throttle, Fault::Error500, Fault::LoseReply];
 
 macro_rules! client {
     ($service:ident, $sandbox:expr) => {
@@ -70,9 +73,9 @@ fn what_others_watch_is_left_alone() {
         run(&provider, &blueprint, Purpose::Apply).await;
         let metric = MetricTransformation::builder().metric_name("m").metric_namespace("n");
         let put = logs.put_metric_filter().log_group_name("/sample/log-group").filter_name("ops");
-        let put = put.filter_pattern("").metric_transformations(
-            metric.metric_value("1").build().expect("a complete metric"),
-        );
+        let put = put
+            .filter_pattern("")
+            .metric_transformations(metric.metric_value("1").build().expect("a complete metric"));
         put.send().await.expect("a valid filter");
         expect_settled(&provider, &blueprint, "others came").await;
 
@@ -126,6 +129,25 @@ fn a_dashboard_is_compared_by_what_it_says() {
         assert_eq!((plan.count(Action::Update), plan.changes.len()), (1, 1));
         expect_settled(&provider, &blueprint, "the repair").await;
     });
+}
+
+#[test]
+fn throttled_and_lost_calls_are_made_up_for() {
+    for seed in 0..5 {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            let faults = Faults::new(sandbox.transport()).only_writes();
+            let faults = faults.at_random(seed, 30, &BAD_DAY);
+            let mut connection = sandboxed(&sandbox);
+            connection.transport = Some(faults.transport());
+            let provider = provider(&connection).await;
+            let blueprint = watching(&provider);
+            run(&provider, &blueprint, Purpose::Apply).await;
+            expect_settled(&provider, &blueprint, "a bad day").await;
+            run(&provider, &blueprint, Purpose::Destroy).await;
+            assert!(!faults.struck().is_empty());
+        });
+    }
 }
 
 #[test]

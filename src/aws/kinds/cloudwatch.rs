@@ -21,7 +21,8 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
 
 /// Tags as the calls take them.
 pub(super) fn to_tags(tags: &Tags) -> Vec<types::Tag> {
-    let tag = |(key, value): (&String, &String)| types::Tag::builder().key(key).value(value).build();
+    let tag =
+        |(key, value): (&String, &String)| types::Tag::builder().key(key).value(value).build();
     tags.iter().map(tag).collect()
 }
 

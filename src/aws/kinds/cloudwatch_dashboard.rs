@@ -156,7 +156,8 @@ fn objections(messages: &[DashboardValidationMessage]) -> Option<String> {
     });
     let all: Vec<String> = each.collect();
     let all = all.join(", ");
-    (!messages.is_empty()).then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
+    (!messages.is_empty())
+        .then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
 }
 
 /// Whether a dashboard belongs to a region: by its name, or because it shows something of it or of

@@ -101,7 +101,10 @@ impl Resource for Filter {
         let candidates = filters.into_iter().filter(|filter| cx.is_candidate(name_of(filter)));
         let mut by_group: BTreeMap<String, Vec<MetricFilter>> = BTreeMap::new();
         for filter in candidates {
-            by_group.entry(filter.log_group_name.clone().unwrap_or_default()).or_default().push(filter);
+            by_group
+                .entry(filter.log_group_name.clone().unwrap_or_default())
+                .or_default()
+                .push(filter);
         }
         let found = by_group.into_iter().map(|(group, filters)| async move {
             let tags = logs_log_group::tags_of(cx.aws, &group).await;

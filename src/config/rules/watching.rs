@@ -66,7 +66,11 @@ impl Rules<'_> {
         }
         let most = if period < 3600 { DAY } else { WEEK };
         if period.saturating_mul(periods) > most {
-            let span = if most == DAY { "one day; with periods from an hour on, one week" } else { "one week" };
+            let span = if most == DAY {
+                "one day; with periods from an hour on, one week"
+            } else {
+                "one week"
+            };
             let message = format!("{periods} periods of {period} seconds reach too far back");
             self.say(&[path, &["periods"]].concat(), message, format!("at most {span}"));
         }
@@ -215,7 +219,11 @@ impl Rules<'_> {
             return self.say(&at, format!("no `{item}` in [{section}]"), fix);
         }
         if dead && section != "queues" {
-            self.say(&at, "only queues have a dead-letter queue", format!("write {section}.{item}"));
+            self.say(
+                &at,
+                "only queues have a dead-letter queue",
+                format!("write {section}.{item}"),
+            );
         } else if dead && !self.loaded.says(&["queues", item], "dead_letter") {
             let fix = "give it `dead_letter`, or watch the queue itself";
             self.say(&at, format!("the queue `{item}` has no dead-letter queue"), fix);

@@ -26,7 +26,10 @@ fn alarms_that_cannot_be_are_refused() {
     check(&bare("watch = \"queues.jobs\"\nmetric = \"NumberOfMessagesSent\""), "has no threshold");
     check(&alarm("period = 45"), "11:10 45 seconds are no possible period (10, 20, 30");
     check(&alarm("period = 30"), "AWS measures this once a minute");
-    check(&alarm("periods = 289"), "289 periods of 300 seconds reach too far back (at most one day");
+    check(
+        &alarm("periods = 289"),
+        "289 periods of 300 seconds reach too far back (at most one day",
+    );
     check(&alarm("period = 3600\nperiods = 169"), "reach too far back (at most one week)");
     check(&alarm("datapoints = 2"), "11:14 2 data points in 1 periods (1 to 1");
     check(&alarm("statistic = \"p101\""), "11:13 `p101` is no percentile (p0 to p100)");
@@ -36,7 +39,10 @@ fn alarms_that_cannot_be_are_refused() {
     check(&alarm("missing = \"notBreaching\""), "did you mean `not_breaching`?");
     check(&alarm("notify = [\"oops\"]"), "no `oops` in [topics] (did you mean `ops`?)");
     let arns: Vec<String> = (0..6).map(|n| format!("\"arn:aws:sns:r:1:t{n}\"")).collect();
-    check(&alarm(&format!("actions = [{}]", arns.join(", "))), "6 actions are too many (at most 5)");
+    check(
+        &alarm(&format!("actions = [{}]", arns.join(", "))),
+        "6 actions are too many (at most 5)",
+    );
     check(&alarm("name = \"a-${env}\\u0007\""), "is not possible as a name (an alarm's name");
     check(&alarm(&format!("description = \"{}\"", "x".repeat(1025))), "1025 characters are not");
 }
@@ -106,7 +112,8 @@ fn metric_math_must_add_up() {
 
 #[test]
 fn dashboards_that_cannot_be_are_refused() {
-    let widget = |widget: &str| format!("[queues.jobs]\n[dashboards.a]\nwidgets = [{{ {widget} }}]");
+    let widget =
+        |widget: &str| format!("[queues.jobs]\n[dashboards.a]\nwidgets = [{{ {widget} }}]");
     check("[dashboards.a]", "3:13 the dashboard is empty");
     check("[dashboards.a]\nname = \"a b ${env}\"\ngenerate = \"cost\"", "not possible as a name");
     check("[dashboards.a]\nname = \"all\"\ngenerate = \"cost\"", "does not name the environment");
@@ -276,6 +283,11 @@ fn a_generated_dashboard_shows_what_there_is() {
     assert_eq!(titles("security"), ["Alarms", "Refused by tables", "Undelivered notifications"]);
     assert_eq!(
         titles("cost"),
-        ["Estimated charges of the month, US dollars", "Table capacity", "Messages", "Stored bytes"]
+        [
+            "Estimated charges of the month, US dollars",
+            "Table capacity",
+            "Messages",
+            "Stored bytes"
+        ]
     );
 }

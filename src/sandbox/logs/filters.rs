@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn a_filter_lives_and_dies_with_its_group() {
         let mut world = World::default();
-        let metric = json!({ "metricName": "E", "metricNamespace": "Payments", "metricValue": "1" });
+        let metric =
+            json!({ "metricName": "E", "metricNamespace": "Payments", "metricValue": "1" });
         let missing = logs(&mut world, "PutMetricFilter", filter(&metric));
         assert_eq!(missing, Err("ResourceNotFoundException".into()));
         let group = json!({ "logGroupName": "/ecs/a" });

@@ -142,11 +142,7 @@ fn check_metrics(input: &Value) -> Result<(), Refusal> {
     }
 }
 
-fn check_metric(
-    statistic: &str,
-    period: Option<i64>,
-    dimensions: &[Value],
-) -> Result<(), Refusal> {
+fn check_metric(statistic: &str, period: Option<i64>, dimensions: &[Value]) -> Result<(), Refusal> {
     if let Some(percent) = statistic.strip_prefix('p')
         && !percent.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent))
     {

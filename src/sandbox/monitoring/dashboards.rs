@@ -25,7 +25,8 @@ const KINDS: &[&str] = &["alarm", "custom", "explorer", "log", "metric", "text"]
 pub(super) fn put(state: &mut State, input: &Value, now: f64) -> Answer {
     let name = need(input, "DashboardName", INVALID)?;
     if !is_name(name, 1..=255, "-_") {
-        let message = format!("The value {name} for field DashboardName contains invalid characters.");
+        let message =
+            format!("The value {name} for field DashboardName contains invalid characters.");
         return Err(Refusal::new(INVALID, message));
     }
     let body = need(input, "DashboardBody", INVALID)?;
@@ -48,7 +49,9 @@ fn check(body: &str) -> Result<Vec<Value>, Refusal> {
     let wrong = |message: String| Err(Refusal::new(INVALID, message));
     let tree: Value = match serde_json::from_str(body) {
         Ok(tree) => tree,
-        Err(error) => return wrong(format!("The field DashboardBody must be a valid JSON: {error}")),
+        Err(error) => {
+            return wrong(format!("The field DashboardBody must be a valid JSON: {error}"));
+        }
     };
     if !tree.get("widgets").is_some_and(Value::is_array) {
         return wrong("The dashboard body is invalid: /widgets should be an array".into());

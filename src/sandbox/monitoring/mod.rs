@@ -83,11 +83,7 @@ fn dashboard_arn(name: &str) -> String {
 }
 
 /// The tags of what an ARN names.
-fn tags<'a>(
-    state: &'a mut State,
-    region: &str,
-    input: &Value,
-) -> Result<&'a mut Tags, Refusal> {
+fn tags<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let arn = need(input, "ResourceARN", VALUE)?;
     let alarm = arn.strip_prefix(&alarm_arn(region, ""));
     let dashboard = arn.strip_prefix(&dashboard_arn(""));
