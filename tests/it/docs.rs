@@ -154,6 +154,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("services.*.propagate_tags", r#""service""#),
     ("services.*.subnets", r#""private""#),
     ("queues.*.dead_letter", "false"),
+    ("alarms.*.missing", r#""missing""#),
+    ("dashboards.*.widgets.[].kind", r#""line""#),
+    ("metric_filters.*.unit", r#""none""#),
 ];
 
 /// Lists and maps that mean something else when they are left out than when they are empty.

@@ -41,3 +41,5 @@ mod sweep;
 mod network;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
+// Alarms, dashboards and metric filters among those of others.
+mod watching;

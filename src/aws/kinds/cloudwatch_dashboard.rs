@@ -93,8 +93,7 @@ impl Resource for Dashboard {
             let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };
             let live = found.live(tags)?;
-            let here =
-                cx.wanted.contains_key(&name) || is_of(&cx.aws.scope.region, &live.spec.body);
+            let here = cx.wanted.contains_key(&name) || is_of(&cx.aws.scope.region, &live.spec);
             Ok(here.then_some(Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
@@ -161,12 +160,13 @@ fn objections(messages: &[DashboardValidationMessage]) -> Option<String> {
         .then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
 }
 
-/// Whether a dashboard shows something of a region, or of none.
-fn is_of(region: &str, body: &Value) -> bool {
-    let widgets = body["widgets"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// Whether a dashboard belongs to a region: by its name, or because it shows something of it or of
+/// no region at all.
+fn is_of(region: &str, dashboard: &Dashboard) -> bool {
+    let widgets = dashboard.body["widgets"].as_array().map(Vec::as_slice).unwrap_or_default();
     let regions: BTreeSet<&str> =
         widgets.iter().filter_map(|widget| widget["properties"]["region"].as_str()).collect();
-    regions.is_empty() || regions.contains(region)
+    dashboard.name.contains(region) || regions.is_empty() || regions.contains(region)
 }
 
 /// A dashboard as it was read.
@@ -214,9 +214,10 @@ mod tests {
 
     #[test]
     fn a_dashboard_of_another_region_is_told_by_its_widgets() {
-        let body = Dashboard::sample().body;
-        assert!(is_of("us-east-1", &body) && !is_of("eu-west-1", &body));
-        assert!(is_of("eu-west-1", &json!({ "widgets": [] })));
+        let shows = Dashboard::sample();
+        assert!(is_of("us-east-1", &shows) && !is_of("eu-west-1", &shows));
+        assert!(is_of("eu-west-1", &Dashboard { name: "cost-eu-west-1".into(), ..shows.clone() }));
+        assert!(is_of("eu-west-1", &Dashboard { body: json!({ "widgets": [] }), ..shows }));
     }
 
     #[test]

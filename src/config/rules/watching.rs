@@ -11,6 +11,8 @@ use crate::config::schema::messaging::Service;
 use crate::config::schema::text::{ItemName, MetricId, TopicRef};
 use crate::config::schema::watching::{Alarm, Line, Metric, Widget};
 
+/// The principal of alarms.
+const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 /// How many actions an alarm takes for each of its states.
 const ACTIONS: usize = 5;
 /// How many metrics metric math takes in an alarm.
@@ -108,8 +110,21 @@ impl Rules<'_> {
                 let message = format!("the topic `{}` does not take messages of alarms", topic.0);
                 let fix = format!("add \"cloudwatch\" to `publishers` of [topics.{}]", topic.0);
                 self.say(&path, message, fix);
+            } else if let Some(key) = config.key.as_deref().filter(|key| self.shuts_out(key)) {
+                let message =
+                    format!("the key `{key}` of the topic `{}` does not admit alarms", topic.0);
+                let fix = format!("add \"cloudwatch\" to `services` of [keys.{key}]");
+                self.say(&path, message, fix);
             }
         }
+    }
+
+    /// Whether alarms may not use a key: their messages would be lost without any error.
+    fn shuts_out(&self, key: &str) -> bool {
+        let config = self.config.keys.get(&ItemName(key.to_owned()));
+        let services = config.and_then(|config| config.services.as_ref());
+        let listed = services.is_none_or(|services| services.contains(&Service::Cloudwatch));
+        !listed && !self.loaded.mentions(&["keys", key, "statements"], CLOUDWATCH)
     }
 
     /// A metric, or metric math over several.

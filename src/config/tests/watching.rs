@@ -22,7 +22,7 @@ fn bare(lines: &str) -> String {
 
 #[test]
 fn alarms_that_cannot_be_are_refused() {
-    check(&alarm("below = 1"), "7:9 the alarm has more than one threshold");
+    check(&alarm("below = 1"), "6:9 the alarm has more than one threshold");
     check(&bare("watch = \"queues.jobs\"\nmetric = \"NumberOfMessagesSent\""), "has no threshold");
     check(&alarm("period = 45"), "11:10 45 seconds are no possible period (10, 20, 30");
     check(&alarm("period = 30"), "AWS measures this once a minute");
@@ -53,7 +53,18 @@ fn a_topic_that_does_not_take_messages_of_alarms_is_named() {
     let expected = "the topic `ops` does not take messages of alarms (add \"cloudwatch\"";
     check(&text("[topics.ops]\npublishers = [\"events\"]\n"), expected);
     let fifo = "[topics.ops]\nfifo = true\npublishers = [\"cloudwatch\"]\n";
+    let key = "[keys.main]\nservices = [\"events\"]\n\
+               [topics.ops]\nkey = \"main\"\npublishers = [\"cloudwatch\"]\n";
+    check(&text(key), "the key `main` of the topic `ops` does not admit alarms");
     check(&text(fifo), "the topic `ops` is FIFO (alarms can tell standard topics only)");
+}
+
+/// What is said before anything is built.
+#[track_caller]
+fn says(text: &str, expected: &str) {
+    let text = format!("project = \"pay\"\nregion = \"eu-west-1\"\n{text}\n");
+    let (_, problems) = inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None);
+    assert!(problems.iter().any(|found| found.message.contains(expected)), "{problems:#?}");
 }
 
 #[test]
@@ -73,10 +84,10 @@ fn what_is_watched_must_be_there_and_have_metrics() {
     check(&bare("watch = \"queues.jobs\"\nabove = 1"), "`metric` is missing");
     let group = "[target_groups.blue]\n[alarms.a]\nwatch = \"target_groups.blue\"\n\
                  metric = \"HealthyHostCount\"\nbelow = 1";
-    check(group, "no load balancer forwards to `blue`");
+    says(group, "no load balancer forwards to `blue`");
     let service = "[services.pay]\n[alarms.a]\nwatch = \"services.pay\"\n\
                    metric = \"CPUUtilization\"\nabove = 80";
-    check(service, "it is not clear in which cluster `pay` runs");
+    says(service, "it is not clear in which cluster `pay` runs");
 }
 
 #[test]
