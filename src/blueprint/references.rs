@@ -86,6 +86,7 @@ impl Builder<'_> {
             "dynamodb.table" => format!("dynamodb:{region}:{account}:table/{name}"),
             "iam.role" => format!("iam::{account}:role{path}{name}"),
             "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
+            "lambda.function" => format!("lambda:{region}:{account}:function:{name}"),
             "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),
             "s3.bucket" => format!("s3:::{name}"),
             "sns.topic" => format!("sns:{region}:{account}:{name}"),

@@ -46,7 +46,8 @@ impl Session {
         let loaded = load(&cx.global.config_dir, env)?;
         let connection = connection(&cx.global, &loaded)?;
         let connected = aws::facts::connect(&connection, &loaded.config.project.0, env).await;
-        let (aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
+        let (mut aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
+        aws.packages = loaded.packages();
         if !cx.global.sandbox {
             check_account(&loaded, &aws)?;
         }

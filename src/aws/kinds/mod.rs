@@ -21,6 +21,10 @@ pub(crate) mod ec2_vpc;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
+pub(crate) mod lambda;
+pub(crate) mod lambda_event_source;
+pub(crate) mod lambda_function;
+pub(crate) mod lambda_permissions;
 pub(crate) mod logs_log_group;
 pub(crate) mod s3_bucket;
 pub(crate) mod secretsmanager_secret;
@@ -45,6 +49,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
+    kind::<lambda_event_source::EventSource>(),
+    kind::<lambda_function::Function>(),
+    kind::<lambda_permissions::Permissions>(),
     kind::<logs_log_group::LogGroup>(),
     kind::<s3_bucket::Bucket>(),
     kind::<secretsmanager_secret::Secret>(),
