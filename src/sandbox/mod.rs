@@ -29,6 +29,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod kms;
+pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod secrets;
 pub(crate) mod sns;
@@ -111,6 +112,8 @@ pub(crate) struct World {
     pub iam: iam::State,
     /// Keys and aliases.
     pub kms: kms::State,
+    /// Functions and event sources.
+    pub lambda: lambda::State,
     /// Log groups.
     pub logs: logs::State,
     /// Secrets.
@@ -132,6 +135,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "ec2" => ec2::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
+        "lambda" => lambda::call(world, call),
         "logs" => logs::call(world, call),
         "secretsmanager" => secrets::call(world, call),
         "sns" => sns::call(world, call),
@@ -149,6 +153,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("ec2", ec2::counts(&world.ec2)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
+        ("lambda", lambda::counts(&world.lambda)),
         ("logs", logs::counts(&world.logs)),
         ("s3", s3::counts(&world.s3)),
         ("secretsmanager", secrets::counts(&world.secrets)),

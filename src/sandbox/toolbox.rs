@@ -205,7 +205,9 @@ pub(crate) fn iso(seconds: f64) -> String {
 /// Calls from tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::super::{Answer, World, dynamodb, iam, kms, logs, secrets, sns, sqs, ssm};
+    use super::super::{
+        Answer, World, dynamodb, ec2, iam, kms, lambda, logs, secrets, sns, sqs, ssm,
+    };
     use super::*;
 
     /// The region of the tests' calls.
@@ -232,8 +234,10 @@ pub(crate) mod testing {
         };
         match service {
             "dynamodb" => dynamodb::call(world, &call),
+            "ec2" => ec2::call(world, &call),
             "iam" => iam::call(world, &call),
             "kms" => kms::call(world, &call),
+            "lambda" => lambda::call(world, &call),
             "logs" => logs::call(world, &call),
             "secretsmanager" => secrets::call(world, &call),
             "sns" => sns::call(world, &call),

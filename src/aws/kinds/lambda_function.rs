@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, Runtime,
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus, Runtime,
     TracingConfig, TracingMode, VpcConfig,
 };
 use futures::future::try_join_all;
@@ -359,7 +359,7 @@ async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
     let call = aws.lambda.update_function_configuration().function_name(name);
     let send = call.vpc_config(vpc.build()).send();
     match send.await.map_err(op("UpdateFunctionConfiguration")) {
-        Ok(_) => Ok(true),
+        Ok(moved) => Ok(moved.last_update_status != Some(LastUpdateStatus::Successful)),
         Err(error) if error.passes() => Err(error),
         Err(_) => Ok(false),
     }

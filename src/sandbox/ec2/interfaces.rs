@@ -1,4 +1,5 @@
-//! Network interfaces: those of instances and of NAT gateways. They have no life of their own.
+//! Network interfaces: those of instances, of NAT gateways and of functions. They have no life of
+//! their own.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance or the NAT gateway.
+    /// The instance or the NAT gateway; `lambda` for functions.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -29,7 +30,8 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        instances.chain(nats.map(|(id, one)| one.interface(self, id))).collect()
+        let shared = self.shared.iter().map(|(id, one)| one.interface(id));
+        instances.chain(nats.map(|(id, one)| one.interface(self, id))).chain(shared).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -54,7 +56,8 @@ impl Region {
 
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
-        let nat = one.holder.starts_with("nat-");
+        let (nat, lambda) = (one.holder.starts_with("nat-"), one.holder == "lambda");
+        let ours = !nat && !lambda;
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -65,14 +68,28 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
-        let words =
-            if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() };
+        let (kind, words) = match one.holder.as_str() {
+            "lambda" => ("lambda", format!("AWS Lambda VPC ENI-{}", one.id)),
+            id if nat => ("nat_gateway", format!("Interface for NAT Gateway {id}")),
+            _ => ("interface", String::new()),
+        };
+        let attachment = (one.status != "available").then(|| {
+            json!({
+                "attachmentId": format!("eni-attach-{}", one.id.trim_start_matches("eni-")),
+                "deviceIndex": 0,
+                "networkCardIndex": 0,
+                "status": "attached",
+                "deleteOnTermination": ours,
+                "instanceId": ours.then_some(&one.holder),
+                "instanceOwnerId": if ours { ACCOUNT } else { "amazon-aws" },
+            })
+        });
         json!({
             "networkInterfaceId": one.id,
             "description": words,
-            "interfaceType": if nat { "nat_gateway" } else { "interface" },
+            "interfaceType": kind,
             "ownerId": ACCOUNT,
-            "requesterManaged": nat,
+            "requesterManaged": !ours,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -87,15 +104,7 @@ impl Region {
             "sourceDestCheck": one.source_dest_check,
             "groupSet": self.group_set(&one.groups),
             "association": public,
-            "attachment": {
-                "attachmentId": format!("eni-attach-{}", one.id.trim_start_matches("eni-")),
-                "deviceIndex": 0,
-                "networkCardIndex": 0,
-                "status": "attached",
-                "deleteOnTermination": !nat,
-                "instanceId": (!nat).then_some(&one.holder),
-                "instanceOwnerId": if nat { "amazon-aws" } else { ACCOUNT },
-            },
+            "attachment": attachment,
             "tagSet": self.tag_set(&one.id),
         })
     }

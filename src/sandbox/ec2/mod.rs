@@ -19,6 +19,7 @@ mod nats;
 mod permissions;
 mod routes;
 mod rules;
+pub(crate) mod shared;
 mod subnets;
 mod tables;
 mod tags;
@@ -56,6 +57,8 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
+    /// The interfaces of functions.
+    shared: BTreeMap<String, shared::Shared>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.
@@ -165,6 +168,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
+    shared::release(base, here);
     let operation = operation(&call.operation)
         .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)
@@ -193,6 +197,7 @@ fn operation(name: &str) -> Option<Operation> {
         "CreateVpcEndpoint" => endpoints::create,
         "DeleteInternetGateway" => gateways::delete,
         "DeleteNatGateway" => nats::delete,
+        "DeleteNetworkInterface" => shared::delete,
         "DeleteRoute" => routes::delete,
         "DeleteRouteTable" => tables::delete,
         "DeleteSecurityGroup" => groups::delete,

@@ -74,6 +74,13 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("queues", state.queues.len())]
 }
 
+/// The seconds for which the queue with that ARN hides a received message.
+pub(crate) fn visibility(state: &State, region: &str, arn: &str) -> Option<i64> {
+    let name = arn.rsplit(':').next().unwrap_or(arn);
+    let queue = state.queues.get(&at(region, name))?;
+    settings(&queue.attributes, name).get("VisibilityTimeout")?.parse().ok()
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
