@@ -22,6 +22,8 @@ mod data;
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
+// Functions: their sources, rules, and how they go.
+mod functions;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.

@@ -125,15 +125,20 @@ impl Resource for Permissions {
         Ok(name.to_owned())
     }
 
-    /// First what must go, then what is missing, one statement at a time.
+    /// One statement at a time. What is missing comes before what must go: without a statement
+    /// there is no policy.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec.callers;
-        let stale = now.iter().find(|(id, found)| self.callers.get(*id) != Some(*found));
-        if let Some((id, _)) = stale {
-            return remove(cx.aws, &live.id, id).await;
+        let differs = |(id, wanted): &(&String, &Permission)| now.get(*id) != Some(*wanted);
+        let missing = self.callers.iter().find(|(id, _)| !now.contains_key(*id));
+        if let Some((id, permission)) = missing.or_else(|| self.callers.iter().find(differs)) {
+            if now.contains_key(id) {
+                remove(cx.aws, &live.id, id).await?;
+            }
+            return permission.add(cx.aws, &live.id, id).await;
         }
-        match self.callers.iter().find(|(id, _)| !now.contains_key(*id)) {
-            Some((id, permission)) => permission.add(cx.aws, &live.id, id).await,
+        match now.keys().find(|id| !self.callers.contains_key(*id)) {
+            Some(id) => remove(cx.aws, &live.id, id).await,
             None => Ok(()),
         }
     }

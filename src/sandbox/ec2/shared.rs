@@ -71,10 +71,21 @@ pub(crate) fn enter(
     if let Some(id) = groups.iter().find(foreign) {
         return Err(format!("security group '{id}'"));
     }
-    leave(base, state, region, function);
-    let here = state.regions.entry(region.to_owned()).or_default();
     let groups: BTreeSet<String> = groups.iter().cloned().collect();
-    for subnet in subnets {
+    // What it has for itself goes along to the new groups.
+    let mut kept = BTreeSet::new();
+    for one in here.shared.values_mut() {
+        if one.functions.len() == 1
+            && one.functions.contains(function)
+            && subnets.contains(&one.subnet)
+        {
+            one.groups.clone_from(&groups);
+            kept.insert(one.subnet.clone());
+        } else if one.functions.remove(function) && one.functions.is_empty() {
+            one.left = Some(base.now().floor());
+        }
+    }
+    for subnet in subnets.iter().filter(|subnet| !kept.contains(*subnet)) {
         let mut all = here.shared.values_mut();
         if let Some(one) = all.find(|one| one.subnet == *subnet && one.groups == groups) {
             one.functions.insert(function.to_owned());
