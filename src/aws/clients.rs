@@ -22,6 +22,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::error::op;
 use super::pace::{self, Pace};
 use crate::model::error::{ErrorClass, OpError};
+use crate::model::package::Packages;
 use crate::model::scope::Scope;
 
 /// How to reach AWS, or what stands in for it.
@@ -48,6 +49,8 @@ pub struct Aws {
     pub scope: Scope,
     /// How many calls were made.
     pub meter: Meter,
+    /// What functions run; whoever connects fills it in.
+    pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
@@ -154,6 +157,7 @@ impl Aws {
         let is_elsewhere = config.endpoint_url().is_some();
         Ok(Self {
             scope,
+            packages: Packages::default(),
             is_elsewhere,
             managed_keys: Arc::default(),
             apigateway: client!(aws_sdk_apigateway, &config, meter),

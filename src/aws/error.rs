@@ -236,8 +236,9 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     } else if is(EXISTS) {
         ErrorClass::Exists
     } else if is(BUSY) {
-        // A table or a stack of that name exists already: the same code as "in use".
-        match code == "ResourceInUseException" && message.contains("already exists") {
+        // A table, a function or a statement of that name exists already: the same code as "in use".
+        let both = ["ResourceInUseException", "ResourceConflictException"];
+        match both.contains(&code) && message.contains("already exist") {
             true => ErrorClass::Exists,
             false => ErrorClass::Busy,
         }
@@ -341,6 +342,10 @@ mod tests {
         let family = "Unable to describe task definition.";
         check("ClientException", family, 400, ErrorClass::NotFound);
         check("ClientException", "Container.image should not be null", 400, ErrorClass::Invalid);
+        let function = "Function already exist: dev-payment-lambda-validation";
+        check("ResourceConflictException", function, 409, ErrorClass::Exists);
+        let update = "The operation cannot be performed at this time. An update is in progress";
+        check("ResourceConflictException", update, 409, ErrorClass::Busy);
         let topic = "Invalid parameter: Tags Reason: Topic already exists with different tags";
         check("InvalidParameter", topic, 400, ErrorClass::Exists);
         check("AddressLimitExceeded", "", 400, ErrorClass::Quota);

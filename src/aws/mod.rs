@@ -1,6 +1,7 @@
 //! AWS through its SDK: the only place (beside the sandbox's HTTP boundary) that knows SDK types.
 
 pub mod clients;
+pub mod concurrency;
 pub mod denied;
 pub mod error;
 pub mod facts;

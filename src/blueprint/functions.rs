@@ -1,7 +1,125 @@
-//! `[functions]`.
+//! `[functions]`: each with its log group, which is there before it can be called, and with what
+//! makes it run.
 
-use super::Builder;
+use std::collections::BTreeSet;
+
+use crate::aws::kinds::lambda_event_source::EventSource;
+use crate::aws::kinds::lambda_function::{Function as Spec, Network};
+use crate::aws::kinds::logs_log_group::LogGroup;
+use crate::config::schema::data::Retention;
+use crate::config::schema::functions::{Function, FunctionSubnets, Trigger};
+use crate::model::address::Address;
+use crate::model::text::{Output, Text};
+
+use super::network::{TierName, id};
+use super::{Builder, Item};
+
+/// A batch of a stream is tried until it expires: Lambda's own default, stated.
+const UNTIL_IT_EXPIRES: i32 = -1;
 
 impl Builder<'_> {
-    pub(super) fn functions(&mut self) {}
+    pub(super) fn functions(&mut self) {
+        for (key, config) in &self.config.functions {
+            let path: &[&str] = &["functions", key];
+            let name = self.item_name("lambda.function", key, config.name.as_ref(), path);
+            let log = self.function_log(key, &name, config, path);
+            let spec = self.function(key, config, name.clone());
+            let mut item = Item::new(Address::new("lambda.function", key.0.as_str()), name, path);
+            item.after.insert(log);
+            self.add(item, &spec);
+            for trigger in &config.triggers {
+                self.trigger(key, trigger, path);
+            }
+        }
+    }
+
+    /// The log group that Lambda writes to. Made here it has a retention, and the role need not be
+    /// allowed to make one.
+    fn function_log(
+        &mut self,
+        key: &str,
+        function: &str,
+        config: &Function,
+        path: &[&str],
+    ) -> Address {
+        let name = format!("/aws/lambda/{function}");
+        let address = Address::new("logs.log_group", format!("function-{key}"));
+        let spec = LogGroup {
+            name: name.clone(),
+            retention_days: match config.log_retention_days {
+                Retention::Days(days) => Some(days),
+                Retention::Forever(_) => None,
+            },
+            key: config.log_key.as_ref().map(|key| self.key(key)),
+        };
+        self.add(Item::new(address.clone(), name, path), &spec);
+        address
+    }
+
+    fn function(&self, key: &str, config: &Function, name: String) -> Spec {
+        let variables = config.environment.iter();
+        let source = self.loaded.functions.get(key);
+        let groups = config.security_groups.iter();
+        let role = Address::new("iam.role", config.role.0.as_str());
+        Spec {
+            name,
+            description: config.description.clone(),
+            role: Text::reference(role, Output::Arn),
+            runtime: config.runtime.clone(),
+            handler: config.handler.clone(),
+            architecture: config.architecture.name().to_owned(),
+            memory: config.memory,
+            timeout: config.timeout,
+            disk: config.disk,
+            code: source.map(|source| source.package.digest.clone()).unwrap_or_default(),
+            environment: variables
+                .map(|(name, value)| (name.0.clone(), self.text(value)))
+                .collect(),
+            environment_key: config.environment_key.as_ref().map(|key| self.key(key)),
+            network: config.subnets.map(|tier| Network {
+                subnets: self.subnet_ids(tier_of(tier)).into_iter().collect(),
+                security_groups: groups
+                    .map(|group| id("ec2.security_group", group))
+                    .collect::<BTreeSet<Text>>(),
+            }),
+            dead_letter: config.dead_letter.as_ref().map(|target| self.text(target)),
+            tracing: config.tracing,
+            reserved_concurrency: config.reserved_concurrency,
+            failed_update: None,
+        }
+    }
+
+    fn trigger(&mut self, key: &str, config: &Trigger, path: &[&str]) {
+        let function = Address::new("lambda.function", key);
+        let (kind, output) = match config.queue {
+            Some(_) => ("sqs.queue", Output::Arn),
+            None => ("dynamodb.table", Output::StreamArn),
+        };
+        let source = Address::new(kind, config.source());
+        let (caller, called) = (self.physical_name(&function), self.physical_name(&source));
+        let is_stream = config.table.is_some();
+        let retries = config.retries.and_then(|retries| i32::try_from(retries).ok());
+        let spec = EventSource {
+            function: Text::reference(function, Output::Arn),
+            source: Text::reference(source, output),
+            enabled: config.enabled,
+            batch_size: config.batch(),
+            window: config.window,
+            max_concurrency: config.max_concurrency,
+            report_failures: config.report_failures,
+            start: config.start.map(|start| start.name().to_owned()),
+            retries: is_stream.then(|| retries.unwrap_or(UNTIL_IT_EXPIRES)),
+            on_failure: config.on_failure.as_ref().map(|target| self.text(target)),
+        };
+        let logical = format!("{key}-{}", config.source());
+        let address = Address::new("lambda.event_source", logical);
+        self.add(Item::new(address, EventSource::name(&caller, &called), path), &spec);
+    }
+}
+
+fn tier_of(subnets: FunctionSubnets) -> TierName {
+    match subnets {
+        FunctionSubnets::Private => TierName::Private,
+        FunctionSubnets::Isolated => TierName::Isolated,
+    }
 }

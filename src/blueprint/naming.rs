@@ -153,6 +153,13 @@ pub(crate) const RULES: &[NameRule] = &[
         "an alias is 1 to 250 letters, digits and / _ -, and does not begin with aws/",
     ),
     named(
+        "lambda.function",
+        "lambda",
+        64,
+        r"^[a-zA-Z0-9_-]{1,64}$",
+        "a function's name is 1 to 64 letters, digits, _ and -",
+    ),
+    named(
         "logs.log_group",
         "log-group",
         512,

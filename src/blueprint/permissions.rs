@@ -1,8 +1,12 @@
 //! Who may call which function: one policy for each function, from what every section said.
 
-use crate::model::text::Text;
+use std::collections::BTreeMap;
 
-use super::Builder;
+use crate::aws::kinds::lambda_permissions::{Permission, Permissions};
+use crate::model::address::Address;
+use crate::model::text::{Output, Text};
+
+use super::{Builder, Item};
 
 /// Somebody who may call a function.
 pub(super) struct Caller {
@@ -22,6 +26,19 @@ impl Builder<'_> {
 
     /// The policies of all functions that are called.
     pub(super) fn permissions(&mut self) {
-        self.callers.clear();
+        for (key, callers) in std::mem::take(&mut self.callers) {
+            let function = Address::new("lambda.function", key.as_str());
+            let name = self.physical_name(&function);
+            let callers = callers
+                .into_iter()
+                .map(|Caller { sid, service, source }| (sid, Permission::service(service, source)));
+            let spec = Permissions {
+                function: Text::reference(function, Output::Arn),
+                callers: callers.collect::<BTreeMap<_, _>>(),
+            };
+            let path: &[&str] = &["functions", &key];
+            let address = Address::new("lambda.permissions", key.as_str());
+            self.add(Item::new(address, name, path), &spec);
+        }
     }
 }

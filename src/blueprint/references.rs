@@ -88,6 +88,7 @@ impl Builder<'_> {
             "events.rule" => format!("events:{region}:{account}:rule/{name}"),
             "iam.role" => format!("iam::{account}:role{path}{name}"),
             "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
+            "lambda.function" => format!("lambda:{region}:{account}:function:{name}"),
             "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),
             "s3.bucket" => format!("s3:::{name}"),
             "sns.topic" => format!("sns:{region}:{account}:{name}"),

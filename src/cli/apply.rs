@@ -34,10 +34,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let plan = match saved {
         Some(plan) => {
             saved::check(&plan, &session.blueprint.scope, &snapshot)?;
+            saved::check_sources(&plan, &session.provider.aws().packages)?;
             plan
         }
         None => session.plan(&snapshot, Purpose::Apply, &cx.global.targets)?,
     };
+    session.preflight(&plan).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,

@@ -27,6 +27,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey().await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
     let plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
+    session.preflight(&plan).await?;
     let effort = Some(session.effort());
     cx.show(
         "plan",

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::error::{CliError, ErrorKind};
-use crate::engine::plan::{FORMAT, Plan};
+use crate::engine::plan::{Action, Change, FORMAT, Plan};
 use crate::engine::survey::Snapshot;
 use crate::model::address::Address;
+use crate::model::package::Packages;
 use crate::model::scope::Scope;
 
 const AGAIN: &str = "make it again with `payctl plan --out FILE`";
@@ -64,6 +65,26 @@ pub(super) fn check(plan: &Plan, here: &Scope, now: &Snapshot) -> Result<(), Cli
     Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
         .because(format!("changed since it was made: {}", moved.join(", ")))
         .hinted(AGAIN))
+}
+
+/// Refuses a plan that wants to deploy sources that are no longer there: a plan holds the digests
+/// of packages, not the packages.
+pub(super) fn check_sources(plan: &Plan, packages: &Packages) -> Result<(), CliError> {
+    let lost = |change: &&Change| {
+        let want = change.want.as_ref().filter(|want| want.address.kind == "lambda.function");
+        let code = want.and_then(|want| want.spec["code"].as_str());
+        let is_there = change.live.as_ref().and_then(|live| live.spec["code"].as_str()) == code;
+        let is_needed = change.action != Action::Update || !is_there;
+        is_needed && code.is_some_and(|code| packages.get(code).is_none())
+    };
+    let lost: Vec<String> =
+        plan.changes.iter().filter(lost).map(|change| change.address.to_string()).collect();
+    match lost.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
+            .because(format!("sources changed since it was made: {}", lost.join(", ")))
+            .hinted(AGAIN)),
+    }
 }
 
 #[cfg(test)]

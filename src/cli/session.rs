@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -11,10 +12,11 @@ use super::error::{CliError, ErrorKind};
 use super::{Context, Global};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
+use crate::aws::concurrency::{self, Shortage};
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
-use crate::engine::plan::{Plan, Purpose};
+use crate::engine::plan::{Change, Plan, Purpose};
 use crate::engine::planner::{self, PlanError};
 use crate::engine::survey::{self, Snapshot};
 use crate::model::address::Address;
@@ -39,6 +41,9 @@ pub(super) struct Session {
     began: Instant,
 }
 
+/// The kind that may reserve calls.
+const FUNCTION: &str = "lambda.function";
+
 impl Session {
     /// Loads the config of an environment and connects to its account.
     pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
@@ -46,7 +51,8 @@ impl Session {
         let loaded = load(&cx.global.config_dir, env)?;
         let connection = connection(&cx.global, &loaded)?;
         let connected = aws::facts::connect(&connection, &loaded.config.project.0, env).await;
-        let (aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
+        let (mut aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
+        aws.packages = loaded.packages();
         if !cx.global.sandbox {
             check_account(&loaded, &aws)?;
         }
@@ -81,6 +87,38 @@ impl Session {
                 }
             },
         )
+    }
+
+    /// Asks what would only show in the middle of an apply: whether the account can set aside the
+    /// calls that functions want for themselves. Nobody is asked if they want no more than before.
+    pub(super) async fn preflight(&self, plan: &Plan) -> Result<(), CliError> {
+        let reserved = |spec: &Value| spec["reserved_concurrency"].as_i64().unwrap_or_default();
+        let functions = plan.changes.iter().filter(|change| change.address.kind == FUNCTION);
+        let more: Vec<(&Change, i64)> = functions
+            .filter_map(|change| {
+                let now = change.live.as_ref().map_or(0, |live| reserved(&live.spec));
+                Some((change, reserved(&change.want.as_ref()?.spec) - now))
+            })
+            .collect();
+        let wanted: i64 = more.iter().map(|(_, more)| more).sum();
+        if wanted <= 0 {
+            return Ok(());
+        }
+        let asked = concurrency::shortage(self.provider.aws(), wanted).await;
+        let asked = asked.map_err(|error| CliError::cloud("ask for the limits of Lambda", &error));
+        let Some(Shortage { possible, limit, .. }) = asked? else { return Ok(()) };
+        let who: Vec<String> = more
+            .iter()
+            .filter(|(_, more)| *more > 0)
+            .map(|(change, more)| format!("{} +{more} ({})", change.address, change.origin))
+            .collect();
+        let title = format!("the account cannot reserve {wanted} more concurrent calls");
+        Err(CliError::new(ErrorKind::User, title)
+            .because(format!(
+                "of its {limit}, {possible} more can be set aside: 100 stay for all others\n{}",
+                who.join("\n")
+            ))
+            .hinted("lower or remove `reserved_concurrency`, or ask AWS for a higher quota"))
     }
 
     /// The configured address that looks most like this text.

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 mod check;
 mod layers;
 pub(crate) mod metrics;
+pub(crate) mod packages;
 pub(crate) mod problem;
 pub(crate) mod ranges;
 pub(crate) mod references;
@@ -33,6 +34,8 @@ use problem::{Sources, Span};
 use schema::Config;
 use tree::Node;
 
+use crate::model::package::Packages;
+
 /// A config that passed every check that needs no account.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -44,12 +47,19 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// Whether nothing had to be left out of `config`.
     pub(crate) intact: bool,
+    /// What the functions are made of, by function.
+    pub(crate) functions: packages::Sources,
     full: Node,
     tree: Node,
     sources: Sources,
 }
 
 impl Loaded {
+    /// The packages of all functions.
+    pub fn packages(&self) -> Packages {
+        self.functions.values().map(|source| source.package.clone()).collect()
+    }
+
     /// Where a value stands, or the nearest table above it.
     pub fn place(&self, path: &[&str]) -> Place {
         self.sources.place(self.tree.locate(path))
@@ -178,7 +188,11 @@ fn inspect_from(
         return (None, problems);
     };
     let files = sources.files();
-    let loaded = Loaded { env: env.to_owned(), config, files, intact, full, tree, sources };
+    let (env, functions) = (env.to_owned(), packages::Sources::new());
+    let mut loaded = Loaded { env, config, files, intact, functions, full, tree, sources };
+    let (functions, unread) = packages::read(&loaded, &dir.path);
+    loaded.functions = functions;
+    problems.extend(unread);
     problems.extend(rules::check(&loaded));
     (Some(loaded), problems)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::blueprint::{Facts, build};
 
-mod watching;
 mod guards;
+mod watching;
 
 fn dir(files: &[(&str, &str)]) -> Dir {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));

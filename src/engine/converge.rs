@@ -127,18 +127,22 @@ impl Step<'_> {
                 }
                 Err(error) => return Err(StepError::Refused(error)),
             }
-            // Accepted. If it is still there untouched after a while, it is asked again.
+            // Accepted. If it is still there untouched after a while, it is asked again; at once
+            // if that was a first move, which is over.
             let asked = Instant::now();
             let mut pace = Pace::new();
+            let mut moving = false;
             loop {
                 match self.read(target).await? {
                     None => return Ok(()),
                     Some(left) => match left.phase {
-                        Phase::Deleting(status) | Phase::Pending(status) => {
+                        Phase::Deleting(status) => self.wait(status, pace.next()).await?,
+                        Phase::Pending(status) => {
+                            moving = true;
                             self.wait(status, pace.next()).await?;
                         }
                         Phase::Ready | Phase::Failed(_) => {
-                            if asked.elapsed() > self.meta.settle {
+                            if moving || asked.elapsed() > self.meta.settle {
                                 break;
                             }
                             self.wait("deleting".to_owned(), pace.next()).await?;

@@ -8,5 +8,6 @@ pub mod document;
 pub mod error;
 pub mod live;
 pub mod meta;
+pub mod package;
 pub mod scope;
 pub mod text;

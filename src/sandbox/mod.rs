@@ -33,6 +33,7 @@ pub(crate) mod events;
 pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod kms;
+pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod monitoring;
 pub(crate) mod scaling;
@@ -127,6 +128,8 @@ pub(crate) struct World {
     pub iam: iam::State,
     /// Keys and aliases.
     pub kms: kms::State,
+    /// Functions and event sources.
+    pub lambda: lambda::State,
     /// Log groups.
     pub logs: logs::State,
     /// What is scaled automatically.
@@ -164,6 +167,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "guardduty" => guardduty::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
+        "lambda" => lambda::call(world, call),
         "logs" => logs::call(world, call),
         "monitoring" => monitoring::call(world, call),
         "secretsmanager" => secrets::call(world, call),
@@ -194,6 +198,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("guardduty", guardduty::counts(&world.guardduty)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
+        ("lambda", lambda::counts(&world.lambda)),
         ("logs", logs::counts(&world.logs)),
         ("monitoring", monitoring::counts(&world.monitoring)),
         ("s3", s3::counts(&world.s3)),

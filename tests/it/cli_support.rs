@@ -11,6 +11,20 @@ use tempfile::TempDir;
 /// A folder to run payctl in; nothing of the machine's own settings is seen there.
 pub struct Folder(TempDir);
 
+/// Copies a folder, if it is there, with what is below it.
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).into_iter().flatten() {
+        let path = entry.expect("a readable folder").path();
+        let target = to.join(path.file_name().expect("a file has a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::create_dir_all(to).expect("a writable folder");
+            fs::copy(&path, target).expect("a writable folder");
+        }
+    }
+}
+
 /// What a command did.
 pub struct Ran {
     pub code: Option<i32>,
@@ -22,14 +36,9 @@ impl Folder {
     /// A folder with the config that payctl ships.
     pub fn shipped() -> Self {
         let folder = Self::empty();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for entry in fs::read_dir(shipped).expect("payctl ships a config") {
-            let path = entry.expect("a readable folder").path();
-            if path.is_file() {
-                let name = path.file_name().expect("a file has a name");
-                fs::copy(&path, folder.path("config").join(name)).expect("a writable folder");
-            }
-        }
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&shipped.join("config"), &folder.path("config"));
+        copy(&shipped.join("functions"), &folder.path("functions"));
         folder
     }
 

@@ -24,6 +24,8 @@ mod data;
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
+// Functions: their sources, rules, and how they go.
+mod functions;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Web ACLs, rules, detectors and monitors, on the embedded sandbox.

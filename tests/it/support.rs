@@ -1,7 +1,7 @@
 //! What several tests need: a connected provider, a blueprint of all samples, runs of the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use payctl::aws::clients::{Aws, Connection};
 use payctl::aws::facts::zones;
@@ -18,6 +18,7 @@ use payctl::engine::survey::survey;
 use payctl::model::address::Address;
 use payctl::model::desired::{Blueprint, Desired};
 use payctl::model::live::Tags;
+use payctl::model::package::Packages;
 use payctl::model::scope::{Scope, TAG_KEYS};
 use payctl::sandbox::connector::Sandbox;
 
@@ -49,7 +50,13 @@ pub async fn provider(connection: &Connection) -> AwsProvider {
 /// A provider for an environment of the project `payment`.
 pub async fn provider_for(connection: &Connection, env: &str) -> AwsProvider {
     let aws = Aws::connect(connection, "payment", env).await;
-    AwsProvider::new(aws.expect("the endpoint answers"))
+    let mut aws = aws.expect("the endpoint answers");
+    // The functions of a shipped environment, or those of the samples.
+    aws.packages = match config::load(&shipped_config(), env, &|_| None) {
+        Ok(loaded) => loaded.packages(),
+        Err(_) => Packages::samples().into_iter().collect(),
+    };
+    AwsProvider::new(aws)
 }
 
 /// Where a kind's sample stands.
@@ -90,11 +97,16 @@ pub fn samples(scope: &Scope) -> Blueprint {
     Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() }
 }
 
+/// The shipped config.
+fn shipped_config() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
 /// A shipped environment, as `payctl apply` would build it.
 pub async fn shipped(provider: &AwsProvider) -> Blueprint {
     let aws = provider.aws();
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let loaded = config::load(&config, &aws.scope.env, &|_| None).expect("a valid config");
+    let loaded =
+        config::load(&shipped_config(), &aws.scope.env, &|_| None).expect("a valid config");
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),

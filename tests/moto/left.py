@@ -91,3 +91,6 @@ show("detector", call("guardduty", "list_detectors", "DetectorIds"))
 for thing in ("monitor", "subscription"):
     found = call("ce", f"get_anomaly_{thing}s", f"Anomaly{thing.title()}s")
     show(f"anomaly-{thing}", [item[f"{thing.title()}Arn"] for item in found])
+show("function", [item["FunctionName"] for item in call("lambda", "list_functions", "Functions")])
+mappings = call("lambda", "list_event_source_mappings", "EventSourceMappings")
+show("event-source", [item["UUID"] for item in mappings])

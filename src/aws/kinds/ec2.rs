@@ -8,7 +8,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{
+    Filter, NetworkInterface, NetworkInterfaceStatus, ResourceType, Tag, TagSpecification,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -97,6 +99,50 @@ pub(super) async fn retag(
     }
     Ok(())
 }
+
+/// What a refused deletion waits for, if that is the network interfaces of functions, which outlive
+/// their functions. Those that AWS has let go of are deleted.
+pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError) -> OpError {
+    if refused.class != ErrorClass::Busy {
+        return refused;
+    }
+    let filters = vec![held, filter("description", [format!("{FUNCTION_INTERFACE}*")])];
+    let call = aws.ec2.describe_network_interfaces().set_filters(Some(filters));
+    let Ok(found) = call.send().await.map_err(op("DescribeNetworkInterfaces")) else {
+        return refused;
+    };
+    let is_function = |one: &NetworkInterface| {
+        one.description().is_some_and(|words| words.starts_with(FUNCTION_INTERFACE))
+    };
+    let mut left: Vec<_> = found.network_interfaces.unwrap_or_default();
+    left.retain(is_function);
+    for one in &left {
+        if let (Some(NetworkInterfaceStatus::Available), Some(id)) =
+            (one.status(), one.network_interface_id())
+        {
+            let call = aws.ec2.delete_network_interface().network_interface_id(id);
+            // Whoever is faster, AWS or we: the next look tells.
+            drop(call.send().await);
+        }
+    }
+    if left.is_empty() {
+        return refused;
+    }
+    let message = format!(
+        "{} Lambda network interfaces are still there; AWS takes 5 to 40 minutes",
+        left.len()
+    );
+    OpError { code: WAITS_FOR_FUNCTIONS.to_owned(), message, ..refused }
+}
+
+/// How the description of a function's interface begins.
+const FUNCTION_INTERFACE: &str = "AWS Lambda VPC ENI";
+
+/// What people see while a deletion waits for them.
+const WAITS_FOR_FUNCTIONS: &str = "waits for Lambda network interfaces (AWS takes 5 to 40 minutes)";
+
+/// How long the deletion of what holds network interfaces may take.
+pub(super) const INTERFACES: Duration = Duration::from_secs(45 * 60);
 
 /// The id in the answer of a create call.
 pub(super) fn made(op: &'static str, id: Option<String>) -> Result<String, OpError> {

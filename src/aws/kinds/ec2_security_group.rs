@@ -4,8 +4,6 @@
 //! everything out; the rules' own kind replaces it. A group stays undeletable while an interface
 //! uses it or a rule of another group refers to it.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as AwsGroup};
 use serde::{Deserialize, Serialize};
 
@@ -36,18 +34,20 @@ impl Resource for SecurityGroup {
         notes: &[
             "Its rules are a resource of their own, ec2.security_group_rules.",
             "It cannot be deleted while anything uses it; the interfaces of load balancers, \
-             databases and functions outlive their owners by minutes.",
+             databases and functions outlive their owners by minutes, and payctl waits for them.",
         ],
         immutable: &["name", "description", "vpc"],
         replace: Replace::DeleteFirst,
         held: true,
         settle: ec2::SETTLE,
-        deadline: Duration::from_secs(1200),
+        deadline: ec2::INTERFACES,
         actions: &[
             "ec2:CreateSecurityGroup",
             "ec2:CreateTags",
+            "ec2:DeleteNetworkInterface",
             "ec2:DeleteSecurityGroup",
             "ec2:DeleteTags",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSecurityGroups",
         ],
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
@@ -103,7 +103,13 @@ impl Resource for SecurityGroup {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let send = cx.aws.ec2.delete_security_group().group_id(&live.id).send();
-        send.await.map_err(op("DeleteSecurityGroup")).or_gone().map(drop)
+        match send.await.map_err(op("DeleteSecurityGroup")).or_gone() {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                let held = ec2::filter("group-id", [&live.id]);
+                Err(ec2::held_by_functions(cx.aws, held, refused).await)
+            }
+        }
     }
 }
 

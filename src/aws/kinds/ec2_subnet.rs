@@ -5,8 +5,6 @@
 //! a second creation cannot double a subnet. A subnet stays undeletable while any interface is in
 //! it, and those of load balancers, databases and functions outlive their owners by minutes.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, ResourceType, Subnet as AwsSubnet, SubnetState,
 };
@@ -40,18 +38,21 @@ impl Resource for Subnet {
     const META: Meta = Meta {
         notes: &[
             "AWS keeps the first four addresses and the last one of every subnet for itself.",
-            "It cannot be deleted while network interfaces are in it; payctl waits for them.",
+            "It cannot be deleted while network interfaces are in it; payctl waits for them, up to \
+             45 minutes for those of functions.",
         ],
         immutable: &["vpc", "cidr", "zone"],
         replace: Replace::DeleteFirst,
         held: true,
         settle: ec2::SETTLE,
-        deadline: Duration::from_secs(1200),
+        deadline: ec2::INTERFACES,
         actions: &[
             "ec2:CreateSubnet",
             "ec2:CreateTags",
+            "ec2:DeleteNetworkInterface",
             "ec2:DeleteSubnet",
             "ec2:DeleteTags",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSubnets",
             "ec2:ModifySubnetAttribute",
         ],
@@ -110,7 +111,13 @@ impl Resource for Subnet {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let send = cx.aws.ec2.delete_subnet().subnet_id(&live.id).send();
-        send.await.map_err(op("DeleteSubnet")).or_gone().map(drop)
+        match send.await.map_err(op("DeleteSubnet")).or_gone() {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                let held = ec2::filter("subnet-id", [&live.id]);
+                Err(ec2::held_by_functions(cx.aws, held, refused).await)
+            }
+        }
     }
 }
 

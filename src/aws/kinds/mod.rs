@@ -32,6 +32,10 @@ pub(crate) mod guardduty_detector;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
+pub(crate) mod lambda;
+pub(crate) mod lambda_event_source;
+pub(crate) mod lambda_function;
+pub(crate) mod lambda_permissions;
 pub(crate) mod logs_log_group;
 pub(crate) mod logs_metric_filter;
 pub(crate) mod s3_bucket;
@@ -69,6 +73,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
+    kind::<lambda_event_source::EventSource>(),
+    kind::<lambda_function::Function>(),
+    kind::<lambda_permissions::Permissions>(),
     kind::<logs_log_group::LogGroup>(),
     kind::<logs_metric_filter::Filter>(),
     kind::<s3_bucket::Bucket>(),

@@ -1,7 +1,284 @@
-//! The rules of `[functions]`.
+//! Functions and what makes them run.
 
 use super::Rules;
+use crate::config::problem::suggest;
+use crate::config::schema::functions::{Function, FunctionSubnets, Trigger};
+use crate::config::schema::text::ItemName;
+
+/// What AWS still makes new functions with.
+const RUNTIMES: &[&str] = &[
+    "dotnet10",
+    "dotnet8",
+    "java11",
+    "java17",
+    "java21",
+    "java25",
+    "java8.al2",
+    "nodejs22.x",
+    "nodejs24.x",
+    "provided.al2023",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "python3.14",
+    "ruby3.3",
+    "ruby3.4",
+];
+
+/// What AWS makes no new functions with, or will stop to within months.
+const RETIRED: &[&str] = &[
+    "dotnet6",
+    "go1.x",
+    "java8",
+    "nodejs14.x",
+    "nodejs16.x",
+    "nodejs18.x",
+    "nodejs20.x",
+    "provided",
+    "provided.al2",
+    "python3.10",
+    "python3.7",
+    "python3.8",
+    "python3.9",
+    "ruby2.7",
+    "ruby3.2",
+];
+
+/// Environment variables that Lambda sets itself.
+const RESERVED: &[&str] = &[
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// How many bytes the environment variables of a function may have.
+const ENVIRONMENT: usize = 4096;
+
+/// How long SQS hides a received message unless told otherwise, in seconds.
+const VISIBILITY: u32 = 30;
+
+const SERVICE: &str = "lambda.amazonaws.com";
 
 impl Rules<'_> {
-    pub(super) fn functions(&mut self) {}
+    pub(super) fn functions(&mut self) {
+        for (name, function) in &self.config.functions {
+            let path = ["functions", &**name];
+            self.retention(&[path[0], path[1], "log_retention_days"], function.log_retention_days);
+            self.runtime(&path, function);
+            self.handler(&path, name, function);
+            self.environment(&path, function);
+            self.function_role(&path, function);
+            self.function_network(&path, function);
+            if let Some(target) = &function.dead_letter {
+                let path = [&path[..], &["dead_letter"]].concat();
+                self.failure_target(&path, target);
+            }
+            for (at, trigger) in function.triggers.iter().enumerate() {
+                let at = at.to_string();
+                let path = [&path[..], &["triggers", at.as_str()]].concat();
+                self.trigger(&path, function, trigger);
+                let twice = |other: &Trigger| {
+                    other.source() == trigger.source()
+                        && other.queue.is_some() == trigger.queue.is_some()
+                };
+                if function.triggers.iter().filter(|other| twice(other)).count() > 1 {
+                    let message = format!("`{}` stands here twice", trigger.source());
+                    self.say(&path, message, "one trigger for each queue or table");
+                }
+            }
+        }
+    }
+
+    fn runtime(&mut self, path: &[&str], function: &Function) {
+        let runtime = function.runtime.as_str();
+        let path = [path, &["runtime"]].concat();
+        if RETIRED.contains(&runtime) {
+            let fix = format!("use a newer one: {}", RUNTIMES.join(", "));
+            self.say(&path, format!("AWS retires `{runtime}`: it takes no new functions"), fix);
+        } else if !RUNTIMES.contains(&runtime) {
+            let fix = suggest(runtime, RUNTIMES.iter().copied(), "runtimes");
+            self.say(&path, format!("there is no runtime `{runtime}`"), fix);
+        }
+    }
+
+    /// The handler names a file of the sources, where the runtime looks for files.
+    fn handler(&mut self, path: &[&str], name: &str, function: &Function) {
+        let handler = function.handler.as_str();
+        let path = [path, &["handler"]].concat();
+        if handler.contains(char::is_whitespace) {
+            self.say(&path, "a handler has no spaces", "write file and function: `index.handler`");
+            return;
+        }
+        let endings: &[&str] = match function.runtime.split(|c: char| c.is_ascii_digit()).next() {
+            Some("python") => &[".py"],
+            Some("nodejs") => &[".js", ".mjs", ".cjs"],
+            Some("ruby") => &[".rb"],
+            _ => return,
+        };
+        let Some((module, _)) = handler.rsplit_once('.') else {
+            let message = format!("`{handler}` names no function in a file");
+            return self.say(&path, message, "write file and function: `index.handler`");
+        };
+        let Some(source) = self.loaded.functions.get(name) else { return };
+        let file = match endings {
+            [".py"] => module.replace('.', "/"),
+            _ => module.to_owned(),
+        };
+        let mut wanted = endings.iter().map(|ending| format!("{file}{ending}"));
+        if !wanted.any(|file| source.files.contains(&file)) {
+            let message = format!("there is no {file}{} in `{}`", endings[0], function.source);
+            self.say(&path, message, "name a file of the folder and a function in it");
+        }
+    }
+
+    fn environment(&mut self, path: &[&str], function: &Function) {
+        let path = [path, &["environment"]].concat();
+        for name in function.environment.keys() {
+            if RESERVED.contains(&&*name.0) || name.starts_with("AWS_LAMBDA_") {
+                let path = [&path[..], &[&**name]].concat();
+                self.say(&path, format!("Lambda sets `{}` itself", name.0), "use another name");
+            }
+        }
+        let pairs = function.environment.iter();
+        let size: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+        if size > ENVIRONMENT {
+            let message = format!("the environment variables have {size} bytes");
+            self.say(&path, message, "Lambda takes 4096; put what is long into a parameter");
+        }
+    }
+
+    fn function_role(&mut self, path: &[&str], function: &Function) {
+        let Some(role) = self.config.roles.get(&ItemName(function.role.0.clone())) else { return };
+        let trusted = role.services.iter().any(|service| service.0 == SERVICE);
+        if !trusted && role.trust.is_empty() {
+            let path = [path, &["role"]].concat();
+            let message = format!("functions cannot assume the role `{}`", function.role.0);
+            let fix = format!("add `services = \"{SERVICE}\"` to [roles.{}]", function.role.0);
+            self.say(&path, message, fix);
+        }
+    }
+
+    fn function_network(&mut self, path: &[&str], function: &Function) {
+        let groups = function.security_groups.iter().count();
+        let Some(tier) = function.subnets else {
+            if groups > 0 {
+                let path = [path, &["security_groups"]].concat();
+                let message = "a function outside the network has no security groups";
+                self.say(&path, message, "add `subnets`, or remove them");
+            }
+            return;
+        };
+        let path = [path, &["subnets"]].concat();
+        if !(1..=5).contains(&groups) && !self.loaded.says(&path[..2], "security_groups") {
+            self.say(&path, "`security_groups` is missing", "name 1 to 5 of [security_groups]");
+        } else if groups > 5 {
+            let message = format!("a function cannot have {groups} security groups");
+            self.say(&path, message, "name 1 to 5");
+        }
+        let network = self.config.network.as_ref();
+        let (there, word) = match tier {
+            FunctionSubnets::Private => (network.map(|found| &found.private_subnets), "private"),
+            FunctionSubnets::Isolated => (network.map(|found| &found.isolated_subnets), "isolated"),
+        };
+        match there {
+            None if self.loaded.has("network") => {}
+            None => self.say(&path, "there is no network", "add [network], or remove `subnets`"),
+            Some(tier) if tier.prefix().is_none() => {
+                let message = format!("the network has no {word} subnets");
+                self.say(&path, message, format!("set `{word}_subnets = true` in [network]"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn failure_target(&mut self, path: &[&str], target: &str) {
+        let service = |name: &str| target.starts_with("arn:") && target.contains(name);
+        let reference = target.starts_with("${queues.") || target.starts_with("${topics.");
+        let is_arn = reference && target.ends_with("arn}") || service(":sqs:") || service(":sns:");
+        if !is_arn {
+            let message = format!("`{target}` takes no failures");
+            self.say(path, message, "the ARN of a queue or topic: `${queues.NAME.arn}`");
+        }
+    }
+
+    fn trigger(&mut self, path: &[&str], function: &Function, trigger: &Trigger) {
+        let at = |key| [path, &[key]].concat();
+        match (&trigger.queue, &trigger.table) {
+            (Some(_), None) => self.queue_trigger(path, function, trigger),
+            (None, Some(table)) => {
+                let table = self.config.tables.get(&ItemName(table.0.clone()));
+                if table.is_some_and(|table| table.stream.is_none()) {
+                    let message = format!("the table `{}` has no stream", trigger.source());
+                    let fix = format!(
+                        "add `stream = \"new_and_old_images\"` to [tables.{}]",
+                        trigger.source()
+                    );
+                    self.say(&at("table"), message, fix);
+                }
+                if trigger.start.is_none() {
+                    let fix = "\"latest\" (new changes only) or \"trim_horizon\" (all it holds)";
+                    self.say(path, "`start` is missing", fix);
+                }
+                if trigger.max_concurrency.is_some() {
+                    let message = "only queues limit the calls at the same time";
+                    self.say(&at("max_concurrency"), message, "remove it");
+                }
+                if let Some(target) = &trigger.on_failure {
+                    self.failure_target(&at("on_failure"), target);
+                }
+            }
+            _ => self.say(path, "a trigger is a queue or a table", "name one: `queue = \"NAME\"`"),
+        }
+    }
+
+    fn queue_trigger(&mut self, path: &[&str], function: &Function, trigger: &Trigger) {
+        let at = |key| [path, &[key]].concat();
+        let given = [
+            ("start", trigger.start.is_some()),
+            ("retries", trigger.retries.is_some()),
+            ("on_failure", trigger.on_failure.is_some()),
+        ];
+        for (key, _) in given.iter().filter(|(_, given)| *given) {
+            let message = format!("`{key}` is for tables");
+            self.say(&at(key), message, "remove it; a queue has `dead_letter`");
+        }
+        let batch = trigger.batch();
+        let name = trigger.source();
+        let Some(queue) = self.config.queues.get(&ItemName(name.to_owned())) else { return };
+        if queue.fifo && (batch > 10 || trigger.window > 0) {
+            let key = if batch > 10 { "batch_size" } else { "window" };
+            let message = "a FIFO queue gives at most 10 messages, and gathers none";
+            self.say(&at(key), message, "`batch_size` up to 10, no `window`");
+        } else if batch > 10 && trigger.window == 0 {
+            let message = format!("a batch of {batch} messages must be gathered");
+            self.say(&at("batch_size"), message, "set `window = 1` or more, or take up to 10");
+        }
+        let visibility = queue.visibility_timeout.unwrap_or(VISIBILITY);
+        if visibility < function.timeout {
+            let message = format!(
+                "messages of `{name}` come back after {visibility} seconds, while the function \
+                 may take {}",
+                function.timeout
+            );
+            let fix = format!(
+                "set `visibility_timeout = {}` in [queues.{name}], six times the timeout",
+                function.timeout * 6
+            );
+            self.say(&at("queue"), message, fix);
+        }
+        if let (Some(most), Some(reserved)) =
+            (trigger.max_concurrency, function.reserved_concurrency)
+            && most > reserved
+        {
+            let message = format!("the function runs at most {reserved} times at once");
+            let fix = "as much as `reserved_concurrency` at the most";
+            self.say(&at("max_concurrency"), message, fix);
+        }
+    }
 }

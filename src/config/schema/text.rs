@@ -146,6 +146,9 @@ strings! {
     /// A schedule.
     Schedule { "pattern": "^(rate|cron)\\([^()]+\\)$" }
         => "a schedule looks like rate(1 day) or cron(0 3 * * ? *)"
+    /// The name of an environment variable of a function.
+    VariableName { "pattern": "^[a-zA-Z][a-zA-Z0-9_]+$" }
+        => "an environment variable is named by a letter and then letters, digits and underscores"
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output is named by a letter and then letters, digits and underscores"

@@ -116,6 +116,14 @@ pub(crate) fn all_tags<'a>(
         .map(move |(name, table)| (table_arn(region, name), table.tags.clone()))
 }
 
+/// Whether a table has the stream with that ARN.
+pub(crate) fn has_stream(state: &State, region: &str, arn: &str) -> bool {
+    let Some((_, rest)) = arn.split_once(":table/") else { return false };
+    let Some((name, label)) = rest.split_once("/stream/") else { return false };
+    let table = state.tables.get(&at(region, name));
+    table.is_some_and(|table| table.stream_label.as_deref() == Some(label))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

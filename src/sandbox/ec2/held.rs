@@ -89,6 +89,7 @@ impl Region {
             elastic: None,
             groups: one.groups.clone(),
             source_dest_check: true,
+            kind: "interface",
             status: "in-use",
             description: one.description.clone(),
         })

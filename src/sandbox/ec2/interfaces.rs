@@ -22,6 +22,8 @@ pub(super) struct Interface {
     pub source_dest_check: bool,
     /// `in-use` once the holder is up.
     pub status: &'static str,
+    /// AWS's word for what it is part of: `interface`, `nat_gateway`, `lambda` ...
+    pub kind: &'static str,
     pub description: String,
 }
 
@@ -32,7 +34,8 @@ impl Region {
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
         let own = instances.chain(nats.map(|(id, one)| one.interface(self, id)));
-        own.chain(self.held_interfaces()).collect()
+        let shared = self.shared.iter().map(|(id, one)| one.interface(id));
+        own.chain(self.held_interfaces()).chain(shared).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -57,7 +60,6 @@ impl Region {
 
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
-        let nat = one.holder.starts_with("nat-");
         let instance = one.holder.starts_with("i-");
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
@@ -69,10 +71,21 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
+        let attachment = (one.status != "available").then(|| {
+            json!({
+                "attachmentId": format!("eni-attach-{}", one.id.trim_start_matches("eni-")),
+                "deviceIndex": 0,
+                "networkCardIndex": 0,
+                "status": "attached",
+                "deleteOnTermination": instance,
+                "instanceId": instance.then_some(&one.holder),
+                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
+            })
+        });
         json!({
             "networkInterfaceId": one.id,
             "description": one.description,
-            "interfaceType": if nat { "nat_gateway" } else { "interface" },
+            "interfaceType": one.kind,
             "ownerId": ACCOUNT,
             "requesterManaged": !instance,
             "vpcId": one.vpc,
@@ -89,15 +102,7 @@ impl Region {
             "sourceDestCheck": one.source_dest_check,
             "groupSet": self.group_set(&one.groups),
             "association": public,
-            "attachment": {
-                "attachmentId": format!("eni-attach-{}", one.id.trim_start_matches("eni-")),
-                "deviceIndex": 0,
-                "networkCardIndex": 0,
-                "status": "attached",
-                "deleteOnTermination": instance,
-                "instanceId": instance.then_some(&one.holder),
-                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
-            },
+            "attachment": attachment,
             "tagSet": self.tag_set(&one.id),
         })
     }

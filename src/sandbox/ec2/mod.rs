@@ -20,6 +20,7 @@ mod nats;
 mod permissions;
 mod routes;
 mod rules;
+pub(crate) mod shared;
 mod subnets;
 mod tables;
 mod tags;
@@ -60,6 +61,8 @@ struct Region {
     endpoints: BTreeMap<String, endpoints::Endpoint>,
     /// The interfaces of other services, by holder.
     held: BTreeMap<String, Vec<held::One>>,
+    /// The interfaces of functions.
+    shared: BTreeMap<String, shared::Shared>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.
@@ -169,6 +172,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
+    shared::release(base, here);
     let operation = operation(&call.operation)
         .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)
@@ -197,6 +201,7 @@ fn operation(name: &str) -> Option<Operation> {
         "CreateVpcEndpoint" => endpoints::create,
         "DeleteInternetGateway" => gateways::delete,
         "DeleteNatGateway" => nats::delete,
+        "DeleteNetworkInterface" => shared::delete,
         "DeleteRoute" => routes::delete,
         "DeleteRouteTable" => tables::delete,
         "DeleteSecurityGroup" => groups::delete,

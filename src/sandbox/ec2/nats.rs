@@ -80,6 +80,7 @@ impl Nat {
             elastic,
             groups: Vec::new(),
             source_dest_check: false,
+            kind: "nat_gateway",
             status: "in-use",
             description: format!("Interface for NAT Gateway {id}"),
         }

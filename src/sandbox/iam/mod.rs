@@ -40,6 +40,17 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// Whether a service can assume a role: it trusts the service, and in a strict sandbox it has been
+/// there for a while.
+pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {
+    const PROPAGATION: f64 = 8.0;
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    world.iam.roles.get(name).is_some_and(|role| {
+        let age = world.base.now() - role.created;
+        role.trusts(service) && (!world.base.strict || age >= PROPAGATION)
+    })
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;

@@ -21,7 +21,7 @@ use super::{
 pub(crate) struct Role {
     path: String,
     id: String,
-    created: f64,
+    pub(super) created: f64,
     trust: String,
     description: String,
     max_session: i64,
@@ -32,6 +32,11 @@ pub(crate) struct Role {
 }
 
 impl Role {
+    /// Whether the trust policy names a service.
+    pub(super) fn trusts(&self, service: &str) -> bool {
+        self.trust.contains(service)
+    }
+
     /// Whether a managed policy is its boundary.
     pub(super) fn is_bounded_by(&self, policy: &str) -> bool {
         self.boundary.as_deref() == Some(policy)

@@ -82,6 +82,13 @@ pub(crate) fn all_tags<'a>(
     here(&state.queues, region).map(move |(name, queue)| (arn(region, name), queue.tags.clone()))
 }
 
+/// The seconds for which the queue with that ARN hides a received message.
+pub(crate) fn visibility(state: &State, region: &str, arn: &str) -> Option<i64> {
+    let name = arn.rsplit(':').next().unwrap_or(arn);
+    let queue = state.queues.get(&at(region, name))?;
+    settings(&queue.attributes, name).get("VisibilityTimeout")?.parse().ok()
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

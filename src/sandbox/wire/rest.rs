@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Request;
 use crate::sandbox::{Refusal, guardduty};
+use crate::sandbox::{Refusal, lambda};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
@@ -14,6 +15,7 @@ pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
 fn routes(service: &str) -> &'static [RestRoute] {
     match service {
         "guardduty" => guardduty::ROUTES,
+        "lambda" => lambda::ROUTES,
         _ => &[],
     }
 }

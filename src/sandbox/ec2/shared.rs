@@ -1,0 +1,143 @@
+//! The network interfaces of functions: one for each subnet and set of security groups, shared by
+//! all functions that are there.
+//!
+//! AWS releases them long after the last function has left; here that takes time in a strict
+//! sandbox alone. Then they are `available` for a while, so that whoever waits may delete them, and
+//! then AWS does.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::{Answer, Base, Refusal};
+use super::interfaces::Interface;
+use super::{Cx, Region, State, missing};
+
+/// How long after the last function left an interface is still in use, and how long it is there.
+const IN_USE: f64 = 900.0;
+const THERE: f64 = 1500.0;
+
+/// An interface that functions share.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Shared {
+    vpc: String,
+    subnet: String,
+    groups: BTreeSet<String>,
+    private_ip: String,
+    /// The functions that use it.
+    functions: BTreeSet<String>,
+    /// When the last of them left.
+    left: Option<f64>,
+    /// Whether AWS has let go of it.
+    available: bool,
+}
+
+impl Shared {
+    /// The interface, as its holder describes it.
+    pub(super) fn interface(&self, id: &str) -> Interface {
+        Interface {
+            id: id.to_owned(),
+            holder: "lambda".to_owned(),
+            vpc: self.vpc.clone(),
+            subnet: self.subnet.clone(),
+            private_ip: self.private_ip.clone(),
+            public_ip: None,
+            elastic: None,
+            groups: self.groups.iter().cloned().collect(),
+            source_dest_check: true,
+            kind: "lambda",
+            description: format!("AWS Lambda VPC ENI-{id}"),
+            status: if self.available { "available" } else { "in-use" },
+        }
+    }
+}
+
+/// Puts a function into subnets, with groups. The answer is the VPC, or what does not exist.
+pub(crate) fn enter(
+    base: &mut Base,
+    state: &mut State,
+    region: &str,
+    function: &str,
+    subnets: &[String],
+    groups: &[String],
+) -> Result<String, String> {
+    let here = state.regions.entry(region.to_owned()).or_default();
+    let mut vpc = String::new();
+    for id in subnets {
+        let subnet = here.subnets.get(id).ok_or_else(|| format!("subnet ID '{id}'"))?;
+        vpc.clone_from(&subnet.vpc);
+    }
+    let foreign = |id: &&String| here.groups.get(*id).is_none_or(|group| group.vpc != vpc);
+    if let Some(id) = groups.iter().find(foreign) {
+        return Err(format!("security group '{id}'"));
+    }
+    let groups: BTreeSet<String> = groups.iter().cloned().collect();
+    // What it has for itself goes along to the new groups.
+    let mut kept = BTreeSet::new();
+    for one in here.shared.values_mut() {
+        if one.functions.len() == 1
+            && one.functions.contains(function)
+            && subnets.contains(&one.subnet)
+        {
+            one.groups.clone_from(&groups);
+            kept.insert(one.subnet.clone());
+        } else if one.functions.remove(function) && one.functions.is_empty() {
+            one.left = Some(base.now().floor());
+        }
+    }
+    for subnet in subnets.iter().filter(|subnet| !kept.contains(*subnet)) {
+        let mut all = here.shared.values_mut();
+        if let Some(one) = all.find(|one| one.subnet == *subnet && one.groups == groups) {
+            one.functions.insert(function.to_owned());
+            (one.left, one.available) = (None, false);
+            continue;
+        }
+        let private_ip = here.free_address(subnet).map_err(|refusal| refusal.message)?;
+        let functions = BTreeSet::from([function.to_owned()]);
+        let (vpc, subnet, groups) = (vpc.clone(), subnet.clone(), groups.clone());
+        let one = Shared { vpc, subnet, groups, private_ip, functions, ..Shared::default() };
+        here.shared.insert(base.id("eni"), one);
+    }
+    release(base, here);
+    Ok(vpc)
+}
+
+/// Takes a function out of wherever it is.
+pub(crate) fn leave(base: &Base, state: &mut State, region: &str, function: &str) {
+    let now = base.now().floor();
+    let Some(here) = state.regions.get_mut(region) else { return };
+    for one in here.shared.values_mut() {
+        if one.functions.remove(function) && one.functions.is_empty() {
+            one.left = Some(now);
+        }
+    }
+    release(base, here);
+}
+
+/// Releases what has been left for long enough.
+pub(super) fn release(base: &Base, here: &mut Region) {
+    let (now, strict) = (base.now(), base.strict);
+    here.shared.retain(|_, one| {
+        let since = one.left.map(|left| now - left);
+        one.available = since.is_some_and(|since| since >= IN_USE);
+        since.is_none_or(|since| strict && since < THERE)
+    });
+}
+
+/// Deletes an interface that is available. All others have a life of their own.
+pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
+    let id = cx.need("NetworkInterfaceId")?;
+    match cx.here.shared.get(id) {
+        Some(one) if one.available => {
+            cx.here.shared.remove(id);
+            Ok(json!({ "return": true }))
+        }
+        None if cx.here.interface_holder(id).is_none() => Err(missing("eni", id)),
+        Some(_) | None => {
+            let message = format!("Network interface '{id}' is currently in use.");
+            Err(Refusal::new("InvalidParameterValue", message))
+        }
+    }
+}
