@@ -133,8 +133,6 @@ strings! {
     SecretField { "pattern": "^[a-z](-?[a-z0-9]){0,39}(:[A-Za-z0-9_.-]{1,128})?$" }
         => "write the name of a secret, and perhaps a field of it: `database:password`"
     /// The description of a web ACL.
-    FirewallText { "pattern": "^[\\w+=:#@/\\-,.][\\w+=:#@/\\-,.\\s]{1,254}[\\w+=:#@/\\-,.]$" }
-    /// The description of a web ACL.
     FirewallText { "pattern": "^[A-Za-z0-9_+=:#@/,.-][A-Za-z0-9_+=:#@/,. -]{1,254}[A-Za-z0-9_+=:#@/,.-]$" }
         => "3 to 256 letters, digits, spaces and _ + = : # @ / - , . with no space at the ends"
     /// What a web ACL can protect.
