@@ -56,16 +56,16 @@ def since(today):
     return date.fromisoformat(text) if text else today - timedelta(days=DEFAULT_DAYS)
 
 
-def report_of(explorer, start, today):
+def report_of(explorer, optimized, today):
     """The comparison of two periods of the same length. Their ends are exclusive, so today, which is
     not over, is in neither."""
-    earliest = today - timedelta(days=HISTORY)
-    days = min((today - start).days, (start - earliest).days)
-    if (today - start).days > 0 >= days:
-        raise ValueError(f"OPTIMIZED_SINCE ({start}) is before what Cost Explorer remembers")
-    length = timedelta(days=max(days, 0))
+    start = min(optimized, today)
+    known = start - (today - timedelta(days=HISTORY))
+    if known <= timedelta(0):
+        raise ValueError(f"{start}, in OPTIMIZED_SINCE, is before what Cost Explorer remembers")
+    length = min(today - start, known)
     before, unit = costs(explorer, start - length, start)
-    after, unit_after = costs(explorer, today - length if length else start, today)
+    after, unit_after = costs(explorer, today - length, today)
     services = [
         {"service": name, **change(before.get(name, Decimal(0)), after.get(name, Decimal(0)))}
         for name in before.keys() | after.keys()
@@ -73,10 +73,10 @@ def report_of(explorer, start, today):
     services.sort(key=lambda row: (Decimal(row["change"]), row["service"]))
     return {
         "environment": os.environ.get("ENVIRONMENT_SUFFIX", ""),
-        "optimized_since": start.isoformat(),
-        "days": max(days, 0),
+        "optimized_since": optimized.isoformat(),
+        "days": length.days,
         "before": period(start - length, start),
-        "after": period(today - length, today) if length else period(start, start),
+        "after": period(today - length, today),
         "unit": unit_after or unit or "USD",
         "total": change(sum(before.values(), Decimal(0)), sum(after.values(), Decimal(0))),
         "services": services,

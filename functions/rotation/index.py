@@ -45,7 +45,7 @@ def handler(event, context):
 def is_finished(client, secret, token):
     """Whether nothing is left to do for this version; refuses a version that is not staged."""
     described = client.describe_secret(SecretId=secret)
-    if not described.get("RotationEnabled"):
+    if not described.get("RotationEnabled", True):
         raise ValueError("rotation is not enabled for this secret")
     stages = described.get("VersionIdsToStages", {}).get(token)
     if stages is None:

@@ -9,7 +9,9 @@ import uuid
 from unittest import mock
 
 import boto3
-from server import Server
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.secretsmanager.models import secretsmanager_backends
+from server import Server, stored_form
 from support import Context, FunctionTest
 
 STEPS = ["createSecret", "setSecret", "testSecret", "finishSecret"]
@@ -24,7 +26,6 @@ class RotationTest(FunctionTest):
         super().setUp()
         self.server = Server(self.user, INITIAL)
         self.addCleanup(self.server.close)
-        self.client = boto3.client("secretsmanager")
         self.value = {
             "username": self.user,
             "password": INITIAL,
@@ -34,15 +35,35 @@ class RotationTest(FunctionTest):
             "dbname": "customerdb",
             "dbClusterIdentifier": "payment",
         }
+        self.client = boto3.client("secretsmanager")
         text = json.dumps(self.value)
         made = self.client.create_secret(Name="credentials", SecretString=text)
         self.secret, self.first = made["ARN"], made["VersionId"]
-        self.token = str(uuid.uuid4())
-        self.stages = {self.first: ["AWSCURRENT"], self.token: ["AWSPENDING"]}
-        self.values = {self.first: text}
-        self.is_enabled = True
-        self.enterContext(mock.patch.object(boto3, "client", lambda name: Manager(self)))
+        # moto starts a rotation only with a function that it runs itself, so the test does what
+        # RotateSecret does before it calls the function.
+        self.state = secretsmanager_backends[ACCOUNT_ID]["us-east-1"].secrets["credentials"]
+        self.state.rotation_enabled = True
+        self.state.rotation_requested = True
+        self.stage()
         self.postgres = self.function.Connection.__init__.__globals__
+
+    def stage(self):
+        """A new version without a value, staged as pending."""
+        self.token = str(uuid.uuid4())
+        version = {"createdate": 0, "version_id": self.token, "version_stages": ["AWSPENDING"]}
+        self.state.remove_version_stages_from_old_versions(["AWSPENDING"])
+        self.state.versions[self.token] = version
+
+    def stages(self):
+        return self.client.describe_secret(SecretId=self.secret)["VersionIdsToStages"]
+
+    def value_of(self, stage):
+        found = self.client.get_secret_value(SecretId=self.secret, VersionStage=stage)
+        return json.loads(found["SecretString"])
+
+    def overwrite(self, token, value):
+        """Changes a version, which nobody can on AWS."""
+        self.state.versions[token]["secret_string"] = json.dumps(value)
 
     def step(self, name, token=None):
         event = {"Step": name, "SecretId": self.secret, "ClientRequestToken": token or self.token}
@@ -53,13 +74,6 @@ class RotationTest(FunctionTest):
             for _ in range(times):
                 self.step(name, token)
 
-    def pending(self):
-        return json.loads(self.values[self.token])
-
-    def current(self):
-        [name] = [name for name, on in self.stages.items() if "AWSCURRENT" in on]
-        return json.loads(self.values[name])
-
     def log_in(self, password, **changes):
         arguments = {"host": "127.0.0.1", "port": self.server.port, "user": self.user}
         arguments |= {"password": password, "database": "customerdb"}
@@ -67,71 +81,29 @@ class RotationTest(FunctionTest):
             connection.run("SELECT 1")
 
 
-class Manager:
-    """Secrets Manager, as its documentation describes the stages of versions.
-
-    moto lets a rotation only be started with a function that it runs itself, in a container; the
-    secret's text and the errors come from moto all the same.
-    """
-
-    def __init__(self, test):
-        self.test = test
-        self.exceptions = test.client.exceptions
-
-    def describe_secret(self, SecretId):
-        found = self.test.client.describe_secret(SecretId=SecretId)
-        stages = {name: list(on) for name, on in self.test.stages.items()}
-        return found | {"RotationEnabled": self.test.is_enabled, "VersionIdsToStages": stages}
-
-    def get_secret_value(self, SecretId, VersionStage, VersionId=None):
-        for name, on in self.test.stages.items():
-            if VersionStage in on and VersionId in (None, name) and name in self.test.values:
-                return {"SecretString": self.test.values[name]}
-        return self.test.client.get_secret_value(SecretId=SecretId, VersionId=str(uuid.uuid4()))
-
-    def put_secret_value(self, SecretId, ClientRequestToken, SecretString, VersionStages):
-        known = self.test.values.setdefault(ClientRequestToken, SecretString)
-        assert known == SecretString, "a version never changes"
-        assert VersionStages == ["AWSPENDING"]
-
-    def update_secret_version_stage(
-        self, SecretId, VersionStage, MoveToVersionId, RemoveFromVersionId
-    ):
-        assert VersionStage == "AWSCURRENT"
-        stages = self.test.stages
-        assert "AWSCURRENT" in stages[RemoveFromVersionId]
-        for on in stages.values():
-            if "AWSPREVIOUS" in on:
-                on.remove("AWSPREVIOUS")
-        stages[RemoveFromVersionId] = ["AWSPREVIOUS"]
-        stages[MoveToVersionId].append("AWSCURRENT")
-
-
 class Rotation(RotationTest):
     def test_a_rotation_changes_the_password_everywhere(self):
         self.rotate()
-        new = self.current()
+        new = self.value_of("AWSCURRENT")
         self.assertNotEqual(new["password"], INITIAL)
         self.assertEqual(new | {"password": INITIAL}, self.value)
         self.log_in(new["password"])
         with self.assertRaises(self.function.LoginRefused):
             self.log_in(INITIAL)
-        self.assertEqual(self.stages[self.first], ["AWSPREVIOUS"])
+        self.assertEqual(self.stages()[self.first], ["AWSPREVIOUS"])
 
     def test_every_step_may_come_again(self):
         self.rotate(times=3)
         self.assertEqual(len(self.server.altered), 1)
         self.rotate()
-        self.log_in(self.current()["password"])
-        self.assertEqual(self.stages[self.token], ["AWSPENDING", "AWSCURRENT"])
+        self.log_in(self.value_of("AWSCURRENT")["password"])
+        self.assertIn("AWSCURRENT", self.stages()[self.token])
 
     def test_one_rotation_after_the_other(self):
         for _ in range(5):
             self.rotate()
-            self.log_in(self.current()["password"])
-            self.stages[self.token] = ["AWSCURRENT"]
-            self.token = str(uuid.uuid4())
-            self.stages[self.token] = ["AWSPENDING"]
+            self.log_in(self.value_of("AWSCURRENT")["password"])
+            self.stage()
         self.assertEqual(len(self.server.altered), 5)
 
     def test_a_rotation_that_broke_off_anywhere_is_completed(self):
@@ -139,30 +111,20 @@ class Rotation(RotationTest):
             for name in STEPS[:done]:
                 self.step(name)
             self.rotate()
-            self.log_in(self.current()["password"])
-            self.stages[self.token] = ["AWSCURRENT"]
-            self.token = str(uuid.uuid4())
-            self.stages[self.token] = ["AWSPENDING"]
+            self.log_in(self.value_of("AWSCURRENT")["password"])
+            self.stage()
 
     def test_the_previous_password_helps_when_the_current_is_refused(self):
         self.rotate()
         # As if the database had been restored to before the rotation.
-        self.server.role = self.postgres_form(INITIAL)
-        self.stages[self.token] = ["AWSCURRENT"]
-        self.token = str(uuid.uuid4())
-        self.stages[self.token] = ["AWSPENDING"]
+        self.server.role = stored_form(INITIAL)
+        self.stage()
         self.rotate()
-        self.log_in(self.current()["password"])
-
-    @staticmethod
-    def postgres_form(password):
-        from server import stored_form
-
-        return stored_form(password)
+        self.log_in(self.value_of("AWSCURRENT")["password"])
 
     def test_without_any_right_password_nothing_changes(self):
         self.step("createSecret")
-        self.server.role = self.postgres_form("of somebody else")
+        self.server.role = stored_form("of somebody else")
         with self.assertRaisesRegex(self.function.LoginRefused, "neither the pending"):
             self.step("setSecret")
         self.assertEqual(self.server.altered, [])
@@ -171,29 +133,30 @@ class Rotation(RotationTest):
 
     def test_a_pending_version_must_be_of_the_same_user_and_host(self):
         for name in ["host", "username"]:
-            self.values[self.token] = json.dumps(self.value | {name: "127.0.0.2", "password": "x"})
+            self.overwrite(self.token, self.value | {name: "127.0.0.2", "password": "x"})
             with self.assertRaises((ValueError, OSError)):
                 self.step("setSecret")
         self.assertEqual(self.server.altered, [])
 
     def test_versions_are_checked_before_anything_happens(self):
         unknown = str(uuid.uuid4())
-        self.stages["unstaged"] = []
+        self.state.versions["unstaged"] = {"version_stages": ["OTHER"]}
         for change, token, said in [
             (False, self.token, "not enabled"),
             (True, unknown, "no such version"),
             (True, "unstaged", "not staged"),
         ]:
-            self.is_enabled = change
+            self.state.rotation_enabled = change
             for name in STEPS:
                 with self.assertRaisesRegex(ValueError, said):
                     self.step(name, token)
-        self.is_enabled = True
+        self.state.rotation_enabled = True
         with self.assertRaisesRegex(ValueError, "no step"):
             self.step("eatSecret")
         # The current version is finished, whatever the step.
         self.rotate(self.first)
-        self.assertEqual((self.server.logins, self.values.keys()), (0, {self.first}))
+        self.assertEqual(self.server.logins, 0)
+        self.assertNotIn("secret_string", self.state.versions[self.token])
 
     def test_a_secret_must_be_complete_and_of_postgres(self):
         for change, said in [
@@ -201,16 +164,16 @@ class Rotation(RotationTest):
             ({"password": ""}, "no password"),
             ({"engine": "mysql"}, "PostgreSQL"),
         ]:
-            self.values[self.first] = json.dumps(self.value | change)
+            self.overwrite(self.first, self.value | change)
             with self.assertRaisesRegex(ValueError, said):
                 self.step("createSecret")
 
     def test_passwords_have_nothing_that_aurora_refuses(self):
         seen = set()
         for _ in range(300):
-            self.values.pop(self.token, None)
+            self.stage()
             self.step("createSecret")
-            password = self.pending()["password"]
+            password = self.value_of("AWSPENDING")["password"]
             self.assertEqual(len(password), 32)
             self.assertFalse(set("/@\"' \\") & set(password))
             self.assertTrue(password.isascii() and password.isprintable())
@@ -220,7 +183,7 @@ class Rotation(RotationTest):
     def test_no_password_is_logged_or_sent(self):
         self.rotate()
         self.lines()
-        for password in [INITIAL, self.current()["password"]]:
+        for password in [INITIAL, self.value_of("AWSCURRENT")["password"]]:
             self.assertNotIn(password, self.log.getvalue())
             self.assertNotIn(password, "".join(self.server.statements))
 

@@ -1,6 +1,7 @@
 """What holds for the sources of all functions."""
 
 import ast
+import re
 import sys
 import unittest
 
@@ -60,9 +61,8 @@ class Sources(unittest.TestCase):
         for path, text in sources():
             for node in ast.walk(ast.parse(text)):
                 is_name = isinstance(node, ast.Constant) and isinstance(node.value, str)
-                if is_name and node.value.isupper() and "_" in node.value:
-                    if node.value not in ("SCRAM_SHA_256",):
-                        self.assertIn(f"`{node.value}`", readme, path)
+                if is_name and re.fullmatch("[A-Z]+(_[A-Z]+)+", node.value):
+                    self.assertIn(f"`{node.value}`", readme, path)
 
 
 if __name__ == "__main__":

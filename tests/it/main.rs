@@ -24,6 +24,8 @@ mod architecture;
 mod docs;
 // Properties of the engine, on a cloud in memory.
 mod engine;
+// The shipped Lambda functions, tested in Python.
+mod functions;
 // Every kind through its whole life, on the embedded sandbox.
 mod kinds;
 // The same on moto, the second judge.
