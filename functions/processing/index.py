@@ -48,12 +48,13 @@ class Refused(Exception):
 def handler(event, context):
     """Answers API Gateway (Lambda proxy integration)."""
     try:
+        bucket = os.environ["AUDIT_BUCKET"]
         payment = payment_of(body_of(event))
         key = key_of(event)
         identity = claim(key, payment) if key else new_identity()
         record = record_of(identity, payment)
         is_new = put_once(record)
-        store_audit(record)
+        store_audit(bucket, record)
         log(
             "INFO",
             "payment processed" if is_new else "payment repeated",
@@ -150,11 +151,11 @@ def put_once(row):
     return True
 
 
-def store_audit(record):
+def store_audit(bucket, record):
     """The record as JSON, with the amount as text: no reader turns that into a float."""
     day = record["processed_at"][:10].replace("-", "/")
     storage().put_object(
-        Bucket=os.environ["AUDIT_BUCKET"],
+        Bucket=bucket,
         Key=f"transactions/{day}/{record['transaction_id']}.json",
         Body=json.dumps(record | {"amount": f"{record['amount']:f}"}).encode(),
         ContentType="application/json",

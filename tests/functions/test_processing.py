@@ -1,6 +1,7 @@
 """`POST /process`, above all that nothing is charged twice."""
 
 import json
+import os
 import random
 import re
 import unittest
@@ -164,6 +165,12 @@ class Processing(FunctionTest):
         self.assertEqual(self.pay("key-1")[0], 200)
         self.assertEqual((len(self.rows()), len(stored(self.bucket))), (1, 1))
 
+    def test_nothing_is_charged_without_a_place_for_the_audit_record(self):
+        with mock.patch.dict("os.environ"):
+            del os.environ["AUDIT_BUCKET"]
+            self.assertEqual(self.pay()[0], 500)
+        self.assertEqual(self.rows(), [])
+
     def test_a_write_whose_reply_was_lost_is_recognised(self):
         client = self.function.table().meta.client
         original = client._make_api_call
@@ -197,11 +204,12 @@ class Processing(FunctionTest):
         self.assertEqual(stored(self.bucket), {})
 
     def test_a_card_number_is_neither_stored_nor_said(self):
-        for seed in range(50):
-            number = card(seed, 13 + seed % 7)
-            self.pay(f"key-{seed}", card_number=number, customer_id=f"c-{seed}")
-            self.pay(card_number=number)
-            kept = json.dumps([self.table.scan()["Items"], stored(self.bucket)], default=str)
+        numbers = [card(seed, 13 + seed % 7) for seed in range(50)]
+        for number in numbers:
+            self.assertEqual(self.pay("key", card_number=number, customer_id=number[-7:])[0], 200)
+            self.pay(card_number=number, amount="nothing")
+        kept = json.dumps([self.table.scan()["Items"], stored(self.bucket)], default=str)
+        for number in numbers:
             self.assertNotIn(number, kept + self.log.getvalue())
 
 
