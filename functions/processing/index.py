@@ -217,8 +217,10 @@ def card_of(body):
 
 
 def answer(status, body):
-    """A response for API Gateway."""
+    """A response for API Gateway, which web pages of `CORS_ORIGIN` may read."""
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    if os.environ.get("CORS_ORIGIN"):
+        headers["Access-Control-Allow-Origin"] = os.environ["CORS_ORIGIN"]
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 

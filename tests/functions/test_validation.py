@@ -85,6 +85,13 @@ class Validation(FunctionTest):
         for currency in ["US", "DOLLAR", "U5D", "ÄÖÜ", 840]:
             self.refuse(PAYMENT | {"currency": currency}, "currency")
 
+    def test_web_pages_of_one_origin_may_read_the_answers(self):
+        name, origin = "Access-Control-Allow-Origin", "https://shop.example.com"
+        for body in [json.dumps(PAYMENT), "nonsense"]:
+            self.assertNotIn(name, self.call({"body": body})["headers"])
+            with mock.patch.dict("os.environ", {"CORS_ORIGIN": origin}):
+                self.assertEqual(self.call({"body": body})["headers"][name], origin)
+
     def test_a_fault_is_neutral_outside_and_known_inside(self):
         secret = "broken at 4111 1111 1111 1111 in dark-corner"
         with mock.patch.object(self.function, "validate", side_effect=RuntimeError(secret)):
