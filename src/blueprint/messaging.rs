@@ -179,6 +179,7 @@ impl Builder<'_> {
     fn queue_encryption(&self, config: &Queue) -> Encryption {
         match &config.key {
             Some(key) => Encryption::Kms(self.key(key)),
+            None if config.aws_key => Encryption::Kms("alias/aws/sqs".into()),
             None => Encryption::Sqs,
         }
     }

@@ -103,6 +103,8 @@ fn what_aws_refuses_is_refused_here() {
     check("[queues.a]\ndead_letter = true\n[queues.a-dlq]", "sqs.queue/a-dlq is made twice");
     check("[queues.a]\nretention = 120\ndead_letter = { retention = 60 }", "for a shorter time");
     check("[topics.t]\nfifo = true\n[queues.a]\ntopics = [\"t\"]", "is FIFO and this queue is not");
+    check("[keys.k]\n[queues.a]\nkey = \"k\"\naws_key = true", "the queue has two keys");
+    check("[queues.a]\naws_key = true\nsenders = [\"s3\"]", "no topic and no AWS service can send");
     check("[topics.t]\nfifo = true\nemail = \"a@b.cc\"", "a FIFO topic delivers to queues only");
     check("[parameters]\n\"/aws/x-${env}\" = \"x\"", "`/aws/x-dev` is reserved");
     check("[parameters]\n\"/x-${env}\" = \"{{x}}\"", "`{{` is not possible in a parameter");

@@ -25,17 +25,20 @@ mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
 // Functions: their sources, rules, and how they go.
-mod functions;
+mod lambda;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Web ACLs, rules, detectors and monitors, on the embedded sandbox.
 mod guard;
+// The shipped Lambda functions, tested in Python.
+mod functions;
 // Every kind through its whole life, on the embedded sandbox.
 mod kinds;
 // The same on moto, the second judge.
 mod moto;
-// Calls and round trips of a plan.
+// The acceptance run against a real account, rehearsed.
 mod real_aws;
+// Calls and round trips of a plan.
 mod speed;
 // A fault at every API call of an apply and of a destroy.
 mod sweep;

@@ -88,6 +88,15 @@ impl Rules<'_> {
                     self.say(&path, message, "set `fifo = true` on the topic");
                 }
             }
+            if queue.aws_key {
+                let path = [&path[..], &["aws_key"]].concat();
+                if queue.key.is_some() {
+                    self.say(&path, "the queue has two keys", "remove `aws_key` or `key`");
+                } else if !queue.topics.is_empty() || !queue.senders.is_empty() {
+                    let message = "with this key no topic and no AWS service can send";
+                    self.say(&path, message, "remove it, or name a `key` of this config");
+                }
+            }
             if queue.fifo && queue.senders.contains(&Service::S3) {
                 let path = [&path[..], &["senders"]].concat();
                 self.say(&path, "S3 does not send to FIFO queues", "remove `fifo` or `s3`");

@@ -154,6 +154,9 @@ pub struct Queue {
     pub dead_letter: DeadLetter,
     /// The key that encrypts it; a key that SQS manages if unset.
     pub key: Option<KeyRef>,
+    /// Whether the account's aws/sqs key encrypts it. No other AWS service can send into it then.
+    #[serde(default)]
+    pub aws_key: bool,
     /// Whether messages keep their order.
     #[serde(default)]
     pub fifo: bool,

@@ -1,0 +1,217 @@
+"""`POST /process`, above all that nothing is charged twice."""
+
+import json
+import os
+import random
+import re
+import unittest
+import uuid
+from datetime import datetime, timezone
+from decimal import Decimal
+from unittest import mock
+
+from support import ENVIRONMENT, PAYMENT, FunctionTest, card, make_bucket, make_table, stored
+
+
+class Died(BaseException):
+    """The function ends here: no handler catches this."""
+
+
+class Processing(FunctionTest):
+    name = "processing"
+
+    def setUp(self):
+        super().setUp()
+        self.table = make_table()
+        self.bucket = make_bucket(ENVIRONMENT["AUDIT_BUCKET"])
+
+    def rows(self):
+        """The transactions; a claim of a key is none."""
+        return [row for row in self.table.scan()["Items"] if row["timestamp"] != 0]
+
+    def pay(self, key=None, **changes):
+        headers = {"Idempotency-Key": key} if key else None
+        return self.post(PAYMENT | changes, headers)
+
+    def test_a_payment_becomes_a_row_and_an_audit_record(self):
+        began = datetime.now(timezone.utc)
+        status, found = self.pay()
+        self.assertEqual(status, 200)
+        self.assertTrue(found["message"])
+        self.assertEqual(found["status"], "COMPLETED")
+        [row] = self.rows()
+        uuid.UUID(row["transaction_id"])
+        self.assertEqual(found["transaction_id"], row["transaction_id"])
+        when = datetime.fromtimestamp(int(row["timestamp"]) / 1000, timezone.utc)
+        self.assertLess(abs((when - began).total_seconds()), 60)
+        self.assertEqual(datetime.fromisoformat(row["processed_at"]), when)
+        wanted = {"customer_id": "customer-1", "amount": Decimal("10.5"), "currency": "USD"}
+        wanted |= {"status": "COMPLETED", "card_last_four": "1111"}
+        self.assertEqual(row, row | wanted)
+        [(key, audit)] = stored(self.bucket).items()
+        self.assertEqual(key, f"transactions/{when:%Y/%m/%d}/{row['transaction_id']}.json")
+        self.assertEqual(audit["amount"], "10.50")
+        rest = {name: value for name, value in row.items() if name != "amount"}
+        self.assertEqual(audit, audit | rest)
+
+    def test_the_currency_is_usd_unless_said(self):
+        without = {name: value for name, value in PAYMENT.items() if name != "currency"}
+        self.assertEqual(self.post(without)[0], 200)
+        self.assertEqual(self.pay(currency="eur")[0], 200)
+        self.assertEqual(sorted(row["currency"] for row in self.rows()), ["EUR", "USD"])
+
+    def test_amounts_arrive_to_the_last_digit(self):
+        chance = random.Random(4)
+        for _ in range(100):
+            amount = Decimal(chance.randint(1, 10**18)).scaleb(-chance.randint(0, 4))
+            if amount >= 10**15:
+                continue
+            body = json.dumps(PAYMENT).replace('"10.50"', f"{amount:f}")
+            status, found = self.post(body)
+            self.assertEqual(status, 200, amount)
+            rows = {row["transaction_id"]: row["amount"] for row in self.rows()}
+            self.assertEqual(rows[found["transaction_id"]], amount)
+
+    def test_two_payments_without_a_key_are_two(self):
+        self.assertNotEqual(self.pay()[1]["transaction_id"], self.pay()[1]["transaction_id"])
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_a_repeated_key_charges_once(self):
+        first, again = self.pay("key-1"), self.pay("key-1", amount="10.5")
+        self.assertEqual(first, again)
+        in_body = self.pay(idempotency_key="key-1")
+        other_case = self.post(PAYMENT, {"IDEMPOTENCY-KEY": "key-1"})
+        self.assertEqual([first, first], [in_body, other_case])
+        self.assertEqual(len(self.rows()), 1)
+        self.assertEqual(len(stored(self.bucket)), 1)
+        self.assertEqual(self.lines()[-1]["message"], "payment repeated")
+
+    def test_other_keys_and_other_customers_are_other_payments(self):
+        self.pay("key-1")
+        self.pay("key-2")
+        self.pay("key-1", customer_id="customer-2")
+        self.assertEqual(len({row["transaction_id"] for row in self.rows()}), 3)
+
+    def test_a_key_is_not_taken_for_another_payment(self):
+        self.pay("key-1")
+        changes = [{"amount": "10.51"}, {"currency": "EUR"}, {"card_number": card(1, 16)}]
+        for change in changes:
+            status, found = self.pay("key-1", **change)
+            self.assertEqual(status, 422)
+            self.assertIn("another payment", found["error"])
+        self.assertEqual(len(self.rows()), 1)
+
+    def test_a_claim_stands_in_no_index(self):
+        self.pay("key-1")
+        [claim] = [row for row in self.table.scan()["Items"] if row["timestamp"] == 0]
+        self.assertFalse({"customer_id", "status"} & claim.keys())
+        for index, name, value in [
+            ("customer-index", "customer_id", "customer-1"),
+            ("status-index", "status", "COMPLETED"),
+        ]:
+            condition = {name: {"AttributeValueList": [value], "ComparisonOperator": "EQ"}}
+            found = self.table.query(IndexName=index, KeyConditions=condition)["Items"]
+            self.assertEqual(len(found), 1)
+
+    def interrupt(self, step, place, act):
+        """Runs `act` right before or after one step of the next request."""
+        original = getattr(self.function, step)
+
+        def instead(*arguments):
+            patch.stop()
+            if place == "before":
+                act()
+            found = original(*arguments)
+            if place == "after":
+                act()
+            return found
+
+        patch = mock.patch.object(self.function, step, instead)
+        patch.start()
+
+    def test_two_requests_at_the_same_time_charge_once(self):
+        for step in ["claim", "record_of", "put_once", "store_audit"]:
+            for place in ["before", "after"]:
+                key, answers = f"{step}-{place}", []
+                before = len(self.rows())
+                self.interrupt(step, place, lambda: answers.append(self.pay(key)))
+                answers.append(self.pay(key))
+                self.assertEqual(answers[0], answers[1], key)
+                self.assertEqual(answers[0][0], 200)
+                self.assertEqual(len(self.rows()), before + 1, key)
+                self.assertEqual(len(stored(self.bucket)), before + 1, key)
+
+    def test_a_request_that_died_is_completed_by_the_next(self):
+        def die():
+            raise Died
+
+        for step in ["claim", "record_of", "put_once", "store_audit"]:
+            for place in ["before", "after"]:
+                key, before = f"{step}-{place}", len(stored(self.bucket))
+                self.interrupt(step, place, die)
+                with self.assertRaises(Died):
+                    self.pay(key)
+                self.assertEqual(self.pay(key)[0], 200)
+                names = {row["transaction_id"] for row in self.rows()}
+                self.assertEqual(len(names), before + 1, key)
+                kept = {re.split("[/.]", name)[-2] for name in stored(self.bucket)}
+                self.assertEqual(kept, names)
+
+    def test_a_failed_audit_is_a_fault_that_a_repetition_heals(self):
+        broken = mock.patch.dict("os.environ", {"AUDIT_BUCKET": "no-such-bucket"})
+        with broken:
+            self.assertEqual(self.pay("key-1"), (500, {"error": "Internal error"}))
+        self.assertEqual(self.lines()[-1]["error"], "NoSuchBucket")
+        self.assertEqual(self.pay("key-1")[0], 200)
+        self.assertEqual((len(self.rows()), len(stored(self.bucket))), (1, 1))
+
+    def test_nothing_is_charged_without_a_place_for_the_audit_record(self):
+        with mock.patch.dict("os.environ"):
+            del os.environ["AUDIT_BUCKET"]
+            self.assertEqual(self.pay()[0], 500)
+        self.assertEqual(self.rows(), [])
+
+    def test_a_write_whose_reply_was_lost_is_recognised(self):
+        client = self.function.table().meta.client
+        original = client._make_api_call
+
+        def twice(operation, arguments):
+            if operation == "PutItem":
+                original(operation, arguments)
+            return original(operation, arguments)
+
+        with mock.patch.object(client, "_make_api_call", twice):
+            for key in [None, "key-1"]:
+                self.assertEqual(self.pay(key)[0], 200)
+        self.assertEqual((len(self.rows()), len(stored(self.bucket))), (2, 2))
+
+    def test_what_is_wrong_is_said_and_nothing_is_written(self):
+        for name in ["customer_id", "amount", "card_number"]:
+            without = {key: value for key, value in PAYMENT.items() if key != name}
+            status, found = self.post(without)
+            self.assertEqual((status, found["error"]), (400, f"{name} is missing"))
+        for change in [
+            {"amount": "0"},
+            {"card_number": "123"},
+            {"currency": "EURO"},
+            {"idempotency_key": "x" * 129},
+            {"idempotency_key": 7},
+        ]:
+            self.assertEqual(self.pay(**change)[0], 400, change)
+        self.assertEqual(self.post(PAYMENT, {"idempotency-key": ""})[0], 400)
+        self.assertEqual(self.post("nonsense")[0], 400)
+        self.assertEqual(self.table.scan()["Items"], [])
+        self.assertEqual(stored(self.bucket), {})
+
+    def test_a_card_number_is_neither_stored_nor_said(self):
+        numbers = [card(seed, 13 + seed % 7) for seed in range(50)]
+        for number in numbers:
+            self.assertEqual(self.pay("key", card_number=number, customer_id=number[-7:])[0], 200)
+            self.pay(card_number=number, amount="nothing")
+        kept = json.dumps([self.table.scan()["Items"], stored(self.bucket)], default=str)
+        for number in numbers:
+            self.assertNotIn(number, kept + self.log.getvalue())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,270 @@
+//! Functions: what their sources and settings must be, how they are changed, and how they go.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::{self, Facts};
+use payctl::config;
+use payctl::engine::event::Event;
+use payctl::engine::plan::{Action, Purpose};
+use payctl::engine::stop::stop_pair;
+use payctl::model::address::Address;
+use payctl::model::desired::Blueprint;
+use payctl::model::text::{Output, Text};
+use payctl::sandbox::connector::Sandbox;
+use payctl::sandbox::faults::Faults;
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed,
+};
+
+/// A config directory with one environment, and the sources of a function beside it.
+fn project(config: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a writable folder");
+        fs::write(path, text).expect("a writable folder");
+    };
+    write("work/index.py", "def handler(event, context):\n    return event\n");
+    write("work/tests/test_index.py", "assert True\n");
+    fs::create_dir_all(dir.path().join("empty")).expect("a writable folder");
+    write("config/dev.toml", config);
+    dir
+}
+
+/// A function `f` with more lines, and what it needs.
+fn function(rest: &str) -> String {
+    format!(
+        "project = \"pay\"\nregion = \"eu-west-1\"\n[roles.work]\nservices = \
+         \"lambda.amazonaws.com\"\n[roles.other]\nservices = \"ec2.amazonaws.com\"\n[tables.t]\n\
+         partition_key = \"id:S\"\n[tables.s]\npartition_key = \"id:S\"\nstream = \"new_image\"\n\
+         [queues.q]\n[queues.slow]\nvisibility_timeout = 360\n[queues.fifo]\nfifo = true\n\
+         visibility_timeout = 360\n[functions.f]\n{rest}\n"
+    )
+}
+
+const GOOD: &str = "source = \"../work\"\nruntime = \"python3.13\"\nrole = \"work\"";
+
+fn problems(dir: &Path) -> Vec<String> {
+    let found = blueprint::problems(&dir.join("config"), "dev", &|_| None, None);
+    found.iter().map(|p| format!("{} ({})", p.message, p.fix)).collect()
+}
+
+#[track_caller]
+fn check(rest: &str, expected: &str) {
+    let dir = project(&function(rest));
+    let shown = problems(dir.path());
+    assert!(shown.iter().any(|line| line.contains(expected)), "{expected}\n{shown:#?}");
+}
+
+#[test]
+fn a_good_function_has_no_problems() {
+    let triggers = "triggers = [{ queue = \"slow\", batch_size = 50, window = 5 }, { table = \
+                    \"s\", start = \"latest\", on_failure = \"${queues.q.arn}\" }]";
+    let dir = project(&function(&format!("{GOOD}\n{triggers}")));
+    assert_eq!(problems(dir.path()), [""; 0]);
+}
+
+#[test]
+fn a_bad_function_is_refused_with_its_line() {
+    let with = |line: &str| format!("{GOOD}\n{line}");
+    let instead = |key: &str, line: &str| {
+        let kept: Vec<&str> = GOOD.lines().filter(|kept| !kept.starts_with(key)).collect();
+        format!("{}\n{line}", kept.join("\n"))
+    };
+    check(&instead("source", "source = \"../none\""), "there is no folder");
+    check(&instead("source", "source = \"../empty\""), "there are no files in");
+    check(&instead("runtime", "runtime = \"python3.8\""), "AWS retires `python3.8`");
+    check(&instead("runtime", "runtime = \"pyton3.13\""), "did you mean `python3.13`?");
+    check(&instead("role", "role = \"wrok\""), "no `wrok` in [roles]");
+    check(&instead("role", "role = \"other\""), "functions cannot assume the role `other`");
+    check(&with("handler = \"main.handler\""), "there is no main.py in");
+    check(&with("handler = \"index\""), "`index` names no function in a file");
+    check(&with("handler = \"index. handler\""), "a handler has no spaces");
+    check(&with("memory = 64"), "64 is out of range (128 to 10240)");
+    check(&with("timeout = 901"), "901 is out of range (1 to 900)");
+    check(&with("disk = 100"), "100 is out of range (512 to 10240)");
+    check(&with("architecture = \"arm\""), "arm64");
+    check(&with("environment = { AWS_REGION = \"x\" }"), "Lambda sets `AWS_REGION` itself");
+    check(&with("environment = { A = \"x\" }"), "`A` has the wrong form");
+    let long = format!("environment = {{ LONG = \"{}\" }}", "x".repeat(4093));
+    check(&with(&long), "the environment variables have 4097 bytes");
+    check(&with("log_retention_days = 8"), "logs cannot be kept for 8 days");
+    check(&with("subnets = \"private\""), "`security_groups` is missing");
+    check(&with("subnets = \"private\""), "there is no network");
+    check(&with("dead_letter = \"${tables.t.arn}\""), "takes no failures");
+    let name = format!("name = \"dev-{}\"", "x".repeat(70));
+    check(&with(&name.replace("dev-", "dev_$")), "is not possible as a name");
+}
+
+#[test]
+fn a_bad_trigger_is_refused_with_its_line() {
+    let with = |trigger: &str| format!("{GOOD}\ntriggers = [{{ {trigger} }}]");
+    check(&with("queue = \"q\", enabled = true"), "messages of `q` come back after 30 seconds");
+    check(&with("batch_size = 5"), "a trigger is a queue or a table");
+    check(&with("queue = \"slow\", batch_size = 11"), "a batch of 11 messages must be gathered");
+    check(&with("queue = \"fifo\", batch_size = 11, window = 1"), "a FIFO queue gives at most 10");
+    check(&with("queue = \"slow\", start = \"latest\""), "`start` is for tables");
+    check(&with("queue = \"slow\", on_failure = \"x\""), "`on_failure` is for tables");
+    check(&with("queue = \"slow\", max_concurrency = 1"), "1 is out of range (2 to 1000)");
+    check(&with("table = \"t\", start = \"latest\""), "the table `t` has no stream");
+    check(&with("table = \"s\""), "`start` is missing");
+    check(&with("table = \"s\", start = \"latest\", max_concurrency = 5"), "only queues limit");
+    check(&with("table = \"s\", start = \"latest\", on_failure = \"q\""), "`q` takes no failures");
+    let reserved =
+        "reserved_concurrency = 3\ntriggers = [{ queue = \"slow\", max_concurrency = 5 }]";
+    check(&format!("{GOOD}\n{reserved}"), "the function runs at most 3 times at once");
+    let twice = "triggers = [{ queue = \"slow\" }, { queue = \"slow\" }]";
+    check(&format!("{GOOD}\n{twice}"), "`slow` stands here twice");
+}
+
+#[test]
+fn a_function_brings_its_log_and_its_sources_and_knows_its_callers() {
+    let triggers = "timeout = 25\nlog_retention_days = 7\ntriggers = [{ queue = \"q\" }, { table = \
+                    \"s\", start = \"trim_horizon\" }]";
+    let dir = project(&function(&format!("{GOOD}\n{triggers}")));
+    let loaded = config::load(&dir.path().join("config"), "dev", &|_| None).expect("valid");
+    let facts = Facts::placeholder("eu-west-1");
+    let resources = blueprint::build(&loaded, &facts).expect("a blueprint").resources;
+    let at = |kind, name: &str| &resources[&Address::new(kind, name)];
+    let found = at("lambda.function", "f");
+    assert_eq!(found.name, "dev-pay-lambda-f");
+    assert!(found.after.contains(&Address::new("logs.log_group", "function-f")));
+    let code = found.spec["code"].as_str().expect("a digest");
+    assert!(loaded.packages().get(code).is_some());
+    let log = at("logs.log_group", "function-f");
+    assert_eq!(
+        (log.name.as_str(), &log.spec["retention_days"]),
+        ("/aws/lambda/dev-pay-lambda-f", &json!(7))
+    );
+    assert_eq!(at("lambda.event_source", "f-q").spec["batch_size"], 10);
+    let stream = at("lambda.event_source", "f-s");
+    assert_eq!(stream.name, "dev-pay-lambda-f dev-pay-table-s");
+    assert_eq!(stream.spec["start"], "TRIM_HORIZON");
+    assert_eq!(
+        stream.spec["source"],
+        json!(Text::reference(Address::new("dynamodb.table", "s"), Output::StreamArn))
+    );
+}
+
+/// The samples that a function in a network needs, with its event source and its callers.
+fn some(provider: &AwsProvider) -> Blueprint {
+    let mut blueprint = samples(&provider.aws().scope);
+    let kinds = [
+        "dynamodb.table",
+        "ec2.security_group",
+        "ec2.security_group_rules",
+        "ec2.subnet",
+        "ec2.vpc",
+        "iam.role",
+        "kms.key",
+        "lambda.event_source",
+        "lambda.function",
+        "lambda.permissions",
+        "sns.topic",
+        "sqs.queue",
+    ];
+    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
+    blueprint
+}
+
+fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {
+    let address = Address::new(kind, "sample");
+    blueprint.resources.get_mut(&address).expect("a sample").spec[field] = value;
+}
+
+#[test]
+fn a_function_lives_and_goes_as_slowly_as_on_aws() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+
+        // Configuration, code and concurrency in one plan, one call after the other.
+        let [_, changed] = payctl::model::package::Packages::samples();
+        set(&mut blueprint, "lambda.function", "code", json!(changed.digest));
+        set(&mut blueprint, "lambda.function", "memory", json!(1024));
+        set(&mut blueprint, "lambda.function", "reserved_concurrency", json!(5));
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!((plan.changes.len(), plan.count(Action::Update)), (1, 1));
+        expect_settled(&provider, &blueprint, "the change").await;
+
+        let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        let (_stopper, stop) = stop_pair();
+        let began = Instant::now();
+        let (seen, gone) = (Mutex::new(Vec::new()), Mutex::new(None));
+        let listen = |event: Event| match event {
+            Event::Retrying { error, .. } => {
+                seen.lock().expect("unpoisoned").push(error.to_string())
+            }
+            Event::Finished { address, .. } if address.kind == "ec2.security_group" => {
+                *gone.lock().expect("unpoisoned") = Some(began.elapsed());
+            }
+            _ => {}
+        };
+        let report = payctl::engine::apply::apply(&provider, &plan, 16, &stop, &listen).await;
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        assert_eq!(sandbox.counts().expect("a sandbox"), std::collections::BTreeMap::new());
+        // The group of the environment was freed first; the subnet waited for AWS, and said so.
+        let group = gone.lock().expect("unpoisoned").expect("the group went");
+        println!("the group went after {group:?}, everything after {:?}", began.elapsed());
+        assert!(began.elapsed() > Duration::from_secs(900));
+        let seen = seen.lock().expect("unpoisoned");
+        assert!(seen.iter().any(|words| words.contains("waits for Lambda network interfaces")));
+    });
+}
+
+#[test]
+fn the_same_sources_are_not_deployed_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let faults = Faults::new(sandbox.transport());
+        let mut connection = sandboxed(&sandbox);
+        connection.transport = Some(faults.transport());
+        let provider = provider(&connection).await;
+        let mut blueprint = some(&provider);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        set(&mut blueprint, "lambda.function", "timeout", json!(10));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert!(!faults.calls().iter().any(|call| call.contains("UpdateFunctionCode")));
+        // What is not at hand cannot be deployed.
+        set(&mut blueprint, "lambda.function", "code", json!("of-yesterday"));
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let report = carry_out(&provider, &plan).await;
+        let reason = format!("{:?}", report.failed);
+        assert!(reason.contains("have changed since the plan was made"), "{reason}");
+    });
+}
+
+#[test]
+fn a_stream_has_what_queues_have_not() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider);
+        let stream = Text::reference(Address::new("dynamodb.table", "sample"), Output::StreamArn);
+        let queue = Text::reference(Address::new("sqs.queue", "sample"), Output::Arn);
+        set(&mut blueprint, "lambda.event_source", "source", json!(stream));
+        set(&mut blueprint, "lambda.event_source", "start", json!("LATEST"));
+        set(&mut blueprint, "lambda.event_source", "retries", json!(-1));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+        for (target, retries) in [(json!(queue), 3), (Value::Null, -1)] {
+            set(&mut blueprint, "lambda.event_source", "on_failure", target);
+            set(&mut blueprint, "lambda.event_source", "retries", json!(retries));
+            let plan = run(&provider, &blueprint, Purpose::Apply).await;
+            assert_eq!((plan.changes.len(), plan.count(Action::Update)), (1, 1));
+            expect_settled(&provider, &blueprint, "the change").await;
+        }
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert_eq!(sandbox.counts().expect("a sandbox"), std::collections::BTreeMap::new());
+    });
+}
