@@ -1,5 +1,5 @@
-//! Network interfaces: those of instances, of NAT gateways, and those that other services hold.
-//! They have no life of their own.
+//! Network interfaces: those of instances, of NAT gateways and of other services. They have no life
+//! of their own.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance, the NAT gateway, or whoever holds it for another service.
+    /// The instance, the NAT gateway, or the other service.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -22,7 +22,8 @@ pub(super) struct Interface {
     pub source_dest_check: bool,
     /// `in-use` once the holder is up.
     pub status: &'static str,
-    pub description: String,
+    /// Type and description, if it belongs to another service.
+    pub lent: Option<(String, String)>,
 }
 
 impl Region {
@@ -31,8 +32,9 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        let own = instances.chain(nats.map(|(id, one)| one.interface(self, id)));
-        own.chain(self.held_interfaces()).collect()
+        let nats = nats.map(|(id, one)| one.interface(self, id));
+        let lent = self.lent.iter().map(|(id, one)| one.interface(id));
+        instances.chain(nats).chain(lent).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -58,7 +60,6 @@ impl Region {
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let nat = one.holder.starts_with("nat-");
-        let instance = one.holder.starts_with("i-");
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -69,12 +70,23 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
+        let (kind, words) = match &one.lent {
+            Some((kind, words)) => (kind.as_str(), words.clone()),
+            None if nat => ("nat_gateway", format!("Interface for NAT Gateway {}", one.holder)),
+            None => ("interface", String::new()),
+        };
+        let managed = nat || one.lent.is_some();
+        let owner = match &one.lent {
+            Some(_) => one.holder.as_str(),
+            None if nat => "amazon-aws",
+            None => ACCOUNT,
+        };
         json!({
             "networkInterfaceId": one.id,
-            "description": one.description,
-            "interfaceType": if nat { "nat_gateway" } else { "interface" },
+            "description": words,
+            "interfaceType": kind,
             "ownerId": ACCOUNT,
-            "requesterManaged": !instance,
+            "requesterManaged": managed,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -94,9 +106,9 @@ impl Region {
                 "deviceIndex": 0,
                 "networkCardIndex": 0,
                 "status": "attached",
-                "deleteOnTermination": instance,
-                "instanceId": instance.then_some(&one.holder),
-                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
+                "deleteOnTermination": !managed,
+                "instanceId": (!managed).then_some(&one.holder),
+                "instanceOwnerId": owner,
             },
             "tagSet": self.tag_set(&one.id),
         })

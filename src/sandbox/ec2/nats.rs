@@ -81,7 +81,7 @@ impl Nat {
             groups: Vec::new(),
             source_dest_check: false,
             status: "in-use",
-            description: format!("Interface for NAT Gateway {id}"),
+            lent: None,
         }
     }
 
