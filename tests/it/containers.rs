@@ -280,7 +280,7 @@ fn what_a_service_names_must_fit() {
     let check = |text: &str, expected: &str| {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("dev.toml"), text).expect("a file");
-        let found = blueprint::problems(dir.path(), "dev", &|_| None, None);
+        let found = config::load(dir.path(), "dev", &|_| None).err().unwrap_or_default();
         let found: Vec<String> =
             found.iter().map(|found| format!("{} ({})", found.message, found.fix)).collect();
         assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}\n{found:#?}");
@@ -298,7 +298,7 @@ fn what_a_service_names_must_fit() {
     let target = text("nginx:1", "target_group = \"blue\"");
     let behind = |group: &str| format!("{target}[target_groups.blue]\n{group}\n");
     check(&behind("port = 8080"), "the target group `blue` has port 8080");
-    check(&behind("port = 80\ntarget_type = \"instance\""), "takes instance");
+    check(&behind("targets = \"instance\""), "takes instance");
     let portless = behind("").replace("port = 80\n", "\n");
     check(&portless, "`port` is missing (say which `port` the container listens on)");
 }

@@ -122,6 +122,13 @@ const GAPS: &[Gap] = &[
         why: "a stream that was switched off cannot be switched on again",
     },
     Gap {
+        kind: "ecs.service",
+        field: "/stable",
+        value: "true",
+        instead: "null",
+        why: "a deployment never ends",
+    },
+    Gap {
         kind: "kms.key",
         field: "/rotation_days",
         value: "180",

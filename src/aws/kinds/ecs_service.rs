@@ -152,7 +152,7 @@ impl Resource for Service {
             cluster: arn("ecs.cluster"),
             task_definition: arn("ecs.task_definition"),
             desired: Some(1),
-            initial: None,
+            initial: Some(1),
             subnets: BTreeSet::from([id("ec2.subnet")]),
             security_groups: BTreeSet::from([id("ec2.security_group")]),
             public_ip: false,

@@ -196,17 +196,17 @@ impl Rules<'_> {
             Some(Value::Integer(other)) if *other != i64::from(port) => Some(*other),
             _ => None,
         };
-        let other_type = ["type", "target_type"].into_iter().find_map(|key| match value(key) {
+        let other_type = match value("targets") {
             Some(Value::String(other)) if other != "ip" => Some(other.clone()),
             _ => None,
-        });
+        };
         if let Some(other) = other_port {
             let message = format!("the target group `{}` has port {other}", target.0);
             self.say(&at("port"), message, format!("use one port for both: {other} or {port}"));
         }
         if let Some(other) = other_type {
             let message = format!("the target group `{}` takes {other}", target.0);
-            self.say(&at("target_group"), message, "tasks on Fargate need the type `ip`");
+            self.say(&at("target_group"), message, "tasks on Fargate need `targets = \"ip\"`");
         }
     }
 

@@ -99,7 +99,7 @@ impl Instance {
             elastic,
             groups: self.groups.clone(),
             source_dest_check: self.source_dest_check,
-            kind: "interface",
+            kind: "interface".to_owned(),
             status: "in-use",
             description: String::new(),
         }

@@ -23,7 +23,7 @@ pub(super) struct Interface {
     /// `in-use` once the holder is up.
     pub status: &'static str,
     /// AWS's word for what it is part of: `interface`, `nat_gateway`, `lambda` ...
-    pub kind: &'static str,
+    pub kind: String,
     pub description: String,
 }
 
@@ -35,7 +35,8 @@ impl Region {
         let instances = instances.map(|(id, one)| one.interface(self, id));
         let own = instances.chain(nats.map(|(id, one)| one.interface(self, id)));
         let shared = self.shared.iter().map(|(id, one)| one.interface(id));
-        own.chain(self.held_interfaces()).chain(shared).collect()
+        let lent = self.lent.iter().map(|(id, one)| one.interface(id));
+        own.chain(lent).chain(shared).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -61,6 +62,11 @@ impl Region {
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let instance = one.holder.starts_with("i-");
+        let owner = match one.holder.as_str() {
+            _ if instance => ACCOUNT,
+            service if service.starts_with("amazon-") => service,
+            _ => "amazon-aws",
+        };
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -79,7 +85,7 @@ impl Region {
                 "status": "attached",
                 "deleteOnTermination": instance,
                 "instanceId": instance.then_some(&one.holder),
-                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
+                "instanceOwnerId": owner,
             })
         });
         json!({

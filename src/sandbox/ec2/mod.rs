@@ -9,12 +9,12 @@ mod cidr;
 mod endpoints;
 mod gateways;
 mod groups;
-mod held;
 mod input;
 mod instance_attributes;
 mod instances;
 mod interfaces;
 mod launches;
+pub(crate) mod lent;
 mod listing;
 mod nats;
 mod permissions;
@@ -32,7 +32,6 @@ mod zones;
 
 use std::collections::BTreeMap;
 
-pub(crate) use held::{Held, hold, unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,10 +58,10 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
-    /// The interfaces of other services, by holder.
-    held: BTreeMap<String, Vec<held::One>>,
     /// The interfaces of functions.
     shared: BTreeMap<String, shared::Shared>,
+    /// Interfaces of other services.
+    lent: BTreeMap<String, lent::Lent>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.
@@ -173,6 +172,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
     shared::release(base, here);
+    here.forget_lent(base.now());
     let operation = operation(&call.operation)
         .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)

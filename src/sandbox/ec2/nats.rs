@@ -80,7 +80,7 @@ impl Nat {
             elastic,
             groups: Vec::new(),
             source_dest_check: false,
-            kind: "nat_gateway",
+            kind: "nat_gateway".to_owned(),
             status: "in-use",
             description: format!("Interface for NAT Gateway {id}"),
         }

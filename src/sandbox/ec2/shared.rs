@@ -47,7 +47,7 @@ impl Shared {
             elastic: None,
             groups: self.groups.iter().cloned().collect(),
             source_dest_check: true,
-            kind: "lambda",
+            kind: "lambda".to_owned(),
             description: format!("AWS Lambda VPC ENI-{id}"),
             status: if self.available { "available" } else { "in-use" },
         }

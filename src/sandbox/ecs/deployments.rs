@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::toolbox::{list as items, text, uuid};
+use super::super::ec2::lent::{self, Lent};
+use super::super::toolbox::{list as items, text, texts, uuid};
 use super::super::{World, logs, secrets};
-use super::definitions;
 use super::services::Service;
+use super::{arn, definitions};
 
 /// A deployment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -161,4 +162,32 @@ fn obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// The interfaces of a service's tasks, one for each that runs.
+pub(super) fn attach(world: &mut World, region: &str, service: &Service) -> (Vec<String>, Value) {
+    let network = service.network();
+    let tasks = if service.lives() { service.running() } else { 0 };
+    let tasks = usize::try_from(tasks).unwrap_or_default();
+    let mut own = service.interfaces.clone();
+    // In another network there are other tasks.
+    let stay = if service.attached == *network { tasks.min(own.len()) } else { 0 };
+    for id in own.drain(stay..) {
+        lent::take_back(world, region, &id, 0.0);
+    }
+    let subnets = texts(network, "subnets");
+    for subnet in subnets.iter().cycle().take(tasks).skip(own.len()) {
+        let wanted = Lent {
+            subnet: subnet.clone(),
+            groups: texts(network, "securityGroups"),
+            description: arn(region, "attachment"),
+            kind: "interface".into(),
+            owner: "amazon-ecs".into(),
+            public: text(network, "assignPublicIp") == Some("ENABLED"),
+            ..Lent::default()
+        };
+        // In a full subnet a task does not start.
+        own.extend(lent::lend(world, region, wanted).ok());
+    }
+    (own, network.clone())
 }

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::ec2::lent;
 use super::super::toolbox::{
     Tags, at, flag, here, is_name, list as items, need, now, number, page, put, tag_pairs, text,
     texts, uuid, within,
 };
-use super::super::{Answer, Refusal, World, ec2};
+use super::super::{Answer, Refusal, World};
 use super::deployments::Deployment;
 use super::{
     INVALID, KEY_VALUE, State, arn, clusters, definitions, deployments, includes, invalid, name_in,
@@ -35,6 +36,9 @@ pub(super) struct Service {
     deleted: Option<f64>,
     /// Whether it has drained since.
     inactive: bool,
+    /// The network interfaces of the tasks, and the network that they were made for.
+    pub interfaces: Vec<String>,
+    pub attached: Value,
 }
 
 /// How long a strict sandbox drains a deleted service, in seconds.
@@ -54,15 +58,9 @@ impl Service {
         self.desired = self.desired.max(min).min(max);
     }
 
-    /// Who holds the network interfaces of the tasks.
-    fn holder(&self) -> String {
-        format!("ecs-{}-{}", self.cluster, self.name)
-    }
-
-    /// Subnets and groups of the tasks.
-    fn network(&self) -> (Vec<String>, Vec<String>) {
-        let vpc = &self.settings["networkConfiguration"]["awsvpcConfiguration"];
-        (texts(vpc, "subnets"), texts(vpc, "securityGroups"))
+    /// Where the tasks are.
+    pub fn network(&self) -> &Value {
+        &self.settings["networkConfiguration"]["awsvpcConfiguration"]
     }
 }
 
@@ -108,11 +106,11 @@ pub(super) fn pass_time(world: &mut World, region: &str) {
             service.inactive = true;
             service.tags.clear();
         }
-        let tasks = if service.lives() { service.running() } else { 0 };
-        let (holder, (subnets, groups)) = (service.holder(), service.network());
-        let tasks = usize::try_from(tasks).unwrap_or_default();
-        let held = ec2::Held { subnets, groups, description: arn(region, "attachment") };
-        ec2::hold(&mut world.ec2, &mut world.base, region, &holder, tasks, held);
+        let service = service.clone();
+        let (interfaces, attached) = deployments::attach(world, region, &service);
+        if let Some(service) = world.ecs.services.get_mut(&place) {
+            (service.interfaces, service.attached) = (interfaces, attached);
+        }
     }
 }
 
@@ -123,7 +121,11 @@ fn check(world: &World, region: &str, settings: &Value, definition: &Value) -> R
     if subnets.is_empty() || subnets.len() > 16 {
         return Err(invalid("Network Configuration must be provided with 1 to 16 subnets."));
     }
-    if let Some(id) = ec2::unknown(&world.ec2, region, &subnets, &texts(vpc, "securityGroups")) {
+    let groups = texts(vpc, "securityGroups");
+    let no_subnet = |id: &&String| lent::place(world, region, id).is_none();
+    let no_group = |id: &&String| lent::vpc_of_group(world, region, id).is_none();
+    let unknown = subnets.iter().find(no_subnet).or_else(|| groups.iter().find(no_group));
+    if let Some(id) = unknown {
         let message = format!("Error retrieving information for [{id}]: it does not exist");
         return Err(invalid(message));
     }

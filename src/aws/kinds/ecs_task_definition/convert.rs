@@ -12,8 +12,9 @@ use aws_sdk_ecs::types::{
     Secret as SentSecret, TaskDefinition as Described, TransportProtocol,
 };
 
+use super::super::ecs::to_tags;
 use super::{Architecture, Container, Health, Logs, Port, Secret, TaskDefinition};
-use super::{Cx, OpError, Text, op, to_tags};
+use super::{Cx, OpError, Text, op};
 
 /// The disk space that a task has without asking, in GiB.
 const STORAGE: u32 = 20;
