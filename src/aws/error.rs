@@ -143,6 +143,12 @@ const EXISTS: &[&str] = &[
     "InvalidPermission.Duplicate",
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
+    // Auto Scaling's word; load balancing has one for each kind.
+    "AlreadyExists",
+    "DuplicateListener",
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
+    "InvalidLaunchTemplateName.AlreadyExistsException",
     "InvalidSubnet.Conflict",
     // An earlier call with this client token made it, with other tags.
     "IdempotentParameterMismatch",
@@ -170,6 +176,9 @@ const BUSY: &[&str] = &[
     "QueueDeletedRecently",
     "AWS.SimpleQueueService.QueueDeletedRecently",
     "ContinuousBackupsUnavailableException",
+    "InstanceRefreshInProgress",
+    "ResourceContention",
+    "ScalingActivityInProgress",
 ];
 
 const DENIED: &[&str] = &[
@@ -254,6 +263,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         || lower == "invalidresourceid"
         || lower == "gateway.notattached"
         || lower == "natgatewaynotfound"
+        // Auto Scaling has no code of its own for it.
+        || lower == "validationerror" && message.contains("name not found")
         || status == 404
     {
         ErrorClass::NotFound
