@@ -49,8 +49,18 @@ const fn named(
 const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
+const BALANCER: &str = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$";
+const BALANCER_RULE: &str = "1 to 32 letters, digits and dashes, and no dash at either end";
+
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
+    named(
+        "autoscaling.group",
+        "fleet",
+        255,
+        r"^[\x20-\x39\x3b-\x7e]{1,255}$",
+        "a group's name is 1 to 255 characters without a colon",
+    ),
     named(
         "dynamodb.table",
         "table",
@@ -62,6 +72,13 @@ pub(crate) const RULES: &[NameRule] = &[
     named("ec2.gateway_endpoint", "endpoint", 255, TAG, TAG_RULE),
     named("ec2.instance", "instance", 255, TAG, TAG_RULE),
     named("ec2.internet_gateway", "internet-gateway", 255, TAG, TAG_RULE),
+    named(
+        "ec2.launch_template",
+        "template",
+        128,
+        r"^[a-zA-Z0-9().\-/_]{3,128}$",
+        "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
+    ),
     named("ec2.nat_gateway", "nat-gateway", 255, TAG, TAG_RULE),
     named("ec2.route_table", "route-table", 255, TAG, TAG_RULE),
     named(
@@ -74,6 +91,9 @@ pub(crate) const RULES: &[NameRule] = &[
     named("ec2.security_group_rules", "security-group-rules", 255, TAG, TAG_RULE),
     named("ec2.subnet", "subnet", 255, TAG, TAG_RULE),
     named("ec2.vpc", "vpc", 255, TAG, TAG_RULE),
+    named("elb.listener", "listener", 255, TAG, TAG_RULE),
+    named("elb.load_balancer", "lb", 32, BALANCER, BALANCER_RULE),
+    named("elb.target_group", "tg", 32, BALANCER, BALANCER_RULE),
     NameRule {
         shared: Shared::Account,
         ..named(

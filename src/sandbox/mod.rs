@@ -25,8 +25,10 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod balancing;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
+pub(crate) mod fleets;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
@@ -103,10 +105,14 @@ impl Refusal {
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// Load balancers, listeners and target groups.
+    pub balancing: balancing::State,
     /// Tables.
     pub dynamodb: dynamodb::State,
     /// Networks.
     pub ec2: ec2::State,
+    /// Groups of instances.
+    pub fleets: fleets::State,
     /// Roles, policies and instance profiles.
     pub iam: iam::State,
     /// Keys and aliases.
@@ -128,8 +134,10 @@ pub(crate) struct World {
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
+        "autoscaling" => fleets::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
         "ec2" => ec2::call(world, call),
+        "elasticloadbalancing" => balancing::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "logs" => logs::call(world, call),
@@ -145,8 +153,10 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
+        ("autoscaling", fleets::counts(&world.fleets)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
+        ("elasticloadbalancing", balancing::counts(&world.balancing)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("logs", logs::counts(&world.logs)),

@@ -205,7 +205,9 @@ pub(crate) fn iso(seconds: f64) -> String {
 /// Calls from tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::super::{Answer, World, dynamodb, iam, kms, logs, secrets, sns, sqs, ssm};
+    use super::super::{
+        Answer, World, balancing, dynamodb, ec2, fleets, iam, kms, logs, secrets, sns, sqs, ssm,
+    };
     use super::*;
 
     /// The region of the tests' calls.
@@ -231,7 +233,10 @@ pub(crate) mod testing {
             region: region.into(),
         };
         match service {
+            "autoscaling" => fleets::call(world, &call),
             "dynamodb" => dynamodb::call(world, &call),
+            "ec2" => ec2::call(world, &call),
+            "elasticloadbalancing" => balancing::call(world, &call),
             "iam" => iam::call(world, &call),
             "kms" => kms::call(world, &call),
             "logs" => logs::call(world, &call),

@@ -10,11 +10,21 @@ use futures::future::try_join_all;
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::resource::Survey;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::Tags;
 
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;
+
+/// The longest name of an environment that stands whole in every name here, which has 32 characters
+/// at the most, digests among them.
+const LONGEST_ENV: usize = 16;
+
+/// Whether an object of this name is worth reading its tags.
+pub(super) fn may_be_ours(cx: &Survey<'_>, name: &str) -> bool {
+    cx.is_candidate(name) || cx.aws.scope.env.len() > LONGEST_ENV
+}
 
 /// The tags of objects, by ARN. What is gone by now is left out.
 pub(super) async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {

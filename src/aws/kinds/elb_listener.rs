@@ -185,7 +185,7 @@ impl Resource for Listener {
             let is_wanted = |wanted: &String| {
                 wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
             };
-            cx.aws.scope.in_name(name) || cx.wanted.keys().any(is_wanted)
+            elb::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
         });
         let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
             let pages = cx.aws.balancers.describe_listeners().load_balancer_arn(arn);

@@ -144,7 +144,7 @@ impl Resource for LoadBalancer {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let mut listed = list(cx.aws).await?;
-        listed.retain(|one| cx.is_candidate(one.load_balancer_name().unwrap_or_default()));
+        listed.retain(|one| elb::may_be_ours(cx, one.load_balancer_name().unwrap_or_default()));
         let arns: Vec<String> =
             listed.iter().filter_map(|one| one.load_balancer_arn.clone()).collect();
         let mut tags = elb::tags(cx.aws, &arns).await?;

@@ -171,7 +171,7 @@ impl Resource for TargetGroup {
         let pages = cx.aws.balancers.describe_target_groups().page_size(400).into_paginator();
         let listed = pages.items().send().try_collect().await;
         let mut listed: Vec<AwsTargetGroup> = listed.map_err(op("DescribeTargetGroups"))?;
-        listed.retain(|one| cx.is_candidate(one.target_group_name().unwrap_or_default()));
+        listed.retain(|one| elb::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
         let arns: Vec<String> =
             listed.iter().filter_map(|one| one.target_group_arn.clone()).collect();
         let mut tags = elb::tags(cx.aws, &arns).await?;

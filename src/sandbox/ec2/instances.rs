@@ -100,6 +100,7 @@ impl Instance {
             groups: self.groups.clone(),
             source_dest_check: self.source_dest_check,
             status: "in-use",
+            lent: None,
         }
     }
 

@@ -1,4 +1,5 @@
-//! Network interfaces: those of instances and of NAT gateways. They have no life of their own.
+//! Network interfaces: those of instances, of NAT gateways and of other services. They have no life
+//! of their own.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance or the NAT gateway.
+    /// The instance, the NAT gateway, or the other service.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -21,6 +22,8 @@ pub(super) struct Interface {
     pub source_dest_check: bool,
     /// `in-use` once the holder is up.
     pub status: &'static str,
+    /// Type and description, if it belongs to another service.
+    pub lent: Option<(String, String)>,
 }
 
 impl Region {
@@ -29,7 +32,9 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        instances.chain(nats.map(|(id, one)| one.interface(self, id))).collect()
+        let nats = nats.map(|(id, one)| one.interface(self, id));
+        let lent = self.lent.iter().map(|(id, one)| one.interface(id));
+        instances.chain(nats).chain(lent).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -65,14 +70,23 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
-        let words =
-            if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() };
+        let (kind, words) = match &one.lent {
+            Some((kind, words)) => (kind.as_str(), words.clone()),
+            None if nat => ("nat_gateway", format!("Interface for NAT Gateway {}", one.holder)),
+            None => ("interface", String::new()),
+        };
+        let managed = nat || one.lent.is_some();
+        let owner = match &one.lent {
+            Some(_) => one.holder.as_str(),
+            None if nat => "amazon-aws",
+            None => ACCOUNT,
+        };
         json!({
             "networkInterfaceId": one.id,
             "description": words,
-            "interfaceType": if nat { "nat_gateway" } else { "interface" },
+            "interfaceType": kind,
             "ownerId": ACCOUNT,
-            "requesterManaged": nat,
+            "requesterManaged": managed,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -92,9 +106,9 @@ impl Region {
                 "deviceIndex": 0,
                 "networkCardIndex": 0,
                 "status": "attached",
-                "deleteOnTermination": !nat,
-                "instanceId": (!nat).then_some(&one.holder),
-                "instanceOwnerId": if nat { "amazon-aws" } else { ACCOUNT },
+                "deleteOnTermination": !managed,
+                "instanceId": (!managed).then_some(&one.holder),
+                "instanceOwnerId": owner,
             },
             "tagSet": self.tag_set(&one.id),
         })

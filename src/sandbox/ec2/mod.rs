@@ -14,6 +14,7 @@ mod instance_attributes;
 mod instances;
 mod interfaces;
 mod launches;
+pub(crate) mod lent;
 mod listing;
 mod nats;
 mod permissions;
@@ -22,6 +23,7 @@ mod rules;
 mod subnets;
 mod tables;
 mod tags;
+pub(crate) mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -56,6 +58,9 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
+    templates: BTreeMap<String, templates::Template>,
+    /// Interfaces of other services.
+    lent: BTreeMap<String, lent::Lent>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.
@@ -79,7 +84,7 @@ impl Cx<'_> {
 }
 
 /// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
-const KINDS: [(&str, &str, &str, &str); 15] = [
+const KINDS: [(&str, &str, &str, &str); 16] = [
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),
     ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID"),
     ("igw", "internet-gateway", "InvalidInternetGatewayID.NotFound", "internetGateway ID"),
@@ -95,6 +100,7 @@ const KINDS: [(&str, &str, &str, &str); 15] = [
     ("eni", "network-interface", "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
     ("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID"),
     ("pl", "prefix-list", "InvalidPrefixListID.NotFound", "prefix list ID"),
+    ("lt", "launch-template", "InvalidLaunchTemplateId.NotFound", "launch template ID"),
 ];
 
 /// The refusal when the object of that kind does not exist.
@@ -165,6 +171,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
+    here.forget_lent(base.now());
     let operation = operation(&call.operation)
         .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)
@@ -183,6 +190,8 @@ fn operation(name: &str) -> Option<Operation> {
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
         "CreateInternetGateway" => gateways::create,
+        "CreateLaunchTemplate" => templates::create,
+        "CreateLaunchTemplateVersion" => templates::create_version,
         "CreateNatGateway" => nats::create,
         "CreateRoute" => routes::create,
         "CreateRouteTable" => tables::create,
@@ -192,6 +201,7 @@ fn operation(name: &str) -> Option<Operation> {
         "CreateVpc" => vpcs::create,
         "CreateVpcEndpoint" => endpoints::create,
         "DeleteInternetGateway" => gateways::delete,
+        "DeleteLaunchTemplate" => templates::delete,
         "DeleteNatGateway" => nats::delete,
         "DeleteRoute" => routes::delete,
         "DeleteRouteTable" => tables::delete,
@@ -209,6 +219,8 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeInstanceTypes" => zones::types,
         "DescribeInstances" => instances::describe,
         "DescribeInternetGateways" => gateways::describe,
+        "DescribeLaunchTemplateVersions" => templates::describe_versions,
+        "DescribeLaunchTemplates" => templates::describe,
         "DescribeManagedPrefixLists" => endpoints::managed_prefix_lists,
         "DescribeNatGateways" => nats::describe,
         "DescribeNetworkAcls" => vpcs::network_acls,
@@ -227,6 +239,7 @@ fn operation(name: &str) -> Option<Operation> {
         "DisassociateAddress" => addresses::disassociate,
         "DisassociateRouteTable" => tables::disassociate,
         "ModifyInstanceAttribute" => instance_attributes::modify,
+        "ModifyLaunchTemplate" => templates::modify,
         "ModifySecurityGroupRules" => rules::modify,
         "ModifySubnetAttribute" => subnets::modify,
         "ModifyVpcAttribute" => vpcs::modify,
@@ -258,6 +271,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("nat_gateways", sum(|here| here.nats.values().filter(|nat| nat.lives()).count())),
         ("instances", sum(|here| here.instances.values().filter(|one| one.lives()).count())),
         ("security_groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
+        ("launch_templates", sum(|here| here.templates.len())),
         ("vpc_endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
     ]
 }

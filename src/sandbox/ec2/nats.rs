@@ -81,6 +81,7 @@ impl Nat {
             groups: Vec::new(),
             source_dest_check: false,
             status: "in-use",
+            lent: None,
         }
     }
 

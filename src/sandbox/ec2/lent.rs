@@ -1,0 +1,136 @@
+//! Interfaces that other services have in subnets: load balancers, databases, tasks. They hold
+//! subnet and groups like any other, and go when their service lets go.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{Refusal, World};
+use super::interfaces::Interface;
+use super::{Region, found};
+
+/// An interface of another service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lent {
+    /// The subnet.
+    pub subnet: String,
+    /// The security groups.
+    pub groups: Vec<String>,
+    /// What tells whose it is.
+    pub description: String,
+    /// The type, `interface` for most.
+    pub kind: String,
+    /// Who attached it, `amazon-elb`.
+    pub owner: String,
+    /// Whether it has a public address.
+    pub public: bool,
+    /// The VPC of the subnet.
+    pub vpc: String,
+    /// Its address there.
+    pub private_ip: String,
+    /// Its public address.
+    pub public_ip: Option<String>,
+    /// When it goes, once its service is done with it.
+    pub until: Option<f64>,
+}
+
+impl Lent {
+    pub(super) fn interface(&self, id: &str) -> Interface {
+        Interface {
+            id: id.to_owned(),
+            holder: self.owner.clone(),
+            vpc: self.vpc.clone(),
+            subnet: self.subnet.clone(),
+            private_ip: self.private_ip.clone(),
+            public_ip: self.public_ip.clone(),
+            elastic: None,
+            groups: self.groups.clone(),
+            source_dest_check: true,
+            status: "in-use",
+            lent: Some((self.kind.clone(), self.description.clone())),
+        }
+    }
+}
+
+impl Region {
+    /// Forgets what was to go by now.
+    pub(super) fn forget_lent(&mut self, now: f64) {
+        self.lent.retain(|_, one| one.until.is_none_or(|until| until > now));
+    }
+
+    /// Whether the subnet's route table leads to an internet gateway.
+    fn leads_out(&self, subnet: &str) -> bool {
+        let Some(vpc) = self.subnets.get(subnet).map(|one| &one.vpc) else { return false };
+        let own = self.tables.values().find(|table| table.subnets.values().any(|it| it == subnet));
+        let main = || self.tables.values().find(|table| table.vpc == *vpc && table.main.is_some());
+        let table = own.or_else(main);
+        table.is_some_and(|table| table.routes.values().any(|to| to.starts_with("igw-")))
+    }
+}
+
+/// Where a subnet is.
+pub(crate) struct Place {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its zone.
+    pub zone: String,
+    /// Whether it has a route to the internet.
+    pub leads_out: bool,
+}
+
+/// Where a subnet is, if it is there.
+pub(crate) fn place(world: &World, region: &str, subnet: &str) -> Option<Place> {
+    let here = world.ec2.regions.get(region)?;
+    let one = here.subnets.get(subnet)?;
+    let leads_out = here.leads_out(subnet);
+    Some(Place { vpc: one.vpc.clone(), zone: one.zone.clone(), leads_out })
+}
+
+/// Whether there is a VPC.
+pub(crate) fn has_vpc(world: &World, region: &str, vpc: &str) -> bool {
+    world.ec2.regions.get(region).is_some_and(|here| here.vpcs.contains_key(vpc))
+}
+
+/// The VPC of a security group, if it is there.
+pub(crate) fn vpc_of_group<'w>(world: &'w World, region: &str, group: &str) -> Option<&'w str> {
+    let group = world.ec2.regions.get(region)?.groups.get(group)?;
+    Some(&group.vpc)
+}
+
+/// The default security group of a VPC.
+pub(crate) fn default_group(world: &World, region: &str, vpc: &str) -> Option<String> {
+    let mut groups = world.ec2.regions.get(region)?.groups.iter();
+    groups.find(|(_, one)| one.vpc == vpc && one.is_default()).map(|(id, _)| id.clone())
+}
+
+/// Puts an interface into a subnet; its id.
+pub(crate) fn lend(world: &mut World, region: &str, mut lent: Lent) -> Result<String, Refusal> {
+    let id = world.base.id("eni");
+    let here = world.ec2.regions.entry(region.to_owned()).or_default();
+    lent.private_ip = here.free_address(&lent.subnet)?;
+    lent.vpc = found(&here.subnets, "subnet", &lent.subnet)?.vpc.clone();
+    if lent.public {
+        here.public_addresses += 1;
+        lent.public_ip = Some(format!("198.51.100.{}", here.public_addresses % 250 + 1));
+    }
+    here.lent.insert(id.clone(), lent);
+    Ok(id)
+}
+
+/// Gives an interface other groups.
+pub(crate) fn regroup(world: &mut World, region: &str, id: &str, groups: &[String]) {
+    let here = world.ec2.regions.entry(region.to_owned()).or_default();
+    if let Some(one) = here.lent.get_mut(id) {
+        one.groups = groups.to_vec();
+    }
+}
+
+/// Takes an interface back, at once or some seconds later.
+pub(crate) fn take_back(world: &mut World, region: &str, id: &str, after: f64) {
+    let until = world.base.now() + after;
+    let here = world.ec2.regions.entry(region.to_owned()).or_default();
+    if after <= 0.0 {
+        here.lent.remove(id);
+    } else if let Some(one) = here.lent.get_mut(id) {
+        one.until = Some(until);
+    }
+}

@@ -1,0 +1,1 @@
+//! Claims about groups of instances.
