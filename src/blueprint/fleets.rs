@@ -134,8 +134,7 @@ impl Builder<'_> {
     }
 
     fn group(&self, key: &str, config: &Fleet, name: String) -> Group {
-        let template =
-            |output| Text::reference(Address::new("ec2.launch_template", key), output);
+        let template = |output| Text::reference(Address::new("ec2.launch_template", key), output);
         let targets = config.target_groups.iter().map(|group| {
             Text::reference(Address::new("elb.target_group", group.0.as_str()), Output::Arn)
         });

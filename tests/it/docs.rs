@@ -148,6 +148,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("tables.*.billing", r#""on_demand""#),
     ("tables.*.indexes.*.projection", r#""all""#),
     ("log_groups.*.retention_days", "30"),
+    ("load_balancers.*.listeners.[].tls_policy", r#""ELBSecurityPolicy-TLS13-1-2-2021-06""#),
+    ("target_groups.*.port", "80"),
     ("queues.*.dead_letter", "false"),
 ];
 
@@ -374,6 +376,9 @@ refers to them is made after them, and changes when they do:
 | `${queues.NAME.OUTPUT}` | `arn`, `name`, `url`, `dead_letter_arn`, `dead_letter_name`, `dead_letter_url` |
 | `${roles.NAME.OUTPUT}` | `arn`, `name`, `instance_profile_arn`, `instance_profile_name` |
 | `${log_groups.NAME.OUTPUT}` | `arn`, `name` |
+| `${load_balancers.NAME.OUTPUT}` | `arn`, `name`, `dns_name`, `metric` |
+| `${target_groups.NAME.OUTPUT}` | `arn`, `name`, `metric` |
+| `${fleets.NAME.OUTPUT}` | `arn`, `name` |
 
 ## Sections
 ";

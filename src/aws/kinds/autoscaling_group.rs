@@ -177,7 +177,7 @@ impl Resource for Group {
             warmup: None,
             policies: BTreeMap::from([("cpu".to_owned(), cpu)]),
             metrics: true,
-            refresh: None,
+            refresh: Some(false),
         }
     }
 
@@ -197,7 +197,10 @@ impl Resource for Group {
         };
         let both = Self {
             policies: BTreeMap::from([
-                ("cpu".to_owned(), Policy { target: 60.5, ..Self::sample().policies["cpu"].clone() }),
+                (
+                    "cpu".to_owned(),
+                    Policy { target: 60.5, ..Self::sample().policies["cpu"].clone() },
+                ),
                 ("memory".to_owned(), memory),
             ]),
             ..Self::sample()
@@ -223,7 +226,8 @@ impl Resource for Group {
         let listed = pages.items().send().try_collect().await;
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
-            let (address, owner) = cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
+            let (address, owner) =
+                cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
             Some(async move {
                 let name = one.auto_scaling_group_name().unwrap_or_default();
                 let policies = policies(cx.aws, name).await?;
@@ -359,9 +363,8 @@ async fn last_failure(aws: &Aws, group: &str) -> Result<Option<String>, OpError>
     let call = aws.fleets.describe_scaling_activities().auto_scaling_group_name(group);
     let answer = call.max_records(1).send().await.map_err(op("DescribeScalingActivities"))?;
     let last = answer.activities.unwrap_or_default().into_iter().next();
-    let failed = last.filter(|last| {
-        last.status_code.as_ref().is_some_and(|code| code.as_str() == "Failed")
-    });
+    let failed =
+        last.filter(|last| last.status_code.as_ref().is_some_and(|code| code.as_str() == "Failed"));
     Ok(failed.and_then(|failed| failed.status_message))
 }
 

@@ -137,7 +137,12 @@ impl Resource for LaunchTemplate {
         let key = Text::reference(Address::new("kms.key", "sample"), Output::Arn);
         let volume = Volume { size: 20, key: Some(key), ..Self::sample().volume };
         vec![
-            Self { instance_type: "t4g.small".into(), user_data: None, ..Self::sample() },
+            Self {
+                image: Self::sample().image.replace("arm64", "x86_64"),
+                instance_type: "t3.micro".into(),
+                user_data: None,
+                ..Self::sample()
+            },
             Self { volume, profile: None, ..Self::sample() },
             Self {
                 launch_tags: BTreeMap::from([("Name".to_owned(), "other".to_owned())]),
@@ -226,16 +231,24 @@ async fn describe(aws: &Aws, one: AwsTemplate) -> Result<Option<Live<LaunchTempl
     Ok(version.map(|version| live(id, name, version, tags)))
 }
 
-fn live(id: String, name: String, version: LaunchTemplateVersion, tags: Tags) -> Live<LaunchTemplate> {
+fn live(
+    id: String,
+    name: String,
+    version: LaunchTemplateVersion,
+    tags: Tags,
+) -> Live<LaunchTemplate> {
     let number = version.version_number.unwrap_or_default();
     let outputs = [
         (Output::Id, id.clone()),
         (Output::Name, name.clone()),
         (Output::Version, number.to_string()),
     ];
-    let spec = LaunchTemplate::from_data(name, version.launch_template_data.unwrap_or_else(|| {
-        ResponseLaunchTemplateData::builder().build()
-    }));
+    let spec = LaunchTemplate::from_data(
+        name,
+        version
+            .launch_template_data
+            .unwrap_or_else(|| ResponseLaunchTemplateData::builder().build()),
+    );
     Live { spec, outputs: Outputs::from(outputs), tags, phase: Phase::Ready, id }
 }
 

@@ -33,20 +33,19 @@ pub(super) async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, 
             return Ok(all);
         }
         // One of them vanished, and the call was refused for all.
-        let single = batch.iter().map(|arn| async {
-            described(aws, std::slice::from_ref(arn)).await.or_gone()
-        });
+        let single = batch
+            .iter()
+            .map(|arn| async { described(aws, std::slice::from_ref(arn)).await.or_gone() });
         let single = try_join_all(single).await?;
         Ok::<_, OpError>(single.into_iter().flatten().flatten().collect())
     });
     let described: Vec<TagDescription> =
         try_join_all(batches).await?.into_iter().flatten().collect();
     let pairs = |tags: Vec<Tag>| {
-        tags.into_iter()
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect()
+        tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
     };
-    let entry = |one: TagDescription| Some((one.resource_arn?, pairs(one.tags.unwrap_or_default())));
+    let entry =
+        |one: TagDescription| Some((one.resource_arn?, pairs(one.tags.unwrap_or_default())));
     Ok(described.into_iter().filter_map(entry).collect())
 }
 

@@ -384,10 +384,7 @@ impl Forward {
         let sticky = stickiness.filter(|sticky| sticky.enabled == Some(true));
         let seconds = sticky.and_then(|sticky| sticky.duration_seconds?.try_into().ok());
         let several = shares.len() > 1;
-        Self {
-            targets: shares.into_iter().collect(),
-            sticky_seconds: seconds.filter(|_| several),
-        }
+        Self { targets: shares.into_iter().collect(), sticky_seconds: seconds.filter(|_| several) }
     }
 }
 
@@ -396,7 +393,8 @@ mod tests {
     use super::*;
 
     fn forward(shares: &[(&str, u16)], sticky_seconds: Option<u32>) -> Action {
-        let share = |(group, weight): &(&str, u16)| Share { group: (*group).into(), weight: *weight };
+        let share =
+            |(group, weight): &(&str, u16)| Share { group: (*group).into(), weight: *weight };
         Action::Forward(Forward { targets: shares.iter().map(share).collect(), sticky_seconds })
     }
 

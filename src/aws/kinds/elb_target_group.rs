@@ -194,9 +194,10 @@ impl Resource for TargetGroup {
         let (described, attributes, tags) =
             futures::try_join!(described, attributes(aws, arn), elb::tags_of(aws, arn))?;
         let one = described.and_then(|answer| answer.target_groups?.into_iter().next());
-        Ok(one.zip(attributes).zip(tags).map(|((one, attributes), tags)| {
-            live(one, &attributes, tags)
-        }))
+        Ok(one
+            .zip(attributes)
+            .zip(tags)
+            .map(|((one, attributes), tags)| live(one, &attributes, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -241,7 +242,8 @@ impl Resource for TargetGroup {
             call.send().await.map_err(op("ModifyTargetGroup"))?;
         }
         let old = live.spec.attributes();
-        let changes = self.attributes().into_iter().filter(|(key, value)| old.get(key) != Some(value));
+        let changes =
+            self.attributes().into_iter().filter(|(key, value)| old.get(key) != Some(value));
         let changes: Vec<_> = changes
             .map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build())
             .collect();

@@ -163,7 +163,6 @@ impl Fleet {
         let family = self.instance_type.split('.').next().unwrap_or_default();
         let rest = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         // `t4g`, `c7gn`: the letter after the generation. `g5` itself is a graphics family.
-        rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('g')
-            || family == "a1"
+        rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('g') || family == "a1"
     }
 }

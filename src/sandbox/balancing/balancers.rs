@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::super::ec2::lent::{self, Lent};
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, iso, need, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
-use super::{INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes};
+use super::{
+    INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes,
+};
 
 /// A load balancer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -114,8 +116,7 @@ fn placed(
             return Err(Refusal::new("InvalidSubnet", message));
         }
         if zones.insert(place.zone, subnet.clone()).is_some() {
-            let message =
-                "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
+            let message = "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
             return Err(Refusal::new("InvalidConfigurationRequest", message));
         }
     }
@@ -132,8 +133,7 @@ fn placed(
 }
 
 fn check_groups(world: &World, region: &str, vpc: &str, groups: &[String]) -> Result<(), Refusal> {
-    let wrong =
-        groups.iter().find(|group| lent::vpc_of_group(world, region, group) != Some(vpc));
+    let wrong = groups.iter().find(|group| lent::vpc_of_group(world, region, group) != Some(vpc));
     match wrong {
         None => Ok(()),
         Some(group) => {
@@ -260,9 +260,8 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     if attributes["access_logs.s3.enabled"] == "true" {
         let bucket = &attributes["access_logs.s3.bucket"];
         if !world.s3.buckets.contains_key(bucket) {
-            let message = format!(
-                "Access Denied for bucket: {bucket}. Please check S3bucket permission"
-            );
+            let message =
+                format!("Access Denied for bucket: {bucket}. Please check S3bucket permission");
             return Err(Refusal::new("InvalidConfigurationRequest", message));
         }
     }
@@ -311,7 +310,9 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let arn = need(input, "LoadBalancerArn", INVALID)?;
     let Some(one) = world.balancing.balancers.get(arn).cloned() else { return Ok(json!({})) };
     if one.attributes[PROTECTION] == "true" {
-        let message = format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
+        let message = format!(
+            "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
+        );
         return Err(Refusal::new("OperationNotPermitted", message));
     }
     let after = if world.base.strict { LINGERING } else { 0.0 };

@@ -92,7 +92,8 @@ fn completed(action: &Value) -> Result<Value, Refusal> {
             }))
         }
         "redirect" => {
-            let to = within("RedirectConfig").ok_or_else(|| invalid("A redirect leads somewhere"))?;
+            let to =
+                within("RedirectConfig").ok_or_else(|| invalid("A redirect leads somewhere"))?;
             let or = |key: &str, other: &str| text(to, key).unwrap_or(other).to_owned();
             Ok(json!({ "Type": kind, "RedirectConfig": {
                 "Protocol": or("Protocol", "#{protocol}"),
@@ -114,7 +115,12 @@ fn completed(action: &Value) -> Result<Value, Refusal> {
 }
 
 /// The listener that a request describes, over the one that it changes.
-fn described(world: &World, region: &str, old: Listener, input: &Value) -> Result<Listener, Refusal> {
+fn described(
+    world: &World,
+    region: &str,
+    old: Listener,
+    input: &Value,
+) -> Result<Listener, Refusal> {
     let state = &world.balancing;
     let mut one = old;
     one.port = number(input, "Port").unwrap_or(one.port);
@@ -125,7 +131,8 @@ fn described(world: &World, region: &str, old: Listener, input: &Value) -> Resul
         _ => &["HTTP", "HTTPS"],
     };
     if !allowed.contains(&one.protocol.as_str()) {
-        let message = format!("Protocol '{}' must be one of the following {allowed:?}", one.protocol);
+        let message =
+            format!("Protocol '{}' must be one of the following {allowed:?}", one.protocol);
         return Err(invalid(message));
     }
     let given = list(input, "Certificates").first().and_then(|it| text(it, "CertificateArn"));

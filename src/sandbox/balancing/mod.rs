@@ -45,11 +45,6 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// Whether a load balancer with this ARN is there.
-pub(crate) fn has_balancer(world: &World, arn: &str) -> bool {
-    world.balancing.balancers.contains_key(arn)
-}
-
 /// Whether a target group with this ARN is there, and whether a load balancer uses it.
 pub(crate) fn target_group(world: &World, arn: &str) -> Option<bool> {
     let state = &world.balancing;
@@ -122,7 +117,9 @@ fn is_in(region: &str, arn: &str) -> bool {
 fn check_name(name: &str, words: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if name.is_empty() || name.len() > 32 {
-        return Err(invalid(format!("{words} name '{name}' cannot be longer than '32' characters")));
+        return Err(invalid(format!(
+            "{words} name '{name}' cannot be longer than '32' characters"
+        )));
     }
     if !name.chars().all(fits) || name.starts_with('-') || name.ends_with('-') {
         return Err(invalid(format!(

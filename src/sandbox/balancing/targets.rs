@@ -10,7 +10,9 @@ use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, need, number, tag_list, text, texts, within,
 };
 use super::super::{Answer, Refusal, World};
-use super::{INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes};
+use super::{
+    INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes,
+};
 
 /// A target group.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

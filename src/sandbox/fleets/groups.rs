@@ -120,13 +120,19 @@ fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Resu
     one.min = count("MinSize", one.min);
     one.max = count("MaxSize", one.max);
     if one.min > one.max {
-        let message = format!("Max bound, {}, must be greater than or equal to min bound, {}", one.max, one.min);
+        let message = format!(
+            "Max bound, {}, must be greater than or equal to min bound, {}",
+            one.max, one.min
+        );
         return Err(invalid(message));
     }
     // Bounds move the number along; asking for one outside of them is refused.
     one.desired = match number(input, "DesiredCapacity") {
         Some(asked) if !(one.min..=one.max).contains(&asked) => {
-            let message = format!("Desired capacity:{asked} must be between the specified min size:{} and max size:{}", one.min, one.max);
+            let message = format!(
+                "Desired capacity:{asked} must be between the specified min size:{} and max size:{}",
+                one.min, one.max
+            );
             return Err(invalid(message));
         }
         Some(asked) => asked,
@@ -174,7 +180,9 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         return Err(invalid("Group name must have 1 to 255 characters, and no colon"));
     }
     if world.fleets.groups.contains_key(&at(region, name)) {
-        let message = format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
+        let message = format!(
+            "AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+        );
         return Err(Refusal::new("AlreadyExists", message));
     }
     for key in ["MinSize", "MaxSize"] {
@@ -223,7 +231,9 @@ fn scale(world: &mut World, region: &str, name: &str) {
         let subnet = &one.subnets[number % one.subnets.len()];
         match launch(world, region, &one, subnet) {
             Ok(id) => drop(instances.insert(id, "pending".to_owned())),
-            Err(refusal) => failure = Some(format!("{} Launching EC2 instance failed.", refusal.message)),
+            Err(refusal) => {
+                failure = Some(format!("{} Launching EC2 instance failed.", refusal.message))
+            }
         }
     }
     for id in serving.iter().skip(wanted) {
@@ -247,8 +257,7 @@ fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<
     input["SubnetId"] = json!(subnet);
     (input["MinCount"], input["MaxCount"]) = (json!("1"), json!("1"));
     let tags = one.tags.iter().filter(|(key, _)| one.at_launch.get(*key) == Some(&true));
-    let tags: Vec<Value> =
-        tags.map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    let tags: Vec<Value> = tags.map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     let answer = ec2(world, region, "RunInstances", input)?;
     let id = answer.pointer("/instancesSet/0/instanceId").and_then(Value::as_str);
     let id = id.unwrap_or_default().to_owned();
@@ -308,8 +317,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "AutoScalingGroupName", INVALID)?;
     let group = by_name(world, region, name)?;
     if !group.instances.is_empty() && flag(input, "ForceDelete") != Some(true) {
-        let message =
-            "You cannot delete an AutoScalingGroup while there are instances or pending Spot \
+        let message = "You cannot delete an AutoScalingGroup while there are instances or pending Spot \
              instance request(s) still in the group.";
         return Err(Refusal::new("ResourceInUse", message));
     }

@@ -98,9 +98,7 @@ fn by_name<'w>(
     name: &str,
 ) -> Result<&'w mut groups::Group, Refusal> {
     let group = world.fleets.groups.get_mut(&at(region, name));
-    group.ok_or_else(|| {
-        invalid(format!("AutoScalingGroup name not found - no such group: {name}"))
-    })
+    group.ok_or_else(|| invalid(format!("AutoScalingGroup name not found - no such group: {name}")))
 }
 
 fn find<'w>(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, CustomizedMetricSpecification, MetricDimension, PredefinedMetricSpecification,
-    ScalingPolicy, TargetTrackingConfiguration,
+    AutoScalingGroup, CustomizedMetricSpecification, MetricDimension,
+    PredefinedMetricSpecification, ScalingPolicy, TargetTrackingConfiguration,
 };
 
 use super::{Custom, Group, Metric, Policy};
@@ -29,9 +29,9 @@ pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<
     let template = one.launch_template;
     let (template, version) =
         template.map(|it| (it.launch_template_id, it.version)).unwrap_or_default();
-    let policies = policies.into_iter().map(|policy| {
-        (policy.policy_name.clone().unwrap_or_default(), Policy::from_aws(policy))
-    });
+    let policies = policies
+        .into_iter()
+        .map(|policy| (policy.policy_name.clone().unwrap_or_default(), Policy::from_aws(policy)));
     let spec = Group {
         name: name.clone(),
         min: count(one.min_size),
