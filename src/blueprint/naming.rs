@@ -298,7 +298,7 @@ mod tests {
                     let fits = is_valid(rule, &name);
                     assert!(fits && name.len() <= rule.limit, "{} {name}", rule.kind);
                     let fits = env.len() + 9 <= rule.limit;
-                assert!(scope.in_name(&name) || !fits, "{env} is not in {name}");
+                    assert!(scope.in_name(&name) || !fits, "{env} is not in {name}");
                     assert_eq!(seen.insert((rule.kind, name), item), None);
                 }
             }
