@@ -143,6 +143,12 @@ const EXISTS: &[&str] = &[
     "InvalidPermission.Duplicate",
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
+    // Auto Scaling's word; load balancing has one for each kind.
+    "AlreadyExists",
+    "DuplicateListener",
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
+    "InvalidLaunchTemplateName.AlreadyExistsException",
     "InvalidSubnet.Conflict",
     "WAFDuplicateItemException",
     // An earlier call with this client token made it, with other tags.
@@ -173,6 +179,9 @@ const BUSY: &[&str] = &[
     "ContinuousBackupsUnavailableException",
     "WAFAssociatedItemException",
     "WAFOptimisticLockException",
+    "InstanceRefreshInProgress",
+    "ResourceContention",
+    "ScalingActivityInProgress",
 ];
 
 /// Not seen yet by a service that has to see it: passes when it is.
@@ -288,6 +297,13 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         || is(ABSENT)
         // GuardDuty's words for a detector that is not there.
         || lower == "badrequestexception" && message.contains("not owned by the current account")
+        || lower == "queuedoesnotexist"
+        // SSM's word for a parameter that is not there.
+        || lower == "invalidresourceid"
+        || lower == "gateway.notattached"
+        || lower == "natgatewaynotfound"
+        // Auto Scaling has no code of its own for it.
+        || lower == "validationerror" && message.contains("name not found")
         || status == 404
     {
         ErrorClass::NotFound

@@ -10,7 +10,7 @@ use crate::aws::kinds::ec2_route_table::{Route, RouteTable};
 use crate::aws::kinds::ec2_subnet::Subnet;
 use crate::aws::kinds::ec2_vpc::Vpc;
 use crate::config::ranges::Block;
-use crate::config::schema::network::{GatewayService, NatKind, Network};
+use crate::config::schema::network::{GatewayService, NatKind, Network, SubnetTier};
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
 
@@ -26,6 +26,16 @@ pub(super) enum TierName {
     Public,
     Private,
     Isolated,
+}
+
+impl From<SubnetTier> for TierName {
+    fn from(tier: SubnetTier) -> Self {
+        match tier {
+            SubnetTier::Public => Self::Public,
+            SubnetTier::Private => Self::Private,
+            SubnetTier::Isolated => Self::Isolated,
+        }
+    }
 }
 
 impl TierName {

@@ -31,6 +31,10 @@ pub(crate) mod ec2;
 pub(crate) mod ecs;
 pub(crate) mod events;
 pub(crate) mod guardduty;
+pub(crate) mod balancing;
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
+pub(crate) mod fleets;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod lambda;
@@ -114,6 +118,8 @@ pub(crate) struct World {
     pub base: Base,
     /// Cost anomaly detection.
     pub costs: costs::State,
+    /// Load balancers, listeners and target groups.
+    pub balancing: balancing::State,
     /// Tables.
     pub dynamodb: dynamodb::State,
     /// Networks.
@@ -124,6 +130,8 @@ pub(crate) struct World {
     pub events: events::State,
     /// Detectors.
     pub guardduty: guardduty::State,
+    /// Groups of instances.
+    pub fleets: fleets::State,
     /// Roles, policies and instance profiles.
     pub iam: iam::State,
     /// Keys and aliases.
@@ -165,6 +173,10 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "ec2" => ec2::call(world, call),
         "events" => events::call(world, call),
         "guardduty" => guardduty::call(world, call),
+        "autoscaling" => fleets::call(world, call),
+        "dynamodb" => dynamodb::call(world, call),
+        "ec2" => ec2::call(world, call),
+        "elasticloadbalancing" => balancing::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "lambda" => lambda::call(world, call),
@@ -196,6 +208,10 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("ec2", ec2::counts(&world.ec2)),
         ("events", events::counts(&world.events)),
         ("guardduty", guardduty::counts(&world.guardduty)),
+        ("autoscaling", fleets::counts(&world.fleets)),
+        ("dynamodb", dynamodb::counts(&world.dynamodb)),
+        ("ec2", ec2::counts(&world.ec2)),
+        ("elasticloadbalancing", balancing::counts(&world.balancing)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("lambda", lambda::counts(&world.lambda)),

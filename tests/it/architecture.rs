@@ -268,6 +268,12 @@ fn the_facts_of_every_kind_make_sense() {
 /// Fields that the round trip cannot change, and why.
 const STEADY: &[(&str, &str)] = &[
     ("costs.anomaly_subscription monitors", "a second monitor would have to be a sample too"),
+    ("autoscaling.group target_groups", "the targets of the sample group are addresses"),
+    ("autoscaling.group template", "a second template would have to be a sample too"),
+    ("autoscaling.group template_version", "it follows the variants of the template"),
+    ("ec2.launch_template groups", "a second group would have to be a sample too"),
+    ("elb.load_balancer groups", "a second group would have to be a sample too"),
+    ("elb.load_balancer subnets", "a third subnet would have to be a sample too"),
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
     ("ecs.service health_grace", "it goes only with a target group"),

@@ -153,6 +153,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("services.*.log_retention_days", "30"),
     ("services.*.propagate_tags", r#""service""#),
     ("services.*.subnets", r#""private""#),
+    ("load_balancers.*.listeners.[].tls_policy", r#""ELBSecurityPolicy-TLS13-1-2-2021-06""#),
+    ("target_groups.*.port", "80"),
     ("queues.*.dead_letter", "false"),
     ("alarms.*.missing", r#""missing""#),
     ("dashboards.*.widgets.[].kind", r#""line""#),
@@ -382,6 +384,9 @@ refers to them is made after them, and changes when they do:
 | `${queues.NAME.OUTPUT}` | `arn`, `name`, `url`, `dead_letter_arn`, `dead_letter_name`, `dead_letter_url` |
 | `${roles.NAME.OUTPUT}` | `arn`, `name`, `instance_profile_arn`, `instance_profile_name` |
 | `${log_groups.NAME.OUTPUT}` | `arn`, `name` |
+| `${load_balancers.NAME.OUTPUT}` | `arn`, `name`, `dns_name`, `metric` |
+| `${target_groups.NAME.OUTPUT}` | `arn`, `name`, `metric` |
+| `${fleets.NAME.OUTPUT}` | `arn`, `name` |
 
 ## Sections
 ";

@@ -6,6 +6,8 @@
     reason = "the modules are the only users of each other, and tests may say what they left out"
 )]
 
+// Load balancers and fleets: rules, blueprints, and their life on the sandbox.
+mod balancing;
 // The life of whole environments, run by run, through the real binary.
 mod cli_cycle;
 // The sandbox on a port, seen by boto3 and by payctl.

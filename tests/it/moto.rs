@@ -108,6 +108,20 @@ fn run_command(command: &mut Command) -> String {
 /// What moto 5.2.5 does not do as AWS does.
 const GAPS: &[Gap] = &[
     Gap {
+        kind: "autoscaling.group",
+        field: "/metrics",
+        value: "true",
+        instead: "false",
+        why: "EnableMetricsCollection without names keeps none, and the way back is missing",
+    },
+    Gap {
+        kind: "autoscaling.group",
+        field: "/warmup",
+        value: "",
+        instead: "null",
+        why: "DefaultInstanceWarmup is not kept",
+    },
+    Gap {
         kind: "dynamodb.table",
         field: "/encryption",
         value: r#""managed""#,

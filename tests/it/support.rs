@@ -92,6 +92,15 @@ pub fn samples(scope: &Scope) -> Blueprint {
             tags_once: Tags::from([("CreatedAt".into(), "2026-01-01".into())]),
             after,
         };
+        // Some things need two zones.
+        if address.kind == "ec2.subnet" {
+            let address = Address::new("ec2.subnet", "sample-b");
+            let mut second = desired.clone();
+            second.tags.extend(scope.ownership(&address));
+            second.spec["cidr"] = "10.90.2.0/24".into();
+            second.spec["zone"] = "us-east-1b".into();
+            resources.insert(address.clone(), Desired { address, ..second });
+        }
         resources.insert(address, desired);
     }
     Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() }

@@ -46,6 +46,14 @@ for reservation in call("ec2", "describe_instances", "Reservations"):
     instances = reservation["Instances"]
     running = [item for item in instances if item["State"]["Name"] != "terminated"]
     show("instance", [item["InstanceId"] for item in running])
+templates = call("ec2", "describe_launch_templates", "LaunchTemplates")
+show("launch-template", [item["LaunchTemplateName"] for item in templates])
+balancers = call("elbv2", "describe_load_balancers", "LoadBalancers")
+show("load-balancer", [item["LoadBalancerName"] for item in balancers])
+targets = call("elbv2", "describe_target_groups", "TargetGroups")
+show("target-group", [item["TargetGroupName"] for item in targets])
+fleets = call("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
+show("fleet", [item["AutoScalingGroupName"] for item in fleets])
 show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
 show("profile", [item["Arn"] for item in call("iam", "list_instance_profiles", "InstanceProfiles")])
 kms = session.client("kms", endpoint_url=sys.argv[1])

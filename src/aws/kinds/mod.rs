@@ -9,12 +9,14 @@ pub(crate) mod cloudwatch_alarm;
 pub(crate) mod cloudwatch_dashboard;
 pub(crate) mod costs_anomaly_monitor;
 pub(crate) mod costs_anomaly_subscription;
+pub(crate) mod autoscaling_group;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
 pub(crate) mod ec2_gateway_endpoint;
 pub(crate) mod ec2_instance;
 pub(crate) mod ec2_internet_gateway;
+pub(crate) mod ec2_launch_template;
 pub(crate) mod ec2_nat_gateway;
 pub(crate) mod ec2_permissions;
 pub(crate) mod ec2_route_table;
@@ -29,6 +31,10 @@ pub(crate) mod ecs_service;
 pub(crate) mod ecs_task_definition;
 pub(crate) mod events_rule;
 pub(crate) mod guardduty_detector;
+pub(crate) mod elb;
+pub(crate) mod elb_listener;
+pub(crate) mod elb_load_balancer;
+pub(crate) mod elb_target_group;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
@@ -54,11 +60,13 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<costs_anomaly_subscription::AnomalySubscription>(),
     kind::<cloudwatch_alarm::Alarm>(),
     kind::<cloudwatch_dashboard::Dashboard>(),
+    kind::<autoscaling_group::Group>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
     kind::<ec2_instance::Instance>(),
     kind::<ec2_internet_gateway::InternetGateway>(),
+    kind::<ec2_launch_template::LaunchTemplate>(),
     kind::<ec2_nat_gateway::NatGateway>(),
     kind::<ec2_route_table::RouteTable>(),
     kind::<ec2_security_group::SecurityGroup>(),
@@ -70,6 +78,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<ecs_task_definition::TaskDefinition>(),
     kind::<events_rule::Rule>(),
     kind::<guardduty_detector::Detector>(),
+    kind::<elb_listener::Listener>(),
+    kind::<elb_load_balancer::LoadBalancer>(),
+    kind::<elb_target_group::TargetGroup>(),
     kind::<iam_instance_profile::InstanceProfile>(),
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),

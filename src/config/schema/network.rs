@@ -80,6 +80,41 @@ impl Tier {
     }
 }
 
+/// A tier of subnets that something stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubnetTier {
+    /// With a route to the internet.
+    Public,
+    /// Behind NAT.
+    Private,
+    /// Without any route out.
+    Isolated,
+}
+
+impl SubnetTier {
+    /// The key of the tier in `[network]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Public => "public_subnets",
+            Self::Private => "private_subnets",
+            Self::Isolated => "isolated_subnets",
+        }
+    }
+}
+
+impl Network {
+    /// How many subnets a tier has.
+    pub fn count(&self, tier: SubnetTier) -> usize {
+        let tier = match tier {
+            SubnetTier::Public => &self.public_subnets,
+            SubnetTier::Private => &self.private_subnets,
+            SubnetTier::Isolated => &self.isolated_subnets,
+        };
+        tier.prefix().map_or(0, |_| usize::from(self.zones))
+    }
+}
+
 /// How private subnets reach the internet.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -93,6 +93,12 @@ strings! {
     /// An EC2 instance type.
     InstanceType { "pattern": "^[a-z][a-z0-9-]*\\.[a-z0-9]+$" }
         => "an instance type looks like t4g.nano"
+    /// The id of an image.
+    ImageId { "pattern": "^ami-[0-9a-f]{8,17}$" }
+        => "an image looks like ami-0123456789abcdef0"
+    /// The codes of a healthy answer.
+    HealthCodes { "pattern": "^[2-4][0-9]{2}(-[2-4][0-9]{2})?(,[2-4][0-9]{2}(-[2-4][0-9]{2})?)*$" }
+        => "codes are 200 to 499: `200`, `200,202` or `200-299`"
     /// A description in the characters that security groups allow.
     GroupText { "pattern": "^[a-zA-Z0-9 ._:/()#,@\\[\\]+=&;{}!$*-]{1,255}$" }
         => "1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* (no apostrophes, no >)"

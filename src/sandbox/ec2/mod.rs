@@ -24,6 +24,7 @@ pub(crate) mod shared;
 mod subnets;
 mod tables;
 mod tags;
+pub(crate) mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -60,6 +61,7 @@ struct Region {
     endpoints: BTreeMap<String, endpoints::Endpoint>,
     /// The interfaces of functions.
     shared: BTreeMap<String, shared::Shared>,
+    templates: BTreeMap<String, templates::Template>,
     /// Interfaces of other services.
     lent: BTreeMap<String, lent::Lent>,
     /// The tags of every object, by its id.
@@ -85,7 +87,7 @@ impl Cx<'_> {
 }
 
 /// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
-const KINDS: [(&str, &str, &str, &str); 15] = [
+const KINDS: [(&str, &str, &str, &str); 16] = [
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),
     ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID"),
     ("igw", "internet-gateway", "InvalidInternetGatewayID.NotFound", "internetGateway ID"),
@@ -101,6 +103,7 @@ const KINDS: [(&str, &str, &str, &str); 15] = [
     ("eni", "network-interface", "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
     ("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID"),
     ("pl", "prefix-list", "InvalidPrefixListID.NotFound", "prefix list ID"),
+    ("lt", "launch-template", "InvalidLaunchTemplateId.NotFound", "launch template ID"),
 ];
 
 /// The refusal when the object of that kind does not exist.
@@ -191,6 +194,8 @@ fn operation(name: &str) -> Option<Operation> {
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
         "CreateInternetGateway" => gateways::create,
+        "CreateLaunchTemplate" => templates::create,
+        "CreateLaunchTemplateVersion" => templates::create_version,
         "CreateNatGateway" => nats::create,
         "CreateRoute" => routes::create,
         "CreateRouteTable" => tables::create,
@@ -200,6 +205,7 @@ fn operation(name: &str) -> Option<Operation> {
         "CreateVpc" => vpcs::create,
         "CreateVpcEndpoint" => endpoints::create,
         "DeleteInternetGateway" => gateways::delete,
+        "DeleteLaunchTemplate" => templates::delete,
         "DeleteNatGateway" => nats::delete,
         "DeleteNetworkInterface" => shared::delete,
         "DeleteRoute" => routes::delete,
@@ -218,6 +224,8 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeInstanceTypes" => zones::types,
         "DescribeInstances" => instances::describe,
         "DescribeInternetGateways" => gateways::describe,
+        "DescribeLaunchTemplateVersions" => templates::describe_versions,
+        "DescribeLaunchTemplates" => templates::describe,
         "DescribeManagedPrefixLists" => endpoints::managed_prefix_lists,
         "DescribeNatGateways" => nats::describe,
         "DescribeNetworkAcls" => vpcs::network_acls,
@@ -236,6 +244,7 @@ fn operation(name: &str) -> Option<Operation> {
         "DisassociateAddress" => addresses::disassociate,
         "DisassociateRouteTable" => tables::disassociate,
         "ModifyInstanceAttribute" => instance_attributes::modify,
+        "ModifyLaunchTemplate" => templates::modify,
         "ModifySecurityGroupRules" => rules::modify,
         "ModifySubnetAttribute" => subnets::modify,
         "ModifyVpcAttribute" => vpcs::modify,
@@ -267,6 +276,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("nat_gateways", sum(|here| here.nats.values().filter(|nat| nat.lives()).count())),
         ("instances", sum(|here| here.instances.values().filter(|one| one.lives()).count())),
         ("security_groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
+        ("launch_templates", sum(|here| here.templates.len())),
         ("vpc_endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
     ]
 }

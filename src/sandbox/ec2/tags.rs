@@ -35,6 +35,7 @@ impl Region {
             "sgr" => self.rules.contains_key(id),
             "vpce" => self.endpoints.contains_key(id),
             "eni" => self.interface_holder(id).is_some(),
+            "lt" => self.templates.contains_key(id),
             "acl" => self.vpcs.values().any(|vpc| vpc.acl == id),
             _ => false,
         }

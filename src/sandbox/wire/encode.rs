@@ -156,6 +156,8 @@ fn sqs_codes(code: &str) -> (&str, Option<String>) {
 
 fn namespace(service: &str) -> &'static str {
     match service {
+        "autoscaling" => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+        "elasticloadbalancing" => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
         "iam" => "https://iam.amazonaws.com/doc/2010-05-08/",
         "sns" => "http://sns.amazonaws.com/doc/2010-03-31/",
         "sts" => "https://sts.amazonaws.com/doc/2011-06-15/",

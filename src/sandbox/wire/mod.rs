@@ -186,6 +186,8 @@ fn by_version(form: &str) -> Option<String> {
         "2016-11-15" => "ec2",
         "2010-05-08" => "iam",
         "2010-03-31" => "sns",
+        "2011-01-01" => "autoscaling",
+        "2015-12-01" => "elasticloadbalancing",
         "2011-06-15" => "sts",
         "2012-11-05" => "sqs",
         _ => return None,

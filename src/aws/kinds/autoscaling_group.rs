@@ -1,0 +1,443 @@
+//! Groups of instances that scale, with their policies folded in.
+//!
+//! AWS quirks: what scales a group moves its desired number, so that number is managed only while
+//! no policy does. An instance that cannot be launched fails no call; the group tries again, and
+//! the reason stands in its activities. Target groups, policies and metrics have calls of their
+//! own. Deletion is forced, and the group stays until its instances are terminated. A new template
+//! version changes no running instance.
+
+mod convert;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup, LaunchTemplateSpecification, LifecycleState, ScalingPolicy, Tag,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    /// The name.
+    pub name: String,
+    /// The fewest instances.
+    pub min: u32,
+    /// The most instances.
+    pub max: u32,
+    /// How many there are; unmanaged where policies decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<u32>,
+    /// How many there are at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<u32>,
+    /// The ids of the subnets.
+    pub subnets: BTreeSet<Text>,
+    /// The id of the launch template.
+    pub template: Text,
+    /// The version of the launch template.
+    pub template_version: Text,
+    /// The ARNs of the target groups that its instances join.
+    pub target_groups: BTreeSet<Text>,
+    /// Who says that an instance is ill: `EC2` alone, or `ELB` too.
+    pub health_check: String,
+    /// For how many seconds a new instance is not judged.
+    pub grace: u32,
+    /// After how many seconds a new instance counts in metrics.
+    pub warmup: Option<u32>,
+    /// What scales it, by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Whether its own metrics are collected.
+    pub metrics: bool,
+    /// Whether a new template version replaces running instances, some at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<bool>,
+}
+
+/// A policy that holds a metric at a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The metric.
+    pub metric: Metric,
+    /// The value.
+    pub target: f64,
+    /// Whether it also takes instances away.
+    pub scale_in: bool,
+}
+
+/// What a policy watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metric {
+    /// One that AWS keeps for every group, `ASGAverageCPUUtilization`.
+    Predefined(String),
+    /// One that somebody publishes.
+    Custom(Custom),
+    /// Something that payctl never makes, by AWS's name.
+    Other(String),
+}
+
+/// A metric that somebody publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Custom {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+    /// The dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// `Average` and the like.
+    pub statistic: String,
+}
+
+/// How often metrics of a group are published; AWS knows no other word.
+const GRANULARITY: &str = "1Minute";
+/// The resource type in tags.
+const TAGGED: &str = "auto-scaling-group";
+
+impl Resource for Group {
+    const META: Meta = Meta {
+        notes: &[
+            "The number of instances is managed only while no policy scales the group.",
+            "A new group waits until its instances are in service, and says why one could not be \
+             launched.",
+            "A new version of the launch template is for new instances; with `refresh` running \
+             ones are replaced too, some at a time.",
+            "Its own tags go to its instances, but not those that say whose the group is.",
+            "Deleting it terminates its instances at once.",
+        ],
+        immutable: &["name"],
+        create_only: &["initial", "refresh"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(900),
+        settle: Duration::from_secs(60),
+        transient: &[
+            ("ValidationError", "Invalid IAM Instance Profile"),
+            ("ValidationError", "does not exist"),
+        ],
+        actions: &[
+            "autoscaling:AttachLoadBalancerTargetGroups",
+            "autoscaling:CreateAutoScalingGroup",
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:DeleteAutoScalingGroup",
+            "autoscaling:DeletePolicy",
+            "autoscaling:DeleteTags",
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribePolicies",
+            "autoscaling:DescribeScalingActivities",
+            "autoscaling:DetachLoadBalancerTargetGroups",
+            "autoscaling:DisableMetricsCollection",
+            "autoscaling:EnableMetricsCollection",
+            "autoscaling:PutScalingPolicy",
+            "autoscaling:StartInstanceRefresh",
+            "autoscaling:UpdateAutoScalingGroup",
+            "ec2:RunInstances",
+            "iam:CreateServiceLinkedRole",
+            "iam:PassRole",
+        ],
+        ..Meta::new(
+            "autoscaling.group",
+            "autoscaling",
+            "A group of EC2 instances with the policies that scale it.",
+        )
+    };
+
+    fn sample() -> Self {
+        let output = |kind, output| Text::reference(Address::new(kind, "sample"), output);
+        let cpu = Policy {
+            metric: Metric::Predefined("ASGAverageCPUUtilization".into()),
+            target: 70.0,
+            scale_in: true,
+        };
+        Self {
+            name: "sample-group".into(),
+            min: 1,
+            max: 2,
+            desired: None,
+            initial: Some(1),
+            subnets: BTreeSet::from([output("ec2.subnet", Output::Id)]),
+            template: output("ec2.launch_template", Output::Id),
+            template_version: output("ec2.launch_template", Output::Version),
+            target_groups: BTreeSet::new(),
+            health_check: "EC2".into(),
+            grace: 300,
+            warmup: None,
+            policies: BTreeMap::from([("cpu".to_owned(), cpu)]),
+            metrics: true,
+            refresh: Some(false),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let memory = Policy {
+            metric: Metric::Custom(Custom {
+                namespace: "CWAgent".into(),
+                name: "mem_used_percent".into(),
+                dimensions: BTreeMap::from([(
+                    "AutoScalingGroupName".to_owned(),
+                    "sample-group".to_owned(),
+                )]),
+                statistic: "Average".into(),
+            }),
+            target: 80.0,
+            scale_in: false,
+        };
+        let both = Self {
+            policies: BTreeMap::from([
+                (
+                    "cpu".to_owned(),
+                    Policy { target: 60.5, ..Self::sample().policies["cpu"].clone() },
+                ),
+                ("memory".to_owned(), memory),
+            ]),
+            ..Self::sample()
+        };
+        let second = Text::reference(Address::new("ec2.subnet", "sample-b"), Output::Id);
+        let subnets = Self::sample().subnets.into_iter().chain([second]).collect();
+        vec![
+            Self { max: 3, warmup: Some(120), ..both.clone() },
+            Self { health_check: "ELB".into(), grace: 60, subnets, ..both },
+            Self {
+                min: 2,
+                max: 4,
+                desired: Some(2),
+                policies: BTreeMap::new(),
+                metrics: false,
+                ..Self::sample()
+            },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.fleets.describe_auto_scaling_groups().max_records(100).into_paginator();
+        let listed = pages.items().send().try_collect().await;
+        let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
+        let found = listed.into_iter().filter_map(|one| {
+            let (address, owner) =
+                cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
+            Some(async move {
+                let name = one.auto_scaling_group_name().unwrap_or_default();
+                let policies = policies(cx.aws, name).await?;
+                Ok::<_, OpError>(Found { address, owner, live: convert::live(one, policies) })
+            })
+        });
+        try_join_all(found).await
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let call = cx.aws.fleets.describe_auto_scaling_groups();
+        let send = call.auto_scaling_group_names(cx.id()).send();
+        let described = async { send.await.map_err(op("DescribeAutoScalingGroups")) };
+        let (answer, policies) = futures::try_join!(described, policies(cx.aws, cx.id()))?;
+        let Some(one) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
+            return Ok(None);
+        };
+        let short = missing(&one);
+        let mut live = convert::live(one, policies);
+        if let (Some(short), Phase::Ready) = (short, &live.phase) {
+            live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
+                Some(reason) => format!("{short}: {reason}"),
+                None => short,
+            });
+        }
+        Ok(Some(live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let groups = known(&self.target_groups);
+        let call = cx.aws.fleets.create_auto_scaling_group();
+        let call = call
+            .auto_scaling_group_name(&self.name)
+            .set_min_size(self.min.try_into().ok())
+            .set_max_size(self.max.try_into().ok())
+            .set_desired_capacity(self.desired.or(self.initial).and_then(|it| it.try_into().ok()))
+            .vpc_zone_identifier(known(&self.subnets).join(","))
+            .launch_template(self.launch())
+            .set_target_group_arns((!groups.is_empty()).then_some(groups))
+            .health_check_type(&self.health_check)
+            .set_health_check_grace_period(self.grace.try_into().ok())
+            .set_default_instance_warmup(self.warmup.and_then(|it| it.try_into().ok()))
+            .set_tags(Some(cx.tags.iter().map(|tag| to_tag(&self.name, tag)).collect()));
+        call.send().await.map_err(op("CreateAutoScalingGroup"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let was = &live.spec;
+        // First of all: it is refused while another one runs, and then nothing else has changed.
+        if self.refresh == Some(true) && self.template_version != was.template_version {
+            let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
+            call.send().await.map_err(op("StartInstanceRefresh"))?;
+        }
+        if self.has_other_settings(was) {
+            self.change(cx.aws).await?;
+        }
+        self.join_and_leave(cx.aws, was).await?;
+        self.set_policies(cx.aws, was).await?;
+        if self.metrics && !was.metrics {
+            let call = cx.aws.fleets.enable_metrics_collection();
+            let call = call.auto_scaling_group_name(&live.id).granularity(GRANULARITY);
+            call.send().await.map_err(op("EnableMetricsCollection"))?;
+        }
+        if !self.metrics && was.metrics {
+            let call = cx.aws.fleets.disable_metrics_collection();
+            let send = call.auto_scaling_group_name(&live.id).send();
+            send.await.map_err(op("DisableMetricsCollection"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let tags = set.iter().map(|tag| to_tag(&live.id, tag)).collect();
+            let call = cx.aws.fleets.create_or_update_tags().set_tags(Some(tags));
+            call.send().await.map_err(op("CreateOrUpdateTags"))?;
+        }
+        if !unset.is_empty() {
+            let tag = |key: &String| {
+                Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
+            };
+            let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+            call.send().await.map_err(op("DeleteTags"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let call = cx.aws.fleets.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
+        let send = call.force_delete(true).send();
+        send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
+    }
+}
+
+fn known(texts: &BTreeSet<Text>) -> Vec<String> {
+    texts.iter().map(|text| text.known().to_owned()).collect()
+}
+
+/// Instances get the tags of the group, but those that say whose it is: an instance that claimed
+/// to be the group would be taken for it.
+fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
+    Tag::builder()
+        .resource_id(group)
+        .resource_type(TAGGED)
+        .key(key)
+        .value(value)
+        .propagate_at_launch(!key.starts_with("payctl:"))
+        .build()
+}
+
+async fn policies(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
+    let pages = aws.fleets.describe_policies().auto_scaling_group_name(group).into_paginator();
+    let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
+    Ok(policies.or_gone()?.unwrap_or_default())
+}
+
+/// How many of its instances serve, if not all that it should have.
+fn missing(one: &AutoScalingGroup) -> Option<String> {
+    let serves = |state: Option<&LifecycleState>| state == Some(&LifecycleState::InService);
+    let serving = one.instances().iter().filter(|it| serves(it.lifecycle_state.as_ref())).count();
+    let desired = usize::try_from(one.desired_capacity.unwrap_or_default()).unwrap_or_default();
+    (serving < desired).then(|| format!("{serving} of {desired} instances in service"))
+}
+
+/// Why the last launch failed, if it did.
+async fn last_failure(aws: &Aws, group: &str) -> Result<Option<String>, OpError> {
+    let call = aws.fleets.describe_scaling_activities().auto_scaling_group_name(group);
+    let answer = call.max_records(1).send().await.map_err(op("DescribeScalingActivities"))?;
+    let last = answer.activities.unwrap_or_default().into_iter().next();
+    let failed =
+        last.filter(|last| last.status_code.as_ref().is_some_and(|code| code.as_str() == "Failed"));
+    Ok(failed.and_then(|failed| failed.status_message))
+}
+
+impl Group {
+    fn launch(&self) -> LaunchTemplateSpecification {
+        LaunchTemplateSpecification::builder()
+            .launch_template_id(self.template.known())
+            .version(self.template_version.known())
+            .build()
+    }
+
+    /// Whether something differs that is set with the group itself.
+    fn has_other_settings(&self, was: &Self) -> bool {
+        (self.min, self.max, self.grace, self.warmup) != (was.min, was.max, was.grace, was.warmup)
+            || self.desired.is_some() && self.desired != was.desired
+            || self.subnets != was.subnets
+            || self.template != was.template
+            || self.template_version != was.template_version
+            || self.health_check != was.health_check
+    }
+
+    async fn change(&self, aws: &Aws) -> Result<(), OpError> {
+        // -1 takes the warm-up away.
+        let warmup = self.warmup.map_or(Some(-1), |seconds| seconds.try_into().ok());
+        let call = aws.fleets.update_auto_scaling_group();
+        let call = call
+            .auto_scaling_group_name(&self.name)
+            .set_min_size(self.min.try_into().ok())
+            .set_max_size(self.max.try_into().ok())
+            .set_desired_capacity(self.desired.and_then(|it| it.try_into().ok()))
+            .vpc_zone_identifier(known(&self.subnets).join(","))
+            .launch_template(self.launch())
+            .health_check_type(&self.health_check)
+            .set_health_check_grace_period(self.grace.try_into().ok())
+            .set_default_instance_warmup(warmup);
+        call.send().await.map_err(op("UpdateAutoScalingGroup")).map(drop)
+    }
+
+    async fn join_and_leave(&self, aws: &Aws, was: &Self) -> Result<(), OpError> {
+        let only = |one: &Self, other: &Self| -> Vec<String> {
+            known(&one.target_groups.difference(&other.target_groups).cloned().collect())
+        };
+        let (new, old) = (only(self, was), only(was, self));
+        if !new.is_empty() {
+            let call = aws.fleets.attach_load_balancer_target_groups();
+            let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(new));
+            call.send().await.map_err(op("AttachLoadBalancerTargetGroups"))?;
+        }
+        if !old.is_empty() {
+            let call = aws.fleets.detach_load_balancer_target_groups();
+            let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(old));
+            call.send().await.map_err(op("DetachLoadBalancerTargetGroups"))?;
+        }
+        Ok(())
+    }
+
+    async fn set_policies(&self, aws: &Aws, was: &Self) -> Result<(), OpError> {
+        for (name, policy) in &self.policies {
+            if was.policies.get(name) != Some(policy) {
+                let call = aws.fleets.put_scaling_policy();
+                let call = call
+                    .auto_scaling_group_name(&self.name)
+                    .policy_name(name)
+                    .policy_type("TargetTrackingScaling")
+                    .target_tracking_configuration(policy.to_aws());
+                call.send().await.map_err(op("PutScalingPolicy"))?;
+            }
+        }
+        for name in was.policies.keys().filter(|name| !self.policies.contains_key(*name)) {
+            let call = aws.fleets.delete_policy().auto_scaling_group_name(&self.name);
+            let send = call.policy_name(name).send();
+            send.await.map_err(op("DeletePolicy")).or_gone()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,427 @@
+//! Listeners of load balancers, with their default action.
+//!
+//! AWS quirks: a listener has no name; a port is taken once on each load balancer. An action that
+//! forwards is returned twice, as one group and as a list with weights, and the weight of a single
+//! group means nothing. A new certificate is not found for a while. A listener vanishes with its
+//! load balancer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action as AwsAction, ActionTypeEnum, Certificate, FixedResponseActionConfig,
+    ForwardActionConfig, Listener as AwsListener, RedirectActionConfig,
+    TargetGroupStickinessConfig, TargetGroupTuple,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{elb, elb_load_balancer};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listener {
+    /// The ARN of the load balancer.
+    pub load_balancer: Text,
+    /// The port.
+    pub port: u16,
+    /// `HTTP`, `HTTPS`, `TCP`, `TLS` or `UDP`.
+    pub protocol: String,
+    /// The ARN of the certificate; with HTTPS and TLS.
+    pub certificate: Option<Text>,
+    /// The security policy that clients must meet; with HTTPS and TLS.
+    pub tls_policy: Option<String>,
+    /// What becomes of a request.
+    pub action: Action,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// It goes to targets.
+    Forward(Forward),
+    /// The client is sent elsewhere.
+    Redirect(Redirect),
+    /// It is answered here.
+    Respond(Respond),
+    /// Something that payctl never makes, by AWS's name.
+    Other(String),
+}
+
+/// Targets and their shares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Forward {
+    /// The target groups. The weight of a single one is 1.
+    pub targets: BTreeSet<Share>,
+    /// How many seconds a client stays with the group that it got; not at all if none.
+    pub sticky_seconds: Option<u32>,
+}
+
+/// A target group with its weight.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Share {
+    /// The ARN of the target group.
+    pub group: Text,
+    /// Its share of the requests, against the sum of all.
+    pub weight: u16,
+}
+
+/// Where a client is sent. `#{host}` and the like stand for what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redirect {
+    /// `HTTP`, `HTTPS` or `#{protocol}`.
+    pub protocol: String,
+    /// The port or `#{port}`.
+    pub port: String,
+    /// The host.
+    pub host: String,
+    /// The path.
+    pub path: String,
+    /// The query.
+    pub query: String,
+    /// 301 or 302.
+    pub status: u16,
+}
+
+/// An answer without targets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Respond {
+    /// The status.
+    pub status: u16,
+    /// The type of the body.
+    pub content_type: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Resource for Listener {
+    const META: Meta = Meta {
+        notes: &[
+            "Moving traffic between target groups is one call that changes weights; nothing is \
+             replaced.",
+            "A certificate that was just issued is not found for a while; payctl waits.",
+            "Rules of the listener belong to whoever made them; payctl has the default action.",
+        ],
+        immutable: &["load_balancer"],
+        replace: Replace::CreateFirst,
+        deadline: Duration::from_secs(360),
+        settle: Duration::from_secs(60),
+        transient: &[("CertificateNotFound", "")],
+        actions: &[
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:CreateListener",
+            "elasticloadbalancing:DeleteListener",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:ModifyListener",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        ..Meta::new(
+            "elb.listener",
+            "elasticloadbalancing",
+            "A port of a load balancer, and what becomes of the requests that arrive there.",
+        )
+    };
+
+    fn sample() -> Self {
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        let share = Share { group: arn("elb.target_group"), weight: 1 };
+        Self {
+            load_balancer: arn("elb.load_balancer"),
+            port: 80,
+            protocol: "HTTP".into(),
+            certificate: None,
+            tls_policy: None,
+            action: Action::Forward(Forward {
+                targets: BTreeSet::from([share]),
+                sticky_seconds: None,
+            }),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let redirect = Redirect {
+            protocol: "HTTPS".into(),
+            port: "443".into(),
+            host: "#{host}".into(),
+            path: "/#{path}".into(),
+            query: "#{query}".into(),
+            status: 301,
+        };
+        let respond =
+            Respond { status: 404, content_type: "text/plain".into(), body: "Not here".into() };
+        let certificate = "arn:aws:acm:us-east-1:000000000000:certificate/\
+                           11111111-2222-3333-4444-555555555555";
+        vec![
+            Self { action: Action::Redirect(redirect), ..Self::sample() },
+            Self { action: Action::Respond(respond), port: 8080, ..Self::sample() },
+            Self {
+                protocol: "HTTPS".into(),
+                certificate: Some(certificate.into()),
+                tls_policy: Some("ELBSecurityPolicy-TLS13-1-2-2021-06".into()),
+                ..Self::sample()
+            },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let balancers = elb_load_balancer::list(cx.aws).await?.into_iter().filter(|one| {
+            let name = one.load_balancer_name().unwrap_or_default();
+            let is_wanted = |wanted: &String| {
+                wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+            };
+            elb::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
+        });
+        let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
+            let pages = cx.aws.balancers.describe_listeners().load_balancer_arn(arn);
+            let all = pages.into_paginator().items().send().try_collect().await;
+            Ok(all.map_err(op("DescribeListeners")).or_gone()?.unwrap_or_default())
+        });
+        let listeners: Vec<Vec<AwsListener>> = try_join_all::<_>(listeners).await?;
+        let listeners: Vec<AwsListener> = listeners.into_iter().flatten().collect();
+        let arns: Vec<String> =
+            listeners.iter().filter_map(|one| one.listener_arn.clone()).collect();
+        let mut tags = elb::tags(cx.aws, &arns).await?;
+        let found = listeners.into_iter().filter_map(|one| {
+            let tags = tags.remove(one.listener_arn()?)?;
+            // A listener of somebody else on our load balancer stands in nobody's way by name.
+            let address = cx.aws.scope.owned(&tags)?;
+            Some(Found { address, owner: Owner::Ours, live: live(one, tags) })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (arn, aws) = (cx.id(), cx.aws);
+        let described = describe(aws, arn);
+        let (one, tags) = futures::try_join!(described, elb::tags_of(aws, arn))?;
+        Ok(one.zip(tags).map(|(one, tags)| live(one, tags)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.balancers.create_listener();
+        let call = call
+            .load_balancer_arn(self.load_balancer.known())
+            .port(self.port.into())
+            .protocol(self.protocol.as_str().into())
+            .set_certificates(self.certificates())
+            .set_ssl_policy(self.tls_policy.clone())
+            .default_actions(self.action.to_aws())
+            .set_tags(elb::to_tags(cx.tags));
+        let answer = call.send().await.map_err(op("CreateListener"))?;
+        let one = answer.listeners.unwrap_or_default().into_iter().next();
+        elb::made("CreateListener", one.and_then(|one| one.listener_arn))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let call = cx.aws.balancers.modify_listener().listener_arn(&live.id);
+        let call = call
+            .port(self.port.into())
+            .protocol(self.protocol.as_str().into())
+            .set_certificates(self.certificates())
+            .set_ssl_policy(self.tls_policy.clone())
+            .default_actions(self.action.to_aws());
+        call.send().await.map_err(op("ModifyListener")).map(drop)
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        elb::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.balancers.delete_listener().listener_arn(&live.id).send();
+        send.await.map_err(op("DeleteListener")).or_gone().map(drop)
+    }
+}
+
+async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {
+    let send = aws.balancers.describe_listeners().listener_arns(arn).send();
+    let answer = send.await.map_err(op("DescribeListeners")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.listeners?.into_iter().next()))
+}
+
+fn live(one: AwsListener, tags: Tags) -> Live<Listener> {
+    let id = one.listener_arn.unwrap_or_default();
+    let protocol = one.protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
+    let is_secure = ["HTTPS", "TLS"].contains(&protocol.as_str());
+    let certificate = one.certificates.unwrap_or_default().into_iter().next();
+    let certificate = certificate.and_then(|one| one.certificate_arn).map(Text::from);
+    let action = one.default_actions.unwrap_or_default().into_iter().next();
+    let spec = Listener {
+        load_balancer: one.load_balancer_arn.unwrap_or_default().into(),
+        port: one.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
+        certificate: certificate.filter(|_| is_secure),
+        tls_policy: one.ssl_policy.filter(|policy| is_secure && !policy.is_empty()),
+        action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
+        protocol,
+    };
+    let outputs = Outputs::from([(Output::Arn, id.clone()), (Output::Id, id.clone())]);
+    Live { spec, outputs, tags, phase: Phase::Ready, id }
+}
+
+impl Listener {
+    fn certificates(&self) -> Option<Vec<Certificate>> {
+        let arn = self.certificate.as_ref()?.known();
+        Some(vec![Certificate::builder().certificate_arn(arn).build()])
+    }
+}
+
+impl Action {
+    fn to_aws(&self) -> AwsAction {
+        let action = AwsAction::builder();
+        match self {
+            Self::Forward(forward) => {
+                let action = action.r#type(ActionTypeEnum::Forward);
+                match forward.targets.first().filter(|_| forward.targets.len() == 1) {
+                    Some(only) => action.target_group_arn(only.group.known()),
+                    None => action.forward_config(forward.to_aws()),
+                }
+            }
+            Self::Redirect(to) => {
+                let config = RedirectActionConfig::builder()
+                    .protocol(&to.protocol)
+                    .port(&to.port)
+                    .host(&to.host)
+                    .path(&to.path)
+                    .query(&to.query)
+                    .status_code(format!("HTTP_{}", to.status).as_str().into());
+                action.r#type(ActionTypeEnum::Redirect).redirect_config(config.build())
+            }
+            Self::Respond(answer) => {
+                let config = FixedResponseActionConfig::builder()
+                    .status_code(answer.status.to_string())
+                    .content_type(&answer.content_type)
+                    .message_body(&answer.body);
+                action.r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config.build())
+            }
+            Self::Other(name) => action.r#type(name.as_str().into()),
+        }
+        .build()
+    }
+
+    fn from_aws(action: AwsAction) -> Self {
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let kind = action.r#type.as_ref().map_or("none", ActionTypeEnum::as_str).to_owned();
+        match (action.redirect_config, action.fixed_response_config) {
+            (Some(to), _) if kind == "redirect" => {
+                let status = to.status_code.map(|code| code.as_str().to_owned());
+                let status = status.and_then(|code| code.strip_prefix("HTTP_")?.parse().ok());
+                Self::Redirect(Redirect {
+                    protocol: text(to.protocol),
+                    port: text(to.port),
+                    host: text(to.host),
+                    path: text(to.path),
+                    query: text(to.query),
+                    status: status.unwrap_or_default(),
+                })
+            }
+            (_, Some(answer)) if kind == "fixed-response" => Self::Respond(Respond {
+                status: text(answer.status_code).parse().unwrap_or_default(),
+                content_type: text(answer.content_type),
+                body: text(answer.message_body),
+            }),
+            _ if kind == "forward" => {
+                Self::Forward(Forward::from_aws(action.forward_config, action.target_group_arn))
+            }
+            _ => Self::Other(kind),
+        }
+    }
+}
+
+impl Forward {
+    fn to_aws(&self) -> ForwardActionConfig {
+        let shares = self.targets.iter().map(|share| {
+            let tuple = TargetGroupTuple::builder().target_group_arn(share.group.known());
+            tuple.weight(share.weight.into()).build()
+        });
+        let stickiness = TargetGroupStickinessConfig::builder()
+            .enabled(self.sticky_seconds.is_some())
+            .set_duration_seconds(self.sticky_seconds.and_then(|seconds| seconds.try_into().ok()));
+        ForwardActionConfig::builder()
+            .set_target_groups(Some(shares.collect()))
+            .target_group_stickiness_config(stickiness.build())
+            .build()
+    }
+
+    fn from_aws(config: Option<ForwardActionConfig>, single: Option<String>) -> Self {
+        let (groups, stickiness) = config
+            .map(|config| (config.target_groups, config.target_group_stickiness_config))
+            .unwrap_or_default();
+        let mut shares: Vec<Share> = groups
+            .unwrap_or_default()
+            .into_iter()
+            .map(|tuple| Share {
+                group: tuple.target_group_arn.unwrap_or_default().into(),
+                weight: tuple.weight.and_then(|it| it.try_into().ok()).unwrap_or(1),
+            })
+            .collect();
+        if shares.is_empty() {
+            shares.extend(single.map(|arn| Share { group: arn.into(), weight: 1 }));
+        }
+        if let [only] = &mut shares[..] {
+            only.weight = 1;
+        }
+        let sticky = stickiness.filter(|sticky| sticky.enabled == Some(true));
+        let seconds = sticky.and_then(|sticky| sticky.duration_seconds?.try_into().ok());
+        let several = shares.len() > 1;
+        Self { targets: shares.into_iter().collect(), sticky_seconds: seconds.filter(|_| several) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forward(shares: &[(&str, u16)], sticky_seconds: Option<u32>) -> Action {
+        let share =
+            |(group, weight): &(&str, u16)| Share { group: (*group).into(), weight: *weight };
+        Action::Forward(Forward { targets: shares.iter().map(share).collect(), sticky_seconds })
+    }
+
+    #[test]
+    fn actions_survive_the_round_trip() {
+        let weighted = forward(&[("arn:blue", 90), ("arn:green", 10)], None);
+        let sticky = forward(&[("arn:blue", 100), ("arn:green", 0)], Some(60));
+        let single = forward(&[("arn:blue", 1)], None);
+        let others = Listener::variants().into_iter().map(|one| one.action);
+        let others = others.filter(|action| !matches!(action, Action::Forward(_)));
+        for action in [weighted, sticky, single].into_iter().chain(others) {
+            assert_eq!(Action::from_aws(action.to_aws()), action);
+        }
+    }
+
+    #[test]
+    fn the_weight_of_a_single_group_means_nothing() {
+        let tuple = TargetGroupTuple::builder().target_group_arn("arn:blue").weight(100).build();
+        let config = ForwardActionConfig::builder().target_groups(tuple).build();
+        let read = Forward::from_aws(Some(config), Some("arn:blue".into()));
+        assert_eq!(Action::Forward(read), forward(&[("arn:blue", 1)], None));
+    }
+
+    #[test]
+    fn an_unencrypted_listener_has_no_certificate() {
+        let one = AwsListener::builder().protocol("HTTP".into()).ssl_policy("").build();
+        let read = live(one, Tags::new()).spec;
+        assert_eq!((read.certificate, read.tls_policy), (None, None));
+    }
+}

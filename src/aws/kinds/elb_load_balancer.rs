@@ -1,0 +1,428 @@
+//! Load balancers, with their attributes folded in.
+//!
+//! AWS quirks: creation takes no attributes, and succeeds for an existing name if the settings are
+//! the same. Attributes are strings, and each type knows others. Access logs are tried out at once:
+//! AWS writes an object to the bucket and refuses if it cannot. A deleted load balancer is not
+//! found at once, while its network interfaces hold subnets, groups and the internet gateway for
+//! minutes more: it is gone when they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_ec2::types::NetworkInterface;
+use aws_sdk_elasticloadbalancingv2::types::{
+    LoadBalancer as AwsLoadBalancer, LoadBalancerAttribute, LoadBalancerStateEnum,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{ec2, elb};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoadBalancer {
+    /// The name.
+    pub name: String,
+    /// `application` or `network`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `internal` or `internet-facing`.
+    pub scheme: String,
+    /// The ids of its subnets, one in each zone.
+    pub subnets: BTreeSet<Text>,
+    /// The ids of its security groups.
+    pub groups: BTreeSet<Text>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// After how many seconds without data a connection is closed (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<u32>,
+    /// Whether clients may speak HTTP/2 (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<bool>,
+    /// Whether headers with invalid names are removed (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_invalid_headers: Option<bool>,
+    /// Whether each node sends to the targets of all zones (network; application always does).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_zone: Option<bool>,
+    /// Where requests are logged; nowhere if none.
+    pub access_log: Option<AccessLog>,
+}
+
+/// Where requests are logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessLog {
+    /// The name of the bucket.
+    pub bucket: Text,
+    /// What the keys of the objects begin with.
+    pub prefix: String,
+}
+
+const PROTECTION: &str = "deletion_protection.enabled";
+const IDLE: &str = "idle_timeout.timeout_seconds";
+const HTTP2: &str = "routing.http2.enabled";
+const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
+const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
+const LOG: &str = "access_logs.s3.enabled";
+const LOG_BUCKET: &str = "access_logs.s3.bucket";
+const LOG_PREFIX: &str = "access_logs.s3.prefix";
+
+impl Resource for LoadBalancer {
+    const META: Meta = Meta {
+        notes: &[
+            "A new one takes two to four minutes until it serves.",
+            "It counts as deleted once its network interfaces are gone too, some minutes later: \
+             they hold its subnets and security groups.",
+            "Access logs go only to a bucket of the same region without a customer key, and its \
+             policy must admit them; AWS tries it out at once.",
+            "A network load balancer made without a security group can never get one.",
+        ],
+        immutable: &["name", "type", "scheme"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(1200),
+        settle: Duration::from_secs(60),
+        transient: &[("InvalidConfigurationRequest", "Access Denied for bucket")],
+        actions: &[
+            "ec2:DescribeNetworkInterfaces",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:CreateLoadBalancer",
+            "elasticloadbalancing:DeleteLoadBalancer",
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:RemoveTags",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+            "iam:CreateServiceLinkedRole",
+        ],
+        ..Meta::new(
+            "elb.load_balancer",
+            "elasticloadbalancing",
+            "An application or network load balancer with its attributes.",
+        )
+    };
+
+    fn sample() -> Self {
+        let id = |kind, name| Text::reference(Address::new(kind, name), Output::Id);
+        let subnets = [id("ec2.subnet", "sample"), id("ec2.subnet", "sample-b")];
+        Self {
+            name: "sample-balancer".into(),
+            kind: "application".into(),
+            scheme: "internal".into(),
+            subnets: BTreeSet::from(subnets),
+            groups: BTreeSet::from([id("ec2.security_group", "sample")]),
+            deletion_protection: false,
+            idle_timeout: Some(60),
+            http2: Some(true),
+            drop_invalid_headers: Some(true),
+            cross_zone: None,
+            access_log: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let bucket = Text::reference(Address::new("s3.bucket", "sample"), Output::Name);
+        let log = AccessLog { bucket, prefix: "balancer".into() };
+        vec![
+            Self { idle_timeout: Some(120), http2: Some(false), ..Self::sample() },
+            Self { access_log: Some(log), drop_invalid_headers: Some(false), ..Self::sample() },
+            Self { deletion_protection: true, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut listed = list(cx.aws).await?;
+        listed.retain(|one| elb::may_be_ours(cx, one.load_balancer_name().unwrap_or_default()));
+        let arns: Vec<String> =
+            listed.iter().filter_map(|one| one.load_balancer_arn.clone()).collect();
+        let mut tags = elb::tags(cx.aws, &arns).await?;
+        let found = listed.into_iter().filter_map(|one| {
+            let tags = tags.remove(one.load_balancer_arn()?)?;
+            let (address, owner) = cx.claim(one.load_balancer_name()?, &tags)?;
+            Some(async move {
+                let attributes = attributes(cx.aws, one.load_balancer_arn().unwrap_or_default());
+                let live = attributes.await?.map(|attributes| live(one, &attributes, tags));
+                Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
+            })
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (arn, aws) = (cx.id(), cx.aws);
+        let send = aws.balancers.describe_load_balancers().load_balancer_arns(arn).send();
+        let described = async { send.await.map_err(op("DescribeLoadBalancers")).or_gone() };
+        let (described, attributes, tags) =
+            futures::try_join!(described, attributes(aws, arn), elb::tags_of(aws, arn))?;
+        let one = described.and_then(|answer| answer.load_balancers?.into_iter().next());
+        match (one, attributes, tags) {
+            (Some(one), Some(attributes), Some(tags)) => Ok(Some(live(one, &attributes, tags))),
+            _ => Ok(going(arn, interfaces(aws, arn).await?)),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.balancers.create_load_balancer();
+        let call = call
+            .name(&self.name)
+            .r#type(self.kind.as_str().into())
+            .scheme(self.scheme.as_str().into())
+            .set_subnets(Some(known(&self.subnets)))
+            .set_security_groups((!self.groups.is_empty()).then(|| known(&self.groups)))
+            .set_tags(elb::to_tags(cx.tags));
+        let answer = call.send().await.map_err(op("CreateLoadBalancer"))?;
+        let one = answer.load_balancers.unwrap_or_default().into_iter().next();
+        elb::made("CreateLoadBalancer", one.and_then(|one| one.load_balancer_arn))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (balancers, arn) = (&cx.aws.balancers, &live.id);
+        if self.subnets != live.spec.subnets {
+            let call = balancers.set_subnets().load_balancer_arn(arn);
+            let send = call.set_subnets(Some(known(&self.subnets))).send();
+            send.await.map_err(op("SetSubnets"))?;
+        }
+        if self.groups != live.spec.groups {
+            let call = balancers.set_security_groups().load_balancer_arn(arn);
+            let send = call.set_security_groups(Some(known(&self.groups))).send();
+            send.await.map_err(op("SetSecurityGroups"))?;
+        }
+        set(cx.aws, arn, changes(&self.attributes(), &live.spec.attributes())).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        elb::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if live.spec.deletion_protection {
+            set(cx.aws, &live.id, vec![(PROTECTION, "false".to_owned())]).await.or_gone()?;
+        }
+        let send = cx.aws.balancers.delete_load_balancer().load_balancer_arn(&live.id).send();
+        send.await.map_err(op("DeleteLoadBalancer")).or_gone().map(drop)
+    }
+}
+
+fn known(texts: &BTreeSet<Text>) -> Vec<String> {
+    texts.iter().map(|text| text.known().to_owned()).collect()
+}
+
+/// All load balancers of the region.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<AwsLoadBalancer>, OpError> {
+    let pages = aws.balancers.describe_load_balancers().page_size(400).into_paginator();
+    pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
+}
+
+async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
+    let send = aws.balancers.describe_load_balancer_attributes().load_balancer_arn(arn).send();
+    let answer = send.await.map_err(op("DescribeLoadBalancerAttributes")).or_gone()?;
+    let pair = |one: LoadBalancerAttribute| Some((one.key?, one.value.unwrap_or_default()));
+    let all = |list: Vec<LoadBalancerAttribute>| list.into_iter().filter_map(pair).collect();
+    Ok(answer.map(|answer| all(answer.attributes.unwrap_or_default())))
+}
+
+async fn set(aws: &Aws, arn: &str, changes: Vec<(&str, String)>) -> Result<(), OpError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let attributes = changes
+        .into_iter()
+        .map(|(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build());
+    let call = aws.balancers.modify_load_balancer_attributes().load_balancer_arn(arn);
+    let send = call.set_attributes(Some(attributes.collect())).send();
+    send.await.map_err(op("ModifyLoadBalancerAttributes")).map(drop)
+}
+
+/// The part of an ARN that metrics and interfaces know it by: `app/NAME/ID`.
+fn metric(arn: &str) -> &str {
+    arn.split_once(":loadbalancer/").map_or(arn, |(_, metric)| metric)
+}
+
+/// The network interfaces that are still there.
+async fn interfaces(aws: &Aws, arn: &str) -> Result<Vec<NetworkInterface>, OpError> {
+    let call = aws.ec2.describe_network_interfaces();
+    let description = format!("ELB {}", metric(arn));
+    let send = call.filters(ec2::filter("description", [&description])).send();
+    let answer = send.await.map_err(op("DescribeNetworkInterfaces"))?;
+    let mut found = answer.network_interfaces.unwrap_or_default();
+    found.retain(|one| one.description() == Some(&description));
+    Ok(found)
+}
+
+/// What is left of a deleted load balancer while it has interfaces.
+fn going(arn: &str, interfaces: Vec<NetworkInterface>) -> Option<Live<LoadBalancer>> {
+    let left = interfaces.len();
+    let subnets = interfaces.iter().filter_map(|one| one.subnet_id()).map(Text::from).collect();
+    let (kind, rest) = metric(arn).split_once('/').unwrap_or_default();
+    (left > 0).then(|| Live {
+        id: arn.to_owned(),
+        spec: LoadBalancer {
+            name: rest.split('/').next().unwrap_or_default().to_owned(),
+            kind: if kind == "net" { "network" } else { "application" }.to_owned(),
+            scheme: String::new(),
+            subnets,
+            groups: BTreeSet::new(),
+            deletion_protection: false,
+            idle_timeout: None,
+            http2: None,
+            drop_invalid_headers: None,
+            cross_zone: None,
+            access_log: None,
+        },
+        outputs: Outputs::new(),
+        tags: Tags::new(),
+        phase: Phase::Deleting(format!("{left} network interfaces left")),
+    })
+}
+
+fn live(
+    one: AwsLoadBalancer,
+    attributes: &BTreeMap<String, String>,
+    tags: Tags,
+) -> Live<LoadBalancer> {
+    let phase = phase(&one);
+    let id = one.load_balancer_arn.unwrap_or_default();
+    let name = one.load_balancer_name.unwrap_or_default();
+    let zones = one.availability_zones.unwrap_or_default();
+    let text = |key: &str| attributes.get(key).map(String::as_str).filter(|text| !text.is_empty());
+    let flag = |key: &str| text(key).map(|text| text == "true");
+    let log = text(LOG_BUCKET).filter(|_| flag(LOG) == Some(true)).map(|bucket| AccessLog {
+        bucket: bucket.into(),
+        prefix: text(LOG_PREFIX).unwrap_or_default().to_owned(),
+    });
+    let kind = one.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+    let spec = LoadBalancer {
+        scheme: one.scheme.map(|scheme| scheme.as_str().to_owned()).unwrap_or_default(),
+        subnets: zones.into_iter().filter_map(|zone| zone.subnet_id).map(Text::from).collect(),
+        groups: one.security_groups.unwrap_or_default().into_iter().map(Text::from).collect(),
+        deletion_protection: flag(PROTECTION).unwrap_or_default(),
+        idle_timeout: text(IDLE).and_then(|seconds| seconds.parse().ok()),
+        http2: flag(HTTP2),
+        drop_invalid_headers: flag(DROP_INVALID),
+        // Always on, and no choice, in application load balancers.
+        cross_zone: flag(CROSS_ZONE).filter(|_| kind != "application"),
+        access_log: log,
+        name: name.clone(),
+        kind,
+    };
+    let outputs = [
+        (Output::Arn, id.clone()),
+        (Output::Id, id.clone()),
+        (Output::Name, name),
+        (Output::Endpoint, one.dns_name.unwrap_or_default()),
+        (Output::Metric, metric(&id).to_owned()),
+    ];
+    Live { spec, outputs: Outputs::from(outputs), tags, phase, id }
+}
+
+fn phase(one: &AwsLoadBalancer) -> Phase {
+    let state = one.state.as_ref();
+    match state.and_then(|state| state.code.as_ref()) {
+        None | Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => {
+            Phase::Ready
+        }
+        Some(LoadBalancerStateEnum::Failed) => {
+            let reason = state.and_then(|state| state.reason.as_deref());
+            Phase::Failed(reason.unwrap_or("AWS gave no reason").to_owned())
+        }
+        Some(other) => Phase::Pending(other.as_str().to_owned()),
+    }
+}
+
+impl LoadBalancer {
+    /// The attributes that it must have.
+    fn attributes(&self) -> BTreeMap<&'static str, String> {
+        let flags = [
+            (PROTECTION, Some(self.deletion_protection)),
+            (HTTP2, self.http2),
+            (DROP_INVALID, self.drop_invalid_headers),
+            (CROSS_ZONE, self.cross_zone),
+            (LOG, Some(self.access_log.is_some())),
+        ];
+        let flags = flags.into_iter().filter_map(|(key, flag)| Some((key, flag?.to_string())));
+        let idle = self.idle_timeout.map(|seconds| (IDLE, seconds.to_string()));
+        let log = self.access_log.iter().flat_map(|log| {
+            [(LOG_BUCKET, log.bucket.known().to_owned()), (LOG_PREFIX, log.prefix.clone())]
+        });
+        flags.chain(idle).chain(log).collect()
+    }
+}
+
+/// The attributes that differ. Bucket and prefix of a log stay when it is switched off.
+fn changes(
+    want: &BTreeMap<&'static str, String>,
+    live: &BTreeMap<&'static str, String>,
+) -> Vec<(&'static str, String)> {
+    let differs = |(key, value): &(&&str, &String)| live.get(*key) != Some(*value);
+    want.iter().filter(differs).map(|(key, value)| (*key, value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/dev-alb/50dc6c49";
+
+    fn resolved(mut spec: LoadBalancer) -> LoadBalancer {
+        if let Some(log) = &mut spec.access_log {
+            log.bucket = "logs".into();
+        }
+        (spec.subnets, spec.groups) = (BTreeSet::new(), BTreeSet::new());
+        spec
+    }
+
+    #[test]
+    fn attributes_survive_the_round_trip() {
+        for want in LoadBalancer::variants() {
+            let want = resolved(want);
+            let attributes = want.attributes().into_iter();
+            let mut attributes: BTreeMap<String, String> =
+                attributes.map(|(key, value)| (key.to_owned(), value)).collect();
+            attributes.insert(CROSS_ZONE.into(), "true".into());
+            let one = AwsLoadBalancer::builder()
+                .load_balancer_name("sample-balancer")
+                .r#type("application".into())
+                .scheme("internal".into())
+                .build();
+            assert_eq!(live(one, &attributes, Tags::new()).spec, want);
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_sent() {
+        let live = resolved(LoadBalancer::sample());
+        let want = LoadBalancer { idle_timeout: Some(90), ..live.clone() };
+        assert_eq!(changes(&want.attributes(), &live.attributes()), [(IDLE, "90".to_owned())]);
+    }
+
+    #[test]
+    fn it_is_gone_when_its_interfaces_are() {
+        assert_eq!(going(ARN, Vec::new()), None);
+        let interface = NetworkInterface::builder().subnet_id("subnet-1").build();
+        let left = going(ARN, vec![interface]).unwrap();
+        assert_eq!(left.phase, Phase::Deleting("1 network interfaces left".into()));
+        assert_eq!((&*left.spec.name, &*left.spec.kind), ("dev-alb", "application"));
+    }
+
+    #[test]
+    fn metrics_know_it_by_the_end_of_its_arn() {
+        assert_eq!(metric(ARN), "app/dev-alb/50dc6c49");
+    }
+}

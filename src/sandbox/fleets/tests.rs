@@ -1,0 +1,191 @@
+//! Claims about groups of instances.
+
+use serde_json::{Value, json};
+
+use super::super::World;
+use super::super::toolbox::testing::{REGION, ask, code};
+
+struct Ground {
+    world: World,
+    subnet: String,
+    group: String,
+    template: String,
+}
+
+fn id(answer: &Value, path: &str) -> String {
+    answer.pointer(path).and_then(Value::as_str).expect(path).to_owned()
+}
+
+impl Ground {
+    fn new(image: &str) -> Self {
+        let mut world = World::default();
+        let mut ec2 = |operation: &str, input: Value| {
+            ask(&mut world, "ec2", operation, input).expect(operation)
+        };
+        let vpc = id(&ec2("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })), "/vpc/vpcId");
+        let input = json!({
+            "VpcId": vpc, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": format!("{REGION}a"),
+        });
+        let subnet = id(&ec2("CreateSubnet", input), "/subnet/subnetId");
+        let input = json!({ "VpcId": vpc, "GroupName": "fleet", "GroupDescription": "fleet" });
+        let group = id(&ec2("CreateSecurityGroup", input), "/groupId");
+        let data = json!({
+            "ImageId": image, "InstanceType": "t4g.micro", "SecurityGroupId": [group],
+            "TagSpecification": [
+                { "ResourceType": "instance", "Tag": [{ "Key": "Name", "Value": "one" }] },
+            ],
+        });
+        let input = json!({ "LaunchTemplateName": "fleet", "LaunchTemplateData": data });
+        let template = ec2("CreateLaunchTemplate", input);
+        let template = id(&template, "/launchTemplate/launchTemplateId");
+        Self { world, subnet, group, template }
+    }
+
+    fn ask(&mut self, operation: &str, input: Value) -> Value {
+        match ask(&mut self.world, "autoscaling", operation, input) {
+            Ok(answer) => answer,
+            Err(refusal) => panic!("{operation}: {} {}", refusal.code, refusal.message),
+        }
+    }
+
+    fn refused(&mut self, operation: &str, input: Value) -> String {
+        code(ask(&mut self.world, "autoscaling", operation, input))
+    }
+
+    fn wanted(&self) -> Value {
+        json!({
+            "AutoScalingGroupName": "g", "MinSize": "1", "MaxSize": "2",
+            "VPCZoneIdentifier": self.subnet,
+            "LaunchTemplate": { "LaunchTemplateId": self.template, "Version": "1" },
+            "Tags": [
+                { "Key": "Team", "Value": "x", "PropagateAtLaunch": "true" },
+                { "Key": "Own", "Value": "x", "PropagateAtLaunch": "false" },
+            ],
+        })
+    }
+
+    fn make(&mut self) {
+        let input = self.wanted();
+        self.ask("CreateAutoScalingGroup", input);
+    }
+
+    /// The group, if it is still there.
+    fn read(&mut self) -> Value {
+        let input = json!({ "AutoScalingGroupNames": ["g"] });
+        self.ask("DescribeAutoScalingGroups", input)["AutoScalingGroups"][0].clone()
+    }
+
+    fn lives(&mut self) -> Vec<String> {
+        let group = self.read();
+        let instances = group["Instances"].as_array().cloned().unwrap_or_default();
+        instances.iter().map(|one| id(one, "/LifecycleState")).collect()
+    }
+}
+
+#[test]
+fn instances_start_and_hold_subnets_and_groups() {
+    let mut ground = Ground::new("ami-1");
+    ground.make();
+    assert_eq!(ground.lives(), ["Pending"]);
+    ground.lives();
+    assert_eq!(ground.lives(), ["InService"]);
+    let seen = ask(&mut ground.world, "ec2", "DescribeInstances", json!({})).unwrap();
+    let tags = &seen["reservationSet"][0]["instancesSet"][0]["tagSet"];
+    let expected = json!([{ "key": "Name", "value": "one" }, { "key": "Team", "value": "x" }]);
+    assert_eq!(tags, &expected);
+    let delete = json!({ "GroupId": ground.group });
+    let refusal = ask(&mut ground.world, "ec2", "DeleteSecurityGroup", delete);
+    assert_eq!(code(refusal), "DependencyViolation");
+}
+
+#[test]
+fn deletion_needs_force_and_takes_until_the_last_instance_is_terminated() {
+    let mut ground = Ground::new("ami-1");
+    ground.make();
+    let mut delete = json!({ "AutoScalingGroupName": "g" });
+    assert_eq!(ground.refused("DeleteAutoScalingGroup", delete.clone()), "ResourceInUse");
+    delete["ForceDelete"] = json!("true");
+    ground.ask("DeleteAutoScalingGroup", delete.clone());
+    assert_eq!(ground.read()["Status"], "Delete in progress");
+    while !ground.read().is_null() {}
+    let refusal = ask(&mut ground.world, "autoscaling", "DeleteAutoScalingGroup", delete);
+    let refusal = refusal.unwrap_err();
+    assert_eq!(refusal.code, "ValidationError");
+    assert!(refusal.message.contains("name not found"), "{}", refusal.message);
+    let delete = json!({ "SubnetId": ground.subnet });
+    ask(&mut ground.world, "ec2", "DeleteSubnet", delete).unwrap();
+}
+
+#[test]
+fn bounds_move_the_number_of_instances() {
+    let mut ground = Ground::new("ami-1");
+    ground.make();
+    let update = |key: &str, value: &str| {
+        let mut input = json!({ "AutoScalingGroupName": "g" });
+        input[key] = json!(value);
+        input
+    };
+    ground.ask("UpdateAutoScalingGroup", update("MinSize", "2"));
+    assert_eq!(ground.read()["DesiredCapacity"], 2);
+    assert_eq!(ground.lives().len(), 2);
+    assert_eq!(ground.refused("UpdateAutoScalingGroup", update("MinSize", "3")), "ValidationError");
+    let refused = ground.refused("UpdateAutoScalingGroup", update("DesiredCapacity", "1"));
+    assert_eq!(refused, "ValidationError");
+    assert_eq!(ground.refused("CreateAutoScalingGroup", ground.wanted()), "AlreadyExists");
+}
+
+#[test]
+fn a_launch_that_fails_stands_in_the_activities() {
+    let mut ground = Ground::new("resolve:ssm:/none/such");
+    ground.make();
+    assert!(ground.lives().is_empty());
+    let activities =
+        ground.ask("DescribeScalingActivities", json!({ "AutoScalingGroupName": "g" }));
+    assert_eq!(activities["Activities"][0]["StatusCode"], "Failed");
+}
+
+#[test]
+fn policies_come_back_as_they_were_put() {
+    let mut ground = Ground::new("ami-1");
+    ground.make();
+    let metric = json!({ "PredefinedMetricType": "ASGAverageCPUUtilization" });
+    let put = json!({
+        "AutoScalingGroupName": "g", "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingConfiguration": {
+            "PredefinedMetricSpecification": metric, "TargetValue": "70",
+        },
+    });
+    ground.ask("PutScalingPolicy", put);
+    let read = ground.ask("DescribePolicies", json!({ "AutoScalingGroupName": "g" }));
+    let config = &read["ScalingPolicies"][0]["TargetTrackingConfiguration"];
+    assert_eq!((&config["TargetValue"], &config["DisableScaleIn"]), (&json!(70.0), &json!(false)));
+    let delete = json!({ "AutoScalingGroupName": "g", "PolicyName": "cpu" });
+    ground.ask("DeletePolicy", delete.clone());
+    assert_eq!(ground.refused("DeletePolicy", delete), "ValidationError");
+}
+
+#[test]
+fn a_version_never_changes_and_the_default_moves() {
+    let mut ground = Ground::new("ami-1");
+    let id = ground.template.clone();
+    let mut ec2 = |operation: &str, input: Value| {
+        ask(&mut ground.world, "ec2", operation, input).expect(operation)
+    };
+    let data = json!({ "ImageId": "ami-2" });
+    ec2(
+        "CreateLaunchTemplateVersion",
+        json!({ "LaunchTemplateId": id, "LaunchTemplateData": data }),
+    );
+    let read = json!({ "LaunchTemplateId": id, "LaunchTemplateVersion": ["$Default", "$Latest"] });
+    let seen = ec2("DescribeLaunchTemplateVersions", read.clone());
+    let images = |seen: &Value| {
+        let set = seen["launchTemplateVersionSet"].as_array().cloned().unwrap_or_default();
+        set.iter().map(|one| one["launchTemplateData"]["imageId"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(images(&seen), ["ami-1", "ami-2"]);
+    ec2("ModifyLaunchTemplate", json!({ "LaunchTemplateId": id, "SetDefaultVersion": "2" }));
+    assert_eq!(images(&ec2("DescribeLaunchTemplateVersions", read)), ["ami-2", "ami-2"]);
+    let again = json!({ "LaunchTemplateName": "fleet", "LaunchTemplateData": data });
+    let refusal = ask(&mut ground.world, "ec2", "CreateLaunchTemplate", again);
+    assert_eq!(code(refusal), "InvalidLaunchTemplateName.AlreadyExistsException");
+}
