@@ -144,6 +144,10 @@ const EXISTS: &[&str] = &[
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
     "InvalidSubnet.Conflict",
+    "DBClusterAlreadyExistsFault",
+    "DBInstanceAlreadyExists",
+    "DBParameterGroupAlreadyExists",
+    "DBSubnetGroupAlreadyExists",
     // An earlier call with this client token made it, with other tags.
     "IdempotentParameterMismatch",
 ];
@@ -170,6 +174,10 @@ const BUSY: &[&str] = &[
     "QueueDeletedRecently",
     "AWS.SimpleQueueService.QueueDeletedRecently",
     "ContinuousBackupsUnavailableException",
+    "InvalidDBClusterStateFault",
+    "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
+    "InvalidDBSubnetGroupStateFault",
 ];
 
 const DENIED: &[&str] = &[
@@ -309,6 +317,9 @@ mod tests {
         check("Throttled", "Rate exceeded", 429, ErrorClass::Throttled);
         check("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled);
         check("IdempotentParameterMismatch", "", 400, ErrorClass::Exists);
+        check("DBClusterNotFoundFault", "", 404, ErrorClass::NotFound);
+        check("DBClusterAlreadyExistsFault", "", 400, ErrorClass::Exists);
+        check("InvalidDBClusterStateFault", "", 400, ErrorClass::Busy);
     }
 
     #[test]

@@ -22,7 +22,14 @@ pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
 pub(crate) mod logs_log_group;
+pub(crate) mod rds;
+pub(crate) mod rds_cluster;
+pub(crate) mod rds_cluster_parameter_group;
+pub(crate) mod rds_instance;
+pub(crate) mod rds_subnet_group;
 pub(crate) mod s3_bucket;
+pub(crate) mod secretsmanager_attachment;
+pub(crate) mod secretsmanager_rotation;
 pub(crate) mod secretsmanager_secret;
 pub(crate) mod sns_subscription;
 pub(crate) mod sns_topic;
@@ -46,7 +53,13 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam_role::Role>(),
     kind::<kms_key::Key>(),
     kind::<logs_log_group::LogGroup>(),
+    kind::<rds_cluster::Cluster>(),
+    kind::<rds_cluster_parameter_group::ParameterGroup>(),
+    kind::<rds_instance::Instance>(),
+    kind::<rds_subnet_group::SubnetGroup>(),
     kind::<s3_bucket::Bucket>(),
+    kind::<secretsmanager_attachment::Attachment>(),
+    kind::<secretsmanager_rotation::Rotation>(),
     kind::<secretsmanager_secret::Secret>(),
     kind::<sns_subscription::Subscription>(),
     kind::<sns_topic::Topic>(),
