@@ -30,6 +30,7 @@ pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
+pub(crate) mod rds;
 pub(crate) mod secrets;
 pub(crate) mod sns;
 pub(crate) mod sqs;
@@ -113,6 +114,8 @@ pub(crate) struct World {
     pub kms: kms::State,
     /// Log groups.
     pub logs: logs::State,
+    /// Databases.
+    pub rds: rds::State,
     /// Secrets.
     pub secrets: secrets::State,
     /// Topics and subscriptions.
@@ -133,6 +136,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
         "logs" => logs::call(world, call),
+        "rds" => rds::call(world, call),
         "secretsmanager" => secrets::call(world, call),
         "sns" => sns::call(world, call),
         "sqs" => sqs::call(world, call),
@@ -150,6 +154,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),
         ("logs", logs::counts(&world.logs)),
+        ("rds", rds::counts(&world.rds)),
         ("s3", s3::counts(&world.s3)),
         ("secretsmanager", secrets::counts(&world.secrets)),
         ("sns", sns::counts(&world.sns)),

@@ -205,7 +205,7 @@ pub(crate) fn iso(seconds: f64) -> String {
 /// Calls from tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::super::{Answer, World, dynamodb, iam, kms, logs, secrets, sns, sqs, ssm};
+    use super::super::{Answer, World, dynamodb, iam, kms, logs, rds, secrets, sns, sqs, ssm};
     use super::*;
 
     /// The region of the tests' calls.
@@ -235,6 +235,7 @@ pub(crate) mod testing {
             "iam" => iam::call(world, &call),
             "kms" => kms::call(world, &call),
             "logs" => logs::call(world, &call),
+            "rds" => rds::call(world, &call),
             "secretsmanager" => secrets::call(world, &call),
             "sns" => sns::call(world, &call),
             "sqs" => sqs::call(world, &call),

@@ -99,6 +99,7 @@ impl Instance {
             elastic,
             groups: self.groups.clone(),
             source_dest_check: self.source_dest_check,
+            guest: None,
             status: "in-use",
         }
     }

@@ -1,4 +1,5 @@
-//! Network interfaces: those of instances and of NAT gateways. They have no life of their own.
+//! Network interfaces: those of instances, of NAT gateways and of other services. They have no life
+//! of their own.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance or the NAT gateway.
+    /// The instance, the NAT gateway or the guest.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -19,6 +20,8 @@ pub(super) struct Interface {
     pub elastic: Option<(String, String)>,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
+    /// How AWS describes it, if it is neither an instance's nor a NAT gateway's.
+    pub guest: Option<String>,
     /// `in-use` once the holder is up.
     pub status: &'static str,
 }
@@ -29,7 +32,8 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        instances.chain(nats.map(|(id, one)| one.interface(self, id))).collect()
+        let guests = self.guests.iter().map(|(holder, guest)| guest.interface(holder));
+        instances.chain(nats.map(|(id, one)| one.interface(self, id))).chain(guests).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -55,6 +59,7 @@ impl Region {
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let nat = one.holder.starts_with("nat-");
+        let managed = nat || one.guest.is_some();
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -65,14 +70,17 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
-        let words =
-            if nat { format!("Interface for NAT Gateway {}", one.holder) } else { String::new() };
+        let words = match (&one.guest, nat) {
+            (Some(words), _) => words.clone(),
+            (None, true) => format!("Interface for NAT Gateway {}", one.holder),
+            (None, false) => String::new(),
+        };
         json!({
             "networkInterfaceId": one.id,
             "description": words,
             "interfaceType": if nat { "nat_gateway" } else { "interface" },
             "ownerId": ACCOUNT,
-            "requesterManaged": nat,
+            "requesterManaged": managed,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -92,9 +100,9 @@ impl Region {
                 "deviceIndex": 0,
                 "networkCardIndex": 0,
                 "status": "attached",
-                "deleteOnTermination": !nat,
-                "instanceId": (!nat).then_some(&one.holder),
-                "instanceOwnerId": if nat { "amazon-aws" } else { ACCOUNT },
+                "deleteOnTermination": !managed,
+                "instanceId": (!managed).then_some(&one.holder),
+                "instanceOwnerId": if managed { "amazon-aws" } else { ACCOUNT },
             },
             "tagSet": self.tag_set(&one.id),
         })

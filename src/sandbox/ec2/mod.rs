@@ -9,6 +9,7 @@ mod cidr;
 mod endpoints;
 mod gateways;
 mod groups;
+mod guests;
 mod input;
 mod instance_attributes;
 mod instances;
@@ -56,6 +57,8 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
+    /// Interfaces of other services, by what holds them.
+    guests: BTreeMap<String, guests::Guest>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.

@@ -80,6 +80,7 @@ impl Nat {
             elastic,
             groups: Vec::new(),
             source_dest_check: false,
+            guest: None,
             status: "in-use",
         }
     }

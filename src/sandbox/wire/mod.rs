@@ -171,6 +171,7 @@ fn by_version(form: &str) -> Option<String> {
         "2010-05-08" => "iam",
         "2010-03-31" => "sns",
         "2011-06-15" => "sts",
+        "2014-10-31" => "rds",
         "2012-11-05" => "sqs",
         _ => return None,
     };
