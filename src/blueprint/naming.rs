@@ -49,6 +49,10 @@ const fn named(
 const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
+const RDS: &str = "^[a-z](-?[a-z0-9])*$";
+const RDS_RULE: &str = "a database's name is up to 63 lower-case letters, digits and single dashes, and begins with a \
+     letter";
+
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
     named(
@@ -108,6 +112,10 @@ pub(crate) const RULES: &[NameRule] = &[
         r"^[._/#A-Za-z0-9-]{1,512}$",
         "a log group's name is 1 to 512 letters, digits and . - _ / #, and does not begin with aws/",
     ),
+    named("rds.cluster", "database", 63, RDS, RDS_RULE),
+    named("rds.cluster_parameter_group", "parameters", 255, RDS, RDS_RULE),
+    named("rds.instance", "database-instance", 63, RDS, RDS_RULE),
+    named("rds.subnet_group", "subnet-group", 255, RDS, RDS_RULE),
     NameRule {
         shared: Shared::World,
         ..named(

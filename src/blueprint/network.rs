@@ -135,7 +135,7 @@ impl Builder<'_> {
         }
     }
 
-    fn subnet_ids(&self, tier: TierName) -> Vec<Text> {
+    pub(super) fn subnet_ids(&self, tier: TierName) -> Vec<Text> {
         let Some(network) = &self.config.network else { return Vec::new() };
         let zones = match tier.prefix(network) {
             Some(_) => usize::from(network.zones),

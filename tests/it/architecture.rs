@@ -270,6 +270,7 @@ const STEADY: &[(&str, &str)] = &[
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
     ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
+    ("rds.cluster security_groups", "a second group would have to be a sample too"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),
 ];

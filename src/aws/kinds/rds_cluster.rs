@@ -37,8 +37,8 @@ pub(crate) struct Cluster {
     pub name: String,
     /// The version of PostgreSQL, `15.8`, or a major one.
     pub engine_version: String,
-    /// The database that the cluster begins with.
-    pub database: String,
+    /// The database that the cluster begins with; only PostgreSQL's own ones if none.
+    pub database: Option<String>,
     /// The port.
     pub port: u16,
     /// The ARN of the secret whose `username` and `password` the cluster begins with.
@@ -146,7 +146,7 @@ impl Resource for Cluster {
         Self {
             name: "sample-database".into(),
             engine_version: "15.8".into(),
-            database: "sampledb".into(),
+            database: Some("sampledb".into()),
             port: 5432,
             credentials: Some(of("secretsmanager.secret", Output::Arn)),
             subnet_group: of("rds.subnet_group", Output::Name),
@@ -179,7 +179,6 @@ impl Resource for Cluster {
             },
             Self {
                 engine_version: "15.10".into(),
-                security_groups: BTreeSet::new(),
                 deletion_protection: true,
                 final_snapshot: true,
                 copy_tags_to_snapshots: false,
@@ -217,7 +216,7 @@ impl Resource for Cluster {
         let Credentials { username, password } = self.credentials(cx.aws).await?;
         let call = cx.aws.rds.create_db_cluster().db_cluster_identifier(&self.name);
         let call = call.engine(ENGINE).engine_version(&self.engine_version);
-        let call = call.database_name(&self.database).port(self.port.into());
+        let call = call.set_database_name(self.database.clone()).port(self.port.into());
         let call = call.master_username(username).master_user_password(password);
         let call = call.db_subnet_group_name(self.subnet_group.known());
         let call = call.set_vpc_security_group_ids(Some(self.group_ids()));

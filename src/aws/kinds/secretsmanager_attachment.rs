@@ -38,8 +38,8 @@ pub(crate) struct Attachment {
     pub host: Text,
     /// The port.
     pub port: u16,
-    /// The database.
-    pub database: String,
+    /// The database that the cluster began with, if any.
+    pub database: Option<String>,
     /// The identifier of the cluster.
     pub cluster: Text,
 }
@@ -97,7 +97,7 @@ impl Resource for Attachment {
             engine: "postgres".into(),
             host: of("rds.cluster", Output::Endpoint),
             port: 5432,
-            database: "sampledb".into(),
+            database: Some("sampledb".into()),
             cluster: of("rds.cluster", Output::Id),
         }
     }
@@ -108,7 +108,7 @@ impl Resource for Attachment {
             Self { port: 5433, host: reader, ..Self::sample() },
             Self {
                 engine: "aurora-postgresql".into(),
-                database: "otherdb".into(),
+                database: None,
                 cluster: "other-cluster".into(),
                 ..Self::sample()
             },
@@ -173,7 +173,10 @@ impl Attachment {
         fields.insert(ENGINE.into(), self.engine.as_str().into());
         fields.insert(HOST.into(), self.host.known().into());
         fields.insert(PORT.into(), self.port.into());
-        fields.insert(DATABASE.into(), self.database.as_str().into());
+        match &self.database {
+            Some(database) => fields.insert(DATABASE.into(), database.as_str().into()),
+            None => fields.remove(DATABASE),
+        };
         fields.insert(CLUSTER.into(), self.cluster.known().into());
     }
 
@@ -189,7 +192,7 @@ impl Attachment {
             engine: text(ENGINE),
             host: text(HOST).into(),
             port: port.unwrap_or_default(),
-            database: text(DATABASE),
+            database: Some(text(DATABASE)).filter(|name| !name.is_empty()),
             cluster: text(CLUSTER).into(),
         }
     }

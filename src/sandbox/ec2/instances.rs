@@ -99,8 +99,8 @@ impl Instance {
             elastic,
             groups: self.groups.clone(),
             source_dest_check: self.source_dest_check,
-            guest: None,
             status: "in-use",
+            description: String::new(),
         }
     }
 

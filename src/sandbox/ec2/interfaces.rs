@@ -1,5 +1,5 @@
-//! Network interfaces: those of instances, of NAT gateways and of other services. They have no life
-//! of their own.
+//! Network interfaces: those of instances, of NAT gateways, and those that other services hold.
+//! They have no life of their own.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance, the NAT gateway or the guest.
+    /// The instance, the NAT gateway, or whoever holds it for another service.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
@@ -20,10 +20,9 @@ pub(super) struct Interface {
     pub elastic: Option<(String, String)>,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
-    /// How AWS describes it, if it is neither an instance's nor a NAT gateway's.
-    pub guest: Option<String>,
     /// `in-use` once the holder is up.
     pub status: &'static str,
+    pub description: String,
 }
 
 impl Region {
@@ -32,8 +31,8 @@ impl Region {
         let instances = self.instances.iter().filter(|(_, one)| one.lives());
         let nats = self.nats.iter().filter(|(_, one)| one.lives());
         let instances = instances.map(|(id, one)| one.interface(self, id));
-        let guests = self.guests.iter().map(|(holder, guest)| guest.interface(holder));
-        instances.chain(nats.map(|(id, one)| one.interface(self, id))).chain(guests).collect()
+        let own = instances.chain(nats.map(|(id, one)| one.interface(self, id)));
+        own.chain(self.held_interfaces()).collect()
     }
 
     /// The instance or the NAT gateway of an interface.
@@ -59,7 +58,7 @@ impl Region {
     /// The interface as it is sent.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let nat = one.holder.starts_with("nat-");
-        let managed = nat || one.guest.is_some();
+        let instance = one.holder.starts_with("i-");
         let (allocation, association) = one.elastic.clone().unzip();
         let public = one.public_ip.as_ref().map(|ip| {
             json!({
@@ -70,17 +69,12 @@ impl Region {
             })
         });
         let subnet = self.subnets.get(&one.subnet);
-        let words = match (&one.guest, nat) {
-            (Some(words), _) => words.clone(),
-            (None, true) => format!("Interface for NAT Gateway {}", one.holder),
-            (None, false) => String::new(),
-        };
         json!({
             "networkInterfaceId": one.id,
-            "description": words,
+            "description": one.description,
             "interfaceType": if nat { "nat_gateway" } else { "interface" },
             "ownerId": ACCOUNT,
-            "requesterManaged": managed,
+            "requesterManaged": !instance,
             "vpcId": one.vpc,
             "subnetId": one.subnet,
             "availabilityZone": subnet.map(|subnet| subnet.zone.as_str()),
@@ -100,9 +94,9 @@ impl Region {
                 "deviceIndex": 0,
                 "networkCardIndex": 0,
                 "status": "attached",
-                "deleteOnTermination": !managed,
-                "instanceId": (!managed).then_some(&one.holder),
-                "instanceOwnerId": if managed { "amazon-aws" } else { ACCOUNT },
+                "deleteOnTermination": instance,
+                "instanceId": instance.then_some(&one.holder),
+                "instanceOwnerId": if instance { ACCOUNT } else { "amazon-aws" },
             },
             "tagSet": self.tag_set(&one.id),
         })

@@ -9,7 +9,7 @@ mod cidr;
 mod endpoints;
 mod gateways;
 mod groups;
-mod guests;
+mod held;
 mod input;
 mod instance_attributes;
 mod instances;
@@ -31,6 +31,7 @@ mod zones;
 
 use std::collections::BTreeMap;
 
+pub(crate) use held::{Held, hold, unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,8 +58,8 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
-    /// Interfaces of other services, by what holds them.
-    guests: BTreeMap<String, guests::Guest>,
+    /// The interfaces of other services, by holder.
+    held: BTreeMap<String, Vec<held::One>>,
     /// The tags of every object, by its id.
     tags: BTreeMap<String, tags::Tags>,
     /// What was made with which client token.

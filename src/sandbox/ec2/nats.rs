@@ -80,8 +80,8 @@ impl Nat {
             elastic,
             groups: Vec::new(),
             source_dest_check: false,
-            guest: None,
             status: "in-use",
+            description: format!("Interface for NAT Gateway {id}"),
         }
     }
 

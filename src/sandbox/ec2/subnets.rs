@@ -9,7 +9,7 @@ use super::super::{ACCOUNT, Answer, Refusal};
 use super::cidr::Cidr;
 use super::input::missing_parameter;
 use super::listing::{self, Listing};
-use super::{Cx, Region, depended_on, found, found_mut, invalid, zones};
+use super::{Cx, Region, State, depended_on, found, found_mut, invalid, zones};
 
 /// A subnet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,6 +41,14 @@ impl Region {
             let message = format!("There are not enough free addresses in subnet '{id}'.");
             Refusal::new("InsufficientFreeAddressesInSubnet", message)
         })
+    }
+}
+
+impl State {
+    /// VPC and zone of a subnet.
+    pub(crate) fn place_of(&self, region: &str, subnet: &str) -> Option<(&str, &str)> {
+        let subnet = self.regions.get(region)?.subnets.get(subnet)?;
+        Some((&subnet.vpc, &subnet.zone))
     }
 }
 

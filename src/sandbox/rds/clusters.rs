@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::kms;
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, iso, need, number, tag_pairs, text,
 };
 use super::super::{Answer, Refusal, World};
+use super::super::{ec2, kms};
 use super::{
     AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, is_identifier, listed,
     names, parameters, tags_of,
@@ -139,8 +139,7 @@ pub(super) fn security_groups(
     input: &Value,
 ) -> Result<Option<Vec<String>>, Refusal> {
     let asked = names(input, "VpcSecurityGroupIds");
-    let unknown = asked.iter().find(|group| world.ec2.vpc_of_group(region, group).is_none());
-    match unknown {
+    match ec2::unknown(&world.ec2, region, &[], &asked) {
         Some(group) => {
             let message = format!("Invalid security group, groupId= {group}, groupName=.");
             Err(Refusal::new(VALUE, message))

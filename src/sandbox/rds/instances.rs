@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::ec2::{self, Held};
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, need, number, tag_pairs, text,
 };
-use super::super::{Answer, Refusal, World};
+use super::super::{Answer, Base, Refusal, World};
 use super::clusters::{self, Cluster};
 use super::{AVAILABLE, COMBINATION, Stage, TAGS, VALUE, age, arn, is_identifier, listed, tags_of};
 
@@ -24,6 +25,8 @@ pub(super) struct Instance {
     pub monitoring: Option<(i64, String)>,
     pub public: bool,
     pub upgrades: bool,
+    /// Where its interface is.
+    pub subnet: String,
     pub tags: Tags,
     pub stage: Stage,
 }
@@ -43,8 +46,26 @@ pub(super) fn missing(name: &str) -> Refusal {
     Refusal::new("DBInstanceNotFound", format!("DBInstance {name} not found.")).with_status(404)
 }
 
+/// Gives an instance its interface, with these groups.
+pub(super) fn stand(
+    network: &mut ec2::State,
+    base: &mut Base,
+    region: &str,
+    instance: &Instance,
+    groups: Vec<String>,
+) {
+    let subnets = vec![instance.subnet.clone()];
+    let held = Held { subnets, groups, description: "RDSNetworkInterface".into() };
+    ec2::hold(network, base, region, &holder(&instance.name), 1, held);
+}
+
+/// Takes its interface away.
+pub(super) fn leave(network: &mut ec2::State, base: &mut Base, region: &str, name: &str) {
+    ec2::hold(network, base, region, &holder(name), 0, Held::default());
+}
+
 /// Who holds the interface of an instance.
-pub(super) fn holder(name: &str) -> String {
+fn holder(name: &str) -> String {
     format!("rds:{name}")
 }
 
@@ -140,7 +161,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut tags = Tags::new();
     add_tags(&mut tags, tags_of(input), TAGS)?;
     let on = flag(input, "EnablePerformanceInsights").unwrap_or(false);
-    let instance = Instance {
+    let mut instance = Instance {
         class,
         tier,
         insights: if on { insights(input)? } else { None },
@@ -151,21 +172,14 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         stage: Stage::begin(&world.base, "creating", 300.0),
         cluster,
         name,
+        subnet: String::new(),
     };
     let subnets = world.rds.subnet_groups.get(&at(region, &parent.subnet_group));
     let subnets = subnets.map(|group| group.subnets.clone()).unwrap_or_default();
+    let place = members % subnets.len().max(1);
+    instance.subnet = subnets.into_iter().nth(place).unwrap_or_default();
     let groups = parent.groups.clone();
-    if let Some(subnet) = subnets.iter().nth(members % subnets.len().max(1)) {
-        let holder = holder(&instance.name);
-        world.ec2.lodge(
-            &mut world.base,
-            region,
-            &holder,
-            "RDSNetworkInterface",
-            subnet,
-            &groups,
-        )?;
-    }
+    stand(&mut world.ec2, &mut world.base, region, &instance, groups);
     let answer = json!({ "DBInstance": instance.render(world, region) });
     world.rds.instances.insert(at(region, &instance.name), instance);
     Ok(answer)

@@ -132,7 +132,7 @@ fn age(world: &mut World, region: &str) {
         let over = instance.stage.passes(base);
         let gone = over && instance.stage.is("deleting");
         if gone {
-            ec2.leave(region, &instances::holder(&instance.name));
+            instances::leave(ec2, base, region, &instance.name);
         } else if over {
             instance.stage.status = AVAILABLE.to_owned();
         }

@@ -7,7 +7,7 @@ use super::super::{Answer, Refusal, World};
 use super::clusters::{
     backup_days, busy, exports, full_version, major, missing, scaling, security_groups,
 };
-use super::instances::{self, holder, insights, monitoring, valid_class};
+use super::instances::{self, insights, monitoring, stand, valid_class};
 use super::{AVAILABLE, COMBINATION, Stage, VALUE, parameters};
 
 /// A version that a cluster can be moved to.
@@ -80,9 +80,9 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
         }
     }
     cluster.stage = Stage::begin(&world.base, "modifying", 60.0);
-    let members = world.rds.instances.values().filter(|instance| instance.cluster == cluster.name);
-    for holder in members.map(|instance| holder(&instance.name)) {
-        world.ec2.regroup(region, &holder, &cluster.groups);
+    let World { base, rds, ec2, .. } = &mut *world;
+    for member in rds.instances.values().filter(|instance| instance.cluster == cluster.name) {
+        stand(ec2, base, region, member, cluster.groups.clone());
     }
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });
     world.rds.clusters.insert(place, cluster);

@@ -133,7 +133,7 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
         spec: Cluster {
             name: id,
             engine_version: text(pending.engine_version.or(cluster.engine_version)),
-            database: text(cluster.database_name),
+            database: cluster.database_name.filter(|name| !name.is_empty()),
             port,
             credentials: None,
             subnet_group: text(cluster.db_subnet_group).into(),
