@@ -66,3 +66,10 @@ subscriptions = call("sns", "list_subscriptions", "Subscriptions")
 show("subscription", [item["SubscriptionArn"] for item in subscriptions])
 show("queue", call("sqs", "list_queues", "QueueUrls"))
 show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
+for operation, key, name in [
+    ("describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
+    ("describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+    ("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+    ("describe_db_cluster_parameter_groups", "DBClusterParameterGroups", "DBClusterParameterGroupName"),
+]:
+    show(name, [item[name] for item in call("rds", operation, key)])

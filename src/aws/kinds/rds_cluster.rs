@@ -120,7 +120,6 @@ impl Resource for Cluster {
             ("KMSKeyNotAccessibleFault", ""),
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
             ("InvalidVPCNetworkStateFault", ""),
-            ("InvalidParameterCombination", "currently being created"),
         ],
         actions: &[
             "iam:CreateServiceLinkedRole",

@@ -234,8 +234,10 @@ struct Current {
 }
 
 async fn current(aws: &Aws, secret: &str) -> Result<Option<Current>, OpError> {
-    let send = aws.secrets.get_secret_value().secret_id(secret).send();
-    let Some(value) = send.await.map_err(op("GetSecretValue")).or_gone()? else { return Ok(None) };
+    let call = aws.secrets.get_secret_value().secret_id(secret).version_stage(CURRENT);
+    let Some(value) = call.send().await.map_err(op("GetSecretValue")).or_gone()? else {
+        return Ok(None);
+    };
     // The decoder's own words may quote the value.
     let fields = serde_json::from_str(&value.secret_string.unwrap_or_default()).map_err(|_| {
         let message = format!("the value of {secret} is no JSON object, so nothing can be added");
