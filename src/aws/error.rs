@@ -151,6 +151,10 @@ const EXISTS: &[&str] = &[
     "InvalidLaunchTemplateName.AlreadyExistsException",
     "InvalidSubnet.Conflict",
     "WAFDuplicateItemException",
+    "DBClusterAlreadyExistsFault",
+    "DBInstanceAlreadyExists",
+    "DBParameterGroupAlreadyExists",
+    "DBSubnetGroupAlreadyExists",
     // An earlier call with this client token made it, with other tags.
     "IdempotentParameterMismatch",
 ];
@@ -182,6 +186,10 @@ const BUSY: &[&str] = &[
     "InstanceRefreshInProgress",
     "ResourceContention",
     "ScalingActivityInProgress",
+    "InvalidDBClusterStateFault",
+    "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
+    "InvalidDBSubnetGroupStateFault",
 ];
 
 /// Not seen yet by a service that has to see it: passes when it is.
@@ -375,6 +383,9 @@ mod tests {
         check("Throttled", "Rate exceeded", 429, ErrorClass::Throttled);
         check("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled);
         check("IdempotentParameterMismatch", "", 400, ErrorClass::Exists);
+        check("DBClusterNotFoundFault", "", 404, ErrorClass::NotFound);
+        check("DBClusterAlreadyExistsFault", "", 400, ErrorClass::Exists);
+        check("InvalidDBClusterStateFault", "", 400, ErrorClass::Busy);
     }
 
     #[test]

@@ -1,7 +1,221 @@
-//! `[databases]`.
+//! `[databases]`: clusters with their groups and instances, what their secrets say of them, and the
+//! rotation of secrets.
 
-use super::Builder;
+use crate::aws::kinds::rds_cluster::{Cluster, Serverless};
+use crate::aws::kinds::rds_cluster_parameter_group::ParameterGroup;
+use crate::aws::kinds::rds_instance::{Instance, Monitoring};
+use crate::aws::kinds::rds_subnet_group::SubnetGroup;
+use crate::aws::kinds::secretsmanager_attachment::Attachment;
+use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
+use crate::config::schema::databases::{Database, InnerTier};
+use crate::config::schema::text::PhysicalName;
+use crate::model::address::Address;
+use crate::model::text::{Output, Text};
+
+use super::network::{TierName, id};
+use super::permissions::Caller;
+use super::{Builder, Item};
+
+const CLUSTER: &str = "rds.cluster";
+const SECRET: &str = "secretsmanager.secret";
+const ATTACHMENT: &str = "secretsmanager.attachment";
+/// The engine as clients of PostgreSQL call it; AWS's own attachments and rotations do as well.
+const ENGINE: &str = "postgres";
 
 impl Builder<'_> {
-    pub(super) fn databases(&mut self) {}
+    pub(super) fn databases(&mut self) {
+        for (key, config) in &self.config.databases {
+            let path: &[&str] = &["databases", key];
+            let name = self.item_name(CLUSTER, key, config.name.as_ref(), path);
+            self.subnet_group(key, &name, config, path);
+            let parameters = self.parameter_group(key, &name, config, path);
+            self.cluster(key, &name, parameters, config, path);
+            self.instances(key, &name, config, path);
+            self.attachment(key, config, path);
+        }
+        self.rotations();
+    }
+
+    fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+        let kind = "rds.subnet_group";
+        let name = self.item_name(kind, key, None, path);
+        let tier = match config.subnets {
+            InnerTier::Isolated => TierName::Isolated,
+            InnerTier::Private => TierName::Private,
+        };
+        let spec = SubnetGroup {
+            name: name.clone(),
+            description: format!("Subnets of {cluster}"),
+            subnets: self.subnet_ids(tier).into_iter().collect(),
+        };
+        self.add(Item::new(Address::new(kind, key), name, path), &spec);
+    }
+
+    /// The name of the parameter group. Its own one is named by the major version as well: a group
+    /// never changes its family, and the new one has to stand beside the old one.
+    fn parameter_group(
+        &mut self,
+        key: &str,
+        cluster: &str,
+        config: &Database,
+        path: &[&str],
+    ) -> Text {
+        let kind = "rds.cluster_parameter_group";
+        let major = config.engine_version.split('.').next().unwrap_or_default();
+        let family = format!("aurora-postgresql{major}");
+        let Some(parameters) = &config.parameters else {
+            return format!("default.{family}").into();
+        };
+        let name = self.item_name(kind, &format!("{key}-{major}"), None, path);
+        let spec = ParameterGroup {
+            name: name.clone(),
+            family,
+            description: format!("Parameters of {cluster}"),
+            parameters: parameters.iter().map(|(k, v)| (k.0.clone(), v.clone())).collect(),
+        };
+        let address = Address::new(kind, key);
+        self.add(Item::new(address.clone(), name, path), &spec);
+        Text::reference(address, Output::Name)
+    }
+
+    fn cluster(
+        &mut self,
+        key: &str,
+        name: &str,
+        parameter_group: Text,
+        config: &Database,
+        path: &[&str],
+    ) {
+        let groups = config.security_groups.iter();
+        let spec = Cluster {
+            name: name.to_owned(),
+            engine_version: config.engine_version.0.clone(),
+            database: config.database.as_ref().map(|database| database.0.clone()),
+            port: config.port,
+            credentials: Some(secret_arn(&config.secret)),
+            subnet_group: Text::reference(Address::new("rds.subnet_group", key), Output::Name),
+            security_groups: groups.map(|group| id("ec2.security_group", group)).collect(),
+            parameter_group,
+            serverless: config.serverless.map(|serverless| Serverless {
+                min: serverless.min,
+                max: serverless.max,
+                // AWS's own default, stated so that removing the line undoes it.
+                pause_after: match serverless.pause_after {
+                    None if serverless.min == 0.0 => Some(300),
+                    stated => stated,
+                },
+            }),
+            key: config.key.as_ref().map(|key| self.key(key)),
+            backup_days: config.backup_days,
+            backup_window: config.backup_window.as_ref().map(|window| window.0.clone()),
+            maintenance_window: config.maintenance_window.as_ref().map(|window| window.0.clone()),
+            deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
+            final_snapshot: config.final_snapshot.unwrap_or(self.config.protect),
+            copy_tags_to_snapshots: config.copy_tags_to_snapshots,
+            log_exports: config.log_exports.iter().map(|log| log.name().to_owned()).collect(),
+            iam_authentication: config.iam_authentication,
+            data_api: config.data_api,
+        };
+        self.add(Item::new(Address::new(CLUSTER, key), name, path), &spec);
+    }
+
+    fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+        let address = |number: usize| Address::new("rds.instance", format!("{key}-{number}"));
+        let first = config.instances.first().map(|first| &first.class);
+        for (at, instance) in config.instances.iter().enumerate() {
+            let number = at + 1;
+            let name = PhysicalName(format!("{cluster}-{number}"));
+            let name = self.item_name("rds.instance", key, Some(&name), path);
+            let spec = Instance {
+                name: name.clone(),
+                cluster: id(CLUSTER, key),
+                class: instance.class.0.clone(),
+                tier: instance.tier,
+                insights_days: Some(config.insights_days).filter(|days| *days > 0),
+                monitoring: config.monitoring.as_ref().map(|monitoring| Monitoring {
+                    interval: monitoring.interval,
+                    role: Text::reference(
+                        Address::new("iam.role", monitoring.role.0.as_str()),
+                        Output::Arn,
+                    ),
+                }),
+                public: false,
+                auto_minor_upgrades: config.auto_minor_upgrades,
+            };
+            let mut item = Item::new(address(number), name, path);
+            // Whichever stands first writes. Among equals it does not matter which one that is.
+            if first != Some(&instance.class) {
+                item.after.insert(address(1));
+            }
+            self.add(item, &spec);
+        }
+    }
+
+    fn attachment(&mut self, key: &str, config: &Database, path: &[&str]) {
+        let cluster = Address::new(CLUSTER, key);
+        let spec = Attachment {
+            secret: secret_arn(&config.secret),
+            engine: ENGINE.into(),
+            host: Text::reference(cluster.clone(), Output::Endpoint),
+            port: config.port,
+            database: config.database.as_ref().map(|database| database.0.clone()),
+            cluster: Text::reference(cluster, Output::Id),
+        };
+        let name = self.physical_name(&Address::new(SECRET, config.secret.0.as_str()));
+        let address = Address::new(ATTACHMENT, config.secret.0.as_str());
+        self.add(Item::new(address, name, path), &spec);
+    }
+
+    /// The rotation of secrets, once the database that they open can be reached: AWS tries the
+    /// function out at once.
+    fn rotations(&mut self) {
+        for (key, secret) in &self.config.secrets {
+            let Some(rotation) = &secret.rotation else { continue };
+            let function = rotation.function.0.as_str();
+            let path: &[&str] = &["secrets", key, "rotation"];
+            let spec = Rotation {
+                secret: secret_arn(key),
+                function: Text::reference(Address::new("lambda.function", function), Output::Arn),
+                schedule: match (&rotation.schedule, rotation.days) {
+                    (Some(schedule), _) => schedule.0.clone(),
+                    (None, days) => every(days.unwrap_or(30)),
+                },
+                window: rotation.window_hours.map(|hours| format!("{hours}h")),
+            };
+            let name = self.physical_name(&Address::new(SECRET, key.0.as_str()));
+            let address = Address::new("secretsmanager.rotation", key.0.as_str());
+            let mut item = Item::new(address, name, path);
+            item.after.insert(Address::new("lambda.permissions", function));
+            for (name, database) in &self.config.databases {
+                if database.secret.0 == key.0 {
+                    item.after.insert(Address::new(ATTACHMENT, key.0.as_str()));
+                    let numbers = 1..=database.instances.len();
+                    item.after.extend(numbers.map(|n| {
+                        Address::new("rds.instance", format!("{name}-{n}", name = name.0))
+                    }));
+                }
+            }
+            self.add(item, &spec);
+            let sid = format!("Rotation{}", camel(key));
+            let service = "secretsmanager.amazonaws.com";
+            self.may_call(function, Caller { sid, service, source: secret_arn(key) });
+        }
+    }
 }
+
+fn secret_arn(secret: &str) -> Text {
+    Text::reference(Address::new(SECRET, secret), Output::Arn)
+}
+
+/// `customer-db` as `CustomerDb`.
+fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    };
+    name.split('-').map(word).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,9 @@ const ECS: &str = r"^[a-zA-Z0-9_-]{1,255}$";
 const ECS_RULE: &str = "1 to 255 letters, digits, _ and -";
 const BALANCER: &str = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$";
 const BALANCER_RULE: &str = "1 to 32 letters, digits and dashes, and no dash at either end";
+const RDS: &str = "^[a-z](-?[a-z0-9])*$";
+const RDS_RULE: &str = "a database's name is up to 63 lower-case letters, digits and single dashes, and begins with a \
+     letter";
 
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
@@ -192,6 +195,10 @@ pub(crate) const RULES: &[NameRule] = &[
         r"^[^:*]{1,512}$",
         "a metric filter's name is 1 to 512 characters without : and *",
     ),
+    named("rds.cluster", "database", 63, RDS, RDS_RULE),
+    named("rds.cluster_parameter_group", "parameters", 255, RDS, RDS_RULE),
+    named("rds.instance", "database-instance", 63, RDS, RDS_RULE),
+    named("rds.subnet_group", "subnet-group", 255, RDS, RDS_RULE),
     NameRule {
         shared: Shared::World,
         ..named(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::live::Tags;
-use crate::model::meta::Meta;
+use crate::model::meta::{Meta, is_reached};
 use crate::model::scope::TAG_KEYS;
 use crate::model::text::each_ref;
 
@@ -31,7 +31,11 @@ pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
     let empty = Map::new();
     let (want, live) = (want.as_object().unwrap_or(&empty), live.as_object().unwrap_or(&empty));
     for (field, value) in want {
-        if !meta.create_only.contains(&field.as_str()) {
+        let version = |value: Option<&'_ Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let versions = version(Some(value)).zip(version(live.get(field)));
+        let risen = meta.rises.contains(&field.as_str())
+            && versions.is_some_and(|(want, live)| is_reached(&want, &live));
+        if !risen && !meta.create_only.contains(&field.as_str()) {
             compare(field, Some(value), live.get(field), &mut changes);
         }
     }
@@ -112,6 +116,21 @@ mod tests {
         assert_eq!(paths(json!({ "size": null }), json!({ "size": 1 })), ["size"]);
         assert!(paths(json!({ "size": null }), json!({})).is_empty());
         assert!(paths(json!({ "seed": 1 }), json!({ "seed": 2 })).is_empty());
+    }
+
+    #[test]
+    fn a_version_that_aws_moved_ahead_is_no_difference() {
+        let meta = Meta { rises: &["version"], ..META };
+        let differs = |want: &str, live: &str| {
+            !diff(&meta, &json!({ "version": want }), &json!({ "version": live })).is_empty()
+        };
+        for live in ["15.8", "15.10", "16.1", "15.8.1"] {
+            assert!(!differs("15.8", live), "{live}");
+        }
+        assert!(!differs("15", "15.8"));
+        for live in ["15.7", "14.22", "unknown"] {
+            assert!(differs("15.8", live), "{live}");
+        }
     }
 
     #[test]

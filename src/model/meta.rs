@@ -20,6 +20,9 @@ pub struct Meta {
     /// Top-level fields that matter only when the object is made and cannot be read back: never
     /// compared.
     pub create_only: &'static [&'static str],
+    /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
+    /// one or a later one is as wanted, since no version can be taken back.
+    pub rises: &'static [&'static str],
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub moves: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
@@ -67,6 +70,7 @@ impl Meta {
             notes: &[],
             immutable: &[],
             create_only: &[],
+            rises: &[],
             moves: &[],
             replace: Replace::DeleteFirst,
             held: false,
@@ -87,4 +91,12 @@ impl Meta {
             path == *fixed || path.strip_prefix(fixed).is_some_and(|rest| rest.starts_with('.'))
         })
     }
+}
+
+/// Whether a live version is the wanted one, as precisely as that is given, or a later one.
+pub fn is_reached(want: &str, live: &str) -> bool {
+    let numbers = |version: &str| -> Option<Vec<u32>> {
+        version.split('.').map(|number| number.parse().ok()).collect()
+    };
+    numbers(want).zip(numbers(live)).is_some_and(|(want, live)| live >= want)
 }

@@ -25,21 +25,22 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod balancing;
 pub(crate) mod costs;
 pub(crate) mod dynamodb;
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
 pub(crate) mod ec2;
 pub(crate) mod ecs;
 pub(crate) mod events;
-pub(crate) mod guardduty;
-pub(crate) mod balancing;
-pub(crate) mod dynamodb;
-pub(crate) mod ec2;
 pub(crate) mod fleets;
+pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod monitoring;
+pub(crate) mod rds;
 pub(crate) mod scaling;
 pub(crate) mod secrets;
 pub(crate) mod sns;
@@ -144,6 +145,8 @@ pub(crate) struct World {
     pub scaling: scaling::State,
     /// Alarms and dashboards.
     pub monitoring: monitoring::State,
+    /// Databases.
+    pub rds: rds::State,
     /// Secrets.
     pub secrets: secrets::State,
     /// Topics and subscriptions.
@@ -182,6 +185,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "lambda" => lambda::call(world, call),
         "logs" => logs::call(world, call),
         "monitoring" => monitoring::call(world, call),
+        "rds" => rds::call(world, call),
         "secretsmanager" => secrets::call(world, call),
         "sns" => sns::call(world, call),
         "sqs" => sqs::call(world, call),
@@ -217,6 +221,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("lambda", lambda::counts(&world.lambda)),
         ("logs", logs::counts(&world.logs)),
         ("monitoring", monitoring::counts(&world.monitoring)),
+        ("rds", rds::counts(&world.rds)),
         ("s3", s3::counts(&world.s3)),
         ("secretsmanager", secrets::counts(&world.secrets)),
         ("sns", sns::counts(&world.sns)),

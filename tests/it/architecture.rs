@@ -282,6 +282,7 @@ const STEADY: &[(&str, &str)] = &[
     ("ecs.service subnets", "a second subnet would have to be a sample too"),
     ("ecs.service task_definition", "it changes with the task definition's own variants"),
     ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
+    ("rds.cluster security_groups", "a second group would have to be a sample too"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("lambda.event_source function", "a second function would have to be a sample too"),
     ("lambda.event_source on_failure", "streams alone have one; tests/it/functions.rs changes it"),

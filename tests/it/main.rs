@@ -22,6 +22,8 @@ mod cli_support;
 mod containers;
 // What AWS does to what holds data.
 mod data;
+// Databases, their secrets and rotation.
+mod databases;
 // The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.

@@ -103,7 +103,26 @@ pub fn samples(scope: &Scope) -> Blueprint {
         }
         resources.insert(address, desired);
     }
-    Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() }
+    let mut blueprint =
+        Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() };
+    more_subnets(&mut blueprint);
+    blueprint
+}
+
+/// Adds subnets in other zones than the sample's: some kinds need more than one.
+fn more_subnets(blueprint: &mut Blueprint) {
+    let sample = Address::new("ec2.subnet", "sample");
+    for (letter, zone, cidr) in
+        [("b", "us-east-1b", "10.90.9.0/24"), ("c", "us-east-1c", "10.90.10.0/24")]
+    {
+        let mut desired = blueprint.resources[&sample].clone();
+        desired.address = Address::new("ec2.subnet", format!("sample-{letter}"));
+        desired.name = format!("sample-{letter}");
+        desired.spec["zone"] = zone.into();
+        desired.spec["cidr"] = cidr.into();
+        desired.tags.extend(blueprint.scope.ownership(&desired.address));
+        blueprint.resources.insert(desired.address.clone(), desired);
+    }
 }
 
 /// The shipped config.

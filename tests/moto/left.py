@@ -102,3 +102,10 @@ for thing in ("monitor", "subscription"):
 show("function", [item["FunctionName"] for item in call("lambda", "list_functions", "Functions")])
 mappings = call("lambda", "list_event_source_mappings", "EventSourceMappings")
 show("event-source", [item["UUID"] for item in mappings])
+for operation, key, name in [
+    ("describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
+    ("describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+    ("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+    ("describe_db_cluster_parameter_groups", "DBClusterParameterGroups", "DBClusterParameterGroupName"),
+]:
+    show(name, [item[name] for item in call("rds", operation, key)])

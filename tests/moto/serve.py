@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 
+import databases  # noqa: F401
 import guards  # noqa: F401
 import scaling  # noqa: F401
 import watching  # noqa: F401

@@ -4,12 +4,12 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod autoscaling_group;
 pub(crate) mod cloudwatch;
 pub(crate) mod cloudwatch_alarm;
 pub(crate) mod cloudwatch_dashboard;
 pub(crate) mod costs_anomaly_monitor;
 pub(crate) mod costs_anomaly_subscription;
-pub(crate) mod autoscaling_group;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
@@ -29,12 +29,12 @@ pub(crate) mod ecs;
 pub(crate) mod ecs_cluster;
 pub(crate) mod ecs_service;
 pub(crate) mod ecs_task_definition;
-pub(crate) mod events_rule;
-pub(crate) mod guardduty_detector;
 pub(crate) mod elb;
 pub(crate) mod elb_listener;
 pub(crate) mod elb_load_balancer;
 pub(crate) mod elb_target_group;
+pub(crate) mod events_rule;
+pub(crate) mod guardduty_detector;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_role;
 pub(crate) mod kms_key;
@@ -44,8 +44,16 @@ pub(crate) mod lambda_function;
 pub(crate) mod lambda_permissions;
 pub(crate) mod logs_log_group;
 pub(crate) mod logs_metric_filter;
+pub(crate) mod rds;
+pub(crate) mod rds_cluster;
+pub(crate) mod rds_cluster_parameter_group;
+pub(crate) mod rds_instance;
+pub(crate) mod rds_subnet_group;
+pub(crate) mod s3_bucket;
 pub(crate) mod s3_bucket;
 pub(crate) mod scaling_target;
+pub(crate) mod secretsmanager_attachment;
+pub(crate) mod secretsmanager_rotation;
 pub(crate) mod secretsmanager_secret;
 pub(crate) mod sns_subscription;
 pub(crate) mod sns_topic;
@@ -91,6 +99,13 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<logs_metric_filter::Filter>(),
     kind::<s3_bucket::Bucket>(),
     kind::<scaling_target::Target>(),
+    kind::<rds_cluster::Cluster>(),
+    kind::<rds_cluster_parameter_group::ParameterGroup>(),
+    kind::<rds_instance::Instance>(),
+    kind::<rds_subnet_group::SubnetGroup>(),
+    kind::<s3_bucket::Bucket>(),
+    kind::<secretsmanager_attachment::Attachment>(),
+    kind::<secretsmanager_rotation::Rotation>(),
     kind::<secretsmanager_secret::Secret>(),
     kind::<sns_subscription::Subscription>(),
     kind::<sns_topic::Topic>(),

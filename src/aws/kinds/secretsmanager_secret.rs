@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{self, FilterNameStringType};
+use aws_sdk_secretsmanager::types::{self, FilterNameStringType, SecretListEntry};
 use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
@@ -70,7 +70,8 @@ pub(crate) struct Generate {
 impl Resource for Secret {
     const META: Meta = Meta {
         notes: &[
-            "The value is generated when the secret is made; payctl never reads or changes it.",
+            "The value is generated when the secret is made and never compared: rotation changes it, and \
+             the attachment of a database adds to it.",
             "Deleted with a recovery time, a secret keeps its name taken that long; payctl restores \
              it when the same environment wants it again.",
             "A restored secret keeps its old value, even if the config asks for another kind of \
@@ -133,7 +134,7 @@ impl Resource for Secret {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let mut names: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        names.extend(listed(cx.aws).await?);
+        names.extend(listed(cx.aws).await?.into_iter().filter_map(|secret| secret.name));
         let seen = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
         let found = seen.into_iter().flatten().filter_map(|Seen { live, dying }| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
@@ -324,27 +325,22 @@ fn password(length: usize, exclude_punctuation: bool) -> Result<String, getrando
     }
 }
 
-/// The names of this environment's secrets, as far as the list knows them yet.
-async fn listed(aws: &Aws) -> Result<Vec<String>, OpError> {
+/// This environment's secrets, as far as the list knows them yet.
+pub(super) async fn listed(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
-    let mut pages = aws
-        .secrets
-        .list_secrets()
-        .max_results(100)
-        .filters(filter(FilterNameStringType::TagKey, TAG_ENV))
-        .filters(filter(FilterNameStringType::TagValue, &aws.scope.env))
-        .into_paginator()
-        .send();
-    let mut names = Vec::new();
+    let call = aws.secrets.list_secrets().max_results(100);
+    let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
+    let call = call.filters(filter(FilterNameStringType::TagValue, &aws.scope.env));
+    let mut pages = call.into_paginator().send();
+    let mut ours = Vec::new();
     while let Some(page) = pages.next().await {
         let secrets = page.map_err(op("ListSecrets"))?.secret_list.unwrap_or_default();
-        let ours = secrets.into_iter().filter(|secret| {
+        ours.extend(secrets.into_iter().filter(|secret| {
             let tags = from_tags(secret.tags.as_deref().unwrap_or_default());
             aws.scope.owned(&tags).is_some()
-        });
-        names.extend(ours.filter_map(|secret| secret.name));
+        }));
     }
-    Ok(names)
+    Ok(ours)
 }
 
 /// A secret, and whether it waits for its deletion.
@@ -385,12 +381,12 @@ fn no_arn(op: &str) -> OpError {
 }
 
 /// Tags as Secrets Manager takes them.
-fn to_tags(tags: &Tags) -> Vec<types::Tag> {
+pub(super) fn to_tags(tags: &Tags) -> Vec<types::Tag> {
     tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// Tags as Secrets Manager returns them, without AWS's own.
-fn from_tags(tags: &[types::Tag]) -> Tags {
+pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let tags = tags.iter().map(|tag| (text(tag.key()), text(tag.value())));
     tags.filter(|(key, _)| !key.starts_with("aws:")).collect()

@@ -1,7 +1,272 @@
-//! The rules of `[databases]`.
+//! Databases, the secrets that open them, and rotation.
+
+use std::collections::BTreeMap;
 
 use super::Rules;
+use crate::config::schema::access::{Rotation, Secret};
+use crate::config::schema::databases::{Database, InnerTier, Serverless};
+
+/// Names that Aurora PostgreSQL keeps for itself.
+const RESERVED_USERS: [&str; 8] = [
+    "admin",
+    "pg_monitor",
+    "public",
+    "rds_iam",
+    "rds_replication",
+    "rds_superuser",
+    "rdsadmin",
+    "user",
+];
+
+/// Databases that are there already.
+const RESERVED_DATABASES: [&str; 4] = ["postgres", "rdsadmin", "template0", "template1"];
+
+/// The most characters of a password that Aurora takes.
+const LONGEST_PASSWORD: u32 = 41;
+
+/// How many seconds may lie between two samples of enhanced monitoring.
+const INTERVALS: [u32; 6] = [1, 5, 10, 15, 30, 60];
+
+/// The major versions of Aurora PostgreSQL.
+const MAJORS: std::ops::RangeInclusive<u32> = 11..=18;
+
+/// Minutes from the beginning of the week (or of the day) to a time.
+fn minutes(time: &str) -> u32 {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let (day, clock) = match time.len() {
+        5 => (0, time),
+        _ => (DAYS.iter().position(|day| time.starts_with(day)).unwrap_or(0), &time[4..]),
+    };
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let (hours, minutes) = clock.split_once(':').unwrap_or((clock, "0"));
+    u32::try_from(day).unwrap_or(0) * DAY + number(hours) * 60 + number(minutes)
+}
+
+const DAY: u32 = 24 * 60;
+const WEEK: u32 = 7 * DAY;
+
+/// Begin and length of a window, within a period.
+fn window(text: &str, period: u32) -> (u32, u32) {
+    let (begin, end) = text.split_once('-').unwrap_or((text, text));
+    let (begin, end) = (minutes(begin), minutes(end));
+    (begin, (end + period - begin) % period)
+}
+
+/// Whether a daily window and a weekly one share a minute.
+fn overlap(daily: (u32, u32), weekly: (u32, u32)) -> bool {
+    (0..7).any(|day| {
+        let begin = day * DAY + daily.0;
+        let apart = |from: u32, to: u32| (to + WEEK - from) % WEEK;
+        apart(begin, weekly.0) < daily.1 || apart(weekly.0, begin) < weekly.1
+    })
+}
 
 impl Rules<'_> {
-    pub(super) fn databases(&mut self) {}
+    pub(super) fn databases(&mut self) {
+        let mut opened: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, database) in &self.config.databases {
+            let path = ["databases", &**name];
+            if let Some(other) = opened.insert(&database.secret, name) {
+                let message = format!("[databases.{other}] begins with the same secret");
+                let fix = "give each database a secret of its own: it tells where that one is";
+                self.say(&[&path[..], &["secret"]].concat(), message, fix);
+            }
+            self.version(&path, database);
+            self.place(&path, database);
+            self.capacity(&path, database);
+            self.upkeep(&path, database);
+            let begins = database.database.as_deref().unwrap_or_default();
+            if RESERVED_DATABASES.contains(&begins.to_lowercase().as_str()) {
+                let path = [&path[..], &["database"]].concat();
+                let message = format!("`{begins}` is a database of PostgreSQL itself");
+                self.say(&path, message, "choose another name, or remove `database`");
+            }
+            let mut secrets = self.config.secrets.iter();
+            if let Some((name, secret)) = secrets.find(|(name, _)| name.0 == database.secret.0) {
+                self.opens(name, secret);
+            }
+        }
+        for (name, secret) in &self.config.secrets {
+            if let Some(rotation) = &secret.rotation {
+                self.rotation(&["secrets", name, "rotation"], rotation);
+            }
+        }
+    }
+
+    fn version(&mut self, path: &[&str], database: &Database) {
+        let version = &*database.engine_version;
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if !major.is_some_and(|major| MAJORS.contains(&major)) {
+            let message = format!("there is no Aurora PostgreSQL {version}");
+            let fix = format!("a version from {} to {}", MAJORS.start(), MAJORS.end());
+            self.say(&[path, &["engine_version"]].concat(), message, fix);
+        }
+    }
+
+    fn place(&mut self, path: &[&str], database: &Database) {
+        let path = [path, &["subnets"]].concat();
+        let Some(network) = &self.config.network else {
+            let fix = "add [network] with at least two zones";
+            return self.say(&path, "a database needs a network", fix);
+        };
+        let (word, tier) = match database.subnets {
+            InnerTier::Isolated => ("isolated", &network.isolated_subnets),
+            InnerTier::Private => ("private", &network.private_subnets),
+        };
+        if tier.prefix().is_none() {
+            let fix = format!("set `{word}_subnets = true` in [network]");
+            self.say(&path, format!("the network has no {word} subnets"), fix);
+        }
+        if network.zones < 2 {
+            let message = "a database needs subnets in two zones";
+            self.say(&["network", "zones"], message, "use 2 or more, even for one instance");
+        }
+    }
+
+    fn capacity(&mut self, path: &[&str], database: &Database) {
+        for (at, instance) in database.instances.iter().enumerate() {
+            let at = at.to_string();
+            let path = [path, &["instances", at.as_str(), "class"]].concat();
+            let class = &*instance.class;
+            if class == "db.serverless" && database.serverless.is_none() {
+                let fix = "add `serverless = { min = 0.5, max = 2 }` to the database";
+                self.say(&path, "a serverless instance needs limits", fix);
+            }
+            let size = class.rsplit('.').next().unwrap_or_default();
+            let family = class.split('.').nth(1).unwrap_or_default();
+            let fits = ["r", "t", "x"].iter().any(|letter| family.starts_with(letter));
+            if class != "db.serverless" && (matches!(size, "nano" | "micro" | "small") || !fits) {
+                let message = format!("Aurora PostgreSQL does not run on {class}");
+                self.say(
+                    &path,
+                    message,
+                    "db.serverless, db.t3.medium, db.t4g.medium, or a db.r class",
+                );
+            }
+        }
+        if let Some(serverless) = database.serverless {
+            self.serverless(&[path, &["serverless"]].concat(), serverless);
+        }
+    }
+
+    fn serverless(&mut self, path: &[&str], Serverless { min, max, pause_after }: Serverless) {
+        for (key, capacity, least) in [("min", min, 0.0), ("max", max, 1.0)] {
+            if (capacity * 2.0).fract() != 0.0 || !(least..=256.0).contains(&capacity) {
+                let message = format!("{capacity} capacity units are not possible");
+                let fix = format!("{least} to 256, in steps of 0.5");
+                self.say(&[path, &[key]].concat(), message, fix);
+            }
+        }
+        if min > max {
+            let message = format!("the least ({min}) is more than the most ({max})");
+            self.say(&[path, &["min"]].concat(), message, "exchange them");
+        }
+        if pause_after.is_some() && min > 0.0 {
+            let path = [path, &["pause_after"]].concat();
+            self.say(&path, "it never pauses", "remove it, or set `min = 0`");
+        }
+    }
+
+    fn upkeep(&mut self, path: &[&str], database: &Database) {
+        let days = database.insights_days;
+        if !(days % 31 == 0 && days <= 713 || days == 7 || days == 731) {
+            let message = format!("Performance Insights cannot keep {days} days");
+            let fix = "0 (off), 7, a multiple of 31 up to 713, or 731";
+            self.say(&[path, &["insights_days"]].concat(), message, fix);
+        }
+        if let Some(monitoring) = &database.monitoring
+            && !INTERVALS.contains(&monitoring.interval)
+        {
+            let path = [path, &["monitoring", "interval"]].concat();
+            let message = format!("{} seconds are not possible", monitoring.interval);
+            self.say(&path, message, "1, 5, 10, 15, 30 or 60; without `monitoring` it is off");
+        }
+        let backup = database.backup_window.as_deref().map(|text| window(text, DAY));
+        let maintenance = database.maintenance_window.as_deref().map(|text| window(text, WEEK));
+        let lengths = [("backup_window", backup), ("maintenance_window", maintenance)];
+        for (key, window) in lengths {
+            if window.is_some_and(|(_, length)| length < 30) {
+                let message = "the window is shorter than 30 minutes";
+                self.say(&[path, &[key]].concat(), message, "AWS takes 30 minutes and more");
+            }
+        }
+        if backup.zip(maintenance).is_some_and(|(daily, weekly)| overlap(daily, weekly)) {
+            let path = [path, &["maintenance_window"]].concat();
+            self.say(&path, "it overlaps the backup window", "choose another time");
+        }
+    }
+
+    /// A secret that opens a database.
+    fn opens(&mut self, name: &str, secret: &Secret) {
+        let path = ["secrets", name];
+        if !secret.generate {
+            let fix = "remove `generate = false`: the cluster begins with the generated password";
+            self.say(&[&path[..], &["generate"]].concat(), "a database needs its password", fix);
+        }
+        if secret.field != "password" {
+            let path = [&path[..], &["field"]].concat();
+            let fix = "remove `field`: clients and rotation look for `password`";
+            self.say(&path, "the password of a database is in `password`", fix);
+        }
+        if secret.length > LONGEST_PASSWORD {
+            let path = [&path[..], &["length"]].concat();
+            let message = format!("{} characters are too many for a database", secret.length);
+            self.say(&path, message, format!("16 to {LONGEST_PASSWORD}"));
+        }
+        let path = [&path[..], &["template"]].concat();
+        let Some(user) = secret.template.get("username") else {
+            let fix = "add `template = { username = \"dbadmin\" }`";
+            return self.say(&path, "a database needs a user name", fix);
+        };
+        let path = [&path[..], &["username"]].concat();
+        let letters = user.starts_with(|c: char| c.is_ascii_alphabetic())
+            && user.chars().all(|c| c.is_ascii_alphanumeric());
+        if !letters || user.len() > 16 {
+            let message = format!("`{user}` is not possible as the name of a user");
+            let fix = "1 to 16 letters and digits, beginning with a letter";
+            self.say(&path, message, fix);
+        } else if RESERVED_USERS.contains(&user.to_lowercase().as_str()) {
+            let message = format!("`{user}` is a reserved word of Aurora PostgreSQL");
+            self.say(&path, message, "choose another name, such as dbadmin");
+        }
+    }
+
+    fn rotation(&mut self, path: &[&str], rotation: &Rotation) {
+        match (rotation.days, &rotation.schedule) {
+            (None, None) => {
+                self.say(path, "it does not say when to rotate", "add `days = 30`");
+            }
+            (Some(_), Some(_)) => {
+                let path = [path, &["schedule"]].concat();
+                self.say(&path, "`days` says when already", "remove one of them");
+            }
+            _ => {}
+        }
+        let hours = rotation.schedule.as_deref().and_then(|schedule| {
+            let (number, unit) = schedule.strip_prefix("rate(")?.split_once(' ')?;
+            let number: u32 = number.parse().ok()?;
+            unit.starts_with("hour").then_some(number)
+        });
+        if hours.is_some_and(|hours| hours < 4) {
+            let path = [path, &["schedule"]].concat();
+            self.say(&path, "this is too often", "AWS rotates every 4 hours at the most");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_overlap_around_the_end_of_the_week_too() {
+        let daily = |text| window(text, DAY);
+        let weekly = |text| window(text, WEEK);
+        assert_eq!(daily("23:30-00:30"), (23 * 60 + 30, 60));
+        assert_eq!(weekly("sun:23:30-mon:00:30").1, 60);
+        assert!(overlap(daily("03:00-04:00"), weekly("sun:03:30-sun:05:00")));
+        assert!(overlap(daily("23:30-00:30"), weekly("mon:00:00-mon:01:00")));
+        assert!(overlap(daily("00:00-01:00"), weekly("sun:23:30-mon:00:30")));
+        assert!(!overlap(daily("03:00-04:00"), weekly("sun:04:00-sun:05:00")));
+    }
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::messaging::Service;
-use super::text::{Action, GroupText, KeyRef, PhysicalName, ServicePrincipal, Sid, Template};
+use super::text::{
+    Action, FunctionRef, GroupText, KeyRef, PhysicalName, RotationSchedule, ServicePrincipal, Sid,
+    Template,
+};
 use super::{OneOrMany, yes};
 
 /// A customer key of KMS.
@@ -72,6 +75,24 @@ pub struct Secret {
     #[serde(default = "thirty")]
     #[schemars(range(min = 0, max = 30))]
     pub recovery_days: u32,
+    /// How its password is changed from time to time.
+    pub rotation: Option<Rotation>,
+}
+
+/// How the password of a secret is changed from time to time: every so many days, or by a schedule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// The function that changes it. It needs a way to the database and to Secrets Manager.
+    pub function: FunctionRef,
+    /// Every so many days.
+    #[schemars(range(min = 1, max = 1000))]
+    pub days: Option<u32>,
+    /// When, instead of `days`: `"rate(12 hours)"` or `"cron(0 4 1 * ? *)"`, in UTC.
+    pub schedule: Option<RotationSchedule>,
+    /// Within so many hours it has begun; until the end of the day if unset.
+    #[schemars(range(min = 1, max = 24))]
+    pub window_hours: Option<u32>,
 }
 
 fn password() -> String {

@@ -1,14 +1,165 @@
 //! `[databases.NAME]`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::PhysicalName;
+use super::text::{
+    DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion, GroupRef, KeyRef,
+    PhysicalName, RoleRef, SecretRef, WeekWindow,
+};
+use super::yes;
 
-/// An Aurora PostgreSQL cluster with its instances.
+/// An Aurora PostgreSQL cluster with its instances. Always encrypted, and never public.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name (the cluster's identifier), instead of one by the pattern.
     pub name: Option<PhysicalName>,
+    /// The version of PostgreSQL, `"15.8"`. AWS may move it ahead; payctl never takes it back.
+    pub engine_version: EngineVersion,
+    /// The database that the cluster begins with; only PostgreSQL's own ones if unset.
+    pub database: Option<DatabaseName>,
+    /// The port.
+    #[serde(default = "port")]
+    #[schemars(range(min = 1150, max = 65535))]
+    pub port: u16,
+    /// The secret whose user and password the cluster begins with. It is told endpoint, port,
+    /// database and cluster.
+    pub secret: SecretRef,
+    /// The tier of subnets that it stands in.
+    #[serde(default)]
+    pub subnets: InnerTier,
+    /// Its security groups.
+    #[schemars(length(min = 1, max = 5))]
+    pub security_groups: BTreeSet<GroupRef>,
+    /// The key that encrypts it; the account's aws/rds key if unset. It cannot be changed later.
+    pub key: Option<KeyRef>,
+    /// Settings of PostgreSQL. With this, even empty, it gets a parameter group of its own; without
+    /// it, AWS's default one.
+    pub parameters: Option<BTreeMap<DatabaseParameter, String>>,
+    /// How far instances of the class `db.serverless` scale.
+    pub serverless: Option<Serverless>,
+    /// The instances. The first one begins as the writer, the others are readers.
+    #[schemars(length(min = 1, max = 16))]
+    pub instances: Vec<Instance>,
+    /// For how many days Performance Insights keeps its data: 7, a multiple of 31, or 731; 0
+    /// switches it off.
+    #[serde(default = "week")]
+    #[schemars(range(min = 0, max = 731))]
+    pub insights_days: u32,
+    /// Enhanced monitoring; off if unset.
+    pub monitoring: Option<Monitoring>,
+    /// How many days backups are kept.
+    #[serde(default = "week")]
+    #[schemars(range(min = 1, max = 35))]
+    pub backup_days: u32,
+    /// When backups are taken, `"03:00-04:00"` in UTC; AWS decides if unset.
+    pub backup_window: Option<DayWindow>,
+    /// When AWS may work on it, `"sun:05:00-sun:06:00"` in UTC; AWS decides if unset.
+    pub maintenance_window: Option<WeekWindow>,
+    /// Whether AWS moves the minor version ahead by itself.
+    #[serde(default = "yes")]
+    pub auto_minor_upgrades: bool,
+    /// Whether AWS refuses to delete it; like `protect` if unset. payctl lifts this when it deletes.
+    pub deletion_protection: Option<bool>,
+    /// Whether a snapshot is taken before it is deleted; like `protect` if unset. The snapshot needs
+    /// the database's key for ever: keep that key, or copy the snapshot under another one.
+    pub final_snapshot: Option<bool>,
+    /// Whether snapshots carry its tags.
+    #[serde(default = "yes")]
+    pub copy_tags_to_snapshots: bool,
+    /// The logs that go to CloudWatch.
+    #[serde(default)]
+    pub log_exports: BTreeSet<DatabaseLog>,
+    /// Whether IAM can hand out passwords.
+    #[serde(default)]
+    pub iam_authentication: bool,
+    /// Whether the Data API is on.
+    #[serde(default)]
+    pub data_api: bool,
+}
+
+fn port() -> u16 {
+    5432
+}
+
+fn week() -> u32 {
+    7
+}
+
+/// A tier of subnets that nobody outside reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InnerTier {
+    /// The subnets with no way out.
+    #[default]
+    Isolated,
+    /// The subnets with a way out through NAT.
+    Private,
+}
+
+/// How far serverless instances scale, in Aurora capacity units.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Serverless {
+    /// The least, in steps of a half; with 0 it pauses when nobody uses it.
+    pub min: f64,
+    /// The most, in steps of a half.
+    pub max: f64,
+    /// After how many idle seconds it pauses; only with `min = 0`.
+    #[schemars(range(min = 300, max = 86400))]
+    pub pause_after: Option<u32>,
+}
+
+/// An instance.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// The class, `"db.serverless"` or `"db.r6g.large"`.
+    pub class: DatabaseClass,
+    /// Who takes over from a failed writer: the lowest number first.
+    #[serde(default = "tier")]
+    #[schemars(range(min = 0, max = 15))]
+    pub tier: u32,
+}
+
+fn tier() -> u32 {
+    1
+}
+
+/// Enhanced monitoring.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    /// How many seconds lie between two samples: 1, 5, 10, 15, 30 or 60.
+    pub interval: u32,
+    /// The role that writes them, with the managed policy
+    /// `service-role/AmazonRDSEnhancedMonitoringRole`.
+    pub role: RoleRef,
+}
+
+/// A log of Aurora PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum DatabaseLog {
+    /// What PostgreSQL writes.
+    Postgresql,
+    /// What the instance writes.
+    Instance,
+    /// Refused passwords of IAM.
+    IamDbAuthError,
+}
+
+impl DatabaseLog {
+    /// The log as RDS names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgresql => "postgresql",
+            Self::Instance => "instance",
+            Self::IamDbAuthError => "iam-db-auth-error",
+        }
+    }
 }

@@ -126,6 +126,27 @@ strings! {
     /// An IAM action.
     Action { "pattern": "^(\\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$" }
         => "an action looks like dynamodb:GetItem"
+    /// When a secret is rotated.
+    RotationSchedule { "pattern": "^(rate\\([1-9][0-9]* (hours?|days?)\\)|cron\\([^()]+\\))$" }
+        => "a schedule is \"rate(12 hours)\", \"rate(30 days)\" or \"cron(0 4 1 * ? *)\""
+    /// A version of PostgreSQL.
+    EngineVersion { "pattern": "^[1-9][0-9](\\.[0-9]{1,2})?$" }
+        => "a version looks like 15.8, or 15 for the newest of it"
+    /// The name of a database in PostgreSQL.
+    DatabaseName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$" }
+        => "a database's name is 1 to 63 letters, digits and underscores, and begins with a letter"
+    /// The class of a database instance.
+    DatabaseClass { "pattern": "^db\\.(serverless|[a-z][a-z0-9-]*\\.[a-z0-9]+)$" }
+        => "a class looks like db.serverless, db.t4g.medium or db.r6g.large"
+    /// A time of every day.
+    DayWindow { "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$" }
+        => "a window looks like 03:00-04:00, in UTC"
+    /// A time of every week.
+    WeekWindow { "pattern": "^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$" }
+        => "a window looks like sun:05:00-sun:06:00, in UTC"
+    /// The name of a parameter of PostgreSQL.
+    DatabaseParameter { "pattern": "^[a-z][a-z0-9_.]{0,127}$" }
+        => "a parameter looks like log_min_duration_statement or rds.force_ssl"
     /// A service principal.
     ServicePrincipal { "pattern": "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$" }
         => "a service principal looks like lambda.amazonaws.com"

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Refusal, World};
+use super::super::{Base, Refusal, World};
 use super::interfaces::Interface;
-use super::{Region, found};
+use super::{Region, State, found};
 
 /// An interface of another service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub(crate) struct Lent {
     pub description: String,
     /// The type, `interface` for most.
     pub kind: String,
+    /// What of its service has it, if that is how it is found again.
+    pub user: String,
     /// Who attached it, `amazon-elb`.
     pub owner: String,
     /// Whether it has a public address.
@@ -115,6 +117,31 @@ pub(crate) fn lend(world: &mut World, region: &str, mut lent: Lent) -> Result<St
     }
     here.lent.insert(id.clone(), lent);
     Ok(id)
+}
+
+/// Gives `user` one interface like this and no other, or none. A full subnet gives none.
+pub(crate) fn keep(
+    state: &mut State,
+    base: &mut Base,
+    region: &str,
+    user: &str,
+    wanted: Option<Lent>,
+) {
+    let here = state.regions.entry(region.to_owned()).or_default();
+    let old = here.lent.iter().find(|(_, one)| one.user == user).map(|(id, _)| id.clone());
+    let old = old.and_then(|id| Some((here.lent.remove(&id)?, id)));
+    let Some(wanted) = wanted else { return };
+    let lent = match old {
+        Some((one, id)) if one.subnet == wanted.subnet => {
+            Some((id, Lent { groups: wanted.groups, ..one }))
+        }
+        Some(_) | None => here.free_address(&wanted.subnet).ok().map(|private_ip| {
+            let vpc = here.subnets.get(&wanted.subnet).map(|subnet| subnet.vpc.clone());
+            let (vpc, user) = (vpc.unwrap_or_default(), user.to_owned());
+            (base.id("eni"), Lent { private_ip, vpc, user, ..wanted })
+        }),
+    };
+    here.lent.extend(lent);
 }
 
 /// Gives an interface other groups.

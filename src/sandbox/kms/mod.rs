@@ -54,7 +54,7 @@ struct Alias {
 }
 
 /// The services whose keys AWS manages.
-const MANAGED: &[&str] = &["dynamodb", "s3", "secretsmanager", "sns", "sqs", "ssm"];
+const MANAGED: &[&str] = &["dynamodb", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm"];
 
 /// The names of the members of a tag.
 const TAG: (&str, &str) = ("TagKey", "TagValue");

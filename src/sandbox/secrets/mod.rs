@@ -3,6 +3,7 @@
 //! Quirks kept: ARNs end in six characters that change when a secret is made again; a secret that
 //! is scheduled for deletion is hidden and blocks its name; the request token is the version.
 
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -40,6 +41,7 @@ struct Secret {
     /// When it was deleted, and when it will be gone.
     deleted: Option<(f64, f64)>,
     versions: BTreeMap<String, values::Version>,
+    rotation: rotation::Rotation,
 }
 
 /// The number of live objects.
@@ -61,6 +63,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "GetSecretValue" => values::get(live(state, region, input)?, input),
         "PutSecretValue" => values::put_value(world, region, input),
         "UpdateSecret" => values::update(world, region, input),
+        "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),
+        "RotateSecret" => rotation::rotate(live(state, region, input)?, input, today),
+        "CancelRotateSecret" => rotation::cancel(live(state, region, input)?),
         "ListSecretVersionIds" => values::list_ids(any(state, region, input)?),
         "GetRandomPassword" => values::random_password(input),
         "DeleteSecret" => delete(state, region, input, today),
@@ -122,6 +127,7 @@ impl Secret {
         put(&mut view, "Description", self.description.clone());
         put(&mut view, "KmsKeyId", self.key.clone().filter(|key| key != DEFAULT_KEY));
         put(&mut view, "DeletedDate", self.deleted.map(|(when, _)| when));
+        self.rotation.describe(&mut view);
         if !self.versions.is_empty() {
             view["VersionIdsToStages"] = self.stages();
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::toolbox::{flag, now, put, text, texts, uuid, within};
+use super::super::toolbox::{flag, need, now, put, text, texts, uuid, within};
 use super::super::{Answer, Refusal, World};
 use super::{INVALID, Secret, live, valid_key};
 
@@ -147,6 +147,44 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
         answer["VersionId"] = id.into();
     }
     Ok(answer)
+}
+
+/// Moves a stage from one version to another, if the first one has it.
+pub(super) fn move_stage(secret: &mut Secret, input: &Value) -> Answer {
+    let stage = need(input, "VersionStage", INVALID)?;
+    let (from, to) = (text(input, "RemoveFromVersionId"), text(input, "MoveToVersionId"));
+    let mut staged = secret.versions.iter();
+    let holder = staged.find(|(_, version)| version.stages.contains(stage));
+    let holder = holder.map(|(id, _)| id.clone());
+    if holder.as_deref() != from && (from.is_some() || holder.as_deref() != to) {
+        let message = format!(
+            "The parameter RemoveFromVersionId is not the version that staging label {stage} is \
+             currently attached to, which is {}.",
+            holder.unwrap_or_default()
+        );
+        return Err(Refusal::new(INVALID, message));
+    }
+    if let Some(unknown) = to.filter(|to| !secret.versions.contains_key(*to)) {
+        let message = format!("Secrets Manager can't find the version {unknown}.");
+        return Err(Refusal::new("ResourceNotFoundException", message));
+    }
+    if stage == "AWSCURRENT" {
+        if to.is_none() {
+            return Err(Refusal::new(INVALID, "AWSCURRENT can be moved, not removed."));
+        }
+        for version in secret.versions.values_mut() {
+            version.stages.remove("AWSPREVIOUS");
+        }
+    }
+    for (id, version) in &mut secret.versions {
+        if version.stages.remove(stage) && stage == "AWSCURRENT" && Some(id.as_str()) != to {
+            version.stages.insert("AWSPREVIOUS".into());
+        }
+        if Some(id.as_str()) == to {
+            version.stages.insert(stage.to_owned());
+        }
+    }
+    Ok(secret.named())
 }
 
 /// All versions that still have a stage.

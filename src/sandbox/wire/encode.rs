@@ -41,8 +41,10 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
         Protocol::Query | Protocol::Rest => {
             let (operation, space) = (&route.operation, namespace(&route.service));
             let mut body = format!("<{operation}Response xmlns=\"{space}\">");
+            // RDS names the items of each list otherwise: its answers do so themselves.
+            let lists = if route.service == "rds" { Lists::Flat } else { Lists::Member };
             if !value.is_null() {
-                xml::write(&mut body, &format!("{operation}Result"), &value, Lists::Member);
+                xml::write(&mut body, &format!("{operation}Result"), &value, lists);
             }
             body.push_str(&format!(
                 "<ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata>\
@@ -159,6 +161,7 @@ fn namespace(service: &str) -> &'static str {
         "autoscaling" => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
         "elasticloadbalancing" => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
         "iam" => "https://iam.amazonaws.com/doc/2010-05-08/",
+        "rds" => "http://rds.amazonaws.com/doc/2014-10-31/",
         "sns" => "http://sns.amazonaws.com/doc/2010-03-31/",
         "sts" => "https://sts.amazonaws.com/doc/2011-06-15/",
         _ => "https://sandbox.invalid/",

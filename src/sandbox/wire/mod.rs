@@ -189,6 +189,7 @@ fn by_version(form: &str) -> Option<String> {
         "2011-01-01" => "autoscaling",
         "2015-12-01" => "elasticloadbalancing",
         "2011-06-15" => "sts",
+        "2014-10-31" => "rds",
         "2012-11-05" => "sqs",
         _ => return None,
     };

@@ -1,0 +1,334 @@
+//! What a secret says of the database that it opens: engine, host, port, database, cluster.
+//!
+//! A tag on the secret says that payctl keeps these fields; they themselves lie in the value,
+//! beside the user and the password, which never leave the functions of this file.
+//!
+//! AWS quirks: a value is only ever written as a whole, and its rotation writes it as well. So the
+//! new version is put aside first, and becomes the current one only if the current one is still
+//! that which it was made from: a password that a rotation set in between is never lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::secretsmanager_secret::{Secret, from_tags, listed, to_tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
+use crate::model::text::{Output, Outputs, Text};
+
+/// What a secret says of its database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attachment {
+    /// The ARN of the secret.
+    pub secret: Text,
+    /// The engine as clients call it, `postgres`.
+    pub engine: String,
+    /// The endpoint that writes.
+    pub host: Text,
+    /// The port.
+    pub port: u16,
+    /// The database that the cluster began with, if any.
+    pub database: Option<String>,
+    /// The identifier of the cluster.
+    pub cluster: Text,
+}
+
+/// The tag that says that payctl keeps the fields.
+const TAG: &str = "payctl:attachment";
+/// Tells the id of an attachment from that of its secret.
+const SUFFIX: &str = "#attachment";
+const CURRENT: &str = "AWSCURRENT";
+/// Where a new version waits until it becomes the current one.
+const ASIDE: &str = "PAYCTLATTACHMENT";
+
+/// The fields in the value, as AWS's own attachments call them.
+const ENGINE: &str = "engine";
+const HOST: &str = "host";
+const PORT: &str = "port";
+const DATABASE: &str = "dbname";
+const CLUSTER: &str = "dbClusterIdentifier";
+const FIELDS: [&str; 5] = [ENGINE, HOST, PORT, DATABASE, CLUSTER];
+
+impl Resource for Attachment {
+    const META: Meta = Meta {
+        notes: &[
+            "It reads the secret's value to add to it; user and password never show.",
+            "Every change of it is a new version of the secret with the same password.",
+            "A rotation at the same time is safe: whoever comes later starts over.",
+        ],
+        immutable: &["secret"],
+        replace: Replace::DeleteFirst,
+        tagged: false,
+        deadline: Duration::from_secs(300),
+        settle: Duration::from_secs(30),
+        actions: &[
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:ListSecrets",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:TagResource",
+            "secretsmanager:UntagResource",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+        ..Meta::new(
+            "secretsmanager.attachment",
+            "secretsmanager",
+            "What a secret says of the database that it opens.",
+        )
+    };
+
+    fn sample() -> Self {
+        let of = |kind: &str, output| Text::reference(Address::new(kind, "sample"), output);
+        Self {
+            secret: of("secretsmanager.secret", Output::Arn),
+            engine: "postgres".into(),
+            host: of("rds.cluster", Output::Endpoint),
+            port: 5432,
+            database: Some("sampledb".into()),
+            cluster: of("rds.cluster", Output::Id),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let reader = Text::reference(Address::new("rds.cluster", "sample"), Output::ReaderEndpoint);
+        vec![
+            Self { port: 5433, host: reader, ..Self::sample() },
+            Self {
+                engine: "aurora-postgresql".into(),
+                database: None,
+                cluster: "other-cluster".into(),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let listed = listed(cx.aws).await?;
+        let marked = listed.into_iter().filter(|secret| {
+            from_tags(secret.tags.as_deref().unwrap_or_default()).contains_key(TAG)
+        });
+        // The list lags behind; what is wanted is looked at by its name.
+        let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
+        ids.extend(marked.filter_map(|secret| secret.name));
+        let found = ids.iter().map(|id| async move {
+            let Some((owner, live)) = describe(cx.aws, id).await? else { return Ok(None) };
+            let Some(secret) = owner else { return Ok(None) };
+            let address = Address::new(Self::META.kind, secret.name);
+            Ok(Some(Found { address, owner: Owner::Ours, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(describe(cx.aws, secret_of(cx.id())).await?.map(|(_, live)| live))
+    }
+
+    /// The tag alone; the fields are written by the first update.
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let tag = Tags::from([(TAG.into(), "true".into())]);
+        let call = cx.aws.secrets.tag_resource().secret_id(self.secret.known());
+        let send = call.set_tags(Some(to_tags(&tag))).send();
+        send.await.map_err(op("TagResource"))?;
+        Ok(format!("{}{SUFFIX}", self.secret.known()))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        rewrite(cx, self.secret.known(), &|fields| self.write(fields)).await
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let secret = secret_of(&live.id);
+        if describe(cx.aws, secret).await?.is_none() {
+            return Ok(());
+        }
+        let cleared = rewrite(cx, secret, &|fields| {
+            fields.retain(|name, _| !FIELDS.contains(&name.as_str()));
+        });
+        cleared.await.or_gone()?;
+        let send = cx.aws.secrets.untag_resource().secret_id(secret).tag_keys(TAG).send();
+        send.await.map_err(op("UntagResource")).or_gone().map(drop)
+    }
+}
+
+impl Attachment {
+    fn write(&self, fields: &mut Map<String, Value>) {
+        fields.insert(ENGINE.into(), self.engine.as_str().into());
+        fields.insert(HOST.into(), self.host.known().into());
+        fields.insert(PORT.into(), self.port.into());
+        match &self.database {
+            Some(database) => fields.insert(DATABASE.into(), database.as_str().into()),
+            None => fields.remove(DATABASE),
+        };
+        fields.insert(CLUSTER.into(), self.cluster.known().into());
+    }
+
+    /// The fields of a value, and nothing else of it. Some clients write the port as text.
+    fn read_from(secret: &str, fields: &Map<String, Value>) -> Self {
+        let text = |name| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let port = fields.get(PORT).and_then(|port| match port {
+            Value::String(text) => text.parse().ok(),
+            port => port.as_u64().and_then(|port| u16::try_from(port).ok()),
+        });
+        Self {
+            secret: secret.into(),
+            engine: text(ENGINE),
+            host: text(HOST).into(),
+            port: port.unwrap_or_default(),
+            database: Some(text(DATABASE)).filter(|name| !name.is_empty()),
+            cluster: text(CLUSTER).into(),
+        }
+    }
+}
+
+/// The ARN of the secret, from the id of its attachment.
+fn secret_of(id: &str) -> &str {
+    id.strip_suffix(SUFFIX).unwrap_or(id)
+}
+
+/// The attachment of a secret, by name or ARN, and the address that its secret stands for here.
+async fn describe(
+    aws: &Aws,
+    secret: &str,
+) -> Result<Option<(Option<Address>, Live<Attachment>)>, OpError> {
+    let send = aws.secrets.describe_secret().secret_id(secret).send();
+    let Some(found) = send.await.map_err(op("DescribeSecret")).or_gone()? else { return Ok(None) };
+    let tags = from_tags(found.tags.as_deref().unwrap_or_default());
+    if found.deleted_date.is_some() || !tags.contains_key(TAG) {
+        return Ok(None);
+    }
+    let owner = aws.scope.owned(&tags).filter(|owner| owner.kind == Secret::META.kind);
+    let arn = found.arn.unwrap_or_default();
+    let fields = current(aws, &arn).await?.map(|value| value.fields).unwrap_or_default();
+    let live = Live {
+        id: format!("{arn}{SUFFIX}"),
+        spec: Attachment::read_from(&arn, &fields),
+        outputs: Outputs::new(),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    };
+    Ok(Some((owner, live)))
+}
+
+/// The current value of a secret. It has no `Debug`, so that nothing can show it.
+struct Current {
+    version: String,
+    fields: Map<String, Value>,
+}
+
+async fn current(aws: &Aws, secret: &str) -> Result<Option<Current>, OpError> {
+    let call = aws.secrets.get_secret_value().secret_id(secret).version_stage(CURRENT);
+    let Some(value) = call.send().await.map_err(op("GetSecretValue")).or_gone()? else {
+        return Ok(None);
+    };
+    // The decoder's own words may quote the value.
+    let fields = serde_json::from_str(&value.secret_string.unwrap_or_default()).map_err(|_| {
+        let message = format!("the value of {secret} is no JSON object, so nothing can be added");
+        OpError::new("GetSecretValue", ErrorClass::Invalid, "NoObject", message)
+    })?;
+    Ok(Some(Current { version: value.version_id.unwrap_or_default(), fields }))
+}
+
+/// Writes a changed value and makes it the current one, if the one that it was made from still is.
+async fn rewrite(
+    cx: &Cx<'_>,
+    secret: &str,
+    change: &(dyn Fn(&mut Map<String, Value>) + Sync),
+) -> Result<(), OpError> {
+    let Some(Current { version, fields }) = current(cx.aws, secret).await? else {
+        let message = "the secret has no value yet, so nothing can be added to it";
+        return Err(OpError::new("GetSecretValue", ErrorClass::NotFound, "NoValue", message));
+    };
+    let mut changed = fields.clone();
+    change(&mut changed);
+    if changed == fields {
+        return Ok(());
+    }
+    let token = token(cx, &version, &changed);
+    let call = cx.aws.secrets.put_secret_value().secret_id(secret).version_stages(ASIDE);
+    let call = call.client_request_token(&token).secret_string(Value::Object(changed).to_string());
+    call.send().await.map_err(op("PutSecretValue"))?;
+    let call = cx.aws.secrets.update_secret_version_stage().secret_id(secret);
+    let call = call.version_stage(CURRENT).move_to_version_id(&token);
+    let moved = call.remove_from_version_id(&version).send().await;
+    match moved.map_err(op("UpdateSecretVersionStage")) {
+        Ok(_) => Ok(()),
+        Err(error) => match current(cx.aws, secret).await? {
+            Some(now) if now.version == token => Ok(()),
+            // Rotated in between: the next try starts from the new value.
+            Some(now) if now.version != version => {
+                Err(OpError { class: ErrorClass::NotYet, ..error })
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// The same for every attempt to write the same value after the same version. AWS takes it for the
+/// id of the new version.
+fn token(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
+    let Scope { project, env, account, region, .. } = &cx.aws.scope;
+    let ours: Vec<String> = FIELDS.iter().map(|name| format!("{:?}", fields.get(*name))).collect();
+    let (address, ours) = (cx.address.to_string(), ours.concat());
+    let parts: [&str; 7] = [account, region, project, env, &address, after, &ours];
+    let digest = Sha256::digest(parts.join("\n"));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn known() -> Attachment {
+        Attachment {
+            secret: "arn:s".into(),
+            host: "db.example".into(),
+            cluster: "sample-database".into(),
+            ..Attachment::sample()
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_user_and_password_stay() {
+        let value = json!({ "username": "u", "password": "p", "other": 1 });
+        let Value::Object(mut fields) = value else { unreachable!("an object") };
+        known().write(&mut fields);
+        assert_eq!(Attachment::read_from("arn:s", &fields), known());
+        assert_eq!((&fields["username"], &fields["password"]), (&json!("u"), &json!("p")));
+        assert_eq!(fields["port"], 5432);
+        let spec = serde_json::to_string(&known()).unwrap();
+        assert!(!spec.contains("password") && !spec.contains("username"));
+    }
+
+    #[test]
+    fn a_port_may_be_text_and_a_new_value_says_nothing() {
+        let fields = Map::from_iter([("port".to_owned(), json!("5433"))]);
+        assert_eq!(Attachment::read_from("arn:s", &fields).port, 5433);
+        let nothing = Attachment::read_from("arn:s", &Map::new());
+        assert_eq!((nothing.port, nothing.engine), (0, String::new()));
+    }
+
+    #[test]
+    fn the_id_tells_the_secret() {
+        assert_eq!(secret_of("arn:s#attachment"), "arn:s");
+    }
+}

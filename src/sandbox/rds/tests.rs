@@ -1,0 +1,266 @@
+//! What RDS promises, call by call.
+
+use serde_json::{Value, json};
+
+use super::super::toolbox::testing::{REGION, ask};
+use super::super::{Call, World, ec2};
+
+fn rds(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+    ask(world, "rds", operation, input).map_err(|refusal| refusal.code)
+}
+
+fn network(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+    let call =
+        Call { service: "ec2".into(), operation: operation.into(), input, region: REGION.into() };
+    ec2::call(world, &call).map_err(|refusal| refusal.code)
+}
+
+fn subnet(world: &mut World, vpc: &str, at: u32, zone: &str) -> String {
+    let zone = format!("{REGION}{zone}");
+    let cidr = format!("10.0.{at}.0/24");
+    let input = json!({ "VpcId": vpc, "CidrBlock": cidr, "AvailabilityZone": zone });
+    let made = network(world, "CreateSubnet", input).unwrap();
+    made["subnet"]["subnetId"].as_str().unwrap().to_owned()
+}
+
+/// A world with a subnet group; and the subnets and a security group.
+fn with_group() -> (World, [String; 3], String) {
+    let mut world = World::default();
+    let vpc = network(&mut world, "CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })).unwrap();
+    let vpc = vpc["vpc"]["vpcId"].as_str().unwrap().to_owned();
+    let subnets =
+        [(0, "a"), (1, "b"), (2, "a")].map(|(at, zone)| subnet(&mut world, &vpc, at, zone));
+    let input = json!({ "GroupName": "db", "GroupDescription": "db", "VpcId": vpc });
+    let group = network(&mut world, "CreateSecurityGroup", input).unwrap();
+    let group = group["groupId"].as_str().unwrap().to_owned();
+    let input = json!({ "DBSubnetGroupName": "subnets", "DBSubnetGroupDescription": "d",
+        "SubnetIds": { "SubnetIdentifier": [subnets[0], subnets[1]] } });
+    rds(&mut world, "CreateDBSubnetGroup", input).unwrap();
+    (world, subnets, group)
+}
+
+fn cluster(group: &str) -> Value {
+    json!({
+        "DBClusterIdentifier": "db", "Engine": "aurora-postgresql", "EngineVersion": "15.8",
+        "MasterUsername": "dbadmin", "MasterUserPassword": "abcdefgh12345678",
+        "DatabaseName": "customerdb", "DBSubnetGroupName": "subnets",
+        "VpcSecurityGroupIds": { "VpcSecurityGroupId": [group] },
+        "ServerlessV2ScalingConfiguration": { "MinCapacity": "0.5", "MaxCapacity": "2" },
+    })
+}
+
+fn instance(name: &str) -> Value {
+    json!({ "DBInstanceIdentifier": name, "Engine": "aurora-postgresql",
+        "DBClusterIdentifier": "db", "DBInstanceClass": "db.serverless" })
+}
+
+fn with(mut input: Value, key: &str, value: Value) -> Value {
+    input[key] = value;
+    input
+}
+
+fn id() -> Value {
+    json!({ "DBClusterIdentifier": "db" })
+}
+
+fn look(world: &mut World) -> Result<Value, String> {
+    let answer = rds(world, "DescribeDBClusters", id())?;
+    Ok(answer["DBClusters"]["DBCluster"][0].clone())
+}
+
+fn with_cluster() -> (World, [String; 3], String) {
+    let (mut world, subnets, group) = with_group();
+    rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
+    assert_eq!(look(&mut world).unwrap()["Status"], "creating");
+    assert_eq!(look(&mut world).unwrap()["Status"], "available");
+    (world, subnets, group)
+}
+
+fn with_instance() -> (World, [String; 3], String) {
+    let (mut world, subnets, group) = with_cluster();
+    rds(&mut world, "CreateDBInstance", instance("db-1")).unwrap();
+    look(&mut world).unwrap();
+    (world, subnets, group)
+}
+
+#[test]
+fn a_subnet_group_needs_two_zones_and_stays_while_it_is_used() {
+    let (mut world, subnets, _) = with_cluster();
+    let one_zone = json!({ "DBSubnetGroupName": "narrow", "DBSubnetGroupDescription": "d",
+        "SubnetIds": { "SubnetIdentifier": [subnets[0], subnets[2]] } });
+    let refused = rds(&mut world, "CreateDBSubnetGroup", one_zone);
+    assert_eq!(refused, Err("DBSubnetGroupDoesNotCoverEnoughAZs".into()));
+    let refused = rds(&mut world, "DeleteDBSubnetGroup", json!({ "DBSubnetGroupName": "subnets" }));
+    assert_eq!(refused, Err("InvalidDBSubnetGroupStateFault".into()));
+}
+
+#[test]
+fn defaults_come_back_unasked() {
+    let (mut world, ..) = with_cluster();
+    let seen = look(&mut world).unwrap();
+    assert_eq!(seen["DBClusterParameterGroup"], "default.aurora-postgresql15");
+    assert_eq!(seen["PreferredBackupWindow"], "07:12-07:42");
+    assert_eq!(seen["BackupRetentionPeriod"], 1);
+    assert!(seen["KmsKeyId"].as_str().unwrap().starts_with("arn:aws:kms:"));
+    assert_eq!(seen["ServerlessV2ScalingConfiguration"]["SecondsUntilAutoPause"], 300);
+}
+
+#[test]
+fn what_aws_refuses_is_refused() {
+    let (mut world, _, group) = with_group();
+    let mut refused = |key: &str, value: Value| {
+        rds(&mut world, "CreateDBCluster", with(cluster(&group), key, value)).unwrap_err()
+    };
+    assert_eq!(refused("MasterUsername", "admin".into()), "InvalidParameterValue");
+    assert_eq!(refused("MasterUserPassword", "short".into()), "InvalidParameterValue");
+    assert_eq!(refused("DBClusterIdentifier", "a--b".into()), "InvalidParameterValue");
+    assert_eq!(refused("BackupRetentionPeriod", "0".into()), "InvalidParameterValue");
+    assert_eq!(refused("EngineVersion", "9.6".into()), "InvalidParameterCombination");
+    let other = "default.aurora-postgresql16";
+    assert_eq!(refused("DBClusterParameterGroupName", other.into()), "InvalidParameterCombination");
+    let steps = json!({ "MinCapacity": "0.3", "MaxCapacity": "2" });
+    assert_eq!(refused("ServerlessV2ScalingConfiguration", steps), "InvalidParameterValue");
+}
+
+#[test]
+fn a_serverless_instance_needs_limits_and_what_is_the_clusters_is_refused() {
+    let (mut world, _, group) = with_group();
+    let mut plain = cluster(&group);
+    plain.as_object_mut().unwrap().remove("ServerlessV2ScalingConfiguration");
+    rds(&mut world, "CreateDBCluster", plain).unwrap();
+    let refused = rds(&mut world, "CreateDBInstance", instance("db-1"));
+    assert_eq!(refused, Err("InvalidDBClusterStateFault".into()));
+    let small = with(instance("db-1"), "DBInstanceClass", "db.t3.micro".into());
+    let refused = rds(&mut world, "CreateDBInstance", small);
+    assert_eq!(refused, Err("InvalidParameterCombination".into()));
+    let medium = with(instance("db-1"), "DBInstanceClass", "db.t3.medium".into());
+    let own = with(medium.clone(), "BackupRetentionPeriod", "1".into());
+    let refused = rds(&mut world, "CreateDBInstance", own);
+    assert_eq!(refused, Err("InvalidParameterCombination".into()));
+    rds(&mut world, "CreateDBInstance", medium).unwrap();
+}
+
+#[test]
+fn a_version_only_rises() {
+    let (mut world, ..) = with_cluster();
+    let mut to = |version: &str, leap: bool| {
+        let input = json!({ "DBClusterIdentifier": "db", "EngineVersion": version,
+            "ApplyImmediately": "true", "AllowMajorVersionUpgrade": leap.to_string(),
+            "DBClusterParameterGroupName": format!("default.aurora-postgresql{}", &version[..2]) });
+        let changed = rds(&mut world, "ModifyDBCluster", input);
+        look(&mut world).unwrap();
+        changed
+    };
+    assert!(to("15.10", false).is_ok());
+    assert_eq!(to("15.8", false), Err("InvalidParameterCombination".into()));
+    assert_eq!(to("16.4", false), Err("InvalidParameterCombination".into()));
+    assert!(to("16.4", true).is_ok());
+    assert_eq!(look(&mut world).unwrap()["EngineVersion"], "16.4");
+}
+
+#[test]
+fn a_cluster_is_changed_only_while_it_is_available() {
+    let (mut world, _, group) = with_group();
+    rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
+    let refused = rds(&mut world, "ModifyDBCluster", id());
+    assert_eq!(refused, Err("InvalidDBClusterStateFault".into()));
+}
+
+#[test]
+fn a_cluster_goes_unprotected_and_once_its_instances_go() {
+    let (mut world, subnets, group) = with_instance();
+    let skip = with(id(), "SkipFinalSnapshot", "true".into());
+    let protect = |on: &str| with(id(), "DeletionProtection", on.into());
+    rds(&mut world, "ModifyDBCluster", protect("true")).unwrap();
+    look(&mut world).unwrap();
+    let refused = rds(&mut world, "DeleteDBCluster", skip.clone());
+    assert_eq!(refused, Err("InvalidParameterCombination".into()));
+    rds(&mut world, "ModifyDBCluster", protect("false")).unwrap();
+    look(&mut world).unwrap();
+    let refused = rds(&mut world, "DeleteDBCluster", id());
+    assert_eq!(refused, Err("InvalidParameterCombination".into()));
+    let refused = rds(&mut world, "DeleteDBCluster", skip.clone());
+    assert_eq!(refused, Err("InvalidDBClusterStateFault".into()));
+    // The interface of the instance holds its subnet and the group.
+    let mut held = subnets[..2].iter().filter(|subnet| {
+        let refused = network(&mut world, "DeleteSubnet", json!({ "SubnetId": subnet }));
+        refused == Err("DependencyViolation".into())
+    });
+    let subnet = json!({ "SubnetId": held.next().unwrap() });
+    assert_eq!(held.next(), None);
+    let refused = network(&mut world, "DeleteSecurityGroup", json!({ "GroupId": group }));
+    assert_eq!(refused, Err("DependencyViolation".into()));
+    let one = json!({ "DBInstanceIdentifier": "db-1" });
+    rds(&mut world, "DeleteDBInstance", one.clone()).unwrap();
+    let refused = rds(&mut world, "DeleteDBInstance", one);
+    assert_eq!(refused, Err("InvalidDBInstanceState".into()));
+    rds(&mut world, "DeleteDBCluster", skip).unwrap();
+    assert_eq!(look(&mut world).unwrap()["Status"], "deleting");
+    assert_eq!(look(&mut world), Err("DBClusterNotFoundFault".into()));
+    network(&mut world, "DeleteSubnet", subnet).unwrap();
+    rds(&mut world, "DeleteDBSubnetGroup", json!({ "DBSubnetGroupName": "subnets" })).unwrap();
+    assert!(super::counts(&world.rds).iter().all(|(_, count)| *count == 0));
+}
+
+#[test]
+fn a_final_snapshot_stays_and_its_name_is_taken() {
+    let (mut world, _, group) = with_cluster();
+    let last = with(id(), "FinalDBSnapshotIdentifier", "last".into());
+    rds(&mut world, "DeleteDBCluster", last.clone()).unwrap();
+    look(&mut world).unwrap();
+    rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
+    look(&mut world).unwrap();
+    let refused = rds(&mut world, "DeleteDBCluster", last);
+    assert_eq!(refused, Err("DBClusterSnapshotAlreadyExistsFault".into()));
+    assert!(super::counts(&world.rds).contains(&("snapshots", 1)));
+}
+
+#[test]
+fn strict_states_last_by_the_clock() {
+    let (mut world, _, group) = with_group();
+    world.base.strict = true;
+    rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(look(&mut world).unwrap()["Status"], "creating");
+    }
+}
+
+#[test]
+fn parameters_are_set_by_twenties_and_static_ones_wait() {
+    let mut world = World::default();
+    let group = json!({ "DBClusterParameterGroupName": "p" });
+    let mut made = with(group.clone(), "DBParameterGroupFamily", "aurora-postgresql15".into());
+    made["Description"] = "d".into();
+    rds(&mut world, "CreateDBClusterParameterGroup", made).unwrap();
+    let set = |name: &str, method: &str| {
+        let parameter =
+            json!({ "ParameterName": name, "ParameterValue": "1", "ApplyMethod": method });
+        with(group.clone(), "Parameters", json!({ "Parameter": [parameter] }))
+    };
+    let change = "ModifyDBClusterParameterGroup";
+    let refused = rds(&mut world, change, set("rds.logical_replication", "immediate"));
+    assert_eq!(refused, Err("InvalidParameterCombination".into()));
+    rds(&mut world, change, set("rds.logical_replication", "pending-reboot")).unwrap();
+    let user = with(group.clone(), "Source", "user".into());
+    let own = rds(&mut world, "DescribeDBClusterParameters", user.clone()).unwrap();
+    assert_eq!(own["Parameters"]["Parameter"][0]["ApplyType"], "static");
+    let reset = set("rds.logical_replication", "pending-reboot");
+    rds(&mut world, "ResetDBClusterParameterGroup", reset).unwrap();
+    let own = rds(&mut world, "DescribeDBClusterParameters", user).unwrap();
+    assert_eq!(own["Parameters"]["Parameter"], json!([]));
+    let many = vec![json!({ "ParameterName": "a", "ParameterValue": "1" }); 21];
+    let refused = rds(&mut world, change, with(group, "Parameters", json!({ "Parameter": many })));
+    assert_eq!(refused, Err("InvalidParameterValue".into()));
+}
+
+#[test]
+fn tags_are_changed_by_arn() {
+    let (mut world, ..) = with_cluster();
+    let arn = look(&mut world).unwrap()["DBClusterArn"].clone();
+    let named = json!({ "ResourceName": arn });
+    let more = json!({ "Tag": [{ "Key": "a", "Value": "b" }, { "Key": "c", "Value": "d" }] });
+    rds(&mut world, "AddTagsToResource", with(named.clone(), "Tags", more)).unwrap();
+    rds(&mut world, "RemoveTagsFromResource", with(named, "TagKeys", json!(["c"]))).unwrap();
+    let tags = look(&mut world).unwrap()["TagList"].clone();
+    assert_eq!(tags, json!({ "Tag": [{ "Key": "a", "Value": "b" }] }));
+}

@@ -1,0 +1,349 @@
+//! Databases as they live: what their secret says, what AWS moves ahead, what is refused before any
+//! call, and what stays in the way of a deletion. On the embedded sandbox.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use aws_credential_types::Credentials;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::problems;
+use payctl::engine::plan::{Action, Plan, Purpose};
+use payctl::model::address::Address;
+use payctl::model::desired::Blueprint;
+use payctl::sandbox::connector::Sandbox;
+use serde_json::{Value, json};
+
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed,
+};
+
+const SECRET: &str = "sample-credentials";
+
+/// A sandbox, payctl on it, and somebody else's hands.
+struct Ground {
+    sandbox: Sandbox,
+    provider: AwsProvider,
+    secrets: aws_sdk_secretsmanager::Client,
+    rds: aws_sdk_rds::Client,
+    blueprint: Blueprint,
+}
+
+impl Ground {
+    async fn new(sandbox: Sandbox) -> Self {
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let keys = Credentials::from_keys("SANDBOX", "sandbox", None);
+        let secrets = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(keys.clone())
+            .http_client(sandbox.transport());
+        let rds = aws_sdk_rds::Config::builder()
+            .behavior_version(aws_sdk_rds::config::BehaviorVersion::latest())
+            .region(aws_sdk_rds::config::Region::new("us-east-1"))
+            .credentials_provider(keys)
+            .http_client(sandbox.transport());
+        let mut blueprint = samples(&provider.aws().scope);
+        let wanted = [
+            "ec2.security_group",
+            "ec2.subnet",
+            "ec2.vpc",
+            "kms.key",
+            "rds.cluster",
+            "rds.cluster_parameter_group",
+            "rds.instance",
+            "rds.subnet_group",
+            "secretsmanager.attachment",
+            "secretsmanager.rotation",
+            "secretsmanager.secret",
+        ];
+        blueprint.resources.retain(|address, _| wanted.contains(&address.kind.as_str()));
+        Self {
+            provider,
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+            rds: aws_sdk_rds::Client::from_conf(rds.build()),
+            sandbox,
+            blueprint,
+        }
+    }
+
+    /// With everything made.
+    async fn made() -> Self {
+        let ground = Self::new(Sandbox::in_memory()).await;
+        ground.apply().await;
+        ground
+    }
+
+    async fn apply(&self) -> Plan {
+        let plan = run(&self.provider, &self.blueprint, Purpose::Apply).await;
+        expect_settled(&self.provider, &self.blueprint, "apply").await;
+        plan
+    }
+
+    async fn destroy(&self) {
+        run(&self.provider, &self.blueprint, Purpose::Destroy).await;
+    }
+
+    async fn plan(&self) -> Plan {
+        plan_now(&self.provider, &self.blueprint, Purpose::Apply).await
+    }
+
+    fn set(&mut self, kind: &str, field: &str, value: Value) {
+        let address = Address::new(kind, "sample");
+        self.blueprint.resources.get_mut(&address).expect("it is there").spec[field] = value;
+    }
+
+    async fn value(&self) -> Value {
+        let read = self.secrets.get_secret_value().secret_id(SECRET).send().await;
+        let text = read.expect("a secret").secret_string.expect("a value");
+        serde_json::from_str(&text).expect("an object")
+    }
+}
+
+fn changed(plan: &Plan) -> BTreeSet<String> {
+    plan.changes.iter().map(|change| change.address.to_string()).collect()
+}
+
+#[test]
+fn a_secret_tells_where_its_database_is_and_forgets_it() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        let value = ground.value().await;
+        assert_eq!(value["engine"], "postgres");
+        assert_eq!(value["port"], 5432);
+        assert_eq!(value["dbname"], "sampledb");
+        assert_eq!(value["dbClusterIdentifier"], "sample-database");
+        assert!(value["host"].as_str().expect("a host").contains("cluster-"));
+        let (user, password) = (value["username"].clone(), value["password"].clone());
+        assert_eq!((user.as_str(), password.as_str().map(str::len)), (Some("sample"), Some(32)));
+
+        let attachment = Address::new("secretsmanager.attachment", "sample");
+        ground.blueprint.resources.remove(&attachment);
+        let plan = ground.apply().await;
+        assert_eq!(changed(&plan), BTreeSet::from([attachment.to_string()]));
+        assert_eq!(ground.value().await, json!({ "username": user, "password": password }));
+    });
+}
+
+#[test]
+fn a_password_is_in_no_plan() {
+    block_on(async {
+        let ground = Ground::made().await;
+        let password = ground.value().await["password"].as_str().expect("a password").to_owned();
+        let plan = plan_now(&ground.provider, &ground.blueprint, Purpose::Destroy).await;
+        assert!(!serde_json::to_string(&plan).expect("a plan is data").contains(&password));
+    });
+}
+
+#[test]
+fn a_rotated_password_stays_when_the_fields_change() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        let rotated = json!({ "username": "sample", "password": "another-password" });
+        let put = ground.secrets.put_secret_value().secret_id(SECRET);
+        put.secret_string(rotated.to_string()).send().await.expect("a new version");
+        let plan = ground.plan().await;
+        let lost = BTreeSet::from(["secretsmanager.attachment/sample".to_owned()]);
+        assert_eq!(changed(&plan), lost, "the value of a secret is nobody else's to compare");
+        ground.apply().await;
+        assert_eq!(ground.value().await["password"], "another-password");
+        assert_eq!(ground.value().await["port"], 5432);
+
+        ground.set("rds.cluster", "port", 5433.into());
+        ground.set("secretsmanager.attachment", "port", 5433.into());
+        ground.apply().await;
+        assert_eq!(ground.value().await["password"], "another-password");
+        assert_eq!(ground.value().await["port"], 5433);
+    });
+}
+
+#[test]
+fn a_version_that_aws_moved_ahead_stays() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        let call = ground.rds.modify_db_cluster().db_cluster_identifier("sample-database");
+        let call = call.engine_version("15.12").apply_immediately(true);
+        call.send().await.expect("an upgrade");
+        ground.rds.describe_db_clusters().send().await.expect("a list");
+        assert!(ground.plan().await.is_empty());
+        ground.set("rds.cluster", "backup_days", 3.into());
+        assert_eq!(ground.apply().await.count(Action::Update), 1);
+    });
+}
+
+#[test]
+fn a_major_version_is_an_upgrade_in_place_with_new_parameters() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        ground.set("rds.cluster", "engine_version", "16.4".into());
+        let group = "rds.cluster_parameter_group";
+        ground.set(group, "family", "aurora-postgresql16".into());
+        ground.set(group, "name", "sample-parameters-16".into());
+        let address = Address::new(group, "sample");
+        let desired = ground.blueprint.resources.get_mut(&address).expect("it is there");
+        desired.name = "sample-parameters-16".into();
+        let plan = ground.apply().await;
+        assert_eq!((plan.count(Action::Update), plan.count(Action::Replace)), (1, 1));
+    });
+}
+
+#[test]
+fn data_is_not_replaced_and_protection_is_lifted_only_to_delete() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        ground.set("rds.cluster", "deletion_protection", true.into());
+        ground.apply().await;
+        ground.destroy().await;
+        assert!(ground.sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+#[test]
+fn a_final_snapshot_is_all_that_is_left() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        ground.set("rds.cluster", "final_snapshot", true.into());
+        ground.apply().await;
+        ground.destroy().await;
+        let left: Vec<_> = ground.sandbox.counts().expect("a sandbox").into_iter().collect();
+        assert_eq!(left, [("rds.snapshots".to_owned(), 1)]);
+    });
+}
+
+#[test]
+fn slow_databases_come_and_go_as_well() {
+    block_on(async {
+        let ground = Ground::new(Sandbox::in_memory_strict()).await;
+        let plan = ground.plan().await;
+        let report = carry_out(&ground.provider, &plan).await;
+        assert!(report.is_complete(), "failed: {:#?}", report.failed);
+        ground.destroy().await;
+        let left = ground.sandbox.counts().expect("a sandbox");
+        assert!(!left.keys().any(|name| name.starts_with("rds.")), "{left:?}");
+    });
+}
+
+const GOOD: &str = r#"
+project = "payment"
+region = "us-east-1"
+[network]
+cidr = "10.0.0.0/16"
+zones = 2
+isolated_subnets = true
+[security_groups.database]
+description = "Database"
+[roles.monitoring]
+services = "monitoring.rds.amazonaws.com"
+[secrets.database]
+template = { username = "dbadmin" }
+[databases.customer]
+engine_version = "15.8"
+database = "customerdb"
+secret = "database"
+security_groups = ["database"]
+serverless = { min = 0.5, max = 2 }
+instances = [{ class = "db.serverless", tier = 0 }]
+"#;
+
+/// What is wrong with a config.
+fn wrong(config: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("dev.toml"), config).expect("a file");
+    let found = problems(dir.path(), "dev", &|_| None, None);
+    found.iter().map(|problem| format!("{} ({})", problem.message, problem.fix)).collect()
+}
+
+#[test]
+fn what_aws_would_refuse_is_refused_before_any_call() {
+    assert_eq!(wrong(GOOD), [""; 0]);
+    let mut silent = Vec::new();
+    for (good, bad, expected) in [
+        ("\"15.8\"", "\"9.6\"", "`9.6` has the wrong form"),
+        ("\"15.8\"", "\"15.8.1\"", "`15.8.1` has the wrong form"),
+        ("\"15.8\"", "\"99.1\"", "there is no Aurora PostgreSQL 99.1"),
+        ("\"customerdb\"", "\"1db\"", "`1db` has the wrong form"),
+        ("\"customerdb\"", "\"template1\"", "is a database of PostgreSQL itself"),
+        ("\"dbadmin\"", "\"admin\"", "`admin` is a reserved word"),
+        ("\"dbadmin\"", "\"db-admin\"", "`db-admin` is not possible as the name of a user"),
+        ("\"dbadmin\"", "\"abcdefghijklmnopq\"", "is not possible as the name of a user"),
+        ("{ username = \"dbadmin\" }", "{}", "a database needs a user name"),
+        ("[secrets.database]", "[secrets.database]\nlength = 42", "42 characters are too many"),
+        ("[secrets.database]", "[secrets.database]\nfield = \"pw\"", "is in `password`"),
+        ("secret = \"database\"", "secret = \"other\"", "no `other` in [secrets]"),
+        ("serverless =", "#", "a serverless instance needs limits"),
+        ("min = 0.5", "min = 0.3", "0.3 capacity units are not possible"),
+        ("max = 2", "max = 0.5", "0.5 capacity units are not possible (1 to 256"),
+        ("min = 0.5, max = 2", "min = 4, max = 2", "the least (4) is more than the most (2)"),
+        ("max = 2", "max = 2, pause_after = 600", "it never pauses"),
+        ("db.serverless", "db.t3.micro", "Aurora PostgreSQL does not run on db.t3.micro"),
+        ("db.serverless", "db.m5.large", "does not run on db.m5.large"),
+        ("db.serverless", "t3.medium", "`t3.medium` has the wrong form"),
+        ("tier = 0", "tier = 16", "16 is out of range (0 to 15)"),
+        ("instances =", "backup_days = 0\ninstances =", "0 is out of range (1 to 35)"),
+        ("instances =", "backup_days = 36\ninstances =", "36 is out of range (1 to 35)"),
+        ("instances =", "port = 80\ninstances =", "80 is out of range (1150 to 65535)"),
+        ("instances =", "insights_days = 30\ninstances =", "cannot keep 30 days"),
+        ("instances =", "log_exports = [\"slow\"]\ninstances =", "`slow` is not possible here"),
+        ("instances =", "backup_window = \"3-4\"\ninstances =", "`3-4` has the wrong form"),
+        (
+            "instances =",
+            "backup_window = \"03:00-03:20\"\ninstances =",
+            "the window is shorter than 30 minutes",
+        ),
+        (
+            "instances =",
+            "backup_window = \"03:00-04:00\"\nmaintenance_window = \"sun:03:30-sun:04:30\"\ninstances =",
+            "it overlaps the backup window",
+        ),
+        (
+            "instances =",
+            "monitoring = { interval = 7, role = \"monitoring\" }\ninstances =",
+            "7 seconds are not possible",
+        ),
+        ("instances =", "monitoring = { interval = 60 }\ninstances =", "`role` is missing"),
+        ("zones = 2", "zones = 1", "a database needs subnets in two zones"),
+        ("isolated_subnets", "private_subnets", "the network has no isolated subnets"),
+        (
+            "[databases.customer]",
+            "[databases.customer]\nname = \"A--${env}\"",
+            "is not possible as a name",
+        ),
+        ("[\"database\"]", "[]", "0 items are not possible here"),
+        ("[{ class = \"db.serverless\", tier = 0 }]", "[]", "0 items are not possible here"),
+    ] {
+        assert!(GOOD.contains(good), "{good}");
+        let found = wrong(&GOOD.replacen(good, bad, 1));
+        if !found.iter().any(|line| line.contains(expected)) {
+            silent.push(format!("{bad}: {expected}: {found:?}"));
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+    let seventeen = ["{ class = \"db.serverless\" }"; 17].join(", ");
+    let many = GOOD.replace("{ class = \"db.serverless\", tier = 0 }", &seventeen);
+    assert!(wrong(&many)[0].contains("17 items are not possible here"), "{:?}", wrong(&many));
+    let second = GOOD.split("[databases.customer]").nth(1).expect("it is there");
+    let twice = format!("{GOOD}[databases.second]{second}");
+    assert!(wrong(&twice).iter().any(|line| line.contains("begins with the same secret")));
+}
+
+#[test]
+fn a_rotation_says_when_and_by_what() {
+    let with = |rotation: &str| {
+        let config = GOOD.replace("[secrets.database]", &format!("[secrets.database]\n{rotation}"));
+        wrong(&config)
+    };
+    for (rotation, expected) in [
+        ("rotation = { days = 30, function = \"none\" }", "no `none` in [functions]"),
+        ("rotation = { days = 0, function = \"none\" }", "0 is out of range (1 to 1000)"),
+        ("rotation = { days = 1001, function = \"none\" }", "1001 is out of range (1 to 1000)"),
+        ("rotation = { days = 30 }", "`function` is missing"),
+        (
+            "rotation = { schedule = \"monthly\", function = \"none\" }",
+            "`monthly` has the wrong form",
+        ),
+        ("rotation = { days = 1, window_hours = 25, function = \"none\" }", "25 is out of range"),
+    ] {
+        let found = with(rotation);
+        assert!(found.iter().any(|line| line.contains(expected)), "{rotation}: {found:?}");
+    }
+}

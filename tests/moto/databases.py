@@ -1,0 +1,83 @@
+"""What moto lacks of RDS and of the rotation of secrets."""
+
+from moto.core.responses import ActionResult
+from moto.rds.models import RDSBackend
+from moto.rds.responses import RDSResponse
+from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend
+
+
+def rotate_secret(
+    self,
+    secret_id,
+    client_request_token=None,
+    rotation_lambda_arn=None,
+    rotation_rules=None,
+    rotate_immediately=True,
+):
+    """Configures a rotation, and keeps all of its rules; moto would run the function."""
+    secret = self.secrets[secret_id]
+    secret.rotation_requested = secret.rotation_enabled = True
+    secret.rotation_lambda_arn = rotation_lambda_arn
+    secret.rotation_rules = rotation_rules or {}
+    return secret.to_short_dict()
+
+
+secret_to_dict = FakeSecret.to_dict
+
+
+def secret_with_rules(self):
+    """A secret as DescribeSecret and ListSecrets show it, with the rules of its rotation."""
+    shown = secret_to_dict(self)
+    if getattr(self, "rotation_rules", None):
+        shown["RotationRules"] = self.rotation_rules
+    return shown
+
+
+def switch_http_endpoint(on):
+    def answer(self):
+        arn = self.params["ResourceArn"]
+        self.backend.clusters[arn.split(":")[-1]]._enable_http_endpoint = on
+        return ActionResult({"ResourceArn": arn, "HttpEndpointEnabled": on})
+
+    return answer
+
+
+def reset_db_cluster_parameter_group(self):
+    name = self.params["DBClusterParameterGroupName"]
+    group = self.backend.db_cluster_parameter_groups[name]
+    for parameter in self.params.get("Parameters", []):
+        group.parameters.pop(parameter["ParameterName"], None)
+    return ActionResult({"DBClusterParameterGroupName": name})
+
+
+modify_db_cluster = RDSBackend.modify_db_cluster
+
+
+def modify_exports_too(self, kwargs):
+    """moto looks for the changed exports under another name."""
+    cluster, change = self.clusters[kwargs["db_cluster_identifier"]], dict(kwargs)
+    exports = change.pop("cloudwatch_logs_export_configuration", None) or {}
+    kept = set(cluster.enabled_cloudwatch_logs_exports) | set(exports.get("EnableLogTypes", []))
+    cluster.enabled_cloudwatch_logs_exports = sorted(kept - set(exports.get("DisableLogTypes", [])))
+    if "enable_iam_database_authentication" in change:
+        cluster.iam_auth = change["enable_iam_database_authentication"]
+    return modify_db_cluster(self, change)
+
+
+modify_db_subnet_group = RDSBackend.modify_db_subnet_group
+
+
+def keep_subnet_group(self, subnet_name, description, subnets):
+    """moto forgets a group that is changed."""
+    group = modify_db_subnet_group(self, subnet_name, description, subnets)
+    self.subnet_groups[subnet_name] = group
+    return group
+
+
+SecretsManagerBackend.rotate_secret = rotate_secret
+FakeSecret.to_dict = secret_with_rules
+RDSResponse.enable_http_endpoint = switch_http_endpoint(True)
+RDSResponse.disable_http_endpoint = switch_http_endpoint(False)
+RDSResponse.reset_db_cluster_parameter_group = reset_db_cluster_parameter_group
+RDSBackend.modify_db_cluster = modify_exports_too
+RDSBackend.modify_db_subnet_group = keep_subnet_group
