@@ -28,8 +28,6 @@ pub(crate) mod wire;
 pub(crate) mod balancing;
 pub(crate) mod costs;
 pub(crate) mod dynamodb;
-pub(crate) mod dynamodb;
-pub(crate) mod ec2;
 pub(crate) mod ec2;
 pub(crate) mod ecs;
 pub(crate) mod events;
@@ -169,16 +167,9 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "ec2" => ec2::call(world, call),
         "ecs" => ecs::call(world, call),
         "ce" => costs::call(world, call),
-        "dynamodb" => dynamodb::call(world, call),
-        "ec2" => ec2::call(world, call),
-        "ce" => costs::call(world, call),
-        "dynamodb" => dynamodb::call(world, call),
-        "ec2" => ec2::call(world, call),
         "events" => events::call(world, call),
         "guardduty" => guardduty::call(world, call),
         "autoscaling" => fleets::call(world, call),
-        "dynamodb" => dynamodb::call(world, call),
-        "ec2" => ec2::call(world, call),
         "elasticloadbalancing" => balancing::call(world, call),
         "iam" => iam::call(world, call),
         "kms" => kms::call(world, call),
@@ -205,16 +196,9 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("ec2", ec2::counts(&world.ec2)),
         ("ecs", ecs::counts(&world.ecs)),
         ("ce", costs::counts(&world.costs)),
-        ("dynamodb", dynamodb::counts(&world.dynamodb)),
-        ("ec2", ec2::counts(&world.ec2)),
-        ("ce", costs::counts(&world.costs)),
-        ("dynamodb", dynamodb::counts(&world.dynamodb)),
-        ("ec2", ec2::counts(&world.ec2)),
         ("events", events::counts(&world.events)),
         ("guardduty", guardduty::counts(&world.guardduty)),
         ("autoscaling", fleets::counts(&world.fleets)),
-        ("dynamodb", dynamodb::counts(&world.dynamodb)),
-        ("ec2", ec2::counts(&world.ec2)),
         ("elasticloadbalancing", balancing::counts(&world.balancing)),
         ("iam", iam::counts(&world.iam)),
         ("kms", kms::counts(&world.kms)),

@@ -50,7 +50,6 @@ pub(crate) mod rds_cluster_parameter_group;
 pub(crate) mod rds_instance;
 pub(crate) mod rds_subnet_group;
 pub(crate) mod s3_bucket;
-pub(crate) mod s3_bucket;
 pub(crate) mod scaling_target;
 pub(crate) mod secretsmanager_attachment;
 pub(crate) mod secretsmanager_rotation;
@@ -103,7 +102,6 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<rds_cluster_parameter_group::ParameterGroup>(),
     kind::<rds_instance::Instance>(),
     kind::<rds_subnet_group::SubnetGroup>(),
-    kind::<s3_bucket::Bucket>(),
     kind::<secretsmanager_attachment::Attachment>(),
     kind::<secretsmanager_rotation::Rotation>(),
     kind::<secretsmanager_secret::Secret>(),

@@ -293,12 +293,12 @@ impl Rules<'_> {
                 let path = [&path[..], &["slow_start"]].concat();
                 self.say(&path, "a slow start takes 30 to 900 seconds", "0 turns it off");
             }
-            self.targets(&path, config);
+            self.target_group(&path, config);
             self.health(&[&path[..], &["health"]].concat(), config, &config.health);
         }
     }
 
-    fn targets(&mut self, path: &[&str], config: &TargetGroup) {
+    fn target_group(&mut self, path: &[&str], config: &TargetGroup) {
         let is_http = config.protocol != TargetProtocol::Tcp;
         if config.targets == TargetType::Alb && is_http {
             let path = [path, &["targets"]].concat();

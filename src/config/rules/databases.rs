@@ -72,7 +72,7 @@ impl Rules<'_> {
                 self.say(&[&path[..], &["secret"]].concat(), message, fix);
             }
             self.version(&path, database);
-            self.place(&path, database);
+            self.database_place(&path, database);
             self.capacity(&path, database);
             self.upkeep(&path, database);
             let begins = database.database.as_deref().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Rules<'_> {
         }
     }
 
-    fn place(&mut self, path: &[&str], database: &Database) {
+    fn database_place(&mut self, path: &[&str], database: &Database) {
         let path = [path, &["subnets"]].concat();
         let Some(network) = &self.config.network else {
             let fix = "add [network] with at least two zones";

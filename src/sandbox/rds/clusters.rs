@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::ec2::lent;
+use super::super::kms;
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, iso, need, number, tag_pairs, text,
 };
 use super::super::{Answer, Refusal, World};
-use super::super::{ec2, kms};
 use super::{
     AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, is_identifier, listed,
     names, parameters, tags_of,
