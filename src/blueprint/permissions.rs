@@ -29,9 +29,9 @@ impl Builder<'_> {
         for (key, callers) in std::mem::take(&mut self.callers) {
             let function = Address::new("lambda.function", key.as_str());
             let name = self.physical_name(&function);
-            let callers = callers.into_iter().map(|Caller { sid, service, source }| {
-                (sid, Permission::service(service, source))
-            });
+            let callers = callers
+                .into_iter()
+                .map(|Caller { sid, service, source }| (sid, Permission::service(service, source)));
             let spec = Permissions {
                 function: Text::reference(function, Output::Arn),
                 callers: callers.collect::<BTreeMap<_, _>>(),

@@ -105,7 +105,8 @@ fn shipped_config() -> PathBuf {
 /// A shipped environment, as `payctl apply` would build it.
 pub async fn shipped(provider: &AwsProvider) -> Blueprint {
     let aws = provider.aws();
-    let loaded = config::load(&shipped_config(), &aws.scope.env, &|_| None).expect("a valid config");
+    let loaded =
+        config::load(&shipped_config(), &aws.scope.env, &|_| None).expect("a valid config");
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),

@@ -261,9 +261,9 @@ fn live(mapping: EventSourceMappingConfiguration, tags: Tags) -> Live<EventSourc
             max_concurrency: mapping
                 .scaling_config
                 .and_then(|found| unsigned(found.maximum_concurrency)),
-            report_failures: mapping
-                .function_response_types
-                .is_some_and(|types| types.contains(&FunctionResponseType::ReportBatchItemFailures)),
+            report_failures: mapping.function_response_types.is_some_and(|types| {
+                types.contains(&FunctionResponseType::ReportBatchItemFailures)
+            }),
             start: mapping.starting_position.map(|position| position.as_str().to_owned()),
             retries: mapping.maximum_retry_attempts,
             on_failure: failures.filter(|target| !target.is_empty()).map(Text::from),
@@ -302,7 +302,8 @@ mod tests {
     #[test]
     fn states_decide_the_phase_and_whether_it_is_on() {
         let read = |state: &str| {
-            let live = live(EventSourceMappingConfiguration::builder().state(state).build(), Tags::new());
+            let live =
+                live(EventSourceMappingConfiguration::builder().state(state).build(), Tags::new());
             (live.spec.enabled, live.phase)
         };
         assert_eq!(read("Enabled"), (true, Phase::Ready));

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus, Runtime,
-    TracingConfig, TracingMode, VpcConfig,
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus,
+    Runtime, TracingConfig, TracingMode, VpcConfig,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};

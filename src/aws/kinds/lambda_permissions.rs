@@ -179,7 +179,8 @@ impl Permission {
         let condition = |key: &str| {
             let operators = statement["Condition"].as_object().into_iter().flatten();
             let mut found = operators.filter_map(|(_, keys)| keys.as_object()).flatten();
-            found.find_map(|(name, value)| value.as_str().filter(|_| name.eq_ignore_ascii_case(key)))
+            found
+                .find_map(|(name, value)| value.as_str().filter(|_| name.eq_ignore_ascii_case(key)))
         };
         Self {
             principal: principal.unwrap_or_default(),
@@ -211,12 +212,13 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<Live<Permissions>>, OpErro
 }
 
 fn read_policy(policy: &str) -> Result<BTreeMap<String, Permission>, OpError> {
-    let tree: Value = serde_json::from_str(policy).map_err(|error| {
-        OpError::new("GetPolicy", ErrorClass::Bug, "Policy", error.to_string())
-    })?;
+    let tree: Value = serde_json::from_str(policy)
+        .map_err(|error| OpError::new("GetPolicy", ErrorClass::Bug, "Policy", error.to_string()))?;
     let statements = tree["Statement"].as_array().into_iter().flatten();
     Ok(statements
-        .map(|found| (found["Sid"].as_str().unwrap_or_default().to_owned(), Permission::read(found)))
+        .map(|found| {
+            (found["Sid"].as_str().unwrap_or_default().to_owned(), Permission::read(found))
+        })
         .collect())
 }
 

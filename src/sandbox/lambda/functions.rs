@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::toolbox::{
-    Tags, add_tags, at, here, is_name, iso, map, number, page, put, text,
-};
+use super::super::toolbox::{Tags, add_tags, at, here, is_name, iso, map, number, page, put, text};
 use super::super::{Answer, Refusal, World, ec2};
 use super::{
     CONCURRENCY, State, TAGS, UNRESERVED, arn, conflict, gone, invalid, name_in, settings,
@@ -136,8 +134,7 @@ fn move_to(
         ec2::shared::leave(&world.base, &mut world.ec2, region, name);
         return Ok(function.settings.remove("VpcConfig").is_some());
     }
-    let vpc =
-        ec2::shared::enter(&mut world.base, &mut world.ec2, region, name, &subnets, &groups);
+    let vpc = ec2::shared::enter(&mut world.base, &mut world.ec2, region, name, &subnets, &groups);
     let vpc = vpc.map_err(|what| {
         invalid(format!("Error occurred while DescribeNetworkInterfaces: no {what}"))
     })?;

@@ -126,8 +126,10 @@ fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<()
              seconds"
         ))),
         Some(_) => Ok(()),
-        None => Err(invalid("Error occurred while ReceiveMessage. SQS Error Code: \
-                             AWS.SimpleQueueService.NonExistentQueue")),
+        None => Err(invalid(
+            "Error occurred while ReceiveMessage. SQS Error Code: \
+                             AWS.SimpleQueueService.NonExistentQueue",
+        )),
     }
 }
 
@@ -170,8 +172,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         return Err(invalid(format!("Unrecognized event source: {source}")));
     }
     settings.insert("MaximumBatchingWindowInSeconds".to_owned(), json!(0));
-    let mut mapping =
-        Mapping { function, source, settings, enabled: true, ..Mapping::default() };
+    let mut mapping = Mapping { function, source, settings, enabled: true, ..Mapping::default() };
     mapping.assign(input)?;
     add_tags(&mut mapping.tags, map(input, "Tags"), TAGS)?;
     mapping.start(world, "Creating");

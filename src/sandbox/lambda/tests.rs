@@ -64,7 +64,10 @@ fn a_function_comes_back_with_its_defaults() {
     let found = &found["Configuration"];
     assert_eq!((&found["MemorySize"], &found["State"]), (&json!(128), &json!("Active")));
     assert_eq!(found["VpcConfig"]["VpcId"], "");
-    assert_eq!(code(lambda(&mut world, "CreateFunction", function("f"))), "ResourceConflictException");
+    assert_eq!(
+        code(lambda(&mut world, "CreateFunction", function("f"))),
+        "ResourceConflictException"
+    );
 }
 
 #[test]
@@ -99,7 +102,8 @@ async fn interfaces_outlive_their_function() {
     inside["VpcConfig"] = json!({ "SubnetIds": [subnet], "SecurityGroupIds": [group] });
     lambda(&mut world, "CreateFunction", inside).unwrap();
     lambda(&mut world, "DeleteFunction", json!({ "FunctionName": "f" })).unwrap();
-    let delete = |world: &mut World| ask(world, "ec2", "DeleteSubnet", json!({ "SubnetId": subnet }));
+    let delete =
+        |world: &mut World| ask(world, "ec2", "DeleteSubnet", json!({ "SubnetId": subnet }));
     assert_eq!(code(delete(&mut world)), "DependencyViolation");
     let input = json!({ "GroupId": group });
     assert_eq!(code(ask(&mut world, "ec2", "DeleteSecurityGroup", input)), "DependencyViolation");
@@ -154,7 +158,8 @@ fn an_event_source_fits_its_queue() {
     let made = ask(&mut world, "sqs", "CreateQueue", queue).unwrap();
     let refusal = lambda(&mut world, "CreateEventSourceMapping", source.clone()).unwrap_err();
     assert!(refusal.message.contains("less than Function timeout"), "{}", refusal.message);
-    let input = json!({ "QueueUrl": made["QueueUrl"], "Attributes": { "VisibilityTimeout": "60" } });
+    let input =
+        json!({ "QueueUrl": made["QueueUrl"], "Attributes": { "VisibilityTimeout": "60" } });
     ask(&mut world, "sqs", "SetQueueAttributes", input).unwrap();
     lambda(&mut world, "CreateEventSourceMapping", source.clone()).unwrap();
     let twice = code(lambda(&mut world, "CreateEventSourceMapping", source));
