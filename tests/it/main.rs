@@ -23,7 +23,7 @@ mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
 // Functions: their sources, rules, and how they go.
-mod functions;
+mod lambda;
 // Properties of the engine, on a cloud in memory.
 mod engine;
 // Every kind through its whole life, on the embedded sandbox.
