@@ -285,7 +285,7 @@ const STEADY: &[(&str, &str)] = &[
     ("rds.cluster security_groups", "a second group would have to be a sample too"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("lambda.event_source function", "a second function would have to be a sample too"),
-    ("lambda.event_source on_failure", "streams alone have one; tests/it/functions.rs changes it"),
+    ("lambda.event_source on_failure", "streams alone have one; tests/it/lambda.rs changes it"),
     ("lambda.function failed_update", "nobody wants an update to fail"),
     ("lambda.function role", "a second role would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),

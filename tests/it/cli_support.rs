@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub struct Folder(TempDir);
 
 /// Copies a folder, if it is there, with what is below it.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).into_iter().flatten() {
         let path = entry.expect("a readable folder").path();
         let target = to.join(path.file_name().expect("a file has a name"));

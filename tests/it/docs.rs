@@ -21,6 +21,8 @@ use regex::Regex;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item};
 
+use crate::cli_support::copy;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -147,6 +149,15 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("buckets.*.statements.[].effect", r#""allow""#),
     ("tables.*.billing", r#""on_demand""#),
     ("tables.*.indexes.*.projection", r#""all""#),
+    ("functions.*.architecture", r#""arm64""#),
+    ("functions.*.description", r#""""#),
+    ("functions.*.disk", "512"),
+    ("functions.*.handler", r#""index.handler""#),
+    ("functions.*.log_retention_days", "30"),
+    ("functions.*.memory", "512"),
+    ("functions.*.timeout", "28"),
+    ("functions.*.tracing", "false"),
+    ("functions.*.triggers.[].report_failures", "false"),
     ("log_groups.*.retention_days", "30"),
     ("clusters.*.insights", "true"),
     ("services.*.architecture", r#""x86_64""#),
@@ -488,6 +499,7 @@ fn table_at(item: &Item, path: &[String]) -> bool {
 fn blueprint_of(text: &str) -> Blueprint {
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join("full.toml"), text).expect("a file");
+    copy(&root().join("docs/examples/full/functions"), &dir.path().join("functions"));
     let loaded = config::load(dir.path(), "full", &|_| None);
     let loaded = loaded.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     let blueprint = build(&loaded, &Facts::placeholder("us-east-1"));
