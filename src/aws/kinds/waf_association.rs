@@ -127,7 +127,7 @@ async fn survey_acl(
     arn: &str,
 ) -> Result<Vec<Found<Association>>, OpError> {
     let (tags, balancers, stages) = join3(
-        waf_web_acl::tags(cx.aws, arn),
+        cx.tags(arn, waf_web_acl::tags(cx.aws, arn)),
         protected(cx.aws, arn, ResourceType::ApplicationLoadBalancer),
         protected(cx.aws, arn, ResourceType::ApiGateway),
     )
