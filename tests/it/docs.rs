@@ -149,6 +149,13 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("tables.*.indexes.*.projection", r#""all""#),
     ("log_groups.*.retention_days", "30"),
     ("queues.*.dead_letter", "false"),
+    ("threat_detection.frequency", r#""fifteen_minutes""#),
+    ("firewalls.*.default", r#""allow""#),
+    ("firewalls.*.rate_limit.action", r#""block""#),
+    ("firewalls.*.sql_injection.action", r#""block""#),
+    ("firewalls.*.sql_injection.oversize", r#""continue""#),
+    ("firewalls.*.sql_injection.parts", r#"["body", "query_string", "uri"]"#),
+    ("cost_anomalies.*.threshold.when", r#""both""#),
 ];
 
 /// Lists and maps that mean something else when they are left out than when they are empty.
