@@ -40,6 +40,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("rules", state.rules.len()), ("targets", targets)]
 }
 
+/// The tags of every rule of a region, by ARN.
+pub(super) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.rules, region).map(move |(name, rule)| (arn(region, name), rule.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
-use super::{Answer, Call, Refusal, World, dynamodb, logs, s3, sns, sqs, ssm};
+use super::{Answer, Call, Refusal, World, dynamodb, events, logs, s3, sns, sqs, ssm, waf};
 
 /// Answers a call.
 pub(crate) fn call(world: &World, call: &Call) -> Answer {
@@ -18,11 +18,13 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 /// Everything that carries tags in a region, by ARN.
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
+    all.extend(events::all_tags(&world.events, region));
     all.extend(logs::all_tags(&world.logs, region));
     all.extend(s3::all_tags(&world.s3, region));
     all.extend(sns::all_tags(&world.sns, region));
     all.extend(sqs::all_tags(&world.sqs, region));
     all.extend(ssm::all_tags(&world.ssm, region));
+    all.extend(waf::all_tags(&world.waf, region));
     all.retain(|(_, tags)| !tags.is_empty());
     all.sort();
     all

@@ -170,6 +170,13 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("alarms.*.missing", r#""missing""#),
     ("dashboards.*.widgets.[].kind", r#""line""#),
     ("metric_filters.*.unit", r#""none""#),
+    ("threat_detection.frequency", r#""fifteen_minutes""#),
+    ("firewalls.*.default", r#""allow""#),
+    ("firewalls.*.rate_limit.action", r#""block""#),
+    ("firewalls.*.sql_injection.action", r#""block""#),
+    ("firewalls.*.sql_injection.oversize", r#""continue""#),
+    ("firewalls.*.sql_injection.parts", r#"["body", "query_string", "uri"]"#),
+    ("cost_anomalies.*.threshold.when", r#""both""#),
 ];
 
 /// Lists and maps that mean something else when they are left out than when they are empty.

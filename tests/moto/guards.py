@@ -3,6 +3,7 @@ update clears, the tags of detectors, cost anomaly detection."""
 
 import json
 import uuid
+from urllib.parse import unquote
 
 from moto.ce.responses import CostExplorerResponse
 from moto.core.exceptions import JsonRESTError
@@ -38,7 +39,7 @@ WAFV2Response.update_web_acl = replace_web_acl
 
 def detector_of(response):
     """The detector at the end of the ARN in the path."""
-    return response.guardduty_backend.get_detector(response.path.split("/")[-1])
+    return response.guardduty_backend.get_detector(unquote(response.path).split("/")[-1])
 
 
 def tag_detector(self):

@@ -185,8 +185,9 @@ impl Resource for Rule {
         }
         let found = candidates.into_iter().map(|rule| async move {
             let name = rule.name().unwrap_or_default();
+            let arn = rule.arn().unwrap_or_default();
             let (tags, targets) =
-                join(tags(cx.aws, rule.arn().unwrap_or_default()), targets(cx.aws, name)).await;
+                join(cx.tags(arn, tags(cx.aws, arn)), targets(cx.aws, name)).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let Some(targets) = targets? else { return Ok(None) };

@@ -126,11 +126,11 @@ async fn survey_acl(
     name: &str,
     arn: &str,
 ) -> Result<Vec<Found<Association>>, OpError> {
-    let (tags, balancers, stages) = join3(
-        waf_web_acl::tags(cx.aws, arn),
+    let (tags, balancers, stages) = Box::pin(join3(
+        cx.tags(arn, waf_web_acl::tags(cx.aws, arn)),
         protected(cx.aws, arn, ResourceType::ApplicationLoadBalancer),
         protected(cx.aws, arn, ResourceType::ApiGateway),
-    )
+    ))
     .await;
     let tags = cx.if_permitted(name, tags)?.unwrap_or_default();
     let Some(acl) = cx.aws.scope.owned(&tags).filter(|owner| owner.kind == WebAcl::META.kind)

@@ -233,7 +233,7 @@ impl Resource for WebAcl {
         let listed = candidates(cx).await?;
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
-            let (tags, acl) = join(tags(cx.aws, arn), get(cx.aws, arn)).await;
+            let (tags, acl) = join(cx.tags(arn, tags(cx.aws, arn)), get(cx.aws, arn)).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let acl = acl?.and_then(|found| found.web_acl);

@@ -66,6 +66,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("acls", state.acls.len()), ("associations", state.associations.len())]
 }
 
+/// The tags of every web ACL of a region, by ARN.
+pub(super) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.acls, region).map(|(_, acl)| (acl.arn.clone(), acl.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

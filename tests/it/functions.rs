@@ -1,0 +1,29 @@
+//! The shipped Lambda functions: their own tests, in Python, on moto.
+
+use std::path::Path;
+use std::process::Command;
+
+use regex::Regex;
+
+use crate::moto::environment;
+
+/// How many tests there are at the least. It goes up with them, so that none gets lost unseen.
+const TESTS: usize = 81;
+
+#[test]
+fn the_functions_pass_their_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/functions");
+    let python = environment().join("bin/python");
+    // -B: the folders of the functions are packaged as they are, so nothing may be left in them.
+    let output = Command::new(&python)
+        .args(["-B", "-m", "unittest", "discover", "--start-directory"])
+        .arg(&folder)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", python.display()));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    let ran = Regex::new(r"(?m)^Ran ([0-9]+) tests").expect("a fixed pattern");
+    let ran = ran.captures(&said).and_then(|found| found[1].parse::<usize>().ok());
+    assert!(ran >= Some(TESTS), "only {ran:?} of {TESTS} tests ran:\n{said}");
+    assert!(!said.contains("skipped="), "tests were skipped:\n{said}");
+}
