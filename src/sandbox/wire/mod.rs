@@ -186,6 +186,7 @@ fn by_version(form: &str) -> Option<String> {
         "2016-11-15" => "ec2",
         "2010-05-08" => "iam",
         "2010-03-31" => "sns",
+        "2010-08-01" => "monitoring",
         "2011-06-15" => "sts",
         "2012-11-05" => "sqs",
         _ => return None,
