@@ -13,7 +13,8 @@ use crate::model::live::Tags;
 use crate::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The services whose own lists do not tell tags.
-const TYPES: &[&str] = &["dynamodb:table", "logs:log-group", "s3", "sns", "sqs", "ssm:parameter"];
+const TYPES: &[&str] =
+    &["cloudwatch", "dynamodb:table", "logs:log-group", "s3", "sns", "sqs", "ssm:parameter"];
 
 /// Tags by ARN; nothing where the question is not answered, and then every service is asked.
 pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {

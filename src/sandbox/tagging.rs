@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
-use super::{Answer, Call, Refusal, World, dynamodb, logs, s3, sns, sqs, ssm};
+use super::{Answer, Call, Refusal, World, dynamodb, logs, monitoring, s3, sns, sqs, ssm};
 
 /// Answers a call.
 pub(crate) fn call(world: &World, call: &Call) -> Answer {
@@ -19,6 +19,7 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
     all.extend(logs::all_tags(&world.logs, region));
+    all.extend(monitoring::all_tags(&world.monitoring, region));
     all.extend(s3::all_tags(&world.s3, region));
     all.extend(sns::all_tags(&world.sns, region));
     all.extend(sqs::all_tags(&world.sqs, region));
