@@ -203,7 +203,8 @@ impl Resource for Alarm {
         let found = candidates.into_iter().map(|alarm| async move {
             let name = alarm.alarm_name.clone().unwrap_or_default();
             let arn = alarm.alarm_arn.clone().unwrap_or_default();
-            let Some(tags) = cx.if_permitted(&name, tags(cx.aws, &arn).await)? else {
+            let tags = cx.tags(&arn, tags(cx.aws, &arn)).await;
+            let Some(tags) = cx.if_permitted(&name, tags)? else {
                 return Ok(None);
             };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };

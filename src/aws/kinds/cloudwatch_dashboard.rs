@@ -88,7 +88,7 @@ impl Resource for Dashboard {
             cx.is_candidate(&name).then_some((name, arn))
         });
         let found = candidates.map(|(name, arn)| async move {
-            let both = try_join(tags(cx.aws, &arn), get(cx.aws, &name)).await;
+            let both = try_join(cx.tags(&arn, tags(cx.aws, &arn)), get(cx.aws, &name)).await;
             let both = both.map(|(tags, found)| tags.zip(found));
             let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };

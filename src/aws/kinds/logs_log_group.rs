@@ -214,9 +214,10 @@ async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGr
 }
 
 /// The tags of a group, by its name; `None` if there is none.
-pub(super) async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
-    let Scope { partition, region, account, .. } = &aws.scope;
-    tags(aws, &format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")).await
+pub(super) async fn tags_of(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>, OpError> {
+    let Scope { partition, region, account, .. } = &cx.aws.scope;
+    let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
+    cx.tags(&arn, tags(cx.aws, &arn)).await
 }
 
 async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {

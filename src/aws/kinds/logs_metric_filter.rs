@@ -107,7 +107,7 @@ impl Resource for Filter {
                 .push(filter);
         }
         let found = by_group.into_iter().map(|(group, filters)| async move {
-            let tags = logs_log_group::tags_of(cx.aws, &group).await;
+            let tags = logs_log_group::tags_of(cx, &group).await;
             let tags = cx.if_permitted(&group, tags)?.unwrap_or_default();
             let ours = cx.aws.scope.owned(&tags).is_some();
             Ok(if ours { filters } else { Vec::new() })

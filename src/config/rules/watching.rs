@@ -89,7 +89,7 @@ impl Rules<'_> {
             (None, Some(section)) => section != FILTERS,
             (None, None) => false,
         };
-        if of_aws && alarm.period < 60 {
+        if of_aws && matches!(alarm.period, 10 | 20 | 30) {
             let message = "AWS measures this once a minute";
             self.say(&[path, &["period"]].concat(), message, "60 or a multiple of it");
         }

@@ -79,7 +79,10 @@ fn check_evaluation(input: &Value) -> Result<(), Refusal> {
     if !text(input, "ComparisonOperator").is_some_and(|word| COMPARISONS.contains(&word)) {
         return wrong("ComparisonOperator is not one of the known ones");
     }
-    if input.get("Threshold").and_then(Value::as_f64).is_none() {
+    // As text from clients that speak the query protocol.
+    let threshold = input.get("Threshold");
+    let as_text = || threshold?.as_str()?.parse::<f64>().ok();
+    if threshold.and_then(Value::as_f64).or_else(as_text).is_none() {
         return wrong("Threshold is required");
     }
     if text(input, "TreatMissingData").is_some_and(|word| !MISSING.contains(&word)) {

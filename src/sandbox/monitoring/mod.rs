@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, need, refuse, remove_tags, tag_list, tag_pairs, texts,
+    KEY_VALUE, Tags, add_tags, at, here, need, refuse, remove_tags, tag_list, tag_pairs, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -38,6 +38,15 @@ const TAGS: (&str, &str) = (VALUE, VALUE);
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("alarms", state.alarms.len()), ("dashboards", state.dashboards.len())]
+}
+
+/// The tags of the alarms of a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let alarms = here(&state.alarms, region);
+    alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()))
 }
 
 /// Answers a call.

@@ -17,6 +17,23 @@ pub(crate) fn time(seconds: f64) -> Value {
     json!({ TIME: seconds })
 }
 
+/// The answer for clients that speak another protocol, with each time as `spell` writes it.
+pub(crate) fn untagged(value: Value, spell: fn(f64) -> Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| untagged(item, spell)).collect())
+        }
+        Value::Object(members) => match members.get(TIME).and_then(Value::as_f64) {
+            Some(seconds) => spell(seconds),
+            None => {
+                let members = members.into_iter();
+                Value::Object(members.map(|(key, it)| (key, untagged(it, spell))).collect())
+            }
+        },
+        other => other,
+    }
+}
+
 /// Service and operation in a path, `/service/GraniteServiceVersion20100801/operation/PutDashboard`.
 pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
     let (service, operation) = path.strip_prefix("/service/")?.split_once("/operation/")?;
@@ -105,6 +122,8 @@ mod tests {
         // {"At": 1(1.5)}
         assert_eq!(tagged, b"\xa1\x62At\xc1\xf9\x3e\x00");
         assert_eq!(input(&tagged).unwrap(), json!({ "At": 1.5 }));
+        let plain = untagged(json!({ "All": [{ "At": time(1.5) }] }), Value::from);
+        assert_eq!(plain, json!({ "All": [{ "At": 1.5 }] }));
     }
 
     #[test]

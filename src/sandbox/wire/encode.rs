@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::xml::{self, Lists};
 use super::{Protocol, Response, Route, cbor};
+use crate::sandbox::toolbox::iso;
 use crate::sandbox::{Answer, Refusal};
 
 /// Encodes an answer in the route's protocol.
@@ -13,6 +14,11 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
     let value = match answer {
         Ok(value) => value,
         Err(refusal) => return refuse(route, &refusal),
+    };
+    let value = match (route.service.as_str(), route.protocol) {
+        ("monitoring", Protocol::Json(_)) => cbor::untagged(value, Value::from),
+        ("monitoring", Protocol::Query) => cbor::untagged(value, |time| iso(time).into()),
+        _ => value,
     };
     let id = request_id();
     match route.protocol {
@@ -160,6 +166,7 @@ fn namespace(service: &str) -> &'static str {
     match service {
         "autoscaling" => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
         "elasticloadbalancing" => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+        "monitoring" => "http://monitoring.amazonaws.com/doc/2010-08-01/",
         "iam" => "https://iam.amazonaws.com/doc/2010-05-08/",
         "rds" => "http://rds.amazonaws.com/doc/2014-10-31/",
         "sns" => "http://sns.amazonaws.com/doc/2010-03-31/",

@@ -188,6 +188,7 @@ fn by_version(form: &str) -> Option<String> {
         "2010-03-31" => "sns",
         "2011-01-01" => "autoscaling",
         "2015-12-01" => "elasticloadbalancing",
+        "2010-08-01" => "monitoring",
         "2011-06-15" => "sts",
         "2014-10-31" => "rds",
         "2012-11-05" => "sqs",
