@@ -4,6 +4,15 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod apigateway;
+pub(crate) mod apigateway_account;
+pub(crate) mod apigateway_api_key;
+pub(crate) mod apigateway_definition;
+pub(crate) mod apigateway_moves;
+pub(crate) mod apigateway_rest_api;
+pub(crate) mod apigateway_stage;
+pub(crate) mod apigateway_usage_plan;
+pub(crate) mod apigateway_vpc_link;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
@@ -31,6 +40,12 @@ pub(crate) mod ssm_parameter;
 
 /// Every kind, in the order of the docs.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<apigateway_account::Account>(),
+    kind::<apigateway_api_key::ApiKey>(),
+    kind::<apigateway_rest_api::RestApi>(),
+    kind::<apigateway_stage::Stage>(),
+    kind::<apigateway_usage_plan::UsagePlan>(),
+    kind::<apigateway_vpc_link::VpcLink>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
