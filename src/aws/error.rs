@@ -216,7 +216,8 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         ErrorClass::Exists
     } else if is(BUSY) {
         // A table or a stack of that name exists already: the same code as "in use".
-        match code == "ResourceInUseException" && message.contains("already exists") {
+        let taken = ["ResourceInUseException", "ConflictException"].contains(&code);
+        match taken && message.contains("already exists") {
             true => ErrorClass::Exists,
             false => ErrorClass::Busy,
         }

@@ -25,6 +25,7 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod apigateway;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 pub(crate) mod iam;
@@ -103,6 +104,8 @@ impl Refusal {
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// REST APIs.
+    pub apigateway: apigateway::State,
     /// Tables.
     pub dynamodb: dynamodb::State,
     /// Networks.
@@ -128,6 +131,7 @@ pub(crate) struct World {
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
+        "apigateway" => apigateway::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
         "ec2" => ec2::call(world, call),
         "iam" => iam::call(world, call),
@@ -145,6 +149,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
+        ("apigateway", apigateway::counts(&world.apigateway)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
         ("iam", iam::counts(&world.iam)),

@@ -205,7 +205,7 @@ pub(crate) fn iso(seconds: f64) -> String {
 /// Calls from tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::super::{Answer, World, dynamodb, iam, kms, logs, secrets, sns, sqs, ssm};
+    use super::super::{Answer, World, dispatch};
     use super::*;
 
     /// The region of the tests' calls.
@@ -230,17 +230,7 @@ pub(crate) mod testing {
             input,
             region: region.into(),
         };
-        match service {
-            "dynamodb" => dynamodb::call(world, &call),
-            "iam" => iam::call(world, &call),
-            "kms" => kms::call(world, &call),
-            "logs" => logs::call(world, &call),
-            "secretsmanager" => secrets::call(world, &call),
-            "sns" => sns::call(world, &call),
-            "sqs" => sqs::call(world, &call),
-            "ssm" => ssm::call(world, &call),
-            other => panic!("no service {other}"),
-        }
+        dispatch(world, &call)
     }
 
     /// The code of a refusal.

@@ -239,8 +239,6 @@ impl<'a> Moves<'a> {
 }
 
 /// A map as the SDK takes it; an empty one is not sent.
-fn some<T: Clone>(
-    map: &BTreeMap<String, T>,
-) -> Option<std::collections::HashMap<String, T>> {
+fn some<T: Clone>(map: &BTreeMap<String, T>) -> Option<std::collections::HashMap<String, T>> {
     (!map.is_empty()).then(|| map.clone().into_iter().collect())
 }

@@ -14,8 +14,8 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::apigateway::{
-    PAGE, arn, delete_execution_logs, execution_log, incomplete, ordered, our_apis, remove, replace,
-    retag, tags,
+    PAGE, arn, delete_execution_logs, execution_log, incomplete, ordered, our_apis, remove,
+    replace, retag, tags,
 };
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -202,11 +202,12 @@ impl Resource for Stage {
         let apis = our_apis(cx).await?.into_iter();
         let found = apis.map(|(_, api)| async move {
             let id = api.id.unwrap_or_default();
-            let Some(around) = Around::get(cx.aws, &id, "").await? else { return Ok(Vec::new()) };
-            let send = cx.aws.apigateway.get_stages().rest_api_id(&id).send();
-            let Some(stages) = send.await.map_err(op("GetStages")).or_gone()? else {
-                return Ok(Vec::new());
+            let stages = async {
+                let send = cx.aws.apigateway.get_stages().rest_api_id(&id).send();
+                send.await.map_err(op("GetStages")).or_gone()
             };
+            let both = try_join(stages, Around::get(cx.aws, &id, "")).await?;
+            let (Some(stages), Some(around)) = both else { return Ok(Vec::new()) };
             let stages = stages.item.unwrap_or_default().into_iter();
             let lives = stages.map(|stage| to_live(cx.aws, &id, stage, &around));
             let api_name = api.name.unwrap_or_default();
@@ -325,9 +326,8 @@ async fn deployments(aws: &Aws, api: &str) -> Result<Option<BTreeMap<String, Str
     let call = aws.apigateway.get_deployments().rest_api_id(api).limit(PAGE);
     let found = call.into_paginator().items().send().try_collect().await;
     let found = found.map_err(op("GetDeployments")).or_gone()?;
-    let described = |found: types::Deployment| {
-        Some((found.id?, found.description.unwrap_or_default()))
-    };
+    let described =
+        |found: types::Deployment| Some((found.id?, found.description.unwrap_or_default()));
     Ok(found.map(|found| found.into_iter().filter_map(described).collect()))
 }
 

@@ -249,13 +249,10 @@ async fn keys(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> 
 fn to_live(aws: &Aws, plan: types::UsagePlan, keys: BTreeSet<Text>) -> Live<UsagePlan> {
     let id = plan.id.unwrap_or_default();
     let name = plan.name.unwrap_or_default();
-    let stage = |stage: types::ApiStage| {
-        Some(Text::from(format!("{}/{}", stage.api_id?, stage.stage?)))
-    };
-    let throttle = plan.throttle.map(|found| Throttle {
-        rate: found.rate_limit,
-        burst: found.burst_limit,
-    });
+    let stage =
+        |stage: types::ApiStage| Some(Text::from(format!("{}/{}", stage.api_id?, stage.stage?)));
+    let throttle =
+        plan.throttle.map(|found| Throttle { rate: found.rate_limit, burst: found.burst_limit });
     let quota = plan.quota.map(|found| Quota {
         limit: found.limit,
         period: found.period.map(|period| period.as_str().to_owned()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::Request;
-use crate::sandbox::Refusal;
+use crate::sandbox::{Refusal, apigateway};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
@@ -13,6 +13,7 @@ pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
 /// The routes of a service that speaks REST with JSON.
 fn routes(service: &str) -> &'static [RestRoute] {
     match service {
+        "apigateway" => apigateway::ROUTES,
         _ => &[],
     }
 }
