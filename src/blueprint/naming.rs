@@ -47,10 +47,15 @@ const fn named(
 }
 
 const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
+const GATEWAY_RULE: &str = "letters, digits and . _ -";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
 /// One row for each kind whose objects have a name, or at least a `Name` tag.
 pub(crate) const RULES: &[NameRule] = &[
+    named("apigateway.api_key", "api-key", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.rest_api", "api", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.usage_plan", "usage-plan", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.vpc_link", "vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", GATEWAY_RULE),
     named(
         "dynamodb.table",
         "table",

@@ -135,7 +135,8 @@ impl Builder<'_> {
         }
     }
 
-    fn subnet_ids(&self, tier: TierName) -> Vec<Text> {
+    /// The ids of a tier's subnets.
+    pub(super) fn subnet_ids(&self, tier: TierName) -> Vec<Text> {
         let Some(network) = &self.config.network else { return Vec::new() };
         let zones = match tier.prefix(network) {
             Some(_) => usize::from(network.zones),

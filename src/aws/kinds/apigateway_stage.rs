@@ -356,7 +356,10 @@ impl ExecutionLog {
         if live.is_none() {
             let call = logs.create_log_group().log_group_name(name);
             let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
-            let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+            // It is the stage's own: with tags of ownership it would pass for a log group of ours.
+            let tags = cx.tags.clone().into_iter();
+            let tags = tags.filter(|(key, _)| !key.starts_with("payctl:"));
+            let call = call.set_tags(Some(tags.collect()));
             let made = call.send().await.map_err(op("CreateLogGroup"));
             // API Gateway may have been faster.
             if let Err(error) = made

@@ -129,6 +129,30 @@ strings! {
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output is named by a letter and then letters, digits and underscores"
+    /// A method and a path, `POST /payments/{id}`.
+    RouteName { "pattern": "^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
+        => "a route is a method and a path such as `POST /payments/{id}`; a path has letters, digits, . _ : - and {variables}"
+    /// A path.
+    RoutePath { "pattern": "^/(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
+        => "a path looks like /payments/{id}"
+    /// The name of a stage.
+    StageName { "pattern": "^[A-Za-z0-9_-]{1,128}$" }
+        => "a stage's name is 1 to 128 letters, digits, _ and -"
+    /// The name of a variable of a stage.
+    VariableName { "pattern": "^[A-Za-z0-9_]{1,64}$" }
+        => "a variable's name is 1 to 64 letters, digits and _"
+    /// The name of a model of an API.
+    ModelName { "pattern": "^[A-Za-z0-9]{1,128}$" }
+        => "a model's name has letters and digits only"
+    /// The name of an API key.
+    ApiKeyName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
+        => "a key's name is lower-case letters, digits and single dashes, and begins with a letter"
+    /// A parameter of a request.
+    ApiParameter { "pattern": "^(query|header)\\.[A-Za-z0-9._$-]+$" }
+        => "write `query.NAME` or `header.NAME`"
+    /// An origin of web pages.
+    Origin { "pattern": "^(\\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)$" }
+        => "an origin looks like https://shop.example.com, without a path; or `*`"
     /// The name of a key of this config.
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.
