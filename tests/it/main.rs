@@ -18,6 +18,8 @@ mod cli_snapshots;
 mod cli_support;
 // What AWS does to what holds data.
 mod data;
+// APIs: config, rules, deployments.
+mod apis;
 // The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.

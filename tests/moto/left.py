@@ -46,7 +46,9 @@ for reservation in call("ec2", "describe_instances", "Reservations"):
     instances = reservation["Instances"]
     running = [item for item in instances if item["State"]["Name"] != "terminated"]
     show("instance", [item["InstanceId"] for item in running])
-show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
+# What belongs to the account outlives every environment.
+roles = [item["Arn"] for item in call("iam", "list_roles", "Roles")]
+show("role", [arn for arn in roles if "/payctl/shared/" not in arn])
 show("profile", [item["Arn"] for item in call("iam", "list_instance_profiles", "InstanceProfiles")])
 kms = session.client("kms", endpoint_url=sys.argv[1])
 keys = [kms.describe_key(KeyId=key["KeyId"]) for key in call("kms", "list_keys", "Keys")]
@@ -66,3 +68,7 @@ subscriptions = call("sns", "list_subscriptions", "Subscriptions")
 show("subscription", [item["SubscriptionArn"] for item in subscriptions])
 show("queue", call("sqs", "list_queues", "QueueUrls"))
 show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
+show("api", [item["id"] for item in call("apigateway", "get_rest_apis", "items")])
+show("api-key", [item["id"] for item in call("apigateway", "get_api_keys", "items")])
+show("usage-plan", [item["id"] for item in call("apigateway", "get_usage_plans", "items")])
+show("vpc-link", [item["VpcLinkId"] for item in call("apigatewayv2", "get_vpc_links", "Items")])

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 
+import apigateway
 from moto.server import main
 
 
@@ -12,5 +13,6 @@ def end_with_parent():
     os._exit(0)
 
 
+apigateway.complete()
 threading.Thread(target=end_with_parent, daemon=True).start()
 main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -25,6 +25,8 @@ impl Rules<'_> {
                 self.route(&[&path[..], &["routes", route]].concat(), route, config, api);
             }
             self.models(&path, api);
+            let log = [&path[..], &["log", "retention_days"]].concat();
+            self.retention(&log, api.log.retention_days);
             if api.log.data_trace && api.log.level == LogLevel::Off {
                 let path = [&path[..], &["log", "data_trace"]].concat();
                 self.say(

@@ -182,14 +182,18 @@ impl Rules<'_> {
 
     pub(super) fn log_groups(&mut self) {
         for (name, group) in &self.config.log_groups {
-            if let Retention::Days(days) = group.retention_days
-                && !RETENTIONS.contains(&days)
-            {
-                let path = ["log_groups", &**name, "retention_days"];
-                let all = RETENTIONS.map(|days| days.to_string()).join(", ");
-                let message = format!("logs cannot be kept for {days} days");
-                self.say(&path, message, format!("one of {all}, or \"forever\""));
-            }
+            self.retention(&["log_groups", &**name, "retention_days"], group.retention_days);
+        }
+    }
+
+    /// CloudWatch Logs keeps events for some numbers of days only.
+    pub(super) fn retention(&mut self, path: &[&str], retention: Retention) {
+        if let Retention::Days(days) = retention
+            && !RETENTIONS.contains(&days)
+        {
+            let all = RETENTIONS.map(|days| days.to_string()).join(", ");
+            let message = format!("logs cannot be kept for {days} days");
+            self.say(path, message, format!("one of {all}, or \"forever\""));
         }
     }
 }
