@@ -4,7 +4,7 @@ integrations. Each part does what AWS does, and no more."""
 import json
 from urllib.parse import unquote
 
-from moto.apigateway import models
+from moto.apigateway import models, urls
 from moto.apigateway.responses import APIGatewayResponse
 
 
@@ -119,8 +119,15 @@ def patch_plan(self, operations):
         self.quota["limit"] = int(self.quota["limit"])
 
 
+TAGS = (
+    "{0}/tags/arn:(?P<partition>[^/]+):apigateway:(?P<region_name>[^/]+)::/"
+    "(?P<kind>restapis|usageplans|apikeys)/(?P<function_id>[^/]+)$"
+)
+
+
 def complete():
     """Puts all of it in place."""
+    urls.url_paths[TAGS] = APIGatewayResponse.dispatch
     APIGatewayResponse.get_tags = get_tags
     APIGatewayResponse.tag_resource = tag_resource
     APIGatewayResponse.untag_resource = untag_resource

@@ -193,7 +193,11 @@ impl Resource for Stage {
                 }),
                 ..Self::sample()
             },
-            Self { methods: BTreeMap::new(), ..Self::sample() },
+            Self {
+                methods: BTreeMap::new(),
+                deployment: "another version".into(),
+                ..Self::sample()
+            },
             Self::sample(),
         ]
     }
