@@ -5,15 +5,18 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use payctl::aws::clients::Connection;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{Facts, build, problems};
 use payctl::config;
+use payctl::engine::apply::Report;
 use payctl::engine::plan::{Action, Plan, Purpose};
 use payctl::engine::provider::Provider as _;
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
-use payctl::model::text::Output;
-use payctl::sandbox::connector::Sandbox;
+use payctl::model::text::{Output, Text};
+use payctl::sandbox::connector::{Sandbox, Snapshot};
+use payctl::sandbox::faults::{Fault, Faults};
 use serde_json::{Value, json};
 
 use crate::support::{block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed};
@@ -159,12 +162,12 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
     );
     refuses(&api("name = \"a b ${env}\""), "is not possible as a name");
     refuses(
-        &api("statements = [{ actions = \"s3:GetObject\", principals = { aws = \"*\" } }]"),
+        &api("statements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]"),
         "`s3:GetObject` is not possible in this policy",
     );
     let long = "x".repeat(9000);
     let policy = format!(
-        "statements = [{{ actions = \"execute-api:Invoke\", principals = {{ aws = \"*\" }}, \
+        "statements = [{{ actions = \"execute-api:Invoke\", principals = {{ AWS = \"*\" }}, \
          conditions = {{ StringEquals = {{ \"aws:x\" = \"{long}\" }} }} }}]"
     );
     refuses(&api(&policy), "AWS takes 8192");
@@ -294,8 +297,7 @@ fn an_api_is_deployed_again_exactly_when_it_changed() {
         assert_eq!(kinds(&plan), BTreeSet::from(both));
 
         run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
-        let left = BTreeMap::from([("iam.roles".to_owned(), 1)]);
-        assert_eq!(scene.sandbox.counts().expect("a sandbox"), left);
+        assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
     });
 }
 
@@ -335,21 +337,91 @@ fn the_role_of_the_account_outlives_the_environment_and_is_taken_as_it_is() {
     });
 }
 
+/// The same with a usage plan and a key.
+fn with_keys() -> String {
+    let text = PAYMENTS.replace(
+        "validator =",
+        "usage = { throttle = { rate = 5, burst = 9 }, quota = { limit = 100, period = \"day\" }, \
+         keys = [\"partner\"] }\nvalidator =",
+    );
+    format!("{text}api_key = true\n")
+}
+
+/// A whole run as the program makes it.
+async fn whole_run(connection: &Connection, blueprint: &Blueprint, purpose: Purpose) -> Report {
+    let provider = provider_for(connection, "dev").await;
+    let plan = plan_now(&provider, blueprint, purpose).await;
+    carry_out(&provider, &plan).await
+}
+
+/// One fault at one call of a run; the next run must end where a clean one does.
+async fn struck(blueprint: &Blueprint, before: &Snapshot, purpose: Purpose, call: usize) {
+    let sandbox = Sandbox::in_memory();
+    sandbox.restore(before).expect("a sandbox");
+    let fault = Fault::ALL[call % Fault::ALL.len()];
+    let faults = Faults::new(sandbox.transport()).at(call, fault);
+    let faulty = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+    tokio::select! {
+        report = whole_run(&faulty, blueprint, purpose) => {
+            assert!(report.is_complete(), "{call} {fault:?}: {:#?}", report.failed);
+        }
+        () = faults.stopped() => {
+            let report = whole_run(&sandboxed(&sandbox), blueprint, purpose).await;
+            assert!(report.is_complete(), "after {call} {fault:?}: {:#?}", report.failed);
+        }
+    }
+    let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+    if purpose == Purpose::Apply {
+        expect_settled(&provider, blueprint, &format!("{call} {fault:?}")).await;
+        run(&provider, blueprint, Purpose::Destroy).await;
+    }
+    let left = sandbox.counts().expect("a sandbox");
+    assert_eq!(left, BTreeMap::new(), "after {call} {fault:?}");
+}
+
 #[test]
-fn an_api_with_keys_is_made_and_destroyed() {
+fn an_api_with_keys_survives_a_fault_at_every_call() {
+    let blueprint = Folder::with(&with_keys()).blueprint();
+    for purpose in [Purpose::Apply, Purpose::Destroy] {
+        let (before, calls) = block_on(async {
+            let sandbox = Sandbox::in_memory();
+            if purpose == Purpose::Destroy {
+                whole_run(&sandboxed(&sandbox), &blueprint, Purpose::Apply).await;
+            }
+            let before = sandbox.snapshot().expect("a snapshot");
+            let faults = Faults::new(sandbox.transport());
+            let counted = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+            assert!(whole_run(&counted, &blueprint, purpose).await.is_complete());
+            (before, faults.calls().len())
+        });
+        for call in 1..=calls {
+            block_on(struck(&blueprint, &before, purpose, call));
+        }
+    }
+}
+
+#[test]
+fn a_link_goes_once_the_deployment_that_used_it_is_gone() {
     block_on(async {
-        let text = PAYMENTS.replace(
-            "validator =",
-            "usage = { throttle = { rate = 5, burst = 9 }, quota = { limit = 100, period = \"day\" }, \
-             keys = [\"partner\"] }\nvalidator =",
+        let link = "[network]\ncidr = \"10.0.0.0/16\"\nnat = { kind = \"none\" }\n\
+                    [security_groups.link]\ndescription = \"link\"\n\
+                    [vpc_links.main]\nsecurity_groups = [\"link\"]\n";
+        let mut scene = Scene::new(&format!("{PAYMENTS}{link}")).await;
+        scene.sandbox = Sandbox::in_memory_strict();
+        scene.provider = provider_for(&sandboxed(&scene.sandbox), "dev").await;
+        let id = Text::reference(Address::new("apigateway.vpc_link", "main"), Output::Id);
+        let balancer = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/x/1";
+        scene.set(
+            "apigateway.rest_api",
+            "/routes/POST ~1process/integration/link",
+            json!({ "id": id, "target": balancer }),
         );
-        let text = format!("{text}api_key = true\n");
-        let scene = Scene::new(&text).await;
         scene.apply().await;
-        let plan = plan_now(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
-        let report = carry_out(&scene.provider, &plan).await;
-        assert!(report.is_complete(), "{:?}", report.failed);
-        let left = BTreeMap::from([("iam.roles".to_owned(), 1)]);
-        assert_eq!(scene.sandbox.counts().expect("a sandbox"), left);
+        scene.set("apigateway.rest_api", "/routes/POST ~1process/integration/link", Value::Null);
+        scene.blueprint.resources.remove(&Address::new("apigateway.vpc_link", "main"));
+        let plan = scene.apply().await;
+        assert!(kinds(&plan).contains(&("apigateway.vpc_link", Action::Delete)));
+        run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
+        assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
     });
 }
