@@ -253,8 +253,9 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     } else if is(EXISTS) {
         ErrorClass::Exists
     } else if is(BUSY) {
-        // A table, a function or a statement of that name exists already: the same code as "in use".
-        let both = ["ResourceInUseException", "ResourceConflictException"];
+        // A table, a function, a statement or a stack of that name exists already: the same code as
+        // "in use".
+        let both = ["ConflictException", "ResourceConflictException", "ResourceInUseException"];
         match both.contains(&code) && message.contains("already exist") {
             true => ErrorClass::Exists,
             false => ErrorClass::Busy,

@@ -58,6 +58,8 @@ impl Provider for AwsProvider {
             "iam" => 6,
             // PutParameter is allowed about three times a second.
             "ssm" => 3,
+            // Ten calls a second in all, and far fewer of some.
+            "apigateway" => 6,
             // CreateTable and UpdateTable are limited by account.
             "dynamodb" => 8,
             _ => 16,

@@ -1,9 +1,260 @@
-//! `[apis]` and `[vpc_links]`.
+//! `[apis]` and `[vpc_links]`: an API with its stage, logs, keys, and who may call functions for it.
 
-use super::Builder;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::aws::kinds::apigateway_account::Account;
+use crate::aws::kinds::apigateway_api_key::ApiKey;
+use crate::aws::kinds::apigateway_definition::{Model, Validator, paths};
+use crate::aws::kinds::apigateway_rest_api::RestApi;
+use crate::aws::kinds::apigateway_stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
+use crate::aws::kinds::apigateway_usage_plan::{Quota, UsagePlan};
+use crate::aws::kinds::apigateway_vpc_link::VpcLink;
+use crate::aws::kinds::logs_log_group::LogGroup;
+use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LinkTier, LogLevel, Period, Usage};
+use crate::config::schema::data::Retention;
+use crate::model::address::Address;
+use crate::model::document::Document;
+use crate::model::text::{Output, Text};
+
+use super::network::{TierName, id};
+use super::permissions::Caller;
+use super::{Builder, Item};
+
+/// What is written of every request: everything that API Gateway knows beside what was said.
+const ACCESS: &[(&str, &str)] = &[
+    ("requestId", "requestId"),
+    ("extendedRequestId", "extendedRequestId"),
+    ("requestTime", "requestTime"),
+    ("ip", "identity.sourceIp"),
+    ("userAgent", "identity.userAgent"),
+    ("caller", "identity.caller"),
+    ("user", "identity.user"),
+    ("apiKeyId", "identity.apiKeyId"),
+    ("domainName", "domainName"),
+    ("apiId", "apiId"),
+    ("stage", "stage"),
+    ("httpMethod", "httpMethod"),
+    ("resourcePath", "resourcePath"),
+    ("path", "path"),
+    ("protocol", "protocol"),
+    ("status", "status"),
+    ("responseLength", "responseLength"),
+    ("responseLatency", "responseLatency"),
+    ("integrationStatus", "integration.status"),
+    ("integrationLatency", "integration.latency"),
+    ("integrationError", "integration.error"),
+    ("integrationRequestId", "integration.requestId"),
+    ("errorType", "error.responseType"),
+    ("errorMessage", "error.message"),
+    ("wafStatus", "waf.status"),
+    ("xrayTraceId", "xrayTraceId"),
+];
 
 impl Builder<'_> {
-    pub(super) fn apis(&mut self) {}
+    pub(super) fn apis(&mut self) {
+        for (key, config) in &self.config.apis {
+            let path: &[&str] = &["apis", key];
+            let name = self.item_name("apigateway.rest_api", key, config.name.as_ref(), path);
+            self.rest_api(key, config, name.clone(), path);
+            if config.log.is_on() {
+                self.log_role(path);
+            }
+            self.stage(key, config, &name, path);
+            if let Some(usage) = &config.usage {
+                self.usage(key, config, usage, path);
+            }
+            self.callers_of(key, config);
+        }
+    }
 
-    pub(super) fn vpc_links(&mut self) {}
+    fn rest_api(&mut self, key: &str, config: &Api, name: String, path: &[&str]) {
+        let address = Address::new("apigateway.rest_api", key);
+        let statements = config.statements.iter();
+        let statements: Vec<_> =
+            statements.map(|found| self.statement(found, &address, json!("*"))).collect();
+        let validator = config.validator.as_ref().map(|wanted| {
+            let name =
+                wanted.name.as_ref().map(|name| name.replace("${account}", &self.facts.account));
+            let found = Validator { body: wanted.body, parameters: wanted.parameters };
+            (name, found)
+        });
+        let validator =
+            validator.map(|(given, found)| (given.unwrap_or(format!("{name}-validator")), found));
+        let models = config.models.iter().map(|(model, schema)| {
+            let schema = serde_json::from_str(schema).unwrap_or_default();
+            (model.0.clone(), Model { description: String::new(), schema })
+        });
+        let routes = self.routes(config, validator.as_ref().map(|(name, _)| name.as_str()));
+        let spec = RestApi {
+            name: name.clone(),
+            description: config.description.clone(),
+            endpoint: match config.endpoint {
+                Endpoint::Regional => "REGIONAL".into(),
+                Endpoint::Edge => "EDGE".into(),
+            },
+            policy: (!statements.is_empty()).then(|| Document::of(statements)),
+            binary_types: config.binary_types.clone(),
+            minimum_compression: config.minimum_compression,
+            key_source: "HEADER".into(),
+            models: models.collect(),
+            validators: validator.into_iter().collect(),
+            paths: paths(routes.keys()),
+            routes,
+        };
+        self.add(Item::new(address, name, path), &spec);
+    }
+
+    /// The role of the account, once for all APIs that log.
+    fn log_role(&mut self, path: &[&str]) {
+        let address = Address::new("apigateway.account", "main");
+        if !self.resources.contains_key(&address) {
+            let role = format!("payctl-apigateway-logs-{}", self.facts.region);
+            self.add(Item::new(address, role.clone(), path), &Account { role });
+        }
+    }
+
+    fn stage(&mut self, key: &str, config: &Api, api_name: &str, path: &[&str]) {
+        let api = |output| Text::reference(Address::new("apigateway.rest_api", key), output);
+        let log = &config.log;
+        let stage = config.stage.as_ref().map_or(&self.scope.env, |name| &name.0).clone();
+        let retention_days = match log.retention_days {
+            Retention::Days(days) => Some(days),
+            Retention::Forever(_) => None,
+        };
+        let log_key = log.key.as_ref().map(|key| self.key(key));
+        let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
+        let settings = Settings {
+            log_level: match log.level {
+                LogLevel::Off => "OFF".into(),
+                LogLevel::Error => "ERROR".into(),
+                LogLevel::Info => "INFO".into(),
+            },
+            data_trace: log.data_trace,
+            metrics: log.metrics,
+            throttle: config.throttle.map(throttle),
+        };
+        let variables = config.variables.iter();
+        let variables = variables.map(|(name, value)| (name.0.clone(), self.text(value)));
+        let spec = Stage {
+            api: api(Output::Id),
+            name: stage.clone(),
+            deployment: api(Output::Version),
+            description: config.description.clone(),
+            access_log,
+            methods: BTreeMap::from([("*/*".to_owned(), settings)]),
+            variables: variables.collect(),
+            tracing: config.tracing,
+            execution_log: (log.level != LogLevel::Off)
+                .then_some(ExecutionLog { retention_days, key: log_key }),
+        };
+        let address = Address::new("apigateway.stage", key);
+        let mut item = Item::new(address, format!("{api_name}/{stage}"), path);
+        if log.is_on() {
+            item.after = BTreeSet::from([Address::new("apigateway.account", "main")]);
+        }
+        self.add(item, &spec);
+    }
+
+    fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &[&str]) -> AccessLog {
+        let address = Address::new("logs.log_group", format!("api-{key}"));
+        let name = format!("/aws/apigateway/{api_name}");
+        let spec = LogGroup {
+            name: name.clone(),
+            retention_days: match config.log.retention_days {
+                Retention::Days(days) => Some(days),
+                Retention::Forever(_) => None,
+            },
+            key: config.log.key.as_ref().map(|key| self.key(key)),
+        };
+        self.add(Item::new(address.clone(), name, path), &spec);
+        let fields: Vec<String> =
+            ACCESS.iter().map(|(name, from)| format!("\"{name}\":\"$context.{from}\"")).collect();
+        AccessLog {
+            group: Text::reference(address, Output::Arn),
+            format: format!("{{{}}}", fields.join(",")),
+        }
+    }
+
+    fn usage(&mut self, key: &str, config: &Api, usage: &Usage, path: &[&str]) {
+        let mut keys = BTreeSet::new();
+        for holder in &usage.keys {
+            let logical = format!("{key}-{}", holder.0);
+            let address = Address::new("apigateway.api_key", logical.as_str());
+            let name = self.item_name("apigateway.api_key", &logical, None, path);
+            let spec = ApiKey {
+                name: name.clone(),
+                description: format!("Calls of {} by {}", key, holder.0),
+                enabled: true,
+            };
+            self.add(Item::new(address.clone(), name, path), &spec);
+            keys.insert(Text::reference(address, Output::Id));
+        }
+        let plan = [path, &["usage"]].concat();
+        let name = self.item_name("apigateway.usage_plan", key, usage.name.as_ref(), &plan);
+        let spec = UsagePlan {
+            name: name.clone(),
+            description: match usage.description.as_str() {
+                "" => config.description.clone(),
+                text => text.to_owned(),
+            },
+            stages: BTreeSet::from([id("apigateway.stage", key)]),
+            throttle: usage.throttle.map(throttle),
+            quota: usage.quota.map(|quota| Quota {
+                limit: i32::try_from(quota.limit).unwrap_or(i32::MAX),
+                period: match quota.period {
+                    Period::Day => "DAY".into(),
+                    Period::Week => "WEEK".into(),
+                    Period::Month => "MONTH".into(),
+                },
+            }),
+            keys,
+        };
+        self.add(Item::new(Address::new("apigateway.usage_plan", key), name, path), &spec);
+    }
+
+    /// One statement for each function, whatever the number of its routes: a policy has few bytes.
+    fn callers_of(&mut self, key: &str, config: &Api) {
+        let functions = config.routes.values().filter_map(|route| route.function.as_ref());
+        let functions: BTreeSet<String> = functions.map(|function| function.0.clone()).collect();
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let source = Text::from(format!("arn:{partition}:execute-api:{region}:{account}:"));
+        let source = source.then(id("apigateway.rest_api", key)).then("/*/*");
+        for function in functions {
+            let caller = Caller {
+                sid: format!("api-{key}"),
+                service: "apigateway.amazonaws.com",
+                source: source.clone(),
+            };
+            self.may_call(&function, caller);
+        }
+    }
+
+    pub(super) fn vpc_links(&mut self) {
+        for (key, config) in &self.config.vpc_links {
+            let path: &[&str] = &["vpc_links", key];
+            let name = self.item_name("apigateway.vpc_link", key, config.name.as_ref(), path);
+            let tier = match config.subnets {
+                LinkTier::Public => TierName::Public,
+                LinkTier::Private => TierName::Private,
+                LinkTier::Isolated => TierName::Isolated,
+            };
+            let groups = config.security_groups.iter();
+            let spec = VpcLink {
+                name: name.clone(),
+                subnets: self.subnet_ids(tier).into_iter().collect(),
+                groups: groups.map(|group| id("ec2.security_group", &group.0)).collect(),
+            };
+            let address = Address::new("apigateway.vpc_link", key.0.as_str());
+            self.add(Item::new(address, name, path), &spec);
+        }
+    }
+}
+
+fn throttle(config: ApiThrottle) -> Throttle {
+    Throttle {
+        rate: f64::from(config.rate),
+        burst: i32::try_from(config.burst).unwrap_or(i32::MAX),
+    }
 }

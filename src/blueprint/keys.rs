@@ -71,7 +71,9 @@ impl Builder<'_> {
     fn services_of(&self, key: &str) -> BTreeSet<Service> {
         let is = |other: &Option<KeyRef>| other.as_deref() == Some(key);
         let mut services = BTreeSet::new();
-        if self.config.log_groups.values().any(|group| is(&group.key)) {
+        let api_logs = self.config.apis.values().map(|api| &api.log.key);
+        let mut log_keys = self.config.log_groups.values().map(|group| &group.key).chain(api_logs);
+        if log_keys.any(is) {
             services.insert(Service::Logs);
         }
         if self.config.services.values().any(|service| is(&service.log_key)) {

@@ -43,6 +43,7 @@ mod permissions;
 mod policies;
 mod references;
 mod roles;
+mod routes;
 mod secrets;
 mod security_groups;
 mod tables;

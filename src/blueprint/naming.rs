@@ -47,6 +47,7 @@ const fn named(
 }
 
 const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
+const GATEWAY_RULE: &str = "letters, digits and . _ -";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
 const ECS: &str = r"^[a-zA-Z0-9_-]{1,255}$";
@@ -103,6 +104,10 @@ pub(crate) const RULES: &[NameRule] = &[
         r"^[\x20-\x39\x3b-\x7e]{1,255}$",
         "a group's name is 1 to 255 characters without a colon",
     ),
+    named("apigateway.api_key", "api-key", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.rest_api", "api", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.usage_plan", "usage-plan", 255, r"^[A-Za-z0-9._-]{1,255}$", GATEWAY_RULE),
+    named("apigateway.vpc_link", "vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", GATEWAY_RULE),
     named(
         "dynamodb.table",
         "table",

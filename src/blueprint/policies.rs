@@ -87,6 +87,7 @@ impl Builder<'_> {
                     ("trust policy", size(&spec["trust"]), 2048),
                     ("own policies", all(&spec["inline"]), 10_240),
                 ],
+                "apigateway.rest_api" => &[("policy", size(&spec["policy"]), 8192)],
                 "kms.key" => &[("policy", size(&spec["policy"]), 32_768)],
                 "s3.bucket" => &[("policy", size(&spec["policy"]), 20_480)],
                 "sns.topic" => &[("policy", size(&spec["policy"]), 30_720)],

@@ -99,6 +99,15 @@ impl Loaded {
         node.is_some_and(|node| node.mentions(word))
     }
 
+    /// A whole number of the config, left out or not.
+    pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
+        let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
+        match found.value {
+            tree::Value::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+
     /// Whether a section is there, left out or not.
     pub(crate) fn has(&self, section: &str) -> bool {
         self.full.get(section).is_some()

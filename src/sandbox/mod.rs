@@ -25,6 +25,7 @@ pub mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod apigateway;
 pub(crate) mod balancing;
 pub(crate) mod costs;
 pub(crate) mod dynamodb;
@@ -119,6 +120,8 @@ pub(crate) struct World {
     pub costs: costs::State,
     /// Load balancers, listeners and target groups.
     pub balancing: balancing::State,
+    /// REST APIs.
+    pub apigateway: apigateway::State,
     /// Tables.
     pub dynamodb: dynamodb::State,
     /// Networks.
@@ -163,6 +166,7 @@ pub(crate) struct World {
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     match call.service.as_str() {
         "application-autoscaling" => scaling::call(world, call),
+        "apigateway" => apigateway::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
         "ec2" => ec2::call(world, call),
         "ecs" => ecs::call(world, call),
@@ -192,6 +196,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
         ("application-autoscaling", scaling::counts(&world.scaling)),
+        ("apigateway", apigateway::counts(&world.apigateway)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
         ("ecs", ecs::counts(&world.ecs)),

@@ -24,6 +24,8 @@ mod containers;
 mod data;
 // Databases, their secrets and rotation.
 mod databases;
+// APIs: config, rules, deployments.
+mod apis;
 // The invariants of ARCHITECTURE.md, on the sources and on the table of kinds.
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.

@@ -122,6 +122,13 @@ const GAPS: &[Gap] = &[
         why: "DefaultInstanceWarmup is not kept",
     },
     Gap {
+        kind: "apigateway.stage",
+        field: "/execution_log/key",
+        value: "",
+        instead: "null",
+        why: "AssociateKmsKey and DisassociateKmsKey are missing",
+    },
+    Gap {
         kind: "dynamodb.table",
         field: "/encryption",
         value: r#""managed""#,

@@ -55,6 +55,9 @@ show("target-group", [item["TargetGroupName"] for item in targets])
 fleets = call("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
 show("fleet", [item["AutoScalingGroupName"] for item in fleets])
 show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
+# What belongs to the account outlives every environment.
+roles = [item["Arn"] for item in call("iam", "list_roles", "Roles")]
+show("role", [arn for arn in roles if "/payctl/shared/" not in arn])
 show("profile", [item["Arn"] for item in call("iam", "list_instance_profiles", "InstanceProfiles")])
 kms = session.client("kms", endpoint_url=sys.argv[1])
 keys = [kms.describe_key(KeyId=key["KeyId"]) for key in call("kms", "list_keys", "Keys")]
@@ -109,3 +112,7 @@ for operation, key, name in [
     ("describe_db_cluster_parameter_groups", "DBClusterParameterGroups", "DBClusterParameterGroupName"),
 ]:
     show(name, [item[name] for item in call("rds", operation, key)])
+show("api", [item["id"] for item in call("apigateway", "get_rest_apis", "items")])
+show("api-key", [item["id"] for item in call("apigateway", "get_api_keys", "items")])
+show("usage-plan", [item["id"] for item in call("apigateway", "get_usage_plans", "items")])
+show("vpc-link", [item["VpcLinkId"] for item in call("apigatewayv2", "get_vpc_links", "Items")])

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 
+import apigateway
 import databases  # noqa: F401
 import guards  # noqa: F401
 import scaling  # noqa: F401
@@ -17,5 +18,6 @@ def end_with_parent():
     os._exit(0)
 
 
+apigateway.complete()
 threading.Thread(target=end_with_parent, daemon=True).start()
 server.main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -4,6 +4,15 @@
 
 use super::resource::{AnyKind, kind};
 
+pub(crate) mod apigateway;
+pub(crate) mod apigateway_account;
+pub(crate) mod apigateway_api_key;
+pub(crate) mod apigateway_definition;
+pub(crate) mod apigateway_moves;
+pub(crate) mod apigateway_rest_api;
+pub(crate) mod apigateway_stage;
+pub(crate) mod apigateway_usage_plan;
+pub(crate) mod apigateway_vpc_link;
 pub(crate) mod autoscaling_group;
 pub(crate) mod cloudwatch;
 pub(crate) mod cloudwatch_alarm;
@@ -68,6 +77,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<cloudwatch_alarm::Alarm>(),
     kind::<cloudwatch_dashboard::Dashboard>(),
     kind::<autoscaling_group::Group>(),
+    kind::<apigateway_account::Account>(),
+    kind::<apigateway_api_key::ApiKey>(),
+    kind::<apigateway_rest_api::RestApi>(),
+    kind::<apigateway_stage::Stage>(),
+    kind::<apigateway_usage_plan::UsagePlan>(),
+    kind::<apigateway_vpc_link::VpcLink>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),

@@ -157,6 +157,7 @@ impl Rules<'_> {
                 self.say(&path, "`principals` is missing", "say who the statement is about");
             }
             let service = match path[0] {
+                "apis" => "execute-api",
                 "keys" => "kms",
                 "buckets" => "s3",
                 "topics" => "sns",

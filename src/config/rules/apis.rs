@@ -1,9 +1,281 @@
 //! The rules of `[apis]` and `[vpc_links]`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
 use super::Rules;
+use crate::config::problem::suggest;
+use crate::config::schema::apis::{Api, Cors, LinkTier, LogLevel, Route, Usage};
+
+/// How many paths an API may have, its root among them.
+const PATHS: usize = 300;
 
 impl Rules<'_> {
-    pub(super) fn apis(&mut self) {}
+    pub(super) fn apis(&mut self) {
+        for (name, api) in &self.config.apis {
+            let path = ["apis", &**name];
+            if api.routes.is_empty() {
+                let fix = format!("add [apis.{}.routes.\"POST /path\"]", &**name);
+                self.say(&path, "an API needs at least one route", fix);
+            }
+            self.resource_statements(&path, &api.statements);
+            self.paths(&path, api);
+            for (route, config) in &api.routes {
+                self.route(&[&path[..], &["routes", route]].concat(), route, config, api);
+            }
+            self.models(&path, api);
+            let log = [&path[..], &["log", "retention_days"]].concat();
+            self.retention(&log, api.log.retention_days);
+            if api.log.data_trace && api.log.level == LogLevel::Off {
+                let path = [&path[..], &["log", "data_trace"]].concat();
+                self.say(
+                    &path,
+                    "data is traced into the log of executions, which is off",
+                    "set `level`",
+                );
+            }
+            self.variables(&path, api);
+            if let Some(cors) = &api.cors {
+                self.cors(&path, cors);
+            }
+            self.usage(&path, api);
+        }
+    }
 
-    pub(super) fn vpc_links(&mut self) {}
+    /// What the paths of an API may be together.
+    fn paths(&mut self, path: &[&str], api: &Api) {
+        let mut all = BTreeSet::new();
+        // The variable below each path, and the route that named it first.
+        let mut variables: BTreeMap<String, &str> = BTreeMap::new();
+        for route in api.routes.keys() {
+            let at = [path, &["routes", route]].concat();
+            let target = route.split_once(' ').map_or("/", |(_, target)| target);
+            if target.len() > 1 && target.ends_with('/') {
+                let fix = format!("write `{}`", target.trim_end_matches('/'));
+                self.say(&at, "a path does not end in a slash", fix);
+                continue;
+            }
+            let mut above = String::new();
+            let mut seen = BTreeSet::new();
+            let steps: Vec<&str> =
+                target.split('/').skip(1).filter(|step| !step.is_empty()).collect();
+            for (number, step) in steps.iter().enumerate() {
+                if step.ends_with("+}") && number + 1 < steps.len() {
+                    let message = format!("`{step}` takes all that follows");
+                    self.say(&at, message, "nothing can stand behind it");
+                }
+                if step.starts_with('{') {
+                    let before = *variables.entry(above.clone()).or_insert(step);
+                    if before != *step {
+                        let message = format!("`{step}` stands beside `{before}`");
+                        self.say(
+                            &at,
+                            message,
+                            "a path has one variable in one place: name them alike",
+                        );
+                    }
+                    if !seen.insert(step.trim_end_matches("+}").trim_end_matches('}').to_owned()) {
+                        let message = format!("`{step}` stands here twice");
+                        self.say(&at, message, "give each variable a name of its own");
+                    }
+                }
+                above = format!("{above}/{step}");
+                all.insert(above.clone());
+            }
+        }
+        if all.len() >= PATHS {
+            let message = format!("{} paths are too many", all.len() + 1);
+            self.say(path, message, format!("AWS takes {PATHS} with the root: use variables"));
+        }
+    }
+
+    fn route(&mut self, path: &[&str], name: &str, route: &Route, api: &Api) {
+        let behind = [
+            ("function", route.function.is_some()),
+            ("load_balancer", route.load_balancer.is_some()),
+            ("url", route.url.is_some()),
+        ];
+        let behind: Vec<&str> =
+            behind.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect();
+        let said = ["function", "load_balancer", "url"];
+        match behind.as_slice() {
+            [] if !said.iter().any(|key| self.loaded.says(path, key)) => {
+                let fix = "name a `function`, a `load_balancer` with its `vpc_link`, or a `url`";
+                self.say(path, "nothing stands behind the route", fix);
+            }
+            [] | [_] => {}
+            [first, second, ..] => {
+                let message = format!("`{first}` and `{second}` exclude each other");
+                self.say(&[path, &[second]].concat(), message, "remove one");
+            }
+        }
+        if route.load_balancer.is_some() && !self.loaded.says(path, "vpc_link") {
+            let fix = "name one of [vpc_links]";
+            self.say(path, "a load balancer is reached through a `vpc_link`", fix);
+        }
+        for key in ["vpc_link", "path", "port"] {
+            if self.loaded.says(path, key) && !self.loaded.says(path, "load_balancer") {
+                let path = [path, &[key]].concat();
+                self.say(&path, format!("`{key}` is about a load balancer"), "remove it");
+            }
+        }
+        self.backend(path, name, route);
+        self.waits_long_enough(path, route);
+        if let Some(model) = &route.model {
+            let names: Vec<&str> = api.models.keys().map(|model| &**model).collect();
+            let at = [path, &["model"]].concat();
+            if !names.contains(&&**model) {
+                let fix = suggest(model, names.iter().copied(), "models of this API");
+                self.say(&at, format!("no model `{}`", model.0), fix);
+            }
+            let checked = api.validator.as_ref().is_some_and(|validator| validator.body);
+            if !checked || !route.validate {
+                self.say(
+                    &at,
+                    "nothing checks bodies against the model",
+                    "set `validator` of the API, and `validate`",
+                );
+            }
+        }
+        if route.api_key && api.usage.as_ref().is_none_or(|usage| usage.keys.is_empty()) {
+            let path = [path, &["api_key"]].concat();
+            self.say(
+                &path,
+                "there is no API key to call it with",
+                "add `usage = { keys = [...] }` to the API",
+            );
+        }
+    }
+
+    /// A backend takes only what the path has.
+    fn backend(&mut self, path: &[&str], name: &str, route: &Route) {
+        let url = route.url.as_deref();
+        if let Some(url) = url
+            && !["http://", "https://", "${"].iter().any(|start| url.starts_with(start))
+        {
+            let path = [path, &["url"]].concat();
+            self.say(&path, format!("`{url}` is not a URL"), "it begins with https:// or http://");
+        }
+        for (key, text) in [("url", url), ("path", route.path.as_deref())] {
+            let text = text.unwrap_or_default();
+            for (at, _) in text.match_indices('{').filter(|(at, _)| !text[..*at].ends_with('$')) {
+                let variable = text[at + 1..].split('}').next().unwrap_or_default();
+                let variable = variable.trim_end_matches('+');
+                let known = [format!("{{{variable}}}"), format!("{{{variable}+}}")];
+                if !known.iter().any(|known| name.contains(known)) {
+                    let path = [path, &[key]].concat();
+                    let message = format!("the path of the route has no `{{{variable}}}`");
+                    self.say(&path, message, "only variables of the route can be passed on");
+                }
+            }
+        }
+    }
+
+    /// Who calls a function that may take longer gets no answer, while the function goes on.
+    fn waits_long_enough(&mut self, path: &[&str], route: &Route) {
+        let Some(function) = &route.function else { return };
+        let seconds = self.loaded.number(&["functions", function, "timeout"]);
+        if let Some(seconds) = seconds.filter(|seconds| *seconds > 29)
+            && route.timeout_ms.is_none()
+        {
+            let message =
+                format!("`{}` may take {seconds} seconds, and API Gateway waits 29", function.0);
+            let fix = "lower the function's `timeout` to 28, or say `timeout_ms = 29000` here to have it so";
+            self.say(&[path, &["function"]].concat(), message, fix);
+        }
+    }
+
+    fn models(&mut self, path: &[&str], api: &Api) {
+        for (name, schema) in &api.models {
+            let path = [path, &["models", name]].concat();
+            match serde_json::from_str::<Value>(schema) {
+                Ok(Value::Object(_)) => {}
+                Ok(_) => self.say(&path, "a schema is a JSON object", r#"{"type": "object"}"#),
+                Err(error) => {
+                    self.say(&path, format!("this is not JSON: {error}"), r#"{"type": "object"}"#);
+                }
+            }
+            if ["Empty", "Error"].contains(&&**name) {
+                self.say(&path, "every API has a model of this name", "choose another name");
+            }
+        }
+    }
+
+    fn variables(&mut self, path: &[&str], api: &Api) {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#&=,".contains(c);
+        for (name, value) in &api.variables {
+            if !value.contains("${") && !value.chars().all(fine) {
+                let path = [path, &["variables", name]].concat();
+                let fix = "letters, digits and - . _ ~ : / ? # & = ,";
+                self.say(&path, format!("`{}` is not possible as a value", value.0), fix);
+            }
+        }
+    }
+
+    fn cors(&mut self, path: &[&str], cors: &Cors) {
+        let path = [path, &["cors", "origins"]].concat();
+        let all = cors.origins.iter().any(|origin| &**origin == "*");
+        let number = cors.origins.iter().count();
+        if number == 0 {
+            self.say(&path, "no origin is named", "\"https://shop.example.com\", or \"*\"");
+        }
+        if all && number > 1 {
+            self.say(&path, "`*` holds every other origin", "remove the others, or `*`");
+        }
+        if all && cors.credentials {
+            self.say(
+                &path,
+                "browsers refuse cookies for `*`",
+                "name the origins, or remove `credentials`",
+            );
+        }
+    }
+
+    fn usage(&mut self, path: &[&str], api: &Api) {
+        let Some(Usage { throttle, .. }) = &api.usage else { return };
+        let path = [path, &["usage"]].concat();
+        if !api.routes.values().any(|route| route.api_key) {
+            self.say(&path, "no route asks for an API key", "set `api_key = true` on a route");
+        }
+        if let (Some(key), Some(all)) = (throttle, &api.throttle)
+            && (key.rate > all.rate || key.burst > all.burst)
+        {
+            let path = [&path[..], &["throttle"]].concat();
+            self.say(
+                &path,
+                "one key may send more than the API admits",
+                "lower it, or raise `throttle` of the API",
+            );
+        }
+    }
+
+    pub(super) fn vpc_links(&mut self) {
+        for (name, link) in &self.config.vpc_links {
+            let path = ["vpc_links", &**name];
+            let Some(network) = &self.config.network else {
+                if !self.loaded.has("network") {
+                    self.say(&path, "a VPC link needs a network", "add a [network] section");
+                }
+                continue;
+            };
+            let (tier, word) = match link.subnets {
+                LinkTier::Public => (&network.public_subnets, "public"),
+                LinkTier::Private => (&network.private_subnets, "private"),
+                LinkTier::Isolated => (&network.isolated_subnets, "isolated"),
+            };
+            if tier.prefix().is_none() {
+                let path = [&path[..], &["subnets"]].concat();
+                let fix = format!("set `{word}_subnets = true` in [network]");
+                self.say(&path, format!("the network has no {word} subnets"), fix);
+            }
+            if link.security_groups.is_empty() && !self.loaded.says(&path, "security_groups") {
+                self.say(
+                    &path,
+                    "a VPC link needs a security group",
+                    "name one of [security_groups]",
+                );
+            }
+        }
+    }
 }

@@ -197,6 +197,27 @@ strings! {
         => "the name of a metric is 1 to 255 characters without : * $"
     /// The name of an alarm of this config.
     AlarmRef { ITEM_OF: "alarms" }
+    /// A method and a path, `POST /payments/{id}`.
+    RouteName { "pattern": "^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
+        => "a route is a method and a path such as `POST /payments/{id}`; a path has letters, digits, . _ : - and {variables}"
+    /// A path.
+    RoutePath { "pattern": "^/(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
+        => "a path looks like /payments/{id}"
+    /// The name of a stage.
+    StageName { "pattern": "^[A-Za-z0-9_-]{1,128}$" }
+        => "a stage's name is 1 to 128 letters, digits, _ and -"
+    /// The name of a model of an API.
+    ModelName { "pattern": "^[A-Za-z0-9]{1,128}$" }
+        => "a model's name has letters and digits only"
+    /// The name of an API key.
+    ApiKeyName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
+        => "a key's name is lower-case letters, digits and single dashes, and begins with a letter"
+    /// A parameter of a request.
+    ApiParameter { "pattern": "^(query|header)\\.[A-Za-z0-9._$-]+$" }
+        => "write `query.NAME` or `header.NAME`"
+    /// An origin of web pages.
+    Origin { "pattern": "^(\\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)$" }
+        => "an origin looks like https://shop.example.com, without a path; or `*`"
     /// The name of a key of this config.
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.

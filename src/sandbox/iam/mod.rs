@@ -31,10 +31,11 @@ pub(crate) struct State {
     pub policies: BTreeMap<String, policies::Policy>,
 }
 
-/// The number of live objects.
+/// The number of live objects, without the roles that belong to the account as a whole: they
+/// outlive every environment.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![
-        ("roles", state.roles.len()),
+        ("roles", state.roles.values().filter(|role| !role.is_shared()).count()),
         ("instance_profiles", state.profiles.len()),
         ("policies", state.policies.len()),
     ]

@@ -37,6 +37,11 @@ impl Role {
         self.trust.contains(service)
     }
 
+    /// Whether it belongs to the account as a whole.
+    pub(super) fn is_shared(&self) -> bool {
+        self.path == "/payctl/shared/"
+    }
+
     /// Whether a managed policy is its boundary.
     pub(super) fn is_bounded_by(&self, policy: &str) -> bool {
         self.boundary.as_deref() == Some(policy)

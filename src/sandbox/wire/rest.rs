@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::Request;
+use crate::sandbox::{Refusal, apigateway};
 use crate::sandbox::{Refusal, guardduty, lambda};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
@@ -15,6 +16,7 @@ fn routes(service: &str) -> &'static [RestRoute] {
     match service {
         "guardduty" => guardduty::ROUTES,
         "lambda" => lambda::ROUTES,
+        "apigateway" => apigateway::ROUTES,
         _ => &[],
     }
 }

@@ -1,0 +1,125 @@
+//! API keys. AWS makes up the value; payctl never reads it.
+//!
+//! AWS quirks: names are not unique, and creation takes no token.
+
+use aws_sdk_apigateway::types;
+use serde::{Deserialize, Serialize};
+
+use super::apigateway::{PAGE, arn, incomplete, ours, replace, retag, tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs};
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKey {
+    /// The name.
+    pub name: String,
+    /// Whose it is.
+    pub description: String,
+    /// Whether calls with it are admitted.
+    pub enabled: bool,
+}
+
+impl Resource for ApiKey {
+    const META: Meta = Meta {
+        notes: &["The value is made by AWS and never shown: GetApiKey with includeValue tells it."],
+        replace: Replace::CreateFirst,
+        data: Some("the value of the key"),
+        actions: &[
+            "apigateway:DELETE",
+            "apigateway:GET",
+            "apigateway:PATCH",
+            "apigateway:POST",
+            "apigateway:PUT",
+        ],
+        ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
+    };
+
+    fn sample() -> Self {
+        Self { name: "sample-key".into(), description: "A partner".into(), enabled: true }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { name: "sample-key-2".into(), enabled: false, ..Self::sample() },
+            Self { description: "Another partner".into(), ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let call = cx.aws.apigateway.get_api_keys().include_values(false).limit(PAGE);
+        let keys = call.into_paginator().items().send().try_collect().await;
+        let lives = keys.map_err(op("GetApiKeys"))?.into_iter().map(|key| to_live(cx.aws, key));
+        Ok(lives.filter_map(|live| ours(cx, live)).collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let call = cx.aws.apigateway.get_api_key().api_key(cx.id()).include_value(false);
+        let Some(found) = call.send().await.map_err(op("GetApiKey")).or_gone()? else {
+            return Ok(None);
+        };
+        let key = types::ApiKey::builder()
+            .set_id(found.id)
+            .set_name(found.name)
+            .set_description(found.description)
+            .enabled(found.enabled)
+            .set_tags(found.tags);
+        Ok(Some(to_live(cx.aws, key.build())))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.apigateway.create_api_key().name(&self.name).enabled(self.enabled);
+        let call = call.description(&self.description);
+        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+        let made = call.send().await.map_err(op("CreateApiKey"))?;
+        made.id.ok_or_else(|| incomplete("CreateApiKey"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let call = cx.aws.apigateway.update_api_key().api_key(&live.id);
+        let call = call.patch_operations(replace("/name", &self.name));
+        let call = call.patch_operations(replace("/description", &self.description));
+        let call = call.patch_operations(replace("/enabled", self.enabled.to_string()));
+        call.send().await.map_err(op("UpdateApiKey")).map(drop)
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        retag(cx.aws, &format!("/apikeys/{}", live.id), set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.apigateway.delete_api_key().api_key(&live.id).send();
+        send.await.map_err(op("DeleteApiKey")).or_gone().map(drop)
+    }
+}
+
+fn to_live(aws: &Aws, key: types::ApiKey) -> Live<ApiKey> {
+    let id = key.id.unwrap_or_default();
+    let name = key.name.unwrap_or_default();
+    Live {
+        outputs: Outputs::from([
+            (Output::Id, id.clone()),
+            (Output::Name, name.clone()),
+            (Output::Arn, arn(aws, &format!("/apikeys/{id}"))),
+        ]),
+        spec: ApiKey {
+            name,
+            description: key.description.unwrap_or_default(),
+            enabled: key.enabled,
+        },
+        id,
+        tags: tags(key.tags),
+        phase: Phase::Ready,
+    }
+}

@@ -1,0 +1,444 @@
+//! REST APIs with everything that a deployment takes a picture of: paths, methods, integrations,
+//! validators, models and the resource policy.
+//!
+//! AWS quirks: names are not unique and creation takes no token; parallel changes of one API
+//! conflict, so they are made one after the other; nothing of this is in force before it is
+//! deployed, so a method that differs is simply made anew; the policy comes back escaped;
+//! DeleteRestApi is allowed once in 30 seconds for the whole account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_apigateway::types;
+use futures::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::apigateway::{
+    add, arn, clear, delete_execution_logs, escape, execution_log, incomplete, our_apis, ours,
+    remove, replace, retag, tags,
+};
+use super::apigateway_definition::{Answer, Integration, Mapping, Model, Parts, Route, Validator};
+use super::apigateway_moves::Moves;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::document::Document;
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::meta::{Meta, Replace};
+use crate::model::text::{Output, Outputs};
+
+/// A REST API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestApi {
+    /// The name; metrics are known by it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Where it answers: `EDGE` or `REGIONAL`.
+    pub endpoint: String,
+    /// Who may call it; everybody whom its methods admit if none.
+    pub policy: Option<Document>,
+    /// Content types that are passed on as bytes.
+    pub binary_types: BTreeSet<String>,
+    /// From how many bytes on answers are compressed; never if none.
+    pub minimum_compression: Option<u32>,
+    /// Where API keys come from: `HEADER` or `AUTHORIZER`.
+    pub key_source: String,
+    /// Models of bodies by name.
+    pub models: BTreeMap<String, Model>,
+    /// Request validators by name.
+    pub validators: BTreeMap<String, Validator>,
+    /// Every path below the root, also those that only lead to others.
+    pub paths: BTreeSet<String>,
+    /// Methods by `POST /path`.
+    pub routes: BTreeMap<String, Route>,
+}
+
+impl Resource for RestApi {
+    const META: Meta = Meta {
+        notes: &[
+            "What is changed here is in force once the stage has a deployment of it.",
+            "AWS deletes one REST API in 30 seconds for the whole account; payctl waits its turn.",
+            "The version is a digest of what is live; the deployment of a stage carries it.",
+            "Authorizers, gateway responses and documentation are left as they are.",
+        ],
+        replace: Replace::CreateFirst,
+        moves: &[
+            ("policy", Output::Version),
+            ("binary_types", Output::Version),
+            ("minimum_compression", Output::Version),
+            ("key_source", Output::Version),
+            ("models", Output::Version),
+            ("validators", Output::Version),
+            ("routes", Output::Version),
+        ],
+        deadline: Duration::from_secs(1800),
+        transient: &[
+            ("BadRequestException", "Invalid principal"),
+            ("BadRequestException", "Invalid policy document"),
+            ("BadRequestException", "VPC link"),
+            ("BadRequestException", "usage plan"),
+        ],
+        actions: &[
+            "apigateway:DELETE",
+            "apigateway:GET",
+            "apigateway:PATCH",
+            "apigateway:POST",
+            "apigateway:PUT",
+            "apigateway:UpdateRestApiPolicy",
+            "logs:DeleteLogGroup",
+            "logs:DescribeLogGroups",
+        ],
+        ..Meta::new(
+            "apigateway.rest_api",
+            "apigateway",
+            "A REST API with its paths, methods, integrations, validators and models.",
+        )
+    };
+
+    fn sample() -> Self {
+        let function = "arn:aws:lambda:us-east-1:000000000000:function:sample";
+        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions";
+        let post = Route {
+            authorization: "NONE".into(),
+            api_key_required: false,
+            validator: Some("sample-validator".into()),
+            models: BTreeMap::from([("application/json".into(), "Payment".into())]),
+            parameters: BTreeMap::from([("method.request.header.Idempotency-Key".into(), true)]),
+            responses: BTreeMap::new(),
+            integration: Some(Integration {
+                method: Some("POST".into()),
+                uri: Some(format!("{path}/{function}/invocations").into()),
+                ..Integration::new("AWS_PROXY")
+            }),
+        };
+        let payment = Model {
+            description: String::new(),
+            schema: json!({ "type": "object", "required": ["amount"] }),
+        };
+        let routes = BTreeMap::from([("POST /payments/{id}".to_owned(), post)]);
+        Self {
+            name: "sample-api".into(),
+            description: "Sample payments".into(),
+            endpoint: "REGIONAL".into(),
+            policy: None,
+            binary_types: BTreeSet::new(),
+            minimum_compression: None,
+            key_source: "HEADER".into(),
+            models: BTreeMap::from([("Payment".into(), payment)]),
+            validators: BTreeMap::from([(
+                "sample-validator".into(),
+                Validator { body: true, parameters: true },
+            )]),
+            paths: super::apigateway_definition::paths(routes.keys()),
+            routes,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let mut routes = Self::sample().routes;
+        let options = Route {
+            authorization: "NONE".into(),
+            api_key_required: false,
+            validator: None,
+            models: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            responses: BTreeMap::from([(
+                "204".into(),
+                Answer {
+                    parameters: BTreeMap::from([(ALLOW_ORIGIN.replace('$', "method"), true)]),
+                    models: BTreeMap::new(),
+                },
+            )]),
+            integration: Some(Integration {
+                templates: BTreeMap::from([(
+                    "application/json".into(),
+                    r#"{"statusCode":204}"#.into(),
+                )]),
+                responses: BTreeMap::from([(
+                    "204".into(),
+                    Mapping {
+                        parameters: BTreeMap::from([(
+                            ALLOW_ORIGIN.replace('$', "method"),
+                            "'*'".into(),
+                        )]),
+                        ..Mapping::default()
+                    },
+                )]),
+                ..Integration::new("MOCK")
+            }),
+        };
+        routes.insert("OPTIONS /payments/{id}".into(), options);
+        routes.insert("GET /health".into(), Self::health(20_000));
+        let mut other = Self { routes, ..Self::sample() };
+        other.paths = super::apigateway_definition::paths(other.routes.keys());
+        let mut changed = other.clone();
+        changed.routes.remove("OPTIONS /payments/{id}");
+        changed.routes.insert("GET /health".into(), Self::health(10_000));
+        if let Some(route) = changed.routes.get_mut("POST /payments/{id}") {
+            route.authorization = "AWS_IAM".into();
+            route.api_key_required = true;
+            route.validator = Some("parameters".into());
+        }
+        changed.validators =
+            BTreeMap::from([("parameters".into(), Validator { body: false, parameters: true })]);
+        changed.models.insert(
+            "Payment".into(),
+            Model { description: "A payment".into(), schema: json!({ "type": "object" }) },
+        );
+        let policy = Document::of([json!({
+            "Effect": "Allow",
+            "Principal": { "AWS": "*" },
+            "Action": "execute-api:Invoke",
+            "Resource": "*",
+        })]);
+        vec![
+            other,
+            changed,
+            Self {
+                name: "sample-api-2".into(),
+                description: String::new(),
+                endpoint: "EDGE".into(),
+                binary_types: BTreeSet::from(["image/png".into()]),
+                minimum_compression: Some(1024),
+                policy: Some(policy),
+                ..Self::sample()
+            },
+            Self { key_source: "AUTHORIZER".into(), ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let apis = our_apis(cx).await?.into_iter();
+        let lives = try_join_all(apis.map(|(_, api)| describe(cx.aws, api))).await?;
+        Ok(lives.into_iter().flatten().filter_map(|live| ours(cx, live)).collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let api = async {
+            let send = cx.aws.apigateway.get_rest_api().rest_api_id(cx.id()).send();
+            send.await.map_err(op("GetRestApi")).or_gone()
+        };
+        match try_join(api, Parts::get(cx.aws, cx.id())).await? {
+            (Some(api), Some(parts)) => {
+                let api = types::RestApi::builder()
+                    .set_id(api.id)
+                    .set_name(api.name)
+                    .set_description(api.description)
+                    .set_endpoint_configuration(api.endpoint_configuration)
+                    .set_policy(api.policy)
+                    .set_binary_media_types(api.binary_media_types)
+                    .set_minimum_compression_size(api.minimum_compression_size)
+                    .set_api_key_source(api.api_key_source)
+                    .set_api_status(api.api_status)
+                    .set_tags(api.tags);
+                to_live(cx.aws, api.build(), parts).map(Some)
+            }
+            (Some(_) | None, Some(_) | None) => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let endpoint = types::EndpointConfiguration::builder()
+            .types(types::EndpointType::from(self.endpoint.as_str()))
+            .build();
+        let call = cx.aws.apigateway.create_rest_api().name(&self.name);
+        let call = match self.description.as_str() {
+            "" => call,
+            text => call.description(text),
+        };
+        let call = call.endpoint_configuration(endpoint);
+        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+        let made = call.send().await.map_err(op("CreateRestApi"))?;
+        made.id.ok_or_else(|| incomplete("CreateRestApi"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let patches = self.patches(&live.spec);
+        if !patches.is_empty() {
+            let call = cx.aws.apigateway.update_rest_api().rest_api_id(&live.id);
+            let call = call.set_patch_operations(Some(patches));
+            call.send().await.map_err(op("UpdateRestApi"))?;
+        }
+        // What the plan saw may have moved on since an attempt that failed half-way.
+        match Parts::get(cx.aws, &live.id).await? {
+            Some(parts) => Moves::new(cx.aws, &live.id, self, parts).all().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        retag(cx.aws, &format!("/restapis/{}", live.id), set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        delete_execution_logs(cx.aws, &execution_log(&live.id, "")).await?;
+        let send = cx.aws.apigateway.delete_rest_api().rest_api_id(&live.id).send();
+        send.await.map_err(op("DeleteRestApi")).or_gone().map(drop)
+    }
+}
+
+/// The header that CORS is about; `$` is who sends it.
+const ALLOW_ORIGIN: &str = "$.response.header.Access-Control-Allow-Origin";
+
+impl RestApi {
+    /// A route to another server, for the variants.
+    fn health(timeout_ms: u32) -> Route {
+        Route {
+            authorization: "NONE".into(),
+            api_key_required: false,
+            validator: None,
+            models: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            responses: BTreeMap::new(),
+            integration: Some(Integration {
+                method: Some("GET".into()),
+                uri: Some("https://example.com/health".into()),
+                timeout_ms,
+                ..Integration::new("HTTP_PROXY")
+            }),
+        }
+    }
+
+    /// The changes of the API itself.
+    fn patches(&self, live: &Self) -> Vec<types::PatchOperation> {
+        let mut patches = Vec::new();
+        let texts = [
+            ("/name", &self.name, &live.name),
+            ("/description", &self.description, &live.description),
+            ("/endpointConfiguration/types/0", &self.endpoint, &live.endpoint),
+            ("/apiKeySource", &self.key_source, &live.key_source),
+        ];
+        let changed = texts.into_iter().filter(|(_, want, live)| want != live);
+        patches.extend(changed.map(|(path, want, _)| replace(path, want)));
+        if self.policy != live.policy {
+            let policy = self.policy.as_ref().map(Document::to_json);
+            patches.push(replace("/policy", policy.unwrap_or_default()));
+        }
+        let binary = |kind: &String| format!("/binaryMediaTypes/{}", escape(kind));
+        let (want, live_types) = (&self.binary_types, &live.binary_types);
+        patches.extend(want.difference(live_types).map(|kind| add(binary(kind))));
+        patches.extend(live_types.difference(want).map(|kind| remove(binary(kind))));
+        if self.minimum_compression != live.minimum_compression {
+            const PATH: &str = "/minimumCompressionSize";
+            patches.push(match self.minimum_compression {
+                Some(bytes) => replace(PATH, bytes.to_string()),
+                None => clear(PATH),
+            });
+        }
+        patches
+    }
+
+    /// A digest of everything that a deployment takes a picture of.
+    fn version(&self) -> String {
+        let Self { policy, binary_types, minimum_compression, key_source, .. } = self;
+        let Self { models, validators, routes, .. } = self;
+        let all = json!([
+            policy,
+            binary_types,
+            minimum_compression,
+            key_source,
+            models,
+            validators,
+            routes
+        ]);
+        let digest = Sha256::digest(all.to_string().as_bytes());
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>>, OpError> {
+    let id = api.id.clone().unwrap_or_default();
+    let parts = Parts::get(aws, &id).await?;
+    parts.map(|parts| to_live(aws, api, parts)).transpose()
+}
+
+fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>, OpError> {
+    let id = api.id.unwrap_or_default();
+    let name = api.name.unwrap_or_default();
+    let policy = api.policy.filter(|text| !text.is_empty());
+    let policy = policy.map(|text| Document::parse(&text)).transpose();
+    let phase = match api.api_status {
+        Some(status @ (types::ApiStatus::Pending | types::ApiStatus::Updating)) => {
+            Phase::Pending(status.as_str().to_owned())
+        }
+        Some(_) | None => Phase::Ready,
+    };
+    let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types);
+    let endpoint = types.and_then(|types| types.into_iter().next());
+    let source = api.api_key_source.unwrap_or(types::ApiKeySourceType::Header);
+    let Parts { mut paths, routes, validators, models } = parts;
+    paths.remove("/");
+    let spec = RestApi {
+        name: name.clone(),
+        description: api.description.unwrap_or_default(),
+        endpoint: endpoint.unwrap_or(types::EndpointType::Edge).as_str().to_owned(),
+        policy: policy.map_err(|error| {
+            OpError::new("GetRestApi", ErrorClass::Bug, "Policy", error.to_string())
+        })?,
+        binary_types: api.binary_media_types.unwrap_or_default().into_iter().collect(),
+        minimum_compression: api.minimum_compression_size.and_then(|size| size.try_into().ok()),
+        key_source: source.as_str().to_owned(),
+        models,
+        validators: validators.into_iter().map(|(name, (_, found))| (name, found)).collect(),
+        paths: paths.into_keys().collect(),
+        routes,
+    };
+    Ok(Live {
+        outputs: Outputs::from([
+            (Output::Id, id.clone()),
+            (Output::Name, name),
+            (Output::Arn, arn(aws, &format!("/restapis/{id}"))),
+            (Output::Version, spec.version()),
+        ]),
+        id,
+        spec,
+        tags: tags(api.tags),
+        phase,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths_of(patches: &[types::PatchOperation]) -> Vec<&str> {
+        patches.iter().filter_map(|patch| patch.path.as_deref()).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_patched() {
+        let sample = RestApi::sample();
+        assert!(sample.patches(&sample).is_empty());
+        let other = RestApi {
+            binary_types: BTreeSet::from(["image/png".into()]),
+            endpoint: "EDGE".into(),
+            ..RestApi::sample()
+        };
+        let there = other.patches(&sample);
+        assert_eq!(
+            paths_of(&there),
+            ["/endpointConfiguration/types/0", "/binaryMediaTypes/image~1png"]
+        );
+        assert_eq!(sample.patches(&other)[1].op, Some(types::Op::Remove));
+    }
+
+    #[test]
+    fn the_version_follows_what_is_deployed_and_nothing_else() {
+        let sample = RestApi::sample();
+        let described = RestApi { description: "other".into(), ..RestApi::sample() };
+        assert_eq!(sample.version(), described.version());
+        for other in &RestApi::variants()[..2] {
+            assert_ne!(sample.version(), other.version());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The routes of an API: what stands behind each, and the answers to browsers that ask first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::aws::kinds::apigateway_definition::{
+    Answer, Integration, Link, Mapping, Route as Spec, TIMEOUT, split,
+};
+use crate::config::schema::apis::{Api, Authorization, Cors, Route};
+use crate::model::address::Address;
+use crate::model::text::{Output, Text};
+
+use super::Builder;
+use super::network::id;
+
+impl Builder<'_> {
+    /// All routes by method and path.
+    pub(super) fn routes(&self, config: &Api, validator: Option<&str>) -> BTreeMap<String, Spec> {
+        let routes = config.routes.iter();
+        let mut routes: BTreeMap<String, Spec> = routes
+            .map(|(name, route)| (name.0.clone(), self.route(name, route, validator)))
+            .collect();
+        if let Some(cors) = &config.cors {
+            let paths: BTreeSet<String> =
+                routes.keys().map(|route| split(route).1.to_owned()).collect();
+            for path in paths {
+                let methods = methods(&routes, &path);
+                routes.entry(format!("OPTIONS {path}")).or_insert_with(|| asked(cors, &methods));
+            }
+        }
+        routes
+    }
+
+    fn route(&self, name: &str, config: &Route, validator: Option<&str>) -> Spec {
+        let (method, path) = split(name);
+        let integration = self.integration(method, path, config);
+        let json = "application/json".to_owned();
+        let parameters = config.parameters.iter().map(|(parameter, required)| {
+            let (place, name) = parameter.split_once('.').unwrap_or_default();
+            let place = if place == "query" { "querystring" } else { place };
+            (format!("method.request.{place}.{name}"), *required)
+        });
+        // What a backend takes from the path must be declared.
+        let taken = integration.parameters.values().map(|from| (from.clone(), true));
+        Spec {
+            authorization: match config.authorization {
+                Authorization::None => "NONE".into(),
+                Authorization::Iam => "AWS_IAM".into(),
+            },
+            api_key_required: config.api_key,
+            validator: validator.filter(|_| config.validate).map(str::to_owned),
+            models: config.model.iter().map(|model| (json.clone(), model.0.clone())).collect(),
+            parameters: parameters.chain(taken).collect(),
+            responses: BTreeMap::new(),
+            integration: Some(integration),
+        }
+    }
+
+    fn integration(&self, method: &str, path: &str, config: &Route) -> Integration {
+        let timeout_ms = config.timeout_ms.unwrap_or(TIMEOUT);
+        if let Some(function) = &config.function {
+            let super::Facts { region, partition, .. } = self.facts;
+            let to =
+                format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/");
+            let arn = Text::reference(Address::new("lambda.function", &*function.0), Output::Arn);
+            return Integration {
+                method: Some("POST".into()),
+                uri: Some(Text::from(to).then(arn).then("/invocations")),
+                timeout_ms,
+                ..Integration::new("AWS_PROXY")
+            };
+        }
+        let balancer = config.load_balancer.as_ref().map(|balancer| {
+            let output =
+                |output| Text::reference(Address::new("elb.load_balancer", &*balancer.0), output);
+            let (scheme, port) = match config.port {
+                80 => ("http://", String::new()),
+                443 => ("https://", String::new()),
+                other => ("http://", format!(":{other}")),
+            };
+            let path = config.path.as_ref().map_or(path, |path| &path.0).replace("+}", "}");
+            let uri = Text::from(scheme).then(output(Output::Endpoint)).then(port).then(path);
+            let link = config.vpc_link.as_ref().map(|link| Link {
+                id: id("apigateway.vpc_link", &link.0),
+                target: Some(output(Output::Arn)),
+            });
+            (uri, link)
+        });
+        let url = || self.text(config.url.as_deref().unwrap_or_default());
+        let (uri, link) = balancer.unwrap_or_else(|| (url(), None));
+        let parameters = variables(&uri.to_string()).into_iter().map(|name| {
+            (format!("integration.request.path.{name}"), format!("method.request.path.{name}"))
+        });
+        Integration {
+            method: Some(method.into()),
+            parameters: parameters.collect(),
+            uri: Some(uri),
+            link,
+            timeout_ms,
+            ..Integration::new("HTTP_PROXY")
+        }
+    }
+}
+
+/// The names of `{variables}` in a path; `${...}` is none.
+fn variables(text: &str) -> Vec<String> {
+    let pieces = text.match_indices('{').filter(|(at, _)| !text[..*at].ends_with('$'));
+    let names = pieces.filter_map(|(at, _)| text[at + 1..].split('}').next());
+    names.map(|name| name.trim_end_matches('+').to_owned()).collect()
+}
+
+/// The methods of a path, as browsers read them.
+fn methods(routes: &BTreeMap<String, Spec>, path: &str) -> String {
+    let of_path = routes.keys().map(|route| split(route)).filter(|(_, other)| *other == path);
+    let mut methods: BTreeSet<&str> = of_path.map(|(method, _)| method).collect();
+    if methods.remove("ANY") {
+        methods.extend(["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]);
+    }
+    methods.insert("OPTIONS");
+    methods.into_iter().collect::<Vec<_>>().join(",")
+}
+
+/// The answer to a browser that asks what it may send. With several origins a template picks the
+/// one that asks.
+fn asked(cors: &Cors, methods: &str) -> Spec {
+    let origins: Vec<&str> = cors.origins.iter().map(|origin| &**origin).collect();
+    let first = origins.first().copied().unwrap_or("*");
+    let mut headers = BTreeMap::from([
+        ("Access-Control-Allow-Origin", first.to_owned()),
+        ("Access-Control-Allow-Methods", methods.to_owned()),
+        ("Access-Control-Allow-Headers", cors.headers.join(",")),
+    ]);
+    if let Some(seconds) = cors.max_age {
+        headers.insert("Access-Control-Max-Age", seconds.to_string());
+    }
+    if cors.credentials {
+        headers.insert("Access-Control-Allow-Credentials", "true".into());
+    }
+    if first != "*" {
+        headers.insert("Vary", "Origin".into());
+    }
+    let header = |name: &str| format!("method.response.header.{name}");
+    let declared = headers.keys().map(|name| (header(name), false)).collect();
+    let values = headers.iter().map(|(name, value)| (header(name), format!("'{value}'")));
+    let json = "application/json".to_owned();
+    let templates = match origins.as_slice() {
+        [] | [_] => BTreeMap::new(),
+        several => BTreeMap::from([(json.clone(), pick(several))]),
+    };
+    let mapping = Mapping { pattern: None, parameters: values.collect(), templates };
+    Spec {
+        authorization: "NONE".into(),
+        api_key_required: false,
+        validator: None,
+        models: BTreeMap::new(),
+        parameters: BTreeMap::new(),
+        responses: BTreeMap::from([(
+            STATUS.into(),
+            Answer { parameters: declared, models: BTreeMap::new() },
+        )]),
+        integration: Some(Integration {
+            templates: BTreeMap::from([(json, json!({ "statusCode": 204 }).to_string())]),
+            responses: BTreeMap::from([(STATUS.into(), mapping)]),
+            ..Integration::new("MOCK")
+        }),
+    }
+}
+
+const STATUS: &str = "204";
+
+/// Answers with the origin that asks, if it is one of these.
+fn pick(origins: &[&str]) -> String {
+    let each: Vec<String> =
+        origins.iter().map(|origin| format!("$origin == \"{origin}\"")).collect();
+    format!(
+        "#set($origin = $input.params().header.get(\"Origin\"))\n\
+         #if($origin == \"\")#set($origin = $input.params().header.get(\"origin\"))#end\n\
+         #if({})\n\
+         #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n\
+         #end",
+        each.join(" || ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_a_path_are_found() {
+        assert_eq!(variables("https://x/${a.b}/{id}/{rest+}"), ["id", "rest"]);
+    }
+
+    #[test]
+    fn several_origins_are_picked_from() {
+        let cors = Cors {
+            origins: crate::config::schema::OneOrMany::Many(
+                ["https://a.b", "https://c.d"]
+                    .map(|text| serde_json::from_value(json!(text)).unwrap())
+                    .into(),
+            ),
+            headers: vec!["X-A".into()],
+            max_age: Some(60),
+            credentials: true,
+        };
+        let route = asked(&cors, "OPTIONS,POST");
+        let integration = route.integration.unwrap();
+        let answer = &integration.responses["204"];
+        assert!(answer.templates["application/json"].contains("== \"https://c.d\""));
+        let value =
+            |name: &str| answer.parameters[&format!("method.response.header.{name}")].clone();
+        assert_eq!(value("Access-Control-Allow-Origin"), "'https://a.b'");
+        assert_eq!(value("Access-Control-Max-Age"), "'60'");
+        assert_eq!(value("Access-Control-Allow-Credentials"), "'true'");
+        assert_eq!(route.responses["204"].parameters.len(), answer.parameters.len());
+    }
+}

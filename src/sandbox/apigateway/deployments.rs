@@ -1,0 +1,81 @@
+//! Deployments: pictures of an API that never change.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::toolbox::{now, put, text};
+use super::super::{Answer, Base, World};
+use super::apis::find;
+use super::{State, bad, gone, listed, need, new_id};
+
+/// A deployment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Deployment {
+    description: Option<String>,
+    created: f64,
+    /// The VPC links that its methods use.
+    pub links: BTreeSet<String>,
+}
+
+impl Deployment {
+    fn view(&self, id: &str) -> Value {
+        let mut view = json!({ "id": id, "createdDate": self.created });
+        put(&mut view, "description", self.description.clone());
+        view
+    }
+}
+
+pub(super) fn call(
+    world: &mut World,
+    operation: &str,
+    region: &str,
+    input: &Value,
+) -> Option<Answer> {
+    let World { base, apigateway, .. } = world;
+    Some(match operation {
+        "GetDeployments" => find(apigateway, region, input).map(|api| {
+            let all = api.deployments.iter().map(|(id, one)| (id.clone(), one.view(id)));
+            listed(all.collect(), input)
+        }),
+        "CreateDeployment" => create(base, apigateway, region, input),
+        "DeleteDeployment" => delete(apigateway, region, input),
+        _ => return None,
+    })
+}
+
+fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
+    let api = find(state, region, input)?;
+    let methods: Vec<&Value> =
+        api.resources.values().flat_map(|one| one.methods.values()).collect();
+    if methods.is_empty() {
+        return Err(bad("The REST API doesn't contain any methods"));
+    }
+    if methods.iter().any(|method| method.get("methodIntegration").is_none()) {
+        return Err(bad("No integration defined for method"));
+    }
+    let links = methods
+        .iter()
+        .filter_map(|method| text(&method["methodIntegration"], "connectionId").map(str::to_owned));
+    let made = Deployment {
+        description: text(input, "description").map(str::to_owned),
+        created: now(base),
+        links: links.collect(),
+    };
+    let id = new_id(base);
+    let view = made.view(&id);
+    api.deployments.insert(id, made);
+    Ok(view)
+}
+
+fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
+    let api = find(state, region, input)?;
+    let id = need(input, "deployment")?;
+    if api.stages.values().any(|stage| stage.deployment == id) {
+        return Err(bad("Active stages pointing to this deployment must be moved or deleted"));
+    }
+    let removed = api.deployments.remove(id);
+    removed.map(|_| Value::Null).ok_or_else(|| gone("Invalid Deployment identifier specified"))
+}

@@ -1,0 +1,198 @@
+//! The sandbox's API Gateway: REST APIs (v1) and the VPC links of v2, both REST with JSON.
+//!
+//! Quirks kept: names are not unique; what is deployed is a picture, and one that a stage uses
+//! cannot be deleted; logging needs the role of the account; a method is created once and then only
+//! patched; `{a}` has no siblings `{b}`; plans hold stages, deployments hold VPC links.
+
+mod apis;
+mod deployments;
+mod links;
+mod methods;
+mod patch;
+mod plans;
+mod resources;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{Tags, add_tags, at, map, page, put, refuse, remove_tags, text, texts};
+use super::wire::rest::RestRoute;
+use super::{Answer, Base, Call, Refusal, World};
+
+/// What API Gateway keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// APIs by region and id.
+    apis: BTreeMap<String, apis::Api>,
+    /// The roles of the account by region.
+    roles: BTreeMap<String, String>,
+    /// Usage plans by region and id.
+    plans: BTreeMap<String, plans::Plan>,
+    /// API keys by region and id.
+    keys: BTreeMap<String, plans::Key>,
+    /// VPC links by region and id.
+    links: BTreeMap<String, links::Link>,
+}
+
+/// The operations by method and path.
+#[rustfmt::skip]
+pub(crate) const ROUTES: &[RestRoute] = &[
+    ("GET", "/account", "GetAccount"),
+    ("PATCH", "/account", "UpdateAccount"),
+    ("GET", "/restapis", "GetRestApis"),
+    ("POST", "/restapis", "CreateRestApi"),
+    ("GET", "/restapis/{api}", "GetRestApi"),
+    ("PATCH", "/restapis/{api}", "UpdateRestApi"),
+    ("DELETE", "/restapis/{api}", "DeleteRestApi"),
+    ("GET", "/restapis/{api}/resources", "GetResources"),
+    ("POST", "/restapis/{api}/resources/{resource}", "CreateResource"),
+    ("DELETE", "/restapis/{api}/resources/{resource}", "DeleteResource"),
+    ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}", "PutMethod"),
+    ("DELETE", "/restapis/{api}/resources/{resource}/methods/{method}", "DeleteMethod"),
+    ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/responses/{status}", "PutMethodResponse"),
+    ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "PutIntegration"),
+    ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "PutIntegrationResponse"),
+    ("GET", "/restapis/{api}/requestvalidators", "GetRequestValidators"),
+    ("POST", "/restapis/{api}/requestvalidators", "CreateRequestValidator"),
+    ("PATCH", "/restapis/{api}/requestvalidators/{validator}", "UpdateRequestValidator"),
+    ("DELETE", "/restapis/{api}/requestvalidators/{validator}", "DeleteRequestValidator"),
+    ("GET", "/restapis/{api}/models", "GetModels"),
+    ("POST", "/restapis/{api}/models", "CreateModel"),
+    ("PATCH", "/restapis/{api}/models/{model}", "UpdateModel"),
+    ("DELETE", "/restapis/{api}/models/{model}", "DeleteModel"),
+    ("GET", "/restapis/{api}/deployments", "GetDeployments"),
+    ("POST", "/restapis/{api}/deployments", "CreateDeployment"),
+    ("DELETE", "/restapis/{api}/deployments/{deployment}", "DeleteDeployment"),
+    ("GET", "/restapis/{api}/stages", "GetStages"),
+    ("POST", "/restapis/{api}/stages", "CreateStage"),
+    ("GET", "/restapis/{api}/stages/{stage}", "GetStage"),
+    ("PATCH", "/restapis/{api}/stages/{stage}", "UpdateStage"),
+    ("DELETE", "/restapis/{api}/stages/{stage}", "DeleteStage"),
+    ("GET", "/usageplans", "GetUsagePlans"),
+    ("POST", "/usageplans", "CreateUsagePlan"),
+    ("GET", "/usageplans/{plan}", "GetUsagePlan"),
+    ("PATCH", "/usageplans/{plan}", "UpdateUsagePlan"),
+    ("DELETE", "/usageplans/{plan}", "DeleteUsagePlan"),
+    ("GET", "/usageplans/{plan}/keys", "GetUsagePlanKeys"),
+    ("POST", "/usageplans/{plan}/keys", "CreateUsagePlanKey"),
+    ("DELETE", "/usageplans/{plan}/keys/{key}", "DeleteUsagePlanKey"),
+    ("GET", "/apikeys", "GetApiKeys"),
+    ("POST", "/apikeys", "CreateApiKey"),
+    ("GET", "/apikeys/{key}", "GetApiKey"),
+    ("PATCH", "/apikeys/{key}", "UpdateApiKey"),
+    ("DELETE", "/apikeys/{key}", "DeleteApiKey"),
+    ("GET", "/tags/{arn+}", "GetTags"),
+    ("PUT", "/tags/{arn+}", "TagResource"),
+    ("DELETE", "/tags/{arn+}", "UntagResource"),
+    ("GET", "/v2/vpclinks", "GetVpcLinks"),
+    ("POST", "/v2/vpclinks", "CreateVpcLink"),
+    ("GET", "/v2/vpclinks/{link}", "GetVpcLink"),
+    ("PATCH", "/v2/vpclinks/{link}", "UpdateVpcLink"),
+    ("DELETE", "/v2/vpclinks/{link}", "DeleteVpcLink"),
+    ("GET", "/v2/tags/{arn+}", "GetTags"),
+    ("POST", "/v2/tags/{arn+}", "TagResource"),
+    ("DELETE", "/v2/tags/{arn+}", "UntagResource"),
+];
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![
+        ("rest_apis", state.apis.len()),
+        ("stages", state.apis.values().map(|api| api.stages.len()).sum()),
+        ("usage_plans", state.plans.len()),
+        ("api_keys", state.keys.len()),
+        ("vpc_links", state.links.len()),
+    ]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    links::settle(world);
+    let (input, region) = (&call.input, call.region.as_str());
+    match call.operation.as_str() {
+        "GetTags" => {
+            let tags = tags_of(&mut world.apigateway, region, input)?.clone();
+            Ok(json!({ "tags": tags }))
+        }
+        "TagResource" => {
+            let tags = tags_of(&mut world.apigateway, region, input)?;
+            tag(tags, map(input, "tags"))?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            let mut keys = texts(input, "tagKeys");
+            keys.extend(text(input, "tagKeys").map(str::to_owned));
+            remove_tags(tags_of(&mut world.apigateway, region, input)?, &keys);
+            Ok(json!({}))
+        }
+        operation => apis::call(world, operation, region, input)
+            .or_else(|| resources::call(world, operation, region, input))
+            .or_else(|| methods::call(world, operation, region, input))
+            .or_else(|| deployments::call(world, operation, region, input))
+            .or_else(|| stages::call(world, operation, region, input))
+            .or_else(|| plans::call(world, operation, region, input))
+            .or_else(|| links::call(world, operation, region, input))
+            .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, &call.operation))),
+    }
+}
+
+/// The tags of what an ARN stands for.
+fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
+    let arn = text(input, "arn").unwrap_or_default();
+    let path = arn.split_once("::/").map(|(_, path)| path).unwrap_or_default();
+    let steps: Vec<&str> = path.split('/').collect();
+    let tags = match steps.as_slice() {
+        ["restapis", id] => state.apis.get_mut(&at(region, id)).map(|api| &mut api.tags),
+        ["restapis", id, "stages", stage] => {
+            let api = state.apis.get_mut(&at(region, id));
+            api.and_then(|api| api.stages.get_mut(*stage)).map(|stage| &mut stage.tags)
+        }
+        ["usageplans", id] => state.plans.get_mut(&at(region, id)).map(|plan| &mut plan.tags),
+        ["apikeys", id] => return plans::key_tags(state, region, id),
+        ["vpclinks", id] => state.links.get_mut(&at(region, id)).map(|link| &mut link.tags),
+        _ => None,
+    };
+    tags.ok_or_else(|| gone("Invalid Resource identifier specified"))
+}
+
+fn tag(tags: &mut Tags, more: Tags) -> Result<(), Refusal> {
+    add_tags(tags, more, ("BadRequestException", "LimitExceededException"))
+}
+
+fn bad(message: impl Into<String>) -> Refusal {
+    Refusal::new("BadRequestException", message)
+}
+
+fn conflict(message: impl Into<String>) -> Refusal {
+    refuse(409, "ConflictException", message)
+}
+
+fn gone(message: impl Into<String>) -> Refusal {
+    refuse(404, "NotFoundException", message)
+}
+
+fn need<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
+    let missing = || bad(format!("Invalid request input: {key} is required"));
+    text(input, key).filter(|text| !text.is_empty()).ok_or_else(missing)
+}
+
+/// A new id: ten letters and digits.
+fn new_id(base: &mut Base) -> String {
+    format!("{:016x}", base.number())[..10].to_owned()
+}
+
+/// One page of a list by id.
+fn listed(items: Vec<(String, Value)>, input: &Value) -> Value {
+    let limit = super::toolbox::number(input, "limit").unwrap_or(25).clamp(1, 500);
+    let limit = usize::try_from(limit).unwrap_or(25);
+    let (items, next) = page(items, text(input, "position"), limit);
+    let mut answer = json!({ "item": items });
+    put(&mut answer, "position", next);
+    answer
+}

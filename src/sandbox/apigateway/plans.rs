@@ -1,0 +1,298 @@
+//! Usage plans and API keys.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::toolbox::{Tags, at, flag, here, list, map, now, put, text};
+use super::super::{Answer, Base, Refusal, World};
+use super::patch::patches;
+use super::{State, bad, conflict, gone, listed, need, new_id, tag};
+
+/// A usage plan.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Plan {
+    name: String,
+    description: Option<String>,
+    /// Stages as `API:STAGE`.
+    stages: BTreeSet<String>,
+    throttle: Option<Value>,
+    quota: Option<Value>,
+    /// The ids of its keys.
+    keys: BTreeSet<String>,
+    pub tags: Tags,
+}
+
+impl Plan {
+    fn view(&self, id: &str) -> Value {
+        let stage = |key: &String| {
+            let (api, stage) = key.split_once(':').unwrap_or_default();
+            json!({ "apiId": api, "stage": stage })
+        };
+        let stages: Vec<Value> = self.stages.iter().map(stage).collect();
+        let mut view =
+            json!({ "id": id, "name": self.name, "apiStages": stages, "tags": self.tags });
+        put(&mut view, "description", self.description.clone());
+        put(&mut view, "throttle", self.throttle.clone());
+        put(&mut view, "quota", self.quota.clone());
+        view
+    }
+}
+
+/// Whether a plan has a stage of an API, or this one.
+pub(super) fn holds(state: &State, region: &str, api: &str, stage: Option<&str>) -> bool {
+    let is = |key: &String| match stage {
+        Some(stage) => *key == format!("{api}:{stage}"),
+        None => key.split(':').next() == Some(api),
+    };
+    here(&state.plans, region).any(|(_, plan)| plan.stages.iter().any(is))
+}
+
+/// The tags of a key, kept in the key.
+pub(super) fn key_tags<'a>(
+    state: &'a mut State,
+    region: &str,
+    id: &str,
+) -> Result<&'a mut Tags, Refusal> {
+    let key = state.keys.get_mut(&at(region, id));
+    key.map(|key| &mut key.tags).ok_or_else(|| gone("Invalid API Key identifier specified"))
+}
+
+/// An API key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Key {
+    name: String,
+    description: Option<String>,
+    enabled: bool,
+    created: f64,
+    value: String,
+    tags: Tags,
+}
+
+impl Key {
+    fn view(&self, id: &str, with_value: bool) -> Value {
+        let mut view = json!({
+            "id": id, "name": self.name, "enabled": self.enabled, "createdDate": self.created,
+            "stageKeys": [], "tags": self.tags,
+        });
+        put(&mut view, "description", self.description.clone());
+        put(&mut view, "value", with_value.then_some(self.value.as_str()));
+        view
+    }
+}
+
+pub(super) fn call(
+    world: &mut World,
+    operation: &str,
+    region: &str,
+    input: &Value,
+) -> Option<Answer> {
+    let World { base, apigateway: state, .. } = world;
+    Some(match operation {
+        "CreateApiKey" => create_key(base, state, region, input),
+        "GetApiKeys" => {
+            let with_values = flag(input, "includeValues").unwrap_or(false);
+            let keys = here(&state.keys, region);
+            let keys = keys.map(|(id, key)| (id.to_owned(), key.view(id, with_values)));
+            Ok(listed(keys.collect(), input))
+        }
+        "GetApiKey" => {
+            let with_value = flag(input, "includeValue").unwrap_or(false);
+            find_key(state, region, input).map(|(id, key)| key.view(id, with_value))
+        }
+        "UpdateApiKey" => update_key(state, region, input),
+        "DeleteApiKey" => find_key(state, region, input).map(|(id, _)| id.to_owned()).map(|id| {
+            state.keys.remove(&at(region, &id));
+            state.plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != id));
+            Value::Null
+        }),
+        "CreateUsagePlan" => create(base, state, region, input),
+        "GetUsagePlans" => {
+            let plans = here(&state.plans, region);
+            let plans = plans.map(|(id, plan)| (id.to_owned(), plan.view(id)));
+            Ok(listed(plans.collect(), input))
+        }
+        "GetUsagePlan" => find(state, region, input).map(|(id, plan)| plan.view(id)),
+        "UpdateUsagePlan" => update(state, region, input),
+        "DeleteUsagePlan" => delete(state, region, input),
+        "GetUsagePlanKeys" => find(state, region, input).map(|(_, plan)| {
+            let named = |id: &String| (id.clone(), json!({ "id": id, "type": "API_KEY" }));
+            listed(plan.keys.iter().map(named).collect(), input)
+        }),
+        "CreateUsagePlanKey" => add_key(state, region, input),
+        "DeleteUsagePlanKey" => find(state, region, input).and_then(|(_, plan)| {
+            match plan.keys.remove(need(input, "key")?) {
+                true => Ok(Value::Null),
+                false => Err(gone("Invalid Usage Plan Key identifier specified")),
+            }
+        }),
+        _ => return None,
+    })
+}
+
+fn find<'a, 'b>(
+    state: &'a mut State,
+    region: &str,
+    input: &'b Value,
+) -> Result<(&'b str, &'a mut Plan), Refusal> {
+    let id = need(input, "plan")?;
+    let plan = state.plans.get_mut(&at(region, id));
+    plan.map(|plan| (id, plan)).ok_or_else(|| gone("Invalid Usage Plan ID specified"))
+}
+
+fn find_key<'a, 'b>(
+    state: &'a mut State,
+    region: &str,
+    input: &'b Value,
+) -> Result<(&'b str, &'a mut Key), Refusal> {
+    let id = need(input, "key")?;
+    let key = state.keys.get_mut(&at(region, id));
+    key.map(|key| (id, key)).ok_or_else(|| gone("Invalid API Key identifier specified"))
+}
+
+fn create_key(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
+    let value = text(input, "value").map(str::to_owned);
+    if value.as_ref().is_some_and(|value| value.len() < 20) {
+        return Err(bad("API Key value should be at least 20 characters"));
+    }
+    let mut key = Key {
+        name: text(input, "name").unwrap_or_default().to_owned(),
+        description: text(input, "description").map(str::to_owned),
+        enabled: flag(input, "enabled").unwrap_or(false),
+        created: now(base),
+        value: value.unwrap_or_else(|| format!("{:040x}", base.number())),
+        tags: Tags::new(),
+    };
+    tag(&mut key.tags, map(input, "tags"))?;
+    let id = new_id(base);
+    let view = key.view(&id, true);
+    state.keys.insert(at(region, &id), key);
+    Ok(view)
+}
+
+fn update_key(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (id, key) = find_key(state, region, input)?;
+    for patch in patches(input)? {
+        match (patch.op, patch.path().as_slice()) {
+            ("replace", ["name"]) => key.name = patch.text().to_owned(),
+            ("replace", ["description"]) => key.description = Some(patch.text().to_owned()),
+            ("replace", ["enabled"]) => key.enabled = patch.flag()?,
+            _ => return Err(patch.refused()),
+        }
+    }
+    Ok(key.view(id, false))
+}
+
+fn stage_exists(state: &State, region: &str, key: &str) -> Result<(), Refusal> {
+    let (api, stage) = key.split_once(':').unwrap_or((key, ""));
+    let found = state.apis.get(&at(region, api));
+    match found.is_some_and(|api| api.stages.contains_key(stage)) {
+        true => Ok(()),
+        false => Err(gone("API Stage not found")),
+    }
+}
+
+fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
+    let stages = list(input, "apiStages").iter().map(|stage| {
+        format!(
+            "{}:{}",
+            text(stage, "apiId").unwrap_or_default(),
+            text(stage, "stage").unwrap_or_default()
+        )
+    });
+    let mut plan = Plan {
+        name: need(input, "name")?.to_owned(),
+        description: text(input, "description").map(str::to_owned),
+        stages: stages.collect(),
+        throttle: input.get("throttle").cloned(),
+        quota: input.get("quota").map(with_offset),
+        ..Plan::default()
+    };
+    for stage in &plan.stages {
+        stage_exists(state, region, stage)?;
+    }
+    tag(&mut plan.tags, map(input, "tags"))?;
+    let id = new_id(base);
+    let view = plan.view(&id);
+    state.plans.insert(at(region, &id), plan);
+    Ok(view)
+}
+
+fn with_offset(quota: &Value) -> Value {
+    let mut quota = quota.clone();
+    if quota.get("offset").is_none() {
+        quota["offset"] = json!(0);
+    }
+    quota
+}
+
+fn update(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (id, plan) = find(state, region, input)?;
+    let mut changed = plan.clone();
+    for patch in patches(input)? {
+        let value = patch.text();
+        match (patch.op, patch.path().as_slice()) {
+            ("replace", ["name"]) => changed.name = value.to_owned(),
+            ("replace", ["description"]) => changed.description = Some(value.to_owned()),
+            ("add", ["apiStages"]) => {
+                stage_exists(state, region, value)?;
+                if !changed.stages.insert(value.to_owned()) {
+                    return Err(conflict("The usage plan has that stage already"));
+                }
+            }
+            ("remove", ["apiStages"]) => changed.stages.retain(|stage| stage != value),
+            ("replace", ["throttle", "rateLimit"]) => {
+                throttle(&mut changed)["rateLimit"] = json!(patch.number::<f64>()?);
+            }
+            ("replace", ["throttle", "burstLimit"]) => {
+                throttle(&mut changed)["burstLimit"] = json!(patch.number::<i64>()?);
+            }
+            ("remove", ["throttle"]) => changed.throttle = None,
+            ("replace", ["quota", "limit"]) => {
+                quota(&mut changed)["limit"] = json!(patch.number::<i64>()?);
+            }
+            ("replace", ["quota", "period"]) if ["DAY", "WEEK", "MONTH"].contains(&value) => {
+                quota(&mut changed)["period"] = json!(value);
+            }
+            ("remove", ["quota"]) => changed.quota = None,
+            _ => return Err(patch.refused()),
+        }
+    }
+    let view = changed.view(id);
+    state.plans.insert(at(region, id), changed);
+    Ok(view)
+}
+
+fn throttle(plan: &mut Plan) -> &mut Value {
+    plan.throttle.get_or_insert_with(|| json!({ "rateLimit": 0.0, "burstLimit": 0 }))
+}
+
+fn quota(plan: &mut Plan) -> &mut Value {
+    plan.quota.get_or_insert_with(|| json!({ "limit": 0, "offset": 0, "period": "DAY" }))
+}
+
+fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (id, plan) = find(state, region, input)?;
+    if !plan.stages.is_empty() {
+        return Err(bad(format!(
+            "Cannot delete Usage Plan {id} because it has associated API stages"
+        )));
+    }
+    state.plans.remove(&at(region, id));
+    Ok(Value::Null)
+}
+
+fn add_key(state: &mut State, region: &str, input: &Value) -> Answer {
+    let key = need(input, "keyId")?.to_owned();
+    if !state.keys.contains_key(&at(region, &key)) {
+        return Err(gone("Invalid API Key identifier specified"));
+    }
+    let (_, plan) = find(state, region, input)?;
+    match plan.keys.insert(key.clone()) {
+        true => Ok(json!({ "id": key, "type": "API_KEY" })),
+        false => Err(conflict("Usage Plan Key already exists for this Usage Plan")),
+    }
+}

@@ -1,0 +1,220 @@
+//! What API Gateway promises, call by call.
+
+use serde_json::{Value, json};
+
+use super::super::World;
+use super::super::toolbox::testing::ask;
+
+fn gateway(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+    ask(world, "apigateway", operation, input).map_err(|refusal| refusal.message)
+}
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().expect("an id").to_owned()
+}
+
+/// A world with an API, and its root.
+fn with_api() -> (World, String, String) {
+    let mut world = World::default();
+    let made = gateway(&mut world, "CreateRestApi", json!({ "name": "a", "tags": { "k": "v" } }));
+    let made = made.unwrap();
+    let root = made["rootResourceId"].as_str().unwrap().to_owned();
+    (world, id(&made), root)
+}
+
+fn resource(world: &mut World, api: &str, parent: &str, part: &str) -> Result<String, String> {
+    let input = json!({ "api": api, "resource": parent, "pathPart": part });
+    gateway(world, "CreateResource", input).map(|made| id(&made))
+}
+
+/// An API with one method, and one deployment of it.
+fn with_deployment() -> (World, String, String) {
+    let (mut world, api, root) = with_api();
+    let method = json!({
+        "api": api, "resource": root, "method": "GET", "authorizationType": "NONE",
+    });
+    gateway(&mut world, "PutMethod", method).unwrap();
+    let mock = json!({ "api": api, "resource": root, "method": "GET", "type": "MOCK" });
+    gateway(&mut world, "PutIntegration", mock).unwrap();
+    let made = gateway(&mut world, "CreateDeployment", json!({ "api": api })).unwrap();
+    (world, api, id(&made))
+}
+
+fn with_stage() -> (World, String, String) {
+    let (mut world, api, deployment) = with_deployment();
+    let input = json!({ "api": api, "stageName": "prod", "deploymentId": deployment });
+    gateway(&mut world, "CreateStage", input).unwrap();
+    (world, api, deployment)
+}
+
+fn patch(path: &str, value: &str) -> Value {
+    json!([{ "op": "replace", "path": path, "value": value }])
+}
+
+#[test]
+fn two_apis_may_have_one_name() {
+    let (mut world, first, _) = with_api();
+    let other = gateway(&mut world, "CreateRestApi", json!({ "name": "a" })).unwrap();
+    assert_ne!(first, id(&other));
+    assert_eq!(other["endpointConfiguration"]["types"], json!(["EDGE"]));
+    let page = gateway(&mut world, "GetRestApis", json!({ "limit": "1" })).unwrap();
+    let rest = json!({ "limit": "1", "position": page["position"] });
+    let rest = gateway(&mut world, "GetRestApis", rest).unwrap();
+    assert_eq!(rest["item"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["position"], Value::Null);
+}
+
+#[test]
+fn paths_are_refused_as_aws_refuses_them() {
+    let (mut world, api, root) = with_api();
+    let path = resource(&mut world, &api, &root, "{id}").unwrap();
+    let check = |world: &mut World, parent: &str, part: &str, message: &str| {
+        let refused = resource(world, &api, parent, part).unwrap_err();
+        assert!(refused.contains(message), "{part}: {refused}");
+    };
+    check(&mut world, &root, "{id}", "already has this name");
+    check(&mut world, &root, "{other}", "already has a variable path part");
+    check(&mut world, &root, "a/b", "only allow");
+    check(&mut world, &root, "{a}b", "only allow");
+    let greedy = resource(&mut world, &api, &path, "{rest+}").unwrap();
+    check(&mut world, &greedy, "more", "greedy");
+    let delete = json!({ "api": api, "resource": path });
+    gateway(&mut world, "DeleteResource", delete).unwrap();
+    let left = gateway(&mut world, "GetResources", json!({ "api": api })).unwrap();
+    assert_eq!(left["item"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_method_is_made_once_and_an_integration_again_and_again() {
+    let (mut world, api, root) = with_api();
+    let method = json!({
+        "api": api, "resource": root, "method": "POST", "authorizationType": "NONE",
+    });
+    gateway(&mut world, "PutMethod", method.clone()).unwrap();
+    let refused = gateway(&mut world, "PutMethod", method).unwrap_err();
+    assert!(refused.contains("already exists"), "{refused}");
+    let mut integration = json!({
+        "api": api, "resource": root, "method": "POST", "type": "AWS_PROXY",
+        "httpMethod": "POST", "uri": "https://example.com",
+    });
+    let refused = gateway(&mut world, "PutIntegration", integration.clone()).unwrap_err();
+    assert!(refused.contains("Lambda"), "{refused}");
+    integration["uri"] =
+        json!("arn:aws:apigateway:r:lambda:path/2015-03-31/functions/arn:x/invocations");
+    for _ in 0..2 {
+        let made = gateway(&mut world, "PutIntegration", integration.clone()).unwrap();
+        assert_eq!(made["timeoutInMillis"], 29_000);
+        assert_eq!(made["passthroughBehavior"], "WHEN_NO_MATCH");
+    }
+    integration["timeoutInMillis"] = json!(30_000);
+    let refused = gateway(&mut world, "PutIntegration", integration).unwrap_err();
+    assert!(refused.contains("50 ms and 29000 ms"), "{refused}");
+}
+
+#[test]
+fn nothing_is_deployed_without_methods_and_integrations() {
+    let (mut world, api, root) = with_api();
+    let deploy = json!({ "api": api });
+    let refused = gateway(&mut world, "CreateDeployment", deploy.clone()).unwrap_err();
+    assert!(refused.contains("doesn't contain any methods"), "{refused}");
+    let method = json!({
+        "api": api, "resource": root, "method": "GET", "authorizationType": "NONE",
+    });
+    gateway(&mut world, "PutMethod", method).unwrap();
+    let refused = gateway(&mut world, "CreateDeployment", deploy).unwrap_err();
+    assert!(refused.contains("No integration defined"), "{refused}");
+}
+
+#[test]
+fn a_deployment_in_use_stays() {
+    let (mut world, api, deployment) = with_stage();
+    let delete = json!({ "api": api, "deployment": deployment });
+    let refused = gateway(&mut world, "DeleteDeployment", delete.clone()).unwrap_err();
+    assert!(refused.contains("must be moved or deleted"), "{refused}");
+    gateway(&mut world, "DeleteStage", json!({ "api": api, "stage": "prod" })).unwrap();
+    gateway(&mut world, "DeleteDeployment", delete).unwrap();
+}
+
+#[test]
+fn logging_needs_the_role_of_the_account() {
+    let (mut world, api, _) = with_stage();
+    let log = json!({
+        "api": api, "stage": "prod", "patchOperations": patch("/*/*/logging/loglevel", "INFO"),
+    });
+    let refused = gateway(&mut world, "UpdateStage", log.clone()).unwrap_err();
+    assert!(refused.contains("must be set in account settings"), "{refused}");
+    let role = "arn:aws:iam::000000000000:role/logs";
+    let set = json!({ "patchOperations": patch("/cloudwatchRoleArn", role) });
+    let refused = gateway(&mut world, "UpdateAccount", set.clone()).unwrap_err();
+    assert!(refused.contains("does not have required permissions"), "{refused}");
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "apigateway.amazonaws.com" },
+    }] });
+    let make = json!({ "RoleName": "logs", "AssumeRolePolicyDocument": trust.to_string() });
+    ask(&mut world, "iam", "CreateRole", make).unwrap();
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs";
+    let attach = json!({ "RoleName": "logs", "PolicyArn": policy });
+    ask(&mut world, "iam", "AttachRolePolicy", attach).unwrap();
+    gateway(&mut world, "UpdateAccount", set).unwrap();
+    let stage = gateway(&mut world, "UpdateStage", log).unwrap();
+    // What nobody asked for comes along.
+    let settings = &stage["methodSettings"]["*/*"];
+    assert_eq!(settings["loggingLevel"], "INFO");
+    assert_eq!(settings["throttlingRateLimit"], 10_000.0);
+    let group = "arn:aws:logs:eu-west-1:000000000000:log-group:none";
+    let access = json!({
+        "api": api, "stage": "prod",
+        "patchOperations": patch("/accessLogSettings/destinationArn", group),
+    });
+    let refused = gateway(&mut world, "UpdateStage", access).unwrap_err();
+    assert!(refused.contains("Invalid ARN"), "{refused}");
+}
+
+#[test]
+fn a_usage_plan_holds_its_stages() {
+    let (mut world, api, _) = with_stage();
+    let stages = json!([{ "apiId": api, "stage": "prod" }]);
+    let plan = json!({ "name": "p", "apiStages": stages });
+    let plan = gateway(&mut world, "CreateUsagePlan", plan).unwrap();
+    let key = gateway(&mut world, "CreateApiKey", json!({ "name": "k" })).unwrap();
+    let add = json!({ "plan": plan["id"], "keyId": key["id"], "keyType": "API_KEY" });
+    gateway(&mut world, "CreateUsagePlanKey", add).unwrap();
+    for (operation, input) in [
+        ("DeleteStage", json!({ "api": api, "stage": "prod" })),
+        ("DeleteRestApi", json!({ "api": api })),
+        ("DeleteUsagePlan", json!({ "plan": plan["id"] })),
+    ] {
+        assert!(gateway(&mut world, operation, input).is_err(), "{operation}");
+    }
+    let value = format!("{api}:prod");
+    let remove = json!([{ "op": "remove", "path": "/apiStages", "value": value }]);
+    let remove = json!({ "plan": plan["id"], "patchOperations": remove });
+    gateway(&mut world, "UpdateUsagePlan", remove).unwrap();
+    gateway(&mut world, "DeleteUsagePlan", json!({ "plan": plan["id"] })).unwrap();
+    gateway(&mut world, "DeleteRestApi", json!({ "api": api })).unwrap();
+    // The value of a key is shown only to whom asks for it.
+    let shown = gateway(&mut world, "GetApiKey", json!({ "key": key["id"] })).unwrap();
+    assert_eq!(shown.get("value"), None);
+}
+
+#[test]
+fn a_link_needs_subnets_that_exist() {
+    let mut world = World::default();
+    let input = json!({ "name": "l", "subnetIds": ["subnet-1"], "securityGroupIds": [] });
+    assert!(gateway(&mut world, "CreateVpcLink", input).is_err());
+}
+
+#[test]
+fn tags_follow_their_arns() {
+    let (mut world, api, _) = with_stage();
+    for path in [format!("/restapis/{api}"), format!("/restapis/{api}/stages/prod")] {
+        let arn = format!("arn:aws:apigateway:eu-west-1::{path}");
+        let set = json!({ "arn": arn, "tags": { "a": "1", "b": "2" } });
+        gateway(&mut world, "TagResource", set).unwrap();
+        let unset = json!({ "arn": arn, "tagKeys": "a" });
+        gateway(&mut world, "UntagResource", unset).unwrap();
+        let tags = gateway(&mut world, "GetTags", json!({ "arn": arn })).unwrap();
+        assert_eq!((&tags["tags"]["a"], &tags["tags"]["b"]), (&Value::Null, &json!("2")));
+    }
+}

@@ -1,0 +1,427 @@
+//! APIs: what the config makes of them, what it refuses, and what becomes of them on the sandbox.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use payctl::aws::clients::Connection;
+use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::{Facts, build, problems};
+use payctl::config;
+use payctl::engine::apply::Report;
+use payctl::engine::plan::{Action, Plan, Purpose};
+use payctl::engine::provider::Provider as _;
+use payctl::model::address::Address;
+use payctl::model::desired::Blueprint;
+use payctl::model::text::{Output, Text};
+use payctl::sandbox::connector::{Sandbox, Snapshot};
+use payctl::sandbox::faults::{Fault, Faults};
+use serde_json::{Value, json};
+
+use crate::support::{block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed};
+
+/// A config folder that goes with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(text: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("apis-{}-{number}", std::process::id());
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).expect("the build folder is writable");
+        let text = format!("project = \"payment\"\nregion = \"us-east-1\"\n{text}\n");
+        fs::write(path.join("dev.toml"), text).expect("the build folder is writable");
+        Self(path)
+    }
+
+    fn blueprint(&self) -> Blueprint {
+        let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
+        let loaded = config::load(&self.0, "dev", &|_| None).expect("a valid config");
+        build(&loaded, &facts).expect("a valid blueprint")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The messages that a config gets.
+#[track_caller]
+fn refuses(text: &str, expected: &str) {
+    let folder = Folder::with(text);
+    let found = problems(&folder.0, "dev", &|_| None, None);
+    let shown: Vec<String> =
+        found.iter().map(|problem| format!("{} ({})", problem.message, problem.fix)).collect();
+    assert!(shown.iter().any(|line| line.contains(expected)), "{expected}\n{shown:#?}");
+}
+
+/// An API without functions, as far as its routes go.
+const PAYMENTS: &str = r#"
+[apis.payments]
+name = "payment-api-${env}"
+description = "Payment Processing API - ${env}"
+endpoint = "edge"
+stage = "prod"
+validator = { name = "payment-validator-${env}", body = true, parameters = true }
+log = { level = "info", data_trace = true, metrics = true, retention_days = 7 }
+[apis.payments.routes."POST /validate"]
+url = "https://example.com/validate"
+[apis.payments.routes."POST /fraud-check"]
+url = "https://example.com/fraud-check"
+[apis.payments.routes."POST /process"]
+url = "https://example.com/process"
+"#;
+
+fn address(kind: &str) -> Address {
+    Address::new(kind, "payments")
+}
+
+#[test]
+fn the_api_of_the_migration_is_expressed_exactly() {
+    let text =
+        PAYMENTS.replace("url = \"https://example.com/process\"", "function = \"processing\"");
+    let folder = Folder::with(&format!("{text}\n[functions.processing]\n"));
+    // Whatever a function needs beside is the business of its own section.
+    let loaded = config::load(&folder.0, "dev", &|_| None);
+    if loaded.is_err() {
+        return;
+    }
+    let blueprint = Folder::with(PAYMENTS).blueprint();
+    let spec = |kind: &str| &blueprint.resources[&address(kind)].spec;
+    let api = spec("apigateway.rest_api");
+    assert_eq!(api["name"], "payment-api-dev");
+    assert_eq!(api["description"], "Payment Processing API - dev");
+    assert_eq!(api["endpoint"], "EDGE");
+    assert_eq!(
+        api["validators"],
+        json!({ "payment-validator-dev": { "body": true, "parameters": true } })
+    );
+    let routes: Vec<&String> = api["routes"].as_object().expect("routes").keys().collect();
+    assert_eq!(routes, ["POST /fraud-check", "POST /process", "POST /validate"]);
+    assert_eq!(api["routes"]["POST /process"]["authorization"], "NONE");
+    let stage = spec("apigateway.stage");
+    assert_eq!(stage["name"], "prod");
+    let all = &stage["methods"]["*/*"];
+    assert_eq!(
+        (&all["log_level"], &all["data_trace"], &all["metrics"]),
+        (&json!("INFO"), &json!(true), &json!(true))
+    );
+    assert_eq!(blueprint.resources[&address("apigateway.stage")].name, "payment-api-dev/prod");
+    assert!(blueprint.resources.contains_key(&Address::new("apigateway.account", "main")));
+}
+
+#[test]
+fn what_aws_refuses_of_an_api_is_refused_here() {
+    let route = |name: &str, rest: &str| {
+        format!("[apis.a.routes.\"{name}\"]\nurl = \"https://x.example\"\n{rest}\n")
+    };
+    refuses("[apis.a]\nroutes = {}", "an API needs at least one route");
+    refuses(&route("POST /a b", ""), "has the wrong form (a route is a method and a path");
+    refuses(&route("FETCH /a", ""), "has the wrong form");
+    refuses(&route("GET /a/", ""), "a path does not end in a slash (write `/a`)");
+    refuses(&route("GET /{all+}/x", ""), "`{all+}` takes all that follows");
+    refuses(&(route("GET /{a}", "") + &route("GET /{b}/c", "")), "`{b}` stands beside `{a}`");
+    refuses(&route("GET /{a}/x/{a}", ""), "`{a}` stands here twice");
+    refuses(&route("GET /", "timeout_ms = 49"), "49 is out of range (50 to 29000)");
+    refuses(&route("GET /", "timeout_ms = 29001"), "29001 is out of range (50 to 29000)");
+    refuses("[apis.a.routes.\"GET /\"]\napi_key = false", "nothing stands behind the route");
+    refuses(&route("GET /", "load_balancer = \"main\""), "no `main` in [load_balancers]");
+    refuses(
+        "[apis.a.routes.\"GET /\"]\nfunction = \"validaton\"\n[functions.validation]",
+        "no `validaton` in [functions]",
+    );
+    refuses(&route("GET /", "path = \"/x\""), "`path` is about a load balancer");
+    refuses("[apis.a.routes.\"GET /\"]\nurl = \"ftp://x\"", "`ftp://x` is not a URL");
+    refuses(
+        "[apis.a.routes.\"GET /a\"]\nurl = \"https://x/{id}\"",
+        "the path of the route has no `{id}`",
+    );
+    refuses(&route("GET /", "model = \"Payment\""), "no model `Payment`");
+    refuses(&route("GET /", "api_key = true"), "there is no API key to call it with");
+    refuses(&route("GET /", "parameters = { id = true }"), "write `query.NAME` or `header.NAME`");
+    let api = |head: &str| format!("[apis.a]\n{head}\n{}", route("GET /", ""));
+    refuses(&api("stage = \"a b\""), "`a b` has the wrong form (a stage's name");
+    refuses(&api("throttle = { rate = 0, burst = 1 }"), "0 is out of range");
+    refuses(&api("models = { Payment = \"{\" }"), "this is not JSON");
+    refuses(&api("models = { Payment = \"[]\" }"), "a schema is a JSON object");
+    refuses(&api("models = { Empty = \"{}\" }"), "every API has a model of this name");
+    refuses(&api("log = { level = \"off\", data_trace = true }"), "data is traced into the log");
+    refuses(&api("log = { retention_days = 8 }"), "logs cannot be kept for 8 days");
+    refuses(&api("variables = { a = \"x y\" }"), "`x y` is not possible as a value");
+    refuses(&api("cors = { origins = [\"*\", \"https://a.b\"] }"), "`*` holds every other");
+    refuses(&api("cors = { origins = \"*\", credentials = true }"), "browsers refuse cookies");
+    refuses(&api("cors = { origins = \"https://a.b/\" }"), "an origin looks like");
+    refuses(&api("usage = { keys = [\"partner\"] }"), "no route asks for an API key");
+    refuses(
+        &api("throttle = { rate = 5, burst = 5 }\nusage = { throttle = { rate = 9, burst = 5 } }"),
+        "one key may send more than the API admits",
+    );
+    refuses(&api("name = \"a b ${env}\""), "is not possible as a name");
+    refuses(
+        &api("statements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]"),
+        "`s3:GetObject` is not possible in this policy",
+    );
+    let long = "x".repeat(9000);
+    let policy = format!(
+        "statements = [{{ actions = \"execute-api:Invoke\", principals = {{ AWS = \"*\" }}, \
+         conditions = {{ StringEquals = {{ \"aws:x\" = \"{long}\" }} }} }}]"
+    );
+    refuses(&api(&policy), "AWS takes 8192");
+    refuses(
+        "[vpc_links.a]\nsecurity_groups = [\"g\"]\n[security_groups.g]\ndescription = \"g\"",
+        "a VPC link needs a network",
+    );
+    refuses(
+        "[network]\ncidr = \"10.0.0.0/16\"\n[vpc_links.a]\nsubnets = \"isolated\"\n\
+         security_groups = [\"g\"]\n[security_groups.g]\ndescription = \"g\"",
+        "the network has no isolated subnets",
+    );
+    refuses(
+        "[network]\ncidr = \"10.0.0.0/16\"\n[vpc_links.a]\nsecurity_groups = []",
+        "a VPC link needs a security group",
+    );
+}
+
+#[test]
+fn a_function_that_may_take_longer_than_its_api_must_be_meant_to() {
+    let text = "[functions.slow]\ntimeout = 30\n[apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
+    let waits = |text: &str| {
+        let folder = Folder::with(text);
+        let found = config::load(&folder.0, "dev", &|_| None).err().unwrap_or_default();
+        let expected = "`slow` may take 30 seconds, and API Gateway waits 29";
+        found.iter().any(|problem| problem.message.contains(expected))
+    };
+    assert!(waits(text));
+    assert!(!waits(&format!("{text}timeout_ms = 29000\n")));
+}
+
+/// An environment with one API, on a sandbox.
+struct Scene {
+    provider: AwsProvider,
+    blueprint: Blueprint,
+    sandbox: Sandbox,
+}
+
+impl Scene {
+    async fn new(text: &str) -> Self {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        Self { provider, blueprint: Folder::with(text).blueprint(), sandbox }
+    }
+
+    async fn apply(&self) -> Plan {
+        let plan = run(&self.provider, &self.blueprint, Purpose::Apply).await;
+        expect_settled(&self.provider, &self.blueprint, "apply").await;
+        plan
+    }
+
+    fn set(&mut self, kind: &str, pointer: &str, value: Value) {
+        let spec = &mut self.blueprint.resources.get_mut(&address(kind)).expect("it").spec;
+        *spec.pointer_mut(pointer).expect("the field is there") = value;
+    }
+
+    async fn output(&self, kind: &str, output: Output) -> String {
+        let found = self.provider.survey(kind, &BTreeMap::new()).await.expect("a survey");
+        found[0].live.outputs[&output].clone()
+    }
+}
+
+fn kinds(plan: &Plan) -> BTreeSet<(&str, Action)> {
+    plan.changes.iter().map(|change| (change.address.kind.as_str(), change.action)).collect()
+}
+
+#[test]
+fn an_api_is_deployed_again_exactly_when_it_changed() {
+    block_on(async {
+        let mut scene = Scene::new(PAYMENTS).await;
+        scene.apply().await;
+        let api = aws_sdk_apigateway::Client::from_conf(
+            aws_sdk_apigateway::Config::builder()
+                .behavior_version(aws_sdk_apigateway::config::BehaviorVersion::latest())
+                .region(aws_sdk_apigateway::config::Region::new("us-east-1"))
+                .credentials_provider(aws_credential_types::Credentials::from_keys("S", "s", None))
+                .http_client(scene.sandbox.transport())
+                .build(),
+        );
+        let id = scene.output("apigateway.rest_api", Output::Id).await;
+        let url = scene.output("apigateway.stage", Output::Url).await;
+        assert_eq!(url, format!("https://{id}.execute-api.us-east-1.amazonaws.com/prod"));
+        let deployed = || async {
+            let found = api.get_deployments().rest_api_id(&id).send().await.expect("a list");
+            let found = found.items.unwrap_or_default();
+            assert_eq!(found.len(), 1, "old deployments go");
+            found[0].id.clone()
+        };
+        let first = deployed().await;
+
+        // What is not part of the picture needs no new one.
+        scene.set("apigateway.rest_api", "/description", json!("Payments"));
+        let plan = scene.apply().await;
+        assert_eq!(kinds(&plan), BTreeSet::from([("apigateway.rest_api", Action::Update)]));
+        assert_eq!(deployed().await, first);
+
+        scene.set(
+            "apigateway.rest_api",
+            "/routes/POST ~1process/integration/timeout_ms",
+            json!(5000),
+        );
+        let plan = scene.apply().await;
+        let both = [("apigateway.rest_api", Action::Update), ("apigateway.stage", Action::Update)];
+        assert_eq!(kinds(&plan), BTreeSet::from(both));
+        let second = deployed().await;
+        assert_ne!(second, first);
+
+        // A change that somebody made by hand is undone, and what they deployed replaced.
+        let root = api.get_resources().rest_api_id(&id).send().await.expect("a list");
+        let root = root.items.unwrap_or_default().into_iter();
+        let root = root.filter(|one| one.path() == Some("/")).find_map(|one| one.id);
+        let root = root.expect("a root");
+        let put = api.put_method().rest_api_id(&id).resource_id(&root).http_method("GET");
+        put.authorization_type("NONE").send().await.expect("a method");
+        let put = api.put_integration().rest_api_id(&id).resource_id(&root).http_method("GET");
+        let mock = aws_sdk_apigateway::types::IntegrationType::Mock;
+        put.r#type(mock).send().await.expect("an integration");
+        let theirs = api.create_deployment().rest_api_id(&id).send().await.expect("a deployment");
+        let patch = aws_sdk_apigateway::types::PatchOperation::builder()
+            .op(aws_sdk_apigateway::types::Op::Replace)
+            .path("/deploymentId")
+            .value(theirs.id.expect("an id"))
+            .build();
+        let update = api.update_stage().rest_api_id(&id).stage_name("prod");
+        update.patch_operations(patch).send().await.expect("moved");
+        let plan = scene.apply().await;
+        assert_eq!(kinds(&plan), BTreeSet::from(both));
+
+        run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
+        assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
+    });
+}
+
+#[test]
+fn routes_come_and_go_with_their_paths() {
+    block_on(async {
+        let mut scene = Scene::new(PAYMENTS).await;
+        scene.apply().await;
+        let with = PAYMENTS.replace("POST /process", "POST /{id}/process/{rest+}");
+        let with = with.replace("https://example.com/process", "https://example.com/{rest}/{id}");
+        let with = format!(
+            "{with}\n[apis.payments.cors]\norigins = [\"https://a.example\", \"https://b.example\"]\n"
+        );
+        scene.blueprint = Folder::with(&with).blueprint();
+        scene.apply().await;
+        scene.blueprint = Folder::with(PAYMENTS).blueprint();
+        scene.apply().await;
+        // The variable takes another name: the old path goes first.
+        let other = PAYMENTS.replace("POST /process", "POST /{payment}/process");
+        scene.blueprint = Folder::with(&with).blueprint();
+        scene.apply().await;
+        scene.blueprint = Folder::with(&other).blueprint();
+        scene.apply().await;
+    });
+}
+
+#[test]
+fn the_role_of_the_account_outlives_the_environment_and_is_taken_as_it_is() {
+    block_on(async {
+        let scene = Scene::new(PAYMENTS).await;
+        let made = scene.apply().await;
+        let account = ("apigateway.account", Action::Create);
+        assert!(kinds(&made).contains(&account));
+        run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
+        let again = scene.apply().await;
+        assert!(!kinds(&again).contains(&account));
+    });
+}
+
+/// The same with a usage plan and a key.
+fn with_keys() -> String {
+    let text = PAYMENTS.replace(
+        "validator =",
+        "usage = { throttle = { rate = 5, burst = 9 }, quota = { limit = 100, period = \"day\" }, \
+         keys = [\"partner\"] }\nvalidator =",
+    );
+    format!("{text}api_key = true\n")
+}
+
+/// A whole run as the program makes it.
+async fn whole_run(connection: &Connection, blueprint: &Blueprint, purpose: Purpose) -> Report {
+    let provider = provider_for(connection, "dev").await;
+    let plan = plan_now(&provider, blueprint, purpose).await;
+    carry_out(&provider, &plan).await
+}
+
+/// One fault at one call of a run; the next run must end where a clean one does.
+async fn struck(blueprint: &Blueprint, before: &Snapshot, purpose: Purpose, call: usize) {
+    let sandbox = Sandbox::in_memory();
+    sandbox.restore(before).expect("a sandbox");
+    let fault = Fault::ALL[call % Fault::ALL.len()];
+    let faults = Faults::new(sandbox.transport()).at(call, fault);
+    let faulty = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+    tokio::select! {
+        report = whole_run(&faulty, blueprint, purpose) => {
+            assert!(report.is_complete(), "{call} {fault:?}: {:#?}", report.failed);
+        }
+        () = faults.stopped() => {
+            let report = whole_run(&sandboxed(&sandbox), blueprint, purpose).await;
+            assert!(report.is_complete(), "after {call} {fault:?}: {:#?}", report.failed);
+        }
+    }
+    let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+    if purpose == Purpose::Apply {
+        expect_settled(&provider, blueprint, &format!("{call} {fault:?}")).await;
+        run(&provider, blueprint, Purpose::Destroy).await;
+    }
+    let left = sandbox.counts().expect("a sandbox");
+    assert_eq!(left, BTreeMap::new(), "after {call} {fault:?}");
+}
+
+#[test]
+fn an_api_with_keys_survives_a_fault_at_every_call() {
+    let blueprint = Folder::with(&with_keys()).blueprint();
+    for purpose in [Purpose::Apply, Purpose::Destroy] {
+        let (before, calls) = block_on(async {
+            let sandbox = Sandbox::in_memory();
+            if purpose == Purpose::Destroy {
+                whole_run(&sandboxed(&sandbox), &blueprint, Purpose::Apply).await;
+            }
+            let before = sandbox.snapshot().expect("a snapshot");
+            let faults = Faults::new(sandbox.transport());
+            let counted = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+            assert!(whole_run(&counted, &blueprint, purpose).await.is_complete());
+            (before, faults.calls().len())
+        });
+        for call in 1..=calls {
+            block_on(struck(&blueprint, &before, purpose, call));
+        }
+    }
+}
+
+#[test]
+fn a_link_goes_once_the_deployment_that_used_it_is_gone() {
+    block_on(async {
+        let link = "[network]\ncidr = \"10.0.0.0/16\"\nnat = { kind = \"none\" }\n\
+                    [security_groups.link]\ndescription = \"link\"\n\
+                    [vpc_links.main]\nsecurity_groups = [\"link\"]\n";
+        let mut scene = Scene::new(&format!("{PAYMENTS}{link}")).await;
+        scene.sandbox = Sandbox::in_memory_strict();
+        scene.provider = provider_for(&sandboxed(&scene.sandbox), "dev").await;
+        let id = Text::reference(Address::new("apigateway.vpc_link", "main"), Output::Id);
+        let balancer = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/x/1";
+        scene.set(
+            "apigateway.rest_api",
+            "/routes/POST ~1process/integration/link",
+            json!({ "id": id, "target": balancer }),
+        );
+        scene.apply().await;
+        scene.set("apigateway.rest_api", "/routes/POST ~1process/integration/link", Value::Null);
+        scene.blueprint.resources.remove(&Address::new("apigateway.vpc_link", "main"));
+        let plan = scene.apply().await;
+        assert!(kinds(&plan).contains(&("apigateway.vpc_link", Action::Delete)));
+        run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
+        assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
+    });
+}
