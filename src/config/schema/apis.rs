@@ -10,7 +10,7 @@ use super::access::Statement;
 use super::data::Retention;
 use super::text::{
     ApiKeyName, ApiParameter, FunctionRef, GroupRef, KeyRef, LoadBalancerRef, ModelName, Origin,
-    PhysicalName, RouteName, RoutePath, StageName, Template, VariableName, VpcLinkRef,
+    PhysicalName, RouteName, RoutePath, StageName, StageVariable, Template, VpcLinkRef,
 };
 use super::yes;
 
@@ -48,7 +48,7 @@ pub struct Api {
     pub usage: Option<Usage>,
     /// Variables of the stage.
     #[serde(default)]
-    pub variables: BTreeMap<VariableName, Template>,
+    pub variables: BTreeMap<StageVariable, Template>,
     /// Whether requests are traced by X-Ray.
     #[serde(default)]
     pub tracing: bool,

@@ -171,6 +171,9 @@ strings! {
     /// A schedule.
     Schedule { "pattern": "^(rate|cron)\\([^()]+\\)$" }
         => "a schedule looks like rate(1 day) or cron(0 3 * * ? *)"
+    /// The name of a variable of a stage.
+    StageVariable { "pattern": "^[A-Za-z0-9_]{1,64}$" }
+        => "a variable's name is 1 to 64 letters, digits and _"
     /// The name of an environment variable of a function.
     VariableName { "pattern": "^[a-zA-Z][a-zA-Z0-9_]+$" }
         => "an environment variable is named by a letter and then letters, digits and underscores"

@@ -5,8 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::Request;
-use crate::sandbox::{Refusal, apigateway};
-use crate::sandbox::{Refusal, guardduty, lambda};
+use crate::sandbox::{Refusal, apigateway, guardduty, lambda};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
