@@ -76,10 +76,13 @@ show("topic", [topic["TopicArn"] for topic in call("sns", "list_topics", "Topics
 subscriptions = call("sns", "list_subscriptions", "Subscriptions")
 show("subscription", [item["SubscriptionArn"] for item in subscriptions])
 show("queue", call("sqs", "list_queues", "QueueUrls"))
-clusters = call("ecs", "list_clusters", "clusterArns")
-show("cluster", clusters)
-for cluster in clusters:
-    show("service", call("ecs", "list_services", "serviceArns", cluster=cluster))
+ecs = session.client("ecs", endpoint_url=sys.argv[1])
+for cluster in call("ecs", "list_clusters", "clusterArns"):
+    found = ecs.describe_clusters(clusters=[cluster])["clusters"]
+    show("cluster", [item["clusterArn"] for item in found if item["status"] == "ACTIVE"])
+    services = call("ecs", "list_services", "serviceArns", cluster=cluster)
+    found = ecs.describe_services(cluster=cluster, services=services)["services"] if services else []
+    show("service", [item["serviceArn"] for item in found if item["status"] != "INACTIVE"])
 show("task-definition", call("ecs", "list_task_definitions", "taskDefinitionArns", status="ACTIVE"))
 targets = call(
     "application-autoscaling", "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"

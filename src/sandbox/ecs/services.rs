@@ -59,7 +59,7 @@ impl Service {
     }
 
     /// Where the tasks are.
-    pub fn network(&self) -> &Value {
+    pub(super) fn network(&self) -> &Value {
         &self.settings["networkConfiguration"]["awsvpcConfiguration"]
     }
 }
