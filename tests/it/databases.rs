@@ -46,6 +46,7 @@ impl Ground {
         let mut blueprint = samples(&provider.aws().scope);
         let wanted = [
             "ec2.security_group",
+            "ec2.security_group_rules",
             "ec2.subnet",
             "ec2.vpc",
             "kms.key",
