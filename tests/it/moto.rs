@@ -122,6 +122,20 @@ const GAPS: &[Gap] = &[
         why: "DefaultInstanceWarmup is not kept",
     },
     Gap {
+        kind: "autoscaling.group",
+        field: "/min",
+        value: "2",
+        instead: "1",
+        why: "a group that grows ends in a server error",
+    },
+    Gap {
+        kind: "autoscaling.group",
+        field: "/desired",
+        value: "2",
+        instead: "1",
+        why: "a group that grows ends in a server error",
+    },
+    Gap {
         kind: "dynamodb.table",
         field: "/encryption",
         value: r#""managed""#,
@@ -134,6 +148,27 @@ const GAPS: &[Gap] = &[
         value: "",
         instead: r#""new_and_old_images""#,
         why: "a stream that was switched off cannot be switched on again",
+    },
+    Gap {
+        kind: "elb.listener",
+        field: "/protocol",
+        value: r#""HTTPS""#,
+        instead: r#""HTTP""#,
+        why: "certificates must be of its own making",
+    },
+    Gap {
+        kind: "elb.listener",
+        field: "/certificate",
+        value: "",
+        instead: "null",
+        why: "certificates must be of its own making",
+    },
+    Gap {
+        kind: "elb.listener",
+        field: "/tls_policy",
+        value: "",
+        instead: "null",
+        why: "certificates must be of its own making",
     },
     Gap {
         kind: "kms.key",
