@@ -4,7 +4,11 @@ import os
 import sys
 import threading
 
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.server import main
+
+# moto keeps the tags that a launch template was made with; AWS shows those that it has now.
+LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
 
 
 def end_with_parent():
