@@ -150,6 +150,13 @@ const GAPS: &[Gap] = &[
         why: "a stream that was switched off cannot be switched on again",
     },
     Gap {
+        kind: "ec2.launch_template",
+        field: "/volume/encrypted",
+        value: "true",
+        instead: "false",
+        why: "the account's aws/ebs key looks like a customer's",
+    },
+    Gap {
         kind: "elb.listener",
         field: "/protocol",
         value: r#""HTTPS""#,
