@@ -225,7 +225,7 @@ impl Scene {
     }
 
     async fn output(&self, kind: &str, output: Output) -> String {
-        let found = self.provider.survey(kind, &BTreeMap::new()).await.expect("a survey");
+        let found = self.provider.survey(kind, &BTreeMap::new(), None).await.expect("a survey");
         found[0].live.outputs[&output].clone()
     }
 }

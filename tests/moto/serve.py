@@ -7,6 +7,7 @@ import threading
 
 import apigateway
 import databases  # noqa: F401
+import fleets  # noqa: F401
 import guards  # noqa: F401
 import scaling  # noqa: F401
 import watching  # noqa: F401
