@@ -194,9 +194,8 @@ impl Resource for Listener {
         });
         let listeners: Vec<Vec<AwsListener>> = try_join_all::<_>(listeners).await?;
         let listeners: Vec<AwsListener> = listeners.into_iter().flatten().collect();
-        let arns: Vec<String> =
-            listeners.iter().filter_map(|one| one.listener_arn.clone()).collect();
-        let mut tags = elb::tags(cx.aws, &arns).await?;
+        let arns = listeners.iter().filter_map(|one| one.listener_arn.clone());
+        let mut tags = elb::tags_of_all(cx, arns).await?;
         let found = listeners.into_iter().filter_map(|one| {
             let tags = tags.remove(one.listener_arn()?)?;
             // A listener of somebody else on our load balancer stands in nobody's way by name.

@@ -145,9 +145,8 @@ impl Resource for LoadBalancer {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let mut listed = list(cx.aws).await?;
         listed.retain(|one| elb::may_be_ours(cx, one.load_balancer_name().unwrap_or_default()));
-        let arns: Vec<String> =
-            listed.iter().filter_map(|one| one.load_balancer_arn.clone()).collect();
-        let mut tags = elb::tags(cx.aws, &arns).await?;
+        let arns = listed.iter().filter_map(|one| one.load_balancer_arn.clone());
+        let mut tags = elb::tags_of_all(cx, arns).await?;
         let found = listed.into_iter().filter_map(|one| {
             let tags = tags.remove(one.load_balancer_arn()?)?;
             let (address, owner) = cx.claim(one.load_balancer_name()?, &tags)?;
