@@ -82,15 +82,24 @@ fn address(kind: &str) -> Address {
 
 #[test]
 fn the_api_of_the_migration_is_expressed_exactly() {
-    let text =
-        PAYMENTS.replace("url = \"https://example.com/process\"", "function = \"processing\"");
-    let folder = Folder::with(&format!("{text}\n[functions.processing]\n"));
-    // Whatever a function needs beside is the business of its own section.
-    let loaded = config::load(&folder.0, "dev", &|_| None);
-    if loaded.is_err() {
-        return;
+    let mut text = PAYMENTS.to_owned();
+    for (route, function) in [
+        ("validate", "validation"),
+        ("fraud-check", "fraud"),
+        ("process", "processing"),
+    ] {
+        let url = format!("url = \"https://example.com/{route}\"");
+        text = text.replace(&url, &format!("function = \"{function}\""));
+        text += &format!(
+            "[functions.{function}]\nsource = \"code\"\nruntime = \"python3.13\"\nrole = \"work\"\n"
+        );
     }
-    let blueprint = Folder::with(PAYMENTS).blueprint();
+    text += "[roles.work]\nservices = \"lambda.amazonaws.com\"\n";
+    let folder = Folder::with(&text);
+    fs::create_dir_all(folder.0.join("code")).expect("the build folder is writable");
+    fs::write(folder.0.join("code/index.py"), "def handler(event, context): ...\n")
+        .expect("the build folder is writable");
+    let blueprint = folder.blueprint();
     let spec = |kind: &str| &blueprint.resources[&address(kind)].spec;
     let api = spec("apigateway.rest_api");
     assert_eq!(api["name"], "payment-api-dev");
@@ -103,6 +112,8 @@ fn the_api_of_the_migration_is_expressed_exactly() {
     let routes: Vec<&String> = api["routes"].as_object().expect("routes").keys().collect();
     assert_eq!(routes, ["POST /fraud-check", "POST /process", "POST /validate"]);
     assert_eq!(api["routes"]["POST /process"]["authorization"], "NONE");
+    let process = api["routes"]["POST /process"]["integration"].to_string();
+    assert!(process.contains("AWS_PROXY") && process.contains("lambda.function/processing"));
     let stage = spec("apigateway.stage");
     assert_eq!(stage["name"], "prod");
     let all = &stage["methods"]["*/*"];
