@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::tags;
 use crate::engine::diff::diff_tags;
-use crate::engine::provider::{Sweep, Target};
+use crate::engine::provider::{Answer, Sweep, Target};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Tags};
@@ -129,6 +130,22 @@ impl Survey<'_> {
             Some(tags) => Ok(Some(tags)),
             None => read.await,
         }
+    }
+
+    /// The answer to a question that several kinds ask: asked once in a sweep.
+    pub async fn once<T: Send + Sync + 'static>(
+        &self,
+        question: &str,
+        ask: impl Future<Output = Result<T, OpError>>,
+    ) -> Result<Arc<T>, OpError> {
+        let Some(sweep) = self.sweep else { return ask.await.map(Arc::new) };
+        let cell = {
+            let mut answers = sweep.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.entry(question.to_owned()).or_default().clone()
+        };
+        let answer = cell.get_or_try_init(|| async { Ok(Arc::new(ask.await?) as Answer) }).await?;
+        let answer = answer.clone().downcast();
+        Ok(answer.expect("a question is asked for one type"))
     }
 
     /// The tags of an object, if the one question told of it and they are as they should be.

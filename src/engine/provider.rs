@@ -1,6 +1,8 @@
 //! The engine's only view of a cloud.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -77,7 +79,12 @@ pub struct Sweep {
     pub wanted: BTreeMap<Address, Tags>,
     /// The tags of many objects by ARN, from one question. They may lag behind.
     pub tags: OnceCell<BTreeMap<String, Tags>>,
+    /// What several kinds ask, by question.
+    pub answers: Mutex<BTreeMap<String, Arc<OnceCell<Answer>>>>,
 }
+
+/// An answer that only those who asked can read.
+pub type Answer = Arc<dyn Any + Send + Sync>;
 
 /// Which object an operation is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Names are not unique in API Gateway, so objects are found by their ownership tags, which the
 //! lists carry. Every change is a JSON patch whose values are texts.
 
+use std::sync::Arc;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::types::{Op, PatchOperation, RestApi};
@@ -87,15 +89,16 @@ pub(super) fn ordered<T>(
 
 /// The REST APIs of the environment.
 pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Address, RestApi)>, OpError> {
-    let pages = cx.aws.apigateway.get_rest_apis().limit(PAGE).into_paginator();
-    let mut apis = pages.items().send();
-    let mut ours = Vec::new();
-    while let Some(api) = apis.next().await {
-        let api = api.map_err(op("GetRestApis"))?;
-        let owned = cx.aws.scope.owned(&tags(api.tags.clone()));
-        ours.extend(owned.filter(|_| api.id.is_some()).map(|address| (address, api)));
-    }
-    Ok(ours)
+    let list = async {
+        let pages = cx.aws.apigateway.get_rest_apis().limit(PAGE).into_paginator();
+        pages.items().send().try_collect().await.map_err(op("GetRestApis"))
+    };
+    let all: Arc<Vec<RestApi>> = cx.once("apigateway:GetRestApis", list).await?;
+    let ours = all.iter().filter(|api| api.id.is_some()).filter_map(|api| {
+        let address = cx.aws.scope.owned(&tags(api.tags.clone()))?;
+        Some((address, api.clone()))
+    });
+    Ok(ours.collect())
 }
 
 /// A live object, if its tags make it ours.

@@ -1,5 +1,7 @@
 //! What the kinds of ECS share: tags, names in ARNs, the clusters worth a look.
 
+use std::sync::Arc;
+
 use aws_sdk_ecs::types::Tag;
 
 use crate::aws::clients::Aws;
@@ -15,15 +17,12 @@ pub(super) fn name_in(arn: &str) -> &str {
 
 /// The ARNs of all clusters that carry the environment's name or a wanted one.
 pub(super) async fn clusters(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
-    let mut pages = cx.aws.ecs.list_clusters().into_paginator().items().send();
-    let mut candidates = Vec::new();
-    while let Some(arn) = pages.next().await {
-        let arn = arn.map_err(op("ListClusters"))?;
-        if cx.is_candidate(name_in(&arn)) {
-            candidates.push(arn);
-        }
-    }
-    Ok(candidates)
+    let list = async {
+        let pages = cx.aws.ecs.list_clusters().into_paginator().items().send();
+        pages.try_collect().await.map_err(op("ListClusters"))
+    };
+    let all: Arc<Vec<String>> = cx.once("ecs:ListClusters", list).await?;
+    Ok(all.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned().collect())
 }
 
 pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {

@@ -180,7 +180,7 @@ impl Resource for Listener {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let balancers = elb_load_balancer::list(cx.aws).await?.into_iter().filter(|one| {
+        let balancers = elb_load_balancer::list(cx).await?.to_vec().into_iter().filter(|one| {
             let name = one.load_balancer_name().unwrap_or_default();
             let is_wanted = |wanted: &String| {
                 wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))

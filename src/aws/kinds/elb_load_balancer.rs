@@ -7,6 +7,7 @@
 //! minutes more: it is gone when they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::NetworkInterface;
@@ -143,7 +144,7 @@ impl Resource for LoadBalancer {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let mut listed = list(cx.aws).await?;
+        let mut listed = list(cx).await?.to_vec();
         listed.retain(|one| elb::may_be_ours(cx, one.load_balancer_name().unwrap_or_default()));
         let arns = listed.iter().filter_map(|one| one.load_balancer_arn.clone());
         let mut tags = elb::tags_of_all(cx, arns).await?;
@@ -224,9 +225,12 @@ fn known(texts: &BTreeSet<Text>) -> Vec<String> {
 }
 
 /// All load balancers of the region.
-pub(super) async fn list(aws: &Aws) -> Result<Vec<AwsLoadBalancer>, OpError> {
-    let pages = aws.balancers.describe_load_balancers().page_size(400).into_paginator();
-    pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
+pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsLoadBalancer>>, OpError> {
+    let list = async {
+        let pages = cx.aws.balancers.describe_load_balancers().page_size(400).into_paginator();
+        pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
+    };
+    cx.once("elb:DescribeLoadBalancers", list).await
 }
 
 async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {

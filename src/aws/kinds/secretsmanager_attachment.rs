@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::secretsmanager_secret::{Secret, from_tags, listed, to_tags};
+use super::secretsmanager_secret::{Secret, described, from_tags, listed, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -117,15 +117,17 @@ impl Resource for Attachment {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = listed(cx.aws).await?;
-        let marked = listed.into_iter().filter(|secret| {
+        let listed = listed(cx).await?;
+        let marked = listed.iter().filter(|secret| {
             from_tags(secret.tags.as_deref().unwrap_or_default()).contains_key(TAG)
         });
         // The list lags behind; what is wanted is looked at by its name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        ids.extend(marked.filter_map(|secret| secret.name));
+        ids.extend(marked.filter_map(|secret| secret.name.clone()));
         let found = ids.iter().map(|id| async move {
-            let Some((owner, live)) = describe(cx.aws, id).await? else { return Ok(None) };
+            let Some((owner, live)) = describe(cx.aws, Some(cx), id).await? else {
+                return Ok(None);
+            };
             let Some(secret) = owner else { return Ok(None) };
             let address = Address::new(Self::META.kind, secret.name);
             Ok(Some(Found { address, owner: Owner::Ours, live }))
@@ -134,7 +136,7 @@ impl Resource for Attachment {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(describe(cx.aws, secret_of(cx.id())).await?.map(|(_, live)| live))
+        Ok(describe(cx.aws, None, secret_of(cx.id())).await?.map(|(_, live)| live))
     }
 
     /// The tag alone; the fields are written by the first update.
@@ -156,7 +158,7 @@ impl Resource for Attachment {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let secret = secret_of(&live.id);
-        if describe(cx.aws, secret).await?.is_none() {
+        if describe(cx.aws, None, secret).await?.is_none() {
             return Ok(());
         }
         let cleared = rewrite(cx, secret, &|fields| {
@@ -206,10 +208,10 @@ fn secret_of(id: &str) -> &str {
 /// The attachment of a secret, by name or ARN, and the address that its secret stands for here.
 async fn describe(
     aws: &Aws,
+    survey: Option<&Survey<'_>>,
     secret: &str,
 ) -> Result<Option<(Option<Address>, Live<Attachment>)>, OpError> {
-    let send = aws.secrets.describe_secret().secret_id(secret).send();
-    let Some(found) = send.await.map_err(op("DescribeSecret")).or_gone()? else { return Ok(None) };
+    let Some(found) = described(aws, survey, secret).await? else { return Ok(None) };
     let tags = from_tags(found.tags.as_deref().unwrap_or_default());
     if found.deleted_date.is_some() || !tags.contains_key(TAG) {
         return Ok(None);

@@ -13,7 +13,7 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::secretsmanager_secret::{Secret, from_tags, listed};
+use super::secretsmanager_secret::{Secret, described, from_tags, listed};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -102,10 +102,10 @@ impl Resource for Rotation {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         // The list lags behind; what is wanted is looked at by its name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        let listed = listed(cx.aws).await?.into_iter();
-        let rotated = listed.filter(|secret| secret.rotation_enabled.unwrap_or_default());
-        ids.extend(rotated.filter_map(|secret| secret.name));
-        let seen = try_join_all(ids.iter().map(|id| describe(cx.aws, id))).await?;
+        let listed = listed(cx).await?;
+        let rotated = listed.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());
+        ids.extend(rotated.filter_map(|secret| secret.name.clone()));
+        let seen = try_join_all(ids.iter().map(|id| describe(cx.aws, Some(cx), id))).await?;
         let found = seen.into_iter().flatten().filter_map(|secret| {
             let tags = from_tags(secret.tags.as_deref().unwrap_or_default());
             let owner = cx.aws.scope.owned(&tags);
@@ -117,7 +117,7 @@ impl Resource for Rotation {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(describe(cx.aws, secret_of(cx.id())).await?.and_then(to_live))
+        Ok(describe(cx.aws, None, secret_of(cx.id())).await?.and_then(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -164,9 +164,12 @@ fn secret_of(id: &str) -> &str {
     id.strip_suffix(SUFFIX).unwrap_or(id)
 }
 
-async fn describe(aws: &Aws, secret: &str) -> Result<Option<DescribeSecretOutput>, OpError> {
-    let send = aws.secrets.describe_secret().secret_id(secret).send();
-    let found = send.await.map_err(op("DescribeSecret")).or_gone()?;
+async fn describe(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    secret: &str,
+) -> Result<Option<DescribeSecretOutput>, OpError> {
+    let found = described(aws, survey, secret).await?;
     Ok(found.filter(|secret| secret.deleted_date.is_none()))
 }
 

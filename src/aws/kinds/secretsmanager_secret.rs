@@ -5,6 +5,7 @@
 //! that differ after every creation. No call here reads a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
@@ -134,8 +135,8 @@ impl Resource for Secret {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let mut names: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        names.extend(listed(cx.aws).await?.into_iter().filter_map(|secret| secret.name));
-        let seen = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
+        names.extend(listed(cx).await?.iter().filter_map(|secret| secret.name.clone()));
+        let seen = try_join_all(names.iter().map(|name| describe(cx.aws, Some(cx), name))).await?;
         let found = seen.into_iter().flatten().filter_map(|Seen { live, dying }| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             let owner = match (owner, dying) {
@@ -152,7 +153,7 @@ impl Resource for Secret {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let seen = describe(cx.aws, cx.id()).await?;
+        let seen = describe(cx.aws, None, cx.id()).await?;
         Ok(seen.filter(|seen| !seen.dying).map(|seen| seen.live))
     }
 
@@ -231,7 +232,7 @@ impl Resource for Secret {
         match call.send().await.map_err(op("DeleteSecret")).or_gone() {
             // It may be scheduled already.
             Err(error) if error.class == ErrorClass::Invalid => {
-                match describe(cx.aws, &live.id).await? {
+                match describe(cx.aws, None, &live.id).await? {
                     Some(Seen { dying: false, .. }) => Err(error),
                     Some(_) | None => Ok(()),
                 }
@@ -254,7 +255,7 @@ impl Secret {
     /// Brings back the secret that blocks the name, if it was ours; `refused` is what the creation
     /// ended with.
     async fn restore(&self, cx: &Cx<'_>, refused: OpError) -> Result<String, OpError> {
-        let Some(Seen { live, dying: true }) = describe(cx.aws, &self.name).await? else {
+        let Some(Seen { live, dying: true }) = describe(cx.aws, None, &self.name).await? else {
             return Err(refused);
         };
         if cx.aws.scope.owned(&live.tags).as_ref() != Some(cx.address) {
@@ -326,7 +327,30 @@ fn password(length: usize, exclude_punctuation: bool) -> Result<String, getrando
 }
 
 /// This environment's secrets, as far as the list knows them yet.
-pub(super) async fn listed(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
+pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<SecretListEntry>>, OpError> {
+    cx.once("secretsmanager:ListSecrets", list(cx.aws)).await
+}
+
+/// A secret as one description tells of it; a survey of several kinds asks for it once.
+pub(super) async fn described(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    id: &str,
+) -> Result<Option<DescribeSecretOutput>, OpError> {
+    let ask = async {
+        let send = aws.secrets.describe_secret().secret_id(id).send();
+        send.await.map_err(op("DescribeSecret")).or_gone()
+    };
+    match survey {
+        Some(survey) => {
+            let question = format!("secretsmanager:DescribeSecret {id}");
+            survey.once(&question, ask).await.map(|answer| Option::clone(&answer))
+        }
+        None => ask.await,
+    }
+}
+
+async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
     let call = aws.secrets.list_secrets().max_results(100);
     let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
@@ -349,9 +373,12 @@ struct Seen {
     dying: bool,
 }
 
-async fn describe(aws: &Aws, id: &str) -> Result<Option<Seen>, OpError> {
-    let send = aws.secrets.describe_secret().secret_id(id).send();
-    Ok(send.await.map_err(op("DescribeSecret")).or_gone()?.map(to_seen))
+async fn describe(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    id: &str,
+) -> Result<Option<Seen>, OpError> {
+    Ok(described(aws, survey, id).await?.map(to_seen))
 }
 
 fn to_seen(secret: DescribeSecretOutput) -> Seen {

@@ -114,8 +114,9 @@ impl Resource for Subscription {
         let is_candidate = |topic: &str| {
             cx.is_candidate(topic) || cx.wanted.keys().any(|name| belongs_to(name, topic))
         };
-        let topics = sns_topic::listed(cx.aws, &is_candidate).await?;
-        let surveyed = topics.iter().map(|arn| survey_topic(cx, arn));
+        let topics = sns_topic::listed(cx).await?;
+        let topics = topics.iter().filter(|arn| is_candidate(name_in(arn)));
+        let surveyed = topics.map(|arn| survey_topic(cx, arn));
         Ok(try_join_all(surveyed).await?.into_iter().flatten().collect())
     }
 

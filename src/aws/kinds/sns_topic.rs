@@ -6,6 +6,7 @@
 //! changes are eventually consistent, and a policy that names a role too early is refused.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -94,8 +95,9 @@ impl Resource for Topic {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let topics = listed(cx.aws, &|name| cx.is_candidate(name)).await?;
-        let found = topics.into_iter().map(|arn| async move {
+        let topics = listed(cx).await?;
+        let topics = topics.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned();
+        let found = topics.map(|arn| async move {
             let tags = cx.if_permitted(name_in(&arn), cx.tags(&arn, tags(cx.aws, &arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(&arn), &tags) else { return Ok(None) };
@@ -175,20 +177,14 @@ pub(super) fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-/// The ARNs of all topics whose name is worth a look.
-pub(super) async fn listed(
-    aws: &Aws,
-    is_candidate: &(dyn Fn(&str) -> bool + Sync),
-) -> Result<Vec<String>, OpError> {
-    let mut pages = aws.sns.list_topics().into_paginator().items().send();
-    let mut candidates = Vec::new();
-    while let Some(topic) = pages.next().await {
-        let arn = topic.map_err(op("ListTopics"))?.topic_arn.unwrap_or_default();
-        if is_candidate(name_in(&arn)) {
-            candidates.push(arn);
-        }
-    }
-    Ok(candidates)
+/// The ARNs of all topics.
+pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<String>>, OpError> {
+    let list = async {
+        let topics = cx.aws.sns.list_topics().into_paginator().items().send();
+        let topics = topics.try_collect().await.map_err(op("ListTopics"))?;
+        Ok(topics.into_iter().filter_map(|topic| topic.topic_arn).collect())
+    };
+    cx.once("sns:ListTopics", list).await
 }
 
 pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
