@@ -36,6 +36,14 @@ impl Folder {
         Self(path)
     }
 
+    /// Adds the sources of functions.
+    fn add_code(&self) {
+        let code = self.0.join("code");
+        fs::create_dir_all(&code).expect("the build folder is writable");
+        fs::write(code.join("index.py"), "def handler(event, context): ...\n")
+            .expect("the build folder is writable");
+    }
+
     fn blueprint(&self) -> Blueprint {
         let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
         let loaded = config::load(&self.0, "dev", &|_| None).expect("a valid config");
@@ -83,11 +91,9 @@ fn address(kind: &str) -> Address {
 #[test]
 fn the_api_of_the_migration_is_expressed_exactly() {
     let mut text = PAYMENTS.to_owned();
-    for (route, function) in [
-        ("validate", "validation"),
-        ("fraud-check", "fraud"),
-        ("process", "processing"),
-    ] {
+    for (route, function) in
+        [("validate", "validation"), ("fraud-check", "fraud"), ("process", "processing")]
+    {
         let url = format!("url = \"https://example.com/{route}\"");
         text = text.replace(&url, &format!("function = \"{function}\""));
         text += &format!(
@@ -96,9 +102,7 @@ fn the_api_of_the_migration_is_expressed_exactly() {
     }
     text += "[roles.work]\nservices = \"lambda.amazonaws.com\"\n";
     let folder = Folder::with(&text);
-    fs::create_dir_all(folder.0.join("code")).expect("the build folder is writable");
-    fs::write(folder.0.join("code/index.py"), "def handler(event, context): ...\n")
-        .expect("the build folder is writable");
+    folder.add_code();
     let blueprint = folder.blueprint();
     let spec = |kind: &str| &blueprint.resources[&address(kind)].spec;
     let api = spec("apigateway.rest_api");
@@ -199,9 +203,12 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
 
 #[test]
 fn a_function_that_may_take_longer_than_its_api_must_be_meant_to() {
-    let text = "[functions.slow]\ntimeout = 30\n[apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
+    let text = "[functions.slow]\ntimeout = 30\nsource = \"code\"\nruntime = \"python3.13\"\n\
+                role = \"work\"\n[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
+                [apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
     let waits = |text: &str| {
         let folder = Folder::with(text);
+        folder.add_code();
         let found = config::load(&folder.0, "dev", &|_| None).err().unwrap_or_default();
         let expected = "`slow` may take 30 seconds, and API Gateway waits 29";
         found.iter().any(|problem| problem.message.contains(expected))

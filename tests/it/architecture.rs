@@ -183,7 +183,12 @@ fn error_codes_are_read_in_one_place() {
 #[test]
 fn only_two_kinds_read_a_secret() {
     let readers = ["src/aws/kinds/rds_cluster.rs", "src/aws/kinds/secretsmanager_attachment.rs"];
-    forbid(&["src/aws"], &["get_secret_value"], &readers, "a secret's value is none of our business");
+    forbid(
+        &["src/aws"],
+        &["get_secret_value"],
+        &readers,
+        "a secret's value is none of our business",
+    );
     for kind in KINDS.iter().map(|kind| kind.meta()) {
         let reads = kind.actions.contains(&"secretsmanager:GetSecretValue");
         assert_eq!(reads, readers.contains(&&*file_of(kind.kind)), "{}", kind.kind);

@@ -5,21 +5,12 @@ use aws_credential_types::Credentials;
 use aws_sdk_wafv2::types::{
     OverrideAction, Rule, RuleGroupReferenceStatement, Scope, Statement, VisibilityConfig,
 };
-use payctl::aws::provider::AwsProvider;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::Sandbox;
 use serde_json::json;
 
-use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
-
-/// The samples of some kinds.
-fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
-    let mut blueprint = samples(&provider.aws().scope);
-    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
-    blueprint
-}
+use crate::support::{block_on, expect_settled, plan_now, provider, run, sandboxed, some};
 
 macro_rules! client {
     ($service:ident, $sandbox:expr) => {

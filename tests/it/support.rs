@@ -20,7 +20,7 @@ use payctl::model::desired::{Blueprint, Desired};
 use payctl::model::live::Tags;
 use payctl::model::package::Packages;
 use payctl::model::scope::{Scope, TAG_KEYS};
-use payctl::model::text::{Output, Text};
+use payctl::model::text::{Output, Text, each_ref};
 use payctl::sandbox::connector::Sandbox;
 use serde_json::{Value, json};
 
@@ -112,6 +112,23 @@ pub fn samples(scope: &Scope) -> Blueprint {
     another(&mut blueprint, "lambda.function", "b", &json!({ "name": "sample-function-b" }));
     let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
     another(&mut blueprint, "lambda.permissions", "b", &json!({ "function": function }));
+    blueprint
+}
+
+/// The samples of some kinds, and what they need.
+pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
+    let mut blueprint = samples(&provider.aws().scope);
+    let is_named = |address: &&Address| kinds.contains(&address.kind.as_str());
+    let mut open: Vec<Address> = blueprint.resources.keys().filter(is_named).cloned().collect();
+    let mut kept = BTreeSet::new();
+    while let Some(address) = open.pop() {
+        let desired = &blueprint.resources[&address];
+        open.extend(desired.after.iter().cloned());
+        each_ref(&desired.spec, &mut |reference| open.push(reference.to.clone()));
+        open.retain(|needed| !kept.contains(needed));
+        kept.insert(address);
+    }
+    blueprint.resources.retain(|address, _| kept.contains(address));
     blueprint
 }
 
