@@ -4,6 +4,8 @@
 //! everything out; the rules' own kind replaces it. A group stays undeletable while an interface
 //! uses it or a rule of another group refers to it.
 
+use std::sync::Arc;
+
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as AwsGroup};
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +68,7 @@ impl Resource for SecurityGroup {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let groups = list(cx.aws, ec2::ours(&cx.aws.scope)).await?;
-        Ok(ec2::found(cx, groups.into_iter().map(live).collect()))
+        Ok(ec2::found(cx, ours(cx).await?.iter().cloned().map(live).collect()))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
@@ -111,6 +112,11 @@ impl Resource for SecurityGroup {
             }
         }
     }
+}
+
+/// The environment's groups; also for the kind of their rules.
+pub(super) async fn ours(cx: &Survey<'_>) -> Result<Arc<Vec<AwsGroup>>, OpError> {
+    cx.once("ec2:DescribeSecurityGroups", list(cx.aws, ec2::ours(&cx.aws.scope))).await
 }
 
 /// The groups that match; also for the kind of their rules.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ec2;
 use super::ec2_permissions::{rules_of, sync};
-use super::ec2_security_group::list as groups;
+use super::ec2_security_group::{list as groups, ours};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -145,7 +145,7 @@ impl Resource for Rules {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let found = groups(cx.aws, ec2::ours(&cx.aws.scope)).await?.into_iter();
+        let found = ours(cx).await?.to_vec().into_iter();
         let found = found.filter_map(|group| {
             let owner = cx.aws.scope.owned(&ec2::tags(group.tags.clone()))?;
             let address = Address::new(Self::META.kind, owner.name);

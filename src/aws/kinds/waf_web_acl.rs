@@ -345,14 +345,19 @@ fn to_tag((key, value): (&String, &String)) -> Tag {
 
 /// The web ACLs whose names are worth a look.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<WebAclSummary>, OpError> {
+    let all = cx.once("wafv2:ListWebACLs", list(cx.aws)).await?;
+    let ours = |acl: &&WebAclSummary| cx.is_candidate(acl.name().unwrap_or_default());
+    Ok(all.iter().filter(ours).cloned().collect())
+}
+
+async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let call = cx.aws.waf.list_web_acls().scope(Scope::Regional).limit(100);
+        let call = aws.waf.list_web_acls().scope(Scope::Regional).limit(100);
         let page = call.set_next_marker(marker).send().await.map_err(op("ListWebACLs"))?;
         let acls = page.web_acls.unwrap_or_default();
         marker = page.next_marker.filter(|_| !acls.is_empty());
-        let ours = |acl: &WebAclSummary| cx.is_candidate(acl.name().unwrap_or_default());
-        found.extend(acls.into_iter().filter(ours));
+        found.extend(acls);
         if marker.is_none() {
             return Ok(found);
         }
