@@ -495,6 +495,7 @@ fn a_secret_that_waits_for_its_deletion_is_restored_with_its_value() {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["secretsmanager.secret"]);
+        blueprint.resources.retain(|address, _| address.kind == "secretsmanager.secret");
         set(&mut blueprint, "secretsmanager.secret", "key", Value::Null);
         set(&mut blueprint, "secretsmanager.secret", "recovery_days", json!(7));
         run(&provider, &blueprint, Purpose::Apply).await;

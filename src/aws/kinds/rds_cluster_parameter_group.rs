@@ -97,7 +97,7 @@ impl Resource for ParameterGroup {
         let found = candidates.map(|group| async move {
             let name = group.db_cluster_parameter_group_name().unwrap_or_default().to_owned();
             let arn = group.db_cluster_parameter_group_arn().unwrap_or_default().to_owned();
-            let tags = cx.tags(&arn, rds::tags(cx.aws, &arn));
+            let tags = Box::pin(cx.tags(&arn, rds::tags(cx.aws, &arn)));
             let live = cx.if_permitted(&name, live(cx.aws, group, tags).await)?;
             let Some(live) = live else { return Ok(None) };
             let claimed = cx.claim(&name, &live.tags);

@@ -162,7 +162,7 @@ impl Rules<'_> {
 
     fn upkeep(&mut self, path: &[&str], database: &Database) {
         let days = database.insights_days;
-        if !(days % 31 == 0 && days <= 713 || days == 7 || days == 731) {
+        if !(days.is_multiple_of(31) && days <= 713 || days == 7 || days == 731) {
             let message = format!("Performance Insights cannot keep {days} days");
             let fix = "0 (off), 7, a multiple of 31 up to 713, or 731";
             self.say(&[path, &["insights_days"]].concat(), message, fix);
