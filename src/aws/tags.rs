@@ -16,8 +16,12 @@ use crate::model::scope::{TAG_ENV, TAG_PROJECT};
 const TYPES: &[&str] = &[
     "cloudwatch",
     "dynamodb:table",
+    "elasticloadbalancing",
     "events:rule",
+    "lambda",
     "logs:log-group",
+    "rds:cluster-pg",
+    "rds:subgrp",
     "s3",
     "sns",
     "sqs",

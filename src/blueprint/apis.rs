@@ -12,13 +12,13 @@ use crate::aws::kinds::apigateway_stage::{AccessLog, ExecutionLog, Settings, Sta
 use crate::aws::kinds::apigateway_usage_plan::{Quota, UsagePlan};
 use crate::aws::kinds::apigateway_vpc_link::VpcLink;
 use crate::aws::kinds::logs_log_group::LogGroup;
-use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LinkTier, LogLevel, Period, Usage};
+use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
 use crate::config::schema::data::Retention;
 use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
 
-use super::network::{TierName, id};
+use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item};
 
@@ -235,15 +235,10 @@ impl Builder<'_> {
         for (key, config) in &self.config.vpc_links {
             let path: &[&str] = &["vpc_links", key];
             let name = self.item_name("apigateway.vpc_link", key, config.name.as_ref(), path);
-            let tier = match config.subnets {
-                LinkTier::Public => TierName::Public,
-                LinkTier::Private => TierName::Private,
-                LinkTier::Isolated => TierName::Isolated,
-            };
             let groups = config.security_groups.iter();
             let spec = VpcLink {
                 name: name.clone(),
-                subnets: self.subnet_ids(tier).into_iter().collect(),
+                subnets: self.subnet_ids(config.subnets).into_iter().collect(),
                 groups: groups.map(|group| id("ec2.security_group", &group.0)).collect(),
             };
             let address = Address::new("apigateway.vpc_link", key.0.as_str());

@@ -80,7 +80,7 @@ impl Builder<'_> {
                 Scheme::Internal => "internal".into(),
                 Scheme::InternetFacing => "internet-facing".into(),
             },
-            subnets: self.subnet_ids(tier.into()).into_iter().collect(),
+            subnets: self.subnet_ids(tier).into_iter().collect(),
             groups: groups.map(|group| id("ec2.security_group", group)).collect(),
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
             idle_timeout: is_application.then(|| config.idle_timeout.unwrap_or(60)),

@@ -15,7 +15,7 @@ use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::aws::kinds::scaling_target::{Policy, Target as ScalingTarget};
 use crate::config::schema::containers::{
     ContainerArchitecture, ContainerHealth, ContainerService, Insights as Measured, PropagateTags,
-    Rolling, Scaling, ServiceSubnets,
+    Rolling, Scaling,
 };
 use crate::config::schema::data::Retention;
 use crate::config::schema::text::{ItemName, PhysicalName};
@@ -23,7 +23,7 @@ use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
 
-use super::network::{TierName, id};
+use super::network::id;
 use super::{Builder, Item};
 
 /// Seconds for a new task to become healthy behind a load balancer.
@@ -241,11 +241,6 @@ impl Builder<'_> {
     }
 
     fn service(&self, key: &str, name: &str, config: &ContainerService) -> Service {
-        let tier = match config.subnets {
-            ServiceSubnets::Public => TierName::Public,
-            ServiceSubnets::Private => TierName::Private,
-            ServiceSubnets::Isolated => TierName::Isolated,
-        };
         let groups = config.security_groups.iter();
         let target = config.target_group.as_ref().zip(config.port).map(|(group, port)| Target {
             target_group: arn("elb.target_group", group),
@@ -260,7 +255,7 @@ impl Builder<'_> {
             task_definition: arn("ecs.task_definition", key),
             desired: (!scales).then(|| config.tasks()),
             initial: scales.then(|| config.tasks()),
-            subnets: self.subnet_ids(tier).into_iter().collect(),
+            subnets: self.subnet_ids(config.subnets).into_iter().collect(),
             security_groups: groups.map(|group| id("ec2.security_group", group)).collect(),
             public_ip: config.public_ip,
             load_balancers: target.into_iter().collect(),

@@ -7,12 +7,12 @@ use crate::aws::kinds::rds_instance::{Instance, Monitoring};
 use crate::aws::kinds::rds_subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager_attachment::Attachment;
 use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
-use crate::config::schema::databases::{Database, InnerTier};
+use crate::config::schema::databases::Database;
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
 
-use super::network::{TierName, id};
+use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item};
 
@@ -39,14 +39,10 @@ impl Builder<'_> {
     fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
         let kind = "rds.subnet_group";
         let name = self.item_name(kind, key, None, path);
-        let tier = match config.subnets {
-            InnerTier::Isolated => TierName::Isolated,
-            InnerTier::Private => TierName::Private,
-        };
         let spec = SubnetGroup {
             name: name.clone(),
             description: format!("Subnets of {cluster}"),
-            subnets: self.subnet_ids(tier).into_iter().collect(),
+            subnets: self.subnet_ids(config.subnets).into_iter().collect(),
         };
         self.add(Item::new(Address::new(kind, key), name, path), &spec);
     }

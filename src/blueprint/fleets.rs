@@ -147,7 +147,7 @@ impl Builder<'_> {
             max: config.max,
             desired: (!config.scales()).then(|| config.first()),
             initial: config.scales().then(|| config.first()),
-            subnets: self.subnet_ids(config.subnets.into()).into_iter().collect(),
+            subnets: self.subnet_ids(config.subnets).into_iter().collect(),
             template: template(Output::Id),
             template_version: template(Output::Version),
             target_groups: targets.collect(),

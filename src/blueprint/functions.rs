@@ -7,11 +7,11 @@ use crate::aws::kinds::lambda_event_source::EventSource;
 use crate::aws::kinds::lambda_function::{Function as Spec, Network};
 use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::config::schema::data::Retention;
-use crate::config::schema::functions::{Function, FunctionSubnets, Trigger};
+use crate::config::schema::functions::{Function, Trigger};
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
 
-use super::network::{TierName, id};
+use super::network::id;
 use super::{Builder, Item};
 
 /// A batch of a stream is tried until it expires: Lambda's own default, stated.
@@ -77,7 +77,7 @@ impl Builder<'_> {
                 .collect(),
             environment_key: config.environment_key.as_ref().map(|key| self.key(key)),
             network: config.subnets.map(|tier| Network {
-                subnets: self.subnet_ids(tier_of(tier)).into_iter().collect(),
+                subnets: self.subnet_ids(tier).into_iter().collect(),
                 security_groups: groups
                     .map(|group| id("ec2.security_group", group))
                     .collect::<BTreeSet<Text>>(),
@@ -114,12 +114,5 @@ impl Builder<'_> {
         let logical = format!("{key}-{}", config.source());
         let address = Address::new("lambda.event_source", logical);
         self.add(Item::new(address, EventSource::name(&caller, &called), path), &spec);
-    }
-}
-
-fn tier_of(subnets: FunctionSubnets) -> TierName {
-    match subnets {
-        FunctionSubnets::Private => TierName::Private,
-        FunctionSubnets::Isolated => TierName::Isolated,
     }
 }

@@ -20,44 +20,6 @@ const PATH: &[&str] = &["network"];
 /// Every IPv4 address.
 pub(super) const ANYWHERE: &str = "0.0.0.0/0";
 
-/// The tiers, in the order in which addresses are given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TierName {
-    Public,
-    Private,
-    Isolated,
-}
-
-impl From<SubnetTier> for TierName {
-    fn from(tier: SubnetTier) -> Self {
-        match tier {
-            SubnetTier::Public => Self::Public,
-            SubnetTier::Private => Self::Private,
-            SubnetTier::Isolated => Self::Isolated,
-        }
-    }
-}
-
-impl TierName {
-    const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Isolated];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Private => "private",
-            Self::Isolated => "isolated",
-        }
-    }
-
-    fn prefix(self, network: &Network) -> Option<u8> {
-        match self {
-            Self::Public => network.public_subnets.prefix(),
-            Self::Private => network.private_subnets.prefix(),
-            Self::Isolated => network.isolated_subnets.prefix(),
-        }
-    }
-}
-
 /// The id of the VPC.
 pub(super) fn vpc() -> Text {
     Text::reference(Address::new("ec2.vpc", "main"), Output::Id)
@@ -127,8 +89,8 @@ impl Builder<'_> {
         let Some(mut free) = Block::parse(&network.cidr).map(|block| block.cursor()) else {
             return;
         };
-        for tier in TierName::ALL {
-            let Some(prefix) = tier.prefix(network) else { continue };
+        for tier in SubnetTier::ALL {
+            let Some(prefix) = network.prefix(tier) else { continue };
             for (at, zone) in zones.iter().enumerate() {
                 // The rules of the config made sure that all fit.
                 let Some(block) = free.take(prefix) else { return };
@@ -136,7 +98,7 @@ impl Builder<'_> {
                     vpc: vpc(),
                     cidr: block.to_string(),
                     zone: zone.clone(),
-                    public_addresses: tier == TierName::Public,
+                    public_addresses: tier == SubnetTier::Public,
                 };
                 let logical = format!("{}-{}", tier.word(), at + 1);
                 let item = self.part("ec2.subnet", &logical, PATH);
@@ -146,17 +108,15 @@ impl Builder<'_> {
     }
 
     /// The ids of a tier's subnets.
-    pub(super) fn subnet_ids(&self, tier: TierName) -> Vec<Text> {
+    pub(super) fn subnet_ids(&self, tier: impl Into<SubnetTier>) -> Vec<Text> {
         let Some(network) = &self.config.network else { return Vec::new() };
-        let zones = match tier.prefix(network) {
-            Some(_) => usize::from(network.zones),
-            None => 0,
-        };
+        let tier = tier.into();
+        let zones = network.prefix(tier).map_or(0, |_| usize::from(network.zones));
         (1..=zones).map(|zone| id("ec2.subnet", &format!("{}-{zone}", tier.word()))).collect()
     }
 
     /// The ids of a tier's subnets, with commas.
-    pub(super) fn subnet_list(&self, tier: TierName) -> Text {
+    pub(super) fn subnet_list(&self, tier: SubnetTier) -> Text {
         let ids = self.subnet_ids(tier).into_iter();
         ids.reduce(|list, id| list.then(",").then(id)).unwrap_or_default()
     }
@@ -168,7 +128,7 @@ impl Builder<'_> {
         let spec = RouteTable {
             vpc: vpc(),
             routes: BTreeMap::from([(ANYWHERE.to_owned(), out)]),
-            subnets: self.subnet_ids(TierName::Public).into_iter().collect(),
+            subnets: self.subnet_ids(SubnetTier::Public).into_iter().collect(),
         };
         let item = self.part("ec2.route_table", "public", PATH);
         self.add(item, &spec);
@@ -176,7 +136,7 @@ impl Builder<'_> {
 
     /// Route tables of the private and isolated tiers.
     fn inner_routes(&mut self, network: &Network) {
-        let private = self.subnet_ids(TierName::Private);
+        let private = self.subnet_ids(SubnetTier::Private);
         let several = network.nat.kind != NatKind::None && network.nat.count > 1;
         if several {
             for (zone, subnet) in private.into_iter().enumerate() {
@@ -188,7 +148,7 @@ impl Builder<'_> {
         } else if !private.is_empty() {
             self.route_table("private", Self::nat_route(network, 1), private);
         }
-        let isolated = self.subnet_ids(TierName::Isolated);
+        let isolated = self.subnet_ids(SubnetTier::Isolated);
         if !isolated.is_empty() {
             self.route_table("isolated", BTreeMap::new(), isolated);
         }

@@ -1,13 +1,13 @@
 //! `${tables.transactions.name}`: from the words of the config to references.
 
 use crate::config::references;
+use crate::config::schema::network::SubnetTier;
 use crate::config::schema::text::KeyRef;
 use crate::config::template::{Piece, pieces};
 use crate::model::address::Address;
 use crate::model::text::{Output, Part, Ref, Text};
 
 use super::Builder;
-use super::network::TierName;
 
 impl Builder<'_> {
     /// A string with its references. The config was checked, so every one is known.
@@ -49,9 +49,9 @@ impl Builder<'_> {
                 let network = self.config.network.as_ref();
                 return network.map_or("", |network| &*network.cidr).into();
             }
-            ["network", "public_subnets"] => return self.subnet_list(TierName::Public),
-            ["network", "private_subnets"] => return self.subnet_list(TierName::Private),
-            ["network", "isolated_subnets"] => return self.subnet_list(TierName::Isolated),
+            ["network", "public_subnets"] => return self.subnet_list(SubnetTier::Public),
+            ["network", "private_subnets"] => return self.subnet_list(SubnetTier::Private),
+            ["network", "isolated_subnets"] => return self.subnet_list(SubnetTier::Isolated),
             [section, name, word] => (*section, *name, *word),
             _ => return Text::default(),
         };

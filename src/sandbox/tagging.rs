@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, dynamodb, events, logs, monitoring, s3, sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, balancing, dynamodb, events, lambda, logs, monitoring, rds, s3,
+    sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -20,9 +21,12 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 /// Everything that carries tags in a region, by ARN.
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
+    all.extend(balancing::all_tags(&world.balancing, region));
     all.extend(events::all_tags(&world.events, region));
+    all.extend(lambda::all_tags(&world.lambda, region));
     all.extend(logs::all_tags(&world.logs, region));
     all.extend(monitoring::all_tags(&world.monitoring, region));
+    all.extend(rds::all_tags(&world.rds, region));
     all.extend(s3::all_tags(&world.s3, region));
     all.extend(sns::all_tags(&world.sns, region));
     all.extend(sqs::all_tags(&world.sqs, region));

@@ -171,6 +171,25 @@ pub(crate) fn here<'a, T>(
         .filter_map(move |(key, item)| Some((key.strip_prefix(region)?.strip_prefix('|')?, item)))
 }
 
+/// Whether the text fits the pattern, where `*` is any text and `?` any character.
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let mut tails = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            tails.any(|at| fits(rest.as_str(), &text[at..]))
+        }
+        Some(first) => {
+            let mut tail = text.chars();
+            match tail.next() {
+                Some(have) if first == '?' || first == have => fits(rest.as_str(), tail.as_str()),
+                _ => false,
+            }
+        }
+    }
+}
+
 /// The hex digest of a text, for ids that must not change.
 pub(crate) fn digest(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -231,6 +250,38 @@ pub(crate) mod testing {
             region: region.into(),
         };
         dispatch(world, &call)
+    }
+
+    /// A load balancer of the tests.
+    pub(crate) struct Balancer {
+        pub arn: String,
+        pub vpc: String,
+    }
+
+    /// Makes an internal load balancer in a network of its own.
+    pub(crate) fn balancer(world: &mut World) -> Balancer {
+        let mut ec2 = |operation: &str, input: Value, path: &str| {
+            let made = ask(world, "ec2", operation, input).expect(operation);
+            made.pointer(path).and_then(Value::as_str).expect(path).to_owned()
+        };
+        let vpc = ec2("CreateVpc", json!({ "CidrBlock": "10.9.0.0/16" }), "/vpc/vpcId");
+        let subnets = ["a", "b"].iter().enumerate().map(|(at, zone)| {
+            let input = json!({
+                "VpcId": vpc, "CidrBlock": format!("10.9.{at}.0/24"),
+                "AvailabilityZone": format!("{REGION}{zone}"),
+            });
+            ec2("CreateSubnet", input, "/subnet/subnetId")
+        });
+        let subnets: Vec<String> = subnets.collect();
+        let input = json!({ "VpcId": vpc, "GroupName": "lb", "GroupDescription": "lb" });
+        let group = ec2("CreateSecurityGroup", input, "/groupId");
+        let input = json!({
+            "Name": "main", "Scheme": "internal", "Subnets": subnets, "SecurityGroups": [group],
+        });
+        let made = ask(world, "elasticloadbalancing", "CreateLoadBalancer", input);
+        let made = made.expect("CreateLoadBalancer");
+        let arn = made["LoadBalancers"][0]["LoadBalancerArn"].as_str().expect("an ARN");
+        Balancer { arn: arn.to_owned(), vpc }
     }
 
     /// The code of a refusal.

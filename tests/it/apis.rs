@@ -36,6 +36,14 @@ impl Folder {
         Self(path)
     }
 
+    /// Adds the sources of functions.
+    fn add_code(&self) {
+        let code = self.0.join("code");
+        fs::create_dir_all(&code).expect("the build folder is writable");
+        fs::write(code.join("index.py"), "def handler(event, context): ...\n")
+            .expect("the build folder is writable");
+    }
+
     fn blueprint(&self) -> Blueprint {
         let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
         let loaded = config::load(&self.0, "dev", &|_| None).expect("a valid config");
@@ -82,15 +90,20 @@ fn address(kind: &str) -> Address {
 
 #[test]
 fn the_api_of_the_migration_is_expressed_exactly() {
-    let text =
-        PAYMENTS.replace("url = \"https://example.com/process\"", "function = \"processing\"");
-    let folder = Folder::with(&format!("{text}\n[functions.processing]\n"));
-    // Whatever a function needs beside is the business of its own section.
-    let loaded = config::load(&folder.0, "dev", &|_| None);
-    if loaded.is_err() {
-        return;
+    let mut text = PAYMENTS.to_owned();
+    for (route, function) in
+        [("validate", "validation"), ("fraud-check", "fraud"), ("process", "processing")]
+    {
+        let url = format!("url = \"https://example.com/{route}\"");
+        text = text.replace(&url, &format!("function = \"{function}\""));
+        text += &format!(
+            "[functions.{function}]\nsource = \"code\"\nruntime = \"python3.13\"\nrole = \"work\"\n"
+        );
     }
-    let blueprint = Folder::with(PAYMENTS).blueprint();
+    text += "[roles.work]\nservices = \"lambda.amazonaws.com\"\n";
+    let folder = Folder::with(&text);
+    folder.add_code();
+    let blueprint = folder.blueprint();
     let spec = |kind: &str| &blueprint.resources[&address(kind)].spec;
     let api = spec("apigateway.rest_api");
     assert_eq!(api["name"], "payment-api-dev");
@@ -103,6 +116,8 @@ fn the_api_of_the_migration_is_expressed_exactly() {
     let routes: Vec<&String> = api["routes"].as_object().expect("routes").keys().collect();
     assert_eq!(routes, ["POST /fraud-check", "POST /process", "POST /validate"]);
     assert_eq!(api["routes"]["POST /process"]["authorization"], "NONE");
+    let process = api["routes"]["POST /process"]["integration"].to_string();
+    assert!(process.contains("AWS_PROXY") && process.contains("lambda.function/processing"));
     let stage = spec("apigateway.stage");
     assert_eq!(stage["name"], "prod");
     let all = &stage["methods"]["*/*"];
@@ -188,9 +203,12 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
 
 #[test]
 fn a_function_that_may_take_longer_than_its_api_must_be_meant_to() {
-    let text = "[functions.slow]\ntimeout = 30\n[apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
+    let text = "[functions.slow]\ntimeout = 30\nsource = \"code\"\nruntime = \"python3.13\"\n\
+                role = \"work\"\n[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
+                [apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
     let waits = |text: &str| {
         let folder = Folder::with(text);
+        folder.add_code();
         let found = config::load(&folder.0, "dev", &|_| None).err().unwrap_or_default();
         let expected = "`slow` may take 30 seconds, and API Gateway waits 29";
         found.iter().any(|problem| problem.message.contains(expected))

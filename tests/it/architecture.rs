@@ -181,6 +181,31 @@ fn error_codes_are_read_in_one_place() {
 }
 
 #[test]
+fn only_two_kinds_read_a_secret() {
+    let readers = ["src/aws/kinds/rds_cluster.rs", "src/aws/kinds/secretsmanager_attachment.rs"];
+    forbid(
+        &["src/aws"],
+        &["get_secret_value"],
+        &readers,
+        "a secret's value is none of our business",
+    );
+    for kind in KINDS.iter().map(|kind| kind.meta()) {
+        let reads = kind.actions.contains(&"secretsmanager:GetSecretValue");
+        assert_eq!(reads, readers.contains(&&*file_of(kind.kind)), "{}", kind.kind);
+    }
+}
+
+#[test]
+fn every_kind_stands_in_the_table_of_folding() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a page");
+    let table = page.split_once("| kind | folded in |").expect("the table of folding").1;
+    let rows = table.lines().skip(2).take_while(|line| !line.is_empty());
+    let rows: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    let kinds: BTreeSet<&str> = KINDS.iter().map(|kind| kind.meta().kind).collect();
+    assert_eq!(rows, Vec::from_iter(kinds), "ARCHITECTURE.md: one row for each kind, in order");
+}
+
+#[test]
 fn nothing_unwraps_outside_tests() {
     let mut broken = Vec::new();
     for source in sources("src") {

@@ -60,7 +60,7 @@ fn what_load_balancing_refuses_is_refused_here() {
         )
     };
     check("[load_balancers.a]", "an application load balancer needs a security group");
-    check(&lb("subnets = \"isolated\""), "the network has no such subnets");
+    check(&lb("subnets = \"isolated\""), "the network has no isolated subnets");
     check(&lb("scheme = \"internet-facing\"\nsubnets = \"private\""), "in public subnets");
     check(&lb("name = \"internal-${env}\""), "AWS keeps names with `internal-`");
     check(&lb(&format!("name = \"{}-${{env}}\"", "x".repeat(32))), "load balancing takes 32");
@@ -150,7 +150,7 @@ fn what_fleets_refuse_is_refused_here() {
     check(&fleet("min = 2\nmax = 1"), "a minimum of 2 and a maximum of 1");
     check(&fleet("min = 1\nmax = 2\ndesired = 3"), "3 instances are not between 1 and 2");
     let sized = |rest: &str| fleet(&format!("min = 1\nmax = 2\n{rest}"));
-    check(&sized("subnets = \"isolated\""), "the network has no such subnets");
+    check(&sized("subnets = \"isolated\""), "the network has no isolated subnets");
     check(&sized("scaling = { cpu = 0 }"), "0 is out of range (1 to 100)");
     check(&sized("agent = false\nscaling = { memory = 80 }"), "nothing publishes the memory use");
     check(&sized("scaling = { scale_in = true }"), "nothing scales this group");

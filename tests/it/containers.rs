@@ -251,7 +251,7 @@ fn what_fargate_refuses_is_refused_here() {
         ("environment = { \"1X\" = \"x\" }", "`1X` has the wrong form"),
         ("health = { command = \"x\", interval = 5, timeout = 9 }", "longer than the time between"),
         ("platform_version = \"newest\"", "`newest` is no version of Fargate"),
-        ("subnets = \"isolated\"", "the network has no isolated_subnets"),
+        ("subnets = \"isolated\"", "the network has no isolated subnets"),
         ("subnets = \"public\"", "reach nothing without public addresses"),
         ("public_ip = true", "only public subnets have a use"),
         ("execute_command = true", "commands need a role"),

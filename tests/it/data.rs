@@ -15,7 +15,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use payctl::aws::clients::Connection;
 use payctl::aws::kinds::KINDS;
-use payctl::aws::provider::AwsProvider;
 use payctl::engine::event::{StepError, Verb};
 use payctl::engine::plan::{Action, Purpose};
 use payctl::engine::provider::Provider;
@@ -29,20 +28,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed,
+    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed, some,
 };
 
 const BUCKET: &str = "sample-payment-bucket-000000000000-us-east-1";
 
 fn through(transport: SharedHttpClient) -> Connection {
     Connection { transport: Some(transport), ..sandboxed(&Sandbox::in_memory()) }
-}
-
-/// The samples of some kinds.
-fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
-    let mut blueprint = samples(&provider.aws().scope);
-    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
-    blueprint
 }
 
 /// A field of the only resource of a kind.
@@ -503,6 +495,7 @@ fn a_secret_that_waits_for_its_deletion_is_restored_with_its_value() {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["secretsmanager.secret"]);
+        blueprint.resources.retain(|address, _| address.kind == "secretsmanager.secret");
         set(&mut blueprint, "secretsmanager.secret", "key", Value::Null);
         set(&mut blueprint, "secretsmanager.secret", "recovery_days", json!(7));
         run(&provider, &blueprint, Purpose::Apply).await;

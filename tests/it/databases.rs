@@ -15,7 +15,7 @@ use payctl::sandbox::connector::Sandbox;
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed,
+    block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
 };
 
 const SECRET: &str = "sample-credentials";
@@ -43,22 +43,13 @@ impl Ground {
             .region(aws_sdk_rds::config::Region::new("us-east-1"))
             .credentials_provider(keys)
             .http_client(sandbox.transport());
-        let mut blueprint = samples(&provider.aws().scope);
         let wanted = [
-            "ec2.security_group",
             "ec2.security_group_rules",
-            "ec2.subnet",
-            "ec2.vpc",
-            "kms.key",
-            "rds.cluster",
-            "rds.cluster_parameter_group",
             "rds.instance",
-            "rds.subnet_group",
             "secretsmanager.attachment",
             "secretsmanager.rotation",
-            "secretsmanager.secret",
         ];
-        blueprint.resources.retain(|address, _| wanted.contains(&address.kind.as_str()));
+        let blueprint = some(&provider, &wanted);
         Self {
             provider,
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),

@@ -505,9 +505,13 @@ fn table_at(item: &Item, path: &[String]) -> bool {
 /// The blueprint of a text in the place of the full example.
 fn blueprint_of(text: &str) -> Blueprint {
     let dir = tempfile::tempdir().expect("a folder");
-    fs::write(dir.path().join("full.toml"), text).expect("a file");
-    copy(&root().join("docs/examples/full/functions"), &dir.path().join("functions"));
-    let loaded = config::load(dir.path(), "full", &|_| None);
+    // Functions come from the folder of the example and from those that are shipped.
+    for functions in ["functions", "docs/examples/full/functions"] {
+        copy(&root().join(functions), &dir.path().join(functions));
+    }
+    let full = dir.path().join("docs/examples/full");
+    fs::write(full.join("full.toml"), text).expect("a file");
+    let loaded = config::load(&full, "full", &|_| None);
     let loaded = loaded.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     let blueprint = build(&loaded, &Facts::placeholder("us-east-1"));
     let mut blueprint = blueprint.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, run, samples, sandboxed,
+    block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
 };
 
 /// A config directory with one environment, and the sources of a function beside it.
@@ -157,25 +157,10 @@ fn a_function_brings_its_log_and_its_sources_and_knows_its_callers() {
     );
 }
 
-/// The samples that a function in a network needs, with its event source and its callers.
-fn some(provider: &AwsProvider) -> Blueprint {
-    let mut blueprint = samples(&provider.aws().scope);
-    let kinds = [
-        "dynamodb.table",
-        "ec2.security_group",
-        "ec2.security_group_rules",
-        "ec2.subnet",
-        "ec2.vpc",
-        "iam.role",
-        "kms.key",
-        "lambda.event_source",
-        "lambda.function",
-        "lambda.permissions",
-        "sns.topic",
-        "sqs.queue",
-    ];
-    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
-    blueprint
+/// The samples of a function in a network, with its event source and its callers.
+fn functions(provider: &AwsProvider) -> Blueprint {
+    let kinds = ["ec2.security_group_rules", "lambda.event_source", "lambda.permissions"];
+    some(provider, &kinds)
 }
 
 fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {
@@ -188,7 +173,7 @@ fn a_function_lives_and_goes_as_slowly_as_on_aws() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
-        let mut blueprint = some(&provider);
+        let mut blueprint = functions(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
 
@@ -234,7 +219,7 @@ fn the_same_sources_are_not_deployed_again() {
         let mut connection = sandboxed(&sandbox);
         connection.transport = Some(faults.transport());
         let provider = provider(&connection).await;
-        let mut blueprint = some(&provider);
+        let mut blueprint = functions(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         set(&mut blueprint, "lambda.function", "timeout", json!(10));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -253,7 +238,7 @@ fn a_stream_has_what_queues_have_not() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
-        let mut blueprint = some(&provider);
+        let mut blueprint = functions(&provider);
         let stream = Text::reference(Address::new("dynamodb.table", "sample"), Output::StreamArn);
         let queue = Text::reference(Address::new("sqs.queue", "sample"), Output::Arn);
         set(&mut blueprint, "lambda.event_source", "source", json!(stream));

@@ -20,7 +20,9 @@ use payctl::model::desired::{Blueprint, Desired};
 use payctl::model::live::Tags;
 use payctl::model::package::Packages;
 use payctl::model::scope::{Scope, TAG_KEYS};
+use payctl::model::text::{Output, Text, each_ref};
 use payctl::sandbox::connector::Sandbox;
+use serde_json::{Value, json};
 
 /// Runs a test with a clock that jumps over every wait.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -80,6 +82,10 @@ pub fn samples(scope: &Scope) -> Blueprint {
                 Address::new("ec2.internet_gateway", "sample"),
                 Address::new("ec2.route_table", "sample"),
             ]),
+            "secretsmanager.rotation" => BTreeSet::from([
+                Address::new("lambda.permissions", "sample"),
+                Address::new("lambda.permissions", "sample-b"),
+            ]),
             _ => BTreeSet::new(),
         };
         let desired = Desired {
@@ -92,37 +98,50 @@ pub fn samples(scope: &Scope) -> Blueprint {
             tags_once: Tags::from([("CreatedAt".into(), "2026-01-01".into())]),
             after,
         };
-        // Some things need two zones.
-        if address.kind == "ec2.subnet" {
-            let address = Address::new("ec2.subnet", "sample-b");
-            let mut second = desired.clone();
-            second.tags.extend(scope.ownership(&address));
-            second.spec["cidr"] = "10.90.2.0/24".into();
-            second.spec["zone"] = "us-east-1b".into();
-            resources.insert(address.clone(), Desired { address, ..second });
-        }
         resources.insert(address, desired);
     }
     let mut blueprint =
         Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() };
-    more_subnets(&mut blueprint);
-    blueprint
-}
-
-/// Adds subnets in other zones than the sample's: some kinds need more than one.
-fn more_subnets(blueprint: &mut Blueprint) {
-    let sample = Address::new("ec2.subnet", "sample");
+    // Some things need two zones, or change from one function to another.
     for (letter, zone, cidr) in
         [("b", "us-east-1b", "10.90.9.0/24"), ("c", "us-east-1c", "10.90.10.0/24")]
     {
-        let mut desired = blueprint.resources[&sample].clone();
-        desired.address = Address::new("ec2.subnet", format!("sample-{letter}"));
-        desired.name = format!("sample-{letter}");
-        desired.spec["zone"] = zone.into();
-        desired.spec["cidr"] = cidr.into();
-        desired.tags.extend(blueprint.scope.ownership(&desired.address));
-        blueprint.resources.insert(desired.address.clone(), desired);
+        let more = json!({ "zone": zone, "cidr": cidr });
+        another(&mut blueprint, "ec2.subnet", letter, &more);
     }
+    another(&mut blueprint, "lambda.function", "b", &json!({ "name": "sample-function-b" }));
+    let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
+    another(&mut blueprint, "lambda.permissions", "b", &json!({ "function": function }));
+    blueprint
+}
+
+/// The samples of some kinds, and what they need.
+pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
+    let mut blueprint = samples(&provider.aws().scope);
+    let is_named = |address: &&Address| kinds.contains(&address.kind.as_str());
+    let mut open: Vec<Address> = blueprint.resources.keys().filter(is_named).cloned().collect();
+    let mut kept = BTreeSet::new();
+    while let Some(address) = open.pop() {
+        let desired = &blueprint.resources[&address];
+        open.extend(desired.after.iter().cloned());
+        each_ref(&desired.spec, &mut |reference| open.push(reference.to.clone()));
+        open.retain(|needed| !kept.contains(needed));
+        kept.insert(address);
+    }
+    blueprint.resources.retain(|address, _| kept.contains(address));
+    blueprint
+}
+
+/// Adds a neighbour of a sample that differs in some fields.
+fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) {
+    let mut desired = blueprint.resources[&Address::new(kind, "sample")].clone();
+    desired.address = Address::new(kind, format!("sample-{letter}"));
+    desired.name = format!("{}-{letter}", desired.name);
+    for (field, value) in fields.as_object().expect("fields") {
+        desired.spec[field] = value.clone();
+    }
+    desired.tags.extend(blueprint.scope.ownership(&desired.address));
+    blueprint.resources.insert(desired.address.clone(), desired);
 }
 
 /// The shipped config.

@@ -12,7 +12,7 @@ use payctl::sandbox::connector::Sandbox;
 use payctl::sandbox::faults::{Fault, Faults};
 use serde_json::json;
 
-use crate::support::{block_on, expect_settled, provider, run, samples, sandboxed};
+use crate::support::{block_on, expect_settled, provider, run, sandboxed, some};
 
 const BAD_DAY: [Fault; 3] = [Fault::Throttle, Fault::Error500, Fault::LoseReply];
 
@@ -29,20 +29,9 @@ macro_rules! client {
     };
 }
 
-/// The samples that alarms, dashboards and metric filters need, and these themselves.
+/// The samples of alarms, dashboards and metric filters.
 fn watching(provider: &AwsProvider) -> Blueprint {
-    let mut blueprint = samples(&provider.aws().scope);
-    let kinds = [
-        "cloudwatch.alarm",
-        "cloudwatch.dashboard",
-        "kms.key",
-        "logs.log_group",
-        "logs.metric_filter",
-        "sns.topic",
-        "sqs.queue",
-    ];
-    blueprint.resources.retain(|address, _| kinds.contains(&address.kind.as_str()));
-    blueprint
+    some(provider, &["cloudwatch.alarm", "cloudwatch.dashboard", "logs.metric_filter"])
 }
 
 async fn put_alarm(client: &aws_sdk_cloudwatch::Client, name: &str) {

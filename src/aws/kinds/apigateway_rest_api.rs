@@ -24,11 +24,12 @@ use super::apigateway_moves::Moves;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
-use crate::model::text::{Output, Outputs};
+use crate::model::text::{Output, Outputs, Text};
 
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,8 +102,8 @@ impl Resource for RestApi {
     };
 
     fn sample() -> Self {
-        let function = "arn:aws:lambda:us-east-1:000000000000:function:sample";
-        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions";
+        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
+        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
         let post = Route {
             authorization: "NONE".into(),
             api_key_required: false,
@@ -112,7 +113,7 @@ impl Resource for RestApi {
             responses: BTreeMap::new(),
             integration: Some(Integration {
                 method: Some("POST".into()),
-                uri: Some(format!("{path}/{function}/invocations").into()),
+                uri: Some(Text::from(path).then(function).then("/invocations")),
                 ..Integration::new("AWS_PROXY")
             }),
         };

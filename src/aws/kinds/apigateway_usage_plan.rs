@@ -180,7 +180,7 @@ impl Resource for UsagePlan {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let stages = live.spec.stages.iter();
-        let patches: Vec<_> = stages.map(|stage| patch_remove_stage(stage)).collect();
+        let patches: Vec<_> = stages.map(patch_remove_stage).collect();
         if !patches.is_empty() {
             let call = cx.aws.apigateway.update_usage_plan().usage_plan_id(&live.id);
             let send = call.set_patch_operations(Some(patches)).send();

@@ -27,7 +27,7 @@ pub(super) fn may_be_ours(cx: &Survey<'_>, name: &str) -> bool {
 }
 
 /// The tags of objects, by ARN. What is gone by now is left out.
-pub(super) async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
+async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
     let batches = arns.chunks(BATCH).map(|batch| async move {
         if let Some(all) = described(aws, batch).await.or_gone()? {
             return Ok(all);
@@ -53,6 +53,22 @@ async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, Op
     let send = aws.balancers.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
     let answer = send.await.map_err(op("DescribeTags"))?;
     Ok(answer.tag_descriptions.unwrap_or_default())
+}
+
+/// The tags of many objects, by ARN: only those that the one question does not settle are asked for.
+pub(super) async fn tags_of_all(
+    cx: &Survey<'_>,
+    arns: impl Iterator<Item = String>,
+) -> Result<BTreeMap<String, Tags>, OpError> {
+    let (mut settled, mut open) = (BTreeMap::new(), Vec::new());
+    for arn in arns {
+        match cx.settled_tags(&arn).await {
+            Some(tags) => drop(settled.insert(arn, tags)),
+            None => open.push(arn),
+        }
+    }
+    settled.extend(tags(cx.aws, &open).await?);
+    Ok(settled)
 }
 
 /// The tags of one object; `None` if it is gone.

@@ -172,9 +172,8 @@ impl Resource for TargetGroup {
         let listed = pages.items().send().try_collect().await;
         let mut listed: Vec<AwsTargetGroup> = listed.map_err(op("DescribeTargetGroups"))?;
         listed.retain(|one| elb::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
-        let arns: Vec<String> =
-            listed.iter().filter_map(|one| one.target_group_arn.clone()).collect();
-        let mut tags = elb::tags(cx.aws, &arns).await?;
+        let arns = listed.iter().filter_map(|one| one.target_group_arn.clone());
+        let mut tags = elb::tags_of_all(cx, arns).await?;
         let found = listed.into_iter().filter_map(|one| {
             let tags = tags.remove(one.target_group_arn()?)?;
             let (address, owner) = cx.claim(one.target_group_name()?, &tags)?;

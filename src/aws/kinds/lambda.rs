@@ -19,13 +19,14 @@ pub(super) const TRANSIENT: &[(&str, &str)] = &[
 
 /// The names of the functions that may be ours.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
-    let mut pages = cx.aws.lambda.list_functions().into_paginator().items().send();
-    let mut names = Vec::new();
-    while let Some(function) = pages.next().await {
-        let name = function.map_err(op("ListFunctions"))?.function_name;
-        names.extend(name.filter(|name| cx.is_candidate(name)));
-    }
-    Ok(names)
+    let list = async {
+        let pages = cx.aws.lambda.list_functions().into_paginator().items().send();
+        let all: Result<Vec<_>, _> = pages.collect().await;
+        let all = all.map_err(op("ListFunctions"))?;
+        Ok(all.into_iter().filter_map(|function| function.function_name).collect::<Vec<_>>())
+    };
+    let all = cx.once("lambda:ListFunctions", list).await?;
+    Ok(all.iter().filter(|name| cx.is_candidate(name)).cloned().collect())
 }
 
 /// The name at the end of a function's ARN.

@@ -112,7 +112,8 @@ impl Resource for EventSource {
         }
         let found = candidates.into_iter().map(|(name, mapping)| async move {
             let arn = mapping.event_source_mapping_arn.clone().unwrap_or_default();
-            let tags = cx.if_permitted(&name, lambda::tags(cx.aws, &arn).await)?;
+            let tags = cx.tags(&arn, lambda::tags(cx.aws, &arn)).await;
+            let tags = cx.if_permitted(&name, tags)?;
             let claim = |tags: Tags| {
                 let (address, owner) = cx.claim(&name, &tags)?;
                 Some(Found { address, owner, live: live(mapping, tags) })

@@ -74,14 +74,15 @@ impl Resource for Permissions {
     };
 
     fn sample() -> Self {
-        let topic = Text::reference(Address::new("sns.topic", "sample"), Output::Arn);
-        let rules = "arn:aws:events:us-east-1:000000000000:rule/sample-*".into();
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        let caller =
+            |id: &str, service, source| (id.to_owned(), Permission::service(service, arn(source)));
         let callers = [
-            ("events".to_owned(), Permission::service("events.amazonaws.com", rules)),
-            ("topic".to_owned(), Permission::service("sns.amazonaws.com", topic)),
+            caller("events", "events.amazonaws.com", "events.rule"),
+            caller("secret", "secretsmanager.amazonaws.com", "secretsmanager.secret"),
+            caller("topic", "sns.amazonaws.com", "sns.topic"),
         ];
-        let function = Address::new("lambda.function", "sample");
-        Self { function: Text::reference(function, Output::Arn), callers: callers.into() }
+        Self { function: arn("lambda.function"), callers: callers.into() }
     }
 
     fn variants() -> Vec<Self> {
@@ -103,7 +104,8 @@ impl Resource for Permissions {
             let live = cx.if_permitted(name, find(cx.aws, name).await)?;
             let Some(live) = live else { return Ok(None) };
             let arn = lambda::arn_of(cx.aws, name);
-            let tags = cx.if_permitted(name, lambda::tags(cx.aws, &arn).await)?;
+            let tags = cx.tags(&arn, lambda::tags(cx.aws, &arn)).await;
+            let tags = cx.if_permitted(name, tags)?;
             let Some((address, owner)) = tags.and_then(|tags| cx.claim(name, &tags)) else {
                 return Ok(None);
             };

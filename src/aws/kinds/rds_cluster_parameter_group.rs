@@ -96,7 +96,9 @@ impl Resource for ParameterGroup {
         });
         let found = candidates.map(|group| async move {
             let name = group.db_cluster_parameter_group_name().unwrap_or_default().to_owned();
-            let live = cx.if_permitted(&name, live(cx.aws, group).await)?;
+            let arn = group.db_cluster_parameter_group_arn().unwrap_or_default().to_owned();
+            let tags = Box::pin(cx.tags(&arn, rds::tags(cx.aws, &arn)));
+            let live = cx.if_permitted(&name, live(cx.aws, group, tags).await)?;
             let Some(live) = live else { return Ok(None) };
             let claimed = cx.claim(&name, &live.tags);
             Ok(claimed.map(|(address, owner)| Found { address, owner, live }))
@@ -110,7 +112,10 @@ impl Resource for ParameterGroup {
         let answer = send.await.map_err(op("DescribeDBClusterParameterGroups")).or_gone()?;
         let groups = answer.and_then(|answer| answer.db_cluster_parameter_groups);
         match groups.and_then(|groups| groups.into_iter().next()) {
-            Some(group) => live(cx.aws, group).await,
+            Some(group) => {
+                let arn = group.db_cluster_parameter_group_arn().unwrap_or_default().to_owned();
+                live(cx.aws, group, rds::tags(cx.aws, &arn)).await
+            }
             None => Ok(None),
         }
     }
@@ -182,12 +187,13 @@ impl ParameterGroup {
 async fn live(
     aws: &Aws,
     group: DbClusterParameterGroup,
+    tags: impl Future<Output = Result<Option<Tags>, OpError>>,
 ) -> Result<Option<Live<ParameterGroup>>, OpError> {
     let name = group.db_cluster_parameter_group_name.unwrap_or_default();
     let arn = group.db_cluster_parameter_group_arn.unwrap_or_default();
     let own =
         async { Ok(parameters(aws, &name, Some("user")).await.or_gone()?.unwrap_or_default()) };
-    let (tags, own) = try_join(rds::tags(aws, &arn), own).await?;
+    let (tags, own) = try_join(tags, own).await?;
     let pairs = own.into_iter().filter_map(|found| {
         Some((found.parameter_name?, found.parameter_value.unwrap_or_default()))
     });

@@ -81,7 +81,7 @@ impl Resource for SubnetGroup {
         let found = candidates.map(|group| async move {
             let name = group.db_subnet_group_name().unwrap_or_default().to_owned();
             let arn = group.db_subnet_group_arn().unwrap_or_default();
-            let tags = cx.if_permitted(&name, rds::tags(cx.aws, arn).await)?;
+            let tags = cx.if_permitted(&name, cx.tags(arn, rds::tags(cx.aws, arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let claimed = cx.claim(&name, &tags);
             Ok(claimed.map(|(address, owner)| Found { address, owner, live: to_live(group, tags) }))

@@ -80,7 +80,7 @@ impl Resource for Rotation {
     fn sample() -> Self {
         Self {
             secret: Text::reference(Address::new("secretsmanager.secret", "sample"), Output::Arn),
-            function: "arn:aws:lambda:us-east-1:000000000000:function:sample-rotation".into(),
+            function: Text::reference(Address::new("lambda.function", "sample"), Output::Arn),
             schedule: every(30),
             window: None,
         }
@@ -90,7 +90,7 @@ impl Resource for Rotation {
         vec![
             Self { schedule: every(7), ..Self::sample() },
             Self {
-                function: "arn:aws:lambda:us-east-1:000000000000:function:sample-other".into(),
+                function: Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn),
                 schedule: "cron(0 4 1 * ? *)".into(),
                 window: Some("3h".into()),
                 ..Self::sample()

@@ -337,10 +337,10 @@ pub(super) async fn described(
     survey: Option<&Survey<'_>>,
     id: &str,
 ) -> Result<Option<DescribeSecretOutput>, OpError> {
-    let ask = async {
+    let ask = Box::pin(async {
         let send = aws.secrets.describe_secret().secret_id(id).send();
         send.await.map_err(op("DescribeSecret")).or_gone()
-    };
+    });
     match survey {
         Some(survey) => {
             let question = format!("secretsmanager:DescribeSecret {id}");

@@ -62,12 +62,8 @@ impl Resource for Association {
     };
 
     fn sample() -> Self {
-        let balancer = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/\
-                        sample-balancer/50dc6c495c0c9188";
-        Self {
-            acl: Text::reference(Address::new("waf.web_acl", "sample"), Output::Arn),
-            resource: balancer.into(),
-        }
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        Self { acl: arn("waf.web_acl"), resource: arn("elb.load_balancer") }
     }
 
     fn sample_name() -> &'static str {

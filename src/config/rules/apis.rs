@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::apis::{Api, Cors, LinkTier, LogLevel, Route, Usage};
+use crate::config::schema::apis::{Api, Cors, LogLevel, Route, Usage};
 
 /// How many paths an API may have, its root among them.
 const PATHS: usize = 300;
@@ -259,16 +259,7 @@ impl Rules<'_> {
                 }
                 continue;
             };
-            let (tier, word) = match link.subnets {
-                LinkTier::Public => (&network.public_subnets, "public"),
-                LinkTier::Private => (&network.private_subnets, "private"),
-                LinkTier::Isolated => (&network.isolated_subnets, "isolated"),
-            };
-            if tier.prefix().is_none() {
-                let path = [&path[..], &["subnets"]].concat();
-                let fix = format!("set `{word}_subnets = true` in [network]");
-                self.say(&path, format!("the network has no {word} subnets"), fix);
-            }
+            self.tier(&[&path[..], &["subnets"]].concat(), network, link.subnets);
             if link.security_groups.is_empty() && !self.loaded.says(&path, "security_groups") {
                 self.say(
                     &path,

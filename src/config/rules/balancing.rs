@@ -66,16 +66,10 @@ impl Rules<'_> {
         };
         let tier = config.tier();
         let subnets = [path, &["subnets"]].concat();
-        match network.count(tier) {
-            0 => {
-                let fix = format!("turn on {} in [network], or name another tier", tier.key());
-                self.say(&subnets, "the network has no such subnets", fix);
-            }
-            1 if is_application => {
-                let fix = "say `zones = 2` in [network]";
-                self.say(&subnets, "an application load balancer needs two zones", fix);
-            }
-            _ => {}
+        self.tier(&subnets, network, tier);
+        if network.zones < 2 && is_application {
+            let fix = "say `zones = 2` in [network]";
+            self.say(&subnets, "an application load balancer needs two zones", fix);
         }
         if config.scheme == Scheme::InternetFacing && tier != SubnetTier::Public {
             let message = "what faces the internet stands in public subnets";

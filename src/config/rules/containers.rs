@@ -2,9 +2,8 @@
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::containers::{
-    ContainerService, Rolling, Scaling, ServiceSubnets as Subnets,
-};
+use crate::config::schema::containers::{ContainerService, Rolling, Scaling};
+use crate::config::schema::network::SubnetTier;
 use crate::config::schema::text::ItemName;
 use crate::config::tree::{Node, Value};
 
@@ -86,16 +85,8 @@ impl Rules<'_> {
             }
             return;
         };
-        let (tier, key) = match service.subnets {
-            Subnets::Public => (&network.public_subnets, "public_subnets"),
-            Subnets::Private => (&network.private_subnets, "private_subnets"),
-            Subnets::Isolated => (&network.isolated_subnets, "isolated_subnets"),
-        };
-        if tier.prefix().is_none() {
-            let fix = format!("turn on `{key}` in [network], or name another tier");
-            self.say(&at("subnets"), format!("the network has no {key}"), fix);
-        }
-        let public = service.subnets == Subnets::Public;
+        self.tier(&at("subnets"), network, service.subnets);
+        let public = service.subnets == SubnetTier::Public;
         if public != service.public_ip {
             let (message, fix) = match public {
                 true => (

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Rules;
 use crate::config::schema::access::{Rotation, Secret};
-use crate::config::schema::databases::{Database, InnerTier, Serverless};
+use crate::config::schema::databases::{Database, Serverless};
 
 /// Names that Aurora PostgreSQL keeps for itself.
 const RESERVED_USERS: [&str; 8] = [
@@ -109,14 +109,7 @@ impl Rules<'_> {
             let fix = "add [network] with at least two zones";
             return self.say(&path, "a database needs a network", fix);
         };
-        let (word, tier) = match database.subnets {
-            InnerTier::Isolated => ("isolated", &network.isolated_subnets),
-            InnerTier::Private => ("private", &network.private_subnets),
-        };
-        if tier.prefix().is_none() {
-            let fix = format!("set `{word}_subnets = true` in [network]");
-            self.say(&path, format!("the network has no {word} subnets"), fix);
-        }
+        self.tier(&path, network, database.subnets);
         if network.zones < 2 {
             let message = "a database needs subnets in two zones";
             self.say(&["network", "zones"], message, "use 2 or more, even for one instance");
@@ -169,7 +162,7 @@ impl Rules<'_> {
 
     fn upkeep(&mut self, path: &[&str], database: &Database) {
         let days = database.insights_days;
-        if !(days % 31 == 0 && days <= 713 || days == 7 || days == 731) {
+        if !(days.is_multiple_of(31) && days <= 713 || days == 7 || days == 731) {
             let message = format!("Performance Insights cannot keep {days} days");
             let fix = "0 (off), 7, a multiple of 31 up to 713, or 731";
             self.say(&[path, &["insights_days"]].concat(), message, fix);

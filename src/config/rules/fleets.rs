@@ -80,11 +80,7 @@ impl Rules<'_> {
         let Some(network) = &self.config.network else {
             return self.say(path, "a fleet needs a network", "add a [network] section");
         };
-        if network.count(config.subnets) == 0 {
-            let fix = format!("turn on {} in [network]", config.subnets.key());
-            let path = [path, &["subnets"]].concat();
-            self.say(&path, "the network has no such subnets", fix);
-        }
+        self.tier(&[path, &["subnets"]].concat(), network, config.subnets);
         let groups = [path, &["security_groups"]].concat();
         match config.security_groups.len() {
             0 => self.say(&groups, "a fleet needs a security group", "name one"),

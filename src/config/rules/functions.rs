@@ -2,7 +2,7 @@
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::functions::{Function, FunctionSubnets, Trigger};
+use crate::config::schema::functions::{Function, Trigger};
 use crate::config::schema::text::ItemName;
 
 /// What AWS still makes new functions with.
@@ -181,19 +181,10 @@ impl Rules<'_> {
             let message = format!("a function cannot have {groups} security groups");
             self.say(&path, message, "name 1 to 5");
         }
-        let network = self.config.network.as_ref();
-        let (there, word) = match tier {
-            FunctionSubnets::Private => (network.map(|found| &found.private_subnets), "private"),
-            FunctionSubnets::Isolated => (network.map(|found| &found.isolated_subnets), "isolated"),
-        };
-        match there {
+        match &self.config.network {
             None if self.loaded.has("network") => {}
             None => self.say(&path, "there is no network", "add [network], or remove `subnets`"),
-            Some(tier) if tier.prefix().is_none() => {
-                let message = format!("the network has no {word} subnets");
-                self.say(&path, message, format!("set `{word}_subnets = true` in [network]"));
-            }
-            Some(_) => {}
+            Some(network) => self.tier(&path, network, tier),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Loaded;
 use super::problem::Problem;
 use super::schema::Config;
+use super::schema::network::{Network, SubnetTier};
 
 mod access;
 mod apis;
@@ -30,6 +31,16 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     fn say(&mut self, path: &[&str], message: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(self.loaded.problem(path, message, fix));
+    }
+
+    /// Something stands in a tier of the network, so the tier must be there.
+    fn tier(&mut self, path: &[&str], network: &Network, tier: impl Into<SubnetTier>) {
+        let tier = tier.into();
+        if network.prefix(tier).is_none() {
+            let word = tier.word();
+            let fix = format!("set `{word}_subnets = true` in [network]");
+            self.say(path, format!("the network has no {word} subnets"), fix);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::OneOrMany;
 use super::access::Statement;
 use super::data::Retention;
+use super::network::SubnetTier;
 use super::text::{
     ApiKeyName, ApiParameter, FunctionRef, GroupRef, KeyRef, LoadBalancerRef, ModelName, Origin,
     PhysicalName, RouteName, RoutePath, StageName, StageVariable, Template, VpcLinkRef,
@@ -281,20 +282,7 @@ pub struct VpcLink {
     pub name: Option<PhysicalName>,
     /// In which subnets its interfaces are.
     #[serde(default)]
-    pub subnets: LinkTier,
+    pub subnets: SubnetTier,
     /// The security groups of its interfaces.
     pub security_groups: BTreeSet<GroupRef>,
-}
-
-/// In which subnets a VPC link is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LinkTier {
-    /// Those with a route to the internet.
-    Public,
-    /// Those that reach the internet through NAT.
-    #[default]
-    Private,
-    /// Those without any route out.
-    Isolated,
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::data::Retention;
+use super::network::SubnetTier;
 use super::text::{
     ClusterRef, ContainerVariable, GroupRef, KeyRef, PhysicalName, RoleRef, SecretField,
     TargetGroupRef, Template,
@@ -132,7 +133,7 @@ pub struct ContainerService {
     pub scaling: Option<Scaling>,
     /// The subnets that tasks run in.
     #[serde(default)]
-    pub subnets: ServiceSubnets,
+    pub subnets: SubnetTier,
     /// The security groups of the tasks.
     pub security_groups: OneOrMany<GroupRef>,
     /// Whether tasks get public addresses. In public subnets they reach nothing without.
@@ -219,19 +220,6 @@ pub enum ContainerArchitecture {
     X86,
     /// AWS Graviton: a fifth cheaper.
     Arm64,
-}
-
-/// A tier of subnets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ServiceSubnets {
-    /// With a route to the internet.
-    Public,
-    /// With a way out through NAT.
-    #[default]
-    Private,
-    /// Without a way out: images, logs and secrets need endpoints in the network.
-    Isolated,
 }
 
 /// A command that tells whether a container is well.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::network::InnerTier;
 use super::text::{
     DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion, GroupRef, KeyRef,
     PhysicalName, RoleRef, SecretRef, WeekWindow,
@@ -87,17 +88,6 @@ fn port() -> u16 {
 
 fn week() -> u32 {
     7
-}
-
-/// A tier of subnets that nobody outside reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum InnerTier {
-    /// The subnets with no way out.
-    #[default]
-    Isolated,
-    /// The subnets with a way out through NAT.
-    Private,
 }
 
 /// How far serverless instances scale, in Aurora capacity units.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use super::data::Retention;
+use super::network::InnerTier;
 use super::text::{
     GroupRef, KeyRef, PhysicalName, QueueRef, RoleRef, TableRef, Template, VariableName,
 };
@@ -49,7 +50,7 @@ pub struct Function {
     /// The role that it runs in.
     pub role: RoleRef,
     /// The subnets that it reaches the network from; without them it is outside.
-    pub subnets: Option<FunctionSubnets>,
+    pub subnets: Option<InnerTier>,
     /// Its security groups in those subnets.
     #[serde(default)]
     pub security_groups: OneOrMany<GroupRef>,
@@ -114,17 +115,6 @@ impl Architecture {
             Self::X86 => "x86_64",
         }
     }
-}
-
-/// A tier of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum FunctionSubnets {
-    /// With a way out through NAT.
-    Private,
-    /// Without a way out.
-    Isolated,
 }
 
 /// What makes a function run: a queue or the stream of a table.

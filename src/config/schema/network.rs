@@ -81,37 +81,61 @@ impl Tier {
 }
 
 /// A tier of subnets that something stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubnetTier {
     /// With a route to the internet.
     Public,
     /// Behind NAT.
+    #[default]
     Private,
-    /// Without any route out.
+    /// Without any route out: what AWS offers is reached through endpoints in the network only.
     Isolated,
 }
 
 impl SubnetTier {
-    /// The key of the tier in `[network]`.
-    pub fn key(self) -> &'static str {
+    /// All of them, in the order in which addresses are given out.
+    pub const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Isolated];
+
+    /// The word for it in the config.
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Public => "public_subnets",
-            Self::Private => "private_subnets",
-            Self::Isolated => "isolated_subnets",
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Isolated => "isolated",
+        }
+    }
+}
+
+/// A tier of subnets that nobody outside reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InnerTier {
+    /// Without any route out.
+    #[default]
+    Isolated,
+    /// Behind NAT.
+    Private,
+}
+
+impl From<InnerTier> for SubnetTier {
+    fn from(tier: InnerTier) -> Self {
+        match tier {
+            InnerTier::Isolated => Self::Isolated,
+            InnerTier::Private => Self::Private,
         }
     }
 }
 
 impl Network {
-    /// How many subnets a tier has.
-    pub fn count(&self, tier: SubnetTier) -> usize {
+    /// The prefix length of each subnet of a tier, if the tier exists.
+    pub fn prefix(&self, tier: SubnetTier) -> Option<u8> {
         let tier = match tier {
             SubnetTier::Public => &self.public_subnets,
             SubnetTier::Private => &self.private_subnets,
             SubnetTier::Isolated => &self.isolated_subnets,
         };
-        tier.prefix().map_or(0, |_| usize::from(self.zones))
+        tier.prefix()
     }
 }
 

@@ -207,7 +207,7 @@ strings! {
     RoutePath { "pattern": "^/(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
         => "a path looks like /payments/{id}"
     /// The name of a stage.
-    StageName { "pattern": "^[A-Za-z0-9_-]{1,128}$" }
+    StageName { "pattern": "^[a-zA-Z0-9_-]{1,128}$" }
         => "a stage's name is 1 to 128 letters, digits, _ and -"
     /// The name of a model of an API.
     ModelName { "pattern": "^[A-Za-z0-9]{1,128}$" }

@@ -111,6 +111,17 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// Whether there is a stage with this ARN.
+pub(crate) fn has_stage(state: &State, arn: &str) -> bool {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    let path = arn.split_once("::/restapis/").map(|(_, path)| path).unwrap_or_default();
+    let stage = path.split_once("/stages/");
+    stage.is_some_and(|(api, stage)| {
+        let api = state.apis.get(&at(region, api));
+        api.is_some_and(|api| api.stages.contains_key(stage))
+    })
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     links::settle(world);

@@ -45,6 +45,23 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// The tags of everything in a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let balancers = state.balancers.iter().map(|(arn, one)| (arn, &one.tags));
+    let targets = state.targets.iter().map(|(arn, one)| (arn, &one.tags));
+    let listeners = state.listeners.iter().map(|(arn, one)| (arn, &one.tags));
+    let all = balancers.chain(targets).chain(listeners);
+    all.filter(move |(arn, _)| is_in(region, arn)).map(|(arn, tags)| (arn.clone(), tags.clone()))
+}
+
+/// Whether there is a load balancer with this ARN.
+pub(crate) fn has_balancer(state: &State, arn: &str) -> bool {
+    state.balancers.contains_key(arn)
+}
+
 /// Whether a target group with this ARN is there, and whether a load balancer uses it.
 pub(crate) fn target_group(world: &World, arn: &str) -> Option<bool> {
     let state = &world.balancing;

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::toolbox::fits;
 use super::super::{Answer, Refusal};
 use super::{Cx, input, invalid, missing};
 
@@ -60,7 +61,7 @@ pub(super) fn page(cx: &Cx<'_>, listing: &Listing, mut items: Vec<Value>) -> Res
         let values = input::list(filter, "Value");
         let test = Test::new(input::text(filter, "Name").unwrap_or_default(), listing.filters)?;
         items.retain(|item| {
-            test.values(item).iter().any(|have| values.iter().any(|want| matches(want, have)))
+            test.values(item).iter().any(|have| values.iter().any(|want| fits(want, have)))
         });
     }
     cut(cx, items)
@@ -138,26 +139,5 @@ fn collect(value: &Value, path: &str, found: &mut Vec<String>) {
         Value::Null => {}
         Value::String(text) => found.push(text.clone()),
         leaf => found.push(leaf.to_string()),
-    }
-}
-
-/// Whether the text fits the pattern, where `*` is any text and `?` any character.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let mut tails = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            tails.any(|at| matches(rest.as_str(), &text[at..]))
-        }
-        Some(first) => {
-            let mut tail = text.chars();
-            match tail.next() {
-                Some(have) if first == '?' || first == have => {
-                    matches(rest.as_str(), tail.as_str())
-                }
-                _ => false,
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ use super::super::toolbox::{
     Tags, at, flag, here, is_name, list as items, need, now, number, page, put, tag_pairs, text,
     texts, uuid, within,
 };
-use super::super::{Answer, Refusal, World};
+use super::super::{Answer, Refusal, World, balancing};
 use super::deployments::Deployment;
 use super::{
     INVALID, KEY_VALUE, State, arn, clusters, definitions, deployments, includes, invalid, name_in,
@@ -165,6 +165,20 @@ fn check(world: &World, region: &str, settings: &Value, definition: &Value) -> R
     Ok(())
 }
 
+/// A target group that a request names is in use by a load balancer.
+fn check_targets(world: &World, input: &Value) -> Result<(), Refusal> {
+    for target in items(input, "loadBalancers") {
+        let group = text(target, "targetGroupArn").unwrap_or_default();
+        let what = match balancing::target_group(world, group) {
+            Some(true) => continue,
+            Some(false) => "does not have an associated load balancer",
+            None => "does not exist",
+        };
+        return Err(invalid(format!("The target group with targetGroupArn {group} {what}.")));
+    }
+    Ok(())
+}
+
 /// The members that a service answers with as they were sent.
 const MEMBERS: [&str; 8] = [
     "availabilityZoneRebalancing",
@@ -221,6 +235,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     });
     let settings = overlay(&usual, input);
     check(world, region, &settings, &described)?;
+    check_targets(world, input)?;
     let tags = new_tags(input)?;
     let desired = number(input, "desiredCount").unwrap_or(1);
     let place = place(region, &cluster, name);
@@ -279,6 +294,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
         }
     };
     check(world, region, &settings, &described)?;
+    check_targets(world, input)?;
     let mut service = old.clone();
     service.desired = number(input, "desiredCount").unwrap_or(old.desired);
     let of_tasks = ["networkConfiguration", "loadBalancers", "platformVersion"];

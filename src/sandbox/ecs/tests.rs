@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::toolbox::testing::{REGION, ask, ask_in};
+use super::super::toolbox::testing::{REGION, ask, ask_in, balancer};
 
 fn ecs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     let answer = ask(world, "ecs", operation, input);
@@ -162,6 +162,7 @@ fn a_service_is_refused_for_what_its_definition_lacks() {
     };
     refused(create(behind("api", 80)), "does not exist in the task definition");
     refused(create(behind("web", 81)), "did not have a container port 81");
+    refused(create(behind("web", 80)), "targetGroupArn arn does not exist");
     refused(create(json!({ "healthCheckGracePeriodSeconds": 60 })), "load balancers");
     let percent = json!({ "minimumHealthyPercent": 100, "maximumPercent": 100 });
     refused(create(json!({ "deploymentConfiguration": percent })), "no way to replace");
@@ -170,6 +171,30 @@ fn a_service_is_refused_for_what_its_definition_lacks() {
     create(json!({})).unwrap();
     create(json!({})).unwrap();
     refused(create(json!({ "desiredCount": 2, "platformVersion": "1.4.0" })), "not idempotent");
+}
+
+#[test]
+fn a_service_stands_only_behind_a_target_group_that_a_listener_uses() {
+    let (mut world, subnet) = with_cluster();
+    let balancer = balancer(&mut world);
+    let balance = |world: &mut World, operation: &str, input: Value| {
+        ask(world, "elasticloadbalancing", operation, input).unwrap()
+    };
+    let input = json!({
+        "Name": "web", "Protocol": "HTTP", "Port": "80", "VpcId": balancer.vpc, "TargetType": "ip",
+    });
+    let made = balance(&mut world, "CreateTargetGroup", input);
+    let group = made["TargetGroups"][0]["TargetGroupArn"].clone();
+    let target = json!({ "targetGroupArn": group, "containerName": "web", "containerPort": 80 });
+    let wanted = service(&subnet, json!({ "loadBalancers": [target] }));
+    let early = ecs(&mut world, "CreateService", wanted.clone());
+    refused(early, "does not have an associated load balancer");
+    let input = json!({
+        "LoadBalancerArn": balancer.arn, "Port": "80", "Protocol": "HTTP",
+        "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
+    });
+    balance(&mut world, "CreateListener", input);
+    ecs(&mut world, "CreateService", wanted).unwrap();
 }
 
 #[test]

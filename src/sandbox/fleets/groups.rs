@@ -232,7 +232,7 @@ fn scale(world: &mut World, region: &str, name: &str) {
         match launch(world, region, &one, subnet) {
             Ok(id) => drop(instances.insert(id, "pending".to_owned())),
             Err(refusal) => {
-                failure = Some(format!("{} Launching EC2 instance failed.", refusal.message))
+                failure = Some(format!("{} Launching EC2 instance failed.", refusal.message));
             }
         }
     }

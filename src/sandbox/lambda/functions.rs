@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::toolbox::{Tags, add_tags, at, here, is_name, iso, map, number, page, put, text};
-use super::super::{Answer, Refusal, World, ec2};
+use super::super::toolbox::{
+    Tags, add_tags, at, fits, here, is_name, iso, map, number, page, put, text,
+};
+use super::super::{ACCOUNT, Answer, Refusal, World, ec2};
 use super::{
     CONCURRENCY, State, TAGS, UNRESERVED, arn, conflict, gone, invalid, name_in, settings,
 };
@@ -34,6 +36,19 @@ pub(super) struct Function {
 impl Function {
     pub(super) fn has_policy(&self) -> bool {
         !self.policy.is_empty()
+    }
+
+    /// Whether its policy lets a service call it for one of the account's objects.
+    pub(super) fn permits(&self, service: &str, source: &str) -> bool {
+        self.policy.values().any(|statement| {
+            let condition = &statement["Condition"];
+            let account = text(&condition["StringEquals"], "AWS:SourceAccount");
+            let pattern = text(&condition["ArnLike"], "AWS:SourceArn");
+            statement["Principal"]["Service"] == service
+                && statement["Action"] == "lambda:InvokeFunction"
+                && account.is_none_or(|account| account == ACCOUNT)
+                && pattern.is_none_or(|pattern| fits(pattern, source))
+        })
     }
 
     /// How long a call may take, in seconds.

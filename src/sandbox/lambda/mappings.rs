@@ -27,6 +27,11 @@ pub(super) struct Mapping {
 /// How long a strict sandbox takes for each change, in seconds.
 const TIME: f64 = 5.0;
 
+/// The ARN of an event source.
+pub(super) fn mapping_arn(region: &str, id: &str) -> String {
+    format!("arn:aws:lambda:{region}:{ACCOUNT}:event-source-mapping:{id}")
+}
+
 impl Mapping {
     fn is_queue(&self) -> bool {
         self.source.contains(":sqs:")
@@ -38,8 +43,7 @@ impl Mapping {
         view["UUID"] = json!(id);
         view["FunctionArn"] = json!(arn(region, &self.function));
         view["EventSourceArn"] = json!(self.source);
-        view["EventSourceMappingArn"] =
-            json!(format!("arn:aws:lambda:{region}:{ACCOUNT}:event-source-mapping:{id}"));
+        view["EventSourceMappingArn"] = json!(mapping_arn(region, id));
         view["State"] = json!(if self.until > now { self.doing.as_str() } else { rest });
         view["StateTransitionReason"] = json!("USER_INITIATED");
         view

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{Tags, add_tags, at, map, refuse, remove_tags, text, texts};
+use super::toolbox::{Tags, add_tags, at, here, map, refuse, remove_tags, text, texts};
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -71,6 +71,31 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("permissions", permissions),
         ("event_sources", state.mappings.len()),
     ]
+}
+
+/// The tags of every function and event source of a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let functions = here(&state.functions, region);
+    let functions = functions.map(move |(name, one)| (arn(region, name), one.tags.clone()));
+    let mappings = here(&state.mappings, region);
+    functions
+        .chain(mappings.map(move |(id, one)| (mappings::mapping_arn(region, id), one.tags.clone())))
+}
+
+/// Whether a service may call a function for one of its objects: the function is there, and its
+/// policy permits it.
+pub(crate) fn may_be_called(
+    state: &State,
+    region: &str,
+    function: &str,
+    service: &str,
+    source: &str,
+) -> bool {
+    let found = state.functions.get(&at(region, name_in(function)));
+    found.is_some_and(|function| function.permits(service, source))
 }
 
 /// Answers a call.

@@ -86,8 +86,11 @@ pub(super) fn assign(
     Ok(())
 }
 
+/// Subnets and security groups.
+type Place = (Vec<String>, Vec<String>);
+
 /// Where a request wants the function to be: subnets and groups, both or neither.
-pub(super) fn place(input: &Value) -> Result<Option<(Vec<String>, Vec<String>)>, Refusal> {
+pub(super) fn place(input: &Value) -> Result<Option<Place>, Refusal> {
     let Some(found) = input.get("VpcConfig").filter(|found| found.is_object()) else {
         return Ok(None);
     };

@@ -100,7 +100,8 @@ pub(super) fn scaling(input: &Value) -> Result<Option<Scaling>, Refusal> {
     };
     let pause = number(sent, "SecondsUntilAutoPause");
     let steps = |capacity: f64| (capacity * 2.0).fract() == 0.0;
-    let fits = steps(min) && steps(max) && min >= 0.0 && min <= max && max >= 1.0 && max <= 256.0;
+    let fits =
+        steps(min) && steps(max) && (0.0..=max).contains(&min) && (1.0..=256.0).contains(&max);
     if !fits || pause.is_some_and(|pause| min > 0.0 || !(300..=86_400).contains(&pause)) {
         let message = format!("Serverless v2 capacity from {min} to {max} isn't valid.");
         return Err(Refusal::new(VALUE, message));

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, need, number, page, put, remove_tags, tag_pairs, text,
+    KEY_VALUE, Tags, add_tags, at, here, need, number, page, put, remove_tags, tag_pairs, text,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
@@ -43,6 +43,22 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("snapshots", state.snapshots.len()),
         ("subnet-groups", state.subnet_groups.len()),
     ]
+}
+
+/// The tags of everything in a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let with = move |kind: &'static str| {
+        move |(name, tags): (&str, &Tags)| (arn(region, kind, name), tags.clone())
+    };
+    let clusters = here(&state.clusters, region).map(|(name, one)| (name, &one.tags));
+    let instances = here(&state.instances, region).map(|(name, one)| (name, &one.tags));
+    let subnets = here(&state.subnet_groups, region).map(|(name, one)| (name, &one.tags));
+    let parameters = here(&state.parameter_groups, region).map(|(name, one)| (name, &one.tags));
+    let databases = clusters.map(with("cluster")).chain(instances.map(with("db")));
+    databases.chain(subnets.map(with("subgrp"))).chain(parameters.map(with("cluster-pg")))
 }
 
 /// Answers a call.

@@ -64,7 +64,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "PutSecretValue" => values::put_value(world, region, input),
         "UpdateSecret" => values::update(world, region, input),
         "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),
-        "RotateSecret" => rotation::rotate(live(state, region, input)?, input, today),
+        "RotateSecret" => {
+            let secret = live(state, region, input)?;
+            rotation::rotate(secret, &world.lambda, region, input, today)
+        }
         "CancelRotateSecret" => rotation::cancel(live(state, region, input)?),
         "ListSecretVersionIds" => values::list_ids(any(state, region, input)?),
         "GetRandomPassword" => values::random_password(input),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::toolbox::{number, put, text};
-use super::super::{Answer, Refusal};
+use super::super::{Answer, Refusal, lambda};
 use super::{INVALID, Secret};
 
 /// How a secret is rotated.
@@ -18,6 +18,9 @@ pub(super) struct Rotation {
     window: Option<String>,
     next: Option<f64>,
 }
+
+/// Who calls functions that rotate.
+const SERVICE: &str = "secretsmanager.amazonaws.com";
 
 impl Rotation {
     /// Adds what DescribeSecret says of it. A cancelled one still names its function.
@@ -39,7 +42,13 @@ fn invalid(message: &str) -> Refusal {
 }
 
 /// Configures the rotation.
-pub(super) fn rotate(secret: &mut Secret, input: &Value, today: f64) -> Answer {
+pub(super) fn rotate(
+    secret: &mut Secret,
+    functions: &lambda::State,
+    region: &str,
+    input: &Value,
+    today: f64,
+) -> Answer {
     let function = text(input, "RotationLambdaARN").map(str::to_owned);
     let function = function.or_else(|| secret.rotation.function.clone());
     let Some(function) = function else {
@@ -48,6 +57,12 @@ pub(super) fn rotate(secret: &mut Secret, input: &Value, today: f64) -> Answer {
     };
     if !function.starts_with("arn:") || !function.contains(":function:") {
         return Err(invalid("RotationLambdaARN is not the ARN of a function."));
+    }
+    if !lambda::may_be_called(functions, region, &function, SERVICE, &secret.arn) {
+        let message = "Secrets Manager cannot invoke the specified Lambda function. Ensure that \
+                       the function policy grants access to the principal \
+                       secretsmanager.amazonaws.com.";
+        return Err(Refusal::new("AccessDeniedException", message));
     }
     if secret.versions.is_empty() {
         let message = "You can't rotate a secret that has no value.";

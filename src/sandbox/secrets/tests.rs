@@ -1,5 +1,7 @@
 //! What Secrets Manager promises, call by call.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::World;
@@ -142,4 +144,45 @@ fn a_policy_is_kept_until_deleted() {
     secrets(&mut world, "DeleteResourcePolicy", id()).unwrap();
     let answer = secrets(&mut world, "GetResourcePolicy", id()).unwrap();
     assert!(answer.get("ResourcePolicy").is_none());
+}
+
+#[test]
+fn only_a_function_that_permits_it_rotates_a_secret() {
+    let mut world = with_secret();
+    let trust = json!({ "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+    }] });
+    let role = json!({ "RoleName": "work", "AssumeRolePolicyDocument": trust.to_string() });
+    ask(&mut world, "iam", "CreateRole", role).unwrap();
+    let rotate = |world: &mut World| {
+        let function = "arn:aws:lambda:eu-west-1:000000000000:function:rotation";
+        let rules = json!({ "AutomaticallyAfterDays": 30 });
+        let input = json!({
+            "SecretId": "a/b", "RotationLambdaARN": function, "RotateImmediately": false,
+            "RotationRules": rules,
+        });
+        secrets(world, "RotateSecret", input).map(drop)
+    };
+    let denied = || Err("AccessDeniedException".to_owned());
+    assert_eq!(rotate(&mut world), denied());
+    let input = json!({
+        "FunctionName": "rotation", "Role": "arn:aws:iam::000000000000:role/work",
+        "Runtime": "python3.13", "Handler": "index.handler",
+        "Code": { "ZipFile": STANDARD.encode("PK1") },
+    });
+    ask(&mut world, "lambda", "CreateFunction", input).unwrap();
+    assert_eq!(rotate(&mut world), denied());
+    let mut permit = |id: &str, source: &str| {
+        let input = json!({
+            "FunctionName": "rotation", "StatementId": id, "Action": "lambda:InvokeFunction",
+            "Principal": "secretsmanager.amazonaws.com", "SourceArn": source,
+        });
+        ask(&mut world, "lambda", "AddPermission", input).unwrap();
+        rotate(&mut world)
+    };
+    let secret =
+        |name: &str| format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{name}");
+    assert_eq!(permit("other", &secret("c-*")), denied());
+    assert_eq!(permit("this", &secret("a/b-*")), Ok(()));
 }

@@ -1,7 +1,8 @@
 //! The sandbox's WAFv2, for what is regional.
 //!
 //! Quirks kept: every write needs the lock token of the last read; a resource has one web ACL, and
-//! another takes its place; an associated ACL cannot be deleted. If strict, a new ACL cannot be
+//! another takes its place; an associated ACL cannot be deleted; an association goes with its
+//! resource. If strict, a new ACL cannot be
 //! associated for a moment, and one that was let go counts as associated for a while.
 
 use std::collections::BTreeMap;
@@ -13,9 +14,11 @@ use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, page, put, remove_tags, tag_list, tag_pairs, text,
     texts, uuid, within,
 };
-use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
+use super::{ACCOUNT, Answer, Base, Call, Refusal, World, apigateway, balancing};
 
 mod rules;
+#[cfg(test)]
+mod tests;
 
 /// What WAF keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -77,6 +80,10 @@ pub(super) fn all_tags<'a>(
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
+    forget_what_is_gone(world);
+    if call.operation == "AssociateWebACL" && !is_there(world, resource(input)?) {
+        return Err(missing());
+    }
     let World { base, waf: state, .. } = world;
     match call.operation.as_str() {
         "CreateWebACL" => create(state, base, region, input),
@@ -263,6 +270,23 @@ fn resource(input: &Value) -> Result<&str, Refusal> {
     }
 }
 
+/// Whether the load balancer or stage exists.
+fn is_there(world: &World, resource: &str) -> bool {
+    balancing::has_balancer(&world.balancing, resource)
+        || apigateway::has_stage(&world.apigateway, resource)
+}
+
+/// What is deleted takes its association with it.
+fn forget_what_is_gone(world: &mut World) {
+    let resources = world.waf.associations.keys();
+    let gone: Vec<String> = resources.filter(|arn| !is_there(world, arn)).cloned().collect();
+    for resource in gone {
+        if let Some(acl) = world.waf.associations.remove(&resource) {
+            let_go(&mut world.waf, &world.base, &acl);
+        }
+    }
+}
+
 fn associate(state: &mut State, base: &Base, input: &Value) -> Answer {
     let resource = resource(input)?.to_owned();
     let acl = by_arn(state, need(input, "WebACLArn", INVALID)?)?;
@@ -281,152 +305,5 @@ fn associate(state: &mut State, base: &Base, input: &Value) -> Answer {
 fn let_go(state: &mut State, base: &Base, arn: &str) {
     if let Ok(acl) = by_arn(state, arn) {
         acl.let_go = base.now();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::toolbox::testing::{ask_in, code};
-
-    const BALANCER: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/main/50dc6c495c0c9188";
-
-    fn acl(rules: Value) -> Value {
-        json!({
-            "Name": "main", "Scope": "REGIONAL", "DefaultAction": { "Allow": {} }, "Rules": rules,
-            "VisibilityConfig": {
-                "MetricName": "main", "CloudWatchMetricsEnabled": true,
-                "SampledRequestsEnabled": true,
-            },
-        })
-    }
-
-    fn waf(world: &mut World, operation: &str, input: Value) -> Answer {
-        ask_in(world, "us-east-1", "wafv2", operation, input)
-    }
-
-    /// Makes an ACL; its ARN and the key that finds it.
-    fn made(world: &mut World) -> (String, Value) {
-        let made = waf(world, "CreateWebACL", acl(json!([]))).unwrap();
-        let arn = made["Summary"]["ARN"].as_str().unwrap().to_owned();
-        (arn, json!({ "Name": "main", "Id": made["Summary"]["Id"], "Scope": "REGIONAL" }))
-    }
-
-    fn with(mut input: Value, member: &str, value: Value) -> Value {
-        input[member] = value;
-        input
-    }
-
-    #[test]
-    fn a_write_needs_the_last_lock_token() {
-        let mut world = World::default();
-        let (_, key) = made(&mut world);
-        assert_eq!(
-            code(waf(&mut world, "CreateWebACL", acl(json!([])))),
-            "WAFDuplicateItemException"
-        );
-        let got = waf(&mut world, "GetWebACL", key.clone()).unwrap();
-        let change = with(acl(json!([])), "Id", key["Id"].clone());
-        let change = with(change, "LockToken", got["LockToken"].clone());
-        let changed = waf(&mut world, "UpdateWebACL", change.clone()).unwrap();
-        assert_eq!(code(waf(&mut world, "UpdateWebACL", change)), "WAFOptimisticLockException");
-        let old = with(key.clone(), "LockToken", got["LockToken"].clone());
-        assert_eq!(code(waf(&mut world, "DeleteWebACL", old)), "WAFOptimisticLockException");
-        let new = with(key.clone(), "LockToken", changed["NextLockToken"].clone());
-        waf(&mut world, "DeleteWebACL", new).unwrap();
-        assert_eq!(code(waf(&mut world, "GetWebACL", key)), MISSING);
-    }
-
-    #[test]
-    fn an_associated_acl_stays() {
-        let mut world = World::default();
-        let (arn, key) = made(&mut world);
-        let join = json!({ "WebACLArn": arn, "ResourceArn": BALANCER });
-        waf(&mut world, "AssociateWebACL", join).unwrap();
-        let balancers = waf(&mut world, "ListResourcesForWebACL", json!({ "WebACLArn": arn }));
-        assert_eq!(balancers.unwrap()["ResourceArns"], json!([BALANCER]));
-        let stages = json!({ "WebACLArn": arn, "ResourceType": "API_GATEWAY" });
-        let stages = waf(&mut world, "ListResourcesForWebACL", stages).unwrap();
-        assert_eq!(stages["ResourceArns"], json!([]));
-        let got = waf(&mut world, "GetWebACL", key.clone()).unwrap();
-        let delete = with(key, "LockToken", got["LockToken"].clone());
-        assert_eq!(
-            code(waf(&mut world, "DeleteWebACL", delete.clone())),
-            "WAFAssociatedItemException"
-        );
-        waf(&mut world, "DisassociateWebACL", json!({ "ResourceArn": BALANCER })).unwrap();
-        let none = waf(&mut world, "GetWebACLForResource", json!({ "ResourceArn": BALANCER }));
-        assert_eq!(none.unwrap(), json!({}));
-        waf(&mut world, "DeleteWebACL", delete).unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn if_strict_an_acl_is_seen_late_and_held_for_a_while() {
-        let mut world = World::default();
-        world.base.strict = true;
-        let (arn, key) = made(&mut world);
-        let join = json!({ "WebACLArn": arn, "ResourceArn": BALANCER });
-        assert_eq!(
-            code(waf(&mut world, "AssociateWebACL", join.clone())),
-            "WAFUnavailableEntityException"
-        );
-        tokio::time::advance(std::time::Duration::from_secs(10)).await;
-        waf(&mut world, "AssociateWebACL", join).unwrap();
-        waf(&mut world, "DisassociateWebACL", json!({ "ResourceArn": BALANCER })).unwrap();
-        let got = waf(&mut world, "GetWebACL", key.clone()).unwrap();
-        let delete = with(key, "LockToken", got["LockToken"].clone());
-        assert_eq!(
-            code(waf(&mut world, "DeleteWebACL", delete.clone())),
-            "WAFAssociatedItemException"
-        );
-        tokio::time::advance(std::time::Duration::from_secs(10)).await;
-        waf(&mut world, "DeleteWebACL", delete).unwrap();
-    }
-
-    #[test]
-    fn what_is_no_rule_is_refused() {
-        let seen = json!({
-            "MetricName": "m", "CloudWatchMetricsEnabled": true, "SampledRequestsEnabled": true,
-        });
-        let rule = |priority: i64, statement: Value, more: Value| {
-            let mut rule = json!({
-                "Name": format!("rule-{priority}"), "Priority": priority, "Statement": statement,
-                "VisibilityConfig": seen,
-            });
-            for (member, value) in more.as_object().unwrap() {
-                rule[member] = value.clone();
-            }
-            rule
-        };
-        let block = || json!({ "Action": { "Block": {} } });
-        let rate = |limit: i64, window: i64| {
-            json!({ "RateBasedStatement": {
-                "Limit": limit, "AggregateKeyType": "IP", "EvaluationWindowSec": window } })
-        };
-        let managed = || {
-            json!({ "ManagedRuleGroupStatement": {
-                "VendorName": "AWS", "Name": "AWSManagedRulesCommonRuleSet" } })
-        };
-        let sql = |steps: Value| {
-            json!({ "SqliMatchStatement": {
-                "FieldToMatch": { "QueryString": {} }, "TextTransformations": steps } })
-        };
-        let fine = rule(1, rate(100, 60), block());
-        for (wrong, why) in [
-            (json!([rule(1, rate(9, 300), block())]), "a limit below 10"),
-            (json!([rule(1, rate(100, 90), block())]), "an odd window"),
-            (json!([fine.clone(), fine.clone()]), "a priority twice"),
-            (json!([rule(1, rate(100, 60), json!({}))]), "no action"),
-            (json!([rule(1, managed(), block())]), "an action of a group"),
-            (json!([rule(1, sql(json!([])), block())]), "no transformation"),
-            (json!([rule(1, json!({}), block())]), "no statement"),
-        ] {
-            let mut world = World::default();
-            assert_eq!(code(waf(&mut world, "CreateWebACL", acl(wrong))), INVALID, "{why}");
-        }
-        let over = json!({ "OverrideAction": { "None": {} } });
-        let steps = json!([{ "Priority": 0, "Type": "NONE" }]);
-        let rules = json!([fine, rule(2, managed(), over), rule(3, sql(steps), block())]);
-        waf(&mut World::default(), "CreateWebACL", acl(rules)).unwrap();
     }
 }

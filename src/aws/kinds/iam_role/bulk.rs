@@ -45,31 +45,36 @@ pub(super) async fn survey(cx: &Survey<'_>) -> Result<Option<Vec<Live<Role>>>, O
 }
 
 async fn everything(aws: &Aws) -> Result<Option<(Vec<RoleDetail>, Vec<Listed>)>, OpError> {
-    let answers = try_join3(count(aws), details(aws), listed(aws)).await;
-    match answers {
-        Ok((Some(_), details, listed)) => Ok(Some((details, listed))),
-        Ok((None, ..)) => Ok(None),
-        Err(error) if error.class == ErrorClass::Denied || error.code == TOO_MANY => Ok(None),
-        Err(error) => Err(error),
+    match try_join3(are_few(aws), details(aws), listed(aws)).await {
+        Ok(((), details, listed)) => Ok(Some((details, listed))),
+        Err(Stop::OneByOne) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-/// The code of an error that ends the other two calls as well.
-const TOO_MANY: &str = "TooManyRoles";
+/// What ends all three calls.
+enum Stop {
+    /// There are too many roles, or not everybody may ask for all.
+    OneByOne,
+    Failed(OpError),
+}
 
-async fn count(aws: &Aws) -> Result<Option<i32>, OpError> {
+impl From<OpError> for Stop {
+    fn from(error: OpError) -> Self {
+        match error.class {
+            ErrorClass::Denied => Self::OneByOne,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+async fn are_few(aws: &Aws) -> Result<(), Stop> {
     let summary = aws.iam.get_account_summary().send().await.map_err(op("GetAccountSummary"))?;
     let count = summary.summary_map.unwrap_or_default().get(&SummaryKeyType::Roles).copied();
-    match count {
-        Some(count) if count > MOST => {
-            let message = format!("the account has {count} roles");
-            Err(OpError::new("GetAccountSummary", ErrorClass::Invalid, TOO_MANY, message))
-        }
-        count => Ok(count),
-    }
+    count.filter(|count| *count <= MOST).map(drop).ok_or(Stop::OneByOne)
 }
 
-async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, OpError> {
+async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, Stop> {
     let call = aws.iam.get_account_authorization_details().filter(EntityType::Role);
     let mut pages = call.max_items(1000).into_paginator().send();
     let mut details = Vec::new();
@@ -80,9 +85,9 @@ async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, OpError> {
     Ok(details)
 }
 
-async fn listed(aws: &Aws) -> Result<Vec<Listed>, OpError> {
+async fn listed(aws: &Aws) -> Result<Vec<Listed>, Stop> {
     let pages = aws.iam.list_roles().max_items(1000).into_paginator();
-    pages.items().send().try_collect().await.map_err(op("ListRoles"))
+    Ok(pages.items().send().try_collect().await.map_err(op("ListRoles"))?)
 }
 
 fn join(role: Listed, detail: RoleDetail) -> Result<Live<Role>, OpError> {
