@@ -463,11 +463,6 @@ fn the_config_reference_is_up_to_date() {
 }
 
 #[test]
-fn the_schema_for_editors_is_up_to_date() {
-    expect_file("config/schema.json", &format!("{:#}\n", config::schema()));
-}
-
-#[test]
 fn every_key_of_the_config_has_an_example() {
     let schema = config::schema();
     let mut sections = Vec::new();
