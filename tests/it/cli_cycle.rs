@@ -21,14 +21,15 @@ fn dev_is_made_looked_at_changed_and_removed() {
     assert!(outputs["VpcId"].as_str().is_some_and(|id| id.starts_with("vpc-")));
 
     folder.edit("config/base.toml", "visibility_timeout = 360", "visibility_timeout = 420");
-    folder.edit("config/base.toml", "[queues.payments]", "[queues.refunds]\n\n[queues.payments]");
+    let refunds = "[parameters]\n\"/payment/refunds-${env}\" = \"none\"";
+    folder.edit("config/base.toml", "[parameters]", refunds);
     let changes = folder.expect(2, "plan --env dev --sandbox --detailed-exitcode");
     assert!(changes.out.contains("visibility_timeout: 360 -> 420"), "{}", changes.out);
     assert!(changes.out.contains("1 to create, 1 to change, 0 to replace"), "{}", changes.out);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
     let status = folder.expect(0, "status --env dev --sandbox");
-    assert!(status.out.contains("46 resources: 46 ok."), "{}", status.out);
+    assert!(status.out.contains("126 resources: 126 ok."), "{}", status.out);
 
     folder.edit("config/base.toml", "visibility_timeout = 420", "visibility_timeout = 480");
     folder.expect(0, "plan --env dev --sandbox --out saved.plan");

@@ -76,7 +76,7 @@ fn boto3_and_payctl_see_what_the_sandbox_holds() {
     has("vpcs", "10.0.0.0/16");
     has("topics", ":dev-payment-topic-ops");
     has("keys", "alias/dev-payment-key-main");
-    has("roles", "dev-payment-role-functions-us-east-1");
+    has("roles", "dev-payment-role-processing-us-east-1");
     has("secrets", "dev-payment-secret-database");
     has("parameters", "/payment/vpc-id-dev");
     has("logs", "/aws/lambda/dev-payment-lambda-processing");

@@ -248,13 +248,6 @@ const GAPS: &[Gap] = &[
         why: "AssociateKmsKey and DisassociateKmsKey are missing",
     },
     Gap {
-        kind: "rds.instance",
-        field: "/insights_days",
-        value: "",
-        instead: "null",
-        why: "Performance Insights is not kept",
-    },
-    Gap {
         kind: "secretsmanager.secret",
         field: "/description",
         value: "null",

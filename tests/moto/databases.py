@@ -74,6 +74,23 @@ def keep_subnet_group(self, subnet_name, description, subnets):
     return group
 
 
+def with_insights(operation):
+    """moto forgets Performance Insights."""
+
+    def keep(self, *arguments):
+        instance, sent = operation(self, *arguments), arguments[-1]
+        if "enable_performance_insights" in sent:
+            on = sent["enable_performance_insights"]
+            instance.performance_insights_enabled = on
+            days = sent.get("performance_insights_retention_period", 7)
+            instance.performance_insights_retention_period = days if on else None
+        return instance
+
+    return keep
+
+
+RDSBackend.create_db_instance = with_insights(RDSBackend.create_db_instance)
+RDSBackend.modify_db_instance = with_insights(RDSBackend.modify_db_instance)
 SecretsManagerBackend.rotate_secret = rotate_secret
 FakeSecret.to_dict = secret_with_rules
 RDSResponse.enable_http_endpoint = switch_http_endpoint(True)

@@ -54,7 +54,6 @@ targets = call("elbv2", "describe_target_groups", "TargetGroups")
 show("target-group", [item["TargetGroupName"] for item in targets])
 fleets = call("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
 show("fleet", [item["AutoScalingGroupName"] for item in fleets])
-show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
 # What belongs to the account outlives every environment.
 roles = [item["Arn"] for item in call("iam", "list_roles", "Roles")]
 show("role", [arn for arn in roles if "/payctl/shared/" not in arn])
@@ -93,7 +92,9 @@ policies = call(
 )
 show("scaling-policy", [policy["PolicyARN"] for policy in policies])
 show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
-show("alarm", [alarm["AlarmName"] for alarm in call("cloudwatch", "describe_alarms", "MetricAlarms")])
+alarms = [alarm["AlarmName"] for alarm in call("cloudwatch", "describe_alarms", "MetricAlarms")]
+# Those of scaling policies belong to AWS, which removes them with their policy; moto keeps them.
+show("alarm", [name for name in alarms if not name.startswith("TargetTracking-")])
 boards = call("cloudwatch", "list_dashboards", "DashboardEntries")
 show("dashboard", [board["DashboardName"] for board in boards])
 filters = call("logs", "describe_metric_filters", "metricFilters")

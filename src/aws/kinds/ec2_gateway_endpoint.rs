@@ -105,7 +105,6 @@ impl Resource for GatewayEndpoint {
             .service_name(&self.service)
             .set_route_table_ids(Some(tables))
             .set_policy_document(self.policy.as_ref().map(Document::to_json))
-            .client_token(ec2::token(cx, self, &[]))
             .tag_specifications(ec2::tagged(ResourceType::VpcEndpoint, cx.tags));
         let answer = call.send().await.map_err(op("CreateVpcEndpoint"))?;
         let id = answer.vpc_endpoint.and_then(|endpoint| endpoint.vpc_endpoint_id);

@@ -181,7 +181,6 @@ impl Resource for LaunchTemplate {
         let call = call
             .launch_template_name(&self.name)
             .launch_template_data(self.data())
-            .client_token(ec2::token(cx, self, &[]))
             .tag_specifications(ec2::tagged(ResourceType::LaunchTemplate, cx.tags));
         let answer = call.send().await.map_err(op("CreateLaunchTemplate"))?;
         let id = answer.launch_template.and_then(|one| one.launch_template_id);

@@ -126,7 +126,6 @@ impl Resource for RouteTable {
             .ec2
             .create_route_table()
             .vpc_id(self.vpc.known())
-            .client_token(ec2::token(cx, &self.vpc, &[]))
             .tag_specifications(ec2::tagged(ResourceType::RouteTable, cx.tags));
         let answer = call.send().await.map_err(op("CreateRouteTable"))?;
         ec2::made("CreateRouteTable", answer.route_table.and_then(|table| table.route_table_id))

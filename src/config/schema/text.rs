@@ -166,7 +166,7 @@ strings! {
     Protected { "pattern": "^(apis|load_balancers)\\.[a-z](-?[a-z0-9]){0,39}$" }
         => "write apis.NAME or load_balancers.NAME"
     /// The name of a rule, a group of rules or a metric of a web ACL.
-    RuleName { "pattern": "^[A-Za-z0-9_-]{1,128}$" }
+    RuleName { "pattern": "^[0-9A-Za-z_-]{1,128}$" }
         => "names in a web ACL are 1 to 128 letters, digits, _ and -"
     /// A schedule.
     Schedule { "pattern": "^(rate|cron)\\([^()]+\\)$" }
