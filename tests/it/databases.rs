@@ -43,12 +43,7 @@ impl Ground {
             .region(aws_sdk_rds::config::Region::new("us-east-1"))
             .credentials_provider(keys)
             .http_client(sandbox.transport());
-        let wanted = [
-            "ec2.security_group_rules",
-            "rds.instance",
-            "secretsmanager.attachment",
-            "secretsmanager.rotation",
-        ];
+        let wanted = ["rds.instance", "secretsmanager.attachment", "secretsmanager.rotation"];
         let blueprint = some(&provider, &wanted);
         Self {
             provider,

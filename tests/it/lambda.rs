@@ -159,8 +159,7 @@ fn a_function_brings_its_log_and_its_sources_and_knows_its_callers() {
 
 /// The samples of a function in a network, with its event source and its callers.
 fn functions(provider: &AwsProvider) -> Blueprint {
-    let kinds = ["ec2.security_group_rules", "lambda.event_source", "lambda.permissions"];
-    some(provider, &kinds)
+    some(provider, &["lambda.event_source", "lambda.permissions"])
 }
 
 fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {

@@ -124,6 +124,10 @@ pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
     while let Some(address) = open.pop() {
         let desired = &blueprint.resources[&address];
         open.extend(desired.after.iter().cloned());
+        // A new group has rules of its own accord.
+        if address.kind == "ec2.security_group" {
+            open.push(Address::new("ec2.security_group_rules", address.name.clone()));
+        }
         each_ref(&desired.spec, &mut |reference| open.push(reference.to.clone()));
         open.retain(|needed| !kept.contains(needed));
         kept.insert(address);

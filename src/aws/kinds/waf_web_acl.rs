@@ -345,7 +345,7 @@ fn to_tag((key, value): (&String, &String)) -> Tag {
 
 /// The web ACLs whose names are worth a look.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<WebAclSummary>, OpError> {
-    let all = cx.once("wafv2:ListWebACLs", list(cx.aws)).await?;
+    let all = cx.once("wafv2:ListWebACLs", Box::pin(list(cx.aws))).await?;
     let ours = |acl: &&WebAclSummary| cx.is_candidate(acl.name().unwrap_or_default());
     Ok(all.iter().filter(ours).cloned().collect())
 }
