@@ -29,7 +29,7 @@ fn dev_is_made_looked_at_changed_and_removed() {
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
     let status = folder.expect(0, "status --env dev --sandbox");
-    assert!(status.out.contains("126 resources: 126 ok."), "{}", status.out);
+    assert!(status.out.contains("125 resources: 125 ok."), "{}", status.out);
 
     folder.edit("config/base.toml", "visibility_timeout = 420", "visibility_timeout = 480");
     folder.expect(0, "plan --env dev --sandbox --out saved.plan");

@@ -1,7 +1,7 @@
 //! IAM roles, with inline policies and attached managed policies folded in.
 //!
 //! AWS quirks: documents come back URL-encoded; the list of roles has neither tags nor boundary;
-//! names are unique in the account, whatever the path; three calls tell everything of every role
+//! names are unique in the account, whatever the path; two calls tell everything of every role
 //! of the account, where asking for each role takes four; right after creation the ARN may read as the
 //! unique id (`AROA...`) while the role spreads; a role cannot be deleted while anything is attached.
 
@@ -69,7 +69,6 @@ impl Resource for Role {
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
             "iam:GetAccountAuthorizationDetails",
-            "iam:GetAccountSummary",
             "iam:GetRole",
             "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies",

@@ -94,6 +94,8 @@ impl Resource for LogGroup {
         let all = groups.into_iter().chain(others.into_iter().flatten());
         let candidates: BTreeMap<String, types::LogGroup> = all
             .filter_map(|group| Some((group.log_group_name.clone()?, group)))
+            // Those of API Gateway are folded into its stages.
+            .filter(|(name, _)| !name.starts_with("API-Gateway-Execution-Logs_"))
             .filter(|(name, _)| cx.is_candidate(name))
             .collect();
         let lives = candidates.into_values().map(|group| async move {

@@ -6,6 +6,7 @@
 //! Subscribing twice is harmless only with the same attributes, so they are set afterwards.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sns::types::Subscription as Listed;
@@ -76,6 +77,7 @@ impl Resource for Subscription {
         settle: Duration::from_secs(30),
         actions: &[
             "sns:GetSubscriptionAttributes",
+            "sns:ListSubscriptions",
             "sns:ListSubscriptionsByTopic",
             "sns:ListTagsForResource",
             "sns:ListTopics",
@@ -199,7 +201,7 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
 /// Everything that this account subscribed to one topic, if the topic is ours.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
-    let (tags, listed) = join(cx.tags(arn, sns_topic::tags(aws, arn)), list(aws, arn)).await;
+    let (tags, listed) = join(cx.tags(arn, sns_topic::tags(aws, arn)), of_topic(cx, arn)).await;
     // Whether a topic whose name is wanted may be read is for the survey of topics to say.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
     let Some(topic) = aws.scope.owned(&tags).filter(|owner| owner.kind == Topic::META.kind) else {
@@ -216,11 +218,36 @@ async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscripti
     Ok(try_join_all(found).await?.into_iter().flatten().collect())
 }
 
+/// The subscriptions of a topic. One page tells all of a small account; in a large one each topic
+/// is asked about.
+async fn of_topic(cx: &Survey<'_>, topic: &str) -> Result<Vec<Listed>, OpError> {
+    let page = async {
+        let send = cx.aws.sns.list_subscriptions().send();
+        let page = send.await.map_err(op("ListSubscriptions"))?;
+        Ok(page.subscriptions.filter(|_| page.next_token.is_none()))
+    };
+    let all: Arc<Option<Vec<Listed>>> = match cx.sweep {
+        Some(_) => cx.once("sns:ListSubscriptions", page).await?,
+        None => Arc::default(),
+    };
+    match &*all {
+        Some(all) => {
+            let own = |one: &&Listed| one.topic_arn() == Some(topic);
+            Ok(all.iter().filter(own).filter(|one| !is_deleted(one)).cloned().collect())
+        }
+        None => list(cx.aws, topic).await,
+    }
+}
+
+fn is_deleted(listed: &Listed) -> bool {
+    listed.subscription_arn() == Some("Deleted")
+}
+
 async fn list(aws: &Aws, topic: &str) -> Result<Vec<Listed>, OpError> {
     let call = aws.sns.list_subscriptions_by_topic().topic_arn(topic);
     let listed = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let listed = listed.map_err(op("ListSubscriptionsByTopic")).or_gone()?.unwrap_or_default();
-    Ok(listed.into_iter().filter(|listed| listed.subscription_arn() != Some("Deleted")).collect())
+    Ok(listed.into_iter().filter(|listed| !is_deleted(listed)).collect())
 }
 
 async fn live_of(aws: &Aws, listed: &Listed) -> Result<Option<Live<Subscription>>, OpError> {

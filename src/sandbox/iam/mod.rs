@@ -63,11 +63,6 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             "Arn": format!("arn:aws:iam::{ACCOUNT}:user/sandbox"),
             "CreateDate": "2024-01-01T00:00:00Z",
         } })),
-        "GetAccountSummary" => Ok(json!({ "SummaryMap": { "$map": {
-            "Roles": world.iam.roles.len(),
-            "InstanceProfiles": world.iam.profiles.len(),
-            "Policies": world.iam.policies.len(),
-        } } })),
         "ListUsers" => Ok(json!({ "Users": [], "IsTruncated": false })),
         "ListAccountAliases" => Ok(json!({ "AccountAliases": [], "IsTruncated": false })),
         operation => roles::call(world, operation, input)

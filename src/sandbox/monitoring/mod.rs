@@ -46,7 +46,10 @@ pub(crate) fn all_tags<'a>(
     region: &'a str,
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
     let alarms = here(&state.alarms, region);
-    alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()))
+    let alarms = alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()));
+    // What belongs to the whole account is told of in one region.
+    let dashboards = state.dashboards.iter().filter(move |_| region == "us-east-1");
+    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
 }
 
 /// Answers a call.

@@ -1,4 +1,4 @@
-//! All roles of an account in three calls, whatever their number.
+//! All roles of an account in two calls, whatever their number.
 //!
 //! AWS quirks: `GetAccountAuthorizationDetails` tells policies and tags of every role, but neither
 //! description nor session; `ListRoles` tells those, and nothing else. Both come in pages, so an
@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail, SummaryKeyType};
-use futures::future::try_join3;
+use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail};
+use futures::future::try_join;
 
 use super::{Role, document, to_live};
 use crate::aws::clients::Aws;
@@ -20,7 +20,7 @@ use crate::model::live::Live;
 use crate::model::text::Text;
 
 /// How many roles an account may have to be asked for all of them.
-const MOST: i32 = 500;
+const MOST: usize = 500;
 
 /// The roles under the environment's path and those with wanted names. `None` if they are better
 /// asked for one by one.
@@ -45,14 +45,14 @@ pub(super) async fn survey(cx: &Survey<'_>) -> Result<Option<Vec<Live<Role>>>, O
 }
 
 async fn everything(aws: &Aws) -> Result<Option<(Vec<RoleDetail>, Vec<Listed>)>, OpError> {
-    match try_join3(are_few(aws), details(aws), listed(aws)).await {
-        Ok(((), details, listed)) => Ok(Some((details, listed))),
+    match try_join(details(aws), listed(aws)).await {
+        Ok(both) => Ok(Some(both)),
         Err(Stop::OneByOne) => Ok(None),
         Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-/// What ends all three calls.
+/// What ends both calls.
 enum Stop {
     /// There are too many roles, or not everybody may ask for all.
     OneByOne,
@@ -68,12 +68,6 @@ impl From<OpError> for Stop {
     }
 }
 
-async fn are_few(aws: &Aws) -> Result<(), Stop> {
-    let summary = aws.iam.get_account_summary().send().await.map_err(op("GetAccountSummary"))?;
-    let count = summary.summary_map.unwrap_or_default().get(&SummaryKeyType::Roles).copied();
-    count.filter(|count| *count <= MOST).map(drop).ok_or(Stop::OneByOne)
-}
-
 async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, Stop> {
     let call = aws.iam.get_account_authorization_details().filter(EntityType::Role);
     let mut pages = call.max_items(1000).into_paginator().send();
@@ -81,6 +75,9 @@ async fn details(aws: &Aws) -> Result<Vec<RoleDetail>, Stop> {
     while let Some(page) = pages.next().await {
         let page = page.map_err(op("GetAccountAuthorizationDetails"))?;
         details.extend(page.role_detail_list.unwrap_or_default());
+        if details.len() > MOST {
+            return Err(Stop::OneByOne);
+        }
     }
     Ok(details)
 }
