@@ -18,6 +18,7 @@ const TYPES: &[&str] = &[
     "dynamodb:table",
     "elasticloadbalancing",
     "events:rule",
+    "kms:key",
     "lambda",
     "logs:log-group",
     "rds:cluster-pg",

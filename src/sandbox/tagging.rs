@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, balancing, dynamodb, events, lambda, logs, monitoring, rds, s3,
-    sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, balancing, dynamodb, events, kms, lambda, logs, monitoring, rds,
+    s3, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -24,6 +24,7 @@ fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     all.extend(balancing::all_tags(&world.balancing, region));
     all.extend(events::all_tags(&world.events, region));
     all.extend(lambda::all_tags(&world.lambda, region));
+    all.extend(kms::all_tags(&world.kms, region));
     all.extend(logs::all_tags(&world.logs, region));
     all.extend(monitoring::all_tags(&world.monitoring, region));
     all.extend(rds::all_tags(&world.rds, region));

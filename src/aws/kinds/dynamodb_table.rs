@@ -254,7 +254,7 @@ impl Resource for Table {
             // Nearly every candidate is ours, so the description does not wait for the tags.
             let arn = arn(cx.aws, name);
             let tags = cx.tags(&arn, tags(cx.aws, name));
-            let (tags, live) = Box::pin(join(tags, describe(cx.aws, name))).await;
+            let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let live = live?.map(|live| Live { tags, ..live });
@@ -264,7 +264,7 @@ impl Resource for Table {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, cx.id()))?;
+        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
         // A table that was just made may be described before its tags can be read.
         Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
     }
@@ -365,14 +365,18 @@ async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
 }
 
 /// Everything but the tags.
-async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Table>>, OpError> {
+async fn describe(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    name: &str,
+) -> Result<Option<Live<Table>>, OpError> {
     let table = async {
         let send = aws.dynamodb.describe_table().table_name(name).send();
         send.await.map_err(op("DescribeTable")).or_gone()
     };
     let (table, ttl, backups) = try_join!(table, ttl(aws, name), backups(aws, name))?;
     let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
-    let encryption = encryption(aws, table.sse_description()).await?;
+    let encryption = encryption(aws, survey, table.sse_description()).await?;
     let arn = table.table_arn.clone().unwrap_or_else(|| arn(aws, name));
     let mut outputs = Outputs::from([
         (Output::Arn, arn),
@@ -411,12 +415,22 @@ async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
 }
 
 /// Only KMS knows whether a key is the account's aws/dynamodb key or a customer's.
-async fn encryption(aws: &Aws, sse: Option<&SseDescription>) -> Result<Encryption, OpError> {
+async fn encryption(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    sse: Option<&SseDescription>,
+) -> Result<Encryption, OpError> {
     let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
     let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
     let customers = Encryption::Kms(key.into());
     // Another account's key can only be a customer key, and need not let us describe it.
     if key.split(':').nth(4) != Some(&aws.scope.account) {
+        return Ok(customers);
+    }
+    // A key with our tags is a customer's.
+    if let Some(survey) = survey
+        && survey.settled_tags(key).await.is_some()
+    {
         return Ok(customers);
     }
     let mut known = aws.managed_keys.lock().await;

@@ -20,6 +20,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs};
 
 /// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
@@ -129,7 +130,10 @@ impl Resource for Key {
         });
         let found = candidates.map(|(id, aliases)| async move {
             let alias = pick(aliases, |alias| cx.wanted.contains_key(alias));
-            let Some(tags) = cx.if_permitted(alias, tags(cx.aws, id).await.or_gone())? else {
+            let Scope { partition, region, account, .. } = &cx.aws.scope;
+            let arn = format!("arn:{partition}:kms:{region}:{account}:key/{id}");
+            let tags = cx.tags(&arn, async { tags(cx.aws, id).await.or_gone() }).await;
+            let Some(tags) = cx.if_permitted(alias, tags)? else {
                 return Ok(None);
             };
             let Some((address, owner)) = cx.claim(alias, &tags) else { return Ok(None) };

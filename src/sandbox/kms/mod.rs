@@ -82,6 +82,14 @@ pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) ->
     key.is_some_and(|key| key.policy.contains(principal))
 }
 
+/// The tags of a region's keys, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.keys, region).map(move |(id, key)| (key_arn(region, id), key.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     expire(world);
