@@ -18,7 +18,7 @@ use payctl::model::live::Owner;
 use serde_json::Value;
 
 /// One side of the comparison.
-pub struct Side {
+pub(crate) struct Side {
     /// The cloud.
     pub provider: AwsProvider,
     /// What it is asked for.
@@ -29,7 +29,7 @@ pub struct Side {
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// What has to be right and was not: phase and reason.
     pub failures: Vec<(String, String)>,
     /// What the cloud tells otherwise than its twin: address, field, twin's value, cloud's value.
@@ -51,7 +51,11 @@ const CHANGES: &[(&str, &str, i64)] = &[
 ];
 
 /// Lets an environment live and die on both sides. Whatever goes wrong, it ends with a destroy.
-pub async fn accept(cloud: &mut Side, twin: &mut Side, say: &(dyn Fn(&str) + Sync)) -> Findings {
+pub(crate) async fn accept(
+    cloud: &mut Side,
+    twin: &mut Side,
+    say: &(dyn Fn(&str) + Sync),
+) -> Findings {
     let mut run = Run { findings: Findings::default(), say };
     if !run.is_empty_account(cloud).await {
         return run.findings;
@@ -60,7 +64,7 @@ pub async fn accept(cloud: &mut Side, twin: &mut Side, say: &(dyn Fn(&str) + Syn
         (run.say)("a phase failed: what was made is removed now");
     }
     run.end(cloud).await;
-    run.findings.steps.sort_by(|a, b| b.0.cmp(&a.0));
+    run.findings.steps.sort_by_key(|step| std::cmp::Reverse(step.0));
     run.findings
 }
 
@@ -203,7 +207,7 @@ impl Run<'_> {
         let plan = self.plan(phase, side, Purpose::Apply).await?;
         for change in &plan.changes {
             for field in &change.fields {
-                let (before, after) = (shown(&field.before), shown(&field.after));
+                let (before, after) = (shown(field.before.as_ref()), shown(field.after.as_ref()));
                 let reason = format!("{} {}: {before}, not {after}", change.address, field.path);
                 self.fail(phase, reason);
             }
@@ -260,8 +264,8 @@ fn told(error: &StepError) -> String {
     error.to_string()
 }
 
-fn shown(value: &Option<Value>) -> String {
-    value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string)
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
 
 /// Changes what can be changed in place.
@@ -341,7 +345,7 @@ fn differences(
 
 impl Findings {
     /// The report, as Markdown.
-    pub fn report(&self, scope: &str) -> String {
+    pub(crate) fn report(&self, scope: &str) -> String {
         let mut text = format!("# Acceptance run: {scope}\n");
         let verdict = match self.failures.len() {
             0 => "Everything held.".to_owned(),

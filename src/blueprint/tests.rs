@@ -42,6 +42,24 @@ fn the_shipped_configs_build() {
 fn dev_consists_of_these() {
     let list: String = blueprint("dev").resources.keys().map(|a| format!("{a}\n")).collect();
     insta::assert_snapshot!(list, @r"
+    apigateway.account/main
+    apigateway.rest_api/payments
+    apigateway.stage/payments
+    apigateway.vpc_link/main
+    autoscaling.group/workers
+    cloudwatch.alarm/api-4xx
+    cloudwatch.alarm/api-5xx
+    cloudwatch.alarm/api-latency
+    cloudwatch.alarm/database-cpu
+    cloudwatch.alarm/dead-letters
+    cloudwatch.alarm/processing-errors
+    cloudwatch.alarm/rotation-errors
+    cloudwatch.alarm/service-errors
+    cloudwatch.alarm/table-throttles
+    cloudwatch.alarm/workers-cpu
+    cloudwatch.dashboard/cost
+    cloudwatch.dashboard/operations
+    cloudwatch.dashboard/security
     dynamodb.table/payment-methods
     dynamodb.table/transactions
     dynamodb.table/users
@@ -49,31 +67,88 @@ fn dev_consists_of_these() {
     ec2.gateway_endpoint/s3
     ec2.instance/nat-1
     ec2.internet_gateway/main
+    ec2.launch_template/workers
+    ec2.route_table/isolated
     ec2.route_table/private
     ec2.route_table/public
     ec2.security_group/database
     ec2.security_group/functions
+    ec2.security_group/link
+    ec2.security_group/load-balancer
     ec2.security_group/nat
+    ec2.security_group/rotation
+    ec2.security_group/service
+    ec2.security_group/workers
     ec2.security_group_rules/database
     ec2.security_group_rules/functions
+    ec2.security_group_rules/link
+    ec2.security_group_rules/load-balancer
     ec2.security_group_rules/nat
+    ec2.security_group_rules/rotation
+    ec2.security_group_rules/service
+    ec2.security_group_rules/workers
+    ec2.subnet/isolated-1
+    ec2.subnet/isolated-2
     ec2.subnet/private-1
     ec2.subnet/private-2
     ec2.subnet/public-1
     ec2.subnet/public-2
     ec2.vpc/main
+    ecs.cluster/main
+    ecs.service/payment
+    ecs.task_definition/payment
+    elb.listener/main-80
+    elb.load_balancer/main
+    elb.target_group/blue
+    elb.target_group/green
+    events.rule/daily-cost
+    events.rule/payment-events
+    events.rule/security-findings
+    iam.instance_profile/fleet-workers
     iam.instance_profile/nat
     iam.role/cost-report
-    iam.role/functions
+    iam.role/event-handler
+    iam.role/fleet-workers
+    iam.role/fraud-detection
     iam.role/nat
+    iam.role/payment-execution
+    iam.role/processing
+    iam.role/rotation
+    iam.role/service
+    iam.role/validation
     kms.key/main
-    logs.log_group/cost-report
-    logs.log_group/fraud-detection
-    logs.log_group/processing
-    logs.log_group/validation
+    lambda.event_source/event-handler-payments
+    lambda.function/cost-report
+    lambda.function/event-handler
+    lambda.function/fraud-detection
+    lambda.function/processing
+    lambda.function/rotation
+    lambda.function/validation
+    lambda.permissions/cost-report
+    lambda.permissions/fraud-detection
+    lambda.permissions/processing
+    lambda.permissions/rotation
+    lambda.permissions/validation
+    logs.log_group/api-payments
+    logs.log_group/function-cost-report
+    logs.log_group/function-event-handler
+    logs.log_group/function-fraud-detection
+    logs.log_group/function-processing
+    logs.log_group/function-rotation
+    logs.log_group/function-validation
+    logs.log_group/service-payment
+    logs.metric_filter/high-risk
+    rds.cluster/customer
+    rds.cluster_parameter_group/customer
+    rds.instance/customer-1
+    rds.instance/customer-2
+    rds.subnet_group/customer
     s3.bucket/access-logs
     s3.bucket/audit
     s3.bucket/logs
+    scaling.target/payment
+    secretsmanager.attachment/database
+    secretsmanager.rotation/database
     secretsmanager.secret/database
     sns.subscription/cost.email.ops@example.com
     sns.subscription/ops.email.ops@example.com
@@ -83,10 +158,15 @@ fn dev_consists_of_these() {
     sns.topic/security
     sqs.queue/payments
     sqs.queue/payments-dlq
+    ssm.parameter//payment/api-url-dev
     ssm.parameter//payment/audit-bucket-dev
+    ssm.parameter//payment/aurora-endpoint-dev
     ssm.parameter//payment/kms-key-id-dev
     ssm.parameter//payment/transaction-table-dev
     ssm.parameter//payment/vpc-id-dev
+    waf.association/main-main
+    waf.association/main-payments
+    waf.web_acl/main
     ");
 }
 
@@ -96,9 +176,9 @@ fn what_differs_between_the_environments() {
         blueprint(env).resources.keys().filter(|address| address.kind == kind).count()
     };
     assert_eq!((count("dev", "ec2.instance"), count("dev", "ec2.nat_gateway")), (1, 0));
-    assert_eq!((count("staging", "ec2.nat_gateway"), count("staging", "ec2.subnet")), (1, 4));
+    assert_eq!((count("staging", "ec2.nat_gateway"), count("staging", "ec2.subnet")), (1, 6));
     assert_eq!((count("prod", "ec2.nat_gateway"), count("prod", "ec2.subnet")), (3, 9));
-    assert_eq!((count("prod", "ec2.route_table"), count("staging", "ec2.route_table")), (5, 2));
+    assert_eq!((count("prod", "ec2.route_table"), count("staging", "ec2.route_table")), (5, 3));
     let protected = |env: &str| {
         let table = Address::new("dynamodb.table", "users");
         blueprint(env).resources[&table].spec["deletion_protection"].clone()

@@ -191,7 +191,7 @@ fn a_function_lives_and_goes_as_slowly_as_on_aws() {
         let (seen, gone) = (Mutex::new(Vec::new()), Mutex::new(None));
         let listen = |event: Event| match event {
             Event::Retrying { error, .. } => {
-                seen.lock().expect("unpoisoned").push(error.to_string())
+                seen.lock().expect("unpoisoned").push(error.to_string());
             }
             Event::Finished { address, .. } if address.kind == "ec2.security_group" => {
                 *gone.lock().expect("unpoisoned") = Some(began.elapsed());

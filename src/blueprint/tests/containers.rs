@@ -37,6 +37,7 @@ services = "ecs-tasks.amazonaws.com"
 [clusters.main]
 insights = true
 [load_balancers.main]
+security_groups = ["tasks"]
 [target_groups.api]
 
 [services.api]
