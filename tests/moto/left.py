@@ -54,7 +54,6 @@ targets = call("elbv2", "describe_target_groups", "TargetGroups")
 show("target-group", [item["TargetGroupName"] for item in targets])
 fleets = call("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
 show("fleet", [item["AutoScalingGroupName"] for item in fleets])
-show("role", [item["Arn"] for item in call("iam", "list_roles", "Roles")])
 # What belongs to the account outlives every environment.
 roles = [item["Arn"] for item in call("iam", "list_roles", "Roles")]
 show("role", [arn for arn in roles if "/payctl/shared/" not in arn])
