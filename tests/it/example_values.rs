@@ -1,0 +1,1 @@
+//! The example configs, value by value, against what the applications say that they come from.
