@@ -6,11 +6,12 @@
 //! what is beside the spec, `count KIND` for how many there are, `outputs` for the outputs.
 //! `[dev staging]` says for which environments the lines below it hold; before the first, for all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use payctl::blueprint::{Facts, build};
-use payctl::config::load;
+use payctl::config::{load, schema};
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
 use payctl::model::scope::TAG_KEYS;
@@ -108,4 +109,73 @@ fn migration_has_the_values_that_it_comes_from() {
 #[test]
 fn container_api_has_the_values_that_it_comes_from() {
     check("container-api", &["dev", "prod", "pr7255", "pr-7255"]);
+}
+
+/// Every name of a property in a JSON Schema.
+fn properties(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Object(own)) = fields.get("properties") {
+                found.extend(own.keys().cloned());
+            }
+            fields.values().for_each(|value| properties(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| properties(value, found)),
+        _ => {}
+    }
+}
+
+/// Whether a config has `functions.processor` or `apis.payments.routes."POST /validate"`; `NAME`
+/// stands for any item.
+fn has(table: &toml_edit::Item, path: &str) -> bool {
+    let (key, rest) = match path.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').expect("a closing quote"),
+        None => path.split_at(path.find('.').unwrap_or(path.len())),
+    };
+    let rest = rest.strip_prefix('.').unwrap_or(rest);
+    let Some(table) = table.as_table_like() else { return false };
+    let mut items = table.iter().filter(|(name, _)| key == "NAME" || key == *name);
+    items.any(|(_, item)| rest.is_empty() || has(item, rest))
+}
+
+#[test]
+fn coming_from_cdk_names_sections_and_keys_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut keys = BTreeSet::new();
+    properties(&schema(), &mut keys);
+    let page = fs::read_to_string(root.join("docs/coming-from-cdk.md")).expect("the page");
+    let mut wrong = Vec::new();
+    let mut configs: Vec<toml_edit::DocumentMut> = Vec::new();
+    for line in page.lines().skip_while(|line| !line.starts_with("## ")) {
+        if let Some(title) = line.strip_prefix("## ") {
+            configs = fs::read_dir(dir_of(title))
+                .into_iter()
+                .flatten()
+                .map(|file| {
+                    let text = fs::read_to_string(file.expect("a file").path()).expect("a file");
+                    text.parse().expect("TOML")
+                })
+                .collect();
+        }
+        // The right column, without the pipe that ends it.
+        let Some((_, right)) = line.trim_end_matches('|').rsplit_once(" | ") else { continue };
+        for word in right.split('`').skip(1).step_by(2) {
+            let section =
+                word.trim_start_matches('[').split(']').next().filter(|_| word.starts_with('['));
+            let key = word.split(" = ").next().unwrap_or(word);
+            let is_key =
+                !key.is_empty() && key.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+            let known = match section {
+                Some(section) if configs.is_empty() => {
+                    keys.contains(section.split('.').next().unwrap_or_default())
+                }
+                Some(section) => configs.iter().any(|config| has(config.as_item(), section)),
+                None => !is_key || keys.contains(key),
+            };
+            if !known {
+                wrong.push(format!("{word}: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

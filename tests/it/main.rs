@@ -38,6 +38,8 @@ mod engine;
 mod guard;
 // The example configs: their lives, on the embedded sandbox and on moto.
 mod examples;
+// What is changed in them.
+mod example_changes;
 // The same, value by value.
 mod example_values;
 // The shipped Lambda functions, tested in Python.
