@@ -310,7 +310,6 @@ fn is_reserved(kind: &str, name: &str) -> bool {
             prefixes.iter().any(|prefix| name.starts_with(prefix))
                 || suffixes.iter().any(|suffix| name.ends_with(suffix))
         }
-        "secretsmanager.secret" => naming::looks_like_arn_suffix(name),
         _ => false,
     }
 }

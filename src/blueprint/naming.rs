@@ -219,8 +219,7 @@ pub(crate) const RULES: &[NameRule] = &[
         "secret",
         512,
         r"^[A-Za-z0-9/_+=.@-]{1,512}$",
-        "a secret's name is 1 to 512 letters, digits and / _ + = . @ -, and does not end with a \
-         dash and 6 characters",
+        "a secret's name is 1 to 512 letters, digits and / _ + = . @ -",
     ),
     named(
         "sns.topic",
@@ -272,7 +271,8 @@ pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) 
         Shared::Account => format!("{full}-{}", scope.region),
         Shared::World => format!("{full}-{}-{}", scope.account, scope.region).to_lowercase(),
     };
-    // Secrets Manager confuses such an ending with the one that it gives to ARNs.
+    // Secrets Manager may confuse such an ending with the one that it gives to ARNs, and advises
+    // against it. Who states a name of that form gets it.
     match rule.kind == "secretsmanager.secret" && looks_like_arn_suffix(&full) {
         true => format!("{full}-{}", digest(&full)),
         false => full,
@@ -280,7 +280,7 @@ pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) 
 }
 
 /// Whether a secret's name ends with a dash and 6 characters.
-pub(crate) fn looks_like_arn_suffix(name: &str) -> bool {
+fn looks_like_arn_suffix(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, tail)| {
         tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })

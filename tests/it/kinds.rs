@@ -33,7 +33,7 @@ pub struct Gap {
 
 impl Gap {
     /// Replaces the value; whether it was there.
-    fn close(&self, spec: &mut Value, sample: &Value) -> bool {
+    pub fn close(&self, spec: &mut Value, sample: &Value) -> bool {
         let Some(value) = spec.pointer_mut(self.field) else { return false };
         let json = |text| serde_json::from_str::<Value>(text).expect("gaps hold JSON");
         let instead = match self.instead {

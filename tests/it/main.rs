@@ -36,6 +36,12 @@ mod lambda;
 mod engine;
 // Web ACLs, rules, detectors and monitors, on the embedded sandbox.
 mod guard;
+// The example configs: their lives, on the embedded sandbox and on moto.
+mod examples;
+// What is changed in them.
+mod example_changes;
+// The same, value by value.
+mod example_values;
 // The shipped Lambda functions, tested in Python.
 mod functions;
 // Every kind through its whole life, on the embedded sandbox.

@@ -53,7 +53,7 @@ impl Moto {
     }
 
     /// What the account holds, as a reader sees it that is not payctl's.
-    fn holds(&self) -> Vec<String> {
+    pub fn holds(&self) -> Vec<String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/left.py");
         let python = environment().join("bin/python");
         let output = run_command(Command::new(python).arg(script).arg(&self.url));
@@ -106,7 +106,7 @@ fn run_command(command: &mut Command) -> String {
 }
 
 /// What moto 5.2.5 does not do as AWS does.
-const GAPS: &[Gap] = &[
+pub const GAPS: &[Gap] = &[
     Gap {
         kind: "autoscaling.group",
         field: "/metrics",
@@ -257,7 +257,7 @@ const GAPS: &[Gap] = &[
 ];
 
 /// Runs a test that talks to a server over real connections.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().expect("a runtime").block_on(future)
 }

@@ -9,7 +9,7 @@ use payctl::aws::kinds::KINDS;
 use payctl::aws::provider::AwsProvider;
 use payctl::aws::resource::AnyKind;
 use payctl::blueprint::{self, Facts};
-use payctl::config;
+use payctl::config::{self, Loaded};
 use payctl::engine::apply::{Report, apply};
 use payctl::engine::plan::{Plan, Purpose};
 use payctl::engine::planner::plan;
@@ -155,9 +155,11 @@ fn shipped_config() -> PathBuf {
 
 /// A shipped environment, as `payctl apply` would build it.
 pub async fn shipped(provider: &AwsProvider) -> Blueprint {
-    let aws = provider.aws();
-    let loaded =
-        config::load(&shipped_config(), &aws.scope.env, &|_| None).expect("a valid config");
+    let loaded = config::load(&shipped_config(), &provider.aws().scope.env, &|_| None);
+    built(provider.aws(), &loaded.expect("a valid config")).await
+}
+
+async fn built(aws: &Aws, loaded: &Loaded) -> Blueprint {
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),
@@ -165,7 +167,24 @@ pub async fn shipped(provider: &AwsProvider) -> Blueprint {
         zones: zones(aws).await.expect("zones"),
         now: "2026-01-01T00:00:00Z".into(),
     };
-    blueprint::build(&loaded, &facts).expect("a valid blueprint")
+    blueprint::build(loaded, &facts).expect("a valid blueprint")
+}
+
+/// An environment of a config directory, connected and built as by `payctl apply`.
+pub async fn configured(
+    connection: &Connection,
+    dir: &Path,
+    env: &str,
+) -> (AwsProvider, Blueprint) {
+    let loaded = match config::load(dir, env, &|_| None) {
+        Ok(loaded) => loaded,
+        Err(problems) => panic!("{}, {env}: {problems:#?}", dir.display()),
+    };
+    let aws = Aws::connect(connection, &loaded.config.project.0, env).await;
+    let mut aws = aws.expect("the endpoint answers");
+    aws.packages = loaded.packages();
+    let blueprint = built(&aws, &loaded).await;
+    (AwsProvider::new(aws), blueprint)
 }
 
 /// What a plan would do now.

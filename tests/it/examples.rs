@@ -1,0 +1,215 @@
+//! The example configs as they live, on the embedded sandbox and on moto: made, changed, retagged,
+//! removed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use payctl::aws::provider::AwsProvider;
+use payctl::engine::plan::{Action, Plan, Purpose};
+use payctl::model::address::Address;
+use payctl::model::desired::{Blueprint, Desired};
+use payctl::sandbox::connector::Sandbox;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cli_support::copy;
+use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
+use crate::kinds::Gap;
+use crate::moto::{self, GAPS, Moto};
+use crate::support::{block_on, configured, expect_settled, plan_now, run, sandboxed};
+
+/// What moto does not keep when it is made, by kind and field; its reasons are among its gaps.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("autoscaling.group", "/metrics"),
+    ("autoscaling.group", "/warmup"),
+    ("dynamodb.table", "/encryption"),
+    ("ec2.launch_template", "/volume/encrypted"),
+    ("rds.instance", "/insights_days"),
+];
+
+/// What moto cannot change.
+const UNCHANGED: &[(&str, &str)] = &[("autoscaling.group", "/min")];
+
+/// Where the example configs are.
+pub fn dir_of(example: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(example)
+}
+
+/// A copy of an example in which an environment differs by an overlay.
+struct Changed(TempDir, &'static str);
+
+impl Changed {
+    fn new(example: &'static str, env: &str, overlay: &str) -> Self {
+        let changed = Self(tempfile::tempdir().expect("a folder"), example);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&root.join("functions"), &changed.0.path().join("functions"));
+        copy(&dir_of(example), &changed.dir());
+        let own = changed.dir().join(format!("{env}.toml"));
+        let below = if own.exists() { "unchanged.toml" } else { "pr.toml" };
+        if own.exists() {
+            fs::rename(&own, changed.dir().join(below)).expect("a writable folder");
+        }
+        fs::write(&own, format!("extends = \"{below}\"\n{overlay}")).expect("a writable folder");
+        changed
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.0.path().join("config/examples").join(self.1)
+    }
+}
+
+fn changes(plan: &Plan) -> BTreeSet<String> {
+    let changes = plan.changes.iter();
+    changes.map(|change| format!("{:?} {}", change.action, change.address)).collect()
+}
+
+/// Where an example lives.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Sandbox(&'a Sandbox),
+    Moto(&'a Moto),
+}
+
+impl Place<'_> {
+    /// An environment of a config directory, as far as this place can do it.
+    async fn build(self, dir: &Path, env: &str) -> (AwsProvider, Blueprint) {
+        let moto = match self {
+            Self::Sandbox(sandbox) => return configured(&sandboxed(sandbox), dir, env).await,
+            Self::Moto(moto) => moto,
+        };
+        let (provider, mut blueprint) = configured(&moto.connection(), dir, env).await;
+        let left_out = |gap: &&Gap| LEFT_OUT.contains(&(gap.kind, gap.field));
+        for gap in GAPS.iter().filter(left_out) {
+            let of_kind = |desired: &&mut Desired| desired.address.kind == gap.kind;
+            for desired in blueprint.resources.values_mut().filter(of_kind) {
+                if gap.close(&mut desired.spec, &Value::Null) {
+                    println!("left out: {} {}: {}", desired.address, gap.field, gap.why);
+                }
+            }
+        }
+        (provider, blueprint)
+    }
+
+    /// The same with a change, as far as this place can make it.
+    async fn build_changed(
+        self,
+        before: &Blueprint,
+        dir: &Path,
+        env: &str,
+    ) -> (AwsProvider, Blueprint) {
+        let (provider, mut blueprint) = self.build(dir, env).await;
+        if let Self::Moto(_) = self {
+            for (address, desired) in &mut blueprint.resources {
+                for (_, field) in UNCHANGED.iter().filter(|(kind, _)| *kind == address.kind) {
+                    let as_it_was = before.resources[address].spec.pointer(field).cloned();
+                    *desired.spec.pointer_mut(field).expect("a field") =
+                        as_it_was.expect("a field");
+                }
+            }
+        }
+        (provider, blueprint)
+    }
+}
+
+/// The whole life of an environment.
+async fn lives_and_dies(place: Place<'_>, example: &Example, env: &str) {
+    let (provider, blueprint) = place.build(&dir_of(example.name), env).await;
+    let made = run(&provider, &blueprint, Purpose::Apply).await;
+    assert_eq!(made.count(Action::Create), blueprint.resources.len());
+    expect_settled(&provider, &blueprint, "creation").await;
+
+    let folder = Changed::new(example.name, env, example.change);
+    let (provider, changed) = place.build_changed(&blueprint, &folder.dir(), env).await;
+    let plan = run(&provider, &changed, Purpose::Apply).await;
+    // What moto leaves out may be all that differs.
+    let is_left_out = |address: &Address| {
+        LEFT_OUT.iter().any(|(kind, _)| *kind == address.kind)
+            && blueprint.resources[address].spec == changed.resources[address].spec
+    };
+    let updates = example.updates.iter().map(|address| address.parse().expect("an address"));
+    let updates = updates.filter(|address| !is_left_out(address));
+    let expected: BTreeSet<String> = updates.map(|address| format!("Update {address}")).collect();
+    assert_eq!(changes(&plan), expected, "{}, {env}", example.name);
+    expect_settled(&provider, &changed, "the change").await;
+
+    if env == example.envs[0] {
+        let tagged = format!("{}[tags]\nTeam = \"platform\"\n", example.change);
+        let folder = Changed::new(example.name, env, &tagged);
+        let (provider, changed) = place.build_changed(&blueprint, &folder.dir(), env).await;
+        let plan = run(&provider, &changed, Purpose::Apply).await;
+        assert!(plan.count(Action::Update) > changed.resources.len() / 2);
+        assert_eq!(plan.count(Action::Update), plan.changes.len(), "{:?}", changes(&plan));
+        expect_settled(&provider, &changed, "retagging").await;
+    }
+
+    run(&provider, &changed, Purpose::Destroy).await;
+    let left = plan_now(&provider, &changed, Purpose::Destroy).await;
+    assert!(left.is_empty(), "left after destroy: {:?}", left.changes);
+}
+
+/// Each environment of an example on a sandbox of its own, the first on one as slow as AWS.
+fn on_the_sandbox(example: &Example) {
+    for (at, env) in example.envs.iter().enumerate() {
+        let sandbox = if at == 0 { Sandbox::in_memory_strict() } else { Sandbox::in_memory() };
+        block_on(lives_and_dies(Place::Sandbox(&sandbox), example, env));
+        let left = sandbox.counts().expect("a sandbox");
+        assert!(left.is_empty(), "{}, {env}: {left:?}", example.name);
+    }
+}
+
+fn on_moto(example: &Example) {
+    let moto = Moto::start();
+    moto::block_on(lives_and_dies(Place::Moto(&moto), example, example.envs[0]));
+    assert_eq!(moto.holds(), [""; 0], "left after destroy");
+}
+
+#[test]
+fn cost_optimised_lives_and_dies_on_the_sandbox() {
+    on_the_sandbox(&COST);
+}
+
+#[test]
+fn serverless_secured_lives_and_dies_on_the_sandbox() {
+    on_the_sandbox(&SECURED);
+}
+
+#[test]
+fn migration_lives_and_dies_on_the_sandbox() {
+    on_the_sandbox(&MIGRATION);
+}
+
+#[test]
+fn migration_with_blue_and_green_lives_and_dies_on_the_sandbox() {
+    on_the_sandbox(&BLUE_GREEN);
+}
+
+#[test]
+fn container_api_lives_and_dies_on_the_sandbox() {
+    on_the_sandbox(&CONTAINERS);
+}
+
+#[test]
+fn cost_optimised_lives_and_dies_on_moto() {
+    on_moto(&COST);
+}
+
+#[test]
+fn serverless_secured_lives_and_dies_on_moto() {
+    on_moto(&SECURED);
+}
+
+#[test]
+fn migration_lives_and_dies_on_moto() {
+    on_moto(&MIGRATION);
+}
+
+#[test]
+fn migration_with_blue_and_green_lives_and_dies_on_moto() {
+    on_moto(&BLUE_GREEN);
+}
+
+#[test]
+fn container_api_lives_and_dies_on_moto() {
+    on_moto(&CONTAINERS);
+}
