@@ -143,7 +143,6 @@ fn dev_consists_of_these() {
     rds.instance/customer-1
     rds.instance/customer-2
     rds.subnet_group/customer
-    s3.bucket/access-logs
     s3.bucket/audit
     s3.bucket/logs
     scaling.target/payment

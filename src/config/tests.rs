@@ -95,7 +95,6 @@ fn what_aws_refuses_is_refused_here() {
     check("[keys.a]\nrecovery_days = 6", "4:17 6 is out of range (7 to 30)");
     check("[keys.a]\nrotation = false\nrotation_days = 90", "5:17 the key is not rotated");
     check("[secrets.a]\nrecovery_days = 6", "4:17 6 days are not possible");
-    check("[secrets.a]\nname = \"x-${env}-abcdef\"", "4:8 `x-dev-abcdef` is not possible");
     check("[secrets.a.template]\npassword = \"x\"", "receives the generated password");
     check("[queues.a]\nname = \"jobs\"", "4:8 `jobs` does not name the environment");
     check("[queues.a]\nname = \"jobs.${env}\"", "4:8 `jobs.dev` is not possible as a name");

@@ -19,15 +19,6 @@ use crate::kinds::Gap;
 use crate::moto::{self, GAPS, Moto};
 use crate::support::{block_on, configured, expect_settled, plan_now, run, sandboxed};
 
-/// What moto does not keep when it is made, by kind and field; its reasons are among its gaps.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("autoscaling.group", "/metrics"),
-    ("autoscaling.group", "/warmup"),
-    ("dynamodb.table", "/encryption"),
-    ("ec2.launch_template", "/volume/encrypted"),
-    ("rds.instance", "/insights_days"),
-];
-
 /// What moto cannot change.
 const UNCHANGED: &[(&str, &str)] = &[("autoscaling.group", "/min")];
 
@@ -79,15 +70,7 @@ impl Place<'_> {
             Self::Moto(moto) => moto,
         };
         let (provider, mut blueprint) = configured(&moto.connection(), dir, env).await;
-        let left_out = |gap: &&Gap| LEFT_OUT.contains(&(gap.kind, gap.field));
-        for gap in GAPS.iter().filter(left_out) {
-            let of_kind = |desired: &&mut Desired| desired.address.kind == gap.kind;
-            for desired in blueprint.resources.values_mut().filter(of_kind) {
-                if gap.close(&mut desired.spec, &Value::Null) {
-                    println!("left out: {} {}: {}", desired.address, gap.field, gap.why);
-                }
-            }
-        }
+        moto::leave_out(&mut blueprint);
         (provider, blueprint)
     }
 
