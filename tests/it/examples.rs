@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use payctl::aws::provider::AwsProvider;
 use payctl::engine::plan::{Action, Plan, Purpose};
 use payctl::model::address::Address;
-use payctl::model::desired::{Blueprint, Desired};
+use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::Sandbox;
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli_support::copy;
 use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
-use crate::kinds::Gap;
-use crate::moto::{self, GAPS, Moto};
+use crate::moto::{self, LEFT_OUT, Moto};
 use crate::support::{block_on, configured, expect_settled, plan_now, run, sandboxed};
 
 /// What moto cannot change.

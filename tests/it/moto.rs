@@ -258,7 +258,7 @@ pub const GAPS: &[Gap] = &[
 ];
 
 /// What moto does not keep when it is made, by kind and field; its reasons are among its gaps.
-const LEFT_OUT: &[(&str, &str)] = &[
+pub const LEFT_OUT: &[(&str, &str)] = &[
     ("autoscaling.group", "/metrics"),
     ("autoscaling.group", "/warmup"),
     ("dynamodb.table", "/encryption"),
