@@ -201,7 +201,8 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
 /// Everything that this account subscribed to one topic, if the topic is ours.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
-    let (tags, listed) = join(cx.tags(arn, sns_topic::tags(aws, arn)), of_topic(cx, arn)).await;
+    let tags = cx.tags(arn, sns_topic::tags(aws, arn));
+    let (tags, listed) = Box::pin(join(tags, of_topic(cx, arn))).await;
     // Whether a topic whose name is wanted may be read is for the survey of topics to say.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
     let Some(topic) = aws.scope.owned(&tags).filter(|owner| owner.kind == Topic::META.kind) else {
@@ -227,7 +228,7 @@ async fn of_topic(cx: &Survey<'_>, topic: &str) -> Result<Vec<Listed>, OpError> 
         Ok(page.subscriptions.filter(|_| page.next_token.is_none()))
     };
     let all: Arc<Option<Vec<Listed>>> = match cx.sweep {
-        Some(_) => cx.once("sns:ListSubscriptions", page).await?,
+        Some(_) => Box::pin(cx.once("sns:ListSubscriptions", page)).await?,
         None => Arc::default(),
     };
     match &*all {
