@@ -1,7 +1,7 @@
 //! RPC v2 CBOR, which CloudWatch speaks: the path names service and operation, input and answer are
 //! CBOR maps.
 //!
-//! Times are tagged numbers, and clients insist on the tag: an answer says [`time`]. An answer
+//! Times are tagged numbers, and clients insist on the tag: an answer says [`time()`]. An answer
 //! must hold doubles where the API has them (`5.0`, not `5`).
 
 use ciborium::Value as Cbor;
