@@ -88,7 +88,8 @@ async fn command(sandbox: &Sandbox, latency: Duration, purpose: Purpose, write: 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let loaded = config::load(&folder, "dev", &|_| None).expect("a valid config");
     let connected = connect(&connection, "payment", "dev").await;
-    let (aws, zones) = connected.expect("the sandbox answers");
+    let (mut aws, zones) = connected.expect("the sandbox answers");
+    aws.packages = loaded.packages();
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),

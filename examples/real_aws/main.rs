@@ -101,7 +101,8 @@ async fn side(args: &Args, connection: &Connection, is_twin: bool) -> Result<Sid
     let loaded = config::load(Path::new(&args.config_dir), &args.env, &variable)
         .map_err(|problems| format!("the config is not valid: {problems:?}"))?;
     let connected = facts::connect(connection, &loaded.config.project.0, &args.env).await;
-    let (aws, zones) = connected.map_err(|error| format!("no account answers: {error}"))?;
+    let (mut aws, zones) = connected.map_err(|error| format!("no account answers: {error}"))?;
+    aws.packages = loaded.packages();
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),
