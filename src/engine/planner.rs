@@ -110,6 +110,7 @@ fn draft(
         }
     }
     planner.surplus(&kept);
+    planner.leave_in_order();
     Ok(planner.plan)
 }
 
@@ -268,6 +269,25 @@ impl Planner<'_> {
                 needs: BTreeSet::new(),
                 uses,
             });
+        }
+    }
+
+    /// What a deleted object leaves behind holds some of what it used, and needs the rest until it
+    /// is gone: the rest goes last.
+    fn leave_in_order(&mut self) {
+        let mut later: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        for change in self.plan.changes.iter().filter(|change| change.action == Action::Delete) {
+            let kind = self.kinds.get(change.address.kind.as_str());
+            for (needed, held) in kind.map(|meta| meta.leaves).unwrap_or_default() {
+                let used =
+                    |kind: &'static str| change.uses.iter().filter(move |used| used.kind == kind);
+                for held in used(held) {
+                    later.entry(held.clone()).or_default().extend(used(needed).cloned());
+                }
+            }
+        }
+        for change in self.plan.changes.iter_mut().filter(|it| it.action == Action::Delete) {
+            change.uses.extend(later.remove(&change.address).unwrap_or_default());
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Meta {
     pub held: bool,
     /// The held kinds that AWS deletes all the same while only objects of this kind use them.
     pub lets_go: &'static [&'static str],
+    /// What it leaves behind when it is deleted: that holds objects of the second kind for a while,
+    /// and needs those of the first until it is gone.
+    pub leaves: &'static [(&'static str, &'static str)],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
@@ -75,6 +78,7 @@ impl Meta {
             replace: Replace::DeleteFirst,
             held: false,
             lets_go: &[],
+            leaves: &[],
             data: None,
             tagged: true,
             lingers: false,

@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
+    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, shipped,
+    some,
 };
 
 /// A config directory with one environment, and the sources of a function beside it.
@@ -254,5 +255,27 @@ fn a_stream_has_what_queues_have_not() {
         }
         run(&provider, &blueprint, Purpose::Destroy).await;
         assert_eq!(sandbox.counts().expect("a sandbox"), BTreeMap::new());
+    });
+}
+
+#[test]
+fn a_role_outlives_the_interfaces_that_its_functions_leave_behind() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let blueprint = shipped(&provider).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        let report = carry_out(&provider, &plan).await;
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        let when = |kind: &str, name: &str| {
+            let gone = Address::new(kind, name);
+            report.done.iter().position(|(address, _)| *address == gone).expect("it is deleted")
+        };
+        let role = when("iam.role", "processing");
+        for subnet in ["private-1", "private-2"] {
+            assert!(when("ec2.subnet", subnet) < role, "{subnet} goes before the role");
+        }
+        assert!(when("iam.role", "cost-report") < role, "a role without a network waits for none");
     });
 }

@@ -82,6 +82,8 @@ pub(crate) struct Network {
 
 impl Resource for Function {
     const META: Meta = Meta {
+        // Lambda removes its interfaces in the name of the function's role.
+        leaves: &[("iam.role", "ec2.subnet")],
         notes: &[
             "Its package is made from the source folder; the same files give the same digest on \
              every machine, and a function whose digest is unchanged is not deployed again.",
