@@ -5,20 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use payctl::aws::provider::AwsProvider;
+use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Plan, Purpose};
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::Sandbox;
 use tempfile::TempDir;
 
 use crate::cli_support::copy;
 use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
-use crate::moto::{self, LEFT_OUT, Moto};
+use crate::moto::{self, Moto};
 use crate::support::{block_on, configured, expect_settled, plan_now, run, sandboxed};
-
-/// What moto cannot change.
-const UNCHANGED: &[(&str, &str)] = &[("autoscaling.group", "/min")];
 
 /// Where the example configs are.
 pub fn dir_of(example: &str) -> PathBuf {
@@ -53,63 +48,17 @@ fn changes(plan: &Plan) -> BTreeSet<String> {
     changes.map(|change| format!("{:?} {}", change.action, change.address)).collect()
 }
 
-/// Where an example lives.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    Sandbox(&'a Sandbox),
-    Moto(&'a Moto),
-}
-
-impl Place<'_> {
-    /// An environment of a config directory, as far as this place can do it.
-    async fn build(self, dir: &Path, env: &str) -> (AwsProvider, Blueprint) {
-        let moto = match self {
-            Self::Sandbox(sandbox) => return configured(&sandboxed(sandbox), dir, env).await,
-            Self::Moto(moto) => moto,
-        };
-        let (provider, mut blueprint) = configured(&moto.connection(), dir, env).await;
-        moto::leave_out(&mut blueprint);
-        (provider, blueprint)
-    }
-
-    /// The same with a change, as far as this place can make it.
-    async fn build_changed(
-        self,
-        before: &Blueprint,
-        dir: &Path,
-        env: &str,
-    ) -> (AwsProvider, Blueprint) {
-        let (provider, mut blueprint) = self.build(dir, env).await;
-        if let Self::Moto(_) = self {
-            for (address, desired) in &mut blueprint.resources {
-                for (_, field) in UNCHANGED.iter().filter(|(kind, _)| *kind == address.kind) {
-                    let as_it_was = before.resources[address].spec.pointer(field).cloned();
-                    *desired.spec.pointer_mut(field).expect("a field") =
-                        as_it_was.expect("a field");
-                }
-            }
-        }
-        (provider, blueprint)
-    }
-}
-
 /// The whole life of an environment.
-async fn lives_and_dies(place: Place<'_>, example: &Example, env: &str) {
-    let (provider, blueprint) = place.build(&dir_of(example.name), env).await;
+async fn lives_and_dies(connection: &Connection, example: &Example, env: &str) {
+    let (provider, blueprint) = configured(connection, &dir_of(example.name), env).await;
     let made = run(&provider, &blueprint, Purpose::Apply).await;
     assert_eq!(made.count(Action::Create), blueprint.resources.len());
     expect_settled(&provider, &blueprint, "creation").await;
 
     let folder = Changed::new(example.name, env, example.change);
-    let (provider, changed) = place.build_changed(&blueprint, &folder.dir(), env).await;
+    let (provider, changed) = configured(connection, &folder.dir(), env).await;
     let plan = run(&provider, &changed, Purpose::Apply).await;
-    // What moto leaves out may be all that differs.
-    let is_left_out = |address: &Address| {
-        LEFT_OUT.iter().any(|(kind, _)| *kind == address.kind)
-            && blueprint.resources[address].spec == changed.resources[address].spec
-    };
-    let updates = example.updates.iter().map(|address| address.parse().expect("an address"));
-    let updates = updates.filter(|address| !is_left_out(address));
+    let updates = example.updates.iter();
     let expected: BTreeSet<String> = updates.map(|address| format!("Update {address}")).collect();
     assert_eq!(changes(&plan), expected, "{}, {env}", example.name);
     expect_settled(&provider, &changed, "the change").await;
@@ -117,7 +66,7 @@ async fn lives_and_dies(place: Place<'_>, example: &Example, env: &str) {
     if env == example.envs[0] {
         let tagged = format!("{}[tags]\nTeam = \"platform\"\n", example.change);
         let folder = Changed::new(example.name, env, &tagged);
-        let (provider, changed) = place.build_changed(&blueprint, &folder.dir(), env).await;
+        let (provider, changed) = configured(connection, &folder.dir(), env).await;
         let plan = run(&provider, &changed, Purpose::Apply).await;
         assert!(plan.count(Action::Update) > changed.resources.len() / 2);
         assert_eq!(plan.count(Action::Update), plan.changes.len(), "{:?}", changes(&plan));
@@ -133,7 +82,7 @@ async fn lives_and_dies(place: Place<'_>, example: &Example, env: &str) {
 fn on_the_sandbox(example: &Example) {
     for (at, env) in example.envs.iter().enumerate() {
         let sandbox = if at == 0 { Sandbox::in_memory_strict() } else { Sandbox::in_memory() };
-        block_on(lives_and_dies(Place::Sandbox(&sandbox), example, env));
+        block_on(lives_and_dies(&sandboxed(&sandbox), example, env));
         let left = sandbox.counts().expect("a sandbox");
         assert!(left.is_empty(), "{}, {env}: {left:?}", example.name);
     }
@@ -141,7 +90,7 @@ fn on_the_sandbox(example: &Example) {
 
 fn on_moto(example: &Example) {
     let moto = Moto::start();
-    moto::block_on(lives_and_dies(Place::Moto(&moto), example, example.envs[0]));
+    moto::block_on(lives_and_dies(&moto.connection(), example, example.envs[0]));
     assert_eq!(moto.holds(), [""; 0], "left after destroy");
 }
 

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
-use payctl::model::desired::{Blueprint, Desired};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -109,46 +108,11 @@ fn run_command(command: &mut Command) -> String {
 /// What moto 5.2.5 does not do as AWS does.
 pub const GAPS: &[Gap] = &[
     Gap {
-        kind: "autoscaling.group",
-        field: "/metrics",
-        value: "true",
-        instead: "false",
-        why: "EnableMetricsCollection without names keeps none, and the way back is missing",
-    },
-    Gap {
-        kind: "autoscaling.group",
-        field: "/warmup",
-        value: "",
-        instead: "null",
-        why: "DefaultInstanceWarmup is not kept",
-    },
-    Gap {
         kind: "apigateway.stage",
         field: "/execution_log/key",
         value: "",
         instead: "null",
         why: "AssociateKmsKey and DisassociateKmsKey are missing",
-    },
-    Gap {
-        kind: "autoscaling.group",
-        field: "/min",
-        value: "2",
-        instead: "1",
-        why: "a group that grows ends in a server error",
-    },
-    Gap {
-        kind: "autoscaling.group",
-        field: "/desired",
-        value: "2",
-        instead: "1",
-        why: "a group that grows ends in a server error",
-    },
-    Gap {
-        kind: "dynamodb.table",
-        field: "/encryption",
-        value: r#""managed""#,
-        instead: r#""owned""#,
-        why: "the account's aws/dynamodb key looks like a customer's",
     },
     Gap {
         kind: "dynamodb.table",
@@ -163,13 +127,6 @@ pub const GAPS: &[Gap] = &[
         value: "true",
         instead: "null",
         why: "a deployment never ends",
-    },
-    Gap {
-        kind: "ec2.launch_template",
-        field: "/volume/encrypted",
-        value: "true",
-        instead: "false",
-        why: "the account's aws/ebs key looks like a customer's",
     },
     Gap {
         kind: "elb.listener",
@@ -257,27 +214,6 @@ pub const GAPS: &[Gap] = &[
     },
 ];
 
-/// What moto does not keep when it is made, by kind and field; its reasons are among its gaps.
-pub const LEFT_OUT: &[(&str, &str)] = &[
-    ("autoscaling.group", "/metrics"),
-    ("autoscaling.group", "/warmup"),
-    ("dynamodb.table", "/encryption"),
-    ("ec2.launch_template", "/volume/encrypted"),
-];
-
-/// Takes out of an environment what moto does not keep, and says so.
-pub fn leave_out(blueprint: &mut Blueprint) {
-    let left_out = |gap: &&Gap| LEFT_OUT.contains(&(gap.kind, gap.field));
-    for gap in GAPS.iter().filter(left_out) {
-        let of_kind = |desired: &&mut Desired| desired.address.kind == gap.kind;
-        for desired in blueprint.resources.values_mut().filter(of_kind) {
-            if gap.close(&mut desired.spec, &Value::Null) {
-                println!("left out: {} {}: {}", desired.address, gap.field, gap.why);
-            }
-        }
-    }
-}
-
 /// Runs a test that talks to a server over real connections.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -301,7 +237,6 @@ fn the_whole_dev_environment_lives_and_dies_on_moto() {
     block_on(async {
         let provider = provider_for(&moto.connection(), "dev").await;
         let mut blueprint = shipped(&provider).await;
-        leave_out(&mut blueprint);
         let made = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(made.count(Action::Create), blueprint.resources.len());
         expect_settled(&provider, &blueprint, "creation").await;

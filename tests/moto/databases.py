@@ -64,6 +64,18 @@ def modify_exports_too(self, kwargs):
     return modify_db_cluster(self, change)
 
 
+delete_db_cluster = RDSBackend.delete_db_cluster
+
+
+def delete_with_automated_snapshots(self, cluster_identifier, snapshot_name=None):
+    """moto keeps the snapshots that were its own doing, and then refuses a cluster of the same name."""
+    cluster = delete_db_cluster(self, cluster_identifier, snapshot_name)
+    for name, snapshot in list(self.cluster_snapshots.items()):
+        if (snapshot.db_cluster_identifier, snapshot.snapshot_type) == (cluster_identifier, "automated"):
+            del self.cluster_snapshots[name]
+    return cluster
+
+
 modify_db_subnet_group = RDSBackend.modify_db_subnet_group
 
 
@@ -96,5 +108,6 @@ FakeSecret.to_dict = secret_with_rules
 RDSResponse.enable_http_endpoint = switch_http_endpoint(True)
 RDSResponse.disable_http_endpoint = switch_http_endpoint(False)
 RDSResponse.reset_db_cluster_parameter_group = reset_db_cluster_parameter_group
+RDSBackend.delete_db_cluster = delete_with_automated_snapshots
 RDSBackend.modify_db_cluster = modify_exports_too
 RDSBackend.modify_db_subnet_group = keep_subnet_group

@@ -1,5 +1,61 @@
-"""moto keeps the tags that a launch template was made with; AWS shows those that it has now."""
+"""What moto lacks of launch templates and Auto Scaling groups."""
 
+from moto.autoscaling.models import FakeAutoScalingGroup
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import EmptyResult
 from moto.ec2.models.launch_templates import LaunchTemplate
 
+# It keeps the tags that a launch template was made with; AWS shows those that it has now.
 LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
+
+METRICS = [
+    f"Group{name}"
+    for name in (
+        "MinSize",
+        "MaxSize",
+        "DesiredCapacity",
+        "InServiceInstances",
+        "PendingInstances",
+        "StandbyInstances",
+        "TerminatingInstances",
+        "TotalInstances",
+    )
+]
+
+
+def group_of(response):
+    name = response._get_param("AutoScalingGroupName")
+    return response.autoscaling_backend.autoscaling_groups[name]
+
+
+def enable_metrics_collection(response):
+    group = group_of(response)
+    named = response._get_param("Metrics") or METRICS
+    group.metrics = [metric for metric in METRICS if metric in [*group.metrics, *named]]
+    return EmptyResult()
+
+
+def disable_metrics_collection(response):
+    group = group_of(response)
+    named = response._get_param("Metrics") or METRICS
+    group.metrics = [metric for metric in group.metrics if metric not in named]
+    return EmptyResult()
+
+
+def with_warmup(answer):
+    def answer_with_warmup(response):
+        answered = answer(response)
+        warmup = response._get_int_param("DefaultInstanceWarmup")
+        if warmup is not None:
+            group_of(response).default_instance_warmup = None if warmup == -1 else warmup
+        return answered
+
+    return answer_with_warmup
+
+
+FakeAutoScalingGroup.default_instance_warmup = None
+Response = AutoScalingResponse
+Response.enable_metrics_collection = enable_metrics_collection
+Response.disable_metrics_collection = disable_metrics_collection
+Response.create_auto_scaling_group = with_warmup(Response.create_auto_scaling_group)
+Response.update_auto_scaling_group = with_warmup(Response.update_auto_scaling_group)

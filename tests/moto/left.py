@@ -92,8 +92,6 @@ policies = call(
 )
 show("scaling-policy", [policy["PolicyARN"] for policy in policies])
 show("log-group", [item["logGroupName"] for item in call("logs", "describe_log_groups", "logGroups")])
-alarms = [alarm["AlarmName"] for alarm in call("cloudwatch", "describe_alarms", "MetricAlarms")]
-# Those of scaling policies belong to AWS, which removes them with their policy; moto keeps them.
 # Alarms of scaling policies belong to these; moto makes new ones whenever a policy changes.
 alarms = [alarm["AlarmName"] for alarm in call("cloudwatch", "describe_alarms", "MetricAlarms")]
 show("alarm", [name for name in alarms if not name.startswith("TargetTracking-")])

@@ -9,6 +9,7 @@ import apigateway
 import databases  # noqa: F401
 import fleets  # noqa: F401
 import guards  # noqa: F401
+import keys  # noqa: F401
 import scaling  # noqa: F401
 import watching  # noqa: F401
 from moto import server
