@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_lite::Regex;
 use sha2::{Digest, Sha256};
 
 use crate::model::scope::Scope;
@@ -46,7 +46,8 @@ const fn named(
     NameRule { kind, word, limit, pattern, rule, shared: Shared::No }
 }
 
-const TAG: &str = r"^[\p{L}\p{N} _.:/=+@-]+$";
+/// AWS takes the letters of every script: beyond ASCII, all counts as one.
+const TAG: &str = r"^([a-zA-Z0-9 _.:/=+@-]|[^\x00-\x7F])+$";
 const GATEWAY_RULE: &str = "letters, digits and . _ -";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
 
@@ -84,7 +85,7 @@ pub(crate) const RULES: &[NameRule] = &[
         "cloudwatch.alarm",
         "alarm",
         255,
-        r"^[^\p{Cc}]{1,255}$",
+        r"^[^\x00-\x1F\x7F-\x9F]{1,255}$",
         "an alarm's name is 1 to 255 characters without control characters",
     ),
     NameRule {

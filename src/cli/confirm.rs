@@ -129,6 +129,7 @@ mod tests {
             live: None,
             needs: BTreeSet::new(),
             uses: BTreeSet::new(),
+            outlives: BTreeSet::new(),
         };
         Plan {
             format: FORMAT,

@@ -17,6 +17,7 @@ use super::stop::Stop;
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::meta::Meta;
+use crate::model::scope::Scope;
 use crate::model::text::{Outputs, Ref, each_ref, resolve};
 
 /// How long calls in flight may take after a stop was asked for. A CI system that cancels gives
@@ -60,6 +61,7 @@ pub async fn apply(
     let began = Instant::now();
     let run = Run {
         provider,
+        scope: &plan.scope,
         changes: &plan.changes,
         graph: graph::steps(&plan.changes),
         kinds: provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect(),
@@ -83,6 +85,7 @@ fn services(provider: &dyn Provider) -> BTreeMap<&'static str, Semaphore> {
 
 struct Run<'a> {
     provider: &'a dyn Provider,
+    scope: &'a Scope,
     changes: &'a [Change],
     graph: Steps,
     kinds: BTreeMap<&'static str, &'static Meta>,
@@ -202,7 +205,9 @@ impl Run<'_> {
         let step = converge::Step {
             provider: self.provider,
             address: &change.address,
-            replaces: change.live.as_ref().map(|live| live.id.as_str()),
+            // Where the old object goes first, the new one may well get its id.
+            replaces: change.live.as_ref().filter(|_| change.create_first).map(|live| &*live.id),
+            scope: self.scope,
             meta,
             all: &self.all,
             service: self.services.get(meta.service).ok_or_else(unknown)?,

@@ -18,6 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
+use crate::model::scope::Scope;
 
 /// How soon the first look is taken while AWS is at work.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -28,9 +29,6 @@ const LOOKS_AFTER_LOST_REPLY: u32 = 6;
 /// How long a fresh object may lack the tags that it was made with.
 const TAG_LAG: Duration = Duration::from_secs(15);
 
-/// How long what was just made may stay invisible to another service.
-const PROPAGATION: Duration = Duration::from_secs(180);
-
 /// What one step works with.
 pub(crate) struct Step<'a> {
     /// The cloud.
@@ -39,6 +37,8 @@ pub(crate) struct Step<'a> {
     pub address: &'a Address,
     /// The id of the object that it replaces, if that still stands beside it.
     pub replaces: Option<&'a str>,
+    /// Whose environment it is.
+    pub scope: &'a Scope,
     /// The facts of the kind.
     pub meta: &'static Meta,
     /// Limits operations over all services.
@@ -63,6 +63,15 @@ pub(crate) struct Want {
 
 type Outcome<T> = Result<T, StepError>;
 
+/// What stands under an address.
+enum Look {
+    /// An object.
+    There(Found),
+    /// Only what AWS is about to delete, with its status.
+    Dying(String),
+    Nothing,
+}
+
 /// A wait that starts short and grows.
 struct Pace(Duration);
 
@@ -82,8 +91,11 @@ impl Step<'_> {
     /// Makes an object that was absent when the plan was made.
     pub(crate) async fn create(&self, mut target: Target, want: &Want) -> Outcome<Live> {
         target.id = None;
-        let live = self.bring_into_being(&mut target, want).await?;
-        self.settle(target, want, live).await
+        match self.bring_into_being(&mut target, want).await? {
+            // Somebody was faster, and it serves everybody as it is.
+            Found { owner: Owner::Shared, live, .. } => Ok(live),
+            Found { live, .. } => self.settle(target, want, live).await,
+        }
     }
 
     /// Changes an object to what the plan shows. `planned` are the paths that may differ.
@@ -108,77 +120,91 @@ impl Step<'_> {
         self.settle(target, want, live).await
     }
 
-    /// Deletes an object and waits until it is gone.
-    pub(crate) async fn delete(&self, target: &Target, live: &Live) -> Outcome<()> {
+    /// Deletes an object and waits until it is gone. It is looked at first: what it is now decides,
+    /// not what it was when the plan was made.
+    pub(crate) async fn delete(&self, target: &Target, planned: &Live) -> Outcome<()> {
         let mut pace = Pace::new();
         loop {
-            match self.call(self.provider.delete(target, live)).await? {
-                Ok(()) if self.meta.lingers => return Ok(()),
-                Ok(()) => {}
-                Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
-                // In use, or the reply was lost: it may be on its way out already.
-                Err(error) if error.passes() => {
-                    self.retry(error, pace.next()).await?;
-                    match self.read(target).await? {
-                        None => return Ok(()),
-                        Some(left) if matches!(left.phase, Phase::Deleting(_)) => {}
-                        Some(_) => continue,
-                    }
-                }
-                Err(error) => return Err(StepError::Refused(error)),
+            let Some(live) = self.read(target).await? else { return Ok(()) };
+            if self.scope.owned(&live.tags) != self.scope.owned(&planned.tags) {
+                return Err(StepError::Moved(vec!["its owner".to_owned()]));
             }
-            // Accepted. If it is still there untouched after a while, it is asked again; at once
-            // if that was a first move, which is over.
-            let asked = Instant::now();
-            let mut pace = Pace::new();
-            let mut moving = false;
-            loop {
-                match self.read(target).await? {
-                    None => return Ok(()),
-                    Some(left) => match left.phase {
-                        Phase::Deleting(status) => self.wait(status, pace.next()).await?,
-                        Phase::Pending(status) => {
-                            moving = true;
-                            self.wait(status, pace.next()).await?;
-                        }
-                        Phase::Ready | Phase::Failed(_) => {
-                            if moving || asked.elapsed() > self.meta.settle {
-                                break;
-                            }
-                            self.wait("deleting".to_owned(), pace.next()).await?;
-                        }
-                    },
+            if !matches!(live.phase, Phase::Deleting(_)) {
+                match self.call(self.provider.delete(target, &live)).await? {
+                    Ok(()) => {}
+                    Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
+                    // In use, or the reply was lost: it may be on its way out already.
+                    Err(error) if error.passes() => {
+                        self.retry(error, pace.next()).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(StepError::Refused(error)),
                 }
+            }
+            if self.meta.lingers || self.is_gone(target).await? {
+                return Ok(());
             }
         }
     }
 
+    /// Waits until a deletion that AWS accepted is over. False if it has to be asked again: the
+    /// object is still there untouched after a while, or that was a first move, which is over.
+    async fn is_gone(&self, target: &Target) -> Outcome<bool> {
+        let asked = Instant::now();
+        let mut pace = Pace::new();
+        let mut moving = false;
+        loop {
+            let Some(left) = self.read(target).await? else { return Ok(true) };
+            let status = match left.phase {
+                Phase::Deleting(status) => status,
+                Phase::Pending(status) => {
+                    moving = true;
+                    status
+                }
+                Phase::Ready | Phase::Failed(_) => {
+                    if moving || asked.elapsed() > self.meta.settle {
+                        return Ok(false);
+                    }
+                    "deleting".to_owned()
+                }
+            };
+            self.wait(status, pace.next()).await?;
+        }
+    }
+
     /// Creates once, and finds out what became of it.
-    async fn bring_into_being(&self, target: &mut Target, want: &Want) -> Outcome<Live> {
+    async fn bring_into_being(&self, target: &mut Target, want: &Want) -> Outcome<Found> {
         let mut pace = Pace::new();
         let mut untagged_since: Option<Instant> = None;
+        let mut was_dying = false;
         loop {
             match self.call(self.provider.create(target, &want.spec)).await? {
                 Ok(id) => {
                     target.id = Some(id);
-                    return self.appear(target).await;
+                    let live = self.appear(target).await?;
+                    return Ok(Found { address: self.address.clone(), owner: Owner::Ours, live });
                 }
                 // Taken: by ourselves (a lost reply, an earlier run), by a dying predecessor, or
                 // by somebody else.
-                Err(error) if error.class == ErrorClass::Exists => match self.find(target).await? {
-                    Some(Found { owner: Owner::Ours | Owner::Shared, live, .. }) => {
-                        return Ok(live);
-                    }
-                    Some(Found { owner: Owner::Foreign(owner), live, .. }) => {
+                Err(error) if error.class == ErrorClass::Exists => match self.look(target).await? {
+                    Look::There(Found { owner: Owner::Foreign(owner), live, .. }) => {
                         let since = *untagged_since.get_or_insert_with(Instant::now);
                         if since.elapsed() > TAG_LAG || !live.tags.is_empty() {
                             return Err(StepError::NotOurs(owner));
                         }
                         self.retry(error, pace.next()).await?;
                     }
-                    None if self.may_pass(&error) => self.retry(error, pace.next()).await?,
+                    Look::There(found) => return Ok(found),
+                    Look::Dying(status) => {
+                        was_dying = true;
+                        self.wait(status, pace.next()).await?;
+                    }
+                    Look::Nothing if was_dying || self.may_pass(&error) => {
+                        was_dying = false;
+                        self.retry(error, pace.next()).await?;
+                    }
                     // What has the name cannot be seen, and does not go away.
-                    None => return Err(StepError::Refused(error)),
+                    Look::Nothing => return Err(StepError::Refused(error)),
                 },
                 // It may have happened. Look, more than once: a new object is not visible
                 // everywhere at once.
@@ -186,10 +212,11 @@ impl Step<'_> {
                     let mut looks = Pace::new();
                     for _ in 0..LOOKS_AFTER_LOST_REPLY {
                         self.retry(error.clone(), looks.next() * 3).await?;
-                        if let Some(Found { owner: Owner::Ours | Owner::Shared, live, .. }) =
-                            self.find(target).await?
-                        {
-                            return Ok(live);
+                        match self.look(target).await? {
+                            Look::There(found) if !matches!(found.owner, Owner::Foreign(_)) => {
+                                return Ok(found);
+                            }
+                            Look::There(_) | Look::Dying(_) | Look::Nothing => {}
                         }
                     }
                 }
@@ -200,7 +227,7 @@ impl Step<'_> {
     }
 
     /// Looks for an object by name and tags, as a survey does: with the reply, its id was lost.
-    async fn find(&self, target: &Target) -> Outcome<Option<Found>> {
+    async fn look(&self, target: &Target) -> Outcome<Look> {
         let wanted = BTreeMap::from([(target.name.clone(), self.address.clone())]);
         let mut pace = Pace::new();
         let found = loop {
@@ -212,11 +239,17 @@ impl Step<'_> {
                 Err(error) => return Err(StepError::Refused(error)),
             }
         };
-        Ok(found.into_iter().find(|found| {
-            found.address == *self.address
-                && self.replaces != Some(found.live.id.as_str())
-                && !matches!(found.live.phase, Phase::Deleting(_))
-        }))
+        let mut look = Look::Nothing;
+        for found in found {
+            if found.address != *self.address || self.replaces == Some(found.live.id.as_str()) {
+                continue;
+            }
+            match &found.live.phase {
+                Phase::Deleting(status) => look = Look::Dying(status.clone()),
+                _ => return Ok(Look::There(found)),
+            }
+        }
+        Ok(look)
     }
 
     /// Whether an error passes by itself, and its time for that is not over. What a call refers
@@ -224,7 +257,7 @@ impl Step<'_> {
     fn may_pass(&self, error: &OpError) -> bool {
         match error.class {
             ErrorClass::NotFound | ErrorClass::NotYet | ErrorClass::Exists => {
-                self.began.elapsed() < PROPAGATION
+                self.began.elapsed() < self.meta.propagation
             }
             _ => error.passes(),
         }

@@ -58,8 +58,8 @@ pub struct Steps {
 /// Builds the graph of steps from the changes of a plan, not from the config: apply can do nothing
 /// that the plan does not show.
 pub fn steps(changes: &[Change]) -> Steps {
-    let Edges { steps, hard, soft } = edges(changes);
-    Steps { after: without_circles(hard, soft), steps }
+    let Edges { steps, hard, soft, weak } = edges(changes);
+    Steps { after: without_circles(without_circles(hard, soft), weak), steps }
 }
 
 /// A change that must become a replacement that deletes first, because steps wait for each other
@@ -69,7 +69,7 @@ pub fn tangled(
     changes: &[Change],
     is_held: &dyn Fn(&Address, &Address) -> bool,
 ) -> Option<Address> {
-    let Edges { steps, hard, soft } = edges(changes);
+    let Edges { steps, hard, soft, .. } = edges(changes);
     let address = |step: usize| &changes[steps[step].change].address;
     for (delete, users) in soft.iter().enumerate() {
         for user in users.iter().filter(|user| is_held(address(delete), address(**user))) {
@@ -103,6 +103,8 @@ struct Edges {
     hard: Vec<BTreeSet<usize>>,
     /// By deleting step: by what the object is used, and should be no more.
     soft: Vec<BTreeSet<usize>>,
+    /// By deleting step: what the object had better outlive.
+    weak: Vec<BTreeSet<usize>>,
 }
 
 fn edges(changes: &[Change]) -> Edges {
@@ -127,6 +129,7 @@ fn edges(changes: &[Change]) -> Edges {
     }
     let mut hard = vec![BTreeSet::new(); steps.len()];
     let mut soft = vec![BTreeSet::new(); steps.len()];
+    let mut weak = vec![BTreeSet::new(); steps.len()];
     let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
     for (change, planned) in changes.iter().enumerate() {
         at.entry(&planned.address).or_default().push(change);
@@ -151,12 +154,17 @@ fn edges(changes: &[Change]) -> Edges {
                 soft[delete].insert(user);
             }
         }
+        for outlived in planned.outlives.iter().flat_map(named) {
+            if let Some((delete, before)) = deletes[change].zip(deletes[outlived]) {
+                weak[delete].insert(before);
+            }
+        }
     }
-    Edges { steps, hard, soft }
+    Edges { steps, hard, soft, weak }
 }
 
-/// Joins both sorts of edges, leaving out the soft ones that would close a circle: two live
-/// objects may well refer to each other, and then the deletes help themselves by trying again.
+/// Joins two sorts of edges, leaving out the soft ones that would close a circle: two live objects
+/// may well refer to each other, and then the deletes help themselves by trying again.
 fn without_circles(hard: Vec<BTreeSet<usize>>, soft: Vec<BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
     let mut after = hard;
     for (step, befores) in soft.into_iter().enumerate() {
@@ -207,6 +215,44 @@ mod tests {
             (address("c"), set(&[])),
         ]);
         assert_eq!(in_order(&circle).unwrap_err(), [address("a"), address("b")]);
+    }
+
+    #[test]
+    fn what_is_outlived_gives_way_to_what_is_used() {
+        let deletion = |name: &str, uses: &[&str], outlives: &[&str]| Change {
+            address: address(name),
+            action: Action::Delete,
+            name: name.to_owned(),
+            component: String::new(),
+            origin: String::new(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            create_first: false,
+            want: None,
+            live: None,
+            needs: BTreeSet::new(),
+            uses: uses.iter().map(|name| address(name)).collect(),
+            outlives: outlives.iter().map(|name| address(name)).collect(),
+        };
+        let orders = |changes: &[Change], first: &str, then: &str| {
+            let at = |name| changes.iter().position(|change| change.address == address(name));
+            let (first, then) = at(first).zip(at(then)).expect("both are there");
+            reaches(&steps(changes).after, then, first)
+        };
+        let plain = [deletion("role", &[], &["subnet"]), deletion("subnet", &[], &[])];
+        assert!(orders(&plain, "subnet", "role"));
+        // The role names the cluster, which uses the subnet through its group.
+        let tight = [
+            deletion("cluster", &["group"], &[]),
+            deletion("group", &["subnet"], &[]),
+            deletion("role", &["cluster"], &["subnet"]),
+            deletion("subnet", &[], &[]),
+        ];
+        assert!(orders(&tight, "role", "cluster"));
+        assert!(orders(&tight, "cluster", "group"));
+        assert!(orders(&tight, "group", "subnet"));
+        assert!(!orders(&tight, "subnet", "role"));
     }
 
     #[test]

@@ -9,7 +9,6 @@ pub mod apply;
 pub mod converge;
 pub mod diff;
 pub mod event;
-pub mod fake;
 pub mod graph;
 mod owners;
 pub mod plan;

@@ -15,7 +15,7 @@ use crate::model::scope::Scope;
 use crate::model::text::Outputs;
 
 /// The version of the plan's serialised form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct Change {
     pub needs: BTreeSet<Address>,
     /// What its live object uses: that may only go after it.
     pub uses: BTreeSet<Address>,
+    /// What goes before its live object where nothing speaks against it.
+    pub outlives: BTreeSet<Address>,
 }
 
 /// Something that payctl will not do.

@@ -110,7 +110,7 @@ fn draft(
         }
     }
     planner.surplus(&kept);
-    planner.leave_in_order();
+    planner.outlive();
     Ok(planner.plan)
 }
 
@@ -125,7 +125,7 @@ struct Planner<'a> {
     forced: &'a BTreeSet<Address>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     fn meta(&self, address: &Address) -> Result<&'static Meta, PlanError> {
         self.kinds.get(address.kind.as_str()).copied().ok_or_else(|| {
             PlanError::Spec(OpError::new(
@@ -142,12 +142,48 @@ impl Planner<'_> {
         let meta = self.meta(&want.address)?;
         let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
         let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
-        let found = self.snapshot.get(&want.address).map(Vec::as_slice).unwrap_or_default();
-        let ours = found.iter().filter(|found| {
+        let Some((live, fields)) = self.stands_for(want, meta, &spec) else {
+            return Ok(self.absent(want, meta, &spec));
+        };
+        let forced = self.forced.contains(&want.address);
+        if let Some(because) = because_anew(meta, live, &fields, forced) {
+            self.replace(want, meta, live, fields, because);
+            return Ok(Some(live.id.clone()));
+        }
+        self.keep_outputs(meta, &want.address, live, &fields);
+        let because = match &live.phase {
+            Phase::Pending(status) if fields.is_empty() => {
+                Some(format!("AWS is still at work ({status}); wait until it is ready"))
+            }
+            _ => None,
+        };
+        if fields.is_empty() && because.is_none() {
+            self.plan.unchanged.push(want.address.clone());
+        } else {
+            let change = self.change(want, Action::Update, Some(live.clone()), fields, because);
+            self.plan.changes.push(change);
+        }
+        Ok(Some(live.id.clone()))
+    }
+
+    /// What was found under an address.
+    fn found(&self, address: &Address) -> &'a [Found] {
+        self.snapshot.get(address).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The object of ours that stands for a wanted resource, and what differs. There may be several
+    /// after a crash: the one that needs least, and that others use already.
+    fn stands_for(
+        &self,
+        want: &Desired,
+        meta: &Meta,
+        spec: &Value,
+    ) -> Option<(&'a Live, Vec<FieldChange>)> {
+        let ours = self.found(&want.address).iter().filter(|found| {
             found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
         });
         let fields = |live: &Live| {
-            let mut fields = diff(meta, &spec, &live.spec);
+            let mut fields = diff(meta, spec, &live.spec);
             if meta.tagged {
                 fields.extend(diff_tags(&want.tags, &live.tags));
             }
@@ -159,96 +195,87 @@ impl Planner<'_> {
             let used = self.owners.is_used(found);
             (failed, fixed, !used, found.live.id.clone())
         });
-        let shared = found.iter().find(|found| found.owner == Owner::Shared);
-        if let (None, Some(Found { live, .. })) = (&best, shared) {
-            self.keep_outputs(meta, &want.address, live, &[]);
-            self.plan.unchanged.push(want.address.clone());
-            return Ok(Some(live.id.clone()));
-        }
-        let Some((Found { live, .. }, fields)) = best else {
-            let foreign = found.iter().find_map(|found| match &found.owner {
-                Owner::Foreign(owner) => Some((owner, &found.live)),
-                Owner::Ours | Owner::Shared => None,
-            });
-            match foreign {
-                Some((owner, live)) => self.refuse(
-                    want,
-                    format!("the name {} is taken: it belongs to {owner}", live.id),
-                    "give this resource another `name`, or remove the other object".to_owned(),
-                ),
-                None => {
-                    let fields = diff(meta, &spec, &Value::Null);
-                    let change = self.change(want, Action::Create, None, fields, None);
-                    self.plan.changes.push(change);
-                }
-            }
-            return Ok(None);
-        };
-        let fixed: Vec<&str> = fields
-            .iter()
-            .map(|field| field.path.as_str())
-            .filter(|path| meta.is_immutable(path))
-            .collect();
-        let forced = self.forced.contains(&want.address);
-        let because = match &live.phase {
-            Phase::Failed(reason) => Some(format!("it failed: {reason}")),
-            _ if !fixed.is_empty() => {
-                Some(format!("AWS cannot change {} in place", fixed.join(", ")))
-            }
-            _ if forced => Some("what it uses has to be deleted before it can let go".to_owned()),
-            _ => None,
-        };
-        if let Some(because) = because {
-            if meta.replace == Replace::Forbidden && meta.data.is_some() {
-                self.refuse(
-                    want,
-                    format!("{because}, and a new one would lose {}", meta.data.unwrap_or("data")),
-                    "take the change back, or add a resource under another name, move the data \
-                     over and remove this one"
-                        .to_owned(),
-                );
-            } else {
-                let mut change =
-                    self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
-                let failed = matches!(live.phase, Phase::Failed(_));
-                change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
-                change.irreversible = meta.data.map(str::to_owned);
-                self.plan.changes.push(change);
-            }
-        } else if !fields.is_empty() {
-            self.keep_outputs(meta, &want.address, live, &fields);
-            let change = self.change(want, Action::Update, Some(live.clone()), fields, None);
-            self.plan.changes.push(change);
-        } else if let Phase::Pending(status) = &live.phase {
-            self.keep_outputs(meta, &want.address, live, &[]);
-            let because = Some(format!("AWS is still at work ({status}); wait until it is ready"));
-            let change = self.change(want, Action::Update, Some(live.clone()), fields, because);
-            self.plan.changes.push(change);
-        } else {
-            self.keep_outputs(meta, &want.address, live, &[]);
-            self.plan.unchanged.push(want.address.clone());
-        }
-        Ok(Some(live.id.clone()))
+        best.map(|(found, fields)| (&found.live, fields))
     }
 
-    /// Plans the deletion of everything of ours that nothing stands for.
+    /// Plans a wanted resource of which there is nothing of ours: it may be one that serves
+    /// everybody, its name may be taken, or it is made.
+    fn absent(&mut self, want: &Desired, meta: &Meta, spec: &Value) -> Option<String> {
+        let found = self.found(&want.address);
+        if let Some(Found { live, .. }) = found.iter().find(|found| found.owner == Owner::Shared) {
+            self.keep_outputs(meta, &want.address, live, &[]);
+            self.plan.unchanged.push(want.address.clone());
+            return Some(live.id.clone());
+        }
+        let foreign = found.iter().find_map(|found| match &found.owner {
+            Owner::Foreign(owner) => Some((owner, &found.live)),
+            Owner::Ours | Owner::Shared => None,
+        });
+        if let Some((owner, live)) = foreign {
+            self.refuse(
+                want,
+                format!("the name {} is taken: it belongs to {owner}", live.id),
+                "give this resource another `name`, or remove the other object".to_owned(),
+            );
+        } else {
+            let fields = diff(meta, spec, &Value::Null);
+            let change = self.change(want, Action::Create, None, fields, None);
+            self.plan.changes.push(change);
+        }
+        None
+    }
+
+    /// Plans a new object in the place of one that cannot become what is wanted.
+    fn replace(
+        &mut self,
+        want: &Desired,
+        meta: &Meta,
+        live: &Live,
+        fields: Vec<FieldChange>,
+        because: String,
+    ) {
+        if let (Replace::Forbidden, Some(data)) = (meta.replace, meta.data) {
+            self.refuse(
+                want,
+                format!("{because}, and a new one would lose {data}"),
+                "take the change back, or add a resource under another name, move the data over \
+                 and remove this one"
+                    .to_owned(),
+            );
+            return;
+        }
+        let mut change =
+            self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
+        let failed = matches!(live.phase, Phase::Failed(_));
+        let forced = self.forced.contains(&want.address);
+        change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
+        change.irreversible = meta.data.map(str::to_owned);
+        self.plan.changes.push(change);
+    }
+
+    /// Plans the deletion of everything of ours that nothing stands for. What AWS is deleting
+    /// already is waited for: others can only go after it.
     fn surplus(&mut self, kept: &BTreeMap<Address, String>) {
         for found in self.snapshot.values().flatten() {
             let Found { address, owner, live } = found;
-            if *owner != Owner::Ours
-                || matches!(live.phase, Phase::Deleting(_))
-                || kept.get(address) == Some(&live.id)
-            {
+            if *owner != Owner::Ours || kept.get(address) == Some(&live.id) {
+                continue;
+            }
+            let meta = self.kinds.get(address.kind.as_str());
+            let dying = matches!(live.phase, Phase::Deleting(_));
+            if dying && meta.is_some_and(|meta| meta.lingers) {
                 continue;
             }
             let want = self.blueprint.resources.get(address);
             let because = match (self.plan.purpose, kept.contains_key(address)) {
+                // The new one is waiting for that itself.
+                (Purpose::Apply, false) if want.is_some() => continue,
+                _ if dying => Some("AWS is deleting it already".to_owned()),
                 (Purpose::Destroy, _) => None,
                 (Purpose::Apply, true) => Some("a second object for this address".to_owned()),
-                (Purpose::Apply, false) if want.is_some() => continue,
                 (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
             };
-            let data = self.kinds.get(address.kind.as_str()).and_then(|meta| meta.data);
+            let data = meta.and_then(|meta| meta.data).filter(|_| !dying);
             let mut uses = self.owners.used_by(address, live);
             if let Some(want) = want {
                 uses.extend(needs(want));
@@ -268,26 +295,20 @@ impl Planner<'_> {
                 live: Some(live.clone()),
                 needs: BTreeSet::new(),
                 uses,
+                outlives: BTreeSet::new(),
             });
         }
     }
 
-    /// What a deleted object leaves behind holds some of what it used, and needs the rest until it
-    /// is gone: the rest goes last.
-    fn leave_in_order(&mut self) {
-        let mut later: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        for change in self.plan.changes.iter().filter(|change| change.action == Action::Delete) {
-            let kind = self.kinds.get(change.address.kind.as_str());
-            for (needed, held) in kind.map(|meta| meta.leaves).unwrap_or_default() {
-                let used =
-                    |kind: &'static str| change.uses.iter().filter(move |used| used.kind == kind);
-                for held in used(held) {
-                    later.entry(held.clone()).or_default().extend(used(needed).cloned());
-                }
-            }
-        }
+    /// Puts what nothing refers to, and what yet must go before something else, in its order.
+    fn outlive(&mut self) {
+        let deleted = self.plan.changes.iter().filter(|change| change.action == Action::Delete);
+        let deleted: BTreeSet<Address> = deleted.map(|change| change.address.clone()).collect();
         for change in self.plan.changes.iter_mut().filter(|it| it.action == Action::Delete) {
-            change.uses.extend(later.remove(&change.address).unwrap_or_default());
+            let meta = self.kinds.get(change.address.kind.as_str());
+            let outlived = meta.map(|meta| meta.outlives).unwrap_or_default();
+            let is_outlived = |address: &&Address| outlived.contains(&address.kind.as_str());
+            change.outlives = deleted.iter().filter(is_outlived).cloned().collect();
         }
     }
 
@@ -317,6 +338,7 @@ impl Planner<'_> {
             live,
             needs,
             uses,
+            outlives: BTreeSet::new(),
         }
     }
 
@@ -347,6 +369,18 @@ impl Planner<'_> {
     }
 }
 
+/// Why a live object cannot become what is wanted, if it cannot.
+fn because_anew(meta: &Meta, live: &Live, fields: &[FieldChange], forced: bool) -> Option<String> {
+    let paths = fields.iter().map(|field| field.path.as_str());
+    let fixed: Vec<&str> = paths.filter(|path| meta.is_immutable(path)).collect();
+    match &live.phase {
+        Phase::Failed(reason) => Some(format!("it failed: {reason}")),
+        _ if !fixed.is_empty() => Some(format!("AWS cannot change {} in place", fixed.join(", "))),
+        _ if forced => Some("what it uses has to be deleted before it can let go".to_owned()),
+        _ => None,
+    }
+}
+
 /// What a wanted resource refers to or waits for.
 pub(crate) fn needs(want: &Desired) -> BTreeSet<Address> {
     let mut needs = want.after.clone();
@@ -365,6 +399,7 @@ fn name_of(live: &Live) -> String {
 fn component(address: &Address) -> String {
     address.kind.split('.').next().unwrap_or_default().to_owned()
 }
+
 /// Leaves only the targets, and of what they need the changes without which they cannot be made.
 fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<(), PlanError> {
     let matches =
@@ -379,50 +414,48 @@ fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<
         }
         wanted.extend(hits.into_iter().map(|address| (*address).clone()));
     }
-    // Changes come in order: what is needed stands before what needs it.
-    for change in plan.changes.iter().rev() {
-        if wanted.contains(&change.address) && change.action != Action::Delete {
-            wanted.extend(change.needs.iter().cloned());
+    // What a target needs comes with it, and so does what has to let go of one that is deleted.
+    loop {
+        let before = wanted.len();
+        // Changes come in order: what is needed stands before what needs it.
+        for change in plan.changes.iter().rev() {
+            if wanted.contains(&change.address) && change.action != Action::Delete {
+                wanted.extend(change.needs.iter().cloned());
+            }
         }
-    }
-    // What uses a deleted target goes with it.
-    let mut grown = true;
-    while grown && plan.purpose == Purpose::Destroy {
-        let users = plan.changes.iter().filter(|change| {
-            !wanted.contains(&change.address) && !change.uses.is_disjoint(&wanted)
-        });
-        let users: Vec<Address> = users.map(|change| change.address.clone()).collect();
-        grown = !users.is_empty();
-        wanted.extend(users);
+        let deletes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
+        let deleted = plan.changes.iter().filter(deletes).map(|change| &change.address);
+        let deleted: BTreeSet<Address> =
+            deleted.filter(|address| wanted.contains(*address)).cloned().collect();
+        let users = plan.changes.iter().filter(|change| !change.uses.is_disjoint(&deleted));
+        wanted.extend(users.map(|change| change.address.clone()));
+        if wanted.len() == before {
+            break;
+        }
     }
     plan.changes.retain(|change| wanted.contains(&change.address));
     plan.refused.retain(|refused| wanted.contains(&refused.address));
     Ok(())
 }
 
+/// Refuses whatever a protected environment would lose.
 fn refuse_losses(plan: &mut Plan) {
+    let refused = |change: &Change, reason: String| Refused {
+        address: change.address.clone(),
+        origin: change.origin.clone(),
+        reason,
+        hint: "set `protect = false` in the environment's file first, in a change of its own"
+            .to_owned(),
+    };
     let losses = plan.changes.iter().filter_map(|change| {
         let lost = change.irreversible.as_ref()?;
-        Some(Refused {
-            address: change.address.clone(),
-            origin: change.origin.clone(),
-            reason: format!("this environment is protected, and this would lose {lost}"),
-            hint: "set `protect = false` in the environment's file first, in a change of its own"
-                .to_owned(),
-        })
+        let reason = format!("this environment is protected, and this would lose {lost}");
+        Some(refused(change, reason))
     });
     let mut losses: Vec<Refused> = losses.collect();
     if plan.purpose == Purpose::Destroy && losses.is_empty() {
-        losses.extend(plan.changes.first().map(|change| {
-            Refused {
-                address: change.address.clone(),
-                origin: change.origin.clone(),
-                reason: "this environment is protected from destroy".to_owned(),
-                hint:
-                    "set `protect = false` in the environment's file first, in a change of its own"
-                        .to_owned(),
-            }
-        }));
+        let reason = "this environment is protected from destroy";
+        losses.extend(plan.changes.first().map(|change| refused(change, reason.to_owned())));
     }
     plan.refused.extend(losses);
 }

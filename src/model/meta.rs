@@ -32,9 +32,8 @@ pub struct Meta {
     pub held: bool,
     /// The held kinds that AWS deletes all the same while only objects of this kind use them.
     pub lets_go: &'static [&'static str],
-    /// What it leaves behind when it is deleted: that holds objects of the second kind for a while,
-    /// and needs those of the first until it is gone.
-    pub leaves: &'static [(&'static str, &'static str)],
+    /// Kinds whose deleted objects should be gone before it goes, although none refers to it.
+    pub outlives: &'static [&'static str],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
@@ -43,6 +42,8 @@ pub struct Meta {
     pub lingers: bool,
     /// How long AWS may take until the object is ready, changed or gone.
     pub deadline: Duration,
+    /// How long what was just made may stay invisible to its service.
+    pub propagation: Duration,
     /// How long reads may still show the old value after a change.
     pub settle: Duration,
     /// Error codes, with a fragment of the message or "", that pass by themselves while other
@@ -78,11 +79,12 @@ impl Meta {
             replace: Replace::DeleteFirst,
             held: false,
             lets_go: &[],
-            leaves: &[],
+            outlives: &[],
             data: None,
             tagged: true,
             lingers: false,
             deadline: Duration::from_secs(600),
+            propagation: Duration::from_secs(180),
             settle: Duration::from_secs(20),
             transient: &[],
             actions: &[],

@@ -279,6 +279,7 @@ mod tests {
             live: None,
             needs: BTreeSet::new(),
             uses: BTreeSet::new(),
+            outlives: BTreeSet::new(),
         }
     }
 

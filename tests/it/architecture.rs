@@ -159,7 +159,7 @@ fn only_the_engine_waits() {
     let connecting = ["src/aws/clients.rs", "src/aws/pace.rs"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "there is one loop that waits, in converge.rs; a survey may be tried again";
-    let may = ["src/engine/converge.rs", "src/engine/survey.rs", "src/engine/fake.rs"];
+    let may = ["src/engine/converge.rs", "src/engine/survey.rs"];
     forbid(&["src/engine"], &["sleep(", "time::sleep("], &may, why);
 }
 

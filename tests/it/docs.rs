@@ -17,7 +17,7 @@ use payctl::cli::exit;
 use payctl::config;
 use payctl::model::desired::Blueprint;
 use payctl::model::meta::Replace;
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item};
 

@@ -7,7 +7,6 @@ use std::sync::Mutex;
 
 use payctl::engine::apply::{Report, apply};
 use payctl::engine::event::{Event, StepError, Verb};
-use payctl::engine::fake::{Death, FakeCloud, Faults};
 use payctl::engine::plan::{Action, Plan, Purpose};
 use payctl::engine::planner::plan;
 use payctl::engine::stop::stop_pair;
@@ -18,6 +17,10 @@ use payctl::model::live::Tags;
 use payctl::model::scope::{Scope, TAG_KEYS};
 use payctl::model::text::{Output, Text};
 use serde_json::{Value, json};
+
+mod fake;
+
+use fake::{Death, FakeCloud, Faults};
 
 /// How many random cases a normal run makes.
 const CASES: u64 = 2400;
@@ -68,7 +71,7 @@ fn put(blueprint: &mut Blueprint, kind: &str, name: &str, spec: Value, links: &[
 
 fn random_blueprint(random: &mut fastrand::Rng, old: Option<&Blueprint>) -> Blueprint {
     let mut new = blueprint();
-    let kinds = ["fake.node", "fake.named", "fake.store", "fake.link"];
+    let kinds = ["fake.node", "fake.named", "fake.store", "fake.link", "fake.slot"];
     for index in 0..random.usize(1..12) {
         let kind = kinds[random.usize(..kinds.len())];
         let name = format!("r{index}");
@@ -153,6 +156,8 @@ fn random_faults(random: &mut fastrand::Rng) -> Faults {
         survey_lags: false,
         pending: random.u64(..4),
         corpse: if random.u8(..4) == 0 { 40 } else { 0 },
+        dying: 0,
+        not_yet: 0,
         twice: random.bool(),
         die_at: random.bool().then(|| Death { operation: random.u64(1..60), after: random.bool() }),
     }
@@ -408,6 +413,118 @@ fn an_object_that_changed_since_the_plan_is_not_touched() {
         let (_stopper, stop) = stop_pair();
         let report = apply(&cloud, &stale, 8, &stop, &|_| {}).await;
         assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+    });
+}
+
+/// Runs once, with these faults.
+async fn once(cloud: &FakeCloud, blueprint: &Blueprint, faults: Faults) -> Report {
+    cloud.set_faults(faults);
+    run(cloud, blueprint, Purpose::Apply).await
+}
+
+#[test]
+fn a_dying_predecessor_is_waited_for() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let wanted = two();
+        // A survey of six kinds, a look at `top`, and its deletion.
+        let dead = Some(Death { operation: 8, after: true });
+        cloud.set_faults(Faults { dying: 60, die_at: dead, ..Faults::default() });
+        tokio::select! {
+            _ = run(&cloud, &wanted, Purpose::Destroy) => panic!("it should die"),
+            () = cloud.died() => {}
+        }
+        let began = tokio::time::Instant::now();
+        let report = once(&cloud, &two(), Faults::default()).await;
+        assert!(report.is_complete(), "{report:#?}");
+        assert!(began.elapsed().as_secs() > 200, "it took its time: {:?}", began.elapsed());
+        check_settled(&cloud, &two()).await;
+    });
+}
+
+#[test]
+fn a_new_object_with_the_id_of_the_old_one_is_known_after_a_lost_reply() {
+    let spec = |zone: &str| json!({ "size": 0, "zone": zone });
+    let mut found = 0;
+    for seed in 0..200 {
+        let _name = Seed(seed);
+        block_on(async {
+            let cloud = FakeCloud::new(scope(), seed);
+            let mut wanted = blueprint();
+            put(&mut wanted, "fake.slot", "one", spec("a"), &[]);
+            converge(&cloud, &wanted, Purpose::Apply).await;
+            put(&mut wanted, "fake.slot", "one", spec("b"), &[]);
+            let report = once(&cloud, &wanted, Faults { lose: 300, ..Faults::default() }).await;
+            assert!(report.is_complete(), "{report:#?}");
+            found += cloud.log().iter().filter(|done| *done == "Create fake.slot/one").count();
+        });
+    }
+    assert_eq!(found, 400, "each was made twice: at first, and in its own place");
+}
+
+#[test]
+fn what_somebody_made_for_everybody_since_the_plan_is_left_as_it_is() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = blueprint();
+        put(&mut wanted, "fake.account", "main", json!({ "size": 3 }), &[]);
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let address = Address::new("fake.account", "main");
+        let spec = json!({ "size": 1, "name": "pr-1-main" });
+        cloud.plant(&address, spec, Tags::from([("Team".into(), "other".into())]));
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert!(report.is_complete(), "{report:#?}");
+        assert!(report.outputs.contains_key(&address));
+        assert_eq!(cloud.log(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_becomes_visible_late_is_waited_for_as_long_as_its_kind_says() {
+    block_on(async {
+        let late = || Faults { not_yet: 45, ..Faults::default() };
+        for (kind, completes) in [("fake.slot", true), ("fake.named", false)] {
+            let cloud = FakeCloud::new(scope(), 1);
+            let mut wanted = blueprint();
+            put(&mut wanted, kind, "late", json!({ "size": 1 }), &[]);
+            let report = once(&cloud, &wanted, late()).await;
+            assert_eq!(report.is_complete(), completes, "{kind}: {report:#?}");
+        }
+    });
+}
+
+#[test]
+fn what_came_to_belong_to_somebody_else_is_not_deleted() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let plan = plan_now(&cloud, &two(), Purpose::Destroy).await;
+        let base = Address::new("fake.node", "base");
+        cloud.hand_over(&base, Scope { env: "prod".into(), ..scope() }.ownership(&base));
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert_eq!(report.failed[0].0, base);
+        assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+        assert_eq!(cloud.addresses(), [base]);
+    });
+}
+
+#[test]
+fn what_uses_a_replaced_target_lets_go_with_it() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "base", json!({ "size": 1, "zone": "b" }), &[]);
+        let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        let target = ["fake.node/base".to_owned()];
+        let plan = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &target).expect("a plan");
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert!(report.is_complete(), "{report:#?}");
+        check_settled(&cloud, &wanted).await;
     });
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::moto::environment;
 

@@ -115,13 +115,6 @@ pub const GAPS: &[Gap] = &[
         why: "AssociateKmsKey and DisassociateKmsKey are missing",
     },
     Gap {
-        kind: "dynamodb.table",
-        field: "/stream",
-        value: "",
-        instead: r#""new_and_old_images""#,
-        why: "a stream that was switched off cannot be switched on again",
-    },
-    Gap {
         kind: "ecs.service",
         field: "/stable",
         value: "true",

@@ -11,6 +11,7 @@ import fleets  # noqa: F401
 import guards  # noqa: F401
 import keys  # noqa: F401
 import scaling  # noqa: F401
+import tables  # noqa: F401
 import watching  # noqa: F401
 from moto import server
 

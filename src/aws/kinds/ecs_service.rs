@@ -123,6 +123,7 @@ impl Resource for Service {
         create_only: &["initial"],
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(1200),
+        propagation: Duration::from_secs(300),
         transient: &[
             ("InvalidParameterException", "does not have an associated load balancer"),
             ("InvalidParameterException", "Unable to assume the service linked role"),

@@ -118,6 +118,7 @@ impl Resource for Listener {
         immutable: &["load_balancer"],
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
+        propagation: Duration::from_secs(300),
         settle: Duration::from_secs(60),
         transient: &[("CertificateNotFound", "")],
         actions: &[

@@ -56,6 +56,8 @@ impl Resource for Role {
             "All inline policies of a role together have at most 10240 characters.",
         ],
         immutable: &["name", "path"],
+        // Lambda removes the interfaces of a deleted function in the name of the function's role.
+        outlives: &["ec2.subnet"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),

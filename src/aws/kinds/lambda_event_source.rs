@@ -59,6 +59,7 @@ impl Resource for EventSource {
         immutable: &["source"],
         create_only: &["start"],
         deadline: Duration::from_secs(600),
+        propagation: Duration::from_secs(300),
         transient: lambda::TRANSIENT,
         actions: &[
             "lambda:CreateEventSourceMapping",

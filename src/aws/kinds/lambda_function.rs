@@ -82,11 +82,12 @@ pub(crate) struct Network {
 
 impl Resource for Function {
     const META: Meta = Meta {
-        // Lambda removes its interfaces in the name of the function's role.
-        leaves: &[("iam.role", "ec2.subnet")],
         notes: &[
             "Its package is made from the source folder; the same files give the same digest on \
              every machine, and a function whose digest is unchanged is not deployed again.",
+            "Lambda removes a deleted function's network interfaces later, in the name of its role: a \
+             destroy keeps roles until the subnets are gone. Where only a function and its role \
+             leave the config, take the function out first and the role an hour later.",
             "Code and configuration are changed one after the other.",
             "AWS takes 5 to 40 minutes to release the network interfaces of a deleted function; \
              its subnets wait for that. It is moved to the VPC's default group first, so that the \
@@ -97,6 +98,7 @@ impl Resource for Function {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(900),
+        propagation: Duration::from_secs(300),
         transient: lambda::TRANSIENT,
         actions: &[
             "ec2:DescribeSecurityGroups",

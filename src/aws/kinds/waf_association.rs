@@ -46,6 +46,7 @@ impl Resource for Association {
         replace: Replace::DeleteFirst,
         tagged: false,
         deadline: Duration::from_secs(600),
+        propagation: Duration::from_secs(600),
         settle: Duration::from_secs(60),
         actions: &[
             "apigateway:GET",

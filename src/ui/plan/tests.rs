@@ -30,6 +30,7 @@ fn change(action: Action, address: Address, component: &str, origin: &str) -> Ch
         live: None,
         needs: BTreeSet::new(),
         uses: BTreeSet::new(),
+        outlives: BTreeSet::new(),
     }
 }
 
@@ -350,7 +351,7 @@ fn a_plan_with_colour() {
 #[test]
 fn colour_changes_nothing_but_colour() {
     let colored = text(&example(), Style { color: true }, Detail::Full, None);
-    let codes = regex::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
+    let codes = regex_lite::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
     assert_eq!(codes.replace_all(&colored, ""), text(&example(), Style::PLAIN, Detail::Full, None));
 }
 

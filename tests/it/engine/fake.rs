@@ -11,13 +11,13 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::provider::{Provider, Sweep, Target};
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner, Phase, Tags};
-use crate::model::meta::{Meta, Replace};
-use crate::model::scope::Scope;
-use crate::model::text::{Output, Outputs};
+use payctl::engine::provider::{Provider, Sweep, Target};
+use payctl::model::address::Address;
+use payctl::model::error::{ErrorClass, OpError};
+use payctl::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl::model::meta::{Meta, Replace};
+use payctl::model::scope::Scope;
+use payctl::model::text::{Output, Outputs};
 
 /// Found by tags only, like a VPC.
 pub const NODE: Meta = Meta {
@@ -49,7 +49,18 @@ pub const LINK: Meta = Meta {
     ..Meta::new("fake.link", "one", "An object without tags.")
 };
 
-const KINDS: [&Meta; 4] = [&NODE, &NAMED, &STORE, &LINK];
+/// Its name is its id, like that of a function.
+pub const SLOT: Meta = Meta {
+    immutable: &["name", "zone"],
+    held: true,
+    propagation: Duration::from_secs(600),
+    ..Meta::new("fake.slot", "two", "An object that goes by its name.")
+};
+/// One for everybody in the account.
+pub const ACCOUNT: Meta =
+    Meta { immutable: &["name"], ..Meta::new("fake.account", "one", "An object for everybody.") };
+
+const KINDS: [&Meta; 6] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &ACCOUNT];
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -87,6 +98,10 @@ pub struct Faults {
     pub pending: u64,
     /// In thousandths: a new object that becomes a corpse.
     pub corpse: u64,
+    /// Looks that a deletion takes at least.
+    pub dying: u32,
+    /// How many creations are refused because something is not visible yet.
+    pub not_yet: u32,
     /// Every update, retagging and deletion takes effect twice.
     pub twice: bool,
     /// At this operation (counted from 1) the process dies.
@@ -186,6 +201,13 @@ impl FakeCloud {
         let mut state = self.state();
         let id = state.id();
         state.objects.push(Object::new(id, address.clone(), spec, tags));
+    }
+
+    /// Somebody puts other tags on an object.
+    pub fn hand_over(&self, address: &Address, tags: Tags) {
+        let mut state = self.state();
+        let object = state.objects.iter_mut().find(|object| object.address == *address);
+        object.expect("it is there").tags = tags;
     }
 
     /// Runs one operation under the faults.
@@ -416,6 +438,9 @@ impl Provider for FakeCloud {
                     (None, _) if !meta_of(kind).tagged => {
                         Some((object.address.clone(), Owner::Ours))
                     }
+                    (None, _) if kind == ACCOUNT.kind => {
+                        Some((object.address.clone(), Owner::Shared))
+                    }
                     (None, Some(address)) => {
                         let owner = Scope::describe_owner(&object.tags);
                         Some((address.clone(), Owner::Foreign(owner)))
@@ -455,7 +480,15 @@ impl Provider for FakeCloud {
                     return Err(OpError::new("Create", ErrorClass::Exists, "Exists", message));
                 }
                 state.check_links(&target.address, spec)?;
-                let id = state.id();
+                if state.faults.not_yet > 0 {
+                    state.faults.not_yet -= 1;
+                    let message = "it is not visible yet";
+                    return Err(OpError::new("Create", ErrorClass::NotYet, "NotYet", message));
+                }
+                let id = match name_of(spec).filter(|_| *kind == SLOT.kind) {
+                    Some(name) => format!("slot/{name}"),
+                    None => state.id(),
+                };
                 let mut object =
                     Object::new(id.clone(), target.address.clone(), spec.clone(), Tags::new());
                 // Creation sets only what it must; the rest is for `update`.
@@ -538,11 +571,11 @@ impl Provider for FakeCloud {
                     state.refusals += 1;
                     return Err(OpError::new("Delete", ErrorClass::Busy, "InUse", message));
                 }
-                let lag = state.lag();
+                let looks = state.lag().max(state.faults.dying) + 1;
                 let object = state.at(&live.id)?;
                 let foreign =
                     meta_of(&target.address.kind).tagged && scope.owned(&object.tags).is_none();
-                object.deleting = Some(object.deleting.unwrap_or(lag + 1));
+                object.deleting = Some(object.deleting.unwrap_or(looks));
                 if foreign {
                     state.violations.push(format!("{} is not ours", target.address));
                 }
