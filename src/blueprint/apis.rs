@@ -102,6 +102,7 @@ impl Builder<'_> {
             validators: validator.into_iter().collect(),
             paths: paths(routes.keys()),
             routes,
+            failed_update: None,
         };
         self.add(Item::new(address, name, path), &spec);
     }

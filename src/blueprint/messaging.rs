@@ -12,6 +12,7 @@ use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Part, Text};
 
+use super::permissions::Caller;
 use super::{Builder, Item};
 
 /// SQS's own defaults: stated, so that removing a line from the config undoes it.
@@ -60,9 +61,22 @@ impl Builder<'_> {
             for wanted in &config.subscriptions {
                 let protocol = wanted.protocol.name();
                 let endpoint = self.text(&wanted.endpoint);
+                self.topic_calls(key, &endpoint);
                 let filter = wanted.filter.as_ref().map(|filter| json!(filter));
                 self.subscribe(key, protocol, endpoint, wanted.raw, filter, path);
             }
+        }
+    }
+
+    /// Lets a topic call the function that it delivers to, if that is one of this config: without
+    /// that SNS takes the subscription, and delivers nothing.
+    fn topic_calls(&mut self, key: &str, endpoint: &Text) {
+        let [Part::Ref(reference)] = endpoint.parts() else { return };
+        if reference.to.kind == "lambda.function" {
+            let topic = self.physical_name(&Address::new("sns.topic", key));
+            let source = self.own_arn("sns.topic", &topic);
+            let sid = format!("topic-{key}");
+            self.may_call(&reference.to.name, Caller { sid, service: "sns.amazonaws.com", source });
         }
     }
 

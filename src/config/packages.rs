@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Loaded;
 use super::problem::Problem;
@@ -53,12 +53,12 @@ fn pack(folder: &Path) -> Result<Source, (String, &'static str)> {
         let message = format!("there is no folder {}", folder.display());
         return Err((message, "name the function's folder, relative to the config directory"));
     }
-    let mut files = Files::new();
-    let mut size = 0;
-    if let Err(error) = collect(folder, "", &mut files, &mut size) {
+    let mut found = Found::default();
+    if let Err(error) = found.collect(folder, "") {
         let message = format!("cannot read {}: {error}", folder.display());
         return Err((message, "make every file in it readable"));
     }
+    let Found { files, size, .. } = found;
     if files.is_empty() {
         let message = format!("there are no files in {}", folder.display());
         return Err((message, "put the function's code there"));
@@ -74,34 +74,49 @@ fn pack(folder: &Path) -> Result<Source, (String, &'static str)> {
     Ok(Source { files: files.into_keys().collect(), package })
 }
 
-/// Gathers what belongs into the package. What is too much is only counted.
-fn collect(
-    folder: &Path,
-    prefix: &str,
-    files: &mut Files,
-    size: &mut usize,
-) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            let message = format!("the name of {} is not UTF-8", path.display());
+/// What belongs into a package.
+#[derive(Default)]
+struct Found {
+    files: Files,
+    /// How many bytes they have. What is too much is only counted.
+    size: usize,
+    /// The folders around the one that is being read.
+    around: Vec<PathBuf>,
+}
+
+impl Found {
+    /// Gathers the files of a folder. Links are followed, but for those that lead back.
+    fn collect(&mut self, folder: &Path, prefix: &str) -> std::io::Result<()> {
+        let real = folder.canonicalize()?;
+        if self.around.contains(&real) {
+            let message = format!("{} is a link to a folder that it is in", folder.display());
             return Err(std::io::Error::other(message));
-        };
-        let is_dir = path.is_dir();
-        if is_left_out(name, is_dir) {
-            continue;
         }
-        let inside = format!("{prefix}{name}");
-        if is_dir {
-            collect(&path, &format!("{inside}/"), files, size)?;
-            continue;
+        self.around.push(real);
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                let message = format!("the name of {} is not UTF-8", path.display());
+                return Err(std::io::Error::other(message));
+            };
+            let is_dir = path.is_dir();
+            if is_left_out(name, is_dir) {
+                continue;
+            }
+            let inside = format!("{prefix}{name}");
+            if is_dir {
+                self.collect(&path, &format!("{inside}/"))?;
+                continue;
+            }
+            let size = usize::try_from(fs::metadata(&path)?.len()).unwrap_or(usize::MAX);
+            self.size = self.size.saturating_add(size);
+            if self.size <= UNZIPPED {
+                self.files.insert(inside, fs::read(&path)?);
+            }
         }
-        *size += usize::try_from(fs::metadata(&path)?.len()).unwrap_or(usize::MAX);
-        if *size <= UNZIPPED {
-            files.insert(inside, fs::read(&path)?);
-        }
+        self.around.pop();
+        Ok(())
     }
-    Ok(())
 }
 
 /// What a function does not need at work.
@@ -143,6 +158,25 @@ mod tests {
         assert_eq!(pack(dir.path()).unwrap().package.digest, digest);
         fs::write(dir.path().join("index.py"), "y").unwrap();
         assert_ne!(pack(dir.path()).unwrap().package.digest, digest);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_unless_it_leads_back() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let (work, shared) = (dir.path().join("work"), dir.path().join("shared"));
+        for folder in [&work, &shared] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("money.py"), "x").unwrap();
+        }
+        symlink(&shared, work.join("lib")).unwrap();
+        symlink(&shared, work.join("again")).unwrap();
+        let files = pack(&work).unwrap().files;
+        assert_eq!(files, ["again/money.py", "lib/money.py", "money.py"]);
+        symlink(&work, shared.join("back")).unwrap();
+        let (message, _) = pack(&work).unwrap_err();
+        assert!(message.contains("back is a link to a folder that it is in"), "{message}");
     }
 
     #[test]

@@ -297,8 +297,15 @@ impl Step<'_> {
                         changes.iter().map(|change| change.path.clone()).collect()
                     };
                     let stale = last.as_ref().filter(|(before, _)| *before == changes);
+                    let may_lag = stale.is_some_and(|(_, at)| at.elapsed() < self.meta.settle);
+                    if !may_lag
+                        && last.is_some()
+                        && let Some(reason) = self.complaint(&changes)
+                    {
+                        return Err(StepError::FailedLater(reason));
+                    }
                     match stale {
-                        Some((_, at)) if at.elapsed() < self.meta.settle => {
+                        Some(_) if may_lag => {
                             self.wait("waiting to read the change back".to_owned(), pace.next())
                                 .await?;
                         }
@@ -355,6 +362,13 @@ impl Step<'_> {
             }
             Err(error) => Err(StepError::Refused(error)),
         }
+    }
+
+    /// Why AWS failed a change that it had accepted.
+    fn complaint(&self, changes: &[FieldChange]) -> Option<String> {
+        let field = self.meta.complaint?;
+        let found = changes.iter().find(|change| change.path == field)?;
+        found.before.as_ref()?.as_str().map(str::to_owned)
     }
 
     fn differences(&self, want: &Want, live: &Live) -> Vec<FieldChange> {

@@ -23,6 +23,9 @@ pub struct Meta {
     /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
     /// one or a later one is as wanted, since no version can be taken back.
     pub rises: &'static [&'static str],
+    /// The top-level field in which AWS tells why a change failed that it had accepted: nobody wants
+    /// one, so that the change is sent again, and one that follows an update ends the step.
+    pub complaint: Option<&'static str>,
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub moves: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
@@ -75,6 +78,7 @@ impl Meta {
             immutable: &[],
             create_only: &[],
             rises: &[],
+            complaint: None,
             moves: &[],
             replace: Replace::DeleteFirst,
             held: false,

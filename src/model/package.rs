@@ -25,23 +25,32 @@ pub struct Package {
 
 impl Package {
     /// Packs files: sorted, readable for everyone, from the first day that an archive can name.
+    /// Which files can be executed follows from their contents: not every file system knows.
     pub fn of(files: &Files) -> Self {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(6))
             .last_modified_time(DateTime::DEFAULT)
-            .system(System::Unix)
-            .unix_permissions(0o644);
+            .system(System::Unix);
         let memory = "an archive in memory takes every file";
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (path, content) in files {
-            writer.start_file(path.as_str(), options).expect(memory);
+            let mode = if is_program(path, content) { 0o755 } else { 0o644 };
+            writer.start_file(path.as_str(), options.unix_permissions(mode)).expect(memory);
             writer.write_all(content).expect(memory);
         }
         let archive = writer.finish().expect(memory).into_inner();
         Self { digest: STANDARD.encode(Sha256::digest(&archive)), archive: archive.into() }
     }
 }
+
+/// Whether a file is executed: what starts a runtime of one's own, a binary, or a script.
+fn is_program(path: &str, content: &[u8]) -> bool {
+    path == BOOTSTRAP || content.starts_with(b"\x7fELF") || content.starts_with(b"#!")
+}
+
+/// What Lambda starts in a runtime of one's own.
+pub const BOOTSTRAP: &str = "bootstrap";
 
 /// The archives that an environment may have to upload, by digest.
 #[derive(Clone, Debug, Default)]
@@ -98,5 +107,28 @@ mod tests {
         let file = archive.by_name("lib/money.py").unwrap();
         assert_eq!((file.unix_mode(), file.size()), (Some(0o100_644), 594));
         assert!(file.compressed_size() < 100);
+    }
+
+    #[test]
+    fn programs_can_be_executed() {
+        let file = |path: &str, content: &[u8]| (path.to_owned(), content.to_vec());
+        let package = Package::of(&Files::from([
+            file("bootstrap", b"exec handler"),
+            file("bin/tool", b"\x7fELF\x02"),
+            file("bin/run", b"#!/bin/sh\n"),
+            file("bin/bootstrap", b"text"),
+            file("bin/notes", b""),
+        ]));
+        let mut archive = zip::ZipArchive::new(Cursor::new(&package.archive)).unwrap();
+        let mut mode = |path| archive.by_name(path).unwrap().unix_mode().unwrap() & 0o777;
+        for (path, expected) in [
+            ("bootstrap", 0o755),
+            ("bin/tool", 0o755),
+            ("bin/run", 0o755),
+            ("bin/bootstrap", 0o644),
+            ("bin/notes", 0o644),
+        ] {
+            assert_eq!(mode(path), expected, "{path}");
+        }
     }
 }

@@ -145,7 +145,7 @@ fn advice(address: &Address, error: &StepError) -> Vec<String> {
         }
         StepError::NotReady { .. } => "run the same command again: it goes on waiting".to_owned(),
         StepError::FailedLater(_) => {
-            "put right what AWS complains of and run the same command again: it makes a new one"
+            "put right what AWS complains of and run the same command again: it tries once more"
                 .to_owned()
         }
         StepError::NotOurs(_) => {

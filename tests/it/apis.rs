@@ -444,3 +444,61 @@ fn a_link_goes_once_the_deployment_that_used_it_is_gone() {
         assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
     });
 }
+
+#[test]
+fn a_stage_takes_along_its_own_log_alone() {
+    block_on(async {
+        let scene = Scene::new(PAYMENTS).await;
+        scene.apply().await;
+        let id = scene.output("apigateway.rest_api", Output::Id).await;
+        let stage = address("apigateway.stage");
+        // Somebody's stage of the same API, whose name begins like ours.
+        let logs = aws_sdk_cloudwatchlogs::Client::from_conf(
+            aws_sdk_cloudwatchlogs::Config::builder()
+                .behavior_version(aws_sdk_cloudwatchlogs::config::BehaviorVersion::latest())
+                .region(aws_sdk_cloudwatchlogs::config::Region::new("us-east-1"))
+                .credentials_provider(aws_credential_types::Credentials::from_keys("S", "s", None))
+                .http_client(scene.sandbox.transport())
+                .build(),
+        );
+        let other = format!("API-Gateway-Execution-Logs_{id}/prod2");
+        logs.create_log_group().log_group_name(&other).send().await.expect("a group");
+        let groups = || async {
+            let call = logs.describe_log_groups().log_group_name_prefix("API-Gateway-Execution");
+            let found = call.send().await.expect("a list").log_groups.unwrap_or_default();
+            found.into_iter().filter_map(|group| group.log_group_name).collect::<Vec<_>>()
+        };
+        assert_eq!(groups().await.len(), 2);
+        let mut without = scene.blueprint.clone();
+        without.resources.remove(&stage);
+        run(&scene.provider, &without, Purpose::Apply).await;
+        assert_eq!(groups().await, [other]);
+        // With the API go all that it has written.
+        run(&scene.provider, &without, Purpose::Destroy).await;
+        assert!(groups().await.is_empty());
+    });
+}
+
+#[test]
+fn a_usage_plan_whose_deletion_was_interrupted_is_deleted() {
+    block_on(async {
+        let blueprint = Folder::with(&with_keys()).blueprint();
+        let sandbox = Sandbox::in_memory();
+        whole_run(&sandboxed(&sandbox), &blueprint, Purpose::Apply).await;
+        let snapshot = sandbox.snapshot().expect("a snapshot");
+        let faults = Faults::new(sandbox.transport());
+        let counted = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+        assert!(whole_run(&counted, &blueprint, Purpose::Destroy).await.is_complete());
+        let calls = faults.calls();
+        let delete = calls.iter().position(|call| call == "apigateway.DeleteUsagePlan");
+        let delete = delete.unwrap_or_else(|| panic!("{calls:#?}"));
+
+        // The stages are off the plan already when it is asked again.
+        sandbox.restore(&snapshot).expect("a sandbox");
+        let faults = Faults::new(sandbox.transport()).at(delete + 1, Fault::Error500);
+        let faulty = Connection { transport: Some(faults.transport()), ..sandboxed(&sandbox) };
+        let report = whole_run(&faulty, &blueprint, Purpose::Destroy).await;
+        assert_eq!(faults.struck(), [("apigateway.DeleteUsagePlan".into(), Fault::Error500)]);
+        assert!(report.is_complete(), "{:#?}", report.failed);
+    });
+}

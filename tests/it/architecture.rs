@@ -267,6 +267,9 @@ fn the_facts_of_every_kind_make_sense() {
         for path in meta.immutable.iter().chain(meta.create_only) {
             assert!(known(path), "{name}: no sample and no variant has the field `{path}`");
         }
+        if let Some(field) = meta.complaint {
+            assert!(known(field), "{name}: `complaint` names the field `{field}`, which none has");
+        }
         for (field, _) in meta.moves {
             assert!(known(field), "{name}: `moves` names the field `{field}`, which none has");
             let fixed = meta.is_immutable(field) || meta.create_only.contains(field);
@@ -311,6 +314,7 @@ const STEADY: &[(&str, &str)] = &[
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
     ("lambda.event_source function", "a second function would have to be a sample too"),
     ("lambda.event_source on_failure", "streams alone have one; tests/it/lambda.rs changes it"),
+    ("apigateway.rest_api failed_update", "nobody wants an update to fail"),
     ("lambda.function failed_update", "nobody wants an update to fail"),
     ("lambda.function role", "a second role would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),

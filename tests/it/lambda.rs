@@ -7,12 +7,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use payctl::aws::clients::Aws;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{self, Facts};
 use payctl::config;
 use payctl::engine::apply::apply;
-use payctl::engine::event::Event;
+use payctl::engine::event::{Event, StepError};
 use payctl::engine::plan::{Action, Purpose};
+use payctl::engine::provider::Provider as _;
 use payctl::engine::stop::stop_pair;
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
@@ -38,6 +40,7 @@ fn project(config: &str) -> tempfile::TempDir {
     };
     write("work/index.py", "def handler(event, context):\n    return event\n");
     write("work/tests/test_index.py", "assert True\n");
+    write("program/bootstrap", "#!/bin/sh\n");
     fs::create_dir_all(dir.path().join("empty")).expect("a writable folder");
     write("config/dev.toml", config);
     dir
@@ -47,7 +50,12 @@ fn project(config: &str) -> tempfile::TempDir {
 fn function(rest: &str) -> String {
     format!(
         "project = \"pay\"\nregion = \"eu-west-1\"\n[roles.work]\nservices = \
-         \"lambda.amazonaws.com\"\n[roles.other]\nservices = \"ec2.amazonaws.com\"\n[tables.t]\n\
+         \"lambda.amazonaws.com\"\nmanaged = [\"service-role/AWSLambdaVPCAccessExecutionRole\"]\n\
+         statements = [{{ actions = [\"sqs:*\", \"dynamodb:Get*\"], resources = \"*\" }}]\n\
+         [roles.idle]\nservices = \"lambda.amazonaws.com\"\nmanaged = \
+         [\"service-role/AWSLambdaBasicExecutionRole\"]\nstatements = [{{ effect = \"deny\", \
+         actions = \"*\", resources = \"*\" }}, {{ actions = \"sqs:SendMessage\", resources = \
+         \"*\" }}]\n[roles.other]\nservices = \"ec2.amazonaws.com\"\n[tables.t]\n\
          partition_key = \"id:S\"\n[tables.s]\npartition_key = \"id:S\"\nstream = \"new_image\"\n\
          [queues.q]\n[queues.slow]\nvisibility_timeout = 360\n[queues.fifo]\nfifo = true\n\
          visibility_timeout = 360\n[functions.f]\n{rest}\n"
@@ -72,8 +80,31 @@ fn check(rest: &str, expected: &str) {
 fn a_good_function_has_no_problems() {
     let triggers = "triggers = [{ queue = \"slow\", batch_size = 50, window = 5 }, { table = \
                     \"s\", start = \"latest\", on_failure = \"${queues.q.arn}\" }]";
-    let dir = project(&function(&format!("{GOOD}\n{triggers}")));
+    let wrapped = "environment = { AWS_LAMBDA_EXEC_WRAPPER = \"/opt/wrap\" }";
+    let dir = project(&function(&format!("{GOOD}\n{triggers}\n{wrapped}")));
     assert_eq!(problems(dir.path()), [""; 0]);
+    let own = "source = \"../program\"\nruntime = \"provided.al2023\"\nrole = \"work\"";
+    let dir = project(&function(own));
+    assert_eq!(problems(dir.path()), [""; 0]);
+}
+
+#[test]
+fn a_role_that_does_not_suffice_is_refused_with_its_line() {
+    let idle = GOOD.replace("\"work\"", "\"idle\"");
+    let with = |line: &str| format!("{idle}\n{line}");
+    let lacks = |action: &str| format!("the role `idle` does not allow {action}");
+    let network = "subnets = \"private\"\nsecurity_groups = [\"g\"]";
+    check(&with(network), &lacks("ec2:CreateNetworkInterface (add \"service-role/"));
+    let queue = "triggers = [{ queue = \"slow\" }]";
+    check(&with(queue), &lacks("sqs:ReceiveMessage (allow"));
+    let table = "triggers = [{ table = \"s\", start = \"latest\" }]";
+    check(&with(table), &lacks("dynamodb:GetRecords (allow"));
+    // What a policy of somebody's own allows is not known.
+    let own = "arn:aws:iam::${account}:policy/all";
+    let text = function(&with(&format!("{queue}\n{network}")))
+        .replace("service-role/AWSLambdaBasicExecutionRole", own);
+    let shown = problems(project(&text).path());
+    assert!(!shown.iter().any(|line| line.contains("does not allow")), "{shown:#?}");
 }
 
 #[test]
@@ -89,6 +120,8 @@ fn a_bad_function_is_refused_with_its_line() {
     check(&instead("runtime", "runtime = \"pyton3.13\""), "did you mean `python3.13`?");
     check(&instead("role", "role = \"wrok\""), "no `wrok` in [roles]");
     check(&instead("role", "role = \"other\""), "functions cannot assume the role `other`");
+    let own = instead("runtime", "runtime = \"provided.al2023\"");
+    check(&own, "there is no bootstrap in `../work`");
     check(&with("handler = \"main.handler\""), "there is no main.py in");
     check(&with("handler = \"index\""), "`index` names no function in a file");
     check(&with("handler = \"index. handler\""), "a handler has no spaces");
@@ -97,6 +130,8 @@ fn a_bad_function_is_refused_with_its_line() {
     check(&with("disk = 100"), "100 is out of range (512 to 10240)");
     check(&with("architecture = \"arm\""), "arm64");
     check(&with("environment = { AWS_REGION = \"x\" }"), "Lambda sets `AWS_REGION` itself");
+    let mode = "environment = { AWS_LAMBDA_LOG_FORMAT = \"x\" }";
+    check(&with(mode), "Lambda sets `AWS_LAMBDA_LOG_FORMAT` itself");
     check(&with("environment = { A = \"x\" }"), "`A` has the wrong form");
     let long = format!("environment = {{ LONG = \"{}\" }}", "x".repeat(4093));
     check(&with(&long), "the environment variables have 4097 bytes");
@@ -156,6 +191,26 @@ fn a_function_brings_its_log_and_its_sources_and_knows_its_callers() {
     assert_eq!(
         stream.spec["source"],
         json!(Text::reference(Address::new("dynamodb.table", "s"), Output::StreamArn))
+    );
+}
+
+#[test]
+fn a_topic_may_call_the_function_that_it_delivers_to() {
+    let topic = "[topics.alerts]\nsubscriptions = [{ protocol = \"lambda\", endpoint = \
+                 \"${functions.f.arn}\" }]";
+    let dir = project(&format!("{}{topic}\n", function(GOOD)));
+    let loaded = config::load(&dir.path().join("config"), "dev", &|_| None).expect("valid");
+    let facts = Facts::placeholder("eu-west-1");
+    let resources = blueprint::build(&loaded, &facts).expect("a blueprint").resources;
+    let callers = &resources[&Address::new("lambda.permissions", "f")].spec["callers"];
+    assert_eq!(
+        *callers,
+        json!({ "topic-alerts": {
+            "principal": "sns.amazonaws.com",
+            "action": "lambda:InvokeFunction",
+            "source": "arn:aws:sns:eu-west-1:000000000000:dev-pay-topic-alerts",
+            "source_account": null,
+        } })
     );
 }
 
@@ -291,5 +346,115 @@ fn roles_outlive_the_interfaces_that_functions_leave_behind() {
         let last_subnet = report.done.iter().rposition(|(gone, _)| gone.kind == "ec2.subnet");
         let first_role = report.done.iter().position(|(gone, _)| is_role(gone));
         assert!(last_subnet < first_role, "{:#?}", report.done);
+    });
+}
+
+#[test]
+fn a_change_that_fails_after_it_was_accepted_is_sent_once_and_says_why() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let faults = Faults::new(sandbox.transport());
+        let mut connection = sandboxed(&sandbox);
+        connection.transport = Some(faults.transport());
+        let provider = provider(&connection).await;
+        let mut blueprint = functions(&provider);
+        let full = Address::new("ec2.subnet", "full");
+        let mut subnet = blueprint.resources[&Address::new("ec2.subnet", "sample")].clone();
+        subnet.address = full.clone();
+        subnet.name = full.name.clone();
+        subnet.spec["cidr"] = json!("10.90.12.0/28");
+        subnet.tags.extend(blueprint.scope.ownership(&full));
+        blueprint.resources.insert(full.clone(), subnet);
+        run(&provider, &blueprint, Purpose::Apply).await;
+
+        // Somebody takes every address of the subnet.
+        let found = provider.survey("ec2.subnet", &BTreeMap::new(), None).await.expect("a survey");
+        let subnet = found.iter().find(|found| found.address == full).expect("it");
+        let ec2 = ec2(&sandbox);
+        let call = ec2.run_instances().image_id("ami-1").min_count(11).max_count(11);
+        let taken = call.subnet_id(&subnet.live.id).send().await.expect("instances");
+
+        let mut elsewhere = blueprint.clone();
+        let function = Address::new("lambda.function", "sample");
+        let spec = &mut elsewhere.resources.get_mut(&function).expect("a sample").spec;
+        spec["network"]["subnets"] = json!([Text::reference(full, Output::Id)]);
+        let sent = || {
+            let calls = faults.calls().into_iter();
+            calls.filter(|call| call.contains("UpdateFunctionConfiguration")).count()
+        };
+        let before = sent();
+        let plan = plan_now(&provider, &elsewhere, Purpose::Apply).await;
+        let report = carry_out(&provider, &plan).await;
+        let [(_, _, StepError::FailedLater(reason))] = report.failed.as_slice() else {
+            panic!("{:#?}", report.failed);
+        };
+        assert!(reason.starts_with("SubnetOutOfIPAddresses: Subnet subnet-"), "{reason}");
+        assert_eq!(sent() - before, 1);
+
+        // Once there is room the next run sends it again.
+        let ids = taken.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
+        let gone = ec2.terminate_instances().set_instance_ids(Some(ids)).send().await;
+        gone.expect("they go");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let plan = run(&provider, &elsewhere, Purpose::Apply).await;
+        let fields = plan.changes[0].fields.iter().map(|field| field.path.as_str());
+        assert!(fields.collect::<Vec<_>>().contains(&"failed_update"));
+        expect_settled(&provider, &elsewhere, "the second attempt").await;
+    });
+}
+
+fn ec2(sandbox: &Sandbox) -> aws_sdk_ec2::Client {
+    aws_sdk_ec2::Client::from_conf(
+        aws_sdk_ec2::Config::builder()
+            .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
+            .region(aws_sdk_ec2::config::Region::new("us-east-1"))
+            .credentials_provider(aws_credential_types::Credentials::from_keys("S", "s", None))
+            .http_client(sandbox.transport())
+            .build(),
+    )
+}
+
+#[test]
+fn calls_set_aside_move_from_one_function_to_another() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["lambda.function"]);
+        let mut reserve = |name: &str, calls: Value| {
+            let address = Address::new("lambda.function", name);
+            let spec = &mut blueprint.resources.get_mut(&address).expect("a sample").spec;
+            spec["reserved_concurrency"] = calls;
+            blueprint.clone()
+        };
+        let first = reserve("sample-b", json!(800));
+        run(&provider, &first, Purpose::Apply).await;
+        // The first has to wait until the second has given up its own.
+        reserve("sample-b", Value::Null);
+        let second = reserve("sample", json!(800));
+        run(&provider, &second, Purpose::Apply).await;
+        expect_settled(&provider, &second, "the move").await;
+    });
+}
+
+#[test]
+fn the_policies_of_others_are_not_asked_for() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let ours = provider(&sandboxed(&sandbox)).await;
+        run(&ours, &functions(&ours), Purpose::Apply).await;
+        // Another project in the account has an environment of that name.
+        let faults = Faults::new(sandbox.transport());
+        let mut connection = sandboxed(&sandbox);
+        connection.transport = Some(faults.transport());
+        let theirs = Aws::connect(&connection, "billing", "sample").await.expect("connected");
+        let theirs = AwsProvider::new(theirs);
+        let scope = theirs.aws().scope.clone();
+        let none = Blueprint { scope, resources: BTreeMap::new(), ..functions(&ours) };
+        let plan = plan_now(&theirs, &none, Purpose::Destroy).await;
+        assert!(plan.is_empty());
+        let calls = faults.calls();
+        let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+        // Each of the two functions is looked at, once for both kinds.
+        assert_eq!((count("lambda.GetFunction"), count("lambda.GetPolicy")), (2, 0));
     });
 }

@@ -115,17 +115,23 @@ pub(super) fn incomplete(operation: &str) -> OpError {
 
 /// Deletes the log groups that API Gateway writes executions of an API into: it makes them again
 /// with every late request, without tags and retention.
-pub(super) async fn delete_execution_logs(aws: &Aws, prefix: &str) -> Result<(), OpError> {
+pub(super) async fn delete_execution_logs(aws: &Aws, api: &str) -> Result<(), OpError> {
+    let prefix = execution_log(api, "");
     let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
     let groups = call.into_paginator().items().send().try_collect().await;
     let groups = groups.map_err(op("DescribeLogGroups"))?;
     let names: BTreeSet<String> =
         groups.into_iter().filter_map(|group| group.log_group_name).collect();
     for name in names {
-        let send = aws.logs.delete_log_group().log_group_name(name).send();
-        send.await.map_err(op("DeleteLogGroup")).or_gone()?;
+        delete_execution_log(aws, &name).await?;
     }
     Ok(())
+}
+
+/// Deletes the log group of one stage's executions.
+pub(super) async fn delete_execution_log(aws: &Aws, name: &str) -> Result<(), OpError> {
+    let send = aws.logs.delete_log_group().log_group_name(name).send();
+    send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
 }
 
 /// The name of the log group of a stage's executions, or of all of an API without a stage.

@@ -16,8 +16,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::apigateway::{
-    add, arn, clear, delete_execution_logs, escape, execution_log, incomplete, our_apis, ours,
-    remove, replace, retag, tags,
+    add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, ours, remove, replace,
+    retag, tags,
 };
 use super::apigateway_definition::{Answer, Integration, Mapping, Model, Parts, Route, Validator};
 use super::apigateway_moves::Moves;
@@ -57,6 +57,8 @@ pub(crate) struct RestApi {
     pub paths: BTreeSet<String>,
     /// Methods by `POST /path`.
     pub routes: BTreeMap<String, Route>,
+    /// Why the last change failed after AWS had accepted it. Nobody wants one: it is sent again.
+    pub failed_update: Option<String>,
 }
 
 impl Resource for RestApi {
@@ -68,6 +70,7 @@ impl Resource for RestApi {
             "Authorizers, gateway responses and documentation are left as they are.",
         ],
         replace: Replace::CreateFirst,
+        complaint: Some("failed_update"),
         moves: &[
             ("policy", Output::Version),
             ("binary_types", Output::Version),
@@ -137,6 +140,7 @@ impl Resource for RestApi {
             )]),
             paths: super::apigateway_definition::paths(routes.keys()),
             routes,
+            failed_update: None,
         }
     }
 
@@ -236,6 +240,7 @@ impl Resource for RestApi {
                     .set_minimum_compression_size(api.minimum_compression_size)
                     .set_api_key_source(api.api_key_source)
                     .set_api_status(api.api_status)
+                    .set_api_status_message(api.api_status_message)
                     .set_tags(api.tags);
                 to_live(cx.aws, api.build(), parts).map(Some)
             }
@@ -282,7 +287,7 @@ impl Resource for RestApi {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        delete_execution_logs(cx.aws, &execution_log(&live.id, "")).await?;
+        delete_execution_logs(cx.aws, &live.id).await?;
         let send = cx.aws.apigateway.delete_rest_api().rest_api_id(&live.id).send();
         send.await.map_err(op("DeleteRestApi")).or_gone().map(drop)
     }
@@ -363,11 +368,20 @@ async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>
     parts.map(|parts| to_live(aws, api, parts)).transpose()
 }
 
+/// Why the last change failed, if it did.
+fn failure(status: Option<&types::ApiStatus>, message: Option<String>) -> Option<String> {
+    let message = message.filter(|message| !message.is_empty());
+    let failed = status == Some(&types::ApiStatus::Failed);
+    failed.then(|| message.unwrap_or_else(|| "AWS gave no reason".to_owned()))
+}
+
 fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>, OpError> {
     let id = api.id.unwrap_or_default();
     let name = api.name.unwrap_or_default();
     let policy = api.policy.filter(|text| !text.is_empty());
     let policy = policy.map(|text| Document::parse(&text)).transpose();
+    let failed_update = failure(api.api_status.as_ref(), api.api_status_message);
+    // An API whose last change failed still answers.
     let phase = match api.api_status {
         Some(status @ (types::ApiStatus::Pending | types::ApiStatus::Updating)) => {
             Phase::Pending(status.as_str().to_owned())
@@ -393,6 +407,7 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
         validators: validators.into_iter().map(|(name, (_, found))| (name, found)).collect(),
         paths: paths.into_keys().collect(),
         routes,
+        failed_update,
     };
     Ok(Live {
         outputs: Outputs::from([
@@ -431,6 +446,14 @@ mod tests {
             ["/endpointConfiguration/types/0", "/binaryMediaTypes/image~1png"]
         );
         assert_eq!(sample.patches(&other)[1].op, Some(types::Op::Remove));
+    }
+
+    #[test]
+    fn an_api_whose_change_failed_says_why() {
+        let said = |status, message: &str| failure(Some(&status), Some(message.to_owned()));
+        assert_eq!(said(types::ApiStatus::Failed, "no certificate").unwrap(), "no certificate");
+        assert_eq!(said(types::ApiStatus::Failed, "").unwrap(), "AWS gave no reason");
+        assert_eq!(said(types::ApiStatus::Available, "done"), None);
     }
 
     #[test]

@@ -9,22 +9,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_apigateway::types;
-use aws_sdk_cloudwatchlogs::types::LogGroup;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::apigateway::{
-    PAGE, arn, delete_execution_logs, execution_log, incomplete, ordered, our_apis, remove,
-    replace, retag, tags,
+    delete_execution_log, execution_log, incomplete, our_apis, remove, replace, retag,
 };
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::error::OpError;
+use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
-use crate::model::text::{Output, Outputs, Text};
+use crate::model::text::{Output, Text};
+use convert::{Around, MARK, deployments, to_live};
+pub(crate) use execution_log::ExecutionLog;
+
+mod convert;
+mod execution_log;
 
 /// A stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,19 +88,6 @@ pub(crate) struct Throttle {
     pub burst: i32,
 }
 
-/// The log group of executions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ExecutionLog {
-    /// How long events are kept, in days; none is for ever.
-    pub retention_days: Option<u32>,
-    /// The ARN of the key that encrypts it.
-    pub key: Option<Text>,
-}
-
-/// What precedes the version in the description of a deployment.
-const MARK: &str = "payctl ";
-
 impl Resource for Stage {
     const META: Meta = Meta {
         notes: &[
@@ -113,6 +103,7 @@ impl Resource for Stage {
             ("BadRequestException", "CloudWatch Logs role"),
             ("BadRequestException", "usage plan"),
             ("BadRequestException", "Usage Plan"),
+            ("BadRequestException", "Active stages pointing"),
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
@@ -298,41 +289,8 @@ impl Resource for Stage {
         let (api, name) = split(&live.id);
         let send = cx.aws.apigateway.delete_stage().rest_api_id(api).stage_name(name).send();
         send.await.map_err(op("DeleteStage")).or_gone()?;
-        delete_execution_logs(cx.aws, &execution_log(api, name)).await
+        delete_execution_log(cx.aws, &execution_log(api, name)).await
     }
-}
-
-/// What stands around the stages of an API.
-struct Around {
-    /// The descriptions of deployments by id.
-    deployments: BTreeMap<String, String>,
-    /// Log groups of executions by name.
-    groups: BTreeMap<String, LogGroup>,
-}
-
-impl Around {
-    async fn get(aws: &Aws, api: &str, stage: &str) -> Result<Option<Self>, OpError> {
-        let groups = async {
-            let prefix = execution_log(api, stage);
-            let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
-            let pages = call.into_paginator().items().send();
-            pages.try_collect().await.map_err(op("DescribeLogGroups"))
-        };
-        let (found, groups) = try_join(deployments(aws, api), groups).await?;
-        let named = |group: LogGroup| Some((group.log_group_name.clone()?, group));
-        let groups = groups.into_iter().filter_map(named).collect();
-        Ok(found.map(|deployments| Self { deployments, groups }))
-    }
-}
-
-/// The descriptions of an API's deployments by id.
-async fn deployments(aws: &Aws, api: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
-    let call = aws.apigateway.get_deployments().rest_api_id(api).limit(PAGE);
-    let found = call.into_paginator().items().send().try_collect().await;
-    let found = found.map_err(op("GetDeployments")).or_gone()?;
-    let described =
-        |found: types::Deployment| Some((found.id?, found.description.unwrap_or_default()));
-    Ok(found.map(|found| found.into_iter().filter_map(described).collect()))
 }
 
 /// Removes the deployments that payctl made and no stage uses any more.
@@ -342,8 +300,7 @@ async fn prune(aws: &Aws, api: &str) -> Result<(), OpError> {
         send.await.map_err(op("GetStages"))
     };
     let (stages, all) = try_join(stages, deployments(aws, api)).await?;
-    let stages = stages.item.unwrap_or_default().into_iter();
-    let used: BTreeSet<String> = stages.filter_map(|stage| stage.deployment_id).collect();
+    let used = used_by(stages.item.unwrap_or_default());
     for (id, description) in all.unwrap_or_default() {
         if description.starts_with(MARK) && !used.contains(&id) {
             let call = aws.apigateway.delete_deployment().rest_api_id(api).deployment_id(id);
@@ -353,50 +310,13 @@ async fn prune(aws: &Aws, api: &str) -> Result<(), OpError> {
     Ok(())
 }
 
-impl ExecutionLog {
-    /// Makes the group, or what differs of it.
-    async fn put(&self, cx: &Cx<'_>, name: &str, live: Option<&Self>) -> Result<(), OpError> {
-        let logs = &cx.aws.logs;
-        if live.is_none() {
-            let call = logs.create_log_group().log_group_name(name);
-            let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
-            // It is the stage's own: with tags of ownership it would pass for a log group of ours.
-            let tags = cx.tags.clone().into_iter();
-            let tags = tags.filter(|(key, _)| !key.starts_with("payctl:"));
-            let call = call.set_tags(Some(tags.collect()));
-            let made = call.send().await.map_err(op("CreateLogGroup"));
-            // API Gateway may have been faster.
-            if let Err(error) = made
-                && error.class != ErrorClass::Exists
-            {
-                return Err(error);
-            }
-        }
-        let before = live.and_then(|live| live.retention_days);
-        match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
-            Some(days) if before != self.retention_days => {
-                let call = logs.put_retention_policy().log_group_name(name);
-                let send = call.retention_in_days(days).send();
-                send.await.map_err(op("PutRetentionPolicy"))?;
-            }
-            None if before.is_some() => {
-                let send = logs.delete_retention_policy().log_group_name(name).send();
-                send.await.map_err(op("DeleteRetentionPolicy"))?;
-            }
-            Some(_) | None => {}
-        }
-        match (&self.key, live.and_then(|live| live.key.as_ref())) {
-            (Some(key), before) if live.is_some() && before != Some(key) => {
-                let call = logs.associate_kms_key().log_group_name(name).kms_key_id(key.known());
-                call.send().await.map_err(op("AssociateKmsKey")).map(drop)
-            }
-            (None, Some(_)) => {
-                let send = logs.disassociate_kms_key().log_group_name(name).send();
-                send.await.map_err(op("DisassociateKmsKey")).map(drop)
-            }
-            (Some(_) | None, _) => Ok(()),
-        }
-    }
+/// The deployments of stages, and of the canaries beside them.
+fn used_by(stages: Vec<types::Stage>) -> BTreeSet<String> {
+    let both = |stage: types::Stage| {
+        let canary = stage.canary_settings.and_then(|canary| canary.deployment_id);
+        stage.deployment_id.into_iter().chain(canary)
+    };
+    stages.into_iter().flat_map(both).collect()
 }
 
 impl Stage {
@@ -461,17 +381,6 @@ impl Settings {
         .map(|(setting, value)| replace(format!("/{method}/{setting}"), value))
         .into()
     }
-
-    fn of(found: types::MethodSetting) -> Self {
-        let (rate, burst) = (found.throttling_rate_limit, found.throttling_burst_limit);
-        let limited = rate >= 0.0 && burst >= 0;
-        Self {
-            log_level: found.logging_level.unwrap_or_else(|| "OFF".into()),
-            data_trace: found.data_trace_enabled,
-            metrics: found.metrics_enabled,
-            throttle: limited.then_some(Throttle { rate, burst }),
-        }
-    }
 }
 
 /// API and name, from the id of a stage.
@@ -482,49 +391,6 @@ fn split(id: &str) -> (&str, &str) {
 fn path(id: &str) -> String {
     let (api, name) = split(id);
     format!("/restapis/{api}/stages/{name}")
-}
-
-fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around) -> Live<Stage> {
-    let name = stage.stage_name.unwrap_or_default();
-    let id = format!("{api}/{name}");
-    let description = stage.deployment_id.and_then(|id| around.deployments.get(&id));
-    let version = description.and_then(|text| text.strip_prefix(MARK)).unwrap_or_default();
-    let log = |settings: types::AccessLogSettings| {
-        let group = settings.destination_arn.filter(|arn| !arn.is_empty())?;
-        let group = group.strip_suffix(":*").unwrap_or(&group);
-        Some(AccessLog { group: group.into(), format: settings.format.unwrap_or_default() })
-    };
-    let group = around.groups.get(&execution_log(api, &name));
-    let methods = ordered(stage.method_settings).into_iter();
-    let variables = ordered(stage.variables).into_iter();
-    let scope = &aws.scope;
-    let dns = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let url = format!("https://{api}.execute-api.{}.{dns}/{name}", scope.region);
-    Live {
-        outputs: Outputs::from([
-            (Output::Id, id.clone()),
-            (Output::Name, name.clone()),
-            (Output::Arn, arn(aws, &path(&id))),
-            (Output::Url, url),
-        ]),
-        spec: Stage {
-            api: api.into(),
-            name,
-            deployment: version.into(),
-            description: stage.description.unwrap_or_default(),
-            access_log: stage.access_log_settings.and_then(log),
-            methods: methods.map(|(method, found)| (method, Settings::of(found))).collect(),
-            variables: variables.map(|(name, value)| (name, value.into())).collect(),
-            tracing: stage.tracing_enabled,
-            execution_log: group.map(|group| ExecutionLog {
-                retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
-                key: group.kms_key_id.clone().filter(|key| !key.is_empty()).map(Text::from),
-            }),
-        },
-        id,
-        tags: tags(stage.tags),
-        phase: Phase::Ready,
-    }
 }
 
 #[cfg(test)]
@@ -574,10 +440,10 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_of_somebody_else_has_no_version() {
-        let stage = types::Stage::builder().stage_name("prod").deployment_id("x").build();
-        let deployments = BTreeMap::from([("x".to_owned(), "by hand".to_owned())]);
-        let text = deployments["x"].strip_prefix(MARK).unwrap_or_default();
-        assert_eq!((text, stage.deployment_id()), ("", Some("x")));
+    fn a_canary_uses_its_deployment() {
+        let canary = types::CanarySettings::builder().deployment_id("new").build();
+        let stage = types::Stage::builder().deployment_id("old").canary_settings(canary).build();
+        let used = used_by(vec![stage, types::Stage::builder().build()]);
+        assert_eq!(used, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
     }
 }

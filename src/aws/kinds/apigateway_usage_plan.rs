@@ -179,8 +179,11 @@ impl Resource for UsagePlan {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let stages = live.spec.stages.iter();
-        let patches: Vec<_> = stages.map(patch_remove_stage).collect();
+        // An earlier attempt may have taken its stages off: AWS refuses to do that twice.
+        let send = cx.aws.apigateway.get_usage_plan().usage_plan_id(&live.id).send();
+        let plan = send.await.map_err(op("GetUsagePlan")).or_gone()?;
+        let left = stages(plan.and_then(|plan| plan.api_stages));
+        let patches: Vec<_> = left.iter().map(patch_remove_stage).collect();
         if !patches.is_empty() {
             let call = cx.aws.apigateway.update_usage_plan().usage_plan_id(&live.id);
             let send = call.set_patch_operations(Some(patches)).send();
@@ -189,6 +192,12 @@ impl Resource for UsagePlan {
         let send = cx.aws.apigateway.delete_usage_plan().usage_plan_id(&live.id).send();
         send.await.map_err(op("DeleteUsagePlan")).or_gone().map(drop)
     }
+}
+
+/// The ids of the stages of a plan.
+fn stages(found: Option<Vec<types::ApiStage>>) -> BTreeSet<Text> {
+    let id = |stage: types::ApiStage| Some(format!("{}/{}", stage.api_id?, stage.stage?).into());
+    found.unwrap_or_default().into_iter().filter_map(id).collect()
 }
 
 /// A stage as usage plans know it.
@@ -249,8 +258,6 @@ async fn keys(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> 
 fn to_live(aws: &Aws, plan: types::UsagePlan, keys: BTreeSet<Text>) -> Live<UsagePlan> {
     let id = plan.id.unwrap_or_default();
     let name = plan.name.unwrap_or_default();
-    let stage =
-        |stage: types::ApiStage| Some(Text::from(format!("{}/{}", stage.api_id?, stage.stage?)));
     let throttle =
         plan.throttle.map(|found| Throttle { rate: found.rate_limit, burst: found.burst_limit });
     let quota = plan.quota.map(|found| Quota {
@@ -266,7 +273,7 @@ fn to_live(aws: &Aws, plan: types::UsagePlan, keys: BTreeSet<Text>) -> Live<Usag
         spec: UsagePlan {
             name,
             description: plan.description.unwrap_or_default(),
-            stages: plan.api_stages.unwrap_or_default().into_iter().filter_map(stage).collect(),
+            stages: stages(plan.api_stages),
             throttle,
             quota,
             keys,

@@ -1,13 +1,16 @@
 //! What the Lambda kinds share: names of functions, tags, and the errors that pass by themselves.
 
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, listed, op};
 use crate::aws::resource::Survey;
-use crate::model::error::OpError;
+use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::Tags;
 
-/// A fresh role, its policies and its key are not known to Lambda at once; and Lambda itself is
-/// throttled when it makes network interfaces.
+/// A fresh role, its policies and its key are not known to Lambda at once; Lambda itself is
+/// throttled when it makes network interfaces; and calls that one function sets aside may have to
+/// be given up by another first.
 pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("InvalidParameterValueException", "execution role does not have permissions"),
@@ -15,6 +18,7 @@ pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "KMS key is invalid for CreateGrant"),
     ("InvalidParameterValueException", "throttled by EC2"),
     ("InvalidParameterValueException", "less than Function timeout"),
+    ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
 ];
 
 /// The names of the functions that may be ours.
@@ -27,6 +31,32 @@ pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> 
     };
     let all = cx.once("lambda:ListFunctions", list).await?;
     Ok(all.iter().filter(|name| cx.is_candidate(name)).cloned().collect())
+}
+
+/// What AWS tells of a function that may be ours: two kinds ask, and it is asked once in a sweep.
+pub(super) async fn function_of(
+    cx: &Survey<'_>,
+    name: &str,
+) -> Result<Option<GetFunctionOutput>, OpError> {
+    let answer = cx.once(&format!("lambda:GetFunction/{name}"), function(cx.aws, name)).await;
+    cx.if_permitted(name, answer.map(|answer| (*answer).clone()))
+}
+
+/// What AWS tells of a function.
+pub(super) async fn function(aws: &Aws, name: &str) -> Result<Option<GetFunctionOutput>, OpError> {
+    let send = aws.lambda.get_function().function_name(name).send();
+    send.await.map_err(op("GetFunction")).or_gone()?.map(whole).transpose()
+}
+
+/// Refuses an answer without the tags: AWS gives it to those who may not read them, and a function
+/// without tags would pass for somebody else's.
+fn whole(answer: GetFunctionOutput) -> Result<GetFunctionOutput, OpError> {
+    let Some(untold) = answer.tags_error else { return Ok(answer) };
+    let error = listed("GetFunction", &untold.error_code, untold.message);
+    Err(match error.class {
+        ErrorClass::Invalid => OpError { class: ErrorClass::Service, ..error },
+        _ => error,
+    })
 }
 
 /// The name at the end of a function's ARN.
@@ -70,6 +100,18 @@ pub(super) async fn retag(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_whose_tags_cannot_be_read_is_not_taken_for_untagged() {
+        let answer = |code: &str| {
+            let error = aws_sdk_lambda::types::TagsError::builder().error_code(code);
+            let error = error.message("no lambda:ListTags").build().unwrap();
+            whole(GetFunctionOutput::builder().tags_error(error).build()).unwrap_err().class
+        };
+        assert_eq!(answer("AccessDeniedException"), ErrorClass::Denied);
+        assert_eq!(answer("ServiceException"), ErrorClass::Service);
+        assert!(whole(GetFunctionOutput::builder().build()).is_ok());
+    }
 
     #[test]
     fn the_name_is_found_in_qualified_arns_too() {

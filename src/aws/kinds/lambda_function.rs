@@ -94,21 +94,31 @@ impl Resource for Function {
              environment's own security groups need not wait as long.",
             "Reserved concurrency is taken from the account's: 100 must stay free for all others.",
             "A call that runs late writes to its log group again if the role may create one.",
+            "A change that AWS accepts and fails later, such as a move into a subnet without free \
+             addresses, ends the step with AWS's reason; the next plan shows it as `failed_update` \
+             and sends the change again.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
+        complaint: Some("failed_update"),
         deadline: Duration::from_secs(900),
         propagation: Duration::from_secs(300),
         transient: lambda::TRANSIENT,
         actions: &[
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
             "iam:PassRole",
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:Encrypt",
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionConcurrency",
             "lambda:GetAccountSettings",
             "lambda:GetFunction",
             "lambda:ListFunctions",
+            "lambda:ListTags",
             "lambda:PutFunctionConcurrency",
             "lambda:TagResource",
             "lambda:UntagResource",
@@ -176,18 +186,18 @@ impl Resource for Function {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let names = lambda::candidates(cx).await?;
         let found = names.iter().map(|name| async move {
-            let live = cx.if_permitted(name, find(cx.aws, name).await)?;
+            let found = lambda::function_of(cx, name).await?;
             let claim = |live: Live<Self>| {
                 let (address, owner) = cx.claim(name, &live.tags)?;
                 Some(Found { address, owner, live })
             };
-            Ok(live.and_then(claim))
+            Ok(found.and_then(convert::live).and_then(claim))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        find(cx.aws, cx.id()).await
+        Ok(lambda::function(cx.aws, cx.id()).await?.and_then(convert::live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -338,16 +348,10 @@ fn signed(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-async fn find(aws: &Aws, name: &str) -> Result<Option<Live<Function>>, OpError> {
-    let send = aws.lambda.get_function().function_name(name).send();
-    Ok(send.await.map_err(op("GetFunction")).or_gone()?.and_then(convert::live))
-}
-
 /// Moves a function to the default group of its VPC, so that its interfaces hold none of ours.
 /// Whether that is under way; what cannot be moved is deleted where it is.
 async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
-    let send = aws.lambda.get_function().function_name(name).send();
-    let answer = send.await.map_err(op("GetFunction")).or_gone()?;
+    let answer = lambda::function(aws, name).await?;
     let now = answer.and_then(|answer| answer.configuration).filter(convert::can_move);
     let Some(place) = now.and_then(|now| now.vpc_config) else { return Ok(false) };
     let vpc = place.vpc_id.unwrap_or_default();

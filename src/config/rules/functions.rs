@@ -2,8 +2,10 @@
 
 use super::Rules;
 use crate::config::problem::suggest;
+use crate::config::schema::access::{Effect, Role};
 use crate::config::schema::functions::{Function, Trigger};
 use crate::config::schema::text::ItemName;
+use crate::model::package::BOOTSTRAP;
 
 /// What AWS still makes new functions with.
 const RUNTIMES: &[&str] = &[
@@ -57,6 +59,26 @@ const RESERVED: &[&str] = &[
     "LAMBDA_TASK_ROOT",
 ];
 
+/// What starts the runtime in place of Lambda: set by whoever needs it.
+const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+/// AWS's own policies for functions, and what of `NETWORK`, `MESSAGES` and `CHANGES` they allow.
+const MANAGED: &[(&str, &str)] = &[
+    ("AWSLambdaBasicExecutionRole", ""),
+    ("AWSLambdaDynamoDBExecutionRole", CHANGES),
+    ("AWSLambdaENIManagementAccess", NETWORK),
+    ("AWSLambdaKinesisExecutionRole", ""),
+    ("AWSLambdaSQSQueueExecutionRole", MESSAGES),
+    ("AWSLambdaVPCAccessExecutionRole", NETWORK),
+    ("AWSXRayDaemonWriteAccess", ""),
+    ("CloudWatchLambdaInsightsExecutionRolePolicy", ""),
+];
+
+/// What the role of a function needs in a network, for a queue, and for the stream of a table.
+const NETWORK: &str = "ec2:CreateNetworkInterface";
+const MESSAGES: &str = "sqs:ReceiveMessage";
+const CHANGES: &str = "dynamodb:GetRecords";
+
 /// How many bytes the environment variables of a function may have.
 const ENVIRONMENT: usize = 4096;
 
@@ -107,9 +129,18 @@ impl Rules<'_> {
         }
     }
 
-    /// The handler names a file of the sources, where the runtime looks for files.
+    /// The handler names a file of the sources, where the runtime looks for files; what runs by
+    /// itself has a name of its own.
     fn handler(&mut self, path: &[&str], name: &str, function: &Function) {
         let handler = function.handler.as_str();
+        let source = self.loaded.functions.get(name);
+        if let Some(source) = source.filter(|_| function.runtime.starts_with("provided."))
+            && !source.files.iter().any(|file| file == BOOTSTRAP)
+        {
+            let path = [path, &["source"]].concat();
+            let message = format!("there is no {BOOTSTRAP} in `{}`", function.source);
+            self.say(&path, message, "this runtime starts the program of that name: put it there");
+        }
         let path = [path, &["handler"]].concat();
         if handler.contains(char::is_whitespace) {
             self.say(&path, "a handler has no spaces", "write file and function: `index.handler`");
@@ -125,7 +156,7 @@ impl Rules<'_> {
             let message = format!("`{handler}` names no function in a file");
             return self.say(&path, message, "write file and function: `index.handler`");
         };
-        let Some(source) = self.loaded.functions.get(name) else { return };
+        let Some(source) = source else { return };
         let file = match endings {
             [".py"] => module.replace('.', "/"),
             _ => module.to_owned(),
@@ -140,7 +171,8 @@ impl Rules<'_> {
     fn environment(&mut self, path: &[&str], function: &Function) {
         let path = [path, &["environment"]].concat();
         for name in function.environment.keys() {
-            if RESERVED.contains(&&*name.0) || name.starts_with("AWS_LAMBDA_") {
+            let of_lambda = name.starts_with("AWS_LAMBDA_") && &**name != WRAPPER;
+            if RESERVED.contains(&&*name.0) || of_lambda {
                 let path = [&path[..], &[&**name]].concat();
                 self.say(&path, format!("Lambda sets `{}` itself", name.0), "use another name");
             }
@@ -161,6 +193,35 @@ impl Rules<'_> {
             let message = format!("functions cannot assume the role `{}`", function.role.0);
             let fix = format!("add `services = \"{SERVICE}\"` to [roles.{}]", function.role.0);
             self.say(&path, message, fix);
+        }
+        self.role_allows(path, function, role);
+    }
+
+    /// AWS looks whether the role may do what the function cannot do without, and refuses the
+    /// function or its trigger, after minutes.
+    fn role_allows(&mut self, path: &[&str], function: &Function, role: &Role) {
+        let name = &function.role.0;
+        let lacks = |action: &str| format!("the role `{name}` does not allow {action}");
+        if function.subnets.is_some() && !may(role, NETWORK) {
+            let path = [path, &["subnets"]].concat();
+            let policy = "\"service-role/AWSLambdaVPCAccessExecutionRole\"";
+            let fix = format!("add {policy} to `managed` of [roles.{name}]");
+            self.say(&path, lacks(NETWORK), fix);
+        }
+        for (at, trigger) in function.triggers.iter().enumerate() {
+            let (action, more) = match (&trigger.queue, &trigger.table) {
+                (Some(_), _) => (MESSAGES, "sqs:DeleteMessage and sqs:GetQueueAttributes"),
+                (None, Some(_)) => (
+                    CHANGES,
+                    "dynamodb:DescribeStream, dynamodb:GetShardIterator and dynamodb:ListStreams",
+                ),
+                (None, None) => continue,
+            };
+            if !may(role, action) {
+                let at = at.to_string();
+                let path = [path, &["triggers", at.as_str()]].concat();
+                self.say(&path, lacks(action), format!("allow {action}, {more} in [roles.{name}]"));
+            }
         }
     }
 
@@ -272,4 +333,24 @@ impl Rules<'_> {
             self.say(&at("max_concurrency"), message, fix);
         }
     }
+}
+
+/// Whether a role may allow an action. Policies whose contents are not known here may allow all,
+/// and a pattern is taken as everything that begins like it.
+fn may(role: &Role, action: &str) -> bool {
+    let allows = |pattern: &str| match pattern.split_once('*') {
+        Some((start, _)) => action.to_lowercase().starts_with(&start.to_lowercase()),
+        None => action.eq_ignore_ascii_case(pattern),
+    };
+    let mut allowed = role.statements.iter().filter(|found| found.effect == Effect::Allow);
+    let mut managed = role.managed.iter().map(|policy| {
+        let name = policy.rsplit('/').next().unwrap_or_default();
+        let of_aws = policy.contains(":iam::aws:policy/") || !policy.contains(':');
+        (name, of_aws)
+    });
+    allowed.any(|statement| statement.actions.iter().any(|pattern| allows(pattern)))
+        || managed.any(|(name, of_aws)| {
+            let known = MANAGED.iter().find(|(known, _)| of_aws && *known == name);
+            known.is_none_or(|(_, allowed)| *allowed == action)
+        })
 }

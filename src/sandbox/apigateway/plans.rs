@@ -243,7 +243,11 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
                     return Err(conflict("The usage plan has that stage already"));
                 }
             }
-            ("remove", ["apiStages"]) => changed.stages.retain(|stage| stage != value),
+            ("remove", ["apiStages"]) => {
+                if !changed.stages.remove(value) {
+                    return Err(bad(format!("The usage plan has no stage {value}")));
+                }
+            }
             ("replace", ["throttle", "rateLimit"]) => {
                 throttle(&mut changed)["rateLimit"] = json!(patch.number::<f64>()?);
             }

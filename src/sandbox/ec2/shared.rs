@@ -54,6 +54,23 @@ impl Shared {
     }
 }
 
+/// A subnet among those that a function wants to enter in which no address is free for it.
+pub(crate) fn full<'a>(
+    state: &State,
+    region: &str,
+    subnets: &'a [String],
+    groups: &[String],
+) -> Option<&'a str> {
+    let here = state.regions.get(region)?;
+    let groups: BTreeSet<String> = groups.iter().cloned().collect();
+    let shares =
+        |subnet: &str| here.shared.values().any(|one| one.subnet == subnet && one.groups == groups);
+    let is_full = |subnet: &&String| {
+        here.subnets.contains_key(*subnet) && !shares(subnet) && here.free_address(subnet).is_err()
+    };
+    subnets.iter().find(is_full).map(String::as_str)
+}
+
 /// Puts a function into subnets, with groups. The answer is the VPC, or what does not exist.
 pub(crate) fn enter(
     base: &mut Base,

@@ -31,6 +31,8 @@ pub(super) struct Function {
     /// Until when it is being made, and until when it is being changed.
     pending: f64,
     changing: f64,
+    /// The subnet without free addresses that the last change failed for.
+    full: Option<String>,
 }
 
 impl Function {
@@ -77,6 +79,12 @@ impl Function {
         let (state, update) = (self.pending > now, self.changing > now);
         view["State"] = json!(if state { "Pending" } else { "Active" });
         view["LastUpdateStatus"] = json!(if update { "InProgress" } else { "Successful" });
+        if let Some(subnet) = self.full.as_ref().filter(|_| !update) {
+            view["LastUpdateStatus"] = json!("Failed");
+            view["LastUpdateStatusReasonCode"] = json!("SubnetOutOfIPAddresses");
+            let reason = format!("Subnet {subnet} has no IP addresses available.");
+            view["LastUpdateStatusReason"] = json!(reason);
+        }
         view
     }
 
@@ -224,8 +232,15 @@ pub(super) fn configure(world: &mut World, region: &str, input: &Value) -> Answe
     let (name, function) = find(world, region, input)?;
     function.at_rest(region, &name, now)?;
     let mut function = function.clone();
-    settings::assign(world, region, &mut function.settings, input)?;
-    let moved = move_to(world, region, &name, &mut function, input)?;
+    let place = settings::place(input)?.unwrap_or_default();
+    let full = ec2::shared::full(&world.ec2, region, &place.0, &place.1);
+    function.full = full.map(str::to_owned);
+    let mut moved = function.full.is_some();
+    // A change that will fail is accepted, and leaves the function as it is.
+    if !moved {
+        settings::assign(world, region, &mut function.settings, input)?;
+        moved = move_to(world, region, &name, &mut function, input)?;
+    }
     function.changing = now + takes(world, function.is_outside() || !moved);
     function.modified = now.floor();
     let view = function.view(region, &name, now);
@@ -239,7 +254,7 @@ pub(super) fn load(world: &mut World, region: &str, input: &Value) -> Answer {
     let (digest, size) = archive(input)?;
     let (name, function) = find(world, region, input)?;
     function.at_rest(region, &name, now)?;
-    (function.digest, function.size) = (digest, size);
+    (function.digest, function.size, function.full) = (digest, size, None);
     if let Some(processor) = input.get("Architectures") {
         function.settings.insert("Architectures".to_owned(), processor.clone());
     }
