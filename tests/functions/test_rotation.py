@@ -227,9 +227,10 @@ class Restart(RotationTest):
         self.assertNotEqual(self.deployment(), after)
 
     def test_a_service_that_cannot_be_restarted_fails_the_rotation(self):
-        self.ecs.delete_service(cluster="payments", service="api", force=True)
-        with self.assertRaises(self.ecs.exceptions.ClientError):
-            self.rotate()
+        unknown = self.environment["RESTART_SERVICES"].replace("/api", "/other")
+        with mock.patch.dict("os.environ", {"RESTART_SERVICES": unknown}):
+            with self.assertRaises(self.ecs.exceptions.ServiceNotFoundException):
+                self.rotate()
         self.assertEqual(self.stages()[self.first], ["AWSPREVIOUS"])
 
 
