@@ -32,10 +32,13 @@ def handler(event, context):
     try:
         client = boto3.client("secretsmanager")
         if is_finished(client, secret, token):
-            return log("INFO", "version is current already", context, step=step)
-        if step not in steps:
+            done = "version is current already"
+        elif step not in steps:
             raise ValueError(f"there is no step {step}")
-        done = steps[step](client, secret, token)
+        else:
+            done = steps[step](client, secret, token)
+        if step == "finishSecret":
+            restart_services()
     except Exception as error:
         log("ERROR", "rotation step failed", context, step=step, **fault(error))
         raise
@@ -123,6 +126,17 @@ def finish_secret(client, secret, token):
         SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, **arguments
     )
     return "pending version is current now"
+
+
+def restart_services():
+    """New tasks for the services that read the secret: a task reads it only when it starts."""
+    for arn in os.environ.get("RESTART_SERVICES", "").split(","):
+        if service := arn.strip():
+            # arn:aws:ecs:region:account:service/cluster/name
+            cluster = service.split("/")[1]
+            boto3.client("ecs").update_service(
+                cluster=cluster, service=service, forceNewDeployment=True
+            )
 
 
 def credentials(client, secret, stage, token=None):

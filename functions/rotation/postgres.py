@@ -18,7 +18,8 @@ SSL_REQUEST = 80877103
 ITERATIONS = 4096
 # More would be an attack on our processor, less on the password.
 ITERATIONS_ALLOWED = range(4096, 1_000_001)
-SECONDS = 5
+# A database that paused itself takes some 15 seconds to wake up.
+SECONDS = 25
 LONGEST = 1 << 20
 
 

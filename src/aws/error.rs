@@ -61,6 +61,14 @@ pub(crate) fn is_no_bucket(error: &OpError) -> bool {
     error.code == "NoSuchBucket"
 }
 
+/// Whether a value cannot be read because its key is disabled, waits for its deletion, or may not be
+/// used.
+pub(crate) fn is_undecryptable(error: &OpError) -> bool {
+    error.code == "DecryptionFailure"
+        || error.code.starts_with("KMS")
+        || error.message.contains("KMS")
+}
+
 /// Whether a bucket is in another region: S3 redirects, or refuses the signature's region.
 pub(crate) fn is_elsewhere(error: &OpError) -> bool {
     let redirects = ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"];
@@ -349,6 +357,17 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_without_its_key_is_told_from_other_refusals() {
+        let error =
+            |code, message| OpError::new("GetSecretValue", ErrorClass::Invalid, code, message);
+        assert!(is_undecryptable(&error("DecryptionFailure", "")));
+        assert!(is_undecryptable(&error("KMSInvalidStateException", "is disabled")));
+        assert!(is_undecryptable(&error("AccessDeniedException", "Access to KMS is not allowed")));
+        let other = "not authorized to perform: secretsmanager:GetSecretValue";
+        assert!(!is_undecryptable(&error("AccessDeniedException", other)));
+    }
 
     #[test]
     fn codes_mean_what_aws_documents() {

@@ -10,3 +10,4 @@ mod pace;
 pub mod provider;
 pub mod resource;
 mod tags;
+pub mod versions;

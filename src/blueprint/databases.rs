@@ -1,13 +1,17 @@
 //! `[databases]`: clusters with their groups and instances, what their secrets say of them, and the
 //! rotation of secrets.
 
+use std::collections::BTreeSet;
+
+use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::aws::kinds::rds_cluster::{Cluster, Serverless};
 use crate::aws::kinds::rds_cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds_instance::{Instance, Monitoring};
 use crate::aws::kinds::rds_subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager_attachment::Attachment;
 use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
-use crate::config::schema::databases::Database;
+use crate::config::schema::data::Retention;
+use crate::config::schema::databases::{Database, DatabaseLog};
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
@@ -29,7 +33,8 @@ impl Builder<'_> {
             let name = self.item_name(CLUSTER, key, config.name.as_ref(), path);
             self.subnet_group(key, &name, config, path);
             let parameters = self.parameter_group(key, &name, config, path);
-            self.cluster(key, &name, parameters, config, path);
+            let logs = self.database_logs(key, &name, config, path);
+            self.cluster(key, &name, parameters, logs, config, path);
             self.instances(key, &name, config, path);
             self.attachment(key, config, path);
         }
@@ -74,11 +79,38 @@ impl Builder<'_> {
         Text::reference(address, Output::Name)
     }
 
+    /// The log groups that RDS writes to. RDS would make them itself, without a retention and
+    /// without an owner: nobody would ever delete them.
+    fn database_logs(
+        &mut self,
+        key: &str,
+        cluster: &str,
+        config: &Database,
+        path: &[&str],
+    ) -> BTreeSet<Address> {
+        let group = |log: DatabaseLog| {
+            let name = format!("/aws/rds/cluster/{cluster}/{}", log.name());
+            let address = Address::new("logs.log_group", format!("database-{key}-{}", log.name()));
+            let spec = LogGroup {
+                name: name.clone(),
+                retention_days: match config.log_retention_days {
+                    Retention::Days(days) => Some(days),
+                    Retention::Forever(_) => None,
+                },
+                key: config.log_key.as_ref().map(|key| self.key(key)),
+            };
+            self.add(Item::new(address.clone(), name, path), &spec);
+            address
+        };
+        config.log_exports.iter().copied().map(group).collect()
+    }
+
     fn cluster(
         &mut self,
         key: &str,
         name: &str,
         parameter_group: Text,
+        logs: BTreeSet<Address>,
         config: &Database,
         path: &[&str],
     ) {
@@ -106,13 +138,20 @@ impl Builder<'_> {
             backup_window: config.backup_window.as_ref().map(|window| window.0.clone()),
             maintenance_window: config.maintenance_window.as_ref().map(|window| window.0.clone()),
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
-            final_snapshot: config.final_snapshot.unwrap_or(self.config.protect),
+            final_snapshot: self.ends_in_a_snapshot(config),
             copy_tags_to_snapshots: config.copy_tags_to_snapshots,
             log_exports: config.log_exports.iter().map(|log| log.name().to_owned()).collect(),
             iam_authentication: config.iam_authentication,
             data_api: config.data_api,
         };
-        self.add(Item::new(Address::new(CLUSTER, key), name, path), &spec);
+        let mut item = Item::new(Address::new(CLUSTER, key), name, path);
+        item.after = logs;
+        self.add(item, &spec);
+    }
+
+    /// Whether a snapshot is taken before a database is deleted.
+    pub(super) fn ends_in_a_snapshot(&self, database: &Database) -> bool {
+        database.final_snapshot.unwrap_or(self.config.protect)
     }
 
     fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {

@@ -32,9 +32,17 @@ impl Builder<'_> {
                     .rotation_days
                     .filter(|days| config.rotation && *days != DEFAULT_PERIOD),
                 recovery_days: config.recovery_days,
+                kept: self.snapshots_need(key).then_some(true),
             };
             self.add(Item::new(address, alias, path), &spec);
         }
+    }
+
+    /// Whether a snapshot that outlives the environment can be read with this key only.
+    fn snapshots_need(&self, key: &str) -> bool {
+        self.config.databases.values().any(|database| {
+            database.key.as_deref() == Some(key) && self.ends_in_a_snapshot(database)
+        })
     }
 
     /// Whoever names the services by hand must name all that need the key.
@@ -71,12 +79,13 @@ impl Builder<'_> {
     fn services_of(&self, key: &str) -> BTreeSet<Service> {
         let is = |other: &Option<KeyRef>| other.as_deref() == Some(key);
         let mut services = BTreeSet::new();
-        let api_logs = self.config.apis.values().map(|api| &api.log.key);
-        let mut log_keys = self.config.log_groups.values().map(|group| &group.key).chain(api_logs);
-        if log_keys.any(is) {
-            services.insert(Service::Logs);
-        }
-        if self.config.services.values().any(|service| is(&service.log_key)) {
+        let super::Config { apis, databases, functions, log_groups, services: containers, .. } =
+            self.config;
+        let log_keys = log_groups.values().map(|group| &group.key);
+        let log_keys = log_keys.chain(apis.values().map(|api| &api.log.key));
+        let log_keys = log_keys.chain(databases.values().map(|database| &database.log_key));
+        let log_keys = log_keys.chain(functions.values().map(|function| &function.log_key));
+        if log_keys.chain(containers.values().map(|service| &service.log_key)).any(is) {
             services.insert(Service::Logs);
         }
         if self.config.secrets.values().any(|secret| is(&secret.key)) {

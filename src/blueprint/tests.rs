@@ -130,6 +130,7 @@ fn dev_consists_of_these() {
     lambda.permissions/rotation
     lambda.permissions/validation
     logs.log_group/api-payments
+    logs.log_group/database-customer-postgresql
     logs.log_group/function-cost-report
     logs.log_group/function-event-handler
     logs.log_group/function-fraud-detection

@@ -40,6 +40,7 @@ mod session;
 mod signals;
 mod status;
 mod validate;
+mod versions;
 
 /// Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud
 /// is the only record.

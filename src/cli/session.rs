@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global};
+use super::{Context, Global, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -89,9 +89,11 @@ impl Session {
         )
     }
 
-    /// Asks what would only show in the middle of an apply: whether the account can set aside the
+    /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
+    /// databases that are to be made or upgraded, and whether the account can set aside the
     /// calls that functions want for themselves. Nobody is asked if they want no more than before.
     pub(super) async fn preflight(&self, plan: &Plan) -> Result<(), CliError> {
+        versions::check(self.provider.aws(), plan).await?;
         let reserved = |spec: &Value| spec["reserved_concurrency"].as_i64().unwrap_or_default();
         let functions = plan.changes.iter().filter(|change| change.address.kind == FUNCTION);
         let more: Vec<(&Change, i64)> = functions

@@ -136,6 +136,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
+/// Makes a group for a service that writes to it, if there is none: for ever, and nobody's.
+pub(crate) fn ensure(world: &mut World, region: &str, name: &str) {
+    let created = millis(&world.base);
+    let group = || Group { created, class: "STANDARD".into(), ..Group::default() };
+    world.logs.groups.entry(at(region, name)).or_insert_with(group);
+}
+
 /// Whether there is a group of that name.
 pub(crate) fn exists(state: &State, region: &str, name: &str) -> bool {
     state.groups.contains_key(&at(region, name))

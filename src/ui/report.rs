@@ -152,6 +152,10 @@ fn advice(address: &Address, error: &StepError) -> Vec<String> {
             "give this resource another `name`, or remove the other object".to_owned()
         }
         StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
+        StepError::Unsettled(fields) if fields.iter().any(|field| field == "engine_version") => {
+            "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why"
+                .to_owned()
+        }
         StepError::Unsettled(_) => {
             format!("this is a bug in payctl's kind {}: please report it", address.kind)
         }
@@ -369,6 +373,14 @@ mod tests {
         let (plan, report) = example();
         let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
         insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"Apply complete: 1 created in 34 s.");
+    }
+
+    #[test]
+    fn an_upgrade_that_did_not_happen_is_no_bug() {
+        let address = "rds.cluster/customer".parse().unwrap();
+        let advice = |field: &str| advice(&address, &StepError::Unsettled(vec![field.into()]));
+        assert!(advice("engine_version")[0].contains("did not carry out the upgrade"));
+        assert!(advice("backup_days")[0].contains("a bug in payctl"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ import ssl
 import struct
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from cryptography import x509
@@ -73,7 +74,7 @@ class Server:
         self.logins, self.statements, self.altered = 0, [], []
         # What a test may spoil.
         self.has_tls, self.method, self.lies, self.rounds = True, "SCRAM-SHA-256", False, None
-        self.fails = None
+        self.fails, self.delay = None, 0
         self.folder = tempfile.TemporaryDirectory()
         self.ca, key = certificate(self.folder.name)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -109,6 +110,7 @@ class Server:
         if not self.has_tls:
             plain.sendall(b"N")
             return
+        time.sleep(self.delay)
         plain.sendall(b"S")
         with self.context.wrap_socket(plain, server_side=True) as connection:
             size = struct.unpack("!i", exactly(connection, 4))[0]

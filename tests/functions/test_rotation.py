@@ -197,6 +197,43 @@ class Rotation(RotationTest):
         self.rotate()
 
 
+class Restart(RotationTest):
+    environment = {"RESTART_SERVICES": "arn:aws:ecs:us-east-1:123456789012:service/payments/api,"}
+
+    def setUp(self):
+        super().setUp()
+        self.ecs = boto3.client("ecs")
+        self.ecs.create_cluster(clusterName="payments")
+        container = {"name": "api", "image": "api", "memory": 64}
+        self.ecs.register_task_definition(family="api", containerDefinitions=[container])
+        self.ecs.create_service(
+            cluster="payments", serviceName="api", taskDefinition="api", desiredCount=1
+        )
+
+    def deployment(self):
+        found = self.ecs.describe_services(cluster="payments", services=["api"])
+        return found["services"][0]["deployments"][0]["id"]
+
+    def test_services_get_new_tasks_once_the_password_is_current(self):
+        before = self.deployment()
+        for name in STEPS[:3]:
+            self.step(name)
+        self.assertEqual(self.deployment(), before)
+        self.step("finishSecret")
+        after = self.deployment()
+        self.assertNotEqual(after, before)
+        # Whatever became of the first attempt, the repeated step restarts again.
+        self.step("finishSecret")
+        self.assertNotEqual(self.deployment(), after)
+
+    def test_a_service_that_cannot_be_restarted_fails_the_rotation(self):
+        unknown = self.environment["RESTART_SERVICES"].replace("/api", "/other")
+        with mock.patch.dict("os.environ", {"RESTART_SERVICES": unknown}):
+            with self.assertRaises(self.ecs.exceptions.ServiceNotFoundException):
+                self.rotate()
+        self.assertEqual(self.stages()[self.first], ["AWSPREVIOUS"])
+
+
 class Protocol(RotationTest):
     def expect_failure(self, said, **changes):
         with self.assertRaisesRegex(Exception, said) as caught:
@@ -209,6 +246,10 @@ class Protocol(RotationTest):
             with self.assertRaises(self.function.LoginRefused):
                 self.log_in(**arguments)
         self.expect_failure("3D000", database="other")
+
+    def test_a_database_that_has_to_wake_up_is_waited_for(self):
+        self.server.delay = 6
+        self.log_in(INITIAL)
 
     def test_nothing_is_said_without_tls(self):
         self.server.has_tls = False

@@ -29,7 +29,7 @@ fn dev_is_made_looked_at_changed_and_removed() {
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
     let status = folder.expect(0, "status --env dev --sandbox");
-    assert!(status.out.contains("125 resources: 125 ok."), "{}", status.out);
+    assert!(status.out.contains("126 resources: 126 ok."), "{}", status.out);
 
     folder.edit("config/base.toml", "visibility_timeout = 420", "visibility_timeout = 480");
     folder.expect(0, "plan --env dev --sandbox --out saved.plan");
@@ -41,6 +41,23 @@ fn dev_is_made_looked_at_changed_and_removed() {
 
     let destroyed = folder.expect(0, "destroy --env dev --sandbox --auto-approve");
     assert!(destroyed.err.contains("nothing of payment dev"), "{}", destroyed.err);
+    assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn a_retired_version_is_refused_before_anything_is_made() {
+    let folder = Folder::shipped();
+    folder.edit("config/base.toml", "engine_version = \"15.19\"", "engine_version = \"15.8\"");
+    for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
+        let refused = folder.expect(1, command);
+        for said in [
+            "AWS does not offer Aurora PostgreSQL 15.8",
+            "rds.cluster/customer 15.8 (config/base.toml:",
+            "15.18, 15.19, 16.8",
+        ] {
+            assert!(refused.err.contains(said), "{}", refused.err);
+        }
+    }
     assert_eq!(folder.counts(), json!({}));
 }
 

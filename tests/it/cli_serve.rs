@@ -86,7 +86,7 @@ fn boto3_and_payctl_see_what_the_sandbox_holds() {
     plan.arg(&served.url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let plan = ended(&mut plan);
     plan.expect(0, "plan --endpoint-url");
-    assert!(plan.out.contains("No changes: 124 resources"), "{}", plan.out);
+    assert!(plan.out.contains("No changes: 125 resources"), "{}", plan.out);
 }
 
 #[test]

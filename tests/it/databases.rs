@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
@@ -13,6 +14,7 @@ use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
 use payctl::sandbox::connector::Sandbox;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::{
     block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
@@ -26,6 +28,7 @@ struct Ground {
     provider: AwsProvider,
     secrets: aws_sdk_secretsmanager::Client,
     rds: aws_sdk_rds::Client,
+    kms: aws_sdk_kms::Client,
     blueprint: Blueprint,
 }
 
@@ -41,6 +44,11 @@ impl Ground {
         let rds = aws_sdk_rds::Config::builder()
             .behavior_version(aws_sdk_rds::config::BehaviorVersion::latest())
             .region(aws_sdk_rds::config::Region::new("us-east-1"))
+            .credentials_provider(keys.clone())
+            .http_client(sandbox.transport());
+        let kms = aws_sdk_kms::Config::builder()
+            .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())
+            .region(aws_sdk_kms::config::Region::new("us-east-1"))
             .credentials_provider(keys)
             .http_client(sandbox.transport());
         let wanted = ["rds.instance", "secretsmanager.attachment", "secretsmanager.rotation"];
@@ -49,6 +57,7 @@ impl Ground {
             provider,
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
             rds: aws_sdk_rds::Client::from_conf(rds.build()),
+            kms: aws_sdk_kms::Client::from_conf(kms.build()),
             sandbox,
             blueprint,
         }
@@ -78,6 +87,18 @@ impl Ground {
     fn set(&mut self, kind: &str, field: &str, value: Value) {
         let address = Address::new(kind, "sample");
         self.blueprint.resources.get_mut(&address).expect("it is there").spec[field] = value;
+    }
+
+    async fn disable_key(&self) {
+        let found = self.kms.describe_key().key_id("alias/sample-key").send().await;
+        let id = found.expect("a key").key_metadata.expect("a key").key_id;
+        self.kms.disable_key().key_id(id).send().await.expect("disabled");
+    }
+
+    fn forget(&mut self, kind: &str, field: &str) {
+        let address = Address::new(kind, "sample");
+        let spec = &mut self.blueprint.resources.get_mut(&address).expect("it is there").spec;
+        spec.as_object_mut().expect("fields").remove(field);
     }
 
     async fn value(&self) -> Value {
@@ -149,7 +170,7 @@ fn a_version_that_aws_moved_ahead_stays() {
     block_on(async {
         let mut ground = Ground::made().await;
         let call = ground.rds.modify_db_cluster().db_cluster_identifier("sample-database");
-        let call = call.engine_version("15.12").apply_immediately(true);
+        let call = call.engine_version("15.19").apply_immediately(true);
         call.send().await.expect("an upgrade");
         ground.rds.describe_db_clusters().send().await.expect("a list");
         assert!(ground.plan().await.is_empty());
@@ -162,7 +183,7 @@ fn a_version_that_aws_moved_ahead_stays() {
 fn a_major_version_is_an_upgrade_in_place_with_new_parameters() {
     block_on(async {
         let mut ground = Ground::made().await;
-        ground.set("rds.cluster", "engine_version", "16.4".into());
+        ground.set("rds.cluster", "engine_version", "16.15".into());
         let group = "rds.cluster_parameter_group";
         ground.set(group, "family", "aurora-postgresql16".into());
         ground.set(group, "name", "sample-parameters-16".into());
@@ -190,10 +211,91 @@ fn a_final_snapshot_is_all_that_is_left() {
     block_on(async {
         let mut ground = Ground::made().await;
         ground.set("rds.cluster", "final_snapshot", true.into());
+        ground.set("kms.key", "kept", true.into());
+        ground.apply().await;
+        // Nobody who stops wishing for snapshots loses one that was taken.
+        ground.forget("kms.key", "kept");
         ground.apply().await;
         ground.destroy().await;
-        let left: Vec<_> = ground.sandbox.counts().expect("a sandbox").into_iter().collect();
-        assert_eq!(left, [("rds.snapshots".to_owned(), 1)]);
+        let left = |sandbox: &Sandbox| sandbox.counts().expect("a sandbox").into_iter().collect();
+        let rest: Vec<_> = left(&ground.sandbox);
+        let all = [("kms.keys".to_owned(), 1), ("rds.snapshots".to_owned(), 1)];
+        assert_eq!(rest, all, "the snapshot, and the key without which nobody could read it");
+        // Let go of: the environment makes another one, and deletes only that.
+        ground.set("rds.cluster", "final_snapshot", false.into());
+        assert!(ground.plan().await.changes.iter().all(|change| change.action == Action::Create));
+        ground.apply().await;
+        ground.destroy().await;
+        assert_eq!(left(&ground.sandbox), all);
+    });
+}
+
+#[test]
+fn a_stopped_cluster_is_started_first() {
+    block_on(async {
+        for change in [true, false] {
+            let mut ground = Ground::made().await;
+            let stop = ground.rds.stop_db_cluster().db_cluster_identifier("sample-database");
+            stop.send().await.expect("it stops");
+            ground.rds.describe_db_clusters().send().await.expect("a list");
+            assert!(ground.plan().await.is_empty(), "whoever stopped it wants it so");
+            if change {
+                ground.set("rds.cluster", "backup_days", 3.into());
+                ground.apply().await;
+            }
+            ground.destroy().await;
+            assert!(ground.sandbox.counts().expect("a sandbox").is_empty());
+        }
+        // An instance is changed in the same way.
+        let mut ground = Ground::made().await;
+        let stop = ground.rds.stop_db_cluster().db_cluster_identifier("sample-database");
+        stop.send().await.expect("it stops");
+        ground.rds.describe_db_clusters().send().await.expect("a list");
+        ground.set("rds.instance", "tier", 3.into());
+        assert_eq!(ground.apply().await.count(Action::Update), 1);
+    });
+}
+
+#[test]
+fn instances_of_one_cluster_restart_one_after_the_other() {
+    block_on(async {
+        let mut ground = Ground::new(Sandbox::in_memory_strict()).await;
+        let first = Address::new("rds.instance", "sample");
+        for number in 2..=3 {
+            let mut more = ground.blueprint.resources[&first].clone();
+            more.address = Address::new("rds.instance", format!("sample-{number}"));
+            more.name = format!("sample-database-{number}");
+            more.spec["name"] = more.name.clone().into();
+            more.tags.extend(ground.blueprint.scope.ownership(&more.address));
+            ground.blueprint.resources.insert(more.address.clone(), more);
+        }
+        run(&ground.provider, &ground.blueprint, Purpose::Apply).await;
+        for desired in ground.blueprint.resources.values_mut() {
+            if desired.address.kind == "rds.instance" {
+                desired.spec["class"] = "db.r6g.large".into();
+            }
+        }
+        let began = Instant::now();
+        let plan = run(&ground.provider, &ground.blueprint, Purpose::Apply).await;
+        assert_eq!(plan.count(Action::Update), 3);
+        // A change takes two minutes here.
+        assert!(began.elapsed() >= Duration::from_secs(3 * 120), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_disabled_key_stands_in_the_way_of_nothing() {
+    block_on(async {
+        let ground = Ground::made().await;
+        ground.disable_key().await;
+        let plan = ground.plan().await;
+        let expected = ["kms.key/sample", "secretsmanager.attachment/sample"];
+        assert_eq!(changed(&plan), BTreeSet::from(expected.map(str::to_owned)));
+        ground.apply().await;
+        assert_eq!(ground.value().await["port"], 5432);
+        ground.disable_key().await;
+        ground.destroy().await;
+        assert!(ground.sandbox.counts().expect("a sandbox").is_empty());
     });
 }
 
@@ -224,7 +326,7 @@ services = "monitoring.rds.amazonaws.com"
 [secrets.database]
 template = { username = "dbadmin" }
 [databases.customer]
-engine_version = "15.8"
+engine_version = "15.19"
 database = "customerdb"
 secret = "database"
 security_groups = ["database"]
@@ -245,9 +347,9 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
     assert_eq!(wrong(GOOD), [""; 0]);
     let mut silent = Vec::new();
     for (good, bad, expected) in [
-        ("\"15.8\"", "\"9.6\"", "`9.6` has the wrong form"),
-        ("\"15.8\"", "\"15.8.1\"", "`15.8.1` has the wrong form"),
-        ("\"15.8\"", "\"99.1\"", "there is no Aurora PostgreSQL 99.1"),
+        ("\"15.19\"", "\"9.6\"", "`9.6` has the wrong form"),
+        ("\"15.19\"", "\"15.19.1\"", "`15.19.1` has the wrong form"),
+        ("\"15.19\"", "\"99.1\"", "there is no Aurora PostgreSQL 99.1"),
         ("\"customerdb\"", "\"1db\"", "`1db` has the wrong form"),
         ("\"customerdb\"", "\"template1\"", "is a database of PostgreSQL itself"),
         ("\"dbadmin\"", "\"admin\"", "`admin` is a reserved word"),
@@ -270,6 +372,7 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
         ("instances =", "backup_days = 36\ninstances =", "36 is out of range (1 to 35)"),
         ("instances =", "port = 80\ninstances =", "80 is out of range (1150 to 65535)"),
         ("instances =", "insights_days = 30\ninstances =", "cannot keep 30 days"),
+        ("instances =", "log_retention_days = 8\ninstances =", "cannot be kept for 8 days"),
         ("instances =", "log_exports = [\"slow\"]\ninstances =", "`slow` is not possible here"),
         ("instances =", "backup_window = \"3-4\"\ninstances =", "`3-4` has the wrong form"),
         (
@@ -329,8 +432,128 @@ fn a_rotation_says_when_and_by_what() {
             "`monthly` has the wrong form",
         ),
         ("rotation = { days = 1, window_hours = 25, function = \"none\" }", "25 is out of range"),
+        ("rotation = { function = \"none\" }", "does not say when to rotate"),
+        (
+            "rotation = { days = 30, schedule = \"rate(30 days)\", function = \"none\" }",
+            "`days` says when already",
+        ),
     ] {
         let found = with(rotation);
         assert!(found.iter().any(|line| line.contains(expected)), "{rotation}: {found:?}");
+    }
+    for (schedule, window, expected) in [
+        ("rate(3 hours)", 1, "this is too often"),
+        ("cron(0 * * * ? *)", 1, "this is too often"),
+        ("cron(0 8-20 * * ? *)", 1, "this is too often"),
+        ("cron(0 0/3 * * ? *)", 1, "this is too often"),
+        ("rate(1001 days)", 1, "this is too seldom"),
+        ("rate(24001 hours)", 1, "this is too seldom"),
+        ("rate(99999999999 days)", 1, "this is too seldom"),
+        ("cron(foo)", 1, "has 1 fields, not 6"),
+        ("cron(0 25 * * ? *)", 1, "`25` is out of range"),
+        ("cron(15 4 * * ? *)", 1, "the minutes of `cron(15 4 * * ? *)` are not 0"),
+        ("rate(4 hours)", 5, "reaches into the next rotation (at most 4)"),
+        ("cron(0 2/10 * * ? *)", 11, "reaches into the next rotation (at most 10)"),
+        ("rate(4 hours)", 4, ""),
+        ("rate(1 days)", 24, ""),
+        ("rate(1000 days)", 24, ""),
+        ("cron(0 4 1 * ? *)", 24, ""),
+        ("cron(0 8 ? * SUN#1 *)", 3, ""),
+    ] {
+        let found = with(&format!(
+            "rotation = {{ schedule = \"{schedule}\", window_hours = {window}, function = \"none\" }}"
+        ));
+        // That there is no such function is one problem; the others stand here.
+        let found: Vec<_> = found.iter().filter(|line| !line.contains("[functions]")).collect();
+        match expected {
+            "" => assert!(found.is_empty(), "{schedule}: {found:?}"),
+            _ => assert!(found.iter().any(|line| line.contains(expected)), "{schedule}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_version_must_be_able_to_do_what_is_asked_of_it() {
+    let rotated = |version: &str, parameters: &str| {
+        let config = GOOD.replace("\"15.19\"", &format!("\"{version}\"\n{parameters}"));
+        let rotation = "[secrets.database]\nrotation = { days = 30, function = \"none\" }";
+        wrong(&config.replace("[secrets.database]", rotation)).concat()
+    };
+    assert!(rotated("13.23", "").contains("Aurora PostgreSQL 13.23 stores passwords by MD5"));
+    assert!(rotated("13", "parameters = { password_encryption = \"md5\" }").contains("by MD5"));
+    let scram = "parameters = { password_encryption = \"scram-sha-256\" }";
+    assert!(!rotated("13.23", scram).contains("by MD5"));
+    assert!(!rotated("14.24", "").contains("by MD5"));
+    for (version, pauses) in [
+        ("12.22", false),
+        ("13.14", false),
+        ("13.15", true),
+        ("14.11", false),
+        ("15.7", true),
+        ("15", true),
+        ("16.2", false),
+        ("16.3", true),
+        ("17.4", true),
+    ] {
+        let config = GOOD.replace("\"15.19\"", &format!("\"{version}\""));
+        let found = wrong(&config.replace("min = 0.5", "min = 0"));
+        let said = found.iter().any(|line| line.contains(&format!("{version} cannot pause")));
+        assert_eq!(said, !pauses, "{version}: {found:?}");
+    }
+}
+
+#[test]
+fn a_secret_does_not_outlive_its_key() {
+    let key = "[keys.main]\ndescription = \"Key\"\nrecovery_days = 14\n[secrets.database]\n\
+               key = \"main\"\nrecovery_days = ";
+    let with = |days: u32| wrong(&GOOD.replace("[secrets.database]", &format!("{key}{days}")));
+    assert_eq!(with(14), [""; 0]);
+    assert!(with(15)[0].contains("for 15 days, its key `main` for 14 only"), "{:?}", with(15));
+}
+
+#[test]
+fn a_service_that_reads_a_rotated_password_is_restarted() {
+    let config = |secrets: &str, environment: &str| {
+        let config = GOOD.replace(
+            "[secrets.database]",
+            "[secrets.database]\nrotation = { days = 30, function = \"rotation\" }",
+        );
+        wrong(&format!(
+            r#"{config}
+            [clusters.main]
+            [services.api]
+            cluster = "main"
+            cpu = 256
+            memory = 512
+            image = "nginx"
+            desired = 1
+            subnets = "isolated"
+            security_groups = ["database"]
+            secrets = {{ {secrets} }}
+            [roles.rotation]
+            services = "lambda.amazonaws.com"
+            [functions.rotation]
+            source = "function"
+            runtime = "python3.13"
+            role = "rotation"
+            environment = {{ {environment} }}
+            "#
+        ))
+    };
+    let said = |found: &[String]| {
+        found.iter().any(|line| {
+            line.contains("after a rotation the tasks of `api` would have the old password")
+                && line.contains("${services.api.arn}")
+        })
+    };
+    let restart = "RESTART_SERVICES = \"${services.api.arn}\"";
+    for (secrets, environment, expected) in [
+        ("PASSWORD = \"database:password\"", "", true),
+        ("DATABASE = \"database\"", "OTHER = \"x\"", true),
+        ("USER = \"database:username\"", "", false),
+        ("PASSWORD = \"database:password\"", restart, false),
+    ] {
+        let found = config(secrets, environment);
+        assert_eq!(said(&found), expected, "{secrets} {environment}: {found:?}");
     }
 }

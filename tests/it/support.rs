@@ -82,6 +82,7 @@ pub fn samples(scope: &Scope) -> Blueprint {
                 Address::new("ec2.internet_gateway", "sample"),
                 Address::new("ec2.route_table", "sample"),
             ]),
+            "rds.cluster" => BTreeSet::from([Address::new("logs.log_group", "sample-database")]),
             "secretsmanager.rotation" => BTreeSet::from([
                 Address::new("lambda.permissions", "sample"),
                 Address::new("lambda.permissions", "sample-b"),
@@ -109,6 +110,9 @@ pub fn samples(scope: &Scope) -> Blueprint {
         let more = json!({ "zone": zone, "cidr": cidr });
         another(&mut blueprint, "ec2.subnet", letter, &more);
     }
+    // RDS would make it.
+    let name = json!({ "name": "/aws/rds/cluster/sample-database/postgresql" });
+    another(&mut blueprint, "logs.log_group", "database", &name);
     another(&mut blueprint, "lambda.function", "b", &json!({ "name": "sample-function-b" }));
     let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
     another(&mut blueprint, "lambda.permissions", "b", &json!({ "function": function }));
@@ -140,7 +144,8 @@ pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
 fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) {
     let mut desired = blueprint.resources[&Address::new(kind, "sample")].clone();
     desired.address = Address::new(kind, format!("sample-{letter}"));
-    desired.name = format!("{}-{letter}", desired.name);
+    let named = fields["name"].as_str().map(str::to_owned);
+    desired.name = named.unwrap_or_else(|| format!("{}-{letter}", desired.name));
     for (field, value) in fields.as_object().expect("fields") {
         desired.spec[field] = value.clone();
     }

@@ -42,6 +42,14 @@ def switch_http_endpoint(on):
     return answer
 
 
+def describe_db_engine_versions(self):
+    """Some of what AWS offers."""
+    offered = ["15.17", "15.19", "16.15"]
+    engine = self.params["Engine"]
+    shown = [{"Engine": engine, "EngineVersion": version} for version in offered]
+    return ActionResult({"DBEngineVersions": shown})
+
+
 def reset_db_cluster_parameter_group(self):
     name = self.params["DBClusterParameterGroupName"]
     group = self.backend.db_cluster_parameter_groups[name]
@@ -107,6 +115,7 @@ SecretsManagerBackend.rotate_secret = rotate_secret
 FakeSecret.to_dict = secret_with_rules
 RDSResponse.enable_http_endpoint = switch_http_endpoint(True)
 RDSResponse.disable_http_endpoint = switch_http_endpoint(False)
+RDSResponse.describe_db_engine_versions = describe_db_engine_versions
 RDSResponse.reset_db_cluster_parameter_group = reset_db_cluster_parameter_group
 RDSBackend.delete_db_cluster = delete_with_automated_snapshots
 RDSBackend.modify_db_cluster = modify_exports_too

@@ -177,7 +177,14 @@ impl Resource for Table {
             "dynamodb:UpdateContinuousBackups",
             "dynamodb:UpdateTable",
             "dynamodb:UpdateTimeToLive",
+            // With a customer key.
+            "kms:CreateGrant",
+            "kms:Decrypt",
             "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
         ],
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };

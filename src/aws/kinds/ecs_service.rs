@@ -117,6 +117,8 @@ impl Resource for Service {
              delay, and its name is taken until then.",
             "After a rollback the service names its older task definition, and the next plan \
              shows that.",
+            "Tasks read secrets when they start: after a rotation a new deployment is needed, which \
+             the rotation function starts.",
             "A target group must be in use by a listener before a service can name it.",
         ],
         immutable: &["name", "cluster"],

@@ -5,11 +5,10 @@
 //! aliases stay taken unless they are deleted first; reads lag behind writes for a minute; tags of
 //! other people's keys may not be readable.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_kms::types::{self, KeyState};
-use futures::future::{join3, try_join, try_join_all, try_join3};
+use aws_sdk_kms::types;
+use futures::future::{try_join_all, try_join3};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
@@ -18,13 +17,19 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::live::{Found, Live, Owner, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::scope::Scope;
-use crate::model::text::{Output, Outputs};
+
+mod read;
+
+use read::{aliases_of, facts, foreign, inventory, is_of_aws, pick, tags, waiting};
 
 /// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
 pub(super) const TAG_RECOVERY: &str = "payctl:recovery-days";
+
+/// The tag that keeps `kept`. Not among `Live.tags`.
+const TAG_KEPT: &str = "payctl:kept";
 
 /// What AWS takes when nobody says otherwise.
 pub(super) const DEFAULT_RECOVERY: u32 = 30;
@@ -51,6 +56,10 @@ pub(crate) struct Key {
     pub rotation_days: Option<u32>,
     /// How long a deleted key can be brought back, in days (kept in a tag, for the deletion).
     pub recovery_days: u32,
+    /// Whether its deletion leaves it to you instead, for a snapshot that nobody could read without
+    /// it (kept in a tag). It stays so once it was: the snapshot may have been taken meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
 }
 
 /// AWS's default period counts as none.
@@ -64,6 +73,9 @@ impl Resource for Key {
             "A key costs about 1 dollar a month from its creation, not while it waits for deletion.",
             "A deleted key can be brought back for 7 to 30 days; payctl does so when the same \
              environment wants it again, and what it encrypts stays readable.",
+            "The key of a database with a final snapshot is never deleted, for the snapshot needs it: \
+             the environment then lets go of it (alias and ownership tags go) and you keep it, at its \
+             price, until you need the snapshot no more.",
             "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
             "The policy must keep the account's root, or nobody can manage the key any more.",
         ],
@@ -105,16 +117,23 @@ impl Resource for Key {
             rotation: true,
             rotation_days: None,
             recovery_days: 7,
+            kept: None,
         }
     }
 
     fn variants() -> Vec<Self> {
         vec![
-            Self { description: "Another purpose.".into(), recovery_days: 14, ..Self::sample() },
+            Self {
+                description: "Another purpose.".into(),
+                recovery_days: 14,
+                kept: Some(true),
+                ..Self::sample()
+            },
             Self {
                 alias: "alias/sample-other-key".into(),
                 rotation_days: Some(180),
                 policy: sample_policy("kms:ReEncrypt*"),
+                kept: Some(false),
                 ..Self::sample()
             },
             Self { rotation: false, ..Self::sample() },
@@ -150,6 +169,10 @@ impl Resource for Key {
         let id = cx.id();
         let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
         let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
+        // One that was let go of is somebody else's.
+        if cx.aws.scope.owned(&tags).is_none() {
+            return Ok(None);
+        }
         Ok(Some(facts.into_live(pick(&aliases, |alias| alias == cx.name), tags)))
     }
 
@@ -159,7 +182,7 @@ impl Resource for Key {
             return send.await.map_err(op("CancelKeyDeletion")).map(|_| id);
         }
         let mut tags = cx.tags.clone();
-        tags.insert(TAG_RECOVERY.into(), self.recovery_days.to_string());
+        tags.extend(self.own_tags());
         let call = cx.aws.kms.create_key().description(&self.description);
         let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
         let created = call.send().await.map_err(op("CreateKey"))?;
@@ -183,9 +206,9 @@ impl Resource for Key {
             let call = kms.update_key_description().key_id(id).description(&self.description);
             call.send().await.map_err(op("UpdateKeyDescription"))?;
         }
-        if self.recovery_days != live.spec.recovery_days {
-            let tag = Tags::from([(TAG_RECOVERY.into(), self.recovery_days.to_string())]);
-            let call = kms.tag_resource().key_id(id).set_tags(Some(to_tags(&tag)));
+        let kept = self.kept.is_some() && self.kept != live.spec.kept;
+        if kept || self.recovery_days != live.spec.recovery_days {
+            let call = kms.tag_resource().key_id(id).set_tags(Some(to_tags(&self.own_tags())));
             call.send().await.map_err(op("TagResource"))?;
         }
         self.update_rotation(cx.aws, live).await?;
@@ -219,6 +242,9 @@ impl Resource for Key {
         // An alias stays taken until the key is gone for good, so the aliases go first.
         let Some(aliases) = aliases_of(aws, id).await.or_gone()? else { return Ok(()) };
         try_join_all(aliases.iter().map(|alias| delete_alias(aws, alias))).await?;
+        if live.spec.kept == Some(true) {
+            return let_go(aws, id).await;
+        }
         // A tag that somebody edited must not stand in the way.
         let days = live.spec.recovery_days.clamp(7, 30) as i32;
         let call = aws.kms.schedule_key_deletion().key_id(id).pending_window_in_days(days);
@@ -234,6 +260,13 @@ impl Resource for Key {
 }
 
 impl Key {
+    /// What is kept in tags.
+    fn own_tags(&self) -> Tags {
+        let recovery = (TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
+        let kept = self.kept.map(|kept| (TAG_KEPT.to_owned(), kept.to_string()));
+        std::iter::once(recovery).chain(kept).collect()
+    }
+
     async fn update_rotation(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let period = self.rotation_days != live.spec.rotation_days;
         if self.rotation && (!live.spec.rotation || period) {
@@ -292,170 +325,20 @@ impl Key {
     }
 }
 
-/// All key ids with their aliases.
-async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, OpError> {
-    let keys = async {
-        let pages = aws.kms.list_keys().limit(1000).into_paginator().items();
-        pages.send().try_collect().await.map_err(op("ListKeys"))
-    };
-    let aliases = async {
-        let pages = aws.kms.list_aliases().limit(100).into_paginator().items();
-        pages.send().try_collect().await.map_err(op("ListAliases"))
-    };
-    let (keys, aliases) = try_join(keys, aliases).await?;
-    let ids = keys.into_iter().filter_map(|key| key.key_id);
-    let mut inventory: BTreeMap<String, Vec<String>> = ids.map(|id| (id, Vec::new())).collect();
-    for alias in aliases {
-        if let (Some(id), Some(name)) = (alias.target_key_id, alias.alias_name) {
-            inventory.entry(id).or_default().push(name);
-        }
+/// Takes payctl's own tags from a key, so that no environment knows it any more.
+async fn let_go(aws: &Aws, id: &str) -> Result<(), OpError> {
+    let Some(tags) = tags(aws, id).await.or_gone()? else { return Ok(()) };
+    let ours: Vec<String> = tags.into_keys().filter(|key| key.starts_with("payctl:")).collect();
+    if ours.is_empty() {
+        return Ok(());
     }
-    Ok(inventory)
-}
-
-/// The key of this address that waits for its deletion; of several, the one that was deleted last.
-async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
-    let inventory = inventory(cx.aws).await?;
-    // The deletion took its aliases.
-    let bare = inventory.iter().filter(|(_, aliases)| aliases.is_empty());
-    let keys = bare.map(|(id, _)| async move {
-        let ours = match tags(cx.aws, id).await {
-            Ok(tags) => cx.aws.scope.owned(&tags).as_ref() == Some(cx.address),
-            Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::NotFound) => false,
-            Err(error) => return Err(error),
-        };
-        if !ours {
-            return Ok(None);
-        }
-        let send = cx.aws.kms.describe_key().key_id(id).send();
-        let key = send.await.map_err(op("DescribeKey")).or_gone()?;
-        Ok(key.and_then(|answer| answer.key_metadata).filter(is_dying))
-    });
-    let keys = try_join_all(keys).await?.into_iter().flatten();
-    let last = keys.max_by_key(|key| key.deletion_date.map(|date| date.secs()));
-    Ok(last.map(|key| key.key_id))
-}
-
-async fn aliases_of(aws: &Aws, id: &str) -> Result<Vec<String>, OpError> {
-    let pages = aws.kms.list_aliases().key_id(id).into_paginator().items();
-    let aliases = pages.send().try_collect().await.map_err(op("ListAliases"))?;
-    Ok(aliases.into_iter().filter_map(|alias| alias.alias_name).collect())
+    let send = aws.kms.untag_resource().key_id(id).set_tag_keys(Some(ours)).send();
+    send.await.map_err(op("UntagResource")).map(drop)
 }
 
 async fn delete_alias(aws: &Aws, alias: &str) -> Result<(), OpError> {
     let send = aws.kms.delete_alias().alias_name(alias).send();
     send.await.map_err(op("DeleteAlias")).or_gone().map(drop)
-}
-
-async fn tags(aws: &Aws, id: &str) -> Result<Tags, OpError> {
-    let pages = aws.kms.list_resource_tags().key_id(id).into_paginator().items();
-    let tags = pages.send().try_collect().await.map_err(op("ListResourceTags"))?;
-    let ours = tags.into_iter().filter(|tag| !tag.tag_key.starts_with("aws:"));
-    Ok(ours.map(|tag| (tag.tag_key, tag.tag_value)).collect())
-}
-
-/// What AWS says about one key.
-struct Facts {
-    key: types::KeyMetadata,
-    policy: Document,
-    rotation: bool,
-    rotation_days: Option<u32>,
-}
-
-/// `None` for keys that wait for their deletion, as for those that are gone.
-async fn facts(aws: &Aws, id: &str) -> Result<Option<Facts>, OpError> {
-    let (key, policy, rotation) = join3(
-        aws.kms.describe_key().key_id(id).send(),
-        aws.kms.get_key_policy().key_id(id).policy_name("default").send(),
-        aws.kms.get_key_rotation_status().key_id(id).send(),
-    )
-    .await;
-    // The state comes first: the other two calls fail on a key that waits for its deletion.
-    let key = key.map_err(op("DescribeKey")).or_gone()?.and_then(|answer| answer.key_metadata);
-    let Some(key) = key.filter(|key| !is_dying(key)) else { return Ok(None) };
-    let policy = policy.map_err(op("GetKeyPolicy"))?.policy.unwrap_or_default();
-    let rotation = rotation.map_err(op("GetKeyRotationStatus"))?;
-    let period = rotation.rotation_period_in_days.and_then(|days| days.try_into().ok());
-    let is_special = |days: &u32| rotation.key_rotation_enabled && *days != DEFAULT_PERIOD;
-    let policy = Document::parse(&policy).map_err(|error| {
-        OpError::new("GetKeyPolicy", ErrorClass::Bug, "Policy", error.to_string())
-    })?;
-    Ok(Some(Facts {
-        key,
-        policy,
-        rotation: rotation.key_rotation_enabled,
-        rotation_days: period.filter(is_special),
-    }))
-}
-
-impl Facts {
-    fn into_live(self, alias: &str, mut tags: Tags) -> Live<Key> {
-        let recovery = tags.remove(TAG_RECOVERY).and_then(|days| days.parse().ok());
-        Live {
-            id: self.key.key_id.clone(),
-            phase: phase(&self.key),
-            outputs: Outputs::from([
-                (Output::Arn, self.key.arn.unwrap_or_default()),
-                (Output::Id, self.key.key_id),
-                (Output::Name, alias.to_owned()),
-            ]),
-            tags,
-            spec: Key {
-                alias: alias.to_owned(),
-                description: self.key.description.unwrap_or_default(),
-                policy: self.policy,
-                enabled: self.key.key_state != Some(KeyState::Disabled),
-                rotation: self.rotation,
-                rotation_days: self.rotation_days,
-                recovery_days: recovery.unwrap_or(DEFAULT_RECOVERY),
-            },
-        }
-    }
-}
-
-/// Somebody else's key behind a wanted alias: enough to name it, without reading what may not be
-/// readable.
-fn foreign(id: &str, alias: &str, mut tags: Tags) -> Live<Key> {
-    tags.remove(TAG_RECOVERY);
-    Live {
-        id: id.to_owned(),
-        spec: Key {
-            alias: alias.to_owned(),
-            description: String::new(),
-            policy: Document::of([]),
-            enabled: true,
-            rotation: false,
-            rotation_days: None,
-            recovery_days: DEFAULT_RECOVERY,
-        },
-        outputs: Outputs::from([(Output::Id, id.to_owned())]),
-        tags,
-        phase: Phase::Ready,
-    }
-}
-
-fn is_of_aws(alias: &str) -> bool {
-    alias.starts_with("alias/aws/")
-}
-
-fn is_dying(key: &types::KeyMetadata) -> bool {
-    let dying = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
-    key.key_state.as_ref().is_some_and(|state| dying.contains(state))
-}
-
-fn phase(key: &types::KeyMetadata) -> Phase {
-    match &key.key_state {
-        Some(state @ (KeyState::Creating | KeyState::Updating)) => {
-            Phase::Pending(state.as_str().to_owned())
-        }
-        _ => Phase::Ready,
-    }
-}
-
-/// The alias that counts, if a key has several: a preferred one, else the first.
-fn pick(aliases: &[String], preferred: impl Fn(&str) -> bool) -> &str {
-    let preferred = aliases.iter().find(|alias| preferred(alias));
-    preferred.or(aliases.iter().min()).map(String::as_str).unwrap_or_default()
 }
 
 /// Tags as KMS takes them.
@@ -483,41 +366,4 @@ fn sample_policy(action: &str) -> Document {
             "Principal": { "Service": "logs.us-east-1.amazonaws.com" },
         }),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(state: KeyState) -> types::KeyMetadata {
-        types::KeyMetadata::builder().key_id("k").key_state(state).build().unwrap()
-    }
-
-    #[test]
-    fn the_recovery_time_is_read_from_its_tag_and_hides_it() {
-        let facts = |days: &str| {
-            let key = key(KeyState::Enabled);
-            let policy = Document::of([]);
-            let facts = Facts { key, policy, rotation: true, rotation_days: Some(90) };
-            facts.into_live("alias/a", Tags::from([(TAG_RECOVERY.into(), days.into())]))
-        };
-        assert_eq!(facts("7").spec.recovery_days, 7);
-        assert_eq!(facts("soon").spec.recovery_days, DEFAULT_RECOVERY);
-        assert!(facts("7").tags.is_empty());
-    }
-
-    #[test]
-    fn keys_that_wait_for_deletion_count_as_gone() {
-        assert!(is_dying(&key(KeyState::PendingDeletion)));
-        assert!(!is_dying(&key(KeyState::Disabled)));
-        assert_eq!(phase(&key(KeyState::Creating)), Phase::Pending("Creating".into()));
-    }
-
-    #[test]
-    fn the_wanted_alias_counts_before_others() {
-        let aliases = ["alias/b".to_owned(), "alias/a".to_owned()];
-        assert_eq!(pick(&aliases, |alias| alias == "alias/b"), "alias/b");
-        assert_eq!(pick(&aliases, |_| false), "alias/a");
-        assert_eq!(pick(&[], |_| true), "");
-    }
 }

@@ -45,6 +45,27 @@ pub(super) async fn retag(
     Ok(())
 }
 
+/// What became of a change of a cluster or of one of its instances. AWS changes and deletes nothing
+/// of a stopped cluster: then it is started, and the refusal passes once it is awake.
+pub(super) async fn awake(
+    aws: &Aws,
+    cluster: &str,
+    done: Result<(), OpError>,
+) -> Result<(), OpError> {
+    match done {
+        Err(refused) if refused.class == ErrorClass::Busy => {
+            let send = aws.rds.describe_db_clusters().db_cluster_identifier(cluster).send();
+            let found = send.await.map_err(op("DescribeDBClusters"))?.db_clusters;
+            if found.unwrap_or_default().iter().any(|one| one.status() == Some("stopped")) {
+                let send = aws.rds.start_db_cluster().db_cluster_identifier(cluster).send();
+                send.await.map_err(op("StartDBCluster"))?;
+            }
+            Err(refused)
+        }
+        done => done,
+    }
+}
+
 /// The error for an answer that lacks what it is about.
 pub(super) fn no_answer(op: &str) -> OpError {
     OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS returned no description")

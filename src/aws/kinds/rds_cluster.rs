@@ -35,7 +35,7 @@ use convert::to_live;
 pub(crate) struct Cluster {
     /// The identifier, in lower case.
     pub name: String,
-    /// The version of PostgreSQL, `15.8`, or a major one.
+    /// The version of PostgreSQL, `15.19`, or a major one.
     pub engine_version: String,
     /// The database that the cluster begins with; only PostgreSQL's own ones if none.
     pub database: Option<String>,
@@ -102,10 +102,16 @@ impl Resource for Cluster {
              later the secret's rotation changes them, never payctl.",
             "AWS may move the minor version ahead; payctl then leaves it there. A new major \
              version is an upgrade in place that takes the database down for some minutes.",
+            "AWS retires versions and takes them for no new cluster: plan and apply ask what it offers \
+             before a cluster is made or upgraded.",
             "Changes take effect at once, not in the maintenance window.",
+            "A cluster that somebody stopped stays stopped until something of it is changed or deleted: \
+             AWS does neither before it runs, so it is started first.",
             "Deletion lifts its protection first, and takes a final snapshot if that was wanted. \
-             A snapshot needs the key that the cluster was encrypted with for ever: keep that key \
-             (cancel its deletion), or copy the snapshot under another one.",
+             A snapshot needs the key that the cluster was encrypted with for ever: a key of the \
+             same environment is then left to you instead of being deleted.",
+            "Exported logs go to log groups that must be there before, or RDS makes them without a \
+             retention and nobody owns them.",
             "Scaling limits of serverless instances can be changed, not taken away.",
         ],
         immutable: &["name", "database", "subnet_group", "key"],
@@ -119,6 +125,8 @@ impl Resource for Cluster {
         transient: &[
             ("KMSKeyNotAccessibleFault", ""),
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            // The first database of an account: AWS makes that role meanwhile.
+            ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
         ],
         actions: &[
@@ -131,10 +139,12 @@ impl Resource for Cluster {
             "rds:CreateDBClusterSnapshot",
             "rds:DeleteDBCluster",
             "rds:DescribeDBClusters",
+            "rds:DescribeDBEngineVersions",
             "rds:DisableHttpEndpoint",
             "rds:EnableHttpEndpoint",
             "rds:ModifyDBCluster",
             "rds:RemoveTagsFromResource",
+            "rds:StartDBCluster",
             "secretsmanager:GetSecretValue",
         ],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
@@ -144,7 +154,7 @@ impl Resource for Cluster {
         let of = |kind: &str, output| Text::reference(Address::new(kind, "sample"), output);
         Self {
             name: "sample-database".into(),
-            engine_version: "15.8".into(),
+            engine_version: "15.17".into(),
             database: Some("sampledb".into()),
             port: 5432,
             credentials: Some(of("secretsmanager.secret", Output::Arn)),
@@ -177,7 +187,7 @@ impl Resource for Cluster {
                 ..Self::sample()
             },
             Self {
-                engine_version: "15.10".into(),
+                engine_version: "15.19".into(),
                 deletion_protection: true,
                 final_snapshot: true,
                 copy_tags_to_snapshots: false,
@@ -185,7 +195,7 @@ impl Resource for Cluster {
                 ..Self::sample()
             },
             Self {
-                engine_version: "15.10".into(),
+                engine_version: "15.19".into(),
                 parameter_group: "default.aurora-postgresql15".into(),
                 data_api: true,
                 deletion_protection: true,
@@ -241,28 +251,7 @@ impl Resource for Cluster {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let arn = &live.outputs[&Output::Arn];
-        let was = &live.spec;
-        if self.final_snapshot != was.final_snapshot {
-            let tag = Tags::from([(TAG_SNAPSHOT.into(), self.final_snapshot.to_string())]);
-            rds::retag(cx.aws, arn, &tag, &[]).await?;
-        }
-        if let Some(call) = self.modification(cx.aws, was) {
-            let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();
-            send.await.map_err(op("ModifyDBCluster"))?;
-            // One at a time: the cluster is at work now.
-            return Ok(());
-        }
-        if self.data_api != was.data_api {
-            if self.data_api {
-                let send = cx.aws.rds.enable_http_endpoint().resource_arn(arn).send();
-                send.await.map_err(op("EnableHttpEndpoint"))?;
-            } else {
-                let send = cx.aws.rds.disable_http_endpoint().resource_arn(arn).send();
-                send.await.map_err(op("DisableHttpEndpoint"))?;
-            }
-        }
-        Ok(())
+        rds::awake(cx.aws, &live.id, self.change(cx.aws, live).await).await
     }
 
     async fn retag(
@@ -280,17 +269,7 @@ impl Resource for Cluster {
         if matches!(live.phase, Phase::Deleting(_)) {
             return Ok(());
         }
-        if live.spec.deletion_protection {
-            let call = cx.aws.rds.modify_db_cluster().db_cluster_identifier(&live.id);
-            let send = call.deletion_protection(false).apply_immediately(true).send();
-            send.await.map_err(op("ModifyDBCluster"))?;
-        }
-        let call = cx.aws.rds.delete_db_cluster().db_cluster_identifier(&live.id);
-        let call = match live.spec.final_snapshot {
-            true => call.final_db_snapshot_identifier(snapshot_name(&live.id, SystemTime::now())),
-            false => call.skip_final_snapshot(true),
-        };
-        call.send().await.map_err(op("DeleteDBCluster")).or_gone().map(drop)
+        rds::awake(cx.aws, &live.id, remove(cx.aws, &live).await).await
     }
 }
 
@@ -308,6 +287,31 @@ impl fmt::Debug for Credentials {
 }
 
 impl Cluster {
+    /// One move towards what is wanted.
+    async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let arn = &live.outputs[&Output::Arn];
+        let was = &live.spec;
+        if self.final_snapshot != was.final_snapshot {
+            let tag = Tags::from([(TAG_SNAPSHOT.into(), self.final_snapshot.to_string())]);
+            rds::retag(aws, arn, &tag, &[]).await?;
+        }
+        if let Some(call) = self.modification(aws, was) {
+            let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();
+            // One at a time: the cluster is at work then.
+            return send.await.map_err(op("ModifyDBCluster")).map(drop);
+        }
+        if self.data_api != was.data_api {
+            if self.data_api {
+                let send = aws.rds.enable_http_endpoint().resource_arn(arn).send();
+                send.await.map_err(op("EnableHttpEndpoint"))?;
+            } else {
+                let send = aws.rds.disable_http_endpoint().resource_arn(arn).send();
+                send.await.map_err(op("DisableHttpEndpoint"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the credentials that the cluster begins with.
     async fn credentials(&self, aws: &Aws) -> Result<Credentials, OpError> {
         let secret = self.credentials.as_ref().map(Text::known).unwrap_or_default();
@@ -326,6 +330,21 @@ impl Cluster {
     fn group_ids(&self) -> Vec<String> {
         self.security_groups.iter().map(|group| group.known().to_owned()).collect()
     }
+}
+
+/// Lifts the protection, and deletes.
+async fn remove(aws: &Aws, live: &Live<Cluster>) -> Result<(), OpError> {
+    if live.spec.deletion_protection {
+        let call = aws.rds.modify_db_cluster().db_cluster_identifier(&live.id);
+        let send = call.deletion_protection(false).apply_immediately(true).send();
+        send.await.map_err(op("ModifyDBCluster"))?;
+    }
+    let call = aws.rds.delete_db_cluster().db_cluster_identifier(&live.id);
+    let call = match live.spec.final_snapshot {
+        true => call.final_db_snapshot_identifier(snapshot_name(&live.id, SystemTime::now())),
+        false => call.skip_final_snapshot(true),
+    };
+    call.send().await.map_err(op("DeleteDBCluster")).or_gone().map(drop)
 }
 
 async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Cluster>>, OpError> {

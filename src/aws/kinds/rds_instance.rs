@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
+use aws_sdk_rds::types::{DbInstance, Filter, PendingModifiedValues};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::rds;
 use crate::aws::clients::Aws;
@@ -58,7 +59,8 @@ impl Resource for Instance {
         notes: &[
             "Which instance writes is decided by AWS: the first one at the beginning, later by the \
              tiers.",
-            "A change of the class restarts the instance; with a second one the cluster fails over.",
+            "A change of the class restarts the instance; with a second one the cluster fails over. \
+             Instances of one cluster change their class one after the other.",
             "Its deletion counts as done once AWS has accepted it; the cluster waits for it.",
         ],
         immutable: &["name", "cluster"],
@@ -69,6 +71,7 @@ impl Resource for Instance {
         settle: Duration::from_secs(60),
         transient: &[
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],
         actions: &[
@@ -76,9 +79,11 @@ impl Resource for Instance {
             "rds:AddTagsToResource",
             "rds:CreateDBInstance",
             "rds:DeleteDBInstance",
+            "rds:DescribeDBClusters",
             "rds:DescribeDBInstances",
             "rds:ModifyDBInstance",
             "rds:RemoveTagsFromResource",
+            "rds:StartDBCluster",
         ],
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
@@ -158,12 +163,53 @@ impl Resource for Instance {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let was = &live.spec;
-        let mut call = cx.aws.rds.modify_db_instance().db_instance_identifier(&live.id);
-        call = call.apply_immediately(true);
-        if self.class != was.class {
-            call = call.db_instance_class(&self.class);
+        rds::awake(cx.aws, self.cluster.known(), self.change(cx.aws, live).await).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        rds::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // The data is the cluster's; a snapshot of an instance there cannot be.
+        let call = cx.aws.rds.delete_db_instance().db_instance_identifier(&live.id);
+        let send = call.skip_final_snapshot(true).send();
+        match send.await.map_err(op("DeleteDBInstance")).or_gone() {
+            Err(error) if error.class == ErrorClass::Busy => {
+                match describe(cx.aws, &live.id).await?.map(|live| live.phase) {
+                    None | Some(Phase::Deleting(_)) => Ok(()),
+                    Some(_) => rds::awake(cx.aws, live.spec.cluster.known(), Err(error)).await,
+                }
+            }
+            deleted => deleted.map(drop),
         }
+    }
+}
+
+/// Held by the instance that is about to restart.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+impl Instance {
+    /// One move towards what is wanted.
+    async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let was = &live.spec;
+        let mut call = aws.rds.modify_db_instance().db_instance_identifier(&live.id);
+        call = call.apply_immediately(true);
+        // Between the look at the others and the change nobody else may begin one.
+        let _turn = match self.class != was.class {
+            true => {
+                let turn = TURN.lock().await;
+                self.others_stand(aws).await?;
+                call = call.db_instance_class(&self.class);
+                Some(turn)
+            }
+            false => None,
+        };
         if self.tier != was.tier {
             call = call.promotion_tier(number(self.tier));
         }
@@ -186,27 +232,28 @@ impl Resource for Instance {
         call.send().await.map_err(op("ModifyDBInstance")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        rds::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
-    }
-
-    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // The data is the cluster's; a snapshot of an instance there cannot be.
-        let call = cx.aws.rds.delete_db_instance().db_instance_identifier(&live.id);
-        let send = call.skip_final_snapshot(true).send();
-        match send.await.map_err(op("DeleteDBInstance")).or_gone() {
-            Err(error) if error.class == ErrorClass::Busy => {
-                match describe(cx.aws, &live.id).await?.map(|live| live.phase) {
-                    None | Some(Phase::Deleting(_)) => Ok(()),
-                    Some(_) => Err(error),
-                }
+    /// Refuses for now while another instance of the cluster is at work or about to restart: one
+    /// of them has to serve.
+    async fn others_stand(&self, aws: &Aws) -> Result<(), OpError> {
+        let cluster = Filter::builder().name("db-cluster-id").values(self.cluster.known()).build();
+        let pages = aws.rds.describe_db_instances().filters(cluster).into_paginator().items();
+        let members = pages.send().try_collect().await.map_err(op("DescribeDBInstances"))?;
+        let falls = |member: &&DbInstance| {
+            let pending = member.pending_modified_values();
+            let restarts = pending.is_some_and(|pending| pending.db_instance_class().is_some());
+            let status = member.db_instance_status().unwrap_or_default();
+            restarts || !matches!(phase(status), Phase::Ready)
+        };
+        let mut others = members
+            .iter()
+            .filter(|member| member.db_instance_identifier() != Some(self.name.as_str()));
+        match others.find(falls) {
+            None => Ok(()),
+            Some(other) => {
+                let other = other.db_instance_identifier().unwrap_or_default();
+                let message = format!("{other} of the same cluster is at work");
+                Err(OpError::new("ModifyDBInstance", ErrorClass::Busy, "OneAtATime", message))
             }
-            deleted => deleted.map(drop),
         }
     }
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::secretsmanager_secret::{Secret, described, from_tags, listed, to_tags};
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, is_undecryptable, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -65,6 +65,8 @@ impl Resource for Attachment {
         notes: &[
             "It reads the secret's value to add to it; user and password never show.",
             "Every change of it is a new version of the secret with the same password.",
+            "While the key of the secret is disabled, nobody can tell what the secret says: the plan \
+             shows its fields as missing. The key is enabled first.",
             "A rotation at the same time is safe: whoever comes later starts over.",
         ],
         immutable: &["secret"],
@@ -72,6 +74,12 @@ impl Resource for Attachment {
         tagged: false,
         deadline: Duration::from_secs(300),
         settle: Duration::from_secs(30),
+        // A key that was just enabled.
+        transient: &[
+            ("DecryptionFailure", ""),
+            ("KMSInvalidStateException", ""),
+            ("AccessDeniedException", "Access to KMS"),
+        ],
         actions: &[
             "kms:Decrypt",
             "kms:GenerateDataKey",
@@ -164,7 +172,11 @@ impl Resource for Attachment {
         let cleared = rewrite(cx, secret, &|fields| {
             fields.retain(|name, _| !FIELDS.contains(&name.as_str()));
         });
-        cleared.await.or_gone()?;
+        match cleared.await {
+            // Nobody can read the fields any more.
+            Err(error) if is_undecryptable(&error) => {}
+            cleared => cleared.or_gone().map(drop)?,
+        }
         let send = cx.aws.secrets.untag_resource().secret_id(secret).tag_keys(TAG).send();
         send.await.map_err(op("UntagResource")).or_gone().map(drop)
     }
@@ -218,7 +230,12 @@ async fn describe(
     }
     let owner = aws.scope.owned(&tags).filter(|owner| owner.kind == Secret::META.kind);
     let arn = found.arn.unwrap_or_default();
-    let fields = current(aws, &arn).await?.map(|value| value.fields).unwrap_or_default();
+    let value = match current(aws, &arn).await {
+        // Its key is disabled: the plan shows what cannot be read as missing, and goes on.
+        Err(error) if is_undecryptable(&error) => None,
+        value => value?,
+    };
+    let fields = value.map(|value| value.fields).unwrap_or_default();
     let live = Live {
         id: format!("{arn}{SUFFIX}"),
         spec: Attachment::read_from(&arn, &fields),

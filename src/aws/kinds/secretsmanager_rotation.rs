@@ -48,8 +48,11 @@ pub(crate) fn every(days: u32) -> String {
 impl Resource for Rotation {
     const META: Meta = Meta {
         notes: &[
-            "The password is not rotated when the rotation is set up, only on its schedule; AWS \
-             tries the function out at once, though, and refuses what cannot be reached.",
+            "The password is not rotated when the rotation is set up, only on its schedule. AWS \
+             tries the function out at once, but does not wait for that: watch the function's errors.",
+            "Tasks of ECS read a secret when they start: the function that comes with payctl starts \
+             new ones of the services in RESTART_SERVICES. As there is one user, the old tasks open \
+             no new connections until then, for some minutes.",
             "The function needs a way to the database and to Secrets Manager.",
             "A destroyed environment cancels the rotation before the secret goes.",
         ],

@@ -92,6 +92,7 @@ impl Resource for Secret {
         ],
         actions: &[
             "kms:Decrypt",
+            "kms:Encrypt",
             "kms:GenerateDataKey",
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",

@@ -1,6 +1,5 @@
 //! The databases of the sources, value by value.
 
-use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -32,7 +31,7 @@ key = "main"
 template = { username = "dbadmin" }
 [databases.customer]
 name = "payment-customer-db-${env}"
-engine_version = "15.8"
+engine_version = "15.19"
 database = "customerdb"
 secret = "database"
 security_groups = ["database"]
@@ -50,7 +49,7 @@ const CONTAINERS: &str = r#"
 [secrets.database]
 template = { username = "postgres" }
 [databases.api]
-engine_version = "15.8"
+engine_version = "15.19"
 secret = "database"
 subnets = "private"
 security_groups = ["database"]
@@ -91,7 +90,7 @@ fn the_database_of_the_migration_stack_is_drawn_value_by_value() {
         *spec(&blueprint, "rds.cluster/customer"),
         json!({
             "name": name,
-            "engine_version": "15.8",
+            "engine_version": "15.19",
             "database": "customerdb",
             "port": 5432,
             "credentials": reference("secretsmanager.secret/database", Output::Arn),
@@ -164,6 +163,34 @@ fn a_protected_environment_protects_its_database_and_keeps_a_snapshot() {
     let cluster = spec(&blueprint, "rds.cluster/customer");
     assert_eq!(cluster["deletion_protection"], true);
     assert_eq!(cluster["final_snapshot"], true);
+}
+
+#[test]
+fn every_exported_log_has_a_group_that_is_there_before_the_cluster() {
+    let logs = "log_exports = [\"postgresql\", \"iam-db-auth-error\"]\nlog_retention_days = 14\n\
+                log_key = \"main\"\nparameters";
+    let blueprint = drawn(&MIGRATION.replacen("parameters", logs, 1));
+    let cluster = &blueprint.resources[&"rds.cluster/customer".parse().unwrap()];
+    for log in ["postgresql", "iam-db-auth-error"] {
+        let address: Address = format!("logs.log_group/database-customer-{log}").parse().unwrap();
+        let group = json!({
+            "name": format!("/aws/rds/cluster/payment-customer-db-dev/{log}"),
+            "retention_days": 14,
+            "key": reference("kms.key/main", Output::Arn),
+        });
+        assert_eq!(blueprint.resources[&address].spec, group);
+        assert!(cluster.after.contains(&address));
+    }
+    let policy = spec(&blueprint, "kms.key/main")["policy"].to_string();
+    assert!(policy.contains("logs.us-east-1.amazonaws.com"), "{policy}");
+}
+
+#[test]
+fn the_key_of_a_final_snapshot_is_kept() {
+    let kept = |config: &str| spec(&drawn(config), "kms.key/main").get("kept").cloned();
+    assert_eq!(kept(MIGRATION), None);
+    let snapshot = MIGRATION.replacen("parameters", "final_snapshot = true\nparameters", 1);
+    assert_eq!(kept(&snapshot), Some(json!(true)));
 }
 
 #[test]

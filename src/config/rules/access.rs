@@ -74,6 +74,18 @@ impl Rules<'_> {
                 let message = format!("{} days are not possible", secret.recovery_days);
                 self.say(&path, message, "0 (deleted at once), or 7 to 30");
             }
+            let keys = self.config.keys.iter();
+            let mut keys = keys.filter(|(key, _)| secret.key.as_deref() == Some(key.0.as_str()));
+            if let Some((name, key)) =
+                keys.find(|(_, key)| secret.recovery_days > key.recovery_days)
+            {
+                let path = [&path[..], &["recovery_days"]].concat();
+                let message = format!(
+                    "it could be brought back for {} days, its key `{}` for {} only",
+                    secret.recovery_days, name.0, key.recovery_days
+                );
+                self.say(&path, message, "without the key nobody can read it: lower this one");
+            }
             if !secret.generate && !secret.template.is_empty() {
                 let path = [&path[..], &["template"]].concat();
                 self.say(&path, "no value is generated", "remove it, or `generate = false`");

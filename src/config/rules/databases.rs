@@ -45,6 +45,31 @@ fn minutes(time: &str) -> u32 {
 const DAY: u32 = 24 * 60;
 const WEEK: u32 = 7 * DAY;
 
+/// How many hours must lie between two rotations.
+const LEAST_HOURS: u32 = 4;
+/// How many days may lie between two rotations.
+const MOST_DAYS: u32 = 1000;
+
+/// The first version of each major one that can pause.
+const PAUSES_SINCE: [(u32, u32); 4] = [(13, 15), (14, 12), (15, 7), (16, 3)];
+/// The first major version whose passwords are stored by SCRAM unless told otherwise.
+const SCRAM_SINCE: u32 = 14;
+
+/// The parts of a version; any of a major one has no minor part.
+fn numbers(version: &str) -> (u32, Option<u32>) {
+    let (major, minor) = version.split_once('.').unwrap_or((version, ""));
+    (major.parse().unwrap_or_default(), minor.parse().ok())
+}
+
+/// Whether a version can go down to no capacity at all.
+fn can_pause(version: &str) -> bool {
+    let (major, minor) = numbers(version);
+    match PAUSES_SINCE.iter().find(|(pauses, _)| *pauses == major) {
+        Some((_, since)) => minor.is_none_or(|minor| minor >= *since),
+        None => major > 16,
+    }
+}
+
 /// Begin and length of a window, within a period.
 fn window(text: &str, period: u32) -> (u32, u32) {
     let (begin, end) = text.split_once('-').unwrap_or((text, text));
@@ -84,19 +109,22 @@ impl Rules<'_> {
             let mut secrets = self.config.secrets.iter();
             if let Some((name, secret)) = secrets.find(|(name, _)| name.0 == database.secret.0) {
                 self.opens(name, secret);
+                if secret.rotation.is_some() {
+                    self.can_rotate(&path, database);
+                }
             }
         }
         for (name, secret) in &self.config.secrets {
             if let Some(rotation) = &secret.rotation {
                 self.rotation(&["secrets", name, "rotation"], rotation);
+                self.restarts(name, secret, rotation);
             }
         }
     }
 
     fn version(&mut self, path: &[&str], database: &Database) {
         let version = &*database.engine_version;
-        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if !major.is_some_and(|major| MAJORS.contains(&major)) {
+        if !MAJORS.contains(&numbers(version).0) {
             let message = format!("there is no Aurora PostgreSQL {version}");
             let fix = format!("a version from {} to {}", MAJORS.start(), MAJORS.end());
             self.say(&[path, &["engine_version"]].concat(), message, fix);
@@ -139,6 +167,12 @@ impl Rules<'_> {
         }
         if let Some(serverless) = database.serverless {
             self.serverless(&[path, &["serverless"]].concat(), serverless);
+            let version = &*database.engine_version;
+            if serverless.min == 0.0 && !can_pause(version) {
+                let path = [path, &["serverless", "min"]].concat();
+                let message = format!("Aurora PostgreSQL {version} cannot pause");
+                self.say(&path, message, "0.5 or more, or a version from 13.15, 14.12, 15.7, 16.3");
+            }
         }
     }
 
@@ -161,6 +195,7 @@ impl Rules<'_> {
     }
 
     fn upkeep(&mut self, path: &[&str], database: &Database) {
+        self.retention(&[path, &["log_retention_days"]].concat(), database.log_retention_days);
         let days = database.insights_days;
         if !(days.is_multiple_of(31) && days <= 713 || days == 7 || days == 731) {
             let message = format!("Performance Insights cannot keep {days} days");
@@ -224,6 +259,46 @@ impl Rules<'_> {
         }
     }
 
+    /// The function that comes with payctl logs in by SCRAM only.
+    fn can_rotate(&mut self, path: &[&str], database: &Database) {
+        let version = &*database.engine_version;
+        let encryption = database.parameters.iter().flatten();
+        let mut encryption = encryption.filter(|(name, _)| name.0 == "password_encryption");
+        let is_scram = encryption.any(|(_, value)| value == "scram-sha-256");
+        if numbers(version).0 < SCRAM_SINCE && !is_scram {
+            let path = [path, &["parameters"]].concat();
+            let message = format!("Aurora PostgreSQL {version} stores passwords by MD5");
+            let fix = "rotation needs parameters = { password_encryption = \"scram-sha-256\" }";
+            self.say(&path, message, fix);
+        }
+    }
+
+    /// A task reads its secrets when it starts and never again: whoever changes the password has to
+    /// know whom to restart.
+    fn restarts(&mut self, name: &str, secret: &Secret, rotation: &Rotation) {
+        let function = rotation.function.0.as_str();
+        let mut functions = self.config.functions.iter();
+        let Some((_, found)) = functions.find(|(name, _)| name.0 == function) else { return };
+        for (service, config) in &self.config.services {
+            let reads = config.secrets.values().any(|read| {
+                let (secret_name, field) = read.parts();
+                secret_name == name && field.is_none_or(|field| field == secret.field)
+            });
+            let reference = format!("${{services.{}.", service.0);
+            if reads && !found.environment.values().any(|value| value.contains(&reference)) {
+                let message = format!(
+                    "after a rotation the tasks of `{}` would have the old password",
+                    service.0
+                );
+                let fix = format!(
+                    "let the function restart it: RESTART_SERVICES = \"{reference}arn}}\" in \
+                     [functions.{function}.environment], and ecs:UpdateService for its role"
+                );
+                self.say(&["secrets", name, "rotation", "function"], message, fix);
+            }
+        }
+    }
+
     fn rotation(&mut self, path: &[&str], rotation: &Rotation) {
         match (rotation.days, &rotation.schedule) {
             (None, None) => {
@@ -235,15 +310,49 @@ impl Rules<'_> {
             }
             _ => {}
         }
-        let hours = rotation.schedule.as_deref().and_then(|schedule| {
-            let (number, unit) = schedule.strip_prefix("rate(")?.split_once(' ')?;
-            let number: u32 = number.parse().ok()?;
-            unit.starts_with("hour").then_some(number)
-        });
-        if hours.is_some_and(|hours| hours < 4) {
-            let path = [path, &["schedule"]].concat();
-            self.say(&path, "this is too often", "AWS rotates every 4 hours at the most");
+        let Some(text) = rotation.schedule.as_deref() else { return };
+        let schedule = [path, &["schedule"]].concat();
+        if let Some((message, fix)) = no_rotation_schedule(text) {
+            return self.say(&schedule, message, fix);
         }
+        let interval = hours_between(text);
+        if let Some((window, hours)) = rotation.window_hours.zip(interval)
+            && window > hours
+        {
+            let message = format!("the window of {window} hours reaches into the next rotation");
+            let fix = format!("at most {hours}");
+            self.say(&[path, &["window_hours"]].concat(), message, fix);
+        }
+        if interval.is_some_and(|hours| hours < LEAST_HOURS) {
+            self.say(&schedule, "this is too often", "AWS rotates every 4 hours at the most");
+        }
+        if interval.is_some_and(|hours| hours > MOST_DAYS * 24) {
+            self.say(&schedule, "this is too seldom", "AWS rotates every 1000 days at the least");
+        }
+    }
+}
+
+/// What is wrong with a schedule of a rotation beside how often it comes, and what to do.
+fn no_rotation_schedule(text: &str) -> Option<(String, &'static str)> {
+    let fields: Vec<&str> = text.strip_prefix("cron(")?.split_whitespace().collect();
+    super::events::schedule(text).or_else(|| {
+        let message = || format!("the minutes of `{text}` are not 0");
+        (fields[0] != "0").then(|| (message(), "AWS begins rotations on the hour"))
+    })
+}
+
+/// How many hours lie between two rotations; what comes once a day or on some days has no such
+/// number.
+fn hours_between(schedule: &str) -> Option<u32> {
+    if let Some(rate) = schedule.strip_prefix("rate(") {
+        let (number, unit) = rate.split_once(' ')?;
+        let hours = if unit.starts_with("day") { 24 } else { 1 };
+        return Some(number.parse::<u32>().unwrap_or(u32::MAX).saturating_mul(hours));
+    }
+    let field = schedule.split_whitespace().nth(1)?;
+    match field.split_once('/') {
+        Some((_, step)) => step.parse().ok(),
+        None => field.contains(['*', '-']).then_some(1),
     }
 }
 

@@ -126,7 +126,7 @@ impl Rules<'_> {
 }
 
 /// What is wrong with a schedule, and what to do.
-fn schedule(text: &str) -> Option<(String, &'static str)> {
+pub(super) fn schedule(text: &str) -> Option<(String, &'static str)> {
     let inside = |word: &str| text.strip_prefix(word)?.strip_suffix(')');
     if let Some(rate) = inside("rate(") {
         let fix = "rate(1 minute), rate(5 minutes), rate(1 hour), rate(2 days) ...";

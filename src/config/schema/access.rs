@@ -83,7 +83,8 @@ pub struct Secret {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// The function that changes it. It needs a way to the database and to Secrets Manager.
+    /// The function that changes it. It needs a way to the database and to Secrets Manager, and
+    /// restarts the services that read the password.
     pub function: FunctionRef,
     /// Every so many days.
     #[schemars(range(min = 1, max = 1000))]

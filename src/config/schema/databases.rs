@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::data::Retention;
 use super::network::InnerTier;
 use super::text::{
     DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion, GroupRef, KeyRef,
@@ -18,7 +19,8 @@ use super::yes;
 pub struct Database {
     /// The physical name (the cluster's identifier), instead of one by the pattern.
     pub name: Option<PhysicalName>,
-    /// The version of PostgreSQL, `"15.8"`. AWS may move it ahead; payctl never takes it back.
+    /// The version of PostgreSQL, `"15.19"`, or a major one for the newest of it. AWS may move it ahead;
+    /// payctl never takes it back. AWS retires versions: plan and apply check that it is offered.
     pub engine_version: EngineVersion,
     /// The database that the cluster begins with; only PostgreSQL's own ones if unset.
     pub database: Option<DatabaseName>,
@@ -66,7 +68,7 @@ pub struct Database {
     /// Whether AWS refuses to delete it; like `protect` if unset. payctl lifts this when it deletes.
     pub deletion_protection: Option<bool>,
     /// Whether a snapshot is taken before it is deleted; like `protect` if unset. The snapshot needs
-    /// the database's key for ever: keep that key, or copy the snapshot under another one.
+    /// the database's key for ever: with this, that key is never deleted but left to you.
     pub final_snapshot: Option<bool>,
     /// Whether snapshots carry its tags.
     #[serde(default = "yes")]
@@ -74,6 +76,11 @@ pub struct Database {
     /// The logs that go to CloudWatch.
     #[serde(default)]
     pub log_exports: BTreeSet<DatabaseLog>,
+    /// How many days these logs are kept, or `"forever"`.
+    #[serde(default)]
+    pub log_retention_days: Retention,
+    /// The key that encrypts these logs; CloudWatch's own if unset.
+    pub log_key: Option<KeyRef>,
     /// Whether IAM can hand out passwords.
     #[serde(default)]
     pub iam_authentication: bool,

@@ -131,7 +131,7 @@ strings! {
         => "a schedule is \"rate(12 hours)\", \"rate(30 days)\" or \"cron(0 4 1 * ? *)\""
     /// A version of PostgreSQL.
     EngineVersion { "pattern": "^[1-9][0-9](\\.[0-9]{1,2})?$" }
-        => "a version looks like 15.8, or 15 for the newest of it"
+        => "a version looks like 15.19, or 15 for the newest of it"
     /// The name of a database in PostgreSQL.
     DatabaseName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$" }
         => "a database's name is 1 to 63 letters, digits and underscores, and begins with a letter"

@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::ec2::lent;
-use super::super::kms;
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, iso, need, number, tag_pairs, text,
 };
-use super::super::{Answer, Refusal, World};
+use super::super::{Answer, Refusal, World, kms, logs};
 use super::{
     AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, is_identifier, listed,
     names, parameters, tags_of,
@@ -54,9 +53,13 @@ pub(super) struct Scaling {
 
 const ENGINE: &str = "aurora-postgresql";
 
-/// The newest minor versions, by major version.
-const NEWEST: [(&str, &str); 5] =
-    [("13", "13.20"), ("14", "14.17"), ("15", "15.12"), ("16", "16.8"), ("17", "17.4")];
+/// The versions that are offered, the older first. AWS retires them one after the other, and then
+/// takes them for nothing new.
+const OFFERED: [&str; 31] = [
+    "13.23", "14.17", "14.18", "14.19", "14.20", "14.22", "14.23", "14.24", "15.10", "15.12",
+    "15.13", "15.14", "15.15", "15.17", "15.18", "15.19", "16.8", "16.9", "16.10", "16.11",
+    "16.13", "16.14", "16.15", "17.4", "17.5", "17.6", "17.7", "17.9", "17.10", "17.11", "18.3",
+];
 
 /// The logs that can be exported.
 const LOGS: [&str; 3] = ["iam-db-auth-error", "instance", "postgresql"];
@@ -77,16 +80,27 @@ pub(super) fn major(version: &str) -> &str {
 
 /// The version that a request means; a major one means the newest of it.
 pub(super) fn full_version(asked: &str) -> Result<String, Refusal> {
-    let known = NEWEST.iter().find(|(major, _)| *major == self::major(asked));
-    let minor = asked.split_once('.').map(|(_, minor)| minor);
-    match (known, minor) {
-        (Some((_, newest)), None) => Ok((*newest).to_owned()),
-        (Some(_), Some(minor)) if minor.parse::<u32>().is_ok() => Ok(asked.to_owned()),
-        _ => {
-            let message = format!("Cannot find version {asked} for {ENGINE}");
-            Err(Refusal::new(COMBINATION, message))
-        }
+    let newest = OFFERED.iter().rfind(|offered| **offered == asked || major(offered) == asked);
+    newest.map(|newest| (*newest).to_owned()).ok_or_else(|| {
+        Refusal::new(COMBINATION, format!("Cannot find version {asked} for {ENGINE}"))
+    })
+}
+
+/// What is offered.
+pub(super) fn versions(input: &Value) -> Answer {
+    if text(input, "Engine").is_some_and(|engine| engine != ENGINE) {
+        return Err(Refusal::not_covered("rds", "DescribeDBEngineVersions of other engines"));
     }
+    let views = OFFERED.iter().enumerate().map(|(at, version)| {
+        let view = json!({
+            "Engine": ENGINE,
+            "EngineVersion": version,
+            "DBParameterGroupFamily": format!("{ENGINE}{}", major(version)),
+            "Status": "available",
+        });
+        (format!("{at:04}"), view)
+    });
+    listed(input, ("DBEngineVersions", "DBEngineVersion"), views.collect())
 }
 
 /// Capacity as it was sent, if it can be.
@@ -180,6 +194,12 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     if need(input, "Engine", VALUE)? != ENGINE {
         return Err(Refusal::not_covered("rds", "CreateDBCluster of other engines"));
     }
+    // As in an account that never had a database. The role is there a moment later.
+    if world.base.strict && !std::mem::replace(&mut world.rds.linked, true) {
+        let message = "Unable to create the resource. Verify that you have permission to create \
+                       service linked role. Otherwise wait and try again later";
+        return Err(Refusal::new(VALUE, message));
+    }
     let user = credentials(input)?;
     let version = full_version(text(input, "EngineVersion").unwrap_or("16"))?;
     let subnet_group = text(input, "DBSubnetGroupName").unwrap_or("default").to_owned();
@@ -225,7 +245,9 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         name,
     };
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });
+    let name = cluster.name.clone();
     world.rds.clusters.insert(place, cluster);
+    write_logs(world, region, &name);
     Ok(answer)
 }
 
@@ -318,6 +340,8 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
 
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "DBClusterIdentifier", VALUE)?;
+    // Its last words.
+    write_logs(world, region, name);
     let State { clusters, instances, snapshots, .. } = &mut world.rds;
     let cluster = clusters.get_mut(&at(region, name)).ok_or_else(|| missing(name))?;
     if cluster.protected {
@@ -349,6 +373,14 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     cluster.stage = Stage::begin(&world.base, "deleting", 120.0);
     let cluster = cluster.clone();
     Ok(json!({ "DBCluster": cluster.render(&world.rds, region) }))
+}
+
+/// What a cluster writes makes the groups of its exported logs.
+pub(super) fn write_logs(world: &mut World, region: &str, name: &str) {
+    let cluster = world.rds.clusters.get(&at(region, name));
+    for log in cluster.map(|cluster| cluster.exports.clone()).unwrap_or_default() {
+        logs::ensure(world, region, &format!("/aws/rds/cluster/{name}/{log}"));
+    }
 }
 
 /// Switches the Data API.

@@ -10,7 +10,10 @@ use super::super::toolbox::{
 };
 use super::super::{Answer, Base, Refusal, World};
 use super::clusters::{self, Cluster};
-use super::{AVAILABLE, COMBINATION, Stage, TAGS, VALUE, age, arn, is_identifier, listed, tags_of};
+use super::{
+    AVAILABLE, COMBINATION, STOPPED, Stage, TAGS, VALUE, age, arn, is_identifier, items, listed,
+    names, tags_of,
+};
 
 /// An instance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -229,7 +232,15 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
         return Err(missing(name));
     }
     let instances = here(&world.rds.instances, region);
-    let instances = instances.filter(|(name, _)| asked.is_none_or(|asked| asked == *name));
+    let filters = items(input, "Filters").iter();
+    let clusters: Option<Vec<String>> = filters
+        .filter(|filter| text(filter, "Name") == Some("db-cluster-id"))
+        .map(|filter| names(filter, "Values"))
+        .next();
+    let instances = instances.filter(|(name, instance)| {
+        asked.is_none_or(|asked| asked == *name)
+            && clusters.as_ref().is_none_or(|clusters| clusters.contains(&instance.cluster))
+    });
     let views = instances.map(|(name, instance)| (name.to_owned(), instance.render(world, region)));
     let answer = listed(input, ("DBInstances", "DBInstance"), views.collect());
     age(world, region);
@@ -249,7 +260,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         let message = format!("Instance {name} is already being deleted.");
         return Err(Refusal::new("InvalidDBInstanceState", message));
     }
-    if !instance.stage.is(AVAILABLE) && world.base.strict {
+    if instance.stage.is(STOPPED) || !instance.stage.is(AVAILABLE) && world.base.strict {
         let message = format!("Instance {name} is {}.", instance.stage.status);
         return Err(Refusal::new("InvalidDBInstanceState", message));
     }

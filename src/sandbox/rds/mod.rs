@@ -3,7 +3,7 @@
 //! Quirks kept: states that take their time; a cluster is deleted only unprotected, with or without
 //! a final snapshot as the call says, and once all its instances are on their way out; groups that
 //! are in use stay; windows and keys come back although nobody named them; the interfaces of the
-//! instances hold subnets and security groups. Passwords are checked and not kept.
+//! instances hold subnets and security groups; exported logs make their own log groups. Passwords are checked and not kept.
 
 mod clusters;
 mod groups;
@@ -29,6 +29,8 @@ use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 pub(crate) struct State {
     clusters: BTreeMap<String, clusters::Cluster>,
     instances: BTreeMap<String, instances::Instance>,
+    /// Whether RDS has its role in the account.
+    linked: bool,
     parameter_groups: BTreeMap<String, parameters::Group>,
     snapshots: BTreeSet<String>,
     subnet_groups: BTreeMap<String, groups::Group>,
@@ -71,6 +73,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteDBCluster" => clusters::delete(world, region, input),
         "EnableHttpEndpoint" => clusters::data_api(world, input, true),
         "DisableHttpEndpoint" => clusters::data_api(world, input, false),
+        "StartDBCluster" => modify::run(world, region, input, true),
+        "StopDBCluster" => modify::run(world, region, input, false),
+        "DescribeDBEngineVersions" => clusters::versions(input),
         "CreateDBInstance" => instances::create(world, region, input),
         "DescribeDBInstances" => instances::describe(world, region, input),
         "ModifyDBInstance" => modify::instance(world, region, input),
@@ -119,6 +124,7 @@ struct Stage {
 }
 
 const AVAILABLE: &str = "available";
+const STOPPED: &str = "stopped";
 
 impl Stage {
     /// A state that lasts so many seconds if the sandbox is strict, else for one read.
@@ -128,6 +134,17 @@ impl Stage {
 
     fn is(&self, status: &str) -> bool {
         self.status == status
+    }
+
+    /// Whether it lasts until somebody does something.
+    fn rests(&self) -> bool {
+        self.is(AVAILABLE) || self.is(STOPPED)
+    }
+
+    /// Becomes what it was on the way to.
+    fn arrive(&mut self) {
+        let reached = if self.is("stopping") { STOPPED } else { AVAILABLE };
+        self.status = reached.to_owned();
     }
 
     /// Grows older by a read; whether the state is over.
@@ -142,7 +159,7 @@ fn age(world: &mut World, region: &str) {
     let World { base, rds: State { clusters, instances, .. }, ec2, .. } = world;
     let start = at(region, "");
     instances.retain(|place, instance| {
-        if !place.starts_with(&start) || instance.stage.is(AVAILABLE) {
+        if !place.starts_with(&start) || instance.stage.rests() {
             return true;
         }
         let over = instance.stage.passes(base);
@@ -150,19 +167,19 @@ fn age(world: &mut World, region: &str) {
         if gone {
             instances::leave(ec2, base, region, &instance.name);
         } else if over {
-            instance.stage.status = AVAILABLE.to_owned();
+            instance.stage.arrive();
         }
         !gone
     });
     clusters.retain(|place, cluster| {
-        if !place.starts_with(&start) || cluster.stage.is(AVAILABLE) {
+        if !place.starts_with(&start) || cluster.stage.rests() {
             return true;
         }
         let empty = !instances.values().any(|instance| instance.cluster == cluster.name);
         let over = cluster.stage.passes(base);
         let gone = over && empty && cluster.stage.is("deleting");
         if over && !cluster.stage.is("deleting") {
-            cluster.stage.status = AVAILABLE.to_owned();
+            cluster.stage.arrive();
         }
         !gone
     });

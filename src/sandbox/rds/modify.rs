@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::super::toolbox::{at, flag, need, number, text};
 use super::super::{Answer, Refusal, World};
 use super::clusters::{
-    backup_days, busy, exports, full_version, major, missing, scaling, security_groups,
+    backup_days, busy, exports, full_version, major, missing, scaling, security_groups, write_logs,
 };
 use super::instances::{self, insights, monitoring, stand, valid_class};
-use super::{AVAILABLE, COMBINATION, Stage, VALUE, parameters};
+use super::{AVAILABLE, COMBINATION, STOPPED, Stage, VALUE, parameters};
 
 /// A version that a cluster can be moved to.
 fn upgrade(from: &str, input: &Value) -> Result<Option<String>, Refusal> {
@@ -86,7 +86,25 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
     }
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });
     world.rds.clusters.insert(place, cluster);
+    write_logs(world, region, name);
     Ok(answer)
+}
+
+/// Starts or stops a cluster with its instances.
+pub(super) fn run(world: &mut World, region: &str, input: &Value, on: bool) -> Answer {
+    let name = need(input, "DBClusterIdentifier", VALUE)?;
+    let (from, status) = if on { (STOPPED, "starting") } else { (AVAILABLE, "stopping") };
+    let stage = Stage::begin(&world.base, status, 300.0);
+    let cluster = world.rds.clusters.get_mut(&at(region, name)).ok_or_else(|| missing(name))?;
+    if !cluster.stage.is(from) {
+        return Err(busy(name, &cluster.stage.status));
+    }
+    cluster.stage = stage.clone();
+    let cluster = cluster.clone();
+    for member in world.rds.instances.values_mut().filter(|one| one.cluster == cluster.name) {
+        member.stage = stage.clone();
+    }
+    Ok(json!({ "DBCluster": cluster.render(&world.rds, region) }))
 }
 
 pub(super) fn instance(world: &mut World, region: &str, input: &Value) -> Answer {

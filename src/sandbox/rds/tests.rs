@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::toolbox::testing::{REGION, ask};
-use super::super::{Call, World, ec2};
+use super::super::{Call, World, ec2, logs};
 
 fn rds(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     ask(world, "rds", operation, input).map_err(|refusal| refusal.code)
@@ -41,7 +41,7 @@ fn with_group() -> (World, [String; 3], String) {
 
 fn cluster(group: &str) -> Value {
     json!({
-        "DBClusterIdentifier": "db", "Engine": "aurora-postgresql", "EngineVersion": "15.8",
+        "DBClusterIdentifier": "db", "Engine": "aurora-postgresql", "EngineVersion": "15.17",
         "MasterUsername": "dbadmin", "MasterUserPassword": "abcdefgh12345678",
         "DatabaseName": "customerdb", "DBSubnetGroupName": "subnets",
         "VpcSecurityGroupIds": { "VpcSecurityGroupId": [group] },
@@ -115,7 +115,9 @@ fn what_aws_refuses_is_refused() {
     assert_eq!(refused("MasterUserPassword", "short".into()), "InvalidParameterValue");
     assert_eq!(refused("DBClusterIdentifier", "a--b".into()), "InvalidParameterValue");
     assert_eq!(refused("BackupRetentionPeriod", "0".into()), "InvalidParameterValue");
-    assert_eq!(refused("EngineVersion", "9.6".into()), "InvalidParameterCombination");
+    for retired in ["9.6", "15.8", "15.1"] {
+        assert_eq!(refused("EngineVersion", retired.into()), "InvalidParameterCombination");
+    }
     let other = "default.aurora-postgresql16";
     assert_eq!(refused("DBClusterParameterGroupName", other.into()), "InvalidParameterCombination");
     let steps = json!({ "MinCapacity": "0.3", "MaxCapacity": "2" });
@@ -151,11 +153,11 @@ fn a_version_only_rises() {
         look(&mut world).unwrap();
         changed
     };
-    assert!(to("15.10", false).is_ok());
-    assert_eq!(to("15.8", false), Err("InvalidParameterCombination".into()));
-    assert_eq!(to("16.4", false), Err("InvalidParameterCombination".into()));
-    assert!(to("16.4", true).is_ok());
-    assert_eq!(look(&mut world).unwrap()["EngineVersion"], "16.4");
+    assert!(to("15.19", false).is_ok());
+    assert_eq!(to("15.17", false), Err("InvalidParameterCombination".into()));
+    assert_eq!(to("16.15", false), Err("InvalidParameterCombination".into()));
+    assert!(to("16.15", true).is_ok());
+    assert_eq!(look(&mut world).unwrap()["EngineVersion"], "16.15");
 }
 
 #[test]
@@ -219,6 +221,9 @@ fn a_final_snapshot_stays_and_its_name_is_taken() {
 fn strict_states_last_by_the_clock() {
     let (mut world, _, group) = with_group();
     world.base.strict = true;
+    // The first one of an account waits for the role of RDS.
+    let refused = rds(&mut world, "CreateDBCluster", cluster(&group));
+    assert_eq!(refused, Err("InvalidParameterValue".into()));
     rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
     for _ in 0..3 {
         assert_eq!(look(&mut world).unwrap()["Status"], "creating");
@@ -251,6 +256,38 @@ fn parameters_are_set_by_twenties_and_static_ones_wait() {
     let many = vec![json!({ "ParameterName": "a", "ParameterValue": "1" }); 21];
     let refused = rds(&mut world, change, with(group, "Parameters", json!({ "Parameter": many })));
     assert_eq!(refused, Err("InvalidParameterValue".into()));
+}
+
+#[test]
+fn a_stopped_cluster_is_neither_changed_nor_deleted() {
+    let (mut world, ..) = with_instance();
+    rds(&mut world, "DescribeDBInstances", json!({})).unwrap();
+    rds(&mut world, "StopDBCluster", id()).unwrap();
+    look(&mut world).unwrap();
+    for _ in 0..3 {
+        assert_eq!(look(&mut world).unwrap()["Status"], "stopped");
+    }
+    let skip = with(id(), "SkipFinalSnapshot", "true".into());
+    for (operation, input) in [("ModifyDBCluster", id()), ("DeleteDBCluster", skip)] {
+        assert_eq!(rds(&mut world, operation, input), Err("InvalidDBClusterStateFault".into()));
+    }
+    let one = json!({ "DBInstanceIdentifier": "db-1" });
+    for operation in ["ModifyDBInstance", "DeleteDBInstance"] {
+        let refused = rds(&mut world, operation, one.clone());
+        assert_eq!(refused, Err("InvalidDBInstanceState".into()));
+    }
+    rds(&mut world, "StartDBCluster", id()).unwrap();
+    look(&mut world).unwrap();
+    assert_eq!(look(&mut world).unwrap()["Status"], "available");
+}
+
+#[test]
+fn exported_logs_make_their_groups() {
+    let (mut world, ..) = with_cluster();
+    let more = json!({ "EnableLogTypes": { "member": ["postgresql"] } });
+    rds(&mut world, "ModifyDBCluster", with(id(), "CloudwatchLogsExportConfiguration", more))
+        .unwrap();
+    assert!(logs::exists(&world.logs, REGION, "/aws/rds/cluster/db/postgresql"));
 }
 
 #[test]

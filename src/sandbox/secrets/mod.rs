@@ -60,7 +60,16 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "CreateSecret" => create(world, region, input),
         "DescribeSecret" => Ok(any(state, region, input)?.describe()),
         "ListSecrets" => list_secrets(state, region, input),
-        "GetSecretValue" => values::get(live(state, region, input)?, input),
+        "GetSecretValue" => {
+            let secret = live(state, region, input)?;
+            if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none())
+            {
+                let message = "Secrets Manager can't decrypt the protected secret text using the \
+                               provided KMS key.";
+                return Err(Refusal::new("DecryptionFailure", message));
+            }
+            values::get(secret, input)
+        }
         "PutSecretValue" => values::put_value(world, region, input),
         "UpdateSecret" => values::update(world, region, input),
         "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),

@@ -158,7 +158,7 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
 }
 
 /// Where a cluster stands. What runs while backups are taken can be used; one that was stopped
-/// by hand is left as it is.
+/// by hand is left as it is, until something is to be changed.
 fn phase(status: &str) -> Phase {
     match status {
         "available" | "backing-up" | "backtracking" | "stopped" => Phase::Ready,

@@ -1,0 +1,44 @@
+//! Whether AWS offers the versions of the databases that a plan makes or upgrades.
+
+use std::collections::BTreeSet;
+
+use super::error::{CliError, ErrorKind};
+use crate::aws::clients::Aws;
+use crate::aws::versions::{is_offered, offered};
+use crate::engine::plan::{Change, Plan};
+use crate::model::meta::is_reached;
+
+const CLUSTER: &str = "rds.cluster";
+
+/// Refuses a plan that AWS would refuse in the middle. Nobody is asked if no version rises.
+pub(super) async fn check(aws: &Aws, plan: &Plan) -> Result<(), CliError> {
+    let rising: Vec<(&Change, &str)> = plan.changes.iter().filter_map(rise).collect();
+    if rising.is_empty() {
+        return Ok(());
+    }
+    let asked = offered(aws).await;
+    let asked = asked.map_err(|error| CliError::cloud("ask which databases AWS offers", &error));
+    let Some(offered) = asked? else { return Ok(()) };
+    let refused: Vec<_> =
+        rising.into_iter().filter(|(_, version)| !is_offered(version, &offered)).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let versions: BTreeSet<&str> = refused.iter().map(|(_, version)| *version).collect();
+    let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
+    let who = refused
+        .iter()
+        .map(|(change, version)| format!("{} {version} ({})\n", change.address, change.origin));
+    let title = format!("AWS does not offer Aurora PostgreSQL {versions}");
+    Err(CliError::new(ErrorKind::User, title)
+        .because(format!("{}it offers {}", who.collect::<String>(), offered.join(", ")))
+        .hinted("state one of these as `engine_version`; AWS retires versions"))
+}
+
+/// The version of a cluster that a change makes or upgrades.
+fn rise(change: &Change) -> Option<(&Change, &str)> {
+    let want = change.want.as_ref().filter(|_| change.address.kind == CLUSTER)?;
+    let want = want.spec["engine_version"].as_str()?;
+    let live = change.live.as_ref().and_then(|live| live.spec["engine_version"].as_str());
+    (!live.is_some_and(|live| is_reached(want, live))).then_some((change, want))
+}
