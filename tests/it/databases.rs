@@ -288,6 +288,11 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
             "7 seconds are not possible",
         ),
         ("instances =", "monitoring = { interval = 60 }\ninstances =", "`role` is missing"),
+        (
+            "[roles.monitoring]\nservices = \"monitoring.rds.amazonaws.com\"",
+            "[roles.monitoring]\nservices = \"rds.amazonaws.com\"",
+            "monitoring cannot assume the role `monitoring`",
+        ),
         ("zones = 2", "zones = 1", "a database needs subnets in two zones"),
         ("isolated_subnets", "private_subnets", "the network has no isolated subnets"),
         (

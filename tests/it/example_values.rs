@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use payctl::blueprint::{Facts, build};
+use payctl::blueprint::{Facts, build, problems};
 use payctl::config::{load, schema};
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
@@ -98,17 +98,45 @@ fn cost_optimised_has_the_values_that_it_comes_from() {
 
 #[test]
 fn serverless_secured_has_the_values_that_it_comes_from() {
-    check("serverless-secured", &["dev", "staging", "prod", "pr7255", "pr-7255"]);
+    check(
+        "serverless-secured",
+        &["dev", "staging", "prod", "pr7255", "pr-7255", "qa", "feature-x"],
+    );
 }
 
 #[test]
 fn migration_has_the_values_that_it_comes_from() {
-    check("migration", &["dev", "prod", "pr7255", "pr-7255", "dev-bluegreen"]);
+    check("migration", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x", "dev-bluegreen"]);
 }
 
 #[test]
 fn container_api_has_the_values_that_it_comes_from() {
-    check("container-api", &["dev", "prod", "pr7255", "pr-7255"]);
+    check("container-api", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x"]);
+}
+
+#[test]
+fn the_region_of_a_shell_moves_no_environment() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples = ["cost-optimised", "serverless-secured", "migration", "container-api"];
+    let dirs = examples.into_iter().map(dir_of).chain([root.join("config")]);
+    let shell = |name: &str| name.starts_with("AWS_").then(|| "eu-west-1".to_owned());
+    for dir in dirs {
+        let loaded = load(&dir, "prod", &shell).expect("a valid config");
+        assert_eq!(loaded.config.region.0, "us-east-1", "{}", dir.display());
+    }
+}
+
+#[test]
+fn a_suffix_of_any_length_is_built_or_refused_by_validate() {
+    let longest = "a-suffix-that-is-exactly-as-long-as-payctl-takes";
+    let refused = |example: &str| {
+        let found = problems(&dir_of(example), longest, &|_| None, None);
+        let kept = |name: &str| found.iter().any(|problem| problem.line_text.contains(name));
+        assert!(found.iter().all(|problem| problem.message.contains("is not possible as a name")));
+        assert_eq!(found.is_empty(), example != "migration", "{example}: {found:#?}");
+        example != "migration" || kept("payment-lambda-role") && kept("payment-customer-db")
+    };
+    assert!(["serverless-secured", "container-api", "migration"].into_iter().all(refused));
 }
 
 /// Every name of a property in a JSON Schema.

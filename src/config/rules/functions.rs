@@ -73,7 +73,7 @@ impl Rules<'_> {
             self.runtime(&path, function);
             self.handler(&path, name, function);
             self.environment(&path, function);
-            self.function_role(&path, function);
+            self.trusted(&[&path[..], &["role"]].concat(), &function.role, SERVICE, "functions");
             self.function_network(&path, function);
             if let Some(target) = &function.dead_letter {
                 let path = [&path[..], &["dead_letter"]].concat();
@@ -150,17 +150,6 @@ impl Rules<'_> {
         if size > ENVIRONMENT {
             let message = format!("the environment variables have {size} bytes");
             self.say(&path, message, "Lambda takes 4096; put what is long into a parameter");
-        }
-    }
-
-    fn function_role(&mut self, path: &[&str], function: &Function) {
-        let Some(role) = self.config.roles.get(&ItemName(function.role.0.clone())) else { return };
-        let trusted = role.services.iter().any(|service| service.0 == SERVICE);
-        if !trusted && role.trust.is_empty() {
-            let path = [path, &["role"]].concat();
-            let message = format!("functions cannot assume the role `{}`", function.role.0);
-            let fix = format!("add `services = \"{SERVICE}\"` to [roles.{}]", function.role.0);
-            self.say(&path, message, fix);
         }
     }
 
