@@ -98,8 +98,9 @@ async fn accept(args: &Args, account: &str) -> Result<bool, String> {
 
 async fn side(args: &Args, connection: &Connection, is_twin: bool) -> Result<Side, String> {
     let variable = |name: &str| std::env::var(name).ok();
-    let loaded = config::load(Path::new(&args.config_dir), &args.env, &variable)
-        .map_err(|problems| format!("the config is not valid: {problems:?}"))?;
+    let loaded =
+        config::load_in(Path::new(&args.config_dir), &args.env, &variable, Some(&args.region))
+            .map_err(|problems| format!("the config is not valid: {problems:?}"))?;
     let connected = facts::connect(connection, &loaded.config.project.0, &args.env).await;
     let (mut aws, zones) = connected.map_err(|error| format!("no account answers: {error}"))?;
     aws.packages = loaded.packages();

@@ -12,7 +12,6 @@ use crate::aws::kinds::elb_load_balancer as balancer;
 use crate::aws::kinds::elb_target_group as target;
 use crate::config::schema::balancing::{
     BalancerType, Forward, Listener, LoadBalancer, Redirect, Scheme, TargetGroup, TargetProtocol,
-    TargetType,
 };
 use crate::config::schema::network::SubnetTier;
 use crate::model::address::Address;
@@ -194,9 +193,7 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
             healthy: health.healthy,
             unhealthy: health.unhealthy,
         },
-        // The load balancer behind it has a delay of its own.
-        deregistration_delay: (config.targets != TargetType::Alb)
-            .then_some(config.deregistration_delay),
+        deregistration_delay: Some(config.deregistration_delay),
         stickiness: config.sticky_seconds.map(target::Stickiness::Cookie),
         slow_start: is_http.then_some(config.slow_start),
     }

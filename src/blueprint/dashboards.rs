@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::cloudwatch_dashboard::Dashboard as DashboardSpec;
-use crate::config::metrics::{Source, balancer_of};
+use crate::config::metrics::{Source, balancer_of, watchable};
 use crate::config::schema::text::{MetricName, Statistic, WatchedItem};
 use crate::config::schema::watching::{Dashboard, Generate, GraphKind, Line, Widget};
 use crate::model::address::Address;
@@ -46,6 +46,8 @@ const OPERATIONS: &[Panel] = &[
     panel("Load balancer requests", "load_balancers", &[("RequestCount", "")]),
     panel("Response time", "load_balancers", &[("TargetResponseTime", "p50"), ("TargetResponseTime", "p99")]),
     panel("Load balancer errors", "load_balancers", &[("HTTPCode_ELB_5XX_Count", ""), ("HTTPCode_Target_5XX_Count", "")]),
+    panel("Load balancer connections", "load_balancers", &[("ActiveFlowCount", ""), ("NewFlowCount", "")]),
+    panel("Broken connections", "load_balancers", &[("TCP_ELB_Reset_Count", ""), ("TCP_Target_Reset_Count", "")]),
     panel("Healthy targets", "target_groups", &[("HealthyHostCount", ""), ("UnHealthyHostCount", "")]),
     panel("Function calls", "functions", &[("Invocations", "")]),
     panel("Function errors", "functions", &[("Errors", ""), ("Throttles", "")]),
@@ -204,7 +206,12 @@ impl Builder<'_> {
             if panel.section == "target_groups" && balancer_of(self.loaded, item).is_none() {
                 continue;
             }
+            let has = watchable(self.loaded, panel.section, item);
             for (metric, statistic) in panel.metrics {
+                // The types of load balancers have metrics of their own.
+                if has.is_some_and(|has| has.statistic(metric).is_none()) {
+                    continue;
+                }
                 let watch = WatchedItem(format!("{}.{item}", panel.section));
                 let (name, wanted) = (MetricName((*metric).into()), Statistic((*statistic).into()));
                 let source = Source {

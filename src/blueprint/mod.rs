@@ -101,10 +101,10 @@ pub fn problems(
     vars: &dyn Fn(&str) -> Option<String>,
     region: Option<&str>,
 ) -> Vec<Problem> {
-    let (loaded, mut problems) = inspect(dir, env, vars);
+    let (loaded, mut problems) = inspect(dir, env, vars, region);
     if let Some(loaded) = loaded {
-        let region = region.unwrap_or(&loaded.config.region);
-        problems.extend(build(&loaded, &Facts::placeholder(region)).err().unwrap_or_default());
+        let facts = Facts::placeholder(&loaded.config.region);
+        problems.extend(build(&loaded, &facts).err().unwrap_or_default());
     }
     sorted(problems)
 }

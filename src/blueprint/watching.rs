@@ -109,7 +109,7 @@ impl Builder<'_> {
         let mut usual = "average";
         if let Some(watch) = source.watch {
             let (section, item, dead) = parts(watch);
-            if let Some(watchable) = watchable(section) {
+            if let Some(watchable) = watchable(self.loaded, section, item) {
                 usual = watchable.statistic(&found.metric).unwrap_or(usual);
                 if found.namespace.is_empty() {
                     found.namespace = watchable.namespace.to_owned();
@@ -148,6 +148,14 @@ impl Builder<'_> {
             }
             Means::LoadBalancer => balancer_of(self.loaded, item)
                 .map(|it| output("elb.load_balancer", it, Output::Metric)),
+            Means::Measure => {
+                let typed = self.config.firewalls.get(&ItemName(item.to_owned()));
+                let typed = typed.and_then(|firewall| firewall.metric.as_ref());
+                Some(match typed {
+                    Some(metric) => Text::from(metric.0.as_str()),
+                    None => output("waf.web_acl", item, Output::Name),
+                })
+            }
         };
         let dimensions = watchable.dimensions.iter();
         dimensions.filter_map(|(name, means)| Some(((*name).to_owned(), meant(means)?))).collect()

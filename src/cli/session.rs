@@ -48,7 +48,7 @@ impl Session {
     /// Loads the config of an environment and connects to its account.
     pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
         let began = Instant::now();
-        let loaded = load(&cx.global.config_dir, env)?;
+        let loaded = load(&cx.global, env)?;
         let connection = connection(&cx.global, &loaded)?;
         let connected = aws::facts::connect(&connection, &loaded.config.project.0, env).await;
         let (mut aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
@@ -148,18 +148,17 @@ impl Session {
 }
 
 /// Loads one environment's config.
-fn load(config_dir: &Path, env: &str) -> Result<Loaded, CliError> {
+fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
     let variable = |name: &str| std::env::var(name).ok();
-    config::load(config_dir, env, &variable)
-        .map_err(|_| CliError::config(&blueprint::problems(config_dir, env, &variable, None)))
+    config::load_in(&global.config_dir, env, &variable, global.region.as_deref())
+        .map_err(|_| CliError::config(&problems(global, env)))
 }
 
 /// What an environment should consist of, as far as that can be told without an account.
 pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
     let variable = |name: &str| std::env::var(name).ok();
-    let loaded = config::load(&global.config_dir, env, &variable)?;
-    let region = global.region.as_ref().unwrap_or(&loaded.config.region.0);
-    blueprint::build(&loaded, &Facts::placeholder(region))
+    let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
+    blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
 }
 
 /// Everything that is wrong with an environment, as far as that can be told without an account.
@@ -180,7 +179,7 @@ pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
 /// How to reach the cloud: what the flags say, else the config, else the ordinary chain.
 fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> {
     let mut connection = Connection {
-        region: global.region.clone().or_else(|| Some(loaded.config.region.0.clone())),
+        region: Some(loaded.config.region.0.clone()),
         profile: global.profile.clone(),
         assume_role: global.assume_role.clone(),
         endpoint_url: global.endpoint_url.clone(),

@@ -2,6 +2,7 @@
 //! place. The schema comes from the typed structs, so what passes here also deserialises.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 
 use regex_lite::Regex;
@@ -32,6 +33,7 @@ pub(crate) fn check(
     complete: bool,
 ) -> Checked {
     let mut checker = Checker { schema, root, sources, complete, problems: Vec::new(), bad };
+    checker.finite(root);
     checker.walk(root, schema);
     let Checker { problems, bad, .. } = checker;
     Checked { problems, bad }
@@ -84,10 +86,23 @@ impl<'a> Checker<'a> {
         }
         match &node.value {
             Value::String(text) => self.string(node, text, schema),
-            Value::Integer(number) => self.number(node, *number, schema),
+            Value::Integer(number) => self.number(node, *number as f64, schema),
+            Value::Float(number) => self.number(node, *number, schema),
             Value::Array(items) => self.list(node, items, schema),
             Value::Table(entries) => self.table(node, entries, schema),
-            Value::Float(_) | Value::Bool(_) | Value::Datetime(_) => {}
+            Value::Bool(_) | Value::Datetime(_) => {}
+        }
+    }
+
+    /// No number of AWS is infinite, wherever it stands.
+    fn finite(&mut self, node: &Node) {
+        match &node.value {
+            Value::Float(number) if !number.is_finite() => {
+                self.say(node, format!("`{number}` is no number"), "write it out, or remove it");
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.finite(item)),
+            Value::Table(entries) => entries.values().for_each(|entry| self.finite(entry)),
+            _ => {}
         }
     }
 
@@ -276,18 +291,17 @@ impl<'a> Checker<'a> {
         fine
     }
 
-    fn number(&mut self, node: &Node, number: i64, schema: &Json) {
-        let (mut least, mut most) = match schema.get("format").and_then(Json::as_str) {
-            Some("uint8") => (0, i64::from(u8::MAX)),
-            Some("uint16") => (0, i64::from(u16::MAX)),
-            Some("uint32") => (0, i64::from(u32::MAX)),
-            _ => (i64::MIN, i64::MAX),
+    fn number(&mut self, node: &Node, number: f64, schema: &Json) {
+        let (least, most) = match schema.get("format").and_then(Json::as_str) {
+            Some("uint8") => (Some(0.0), Some(f64::from(u8::MAX))),
+            Some("uint16") => (Some(0.0), Some(f64::from(u16::MAX))),
+            Some("uint32") => (Some(0.0), Some(f64::from(u32::MAX))),
+            _ => (None, None),
         };
-        least = least.max(schema.get("minimum").and_then(Json::as_i64).unwrap_or(least));
-        most = most.min(schema.get("maximum").and_then(Json::as_i64).unwrap_or(most));
-        if !(least..=most).contains(&number) {
-            let fix = format!("{least} to {most}");
-            self.say(node, format!("{number} is out of range"), fix);
+        let limit = |key: &str| schema.get(key).and_then(Json::as_f64);
+        let (least, most) = (limit("minimum").or(least), limit("maximum").or(most));
+        if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
+            self.say(node, format!("{number} is out of range"), between(least, most, ""));
         }
     }
 
@@ -399,11 +413,12 @@ fn hint(schema: &Json) -> String {
     text.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ")
 }
 
-fn between(least: Option<u64>, most: Option<u64>, what: &str) -> String {
-    match (least, most) {
+fn between<T: Display>(least: Option<T>, most: Option<T>, what: &str) -> String {
+    let text = match (least, most) {
         (Some(least), Some(most)) => format!("{least} to {most} {what}"),
         (Some(least), None) => format!("at least {least} {what}"),
         (None, Some(most)) => format!("at most {most} {what}"),
         (None, None) => String::new(),
-    }
+    };
+    text.trim_end().to_owned()
 }

@@ -35,6 +35,37 @@ pub(crate) enum Means {
     Cluster,
     /// The load balancer that forwards to a target group.
     LoadBalancer,
+    /// The name under which a web ACL is measured.
+    Measure,
+}
+
+/// What a metric needs beside the dimensions of its item. Without it, it never has data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Another dimension, and what it may be.
+    Dimension(&'static str, &'static str),
+    /// The account instead of the item.
+    Account,
+}
+
+/// What a metric of a section needs.
+pub(crate) fn needs(section: &str, metric: &str) -> Needs {
+    match (section, metric) {
+        (
+            "tables",
+            "ReturnedItemCount" | "SuccessfulRequestLatency" | "SystemErrors" | "ThrottledRequests",
+        ) => Needs::Dimension("Operation", "an operation such as \"PutItem\""),
+        ("tables", "UserErrors") => Needs::Account,
+        ("buckets", metric) if storage(metric).is_none() && is_known("buckets", metric) => {
+            Needs::Dimension("FilterId", "the id of a metrics configuration, made elsewhere")
+        }
+        ("functions", "ProvisionedConcurrencyUtilization") => {
+            Needs::Dimension("Resource", "an alias, \"NAME:live\"")
+        }
+        _ => Needs::Nothing,
+    }
 }
 
 const SUM: &str = "sum";
@@ -65,12 +96,15 @@ pub(crate) const WATCHABLE: &[Watchable] = &[
             ("TotalRequestLatency", AVERAGE),
         ],
     },
+    // AWS/ECS measures clusters of instances only; of those on Fargate Container Insights tells.
     Watchable {
-        section: "clusters", namespace: "AWS/ECS",
+        section: "clusters", namespace: "ECS/ContainerInsights",
         dimensions: &[("ClusterName", Means::Of("ecs.cluster", Output::Name))],
         metrics: &[
-            ("CPUUtilization", AVERAGE), ("MemoryUtilization", AVERAGE),
-            ("CPUReservation", AVERAGE), ("MemoryReservation", AVERAGE),
+            ("CpuUtilized", AVERAGE), ("CpuReserved", AVERAGE), ("MemoryUtilized", AVERAGE),
+            ("MemoryReserved", AVERAGE), ("ServiceCount", AVERAGE), ("TaskCount", AVERAGE),
+            ("NetworkRxBytes", AVERAGE), ("NetworkTxBytes", AVERAGE),
+            ("StorageReadBytes", AVERAGE), ("StorageWriteBytes", AVERAGE),
         ],
     },
     Watchable {
@@ -98,12 +132,10 @@ pub(crate) const WATCHABLE: &[Watchable] = &[
     Watchable {
         section: "firewalls", namespace: "AWS/WAFV2",
         dimensions: &[
-            ("WebACL", Means::Of("waf.web_acl", Output::Name)), ("Region", Means::Region),
-            ("Rule", Means::Always("ALL")),
+            ("WebACL", Means::Measure), ("Region", Means::Region), ("Rule", Means::Always("ALL")),
         ],
         metrics: &[
             ("AllowedRequests", SUM), ("BlockedRequests", SUM), ("CountedRequests", SUM),
-            ("PassedRequests", SUM),
         ],
     },
     Watchable {
@@ -194,12 +226,50 @@ pub(crate) const WATCHABLE: &[Watchable] = &[
     },
 ];
 
+/// The sections of load balancing, where the load balancer is one of type `network`.
+#[rustfmt::skip]
+const OF_NETWORK: &[Watchable] = &[
+    Watchable {
+        section: "load_balancers", namespace: "AWS/NetworkELB",
+        dimensions: &[("LoadBalancer", Means::Of("elb.load_balancer", Output::Metric))],
+        metrics: &[
+            ("ActiveFlowCount", AVERAGE), ("NewFlowCount", SUM), ("RejectedFlowCount", SUM),
+            ("ProcessedBytes", SUM), ("ProcessedPackets", SUM), ("ConsumedLCUs", SUM),
+            ("TCP_Client_Reset_Count", SUM), ("TCP_ELB_Reset_Count", SUM),
+            ("TCP_Target_Reset_Count", SUM), ("ClientTLSNegotiationErrorCount", SUM),
+            ("TargetTLSNegotiationErrorCount", SUM), ("PortAllocationErrorCount", SUM),
+            ("UnhealthyRoutingFlowCount", SUM),
+        ],
+    },
+    Watchable {
+        section: "target_groups", namespace: "AWS/NetworkELB",
+        dimensions: &[
+            ("LoadBalancer", Means::LoadBalancer),
+            ("TargetGroup", Means::Of("elb.target_group", Output::Metric)),
+        ],
+        metrics: &[("HealthyHostCount", MINIMUM), ("UnHealthyHostCount", MAXIMUM)],
+    },
+];
+
 /// The section of metric filters: each names its metric itself.
 pub(crate) const FILTERS: &str = "metric_filters";
 
-/// What a section's items are watched by.
-pub(crate) fn watchable(section: &str) -> Option<&'static Watchable> {
-    WATCHABLE.iter().find(|found| found.section == section)
+/// What an item of a section is watched by.
+pub(crate) fn watchable(loaded: &Loaded, section: &str, item: &str) -> Option<&'static Watchable> {
+    let balancer = match section {
+        "load_balancers" => Some(item),
+        "target_groups" => balancer_of(loaded, item),
+        _ => None,
+    };
+    let kind = balancer.and_then(|name| loaded.string(&["load_balancers", name, "type"]));
+    let rows = if kind == Some("network") { OF_NETWORK } else { WATCHABLE };
+    rows.iter().find(|found| found.section == section)
+}
+
+/// Whether the items of a section have a metric of this name, in whichever of its namespaces.
+pub(crate) fn is_known(section: &str, metric: &str) -> bool {
+    let mut rows = WATCHABLE.iter().chain(OF_NETWORK).filter(|found| found.section == section);
+    rows.any(|found| found.statistic(metric).is_some())
 }
 
 impl Watchable {
@@ -208,6 +278,12 @@ impl Watchable {
         let found = self.metrics.iter().find(|(name, _)| *name == metric);
         found.map(|(_, statistic)| *statistic)
     }
+}
+
+/// Whether a metric of AWS is a percentage.
+pub(crate) fn is_percentage(metric: &str) -> bool {
+    ["ACUUtilization", "BufferCacheHitRatio", "CPUUtilization", "MemoryUtilization"]
+        .contains(&metric)
 }
 
 /// The storage class that a bucket's metric counts.
@@ -237,7 +313,13 @@ pub(crate) fn cluster_of<'a>(loaded: &'a Loaded, service: &str) -> Option<&'a st
 /// The load balancer that forwards to a target group.
 pub(crate) fn balancer_of<'a>(loaded: &'a Loaded, group: &str) -> Option<&'a str> {
     let mut balancers = loaded.names("load_balancers").into_iter();
-    balancers.find(|name| loaded.mentions(&["load_balancers", name], group))
+    balancers.find(|name| {
+        let listeners = ["load_balancers", name, "listeners"];
+        let forwards = |at: usize| {
+            loaded.mentions(&[&listeners[..], &[&at.to_string(), "forward"]].concat(), group)
+        };
+        (0..loaded.length(&listeners)).any(forwards)
+    })
 }
 
 fn only<'a>(loaded: &'a Loaded, section: &str) -> Option<&'a str> {

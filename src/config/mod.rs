@@ -99,6 +99,15 @@ impl Loaded {
         node.is_some_and(|node| node.mentions(word))
     }
 
+    /// How many items a list has, left out or not.
+    pub(crate) fn length(&self, path: &[&str]) -> usize {
+        let found = path.iter().try_fold(&self.full, |node, step| node.get(step));
+        match found.map(|node| &node.value) {
+            Some(tree::Value::Array(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
     /// A whole number of the config, left out or not.
     pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
         let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
@@ -138,16 +147,17 @@ pub fn load(
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Loaded, Vec<Problem>> {
-    let dir = Dir::read(dir).map_err(|problem| vec![problem])?;
-    load_from(&dir, env, vars)
+    load_in(dir, env, vars, None)
 }
 
-fn load_from(
-    dir: &Dir,
+/// Loads one environment, in another region than its files say.
+pub fn load_in(
+    dir: &Path,
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
+    region: Option<&str>,
 ) -> Result<Loaded, Vec<Problem>> {
-    match inspect_from(dir, env, vars) {
+    match inspect(dir, env, vars, region) {
         (Some(loaded), problems) if problems.is_empty() => Ok(loaded),
         (_, problems) => Err(sorted(problems)),
     }
@@ -158,9 +168,10 @@ pub(crate) fn inspect(
     dir: &Path,
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
+    region: Option<&str>,
 ) -> (Option<Loaded>, Vec<Problem>) {
     match Dir::read(dir) {
-        Ok(dir) => inspect_from(&dir, env, vars),
+        Ok(dir) => inspect_from(&dir, env, vars, region),
         Err(problem) => (None, vec![problem]),
     }
 }
@@ -169,6 +180,7 @@ fn inspect_from(
     dir: &Dir,
     env: &str,
     vars: &dyn Fn(&str) -> Option<String>,
+    region: Option<&str>,
 ) -> (Option<Loaded>, Vec<Problem>) {
     let file = match dir.find(env) {
         Ok(file) => file,
@@ -176,6 +188,9 @@ fn inspect_from(
     };
     let Merged { tree, sources, mut problems } = dir.merge(&file);
     let Some(mut tree) = tree else { return (None, problems) };
+    if let Some(region) = region {
+        tree.put("region", region);
+    }
     let (unset, bad) = layers::fill(&mut tree, env, vars, &sources);
     let complete = problems.is_empty();
     let checked = check::check(&SCHEMA, &tree, &sources, bad, complete);

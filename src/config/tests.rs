@@ -14,7 +14,7 @@ fn dir(files: &[(&str, &str)]) -> Dir {
 }
 
 fn all(dir: &Dir, env: &str) -> Vec<Problem> {
-    let (loaded, mut problems) = inspect_from(dir, env, &|_| None);
+    let (loaded, mut problems) = inspect_from(dir, env, &|_| None, None);
     let built = loaded.map(|loaded| build(&loaded, &Facts::placeholder("eu-west-1")));
     problems.extend(built.and_then(Result::err).unwrap_or_default());
     sorted(problems)
@@ -51,6 +51,18 @@ fn structural_problems_have_a_place_and_a_fix() {
     check("outputs.A = \"${tables.a.name}\"", "unknown reference `${tables.a.name}`");
     check("outputs.A = \"${var.NONE}\"", "3:13 the variable NONE is not set");
     check("outputs.A = \"${\"", "3:13 `${` is not closed");
+    let fleet = |scaling: &str| {
+        format!(
+            "[fleets.a]\ninstance_type = \"t4g.nano\"\nmin = 1\nmax = 1\nsecurity_groups = []\n\
+             scaling = {{ {scaling} }}"
+        )
+    };
+    check(&fleet("cpu = 150.5"), "8:19 150.5 is out of range (1 to 100)");
+    check(&fleet("memory = -5.0"), "8:22 -5 is out of range (1 to 100)");
+    check(&fleet("cpu = 0"), "0 is out of range (1 to 100)");
+    check(&fleet("cpu = nan"), "`NaN` is no number");
+    check("[alarms.a]\nabove = inf", "4:9 `inf` is no number");
+    check("[events.a]\ninput = { rates = [1.5, -inf] }", "4:25 `-inf` is no number");
     check("[queues.a", "3:");
     check("[topics.a]\npublishers = [\"cloudwach\"]", "did you mean `cloudwatch`?");
     check("[keys.a]\ndescription = \"${keys.a.arn}\"", "4:15 `${keys.a.arn}` cannot stand here");
@@ -101,6 +113,9 @@ fn what_aws_refuses_is_refused_here() {
     check("[queues.a]\n[queues.b]\nname = \"dev-pay-queue-a\"", "two of sqs.queue are named");
     check("[queues.a]\ndead_letter = true\n[queues.a-dlq]", "sqs.queue/a-dlq is made twice");
     check("[queues.a]\nretention = 120\ndead_letter = { retention = 60 }", "for a shorter time");
+    check("[queues.a]\nname = \"a-${env}.fifo\"", "4:8 names that end in .fifo are for FIFO");
+    check("[topics.a]\nname = \"a-${env}.fifo\"", "4:8 names that end in .fifo are for FIFO");
+    check("[queues.a]\nfifo = true\nsenders = [\"s3\"]", "S3 does not send to FIFO queues");
     check("[topics.t]\nfifo = true\n[queues.a]\ntopics = [\"t\"]", "is FIFO and this queue is not");
     check("[keys.k]\n[queues.a]\nkey = \"k\"\naws_key = true", "the queue has two keys");
     check("[queues.a]\naws_key = true\nsenders = [\"s3\"]", "no topic and no AWS service can send");
@@ -116,7 +131,7 @@ fn what_aws_refuses_is_refused_here() {
     check("[naming]\npattern = \"{env}-{type}\"", "the pattern of names lacks {name}");
     check("[roles.a]", "3:8 nobody may assume the role");
     let role = |rest: &str| format!("[roles.a]\nservices = \"lambda.amazonaws.com\"\n{rest}");
-    check(&role("instance_profile = true"), "5:20 instances may not assume the role");
+    check(&role("instance_profile = true"), "5:20 instances cannot assume the role `a`");
     check(&role("statements = [{ actions = \"s3:*\" }]"), "`resources` is missing");
     check(&role("statements = [{ sid = \"a-b\", actions = \"s3:*\" }]"), "letters and digits only");
     let long =
@@ -139,6 +154,7 @@ fn the_limits_of_aws() {
     check(&same("from = \"::/0\"", "ports = \"0-65535\", from = \"0::/0\""), twice);
     let small = "[network]\ncidr = \"10.0.0.0/24\"\nzones = 3\nisolated_subnets = true";
     check(small, "all 9 subnets fit with public_subnets = \"/28\" and so on");
+    check(&format!("{small}\n[load_balancers.a]"), "9 subnets need a larger network");
     check("[network]\ncidr = \"10.0.0.0/28\"", "4 subnets need a larger network");
     let zones = |names: &str| format!("{network}zone_names = [{names}]");
     check(&zones("\"eu-west-1a\""), "5:14 1 names for 2 zones");
@@ -155,6 +171,16 @@ fn the_limits_of_aws() {
     let index = "[tables.a.indexes.by-x]\npartition_key = \"x:S\"\n";
     check(&table(&format!("{index}capacity = {{ read = 1, write = 1 }}")), "has no capacity");
     check(&table(&format!("{index}projection = []")), "no attributes are named");
+    let attributes = |count: usize| (0..count).map(|at| format!("\"a{at}\",")).collect::<String>();
+    let many = format!("{index}projection = [{}]", attributes(21));
+    check(&table(&many), "21 attributes are too many (DynamoDB takes 20 in an index");
+    let many: String = (0..6)
+        .map(|at| {
+            let attributes = attributes(17);
+            format!("{}projection = [{attributes}]\n", index.replace("by-x", &format!("by-{at}")))
+        })
+        .collect();
+    check(&table(&many), "the indexes name 102 attributes (DynamoDB takes 100)");
     let lambda = "[roles.a]\nservices = \"lambda.amazonaws.com\"\n";
     let managed: String = (0..11).map(|at| format!("\"P{at}\",")).collect();
     check(&format!("{lambda}managed = [{managed}]"), "11 managed policies are too many");
@@ -178,6 +204,27 @@ fn the_limits_of_aws() {
     let public =
         "[buckets.a]\nstatements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]";
     check(public, "this would make the bucket public");
+    let other = |section: &str, service: &str, text: &str| {
+        format!(
+            "[{section}.a]\nstatements = [{{ actions = \"{service}:*\", resources = \"{text}\", \
+             principals = {{ AWS = \"${{account}}\" }} }}]\n[{section}.b]"
+        )
+    };
+    check(
+        &other("queues", "sqs", "${queues.b.arn}"),
+        "`${queues.b.arn}` is not what this policy belongs to (remove it, or write ${queues.a.arn}",
+    );
+    check(&other("topics", "sns", "${topics.b.arn}"), "is not what this policy belongs to");
+    check(&other("buckets", "s3", "${buckets.b.arn}/*"), "is not what this policy belongs to");
+    check(
+        "[roles.a]\nservices = \"lamda.amazonaws.com\"",
+        "AWS has no service `lamda.amazonaws.com` (did you mean `lambda.amazonaws.com`?)",
+    );
+    check(
+        "[roles.a]\ntrust = [{ actions = \"sts:AssumeRole\", \
+         principals = { Service = \"ecs-task.amazonaws.com\" } }]",
+        "did you mean `ecs-tasks.amazonaws.com`?",
+    );
     let foreign = "[queues.a]\nstatements = [{ actions = \"s3:*\", principals = { AWS = \"*\" } }]";
     check(foreign, "actions of sqs");
     let statement = |at: usize| {
@@ -201,6 +248,8 @@ fn the_limits_of_aws() {
         "add \"events\"",
     );
     check("[secrets.a]\ngenerate = false\ntemplate = { x = \"y\" }", "no value is generated");
+    let long = format!("[secrets.a]\ntemplate = {{ x = \"{}\" }}", "x".repeat(65_536));
+    check(&long, "the secret is too long (Secrets Manager takes 64 KB)");
     check("[secrets.a]\nlength = 8", "8 is out of range (16 to 4096)");
     check("[log_groups.a]\nretention_days = \"never\"", "write a whole number or \"forever\"");
     for (key, value, range) in [
@@ -306,6 +355,20 @@ fn environments_files_and_templates_are_found() {
     assert!(all(&dir, "Dev")[0].message.contains("cannot be the name"));
     let names: Vec<String> = dir.environments().into_iter().map(|found| found.name).collect();
     assert_eq!(names, ["dev", "pr"]);
+}
+
+#[test]
+fn another_region_reaches_everything_that_the_files_say_of_it() {
+    let text = "project = \"pay\"\nregion = \"eu-west-1\"\n[network]\ncidr = \"10.0.0.0/16\"\n\
+                zone_names = [\"us-west-2a\", \"us-west-2b\"]\n[outputs]\nRegion = \"${region}\"";
+    let dir = dir(&[("dev.toml", text)]);
+    let (loaded, problems) = inspect_from(&dir, "dev", &|_| None, Some("us-west-2"));
+    assert_eq!(problems, []);
+    let config = loaded.unwrap().config;
+    assert_eq!(config.region.0, "us-west-2");
+    assert!(config.outputs.values().all(|output| output.0 == "us-west-2"));
+    let (_, problems) = inspect_from(&dir, "dev", &|_| None, Some("mars"));
+    assert_eq!(problems[0].message, "`mars` has the wrong form");
 }
 
 #[test]

@@ -118,6 +118,16 @@ impl Node {
         }
     }
 
+    /// Puts a string where something may stand.
+    pub(crate) fn put(&mut self, key: &str, text: &str) {
+        self.assume(key, text);
+        if let Value::Table(entries) = &mut self.value
+            && let Some(entry) = entries.get_mut(key)
+        {
+            entry.value = Value::String(text.to_owned());
+        }
+    }
+
     /// The string of an entry.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         match &self.get(key)?.value {

@@ -149,6 +149,12 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
         "[apis.a.routes.\"GET /\"]\nfunction = \"validaton\"\n[functions.validation]",
         "no `validaton` in [functions]",
     );
+    let balanced = "[apis.a.routes.\"GET /\"]\nload_balancer = \"main\"\n\
+                    [load_balancers.main]\nlisteners = [{ port = 443, forward = \"web\" }]";
+    refuses(balanced, "a load balancer is reached through a `vpc_link`");
+    refuses(balanced, "`main` does not listen on port 80 (say the `port` of one");
+    let many: String = (0..300).map(|at| route(&format!("GET /{at}"), "")).collect();
+    refuses(&many, "301 paths are too many (AWS takes 300 with the root");
     refuses(&route("GET /", "path = \"/x\""), "`path` is about a load balancer");
     refuses("[apis.a.routes.\"GET /\"]\nurl = \"ftp://x\"", "`ftp://x` is not a URL");
     refuses(

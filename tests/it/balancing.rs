@@ -89,6 +89,13 @@ fn what_load_balancing_refuses_is_refused_here() {
     check(&on("{ port = 80, forward = \"raw\" }"), "the target group `raw` speaks TCP");
     check(&on("{ port = 80, forward = \"blue\", sticky_seconds = 9 }"), "only one target group");
     check(&on("{ port = 80, protocol = \"tcp\", forward = \"blue\" }"), "does not speak TCP");
+    check(
+        &on("{ port = 53, protocol = \"udp\", forward = \"raw\" }"),
+        "`udp` is not possible here (one of http, https, tcp, tls",
+    );
+    let network = "type = \"network\"\nlisteners = [{ port = 80, respond = { status = 200 } }]";
+    check(&lb(network), "a network load balancer only forwards");
+    check(&lb(&crowd()).replace("security_groups = [\"lb\"]\n", ""), "too many security groups");
     let https = |more: &str| on(&format!("{{ port = 443, forward = \"blue\", {more} }}"));
     check(&https("protocol = \"https\""), "HTTPS needs a certificate");
     check(&https("certificate = \"arn:aws:iam::1:x\""), "not the ARN of an ACM certificate");
@@ -106,8 +113,27 @@ fn what_load_balancing_refuses_is_refused_here() {
     check(&both, "`blue` is behind the load balancer `a`");
 }
 
+/// Six security groups, and the names of all of them.
+fn crowd() -> String {
+    let names: Vec<String> = (0..6).map(|at| format!("g{at}")).collect();
+    let groups: String = names
+        .iter()
+        .map(|name| format!("[security_groups.{name}]\ndescription = \"x\"\n"))
+        .collect();
+    format!("security_groups = {names:?}\n{groups}")
+}
+
 #[test]
-fn an_application_load_balancer_needs_two_zones() {
+fn an_application_load_balancer_needs_two_zones_and_room_in_them() {
+    let text = "[network]\ncidr = \"10.0.0.0/16\"\nprivate_subnets = \"/28\"\n\
+                [security_groups.lb]\ndescription = \"x\"\n\
+                [load_balancers.a]\nsecurity_groups = [\"lb\"]\n";
+    let found = in_folder(text, |folder| problems(folder, "dev", &|_| None, None));
+    let says = |one: &str| found.iter().any(|problem| problem.message.contains(one));
+    assert!(says("an application load balancer needs subnets of /27"), "{found:#?}");
+    let larger = text.replace("/28", "/27");
+    let found = in_folder(&larger, |folder| problems(folder, "dev", &|_| None, None));
+    assert!(found.is_empty(), "{found:#?}");
     let text = "[network]\ncidr = \"10.0.0.0/16\"\nzones = 1\nnat = { kind = \"none\" }\n\
                 [security_groups.lb]\ndescription = \"x\"\n\
                 [load_balancers.a]\nsecurity_groups = [\"lb\"]\n";
@@ -135,7 +161,7 @@ fn what_target_groups_refuse_is_refused_here() {
     check(&group("protocol = \"tcp\"\nhealth = { path = \"/\" }"), "a tcp check has no `path`");
     check(&group("deregistration_delay = 3601"), "3601 is out of range (0 to 3600)");
     check(&group("slow_start = 29"), "a slow start takes 30 to 900 seconds");
-    check(&group("targets = \"alb\""), "a load balancer as a target is reached by tcp");
+    check(&group("targets = \"alb\""), "`alb` is not possible here (one of ip, instance");
     check(&group("protocol = \"tcp\"\nsticky_seconds = 9"), "tcp has no `sticky_seconds`");
     check(&group(&format!("name = \"{}-${{env}}\"", "x".repeat(26))), "25 fit beside the digest");
 }
@@ -168,6 +194,7 @@ fn what_fleets_refuse_is_refused_here() {
     check(&sized(role), "instances cannot carry the role `r`");
     let bare = "[fleets.a]\ninstance_type = \"t3.micro\"\nmin = 1\nmax = 1\nsecurity_groups = []";
     check(bare, "a fleet needs a security group");
+    check(&bare.replace("security_groups = []", &crowd()), "too many security groups");
 }
 
 /// The load balancers of 003 and 004 and the fleet of 001.

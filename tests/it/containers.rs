@@ -239,6 +239,9 @@ fn problems(more: &str) -> Vec<String> {
 #[test]
 fn what_fargate_refuses_is_refused_here() {
     assert_eq!(problems(""), [""; 0]);
+    let trust = "role = \"r\"\n[roles.r]\ntrust = [{ actions = \"sts:AssumeRole\", \
+                 principals = { Service = \"ecs-tasks.amazonaws.com\" } }]";
+    assert_eq!(problems(trust), [""; 0]);
     let table = [
         ("memory = 4096", "no tasks with cpu 256 and memory 4096 (the nearest is cpu = 512"),
         ("cpu = 300", "cpu 300 and memory 512 (the nearest is cpu = 512, memory = 1024)"),
@@ -268,6 +271,14 @@ fn what_fargate_refuses_is_refused_here() {
         ("scaling = { min = 1, max = 2, memory = 0 }", "0 is out of range (1 to 100)"),
         ("desired = 3\nscaling = { min = 1, max = 2, cpu = 70 }", "3 tasks are outside"),
         ("role = \"none\"", "no `none` in [roles]"),
+        (
+            "role = \"r\"\n[roles.r]\nservices = \"lambda.amazonaws.com\"",
+            "tasks cannot assume the role `r` (add \"ecs-tasks.amazonaws.com\" to `services`",
+        ),
+        (
+            "execution_role = \"r\"\n[roles.r]\nservices = \"ec2.amazonaws.com\"",
+            "tasks cannot assume the role `r`",
+        ),
     ];
     for (more, expected) in table {
         let found = problems(more);
@@ -297,6 +308,19 @@ fn what_a_service_names_must_fit() {
     check(&other("port = 80", "port = 0"), "0 is out of range (1 to 65535)");
     let target = text("nginx:1", "target_group = \"blue\"");
     let behind = |group: &str| format!("{target}[target_groups.blue]\n{group}\n");
+    check(&behind(""), "no listener forwards to `blue` (add `forward = \"blue\"`");
+    let listener = "[load_balancers.a]\nsecurity_groups = [\"tasks\"]\n\
+                    listeners = [{ port = 80, forward = \"blue\" }]";
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("dev.toml"), behind(listener)).expect("a file");
+    config::load(dir.path(), "dev", &|_| None).expect("a service behind a listener");
+    let names: Vec<String> = (0..6).map(|at| format!("g{at}")).collect();
+    let groups: String = names
+        .iter()
+        .map(|name| format!("[security_groups.{name}]\ndescription = \"x\"\n"))
+        .collect();
+    let crowd = other("security_groups = \"tasks\"", &format!("security_groups = {names:?}"));
+    check(&format!("{crowd}{groups}"), "6 security groups are not possible");
     check(&behind("port = 8080"), "the target group `blue` has port 8080");
     check(&behind("targets = \"instance\""), "takes instance");
     let portless = behind("").replace("port = 80\n", "\n");

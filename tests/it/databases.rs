@@ -408,6 +408,11 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
         }
     }
     assert!(silent.is_empty(), "{silent:#?}");
+    let watched = "monitoring = { interval = 60, role = \"monitoring\" }\ninstances =";
+    let watched = GOOD.replacen("instances =", watched, 1);
+    assert_eq!(wrong(&watched), [""; 0]);
+    let found = wrong(&watched.replace("\"monitoring.rds.", "\"rds."));
+    assert!(found[0].contains("monitoring cannot assume the role `monitoring`"), "{found:?}");
     let seventeen = ["{ class = \"db.serverless\" }"; 17].join(", ");
     let many = GOOD.replace("{ class = \"db.serverless\", tier = 0 }", &seventeen);
     assert!(wrong(&many)[0].contains("17 items are not possible here"), "{:?}", wrong(&many));

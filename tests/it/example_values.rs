@@ -98,17 +98,51 @@ fn cost_optimised_has_the_values_that_it_comes_from() {
 
 #[test]
 fn serverless_secured_has_the_values_that_it_comes_from() {
-    check("serverless-secured", &["dev", "staging", "prod", "pr7255", "pr-7255"]);
+    check(
+        "serverless-secured",
+        &["dev", "staging", "prod", "pr7255", "pr-7255", "qa", "feature-x"],
+    );
 }
 
 #[test]
 fn migration_has_the_values_that_it_comes_from() {
-    check("migration", &["dev", "prod", "pr7255", "pr-7255", "dev-bluegreen"]);
+    check("migration", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x", "dev-bluegreen"]);
 }
 
 #[test]
 fn container_api_has_the_values_that_it_comes_from() {
-    check("container-api", &["dev", "prod", "pr7255", "pr-7255"]);
+    check("container-api", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x"]);
+}
+
+#[test]
+fn the_region_of_a_shell_moves_no_environment() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples = ["cost-optimised", "serverless-secured", "migration", "container-api"];
+    let dirs = examples.into_iter().map(dir_of).chain([root.join("config")]);
+    let shell = |name: &str| name.starts_with("AWS_").then(|| "eu-west-1".to_owned());
+    for dir in dirs {
+        let loaded = load(&dir, "prod", &shell).expect("a valid config");
+        assert_eq!(loaded.config.region.0, "us-east-1", "{}", dir.display());
+    }
+}
+
+#[test]
+fn names_fit_with_a_suffix_of_any_length() {
+    let longest = "a-suffix-that-is-exactly-as-long-as-payctl-takes";
+    for example in ["serverless-secured", "container-api", "migration"] {
+        let loaded = load(&dir_of(example), longest, &|_| None).expect("a valid config");
+        let blueprint = build(&loaded, &Facts::placeholder("us-east-1")).expect("a blueprint");
+        for (address, desired) in &blueprint.resources {
+            let limit = match address.kind.as_str() {
+                "elb.load_balancer" | "elb.target_group" => 32,
+                "s3.bucket" | "rds.cluster" | "rds.instance" => 63,
+                "events.rule" | "iam.role" | "lambda.function" => 64,
+                "sqs.queue" => 80,
+                _ => 255,
+            };
+            assert!(desired.name.len() <= limit, "{example}: {address}: {}", desired.name);
+        }
+    }
 }
 
 /// Every name of a property in a JSON Schema.

@@ -138,6 +138,15 @@ fn a_bad_function_is_refused_with_its_line() {
     check(&with("log_retention_days = 8"), "logs cannot be kept for 8 days");
     check(&with("subnets = \"private\""), "`security_groups` is missing");
     check(&with("subnets = \"private\""), "there is no network");
+    let names: Vec<String> = (0..6).map(|at| format!("g{at}")).collect();
+    let groups: String = names
+        .iter()
+        .map(|name| format!("\n[security_groups.{name}]\ndescription = \"x\""))
+        .collect();
+    check(
+        &with(&format!("subnets = \"private\"\nsecurity_groups = {names:?}{groups}")),
+        "a function cannot have 6 security groups",
+    );
     check(&with("dead_letter = \"${tables.t.arn}\""), "takes no failures");
     let name = format!("name = \"dev-{}\"", "x".repeat(70));
     check(&with(&name.replace("dev-", "dev_$")), "is not possible as a name");

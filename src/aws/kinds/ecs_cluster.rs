@@ -30,7 +30,8 @@ pub(crate) struct Cluster {
     pub name: String,
     /// What Container Insights measures.
     pub insights: Insights,
-    /// The capacity providers that services may name, `FARGATE` and `FARGATE_SPOT`.
+    /// The capacity providers that tasks of others may name, `FARGATE` and `FARGATE_SPOT`; services
+    /// made here have the launch type FARGATE.
     pub capacity_providers: BTreeSet<String>,
 }
 

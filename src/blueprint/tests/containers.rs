@@ -38,6 +38,7 @@ services = "ecs-tasks.amazonaws.com"
 insights = true
 [load_balancers.main]
 security_groups = ["tasks"]
+listeners = [{ port = 80, forward = "api" }]
 [target_groups.api]
 
 [services.api]

@@ -10,7 +10,7 @@ fn built(text: &str) -> Blueprint {
     let dir = tempfile::tempdir().expect("a folder");
     let text = format!("project = \"payment\"\nregion = \"us-east-1\"\n{text}\n");
     std::fs::write(dir.path().join("dev.toml"), text).expect("a file");
-    let (loaded, problems) = inspect(dir.path(), "dev", &|_| None);
+    let (loaded, problems) = inspect(dir.path(), "dev", &|_| None, None);
     assert!(problems.is_empty(), "{problems:#?}");
     build(&loaded.expect("a config"), &facts()).expect("a blueprint")
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Rules;
 use crate::config::problem::did_you_mean;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::access::{PrincipalType, Statement};
-use crate::config::schema::text::Template;
+use crate::config::schema::access::{Effect, PrincipalType, Role, Statement};
+use crate::config::schema::text::{ItemName, RoleRef, Template};
 use crate::config::template;
 
 /// The condition operators of IAM, without their prefixes and `IfExists`.
@@ -40,11 +40,53 @@ const OPERATORS: [&str; 27] = [
     "StringNotLike",
 ];
 
+/// Services that assume roles or send messages, as principals without `.amazonaws.com`; short ones
+/// are left out, since theirs are too many that differ by one letter.
+const SERVICES: [&str; 24] = [
+    "apigateway",
+    "application-autoscaling",
+    "autoscaling",
+    "backup",
+    "budgets",
+    "cloudformation",
+    "cloudtrail",
+    "cloudwatch",
+    "codebuild",
+    "codedeploy",
+    "codepipeline",
+    "costalerts",
+    "ecs-tasks",
+    "elasticloadbalancing",
+    "events",
+    "firehose",
+    "guardduty",
+    "lambda",
+    "monitoring.rds",
+    "pipes",
+    "scheduler",
+    "secretsmanager",
+    "states",
+    "vpc-flow-logs",
+];
+
+/// What Secrets Manager takes as a value.
+const SECRET: usize = 65_536;
+
 /// Whether a text is an ARN, or a reference to one.
-fn is_arn(text: &str) -> bool {
+pub(super) fn is_arn(text: &str) -> bool {
     let reference = text.starts_with("${")
         && template::expressions(text).first().is_some_and(|expr| expr.ends_with("arn"));
     text.starts_with("arn:") || reference
+}
+
+/// Whether a service may assume a role.
+fn lets(role: &Role, service: &str) -> bool {
+    let named = |statement: &Statement| {
+        let who = statement.principals.get(&PrincipalType::Service);
+        who.is_some_and(|who| who.iter().any(|one| one.0 == service || one.0 == "*"))
+    };
+    let listed = role.services.iter().any(|one| one.0 == service);
+    listed || role.trust.iter().any(|one| one.effect == Effect::Allow && named(one))
 }
 
 impl Rules<'_> {
@@ -90,6 +132,11 @@ impl Rules<'_> {
                 let path = [&path[..], &["template"]].concat();
                 self.say(&path, "no value is generated", "remove it, or `generate = false`");
             }
+            let fields = secret.template.iter().map(|(field, value)| field.len() + value.len());
+            if fields.sum::<usize>() + secret.length as usize > SECRET {
+                let path = [&path[..], &["template"]].concat();
+                self.say(&path, "the secret is too long", "Secrets Manager takes 64 KB");
+            }
             if secret.template.contains_key(&secret.field) {
                 let path = [&path[..], &["template", &secret.field]].concat();
                 let message = format!("`{}` receives the generated password", secret.field);
@@ -102,23 +149,22 @@ impl Rules<'_> {
         for (name, role) in &self.config.roles {
             let path = ["roles", &**name];
             let nobody = role.services.iter().next().is_none() && role.trust.is_empty();
-            if nobody && !["services", "trust"].iter().any(|key| self.loaded.says(&path, key)) {
+            if nobody && !self.is_left_out(name) {
                 let fix =
                     "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
                 self.say(&path, "nobody may assume the role", fix);
             }
-            let ec2 = role.services.iter().any(|service| &**service == "ec2.amazonaws.com");
-            if role.instance_profile && !ec2 {
+            if role.instance_profile {
                 let path = [&path[..], &["instance_profile"]].concat();
-                self.say(
-                    &path,
-                    "instances may not assume the role",
-                    "add ec2.amazonaws.com to `services`",
-                );
+                let role = RoleRef(name.0.clone());
+                self.trusted(&path, &role, "ec2.amazonaws.com", "instances");
             }
             if role.managed.len() > 10 {
                 let message = format!("{} managed policies are too many", role.managed.len());
                 self.say(&[&path[..], &["managed"]].concat(), message, "AWS takes 10");
+            }
+            for service in role.services.iter() {
+                self.principal(&[&path[..], &["services"]].concat(), service);
             }
             self.managed(&path, &role.managed);
             if let Some(boundary) = &role.boundary
@@ -158,6 +204,24 @@ impl Rules<'_> {
         }
     }
 
+    /// A service works with a role only if the role lets it.
+    pub(super) fn trusted(&mut self, path: &[&str], role: &RoleRef, service: &str, who: &str) {
+        let Some(found) = self.config.roles.get(&ItemName(role.0.clone())) else { return };
+        if !lets(found, service) && !self.is_left_out(role) {
+            let message = format!("{who} cannot assume the role `{}`", role.0);
+            let fix = format!("add \"{service}\" to `services` of [roles.{}]", role.0);
+            self.say(path, message, fix);
+        }
+    }
+
+    /// Whether a role says who may assume it in a way that was refused already.
+    fn is_left_out(&self, role: &str) -> bool {
+        let Some(found) = self.config.roles.get(&ItemName(role.to_owned())) else { return false };
+        let says = |key: &str| self.loaded.says(&["roles", role], key);
+        (found.services.iter().next().is_none() && says("services"))
+            || (found.trust.is_empty() && says("trust"))
+    }
+
     /// Statements of the policy of a key, topic, queue or bucket.
     pub(super) fn resource_statements(&mut self, path: &[&str], statements: &[Statement]) {
         let path = [path, &["statements"]].concat();
@@ -176,7 +240,20 @@ impl Rules<'_> {
                 _ => "sqs",
             };
             self.own_service(&path, statement, service);
+            self.own_resource(&path, statement);
             self.statement(&path, statement);
+        }
+    }
+
+    /// The policy of a bucket, queue or topic is about that one, as far as references tell.
+    fn own_resource(&mut self, path: &[&str], statement: &Statement) {
+        let [section @ ("buckets" | "queues" | "topics"), name, ..] = path else { return };
+        let own = format!("{section}.{name}.arn");
+        let mut named = statement.resources.iter().flat_map(|text| template::expressions(text));
+        if let Some(other) = named.find(|to| to.contains('.') && *to != own) {
+            let path = [path, &["resources"]].concat();
+            let message = format!("`${{{other}}}` is not what this policy belongs to");
+            self.say(&path, message, format!("remove it, or write ${{{own}}}"));
         }
     }
 
@@ -238,6 +315,20 @@ impl Rules<'_> {
         }
         if let Some(wrong) = who.iter().find(|text| !fits(text)) {
             self.say(path, format!("`{}` is no principal of this type", wrong.0), fix);
+        }
+        if kind == PrincipalType::Service {
+            who.iter().for_each(|service| self.principal(path, service));
+        }
+    }
+
+    /// A service that is not known here may be new, but one letter beside a known one is a slip.
+    fn principal(&mut self, path: &[&str], service: &str) {
+        let Some(stem) = service.strip_suffix(".amazonaws.com") else { return };
+        let near = |known: &&&str| strsim::damerau_levenshtein(known, stem) == 1;
+        let near = SERVICES.iter().find(near).filter(|_| !SERVICES.contains(&stem));
+        if let Some(near) = near {
+            let message = format!("AWS has no service `{service}`");
+            self.say(path, message, format!("did you mean `{near}.amazonaws.com`?"));
         }
     }
 

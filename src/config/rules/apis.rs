@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Rules;
 use crate::config::problem::suggest;
 use crate::config::schema::apis::{Api, Cors, LogLevel, Route, Usage};
+use crate::config::schema::text::ItemName;
 
 /// How many paths an API may have, its root among them.
 const PATHS: usize = 300;
@@ -114,6 +115,7 @@ impl Rules<'_> {
             let fix = "name one of [vpc_links]";
             self.say(path, "a load balancer is reached through a `vpc_link`", fix);
         }
+        self.listens(path, route);
         for key in ["vpc_link", "path", "port"] {
             if self.loaded.says(path, key) && !self.loaded.says(path, "load_balancer") {
                 let path = [path, &[key]].concat();
@@ -145,6 +147,20 @@ impl Rules<'_> {
                 "there is no API key to call it with",
                 "add `usage = { keys = [...] }` to the API",
             );
+        }
+    }
+
+    /// A load balancer must listen where it is called.
+    fn listens(&mut self, path: &[&str], route: &Route) {
+        let Some(name) = &route.load_balancer else { return };
+        let Some(found) = self.config.load_balancers.get(&ItemName(name.0.clone())) else { return };
+        let mut ports = found.listeners.iter().map(|listener| listener.port);
+        let whole = ports.len() == self.loaded.length(&["load_balancers", name, "listeners"]);
+        if whole && ports.all(|port| port != route.port) {
+            let path = [path, &["port"]].concat();
+            let message = format!("`{}` does not listen on port {}", name.0, route.port);
+            let fix = "say the `port` of one of its listeners, or give it one more";
+            self.say(&path, message, fix);
         }
     }
 

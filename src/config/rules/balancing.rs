@@ -6,13 +6,16 @@ use super::Rules;
 use crate::config::problem::suggest;
 use crate::config::schema::balancing::{
     BalancerType, Forward, Health, Listener, ListenerProtocol, LoadBalancer, Redirect, Respond,
-    Scheme, TargetGroup, TargetProtocol, TargetType,
+    Scheme, TargetGroup, TargetProtocol,
 };
 use crate::config::schema::network::SubnetTier;
 use crate::config::schema::text::ItemName;
 
 /// The longest name.
 const NAME: usize = 32;
+
+/// The smallest subnet that an application load balancer stands in.
+pub(super) const SMALLEST: u8 = 27;
 
 impl Rules<'_> {
     pub(super) fn load_balancers(&mut self) {
@@ -67,6 +70,12 @@ impl Rules<'_> {
         let tier = config.tier();
         let subnets = [path, &["subnets"]].concat();
         self.tier(&subnets, network, tier);
+        if is_application && network.prefix(tier).is_some_and(|prefix| prefix > SMALLEST) {
+            let message = format!("an application load balancer needs subnets of /{SMALLEST}");
+            let fix =
+                format!("say `{}_subnets = \"/{SMALLEST}\"` or larger in [network]", tier.word());
+            self.say(&subnets, message, fix);
+        }
         if network.zones < 2 && is_application {
             let fix = "say `zones = 2` in [network]";
             self.say(&subnets, "an application load balancer needs two zones", fix);
@@ -139,7 +148,7 @@ impl Rules<'_> {
         let at = [path, &["protocol"]].concat();
         if !fits {
             let message = format!("this type of load balancer does not speak {}", protocol.name());
-            self.say(&at, message, "application: http, https; network: tcp, tls, udp");
+            self.say(&at, message, "application: http, https; network: tcp, tls");
         }
         self.certificate(path, protocol, listener.certificate.as_deref());
         let actions = [
@@ -294,11 +303,6 @@ impl Rules<'_> {
 
     fn target_group(&mut self, path: &[&str], config: &TargetGroup) {
         let is_http = config.protocol != TargetProtocol::Tcp;
-        if config.targets == TargetType::Alb && is_http {
-            let path = [path, &["targets"]].concat();
-            let message = "a load balancer as a target is reached by tcp";
-            self.say(&path, message, "say protocol = \"tcp\"");
-        }
         for (key, given) in [
             ("slow_start", config.slow_start > 0),
             ("sticky_seconds", config.sticky_seconds.is_some()),

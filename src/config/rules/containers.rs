@@ -1,6 +1,7 @@
 //! The rules of `[services]`; a cluster says nothing that could be wrong.
 
 use super::Rules;
+use crate::config::metrics::balancer_of;
 use crate::config::problem::suggest;
 use crate::config::schema::containers::{ContainerService, Rolling, Scaling};
 use crate::config::schema::network::SubnetTier;
@@ -45,6 +46,13 @@ impl Rules<'_> {
             self.task_size(&at("cpu"), &at("memory"), service);
             self.service_network(&path, service);
             self.container(&path, service);
+            for (key, role) in
+                [("role", &service.role), ("execution_role", &service.execution_role)]
+            {
+                if let Some(role) = role {
+                    self.trusted(&at(key), role, "ecs-tasks.amazonaws.com", "tasks");
+                }
+            }
             self.service_secrets(&at("secrets"), service);
             self.service_target(&path, service);
             self.rolling(&at("deployment"), &service.deployment);
@@ -177,6 +185,11 @@ impl Rules<'_> {
             }
             return;
         };
+        if balancer_of(self.loaded, target).is_none() {
+            let message = format!("no listener forwards to `{}`", target.0);
+            let fix = format!("add `forward = \"{}\"` to a listener of a load balancer", target.0);
+            self.say(&at("target_group"), message, fix);
+        }
         let Some(port) = service.port else {
             let fix = "say which `port` the container listens on";
             return self.say(&at("target_group"), "`port` is missing", fix);

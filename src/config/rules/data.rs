@@ -40,6 +40,9 @@ impl Rules<'_> {
                     let path = [&path[..], &["projection"]].concat();
                     if names.is_empty() {
                         self.say(&path, "no attributes are named", "name some, or say keys_only");
+                    } else if names.len() > 20 {
+                        let message = format!("{} attributes are too many", names.len());
+                        self.say(&path, message, "DynamoDB takes 20 in an index; or say \"all\"");
                     }
                 }
             }

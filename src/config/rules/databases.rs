@@ -202,12 +202,14 @@ impl Rules<'_> {
             let fix = "0 (off), 7, a multiple of 31 up to 713, or 731";
             self.say(&[path, &["insights_days"]].concat(), message, fix);
         }
-        if let Some(monitoring) = &database.monitoring
-            && !INTERVALS.contains(&monitoring.interval)
-        {
-            let path = [path, &["monitoring", "interval"]].concat();
-            let message = format!("{} seconds are not possible", monitoring.interval);
-            self.say(&path, message, "1, 5, 10, 15, 30 or 60; without `monitoring` it is off");
+        if let Some(monitoring) = &database.monitoring {
+            let path = [path, &["monitoring", "role"]].concat();
+            self.trusted(&path, &monitoring.role, "monitoring.rds.amazonaws.com", "monitoring");
+            if !INTERVALS.contains(&monitoring.interval) {
+                let path = [&path[..2], &["monitoring", "interval"]].concat();
+                let message = format!("{} seconds are not possible", monitoring.interval);
+                self.say(&path, message, "1, 5, 10, 15, 30 or 60; without `monitoring` it is off");
+            }
         }
         let backup = database.backup_window.as_deref().map(|text| window(text, DAY));
         let maintenance = database.maintenance_window.as_deref().map(|text| window(text, WEEK));

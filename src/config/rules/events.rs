@@ -127,6 +127,9 @@ impl Rules<'_> {
 
 /// What is wrong with a schedule, and what to do.
 pub(super) fn schedule(text: &str) -> Option<(String, &'static str)> {
+    if text.len() > 256 {
+        return Some(("the schedule is too long".to_owned(), "EventBridge takes 256 characters"));
+    }
     let inside = |word: &str| text.strip_prefix(word)?.strip_suffix(')');
     if let Some(rate) = inside("rate(") {
         let fix = "rate(1 minute), rate(5 minutes), rate(1 hour), rate(2 days) ...";
@@ -148,13 +151,70 @@ pub(super) fn schedule(text: &str) -> Option<(String, &'static str)> {
         let message = "exactly one of day-of-month and day-of-week is `?`".to_owned();
         return Some((message, fix));
     }
-    let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199)];
-    let wrong = fields.iter().zip(ranges).find(|(field, (least, most))| {
-        let numbers = field.split([',', '-', '/']).filter_map(|part| part.parse::<u32>().ok());
-        let step = field.contains('/');
-        numbers.into_iter().any(|number| number > *most || (number < *least && !step))
-    });
+    let wrong = fields.iter().zip(FIELDS).find(|(field, allowed)| !allowed.takes(field));
     wrong.map(|(field, _)| (format!("`{field}` is out of range in `{text}`"), fix))
+}
+
+/// What a field of a cron expression takes.
+struct Field {
+    least: u32,
+    most: u32,
+    /// Names for the numbers, from the least on.
+    names: &'static [&'static str],
+    /// The letters of its own: the last (`L`), the nearest weekday (`W`), the n-th (`#`).
+    marks: &'static [char],
+}
+
+const fn field(least: u32, most: u32) -> Field {
+    Field { least, most, names: &[], marks: &[] }
+}
+
+const MONTHS: &[&str] =
+    &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const DAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+
+const FIELDS: [Field; 6] = [
+    field(0, 59),
+    field(0, 23),
+    Field { marks: &['?', 'L', 'W'], ..field(1, 31) },
+    Field { names: MONTHS, ..field(1, 12) },
+    Field { names: DAYS, marks: &['?', 'L', '#'], ..field(1, 7) },
+    field(1970, 2199),
+];
+
+impl Field {
+    fn takes(&self, text: &str) -> bool {
+        text.split(',').all(|part| self.takes_part(part))
+    }
+
+    /// `*`, a value, a range, either of them in steps, or a mark.
+    fn takes_part(&self, part: &str) -> bool {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, Some(step)),
+            None => (part, None),
+        };
+        let steps = step.is_none_or(|step| step.parse::<u32>().is_ok_and(|step| step > 0));
+        // Steps may begin at 0 everywhere.
+        let least = if step.is_some() { 0 } else { self.least };
+        let value = |text: &str| {
+            let number = text.parse().is_ok_and(|number| (least..=self.most).contains(&number));
+            number || self.names.contains(&text.to_uppercase().as_str())
+        };
+        let in_range = match range.split_once('-') {
+            Some((from, to)) => value(from) && value(to),
+            None => range == "*" || value(range),
+        };
+        let marked = step.is_none()
+            && self.marks.iter().any(|mark| match (mark, part) {
+                ('?', part) => part == "?",
+                ('W', "LW") | ('L', "L") => true,
+                ('#', part) => part.split_once('#').is_some_and(|(day, nth)| {
+                    value(day) && nth.parse().is_ok_and(|nth: u32| (1..=5).contains(&nth))
+                }),
+                (mark, part) => part.strip_suffix(*mark).is_some_and(value),
+            });
+        (in_range && steps) || marked
+    }
 }
 
 /// What is wrong with a pattern: a field that holds neither a list nor fields.
@@ -189,6 +249,10 @@ mod tests {
             "cron(0 3 * * ? *)",
             "cron(0/15 8-18 ? * MON-FRI *)",
             "cron(0 0 L * ? 2030)",
+            "cron(0 0 LW JAN-MAR,dec ? 2030/2)",
+            "cron(0 8,20 15W * ? *)",
+            "cron(*/5 0-6/2 ? * 6#3 *)",
+            "cron(0 0 ? * FRIL *)",
         ] {
             assert_eq!(schedule(fine), None, "{fine}");
         }
@@ -201,6 +265,12 @@ mod tests {
             "cron(0 3 * * * *)",
             "cron(0 3 ? * ? *)",
             "cron(61 3 * * ? *)",
+            "cron(a b c d ? e)",
+            "cron(0 3 0 * ? *)",
+            "cron(0/0 3 * * ? *)",
+            "cron(0 3 * * ,? *)",
+            "cron(0 L * * ? *)",
+            "cron(0 3 ? * FRI#6 *)",
         ] {
             assert!(schedule(wrong).is_some(), "{wrong}");
         }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
-use crate::config::schema::firewalls::{Firewall, InspectSettings, Sensitivity};
+use crate::config::schema::balancing::BalancerType;
+use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Sensitivity};
+use crate::config::schema::text::ItemName;
 
 /// Where the first managed group stands among the rules, unless it says where.
 pub(crate) const FIRST_GROUP: u16 = 10;
@@ -31,7 +33,8 @@ const GROUPS: &[(&str, u32)] = &[
 ];
 
 /// Groups that need settings of their own that this config does not have.
-const WITH_SETTINGS: &[&str] = &["AWSManagedRulesACFPRuleSet", "AWSManagedRulesATPRuleSet"];
+const WITH_SETTINGS: &[&str] =
+    &["AWSManagedRulesACFPRuleSet", "AWSManagedRulesATPRuleSet", "AWSManagedRulesAntiDDoSRuleSet"];
 
 /// Names that WAF keeps for its own metrics.
 const RESERVED: &[&str] = &["All", "Default_Action"];
@@ -45,6 +48,13 @@ impl Rules<'_> {
         for (name, firewall) in &self.config.firewalls {
             self.firewall(name, firewall);
             for target in &firewall.protects {
+                let balancer = target.strip_prefix("load_balancers.").unwrap_or_default();
+                let found = self.config.load_balancers.get(&ItemName(balancer.to_owned()));
+                if found.is_some_and(|found| found.kind == BalancerType::Network) {
+                    let path = ["firewalls", &**name, "protects"];
+                    let message = format!("`{balancer}` is a network load balancer");
+                    self.say(&path, message, "WAF protects application load balancers and stages");
+                }
                 if let Some(other) = protected.insert(target, name) {
                     let path = ["firewalls", &**name, "protects"];
                     let message = format!("`{}` protects {} already", other, target.0);
@@ -69,6 +79,11 @@ impl Rules<'_> {
                     message,
                     "60, 120, 300 or 600",
                 );
+            }
+            if rate.action == RuleAction::Allow {
+                let path = ["firewalls", name, "rate_limit", "action"];
+                let message = "a limit cannot let requests through";
+                self.say(&path, message, "block, count, captcha or challenge");
             }
             let rule = rate.rule.map_or_else(|| "RateLimitRule".to_owned(), |rule| rule.0);
             placed.push(("rate_limit", rule, rate.priority.unwrap_or(1)));
@@ -110,8 +125,7 @@ impl Rules<'_> {
             return 0;
         }
         if WITH_SETTINGS.contains(&group) {
-            let message =
-                format!("`{group}` needs to know the login pages, which payctl cannot say");
+            let message = format!("`{group}` needs settings that payctl cannot say");
             self.say(&path, message, "take it out");
         }
         match GROUPS.iter().find(|(known, _)| *known == group) {

@@ -95,7 +95,8 @@ impl Rules<'_> {
             self.runtime(&path, function);
             self.handler(&path, name, function);
             self.environment(&path, function);
-            self.function_role(&path, function);
+            self.trusted(&[&path[..], &["role"]].concat(), &function.role, SERVICE, "functions");
+            self.role_allows(&path, function);
             self.function_network(&path, function);
             if let Some(target) = &function.dead_letter {
                 let path = [&path[..], &["dead_letter"]].concat();
@@ -185,22 +186,11 @@ impl Rules<'_> {
         }
     }
 
-    fn function_role(&mut self, path: &[&str], function: &Function) {
-        let Some(role) = self.config.roles.get(&ItemName(function.role.0.clone())) else { return };
-        let trusted = role.services.iter().any(|service| service.0 == SERVICE);
-        if !trusted && role.trust.is_empty() {
-            let path = [path, &["role"]].concat();
-            let message = format!("functions cannot assume the role `{}`", function.role.0);
-            let fix = format!("add `services = \"{SERVICE}\"` to [roles.{}]", function.role.0);
-            self.say(&path, message, fix);
-        }
-        self.role_allows(path, function, role);
-    }
-
     /// AWS looks whether the role may do what the function cannot do without, and refuses the
     /// function or its trigger, after minutes.
-    fn role_allows(&mut self, path: &[&str], function: &Function, role: &Role) {
+    fn role_allows(&mut self, path: &[&str], function: &Function) {
         let name = &function.role.0;
+        let Some(role) = self.config.roles.get(&ItemName(name.clone())) else { return };
         let lacks = |action: &str| format!("the role `{name}` does not allow {action}");
         if function.subnets.is_some() && !may(role, NETWORK) {
             let path = [path, &["subnets"]].concat();

@@ -18,6 +18,7 @@ impl Rules<'_> {
                 let path = [&path[..], &["email"]].concat();
                 self.say(&path, "a FIFO topic delivers to queues only", "remove `fifo` or `email`");
             }
+            self.standard_name(&path, topic.fifo, topic.name.as_deref());
             self.resource_statements(&path, &topic.statements);
             for (at, found) in topic.subscriptions.iter().enumerate() {
                 let at = at.to_string();
@@ -67,9 +68,18 @@ impl Rules<'_> {
         }
     }
 
+    fn standard_name(&mut self, path: &[&str], fifo: bool, name: Option<&str>) {
+        if !fifo && name.is_some_and(|name| name.ends_with(".fifo")) {
+            let path = [path, &["name"]].concat();
+            let fix = "set `fifo = true`, or choose another name";
+            self.say(&path, "names that end in .fifo are for FIFO queues and topics", fix);
+        }
+    }
+
     pub(super) fn queues(&mut self) {
         for (name, queue) in &self.config.queues {
             let path = ["queues", &**name];
+            self.standard_name(&path, queue.fifo, queue.name.as_deref());
             self.resource_statements(&path, &queue.statements);
             for topic in &queue.topics {
                 let fifo = self

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Rules;
+use super::balancing::SMALLEST;
 use crate::config::problem::suggest;
 use crate::config::ranges::{Block, canonical};
+use crate::config::schema::balancing::BalancerType;
 use crate::config::schema::network::{Egress, NatKind, Network, Protocol, Rule};
 
 impl Rules<'_> {
@@ -86,7 +88,10 @@ impl Rules<'_> {
                 let message = format!("{key} do not fit into {block}");
                 let wanted = tiers.iter().filter(|(_, prefix)| prefix.is_some()).count();
                 let wanted = wanted * usize::from(network.zones);
-                let even = (block.prefix()..=28).find(|size| {
+                let mut balancers = self.config.load_balancers.values();
+                let application = balancers.any(|one| one.kind == BalancerType::Application);
+                let smallest = if application { SMALLEST } else { 28 };
+                let even = (block.prefix()..=smallest).find(|size| {
                     let mut free = block.cursor();
                     (0..wanted).all(|_| free.take(*size).is_some())
                 });

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
+use super::access::is_arn;
 use crate::config::metrics::{
-    FILTERS, Means, Source, WATCHABLE, Watchable, balancer_of, cluster_of, parts, watchable,
+    FILTERS, Means, Needs, Source, WATCHABLE, Watchable, balancer_of, cluster_of, is_known,
+    is_percentage, needs, parts, storage, watchable,
 };
 use crate::config::problem::{nearest, suggest};
+use crate::config::schema::containers::Insights;
 use crate::config::schema::messaging::Service;
 use crate::config::schema::text::{ItemName, MetricId, TopicRef};
 use crate::config::schema::watching::{Alarm, Line, Metric, Widget};
@@ -28,7 +31,7 @@ impl Rules<'_> {
             self.threshold(&path, alarm);
             self.times(&path, alarm);
             self.measured(&path, alarm.into(), alarm.expression.as_deref(), &alarm.metrics);
-            self.high_resolution(&path, alarm);
+            self.pace(&path, alarm);
             if alarm.metrics.len() > PARTS {
                 let message = format!("{} metrics are too many for an alarm", alarm.metrics.len());
                 self.say(&[&path[..], &["metrics"]].concat(), message, format!("at most {PARTS}"));
@@ -38,6 +41,8 @@ impl Rules<'_> {
                 let path = [&path[..], &["few_samples"]].concat();
                 self.say(&path, "only percentiles can have too few samples", "remove it");
             }
+            self.percentage(&path, alarm);
+            self.actions(&path, alarm);
             let others = alarm.actions.len();
             self.told(&path, "notify", &alarm.notify, others);
             self.told(&path, "notify_ok", &alarm.notify_ok, 0);
@@ -54,6 +59,43 @@ impl Rules<'_> {
                 _ => "the alarm has more than one threshold",
             };
             self.say(path, message, "write one of `above`, `at_least`, `below`, `at_most`");
+        }
+    }
+
+    /// What is a percentage never passes 100.
+    fn percentage(&mut self, path: &[&str], alarm: &Alarm) {
+        let Alarm { above, at_least, below, at_most, watch, metric, namespace, .. } = alarm;
+        let averaged = alarm
+            .statistic
+            .as_ref()
+            .is_none_or(|word| !["sum", "sample_count"].contains(&word.0.as_str()));
+        let metric = metric.as_ref().filter(|metric| is_percentage(metric));
+        let Some(metric) = metric.filter(|_| watch.is_some() && namespace.is_none() && averaged)
+        else {
+            return;
+        };
+        let thresholds =
+            [("above", above), ("at_least", at_least), ("below", below), ("at_most", at_most)];
+        for (key, threshold) in thresholds {
+            if threshold.is_some_and(|threshold| threshold > 100.0) {
+                let message = format!("`{}` is a percentage", metric.0);
+                self.say(&[path, &[key]].concat(), message, "0 to 100");
+            }
+        }
+    }
+
+    /// What an alarm calls stands in its own region.
+    fn actions(&mut self, path: &[&str], alarm: &Alarm) {
+        let path = [path, &["actions"]].concat();
+        for action in &alarm.actions {
+            let region = action.split(':').nth(3).filter(|_| action.starts_with("arn:"));
+            if !is_arn(action) {
+                let message = format!("`{}` is no ARN", action.0);
+                self.say(&path, message, "the ARN of what is called; topics stand in `notify`");
+            } else if region.is_some_and(|region| region != self.config.region.0) {
+                let message = format!("`{}` is not in {}", action.0, self.config.region.0);
+                self.say(&path, message, "an alarm calls what is in its own region");
+            }
         }
     }
 
@@ -81,17 +123,15 @@ impl Rules<'_> {
         }
     }
 
-    /// AWS's own metrics come once a minute.
-    fn high_resolution(&mut self, path: &[&str], alarm: &Alarm) {
-        let watch = alarm.watch.as_ref().map(|watch| parts(watch).0);
-        let of_aws = match (&alarm.namespace, watch) {
-            (Some(namespace), _) => namespace.starts_with("AWS/"),
-            (None, Some(section)) => section != FILTERS,
-            (None, None) => false,
-        };
-        if of_aws && matches!(alarm.period, 10 | 20 | 30) {
-            let message = "AWS measures this once a minute";
-            self.say(&[path, &["period"]].concat(), message, "60 or a multiple of it");
+    /// AWS's own metrics come once a minute, and what a bucket holds is counted once a day.
+    fn pace(&mut self, path: &[&str], alarm: &Alarm) {
+        let parts_of = alarm.metrics.values().map(Source::from);
+        let sources: Vec<Source<'_>> = std::iter::once(alarm.into()).chain(parts_of).collect();
+        let path = [path, &["period"]].concat();
+        if alarm.period < 60 && sources.iter().any(is_of_aws) {
+            self.say(&path, "AWS measures this once a minute", "60 or a multiple of it");
+        } else if !alarm.period.is_multiple_of(DAY) && sources.iter().any(is_daily) {
+            self.say(&path, "S3 counts this once a day", format!("period = {DAY}"));
         }
     }
 
@@ -204,7 +244,7 @@ impl Rules<'_> {
     fn watched(&mut self, path: &[&str], watch: &str, source: Source<'_>) {
         let at = [path, &["watch"]].concat();
         let (section, item, dead) = parts(watch);
-        let found = watchable(section);
+        let found = watchable(self.loaded, section, item);
         if found.is_none() && section != FILTERS {
             let sections = WATCHABLE.iter().map(|found| found.section).chain([FILTERS]);
             let fix = suggest(section, sections, "these have metrics");
@@ -239,6 +279,47 @@ impl Rules<'_> {
         if source.namespace.is_none() {
             self.known_metric(path, found, source);
         }
+        if source.namespace.is_none_or(|namespace| namespace.0 == found.namespace) {
+            self.has_data(path, section, item, source);
+        }
+    }
+
+    /// Whether the metric is measured, and by these dimensions: an alarm without data never goes
+    /// off.
+    fn has_data(&mut self, path: &[&str], section: &str, item: &str, source: Source<'_>) {
+        let Some(metric) = source.metric else { return };
+        let name = ItemName(item.to_owned());
+        let off = match section {
+            "clusters" => self.config.clusters.get(&name).and_then(|cluster| {
+                matches!(cluster.insights, Insights::Enabled(false)).then_some("insights")
+            }),
+            "firewalls" => self
+                .config
+                .firewalls
+                .get(&name)
+                .and_then(|firewall| (!firewall.metrics).then_some("metrics")),
+            _ => None,
+        };
+        if let Some(key) = off {
+            let path = [path, &["watch"]].concat();
+            let message = format!("`{item}` is not measured");
+            self.say(&path, message, format!("set `{key} = true` in [{section}.{item}]"));
+        }
+        match needs(section, metric) {
+            Needs::Nothing => {}
+            Needs::Dimension(key, _) if source.dimensions.contains_key(key) => {}
+            Needs::Dimension(key, what) => {
+                let path = [path, &["metric"]].concat();
+                let message = format!("`{}` is measured by `{key}`", metric.0);
+                self.say(&path, message, format!("add `dimensions.{key}`: {what}"));
+            }
+            Needs::Account => {
+                let path = [path, &["metric"]].concat();
+                let message = format!("`{}` is measured for the whole account", metric.0);
+                let fix = "write the `namespace` instead of `watch`";
+                self.say(&path, message, fix);
+            }
+        }
     }
 
     /// Whether what the dimensions need besides the item itself is there.
@@ -263,6 +344,12 @@ impl Rules<'_> {
         let Some(metric) = source.metric else { return };
         if found.statistic(metric).is_some() {
             return;
+        }
+        if is_known(found.section, metric) {
+            let path = [path, &["metric"]].concat();
+            let message = format!("{} has no metric `{}`", found.namespace, metric.0);
+            let names: Vec<&str> = found.metrics.iter().map(|(name, _)| *name).collect();
+            return self.say(&path, message, format!("one of {}", names.join(", ")));
         }
         if let Some(near) = nearest(metric, found.metrics.iter().map(|(name, _)| *name)) {
             let path = [path, &["metric"]].concat();
@@ -360,6 +447,25 @@ impl Rules<'_> {
             self.say(&path, format!("no `{item}` in [{section}]"), fix);
         }
     }
+}
+
+/// Whether it is AWS that measures this.
+fn is_of_aws(source: &Source<'_>) -> bool {
+    match (source.namespace, source.watch) {
+        (Some(namespace), _) => namespace.starts_with("AWS/"),
+        (None, Some(watch)) => parts(watch).0 != FILTERS,
+        (None, None) => false,
+    }
+}
+
+/// Whether S3 counts this once a day.
+fn is_daily(source: &Source<'_>) -> bool {
+    let of_s3 = match (source.namespace, source.watch) {
+        (Some(namespace), _) => namespace.0 == "AWS/S3",
+        (None, Some(watch)) => parts(watch).0 == "buckets",
+        (None, None) => false,
+    };
+    of_s3 && source.metric.is_some_and(|metric| storage(metric).is_some())
 }
 
 /// The names in an expression, also those of functions, without what is quoted.

@@ -124,8 +124,6 @@ pub enum ListenerProtocol {
     Tcp,
     /// Any connection over TLS.
     Tls,
-    /// Datagrams.
-    Udp,
 }
 
 impl ListenerProtocol {
@@ -136,7 +134,6 @@ impl ListenerProtocol {
             Self::Https => "HTTPS",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
-            Self::Udp => "UDP",
         }
     }
 
@@ -335,8 +332,6 @@ pub enum TargetType {
     Ip,
     /// EC2 instances.
     Instance,
-    /// An application load balancer, behind a network one.
-    Alb,
 }
 
 impl TargetType {
@@ -345,7 +340,6 @@ impl TargetType {
         match self {
             Self::Ip => "ip",
             Self::Instance => "instance",
-            Self::Alb => "alb",
         }
     }
 }

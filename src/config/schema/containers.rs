@@ -23,7 +23,8 @@ pub struct Cluster {
     /// containers as well), or `false`.
     #[serde(default)]
     pub insights: Insights,
-    /// The capacity providers that may be used beside plain Fargate.
+    /// The capacity providers that tasks which others start here may name. The services of this
+    /// config run on plain Fargate.
     #[serde(default)]
     pub capacity_providers: BTreeSet<CapacityProvider>,
 }

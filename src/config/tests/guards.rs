@@ -29,7 +29,22 @@ fn what_waf_refuses_is_refused_here() {
         &firewall("managed = [\"AWSManagedRulesCommonRulSet\"]"),
         "AWS has no group `AWSManagedRulesCommonRulSet` (did you mean",
     );
-    check(&firewall("managed = [\"AWSManagedRulesATPRuleSet\"]"), "needs to know the login pages");
+    check(
+        &firewall("managed = [\"AWSManagedRulesATPRuleSet\"]"),
+        "needs settings that payctl cannot say",
+    );
+    check(
+        &firewall("managed = [\"AWSManagedRulesAntiDDoSRuleSet\"]"),
+        "needs settings that payctl",
+    );
+    check(
+        &firewall("rate_limit = { limit = 100, action = \"allow\" }"),
+        "a limit cannot let requests through (block, count",
+    );
+    check(
+        &firewall("protects = [\"load_balancers.n\"]\n[load_balancers.n]\ntype = \"network\""),
+        "4:12 `n` is a network load balancer",
+    );
     check(&firewall("sql_injection = { transformations = [] }"), "0 items are not possible here");
     check(&firewall("sql_injection = { parts = [] }"), "0 items are not possible here");
     check(&firewall("sql_injection = { parts = [\"bdy\"] }"), "did you mean `body`");
@@ -67,6 +82,12 @@ fn what_eventbridge_refuses_is_refused_here() {
     check(&event("pattern = {}"), "the pattern is empty");
     check(&event("schedule = \"rate(1 day)\"\nretries = 186"), "5:11 186 is out of range");
     check(&event("schedule = \"rate(1 day)\"\nmax_age = 59"), "5:11 59 is out of range");
+    check(&event("schedule = \"cron(a b c d ? e)\""), "`a` is out of range in `cron(a b c d ? e)`");
+    let hours: Vec<String> = (0..100).map(|hour| (hour % 24).to_string()).collect();
+    let long = format!("schedule = \"cron(0 {} * * ? *)\"", hours.join(","));
+    check(&event(&long), "the schedule is too long (EventBridge takes 256 characters)");
+    let long = format!("pattern = {{ source = [\"{}\"] }}", "x".repeat(4096));
+    check(&event(&long), "the pattern is too long (EventBridge takes 4096 characters)");
     check(&event("name = \"dev rule\"\nschedule = \"rate(1 day)\""), "a rule's name is 1 to 64");
     let long = "x".repeat(8200);
     check(&event(&format!("{pattern}input = {{ a = \"{long}\" }}")), "the input is too long");
@@ -126,6 +147,8 @@ fn what_guards_refuse_is_refused_here() {
     check(&anomaly("threshold = {}"), "nothing says from which size on an anomaly counts");
     check(&anomaly("threshold = { amount = -1 }"), "-1 is out of range");
     check(&anomaly("frequency = \"daily\""), "only e-mail addresses hear of anomalies");
+    let addresses: Vec<String> = (0..11).map(|at| format!("a{at}@example.com")).collect();
+    check(&anomaly(&format!("email = {addresses:?}")), "11 addresses are too many");
     check(&anomaly("frequency = \"hourly\""), "`hourly` is not possible here");
     check(
         &anomaly("topic = \"t\"\n[topics.t]"),

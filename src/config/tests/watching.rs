@@ -43,6 +43,14 @@ fn alarms_that_cannot_be_are_refused() {
         &alarm(&format!("actions = [{}]", arns.join(", "))),
         "6 actions are too many (at most 5)",
     );
+    check(&alarm("actions = [\"page\"]"), "`page` is no ARN (the ARN of what is called");
+    check(
+        &alarm("actions = [\"arn:aws:sns:us-east-1:1:t\"]"),
+        "`arn:aws:sns:us-east-1:1:t` is not in eu-west-1",
+    );
+    let names: Vec<String> = (0..31).map(|n| format!("D{n} = \"x\"")).collect();
+    let many = alarm(&format!("dimensions = {{ {} }}", names.join(", ")));
+    check(&many, "a metric has at most 30 dimensions");
     check(&alarm("name = \"a-${env}\\u0007\""), "is not possible as a name (an alarm's name");
     check(&alarm(&format!("description = \"{}\"", "x".repeat(1025))), "1025 characters are not");
 }
@@ -59,12 +67,30 @@ fn a_topic_that_does_not_take_messages_of_alarms_is_named() {
     check(&text(fifo), "the topic `ops` is FIFO (alarms can tell standard topics only)");
 }
 
+#[test]
+fn a_percentage_is_never_above_100() {
+    let text = |line: &str| {
+        format!(
+            "[clusters.c]\n[services.pay]\ncluster = \"c\"\n[alarms.a]\n\
+             watch = \"services.pay\"\nmetric = \"CPUUtilization\"\n{line}"
+        )
+    };
+    says(&text("above = 101"), "`CPUUtilization` is a percentage");
+    says(&text("at_least = 800.0"), "`CPUUtilization` is a percentage");
+    let problems = problems_of(&text("above = 101\nstatistic = \"sum\""));
+    assert!(!problems.iter().any(|found| found.message.contains("percentage")), "{problems:#?}");
+}
+
 /// What is said before anything is built.
 #[track_caller]
 fn says(text: &str, expected: &str) {
-    let text = format!("project = \"pay\"\nregion = \"eu-west-1\"\n{text}\n");
-    let (_, problems) = inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None);
+    let problems = problems_of(text);
     assert!(problems.iter().any(|found| found.message.contains(expected)), "{problems:#?}");
+}
+
+fn problems_of(text: &str) -> Vec<Problem> {
+    let text = format!("project = \"pay\"\nregion = \"eu-west-1\"\n{text}\n");
+    inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None, None).1
 }
 
 #[test]
@@ -88,6 +114,50 @@ fn what_is_watched_must_be_there_and_have_metrics() {
     let service = "[services.pay]\n[alarms.a]\nwatch = \"services.pay\"\n\
                    metric = \"CPUUtilization\"\nabove = 80";
     says(service, "it is not clear in which cluster `pay` runs");
+    // A security group of the same name forwards nothing.
+    let named = "[load_balancers.a]\nsecurity_groups = [\"blue\"]\n";
+    says(&format!("{named}{group}"), "no load balancer forwards to `blue`");
+}
+
+#[test]
+fn an_alarm_that_could_never_have_data_is_refused() {
+    let alarm = |item: &str, watch: &str, lines: &str| {
+        format!("[{item}]\n[alarms.a]\nwatch = \"{watch}\"\nabove = 1\n{lines}")
+    };
+    let table =
+        |lines: &str| alarm("tables.t]\npartition_key = \"id:S\"\n[queues.q", "tables.t", lines);
+    for metric in
+        ["ReturnedItemCount", "SuccessfulRequestLatency", "SystemErrors", "ThrottledRequests"]
+    {
+        let expected = format!("`{metric}` is measured by `Operation` (add `dimensions.Operation`");
+        check(&table(&format!("metric = \"{metric}\"")), &expected);
+    }
+    check(&table("metric = \"UserErrors\""), "`UserErrors` is measured for the whole account");
+    let fine = problems_of(&table(
+        "metric = \"ThrottledRequests\"\ndimensions = { Operation = \"PutItem\" }",
+    ));
+    assert!(fine.is_empty(), "{fine:#?}");
+    let bucket = |lines: &str| alarm("buckets.b", "buckets.b", lines);
+    check(&bucket("metric = \"AllRequests\""), "`AllRequests` is measured by `FilterId`");
+    check(&bucket("metric = \"BucketSizeBytes\""), "S3 counts this once a day (period = 86400)");
+    let math = "[buckets.b]\n[alarms.a]\nexpression = \"size / 2\"\nabove = 1\nperiod = 3600\n\
+                metrics = { size = { watch = \"buckets.b\", metric = \"BucketSizeBytes\" } }";
+    check(math, "7:10 S3 counts this once a day");
+    check(&math.replace("3600", "10"), "AWS measures this once a minute");
+    let function = "metric = \"ProvisionedConcurrencyUtilization\"";
+    says(&alarm("functions.f", "functions.f", function), "is measured by `Resource`");
+    let firewall = "firewalls.f]\nmetrics = false\n[queues.q";
+    let blocked = "metric = \"BlockedRequests\"";
+    check(&alarm(firewall, "firewalls.f", blocked), "`f` is not measured (set `metrics = true`");
+    let cluster = "clusters.c]\ninsights = false\n[queues.q";
+    let tasks = "metric = \"TaskCount\"";
+    check(&alarm(cluster, "clusters.c", tasks), "`c` is not measured (set `insights = true`");
+    let network = "load_balancers.n]\ntype = \"network\"\n[queues.q";
+    let http = "metric = \"HTTPCode_ELB_5XX_Count\"";
+    check(
+        &alarm(network, "load_balancers.n", http),
+        "AWS/NetworkELB has no metric `HTTPCode_ELB_5XX_Count` (one of ActiveFlowCount, ",
+    );
 }
 
 #[test]
@@ -156,7 +226,7 @@ fn metric_filters_that_cannot_be_are_refused() {
 #[track_caller]
 fn spec(text: &str, kind: &str, name: &str) -> Value {
     let text = format!("project = \"pay\"\nregion = \"eu-west-1\"\n{text}\n");
-    let (loaded, problems) = inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None);
+    let (loaded, problems) = inspect_from(&dir(&[("dev.toml", &text)]), "dev", &|_| None, None);
     assert!(problems.is_empty(), "{problems:#?}");
     let blueprint = build(&loaded.unwrap(), &Facts::placeholder("eu-west-1"));
     let blueprint = blueprint.unwrap_or_else(|problems| panic!("{problems:#?}"));
@@ -207,11 +277,54 @@ fn every_watched_item_has_its_own_dimensions() {
     assert_eq!(found["dimensions"]["Operation"], "PutItem");
     assert_eq!(found["dimensions"]["TableName"], output("dynamodb.table/t", "name"));
     assert_eq!(found["statistic"], "p99.9");
+    let firewall = |more: &str| {
+        let found = watch(
+            &format!("[firewalls.main]\n{more}"),
+            "firewalls.main",
+            "metric = \"BlockedRequests\"",
+        );
+        found["dimensions"]["WebACL"].clone()
+    };
+    assert_eq!(firewall(""), output("waf.web_acl/main", "name"));
+    assert_eq!(firewall("metric = \"PaymentWAF\""), "PaymentWAF");
+    for (what, metric) in
+        [("load_balancers.inside", "NewFlowCount"), ("target_groups.raw", "HealthyHostCount")]
+    {
+        let found = watch(INSIDE, what, &format!("metric = \"{metric}\""));
+        assert_eq!(found["namespace"], "AWS/NetworkELB");
+        let balancer = output("elb.load_balancer/inside", "metric");
+        assert_eq!(found["dimensions"]["LoadBalancer"], balancer);
+    }
     let filter = "[log_groups.app]\n[metric_filters.f]\nlog_group = \"app\"\n\
                   namespace = \"Payments\"\nmetric = \"Declined\"";
     let found = watch(filter, "metric_filters.f", "");
     assert_eq!((&found["namespace"], &found["name"]), (&json!("Payments"), &json!("Declined")));
     assert_eq!(found["dimensions"], json!({}));
+}
+
+/// A network load balancer.
+const INSIDE: &str = "[network]\ncidr = \"10.0.0.0/16\"\n\
+    [target_groups.raw]\nprotocol = \"tcp\"\n[load_balancers.inside]\ntype = \"network\"\n\
+    listeners = [{ port = 5000, forward = \"raw\" }]\n";
+
+#[test]
+fn a_generated_dashboard_shows_a_network_load_balancer_by_its_own_metrics() {
+    let text = format!("{INSIDE}[dashboards.d]\ngenerate = \"operations\"");
+    let found = spec(&text, "cloudwatch.dashboard", "d");
+    let widgets = found["body"]["widgets"].as_array().unwrap();
+    let metrics = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array());
+    let metrics: Vec<(&Value, &Value)> =
+        metrics.flatten().map(|line| (&line[0], &line[1])).collect();
+    let names = [
+        "ActiveFlowCount",
+        "NewFlowCount",
+        "TCP_ELB_Reset_Count",
+        "TCP_Target_Reset_Count",
+        "HealthyHostCount",
+        "UnHealthyHostCount",
+    ];
+    let expected = names.map(|name| (json!("AWS/NetworkELB"), json!(name)));
+    assert_eq!(metrics, expected.iter().map(|(space, name)| (space, name)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -322,6 +435,7 @@ at_least = 5
 [alarms.table-throttles]
 watch = "tables.transactions"
 metric = "ThrottledRequests"
+dimensions = { Operation = "PutItem" }
 above = 20
 [alarms.fleet-cpu]
 watch = "fleets.workers"
@@ -356,7 +470,7 @@ widgets = [
   ] },
   { title = "Throttled requests", metrics = [
     { watch = "tables.transactions", metric = "ReadThrottleEvents" },
-    { watch = "tables.transactions", metric = "UserErrors" },
+    { namespace = "AWS/DynamoDB", metric = "UserErrors", statistic = "sum" },
   ] },
 ]
 [dashboards.security]
@@ -375,7 +489,7 @@ fn every_section_can_be_watched() {
                 [services.payment]\n[target_groups.blue]\n[tables.transactions]\n\
                 partition_key = \"id:S\"";
     let (_, problems) =
-        inspect_from(&dir(&[("dev.toml", &format!("{head}{WATCHED}"))]), "dev", &|_| None);
+        inspect_from(&dir(&[("dev.toml", &format!("{head}{WATCHED}"))]), "dev", &|_| None, None);
     // What the other sections lack here is not the question.
     let last = head.lines().count();
     let ours: Vec<_> = problems.iter().filter(|found| found.place.line > last).collect();
