@@ -83,7 +83,8 @@ impl Step<'_> {
     pub(crate) async fn create(&self, mut target: Target, want: &Want) -> Outcome<Live> {
         target.id = None;
         let live = self.bring_into_being(&mut target, want).await?;
-        self.settle(target, want, live).await
+        let made = (Vec::new(), Instant::now());
+        self.settle(target, want, live, Some(made)).await
     }
 
     /// Changes an object to what the plan shows. `planned` are the paths that may differ.
@@ -101,11 +102,12 @@ impl Step<'_> {
             .into_iter()
             .map(|change| change.path)
             .filter(|path| !planned.contains(path) && !is_within(path, planned))
+            .filter(|path| !self.meta.observed.contains(&path.as_str()))
             .collect();
         if !moved.is_empty() {
             return Err(StepError::Moved(moved));
         }
-        self.settle(target, want, live).await
+        self.settle(target, want, live, None).await
     }
 
     /// Deletes an object and waits until it is gone.
@@ -241,31 +243,42 @@ impl Step<'_> {
         }
     }
 
-    /// Updates until nothing differs and the object is ready.
-    async fn settle(&self, mut target: Target, want: &Want, mut live: Live) -> Outcome<Live> {
+    /// Updates until nothing differs and the object is ready. `last` is what differed when this
+    /// step last changed it, and when that was.
+    async fn settle(
+        &self,
+        mut target: Target,
+        want: &Want,
+        mut live: Live,
+        mut last: Option<(Vec<FieldChange>, Instant)>,
+    ) -> Outcome<Live> {
         let mut pace = Pace::new();
-        // What differed when the last update was accepted, and when that was; how often the same
-        // update was accepted and had no effect.
-        let mut last: Option<(Vec<FieldChange>, Instant)> = None;
+        // How often the same update was accepted and had no effect.
         let mut in_vain = 0;
         loop {
             target.id = Some(live.id.clone());
+            let changes = self.differences(want, &live);
             match &live.phase {
                 Phase::Failed(reason) => return Err(StepError::FailedLater(reason.clone())),
-                Phase::Deleting(status) | Phase::Pending(status) => {
+                Phase::Deleting(status) => self.wait(status.clone(), pace.next()).await?,
+                Phase::Pending(status) if changes.is_empty() || !self.meta.open => {
                     self.wait(status.clone(), pace.next()).await?;
                 }
-                Phase::Ready => {
-                    let changes = self.differences(want, &live);
-                    if changes.is_empty() {
-                        return Ok(live);
-                    }
+                Phase::Ready if changes.is_empty() => return Ok(live),
+                Phase::Ready | Phase::Pending(_) => {
                     let fields = || -> Vec<String> {
                         changes.iter().map(|change| change.path.clone()).collect()
                     };
                     let stale = last.as_ref().filter(|(before, _)| *before == changes);
+                    let may_lag = stale.is_some_and(|(_, at)| at.elapsed() < self.meta.settle);
+                    if !may_lag
+                        && last.is_some()
+                        && let Some(reason) = self.complaint(&changes)
+                    {
+                        return Err(StepError::FailedLater(reason));
+                    }
                     match stale {
-                        Some((_, at)) if at.elapsed() < self.meta.settle => {
+                        Some(_) if may_lag => {
                             self.wait("waiting to read the change back".to_owned(), pace.next())
                                 .await?;
                         }
@@ -322,6 +335,13 @@ impl Step<'_> {
             }
             Err(error) => Err(StepError::Refused(error)),
         }
+    }
+
+    /// Why AWS failed a change that it had accepted.
+    fn complaint(&self, changes: &[FieldChange]) -> Option<String> {
+        let field = self.meta.complaint?;
+        let found = changes.iter().find(|change| change.path == field)?;
+        found.before.as_ref()?.as_str().map(str::to_owned)
     }
 
     fn differences(&self, want: &Want, live: &Live) -> Vec<FieldChange> {

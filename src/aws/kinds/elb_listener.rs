@@ -119,7 +119,11 @@ impl Resource for Listener {
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         settle: Duration::from_secs(60),
-        transient: &[("CertificateNotFound", "")],
+        transient: &[
+            ("CertificateNotFound", ""),
+            // It moves here from another load balancer, which has not let it go yet.
+            ("TargetGroupAssociationLimit", "more than one load balancer"),
+        ],
         actions: &[
             "elasticloadbalancing:AddTags",
             "elasticloadbalancing:CreateListener",
