@@ -202,7 +202,8 @@ fn a_fleet_launches_with_a_key_of_its_own() {
         let policy = spec(&blueprint(&text), "kms.key/main")["policy"].to_string();
         assert!(policy.contains("\"kms:CreateGrant\""), "{policy}");
         let via = json!({
-            "kms:CallerAccount": "000000000000", "kms:ViaService": "ec2.us-east-1.amazonaws.com",
+            "kms:calleraccount": ["000000000000"],
+            "kms:viaservice": ["ec2.us-east-1.amazonaws.com"],
         });
         assert!(policy.contains(&via.to_string()), "{policy}");
         Standing::on(Sandbox::in_memory(), &text).await;
