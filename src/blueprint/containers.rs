@@ -269,6 +269,7 @@ impl Builder<'_> {
             },
             zone_rebalancing: config.zone_rebalancing,
             platform_version: config.platform_version.clone(),
+            failed_deployment: None,
             stable: config.wait_until_stable.then_some(true),
         }
     }

@@ -34,13 +34,14 @@ impl Builder<'_> {
             };
             self.add(Item::new(address.clone(), name.clone(), path), &spec);
             for protected in &config.protects {
-                self.protect(key, &address, &name, protected);
+                self.protect(key, &address, protected);
             }
         }
     }
 
-    /// Joins a web ACL and what it protects.
-    fn protect(&mut self, key: &str, acl: &Address, acl_name: &str, protected: &str) {
+    /// Joins a web ACL and what it protects. What is protected gives the name: it has one ACL,
+    /// whichever that is.
+    fn protect(&mut self, key: &str, acl: &Address, protected: &str) {
         let path = &["firewalls", key, "protects"];
         let Some((section, target)) = protected.split_once('.') else { return };
         if !self.loaded.names(section).contains(&target) {
@@ -48,21 +49,22 @@ impl Builder<'_> {
             return self.problem(path, format!("no `{target}` in [{section}]"), fix);
         }
         // WAF shows load balancers by name and stages by their API, which has the item's name.
-        let (resource, label) = match section {
+        let (resource, logical, name) = match section {
             "load_balancers" => {
                 let balancer = Address::new("elb.load_balancer", target);
-                let name = self.physical_name(&balancer);
-                (balancer, name)
+                let name = waf_association::of_balancer(&self.physical_name(&balancer));
+                (balancer, waf_association::of_balancer(target), name)
             }
-            _ => (Address::new("apigateway.stage", target), target.to_owned()),
+            _ => {
+                let name = waf_association::of_stage(target);
+                (Address::new("apigateway.stage", target), name.clone(), name)
+            }
         };
         let spec = Association {
             acl: Text::reference(acl.clone(), Output::Arn),
             resource: Text::reference(resource, Output::Arn),
         };
-        let address = Address::new("waf.association", format!("{key}-{target}"));
-        let name = waf_association::physical_name(acl_name, &label);
-        self.add(Item::new(address, name, path), &spec);
+        self.add(Item::new(Address::new("waf.association", logical), name, path), &spec);
     }
 }
 

@@ -91,6 +91,10 @@ impl Builder<'_> {
         if self.config.secrets.values().any(|secret| is(&secret.key)) {
             services.insert(Service::Secretsmanager);
         }
+        // A group launches with Auto Scaling's own role, which only the key's policy can admit.
+        if self.config.fleets.values().any(|fleet| is(&fleet.volume.key)) {
+            services.insert(Service::Ec2);
+        }
         for topic in self.config.topics.values().filter(|topic| is(&topic.key)) {
             services.extend(&topic.publishers);
         }
@@ -119,8 +123,8 @@ impl Builder<'_> {
                         format!("arn:{partition}:logs:{region}:{account}:*"),
                 } },
             }),
-            Service::Secretsmanager => json!({
-                "Sid": "Secretsmanager", "Effect": "Allow", "Resource": "*",
+            Service::Secretsmanager | Service::Ec2 => json!({
+                "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
                 "Principal": { "AWS": "*" },
                 "Action": [
                     "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
@@ -128,7 +132,7 @@ impl Builder<'_> {
                 ],
                 "Condition": { "StringEquals": {
                     "kms:CallerAccount": account,
-                    "kms:ViaService": format!("secretsmanager.{region}.amazonaws.com"),
+                    "kms:ViaService": format!("{}.{region}.amazonaws.com", service.word()),
                 } },
             }),
             // EventBridge and alarms send no context that a condition could name.

@@ -1,6 +1,6 @@
 //! `[network]`: the VPC, its subnets, and their ways out.
 //!
-//! Subnets are consecutive blocks, tier by tier over the zones.
+//! Subnets are consecutive blocks, tier by tier over the zones that were planned, then zone by zone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,21 +89,18 @@ impl Builder<'_> {
         let Some(mut free) = Block::parse(&network.cidr).map(|block| block.cursor()) else {
             return;
         };
-        for tier in SubnetTier::ALL {
-            let Some(prefix) = network.prefix(tier) else { continue };
-            for (at, zone) in zones.iter().enumerate() {
-                // The rules of the config made sure that all fit.
-                let Some(block) = free.take(prefix) else { return };
-                let spec = Subnet {
-                    vpc: vpc(),
-                    cidr: block.to_string(),
-                    zone: zone.clone(),
-                    public_addresses: tier == SubnetTier::Public,
-                };
-                let logical = format!("{}-{}", tier.word(), at + 1);
-                let item = self.part("ec2.subnet", &logical, PATH);
-                self.add(item, &spec);
-            }
+        for (tier, at, prefix) in network.layout() {
+            // The rules of the config made sure that all fit.
+            let Some(block) = free.take(prefix) else { return };
+            let Some(zone) = zones.get(usize::from(at) - 1) else { continue };
+            let spec = Subnet {
+                vpc: vpc(),
+                cidr: block.to_string(),
+                zone: zone.clone(),
+                public_addresses: tier == SubnetTier::Public,
+            };
+            let item = self.part("ec2.subnet", &format!("{}-{at}", tier.word()), PATH);
+            self.add(item, &spec);
         }
     }
 

@@ -164,8 +164,8 @@ fn dev_consists_of_these() {
     ssm.parameter//payment/kms-key-id-dev
     ssm.parameter//payment/transaction-table-dev
     ssm.parameter//payment/vpc-id-dev
-    waf.association/main-main
-    waf.association/main-payments
+    waf.association/api-payments
+    waf.association/lb-main
     waf.web_acl/main
     ");
 }

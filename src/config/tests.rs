@@ -75,6 +75,10 @@ fn what_aws_refuses_is_refused_here() {
     check("[network]\ncidr = \"10.0.0.0/8\"", "4:8 a VPC cannot have this size");
     check("[network]\ncidr = \"10.0.0.0/24\"", "public_subnets do not fit into 10.0.0.0/24");
     check("[network]\ncidr = \"127.0.0.0/16\"", "4:8 a VPC cannot have these addresses");
+    check(
+        "[network]\ncidr = \"10.0.0.0/21\"\nplanned_zones = 6",
+        "private_subnets do not fit into",
+    );
     check(&network("public_subnets = false"), "NAT needs public subnets");
     check(&network("nat = { count = 3 }"), "5:17 3 NATs for 2 zones");
     check(&network("nat = { kind = \"instance\", instance_type = \"t3.nano\" }"), "not an arm64");

@@ -94,7 +94,10 @@ impl Step<'_> {
         match self.bring_into_being(&mut target, want).await? {
             // Somebody was faster, and it serves everybody as it is.
             Found { owner: Owner::Shared, live, .. } => Ok(live),
-            Found { live, .. } => self.settle(target, want, live).await,
+            Found { live, .. } => {
+                let made = (Vec::new(), Instant::now());
+                self.settle(target, want, live, Some(made)).await
+            }
         }
     }
 
@@ -113,11 +116,12 @@ impl Step<'_> {
             .into_iter()
             .map(|change| change.path)
             .filter(|path| !planned.contains(path) && !is_within(path, planned))
+            .filter(|path| !self.meta.observed.contains(&path.as_str()))
             .collect();
         if !moved.is_empty() {
             return Err(StepError::Moved(moved));
         }
-        self.settle(target, want, live).await
+        self.settle(target, want, live, None).await
     }
 
     /// Deletes an object and waits until it is gone. It is looked at first: what it is now decides,
@@ -274,25 +278,29 @@ impl Step<'_> {
         }
     }
 
-    /// Updates until nothing differs and the object is ready.
-    async fn settle(&self, mut target: Target, want: &Want, mut live: Live) -> Outcome<Live> {
+    /// Updates until nothing differs and the object is ready. `last` is what differed when this
+    /// step last changed it, and when that was.
+    async fn settle(
+        &self,
+        mut target: Target,
+        want: &Want,
+        mut live: Live,
+        mut last: Option<(Vec<FieldChange>, Instant)>,
+    ) -> Outcome<Live> {
         let mut pace = Pace::new();
-        // What differed when the last update was accepted, and when that was; how often the same
-        // update was accepted and had no effect.
-        let mut last: Option<(Vec<FieldChange>, Instant)> = None;
+        // How often the same update was accepted and had no effect.
         let mut in_vain = 0;
         loop {
             target.id = Some(live.id.clone());
+            let changes = self.differences(want, &live);
             match &live.phase {
                 Phase::Failed(reason) => return Err(StepError::FailedLater(reason.clone())),
-                Phase::Deleting(status) | Phase::Pending(status) => {
+                Phase::Deleting(status) => self.wait(status.clone(), pace.next()).await?,
+                Phase::Pending(status) if changes.is_empty() || !self.meta.open => {
                     self.wait(status.clone(), pace.next()).await?;
                 }
-                Phase::Ready => {
-                    let changes = self.differences(want, &live);
-                    if changes.is_empty() {
-                        return Ok(live);
-                    }
+                Phase::Ready if changes.is_empty() => return Ok(live),
+                Phase::Ready | Phase::Pending(_) => {
                     let fields = || -> Vec<String> {
                         changes.iter().map(|change| change.path.clone()).collect()
                     };

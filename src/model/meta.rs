@@ -26,6 +26,8 @@ pub struct Meta {
     /// The top-level field in which AWS tells why a change failed that it had accepted: nobody wants
     /// one, so that the change is sent again, and one that follows an update ends the step.
     pub complaint: Option<&'static str>,
+    /// Top-level fields that tell what AWS is at: that one differs since the plan means nothing.
+    pub observed: &'static [&'static str],
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub moves: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
@@ -41,6 +43,9 @@ pub struct Meta {
     pub data: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
+    /// Whether it can be changed while AWS is still at work on it: what keeps AWS from getting ready
+    /// may be what the change repairs.
+    pub open: bool,
     /// Whether AWS may list a deleted object for days: its deletion counts as done once accepted.
     pub lingers: bool,
     /// How long AWS may take until the object is ready, changed or gone.
@@ -79,6 +84,7 @@ impl Meta {
             create_only: &[],
             rises: &[],
             complaint: None,
+            observed: &[],
             moves: &[],
             replace: Replace::DeleteFirst,
             held: false,
@@ -86,6 +92,7 @@ impl Meta {
             outlives: &[],
             data: None,
             tagged: true,
+            open: false,
             lingers: false,
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),

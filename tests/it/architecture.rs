@@ -304,6 +304,7 @@ const STEADY: &[(&str, &str)] = &[
     ("elb.load_balancer subnets", "a third subnet would have to be a sample too"),
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
+    ("ecs.service failed_deployment", "nobody wants a deployment to fail"),
     ("ecs.service health_grace", "it goes only with a target group"),
     ("ecs.service load_balancers", "a target group and a listener would have to be samples too"),
     ("ecs.service security_groups", "a second group would have to be a sample too"),

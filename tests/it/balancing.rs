@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{block_on, expect_settled, plan_now, provider_for, run, sandboxed};
 
 const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
-const NETWORK: &str = "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nnat = { kind = \"none\" }\n\
+pub const NETWORK: &str = "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nnat = { kind = \"none\" }\n\
     [security_groups.lb]\ndescription = \"Clients\"\n\
     ingress = [{ port = 80, from = \"0.0.0.0/0\" }]\negress = \"all\"\n\
     [security_groups.workers]\ndescription = \"Workers\"\negress = \"all\"\n";
@@ -27,7 +27,7 @@ fn in_folder<T>(text: &str, with: impl FnOnce(&Path) -> T) -> T {
     with(folder.path())
 }
 
-fn blueprint(text: &str) -> Blueprint {
+pub fn blueprint(text: &str) -> Blueprint {
     in_folder(text, |folder| {
         let loaded = load(folder, "dev", &|_| None).unwrap_or_else(|found| panic!("{found:#?}"));
         let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
@@ -35,7 +35,7 @@ fn blueprint(text: &str) -> Blueprint {
     })
 }
 
-fn spec(blueprint: &Blueprint, address: &str) -> Value {
+pub fn spec(blueprint: &Blueprint, address: &str) -> Value {
     let address: Address = address.parse().expect("an address");
     blueprint.resources[&address].spec.clone()
 }

@@ -92,7 +92,7 @@ fn a_service_lives_through_deployments_and_leaves_nothing() {
         let blueprint = blueprint_of(&provider, &text("nginx:0", "")).await;
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
-        for version in 1..=5 {
+        for version in 1..=12 {
             let blueprint = blueprint_of(&provider, &text(&format!("nginx:{version}"), "")).await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             let expected = ["Update ecs.service/payment", "Update ecs.task_definition/payment"];
@@ -101,7 +101,7 @@ fn a_service_lives_through_deployments_and_leaves_nothing() {
             assert_eq!(changed, expected);
             expect_settled(&provider, &blueprint, "a deployment").await;
         }
-        assert_eq!(active_revisions(&ecs).await, 4, "the new one and the three before");
+        assert_eq!(active_revisions(&ecs).await, 11, "the new one and the ten before");
         run(&provider, &blueprint, Purpose::Destroy).await;
         assert!(sandbox.counts().expect("a sandbox").is_empty());
     });
@@ -186,6 +186,80 @@ fn a_deployment_that_was_given_up_says_why_and_the_old_tasks_run_on() {
         expect_settled(&provider, &blueprint, "the repair").await;
         run(&provider, &blueprint, Purpose::Destroy).await;
         assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+/// A blueprint whose tasks write to a log group that is not there, so that none starts.
+async fn without_logs(provider: &AwsProvider, more: &str) -> Blueprint {
+    let mut broken = blueprint_of(provider, &text("nginx:1", more)).await;
+    let definition = Address::new("ecs.task_definition", "payment");
+    let definition = broken.resources.get_mut(&definition).expect("it is there");
+    definition.spec["containers"]["payment"]["logs"]["group"] = json!("/ecs/not-there-dev");
+    broken
+}
+
+#[test]
+fn a_first_deployment_that_was_given_up_is_started_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let blueprint = without_logs(&provider, "").await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let paths: Vec<&str> = plan.changes[0].fields.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!((changed(&plan).len(), paths), (1, vec!["failed_deployment"]));
+
+        let logs = client!(aws_sdk_cloudwatchlogs, sandbox);
+        let call = logs.create_log_group().log_group_name("/ecs/not-there-dev");
+        call.send().await.expect("a log group");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        expect_settled(&provider, &blueprint, "another deployment").await;
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_deployment_learns_that_it_was_given_up_and_can_start_it_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let blueprint = without_logs(&provider, "wait_until_stable = true").await;
+        // The first time the service is made, the second time its deployment is started again.
+        for _ in 0..2 {
+            let began = Instant::now();
+            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+            let report = carry_out(&provider, &plan).await;
+            let failed: Vec<_> = report.failed.iter().map(|(_, _, error)| error).collect();
+            let [StepError::FailedLater(reason)] = failed[..] else { panic!("{failed:?}") };
+            assert!(reason.contains("circuit breaker") && reason.contains("log group"), "{reason}");
+            assert!(began.elapsed() > Duration::from_secs(40), "{:?}", began.elapsed());
+        }
+        let logs = client!(aws_sdk_cloudwatchlogs, sandbox);
+        let call = logs.create_log_group().log_group_name("/ecs/not-there-dev");
+        call.send().await.expect("a log group");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "another deployment").await;
+    });
+}
+
+#[test]
+fn a_service_that_became_unstable_since_the_plan_is_updated_all_the_same() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = client!(aws_sdk_ecs, sandbox);
+        let waits = "wait_until_stable = true";
+        let blueprint = blueprint_of(&provider, &text("nginx:1", waits)).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let blueprint = blueprint_of(&provider, &text("nginx:2", waits)).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let call = ecs.update_service().cluster("dev-payment-cluster-main");
+        let call = call.service("dev-payment-service-payment").force_new_deployment(true);
+        call.send().await.expect("a deployment by hand");
+        let report = carry_out(&provider, &plan).await;
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        expect_settled(&provider, &blueprint, "the update").await;
     });
 }
 

@@ -10,7 +10,9 @@ use payctl::model::address::Address;
 use payctl::sandbox::connector::Sandbox;
 use serde_json::json;
 
-use crate::support::{block_on, expect_settled, plan_now, provider, run, sandboxed, some};
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
+};
 
 macro_rules! client {
     ($service:ident, $sandbox:expr) => {
@@ -160,6 +162,37 @@ fn an_association_that_is_no_longer_wanted_lets_the_resource_go() {
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(plan.count(Action::Delete), 1);
         expect_settled(&provider, &blueprint, "the change").await;
+    });
+}
+
+#[test]
+fn an_acl_that_took_the_place_of_ours_since_the_plan_stays() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        blueprint.resources.retain(|address, _| address.kind != "waf.association");
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+
+        let waf = client!(aws_sdk_wafv2, sandbox);
+        let seen = VisibilityConfig::builder().metric_name("m").sampled_requests_enabled(true);
+        let seen = seen.cloud_watch_metrics_enabled(true).build().expect("complete");
+        let allow = aws_sdk_wafv2::types::DefaultAction::builder()
+            .allow(aws_sdk_wafv2::types::AllowAction::builder().build())
+            .build();
+        let call = waf.create_web_acl().name("theirs").scope(Scope::Regional);
+        let made = call.default_action(allow).visibility_config(seen).send().await;
+        let theirs = made.expect("an ACL").summary.and_then(|it| it.arn).expect("an ARN");
+        let live = plan.changes[0].live.as_ref().expect("what is deleted is live");
+        let balancer = live.spec["resource"].as_str().expect("an ARN");
+        let call = waf.associate_web_acl().web_acl_arn(&theirs).resource_arn(balancer);
+        call.send().await.expect("an association");
+
+        let report = carry_out(&provider, &plan).await;
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        let got = waf.get_web_acl_for_resource().resource_arn(balancer).send().await;
+        assert_eq!(got.expect("an answer").web_acl.expect("an ACL").arn, theirs);
     });
 }
 

@@ -8,6 +8,8 @@
 
 // Load balancers and fleets: rules, blueprints, and their life on the sandbox.
 mod balancing;
+// Changes that must not make things anew, and repairs, on the embedded sandbox.
+mod changes;
 // The life of whole environments, run by run, through the real binary.
 mod cli_cycle;
 // The sandbox on a port, seen by boto3 and by payctl.

@@ -416,6 +416,23 @@ fn a_nat_gateway_that_failed_says_why_and_is_made_again() {
 }
 
 #[test]
+fn nothing_is_routed_to_a_nat_instance_before_aws_has_checked_it() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = network(&provider.aws().scope);
+        with_instance(&mut blueprint);
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let report = carry_out(&provider, &plan).await;
+        assert!(report.is_complete(), "failed: {:#?}", report.failed);
+        assert!(report.elapsed > Duration::from_secs(80), "{:?}", report.elapsed);
+        let made = when(&report, "ec2.instance/nat", Verb::Create);
+        assert!(made < when(&report, "ec2.route_table/private", Verb::Create));
+        expect_settled(&provider, &blueprint, "creation").await;
+    });
+}
+
+#[test]
 fn a_name_that_somebody_else_has_is_not_waited_for_until_the_deadline() {
     block_on(async {
         let mut ground = Ground::new().await;

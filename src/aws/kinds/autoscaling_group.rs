@@ -4,7 +4,8 @@
 //! no policy does. An instance that cannot be launched fails no call; the group tries again, and
 //! the reason stands in its activities. Target groups, policies and metrics have calls of their
 //! own. Deletion is forced, and the group stays until its instances are terminated. A new template
-//! version changes no running instance.
+//! version changes no running instance; a refresh does, one at a time, and one that waits for
+//! instances that never serve has to be cancelled before the next can start.
 
 mod convert;
 mod moves;
@@ -22,7 +23,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
-use crate::model::error::OpError;
+use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Text};
@@ -115,14 +116,18 @@ impl Resource for Group {
             "The number of instances is managed only while no policy scales the group.",
             "A new group waits until its instances are in service, and says why one could not be \
              launched.",
+            "A group whose instances cannot be launched is repaired by changing what is wrong: the \
+             change is sent, and payctl waits for the instances again.",
             "A new version of the launch template is for new instances; with `refresh` running \
-             ones are replaced too, some at a time.",
+             ones are replaced too, some at a time. A refresh that still runs is cancelled for the \
+             next one.",
             "Its own tags go to its instances, but not those that say whose the group is.",
             "Deleting it terminates its instances at once.",
         ],
         immutable: &["name"],
         create_only: &["initial", "refresh"],
         replace: Replace::DeleteFirst,
+        open: true,
         deadline: Duration::from_secs(900),
         settle: Duration::from_secs(60),
         transient: &[
@@ -131,6 +136,7 @@ impl Resource for Group {
         ],
         actions: &[
             "autoscaling:AttachLoadBalancerTargetGroups",
+            "autoscaling:CancelInstanceRefresh",
             "autoscaling:CreateAutoScalingGroup",
             "autoscaling:CreateOrUpdateTags",
             "autoscaling:DeleteAutoScalingGroup",
@@ -241,13 +247,12 @@ impl Resource for Group {
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let call = cx.aws.fleets.describe_auto_scaling_groups();
         let send = call.auto_scaling_group_names(cx.id()).send();
-        let described = async { send.await.map_err(op("DescribeAutoScalingGroups")) };
-        let (answer, policies) = futures::try_join!(described, policies(cx.aws, cx.id()))?;
+        let answer = send.await.map_err(op("DescribeAutoScalingGroups"))?;
         let Some(one) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
             return Ok(None);
         };
         let short = missing(&one);
-        let mut live = convert::live(one, policies);
+        let mut live = convert::live(one, policies(cx.aws, cx.id()).await?);
         if let (Some(short), Phase::Ready) = (short, &live.phase) {
             live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
                 Some(reason) => format!("{short}: {reason}"),
@@ -280,8 +285,7 @@ impl Resource for Group {
         let was = &live.spec;
         // First of all: it is refused while another one runs, and then nothing else has changed.
         if self.refresh == Some(true) && self.template_version != was.template_version {
-            let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
-            call.send().await.map_err(op("StartInstanceRefresh"))?;
+            refresh(cx.aws, &live.id).await?;
         }
         if self.has_other_settings(was) {
             self.change(cx.aws).await?;
@@ -327,6 +331,20 @@ impl Resource for Group {
         let send = call.force_delete(true).send();
         send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
     }
+}
+
+/// Starts to replace the instances. Where that is under way already, for what is wanted no longer,
+/// that is cancelled, and the caller learns that it has to come again.
+async fn refresh(aws: &Aws, group: &str) -> Result<(), OpError> {
+    let send = aws.fleets.start_instance_refresh().auto_scaling_group_name(group).send();
+    let started = send.await.map_err(op("StartInstanceRefresh")).map(drop);
+    if started.as_ref().is_err_and(|error| error.class == ErrorClass::Busy) {
+        let call = aws.fleets.cancel_instance_refresh().auto_scaling_group_name(group);
+        // What is being launched may never serve.
+        let send = call.wait_for_transitioning_instances(false).send();
+        send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
+    }
+    started
 }
 
 fn known(texts: &BTreeSet<Text>) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! Single instances, such as a NAT instance.
 //!
 //! AWS quirks: the source/destination check cannot be set at launch, so a new NAT instance drops
-//! packets until `update` has run. Terminated instances stay listed, with their tags, for about an
+//! packets until `update` has run. `running` says only that it boots: it can be of use once AWS's own
+//! checks are through, which a survey does not ask for. Terminated instances stay listed, with their tags, for about an
 //! hour; one that AWS could not start ends there too, with the reason. The image parameter changes every week or two: it is read at creation only. A stopped
 //! instance counts as failed and is replaced: it holds nothing that a new one does not have.
 
@@ -12,7 +13,7 @@ use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, HttpTokensState, IamInstanceProfileSpecification,
     Instance as AwsInstance, InstanceAttributeName, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType,
+    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, SummaryStatus,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -58,6 +59,8 @@ impl Resource for Instance {
             "A stopped instance is replaced by a new one.",
             "Its metadata service answers only requests with a session token (IMDSv2).",
             "It gets a public address if its subnet gives one.",
+            "A new one counts as ready when AWS's checks of it are through, two or three minutes \
+             after its start: what sends packets to it waits for that.",
         ],
         immutable: &["instance_type", "subnet", "profile", "user_data"],
         create_only: &["image_parameter"],
@@ -72,6 +75,7 @@ impl Resource for Instance {
             "ec2:CreateTags",
             "ec2:DeleteTags",
             "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstanceStatus",
             "ec2:DescribeInstances",
             "ec2:ModifyInstanceAttribute",
             "ec2:RunInstances",
@@ -111,6 +115,10 @@ impl Resource for Instance {
         let listed = list(cx.aws, vec![ec2::filter("instance-id", [cx.id()])]).await?;
         let own = listed.into_iter().find(|one| one.instance_id.as_deref() == Some(cx.id()));
         match own.and_then(|one| Some((phase(&one).or_else(|| died(&one))?, one))) {
+            Some((Phase::Ready, instance)) => {
+                let phase = checked(cx.aws, cx.id()).await?;
+                describe(cx.aws, instance, phase).await
+            }
             Some((phase, instance)) => describe(cx.aws, instance, phase).await,
             None => Ok(None),
         }
@@ -312,6 +320,18 @@ fn phase(instance: &AwsInstance) -> Option<Phase> {
         }
         other => Some(Phase::Pending(other.as_str().to_owned())),
     }
+}
+
+/// Whether AWS has had its first look at an instance that runs. What it found then is not asked.
+async fn checked(aws: &Aws, id: &str) -> Result<Phase, OpError> {
+    let send = aws.ec2.describe_instance_status().instance_ids(id).send();
+    let answer = send.await.map_err(op("DescribeInstanceStatus")).or_gone()?;
+    let statuses = answer.and_then(|answer| answer.instance_statuses).unwrap_or_default();
+    let status = statuses.into_iter().find_map(|one| one.instance_status?.status);
+    Ok(match status {
+        Some(status @ SummaryStatus::Initializing) => Phase::Pending(status.as_str().to_owned()),
+        _ => Phase::Ready,
+    })
 }
 
 /// Why an instance is terminated that nobody terminated: a launch that AWS accepted and could not

@@ -2,7 +2,8 @@
 //!
 //! AWS quirks: neither a token nor a name is unique, so a VPC is found by its tags. The two DNS
 //! settings are read and changed one by one, and host names need name resolution. AWS makes a
-//! default security group with every VPC; it cannot be deleted, only emptied.
+//! default security group with every VPC, and lists it a little later; it cannot be deleted, only
+//! emptied.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,6 +45,9 @@ impl Resource for Vpc {
         notes: &[
             "The main route table, the default network ACL and the default security group come \
              and go with the VPC; payctl changes only the rules of that group.",
+            "Another address range means another VPC, and everything in it anew. A load balancer \
+             cannot follow, nor can a target group whose name is taken: take them out of the config \
+             first, and put them back afterwards.",
             "A default security group that is no longer to be closed gets back the two rules that \
              AWS gives a new one.",
         ],
@@ -151,10 +155,10 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, OpError
 
 async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> {
     let id = vpc.vpc_id.unwrap_or_default();
-    let (dns_support, dns_hostnames, closed) = futures::try_join!(
+    let (dns_support, dns_hostnames, group) = futures::try_join!(
         attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
         attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
-        is_default_group_closed(aws, &id),
+        default_group(aws, &id),
     )?;
     let (Some(dns_support), Some(dns_hostnames)) = (dns_support, dns_hostnames) else {
         return Ok(None);
@@ -164,18 +168,22 @@ async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> 
             cidr: vpc.cidr_block.unwrap_or_default(),
             dns_support,
             dns_hostnames,
-            default_group_closed: closed,
+            default_group_closed: group.as_ref().is_some_and(|group| rules_of(group).is_empty()),
         },
         outputs: Outputs::from([(Output::Id, id.clone())]),
         tags: ec2::tags(vpc.tags),
-        phase: phase(vpc.state.as_ref()),
+        phase: phase(vpc.state.as_ref(), group.is_some()),
         id,
     }))
 }
 
-fn phase(state: Option<&VpcState>) -> Phase {
+/// A group that is not listed yet has rules all the same, and somebody has to take them away.
+fn phase(state: Option<&VpcState>, has_group: bool) -> Phase {
     match state {
-        Some(VpcState::Available) | None => Phase::Ready,
+        Some(VpcState::Available) | None if has_group => Phase::Ready,
+        Some(VpcState::Available) | None => {
+            Phase::Pending("without its default security group".into())
+        }
         Some(VpcState::Deleting) => Phase::Deleting("deleting".into()),
         Some(other) => Phase::Pending(other.as_str().to_owned()),
     }
@@ -204,13 +212,6 @@ async fn set_hostnames(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
     let value = AttributeBooleanValue::builder().value(on).build();
     let call = aws.ec2.modify_vpc_attribute().vpc_id(vpc).enable_dns_hostnames(value);
     call.send().await.map_err(op("ModifyVpcAttribute")).map(drop)
-}
-
-async fn is_default_group_closed(aws: &Aws, vpc: &str) -> Result<bool, OpError> {
-    match default_group(aws, vpc).await? {
-        Some(group) => Ok(rules_of(&group).is_empty()),
-        None => Ok(true),
-    }
 }
 
 async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<SecurityGroup>, OpError> {
@@ -245,9 +246,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vpc_is_usable_once_it_is_available() {
-        assert_eq!(phase(Some(&VpcState::Available)), Phase::Ready);
-        assert_eq!(phase(Some(&VpcState::Pending)), Phase::Pending("pending".into()));
-        assert_eq!(phase(Some(&VpcState::Deleting)), Phase::Deleting("deleting".into()));
+    fn a_vpc_is_usable_once_it_is_available_with_its_default_group() {
+        let check = |state, has_group, expected| {
+            assert_eq!(phase(Some(&state), has_group), expected);
+        };
+        check(VpcState::Available, true, Phase::Ready);
+        let without = "without its default security group";
+        check(VpcState::Available, false, Phase::Pending(without.into()));
+        check(VpcState::Pending, true, Phase::Pending("pending".into()));
+        check(VpcState::Deleting, false, Phase::Deleting("deleting".into()));
     }
 }

@@ -3,7 +3,8 @@
 //! AWS quirks: a deleted service drains, keeps its name meanwhile, and is described as `INACTIVE`
 //! afterwards; a target group must be in use by a listener before a service may name it; ECS never
 //! gives up on a deployment unless the circuit breaker is on, and with rollback the service then
-//! names the older task definition again.
+//! names the older task definition again. Where there is none to go back to, as with the first
+//! deployment, it stays as it is and starts no more tasks until a new deployment is asked for.
 
 mod convert;
 
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
-    DeploymentRolloutState as Rollout, LaunchType, SchedulingStrategy, Service as Described,
-    ServiceField,
+    Deployment as Rolled, DeploymentRolloutState as Rollout, LaunchType, SchedulingStrategy,
+    Service as Described, ServiceField,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub(crate) struct Service {
     pub zone_rebalancing: bool,
     /// The version of Fargate, `LATEST` or a number.
     pub platform_version: String,
+    /// Why ECS gave up the deployment that the service is on. Nobody wants one: another is started.
+    pub failed_deployment: Option<String>,
     /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable: Option<bool>,
@@ -116,13 +119,16 @@ impl Resource for Service {
             "A deleted service drains first, for as long as its target group's deregistration \
              delay, and its name is taken until then.",
             "After a rollback the service names its older task definition, and the next plan \
-             shows that.",
+             shows that. Where there was none to go back to, the next apply starts the deployment \
+             again.",
             "Tasks read secrets when they start: after a rotation a new deployment is needed, which \
              the rotation function starts.",
             "A target group must be in use by a listener before a service can name it.",
         ],
         immutable: &["name", "cluster"],
         create_only: &["initial"],
+        complaint: Some("failed_deployment"),
+        observed: &["failed_deployment", "stable"],
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(1200),
         propagation: Duration::from_secs(300),
@@ -171,6 +177,7 @@ impl Resource for Service {
             propagate_tags: Propagate::Service,
             zone_rebalancing: true,
             platform_version: "LATEST".into(),
+            failed_deployment: None,
             stable: None,
         }
     }
@@ -251,7 +258,7 @@ impl Resource for Service {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let waits = self.stable == Some(true) && live.spec.stable != Some(true);
         if waits {
-            self.given_up(cx.aws, &live.id).await?;
+            self.rolled_back(cx.aws, &live.id).await?;
         }
         let same = Self { desired: live.spec.desired, ..self.clone() };
         let same = Self { initial: None, stable: live.spec.stable, ..same };
@@ -330,10 +337,10 @@ fn live(found: Described) -> Option<Live<Service>> {
 }
 
 impl Service {
-    /// Fails if ECS gave up the deployment of the wanted task definition.
-    async fn given_up(&self, aws: &Aws, arn: &str) -> Result<(), OpError> {
+    /// Fails if ECS gave up the deployment of the wanted task definition, and is going back.
+    async fn rolled_back(&self, aws: &Aws, arn: &str) -> Result<(), OpError> {
         let found = describe(aws, cluster_of(arn), &[arn.to_owned()]).await?.pop();
-        match found.and_then(|found| given_up(&found, self.task_definition.known())) {
+        match found.and_then(|found| rolled_back(&found, self.task_definition.known())) {
             Some(reason) => {
                 let class = ErrorClass::Invalid;
                 Err(OpError::new("DescribeServices", class, "DeploymentFailed", reason))
@@ -343,23 +350,42 @@ impl Service {
     }
 }
 
-/// Why ECS gave up the deployment of a task definition, if it did.
-fn given_up(found: &Described, task_definition: &str) -> Option<String> {
-    let failed = found.deployments.iter().flatten().find(|deployment| {
-        deployment.rollout_state == Some(Rollout::Failed)
-            && deployment.task_definition.as_deref() == Some(task_definition)
-    })?;
-    let event = found.events.iter().flatten().find_map(|event| event.message.clone());
-    let reason = failed.rollout_state_reason.clone().unwrap_or_else(|| "no reason given".into());
-    Some(match event {
+/// Why ECS gave up the deployment of a task definition and went back to another one, if it did.
+fn rolled_back(found: &Described, task_definition: &str) -> Option<String> {
+    let is_of = |deployment: &Rolled| deployment.task_definition() == Some(task_definition);
+    if found.deployments().iter().any(|one| is_primary(one) && is_of(one)) {
+        return None;
+    }
+    let failed = found.deployments().iter().find(|one| has_failed(one) && is_of(one))?;
+    Some(reason(found, failed))
+}
+
+/// Why ECS gave up the deployment that the service is on, if it did.
+fn given_up(found: &Described) -> Option<String> {
+    let failed = found.deployments().iter().find(|one| is_primary(one) && has_failed(one))?;
+    Some(reason(found, failed))
+}
+
+fn is_primary(deployment: &Rolled) -> bool {
+    deployment.status() == Some("PRIMARY")
+}
+
+fn has_failed(deployment: &Rolled) -> bool {
+    deployment.rollout_state() == Some(&Rollout::Failed)
+}
+
+/// What ECS says of a deployment that failed, and the last that happened.
+fn reason(found: &Described, failed: &Rolled) -> String {
+    let reason = failed.rollout_state_reason().unwrap_or("no reason given");
+    match found.events().iter().find_map(|event| event.message()) {
         Some(event) => format!("{reason} Last event: {event}"),
-        None => reason,
-    })
+        None => reason.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecs::types::{Deployment as Rolled, ServiceEvent};
+    use aws_sdk_ecs::types::ServiceEvent;
 
     use super::*;
 
@@ -370,18 +396,30 @@ mod tests {
 
     #[test]
     fn a_deployment_that_was_given_up_says_why() {
-        let rolled = |revision: &str, state: Rollout| {
-            let rolled = Rolled::builder().task_definition(revision).rollout_state(state);
-            rolled.rollout_state_reason("circuit breaker: tasks failed to start.").build()
+        let found = |primary: &str, state: Rollout, other: &str, its: Rollout| {
+            let rolled = |status: &str, revision: &str, state: Rollout| {
+                let rolled = Rolled::builder().status(status).task_definition(revision);
+                let rolled = rolled.rollout_state(state);
+                rolled.rollout_state_reason("circuit breaker: tasks failed to start.").build()
+            };
+            Described::builder()
+                .deployments(rolled("PRIMARY", primary, state))
+                .deployments(rolled("ACTIVE", other, its))
+                .events(ServiceEvent::builder().message("the last event").build())
+                .build()
         };
-        let found = Described::builder()
-            .deployments(rolled("arn:t:1", Rollout::InProgress))
-            .deployments(rolled("arn:t:2", Rollout::Failed))
-            .events(ServiceEvent::builder().message("rolling back").build())
-            .build();
-        assert_eq!(given_up(&found, "arn:t:1"), None);
-        let reason = given_up(&found, "arn:t:2").unwrap();
-        assert!(reason.contains("circuit breaker") && reason.ends_with("rolling back"));
+        let says_why = |reason: Option<String>| {
+            let reason = reason.expect("it was given up");
+            assert!(reason.contains("circuit breaker") && reason.ends_with("the last event"));
+        };
+        let back = found("arn:t:1", Rollout::InProgress, "arn:t:2", Rollout::Failed);
+        says_why(rolled_back(&back, "arn:t:2"));
+        assert_eq!((rolled_back(&back, "arn:t:1"), given_up(&back)), (None, None));
+        let stuck = found("arn:t:2", Rollout::Failed, "arn:t:1", Rollout::InProgress);
+        says_why(given_up(&stuck));
+        assert_eq!(rolled_back(&stuck, "arn:t:2"), None);
+        let again = found("arn:t:2", Rollout::InProgress, "arn:t:2", Rollout::Failed);
+        assert_eq!((rolled_back(&again, "arn:t:2"), given_up(&again)), (None, None));
     }
 
     #[test]

@@ -141,14 +141,14 @@ pub(crate) struct Health {
 }
 
 /// How many revisions stay when a new one is registered: the service may still be on an older one
-/// (its deployment failed, and ECS rolled it back), and would be rolled back to it again.
-const KEPT: usize = 3;
+/// (its deployments failed, and ECS rolled it back), and would be rolled back to it again.
+const KEPT: usize = 10;
 
 impl Resource for TaskDefinition {
     const META: Meta = Meta {
         notes: &[
             "Every change registers a new revision; numbers never start again.",
-            "When a revision is registered, the three before it stay, and older ones are \
+            "When a revision is registered, the ten before it stay, and older ones are \
              deregistered and deleted. Tasks that still run one are not disturbed.",
             "A revision that somebody else registered in the family is neither used nor deleted.",
             "Image, roles, log group and secrets are looked up only when a task starts.",

@@ -120,7 +120,11 @@ impl Resource for Listener {
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
         settle: Duration::from_secs(60),
-        transient: &[("CertificateNotFound", "")],
+        transient: &[
+            ("CertificateNotFound", ""),
+            // It moves here from another load balancer, which has not let it go yet.
+            ("TargetGroupAssociationLimit", "more than one load balancer"),
+        ],
         actions: &[
             "elasticloadbalancing:AddTags",
             "elasticloadbalancing:CreateListener",

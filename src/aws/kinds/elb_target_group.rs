@@ -96,6 +96,10 @@ impl Resource for TargetGroup {
         notes: &[
             "Protocol, port, VPC and target type cannot be changed: a new group is made under a \
              new name, listeners and services move over, and the old one goes.",
+            "Such a move cuts traffic: a listener turns to the new group at once, whose targets are \
+             not there or not healthy yet. To change without a gap, add a second group with a \
+             service of its own, move the listener's weights over to it (`forward = { blue = 90, \
+             green = 10 }`), and remove the first group when it has no weight left.",
             "A target that leaves is served until its deregistration delay is over.",
         ],
         immutable: &["name", "vpc", "protocol", "protocol_version", "port", "target_type"],

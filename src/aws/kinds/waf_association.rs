@@ -1,8 +1,9 @@
 //! What a web ACL protects: it and one load balancer or API stage.
 //!
 //! AWS quirks: an association has no tags and no id; a resource has one ACL at most, so it is known
-//! by the resource, and another ACL simply takes the place of the first. WAF does not see a resource
-//! or an ACL that is new for a while (`WAFUnavailableEntityException`).
+//! by the resource, and another ACL simply takes the place of the first: a move from one to the other
+//! is one call, and the resource is never without. WAF does not see a resource or an ACL that is new
+//! for a while (`WAFUnavailableEntityException`).
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
-use crate::model::error::OpError;
+use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Outputs, Text};
@@ -30,17 +31,26 @@ pub(crate) struct Association {
     pub resource: Text,
 }
 
-/// The physical name, from that of the ACL and what the resource's ARN tells of it.
-pub(crate) fn physical_name(acl: &str, resource: &str) -> String {
-    format!("{acl}.{resource}")
+/// The name of what protects a load balancer, by the name of that.
+pub(crate) fn of_balancer(name: &str) -> String {
+    format!("lb-{name}")
 }
+
+/// The name of what protects the stage of an API, by the item's name.
+pub(crate) fn of_stage(api: &str) -> String {
+    format!("api-{api}")
+}
+
+/// What follows the ARN of the resource in the id, which must not be taken for the resource itself.
+const SLOT: &str = "/acl";
 
 impl Resource for Association {
     const META: Meta = Meta {
         notes: &[
             "WAF sees a new load balancer or stage only after a while; payctl waits up to ten \
              minutes.",
-            "A resource has one web ACL: an association takes the place of whatever was there.",
+            "A resource has one web ACL: an association takes the place of whatever was there. One \
+             that moves to another firewall is never without protection.",
         ],
         immutable: &["resource"],
         replace: Replace::DeleteFirst,
@@ -54,6 +64,7 @@ impl Resource for Association {
             "elasticloadbalancing:SetWebAcl",
             "wafv2:AssociateWebACL",
             "wafv2:DisassociateWebACL",
+            "wafv2:GetWebACL",
             "wafv2:GetWebACLForResource",
             "wafv2:ListResourcesForWebACL",
             "wafv2:ListTagsForResource",
@@ -68,7 +79,7 @@ impl Resource for Association {
     }
 
     fn sample_name() -> &'static str {
-        "sample-sample-balancer"
+        "lb-sample-balancer"
     }
 
     fn variants() -> Vec<Self> {
@@ -84,15 +95,13 @@ impl Resource for Association {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let send = cx.aws.waf.get_web_acl_for_resource().resource_arn(cx.id()).send();
-        let answer = send.await.map_err(op("GetWebACLForResource")).or_gone()?;
-        let acl = answer.and_then(|answer| answer.web_acl);
-        Ok(acl.map(|acl| live(&acl.arn, cx.id())))
+        let resource = resource_of(cx.id());
+        Ok(acl_of(cx.aws, resource).await?.map(|acl| live(&acl, resource)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         self.associate(cx.aws).await?;
-        Ok(self.resource.known().to_owned())
+        Ok(format!("{}{SLOT}", self.resource.known()))
     }
 
     async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
@@ -104,9 +113,27 @@ impl Resource for Association {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.waf.disassociate_web_acl().resource_arn(&live.id).send();
+        let resource = resource_of(&live.id);
+        if acl_of(cx.aws, resource).await?.as_deref() != Some(live.spec.acl.known()) {
+            let message = "the web ACL is not there any more: there is none, or another one";
+            let class = ErrorClass::NotFound;
+            return Err(OpError::new("GetWebACLForResource", class, "NotAssociated", message));
+        }
+        let send = cx.aws.waf.disassociate_web_acl().resource_arn(resource).send();
         send.await.map_err(op("DisassociateWebACL")).or_gone().map(drop)
     }
+}
+
+/// The ARN of the load balancer or stage that an id stands for.
+fn resource_of(id: &str) -> &str {
+    id.strip_suffix(SLOT).unwrap_or(id)
+}
+
+/// The ARN of the web ACL that a resource has.
+async fn acl_of(aws: &Aws, resource: &str) -> Result<Option<String>, OpError> {
+    let send = aws.waf.get_web_acl_for_resource().resource_arn(resource).send();
+    let answer = send.await.map_err(op("GetWebACLForResource")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
 }
 
 impl Association {
@@ -130,15 +157,13 @@ async fn survey_acl(
     ))
     .await;
     let tags = cx.if_permitted(name, tags)?.unwrap_or_default();
-    let Some(acl) = cx.aws.scope.owned(&tags).filter(|owner| owner.kind == WebAcl::META.kind)
-    else {
+    if cx.aws.scope.owned(&tags).is_none_or(|owner| owner.kind != WebAcl::META.kind) {
         return Ok(Vec::new());
-    };
+    }
     let found = balancers?.into_iter().chain(stages?).map(async |resource| {
-        let label = label(cx.aws, &resource).await?;
-        let wanted = cx.wanted.get(&physical_name(name, &label));
-        let by_label = || Address::new(Association::META.kind, format!("{}-{label}", acl.name));
-        let address = wanted.cloned().unwrap_or_else(by_label);
+        let name = name_for(cx.aws, &resource).await?;
+        let wanted = cx.wanted.get(&name).cloned();
+        let address = wanted.unwrap_or_else(|| Address::new(Association::META.kind, name));
         Ok(Found { address, owner: Owner::Ours, live: live(arn, &resource) })
     });
     try_join_all(found).await
@@ -150,22 +175,22 @@ async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<Strin
     Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
 }
 
-/// What tells a resource from the others that an ACL may protect: the name of a load balancer
-/// stands in its ARN; that of a stage says nothing, so its tags say which API it belongs to.
-async fn label(aws: &Aws, resource: &str) -> Result<String, OpError> {
+/// The name of what protects a resource. That of a load balancer stands in its ARN; a stage's says
+/// nothing, so its tags say which API it belongs to.
+async fn name_for(aws: &Aws, resource: &str) -> Result<String, OpError> {
     if let Some((_, tail)) = resource.split_once(":loadbalancer/") {
-        return Ok(tail.split('/').nth(1).unwrap_or(tail).to_owned());
+        return Ok(of_balancer(tail.split('/').nth(1).unwrap_or(tail)));
     }
     let send = aws.apigateway.get_tags().resource_arn(resource).send();
     let tags = send.await.map_err(op("GetTags")).or_gone()?.and_then(|answer| answer.tags);
     let tags: Tags = tags.unwrap_or_default().into_iter().collect();
     let unknown = || resource.rsplit("/restapis/").next().unwrap_or(resource).replace('/', "-");
-    Ok(aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name))
+    Ok(of_stage(&aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name)))
 }
 
 fn live(acl: &str, resource: &str) -> Live<Association> {
     Live {
-        id: resource.to_owned(),
+        id: format!("{resource}{SLOT}"),
         spec: Association { acl: acl.into(), resource: resource.into() },
         outputs: Outputs::new(),
         tags: Tags::new(),

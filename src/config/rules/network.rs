@@ -75,38 +75,27 @@ impl Rules<'_> {
     }
 
     fn tiers(&mut self, network: &Network, block: Block) {
-        let mut free = block.cursor();
-        let tiers = [
-            ("public_subnets", network.public_subnets.prefix()),
-            ("private_subnets", network.private_subnets.prefix()),
-            ("isolated_subnets", network.isolated_subnets.prefix()),
-        ];
-        for (key, prefix) in tiers {
-            let Some(prefix) = prefix else { continue };
-            let fits = (0..network.zones).all(|_| free.take(prefix).is_some());
-            if !fits {
-                let message = format!("{key} do not fit into {block}");
-                let wanted = tiers.iter().filter(|(_, prefix)| prefix.is_some()).count();
-                let wanted = wanted * usize::from(network.zones);
-                let mut balancers = self.config.load_balancers.values();
-                let application = balancers.any(|one| one.kind == BalancerType::Application);
-                let smallest = if application { SMALLEST } else { 28 };
-                let even = (block.prefix()..=smallest).find(|size| {
-                    let mut free = block.cursor();
-                    (0..wanted).all(|_| free.take(*size).is_some())
-                });
-                let fix = match even {
-                    Some(size) => format!(
-                        "{} subnets of /{prefix}; all {wanted} subnets fit with {key} = \"/{size}\" \
-                         and so on",
-                        network.zones
-                    ),
-                    None => format!("{wanted} subnets need a larger network"),
-                };
-                self.say(&["network", key], message, fix);
-                return;
-            }
-        }
+        let (mut free, layout) = (block.cursor(), network.layout());
+        let full = layout.iter().find(|(_, _, prefix)| free.take(*prefix).is_none());
+        let Some((tier, _, prefix)) = full else { return };
+        let key = format!("{}_subnets", tier.word());
+        let message = format!("{key} do not fit into {block}");
+        let wanted = layout.len();
+        let mut balancers = self.config.load_balancers.values();
+        let application = balancers.any(|one| one.kind == BalancerType::Application);
+        let smallest = if application { SMALLEST } else { 28 };
+        let even = (block.prefix()..=smallest).find(|size| {
+            let mut free = block.cursor();
+            (0..wanted).all(|_| free.take(*size).is_some())
+        });
+        let fix = match even {
+            Some(size) => format!(
+                "{} subnets of /{prefix}; all {wanted} subnets fit with {key} = \"/{size}\" and so on",
+                layout.iter().filter(|(other, _, _)| other == tier).count()
+            ),
+            None => format!("{wanted} subnets need a larger network"),
+        };
+        self.say(&["network", &key], message, fix);
     }
 
     pub(super) fn security_groups(&mut self) {

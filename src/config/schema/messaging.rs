@@ -29,6 +29,8 @@ pub enum Service {
     Secretsmanager,
     /// Cost anomaly detection.
     Costalerts,
+    /// EC2 for the volumes of instances.
+    Ec2,
 }
 
 impl Service {
@@ -51,6 +53,7 @@ impl Service {
             Self::Logs => "logs",
             Self::Secretsmanager => "secretsmanager",
             Self::Costalerts => "costalerts",
+            Self::Ec2 => "ec2",
         }
     }
 }

@@ -21,6 +21,11 @@ pub struct Network {
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 6))]
     pub zones: u8,
+    /// For how many zones the addresses are laid out, tier by tier; as many as there are unless stated.
+    /// Zones beyond that get the addresses that follow, so say how many there were before `zones` of a
+    /// network that stands is changed: otherwise its tiers move, and every subnet is made anew.
+    #[schemars(range(min = 1, max = 6))]
+    pub planned_zones: Option<u8>,
     /// The zones to use, in order, `["us-east-1a", "us-east-1b"]`; unless stated, the first of the
     /// region. Naming them keeps the subnets where they are should AWS open or close a zone.
     #[serde(default)]
@@ -128,6 +133,16 @@ impl From<InnerTier> for SubnetTier {
 }
 
 impl Network {
+    /// The subnets in the order of their addresses: the tier, the number of the zone from 1, and the
+    /// prefix length. Some may be of zones that are not used, or not any more.
+    pub fn layout(&self) -> Vec<(SubnetTier, u8, u8)> {
+        let planned = self.planned_zones.unwrap_or(self.zones);
+        let first =
+            SubnetTier::ALL.into_iter().flat_map(|tier| (1..=planned).map(move |at| (tier, at)));
+        let more = (planned + 1..=self.zones).flat_map(|at| SubnetTier::ALL.map(|tier| (tier, at)));
+        first.chain(more).filter_map(|(tier, at)| Some((tier, at, self.prefix(tier)?))).collect()
+    }
+
     /// The prefix length of each subnet of a tier, if the tier exists.
     pub fn prefix(&self, tier: SubnetTier) -> Option<u8> {
         let tier = match tier {
@@ -146,7 +161,9 @@ pub struct Nat {
     /// What translates the addresses.
     #[serde(default)]
     pub kind: NatKind,
-    /// How many, at most one in each zone. With one, a single private route table serves all zones.
+    /// How many, at most one in each zone. With one, a single private route table serves all zones, and
+    /// with more each zone has its own: without `gateway_endpoints`, going from one to more leaves
+    /// private subnets without a way out until the new NATs are ready.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 6))]
     pub count: u8,

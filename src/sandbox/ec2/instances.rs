@@ -67,6 +67,8 @@ impl Phase {
 
 /// How many reads show a terminated instance before it vanishes.
 const WAKE: u32 = 3;
+/// How long the first checks of an instance take in a strict sandbox, in seconds.
+const CHECKS: f64 = 90.0;
 
 impl Instance {
     /// Whether it still has its interface.
@@ -213,6 +215,28 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
         age(cx, id);
     }
     page.answer(LISTING.set)
+}
+
+/// The checks of instances that run.
+pub(super) fn statuses(cx: &mut Cx<'_>) -> Answer {
+    let asked = cx.list("InstanceId");
+    for id in &asked {
+        found(&cx.here.instances, "i", id)?;
+    }
+    let (now, lasts) = (cx.now(), if cx.base.strict { CHECKS } else { 0.0 });
+    let running = cx.here.instances.iter().filter(|(id, one)| {
+        one.phase == Phase::Running && (asked.is_empty() || asked.contains(id))
+    });
+    let statuses = running.map(|(id, one)| {
+        let word = if now < one.launched + lasts { "initializing" } else { "ok" };
+        json!({
+            "instanceId": id,
+            "instanceState": one.phase.render(),
+            "instanceStatus": { "status": word },
+            "systemStatus": { "status": word },
+        })
+    });
+    Ok(json!({ "instanceStatusSet": statuses.collect::<Vec<_>>() }))
 }
 
 /// Lets an instance grow older by one read, whatever the filters.

@@ -220,6 +220,7 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeAvailabilityZones" => zones::zones,
         "DescribeImages" => zones::images,
         "DescribeInstanceAttribute" => instance_attributes::describe,
+        "DescribeInstanceStatus" => instances::statuses,
         "DescribeInstanceTypeOfferings" => zones::type_offerings,
         "DescribeInstanceTypes" => zones::types,
         "DescribeInstances" => instances::describe,

@@ -9,7 +9,7 @@ use super::super::ec2::{lent, templates};
 use super::super::toolbox::{
     self, Tags, add_tags, at, flag, here, iso, list, need, number, page, text, texts, uuid_of,
 };
-use super::super::{ACCOUNT, Answer, Call, Refusal, World};
+use super::super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 use super::{INVALID, TAGS, by_name, ec2, find, invalid, states, tags};
 
 /// A group.
@@ -36,6 +36,8 @@ pub(super) struct Group {
     deleting: bool,
     /// Why the last launch failed.
     failure: Option<String>,
+    /// Until when instances are being replaced.
+    refreshing: f64,
     made: f64,
 }
 
@@ -256,6 +258,7 @@ fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<
     }
     input["SubnetId"] = json!(subnet);
     (input["MinCount"], input["MaxCount"]) = (json!("1"), json!("1"));
+    may_use_keys(world, region, &input)?;
     let tags = one.tags.iter().filter(|(key, _)| one.at_launch.get(*key) == Some(&true));
     let tags: Vec<Value> = tags.map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     let answer = ec2(world, region, "RunInstances", input)?;
@@ -265,6 +268,20 @@ fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<
         ec2(world, region, "CreateTags", json!({ "ResourceId": [id], "Tag": tags }))?;
     }
     Ok(id)
+}
+
+/// Nobody but the key's own policy admits Auto Scaling to a customer key.
+fn may_use_keys(world: &World, region: &str, data: &Value) -> Result<(), Refusal> {
+    let via = format!("ec2.{region}.amazonaws.com");
+    let keys =
+        list(data, "BlockDeviceMapping").iter().filter_map(|one| text(&one["Ebs"], "KmsKeyId"));
+    match keys.into_iter().find(|key| !kms::admits(&world.kms, region, key, &via)) {
+        Some(_) => Err(Refusal::new(
+            "Client.InternalError",
+            "Client.InternalError: Client error on launch.",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn parameter_value(world: &mut World, region: &str, name: &str) -> Result<String, Refusal> {
@@ -346,10 +363,23 @@ pub(super) fn activities(world: &mut World, region: &str, input: &Value) -> Answ
     Ok(json!({ "Activities": failed.collect::<Vec<_>>() }))
 }
 
-/// Replaces all instances, at once.
+/// How long a strict sandbox takes for a refresh, and to cancel one; in seconds.
+const REFRESH: f64 = 1800.0;
+const CANCEL: f64 = 15.0;
+
+/// Replaces all instances, at once; that counts as under way for a while.
 pub(super) fn refresh(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "AutoScalingGroupName", INVALID)?;
-    let ids: Vec<String> = find(world, region, input)?.instances.keys().cloned().collect();
+    let now = world.base.now();
+    let lasts = if world.base.strict { REFRESH } else { 0.0 };
+    let group = find(world, region, input)?;
+    if now < group.refreshing {
+        let message = "An Instance Refresh is already in progress and blocks the execution of this \
+                       Instance Refresh.";
+        return Err(Refusal::new("InstanceRefreshInProgress", message));
+    }
+    group.refreshing = now + lasts;
+    let ids: Vec<String> = group.instances.keys().cloned().collect();
     for id in &ids {
         let _gone = ec2(world, region, "TerminateInstances", json!({ "InstanceId": [id] }));
         if let Some(state) = find(world, region, input)?.instances.get_mut(id) {
@@ -358,6 +388,18 @@ pub(super) fn refresh(world: &mut World, region: &str, input: &Value) -> Answer 
     }
     scale(world, region, name);
     Ok(json!({ "InstanceRefreshId": uuid_of(&format!("{name}{ids:?}")) }))
+}
+
+/// Ends a refresh before its time.
+pub(super) fn cancel_refresh(world: &mut World, region: &str, input: &Value) -> Answer {
+    let now = world.base.now();
+    let group = find(world, region, input)?;
+    if now >= group.refreshing {
+        let message = "No in progress or pending Instance Refresh found for the group.";
+        return Err(Refusal::new("ActiveInstanceRefreshNotFound", message));
+    }
+    group.refreshing = group.refreshing.min(now + CANCEL);
+    Ok(json!({ "InstanceRefreshId": uuid_of("refresh") }))
 }
 
 pub(super) fn targets(world: &mut World, region: &str, input: &Value, attach: bool) -> Answer {

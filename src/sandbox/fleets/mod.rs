@@ -3,7 +3,8 @@
 //! Its instances are instances of the sandbox's EC2, with interfaces that hold subnets and groups.
 //! Quirks kept: a group with instances is deleted only by force, and stays listed as "Delete in
 //! progress" until they are terminated; a launch that fails fails no call, and stands in the
-//! activities; nothing scales by itself, since nothing is measured.
+//! activities; a volume's customer key must admit it; one refresh runs at a time, in a strict sandbox
+//! for half an hour; nothing scales by itself, since nothing is measured.
 
 mod groups;
 mod policies;
@@ -44,6 +45,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteAutoScalingGroup" => groups::delete(world, region, input),
         "DescribeScalingActivities" => groups::activities(world, region, input),
         "StartInstanceRefresh" => groups::refresh(world, region, input),
+        "CancelInstanceRefresh" => groups::cancel_refresh(world, region, input),
         "AttachLoadBalancerTargetGroups" | "DetachLoadBalancerTargetGroups" => {
             groups::targets(world, region, input, call.operation.starts_with("Attach"))
         }

@@ -144,6 +144,51 @@ fn a_launch_that_fails_stands_in_the_activities() {
     assert_eq!(activities["Activities"][0]["StatusCode"], "Failed");
 }
 
+#[tokio::test(start_paused = true)]
+async fn if_strict_one_refresh_runs_until_it_is_cancelled() {
+    let mut ground = Ground::new("ami-1");
+    ground.world.base.strict = true;
+    ground.make();
+    let group = json!({ "AutoScalingGroupName": "g" });
+    let none = ground.refused("CancelInstanceRefresh", group.clone());
+    assert_eq!(none, "ActiveInstanceRefreshNotFound");
+    ground.ask("StartInstanceRefresh", group.clone());
+    let second = ground.refused("StartInstanceRefresh", group.clone());
+    assert_eq!(second, "InstanceRefreshInProgress");
+    ground.ask("CancelInstanceRefresh", group.clone());
+    tokio::time::advance(std::time::Duration::from_secs(20)).await;
+    ground.ask("StartInstanceRefresh", group);
+}
+
+#[test]
+fn a_customer_key_has_to_admit_auto_scaling() {
+    let mut ground = Ground::new("ami-1");
+    let key = ask(&mut ground.world, "kms", "CreateKey", json!({})).expect("a key");
+    let volume = json!({ "DeviceName": "/dev/xvda", "Ebs": {
+        "KmsKeyId": id(&key, "/KeyMetadata/Arn"), "Encrypted": "true",
+    } });
+    let data = json!({
+        "ImageId": "ami-1", "InstanceType": "t4g.micro", "BlockDeviceMapping": [volume],
+    });
+    let input = json!({ "LaunchTemplateId": ground.template, "LaunchTemplateData": data });
+    ask(&mut ground.world, "ec2", "CreateLaunchTemplateVersion", input).expect("a version");
+    let mut wanted = ground.wanted();
+    wanted["LaunchTemplate"]["Version"] = json!("2");
+    ground.ask("CreateAutoScalingGroup", wanted);
+    assert!(ground.lives().is_empty());
+    let policy = json!({ "Statement": [
+        { "Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": { "AWS": "*" },
+          "Condition": { "StringEquals": {
+              "kms:ViaService": format!("ec2.{REGION}.amazonaws.com") } } },
+    ] });
+    let put = json!({
+        "KeyId": key["KeyMetadata"]["KeyId"], "PolicyName": "default", "Policy": policy.to_string(),
+    });
+    ask(&mut ground.world, "kms", "PutKeyPolicy", put).expect("a policy");
+    ground.lives();
+    assert_eq!(ground.lives(), ["Pending"]);
+}
+
 #[test]
 fn policies_come_back_as_they_were_put() {
     let mut ground = Ground::new("ami-1");

@@ -8,7 +8,9 @@ use aws_sdk_ecs::types::{
     PropagateTags, Service as Described,
 };
 
-use super::{Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, op};
+use super::{
+    Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, given_up, op,
+};
 
 impl Service {
     pub(super) fn count(&self) -> i32 {
@@ -60,6 +62,10 @@ impl Service {
         if self.task_definition != had.task_definition {
             call = call.task_definition(self.task_definition.known());
         }
+        // Nothing that ECS gave up starts again by itself.
+        if had.failed_deployment.is_some() {
+            call = call.force_new_deployment(true);
+        }
         if let Some(count) = self.desired.filter(|count| Some(*count) != had.desired) {
             call = call.desired_count(int(count));
         }
@@ -93,7 +99,7 @@ impl Service {
 
     /// Reads a service; `None` without the members that every service has.
     pub(super) fn from_described(found: Described) -> Option<Self> {
-        let stable = is_stable(&found);
+        let (stable, failed_deployment) = (is_stable(&found), given_up(&found));
         let vpc = found.network_configuration.and_then(|network| network.awsvpc_configuration);
         let texts = |ids: Vec<String>| ids.into_iter().map(Text::from).collect();
         let public = vpc.as_ref().and_then(|vpc| vpc.assign_public_ip.clone());
@@ -121,6 +127,7 @@ impl Service {
             },
             zone_rebalancing: rebalancing == Some(AvailabilityZoneRebalancing::Enabled),
             platform_version: found.platform_version.unwrap_or_else(|| "LATEST".into()),
+            failed_deployment,
             stable: Some(stable),
         })
     }

@@ -29,6 +29,24 @@ fn an_instance_runs_after_one_read_and_lingers_when_terminated() {
     refused(&mut world, "DescribeInstances", read, "InvalidInstanceID.NotFound");
 }
 
+#[tokio::test(start_paused = true)]
+async fn if_strict_the_first_checks_of_an_instance_take_a_while() {
+    let mut world = World::default();
+    world.base.strict = true;
+    let vpc = vpc(&mut world);
+    let subnet = subnet(&mut world, &vpc, "10.0.1.0/24");
+    let group = group(&mut world, &vpc, "nat");
+    let instance = instance(&mut world, &subnet, &group);
+    let mut status = || {
+        let answer = ask(&mut world, "DescribeInstanceStatus", json!({ "InstanceId": [instance] }));
+        instance_state(&mut world, &instance);
+        answer["instanceStatusSet"][0]["instanceStatus"]["status"].clone()
+    };
+    assert_eq!((status(), status()), (Value::Null, json!("initializing")));
+    tokio::time::advance(std::time::Duration::from_secs(100)).await;
+    assert_eq!(status(), "ok");
+}
+
 #[test]
 fn the_same_token_returns_the_same_instance_even_when_it_is_terminated() {
     let mut world = World::default();
