@@ -6,14 +6,12 @@ use crate::aws::resource::Survey;
 use crate::model::error::OpError;
 use crate::model::live::Tags;
 
-/// A fresh role, its policies and its key are not known to Lambda at once; and Lambda itself is
-/// throttled when it makes network interfaces.
+/// A fresh role, its policies and its key are not known to Lambda at once.
 pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("InvalidParameterValueException", "execution role does not have permissions"),
     ("InvalidParameterValueException", "ensure the role can perform"),
     ("InvalidParameterValueException", "KMS key is invalid for CreateGrant"),
-    ("InvalidParameterValueException", "throttled by EC2"),
     ("InvalidParameterValueException", "less than Function timeout"),
 ];
 
