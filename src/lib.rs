@@ -1,7 +1,7 @@
 //! payctl stands up, changes and tears down payment infrastructure on AWS, directly through the SDK.
 //!
-//! Read the modules in this order: what is typed (`config`), what it asks for (`blueprint`), the
-//! plain data that everything shares (`model`), how a difference becomes a plan and a plan becomes
+//! Read the modules in this order: the plain data that everything shares (`model`), what is typed
+//! (`config`), what it asks for (`blueprint`), how a difference becomes a plan and a plan becomes
 //! reality (`engine`), how AWS does it (`aws`), the embedded AWS (`sandbox`), what people see (`ui`)
 //! and how they say it (`cli`).
 

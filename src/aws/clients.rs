@@ -13,14 +13,14 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::error::op;
-use super::pace::{self, Pace};
+use super::pace::{self, OnlyThrottling, Operation, Pace};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::package::Packages;
 use crate::model::scope::Scope;
@@ -84,14 +84,13 @@ pub struct Aws {
 
 macro_rules! client {
     ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {{
-        let pace = Pace::default();
         let transport = $config.http_client().unwrap_or_else(pace::network);
         // Only throttled calls are retried here, so there is no reason to ever run dry.
         let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
             $service::config::Builder::from($config)
-                .http_client(pace.client(transport))
-                .retry_classifier(pace)
+                .http_client(Pace::default().client(transport))
+                .retry_classifier(OnlyThrottling)
                 .retry_partition(budget.token_bucket(TokenBucket::unlimited()).build())
                 .interceptor($meter.clone())
                 $(.$setting($value))?
@@ -214,12 +213,8 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
                 .with_initial_backoff(Duration::from_millis(200))
                 .with_max_backoff(Duration::from_secs(10)),
         )
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
-                .operation_attempt_timeout(Duration::from_secs(60))
-                .build(),
-        );
+        // How long an answer may take is the pace's business.
+        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -246,7 +241,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
-/// Counts the calls that go out, by operation.
+/// Counts the calls that go out, by operation, and tells the transport what each is for.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Mutex<BTreeMap<String, usize>>>);
 
@@ -268,15 +263,21 @@ impl Intercept for Meter {
         "payctl meter"
     }
 
-    fn read_before_transmit(
+    fn modify_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        cx: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let (Some(call), Ok(mut counts)) = (bag.load::<Metadata>(), self.0.lock()) {
+        let Some(call) = bag.load::<Metadata>() else { return Ok(()) };
+        tracing::debug!(service = call.service(), operation = call.name(), "calls");
+        cx.request_mut().add_extension(Operation(call.name().to_owned()));
+        if let Ok(mut counts) = self.0.lock() {
             *counts.entry(format!("{}.{}", call.service(), call.name())).or_default() += 1;
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

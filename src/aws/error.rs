@@ -40,7 +40,9 @@ where
             SdkError::DispatchFailure(_) if is_about_credentials(&chain) => {
                 OpError::new(name, ErrorClass::Credentials, "NoCredentials", chain)
             }
-            SdkError::TimeoutError(_) => OpError::new(name, ErrorClass::Service, "Timeout", chain),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                OpError::new(name, ErrorClass::Service, "Timeout", chain)
+            }
             _ => OpError::new(name, ErrorClass::Service, "ConnectionLost", chain),
         }
     }
@@ -198,6 +200,7 @@ const BUSY: &[&str] = &[
     "InvalidDBInstanceState",
     "InvalidDBParameterGroupState",
     "InvalidDBSubnetGroupStateFault",
+    "InvalidResourceStateFault",
 ];
 
 /// Not seen yet by a service that has to see it: passes when it is.
@@ -205,14 +208,13 @@ const NOT_YET: &[&str] = &["WAFUnavailableEntityException"];
 
 /// Codes that mean "not found" and do not say so by their form.
 const ABSENT: &[&str] = &[
-    "queuedoesnotexist",
+    "QueueDoesNotExist",
     // SSM's word for a parameter that is not there.
-    "invalidresourceid",
-    "gateway.notattached",
-    "natgatewaynotfound",
-    "unknownmonitorexception",
-    "unknownsubscriptionexception",
-    "wafnonexistentitemexception",
+    "InvalidResourceId",
+    "Gateway.NotAttached",
+    "UnknownMonitorException",
+    "UnknownSubscriptionException",
+    "WAFNonexistentItemException",
 ];
 
 /// Codes that leave open what happened although their status says that it did not.
@@ -227,6 +229,7 @@ const DENIED: &[&str] = &[
     "NotAuthorized",
     "Forbidden",
     "AllAccessDisabled",
+    "AuthFailure",
     // The account is new and not checked yet, closed, or not signed up for the service or region.
     "PendingVerification",
     "Blocked",
@@ -253,88 +256,97 @@ const CREDENTIALS: &[&str] = &[
     "IncompleteSignatureException",
 ];
 
+/// Codes that mean something else with certain words in the message: the code, the words in lower
+/// case, and what both mean together. The first row that fits wins, before everything else.
+const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
+    // API Gateway tells of full quotas with the status, and its second version with the code, of
+    // throttling.
+    ("LimitExceededException", "maximum number", ErrorClass::Quota),
+    ("TooManyRequestsException", "maximum number", ErrorClass::Quota),
+    // A rate is a limit as well, as in Cost Explorer; DynamoDB has one of changes under way.
+    ("LimitExceededException", "rate", ErrorClass::Throttled),
+    ("LimitExceededException", "too many calls", ErrorClass::Throttled),
+    ("LimitExceededException", "too many requests", ErrorClass::Throttled),
+    ("LimitExceededException", "simultaneously", ErrorClass::Busy),
+    // A table, a function, a statement or a stack of that name: the same code as "in use".
+    ("ConflictException", "already exist", ErrorClass::Exists),
+    ("ResourceConflictException", "already exist", ErrorClass::Exists),
+    ("ResourceInUseException", "already exist", ErrorClass::Exists),
+    // A topic or a subscription of that name, with other tags or attributes.
+    ("InvalidParameter", "already exists with", ErrorClass::Exists),
+    ("InvalidParameterException", "already exists with", ErrorClass::Exists),
+    // ECS has a service of that name, with other settings, or is about to delete it.
+    ("InvalidParameterException", "was not idempotent", ErrorClass::Exists),
+    ("InvalidParameterException", "still draining", ErrorClass::Busy),
+    // Lambda makes network interfaces, and EC2 slows it down.
+    ("InvalidParameterValueException", "throttled by ec2", ErrorClass::Busy),
+    // A detector, of which an account has one, and one that is not there.
+    ("BadRequestException", "already exists", ErrorClass::Exists),
+    ("BadRequestException", "not owned by the current account", ErrorClass::NotFound),
+    // EC2's word for keys that it does not know, and for what belongs to somebody else.
+    ("AuthFailure", "credentials", ErrorClass::Credentials),
+    // ECS's word for a family without active revisions, or a revision that is not there.
+    ("ClientException", "describe task definition", ErrorClass::NotFound),
+    // Auto Scaling has no code of its own for what is not there.
+    ("ValidationError", "name not found", ErrorClass::NotFound),
+];
+
+/// Whether a message in lower case has these words; they begin where a word does.
+fn says(message: &str, words: &str) -> bool {
+    message.match_indices(words).any(|(at, _)| !message[..at].ends_with(char::is_alphanumeric))
+}
+
+/// What an error means: by its code and message, by its code, by the form of its code, by its
+/// status. A code that is listed wins over its form: `TooManyUpdates` is no quota.
 fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
-    let is = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(code));
-    let lower = code.to_lowercase();
-    if is(THROTTLED) || status == 429 {
-        ErrorClass::Throttled
-    } else if is(EXISTS) {
-        ErrorClass::Exists
-    } else if is(BUSY) {
-        // A table, a function, a statement or a stack of that name exists already: the same code as
-        // "in use".
-        let both = ["ConflictException", "ResourceConflictException", "ResourceInUseException"];
-        match both.contains(&code) && message.contains("already exist") {
-            true => ErrorClass::Exists,
-            false => ErrorClass::Busy,
-        }
-    } else if lower.starts_with("invalidparameter") && message.contains("already exists with") {
-        // A topic or a subscription of that name exists with other tags or attributes.
-        ErrorClass::Exists
-    } else if lower == "invalidparameterexception" && message.contains("was not idempotent") {
-        // ECS has a service of that name, with other settings.
-        ErrorClass::Exists
-    } else if lower == "invalidparameterexception" && message.contains("still Draining") {
-        // ECS is about to delete the service of that name.
-        ErrorClass::Busy
-    } else if lower == "badrequestexception" && message.contains("already exists") {
-        // A detector, of which an account has one.
-        ErrorClass::Exists
-    } else if is(NOT_YET) {
-        ErrorClass::NotYet
-    } else if is(DENIED) {
-        ErrorClass::Denied
-    } else if is(CREDENTIALS) {
-        ErrorClass::Credentials
-    } else if lower == "authfailure" {
-        // EC2's word for keys that it does not know, and for what belongs to somebody else.
-        match message.contains("credentials") {
-            true => ErrorClass::Credentials,
-            false => ErrorClass::Denied,
-        }
-    } else if lower == "limitexceededexception"
-        && (message.contains("simultaneously") || message.to_lowercase().contains("rate"))
-    {
-        ErrorClass::Busy
-    } else if lower.contains("limitexceeded")
-        || lower.contains("limitsexceeded")
-        || lower.starts_with("toomany")
-        || lower.contains("quotaexceeded")
+    let lists = [
+        (THROTTLED, ErrorClass::Throttled),
+        (EXISTS, ErrorClass::Exists),
+        (BUSY, ErrorClass::Busy),
+        (NOT_YET, ErrorClass::NotYet),
+        (DENIED, ErrorClass::Denied),
+        (CREDENTIALS, ErrorClass::Credentials),
+        (ABSENT, ErrorClass::NotFound),
+        (OPEN, ErrorClass::Service),
+    ];
+    let is = |known: &str| known.eq_ignore_ascii_case(code);
+    let said = message.to_lowercase();
+    let told = BY_MESSAGE.iter().find(|(known, words, _)| is(known) && says(&said, words));
+    let listed = || lists.iter().find(|(codes, _)| codes.iter().any(|known| is(known)));
+    match told.map(|(_, _, class)| *class).or_else(|| listed().map(|(_, class)| *class)) {
+        Some(class) => class,
+        None => by_form(&code.to_lowercase(), status),
+    }
+}
+
+/// What a code that is in no list means, by its form in lower case and its status.
+fn by_form(code: &str, status: u16) -> ErrorClass {
+    let is_quota = ["limitexceeded", "limitsexceeded", "quotaexceeded"]
+        .iter()
+        .any(|form| code.contains(form))
+        || code.starts_with("toomany")
         // AWS itself has none left: of instances, hosts, or addresses in a subnet.
-        || lower.starts_with("insufficient") && (lower.contains("capacity") || lower.contains("addresses"))
-    {
-        ErrorClass::Quota
-    } else if lower.ends_with("notfound")
-        || lower.ends_with("notfoundexception")
-        || lower.ends_with(".nonexistentqueue")
-        || lower.ends_with("notfoundfault")
-        || lower.starts_with("nosuch")
-        // ECS's word for a family without active revisions, or a revision that is not there.
-        || lower == "clientexception" && message.contains("describe task definition")
-        || is(ABSENT)
-        // GuardDuty's words for a detector that is not there.
-        || lower == "badrequestexception" && message.contains("not owned by the current account")
-        || lower == "queuedoesnotexist"
-        // SSM's word for a parameter that is not there.
-        || lower == "invalidresourceid"
-        || lower == "gateway.notattached"
-        || lower == "natgatewaynotfound"
-        // Auto Scaling has no code of its own for it.
-        || lower == "validationerror" && message.contains("name not found")
-        || status == 404
-    {
-        ErrorClass::NotFound
-    } else if status >= 500 || is(OPEN) {
-        ErrorClass::Service
-    } else {
-        ErrorClass::Invalid
+        || code.starts_with("insufficient")
+            && (code.contains("capacity") || code.contains("addresses"));
+    let is_absent = ["notfound", "notfoundexception", "notfoundfault", ".nonexistentqueue"]
+        .iter()
+        .any(|form| code.ends_with(form))
+        || code.starts_with("nosuch");
+    match status {
+        _ if is_quota => ErrorClass::Quota,
+        _ if is_absent => ErrorClass::NotFound,
+        429 => ErrorClass::Throttled,
+        404 => ErrorClass::NotFound,
+        500.. => ErrorClass::Service,
+        _ => ErrorClass::Invalid,
     }
 }
 
 /// Whether an answer says that nothing happened because of too many calls.
 pub(super) fn is_throttling(response: &HttpResponse) -> bool {
-    if response.status().as_u16() == 429 {
-        return true;
+    let status = response.status().as_u16();
+    if status < 400 {
+        return false;
     }
     let headers = response.headers();
     let header = headers.get("x-amzn-errortype").unwrap_or_default();
@@ -344,120 +356,17 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     let body = response.body().bytes().unwrap_or_default();
     let body = &body[..body.len().min(4096)];
     let text = String::from_utf8_lossy(body);
-    let named = |code: &&str| {
-        header.split([':', '#']).any(|part| part == *code)
-            || query == *code
+    let named = |code: &&&str| {
+        header.split([':', '#']).any(|part| part == **code)
+            || query == **code
             || text.contains(&format!("<Code>{code}</Code>"))
             || text.contains(&format!("#{code}\""))
             || text.contains(&format!("\"{code}\""))
     };
-    response.status().as_u16() >= 400 && THROTTLED.iter().any(named)
+    let mut known = THROTTLED.iter().chain(&["LimitExceededException"]);
+    let code = known.find(named).copied().unwrap_or_default();
+    classify(code, &text, status) == ErrorClass::Throttled
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_without_its_key_is_told_from_other_refusals() {
-        let error =
-            |code, message| OpError::new("GetSecretValue", ErrorClass::Invalid, code, message);
-        assert!(is_undecryptable(&error("DecryptionFailure", "")));
-        assert!(is_undecryptable(&error("KMSInvalidStateException", "is disabled")));
-        assert!(is_undecryptable(&error("AccessDeniedException", "Access to KMS is not allowed")));
-        let other = "not authorized to perform: secretsmanager:GetSecretValue";
-        assert!(!is_undecryptable(&error("AccessDeniedException", other)));
-    }
-
-    #[test]
-    fn codes_mean_what_aws_documents() {
-        let check = |code, message, status, class| {
-            assert_eq!(classify(code, message, status), class, "{code}");
-        };
-        check("InvalidVpcID.NotFound", "", 400, ErrorClass::NotFound);
-        check("NoSuchEntity", "", 404, ErrorClass::NotFound);
-        check("AWS.SimpleQueueService.NonExistentQueue", "", 400, ErrorClass::NotFound);
-        check("ResourceInUseException", "Table already exists: t", 400, ErrorClass::Exists);
-        check("ResourceInUseException", "Table is being updated", 400, ErrorClass::Busy);
-        let service = "Creation of service was not idempotent.";
-        check("InvalidParameterException", service, 400, ErrorClass::Exists);
-        let service = "Unable to Start a service that is still Draining.";
-        check("InvalidParameterException", service, 400, ErrorClass::Busy);
-        let family = "Unable to describe task definition.";
-        check("ClientException", family, 400, ErrorClass::NotFound);
-        check("ClientException", "Container.image should not be null", 400, ErrorClass::Invalid);
-        let function = "Function already exist: dev-payment-lambda-validation";
-        check("ResourceConflictException", function, 409, ErrorClass::Exists);
-        let update = "The operation cannot be performed at this time. An update is in progress";
-        check("ResourceConflictException", update, 409, ErrorClass::Busy);
-        let topic = "Invalid parameter: Tags Reason: Topic already exists with different tags";
-        check("InvalidParameter", topic, 400, ErrorClass::Exists);
-        check("AddressLimitExceeded", "", 400, ErrorClass::Quota);
-        check("LimitExceeded", "Cannot exceed quota", 409, ErrorClass::Quota);
-        check("RequestLimitExceeded", "", 503, ErrorClass::Throttled);
-        check("DependencyViolation", "", 400, ErrorClass::Busy);
-        check("InternalError", "", 500, ErrorClass::Service);
-        check("ValidationException", "", 400, ErrorClass::Invalid);
-        check("UnauthorizedOperation", "", 403, ErrorClass::Denied);
-        check("ExpiredToken", "", 400, ErrorClass::Credentials);
-        check("Throttled", "Rate exceeded", 429, ErrorClass::Throttled);
-        check("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled);
-        check("IdempotentParameterMismatch", "", 400, ErrorClass::Exists);
-        check("DBClusterNotFoundFault", "", 404, ErrorClass::NotFound);
-        check("DBClusterAlreadyExistsFault", "", 400, ErrorClass::Exists);
-        check("InvalidDBClusterStateFault", "", 400, ErrorClass::Busy);
-    }
-
-    #[test]
-    fn firewalls_detectors_and_monitors_have_words_of_their_own() {
-        let check = |code, message, class| {
-            assert_eq!(classify(code, message, 400), class, "{code}");
-        };
-        check("WAFUnavailableEntityException", "", ErrorClass::NotYet);
-        check("WAFAssociatedItemException", "", ErrorClass::Busy);
-        check("WAFOptimisticLockException", "", ErrorClass::Busy);
-        check("WAFDuplicateItemException", "", ErrorClass::Exists);
-        check("WAFNonexistentItemException", "", ErrorClass::NotFound);
-        check("WAFTagOperationException", "", ErrorClass::Service);
-        check("WAFLimitsExceededException", "", ErrorClass::Quota);
-        check("WAFInvalidParameterException", "", ErrorClass::Invalid);
-        let one =
-            "The request is rejected because a detector already exists for the current account.";
-        check("BadRequestException", one, ErrorClass::Exists);
-        let none = "The request is rejected because the input detectorId is not owned by the \
-                    current account.";
-        check("BadRequestException", none, ErrorClass::NotFound);
-        check("BadRequestException", "The value is not valid.", ErrorClass::Invalid);
-        check("UnknownMonitorException", "", ErrorClass::NotFound);
-        check("UnknownSubscriptionException", "", ErrorClass::NotFound);
-    }
-
-    #[test]
-    fn what_no_waiting_cures_is_refused_at_once() {
-        let check = |code, message, status, class| {
-            let error = OpError::new("op", classify(code, message, status), code, message);
-            assert_eq!(error.class, class, "{code}");
-            assert!(!error.passes(), "{code}");
-        };
-        // A server error by its status: the SDK's own rules would try it again.
-        check("InsufficientInstanceCapacity", "", 500, ErrorClass::Quota);
-        check("InsufficientFreeAddressesInSubnet", "", 400, ErrorClass::Quota);
-        check("VcpuLimitExceeded", "", 400, ErrorClass::Quota);
-        check("VpcLimitExceeded", "", 400, ErrorClass::Quota);
-        check("Unsupported", "not supported in your Availability Zone", 400, ErrorClass::Invalid);
-        check("PendingVerification", "", 400, ErrorClass::Denied);
-        check("Blocked", "", 400, ErrorClass::Denied);
-        check("OptInRequired", "", 403, ErrorClass::Denied);
-        check("OperationNotPermitted", "", 400, ErrorClass::Invalid);
-        let keys = "AWS was not able to validate the provided access credentials";
-        check("AuthFailure", keys, 401, ErrorClass::Credentials);
-        let held = "You do not have permission to access the specified resource.";
-        check("AuthFailure", held, 400, ErrorClass::Denied);
-    }
-
-    #[test]
-    fn an_error_inside_a_success_is_classified_like_any_other() {
-        let error = listed("DeleteVpcEndpoints", "InvalidVpcEndpoint.NotFound", "");
-        assert_eq!(error.class, ErrorClass::NotFound);
-    }
-}
+mod tests;

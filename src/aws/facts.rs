@@ -5,6 +5,11 @@ use super::error::op;
 use super::kinds::ec2::filter;
 use crate::model::error::OpError;
 
+/// The IAM actions that every command needs, whatever the config asks for: who we are, the zones of
+/// the region, and the tags of everything.
+pub const ACTIONS: &[&str] =
+    &["ec2:DescribeAvailabilityZones", "sts:GetCallerIdentity", "tag:GetResources"];
+
 /// Connects, and asks at the same time for the zones of the region.
 pub async fn connect(
     connection: &Connection,
@@ -15,13 +20,13 @@ pub async fn connect(
 }
 
 /// The names of the availability zones that this account may use in the region, in order. Local
-/// and wavelength zones are left out; so are zones that need opting in.
+/// and wavelength zones are left out; so are zones that need opting in. A zone that is impaired at
+/// the moment counts: without it subnets would move to other zones.
 pub async fn zones(aws: &Aws) -> Result<Vec<String>, OpError> {
     let call = aws
         .ec2
         .describe_availability_zones()
         .filters(filter("zone-type", ["availability-zone"]))
-        .filters(filter("state", ["available"]))
         .filters(filter("opt-in-status", ["opt-in-not-required", "opted-in"]));
     let send = || async { call.clone().send().await.map_err(op("DescribeAvailabilityZones")) };
     let answer = patiently(send).await?;
@@ -29,4 +34,28 @@ pub async fn zones(aws: &Aws) -> Result<Vec<String>, OpError> {
     let mut names: Vec<String> = zones.into_iter().filter_map(|zone| zone.zone_name).collect();
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clients::tests::{Does, connected};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_zone_that_is_impaired_keeps_its_place() {
+        let aws = connected(|request| {
+            let asked = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+            match asked.contains("Filter.1.Name=zone-type") && !asked.contains("Name=state") {
+                true => Does::Answer(
+                    200,
+                    "<DescribeAvailabilityZonesResponse><availabilityZoneInfo>\
+                     <item><zoneName>us-east-1b</zoneName><zoneState>available</zoneState></item>\
+                     <item><zoneName>us-east-1a</zoneName><zoneState>impaired</zoneState></item>\
+                     </availabilityZoneInfo></DescribeAvailabilityZonesResponse>",
+                ),
+                false => Does::Answer(200, "<DescribeAvailabilityZonesResponse/>"),
+            }
+        });
+        assert_eq!(zones(&aws.await).await.unwrap(), ["us-east-1a", "us-east-1b"]);
+    }
 }

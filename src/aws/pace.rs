@@ -1,6 +1,7 @@
 //! How one service is called: as fast as it likes until it throttles, then slower for all tasks
 //! together, then faster again. What only looks is sent again when its reply is lost; everything
-//! else is the engine's business.
+//! else is the engine's business. The time that an answer may take is kept here as well, since it
+//! must not run while a call waits for its turn.
 //!
 //! The SDK has an adaptive mode of its own; it measures the rate before the first throttling and
 //! slows a short run with few calls down to one call in two seconds.
@@ -22,7 +23,9 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use tokio::time::{Instant, sleep, sleep_until};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::is_throttling;
 
@@ -31,46 +34,84 @@ const FIRST: Duration = Duration::from_millis(40);
 /// The longest distance.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// The pace of one service, shared by all tasks.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pace(Arc<Mutex<State>>);
+/// Operations of API Gateway with a rate of their own, down to one call in 30 s: that they are
+/// throttled says nothing of all others.
+const ALONE: [&str; 13] = [
+    "CreateApiKey",
+    "CreateDeployment",
+    "CreateResource",
+    "CreateRestApi",
+    "CreateVpcLink",
+    "DeleteApiKey",
+    "DeleteResource",
+    "DeleteRestApi",
+    "DeleteVpcLink",
+    "GetResources",
+    "PutRestApi",
+    "UpdateAccount",
+    "UpdateUsagePlan",
+];
 
+/// The pace of one service, shared by all tasks: one lane for each operation that is alone, and
+/// the first for all others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace(Arc<[Lane; ALONE.len() + 1]>);
+
+/// Calls that are throttled together.
 #[derive(Debug, Default)]
-struct State {
+struct Lane {
+    /// When the last call went. Who holds this is next; the others wait in their order, so that
+    /// all of them profit when it goes faster again.
+    last: tokio::sync::Mutex<Option<Instant>>,
+    tempo: Mutex<Tempo>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tempo {
     /// How far calls are apart; nothing while AWS keeps up.
     distance: Duration,
-    /// When the next call may go.
-    next: Option<Instant>,
+    /// When that grew last.
+    slowed: Option<Instant>,
+}
+
+impl Lane {
+    fn tempo(&self) -> MutexGuard<'_, Tempo> {
+        self.tempo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is this call's turn, and says when that was.
+    async fn turn(&self) -> Instant {
+        let mut last = self.last.lock().await;
+        let distance = self.tempo().distance;
+        if let Some(last) = last.filter(|_| !distance.is_zero()) {
+            sleep_until(last + distance).await;
+        }
+        *last.insert(Instant::now())
+    }
+
+    /// Learns from an answer. What was sent before the distance grew says nothing of how it is
+    /// now: a burst of calls that are throttled together makes it grow once.
+    fn learn(&self, sent: Instant, is_throttled: bool) {
+        let mut tempo = self.tempo();
+        if tempo.slowed.is_some_and(|slowed| sent <= slowed) {
+            return;
+        }
+        if is_throttled {
+            tempo.distance = (tempo.distance * 2).clamp(FIRST, LONGEST);
+            tempo.slowed = Some(Instant::now());
+        } else {
+            tempo.distance = tempo.distance * 3 / 4;
+            if tempo.distance < FIRST / 8 {
+                tempo.distance = Duration::ZERO;
+            }
+        }
+    }
 }
 
 impl Pace {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When this call may go.
-    fn slot(&self) -> Option<Instant> {
-        let mut state = self.state();
-        if state.distance.is_zero() {
-            return None;
-        }
-        let now = Instant::now();
-        let slot = state.next.map_or(now, |next| next.max(now));
-        state.next = Some(slot + state.distance);
-        Some(slot)
-    }
-
-    fn slower(&self) {
-        let mut state = self.state();
-        state.distance = (state.distance * 2).clamp(FIRST, LONGEST);
-    }
-
-    fn faster(&self) {
-        let mut state = self.state();
-        state.distance = state.distance * 3 / 4;
-        if state.distance < FIRST / 8 {
-            state.distance = Duration::ZERO;
-        }
+    fn lane(&self, operation: &str) -> &Lane {
+        let alone = ALONE.iter().position(|alone| *alone == operation);
+        &self.0[alone.map_or(0, |at| at + 1)]
     }
 
     /// A client whose calls keep this pace.
@@ -82,17 +123,17 @@ impl Pace {
 /// Lets the SDK retry only what provably did not happen: throttling. Every other failure goes to
 /// the engine, which looks before it acts. The SDK's own rules would send `CreateVpc` again after
 /// a lost reply and make two.
-impl ClassifyRetry for Pace {
+#[derive(Debug)]
+pub(super) struct OnlyThrottling;
+
+impl ClassifyRetry for OnlyThrottling {
     fn classify_retry(&self, cx: &InterceptorContext) -> RetryAction {
         let Some(Err(error)) = cx.output_or_error() else {
-            self.faster();
             return RetryAction::NoActionIndicated;
         };
-        if error.is_operation_error() && cx.response().is_some_and(is_throttling) {
-            self.slower();
-            RetryAction::throttling_error()
-        } else {
-            RetryAction::RetryForbidden
+        match error.is_operation_error() && cx.response().is_some_and(is_throttling) {
+            true => RetryAction::throttling_error(),
+            false => RetryAction::RetryForbidden,
         }
     }
 
@@ -104,6 +145,10 @@ impl ClassifyRetry for Pace {
         RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
 }
+
+/// The name of the operation that a request is for; it travels with the request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Operation(pub(super) String);
 
 #[derive(Debug)]
 struct Paced<T> {
@@ -126,15 +171,18 @@ impl HttpConnector for Paced<SharedHttpConnector> {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let (pace, inner) = (self.pace.clone(), self.inner.clone());
         HttpConnectorFuture::new(async move {
+            let Operation(operation) = request.extension().cloned().unwrap_or_default();
+            let lane = pace.lane(&operation);
             let mut pause = FIRST_PAUSE;
-            let mut left = if is_read(&request) { READS } else { 1 };
+            let mut left = if is_read(&operation) { READS } else { 1 };
             loop {
-                if let Some(slot) = pace.slot() {
-                    sleep_until(slot).await;
-                }
+                let sent = lane.turn().await;
                 left -= 1;
                 let again = (left > 0).then(|| request.try_clone()).flatten();
-                let reply = inner.call(request).await;
+                let reply = answer(&inner, request).await;
+                if let Ok(answer) = &reply {
+                    lane.learn(sent, is_throttling(answer));
+                }
                 match again {
                     Some(same) if is_lost(&reply) => request = same,
                     Some(_) | None => return reply,
@@ -146,21 +194,36 @@ impl HttpConnector for Paced<SharedHttpConnector> {
     }
 }
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many bytes a second a slow line carries: the code of a function takes its time.
+const SLOW_LINE: u64 = 100_000;
+
+/// The whole answer to one request, in its time, which begins when the request is sent.
+async fn answer(
+    inner: &SharedHttpConnector,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
+    let length = request.body().content_length().unwrap_or_default();
+    let whole = async {
+        let mut response = inner.call(request).await?;
+        let body = ByteStream::new(response.take_body()).collect().await;
+        let body = body.map_err(|error| ConnectorError::io(error.into()))?;
+        *response.body_mut() = SdkBody::from(body.into_bytes());
+        Ok(response)
+    };
+    let limit = PATIENCE + Duration::from_secs(length / SLOW_LINE);
+    timeout(limit, whole).await.unwrap_or_else(|late| Err(ConnectorError::timeout(late.into())))
+}
+
 /// How often a read is sent before its failure counts.
 const READS: u32 = 4;
 /// How long to wait before a read is sent again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Whether a request only looks: then it may be sent again whatever became of it.
-fn is_read(request: &HttpRequest) -> bool {
-    let body = request.body().bytes().unwrap_or_default();
-    let target = request.headers().get("x-amz-target");
-    let operation = match (target, body.strip_prefix(b"Action=")) {
-        (Some(target), _) => target.rsplit('.').next().unwrap_or_default().as_bytes(),
-        (None, Some(action)) => action,
-        (None, None) => return matches!(request.method(), "GET" | "HEAD"),
-    };
-    [&b"Describe"[..], b"Get", b"List"].iter().any(|verb| operation.starts_with(verb))
+/// Whether an operation only looks: then it may be sent again whatever became of it.
+fn is_read(operation: &str) -> bool {
+    ["Describe", "Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// Whether it stays open what became of a request.
@@ -185,38 +248,64 @@ pub(super) fn network() -> SharedHttpClient {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::body::SdkBody;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_throttled_service_is_called_more_slowly_and_recovers() {
+        let lane = Lane::default();
+        let began = Instant::now();
+        for _ in 0..3 {
+            lane.turn().await;
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        lane.learn(began, true);
+        lane.turn().await;
+        assert_eq!(began.elapsed(), FIRST);
+        for _ in 0..20 {
+            let sent = lane.turn().await;
+            lane.learn(sent, true);
+        }
+        assert_eq!(lane.tempo().distance, LONGEST);
+        for _ in 0..40 {
+            let sent = lane.turn().await;
+            lane.learn(sent, false);
+        }
+        assert_eq!(lane.tempo().distance, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_throttled_together_slow_down_once() {
+        let lane = Lane::default();
+        let sent = lane.turn().await;
+        sleep(FIRST).await;
+        (0..7).for_each(|_| lane.learn(sent, true));
+        assert_eq!(lane.tempo().distance, FIRST);
+        lane.learn(sent, false);
+        assert_eq!(lane.tempo().distance, FIRST, "an answer from before counts as little");
+        let sent = lane.turn().await;
+        lane.learn(sent, true);
+        assert_eq!(lane.tempo().distance, FIRST * 2);
+    }
+
+    #[test]
+    fn an_operation_with_a_rate_of_its_own_slows_nothing_else() {
         let pace = Pace::default();
-        assert_eq!(pace.slot(), None);
-        pace.slower();
-        let first = pace.slot().expect("calls are apart now");
-        assert_eq!(pace.slot().expect("a slot") - first, FIRST);
-        (0..20).for_each(|_| pace.slower());
-        assert_eq!(pace.state().distance, LONGEST);
-        (0..40).for_each(|_| pace.faster());
-        assert_eq!(pace.slot(), None);
+        pace.lane("DeleteRestApi").learn(Instant::now(), true);
+        assert_eq!(pace.lane("DeleteRestApi").tempo().distance, FIRST);
+        for other in ["GetRestApis", "CreateRestApi", ""] {
+            assert_eq!(pace.lane(other).tempo().distance, Duration::ZERO, "{other}");
+        }
+        pace.lane("GetRestApis").learn(Instant::now(), true);
+        assert_eq!(pace.lane("GetStages").tempo().distance, FIRST);
     }
 
     #[test]
     fn only_what_looks_is_sent_again() {
-        let check = |method: &str, target: Option<&'static str>, body: &'static str, expected| {
-            let mut request = HttpRequest::new(SdkBody::from(body));
-            request.set_method(method).expect("a method");
-            if let Some(target) = target {
-                request.headers_mut().insert("x-amz-target", target);
-            }
-            assert_eq!(is_read(&request), expected, "{method} {target:?} {body}");
-        };
-        check("GET", None, "", true);
-        check("PUT", None, "", false);
-        check("POST", None, "Action=DescribeVpcs&Version=2016-11-15", true);
-        check("POST", None, "Action=CreateVpc&Version=2016-11-15", false);
-        check("POST", Some("TrentService.ListKeys"), "{}", true);
-        check("POST", Some("TrentService.CreateKey"), "{}", false);
+        for operation in ["DescribeAlarms", "GetFunction", "HeadBucket", "ListKeys"] {
+            assert!(is_read(operation), "{operation}");
+        }
+        for operation in ["CreateVpc", "PutMetricAlarm", "TagResource", ""] {
+            assert!(!is_read(operation), "{operation}");
+        }
     }
 }

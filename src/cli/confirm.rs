@@ -141,6 +141,7 @@ mod tests {
                 partition: "aws".into(),
             },
             purpose,
+            targets: Vec::new(),
             changes: vec![change],
             unchanged: Vec::new(),
             refused: Vec::new(),

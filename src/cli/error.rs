@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::exit;
+use super::{Stage, exit};
 use crate::engine::planner::PlanError;
 use crate::engine::survey::SurveyError;
 use crate::model::error::{ErrorClass, OpError};
@@ -19,7 +19,7 @@ pub(super) enum ErrorKind {
     Config,
     /// AWS refused, or cannot be reached.
     Cloud,
-    /// Some changes were made and some were not.
+    /// An apply or a destroy did not end as planned.
     Partial,
     /// The saved plan is out of date.
     Stale,
@@ -78,9 +78,15 @@ impl CliError {
         self.hinted(hint)
     }
 
-    /// The only place where an error becomes an exit code.
-    pub(super) fn exit_code(&self) -> u8 {
+    /// The only place where an error becomes an exit code. Once changes were begun, no error means
+    /// that nothing was changed.
+    pub(super) fn exit_code(&self, stage: Stage) -> u8 {
         match self.kind {
+            ErrorKind::User | ErrorKind::Config | ErrorKind::Cloud | ErrorKind::Bug
+                if stage != Stage::Looking =>
+            {
+                exit::PARTLY
+            }
             ErrorKind::User | ErrorKind::Config | ErrorKind::Cloud | ErrorKind::Bug => exit::ERROR,
             ErrorKind::Partial => exit::PARTLY,
             ErrorKind::Stale => exit::STALE,
@@ -177,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_the_documented_code() {
-        let code = |kind| CliError::said(kind).exit_code();
+        let code = |kind| CliError::said(kind).exit_code(Stage::Looking);
         assert_eq!(code(ErrorKind::User), 1);
         assert_eq!(code(ErrorKind::Config), 1);
         assert_eq!(code(ErrorKind::Cloud), 1);
@@ -185,6 +191,18 @@ mod tests {
         assert_eq!(code(ErrorKind::Partial), 3);
         assert_eq!(code(ErrorKind::Stale), 4);
         assert_eq!(code(ErrorKind::Interrupted), 130);
+    }
+
+    #[test]
+    fn after_a_change_no_error_says_that_nothing_was_changed() {
+        for stage in [Stage::Changing, Stage::Changed] {
+            let code = |kind| CliError::said(kind).exit_code(stage);
+            assert_eq!(code(ErrorKind::User), 3);
+            assert_eq!(code(ErrorKind::Cloud), 3);
+            assert_eq!(code(ErrorKind::Bug), 3);
+            assert_eq!(code(ErrorKind::Interrupted), 130);
+            assert_eq!(code(ErrorKind::BrokenPipe), 0);
+        }
     }
 
     #[test]
@@ -204,6 +222,6 @@ mod tests {
     fn a_closed_pipe_is_quiet() {
         let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(error.source.is_none());
-        assert_eq!(error.exit_code(), 0);
+        assert_eq!(error.exit_code(Stage::Looking), 0);
     }
 }

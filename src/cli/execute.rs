@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
@@ -148,20 +148,22 @@ fn show_report(
     plan: &Plan,
     report: &Report,
 ) -> Result<(), CliError> {
-    if cx.screen.json {
-        let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report));
-        cx.screen.data(&line)?;
-    } else {
-        cx.screen.note(&format!("\n{}", report::text(plan, report, cx.screen.err)));
-    }
+    let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report));
+    let shown = match cx.screen.json {
+        true => cx.screen.data(&line),
+        false => {
+            cx.screen.note(&format!("\n{}", report::text(plan, report, cx.screen.err)));
+            Ok(())
+        }
+    };
     if report.is_complete() {
-        return Ok(());
+        return Ok(shown?);
     }
+    // That nobody reads the report makes it no better.
     session.explain_calls(cx);
-    Err(CliError::said(match (report.interrupted, report.done.is_empty()) {
-        (true, _) => ErrorKind::Interrupted,
-        (false, true) => ErrorKind::Cloud,
-        (false, false) => ErrorKind::Partial,
+    Err(CliError::said(match report.interrupted {
+        true => ErrorKind::Interrupted,
+        false => ErrorKind::Partial,
     }))
 }
 
@@ -178,22 +180,43 @@ fn show_outputs(
     cx.show("outputs", || lines::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
 }
 
+/// How long AWS may go on listing what is deleted.
+const ECHO: Duration = Duration::from_secs(90);
+/// How long to wait until it is looked again.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Looks until nothing is left, or until what is left can no longer be an echo.
+async fn look_until_gone(
+    mut look: impl AsyncFnMut() -> Result<Vec<String>, CliError>,
+    say: impl Fn(&str),
+) -> Result<Vec<String>, CliError> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let left = look().await?;
+        if left.is_empty() || began.elapsed() >= ECHO {
+            return Ok(left);
+        }
+        let what = left.join(", ");
+        say(&format!("AWS still lists {what}; looking again in {} s.", PAUSE.as_secs()));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// After a destroy: says that nothing is left only after having looked.
 async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let calls = session.effort().calls;
-    let snapshot = session.survey().await?;
+    let planned = |address: &Address| {
+        plan.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
+    };
+    let look = async || -> Result<Vec<String>, CliError> {
+        let snapshot = session.survey().await?;
+        let ours = snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);
+        let left = ours.filter(|found| planned(&found.address) && !session::is_vanishing(found));
+        Ok(left.map(|found| format!("{} ({})", found.address, found.live.id)).collect())
+    };
+    let left = look_until_gone(look, |text| cx.note(text)).await?;
     let calls = session.effort().calls - calls;
     let kinds = session.provider.kinds().len();
-    let planned = |address: &Address| {
-        cx.global.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
-    };
-    let left: Vec<String> = snapshot
-        .values()
-        .flatten()
-        .filter(|found| found.owner == Owner::Ours && planned(&found.address))
-        .filter(|found| !session::is_vanishing(found))
-        .map(|found| format!("{} ({})", found.address, found.live.id))
-        .collect();
     if cx.screen.json {
         let body = json!({
             "scope": plan.scope,
@@ -208,7 +231,7 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
             .because(left.join("\n"))
             .hinted("run the same command again"));
     }
-    let what = match cx.global.targets.is_empty() {
+    let what = match plan.targets.is_empty() {
         true => format!("nothing of {} is left", plan.scope),
         false => format!("none of the targets is left in {}", plan.scope),
     };
@@ -216,4 +239,33 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         "Looked again, at {kinds} kinds of resources in {calls} API calls: {what}."
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    /// What is left according to an AWS that lists a queue for so long, and how often that was said.
+    async fn left_after(echo: Duration) -> (Vec<String>, usize) {
+        let began = tokio::time::Instant::now();
+        let (looks, said) = (Cell::new(0), RefCell::new(Vec::new()));
+        let look = async || -> Result<Vec<String>, CliError> {
+            looks.set(looks.get() + 1);
+            let listed = began.elapsed() < echo;
+            Ok(listed.then(|| "sqs.queue/jobs (url)".to_owned()).into_iter().collect())
+        };
+        let left = look_until_gone(look, |text| said.borrow_mut().push(text.to_owned())).await;
+        assert_eq!(said.borrow().len() + 1, looks.get(), "{said:?}");
+        (left.unwrap(), looks.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_aws_lists_for_a_while_is_waited_out() {
+        assert_eq!(left_after(Duration::ZERO).await, (Vec::new(), 1));
+        assert_eq!(left_after(Duration::from_secs(60)).await, (Vec::new(), 7));
+        let (left, looks) = left_after(Duration::from_secs(3600)).await;
+        assert_eq!((left.len(), looks), (1, 10));
+    }
 }

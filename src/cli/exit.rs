@@ -6,7 +6,7 @@ pub const SUCCESS: u8 = 0;
 pub const ERROR: u8 = 1;
 /// `plan --detailed-exitcode`: there are changes.
 pub const CHANGES: u8 = 2;
-/// Some changes were made and some were not.
+/// An apply or a destroy did not end as planned; changes may have been made.
 pub const PARTLY: u8 = 3;
 /// The saved plan is out of date.
 pub const STALE: u8 = 4;

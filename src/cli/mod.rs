@@ -155,7 +155,7 @@ pub fn run() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             cx.complain(&error);
-            ExitCode::from(error.exit_code())
+            ExitCode::from(error.exit_code(cx.stage.get()))
         }
     }
 }
@@ -216,10 +216,14 @@ async fn stoppable(
     }
 }
 
+/// A variable of the process's environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Context {
     /// The environment's name.
     fn env(&self) -> Result<String, CliError> {
-        let variable = |name: &str| std::env::var(name).ok();
         environment::choose(self.global.env.as_deref(), variable, &self.global.config_dir)
     }
 

@@ -4,7 +4,10 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::error::{CliError, ErrorKind};
+use crate::aws::kinds::lambda_function::Function;
 use crate::engine::plan::{Action, Change, FORMAT, Plan};
 use crate::engine::survey::Snapshot;
 use crate::model::address::Address;
@@ -38,9 +41,9 @@ pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
             .hinted(AGAIN)
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let tree: serde_json::Value = serde_json::from_str(&text)
+    let tree: Value = serde_json::from_str(&text)
         .map_err(|error| failed(format!("the file is damaged: {error}")))?;
-    let format = tree.get("format").and_then(serde_json::Value::as_u64);
+    let format = tree.get("format").and_then(Value::as_u64);
     if format != Some(u64::from(FORMAT)) {
         let format = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
         return Err(failed(format!(
@@ -71,11 +74,11 @@ pub(super) fn check(plan: &Plan, here: &Scope, now: &Snapshot) -> Result<(), Cli
 /// of packages, not the packages.
 pub(super) fn check_sources(plan: &Plan, packages: &Packages) -> Result<(), CliError> {
     let lost = |change: &&Change| {
-        let want = change.want.as_ref().filter(|want| want.address.kind == "lambda.function");
-        let code = want.and_then(|want| want.spec["code"].as_str());
-        let is_there = change.live.as_ref().and_then(|live| live.spec["code"].as_str()) == code;
-        let is_needed = change.action != Action::Update || !is_there;
-        is_needed && code.is_some_and(|code| packages.get(code).is_none())
+        let code = |spec: &Value| Function::of(&change.address, spec).map(|function| function.code);
+        let want = change.want.as_ref().and_then(|want| code(&want.spec));
+        let live = change.live.as_ref().and_then(|live| code(&live.spec));
+        let is_needed = change.action != Action::Update || live != want;
+        is_needed && want.is_some_and(|code| packages.get(&code).is_none())
     };
     let lost: Vec<String> =
         plan.changes.iter().filter(lost).map(|change| change.address.to_string()).collect();
@@ -91,6 +94,7 @@ pub(super) fn check_sources(plan: &Plan, packages: &Packages) -> Result<(), CliE
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::Stage;
     use super::*;
     use crate::engine::plan::Purpose;
 
@@ -106,6 +110,7 @@ mod tests {
             format: FORMAT,
             scope,
             purpose: Purpose::Apply,
+            targets: Vec::new(),
             changes: Vec::new(),
             unchanged: Vec::new(),
             refused: Vec::new(),
@@ -140,7 +145,7 @@ mod tests {
         let nothing = Snapshot::new();
         assert_eq!(check(&plan(), &there, &nothing).unwrap_err().kind, ErrorKind::User);
         let stale = check(&plan(), &here, &nothing).unwrap_err();
-        assert_eq!(stale.exit_code(), 4);
+        assert_eq!(stale.exit_code(Stage::Looking), 4);
         assert!(stale.source.unwrap().what.unwrap().contains("sqs.queue/jobs"));
         let fresh = Plan { digests: BTreeMap::new(), ..plan() };
         assert!(check(&fresh, &here, &nothing).is_ok());

@@ -9,10 +9,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, versions};
+use super::{Context, Global, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
+use crate::aws::kinds::lambda_function::Function;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
@@ -40,9 +41,6 @@ pub(super) struct Session {
     pub provider: AwsProvider,
     began: Instant,
 }
-
-/// The kind that may reserve calls.
-const FUNCTION: &str = "lambda.function";
 
 impl Session {
     /// Loads the config of an environment and connects to its account.
@@ -94,14 +92,7 @@ impl Session {
     /// calls that functions want for themselves. Nobody is asked if they want no more than before.
     pub(super) async fn preflight(&self, plan: &Plan) -> Result<(), CliError> {
         versions::check(self.provider.aws(), plan).await?;
-        let reserved = |spec: &Value| spec["reserved_concurrency"].as_i64().unwrap_or_default();
-        let functions = plan.changes.iter().filter(|change| change.address.kind == FUNCTION);
-        let more: Vec<(&Change, i64)> = functions
-            .filter_map(|change| {
-                let now = change.live.as_ref().map_or(0, |live| reserved(&live.spec));
-                Some((change, reserved(&change.want.as_ref()?.spec) - now))
-            })
-            .collect();
+        let more = reservations(&plan.changes);
         let wanted: i64 = more.iter().map(|(_, more)| more).sum();
         if wanted <= 0 {
             return Ok(());
@@ -147,30 +138,41 @@ impl Session {
     }
 }
 
+/// How many more calls each change sets aside; less than none for what gives some back.
+fn reservations(changes: &[Change]) -> Vec<(&Change, i64)> {
+    let reserved = |address: &Address, spec: &Value| {
+        let function = Function::of(address, spec);
+        function.and_then(|function| function.reserved_concurrency).map_or(0, i64::from)
+    };
+    let more = changes.iter().map(|change| {
+        let now = change.live.as_ref().map_or(0, |live| reserved(&change.address, &live.spec));
+        let then = change.want.as_ref().map_or(0, |want| reserved(&change.address, &want.spec));
+        (change, then - now)
+    });
+    more.filter(|(_, more)| *more != 0).collect()
+}
+
 /// Loads one environment's config.
 fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
-    let variable = |name: &str| std::env::var(name).ok();
     config::load_in(&global.config_dir, env, &variable, global.region.as_deref())
         .map_err(|_| CliError::config(&problems(global, env)))
 }
 
 /// What an environment should consist of, as far as that can be told without an account.
 pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
-    let variable = |name: &str| std::env::var(name).ok();
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
     blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
 }
 
 /// Everything that is wrong with an environment, as far as that can be told without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
-    let variable = |name: &str| std::env::var(name).ok();
     blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
 }
 
-/// The outputs of what is live and ours.
+/// The outputs of what is live, and ours or everybody's.
 pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     let ours = |(address, found): (&Address, &Vec<Found>)| {
-        let ours = found.iter().find(|found| found.owner == Owner::Ours)?;
+        let ours = found.iter().find(|found| matches!(found.owner, Owner::Ours | Owner::Shared))?;
         Some((address.clone(), ours.live.outputs.clone()))
     };
     snapshot.iter().filter_map(ours).collect()
@@ -210,7 +212,7 @@ fn embed(connection: &mut Connection) -> Result<(), CliError> {
 #[cfg(feature = "sandbox")]
 fn delay() -> Result<Option<Duration>, CliError> {
     const VARIABLE: &str = "PAYCTL_SANDBOX_DELAY_MS";
-    let Ok(text) = std::env::var(VARIABLE) else { return Ok(None) };
+    let Some(text) = variable(VARIABLE) else { return Ok(None) };
     match text.parse() {
         Ok(delay) => Ok(Some(Duration::from_millis(delay))),
         Err(_) => Err(CliError::new(ErrorKind::User, "cannot slow the sandbox down")
@@ -226,8 +228,8 @@ fn embed(_: &mut Connection) -> Result<(), CliError> {
 
 /// Why there is no connection, and what helps if an endpoint stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
-    let variable = std::env::var("AWS_ENDPOINT_URL").ok();
-    let Some(url) = connection.endpoint_url.as_ref().or(variable.as_ref()) else {
+    let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
+    let Some(url) = url else {
         return CliError::cloud("connect to AWS", error);
     };
     let failed = CliError::cloud(format!("connect to {url}"), error);
@@ -272,4 +274,88 @@ fn facts(aws: &Aws, zones: Vec<String>) -> Result<Facts, CliError> {
 /// Whether AWS is already deleting an object.
 pub(super) fn is_vanishing(found: &Found) -> bool {
     matches!(found.live.phase, Phase::Deleting(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::provider::find_kind;
+    use crate::engine::plan::Action;
+    use crate::model::desired::Desired;
+    use crate::model::live::{Live, Tags};
+
+    /// A function that reserves calls, under its address.
+    fn function(name: &str, reserved: u32) -> (Address, Value) {
+        let mut spec = find_kind("lambda.function").unwrap().sample();
+        spec["reserved_concurrency"] = json!(reserved);
+        (Address::new("lambda.function", name), spec)
+    }
+
+    fn change((address, spec): (Address, Value), action: Action) -> Change {
+        let live = Live {
+            id: "f".into(),
+            spec: spec.clone(),
+            outputs: Outputs::new(),
+            tags: Tags::new(),
+            phase: Phase::Ready,
+        };
+        let want = Desired {
+            address: address.clone(),
+            name: "f".into(),
+            component: "functions".into(),
+            origin: String::new(),
+            spec,
+            tags: Tags::new(),
+            tags_once: Tags::new(),
+            after: BTreeSet::new(),
+        };
+        Change {
+            address,
+            action,
+            name: "f".into(),
+            component: "functions".into(),
+            origin: String::new(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            create_first: false,
+            want: (action != Action::Delete).then_some(want),
+            live: (action != Action::Create).then_some(live),
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_function_that_goes_gives_its_calls_back() {
+        let renamed = [
+            change(function("new", 100), Action::Create),
+            change(function("old", 100), Action::Delete),
+            change(function("same", 7), Action::Update),
+        ];
+        let more: Vec<_> = reservations(&renamed)
+            .iter()
+            .map(|(change, more)| (&*change.address.name, *more))
+            .collect();
+        assert_eq!(more, [("new", 100), ("old", -100)]);
+    }
+
+    #[test]
+    fn what_everybody_shares_has_outputs_as_well() {
+        let address = Address::new("guardduty.detector", "main");
+        let (_, spec) = function("any", 1);
+        let outputs = Outputs::from([(crate::model::text::Output::Id, "d-1".to_owned())]);
+        let live = Live { id: "d-1".into(), spec, outputs, tags: Tags::new(), phase: Phase::Ready };
+        let with = |owner| {
+            let found = Found { address: address.clone(), owner, live: live.clone() };
+            live_outputs(&Snapshot::from([(address.clone(), vec![found])]))
+        };
+        assert_eq!(with(Owner::Shared)[&address], live.outputs);
+        assert_eq!(with(Owner::Ours)[&address], live.outputs);
+        assert!(with(Owner::Foreign("others".into())).is_empty());
+    }
 }

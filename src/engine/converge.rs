@@ -1,7 +1,7 @@
 //! One step: bring one object to its goal, whatever happened before and whatever fails meanwhile.
 //!
-//! Here is the only loop that waits, and the only place where a failed call is tried again. It
-//! never repeats a call whose reply was lost: it looks first.
+//! Here is the only loop that waits for the cloud to become as wanted, and the only place where a
+//! change that failed is tried again. It never repeats a call whose reply was lost: it looks first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -96,6 +96,8 @@ pub struct Plan {
     pub scope: Scope,
     /// What it is for.
     pub purpose: Purpose,
+    /// What it was limited to; nothing if it covers everything.
+    pub targets: Vec<String>,
     /// What changes, what is needed first coming first.
     pub changes: Vec<Change>,
     /// What stays.
@@ -130,6 +132,8 @@ impl Plan {
             .collect()
     }
 }
+
+/// Digests of everything of ours that was found.
 pub(super) fn digests(snapshot: &Snapshot) -> BTreeMap<Address, String> {
     let digest = |found: &Vec<Found>| {
         let mut objects: Vec<String> = found

@@ -64,6 +64,7 @@ pub fn plan(
     };
     if !targets.is_empty() {
         narrow(&mut plan, blueprint, targets)?;
+        plan.targets = targets.to_vec();
     }
     if blueprint.protect {
         refuse_losses(&mut plan);
@@ -92,6 +93,7 @@ fn draft(
             format: FORMAT,
             scope: blueprint.scope.clone(),
             purpose,
+            targets: Vec::new(),
             changes: Vec::new(),
             unchanged: Vec::new(),
             refused: Vec::new(),

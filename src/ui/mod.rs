@@ -5,6 +5,7 @@
 
 pub mod graph;
 pub mod json;
+pub mod kind;
 pub mod outputs;
 pub mod plan;
 pub mod progress;

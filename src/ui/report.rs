@@ -309,6 +309,7 @@ mod tests {
                 partition: "aws".into(),
             },
             purpose: Purpose::Apply,
+            targets: Vec::new(),
             changes: [&queue, &topic, &key].map(change).to_vec(),
             unchanged: Vec::new(),
             refused: Vec::new(),

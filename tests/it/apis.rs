@@ -4,22 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use payctl::aws::clients::Connection;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{Facts, build, problems};
 use payctl::config;
 use payctl::engine::apply::Report;
+use payctl::engine::event::StepError;
 use payctl::engine::plan::{Action, Plan, Purpose};
 use payctl::engine::provider::Provider as _;
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
+use payctl::model::error::ErrorClass;
 use payctl::model::text::{Output, Text};
 use payctl::sandbox::connector::{Sandbox, Snapshot};
 use payctl::sandbox::faults::{Fault, Faults};
 use serde_json::{Value, json};
 
-use crate::support::{block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed};
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, some,
+};
 
 /// A config folder that goes with this value.
 struct Folder(PathBuf);
@@ -506,5 +511,24 @@ fn a_usage_plan_whose_deletion_was_interrupted_is_deleted() {
         let report = whole_run(&faulty, &blueprint, Purpose::Destroy).await;
         assert_eq!(faults.struck(), [("apigateway.DeleteUsagePlan".into(), Fault::Error500)]);
         assert!(report.is_complete(), "{:#?}", report.failed);
+    });
+}
+
+#[test]
+fn a_full_quota_of_an_api_is_not_taken_for_throttling() {
+    block_on(async {
+        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let mut blueprint = some(&provider, &["apigateway.rest_api"]);
+        let sample = Address::new("apigateway.rest_api", "sample");
+        let api = blueprint.resources.get_mut(&sample).expect("an API");
+        let paths = api.spec["paths"].as_array_mut().expect("its paths");
+        paths.extend((0..300).map(|n| json!(format!("/many-{n:03}"))));
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let report = carry_out(&provider, &plan).await;
+        let [(failed, _, StepError::Refused(error))] = &report.failed[..] else {
+            panic!("{:#?}", report.failed);
+        };
+        assert_eq!((failed, error.class), (&sample, ErrorClass::Quota), "{error}");
+        assert!(report.elapsed < Duration::from_secs(60), "{:?}", report.elapsed);
     });
 }

@@ -1,9 +1,11 @@
 //! Whole environments, from the shipped config, through their lives: every command is a process of
 //! its own, and nothing but the sandbox remembers anything in between.
 
+use std::fs::File;
+
 use serde_json::{Value, json};
 
-use crate::cli_support::Folder;
+use crate::cli_support::{Folder, ended};
 
 #[test]
 fn dev_is_made_looked_at_changed_and_removed() {
@@ -59,6 +61,44 @@ fn a_retired_version_is_refused_before_anything_is_made() {
         }
     }
     assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn an_error_after_the_changes_does_not_claim_that_nothing_was_changed() {
+    let folder = Folder::empty();
+    let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[outputs]\n\
+                  Jobs = \"${queues.jobs.url}\"\n";
+    folder.write("config/dev.toml", config);
+    let mut apply = folder.payctl("apply --env dev --sandbox --auto-approve");
+    let full = File::options().write(true).open("/dev/full").expect("a device that is full");
+    let failed = ended(apply.stdout(full));
+    failed.expect(3, "apply > /dev/full");
+    assert!(failed.err.contains("cannot write the output"), "{}", failed.err);
+    assert_eq!(folder.counts()["sqs.queues"], 1);
+}
+
+#[test]
+fn a_saved_destroy_of_a_target_leaves_the_rest_alone() {
+    let folder = Folder::empty();
+    let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[queues.mail]\n";
+    folder.write("config/dev.toml", config);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    let queue = "--destroy --target sqs.queue/jobs --out saved.plan";
+    folder.expect(0, &format!("plan --env dev --sandbox {queue}"));
+    let line = "apply --sandbox --auto-approve --allow-data-loss saved.plan";
+    let destroyed = folder.expect(0, line);
+    assert!(destroyed.err.contains("none of the targets is left"), "{}", destroyed.err);
+    assert_eq!(folder.counts()["sqs.queues"], 1);
+}
+
+#[test]
+fn twice_verbose_names_each_call() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", "project = \"shop\"\nregion = \"us-east-1\"\n");
+    let said = folder.expect(0, "plan --env dev --sandbox -vv").err;
+    assert!(said.contains("service=\"STS\" operation=\"GetCallerIdentity\""), "{said}");
+    let said = folder.expect(0, "plan --env dev --sandbox -v").err;
+    assert!(!said.contains("operation="), "{said}");
 }
 
 /// Made, nothing left to do, removed, nothing left at all.

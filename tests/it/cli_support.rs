@@ -142,10 +142,17 @@ impl Running {
         fs::read_to_string(&self.said).unwrap_or_default()
     }
 
-    /// Waits until so many lines contain a word; false if the run ends before.
+    /// Waits until a word was said so many times; false if the run ends before.
     pub fn wait_for(&mut self, word: &str, times: usize) -> bool {
+        let said = self.said.clone();
+        let text = move || fs::read_to_string(&said).unwrap_or_default();
+        self.wait_until(|| text().matches(word).count() >= times)
+    }
+
+    /// Waits until something has happened; false if the run ends before.
+    pub fn wait_until(&mut self, happened: impl Fn() -> bool) -> bool {
         let began = Instant::now();
-        while self.said().matches(word).count() < times {
+        while !happened() {
             if self.child.try_wait().expect("a child").is_some() {
                 return false;
             }

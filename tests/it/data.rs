@@ -1,6 +1,7 @@
 //! What real AWS does to tables, buckets, topics, queues, keys and secrets, as far as the sandbox
 //! can do it too.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -124,19 +125,7 @@ fn no_survey_is_deeper_than_three_calls() {
         };
         let slow = Faults::new(sandbox.transport()).with_delay(Duration::from_secs(1));
         let provider = provider(&through(slow.transport())).await;
-        for kind in [
-            "dynamodb.table",
-            "ecs.cluster",
-            "ecs.service",
-            "ecs.task_definition",
-            "kms.key",
-            "s3.bucket",
-            "scaling.target",
-            "secretsmanager.secret",
-            "sns.subscription",
-            "sns.topic",
-            "sqs.queue",
-        ] {
+        for kind in KINDS.iter().map(|kind| kind.meta().kind) {
             let wanted = blueprint.resources.values().filter(|want| want.address.kind == kind);
             let wanted = wanted.map(|want| (want.name.clone(), want.address.clone())).collect();
             let began = Instant::now();
@@ -144,10 +133,15 @@ fn no_survey_is_deeper_than_three_calls() {
             let depth = began.elapsed().as_secs();
             println!("{kind}: {depth}");
             assert!(!found.is_empty(), "{kind}");
-            assert!(depth <= 3, "{kind}: {depth} calls after each other");
+            let allowed = DEEPER.iter().find(|(deeper, ..)| *deeper == kind);
+            let allowed = allowed.map_or(3, |(_, depth, _)| *depth);
+            assert!(depth <= allowed, "{kind}: {depth} calls after each other");
         }
     });
 }
+
+/// Surveys that need more calls after each other, how many, and why.
+const DEEPER: &[(&str, u64, &str)] = &[];
 
 #[test]
 fn a_key_is_deleted_after_everything_that_it_encrypts() {
@@ -668,11 +662,26 @@ fn a_queue_that_somebody_made_since_the_plan_is_left_alone() {
     });
 }
 
+/// Codes that say all there is to say: AWS has each for one case only, and it passes.
+const PLAIN: &[(&str, &str)] = &[
+    ("CertificateNotFound", "a new certificate is not seen everywhere"),
+    ("ClusterContainsCapacityProviderException", "a capacity provider is still being taken off"),
+    ("ClusterContainsContainerInstancesException", "the instances are still leaving"),
+    ("ClusterContainsServicesException", "the services are still draining"),
+    ("ClusterContainsTasksException", "the tasks are still being stopped"),
+    ("ConcurrentUpdateException", "another change of the same target is under way"),
+    ("FailedResourceAccessException", "what is scaled is too new for its own service"),
+    ("InvalidVPCNetworkStateFault", "the network is still being made"),
+    ("KMSKeyNotAccessibleFault", "a new key or its policy is not seen everywhere"),
+    ("ServiceNotActiveException", "a service of the same name is still draining"),
+    ("UpdateInProgressException", "the capacity providers are still being changed"),
+];
+
 #[test]
 fn no_error_is_waited_out_by_its_code_alone() {
-    let kinds = ["dynamodb.", "kms.", "s3.", "secretsmanager.", "sns.", "sqs."];
-    for kind in KINDS.iter().filter(|kind| kinds.iter().any(|k| kind.meta().kind.starts_with(k))) {
-        let broad = kind.meta().transient.iter().find(|(_, fragment)| fragment.is_empty());
-        assert_eq!(broad, None, "{}", kind.meta().kind);
-    }
+    let transient = KINDS.iter().flat_map(|kind| kind.meta().transient);
+    let alone = transient.filter(|(_, fragment)| fragment.is_empty());
+    let alone: BTreeSet<&str> = alone.map(|(code, _)| *code).collect();
+    let known: BTreeSet<&str> = PLAIN.iter().map(|(code, _)| *code).collect();
+    assert_eq!(alone, known, "a message makes sure that it is what passes");
 }

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use payctl::aws::facts::ACTIONS;
 use payctl::aws::kinds::KINDS;
 use payctl::aws::resource::AnyKind;
 use payctl::blueprint::{Facts, build};
@@ -17,6 +18,7 @@ use payctl::cli::exit;
 use payctl::config;
 use payctl::model::desired::Blueprint;
 use payctl::model::meta::Replace;
+use payctl::ui::kind::facts;
 use regex_lite::Regex;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item};
@@ -52,56 +54,10 @@ const GENERATED: &str = "<!-- Made by tests/it/docs.rs; do not edit. -->\n\n";
 fn kind_page(kind: &dyn AnyKind) -> String {
     let meta = kind.meta();
     let mut page = format!("{GENERATED}# {}\n\n{}\n", meta.kind, meta.summary);
-    let mut section = |title: &str, rows: Vec<String>| {
-        if !rows.is_empty() {
-            let rows: String = rows.into_iter().map(|row| format!("- {row}\n")).collect();
-            let _ = write!(page, "\n## {title}\n\n{rows}");
-        }
-    };
-    let plain = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
-    let code = |rows: &[&str]| rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>();
-    section("Good to know", plain(meta.notes));
-    section("Fields that AWS cannot change in place", code(meta.immutable));
-    section("Fields that are set at creation and not compared again", code(meta.create_only));
-    let mut life = vec![
-        match meta.replace {
-            Replace::CreateFirst => {
-                "Replacement: the new one is made first, then the old one goes."
-            }
-            Replace::DeleteFirst => "Replacement: the old one goes first.",
-            Replace::Forbidden => "Replacement: refused, since it holds data.",
-        }
-        .to_owned(),
-    ];
-    life.extend(meta.data.map(|data| format!("Lost for good when it is deleted: {data}.")));
-    if meta.held {
-        life.push("AWS refuses to delete it while others use it.".to_owned());
+    for (title, rows) in facts(meta) {
+        let rows: String = rows.into_iter().map(|row| format!("- {row}\n")).collect();
+        let _ = write!(page, "\n## {title}\n\n{rows}");
     }
-    life.extend(
-        meta.lets_go
-            .iter()
-            .map(|used| format!("AWS deletes a `{used}` although one of these uses it.")),
-    );
-    if meta.lingers {
-        life.push("AWS may list it for days after its deletion.".to_owned());
-    }
-    life.extend(meta.moves.iter().map(|(field, output)| {
-        let output = serde_json::to_value(output).expect("an output encodes");
-        format!("A change of `{field}` gives the output {output} a new value.")
-    }));
-    life.push(match meta.tagged {
-        true => "Ownership: its tags.".to_owned(),
-        false => "Ownership: through its parent or its name; AWS keeps no tags on it.".to_owned(),
-    });
-    life.push(format!("AWS may take up to {} s; then payctl gives up.", meta.deadline.as_secs()));
-    life.push(format!("Reads may lag {} s behind a change.", meta.settle.as_secs()));
-    section("Life", life);
-    let transient = meta.transient.iter().map(|(code, fragment)| match *fragment {
-        "" => format!("`{code}`"),
-        fragment => format!("`{code}` with \"{fragment}\""),
-    });
-    section("Errors that payctl waits out here, beside the usual ones", transient.collect());
-    section("IAM actions", code(meta.actions));
     let sample = kind.sample();
     let _ = write!(page, "\n## Spec, by example\n\n```json\n{sample:#}\n```\n");
     page
@@ -109,9 +65,12 @@ fn kind_page(kind: &dyn AnyKind) -> String {
 
 #[test]
 fn the_pages_of_the_kinds_are_up_to_date() {
+    let always: Vec<String> = ACTIONS.iter().map(|action| format!("`{action}`")).collect();
     let mut index = format!(
         "{GENERATED}# Kinds\n\nEvery kind of resource that payctl knows; `payctl explain KIND` says the \
-         same in the terminal.\n\n| kind | what it is | replacement |\n|---|---|---|\n"
+         same in the terminal. Every command looks at all kinds, and needs these IAM actions beside \
+         theirs: {}.\n\n| kind | what it is | replacement |\n|---|---|---|\n",
+        always.join(", ")
     );
     let mut pages = BTreeSet::from(["README.md".to_owned()]);
     for kind in KINDS {
@@ -595,7 +554,7 @@ fn edit(item: &mut Item, path: &[&str], value: Option<&toml_edit::Value>) -> boo
 fn pages() -> BTreeMap<PathBuf, String> {
     let mut open = vec![root().join("docs")];
     let mut pages = BTreeMap::new();
-    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "functions/README.md"] {
         pages.insert(root().join(name), read(name));
     }
     while let Some(folder) = open.pop() {
@@ -776,7 +735,7 @@ fn every_test_that_the_docs_name_exists() {
             tests.push_str(&fs::read_to_string(path).expect("a source file"));
         }
     }
-    for page in ["README.md", "ARCHITECTURE.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "docs/performance.md"] {
         for found in name.captures_iter(&read(page)) {
             assert!(
                 tests.contains(&format!("fn {}(", &found[1])),
@@ -784,5 +743,48 @@ fn every_test_that_the_docs_name_exists() {
                 &found[1]
             );
         }
+    }
+}
+
+#[test]
+fn the_operations_of_the_sandbox_are_documented() {
+    let page = read("docs/sandbox.md");
+    let table = page.split_once("## Operations").expect("the table of operations").1;
+    let cells = table.lines().filter_map(|row| row.split('|').nth(2));
+    let name = Regex::new(r"^[A-Z][a-z]+[A-Za-z]*$").expect("a regex");
+    let told: BTreeSet<&str> = cells
+        .flat_map(|cell| cell.split(','))
+        .map(str::trim)
+        .filter(|word| name.is_match(word))
+        .collect();
+    assert!(told.len() > 200, "{told:?}");
+    let verb = |operation: &str| {
+        let end = operation[1..].find(char::is_uppercase).map_or(operation.len(), |at| at + 1);
+        operation[..end].to_owned()
+    };
+    let verbs: BTreeSet<String> = told.iter().map(|operation| verb(operation)).collect();
+
+    let arm = Regex::new(r#"((?:"\w+"\s*\|\s*)*"\w+")\s*=>"#).expect("a regex");
+    let mut open = vec![root().join("src/sandbox")];
+    let (mut sources, mut done) = (String::new(), BTreeSet::new());
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).expect("a folder");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if !path.iter().any(|step| step == "tests" || step == "tests.rs") {
+            let text = fs::read_to_string(path).expect("a source file");
+            sources.push_str(text.split("\nmod tests {").next().unwrap_or_default());
+        }
+    }
+    for names in arm.captures_iter(&sources) {
+        let names = names[1].split('|').map(|name| name.trim().trim_matches('"').to_owned());
+        done.extend(names.filter(|found| name.is_match(found) && verbs.contains(&verb(found))));
+    }
+    for operation in &told {
+        let found = sources.contains(&format!("\"{operation}\""));
+        assert!(found, "docs/sandbox.md tells of {operation}, which the sandbox does not know");
+    }
+    for operation in &done {
+        assert!(told.contains(&**operation), "docs/sandbox.md lacks {operation}");
     }
 }

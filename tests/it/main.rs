@@ -50,6 +50,8 @@ mod functions;
 mod kinds;
 // The same on moto, the second judge.
 mod moto;
+// The IAM actions that the calls need.
+mod permissions;
 // The acceptance run against a real account, rehearsed.
 mod real_aws;
 // Calls and round trips of a plan.

@@ -8,15 +8,13 @@ use crate::aws::resource::Survey;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::Tags;
 
-/// A fresh role, its policies and its key are not known to Lambda at once; Lambda itself is
-/// throttled when it makes network interfaces; and calls that one function sets aside may have to
-/// be given up by another first.
+/// A fresh role, its policies and its key are not known to Lambda at once; and calls that one
+/// function sets aside may have to be given up by another first.
 pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("InvalidParameterValueException", "execution role does not have permissions"),
     ("InvalidParameterValueException", "ensure the role can perform"),
     ("InvalidParameterValueException", "KMS key is invalid for CreateGrant"),
-    ("InvalidParameterValueException", "throttled by EC2"),
     ("InvalidParameterValueException", "less than Function timeout"),
     ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
 ];

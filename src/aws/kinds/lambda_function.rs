@@ -16,6 +16,7 @@ use aws_sdk_lambda::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{ec2, lambda};
 use crate::aws::clients::Aws;
@@ -78,6 +79,13 @@ pub(crate) struct Network {
     pub subnets: BTreeSet<Text>,
     /// The ids of the security groups.
     pub security_groups: BTreeSet<Text>,
+}
+
+impl Function {
+    /// What a plan says of a function; nothing if the address is another kind's.
+    pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
+        Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
+    }
 }
 
 impl Resource for Function {

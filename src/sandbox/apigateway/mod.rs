@@ -173,7 +173,17 @@ fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a 
 }
 
 fn tag(tags: &mut Tags, more: Tags) -> Result<(), Refusal> {
-    add_tags(tags, more, ("BadRequestException", "LimitExceededException"))
+    add_tags(tags, more, ("BadRequestException", FULL)).map_err(|refusal| match &*refusal.code {
+        FULL => full(refusal.message),
+        _ => refusal,
+    })
+}
+
+const FULL: &str = "LimitExceededException";
+
+/// A full quota: AWS answers it with the status of throttling.
+fn full(message: impl Into<String>) -> Refusal {
+    refuse(429, FULL, message)
 }
 
 fn bad(message: impl Into<String>) -> Refusal {

@@ -9,7 +9,7 @@ use super::super::toolbox::{flag, need as need_text, put, text};
 use super::super::{Answer, Base, Refusal, World};
 use super::apis::{Api, find};
 use super::patch::patches;
-use super::{State, bad, conflict, gone, listed, need, new_id};
+use super::{State, bad, conflict, full, gone, listed, need, new_id};
 
 /// A path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
         }
     }
     if api.resources.len() >= MOST {
-        return Err(Refusal::new("LimitExceededException", "Maximum number of resources reached"));
+        return Err(full("Maximum number of resources reached"));
     }
     let path = format!("{}/{part}", above.path.trim_end_matches('/'));
     let made = Resource {

@@ -131,6 +131,7 @@ fn example() -> Plan {
             partition: "aws".into(),
         },
         purpose: Purpose::Apply,
+        targets: Vec::new(),
         changes: vec![
             delete,
             create(

@@ -1,0 +1,190 @@
+//! What a kind of resource is like: for `explain` and for the pages of the docs.
+
+use serde_json::{Value, json};
+
+use super::style::span;
+use crate::model::meta::{Meta, Replace};
+
+/// Everything that a user may want to know of a kind, as titles with their rows; code stands in
+/// backticks. What there is nothing to say of is left out.
+pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
+    let code = |rows: &[&str]| rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>();
+    let transient = meta.transient.iter().map(|(code, fragment)| match *fragment {
+        "" => format!("`{code}`"),
+        fragment => format!("`{code}` with \"{fragment}\""),
+    });
+    let mut facts = vec![
+        ("Good to know", meta.notes.iter().map(|&note| note.to_owned()).collect()),
+        ("Fields that AWS cannot change in place", code(meta.immutable)),
+        ("Fields that are set at creation and not compared again", code(meta.create_only)),
+        ("Life", life(meta)),
+        ("Errors that payctl waits out here, beside the usual ones", transient.collect()),
+        ("IAM actions", code(meta.actions)),
+    ];
+    facts.retain(|(_, rows)| !rows.is_empty());
+    facts
+}
+
+fn life(meta: &Meta) -> Vec<String> {
+    let mut life = vec![
+        match meta.replace {
+            Replace::CreateFirst => {
+                "Replacement: the new one is made first, then the old one goes."
+            }
+            Replace::DeleteFirst => {
+                "Replacement: the old one goes first, since the name or the slot is taken."
+            }
+            Replace::Forbidden => {
+                "Replacement: refused, since it holds data; move the data to a new one yourself."
+            }
+        }
+        .to_owned(),
+    ];
+    life.extend(meta.data.map(|data| format!("Lost for good when it is deleted: {data}.")));
+    if meta.held {
+        life.push("AWS refuses to delete it while others use it.".to_owned());
+    }
+    let used = meta.lets_go.iter();
+    life.extend(used.map(|used| format!("AWS deletes a `{used}` although one of these uses it.")));
+    life.extend(meta.leaves.iter().map(|(needed, held)| {
+        format!("It leaves behind what holds a `{held}` for a while, and needs a `{needed}` then.")
+    }));
+    if meta.lingers {
+        life.push("AWS may list it for days after its deletion.".to_owned());
+    }
+    life.extend(meta.rises.iter().map(|field| {
+        format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
+    }));
+    life.extend(meta.moves.iter().map(|(field, output)| {
+        let output = json!(output);
+        format!("A change of `{field}` gives the output {output} a new value.")
+    }));
+    life.push(match meta.tagged {
+        true => "Ownership: its tags.".to_owned(),
+        false => "Ownership: through its parent or its name; AWS keeps no tags on it.".to_owned(),
+    });
+    life.push(format!("AWS may take up to {}; then payctl gives up.", span(meta.deadline)));
+    life.push(format!("Reads may lag {} behind a change.", span(meta.settle)));
+    life
+}
+
+/// The same for programs. All members are named, so that none that is added is forgotten.
+pub fn body(meta: &Meta, sample: &Value) -> Value {
+    let Meta {
+        kind,
+        service,
+        summary,
+        notes,
+        immutable,
+        create_only,
+        rises,
+        moves,
+        replace,
+        held,
+        lets_go,
+        leaves,
+        data,
+        tagged,
+        lingers,
+        deadline,
+        settle,
+        transient,
+        actions,
+    } = *meta;
+    let replace = match replace {
+        Replace::CreateFirst => "create_first",
+        Replace::DeleteFirst => "delete_first",
+        Replace::Forbidden => "forbidden",
+    };
+    let moves = moves.iter().map(|(field, output)| json!({ "field": field, "output": output }));
+    let leaves = leaves.iter().map(|(needs, holds)| json!({ "needs": needs, "holds": holds }));
+    let transient =
+        transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
+    json!({
+        "kind": kind,
+        "service": service,
+        "summary": summary,
+        "notes": notes,
+        "immutable": immutable,
+        "create_only": create_only,
+        "rises": rises,
+        "moves": moves.collect::<Vec<_>>(),
+        "replace": replace,
+        "held": held,
+        "lets_go": lets_go,
+        "leaves": leaves.collect::<Vec<_>>(),
+        "data": data,
+        "tagged": tagged,
+        "lingers": lingers,
+        "deadline_s": deadline.as_secs(),
+        "settle_s": settle.as_secs(),
+        "transient": transient.collect::<Vec<_>>(),
+        "actions": actions,
+        "sample": sample,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::text::Output;
+
+    #[test]
+    fn every_fact_is_told() {
+        let meta = Meta {
+            notes: &["A note."],
+            immutable: &["name"],
+            create_only: &["password"],
+            rises: &["version"],
+            moves: &[("stream", Output::Arn)],
+            replace: Replace::Forbidden,
+            held: true,
+            lets_go: &["a.used"],
+            leaves: &[("a.needed", "a.held")],
+            data: Some("everything"),
+            tagged: false,
+            lingers: true,
+            deadline: Duration::from_secs(7200),
+            settle: Duration::from_secs(33),
+            transient: &[("Code", "words"), ("Other", "")],
+            actions: &["service:Act"],
+            ..Meta::new("service.thing", "service", "A thing.")
+        };
+        let told: Vec<String> = facts(&meta)
+            .into_iter()
+            .map(|(title, rows)| format!("{title}\n{}\n", rows.join("\n")))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        Good to know
+        A note.
+
+        Fields that AWS cannot change in place
+        `name`
+
+        Fields that are set at creation and not compared again
+        `password`
+
+        Life
+        Replacement: refused, since it holds data; move the data to a new one yourself.
+        Lost for good when it is deleted: everything.
+        AWS refuses to delete it while others use it.
+        AWS deletes a `a.used` although one of these uses it.
+        It leaves behind what holds a `a.held` for a while, and needs a `a.needed` then.
+        AWS may list it for days after its deletion.
+        AWS may move `version` ahead by itself: a later version is as wanted.
+        A change of `stream` gives the output "arn" a new value.
+        Ownership: through its parent or its name; AWS keeps no tags on it.
+        AWS may take up to 2 h 00 m; then payctl gives up.
+        Reads may lag 33 s behind a change.
+
+        Errors that payctl waits out here, beside the usual ones
+        `Code` with "words"
+        `Other`
+
+        IAM actions
+        `service:Act`
+        "#);
+    }
+}
