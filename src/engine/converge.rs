@@ -166,9 +166,11 @@ impl Step<'_> {
                 // Taken: by ourselves (a lost reply, an earlier run), by a dying predecessor, or
                 // by somebody else.
                 Err(error) if error.class == ErrorClass::Exists => match self.find(target).await? {
-                    Some(Found { owner: Owner::Ours | Owner::Shared, live, .. }) => {
-                        return Ok(live);
-                    }
+                    Some(Found {
+                        owner: Owner::Ours | Owner::Shared | Owner::Nobody,
+                        live,
+                        ..
+                    }) => return Ok(live),
                     Some(Found { owner: Owner::Foreign(owner), live, .. }) => {
                         let since = *untagged_since.get_or_insert_with(Instant::now);
                         if since.elapsed() > TAG_LAG || !live.tags.is_empty() {
@@ -186,10 +188,9 @@ impl Step<'_> {
                     let mut looks = Pace::new();
                     for _ in 0..LOOKS_AFTER_LOST_REPLY {
                         self.retry(error.clone(), looks.next() * 3).await?;
-                        if let Some(Found { owner: Owner::Ours | Owner::Shared, live, .. }) =
-                            self.find(target).await?
-                        {
-                            return Ok(live);
+                        match self.find(target).await? {
+                            Some(Found { owner: Owner::Foreign(_), .. }) | None => {}
+                            Some(found) => return Ok(found.live),
                         }
                     }
                 }

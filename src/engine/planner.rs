@@ -144,7 +144,8 @@ impl Planner<'_> {
         let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
         let found = self.snapshot.get(&want.address).map(Vec::as_slice).unwrap_or_default();
         let ours = found.iter().filter(|found| {
-            found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
+            matches!(found.owner, Owner::Ours | Owner::Nobody)
+                && !matches!(found.live.phase, Phase::Deleting(_))
         });
         let fields = |live: &Live| {
             let mut fields = diff(meta, &spec, &live.spec);
@@ -168,7 +169,7 @@ impl Planner<'_> {
         let Some((Found { live, .. }, fields)) = best else {
             let foreign = found.iter().find_map(|found| match &found.owner {
                 Owner::Foreign(owner) => Some((owner, &found.live)),
-                Owner::Ours | Owner::Shared => None,
+                Owner::Ours | Owner::Shared | Owner::Nobody => None,
             });
             match foreign {
                 Some((owner, live)) => self.refuse(
