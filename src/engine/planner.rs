@@ -182,7 +182,8 @@ impl<'a> Planner<'a> {
         spec: &Value,
     ) -> Option<(&'a Live, Vec<FieldChange>)> {
         let ours = self.found(&want.address).iter().filter(|found| {
-            found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
+            matches!(found.owner, Owner::Ours | Owner::Nobody)
+                && !matches!(found.live.phase, Phase::Deleting(_))
         });
         let fields = |live: &Live| {
             let mut fields = diff(meta, spec, &live.spec);
@@ -211,7 +212,7 @@ impl<'a> Planner<'a> {
         }
         let foreign = found.iter().find_map(|found| match &found.owner {
             Owner::Foreign(owner) => Some((owner, &found.live)),
-            Owner::Ours | Owner::Shared => None,
+            Owner::Ours | Owner::Shared | Owner::Nobody => None,
         });
         if let Some((owner, live)) = foreign {
             self.refuse(

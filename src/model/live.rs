@@ -60,4 +60,7 @@ pub enum Owner {
     /// It belongs to the account and serves every environment: taken as it is, and never changed
     /// or deleted.
     Shared,
+    /// It has a name that this environment wants and no tags at all, as AWS's services make such
+    /// objects by themselves: an apply takes it over, a destroy leaves it.
+    Nobody,
 }

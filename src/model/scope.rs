@@ -11,6 +11,8 @@ use super::live::Tags;
 pub const TAG_PROJECT: &str = "payctl:project";
 /// Ownership tag: the environment.
 pub const TAG_ENV: &str = "payctl:env";
+/// Ownership tag: the region. Some objects belong to the account and are seen in every region.
+pub const TAG_REGION: &str = "payctl:region";
 /// Ownership tag: the address.
 pub const TAG_ADDRESS: &str = "payctl:address";
 /// The keys of the user's tags that payctl keeps up to date, separated by spaces.
@@ -39,19 +41,21 @@ impl fmt::Display for Scope {
 }
 
 impl Scope {
-    /// The three tags that make an object ours.
+    /// The four tags that make an object ours.
     pub fn ownership(&self, address: &Address) -> Tags {
         Tags::from([
             (TAG_PROJECT.to_owned(), self.project.clone()),
             (TAG_ENV.to_owned(), self.env.clone()),
+            (TAG_REGION.to_owned(), self.region.clone()),
             (TAG_ADDRESS.to_owned(), address.to_string()),
         ])
     }
 
-    /// The address that an object's tags claim, if they are this environment's.
+    /// The address that an object's tags claim, if they are this environment's in this region.
     pub fn owned(&self, tags: &Tags) -> Option<Address> {
         let is = |key, value: &String| tags.get(key) == Some(value);
-        if is(TAG_PROJECT, &self.project) && is(TAG_ENV, &self.env) {
+        let here = is(TAG_ENV, &self.env) && is(TAG_REGION, &self.region);
+        if is(TAG_PROJECT, &self.project) && here {
             tags.get(TAG_ADDRESS)?.parse().ok()
         } else {
             None
@@ -60,9 +64,10 @@ impl Scope {
 
     /// Names the owner of an object that is not ours, from its tags.
     pub fn describe_owner(tags: &Tags) -> String {
-        match (tags.get(TAG_PROJECT), tags.get(TAG_ENV), tags.get(TAG_ADDRESS)) {
-            (Some(project), Some(env), Some(address)) => {
-                format!("payctl project {project}, environment {env}, {address}")
+        let keys = [TAG_PROJECT, TAG_ENV, TAG_REGION, TAG_ADDRESS];
+        match keys.map(|key| tags.get(key)) {
+            [Some(project), Some(env), Some(region), Some(address)] => {
+                format!("payctl project {project}, environment {env} in {region}, {address}")
             }
             _ if tags.contains_key("aws:cloudformation:stack-name") => {
                 format!("CloudFormation stack {}", tags["aws:cloudformation:stack-name"])
@@ -72,10 +77,10 @@ impl Scope {
         }
     }
 
-    /// The path of every IAM role and instance profile of this environment: one list call by path
-    /// prefix finds them all.
+    /// The path of every IAM role and instance profile of this environment in this region: one list
+    /// call by path prefix finds them all.
     pub fn iam_path(&self) -> String {
-        format!("/payctl/{}/{}/", self.project, self.env)
+        format!("/payctl/{}/{}/{}/", self.project, self.env, self.region)
     }
 
     /// Whether a physical name carries this environment's name as a whole word, as every name that
@@ -118,5 +123,15 @@ mod tests {
         assert_eq!(scope().owned(&tags), Some(address));
         tags.insert(TAG_PROJECT.into(), "other".into());
         assert_eq!(scope().owned(&tags), None);
+    }
+
+    #[test]
+    fn what_is_of_another_region_is_not_ours() {
+        let elsewhere = Scope { region: "eu-west-1".into(), ..scope() };
+        let tags = scope().ownership(&Address::new("iam.role", "orders"));
+        assert_eq!(elsewhere.owned(&tags), None);
+        let owner = "payctl project payment, environment pr-12 in us-east-1, iam.role/orders";
+        assert_eq!(Scope::describe_owner(&tags), owner);
+        assert_ne!(elsewhere.iam_path(), scope().iam_path());
     }
 }

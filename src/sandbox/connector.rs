@@ -78,6 +78,13 @@ impl Sandbox {
         store.run(world, true, |world| Snapshot(world.clone()))
     }
 
+    /// Lets the Tagging API lag: it goes on telling of the tags of this moment, until it is told
+    /// otherwise.
+    pub fn lag_tags(&self, lags: bool) -> Result<(), SandboxError> {
+        let Inner { store, world } = &mut *self.lock();
+        store.run(world, false, |world| world.tagged = lags.then(|| Box::new(world.clone())))
+    }
+
     /// Makes everything as it was.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
         let Inner { store, world } = &mut *self.lock();

@@ -55,6 +55,10 @@ const FEATURES: &[&str] = &[
     "RDS_LOGIN_EVENTS",
     "S3_DATA_EVENTS",
 ];
+/// Those that only some regions have; where they are, a new detector has them too.
+const REGIONAL: &[&str] = &["AI_ANALYST", "AI_PROTECTION"];
+/// The region that has them here.
+const HOME: &str = "us-east-1";
 /// Those that are off unless asked for.
 const OPTIONAL: &[&str] = &["EKS_RUNTIME_MONITORING", "RUNTIME_MONITORING"];
 
@@ -116,7 +120,8 @@ fn create(state: &mut State, base: &mut Base, region: &str, input: &Value) -> An
         made: iso(base.now()),
         ..Detector::default()
     };
-    let on = FEATURES.iter().map(|name| ((*name).to_owned(), true));
+    let regional = if region == HOME { REGIONAL } else { &[] };
+    let on = FEATURES.iter().chain(regional).map(|name| ((*name).to_owned(), true));
     let off = OPTIONAL.iter().map(|name| ((*name).to_owned(), false));
     detector.features = on.chain(off).collect();
     set(&mut detector, input)?;

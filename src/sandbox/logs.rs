@@ -1,7 +1,8 @@
 //! The sandbox's CloudWatch Logs.
 //!
 //! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention knows a few values only;
-//! a key must admit the Logs service of the region in its policy. Metric filters count nothing.
+//! a key must admit the Logs service of the region in its policy; a list by a part of the name tells
+//! little of each group. Metric filters count nothing.
 
 use std::collections::BTreeMap;
 
@@ -221,28 +222,31 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
 fn describe(state: &State, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "logGroupNamePrefix");
     let pattern = text(input, "logGroupNamePattern");
-    if prefix.is_some() && pattern.is_some() {
-        let message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive \
-                       parameters.";
+    let named = texts(input, "logGroupIdentifiers");
+    let given = [prefix.is_some(), pattern.is_some(), !named.is_empty()];
+    if given.iter().filter(|given| **given).count() > 1 {
+        let message = "LogGroup name prefix, LogGroup name pattern and LogGroup identifiers are \
+                       mutually exclusive parameters.";
         return Err(Refusal::new(INVALID, message));
     }
+    if named.len() > 50 {
+        let message = "Value at 'logGroupIdentifiers' failed to satisfy constraint: Member must \
+                       have length less than or equal to 50";
+        return Err(Refusal::new(INVALID, message));
+    }
+    let is_named = |name: &str| {
+        named.is_empty() || named.iter().any(|one| one == name || *one == arn(region, name))
+    };
     let found = here(&state.groups, region).filter(|(name, _)| {
         prefix.is_none_or(|prefix| name.starts_with(prefix))
-            && pattern.is_none_or(|pattern| name.to_lowercase().contains(&pattern.to_lowercase()))
+            && pattern.is_none_or(|pattern| name.contains(pattern))
+            && is_named(name)
     });
     let groups = found.map(|(name, group)| {
-        let arn = arn(region, name);
-        let mut view = json!({
-            "logGroupName": name,
-            "creationTime": group.created,
-            "metricFilterCount": group.filters.len(),
-            "arn": format!("{arn}:*"),
-            "logGroupArn": arn,
-            "storedBytes": 0,
-            "logGroupClass": group.class,
-        });
-        put(&mut view, "retentionInDays", group.retention);
-        put(&mut view, "kmsKeyId", group.key.clone());
+        let mut view = view(region, name, group);
+        if let (Some(_), Some(view)) = (pattern, view.as_object_mut()) {
+            view.retain(|key, _| ["arn", "creationTime", "logGroupName"].contains(&key.as_str()));
+        }
         (name.to_owned(), view)
     });
     let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
@@ -250,6 +254,22 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
     let mut answer = json!({ "logGroups": groups });
     put(&mut answer, "nextToken", next);
     Ok(answer)
+}
+
+fn view(region: &str, name: &str, group: &Group) -> Value {
+    let arn = arn(region, name);
+    let mut view = json!({
+        "logGroupName": name,
+        "creationTime": group.created,
+        "metricFilterCount": group.filters.len(),
+        "arn": format!("{arn}:*"),
+        "logGroupArn": arn,
+        "storedBytes": 0,
+        "logGroupClass": group.class,
+    });
+    put(&mut view, "retentionInDays", group.retention);
+    put(&mut view, "kmsKeyId", group.key.clone());
+    view
 }
 
 fn retain(state: &mut State, region: &str, input: &Value) -> Answer {

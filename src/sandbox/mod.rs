@@ -116,6 +116,9 @@ impl Refusal {
 pub(crate) struct World {
     /// Makes ids and tells the time.
     pub base: Base,
+    /// What the Tagging API still tells of, while it lags behind.
+    #[serde(skip)]
+    pub tagged: Option<Box<World>>,
     /// Cost anomaly detection.
     pub costs: costs::State,
     /// Load balancers, listeners and target groups.

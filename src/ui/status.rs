@@ -76,11 +76,9 @@ pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot)
 fn health(found: &Found) -> Health {
     match (&found.owner, &found.live.phase) {
         (Owner::Foreign(owner), _) => Health::Foreign(owner.clone()),
-        (Owner::Ours | Owner::Shared, Phase::Ready) => Health::Ready,
-        (Owner::Ours | Owner::Shared, Phase::Pending(status) | Phase::Deleting(status)) => {
-            Health::Busy(status.clone())
-        }
-        (Owner::Ours | Owner::Shared, Phase::Failed(reason)) => Health::Failed(reason.clone()),
+        (_, Phase::Ready) => Health::Ready,
+        (_, Phase::Pending(status) | Phase::Deleting(status)) => Health::Busy(status.clone()),
+        (_, Phase::Failed(reason)) => Health::Failed(reason.clone()),
     }
 }
 

@@ -1,37 +1,26 @@
 //! What real AWS does to web ACLs, rules, detectors and monitors, as far as the sandbox can do it
 //! too.
 
-use aws_credential_types::Credentials;
+use aws_config::Region;
+use aws_sdk_guardduty::types::DetectorFeature;
 use aws_sdk_wafv2::types::{
     OverrideAction, Rule, RuleGroupReferenceStatement, Scope, Statement, VisibilityConfig,
 };
+use payctl::config::schema::guards::ThreatFeature;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
 use payctl::sandbox::connector::Sandbox;
 use serde_json::json;
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
 };
-
-macro_rules! client {
-    ($service:ident, $sandbox:expr) => {
-        $service::Client::from_conf(
-            $service::Config::builder()
-                .behavior_version($service::config::BehaviorVersion::latest())
-                .region($service::config::Region::new("us-east-1"))
-                .credentials_provider(Credentials::from_keys("SANDBOX", "sandbox", None))
-                .http_client($sandbox.transport())
-                .build(),
-        )
-    };
-}
 
 #[test]
 fn a_detector_of_others_is_taken_as_it_is() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let guardduty = client!(aws_sdk_guardduty, sandbox);
+        let guardduty = aws_sdk_guardduty::Client::new(&by_hand(&sandbox));
         guardduty.create_detector().enable(true).send().await.expect("a detector");
         let provider = provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["guardduty.detector"]);
@@ -46,10 +35,46 @@ fn a_detector_of_others_is_taken_as_it_is() {
 }
 
 #[test]
+fn no_plan_of_guardduty_goes_on_unasked() {
+    for region in ["us-east-1", "eu-west-1"] {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            let mut connection = sandboxed(&sandbox);
+            connection.region = Some(region.into());
+            let provider = provider(&connection).await;
+            let blueprint = some(&provider, &["guardduty.detector"]);
+            run(&provider, &blueprint, Purpose::Apply).await;
+            expect_settled(&provider, &blueprint, "creation").await;
+
+            let config = by_hand(&sandbox).into_builder().region(Region::new(region)).build();
+            let guardduty = aws_sdk_guardduty::Client::new(&config);
+            let listed = guardduty.list_detectors().send().await.expect("a list");
+            let get = guardduty.get_detector().detector_id(&listed.detector_ids()[0]).send();
+            let detector = get.await.expect("the detector");
+            let on = detector.features().iter().filter(|one| {
+                one.status.as_ref().is_some_and(|status| status.as_str() == "ENABLED")
+            });
+            let on: Vec<&str> = on.filter_map(|one| Some(one.name.as_ref()?.as_str())).collect();
+            assert_eq!(on, ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"], "{region}");
+        });
+    }
+}
+
+#[test]
+fn every_plan_of_guardduty_can_be_asked_for() {
+    // `RUNTIME_MONITORING` took its place.
+    let superseded = DetectorFeature::EksRuntimeMonitoring;
+    for name in DetectorFeature::values().iter().filter(|name| **name != superseded.as_str()) {
+        let feature: Result<ThreatFeature, _> = serde_json::from_value(name.to_lowercase().into());
+        assert_eq!(feature.map(ThreatFeature::word).ok(), Some(*name));
+    }
+}
+
+#[test]
 fn a_monitor_of_all_services_is_shared_and_its_subscription_is_ours() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let costs = client!(aws_sdk_costexplorer, sandbox);
+        let costs = aws_sdk_costexplorer::Client::new(&by_hand(&sandbox));
         let monitor = aws_sdk_costexplorer::types::AnomalyMonitor::builder()
             .monitor_name("Default-Services-Monitor")
             .monitor_type(aws_sdk_costexplorer::types::MonitorType::Dimensional)
@@ -82,7 +107,7 @@ fn a_rule_that_shield_put_into_a_web_acl_stays_and_any_other_goes() {
         let mut blueprint = some(&provider, &["waf.web_acl"]);
         run(&provider, &blueprint, Purpose::Apply).await;
 
-        let waf = client!(aws_sdk_wafv2, sandbox);
+        let waf = aws_sdk_wafv2::Client::new(&by_hand(&sandbox));
         let listed = waf.list_web_acls().scope(Scope::Regional).send().await.expect("a list");
         let id = listed.web_acls()[0].id().expect("an id").to_owned();
         let get = || waf.get_web_acl().name("sample-firewall").id(&id).scope(Scope::Regional);
@@ -200,7 +225,7 @@ fn an_acl_that_took_the_place_of_ours_since_the_plan_stays() {
 fn a_rule_of_others_with_a_wanted_name_is_not_replaced() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let events = client!(aws_sdk_eventbridge, sandbox);
+        let events = aws_sdk_eventbridge::Client::new(&by_hand(&sandbox));
         let theirs = events.put_rule().name("sample-rule").schedule_expression("rate(2 days)");
         theirs.send().await.expect("a rule");
         let provider = provider(&sandboxed(&sandbox)).await;

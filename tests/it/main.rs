@@ -56,10 +56,14 @@ mod permissions;
 mod real_aws;
 // Calls and round trips of a plan.
 mod speed;
+// The same environment in two regions of one account.
+mod regions;
 // A fault at every API call of an apply and of a destroy.
 mod sweep;
 // The network: repairs, replacements and refusals, on the embedded sandbox.
 mod network;
+// The question for the tags of everything, answered late.
+mod tagging;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
 // Alarms, dashboards and metric filters among those of others.

@@ -458,7 +458,7 @@ fn a_policy_that_aws_does_not_take_is_refused_at_once() {
         // It does not say on what.
         let policy = json!({ "Effect": "Allow", "Action": "s3:GetObject" });
         let role = json!({
-            "name": "sample-role", "path": "/payctl/payment/sample/", "description": "",
+            "name": "sample-role", "path": "/payctl/payment/sample/us-east-1/", "description": "",
             "trust": { "Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Action": "sts:AssumeRole",
                 "Principal": { "Service": "ec2.amazonaws.com" },

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use payctl::aws::clients::{Aws, Connection};
 use payctl::aws::facts::zones;
 use payctl::aws::kinds::KINDS;
@@ -42,6 +45,17 @@ pub fn sandboxed(sandbox: &Sandbox) -> Connection {
         transport: Some(sandbox.transport()),
         ..Connection::default()
     }
+}
+
+/// What a client needs to do by hand what others do: `aws_sdk_sns::Client::new(&by_hand(&sandbox))`.
+pub fn by_hand(sandbox: &Sandbox) -> SdkConfig {
+    let keys = Credentials::from_keys("SANDBOX", "sandbox", None);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .http_client(sandbox.transport())
+        .build()
 }
 
 /// A provider for the environment `sample` of the project `payment`.

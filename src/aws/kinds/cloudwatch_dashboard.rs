@@ -1,11 +1,9 @@
 //! CloudWatch dashboards.
 //!
-//! AWS quirks: dashboards belong to the account, not to a region, so the same environment in
-//! another region lists ours as well: the regions of the widgets tell them apart. PutDashboard
-//! replaces the body and takes tags for a new one only; it may succeed and still say what it
-//! cannot show. One unknown name spoils a whole deletion.
+//! AWS quirks: dashboards belong to the account, not to a region. PutDashboard replaces the body and
+//! takes tags for a new one only; it may succeed and still say what it cannot show. One unknown name
+//! spoils a whole deletion.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::DashboardValidationMessage;
@@ -92,9 +90,7 @@ impl Resource for Dashboard {
             let both = both.map(|(tags, found)| tags.zip(found));
             let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };
-            let live = found.live(tags)?;
-            let here = cx.wanted.contains_key(&name) || is_of(&cx.aws.scope.region, &live.spec);
-            Ok(here.then_some(Found { address, owner, live }))
+            Ok(Some(Found { address, owner, live: found.live(tags)? }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
@@ -160,15 +156,6 @@ fn objections(messages: &[DashboardValidationMessage]) -> Option<String> {
         .then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
 }
 
-/// Whether a dashboard belongs to a region: by its name, or because it shows something of it or of
-/// no region at all.
-fn is_of(region: &str, dashboard: &Dashboard) -> bool {
-    let widgets = dashboard.body["widgets"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let regions: BTreeSet<&str> =
-        widgets.iter().filter_map(|widget| widget["properties"]["region"].as_str()).collect();
-    dashboard.name.contains(region) || regions.is_empty() || regions.contains(region)
-}
-
 /// A dashboard as it was read.
 struct Read {
     arn: String,
@@ -211,14 +198,6 @@ impl Read {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_dashboard_of_another_region_is_told_by_its_widgets() {
-        let shows = Dashboard::sample();
-        assert!(is_of("us-east-1", &shows) && !is_of("eu-west-1", &shows));
-        assert!(is_of("eu-west-1", &Dashboard { name: "cost-eu-west-1".into(), ..shows.clone() }));
-        assert!(is_of("eu-west-1", &Dashboard { body: json!({ "widgets": [] }), ..shows }));
-    }
 
     #[test]
     fn what_cloudwatch_objects_to_is_said() {

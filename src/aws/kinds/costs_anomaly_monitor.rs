@@ -73,6 +73,9 @@ impl Resource for AnomalyMonitor {
             "An account has one monitor of all services. One that others made, or that AWS made, \
              is shared: payctl takes it as it is, and neither changes nor deletes it.",
             "Only activated cost allocation tags can be watched.",
+            "AWS may bill each request to Cost Explorer at 0.01 US dollars. A plan makes one for each \
+             kind of it, also where nothing of it is configured: nothing else tells what is left. A \
+             caller who may not ask is not told of it, unless something of it is wanted.",
             "Detection starts about a day after the monitor was made, and needs ten days of costs.",
         ],
         immutable: &["watches"],

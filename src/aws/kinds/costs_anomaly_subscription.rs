@@ -82,6 +82,9 @@ impl Resource for AnomalySubscription {
             "A topic hears of each anomaly at once, e-mail addresses once a day or week.",
             "The policy of the topic must admit costalerts.amazonaws.com; an e-mail address must \
              be confirmed.",
+            "AWS may bill each request to Cost Explorer at 0.01 US dollars. A plan makes one for each \
+             kind of it, also where nothing of it is configured: nothing else tells what is left. A \
+             caller who may not ask is not told of it, unless something of it is wanted.",
         ],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),

@@ -1,9 +1,10 @@
 //! The GuardDuty detector of account and region.
 //!
 //! AWS quirks: there is one at most, so one that others made is shared: taken as it is. Every
-//! feature that the creation does not name is switched on, and costs; so each is named. A
-//! detector that is not there is a bad request, not a missing object. The old `dataSources` say the
-//! same as `features` and are not read.
+//! feature that the creation does not name is switched on, and costs; one that the region does not
+//! have must not be named. So the creation names those of every region, and what else it switched
+//! on is read back and switched off at once. A detector that is not there is a bad request, not a
+//! missing object. The old `dataSources` say the same as `features` and are not read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,7 +33,8 @@ pub(crate) struct Detector {
     pub features: BTreeSet<String>,
 }
 
-/// The plans that cost extra: named at creation, so that none goes on unasked.
+/// The plans that cost extra and that every region has: named at creation, so that none of them is
+/// on for a moment. The first update switches off what else AWS switched on.
 const PLANS: &[&str] = &[
     "EBS_MALWARE_PROTECTION",
     "EKS_AUDIT_LOGS",
@@ -52,7 +54,9 @@ impl Resource for Detector {
              payctl takes it as it is, and neither changes nor deletes it.",
             "The environment that made the detector takes it away when it is destroyed, also from \
              others that share it; their next apply makes a new one.",
-            "GuardDuty is billed by what it reads; plans that the config does not name stay off.",
+            "GuardDuty is billed by what it reads; plans that the config does not name stay off. \
+             AWS switches a new plan on with a new detector where the region has it; payctl \
+             switches it off in the same step.",
         ],
         replace: Replace::DeleteFirst,
         data: Some("the findings of the detector"),

@@ -61,7 +61,7 @@ impl Resource for InstanceProfile {
     fn sample() -> Self {
         Self {
             name: "sample-profile".into(),
-            path: "/payctl/payment/sample/".into(),
+            path: "/payctl/payment/sample/us-east-1/".into(),
             role: Text::reference(Address::new("iam.role", "sample"), Output::Name),
         }
     }

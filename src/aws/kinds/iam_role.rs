@@ -94,7 +94,7 @@ impl Resource for Role {
         });
         Self {
             name: "sample-role".into(),
-            path: "/payctl/payment/sample/".into(),
+            path: "/payctl/payment/sample/us-east-1/".into(),
             description: "What the sample service may do.".into(),
             trust: trust("lambda.amazonaws.com"),
             inline: BTreeMap::from([("read".into(), Document::of([read]))]),
@@ -431,7 +431,7 @@ mod tests {
         let trust = Role::sample().trust.to_json().replace('{', "%7B").replace('"', "%22");
         types::Role::builder()
             .role_name("sample-role")
-            .path("/payctl/payment/sample/")
+            .path("/payctl/payment/sample/us-east-1/")
             .role_id("AROASAMPLE")
             .arn(arn)
             .create_date(DateTime::from_secs(0))

@@ -158,7 +158,7 @@ impl Resource for Key {
             let Some((address, owner)) = cx.claim(alias, &tags) else { return Ok(None) };
             let live = match owner {
                 Owner::Ours => facts(cx.aws, id).await?.map(|facts| facts.into_live(alias, tags)),
-                Owner::Foreign(_) | Owner::Shared => Some(foreign(id, alias, tags)),
+                Owner::Foreign(_) | Owner::Shared | Owner::Nobody => Some(foreign(id, alias, tags)),
             };
             Ok(live.map(|live| Found { address, owner, live }))
         });

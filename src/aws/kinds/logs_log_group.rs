@@ -1,13 +1,13 @@
 //! CloudWatch log groups with their retention.
 //!
 //! AWS quirks: retention is a call of its own, and never expiring is its absence; one of the two
-//! ARNs ends in `:*`, which no other service accepts; a late writer makes a deleted group again,
-//! without retention and tags.
+//! ARNs ends in `:*`, which no other service accepts; a list by a part of the name tells names
+//! only, neither retention nor key; a late writer makes a deleted group again, without retention
+//! and tags.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_sdk_cloudwatchlogs::operation::describe_log_groups::builders::DescribeLogGroupsFluentBuilder;
 use aws_sdk_cloudwatchlogs::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
-use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
@@ -37,7 +37,10 @@ pub(crate) struct LogGroup {
 impl Resource for LogGroup {
     const META: Meta = Meta {
         notes: &[
-            "Whoever still writes to a deleted log group makes it again, without retention and tags.",
+            "Whoever still writes to a deleted log group makes it again, without retention and tags. \
+             An apply takes a wanted group under `/aws/` that has no tags at all and sets it right; \
+             a destroy leaves it, since nothing tells whose it is: look for such groups some \
+             minutes after a destroy, `aws logs describe-log-groups --log-group-name-pattern ENV`.",
             "A retention policy of the account overrides the retention of its log groups.",
             "The policy of the key must admit the service logs.REGION.amazonaws.com.",
             "Events that were encrypted with a key stay so after the key is taken away.",
@@ -86,24 +89,22 @@ impl Resource for LogGroup {
         // name are listed, and wanted names without it are looked up one by one.
         let env = &cx.aws.scope.env;
         let others = cx.wanted.keys().filter(|name| !name.contains(env.as_str()));
-        let (groups, others) = try_join(
-            list(cx.aws.logs.describe_log_groups().log_group_name_pattern(env)),
-            try_join_all(others.map(|name| find(cx.aws, name))),
-        )
-        .await?;
-        let all = groups.into_iter().chain(others.into_iter().flatten());
-        let candidates: BTreeMap<String, types::LogGroup> = all
-            .filter_map(|group| Some((group.log_group_name.clone()?, group)))
-            // Those of API Gateway are folded into its stages.
-            .filter(|(name, _)| !name.starts_with("API-Gateway-Execution-Logs_"))
-            .filter(|(name, _)| cx.is_candidate(name))
-            .collect();
-        let lives = candidates.into_values().map(|group| async move {
-            let tags = cx.tags(arn(&group), tags(cx.aws, arn(&group))).await?;
-            Ok(tags.map(|tags| to_live(group, tags)))
-        });
+        let (groups, others) =
+            try_join(candidates(cx), try_join_all(others.map(|name| find(cx.aws, name)))).await?;
+        let lives =
+            groups.into_iter().chain(others.into_iter().flatten()).map(|group| async move {
+                let tags = cx.tags(arn(&group), tags(cx.aws, arn(&group))).await?;
+                Ok(tags.map(|tags| to_live(group, tags)))
+            });
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            let owner = match owner {
+                // A group of others that nobody tagged: AWS's services leave such ones.
+                Owner::Foreign(_) if live.tags.is_empty() && is_of_a_service(&live.id) => {
+                    Owner::Nobody
+                }
+                owner => owner,
+            };
             Some(Found { address, owner, live })
         });
         Ok(found.collect())
@@ -190,9 +191,40 @@ impl LogGroup {
     }
 }
 
-async fn list(call: DescribeLogGroupsFluentBuilder) -> Result<Vec<types::LogGroup>, OpError> {
-    let pages = call.limit(50).into_paginator().items().send();
-    pages.try_collect().await.map_err(op("DescribeLogGroups"))
+/// How many groups AWS describes by name in one call.
+const MOST: usize = 50;
+
+/// The groups with the environment's name in theirs.
+async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
+    let call = cx.aws.logs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
+    let listed = call.limit(50).into_paginator().items().send().try_collect().await;
+    let names = listed.map_err(op("DescribeLogGroups"))?.into_iter();
+    let names: BTreeSet<String> = names
+        .filter_map(|group| group.log_group_name)
+        // Those of API Gateway are folded into its stages.
+        .filter(|name| !name.starts_with("API-Gateway-Execution-Logs_") && cx.is_candidate(name))
+        .collect();
+    let all: Vec<&String> = names.iter().collect();
+    let described = all.chunks(MOST).map(|some| async move {
+        let some = some.iter().map(|name| (*name).clone()).collect();
+        let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(some));
+        let groups = call.into_paginator().items().send().try_collect().await;
+        groups.map_err(op("DescribeLogGroups"))
+    });
+    let groups: BTreeMap<String, types::LogGroup> = try_join_all(described)
+        .await?
+        .into_iter()
+        .flatten()
+        .filter_map(|group| Some((group.log_group_name.clone()?, group)))
+        // An endpoint that does not know the question answers with all groups.
+        .filter(|(name, _)| names.contains(name))
+        .collect();
+    Ok(groups.into_values().collect())
+}
+
+/// Whether a name is one that AWS's services give to the groups that they make.
+fn is_of_a_service(name: &str) -> bool {
+    name.starts_with("/aws/")
 }
 
 /// The group of exactly this name. A search by prefix, in order: it comes first of those whose

@@ -6,8 +6,8 @@ use super::Rules;
 use crate::config::layers::whole_match;
 use crate::config::schema::{Parameter, ParameterValue};
 
-/// Tags that payctl itself adds: the name, three for ownership, and the list of kept keys.
-const OWN_TAGS: usize = 5;
+/// Tags that payctl itself adds: the name, four for ownership, and the list of kept keys.
+const OWN_TAGS: usize = 6;
 
 impl Rules<'_> {
     pub(super) fn project(&mut self) {

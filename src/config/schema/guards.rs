@@ -87,6 +87,10 @@ pub enum ThreatFeature {
     EksAuditLogs,
     /// Processes in instances and containers.
     RuntimeMonitoring,
+    /// The use of models and agents of Bedrock and SageMaker. Not in every region.
+    AiProtection,
+    /// Investigations of findings by a model. Not in every region.
+    AiAnalyst,
 }
 
 impl ThreatFeature {
@@ -99,6 +103,8 @@ impl ThreatFeature {
             Self::EbsMalwareProtection => "EBS_MALWARE_PROTECTION",
             Self::EksAuditLogs => "EKS_AUDIT_LOGS",
             Self::RuntimeMonitoring => "RUNTIME_MONITORING",
+            Self::AiProtection => "AI_PROTECTION",
+            Self::AiAnalyst => "AI_ANALYST",
         }
     }
 }

@@ -86,6 +86,24 @@ fn groups_are_found_by_prefix_or_pattern_in_pages() {
 }
 
 #[test]
+fn a_pattern_finds_names_alone_and_identifiers_find_everything() {
+    let mut world = with_group();
+    let retain = json!({ "logGroupName": "/ecs/a", "retentionInDays": 14 });
+    logs(&mut world, "PutRetentionPolicy", retain).unwrap();
+    let mut found =
+        |input| logs(&mut world, "DescribeLogGroups", input).unwrap()["logGroups"].take();
+    let by_pattern = found(json!({ "logGroupNamePattern": "cs/a" }));
+    assert_eq!(by_pattern[0]["logGroupName"], "/ecs/a");
+    assert_eq!(by_pattern[0].get("retentionInDays"), None);
+    assert_eq!(found(json!({ "logGroupNamePattern": "CS/A" })), json!([]));
+    let by_name = found(json!({ "logGroupIdentifiers": ["/ecs/a", "/gone"] }));
+    assert_eq!(
+        (by_name.as_array().unwrap().len(), &by_name[0]["retentionInDays"]),
+        (1, &json!(14))
+    );
+}
+
+#[test]
 fn events_are_read_back() {
     let mut world = with_group();
     let input = |more: Value| {

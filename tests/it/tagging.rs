@@ -1,0 +1,74 @@
+//! The question for the tags of everything is answered late. A plan is right all the same, or what
+//! it missed is seen by the next one.
+
+use payctl::engine::plan::{Action, Purpose};
+use payctl::sandbox::connector::Sandbox;
+
+use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
+
+#[test]
+fn what_was_just_made_is_seen_although_its_tags_are_told_late() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        sandbox.lag_tags(true).expect("a sandbox");
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&provider.aws().scope);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(left.changes.is_empty(), "{:#?}", left.changes);
+    });
+}
+
+#[test]
+fn what_was_just_deleted_is_gone_although_its_tags_are_still_told() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&provider.aws().scope);
+        let first = run(&provider, &blueprint, Purpose::Apply).await;
+        let alive = sandbox.counts().expect("a sandbox");
+        sandbox.lag_tags(true).expect("a sandbox");
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(left.changes.is_empty(), "{:#?}", left.changes);
+
+        let again = run(&provider, &blueprint, Purpose::Apply).await;
+        let made = |plan: &payctl::engine::plan::Plan| plan.count(Action::Create);
+        assert_eq!(made(&again), made(&first));
+        expect_settled(&provider, &blueprint, "creation again").await;
+        // Keys wait for their end beside the new ones.
+        let doubled = sandbox.counts().expect("a sandbox").into_iter().filter(|(thing, count)| {
+            alive.get(thing).is_some_and(|before| count != before) && !thing.starts_with("kms.")
+        });
+        assert_eq!(doubled.collect::<Vec<_>>(), []);
+    });
+}
+
+#[test]
+fn a_tag_that_just_changed_is_not_changed_again_and_a_change_back_is_seen_later() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&provider.aws().scope);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        sandbox.lag_tags(true).expect("a sandbox");
+        let mut other = blueprint.clone();
+        for desired in other.resources.values_mut() {
+            desired.tags.insert("Team".into(), "cards".into());
+        }
+        let changed = run(&provider, &other, Purpose::Apply).await;
+        assert!(changed.count(Action::Update) > 0);
+        expect_settled(&provider, &other, "the change").await;
+
+        // The old tags are told of still, and just these are wanted again: what is believed then
+        // is put right by the next plan.
+        run(&provider, &blueprint, Purpose::Apply).await;
+        sandbox.lag_tags(false).expect("a sandbox");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "the change back").await;
+        let left = plan_now(&provider, &other, Purpose::Apply).await;
+        assert_eq!(left.count(Action::Update), changed.count(Action::Update));
+    });
+}
