@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -213,7 +214,9 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
                 .with_initial_backoff(Duration::from_millis(200))
                 .with_max_backoff(Duration::from_secs(10)),
         )
-        // How long an answer may take is the pace's business.
+        // How long an answer may take is the pace's business; a call that waits for its turn does not
+        // stall.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));

@@ -282,6 +282,7 @@ mod tests {
         assert_eq!(lane.tempo().distance, FIRST);
         lane.learn(sent, false);
         assert_eq!(lane.tempo().distance, FIRST, "an answer from before counts as little");
+        sleep(FIRST).await;
         let sent = lane.turn().await;
         lane.learn(sent, true);
         assert_eq!(lane.tempo().distance, FIRST * 2);

@@ -327,6 +327,7 @@ mod tests {
             live: (action != Action::Create).then_some(live),
             needs: BTreeSet::new(),
             uses: BTreeSet::new(),
+            outlives: BTreeSet::new(),
         }
     }
 

@@ -17,6 +17,7 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
         ("Good to know", meta.notes.iter().map(|&note| note.to_owned()).collect()),
         ("Fields that AWS cannot change in place", code(meta.immutable)),
         ("Fields that are set at creation and not compared again", code(meta.create_only)),
+        ("Fields that tell what AWS is at, and may differ from the plan", code(meta.observed)),
         ("Life", life(meta)),
         ("Errors that payctl waits out here, beside the usual ones", transient.collect()),
         ("IAM actions", code(meta.actions)),
@@ -46,9 +47,11 @@ fn life(meta: &Meta) -> Vec<String> {
     }
     let used = meta.lets_go.iter();
     life.extend(used.map(|used| format!("AWS deletes a `{used}` although one of these uses it.")));
-    life.extend(meta.leaves.iter().map(|(needed, held)| {
-        format!("It leaves behind what holds a `{held}` for a while, and needs a `{needed}` then.")
-    }));
+    let outlived = meta.outlives.iter();
+    life.extend(outlived.map(|kind| format!("Where both are deleted, each `{kind}` goes first.")));
+    if meta.open {
+        life.push("It can be changed while AWS is still at work on it.".to_owned());
+    }
     if meta.lingers {
         life.push("AWS may list it for days after its deletion.".to_owned());
     }
@@ -64,6 +67,10 @@ fn life(meta: &Meta) -> Vec<String> {
         false => "Ownership: through its parent or its name; AWS keeps no tags on it.".to_owned(),
     });
     life.push(format!("AWS may take up to {}; then payctl gives up.", span(meta.deadline)));
+    life.push(format!(
+        "What it refers to may be unknown to its service for {} after it was made.",
+        span(meta.propagation)
+    ));
     life.push(format!("Reads may lag {} behind a change.", span(meta.settle)));
     life
 }
@@ -78,15 +85,19 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         immutable,
         create_only,
         rises,
+        complaint,
+        observed,
         moves,
         replace,
         held,
         lets_go,
-        leaves,
+        outlives,
         data,
         tagged,
+        open,
         lingers,
         deadline,
+        propagation,
         settle,
         transient,
         actions,
@@ -97,7 +108,6 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         Replace::Forbidden => "forbidden",
     };
     let moves = moves.iter().map(|(field, output)| json!({ "field": field, "output": output }));
-    let leaves = leaves.iter().map(|(needs, holds)| json!({ "needs": needs, "holds": holds }));
     let transient =
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
@@ -108,15 +118,19 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "immutable": immutable,
         "create_only": create_only,
         "rises": rises,
+        "complaint": complaint,
+        "observed": observed,
         "moves": moves.collect::<Vec<_>>(),
         "replace": replace,
         "held": held,
         "lets_go": lets_go,
-        "leaves": leaves.collect::<Vec<_>>(),
+        "outlives": outlives,
         "data": data,
         "tagged": tagged,
+        "open": open,
         "lingers": lingers,
         "deadline_s": deadline.as_secs(),
+        "propagation_s": propagation.as_secs(),
         "settle_s": settle.as_secs(),
         "transient": transient.collect::<Vec<_>>(),
         "actions": actions,
@@ -142,11 +156,14 @@ mod tests {
             replace: Replace::Forbidden,
             held: true,
             lets_go: &["a.used"],
-            leaves: &[("a.needed", "a.held")],
+            outlives: &["a.neighbour"],
+            observed: &["stable"],
+            open: true,
             data: Some("everything"),
             tagged: false,
             lingers: true,
             deadline: Duration::from_secs(7200),
+            propagation: Duration::from_secs(300),
             settle: Duration::from_secs(33),
             transient: &[("Code", "words"), ("Other", "")],
             actions: &["service:Act"],
@@ -166,17 +183,22 @@ mod tests {
         Fields that are set at creation and not compared again
         `password`
 
+        Fields that tell what AWS is at, and may differ from the plan
+        `stable`
+
         Life
         Replacement: refused, since it holds data; move the data to a new one yourself.
         Lost for good when it is deleted: everything.
         AWS refuses to delete it while others use it.
         AWS deletes a `a.used` although one of these uses it.
-        It leaves behind what holds a `a.held` for a while, and needs a `a.needed` then.
+        Where both are deleted, each `a.neighbour` goes first.
+        It can be changed while AWS is still at work on it.
         AWS may list it for days after its deletion.
         AWS may move `version` ahead by itself: a later version is as wanted.
         A change of `stream` gives the output "arn" a new value.
         Ownership: through its parent or its name; AWS keeps no tags on it.
         AWS may take up to 2 h 00 m; then payctl gives up.
+        What it refers to may be unknown to its service for 5 m 00 s after it was made.
         Reads may lag 33 s behind a change.
 
         Errors that payctl waits out here, beside the usual ones

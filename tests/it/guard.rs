@@ -200,7 +200,7 @@ fn an_acl_that_took_the_place_of_ours_since_the_plan_stays() {
         blueprint.resources.retain(|address, _| address.kind != "waf.association");
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
 
-        let waf = client!(aws_sdk_wafv2, sandbox);
+        let waf = aws_sdk_wafv2::Client::new(&by_hand(&sandbox));
         let seen = VisibilityConfig::builder().metric_name("m").sampled_requests_enabled(true);
         let seen = seen.cloud_watch_metrics_enabled(true).build().expect("complete");
         let allow = aws_sdk_wafv2::types::DefaultAction::builder()

@@ -182,8 +182,7 @@ fn an_error_inside_a_success_is_classified_like_any_other() {
 
 #[test]
 fn a_value_without_its_key_is_told_from_other_refusals() {
-    let error =
-        |code, message| OpError::new("GetSecretValue", ErrorClass::Invalid, code, message);
+    let error = |code, message| OpError::new("GetSecretValue", ErrorClass::Invalid, code, message);
     assert!(is_undecryptable(&error("DecryptionFailure", "")));
     assert!(is_undecryptable(&error("KMSInvalidStateException", "is disabled")));
     assert!(is_undecryptable(&error("AccessDeniedException", "Access to KMS is not allowed")));

@@ -262,6 +262,7 @@ recovery_days = 7
 
 [secrets.aurora-credentials]
 key = "main"
+recovery_days = 7
 template = { username = "dbadmin" }
 
 [tables.transactions]
