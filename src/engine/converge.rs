@@ -124,8 +124,8 @@ impl Step<'_> {
         self.settle(target, want, live, None).await
     }
 
-    /// Deletes an object and waits until it is gone. It is looked at first: what it is now decides,
-    /// not what it was when the plan was made.
+    /// Deletes what the plan saw, and waits until it is gone. It is looked at first: it may have gone,
+    /// or belong to somebody else by now.
     pub(crate) async fn delete(&self, target: &Target, planned: &Live) -> Outcome<()> {
         let mut pace = Pace::new();
         loop {
@@ -134,7 +134,7 @@ impl Step<'_> {
                 return Err(StepError::Moved(vec!["its owner".to_owned()]));
             }
             if !matches!(live.phase, Phase::Deleting(_)) {
-                match self.call(self.provider.delete(target, &live)).await? {
+                match self.call(self.provider.delete(target, planned)).await? {
                     Ok(()) => {}
                     Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
                     // In use, or the reply was lost: it may be on its way out already.

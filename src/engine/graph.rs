@@ -58,8 +58,8 @@ pub struct Steps {
 /// Builds the graph of steps from the changes of a plan, not from the config: apply can do nothing
 /// that the plan does not show.
 pub fn steps(changes: &[Change]) -> Steps {
-    let Edges { steps, hard, soft, weak } = edges(changes);
-    Steps { after: without_circles(without_circles(hard, soft), weak), steps }
+    let Edges { steps, hard, soft, outlived, loose } = edges(changes);
+    Steps { after: [soft, outlived, loose].into_iter().fold(hard, without_circles), steps }
 }
 
 /// A change that must become a replacement that deletes first, because steps wait for each other
@@ -104,7 +104,10 @@ struct Edges {
     /// By deleting step: by what the object is used, and should be no more.
     soft: Vec<BTreeSet<usize>>,
     /// By deleting step: what the object had better outlive.
-    weak: Vec<BTreeSet<usize>>,
+    outlived: Vec<BTreeSet<usize>>,
+    /// By deleting step: by what that goes late the object is used. A role that names it is in
+    /// nobody's way.
+    loose: Vec<BTreeSet<usize>>,
 }
 
 fn edges(changes: &[Change]) -> Edges {
@@ -129,7 +132,8 @@ fn edges(changes: &[Change]) -> Edges {
     }
     let mut hard = vec![BTreeSet::new(); steps.len()];
     let mut soft = vec![BTreeSet::new(); steps.len()];
-    let mut weak = vec![BTreeSet::new(); steps.len()];
+    let mut outlived = vec![BTreeSet::new(); steps.len()];
+    let mut loose = vec![BTreeSet::new(); steps.len()];
     let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
     for (change, planned) in changes.iter().enumerate() {
         at.entry(&planned.address).or_default().push(change);
@@ -151,16 +155,17 @@ fn edges(changes: &[Change]) -> Edges {
         // What the live object uses goes only after it has gone, or has let go.
         for used in planned.uses.iter().flat_map(named).filter(|used| *used != change) {
             if let Some((delete, user)) = deletes[used].zip(deletes[change].or(writes[change])) {
-                soft[delete].insert(user);
+                let edges = if planned.outlives.is_empty() { &mut soft } else { &mut loose };
+                edges[delete].insert(user);
             }
         }
-        for outlived in planned.outlives.iter().flat_map(named) {
-            if let Some((delete, before)) = deletes[change].zip(deletes[outlived]) {
-                weak[delete].insert(before);
+        for first in planned.outlives.iter().flat_map(named) {
+            if let Some((delete, before)) = deletes[change].zip(deletes[first]) {
+                outlived[delete].insert(before);
             }
         }
     }
-    Edges { steps, hard, soft, weak }
+    Edges { steps, hard, soft, outlived, loose }
 }
 
 /// Joins two sorts of edges, leaving out the soft ones that would close a circle: two live objects
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outlived_gives_way_to_what_is_used() {
+    fn what_is_outlived_goes_before_what_is_only_named() {
         let deletion = |name: &str, uses: &[&str], outlives: &[&str]| Change {
             address: address(name),
             action: Action::Delete,
@@ -240,8 +245,13 @@ mod tests {
             let (first, then) = at(first).zip(at(then)).expect("both are there");
             reaches(&steps(changes).after, then, first)
         };
-        let plain = [deletion("role", &[], &["subnet"]), deletion("subnet", &[], &[])];
+        let plain = [
+            deletion("role", &["table"], &["subnet"]),
+            deletion("subnet", &[], &[]),
+            deletion("table", &[], &[]),
+        ];
         assert!(orders(&plain, "subnet", "role"));
+        assert!(orders(&plain, "role", "table"));
         // The role names the cluster, which uses the subnet through its group.
         let tight = [
             deletion("cluster", &["group"], &[]),
@@ -249,10 +259,9 @@ mod tests {
             deletion("role", &["cluster"], &["subnet"]),
             deletion("subnet", &[], &[]),
         ];
-        assert!(orders(&tight, "role", "cluster"));
         assert!(orders(&tight, "cluster", "group"));
         assert!(orders(&tight, "group", "subnet"));
-        assert!(!orders(&tight, "subnet", "role"));
+        assert!(orders(&tight, "subnet", "role"));
     }
 
     #[test]

@@ -3,10 +3,20 @@
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import EmptyResult
-from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 # It keeps the tags that a launch template was made with; AWS shows those that it has now.
 LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
+
+
+def user_data(version):
+    """What an instance runs at first; of later versions moto keeps a bare text and stumbles over it."""
+    kept = version.data.get("UserData")
+    return Base64EncodedString(kept) if isinstance(kept, str) else kept
+
+
+LaunchTemplateVersion.user_data = property(user_data)
 
 METRICS = [
     f"Group{name}"
