@@ -1,6 +1,7 @@
 //! What the Lambda kinds share: names of functions, tags, and the errors that pass by themselves.
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use futures::future::FutureExt;
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, listed, op};
@@ -36,7 +37,8 @@ pub(super) async fn function_of(
     cx: &Survey<'_>,
     name: &str,
 ) -> Result<Option<GetFunctionOutput>, OpError> {
-    let answer = cx.once(&format!("lambda:GetFunction/{name}"), function(cx.aws, name)).await;
+    let question = format!("lambda:GetFunction/{name}");
+    let answer = cx.once(&question, function(cx.aws, name).boxed()).await;
     cx.if_permitted(name, answer.map(|answer| (*answer).clone()))
 }
 
