@@ -27,16 +27,14 @@ fn what_was_just_deleted_is_gone_although_its_tags_are_still_told() {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
-        let first = run(&provider, &blueprint, Purpose::Apply).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
         let alive = sandbox.counts().expect("a sandbox");
         sandbox.lag_tags(true).expect("a sandbox");
         run(&provider, &blueprint, Purpose::Destroy).await;
         let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(left.changes.is_empty(), "{:#?}", left.changes);
 
-        let again = run(&provider, &blueprint, Purpose::Apply).await;
-        let made = |plan: &payctl::engine::plan::Plan| plan.count(Action::Create);
-        assert_eq!(made(&again), made(&first));
+        run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation again").await;
         // Keys wait for their end beside the new ones.
         let doubled = sandbox.counts().expect("a sandbox").into_iter().filter(|(thing, count)| {

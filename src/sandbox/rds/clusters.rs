@@ -11,8 +11,8 @@ use super::super::toolbox::{
 };
 use super::super::{Answer, Refusal, World, kms, logs};
 use super::{
-    AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, is_identifier, listed,
-    names, parameters, tags_of,
+    AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, instances, is_identifier,
+    listed, names, parameters, tags_of,
 };
 
 /// A cluster.
@@ -358,7 +358,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     if !cluster.stage.is(AVAILABLE) {
         return Err(busy(name, &cluster.stage.status));
     }
-    let mut members = instances.values().filter(|instance| instance.cluster == name);
+    let mut members = instances::members(instances, region, name);
     if members.any(|instance| !instance.stage.is("deleting")) {
         let message = "Cluster cannot be deleted, it still contains DB instances in non-deleting \
                        state.";

@@ -1,5 +1,7 @@
 //! Instances of clusters. Each has an interface in a subnet of its cluster's group.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -33,6 +35,15 @@ pub(super) struct Instance {
     pub subnet: String,
     pub tags: Tags,
     pub stage: Stage,
+}
+
+/// The instances of a cluster.
+pub(super) fn members<'a>(
+    instances: &'a BTreeMap<String, Instance>,
+    region: &'a str,
+    cluster: &'a str,
+) -> impl Iterator<Item = &'a Instance> {
+    here(instances, region).map(|(_, one)| one).filter(move |one| one.cluster == cluster)
 }
 
 /// What belongs to the cluster and is refused here.
@@ -159,7 +170,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     let class = need(input, "DBInstanceClass", VALUE)?.to_owned();
     valid_class(parent, &class)?;
-    let members = world.rds.instances.values().filter(|one| one.cluster == cluster).count();
+    let members = members(&world.rds.instances, region, &cluster).count();
     if members >= 16 {
         let message = "The cluster has 15 readers already.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));

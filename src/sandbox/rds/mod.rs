@@ -175,7 +175,7 @@ fn age(world: &mut World, region: &str) {
         if !place.starts_with(&start) || cluster.stage.rests() {
             return true;
         }
-        let empty = !instances.values().any(|instance| instance.cluster == cluster.name);
+        let empty = instances::members(instances, region, &cluster.name).next().is_none();
         let over = cluster.stage.passes(base);
         let gone = over && empty && cluster.stage.is("deleting");
         if over && !cluster.stage.is("deleting") {

@@ -81,7 +81,7 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
     }
     cluster.stage = Stage::begin(&world.base, "modifying", 60.0);
     let World { base, rds, ec2, .. } = &mut *world;
-    for member in rds.instances.values().filter(|instance| instance.cluster == cluster.name) {
+    for member in instances::members(&rds.instances, region, &cluster.name) {
         stand(ec2, base, region, member, cluster.groups.clone());
     }
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });
