@@ -177,7 +177,8 @@ fn a_log_group_that_a_late_writer_made_again_is_set_right_by_an_apply_and_left_b
         let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
-        assert_eq!((plan.count(Action::Create), plan.count(Action::Update)), (1, 1), "a new key");
+        let others = blueprint.resources.len() - 1;
+        assert_eq!((plan.count(Action::Create), plan.count(Action::Update)), (others, 1));
         expect_settled(&provider, &blueprint, "another apply").await;
     });
 }

@@ -358,8 +358,8 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     if !cluster.stage.is(AVAILABLE) {
         return Err(busy(name, &cluster.stage.status));
     }
-    let mut members = instances::members(instances, region, name);
-    if members.any(|instance| !instance.stage.is("deleting")) {
+    let stays = |instance: &instances::Instance| !instance.stage.is("deleting");
+    if instances::members(instances, region, name).any(stays) {
         let message = "Cluster cannot be deleted, it still contains DB instances in non-deleting \
                        state.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
