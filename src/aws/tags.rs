@@ -14,6 +14,7 @@ use crate::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The services whose own lists do not tell tags.
 const TYPES: &[&str] = &[
+    "apigateway",
     "cloudwatch",
     "dynamodb:table",
     "elasticloadbalancing",

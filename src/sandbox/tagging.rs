@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, balancing, dynamodb, events, kms, lambda, logs, monitoring, rds,
-    s3, sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, apigateway, balancing, dynamodb, events, kms, lambda, logs,
+    monitoring, rds, s3, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -25,6 +25,7 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 /// Everything that carries tags in a region, by ARN.
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
+    all.extend(apigateway::all_tags(&world.apigateway, region));
     all.extend(balancing::all_tags(&world.balancing, region));
     all.extend(events::all_tags(&world.events, region));
     all.extend(lambda::all_tags(&world.lambda, region));

@@ -161,7 +161,7 @@ async fn survey_acl(
         return Ok(Vec::new());
     }
     let found = balancers?.into_iter().chain(stages?).map(async |resource| {
-        let name = name_for(cx.aws, &resource).await?;
+        let name = name_for(cx, &resource).await?;
         let wanted = cx.wanted.get(&name).cloned();
         let address = wanted.unwrap_or_else(|| Address::new(Association::META.kind, name));
         Ok(Found { address, owner: Owner::Ours, live: live(arn, &resource) })
@@ -177,15 +177,18 @@ async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<Strin
 
 /// The name of what protects a resource. That of a load balancer stands in its ARN; a stage's says
 /// nothing, so its tags say which API it belongs to.
-async fn name_for(aws: &Aws, resource: &str) -> Result<String, OpError> {
+async fn name_for(cx: &Survey<'_>, resource: &str) -> Result<String, OpError> {
     if let Some((_, tail)) = resource.split_once(":loadbalancer/") {
         return Ok(of_balancer(tail.split('/').nth(1).unwrap_or(tail)));
     }
-    let send = aws.apigateway.get_tags().resource_arn(resource).send();
-    let tags = send.await.map_err(op("GetTags")).or_gone()?.and_then(|answer| answer.tags);
-    let tags: Tags = tags.unwrap_or_default().into_iter().collect();
+    let ask = async {
+        let send = cx.aws.apigateway.get_tags().resource_arn(resource).send();
+        let answer = send.await.map_err(op("GetTags")).or_gone()?;
+        Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+    };
+    let tags: Tags = cx.tags(resource, ask).await?.unwrap_or_default();
     let unknown = || resource.rsplit("/restapis/").next().unwrap_or(resource).replace('/', "-");
-    Ok(of_stage(&aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name)))
+    Ok(of_stage(&cx.aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name)))
 }
 
 fn live(acl: &str, resource: &str) -> Live<Association> {

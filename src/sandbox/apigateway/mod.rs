@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{Tags, add_tags, at, map, page, put, refuse, remove_tags, text, texts};
+use super::toolbox::{Tags, add_tags, at, here, map, page, put, refuse, remove_tags, text, texts};
 use super::wire::rest::RestRoute;
 use super::{Answer, Base, Call, Refusal, World};
 
@@ -109,6 +109,18 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("api_keys", state.keys.len()),
         ("vpc_links", state.links.len()),
     ]
+}
+
+/// The tags of every stage of a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.apis, region).flat_map(move |(id, api)| {
+        let arn =
+            move |stage| format!("arn:aws:apigateway:{region}::/restapis/{id}/stages/{stage}");
+        api.stages.iter().map(move |(name, stage)| (arn(name), stage.tags.clone()))
+    })
 }
 
 /// Whether there is a stage with this ARN.
