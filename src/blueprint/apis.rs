@@ -11,9 +11,7 @@ use crate::aws::kinds::apigateway_rest_api::RestApi;
 use crate::aws::kinds::apigateway_stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway_usage_plan::{Quota, UsagePlan};
 use crate::aws::kinds::apigateway_vpc_link::VpcLink;
-use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
-use crate::config::schema::data::Retention;
 use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
@@ -120,10 +118,7 @@ impl Builder<'_> {
         let api = |output| Text::reference(Address::new("apigateway.rest_api", key), output);
         let log = &config.log;
         let stage = config.stage.as_ref().map_or(&self.scope.env, |name| &name.0).clone();
-        let retention_days = match log.retention_days {
-            Retention::Days(days) => Some(days),
-            Retention::Forever(_) => None,
-        };
+        let retention_days = log.retention_days.days();
         let log_key = log.key.as_ref().map(|key| self.key(key));
         let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
         let settings = Settings {
@@ -159,17 +154,9 @@ impl Builder<'_> {
     }
 
     fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &[&str]) -> AccessLog {
-        let address = Address::new("logs.log_group", format!("api-{key}"));
-        let name = format!("/aws/apigateway/{api_name}");
-        let spec = LogGroup {
-            name: name.clone(),
-            retention_days: match config.log.retention_days {
-                Retention::Days(days) => Some(days),
-                Retention::Forever(_) => None,
-            },
-            key: config.log.key.as_ref().map(|key| self.key(key)),
-        };
-        self.add(Item::new(address.clone(), name, path), &spec);
+        let (logical, name) = (format!("api-{key}"), format!("/aws/apigateway/{api_name}"));
+        let log = &config.log;
+        let address = self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
         let fields: Vec<String> =
             ACCESS.iter().map(|(name, from)| format!("\"{name}\":\"$context.{from}\"")).collect();
         AccessLog {

@@ -11,13 +11,11 @@ use crate::aws::kinds::ecs_task_definition::{
     Architecture, Container, Health, Logs, Port, Secret, TaskDefinition,
 };
 use crate::aws::kinds::iam_role::Role;
-use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::aws::kinds::scaling_target::{Policy, Target as ScalingTarget};
 use crate::config::schema::containers::{
     ContainerArchitecture, ContainerHealth, ContainerService, Insights as Measured, PropagateTags,
     Rolling, Scaling,
 };
-use crate::config::schema::data::Retention;
 use crate::config::schema::text::{ItemName, PhysicalName};
 use crate::model::address::Address;
 use crate::model::document::Document;
@@ -106,15 +104,8 @@ impl Builder<'_> {
         let logical = format!("service-{key}");
         let explicit = PhysicalName(format!("/ecs/{service}"));
         let name = self.item_name("logs.log_group", &logical, Some(&explicit), path);
-        let spec = LogGroup {
-            name: name.clone(),
-            retention_days: match config.log_retention_days {
-                Retention::Days(days) => Some(days),
-                Retention::Forever(_) => None,
-            },
-            key: config.log_key.as_ref().map(|key| self.key(key)),
-        };
-        self.add(Item::new(Address::new("logs.log_group", logical), name, path), &spec);
+        let log_key = config.log_key.as_ref();
+        self.log_group(&logical, name, config.log_retention_days, log_key, path);
     }
 
     /// The role that starts tasks, with exactly what that takes.

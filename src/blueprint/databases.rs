@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::logs_log_group::LogGroup;
 use crate::aws::kinds::rds_cluster::{Cluster, Serverless};
 use crate::aws::kinds::rds_cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds_instance::{Instance, Monitoring};
 use crate::aws::kinds::rds_subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager_attachment::Attachment;
 use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
-use crate::config::schema::data::Retention;
 use crate::config::schema::databases::{Database, DatabaseLog};
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
@@ -90,17 +88,9 @@ impl Builder<'_> {
     ) -> BTreeSet<Address> {
         let group = |log: DatabaseLog| {
             let name = format!("/aws/rds/cluster/{cluster}/{}", log.name());
-            let address = Address::new("logs.log_group", format!("database-{key}-{}", log.name()));
-            let spec = LogGroup {
-                name: name.clone(),
-                retention_days: match config.log_retention_days {
-                    Retention::Days(days) => Some(days),
-                    Retention::Forever(_) => None,
-                },
-                key: config.log_key.as_ref().map(|key| self.key(key)),
-            };
-            self.add(Item::new(address.clone(), name, path), &spec);
-            address
+            let logical = format!("database-{key}-{}", log.name());
+            let log_key = config.log_key.as_ref();
+            self.log_group(&logical, name, config.log_retention_days, log_key, path)
         };
         config.log_exports.iter().copied().map(group).collect()
     }

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::aws::kinds::lambda_event_source::EventSource;
 use crate::aws::kinds::lambda_function::{Function as Spec, Network};
-use crate::aws::kinds::logs_log_group::LogGroup;
-use crate::config::schema::data::Retention;
 use crate::config::schema::functions::{Function, Trigger};
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
@@ -43,17 +41,8 @@ impl Builder<'_> {
         path: &[&str],
     ) -> Address {
         let name = format!("/aws/lambda/{function}");
-        let address = Address::new("logs.log_group", format!("function-{key}"));
-        let spec = LogGroup {
-            name: name.clone(),
-            retention_days: match config.log_retention_days {
-                Retention::Days(days) => Some(days),
-                Retention::Forever(_) => None,
-            },
-            key: config.log_key.as_ref().map(|key| self.key(key)),
-        };
-        self.add(Item::new(address.clone(), name, path), &spec);
-        address
+        let (logical, log_key) = (format!("function-{key}"), config.log_key.as_ref());
+        self.log_group(&logical, name, config.log_retention_days, log_key, path)
     }
 
     fn function(&self, key: &str, config: &Function, name: String) -> Spec {

@@ -251,6 +251,16 @@ pub enum Retention {
     Forever(Forever),
 }
 
+impl Retention {
+    /// So many days, unless for ever.
+    pub fn days(self) -> Option<u32> {
+        match self {
+            Self::Days(days) => Some(days),
+            Self::Forever(_) => None,
+        }
+    }
+}
+
 impl Default for Retention {
     fn default() -> Self {
         Self::Days(30)
