@@ -145,21 +145,9 @@ impl Resource for Instance {
         let role = monitoring.map(|monitoring| monitoring.role.known().to_owned());
         let call = call.set_monitoring_role_arn(role);
         let made = call.set_tags(Some(rds::to_tags(cx.tags))).send().await;
-        match made.map_err(op("CreateDBInstance")) {
-            Ok(made) => {
-                let id = made.db_instance.and_then(|made| made.db_instance_identifier);
-                id.ok_or_else(|| rds::no_answer("CreateDBInstance"))
-            }
-            Err(error) if error.class == ErrorClass::Exists => {
-                let blocking = describe(cx.aws, &self.name).await?;
-                match blocking.map(|live| live.phase) {
-                    // It will be gone in some minutes.
-                    Some(Phase::Deleting(_)) => Err(OpError { class: ErrorClass::Busy, ..error }),
-                    _ => Err(error),
-                }
-            }
-            Err(error) => Err(error),
-        }
+        let made = made.map_err(op("CreateDBInstance"))?;
+        let id = made.db_instance.and_then(|made| made.db_instance_identifier);
+        id.ok_or_else(|| rds::no_answer("CreateDBInstance"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
