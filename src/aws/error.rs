@@ -151,6 +151,7 @@ const EXISTS: &[&str] = &[
     "QueueNameExists",
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
+    "FlowLogAlreadyExists",
     "RouteAlreadyExists",
     "Resource.AlreadyAssociated",
     // Auto Scaling's word; load balancing has one for each kind.

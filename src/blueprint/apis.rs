@@ -100,6 +100,7 @@ impl Builder<'_> {
             validators: validator.into_iter().collect(),
             paths: paths(routes.keys()),
             routes,
+            security_policy: config.security_policy.as_ref().map(|policy| policy.0.clone()),
             failed_update: None,
         };
         self.add(Item::new(address, name, path), &spec);
@@ -110,7 +111,8 @@ impl Builder<'_> {
         let address = Address::new("apigateway.account", "main");
         if !self.resources.contains_key(&address) {
             let role = format!("payctl-apigateway-logs-{}", self.facts.region);
-            self.add(Item::new(address, role.clone(), path), &Account { role });
+            let spec = Account { role: role.clone(), boundary: self.boundary(None) };
+            self.add(Item::new(address, role, path), &spec);
         }
     }
 

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::s3_bucket as spec;
-use crate::config::schema::data::{Bucket, Lifecycle, StorageClass};
+use crate::config::schema::data::{Bucket, Lifecycle, LockMode, StorageClass};
 use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
 
 use super::{Builder, Item};
+
+/// The service that delivers the logs of others.
+const LOGS: &str = "delivery.logs.amazonaws.com";
 
 impl Builder<'_> {
     pub(super) fn buckets(&mut self) {
@@ -35,6 +38,13 @@ impl Builder<'_> {
                         Output::Name,
                     ),
                     prefix: format!("{}/", key.0),
+                }),
+                object_lock: config.object_lock.map(|lock| spec::ObjectLock {
+                    mode: match lock.mode {
+                        LockMode::Governance => "GOVERNANCE".into(),
+                        LockMode::Compliance => "COMPLIANCE".into(),
+                    },
+                    days: i32::try_from(lock.days).unwrap_or(i32::MAX),
                 }),
             };
             self.add(Item::new(address, name, path), &spec);
@@ -68,9 +78,19 @@ impl Builder<'_> {
             statements.push(allow("AccessLogs", service, "s3:PutObject", &objects));
         }
         if config.log_delivery {
-            let service = "delivery.logs.amazonaws.com";
-            statements.push(allow("LogDeliveryCheck", service, "s3:GetBucketAcl", &bucket));
-            statements.push(allow("LogDelivery", service, "s3:PutObject", &objects));
+            // In AWS's own words: whoever sets up a flow log or the log of a web ACL would otherwise
+            // have these added by AWS, next to ours.
+            let super::Facts { account, region, partition, .. } = self.facts;
+            let source =
+                json!({ "aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*") });
+            let owned = "bucket-owner-full-control";
+            let mut write = allow("AWSLogDeliveryWrite", LOGS, "s3:PutObject", &objects);
+            write["Condition"]["StringEquals"]["s3:x-amz-acl"] = json!(owned);
+            let check = allow("AWSLogDeliveryAclCheck", LOGS, "s3:GetBucketAcl", &bucket);
+            statements.extend([write, check].map(|mut statement| {
+                statement["Condition"]["ArnLike"] = source.clone();
+                statement
+            }));
             // Load balancers state no source account.
             statements.push(json!({
                 "Sid": "LoadBalancerLogs", "Effect": "Allow", "Action": "s3:PutObject",

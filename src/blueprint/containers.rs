@@ -126,7 +126,7 @@ impl Builder<'_> {
             )]),
             managed: BTreeSet::new(),
             max_session: Some(3600),
-            boundary: None,
+            boundary: self.boundary(None),
         };
         self.add(Item::new(Address::new("iam.role", logical), name, path), &spec);
     }
@@ -226,6 +226,7 @@ impl Builder<'_> {
             command: config.command.clone(),
             health: config.health.as_ref().map(health),
             read_only_root: config.read_only_root,
+            writable: config.writable.iter().map(|folder| folder.0.clone()).collect(),
             user: config.user.clone(),
             stop_timeout: Some(config.stop_timeout),
         }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::kinds::waf_association::{self, Association};
-use crate::aws::kinds::waf_web_acl::{Match, Measure, Part, Rule, WebAcl};
-use crate::config::rules::firewalls::FIRST_GROUP;
+use crate::aws::kinds::waf_web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
+use crate::config::rules::firewalls::{FIRST_GROUP, LOGS};
 use crate::config::schema::firewalls::{
-    Firewall, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
+    Firewall, FirewallLog, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
 };
-use crate::config::schema::text::RuleName;
+use crate::config::schema::text::{PhysicalName, RuleName};
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
 
@@ -31,11 +31,30 @@ impl Builder<'_> {
                 .into(),
                 measure: measure(config, metric),
                 rules: rules(config),
+                logging: config.log.as_ref().map(|log| self.firewall_log(key, &name, log, path)),
             };
             self.add(Item::new(address.clone(), name.clone(), path), &spec);
             for protected in &config.protects {
                 self.protect(key, &address, protected);
             }
+        }
+    }
+
+    /// Where requests are logged: a bucket of the config, or a log group by the name that WAF wants.
+    fn firewall_log(
+        &mut self,
+        key: &str,
+        acl: &str,
+        config: &FirewallLog,
+        path: &[&str],
+    ) -> Logging {
+        let name = PhysicalName(format!("{LOGS}{acl}"));
+        let logical = format!("firewall-{key}");
+        let destination = self.log_target(&logical, Some(&name), &config.to, path);
+        Logging {
+            destination: Text::reference(destination, Output::Arn),
+            redacted: config.redact.iter().map(|header| header.0.clone()).collect(),
+            other: None,
         }
     }
 

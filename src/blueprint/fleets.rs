@@ -88,7 +88,7 @@ impl Builder<'_> {
             inline: BTreeMap::new(),
             managed: managed.collect(),
             max_session: Some(3600),
-            boundary: None,
+            boundary: self.boundary(None),
         };
         self.add(Item::new(Address::new("iam.role", logical.as_str()), name, path), &role);
         self.instance_profile(&logical, None, path);

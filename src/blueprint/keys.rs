@@ -79,17 +79,25 @@ impl Builder<'_> {
     fn services_of(&self, key: &str) -> BTreeSet<Service> {
         let is = |other: &Option<KeyRef>| other.as_deref() == Some(key);
         let mut services = BTreeSet::new();
-        let super::Config { apis, databases, functions, log_groups, services: containers, .. } =
-            self.config;
+        let super::Config {
+            apis,
+            databases,
+            firewalls,
+            functions,
+            log_groups,
+            network,
+            services: containers,
+            ..
+        } = self.config;
         let log_keys = log_groups.values().map(|group| &group.key);
+        let requests = firewalls.values().filter_map(|one| Some(&one.log.as_ref()?.to.key));
+        let flows = network.iter().filter_map(|one| Some(&one.flow_log.as_ref()?.to.key));
+        let log_keys = log_keys.chain(requests).chain(flows);
         let log_keys = log_keys.chain(apis.values().map(|api| &api.log.key));
         let log_keys = log_keys.chain(databases.values().map(|database| &database.log_key));
         let log_keys = log_keys.chain(functions.values().map(|function| &function.log_key));
         if log_keys.chain(containers.values().map(|service| &service.log_key)).any(is) {
             services.insert(Service::Logs);
-        }
-        if self.config.secrets.values().any(|secret| is(&secret.key)) {
-            services.insert(Service::Secretsmanager);
         }
         // A group launches with Auto Scaling's own role, which only the key's policy can admit.
         if self.config.fleets.values().any(|fleet| is(&fleet.volume.key)) {
@@ -123,9 +131,15 @@ impl Builder<'_> {
                         format!("arn:{partition}:logs:{region}:{account}:*"),
                 } },
             }),
+            // Both act with the rights of whoever calls them. Of Secrets Manager, the account's own
+            // policies say who that may be; Auto Scaling calls EC2 by a role that it made, whose
+            // rights nobody can add to, so that anyone of the account is let in, through EC2 only.
             Service::Secretsmanager | Service::Ec2 => json!({
                 "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
-                "Principal": { "AWS": "*" },
+                "Principal": { "AWS": match service {
+                    Service::Ec2 => "*".to_owned(),
+                    _ => format!("arn:{partition}:iam::{account}:root"),
+                } },
                 "Action": [
                     "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
                     "kms:CreateGrant", "kms:DescribeKey",
@@ -135,12 +149,36 @@ impl Builder<'_> {
                     "kms:ViaService": format!("{}.{region}.amazonaws.com", service.word()),
                 } },
             }),
-            // EventBridge and alarms send no context that a condition could name.
-            service => json!({
-                "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
-                "Principal": { "Service": principal },
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-            }),
+            service => {
+                let mut statement = json!({
+                    "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
+                    "Principal": { "Service": principal },
+                    "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                });
+                // SNS names nobody when it uses the key of a queue that it delivers to.
+                let condition = self.on_behalf(service).filter(|_| service != Service::Sns);
+                if let Some(condition) = condition {
+                    statement["Condition"] = condition;
+                }
+                statement
+            }
         }
+    }
+
+    /// The condition that a publisher acts for this account, and where its ARNs are known, for a thing
+    /// of it. AWS's documentation rules both keys out for EventBridge, which states neither: its
+    /// messages would be lost without any error.
+    pub(super) fn on_behalf(&self, service: Service) -> Option<Value> {
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let source = match service {
+            Service::Events => return None,
+            Service::Cloudwatch => format!("arn:{partition}:cloudwatch:{region}:{account}:alarm:*"),
+            Service::Budgets => format!("arn:{partition}:budgets::{account}:*"),
+            _ => return Some(json!({ "StringEquals": { "aws:SourceAccount": account } })),
+        };
+        Some(json!({
+            "StringEquals": { "aws:SourceAccount": account },
+            "ArnLike": { "aws:SourceArn": source },
+        }))
     }
 }

@@ -1,8 +1,8 @@
 //! `[log_groups]`, and the groups of everything that writes a log.
 
 use crate::aws::kinds::logs_log_group::LogGroup;
-use crate::config::schema::data::Retention;
-use crate::config::schema::text::KeyRef;
+use crate::config::schema::data::{LogTarget, Retention};
+use crate::config::schema::text::{KeyRef, PhysicalName};
 use crate::model::address::Address;
 
 use super::{Builder, Item};
@@ -14,6 +14,22 @@ impl Builder<'_> {
             let name = self.item_name("logs.log_group", key, config.name.as_ref(), path);
             self.log_group(key, name, config.retention_days, config.key.as_ref(), path);
         }
+    }
+
+    /// Where AWS delivers a log: a bucket of the config, or a log group of its own, by the pattern
+    /// unless it has a name.
+    pub(super) fn log_target(
+        &mut self,
+        logical: &str,
+        name: Option<&PhysicalName>,
+        target: &LogTarget,
+        path: &[&str],
+    ) -> Address {
+        if let Some(bucket) = &target.bucket {
+            return Address::new("s3.bucket", bucket.0.as_str());
+        }
+        let name = self.item_name("logs.log_group", logical, name, path);
+        self.log_group(logical, name, target.retention_days, target.key.as_ref(), path)
     }
 
     /// A log group under a logical name.

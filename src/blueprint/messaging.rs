@@ -130,13 +130,13 @@ impl Builder<'_> {
     /// Lets a service send, on behalf of this account only where the service can say so:
     /// EventBridge supports no conditions in the policy of a topic.
     fn admit(&self, service: Service, action: &str, resource: &Value) -> Value {
-        let super::Facts { account, region, .. } = self.facts;
         let mut statement = json!({
             "Sid": format!("{service:?}"), "Effect": "Allow", "Action": action,
-            "Principal": { "Service": service.principal(region) }, "Resource": resource,
+            "Principal": { "Service": service.principal(&self.facts.region) },
+            "Resource": resource,
         });
-        if service != Service::Events {
-            statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
+        if let Some(condition) = self.on_behalf(service) {
+            statement["Condition"] = condition;
         }
         statement
     }

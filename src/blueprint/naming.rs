@@ -117,6 +117,7 @@ pub(crate) const RULES: &[NameRule] = &[
         "a table's name is 3 to 255 letters, digits and _ . -",
     ),
     named("ec2.elastic_ip", "address", 255, TAG, TAG_RULE),
+    named("ec2.flow_log", "flow-log", 255, TAG, TAG_RULE),
     named("ec2.gateway_endpoint", "endpoint", 255, TAG, TAG_RULE),
     named("ec2.instance", "instance", 255, TAG, TAG_RULE),
     named("ec2.internet_gateway", "internet-gateway", 255, TAG, TAG_RULE),

@@ -127,7 +127,7 @@ impl Builder<'_> {
             inline: BTreeMap::new(),
             managed: BTreeSet::from([managed.into()]),
             max_session: Some(3600),
-            boundary: None,
+            boundary: self.boundary(None),
         };
         self.add(Item::new(Address::new("iam.role", "nat"), name, NAT_PATH), &role);
         self.instance_profile("nat", None, NAT_PATH);
@@ -145,6 +145,7 @@ impl Builder<'_> {
             )),
             user_data: Some(FORWARD.into()),
             source_dest_check: false,
+            encrypted: true,
         };
         let item = self.part("ec2.instance", &format!("nat-{at}"), NAT_PATH);
         // Its first boot downloads a package.

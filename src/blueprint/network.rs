@@ -4,19 +4,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
+use crate::aws::kinds::ec2_flow_log::FlowLog;
 use crate::aws::kinds::ec2_gateway_endpoint::GatewayEndpoint;
 use crate::aws::kinds::ec2_internet_gateway::InternetGateway;
 use crate::aws::kinds::ec2_route_table::{Route, RouteTable};
 use crate::aws::kinds::ec2_subnet::Subnet;
 use crate::aws::kinds::ec2_vpc::Vpc;
+use crate::aws::kinds::iam_role::Role;
 use crate::config::ranges::Block;
 use crate::config::schema::network::{GatewayService, NatKind, Network, SubnetTier};
 use crate::model::address::Address;
+use crate::model::document::Document;
 use crate::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
 const PATH: &[&str] = &["network"];
+const FLOW_LOG: &[&str] = &["network", "flow_log"];
 /// Every IPv4 address.
 pub(super) const ANYWHERE: &str = "0.0.0.0/0";
 
@@ -49,6 +55,60 @@ impl Builder<'_> {
         self.nat(network);
         self.inner_routes(network);
         self.endpoints(network);
+        self.flow_log(network);
+    }
+
+    /// The record of connections, and what it needs where it goes to a log group: the group, and a role
+    /// that may write into it. The role may not make the group, so that no late record brings it
+    /// back after a destroy.
+    fn flow_log(&mut self, network: &Network) {
+        let Some(config) = &network.flow_log else { return };
+        let destination = self.log_target("flow-log", None, &config.to, FLOW_LOG);
+        let role = config.to.bucket.is_none().then(|| self.flow_log_role(&destination));
+        let spec = FlowLog {
+            vpc: vpc(),
+            traffic: config.traffic.name().into(),
+            destination: Text::reference(destination, Output::Arn),
+            role: role.map(|role| Text::reference(role, Output::Arn)),
+            interval: if config.every_minute { 60 } else { 600 },
+        };
+        let item = self.part("ec2.flow_log", "main", FLOW_LOG);
+        self.add(item, &spec);
+    }
+
+    fn flow_log_role(&mut self, group: &Address) -> Address {
+        let address = Address::new("iam.role", "flow-log");
+        let name = self.item_name("iam.role", "flow-log", None, FLOW_LOG);
+        let super::Facts { account, region, partition, .. } = self.facts;
+        let flow_logs = format!("arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*");
+        let allow = |sid: &str, actions: &[&str], resource: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource });
+        let streams = Text::reference(group.clone(), Output::Arn).then(":*");
+        let write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
+        let spec = Role {
+            name: name.clone(),
+            path: self.scope.iam_path(),
+            description: "Flow logs write into their log group".into(),
+            trust: Document::of([json!({
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": { "Service": "vpc-flow-logs.amazonaws.com" },
+                "Condition": {
+                    "StringEquals": { "aws:SourceAccount": account },
+                    "ArnLike": { "aws:SourceArn": flow_logs },
+                },
+            })]),
+            inline: BTreeMap::from([(
+                "permissions".to_owned(),
+                Document::of([
+                    allow("Write", &write, json!(streams)),
+                    allow("Find", &["logs:DescribeLogGroups"], json!("*")),
+                ]),
+            )]),
+            managed: BTreeSet::new(),
+            max_session: Some(3600),
+            boundary: self.boundary(None),
+        };
+        self.add(Item::new(address.clone(), name, FLOW_LOG), &spec);
+        address
     }
 
     /// A resource of the network that has no name of its own.

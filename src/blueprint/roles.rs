@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::aws::kinds::iam_instance_profile::InstanceProfile;
 use crate::aws::kinds::iam_role::Role as Spec;
 use crate::config::schema::access::Role;
-use crate::config::schema::text::PhysicalName;
+use crate::config::schema::text::{PhysicalName, Template};
 use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::text::{Output, Text};
@@ -56,8 +56,14 @@ impl Builder<'_> {
             inline,
             managed,
             max_session: Some(config.max_session.unwrap_or(3600)),
-            boundary: config.boundary.as_deref().map(|boundary| self.text(boundary)),
+            boundary: self.boundary(config.boundary.as_ref()),
         }
+    }
+
+    /// The permissions boundary of a role: its own, else that of all roles.
+    pub(super) fn boundary(&self, own: Option<&Template>) -> Option<Text> {
+        let boundary = own.or(self.config.permissions_boundary.as_ref());
+        boundary.map(|boundary| self.text(boundary))
     }
 
     /// The instance profile of a role of the same logical name.

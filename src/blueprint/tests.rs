@@ -206,6 +206,85 @@ fn the_key_admits_the_services_that_need_it() {
     for service in ["cloudwatch", "events", "budgets", "costalerts", "logs.us-east-1"] {
         assert!(policy.contains(&format!("\"{service}.amazonaws.com\"")), "{service}\n{policy}");
     }
-    assert!(policy.contains("secretsmanager.us-east-1.amazonaws.com"));
     assert_eq!(key.name, "alias/dev-payment-key-main");
+}
+
+#[test]
+fn no_statement_of_the_key_is_for_everybody_and_publishers_act_for_the_account() {
+    for env in ["dev", "prod"] {
+        let policy = &blueprint(env).resources[&Address::new("kms.key", "main")].spec["policy"];
+        for statement in policy["Statement"].as_array().unwrap() {
+            let principal = statement["Principal"].to_string();
+            assert!(!principal.contains("\"*\""), "{statement}");
+            // EventBridge states neither key: AWS's documentation rules the condition out.
+            let known = ["root", "events.amazonaws.com", "logs."];
+            if !known.iter().any(|known| principal.contains(known)) {
+                let account = &statement["Condition"]["StringEquals"]["aws:SourceAccount"];
+                assert_eq!(*account, facts().account, "{statement}");
+            }
+        }
+        let alarms = policy.to_string();
+        let alarms = alarms.contains("arn:aws:cloudwatch:us-east-1:123456789012:alarm:*");
+        assert!(alarms, "{policy}");
+    }
+}
+
+/// The resources of an environment that has a few lines more than prod.
+fn prod_with(more: &str) -> Blueprint {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["base.toml", "prod.toml"] {
+        let text = std::fs::read_to_string(shipped().join(file)).unwrap();
+        let functions = shipped().join("../functions").canonicalize().unwrap();
+        let text = text.replace("\"../functions", &format!("\"{}", functions.display()));
+        let more = if file == "prod.toml" { more } else { "" };
+        let text = text.replacen("protect = true\n", &format!("protect = true\n{more}\n"), 1);
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let loaded = load(folder.path(), "prod", &|_| None).unwrap();
+    build(&loaded, &facts()).unwrap()
+}
+
+#[test]
+fn one_key_bounds_every_role() {
+    let boundary = "arn:aws:iam::123456789012:policy/payments";
+    let bounded = prod_with(&format!("permissions_boundary = \"{boundary}\""));
+    let roles = bounded.resources.values().filter(|one| one.address.kind == "iam.role");
+    let roles: Vec<_> = roles.collect();
+    assert!(roles.len() > 10, "{} roles", roles.len());
+    for role in roles {
+        assert_eq!(role.spec["boundary"], boundary, "{}", role.address);
+    }
+    let account = &bounded.resources[&Address::new("apigateway.account", "main")];
+    assert_eq!(account.spec["boundary"], boundary);
+}
+
+#[test]
+fn production_keeps_its_logs_for_more_than_a_year() {
+    for (address, desired) in blueprint("prod").resources {
+        let stage = desired.spec.get("execution_log").and_then(|log| log.get("retention_days"));
+        let group = desired.spec.get("retention_days").filter(|_| address.kind == "logs.log_group");
+        if let Some(days) = group.or(stage) {
+            assert!(days.as_u64() >= Some(365), "{address}: {days}");
+        }
+    }
+}
+
+#[test]
+fn flow_logs_write_into_their_group_and_nowhere_else() {
+    let prod = blueprint("prod");
+    let flow_log = &prod.resources[&Address::new("ec2.flow_log", "main")].spec;
+    assert_eq!(flow_log["traffic"], "ALL");
+    let role = &prod.resources[&Address::new("iam.role", "flow-log")].spec;
+    let source = &role["trust"]["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"];
+    assert_eq!(*source, "arn:aws:ec2:us-east-1:123456789012:vpc-flow-log/*");
+    // A late record must not bring the group back after a destroy.
+    assert!(!role["inline"].to_string().contains("CreateLogGroup"));
+    assert!(!blueprint("dev").resources.contains_key(&Address::new("ec2.flow_log", "main")));
+}
+
+#[test]
+fn the_cost_report_writes_its_reports_and_nothing_else() {
+    let dev = blueprint("dev");
+    let role = dev.resources[&Address::new("iam.role", "cost-report")].spec.to_string();
+    assert!(role.contains("/cost-reports/*"), "{role}");
 }

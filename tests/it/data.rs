@@ -333,6 +333,37 @@ fn logs_that_arrive_while_a_bucket_is_emptied_do_not_keep_it() {
 }
 
 #[test]
+fn a_locked_object_stops_the_destroy_which_says_until_when() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["s3.bucket"]);
+        set(&mut blueprint, "s3.bucket", "versioning", json!(true));
+        let lock = json!({ "mode": "GOVERNANCE", "days": 30 });
+        set(&mut blueprint, "s3.bucket", "object_lock", lock);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let s3 = client!(aws_sdk_s3, sandbox);
+        fill(&s3, 2).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        let report = carry_out(&provider, &plan).await;
+        let (address, _, error) = report.failed.first().expect("it is locked");
+        assert_eq!(address.kind, "s3.bucket");
+        let said = format!("{error:?}");
+        assert!(
+            said.contains("cannot be deleted before 20") && said.contains("governance"),
+            "{said}"
+        );
+        assert_eq!(sandbox.counts().expect("a sandbox")["s3.versions"], 2, "nothing is lifted");
+        // Without a lock for new objects, what is locked still is.
+        set(&mut blueprint, "s3.bucket", "object_lock", Value::Null);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "taking the lock away").await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(!carry_out(&provider, &plan).await.failed.is_empty());
+    });
+}
+
+#[test]
 fn the_name_of_a_deleted_bucket_or_queue_is_waited_for() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();

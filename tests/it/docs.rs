@@ -99,12 +99,15 @@ fn the_pages_of_the_kinds_are_up_to_date() {
 const DEFAULTS: &[(&str, &str)] = &[
     ("naming.pattern", r#""{env}-{project}-{type}-{name}""#),
     ("network.gateway_endpoints", r#"["s3", "dynamodb"]"#),
+    ("network.flow_log.to.retention_days", "30"),
+    ("network.flow_log.traffic", r#""all""#),
     ("network.isolated_subnets", "false"),
     ("network.nat.instance_type", r#""t4g.nano""#),
     ("network.nat.kind", r#""gateway""#),
     ("network.private_subnets", "true"),
     ("network.public_subnets", "true"),
     ("security_groups.*.ingress.[].protocol", r#""tcp""#),
+    ("buckets.*.object_lock.mode", r#""governance""#),
     ("buckets.*.statements.[].effect", r#""allow""#),
     ("tables.*.billing", r#""on_demand""#),
     ("tables.*.indexes.*.projection", r#""all""#),
@@ -131,6 +134,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("metric_filters.*.unit", r#""none""#),
     ("threat_detection.frequency", r#""fifteen_minutes""#),
     ("firewalls.*.default", r#""allow""#),
+    (
+        "firewalls.*.log.redact",
+        r#"["authorization", "cookie", "x-amz-security-token", "x-api-key"]"#,
+    ),
     ("firewalls.*.rate_limit.action", r#""block""#),
     ("firewalls.*.sql_injection.action", r#""block""#),
     ("firewalls.*.sql_injection.oversize", r#""continue""#),
@@ -787,4 +794,43 @@ fn the_operations_of_the_sandbox_are_documented() {
     for operation in &done {
         assert!(told.contains(&**operation), "docs/sandbox.md lacks {operation}");
     }
+}
+
+/// Whether a key stands in the schema at a dotted path, in which `NAME` stands for any name.
+fn has_path(schema: &Value, path: &[&str], all: &Value) -> bool {
+    let schema = resolved(schema, all);
+    let Some((step, rest)) = path.split_first() else { return true };
+    let own = match *step {
+        "NAME" => named(schema),
+        key => schema["properties"].get(key),
+    };
+    let branches = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array());
+    own.is_some_and(|own| has_path(own, rest, all))
+        || schema.get("items").is_some_and(|items| has_path(items, path, all))
+        || branches.flatten().any(|branch| has_path(branch, path, all))
+}
+
+#[test]
+fn what_security_md_names_is_there() {
+    let (page, schema) = (read("docs/security.md"), config::schema());
+    let code = Regex::new(r"`([^`\n]+)`").expect("a regex");
+    let is_name = Regex::new(r"^[a-z_]+(\.[a-zA-Z_]+)*$").expect("a regex");
+    // Words of AWS and of other tools.
+    let foreign = |word: &str| {
+        word.contains(':') || word.contains("amazonaws") || word.starts_with("docker ")
+    };
+    let mut seen = 0;
+    for found in code.captures_iter(&page).map(|found| found[1].to_owned()) {
+        if foreign(&found) || ["code", "REPOSITORY@sha256:DIGEST"].contains(&&*found) {
+            continue;
+        }
+        let is_kind = KINDS.iter().any(|kind| kind.meta().kind == found);
+        let path: Vec<&str> = found.split('.').collect();
+        let is_key = is_name.is_match(&found) && has_path(&schema, &path, &schema);
+        let part = ["log_delivery"].contains(&&*found);
+        let is_there = is_kind || is_key || part || root().join(&found).is_file();
+        assert!(is_there, "docs/security.md names `{found}`: no kind, key or file");
+        seen += 1;
+    }
+    assert!(seen > 80, "only {seen} names were found");
 }

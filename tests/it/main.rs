@@ -68,3 +68,5 @@ mod tagging;
 mod support;
 // Alarms, dashboards and metric filters among those of others.
 mod watching;
+// Checkov over the shipped environments.
+mod scanner;

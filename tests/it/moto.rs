@@ -78,12 +78,18 @@ impl Drop for Moto {
     }
 }
 
-/// The virtual environment, made if it is not there yet.
+/// The virtual environment of moto.
 pub fn environment() -> PathBuf {
-    let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/requirements.txt");
+    python("moto")
+}
+
+/// The virtual environment for `tests/NAME/requirements.txt`, made if it is not there yet.
+pub fn python(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    let wanted = folder.join("requirements.txt");
     let text = fs::read(&wanted).expect("the requirements are in the repository");
     let key: String = Sha256::digest(&text).iter().take(6).map(|b| format!("{b:02x}")).collect();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("moto-{key}"));
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{key}"));
     fs::create_dir_all(root.parent().expect("a parent")).expect("the build folder is writable");
     // Several tests, or test runs, may want it at the same time.
     let lock = File::create(root.with_extension("lock")).expect("the build folder is writable");

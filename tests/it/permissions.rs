@@ -48,6 +48,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("s3:DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
     ("s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
     ("s3:GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
+    ("s3:GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration"),
     ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
     ("s3:HeadBucket", "s3:ListBucket"),
     ("s3:ListBuckets", "s3:ListAllMyBuckets"),
@@ -55,6 +56,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
     ("s3:PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+    ("s3:PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"),
     ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
 ];
 

@@ -124,6 +124,8 @@ pub fn samples(scope: &Scope) -> Blueprint {
         let more = json!({ "zone": zone, "cidr": cidr });
         another(&mut blueprint, "ec2.subnet", letter, &more);
     }
+    // WAF logs into groups of such names only.
+    another(&mut blueprint, "logs.log_group", "waf", &json!({ "name": "aws-waf-logs-sample" }));
     // RDS would make it.
     let name = json!({ "name": "/aws/rds/cluster/sample-database/postgresql" });
     another(&mut blueprint, "logs.log_group", "database", &name);

@@ -1,5 +1,5 @@
-"""What moto's API Gateway lacks: tags of everything but stages, some patches, VPC links of
-integrations. Each part does what AWS does, and no more."""
+"""What moto's API Gateway lacks: tags of everything but stages, some patches, security policies, VPC
+links of integrations. Each part does what AWS does, and no more."""
 
 import json
 from urllib.parse import unquote
@@ -52,6 +52,8 @@ def patch_api(self, operations):
             self.api_key_source = value
         elif path == "/policy":
             self.policy = value or None
+        elif path in ("/securityPolicy", "/endpointAccessMode"):
+            self.tls = {**getattr(self, "tls", {}), steps[0]: value}
         elif path == "/minimumCompressionSize":
             self.minimum_compression_size = None if value is None else int(value)
         elif steps[0] == "endpointConfiguration":
@@ -62,6 +64,22 @@ def patch_api(self, operations):
             self.binaryMediaTypes.remove(steps[1])
         else:
             raise ValueError(path)
+
+
+create_api_as_before = APIGatewayResponse.create_rest_api
+api_as_before = models.RestAPI.to_dict
+
+
+def create_api(self):
+    status, headers, body = create_api_as_before(self)
+    api = self.backend.get_rest_api(json.loads(body)["id"])
+    wanted = {key: self._get_param(key) for key in ("securityPolicy", "endpointAccessMode")}
+    api.tls = {key: value for key, value in wanted.items() if value}
+    return status, headers, json.dumps(api.to_dict())
+
+
+def api_to_dict(self):
+    return {**api_as_before(self), "securityPolicy": "TLS_1_0", **getattr(self, "tls", {})}
 
 
 patch_stage_as_before = models.Stage.apply_operations
@@ -134,7 +152,9 @@ def complete():
     APIGatewayResponse.update_model = update_model
     APIGatewayResponse.put_integration = put_integration
     models.Integration.to_json = integration_to_json
+    APIGatewayResponse.create_rest_api = create_api
     models.RestAPI.apply_patch_operations = patch_api
+    models.RestAPI.to_dict = api_to_dict
     models.Stage.apply_operations = patch_stage
     models.UsagePlan.apply_patch_operations = patch_plan
     models.APIGatewayBackend.delete_resource = delete_resource

@@ -36,6 +36,7 @@ for operation, key, name in [
 gateways = call("ec2", "describe_internet_gateways", "InternetGateways")
 show("internet-gateway", [item["InternetGatewayId"] for item in gateways])
 show("address", [item["AllocationId"] for item in call("ec2", "describe_addresses", "Addresses")])
+show("flow-log", [item["FlowLogId"] for item in call("ec2", "describe_flow_logs", "FlowLogs")])
 for operation, key, name in [
     ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
     ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),

@@ -18,7 +18,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
-use crate::model::text::{Output, Outputs};
+use crate::model::text::{Output, Outputs, Text};
 
 /// The setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ use crate::model::text::{Output, Outputs};
 pub(crate) struct Account {
     /// The name of the role that is made if the account has none.
     pub role: String,
+    /// The ARN of the permissions boundary that the role is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<Text>,
 }
 
 /// Where roles lie that belong to no environment.
@@ -37,7 +40,7 @@ impl Resource for Account {
             "A role that the account has already is taken as it is.",
             "It serves every API of the region, and is not taken away with an environment.",
         ],
-        create_only: &["role"],
+        create_only: &["boundary", "role"],
         tagged: false,
         deadline: Duration::from_secs(300),
         transient: &[
@@ -60,7 +63,10 @@ impl Resource for Account {
     };
 
     fn sample() -> Self {
-        Self { role: "payctl-apigateway-logs-us-east-1".into() }
+        Self {
+            role: "payctl-apigateway-logs-us-east-1".into(),
+            boundary: Some("arn:aws:iam::aws:policy/PowerUserAccess".into()),
+        }
     }
 
     fn variants() -> Vec<Self> {
@@ -111,6 +117,8 @@ impl Account {
         let call = aws.iam.create_role().role_name(&self.role).path(PATH);
         let call = call.description("API Gateway writes the logs of all its APIs by this role.");
         let call = call.assume_role_policy_document(trust.to_json());
+        let boundary = self.boundary.as_ref().map(|arn| arn.known().to_owned());
+        let call = call.set_permissions_boundary(boundary);
         match call.send().await.map_err(op("CreateRole")) {
             Ok(_) => {}
             Err(error) if error.class == ErrorClass::Exists => {}
@@ -137,7 +145,7 @@ fn to_live(account: GetAccountOutput) -> Option<Live<Account>> {
     let role = account.cloudwatch_role_arn.filter(|arn| !arn.is_empty())?;
     Some(Live {
         id: role.clone(),
-        spec: Account { role: role.rsplit('/').next().unwrap_or(&role).to_owned() },
+        spec: Account { role: role.rsplit('/').next().unwrap_or(&role).to_owned(), boundary: None },
         outputs: Outputs::from([(Output::Arn, role)]),
         tags: Tags::new(),
         phase: Phase::Ready,

@@ -57,6 +57,9 @@ pub(crate) struct RestApi {
     pub paths: BTreeSet<String>,
     /// Methods by `POST /path`.
     pub routes: BTreeMap<String, Route>,
+    /// The versions and ciphers of TLS that callers may use, by AWS's name; not looked after if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_policy: Option<String>,
     /// Why the last change failed after AWS had accepted it. Nobody wants one: it is sent again.
     pub failed_update: Option<String>,
 }
@@ -67,6 +70,8 @@ impl Resource for RestApi {
             "What is changed here is in force once the stage has a deployment of it.",
             "AWS deletes one REST API in 30 seconds for the whole account; payctl waits its turn.",
             "The version is a digest of what is live; the deployment of a stage carries it.",
+            "A change of the security policy takes AWS about 15 minutes; the API answers meanwhile. Its \
+             endpoint then serves only callers who name its own host (access mode STRICT).",
             "Authorizers, gateway responses and documentation are left as they are.",
         ],
         replace: Replace::CreateFirst,
@@ -79,6 +84,7 @@ impl Resource for RestApi {
             ("models", Output::Version),
             ("validators", Output::Version),
             ("routes", Output::Version),
+            ("security_policy", Output::Version),
         ],
         deadline: Duration::from_secs(1800),
         transient: &[
@@ -140,6 +146,7 @@ impl Resource for RestApi {
             )]),
             paths: super::apigateway_definition::paths(routes.keys()),
             routes,
+            security_policy: None,
             failed_update: None,
         }
     }
@@ -213,7 +220,11 @@ impl Resource for RestApi {
                 policy: Some(policy),
                 ..Self::sample()
             },
-            Self { key_source: "AUTHORIZER".into(), ..Self::sample() },
+            Self {
+                key_source: "AUTHORIZER".into(),
+                security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
+                ..Self::sample()
+            },
         ]
     }
 
@@ -239,6 +250,7 @@ impl Resource for RestApi {
                     .set_binary_media_types(api.binary_media_types)
                     .set_minimum_compression_size(api.minimum_compression_size)
                     .set_api_key_source(api.api_key_source)
+                    .set_security_policy(api.security_policy)
                     .set_api_status(api.api_status)
                     .set_api_status_message(api.api_status_message)
                     .set_tags(api.tags);
@@ -258,6 +270,12 @@ impl Resource for RestApi {
             text => call.description(text),
         };
         let call = call.endpoint_configuration(endpoint);
+        let call = match &self.security_policy {
+            Some(policy) => call
+                .security_policy(types::SecurityPolicy::from(policy.as_str()))
+                .set_endpoint_access_mode(is_enhanced(policy).then_some(STRICT)),
+            None => call,
+        };
         let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
         let made = call.send().await.map_err(op("CreateRestApi"))?;
         made.id.ok_or_else(|| incomplete("CreateRestApi"))
@@ -291,6 +309,14 @@ impl Resource for RestApi {
         let send = cx.aws.apigateway.delete_rest_api().rest_api_id(&live.id).send();
         send.await.map_err(op("DeleteRestApi")).or_gone().map(drop)
     }
+}
+
+/// How an endpoint with a policy of the newer sort takes callers.
+const STRICT: types::EndpointAccessMode = types::EndpointAccessMode::Strict;
+
+/// Whether a security policy is of the newer sort, which needs an access mode.
+fn is_enhanced(policy: &str) -> bool {
+    policy.starts_with("SecurityPolicy_")
 }
 
 /// The header that CORS is about; `$` is who sends it.
@@ -341,6 +367,14 @@ impl RestApi {
                 None => clear(PATH),
             });
         }
+        if let Some(policy) = &self.security_policy
+            && self.security_policy != live.security_policy
+        {
+            patches.push(replace("/securityPolicy", policy));
+            if is_enhanced(policy) {
+                patches.push(replace("/endpointAccessMode", STRICT.as_str()));
+            }
+        }
         patches
     }
 
@@ -357,7 +391,10 @@ impl RestApi {
             validators,
             routes
         ]);
-        let digest = Sha256::digest(all.to_string().as_bytes());
+        // The policies that an API has without asking need no deployment.
+        let tls = self.security_policy.as_deref().filter(|policy| is_enhanced(policy));
+        let all = format!("{all}{}", tls.unwrap_or_default());
+        let digest = Sha256::digest(all.as_bytes());
         digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -407,6 +444,7 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
         validators: validators.into_iter().map(|(name, (_, found))| (name, found)).collect(),
         paths: paths.into_keys().collect(),
         routes,
+        security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
         failed_update,
     };
     Ok(Live {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    Instance as AwsInstance, InstanceAttributeName, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, SummaryStatus,
+    AttributeBooleanValue, BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState,
+    IamInstanceProfileSpecification, Instance as AwsInstance, InstanceAttributeName,
+    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceStateName, InstanceType,
+    ResourceType, SummaryStatus,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -50,7 +51,12 @@ pub(crate) struct Instance {
     pub user_data: Option<String>,
     /// Whether AWS drops packets that are not from or to the instance itself.
     pub source_dest_check: bool,
+    /// Whether its disk is encrypted when it is made, with the account's key for volumes.
+    pub encrypted: bool,
 }
+
+/// The root device of Amazon's own Linux images.
+const ROOT: &str = "/dev/xvda";
 
 impl Resource for Instance {
     const META: Meta = Meta {
@@ -59,11 +65,13 @@ impl Resource for Instance {
             "A stopped instance is replaced by a new one.",
             "Its metadata service answers only requests with a session token (IMDSv2).",
             "It gets a public address if its subnet gives one.",
+            "Its disk is encrypted from the start or never: one that was made otherwise stays so \
+             until it is replaced.",
             "A new one counts as ready when AWS's checks of it are through, two or three minutes \
              after its start: what sends packets to it waits for that.",
         ],
         immutable: &["instance_type", "subnet", "profile", "user_data"],
-        create_only: &["image_parameter"],
+        create_only: &["image_parameter", "encrypted"],
         replace: Replace::CreateFirst,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
@@ -100,6 +108,7 @@ impl Resource for Instance {
             )),
             user_data: Some("#!/bin/bash\nsysctl -w net.ipv4.ip_forward=1\n".into()),
             source_dest_check: false,
+            encrypted: true,
         }
     }
 
@@ -193,6 +202,8 @@ impl Instance {
             .http_endpoint(InstanceMetadataEndpointState::Enabled)
             .http_tokens(HttpTokensState::Required)
             .build();
+        let disk = EbsBlockDevice::builder().encrypted(true).delete_on_termination(true).build();
+        let disk = BlockDeviceMapping::builder().device_name(ROOT).ebs(disk).build();
         call.min_count(1)
             .max_count(1)
             .instance_type(InstanceType::from(self.instance_type.as_str()))
@@ -200,6 +211,7 @@ impl Instance {
             .set_security_group_ids(Some(known(&self.groups)))
             .set_iam_instance_profile(profile)
             .set_user_data(self.user_data.as_ref().map(|text| BASE64_STANDARD.encode(text)))
+            .set_block_device_mappings(self.encrypted.then(|| vec![disk]))
             .metadata_options(metadata)
     }
 }
@@ -294,6 +306,7 @@ fn live(instance: AwsInstance, phase: Phase, user_data: Option<String>) -> Live<
             profile,
             user_data,
             source_dest_check: instance.source_dest_check.unwrap_or(true),
+            encrypted: true,
         },
         outputs,
         tags: ec2::tags(instance.tags),
@@ -407,6 +420,7 @@ mod tests {
             profile: Some("nat".into()),
             user_data: Some(script),
             source_dest_check: false,
+            encrypted: true,
         };
         assert_eq!(live.spec, spec);
         assert_eq!(live.outputs[&Output::InterfaceId], "eni-1");

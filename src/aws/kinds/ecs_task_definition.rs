@@ -86,6 +86,8 @@ pub(crate) struct Container {
     pub health: Option<Health>,
     /// Whether its file system cannot be written.
     pub read_only_root: bool,
+    /// Folders that can be written all the same: each has an empty volume of the task.
+    pub writable: BTreeSet<String>,
     /// The user that it runs as, unless the image says.
     pub user: Option<String>,
     /// How long it has to end, in seconds.
@@ -152,6 +154,8 @@ impl Resource for TaskDefinition {
              deregistered and deleted. Tasks that still run one are not disturbed.",
             "A revision that somebody else registered in the family is neither used nor deleted.",
             "Image, roles, log group and secrets are looked up only when a task starts.",
+            "A volume belongs to root unless the image declares its folder as a volume, with another \
+             owner.",
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
@@ -207,6 +211,7 @@ impl Resource for TaskDefinition {
             command: Vec::new(),
             health: None,
             read_only_root: false,
+            writable: BTreeSet::new(),
             user: None,
             stop_timeout: None,
         };
@@ -241,6 +246,7 @@ impl Resource for TaskDefinition {
                 start_period: 10,
             }),
             read_only_root: true,
+            writable: ["/run", "/var/cache/nginx"].map(str::to_owned).into(),
             user: Some("nginx".into()),
             stop_timeout: Some(60),
             ..web.clone()

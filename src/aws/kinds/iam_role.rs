@@ -96,7 +96,7 @@ impl Resource for Role {
             name: "sample-role".into(),
             path: "/payctl/payment/sample/us-east-1/".into(),
             description: "What the sample service may do.".into(),
-            trust: trust("lambda.amazonaws.com"),
+            trust: trust(&["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]),
             inline: BTreeMap::from([("read".into(), Document::of([read]))]),
             managed: BTreeSet::new(),
             max_session: Some(3600),
@@ -112,7 +112,7 @@ impl Resource for Role {
         vec![
             Self {
                 description: "Another purpose.".into(),
-                trust: trust("ec2.amazonaws.com"),
+                trust: trust(&["ec2.amazonaws.com"]),
                 max_session: Some(7200),
                 ..Self::sample()
             },
@@ -414,10 +414,10 @@ pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
     ours.map(|tag| (tag.key.clone(), tag.value.clone())).collect()
 }
 
-/// Lets one AWS service assume a role.
-fn trust(service: &str) -> Document {
+/// Lets AWS services assume a role.
+fn trust(services: &[&str]) -> Document {
     Document::of([serde_json::json!({
-        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": service },
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": services },
     })])
 }
 

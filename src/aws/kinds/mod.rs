@@ -22,6 +22,7 @@ pub(crate) mod costs_anomaly_subscription;
 pub(crate) mod dynamodb_table;
 pub(crate) mod ec2;
 pub(crate) mod ec2_elastic_ip;
+pub(crate) mod ec2_flow_log;
 pub(crate) mod ec2_gateway_endpoint;
 pub(crate) mod ec2_instance;
 pub(crate) mod ec2_internet_gateway;
@@ -85,6 +86,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<costs_anomaly_subscription::AnomalySubscription>(),
     kind::<dynamodb_table::Table>(),
     kind::<ec2_elastic_ip::ElasticIp>(),
+    kind::<ec2_flow_log::FlowLog>(),
     kind::<ec2_gateway_endpoint::GatewayEndpoint>(),
     kind::<ec2_instance::Instance>(),
     kind::<ec2_internet_gateway::InternetGateway>(),

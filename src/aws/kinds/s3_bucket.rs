@@ -48,6 +48,8 @@ pub(crate) struct Bucket {
     pub lifecycle: BTreeMap<String, LifecycleRule>,
     /// Where access logs go.
     pub access_log: Option<AccessLog>,
+    /// How long versions of objects cannot be deleted.
+    pub object_lock: Option<ObjectLock>,
 }
 
 /// How objects are encrypted at rest.
@@ -78,6 +80,16 @@ pub(crate) struct LifecycleRule {
     pub abort_uploads_days: Option<u32>,
 }
 
+/// How long versions of objects cannot be deleted, from when they were written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectLock {
+    /// `GOVERNANCE` (who has a permission of its own can lift it) or `COMPLIANCE` (nobody can).
+    pub mode: String,
+    /// Days; a year counts 365.
+    pub days: i32,
+}
+
 /// Where access logs go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +109,9 @@ impl Resource for Bucket {
             "Before deletion the bucket loses its policy and is emptied: objects, old versions, delete \
              markers and unfinished uploads. Logs that arrive meanwhile are removed too.",
             "A deleted bucket's name may be taken by anybody, and stays blocked for a while.",
+            "Object Lock cannot be turned off again, only its default for new objects; versioning \
+             then stays on. What it holds cannot be deleted before its time: payctl never lifts a \
+             lock, so a destroy stops at the bucket and says until when.",
         ],
         immutable: &["name"],
         replace: Replace::Forbidden,
@@ -115,16 +130,19 @@ impl Resource for Bucket {
             "s3:DeleteObject",
             "s3:DeleteObjectVersion",
             "s3:GetBucketLogging",
+            "s3:GetBucketObjectLockConfiguration",
             "s3:GetBucketPolicy",
             "s3:GetBucketPublicAccessBlock",
             "s3:GetBucketTagging",
             "s3:GetBucketVersioning",
             "s3:GetEncryptionConfiguration",
             "s3:GetLifecycleConfiguration",
+            "s3:GetObjectRetention",
             "s3:ListAllMyBuckets",
             "s3:ListBucketMultipartUploads",
             "s3:ListBucketVersions",
             "s3:PutBucketLogging",
+            "s3:PutBucketObjectLockConfiguration",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",
             "s3:PutBucketPublicAccessBlock",
@@ -151,6 +169,7 @@ impl Resource for Bucket {
             policy: Some(tls_only("sample-payment-bucket-000000000000-us-east-1")),
             lifecycle: BTreeMap::from([("archive".to_owned(), archive)]),
             access_log: None,
+            object_lock: None,
         }
     }
 
@@ -169,10 +188,15 @@ impl Resource for Bucket {
         let mut two_rules = Self::sample().lifecycle;
         two_rules.insert("expire".to_owned(), expire);
         let kms = || Encryption::Kms("alias/aws/s3".into());
+        let lock = |mode: &str, days| Some(ObjectLock { mode: mode.into(), days });
         vec![
             Self { versioning: true, lifecycle: two_rules, ..Self::sample() },
             Self { encryption: kms(), policy: None, ..Self::sample() },
             Self { block_public_access: false, lifecycle: BTreeMap::new(), ..Self::sample() },
+            // From here on versioning stays on.
+            Self { versioning: true, object_lock: lock("GOVERNANCE", 1), ..Self::sample() },
+            Self { versioning: true, object_lock: lock("COMPLIANCE", 400), ..Self::sample() },
+            Self { versioning: true, ..Self::sample() },
         ]
     }
 
@@ -215,6 +239,7 @@ impl Resource for Bucket {
             .create_bucket()
             .bucket(&self.name)
             .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+            .set_object_lock_enabled_for_bucket(self.object_lock.as_ref().map(|_| true))
             .create_bucket_configuration(
                 CreateBucketConfiguration::builder()
                     .set_location_constraint(place)
@@ -347,6 +372,7 @@ fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
         policy: None,
         lifecycle: BTreeMap::new(),
         access_log: None,
+        object_lock: None,
     };
     live(aws, spec, tags)
 }

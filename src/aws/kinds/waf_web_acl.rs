@@ -10,20 +10,23 @@ use std::time::Duration;
 
 use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{Scope, Tag, WebAcl as AwsAcl, WebAclSummary};
-use futures::future::{join, try_join_all};
+use futures::future::{join3, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
-use crate::model::text::{Output, Outputs};
+use crate::model::text::{Output, Outputs, Text};
 
 mod convert;
+mod logging;
 
 use convert::{default_action, is_foreign, visibility};
+pub(crate) use logging::Logging;
 
 /// A web ACL.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,8 @@ pub(crate) struct WebAcl {
     pub measure: Measure,
     /// The rules by name.
     pub rules: BTreeMap<String, Rule>,
+    /// Where requests are logged.
+    pub logging: Option<Logging>,
 }
 
 /// What is measured of requests.
@@ -136,18 +141,30 @@ impl Resource for WebAcl {
             "A change takes up to a few minutes until it is in force everywhere.",
             "After an association is gone, WAF may refuse to delete the ACL for some minutes; \
              payctl waits.",
+            "WAF lets itself write the log by a policy of its own: in an account's region there may \
+             be ten such policies for log groups.",
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
         held: true,
         deadline: Duration::from_secs(600),
         settle: Duration::from_secs(60),
+        transient: &[("WAFServiceLinkedRoleErrorException", "")],
         actions: &[
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies",
+            "logs:PutResourcePolicy",
+            "s3:GetBucketPolicy",
             "wafv2:CreateWebACL",
+            "wafv2:DeleteLoggingConfiguration",
             "wafv2:DeleteWebACL",
+            "wafv2:GetLoggingConfiguration",
             "wafv2:GetWebACL",
             "wafv2:ListTagsForResource",
             "wafv2:ListWebACLs",
+            "wafv2:PutLoggingConfiguration",
             "wafv2:TagResource",
             "wafv2:UntagResource",
             "wafv2:UpdateWebACL",
@@ -180,6 +197,7 @@ impl Resource for WebAcl {
             rules: [("RateLimitRule", limit), ("SQLInjectionRule", sql)]
                 .map(|(name, rule)| (name.to_owned(), rule))
                 .into(),
+            logging: None,
         }
     }
 
@@ -207,12 +225,19 @@ impl Resource for WebAcl {
             version: version.map(str::to_owned),
             overrides: BTreeMap::from([("SizeRestrictions_BODY".to_owned(), "count".to_owned())]),
         };
+        let group = Address::new("logs.log_group", "sample-waf");
+        let logging = |redacted: &[&str]| Logging {
+            destination: Text::reference(group.clone(), Output::Arn),
+            redacted: redacted.iter().map(|name| (*name).to_owned()).collect(),
+            other: None,
+        };
         vec![
             Self {
                 description: None,
                 default_action: "block".into(),
                 measure: Measure { metrics: false, ..Measure::of("Other") },
                 rules: BTreeMap::new(),
+                logging: Some(logging(&["authorization", "cookie"])),
                 ..sample.clone()
             },
             Self {
@@ -223,6 +248,7 @@ impl Resource for WebAcl {
                     rule("Common", 2, "none", managed(None)),
                     rule("Observed", 1, "count", managed(Some("Version_1.0"))),
                 ]),
+                logging: Some(logging(&[])),
                 ..sample.clone()
             },
             sample,
@@ -233,21 +259,23 @@ impl Resource for WebAcl {
         let listed = candidates(cx).await?;
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
-            let (tags, acl) = join(cx.tags(arn, tags(cx.aws, arn)), get(cx.aws, arn)).await;
+            let tags = cx.tags(arn, tags(cx.aws, arn));
+            let (tags, acl, log) = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn)).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
-            let acl = acl?.and_then(|found| found.web_acl);
-            Ok(acl.map(|acl| Found { address, owner, live: live(&acl, tags) }))
+            let (acl, log) = (acl?.and_then(|found| found.web_acl), log?);
+            Ok(acl.map(|acl| Found { address, owner, live: live(&acl, log, tags) }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (tags, acl) = join(tags(cx.aws, cx.id()), get(cx.aws, cx.id())).await;
+        let (aws, id) = (cx.aws, cx.id());
+        let (tags, acl, log) = join3(tags(aws, id), get(aws, id), logging::get(aws, id)).await;
         let (Some(tags), Some(GetWebAclOutput { web_acl: Some(acl), .. })) = (tags?, acl?) else {
             return Ok(None);
         };
-        Ok(Some(live(&acl, tags)))
+        Ok(Some(live(&acl, log?, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -271,6 +299,12 @@ impl Resource for WebAcl {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if self.logging != live.spec.logging {
+            logging::put(cx.aws, &live.id, self.logging.as_ref()).await?;
+        }
+        if (Self { logging: live.spec.logging.clone(), ..self.clone() }) == live.spec {
+            return Ok(());
+        }
         let fresh = get(cx.aws, &live.id).await?;
         let Some(GetWebAclOutput { web_acl: Some(acl), lock_token, .. }) = fresh else {
             let message = "the web ACL is gone";
@@ -324,6 +358,9 @@ impl Resource for WebAcl {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if live.spec.logging.is_some() {
+            logging::put(cx.aws, &live.id, None).await?;
+        }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
         let call = cx.aws.waf.delete_web_acl().name(name).id(id).scope(Scope::Regional);
@@ -380,11 +417,11 @@ async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 
-fn live(acl: &AwsAcl, tags: Tags) -> Live<WebAcl> {
+fn live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
     let text = |text: &str| text.to_owned();
     Live {
         id: text(&acl.arn),
-        spec: WebAcl::from_aws(acl),
+        spec: WebAcl { logging, ..WebAcl::from_aws(acl) },
         outputs: Outputs::from([
             (Output::Arn, text(&acl.arn)),
             (Output::Id, text(&acl.id)),

@@ -259,6 +259,7 @@ ingress = [{ port = 5432, from = "group:lambda" }]
 [keys.main]
 description = "KMS key for payment processing encryption - ${env}"
 recovery_days = 7
+services = ["cloudwatch", "secretsmanager"]
 
 [secrets.aurora-credentials]
 key = "main"

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::apis::{Api, Cors, LogLevel, Route, Usage};
+use crate::config::schema::apis::{Api, Cors, Endpoint, LogLevel, Route, Usage};
 use crate::config::schema::text::ItemName;
 
 /// How many paths an API may have, its root among them.
@@ -36,11 +36,27 @@ impl Rules<'_> {
                     "set `level`",
                 );
             }
+            self.security_policy(&path, api);
             self.variables(&path, api);
             if let Some(cors) = &api.cors {
                 self.cors(&path, cors);
             }
             self.usage(&path, api);
+        }
+    }
+
+    /// The edge has policies of its own.
+    fn security_policy(&mut self, path: &[&str], api: &Api) {
+        let Some(policy) = &api.security_policy else { return };
+        let newer = policy.starts_with("SecurityPolicy_");
+        let of_edge = policy.ends_with("_EDGE");
+        if newer && of_edge != (api.endpoint == Endpoint::Edge) {
+            let path = [path, &["security_policy"]].concat();
+            let fix = match of_edge {
+                true => "for example SecurityPolicy_TLS13_1_2_2021_06",
+                false => "for example SecurityPolicy_TLS13_2025_EDGE",
+            };
+            self.say(&path, "this policy is for another type of endpoint", fix);
         }
     }
 

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Rules;
 use crate::config::schema::OneOrMany;
 use crate::config::schema::access::Effect;
-use crate::config::schema::data::{Billing, Bucket, Projection, Retention, StorageClass, Table};
-use crate::config::schema::text::KeyAttribute;
+use crate::config::schema::data::{
+    Billing, Bucket, LogTarget, Projection, Retention, StorageClass, Table,
+};
+use crate::config::schema::text::{ItemName, KeyAttribute};
 
 /// The retention times that CloudWatch Logs takes, in days.
 const RETENTIONS: [u32; 22] = [
@@ -103,6 +105,17 @@ impl Rules<'_> {
                 let fix = "remove `key`: log delivery writes only with a key that S3 manages";
                 self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
             }
+            if bucket.object_lock.is_some() {
+                let path = [&path[..], &["object_lock"]].concat();
+                if !bucket.versioning {
+                    let fix = "remove `versioning = false`";
+                    self.say(&path, "Object Lock holds versions, and there are none", fix);
+                }
+                if targets.contains(&**name) || bucket.log_delivery {
+                    let message = "no service delivers logs into a bucket with such a lock";
+                    self.say(&path, message, "lock another bucket");
+                }
+            }
             self.resource_statements(&path, &bucket.statements);
             for (at, statement) in bucket.statements.iter().enumerate() {
                 let anyone = statement.principals.values().flat_map(OneOrMany::iter);
@@ -186,6 +199,22 @@ impl Rules<'_> {
     pub(super) fn log_groups(&mut self) {
         for (name, group) in &self.config.log_groups {
             self.retention(&["log_groups", name, "retention_days"], group.retention_days);
+        }
+    }
+
+    /// A log that AWS delivers into a bucket, or else into a log group of its own.
+    pub(super) fn log_target(&mut self, path: &[&str], target: &LogTarget) {
+        self.retention(&[path, &["retention_days"]].concat(), target.retention_days);
+        let Some(name) = &target.bucket else { return };
+        if target.key.is_some() {
+            let fix = "remove `key`: the bucket has its own encryption";
+            self.say(&[path, &["key"]].concat(), "`key` is for a log group", fix);
+        }
+        let Some(bucket) = self.config.buckets.get(&ItemName(name.0.clone())) else { return };
+        if !bucket.log_delivery {
+            let message = format!("the bucket `{}` does not admit log delivery", name.0);
+            let fix = format!("say `log_delivery = true` in [buckets.{}]", name.0);
+            self.say(&[path, &["bucket"]].concat(), message, fix);
         }
     }
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Rules;
 use crate::config::schema::balancing::BalancerType;
 use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Sensitivity};
-use crate::config::schema::text::ItemName;
+use crate::config::schema::text::{ItemName, PhysicalName};
+
+/// What the name of a log of a web ACL begins with.
+pub(crate) const LOGS: &str = "aws-waf-logs-";
 
 /// Where the first managed group stands among the rules, unless it says where.
 pub(crate) const FIRST_GROUP: u16 = 10;
@@ -65,6 +68,17 @@ impl Rules<'_> {
     }
 
     fn firewall(&mut self, name: &str, firewall: &Firewall) {
+        if let Some(log) = &firewall.log {
+            self.log_target(&["firewalls", name, "log", "to"], &log.to);
+            let bucket = log.to.bucket.as_ref().map(|bucket| ItemName(bucket.0.clone()));
+            let bucket = bucket.and_then(|bucket| self.config.buckets.get(&bucket));
+            let named = |name: &PhysicalName| name.starts_with(LOGS);
+            if bucket.is_some_and(|bucket| !bucket.name.as_ref().is_some_and(named)) {
+                let path = ["firewalls", name, "log", "to", "bucket"];
+                let message = "WAF would not write into a bucket of this name";
+                self.say(&path, message, format!("give it a `name` that begins with {LOGS}"));
+            }
+        }
         if firewall.metric.as_ref().is_some_and(|metric| RESERVED.contains(&&*metric.0)) {
             let fix = "WAF keeps All and Default_Action for itself";
             self.say(&["firewalls", name, "metric"], "this name is reserved", fix);

@@ -32,6 +32,7 @@ impl Rules<'_> {
         }
         self.zone_names(network);
         self.tiers(network, block);
+        self.flow_log(network);
         let (public, private) = (&network.public_subnets, &network.private_subnets);
         let nat = network.nat.kind != NatKind::None && private.prefix().is_some();
         if nat && public.prefix().is_none() {
@@ -47,6 +48,12 @@ impl Rules<'_> {
         if network.nat.kind == NatKind::Instance && !arm.contains('g') {
             let path = ["network", "nat", "instance_type"];
             self.say(&path, "this is not an arm64 type", "for example t4g.nano");
+        }
+    }
+
+    fn flow_log(&mut self, network: &Network) {
+        if let Some(log) = &network.flow_log {
+            self.log_target(&["network", "flow_log", "to"], &log.to);
         }
     }
 

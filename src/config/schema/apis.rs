@@ -11,7 +11,8 @@ use super::data::Retention;
 use super::network::SubnetTier;
 use super::text::{
     ApiKeyName, ApiParameter, FunctionRef, GroupRef, KeyRef, LoadBalancerRef, ModelName, Origin,
-    PhysicalName, RouteName, RoutePath, StageName, StageVariable, Template, VpcLinkRef,
+    PhysicalName, RouteName, RoutePath, SecurityPolicy, StageName, StageVariable, Template,
+    VpcLinkRef,
 };
 use super::yes;
 
@@ -28,6 +29,10 @@ pub struct Api {
     /// Whether it answers in its region, or at the edge locations of CloudFront.
     #[serde(default)]
     pub endpoint: Endpoint,
+    /// The versions and ciphers of TLS that callers may use, by AWS's name,
+    /// `"SecurityPolicy_TLS13_1_2_2021_06"` (1.2 and 1.3). Unless stated it is left as it is: AWS gives a
+    /// new API one that still takes TLS 1.0.
+    pub security_policy: Option<SecurityPolicy>,
     /// The name of the stage, the first step of every URL; the environment's name if unset.
     pub stage: Option<StageName>,
     /// Its methods, `[apis.NAME.routes."POST /path"]`.

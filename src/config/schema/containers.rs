@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::data::Retention;
 use super::network::SubnetTier;
 use super::text::{
-    ClusterRef, ContainerVariable, GroupRef, KeyRef, PhysicalName, RoleRef, SecretField,
-    TargetGroupRef, Template,
+    ClusterRef, ContainerFolder, ContainerVariable, GroupRef, KeyRef, PhysicalName, RoleRef,
+    SecretField, TargetGroupRef, Template,
 };
 use super::{OneOrMany, yes};
 
@@ -119,6 +119,10 @@ pub struct ContainerService {
     /// Whether the container's file system cannot be written.
     #[serde(default)]
     pub read_only_root: bool,
+    /// Folders that can be written all the same, `["/tmp"]`: each is an empty volume, gone with the
+    /// task. It belongs to root, unless the image declares it as a volume of another owner.
+    #[serde(default)]
+    pub writable: BTreeSet<ContainerFolder>,
     /// The user that the container runs as, `"1000:1000"`, unless the image says.
     #[schemars(length(min = 1))]
     pub user: Option<String>,

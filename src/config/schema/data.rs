@@ -154,6 +154,9 @@ pub struct Bucket {
     /// More lifecycle rules by id.
     #[serde(default)]
     pub lifecycle: BTreeMap<RuleId, Lifecycle>,
+    /// For how long no version of an object can be deleted, by nobody or by few. It cannot be turned
+    /// off again for what is there, and a destroy stops at the bucket until it is over.
+    pub object_lock: Option<ObjectLock>,
     /// The bucket that receives the access log of this one. It admits S3's log delivery by itself.
     pub access_log_to: Option<BucketRef>,
     /// Whether AWS services may deliver logs into it (flow logs, WAF, load balancers).
@@ -169,6 +172,29 @@ pub struct Bucket {
 
 fn week() -> u32 {
     7
+}
+
+/// For how long no version of an object can be deleted, from when it was written.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectLock {
+    /// Who can lift it.
+    #[serde(default)]
+    pub mode: LockMode,
+    /// So many days.
+    #[schemars(range(min = 1, max = 36500))]
+    pub days: u32,
+}
+
+/// Who can lift a lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LockMode {
+    /// Whoever has the permission `s3:BypassGovernanceRetention`.
+    #[default]
+    Governance,
+    /// Nobody, not even the root of the account.
+    Compliance,
 }
 
 /// What happens to objects with time. Days count from creation.
@@ -238,6 +264,20 @@ pub struct LogGroup {
     #[serde(default)]
     pub retention_days: Retention,
     /// The key that encrypts it; CloudWatch's own if unset.
+    pub key: Option<KeyRef>,
+}
+
+/// Where AWS delivers a log: into a log group of its own, or into a bucket.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogTarget {
+    /// The bucket, instead of a log group: cheaper, and without the means to search. It needs
+    /// `log_delivery` and must not have a customer key.
+    pub bucket: Option<BucketRef>,
+    /// How many days the log group keeps events, or `"forever"`.
+    #[serde(default)]
+    pub retention_days: Retention,
+    /// The key that encrypts the log group; CloudWatch's own if unset.
     pub key: Option<KeyRef>,
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{FirewallText, PhysicalName, Protected, RuleName};
+use super::data::LogTarget;
+use super::text::{FirewallText, HeaderName, PhysicalName, Protected, RuleName};
 use super::yes;
 
 /// A web ACL and what it protects.
@@ -38,9 +39,29 @@ pub struct Firewall {
     /// Whether samples of requests are kept, for the whole and for each rule.
     #[serde(default = "yes")]
     pub samples: bool,
+    /// How requests are logged. They are not unless stated.
+    pub log: Option<FirewallLog>,
     /// What it protects, `apis.NAME` (the stage) and `load_balancers.NAME`.
     #[serde(default)]
     pub protects: BTreeSet<Protected>,
+}
+
+/// How the requests that a web ACL sees are logged.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FirewallLog {
+    /// Where the log goes. A bucket needs a `name` that begins with `aws-waf-logs-`.
+    #[serde(default)]
+    pub to: LogTarget,
+    /// The headers whose values are left out; unless stated, those that carry credentials.
+    #[serde(default = "credentials")]
+    pub redact: BTreeSet<HeaderName>,
+}
+
+fn credentials() -> BTreeSet<HeaderName> {
+    ["authorization", "cookie", "x-amz-security-token", "x-api-key"]
+        .map(|name| HeaderName(name.into()))
+        .into()
 }
 
 /// What happens to requests that no rule decides.

@@ -55,6 +55,9 @@ pub struct Config {
     /// Whether GuardDuty watches the account. A detector that is there already is taken as it is.
     #[serde(default)]
     pub threat_detection: guards::ThreatDetection,
+    /// The ARN of the policy that bounds what any role of the environment may do; a role's own
+    /// `boundary` counts instead. Whoever applies may then be allowed to make roles with it only.
+    pub permissions_boundary: Option<Template>,
     /// How resources are named.
     #[serde(default)]
     pub naming: Naming,

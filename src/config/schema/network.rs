@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::data::LogTarget;
 use super::text::{
     Cidr, GroupText, InstanceType, Peer, PhysicalName, PortRange, SubnetSize, ZoneName,
 };
@@ -46,6 +47,48 @@ pub struct Network {
     /// Services that are reached without leaving the network, at no cost.
     #[serde(default = "both")]
     pub gateway_endpoints: BTreeSet<GatewayService>,
+    /// Whether the connections in the network are recorded. They are not unless stated.
+    pub flow_log: Option<FlowLog>,
+}
+
+/// How the connections in the network are recorded.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlowLog {
+    /// Which of them.
+    #[serde(default)]
+    pub traffic: Traffic,
+    /// Where the records go.
+    #[serde(default)]
+    pub to: LogTarget,
+    /// Whether the packets of a connection are added up over one minute instead of ten, which makes
+    /// many more records.
+    #[serde(default)]
+    pub every_minute: bool,
+}
+
+/// Which connections are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Traffic {
+    /// All.
+    #[default]
+    All,
+    /// Those that got through.
+    Accepted,
+    /// Those that did not.
+    Rejected,
+}
+
+impl Traffic {
+    /// As EC2 names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "ALL",
+            Self::Accepted => "ACCEPT",
+            Self::Rejected => "REJECT",
+        }
+    }
 }
 
 fn two() -> u8 {

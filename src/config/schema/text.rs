@@ -206,6 +206,9 @@ strings! {
     /// A path.
     RoutePath { "pattern": "^/(([a-zA-Z0-9._:-]+|\\{[a-zA-Z0-9._-]+\\+?\\})(/|$))*$" }
         => "a path looks like /payments/{id}"
+    /// A security policy of an API.
+    SecurityPolicy { "pattern": "^(TLS_1_[02]|SecurityPolicy_TLS[A-Za-z0-9_]{1,60})$" }
+        => "a security policy is called SecurityPolicy_TLS13_1_2_2021_06 or alike"
     /// The name of a stage.
     StageName { "pattern": "^[a-zA-Z0-9_-]{1,128}$" }
         => "a stage's name is 1 to 128 letters, digits, _ and -"
@@ -221,6 +224,12 @@ strings! {
     /// An origin of web pages.
     Origin { "pattern": "^(\\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)$" }
         => "an origin looks like https://shop.example.com, without a path; or `*`"
+    /// A folder in a container.
+    ContainerFolder { "pattern": "^(/[a-zA-Z0-9._-]+)+$" }
+        => "a folder is an absolute path without a slash at its end, such as /var/cache/nginx"
+    /// The name of a header of a request.
+    HeaderName { "pattern": "^[a-z0-9_-]{1,64}$" }
+        => "a header is written in lower case, such as authorization"
     /// The name of a key of this config.
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.

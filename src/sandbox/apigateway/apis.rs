@@ -23,6 +23,8 @@ pub(super) struct Api {
     binary_types: BTreeSet<String>,
     compression: Option<i64>,
     key_source: String,
+    /// The security policy and the access mode, once they were set.
+    tls: Option<(String, String)>,
     pub tags: Tags,
     pub root: String,
     /// Resources by id.
@@ -86,9 +88,11 @@ impl Api {
             "disableExecuteApiEndpoint": false,
             "rootResourceId": self.root,
             "tags": self.tags,
-            "securityPolicy": "TLS_1_0",
+            "securityPolicy": self.tls.as_ref().map_or("TLS_1_0", |(policy, _)| policy),
             "apiStatus": "AVAILABLE",
         });
+        let mode = self.tls.as_ref().map(|(_, mode)| mode.clone()).filter(|mode| !mode.is_empty());
+        put(&mut view, "endpointAccessMode", mode);
         put(&mut view, "description", self.description.clone());
         // Escaped once more, slashes included.
         let escaped = |text: &String| text.replace('"', "\\\"").replace('/', "\\/");
@@ -98,6 +102,24 @@ impl Api {
             view["binaryMediaTypes"] = json!(self.binary_types);
         }
         view
+    }
+
+    /// Newer policies need an access mode, older ones have none.
+    fn set_tls(&mut self, policy: Option<&str>, mode: Option<&str>) -> Result<(), Refusal> {
+        if policy.is_none() && mode.is_none() {
+            return Ok(());
+        }
+        let old = self.tls.clone().unwrap_or_else(|| ("TLS_1_0".into(), String::new()));
+        let new = (policy.unwrap_or(&old.0).to_owned(), mode.unwrap_or(&old.1).to_owned());
+        let enhanced = new.0.starts_with("SecurityPolicy_TLS");
+        if !enhanced && !["TLS_1_0", "TLS_1_2"].contains(&&*new.0) {
+            return Err(bad(format!("Invalid security policy '{}'", new.0)));
+        }
+        if enhanced != ["BASIC", "STRICT"].contains(&&*new.1) {
+            return Err(bad("The endpoint access mode does not fit the security policy"));
+        }
+        self.tls = Some(new);
+        Ok(())
     }
 
     fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Refusal> {
@@ -128,6 +150,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     if let Some(endpoint) = list(&input["endpointConfiguration"], "types").first() {
         api.set_endpoint(endpoint.as_str().unwrap_or_default())?;
     }
+    api.set_tls(text(input, "securityPolicy"), text(input, "endpointAccessMode"))?;
     tag(&mut api.tags, map(input, "tags"))?;
     api.resources.insert(root, resources::Resource::root());
     for (name, description) in [
@@ -149,6 +172,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
 fn update(state: &mut State, region: &str, input: &Value) -> Answer {
     let api = find(state, region, input)?;
     let mut changed = api.clone();
+    let (mut policy, mut mode) = (None, None);
     for patch in patches(input)? {
         match (patch.op, patch.path().as_slice()) {
             ("replace", ["name"]) if !patch.text().is_empty() => {
@@ -177,6 +201,8 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
                 }
                 changed.compression = size;
             }
+            ("replace", ["securityPolicy"]) => policy = Some(patch.text().to_owned()),
+            ("replace", ["endpointAccessMode"]) => mode = Some(patch.text().to_owned()),
             ("add", ["binaryMediaTypes", kind]) => {
                 changed.binary_types.insert((*kind).to_owned());
             }
@@ -186,6 +212,7 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
             _ => return Err(patch.refused()),
         }
     }
+    changed.set_tls(policy.as_deref(), mode.as_deref())?;
     *api = changed;
     Ok(api.view(id(input)))
 }

@@ -7,6 +7,7 @@
 mod addresses;
 mod cidr;
 mod endpoints;
+mod flow_logs;
 mod gateways;
 mod groups;
 mod input;
@@ -59,6 +60,7 @@ struct Region {
     groups: BTreeMap<String, groups::Group>,
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
+    flow_logs: BTreeMap<String, flow_logs::FlowLog>,
     /// The interfaces of functions.
     shared: BTreeMap<String, shared::Shared>,
     templates: BTreeMap<String, templates::Template>,
@@ -87,7 +89,7 @@ impl Cx<'_> {
 }
 
 /// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
-const KINDS: [(&str, &str, &str, &str); 16] = [
+const KINDS: [(&str, &str, &str, &str); 17] = [
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),
     ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID"),
     ("igw", "internet-gateway", "InvalidInternetGatewayID.NotFound", "internetGateway ID"),
@@ -103,6 +105,7 @@ const KINDS: [(&str, &str, &str, &str); 16] = [
     ("eni", "network-interface", "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
     ("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID"),
     ("pl", "prefix-list", "InvalidPrefixListID.NotFound", "prefix list ID"),
+    ("fl", "vpc-flow-log", "InvalidFlowLogId.NotFound", "flow log ID"),
     ("lt", "launch-template", "InvalidLaunchTemplateId.NotFound", "launch template ID"),
 ];
 
@@ -172,6 +175,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             message: "Request would have succeeded, but DryRun flag is set.".to_owned(),
         });
     }
+    if call.operation == "CreateFlowLogs" {
+        flow_logs::prepare(world, call)?;
+    }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();
     shared::release(base, here);
@@ -193,6 +199,7 @@ fn operation(name: &str) -> Option<Operation> {
         "AttachInternetGateway" => gateways::attach,
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
+        "CreateFlowLogs" => flow_logs::create,
         "CreateInternetGateway" => gateways::create,
         "CreateLaunchTemplate" => templates::create,
         "CreateLaunchTemplateVersion" => templates::create_version,
@@ -204,6 +211,7 @@ fn operation(name: &str) -> Option<Operation> {
         "CreateTags" => tags::create,
         "CreateVpc" => vpcs::create,
         "CreateVpcEndpoint" => endpoints::create,
+        "DeleteFlowLogs" => flow_logs::delete,
         "DeleteInternetGateway" => gateways::delete,
         "DeleteLaunchTemplate" => templates::delete,
         "DeleteNatGateway" => nats::delete,
@@ -218,6 +226,7 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeAccountAttributes" => zones::account_attributes,
         "DescribeAddresses" => addresses::describe,
         "DescribeAvailabilityZones" => zones::zones,
+        "DescribeFlowLogs" => flow_logs::describe,
         "DescribeImages" => zones::images,
         "DescribeInstanceAttribute" => instance_attributes::describe,
         "DescribeInstanceStatus" => instances::statuses,
@@ -278,6 +287,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("instances", sum(|here| here.instances.values().filter(|one| one.lives()).count())),
         ("security_groups", sum(|here| here.groups.values().filter(|g| !g.is_default()).count())),
         ("launch_templates", sum(|here| here.templates.len())),
+        ("flow_logs", sum(|here| here.flow_logs.len())),
         ("vpc_endpoints", sum(|here| here.endpoints.values().filter(|e| e.lives()).count())),
     ]
 }

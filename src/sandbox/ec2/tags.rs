@@ -34,6 +34,7 @@ impl Region {
             "sg" => self.groups.contains_key(id),
             "sgr" => self.rules.contains_key(id),
             "vpce" => self.endpoints.contains_key(id),
+            "fl" => self.flow_logs.contains_key(id),
             "eni" => self.interface_holder(id).is_some(),
             "lt" => self.templates.contains_key(id),
             "acl" => self.vpcs.values().any(|vpc| vpc.acl == id),

@@ -133,6 +133,11 @@ fn check(input: &Value) -> Result<(), Refusal> {
     if sum > memory {
         return Err(client("The containers' memory is more than the task's."));
     }
+    let volumes: Vec<&str> =
+        items(input, "volumes").iter().filter_map(|volume| text(volume, "name")).collect();
+    if volumes.iter().any(|name| !is_name(name, 1..=255, "_-")) {
+        return Err(client("Volume names have letters, digits, hyphens and underscores only."));
+    }
     let role = text(input, "executionRoleArn").is_some();
     let mut names: Vec<&str> = Vec::new();
     for container in containers {
@@ -146,6 +151,11 @@ fn check(input: &Value) -> Result<(), Refusal> {
             let host = number(port, "hostPort").filter(|host| *host != 0);
             host.is_some_and(|host| Some(host) != number(port, "containerPort"))
         });
+        let mounts = items(container, "mountPoints");
+        let mut mounted = mounts.iter().filter_map(|mount| text(mount, "sourceVolume"));
+        if let Some(unknown) = mounted.find(|name| !volumes.contains(name)) {
+            return Err(client(format!("Unknown volume '{unknown}'.")));
+        }
         if odd {
             let message = "When networkMode=awsvpc, the host ports and container ports in port \
                            mappings must match.";
@@ -216,7 +226,7 @@ pub(super) fn register(world: &mut World, region: &str, input: &Value) -> Answer
         "family": name,
         "revision": number,
         "containerDefinitions": containers,
-        "volumes": [],
+        "volumes": items(input, "volumes"),
         "placementConstraints": [],
         "requiresAttributes": [{ "name": "ecs.capability.task-eni" }],
         "compatibilities": ["EC2", "FARGATE"],

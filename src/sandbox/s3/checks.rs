@@ -73,6 +73,31 @@ pub(super) fn versioning(bucket: &Bucket, document: &Element) -> Result<bool, Re
     }
 }
 
+/// A lock needs versions, has a mode, and either days or years.
+pub(super) fn object_lock(bucket: &Bucket, document: &Element) -> Result<bool, Refusal> {
+    if super::configs::versioning_status(bucket).as_deref() != Some("Enabled") {
+        let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock \
+                       configuration";
+        return Err(Refusal::new("InvalidBucketState", message).with_status(409));
+    }
+    if document.text_at(&["ObjectLockEnabled"]) != Some("Enabled") {
+        return Err(malformed());
+    }
+    let Some(rule) = document.child("Rule") else { return Ok(true) };
+    let retention = rule.child("DefaultRetention").ok_or_else(malformed)?;
+    let mode = retention.text_at(&["Mode"]);
+    let period = |name| retention.text_at(&[name]).map(str::parse::<u32>);
+    let one = match (period("Days"), period("Years")) {
+        (Some(Ok(days)), None) => (1..=36_500).contains(&days),
+        (None, Some(Ok(years))) => (1..=100).contains(&years),
+        _ => false,
+    };
+    match one && matches!(mode, Some("GOVERNANCE" | "COMPLIANCE")) {
+        true => Ok(true),
+        false => Err(malformed()),
+    }
+}
+
 pub(super) fn encryption(document: &mut Element) -> Result<bool, Refusal> {
     if document.all("Rule").count() != 1 {
         return Err(malformed());

@@ -229,6 +229,7 @@ fn put(state: &mut State, ask: &Ask<'_>, config: &Config) -> Result<Response, Re
         "lifecycle" => checks::lifecycle(&mut document)?,
         "logging" => checks::logging(state, bucket, &document)?,
         "ownershipControls" => checks::ownership(&document)?,
+        "object-lock" => checks::object_lock(bucket, &document)?,
         _ => true,
     };
     let bucket = state.buckets.entry(ask.bucket.clone()).or_default();
@@ -280,6 +281,16 @@ pub(super) fn read(bucket: &Bucket, query: &str) -> Element {
 /// `Enabled`, `Suspended`, or `None` if it never was either.
 pub(super) fn versioning_status(bucket: &Bucket) -> Option<String> {
     read(bucket, "versioning").text_at(&["Status"]).map(str::to_owned)
+}
+
+/// The mode and the days for which new versions are locked.
+pub(super) fn lock(bucket: &Bucket) -> Option<(String, f64)> {
+    const RETENTION: [&str; 2] = ["Rule", "DefaultRetention"];
+    let document = read(bucket, "object-lock");
+    let at = |name| document.text_at(&[RETENTION[0], RETENTION[1], name]);
+    let number = |name| at(name).and_then(|text| text.parse::<f64>().ok());
+    let days = number("Days").or_else(|| number("Years").map(|years| years * 365.0))?;
+    Some((at("Mode")?.to_owned(), days))
 }
 
 /// Whether one of the four blocks of public access is on.

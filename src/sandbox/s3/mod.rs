@@ -3,7 +3,8 @@
 //! Path style and virtual-hosted requests. As on AWS: new buckets block public access, encrypt
 //! with AES256 and disable ACLs without being asked; a bucket goes only when no version and no
 //! delete marker is left; creating an own bucket again succeeds in us-east-1 and is a conflict
-//! elsewhere. Not covered: multipart uploads, copies, ranges, ACL grants, object lock's retention.
+//! elsewhere. Object Lock holds what is written while a default is set. Not covered: multipart uploads,
+//! copies, ranges, ACL grants, locks of single objects.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -70,6 +71,8 @@ pub(crate) struct Version {
     pub etag: String,
     /// `content-type` and `x-amz-meta-*` as they were sent.
     pub headers: BTreeMap<String, String>,
+    /// The mode and the end of its lock, in seconds since the epoch.
+    pub lock: Option<(String, f64)>,
 }
 
 /// How many things live.
@@ -91,6 +94,14 @@ pub(crate) fn all_tags(state: &State, region: &str) -> Vec<(String, Tags)> {
     };
     here.filter_map(|(name, bucket)| Some((format!("arn:aws:s3:::{name}"), tags(bucket)?)))
         .collect()
+}
+
+/// What a service does that is to deliver logs into a bucket: it writes itself into the policy, unless
+/// it stands there. Whether there is such a bucket.
+pub(crate) fn admit_log_delivery(state: &mut State, name: &str, region: &str) -> bool {
+    let Some(bucket) = state.buckets.get_mut(name) else { return false };
+    policy::admit_log_delivery(bucket, name, region);
+    true
 }
 
 /// The request, taken apart.
@@ -239,6 +250,7 @@ pub(crate) fn operation(request: &Request) -> String {
         ("GET", (false, false), None) => "GetObject",
         ("HEAD", (false, false), None) => "HeadObject",
         ("DELETE", (false, false), None) => "DeleteObject",
+        ("GET", (false, false), Some("retention")) => "GetObjectRetention",
         _ => "",
     };
     match (name, selector) {
@@ -308,6 +320,7 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         "PutObject" => object::put(world, ask),
         "GetObject" | "HeadObject" => object::get(found, ask, operation == "HeadObject"),
         "DeleteObject" => object::delete(world, ask),
+        "GetObjectRetention" => object::retention(found, ask),
         "DeleteObjects" => object::delete_many(world, ask),
         other => configs::answer(&mut world.s3, ask, other),
     }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Ask, Bucket, State, Version, configs, document, empty, hex, http_date};
+use super::{Ask, Bucket, State, Version, configs, document, empty, hex, http_date, iso};
 use crate::sandbox::wire::Response;
 use crate::sandbox::wire::xml::malformed;
 use crate::sandbox::{Base, Refusal, World};
@@ -29,7 +29,9 @@ pub(super) fn put(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refusal>
         let keep = name == "content-type" || name.starts_with("x-amz-meta-");
         keep.then(|| (name.clone(), value.clone()))
     };
+    let lock = configs::lock(bucket).map(|(mode, days)| (mode, base.now() + days * 86_400.0));
     let version = Version {
+        lock,
         modified: base.now(),
         size: content.len(),
         etag: format!("\"{}\"", hex(&Sha256::digest(&content)[..16])),
@@ -120,6 +122,45 @@ fn set_cipher(response: &mut Response, bucket: &Bucket) {
     }
 }
 
+/// The refusal if a version is locked now. Without its id nothing is lost: a marker is put on top.
+fn check_lock(
+    base: &Base,
+    bucket: &Bucket,
+    ask: &Ask<'_>,
+    key: &str,
+    id: Option<&str>,
+) -> Result<(), Refusal> {
+    let versions = bucket.objects.get(key).into_iter().flatten();
+    let version = id.and_then(|id| versions.into_iter().find(|version| version.id == id));
+    let Some((mode, until)) = version.and_then(|version| version.lock.as_ref()) else {
+        return Ok(());
+    };
+    let bypass = ask.request.header("x-amz-bypass-governance-retention") == Some("true");
+    match base.now() < *until && !(bypass && mode == "GOVERNANCE") {
+        true => {
+            let message = "Access Denied because object protected by object lock.";
+            Err(Refusal::new("AccessDenied", message).with_status(403))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Until when a version is locked.
+pub(super) fn retention(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
+    let versions = bucket.objects.get(&ask.key).into_iter().flatten();
+    let wanted = ask.param("versionId");
+    let found = versions.into_iter().rfind(|version| wanted.is_none_or(|id| version.id == id));
+    match found.and_then(|version| version.lock.as_ref()) {
+        Some((mode, until)) => {
+            Ok(document("Retention", &json!({ "Mode": mode, "RetainUntilDate": iso(*until) })))
+        }
+        None => {
+            let message = "The specified object does not have a ObjectLock configuration";
+            Err(Refusal::new("NoSuchObjectLockConfiguration", message).with_status(404))
+        }
+    }
+}
+
 /// What a deletion did.
 #[derive(Default)]
 struct Deleted {
@@ -150,6 +191,7 @@ fn remove(base: &mut Base, bucket: &mut Bucket, key: &str, version: Option<&str>
 pub(super) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let World { base, s3, .. } = world;
     let bucket = s3.buckets.entry(ask.bucket.clone()).or_default();
+    check_lock(base, bucket, ask, &ask.key, ask.param("versionId"))?;
     let Deleted { version, marker } = remove(base, bucket, &ask.key, ask.param("versionId"));
     let mut response = empty(204);
     if let Some(id) = version {
@@ -176,10 +218,14 @@ pub(super) fn delete_many(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
     let quiet = wish.text_at(&["Quiet"]) == Some("true");
     let World { base, s3, .. } = world;
     let bucket = s3.buckets.entry(ask.bucket.clone()).or_default();
-    let mut done = Vec::new();
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
     for object in wish.all("Object") {
         let key = &object.child("Key").ok_or_else(malformed)?.text;
         let id = object.text_at(&["VersionId"]).filter(|id| !id.is_empty());
+        if let Err(Refusal { code, message, .. }) = check_lock(base, bucket, ask, key, id) {
+            refused.push(json!({ "Key": key, "VersionId": id, "Code": code, "Message": message }));
+            continue;
+        }
         let Deleted { version, marker } = remove(base, bucket, key, id);
         // A marker that was made and a marker that was removed are both told by its own id.
         let told = version.filter(|_| marker);
@@ -191,5 +237,5 @@ pub(super) fn delete_many(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
         }));
     }
     let done = if quiet { Value::Null } else { Value::Array(done) };
-    Ok(document("DeleteResult", &json!({ "Deleted": done })))
+    Ok(document("DeleteResult", &json!({ "Deleted": done, "Error": refused })))
 }

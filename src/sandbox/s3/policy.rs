@@ -46,6 +46,44 @@ pub(super) fn put(bucket: &mut Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     Ok(empty(204))
 }
 
+/// Adds the statements by which logs are delivered, unless some statement lets the service write on
+/// AWS's own condition.
+pub(super) fn admit_log_delivery(bucket: &mut Bucket, name: &str, region: &str) {
+    let text = bucket.policy.as_deref().unwrap_or(r#"{"Version":"2012-10-17","Statement":[]}"#);
+    let mut policy: Value = serde_json::from_str(text).unwrap_or_default();
+    let admits = |statement: &&Value| {
+        statement["Principal"]["Service"] == "delivery.logs.amazonaws.com"
+            && statement["Condition"]["StringEquals"]["s3:x-amz-acl"] == "bucket-owner-full-control"
+    };
+    if statements(&policy).iter().any(admits) {
+        return;
+    }
+    let account = crate::sandbox::ACCOUNT;
+    let source = json!({ "aws:SourceArn": format!("arn:aws:logs:{region}:{account}:*") });
+    let delivery = json!({ "Service": "delivery.logs.amazonaws.com" });
+    let more = [
+        json!({
+            "Sid": "AWSLogDeliveryWrite", "Effect": "Allow", "Principal": delivery,
+            "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{name}/*"),
+            "Condition": {
+                "StringEquals": {
+                    "aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control",
+                },
+                "ArnLike": source,
+            },
+        }),
+        json!({
+            "Sid": "AWSLogDeliveryAclCheck", "Effect": "Allow", "Principal": delivery,
+            "Action": "s3:GetBucketAcl", "Resource": format!("arn:aws:s3:::{name}"),
+            "Condition": { "StringEquals": { "aws:SourceAccount": account }, "ArnLike": source },
+        }),
+    ];
+    let mut all: Vec<Value> = statements(&policy).into_iter().cloned().collect();
+    all.extend(more);
+    policy["Statement"] = all.into();
+    bucket.policy = Some(policy.to_string());
+}
+
 fn malformed(message: impl Into<String>) -> Refusal {
     Refusal::new("MalformedPolicy", message)
 }

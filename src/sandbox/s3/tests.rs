@@ -7,8 +7,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketLoggingStatus,
-    BucketVersioningStatus, CreateBucketConfiguration, Delete, ExpirationStatus, LifecycleRule,
-    LifecycleRuleFilter, LoggingEnabled, ObjectIdentifier, Tag, Tagging, Transition,
+    BucketVersioningStatus, CreateBucketConfiguration, DefaultRetention, Delete, ExpirationStatus,
+    LifecycleRule, LifecycleRuleFilter, LoggingEnabled, ObjectIdentifier, ObjectLockConfiguration,
+    ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, Tag, Tagging, Transition,
     TransitionStorageClass, VersioningConfiguration,
 };
 
@@ -344,4 +345,37 @@ fn what_is_not_covered_is_named() {
     assert_eq!(name("PUT", "/b?lifecycle="), "PutBucketLifecycleConfiguration");
     assert_eq!(name("DELETE", "/b?lifecycle"), "DeleteBucketLifecycle");
     assert_eq!(name("DELETE", "/b/k?versionId=1&x-id=DeleteObject"), "DeleteObject");
+}
+
+#[tokio::test]
+async fn a_lock_needs_versions_and_holds_them() {
+    let client = sample().await;
+    let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Governance).days(1);
+    let rule = ObjectLockRule::builder().default_retention(retention.build()).build();
+    let lock = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(rule)
+        .build();
+    let put = || {
+        let call = client.put_object_lock_configuration().bucket("sample");
+        call.object_lock_configuration(lock.clone()).send()
+    };
+    assert_eq!(code(put().await), "InvalidBucketState");
+    let versioning = |status| {
+        let wish = VersioningConfiguration::builder().status(status).build();
+        client.put_bucket_versioning().bucket("sample").versioning_configuration(wish).send()
+    };
+    versioning(BucketVersioningStatus::Enabled).await.unwrap();
+    put().await.unwrap();
+    assert_eq!(code(versioning(BucketVersioningStatus::Suspended).await), "InvalidBucketState");
+    let body = ByteStream::from_static(b"x");
+    let made = client.put_object().bucket("sample").key("a").body(body).send().await.unwrap();
+    let version = made.version_id.unwrap();
+    let delete = || client.delete_object().bucket("sample").key("a").version_id(&version);
+    assert_eq!(code(delete().send().await), "AccessDenied");
+    let held = client.get_object_retention().bucket("sample").key("a").send().await.unwrap();
+    assert_eq!(held.retention.unwrap().mode, Some(ObjectLockRetentionMode::Governance));
+    // A marker on top loses nothing.
+    client.delete_object().bucket("sample").key("a").send().await.unwrap();
+    delete().bypass_governance_retention(true).send().await.unwrap();
 }

@@ -2,7 +2,7 @@
 //!
 //! Quirks kept: every write needs the lock token of the last read; a resource has one web ACL, and
 //! another takes its place; an associated ACL cannot be deleted; an association goes with its
-//! resource. If strict, a new ACL cannot be
+//! resource. Logs go where the name begins with `aws-waf-logs-` only. If strict, a new ACL cannot be
 //! associated for a moment, and one that was let go counts as associated for a while.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, apigateway, balancing};
 
+mod logging;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,8 @@ pub(crate) struct State {
     acls: BTreeMap<String, Acl>,
     /// The ARN of the ACL of each resource, by the resource's ARN.
     associations: BTreeMap<String, String>,
+    /// Where requests are logged, by the ARN of the ACL.
+    logging: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -84,8 +87,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     if call.operation == "AssociateWebACL" && !is_there(world, resource(input)?) {
         return Err(missing());
     }
+    if call.operation == "PutLoggingConfiguration" {
+        return logging::put(world, region, input);
+    }
     let World { base, waf: state, .. } = world;
     match call.operation.as_str() {
+        "GetLoggingConfiguration" => logging::get(state, input),
+        "DeleteLoggingConfiguration" => logging::delete(state, input),
         "CreateWebACL" => create(state, base, region, input),
         "GetWebACL" => {
             let acl = find(state, region, input)?;
@@ -252,6 +260,7 @@ fn delete(state: &mut State, base: &Base, region: &str, input: &Value) -> Answer
                        used by another resource or it's associated with another resource.";
         return Err(Refusal::new("WAFAssociatedItemException", message));
     }
+    state.logging.remove(&arn);
     state.acls.remove(&at(region, need(input, "Name", INVALID)?));
     Ok(json!({}))
 }

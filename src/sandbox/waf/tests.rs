@@ -156,3 +156,25 @@ fn what_it_protects_is_there() {
     let got = waf(&mut world, "GetWebACL", key.clone()).unwrap();
     waf(&mut world, "DeleteWebACL", with(key, "LockToken", got["LockToken"].clone())).unwrap();
 }
+
+#[test]
+fn logs_go_where_the_name_says_so() {
+    let mut world = World::default();
+    let (arn, _) = made(&mut world);
+    let put = |destination: &str| {
+        let group = format!("arn:aws:logs:us-east-1:000000000000:log-group:{destination}");
+        json!({ "LoggingConfiguration": { "ResourceArn": arn, "LogDestinationConfigs": [group] } })
+    };
+    let key = json!({ "ResourceArn": arn });
+    assert_eq!(code(waf(&mut world, "GetLoggingConfiguration", key.clone())), MISSING);
+    for wrong in ["requests", "aws-waf-logs-a:*"] {
+        assert_eq!(code(waf(&mut world, "PutLoggingConfiguration", put(wrong))), INVALID);
+    }
+    let denied = "WAFLogDestinationPermissionIssueException";
+    assert_eq!(code(waf(&mut world, "PutLoggingConfiguration", put("aws-waf-logs-a"))), denied);
+    ask(&mut world, "logs", "CreateLogGroup", json!({ "logGroupName": "aws-waf-logs-a" })).unwrap();
+    waf(&mut world, "PutLoggingConfiguration", put("aws-waf-logs-a")).unwrap();
+    waf(&mut world, "GetLoggingConfiguration", key.clone()).unwrap();
+    waf(&mut world, "DeleteLoggingConfiguration", key.clone()).unwrap();
+    assert_eq!(code(waf(&mut world, "DeleteLoggingConfiguration", key)), MISSING);
+}

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, HealthCheck,
-    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform,
-    Secret as SentSecret, TaskDefinition as Described, TransportProtocol,
+    HostVolumeProperties, KeyValuePair, LogConfiguration, LogDriver, MountPoint, NetworkMode,
+    OsFamily, PortMapping, RuntimePlatform, Secret as SentSecret, TaskDefinition as Described,
+    TransportProtocol, Volume,
 };
 
 use super::super::ecs::to_tags;
@@ -34,6 +35,10 @@ impl TaskDefinition {
         let storage = storage.map(|size| EphemeralStorage::builder().size_in_gib(int(size)));
         let containers = self.containers.iter();
         let containers = containers.map(|(name, container)| container.definition(name));
+        let volumes = self.containers.iter().flat_map(|(name, container)| container.volumes(name));
+        let volumes = volumes.map(|(volume, _)| {
+            Volume::builder().name(volume).host(HostVolumeProperties::builder().build()).build()
+        });
         cx.aws
             .ecs
             .register_task_definition()
@@ -47,6 +52,7 @@ impl TaskDefinition {
             .set_task_role_arn(known(&self.task_role))
             .set_execution_role_arn(known(&self.execution_role))
             .set_container_definitions(Some(containers.collect()))
+            .set_volumes(Some(volumes.collect()))
             .set_tags(Some(to_tags(cx.tags)))
             .send()
             .await
@@ -77,6 +83,12 @@ impl TaskDefinition {
 }
 
 impl Container {
+    /// The volumes behind the folders that can be written: name and folder.
+    fn volumes(&self, name: &str) -> impl Iterator<Item = (String, &String)> {
+        let numbered = self.writable.iter().enumerate();
+        numbered.map(move |(at, folder)| (format!("{name}-{at}"), folder))
+    }
+
     fn definition(&self, name: &str) -> ContainerDefinition {
         let ports = self.ports.iter().map(|Port { port, protocol }| {
             let port = i32::from(*port);
@@ -91,6 +103,9 @@ impl Container {
         let secrets = self.secrets.iter().map(|(name, secret)| {
             let built = SentSecret::builder().name(name).value_from(secret.reference()).build();
             built.expect("a secret with name and source is complete")
+        });
+        let mounts = self.volumes(name).map(|(volume, folder)| {
+            MountPoint::builder().source_volume(volume).container_path(folder).build()
         });
         let list = |words: &Vec<String>| Some(words.clone()).filter(|words| !words.is_empty());
         ContainerDefinition::builder()
@@ -107,6 +122,7 @@ impl Container {
             .set_command(list(&self.command))
             .set_health_check(self.health.as_ref().map(Health::check))
             .readonly_root_filesystem(self.read_only_root)
+            .set_mount_points(Some(mounts.collect()))
             .set_user(self.user.clone())
             .set_stop_timeout(self.stop_timeout.map(int))
             .build()
@@ -116,6 +132,7 @@ impl Container {
         let ports = found.port_mappings.unwrap_or_default().into_iter();
         let environment = found.environment.unwrap_or_default().into_iter();
         let secrets = found.secrets.unwrap_or_default().into_iter();
+        let mounts = found.mount_points.unwrap_or_default().into_iter();
         Self {
             image: text(found.image).unwrap_or_default(),
             essential: found.essential.unwrap_or(true),
@@ -133,6 +150,10 @@ impl Container {
             command: found.command.unwrap_or_default(),
             health: found.health_check.map(Health::from_check),
             read_only_root: found.readonly_root_filesystem.unwrap_or_default(),
+            writable: mounts
+                .filter(|mount| mount.read_only != Some(true))
+                .filter_map(|mount| mount.container_path)
+                .collect(),
             user: found.user.filter(|user| !user.is_empty()),
             stop_timeout: found.stop_timeout.map(whole),
         }

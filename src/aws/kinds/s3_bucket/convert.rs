@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule as Rule,
-    LifecycleRuleFilter, LoggingEnabled, NoncurrentVersionExpiration, NoncurrentVersionTransition,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Transition,
-    TransitionStorageClass,
+    AbortIncompleteMultipartUpload, DefaultRetention, ExpirationStatus, LifecycleExpiration,
+    LifecycleRule as Rule, LifecycleRuleFilter, LoggingEnabled, NoncurrentVersionExpiration,
+    NoncurrentVersionTransition, ObjectLockConfiguration, ObjectLockEnabled,
+    ObjectLockRetentionMode, ObjectLockRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    Transition, TransitionStorageClass,
 };
 
-use super::{AccessLog, Encryption, LifecycleRule};
+use super::{AccessLog, Encryption, LifecycleRule, ObjectLock};
 
 /// The key that `aws:kms` means when no key is named.
 const DEFAULT_KEY: &str = "alias/aws/s3";
@@ -64,6 +65,24 @@ pub(super) fn to_logging(want: &AccessLog) -> LoggingEnabled {
 
 pub(super) fn from_logging(live: LoggingEnabled) -> AccessLog {
     AccessLog { bucket: live.target_bucket.into(), prefix: live.target_prefix }
+}
+
+/// A lock that was there cannot go; without a rule it holds no new object.
+pub(super) fn to_lock(want: Option<&ObjectLock>) -> ObjectLockConfiguration {
+    let rule = want.map(|want| {
+        let mode = ObjectLockRetentionMode::from(want.mode.as_str());
+        let retention = DefaultRetention::builder().mode(mode).days(want.days).build();
+        ObjectLockRule::builder().default_retention(retention).build()
+    });
+    let enabled = ObjectLockEnabled::Enabled;
+    ObjectLockConfiguration::builder().object_lock_enabled(enabled).set_rule(rule).build()
+}
+
+pub(super) fn from_lock(live: ObjectLockConfiguration) -> Option<ObjectLock> {
+    let retention = live.rule?.default_retention?;
+    let years = retention.years.map(|years| years.saturating_mul(365));
+    let mode = retention.mode?.as_str().to_owned();
+    Some(ObjectLock { mode, days: retention.days.or(years)? })
 }
 
 pub(super) fn to_rule((id, want): (&String, &LifecycleRule)) -> Rule {
@@ -219,6 +238,17 @@ mod tests {
             assert_eq!(encryption(Some(&to_encryption(&want))), want);
         }
         assert_eq!(encryption(None), Encryption::S3);
+    }
+
+    #[test]
+    fn a_lock_survives_the_round_trip_and_may_be_in_years() {
+        for want in Bucket::variants().into_iter().map(|bucket| bucket.object_lock) {
+            assert_eq!(from_lock(to_lock(want.as_ref())), want);
+        }
+        let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Compliance);
+        let rule = ObjectLockRule::builder().default_retention(retention.years(2).build());
+        let lock = from_lock(ObjectLockConfiguration::builder().rule(rule.build()).build());
+        assert_eq!(lock, Some(ObjectLock { mode: "COMPLIANCE".into(), days: 730 }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! DeleteObjects answers 200 although single objects could not be deleted: each is looked at.
 
+use aws_sdk_s3::primitives::DateTimeFormat as Format;
 use aws_sdk_s3::types::{Delete, Error, MultipartUpload, ObjectIdentifier};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -55,7 +56,27 @@ async fn remove(aws: &Aws, bucket: &str, objects: Vec<ObjectIdentifier>) -> Resu
     let objects = objects.expect("the objects were given");
     let send = aws.s3.delete_objects().bucket(bucket).delete(objects).send();
     let answer = send.await.map_err(op("DeleteObjects"))?;
-    answer.errors().iter().find_map(refusal).map_or(Ok(()), Err)
+    let refused = answer.errors().iter().find_map(|error| Some((error, refusal(error)?)));
+    let Some((error, refusal)) = refused else { return Ok(()) };
+    match refusal.class {
+        ErrorClass::Denied => Err(locked(aws, bucket, error).await.unwrap_or(refusal)),
+        _ => Err(refusal),
+    }
+}
+
+/// That an object is locked, and until when, if that is why it could not be deleted.
+async fn locked(aws: &Aws, bucket: &str, error: &Error) -> Option<OpError> {
+    let key = error.key()?;
+    let call = aws.s3.get_object_retention().bucket(bucket).key(key);
+    let found = call.set_version_id(error.version_id().map(str::to_owned)).send().await.ok()?;
+    let retention = found.retention?;
+    let until = retention.retain_until_date?.fmt(Format::DateTime).ok()?;
+    let mode = retention.mode.map(|mode| mode.as_str().to_lowercase()).unwrap_or_default();
+    let message = format!(
+        "{key} cannot be deleted before {until}: Object Lock holds it ({mode} mode), and maybe others \
+         longer. Destroy again after that; what is not locked is gone"
+    );
+    Some(OpError::new("DeleteObjects", ErrorClass::Invalid, "ObjectLocked", message))
 }
 
 /// What a listed error means; that an object is gone already is none.

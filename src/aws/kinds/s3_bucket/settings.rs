@@ -47,13 +47,22 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
     let logging = async {
         s3.get_bucket_logging().bucket(name).send().await.map_err(op("GetBucketLogging")).or_gone()
     };
-    let (versioning, encryption, public, policy, lifecycle, logging) = try_join!(
+    let lock = async {
+        s3.get_object_lock_configuration()
+            .bucket(name)
+            .send()
+            .await
+            .map_err(op("GetObjectLockConfiguration"))
+            .or_gone()
+    };
+    let (versioning, encryption, public, policy, lifecycle, logging, lock) = try_join!(
         Box::pin(versioning),
         Box::pin(encryption),
         Box::pin(public),
         Box::pin(policy),
         Box::pin(lifecycle),
         Box::pin(logging),
+        Box::pin(lock),
     )?;
 
     // Every bucket has this answer; the others are missing where nothing was configured.
@@ -73,6 +82,9 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
         policy,
         lifecycle: rules.iter().map(convert::from_rule).collect(),
         access_log: logging.and_then(|answer| answer.logging_enabled).map(convert::from_logging),
+        object_lock: lock
+            .and_then(|answer| answer.object_lock_configuration)
+            .and_then(convert::from_lock),
     };
     Ok(Some(live(aws, spec, Tags::new())))
 }
@@ -108,6 +120,10 @@ pub(super) async fn send(aws: &Aws, want: &Bucket, live: &Bucket) -> Result<(), 
     }
     if want.access_log != live.access_log {
         put_logging(aws, want).await?;
+    }
+    // After versioning, without which there is no lock.
+    if want.object_lock != live.object_lock {
+        put_lock(aws, want).await?;
     }
     Ok(())
 }
@@ -178,4 +194,11 @@ async fn put_logging(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
     let status = BucketLoggingStatus::builder().set_logging_enabled(enabled).build();
     let call = aws.s3.put_bucket_logging().bucket(&want.name).bucket_logging_status(status);
     call.send().await.map_err(op("PutBucketLogging")).map(drop)
+}
+
+async fn put_lock(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
+    let configuration = convert::to_lock(want.object_lock.as_ref());
+    let call = aws.s3.put_object_lock_configuration().bucket(&want.name);
+    let send = call.object_lock_configuration(configuration).send();
+    send.await.map_err(op("PutObjectLockConfiguration")).map(drop)
 }

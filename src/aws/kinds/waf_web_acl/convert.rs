@@ -101,6 +101,7 @@ impl WebAcl {
             default_action: if blocks { "block" } else { "allow" }.to_owned(),
             measure: Measure::from_aws(acl.visibility_config()),
             rules: rules.map(|rule| (rule.name.clone(), Rule::from_aws(rule))).collect(),
+            logging: None,
         }
     }
 }

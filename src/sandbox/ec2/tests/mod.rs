@@ -1,5 +1,6 @@
 //! Claims about EC2, asked through `call` as a client would.
 
+mod flow_logs;
 mod groups;
 mod instances;
 mod lists;
