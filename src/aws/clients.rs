@@ -21,7 +21,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::error::op;
-use super::pace::{self, OnlyThrottling, Operation, Pace};
+use super::network;
+use super::pace::{OnlyThrottling, Operation, Pace};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::package::Packages;
 use crate::model::scope::Scope;
@@ -54,6 +55,8 @@ pub struct Aws {
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
+    /// Whether AWS is called at endpoints of a sort that not every service has: FIPS or dual-stack.
+    pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
     pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
@@ -85,7 +88,7 @@ pub struct Aws {
 
 macro_rules! client {
     ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {{
-        let transport = $config.http_client().unwrap_or_else(pace::network);
+        let transport = $config.http_client().expect("`load` gives a transport");
         // Only throttled calls are retried here, so there is no reason to ever run dry.
         let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
@@ -131,7 +134,11 @@ impl Aws {
         let identity = || async {
             aws.sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))
         };
-        let (caller, answer) = tokio::join!(patiently(identity), question(&aws));
+        let both = async { tokio::join!(patiently(identity), question(&aws)) };
+        let (caller, answer) = tokio::time::timeout(CONNECTING, both).await.map_err(|_| {
+            let message = format!("no answer in {} s", CONNECTING.as_secs());
+            OpError::new("GetCallerIdentity", ErrorClass::Service, "NoAnswer", message)
+        })?;
         let caller = caller?;
         let arn = caller.arn().unwrap_or("arn:aws:iam::");
         aws.scope.account = caller.account().unwrap_or_default().to_owned();
@@ -155,10 +162,12 @@ impl Aws {
             partition: String::new(),
         };
         let is_elsewhere = config.endpoint_url().is_some();
+        let is_special = [config.use_fips(), config.use_dual_stack()].contains(&Some(true));
         Ok(Self {
             scope,
             packages: Packages::default(),
             is_elsewhere,
+            is_special,
             managed_keys: Arc::default(),
             apigateway: client!(aws_sdk_apigateway, &config, meter),
             vpc_links: client!(aws_sdk_apigatewayv2, &config, meter),
@@ -188,6 +197,17 @@ impl Aws {
             meter,
         })
     }
+}
+
+/// How long the first questions may take.
+const CONNECTING: Duration = Duration::from_secs(90);
+
+/// How long a question may take that others wait for and can do without.
+const SHORT: Duration = Duration::from_secs(20);
+
+/// The answer to a question that others wait for and can do without, if it comes soon.
+pub(super) async fn soon<T>(question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(SHORT, question).await.ok()
 }
 
 /// Reads once more when a read fails in a way that passes: reading again is always safe.
@@ -227,14 +247,23 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     if let Some(url) = &connection.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    if let Some(transport) = &connection.transport {
-        let time = TokioTime(SystemTime::now(), tokio::time::Instant::now());
-        loader = loader.http_client(transport.clone()).time_source(time);
-    }
+    loader = match &connection.transport {
+        Some(transport) => {
+            let time = TokioTime(SystemTime::now(), tokio::time::Instant::now());
+            loader.http_client(transport.clone()).time_source(time)
+        }
+        None => loader.http_client(network::transport(connection.profile.as_deref()).await?),
+    };
     if let Some((id, secret)) = &connection.keys {
         loader = loader.credentials_provider(Credentials::from_keys(id, secret, None));
     }
-    let config = loader.load().await;
+    let mut config = loader.load().await;
+    // No endpoint on this machine is of the sorts that AWS has.
+    if config.endpoint_url().is_some_and(network::is_near) {
+        let mut builder = config.into_builder();
+        builder.set_use_fips(None).set_use_dual_stack(None);
+        config = builder.build();
+    }
     let Some(role) = &connection.assume_role else { return Ok(config) };
     let provider = aws_config::sts::AssumeRoleProvider::builder(role)
         .session_name("payctl")

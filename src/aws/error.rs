@@ -1,10 +1,17 @@
 //! The only reader of AWS error codes.
 
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
+use super::clients::Aws;
+use super::network;
 use crate::model::error::{ErrorClass, OpError};
 
 /// Turns an SDK error into ours: `.send().await.map_err(op("CreateVpc"))`.
@@ -22,31 +29,93 @@ where
                     404 => "NotFound",
                     403 => "AccessDenied",
                     301 => "PermanentRedirect",
+                    407 => "ProxyAuthenticationRequired",
                     200..=299 => "UnreadableAnswer",
+                    405 | 500 | 501 => NO_CODE,
                     _ => "Unknown",
                 });
                 let message = service.err().message().unwrap_or(match status {
                     200..=299 => &chain,
-                    _ => "AWS gave no message",
+                    _ => NO_MESSAGE,
                 });
                 let class = classify(code, message, status);
                 let mut ours = OpError::new(name, class, code, message);
                 ours.request_id = request_id;
-                ours
+                match skew(service.raw(), SystemTime::now()) {
+                    Some(skew) if SIGNING.contains(&code) => skewed(ours, &skew),
+                    _ => ours,
+                }
             }
             SdkError::ConstructionFailure(_) => {
                 OpError::new(name, ErrorClass::Bug, "InvalidRequest", chain)
             }
-            SdkError::DispatchFailure(_) if is_about_credentials(&chain) => {
-                OpError::new(name, ErrorClass::Credentials, "NoCredentials", chain)
+            SdkError::DispatchFailure(failure) => {
+                let lost = if failure.is_timeout() { "Timeout" } else { LOST };
+                unsent(name, &error, chain, lost)
             }
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                OpError::new(name, ErrorClass::Service, "Timeout", chain)
-            }
-            _ => OpError::new(name, ErrorClass::Service, "ConnectionLost", chain),
+            _ => OpError::new(name, ErrorClass::Service, LOST, chain),
         }
     }
 }
+
+/// The code of an error that came without one, with a status that says so little.
+const NO_CODE: &str = "NoCode";
+/// The message of an error that came without one.
+const NO_MESSAGE: &str = "AWS gave no message";
+/// The code where there is no host of the service's name.
+const NO_HOST: &str = "NoSuchHost";
+
+/// What the error of a survey means. A service that has no host, while others have, is not in the
+/// region. An endpoint that stands in for AWS and answers without a code, as AWS never does, knows no
+/// such operation.
+pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
+    let class = ErrorClass::Unsupported;
+    let is_speechless = error.message == NO_MESSAGE
+        && [NO_CODE, "NotFound"].contains(&error.code.as_str())
+        && !error.op.starts_with("Head");
+    if aws.is_elsewhere && is_speechless {
+        let message = match service {
+            "monitoring" => {
+                "it does not speak RPC v2 CBOR, the one protocol in which the AWS SDK asks CloudWatch"
+            }
+            _ => "it has no such operation",
+        };
+        return OpError { class, message: message.to_owned(), ..error };
+    }
+    // There may be an endpoint of the ordinary sort.
+    match error.code == NO_HOST && !aws.is_special {
+        true => OpError { class, ..error },
+        false => error,
+    }
+}
+
+/// What kept a call from its answer: the way, the endpoint, the credentials; else the reply is lost.
+fn unsent(
+    name: &str,
+    error: &(dyn std::error::Error + 'static),
+    chain: String,
+    lost: &str,
+) -> OpError {
+    if let Some(ours) = network::explain(name, &chain) {
+        return ours;
+    }
+    let (class, code) = if is_about_endpoints(&chain) {
+        (ErrorClass::Unsupported, "NoEndpoint")
+    } else if is_about_credentials(&chain) {
+        match will_be_there(error, &chain) {
+            true => (ErrorClass::Busy, "CredentialsUnavailable"),
+            false => (ErrorClass::Credentials, "NoCredentials"),
+        }
+    } else if is_about_names(&chain) {
+        (ErrorClass::Service, NO_HOST)
+    } else {
+        (ErrorClass::Service, lost)
+    };
+    OpError::new(name, class, code, chain)
+}
+
+/// The code of a call whose reply was lost.
+const LOST: &str = "ConnectionLost";
 
 /// Turns a failure that AWS lists inside a successful answer into ours.
 pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>) -> OpError {
@@ -120,6 +189,91 @@ fn is_about_credentials(chain: &str) -> bool {
     let chain = chain.to_lowercase();
     chain.contains("credential") || chain.contains("sso token") || chain.contains("identity")
 }
+
+/// Whether the SDK found no endpoint for the service: not in this region, or not of this sort.
+fn is_about_endpoints(chain: &str) -> bool {
+    chain.contains("Invalid Configuration:") || chain.contains("failed to resolve an endpoint")
+}
+
+/// Whether a host's name is unknown, as opposed to nobody being there to ask.
+fn is_about_names(chain: &str) -> bool {
+    let words = [
+        "Name or service not known",
+        "No address associated with hostname",
+        "nodename nor servname provided",
+        "no such host is known",
+    ];
+    words.iter().any(|words| chain.contains(words))
+}
+
+/// Whether credentials that could not be had may be had soon: whoever gives them did not answer. The
+/// call itself was never sent.
+fn will_be_there(error: &(dyn std::error::Error + 'static), chain: &str) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref::<CredentialsError>() {
+            Some(
+                CredentialsError::CredentialsNotLoaded(_)
+                | CredentialsError::InvalidConfiguration(_),
+            ) => return false,
+            Some(CredentialsError::ProviderTimedOut(_)) => return true,
+            Some(_) | None => next = error.source(),
+        }
+    }
+    let chain = chain.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| chain.contains(words));
+    let refused = ["expired", "denied", "unauthorized", "invalid", "not authorized", "not found"];
+    let absent = [
+        "timed out",
+        "timeout",
+        "dispatch failure",
+        "connection",
+        "dns error",
+        "throttl",
+        "unavailable",
+        "internal",
+    ];
+    says(&absent) && !says(&refused)
+}
+
+/// How far this machine's clock is off.
+struct Skew {
+    by: Duration,
+    is_behind: bool,
+}
+
+/// How far clocks may be apart: AWS takes signatures of five minutes, most services of fifteen.
+const CLOSE: Duration = Duration::from_secs(240);
+
+/// How far this machine's clock is off by an answer's own date, if that is too far.
+fn skew(response: &HttpResponse, now: SystemTime) -> Option<Skew> {
+    let date = DateTime::from_str(response.headers().get("date")?, Format::HttpDate).ok()?;
+    let there = SystemTime::try_from(date).ok()?;
+    let (by, is_behind) = match there.duration_since(now) {
+        Ok(by) => (by, true),
+        Err(error) => (error.duration(), false),
+    };
+    (by > CLOSE).then_some(Skew { by, is_behind })
+}
+
+fn skewed(error: OpError, skew: &Skew) -> OpError {
+    let minutes = (skew.by.as_secs() + 30) / 60;
+    let direction = if skew.is_behind { "behind" } else { "ahead of" };
+    let message = format!(
+        "{} (the clock of this machine is {minutes} minutes {direction} AWS's)",
+        error.message
+    );
+    OpError { class: ErrorClass::Clock, message, ..error }
+}
+
+/// Codes with which AWS refuses a signature whose time is wrong, among other reasons.
+const SIGNING: &[&str] = &[
+    "AuthFailure",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+];
 
 const THROTTLED: &[&str] = &[
     "Throttling",
@@ -221,6 +375,16 @@ const ABSENT: &[&str] = &[
 /// Codes that leave open what happened although their status says that it did not.
 const OPEN: &[&str] = &["WAFTagOperationException"];
 
+/// Codes of an endpoint that does not know the service or the operation.
+const UNSUPPORTED: &[&str] = &[
+    "InvalidAction",
+    "NotImplemented",
+    "NotImplementedException",
+    "NotImplementedInSandbox",
+    "UnknownOperation",
+    "UnknownOperationException",
+];
+
 const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
@@ -307,6 +471,7 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         (NOT_YET, ErrorClass::NotYet),
         (DENIED, ErrorClass::Denied),
         (CREDENTIALS, ErrorClass::Credentials),
+        (UNSUPPORTED, ErrorClass::Unsupported),
         (ABSENT, ErrorClass::NotFound),
         (OPEN, ErrorClass::Service),
     ];
@@ -338,6 +503,7 @@ fn by_form(code: &str, status: u16) -> ErrorClass {
         _ if is_absent => ErrorClass::NotFound,
         429 => ErrorClass::Throttled,
         404 => ErrorClass::NotFound,
+        501 => ErrorClass::Unsupported,
         500.. => ErrorClass::Service,
         _ => ErrorClass::Invalid,
     }
@@ -349,24 +515,60 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     if status < 400 {
         return false;
     }
+    let text = String::from_utf8_lossy(start(response));
+    let code = told(response, THROTTLED.iter().chain(&["LimitExceededException"]));
+    classify(code.unwrap_or_default(), &text, status) == ErrorClass::Throttled
+}
+
+/// Whether an answer refuses a signature for the time that this machine's clock gave it: the SDK reads
+/// the right one from the answer, and signs the next call with it.
+pub(super) fn is_skewed(response: &HttpResponse, now: SystemTime) -> bool {
+    response.status().as_u16() >= 400
+        && told(response, SIGNING.iter()).is_some()
+        && skew(response, now).is_some()
+}
+
+/// The part of an answer in which an error stands.
+fn start(response: &HttpResponse) -> &[u8] {
+    let body = response.body().bytes().unwrap_or_default();
+    &body[..body.len().min(4096)]
+}
+
+/// Which of these codes an answer that was not read yet tells, in whatever protocol.
+fn told<'a>(
+    response: &HttpResponse,
+    mut codes: impl Iterator<Item = &'a &'a str>,
+) -> Option<&'a str> {
     let headers = response.headers();
     let header = headers.get("x-amzn-errortype").unwrap_or_default();
     // What spoke the query protocol before tells its codes there, as `CODE;Sender`.
     let query = headers.get("x-amzn-query-error").unwrap_or_default();
     let query = query.split(';').next().unwrap_or_default();
-    let body = response.body().bytes().unwrap_or_default();
-    let body = &body[..body.len().min(4096)];
+    let body = start(response);
     let text = String::from_utf8_lossy(body);
-    let named = |code: &&&str| {
+    let typed = cbor_type(body).unwrap_or_default();
+    let is_told = |code: &&&str| {
         header.split([':', '#']).any(|part| part == **code)
             || query == **code
+            || typed == **code
             || text.contains(&format!("<Code>{code}</Code>"))
             || text.contains(&format!("#{code}\""))
             || text.contains(&format!("\"{code}\""))
     };
-    let mut known = THROTTLED.iter().chain(&["LimitExceededException"]);
-    let code = known.find(named).copied().unwrap_or_default();
-    classify(code, &text, status) == ErrorClass::Throttled
+    codes.find(is_told).copied()
+}
+
+/// The code in an error of RPC v2 CBOR, which CloudWatch speaks: the text under `__type`, without
+/// its namespace.
+fn cbor_type(body: &[u8]) -> Option<&str> {
+    const KEY: &[u8] = b"\x66__type";
+    let at = body.windows(KEY.len()).position(|window| window == KEY)?;
+    let (length, text) = match &body[at + KEY.len()..] {
+        [head @ 0x60..=0x77, text @ ..] => (usize::from(head - 0x60), text),
+        [0x78, length, text @ ..] => (usize::from(*length), text),
+        _ => return None,
+    };
+    std::str::from_utf8(text.get(..length)?).ok()?.rsplit('#').next()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+mod network;
 mod pace;
 pub mod provider;
 pub mod resource;

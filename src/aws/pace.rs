@@ -7,11 +7,8 @@
 //! slows a short run with few calls down to one call in two seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -27,16 +24,16 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::error::is_throttling;
+use super::error::{is_skewed, is_throttling};
 
 /// The first distance between calls after a throttled one.
 const FIRST: Duration = Duration::from_millis(40);
 /// The longest distance.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Operations of API Gateway with a rate of their own, down to one call in 30 s: that they are
+/// Operations with a rate of their own, in API Gateway down to one call in 30 s: that they are
 /// throttled says nothing of all others.
-const ALONE: [&str; 13] = [
+const ALONE: [&str; 14] = [
     "CreateApiKey",
     "CreateDeployment",
     "CreateResource",
@@ -47,6 +44,7 @@ const ALONE: [&str; 13] = [
     "DeleteRestApi",
     "DeleteVpcLink",
     "GetResources",
+    "PutMetricAlarm",
     "PutRestApi",
     "UpdateAccount",
     "UpdateUsagePlan",
@@ -120,7 +118,8 @@ impl Pace {
     }
 }
 
-/// Lets the SDK retry only what provably did not happen: throttling. Every other failure goes to
+/// Lets the SDK retry only what provably did not happen: throttling, and once a signature that this
+/// machine's clock made too old or too new, which the SDK puts right from the answer's date. Every other failure goes to
 /// the engine, which looks before it acts. The SDK's own rules would send `CreateVpc` again after
 /// a lost reply and make two.
 #[derive(Debug)]
@@ -131,8 +130,15 @@ impl ClassifyRetry for OnlyThrottling {
         let Some(Err(error)) = cx.output_or_error() else {
             return RetryAction::NoActionIndicated;
         };
-        match error.is_operation_error() && cx.response().is_some_and(is_throttling) {
+        let Some(response) = cx.response().filter(|_| error.is_operation_error()) else {
+            return RetryAction::RetryForbidden;
+        };
+        let is_first = response.extension::<First>().is_some();
+        match is_throttling(response) {
             true => RetryAction::throttling_error(),
+            false if is_first && is_skewed(response, SystemTime::now()) => {
+                RetryAction::transient_error()
+            }
             false => RetryAction::RetryForbidden,
         }
     }
@@ -149,6 +155,16 @@ impl ClassifyRetry for OnlyThrottling {
 /// The name of the operation that a request is for; it travels with the request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Operation(pub(super) String);
+
+/// Marks the answer to the first attempt of a call.
+#[derive(Clone, Copy, Debug)]
+struct First;
+
+/// Whether a request is the first attempt of a call, as the SDK writes it down for AWS.
+fn is_first(request: &HttpRequest) -> bool {
+    let attempt = request.headers().get("amz-sdk-request");
+    attempt.is_some_and(|attempt| attempt.contains("attempt=1;"))
+}
 
 #[derive(Debug)]
 struct Paced<T> {
@@ -173,15 +189,19 @@ impl HttpConnector for Paced<SharedHttpConnector> {
         HttpConnectorFuture::new(async move {
             let Operation(operation) = request.extension().cloned().unwrap_or_default();
             let lane = pace.lane(&operation);
+            let is_first = is_first(&request);
             let mut pause = FIRST_PAUSE;
             let mut left = if is_read(&operation) { READS } else { 1 };
             loop {
                 let sent = lane.turn().await;
                 left -= 1;
                 let again = (left > 0).then(|| request.try_clone()).flatten();
-                let reply = answer(&inner, request).await;
-                if let Ok(answer) = &reply {
+                let mut reply = answer(&inner, request).await;
+                if let Ok(answer) = &mut reply {
                     lane.learn(sent, is_throttling(answer));
+                    if is_first {
+                        answer.add_extension(First);
+                    }
                 }
                 match again {
                     Some(same) if is_lost(&reply) => request = same,
@@ -232,18 +252,6 @@ fn is_lost(reply: &Result<HttpResponse, ConnectorError>) -> bool {
         Ok(answer) => matches!(answer.status().as_u16(), 500 | 502 | 504),
         Err(error) => !error.is_user(),
     }
-}
-
-/// The ordinary transport: HTTPS, through the proxy that the environment names.
-pub(super) fn network() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let tls = Provider::Rustls(CryptoMode::AwsLc);
-        let mut connector = ConnectorBuilder::default().tls_provider(tls);
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        connector.build()
-    })
 }
 
 #[cfg(test)]

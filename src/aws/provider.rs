@@ -6,6 +6,7 @@ use futures::future::{BoxFuture, join};
 use serde_json::Value;
 
 use super::clients::Aws;
+use super::error::of_survey;
 use super::kinds::KINDS;
 use super::resource::{AnyKind, Survey};
 use crate::engine::provider::{Provider, Sweep, Target};
@@ -58,6 +59,8 @@ impl Provider for AwsProvider {
             "iam" => 6,
             // PutParameter is allowed about three times a second.
             "ssm" => 3,
+            // PutMetricAlarm is allowed about three times a second.
+            "monitoring" => 3,
             // Ten calls a second in all, and far fewer of some.
             "apigateway" => 6,
             // CreateTable and UpdateTable are limited by account.
@@ -79,7 +82,12 @@ impl Provider for AwsProvider {
         Box::pin(async move {
             let cx = Survey { aws: &self.aws, wanted, sweep };
             // The first survey of a sweep asks for the tags, beside its own list.
-            join(cx.tags_of_everything(), known(kind)?.survey(cx)).await.1
+            let kind = known(kind)?;
+            let found = join(cx.tags_of_everything(), kind.survey(cx)).await.1;
+            match sweep {
+                Some(_) => found.map_err(|error| of_survey(error, &self.aws, kind.meta().service)),
+                None => found,
+            }
         })
     }
 

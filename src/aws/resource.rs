@@ -176,17 +176,6 @@ impl Survey<'_> {
         }
     }
 
-    /// What was read of a service that the environment may not use at all. That we may not read
-    /// there matters only if we want something of the kind: what is ours could be made.
-    pub fn if_wanted<T: Default>(&self, read: Result<T, OpError>) -> Result<T, OpError> {
-        match read {
-            Err(error) if error.class == ErrorClass::Denied && self.wanted.is_empty() => {
-                Ok(T::default())
-            }
-            read => read,
-        }
-    }
-
     /// Decides from its tags whose an object is. `None`: not ours, and its name is not wanted.
     pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         if let Some(address) = self.aws.scope.owned(tags) {

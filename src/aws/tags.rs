@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
-use super::clients::Aws;
+use super::clients::{Aws, soon};
 use crate::model::live::Tags;
 use crate::model::scope::{TAG_ENV, TAG_PROJECT};
 
@@ -33,6 +33,10 @@ const TYPES: &[&str] = &[
 
 /// Tags by ARN; nothing where the question is not answered, and then every service is asked.
 pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
+    soon(ask(aws)).await.unwrap_or_default()
+}
+
+async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = aws
         .tagging

@@ -145,6 +145,7 @@ mod tests {
             changes: vec![change],
             unchanged: Vec::new(),
             refused: Vec::new(),
+            unseen: Vec::new(),
             outputs: BTreeMap::new(),
             digests: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@ use super::{Stage, exit};
 use crate::engine::planner::PlanError;
 use crate::engine::survey::SurveyError;
 use crate::model::error::{ErrorClass, OpError};
+use crate::ui::looking;
 use crate::ui::outputs::Clash;
 use crate::ui::report::{self, Block};
 
@@ -107,8 +108,10 @@ impl CliError {
             | ErrorClass::Busy
             | ErrorClass::Denied
             | ErrorClass::Credentials
+            | ErrorClass::Clock
             | ErrorClass::Quota
             | ErrorClass::Invalid
+            | ErrorClass::Unsupported
             | ErrorClass::Service => ErrorKind::Cloud,
         };
         let block = Block {
@@ -162,17 +165,16 @@ impl From<PlanError> for CliError {
 
 impl From<Vec<SurveyError>> for CliError {
     fn from(errors: Vec<SurveyError>) -> Self {
-        let Some(first) = errors.first() else {
+        // What ends everything is the reason for all else.
+        let ends = errors.iter().find(|unseen| unseen.error.ends_everything());
+        let Some(first) = ends.or(errors.first()) else {
             return Self::new(ErrorKind::Bug, "a survey failed without an error");
         };
-        let mut error = Self::cloud(format!("look at {}", first.kind), &first.error);
-        let others: Vec<String> = errors.iter().skip(1).map(SurveyError::to_string).collect();
-        if let Some(block) = &mut error.source
-            && let Some(what) = &mut block.what
-        {
-            others.iter().for_each(|other| *what = format!("{what}\n{other}"));
+        let error = Self::cloud(format!("look at {}", first.kind), &first.error);
+        match ends.is_some() || errors.len() == 1 {
+            true => error,
+            false => error.because(looking::reasons(&errors).join("\n")),
         }
-        error
     }
 }
 

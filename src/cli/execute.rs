@@ -1,5 +1,6 @@
 //! What `apply` and `destroy` share: show, confirm, carry out, report.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -19,11 +20,13 @@ use crate::engine::graph;
 use crate::engine::plan::{Plan, Purpose};
 use crate::engine::provider::Provider as _;
 use crate::engine::stop::stop_pair;
+use crate::engine::survey::SurveyError;
 use crate::model::address::Address;
 use crate::model::live::Owner;
 use crate::model::text::Outputs;
 use crate::ui::progress::{Mode, Progress};
-use crate::ui::{json as lines, outputs, plan as plan_text, report};
+use crate::ui::style::count;
+use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
 
 /// Shows a plan, asks, carries it out and reports.
 pub(super) async fn execute(
@@ -208,19 +211,23 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
     let planned = |address: &Address| {
         plan.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
     };
+    let unseen = RefCell::new(Vec::new());
     let look = async || -> Result<Vec<String>, CliError> {
         let snapshot = session.survey().await?;
+        *unseen.borrow_mut() = of_targets(&snapshot.unseen, plan);
         let ours = snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);
         let left = ours.filter(|found| planned(&found.address) && !session::is_vanishing(found));
         Ok(left.map(|found| format!("{} ({})", found.address, found.live.id)).collect())
     };
     let left = look_until_gone(look, |text| cx.note(text)).await?;
+    let unseen = unseen.into_inner();
     let calls = session.effort().calls - calls;
-    let kinds = session.provider.kinds().len();
+    let kinds = session.provider.kinds().len() - unseen.len();
     if cx.screen.json {
         let body = json!({
             "scope": plan.scope,
             "left": left,
+            "unseen": looking::json(&unseen),
             "kinds": kinds,
             "api_calls": calls,
         });
@@ -231,6 +238,9 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
             .because(left.join("\n"))
             .hinted("run the same command again"));
     }
+    if let Some(error) = unlooked(&unseen, ErrorKind::Partial) {
+        return Err(error);
+    }
     let what = match plan.targets.is_empty() {
         true => format!("nothing of {} is left", plan.scope),
         false => format!("none of the targets is left in {}", plan.scope),
@@ -238,12 +248,39 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
     cx.note(format_args!(
         "Looked again, at {kinds} kinds of resources in {calls} API calls: {what}."
     ));
+    for reason in looking::reasons(&unseen) {
+        cx.note(format_args!("Not looked at: {reason}."));
+    }
     Ok(())
+}
+
+/// Of the kinds that could not be looked at those that a plan is about.
+pub(super) fn of_targets(unseen: &[SurveyError], plan: &Plan) -> Vec<SurveyError> {
+    let is_meant = |kind: &str| {
+        let kind_of = |target: &str| target.split('/').next() == Some(kind);
+        plan.targets.is_empty() || plan.targets.iter().any(|target| kind_of(target))
+    };
+    unseen.iter().filter(|unseen| is_meant(&unseen.kind)).cloned().collect()
+}
+
+/// The error of a destroy that cannot say whether anything is left: kinds that could not be looked
+/// at, although the endpoint may hold some.
+pub(super) fn unlooked(unseen: &[SurveyError], kind: ErrorKind) -> Option<CliError> {
+    let failed = unseen.iter().filter(|unseen| !unseen.is_unsupported()).cloned();
+    let failed: Vec<SurveyError> = failed.collect();
+    let first = failed.first()?;
+    let title = format!(
+        "{} could not be looked at: what there is of them stays",
+        count(failed.len(), "kind")
+    );
+    let hints = report::hints(&first.error, &first.kind);
+    let error = CliError::new(kind, title).because(looking::reasons(&failed).join("\n"));
+    Some(hints.into_iter().fold(error, CliError::hinted))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
+    use std::cell::Cell;
 
     use super::*;
 

@@ -1,8 +1,9 @@
 //! `payctl outputs`.
 
-use super::error::CliError;
+use super::error::{CliError, ErrorKind};
 use super::session::{self, Session};
 use super::{Context, exit};
+use crate::model::text::Text;
 use crate::ui::{json, outputs};
 
 /// Show the environment's outputs
@@ -18,7 +19,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
-    let live = session::live_outputs(&session.survey().await?);
+    let snapshot = session.survey().await?;
+    let live = session::live_outputs(&snapshot);
     let values = outputs::resolved(&session.blueprint.outputs, &live);
     let text = match (args.env_file, args.shell) {
         (true, _) => outputs::env_file(&values)?,
@@ -27,5 +29,15 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     cx.show("outputs", || json::outputs(&values), || text)?;
     session.explain_calls(cx);
-    Ok(exit::SUCCESS)
+    let is_unseen =
+        |text: &&Text| text.refs().any(|reference| snapshot.unseen(&reference.to.kind).is_some());
+    let unseen = values.iter().filter(|(_, value)| is_unseen(value));
+    let unseen: Vec<String> = unseen.map(|(name, value)| format!("{name}: {value}")).collect();
+    match unseen.is_empty() {
+        true => Ok(exit::SUCCESS),
+        false => {
+            let title = "not every output could be looked at";
+            Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join("\n")))
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::error::CliError;
+use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, execute, exit, saved};
 use crate::engine::plan::Purpose;
@@ -41,6 +41,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if let Some(path) = &args.out {
         saved::write(path, &plan)?;
         cx.note(format_args!("Saved. Carry it out with: payctl apply {}", path.display()));
+    }
+    if args.destroy
+        && let Some(error) =
+            execute::unlooked(&execute::of_targets(&plan.unseen, &plan), ErrorKind::Cloud)
+    {
+        return Err(error);
     }
     Ok(match args.detailed_exitcode && !plan.is_empty() {
         true => exit::CHANGES,

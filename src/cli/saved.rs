@@ -114,6 +114,7 @@ mod tests {
             changes: Vec::new(),
             unchanged: Vec::new(),
             refused: Vec::new(),
+            unseen: Vec::new(),
             outputs: BTreeMap::new(),
             digests: BTreeMap::from([(Address::new("sqs.queue", "jobs"), "0a".into())]),
         }

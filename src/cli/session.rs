@@ -1,7 +1,9 @@
 //! From flags to a connected environment: config, connection, facts, blueprint.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,7 +21,8 @@ use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
 use crate::engine::plan::{Change, Plan, Purpose};
 use crate::engine::planner::{self, PlanError};
-use crate::engine::survey::{self, Snapshot};
+use crate::engine::provider::Provider as _;
+use crate::engine::survey::{self, Looking, Snapshot, SurveyError};
 use crate::model::address::Address;
 use crate::model::desired::Blueprint;
 use crate::model::error::{ErrorClass, OpError};
@@ -27,7 +30,9 @@ use crate::model::live::{Found, Owner, Phase};
 use crate::model::text::Outputs;
 #[cfg(feature = "sandbox")]
 use crate::sandbox::faults::Faults;
+use crate::ui::looking;
 use crate::ui::plan::Effort;
+use crate::ui::screen::Screen;
 
 /// Where the sandbox keeps its state, below the working directory.
 #[cfg(feature = "sandbox")]
@@ -40,6 +45,9 @@ pub(super) struct Session {
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
+    screen: Screen,
+    /// The kinds of which was said that they cannot be looked at.
+    warned: RefCell<BTreeSet<String>>,
 }
 
 impl Session {
@@ -57,12 +65,63 @@ impl Session {
         let facts = facts(&aws, zones)?;
         let blueprint = blueprint::build(&loaded, &facts);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
-        Ok(Self { blueprint, provider: AwsProvider::new(aws), began })
+        let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
+        Ok(Self { blueprint, provider, began, screen: cx.screen, warned })
     }
 
-    /// Looks at everything that the environment has in the cloud.
+    /// Looks at everything that the environment has in the cloud, and warns of what could not be
+    /// looked at. An error only if nothing could.
     pub(super) async fn survey(&self) -> Result<Snapshot, CliError> {
-        Ok(survey::survey(&self.provider, &self.blueprint.resources).await?)
+        let so_far = Mutex::new(None);
+        let listener = |looking| {
+            *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(looking);
+        };
+        let resources = &self.blueprint.resources;
+        let look = survey::look(&self.provider, resources, survey::PATIENCE, &listener);
+        let mut snapshot = self.shown(look, &so_far).await;
+        let unseen = &snapshot.unseen;
+        if unseen.len() == self.provider.kinds().len()
+            || unseen.iter().any(|unseen| unseen.error.ends_everything())
+        {
+            return Err(CliError::from(std::mem::take(&mut snapshot.unseen)));
+        }
+        let is_new = |unseen: &&SurveyError| self.warned.borrow_mut().insert(unseen.kind.clone());
+        let new: Vec<SurveyError> = unseen.iter().filter(is_new).cloned().collect();
+        self.screen.note(&looking::warnings(&new, self.screen.err));
+        Ok(snapshot)
+    }
+
+    /// Shows on stderr how far looking has come, while it lasts: in a terminal as one line that
+    /// changes, elsewhere as a line now and then. What is fast says nothing.
+    async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
+        const CLEAR: &str = "\r\x1b[K";
+        let redraws = self.screen.redraws && !self.screen.json;
+        let (first, every) = match redraws {
+            true => (Duration::from_secs(1), Duration::from_millis(250)),
+            false => (Duration::from_secs(10), Duration::from_secs(10)),
+        };
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
+        let mut look = std::pin::pin!(look);
+        let mut is_shown = false;
+        loop {
+            tokio::select! {
+                seen = &mut look => {
+                    if is_shown && redraws {
+                        self.screen.note(CLEAR);
+                    }
+                    return seen;
+                }
+                _ = ticks.tick() => {}
+            }
+            let looking = so_far.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(looking) = looking else { continue };
+            is_shown = true;
+            let text = looking::progress(&looking);
+            self.screen.note(&match redraws {
+                true => format!("{CLEAR}{text}"),
+                false => format!("{text}\n"),
+            });
+        }
     }
 
     /// Makes a plan.
@@ -278,8 +337,6 @@ pub(super) fn is_vanishing(found: &Found) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::json;
 
     use super::*;

@@ -1,9 +1,9 @@
 //! `payctl status`.
 
-use super::error::CliError;
+use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, exit};
-use crate::ui::status;
+use crate::ui::status::{self, Health, Row};
 
 /// Show what exists and whether it is healthy
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,17 @@ pub(super) async fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
     let snapshot = session.survey().await?;
     let rows = status::rows(session.blueprint.resources.values(), &snapshot);
-    cx.show("status", || status::json(&rows), || status::text(&rows, cx.screen.out))?;
+    let json = || status::json(&rows, &snapshot.unseen);
+    cx.show("status", json, || status::text(&rows, cx.screen.out))?;
     session.explain_calls(cx);
-    Ok(exit::SUCCESS)
+    let is_unseen = |row: &&Row| matches!(row.health, Health::Unseen(_));
+    let unseen: Vec<String> =
+        rows.iter().filter(is_unseen).map(|row| row.address.to_string()).collect();
+    match unseen.is_empty() {
+        true => Ok(exit::SUCCESS),
+        false => {
+            let title = "not everything that is configured could be looked at";
+            Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join(", ")))
+        }
+    }
 }

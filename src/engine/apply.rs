@@ -105,9 +105,11 @@ impl Run<'_> {
         let mut running = FuturesUnordered::new();
         let mut in_flight: BTreeSet<usize> = BTreeSet::new();
         let mut grace = None;
+        // Nothing can succeed any more, so that nothing is begun.
+        let mut is_over = false;
         let began = Instant::now();
         loop {
-            if !self.stop.is_requested() {
+            if !self.stop.is_requested() && !is_over {
                 let ready: Vec<usize> =
                     open.iter().copied().filter(|step| waits[*step].is_empty()).collect();
                 for step in ready {
@@ -140,6 +142,7 @@ impl Run<'_> {
                 }
                 Err(StepError::Interrupted) => report.remaining.push((address, verb)),
                 Err(error) => {
+                    is_over |= ends_everything(&error);
                     self.skip(step, &mut open, &mut report);
                     report.failed.push((address, verb, error));
                 }
@@ -250,5 +253,13 @@ impl Run<'_> {
             outputs.insert(change.address.clone(), live.outputs);
         }
         Ok(())
+    }
+}
+
+/// Whether no other step can succeed either: the credentials have expired, or the clock is wrong.
+fn ends_everything(error: &StepError) -> bool {
+    match error {
+        StepError::Refused(error) | StepError::TimedOut { error, .. } => error.ends_everything(),
+        _ => false,
     }
 }

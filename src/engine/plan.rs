@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::diff::FieldChange;
-use super::survey::Snapshot;
+use super::survey::{Snapshot, SurveyError};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
 use crate::model::live::{Found, Live, Owner};
@@ -104,6 +104,9 @@ pub struct Plan {
     pub unchanged: Vec<Address>,
     /// What will not be done; a plan with any of these is not carried out.
     pub refused: Vec<Refused>,
+    /// The kinds that could not be looked at: the plan says nothing of them.
+    #[serde(default)]
+    pub unseen: Vec<SurveyError>,
     /// The outputs of what is live.
     pub outputs: BTreeMap<Address, Outputs>,
     /// Digests of the live objects that the plan was made from.

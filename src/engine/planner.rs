@@ -13,7 +13,7 @@ use super::provider::Provider;
 use super::survey::Snapshot;
 use crate::model::address::Address;
 use crate::model::desired::{Blueprint, Desired};
-use crate::model::error::OpError;
+use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Ref, each_ref, resolve};
@@ -88,6 +88,7 @@ fn draft(
         snapshot,
         kinds,
         forced,
+        blind: BTreeSet::new(),
         owners: Owners::of(snapshot),
         plan: Plan {
             format: FORMAT,
@@ -97,6 +98,7 @@ fn draft(
             changes: Vec::new(),
             unchanged: Vec::new(),
             refused: Vec::new(),
+            unseen: snapshot.unseen.clone(),
             outputs: BTreeMap::new(),
             digests: digests(snapshot),
         },
@@ -125,6 +127,8 @@ struct Planner<'a> {
     plan: Plan,
     /// What has to be replaced, deleting first, because of what it uses.
     forced: &'a BTreeSet<Address>,
+    /// What was refused since it could not be looked at, and has no outputs that are known.
+    blind: BTreeSet<Address>,
 }
 
 impl<'a> Planner<'a> {
@@ -132,7 +136,7 @@ impl<'a> Planner<'a> {
         self.kinds.get(address.kind.as_str()).copied().ok_or_else(|| {
             PlanError::Spec(OpError::new(
                 address.to_string(),
-                crate::model::error::ErrorClass::Bug,
+                ErrorClass::Bug,
                 "UnknownKind",
                 format!("this version of payctl has no kind `{}`", address.kind),
             ))
@@ -142,9 +146,21 @@ impl<'a> Planner<'a> {
     /// Plans one wanted resource; returns the id of the live object that stands for it.
     fn desired(&mut self, want: &Desired) -> Result<Option<String>, PlanError> {
         let meta = self.meta(&want.address)?;
+        if let Some(error) = self.snapshot.unseen(&want.address.kind) {
+            let (reason, hint) = (format!("it cannot be looked at: {error}"), to_see(error));
+            self.refuse(want, reason, hint);
+            self.blind.insert(want.address.clone());
+            return Ok(None);
+        }
         let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
         let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
-        let Some((live, fields)) = self.stands_for(want, meta, &spec) else {
+        let stands = self.stands_for(want, meta, &spec);
+        if let Some(needed) = needs_blindly(want, &self.blind) {
+            let reason = format!("it refers to {needed}, which cannot be looked at");
+            self.refuse(want, reason, String::new());
+            return Ok(self.keep_blindly(want, stands.map(|(live, _)| live)));
+        }
+        let Some((live, fields)) = stands else {
             return Ok(self.absent(want, meta, &spec));
         };
         let forced = self.forced.contains(&want.address);
@@ -166,6 +182,16 @@ impl<'a> Planner<'a> {
             self.plan.changes.push(change);
         }
         Ok(Some(live.id.clone()))
+    }
+
+    /// What may differ from what is wanted keeps its outputs; what is not there has none.
+    fn keep_blindly(&mut self, want: &Desired, live: Option<&Live>) -> Option<String> {
+        let Some(live) = live else {
+            self.blind.insert(want.address.clone());
+            return None;
+        };
+        self.plan.outputs.insert(want.address.clone(), live.outputs.clone());
+        Some(live.id.clone())
     }
 
     /// What was found under an address.
@@ -382,6 +408,29 @@ fn because_anew(meta: &Meta, live: &Live, fields: &[FieldChange], forced: bool) 
         _ if forced => Some("what it uses has to be deleted before it can let go".to_owned()),
         _ => None,
     }
+}
+
+/// Something that a wanted resource refers to and that is not known, if there is any.
+fn needs_blindly(want: &Desired, blind: &BTreeSet<Address>) -> Option<Address> {
+    let mut needed = None;
+    each_ref(&want.spec, &mut |reference| {
+        if blind.contains(&reference.to) {
+            needed = Some(reference.to.clone());
+        }
+    });
+    needed
+}
+
+/// What makes a kind visible that could not be looked at.
+fn to_see(error: &OpError) -> String {
+    let hint = match error.class {
+        ErrorClass::Denied => "allow the call for the role that payctl uses",
+        ErrorClass::Unsupported => {
+            "take it out of the config, or use an endpoint that knows the service"
+        }
+        _ => "run the same command again once the service answers",
+    };
+    hint.to_owned()
 }
 
 /// What a wanted resource refers to or waits for.

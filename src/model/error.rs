@@ -40,10 +40,14 @@ pub enum ErrorClass {
     Denied,
     /// No usable credentials, or they expired.
     Credentials,
+    /// The clock of this machine is wrong, so that AWS takes no signature.
+    Clock,
     /// A quota is full.
     Quota,
     /// AWS refuses the request itself; trying again cannot help.
     Invalid,
+    /// The endpoint does not know the service or the operation: an emulator without it, or a region.
+    Unsupported,
     /// The reply was lost or the service failed: it may or may not have happened. Look before
     /// trying again.
     Service,
@@ -60,6 +64,11 @@ impl OpError {
         message: impl Into<String>,
     ) -> Self {
         Self { op: op.into(), class, code: code.into(), message: message.into(), request_id: None }
+    }
+
+    /// Whether no other call can succeed either until somebody does something.
+    pub fn ends_everything(&self) -> bool {
+        matches!(self.class, ErrorClass::Credentials | ErrorClass::Clock)
     }
 
     /// Whether the same call can succeed later without anybody doing anything.

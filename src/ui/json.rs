@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::looking;
 use super::plan::{Counts, Effort, visible};
 use super::report::{Block, cause, failure};
 use crate::engine::apply::Report;
@@ -64,6 +65,7 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
         "changes": changes.collect::<Vec<_>>(),
         "unchanged": plan.unchanged,
         "refused": plan.refused,
+        "unseen": looking::json(&plan.unseen),
         "summary": {
             "create": create,
             "update": update,

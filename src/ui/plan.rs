@@ -14,6 +14,7 @@ use super::style::{Paint, Style, count, span, telling_id, words};
 use super::value::{self, Line};
 use crate::engine::diff::FieldChange;
 use crate::engine::plan::{Action, Change, Plan, Purpose, Refused};
+use crate::engine::survey::SurveyError;
 use crate::model::live::Tags;
 use brief::{settings, wrapped};
 
@@ -92,7 +93,7 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
             write_change(&mut text, change, &common, style, detail);
         }
     }
-    for refused in &plan.refused {
+    for refused in plan.refused.chunk_by(|one, next| is_alike(one, next)) {
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
     }
@@ -126,7 +127,10 @@ pub fn summary(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
     } else {
         match plan.purpose {
             Purpose::Apply => format!("No changes: {} as configured.", are(unchanged)),
-            Purpose::Destroy => "Nothing to destroy: the environment does not exist.".to_owned(),
+            Purpose::Destroy if plan.unseen.iter().all(SurveyError::is_unsupported) => {
+                "Nothing to destroy: the environment does not exist.".to_owned()
+            }
+            Purpose::Destroy => "Nothing to destroy was found.".to_owned(),
         }
     };
     if irreversible > 0 {
@@ -136,6 +140,10 @@ pub fn summary(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
     if !plan.refused.is_empty() {
         let note = format!(" {} refused.", plan.refused.len());
         text.push_str(&style.paint(Paint::Bad, &note));
+    }
+    if !plan.unseen.is_empty() {
+        let note = format!(" {} not seen.", count(plan.unseen.len(), "kind"));
+        text.push_str(&style.paint(Paint::Warn, &note));
     }
     if let Some(Effort { calls, elapsed }) = effort {
         // The unit of a span never ends a sentence twice.
@@ -154,13 +162,25 @@ fn loses(number: usize) -> String {
     format!("{} {verb}", count(number, "change"))
 }
 
-/// The error block for a resource that cannot be planned.
-pub fn refusal(refused: &Refused) -> Block {
+/// Whether two resources cannot be planned for the same reason.
+fn is_alike(one: &Refused, other: &Refused) -> bool {
+    (&one.reason, &one.hint) == (&other.reason, &other.hint)
+}
+
+/// The error block for resources that cannot be planned, all for the same reason.
+fn refusal(alike: &[Refused]) -> Block {
+    let all = |text: fn(&Refused) -> String| {
+        let texts = alike.iter().map(text).filter(|text| !text.is_empty());
+        texts.collect::<Vec<_>>()
+    };
+    let unique = |text: fn(&Refused) -> String| all(text).into_iter().next();
+    let mut places = all(|refused| refused.origin.clone());
+    places.dedup();
     Block {
-        title: format!("cannot plan {}", refused.address),
-        what: Some(refused.reason.clone()),
-        place: Some(refused.origin.clone()).filter(|origin| !origin.is_empty()),
-        hints: Some(refused.hint.clone()).filter(|hint| !hint.is_empty()).into_iter().collect(),
+        title: format!("cannot plan {}", all(|refused| refused.address.to_string()).join(", ")),
+        what: unique(|refused| refused.reason.clone()),
+        place: Some(places.join(", ")).filter(|places| !places.is_empty()),
+        hints: unique(|refused| refused.hint.clone()).into_iter().collect(),
         details: Vec::new(),
     }
 }

@@ -91,8 +91,13 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
         },
         ErrorClass::Credentials => {
             return vec![
-                "log in again, or choose other credentials with --profile or --assume-role".into(),
+                "log in again, or choose other credentials with --profile or --assume-role; then \
+                 run the same command: it continues where this run stopped"
+                    .into(),
             ];
+        }
+        ErrorClass::Clock => {
+            return vec!["set the clock of this machine, and run the same command again".into()];
         }
         ErrorClass::Quota => "ask AWS for a higher quota, or use less of it".to_owned(),
         ErrorClass::Exists => {
@@ -106,6 +111,10 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
         }
         ErrorClass::NotYet | ErrorClass::Busy => {
             "it did not pass in time; run the same command again".to_owned()
+        }
+        ErrorClass::Unsupported => {
+            "this endpoint does not know the service or the operation: use another endpoint or region"
+                .to_owned()
         }
         ErrorClass::NotFound | ErrorClass::Invalid => return explain(kind),
     };
@@ -313,6 +322,7 @@ mod tests {
             changes: [&queue, &topic, &key].map(change).to_vec(),
             unchanged: Vec::new(),
             refused: Vec::new(),
+            unseen: Vec::new(),
             digests: BTreeMap::new(),
             outputs: BTreeMap::new(),
         };

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::looking;
 use super::style::{Paint, Style, count, table, telling_id};
-use crate::engine::survey::Snapshot;
+use crate::engine::survey::{Snapshot, SurveyError};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
 use crate::model::live::{Found, Owner, Phase};
@@ -22,6 +23,8 @@ pub enum Health {
     Failed(String),
     /// It is configured and does not exist.
     Missing,
+    /// It is configured, and its kind could not be looked at; the text says why.
+    Unseen(String),
     /// It exists and is not configured.
     Surplus,
     /// Its name is taken; the text says by whom.
@@ -55,7 +58,11 @@ pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot)
             address: want.address.clone(),
             name: want.name.clone(),
             id: live.map(|found| found.live.id.clone()),
-            health: live.map_or(Health::Missing, health),
+            health: match (live, found.unseen(&want.address.kind)) {
+                (Some(found), _) => health(found),
+                (None, Some(error)) => Health::Unseen(error.to_string()),
+                (None, None) => Health::Missing,
+            },
         });
     }
     let surplus = surplus.into_values().flatten().filter(|found| found.owner == Owner::Ours);
@@ -89,6 +96,7 @@ impl Health {
             Self::Busy(status) => ("busy", Paint::Warn, status),
             Self::Failed(reason) => ("failed", Paint::Bad, reason),
             Self::Missing => ("missing", Paint::Bad, ""),
+            Self::Unseen(why) => ("unseen", Paint::Warn, why),
             Self::Surplus => ("surplus", Paint::Warn, "the next apply deletes it"),
             Self::Foreign(owner) => ("taken", Paint::Bad, owner),
         }
@@ -138,7 +146,7 @@ fn summary(rows: &[Row]) -> String {
 }
 
 /// The rows as the body of a `status` line.
-pub fn json(rows: &[Row]) -> Value {
+pub fn json(rows: &[Row], unseen: &[SurveyError]) -> Value {
     let rows = rows.iter().map(|row| {
         let (word, _, detail) = row.health.word();
         json!({
@@ -150,7 +158,7 @@ pub fn json(rows: &[Row]) -> Value {
             "detail": Some(detail).filter(|detail| !detail.is_empty()),
         })
     });
-    json!({ "resources": rows.collect::<Vec<_>>() })
+    json!({ "resources": rows.collect::<Vec<_>>(), "unseen": looking::json(unseen) })
 }
 
 #[cfg(test)]
@@ -221,6 +229,6 @@ mod tests {
 
         5 resources: 1 failed, 1 missing, 1 ok, 2 surplus.
         "#);
-        insta::assert_snapshot!(json(&rows)["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
+        insta::assert_snapshot!(json(&rows, &[])["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
     }
 }

@@ -84,7 +84,14 @@ fn holds(line: &str, word: &str) -> bool {
 
 #[test]
 fn the_sdk_is_known_only_to_aws_and_the_sandbox() {
-    let sdk = ["aws_sdk_", "aws_smithy_", "aws_config", "aws_types", "aws_credential_types"];
+    let sdk = [
+        "aws_sdk_",
+        "aws_smithy_",
+        "aws_config",
+        "aws_types",
+        "aws_runtime",
+        "aws_credential_types",
+    ];
     let why = "only src/aws and src/sandbox may use the SDK";
     forbid(&["src"], &sdk, &["src/aws/", "src/sandbox/"], why);
 }

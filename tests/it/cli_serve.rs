@@ -10,13 +10,13 @@ use crate::cli_support::{Folder, ended};
 use crate::moto::environment;
 
 /// A served sandbox; it ends with this value.
-struct Served {
+pub struct Served {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Served {
-    fn start(folder: &Folder) -> Self {
+    pub fn start(folder: &Folder) -> Self {
         let mut command = folder.payctl("sandbox serve --port 0 --json");
         let mut child = command.stdout(Stdio::piped()).spawn().expect("payctl starts");
         let mut line = String::new();

@@ -100,17 +100,27 @@ impl Folder {
         line["objects"].clone()
     }
 
-    /// Starts `payctl <line>` on a sandbox that takes so much longer for every call.
-    pub fn start_slowly(&self, line: &str, delay: Duration) -> Running {
+    /// Starts `payctl <line>` with keys for an endpoint that takes any.
+    pub fn start_with_keys(&self, line: &str) -> Running {
+        let mut command = self.payctl(line);
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        self.started(&mut command)
+    }
+
+    fn started(&self, command: &mut Command) -> Running {
         let said = self.path("said");
-        let child = self
-            .payctl(line)
-            .env("PAYCTL_SANDBOX_DELAY_MS", delay.as_millis().to_string())
+        let child = command
             .stdout(Stdio::null())
             .stderr(File::create(&said).expect("a writable folder"))
             .spawn()
             .expect("payctl starts");
         Running { child, said }
+    }
+
+    /// Starts `payctl <line>` on a sandbox that takes so much longer for every call.
+    pub fn start_slowly(&self, line: &str, delay: Duration) -> Running {
+        let mut command = self.payctl(line);
+        self.started(command.env("PAYCTL_SANDBOX_DELAY_MS", delay.as_millis().to_string()))
     }
 }
 

@@ -19,6 +19,7 @@ use payctl::model::text::{Output, Text};
 use serde_json::{Value, json};
 
 mod fake;
+mod looking;
 
 use fake::{Death, FakeCloud, Faults};
 
@@ -160,6 +161,7 @@ fn random_faults(random: &mut fastrand::Rng) -> Faults {
         not_yet: 0,
         twice: random.bool(),
         die_at: random.bool().then(|| Death { operation: random.u64(1..60), after: random.bool() }),
+        ..Faults::default()
     }
 }
 

@@ -36,6 +36,12 @@ mod docs;
 mod lambda;
 // Properties of the engine, on a cloud in memory.
 mod engine;
+// What cannot be looked at, through the real binary.
+mod looking;
+// Proxies, certificates, endpoints of a special sort.
+mod networks;
+// What stands in for AWS there.
+mod stand_in;
 // Web ACLs, rules, detectors and monitors, on the embedded sandbox.
 mod guard;
 // The example configs: their lives, on the embedded sandbox and on moto.

@@ -28,14 +28,24 @@ pub struct Moto {
 impl Moto {
     /// Starts a server of its own on a free port.
     pub fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
+        Self::run(&[script.to_str().expect("UTF-8")])
+    }
+
+    /// The same without anything that moto lacks.
+    pub fn plain() -> Self {
+        Self::run(&["-m", "moto.server", "-H", "127.0.0.1", "-p"])
+    }
+
+    /// Runs Python with this and the port.
+    fn run(arguments: &[&str]) -> Self {
         let python = environment().join("bin/python");
         let port = {
             let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
             listener.local_addr().expect("a bound address").port()
         };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
         let child = Command::new(&python)
-            .arg(script)
+            .args(arguments)
             .arg(port.to_string())
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdin(Stdio::piped())

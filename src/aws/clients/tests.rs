@@ -16,6 +16,8 @@ use super::*;
 /// What a service does to a call.
 pub(in crate::aws) enum Does {
     Answer(u16, &'static str),
+    /// Status, headers, body.
+    Full(u16, Vec<(&'static str, String)>, Vec<u8>),
     LoseReply,
     Stall,
 }
@@ -51,6 +53,14 @@ impl HttpConnector for Service {
                 Does::Answer(status, body) => {
                     let status = status.try_into().expect("a status");
                     Ok(HttpResponse::new(status, SdkBody::from(body)))
+                }
+                Does::Full(status, headers, body) => {
+                    let status = status.try_into().expect("a status");
+                    let mut response = HttpResponse::new(status, SdkBody::from(body));
+                    for (name, value) in headers {
+                        response.headers_mut().insert(name, value);
+                    }
+                    Ok(response)
                 }
                 Does::LoseReply => Err(ConnectorError::io("the connection broke".into())),
                 Does::Stall => pending().await,
@@ -156,4 +166,141 @@ async fn a_read_is_sent_again_whatever_protocol_it_speaks_and_a_write_is_not() {
     let call = aws.cloudwatch.delete_alarms().alarm_names("a").send().await;
     let lost = call.map_err(op("DeleteAlarms")).expect_err("lost");
     assert_eq!((lost.class, lost.code.as_str()), (ErrorClass::Service, "ConnectionLost"));
+}
+
+/// An error of CloudWatch in RPC v2 CBOR: `{"__type": code}`.
+fn cbor(code: &str) -> Vec<u8> {
+    let length = u8::try_from(code.len()).expect("a short code");
+    [b"\xa1\x66__type\x78", &[length][..], code.as_bytes()].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_call_of_cloudwatch_is_sent_again() {
+    for code in ["ThrottlingException", "com.amazonaws.cloudwatch#Throttling"] {
+        let calls = Mutex::new(0);
+        let aws = connected(move |_| {
+            let mut calls = calls.lock().expect("no panic");
+            *calls += 1;
+            let headers = vec![("smithy-protocol", "rpc-v2-cbor".to_owned())];
+            match *calls {
+                1..4 => Does::Full(400, headers, cbor(code)),
+                _ => Does::Full(200, headers, b"\xa0".to_vec()),
+            }
+        });
+        let aws = aws.await;
+        let call = aws.cloudwatch.delete_alarms().alarm_names("a").send().await;
+        call.map_err(op("DeleteAlarms")).expect("it passes");
+        assert_eq!(aws.meter.total(), 4, "{code}");
+    }
+}
+
+/// A service whose clock differs, and which takes no signature of another time.
+fn elsewhen(difference: time::Duration, heeds: bool) -> impl Fn(&HttpRequest) -> Does {
+    move |request| {
+        let now = time::OffsetDateTime::now_utc() + difference;
+        let http = time::macros::format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let signed = time::macros::format_description!("[year][month][day]T[hour][minute]");
+        let date = vec![("date", now.format(&http).expect("a date"))];
+        let is_signed_now = |now: time::OffsetDateTime| {
+            let stamp = request.headers().get("x-amz-date").unwrap_or_default();
+            stamp.starts_with(&now.format(&signed).expect("a date"))
+        };
+        let minute = time::Duration::MINUTE;
+        match heeds && [now - minute, now, now + minute].into_iter().any(is_signed_now) {
+            true => Does::Full(200, date, br#"{"Aliases":[],"Truncated":false}"#.to_vec()),
+            false => {
+                let said =
+                    r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
+                Does::Full(400, date, said.as_bytes().to_vec())
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_put_right_by_the_date_of_the_first_answer() {
+    for minutes in [-40, 40] {
+        let aws = connected(elsewhen(time::Duration::minutes(minutes), true)).await;
+        for _ in 0..2 {
+            let listed = aws.kms.list_aliases().send().await.map_err(op("ListAliases"));
+            listed.expect("signed with the time of the service");
+        }
+        assert_eq!(aws.meter.total(), 3, "only the first call is sent twice");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_named_where_nothing_helps() {
+    for (minutes, words) in [(-40, "40 minutes ahead of"), (40, "40 minutes behind")] {
+        let aws = connected(elsewhen(time::Duration::minutes(minutes), false)).await;
+        let listed = aws.kms.list_aliases().send().await.map_err(op("ListAliases"));
+        let error = listed.expect_err("refused");
+        assert_eq!(error.class, ErrorClass::Clock);
+        assert!(error.message.contains(words), "{error}");
+        assert_eq!(aws.meter.total(), 2);
+    }
+    let aws = connected(elsewhen(time::Duration::ZERO, false)).await;
+    let listed = aws.kms.list_aliases().send().await.map_err(op("ListAliases"));
+    assert_eq!(listed.expect_err("refused").class, ErrorClass::Credentials);
+    assert_eq!(aws.meter.total(), 1, "a wrong key is not tried again");
+}
+
+/// Whoever gives credentials, and fails in this way.
+#[derive(Debug)]
+struct Giver(fn() -> aws_credential_types::provider::error::CredentialsError);
+
+impl aws_credential_types::provider::ProvideCredentials for Giver {
+    fn provide_credentials<'a>(
+        &'a self,
+    ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        aws_credential_types::provider::future::ProvideCredentials::ready(Err((self.0)()))
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_may_come_are_waited_for_and_others_are_not() {
+    use aws_credential_types::provider::error::CredentialsError as Error;
+    let cases: [(fn() -> Error, ErrorClass); 7] = [
+        (|| Error::provider_timed_out(Duration::from_secs(5)), ErrorClass::Busy),
+        (|| Error::provider_error("dispatch failure: connection reset"), ErrorClass::Busy),
+        (|| Error::provider_error("STS: service error: ServiceUnavailable"), ErrorClass::Busy),
+        (|| Error::provider_error("the SSO token has expired"), ErrorClass::Credentials),
+        (|| Error::provider_error("AssumeRole: AccessDenied: timeout"), ErrorClass::Credentials),
+        (|| Error::not_loaded("no providers in chain"), ErrorClass::Credentials),
+        (|| Error::invalid_configuration("a loop of profiles"), ErrorClass::Credentials),
+    ];
+    for (error, class) in cases {
+        let service = Service(Arc::new(|_| Does::Answer(200, "{}")));
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())
+            .region(aws_sdk_kms::config::Region::new("us-east-1"))
+            .http_client(SharedHttpClient::new(service))
+            .retry_classifier(OnlyThrottling)
+            .credentials_provider(Giver(error))
+            .build();
+        let client = aws_sdk_kms::Client::from_conf(config);
+        let listed = client.list_aliases().send().await.map_err(op("ListAliases"));
+        let got = listed.expect_err("no credentials");
+        assert_eq!(got.class, class, "{got}");
+        assert_eq!(got.passes(), class == ErrorClass::Busy);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_ends_when_nobody_answers() {
+    let connection = Connection {
+        region: Some("us-east-1".into()),
+        keys: Some(("key".into(), "secret".into())),
+        transport: Some(SharedHttpClient::new(Service(Arc::new(|_| Does::Stall)))),
+        ..Connection::default()
+    };
+    let began = Instant::now();
+    let error = Aws::connect(&connection, "payment", "dev").await.expect_err("no answer");
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Service, "NoAnswer"));
+    assert_eq!(began.elapsed(), CONNECTING);
 }

@@ -70,6 +70,12 @@ const CASES: &[(&str, &str, u16, ErrorClass)] = &[
     ("ValidationError", "AutoScalingGroup name not found", 400, ErrorClass::NotFound),
     ("UnauthorizedOperation", "", 403, ErrorClass::Denied),
     ("ExpiredToken", "", 400, ErrorClass::Credentials),
+    ("RequestExpired", "Request has expired.", 400, ErrorClass::Credentials),
+    ("InvalidClientTokenId", "", 403, ErrorClass::Credentials),
+    ("SignatureDoesNotMatch", "", 403, ErrorClass::Credentials),
+    ("UnknownOperationException", "", 400, ErrorClass::Unsupported),
+    ("NotImplementedInSandbox", "", 400, ErrorClass::Unsupported),
+    ("InternalFailure", "not yet emulated", 501, ErrorClass::Unsupported),
     ("Throttled", "Rate exceeded", 429, ErrorClass::Throttled),
     ("SomethingNew", "Rate exceeded", 429, ErrorClass::Throttled),
     ("IdempotentParameterMismatch", "", 400, ErrorClass::Exists),
@@ -188,4 +194,41 @@ fn a_value_without_its_key_is_told_from_other_refusals() {
     assert!(is_undecryptable(&error("AccessDeniedException", "Access to KMS is not allowed")));
     let other = "not authorized to perform: secretsmanager:GetSecretValue";
     assert!(!is_undecryptable(&error("AccessDeniedException", other)));
+}
+
+#[tokio::test]
+async fn only_what_stands_in_for_aws_may_answer_without_a_code() {
+    use super::super::clients::tests::{Does, connected};
+    let mut aws = connected(|_| Does::Answer(200, "")).await;
+    let speechless = |op: &str, code: &str, class| OpError::new(op, class, code, NO_MESSAGE);
+    let cases = [
+        speechless("GetAnomalyMonitors", NO_CODE, ErrorClass::Service),
+        speechless("DescribeAlarms", "NotFound", ErrorClass::NotFound),
+    ];
+    for error in cases.clone() {
+        assert_eq!(of_survey(error.clone(), &aws, "ce"), error);
+    }
+    let head = speechless("HeadBucket", "NotFound", ErrorClass::NotFound);
+    let nameless = OpError::new("ListDetectors", ErrorClass::Service, NO_HOST, "dns error");
+    assert_eq!(of_survey(nameless.clone(), &aws, "x").class, ErrorClass::Unsupported);
+    aws.is_special = true;
+    assert_eq!(of_survey(nameless.clone(), &aws, "x"), nameless, "the ordinary endpoint may be");
+    aws.is_elsewhere = true;
+    for error in cases {
+        assert_eq!(of_survey(error, &aws, "ce").class, ErrorClass::Unsupported);
+    }
+    assert_eq!(of_survey(head.clone(), &aws, "s3"), head, "a HEAD has no words");
+    let alarms = speechless("DescribeAlarms", "NotFound", ErrorClass::NotFound);
+    assert!(of_survey(alarms, &aws, "monitoring").message.contains("CBOR"));
+}
+
+#[test]
+fn what_the_network_says_of_names_and_endpoints_is_told_apart() {
+    let unknown = "dispatch failure: io error: client error (Connect): dns error: failed to lookup \
+                   address information: Name or service not known";
+    assert!(is_about_names(unknown));
+    assert!(!is_about_names("dns error: Temporary failure in name resolution"));
+    assert!(is_about_endpoints(
+        "Invalid Configuration: FIPS and custom endpoint are not supported"
+    ));
 }

@@ -105,7 +105,7 @@ impl Resource for AnomalyMonitor {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let monitors = cx.if_wanted(list(cx.aws, None).await)?;
+        let monitors = list(cx.aws, None).await?;
         let wanted = cx.wanted.iter().find(|(name, _)| name.ends_with(SERVICES));
         let found = monitors.into_iter().filter_map(|monitor| {
             let serves = matches!(watched(&monitor), Watched::Services);

@@ -130,7 +130,7 @@ impl Resource for AnomalySubscription {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = cx.if_wanted(list(cx.aws, None).await)?;
+        let listed = list(cx.aws, None).await?;
         let found = listed.into_iter().filter(|one| cx.is_candidate(&one.subscription_name));
         let found = found.map(|found| async move {
             let tags = tags(cx.aws, found.subscription_arn().unwrap_or_default()).await;

@@ -89,10 +89,9 @@ impl Resource for Detector {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let ids = cx.aws.guardduty.list_detectors().into_paginator().items().send();
-        let ids = ids.collect::<Result<Vec<_>, _>>().await.map_err(op("ListDetectors"));
-        let ids = cx.if_wanted(ids)?;
+        let ids = ids.collect::<Result<Vec<_>, _>>().await.map_err(op("ListDetectors"))?;
         let found = ids.iter().map(|id| async move {
-            let Some(live) = cx.if_wanted(describe(cx.aws, id).await)? else { return Ok(None) };
+            let Some(live) = describe(cx.aws, id).await? else { return Ok(None) };
             let claimed = match cx.aws.scope.owned(&live.tags) {
                 Some(address) => Some((address, Owner::Ours)),
                 None => cx.wanted.values().next().map(|address| (address.clone(), Owner::Shared)),

@@ -156,6 +156,7 @@ fn example() -> Plan {
             reason: "the name dev-payment-audit belongs to somebody else (it has no tags)".into(),
             hint: "choose another name with `name = \"...\"`".into(),
         }],
+        unseen: Vec::new(),
         digests: BTreeMap::new(),
         outputs: BTreeMap::new(),
     }

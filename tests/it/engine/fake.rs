@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use payctl::engine::provider::{Provider, Sweep, Target};
 use payctl::model::address::Address;
@@ -106,6 +107,12 @@ pub struct Faults {
     pub twice: bool,
     /// At this operation (counted from 1) the process dies.
     pub die_at: Option<Death>,
+    /// Kinds that cannot be surveyed, and what is said instead; nothing is said of those without.
+    pub blind: Vec<(&'static str, Option<ErrorClass>)>,
+    /// From this operation on (counted from 1) the credentials have expired.
+    pub expires_at: Option<u64>,
+    /// Between these two moments, from when the faults were set, the network is away.
+    pub away: Option<(Duration, Duration)>,
 }
 
 /// When the process dies.
@@ -127,6 +134,8 @@ struct State {
     made: u64,
     random: u64,
     faults: Faults,
+    /// When the faults were set.
+    since: Option<Instant>,
     running: BTreeMap<&'static str, usize>,
     most: BTreeMap<&'static str, usize>,
 }
@@ -155,6 +164,7 @@ impl FakeCloud {
         let mut state = self.state();
         state.faults = faults;
         state.operations = 0;
+        state.since = Some(Instant::now());
     }
 
     /// Completes when the process has died.
@@ -253,6 +263,13 @@ impl FakeCloud {
         if let Some(Death { after: false, .. }) = death {
             return (Err(lost("dead")), true);
         }
+        if state.faults.expires_at.is_some_and(|at| state.operations >= at) {
+            let error = OpError::new(name, ErrorClass::Credentials, "ExpiredToken", "expired");
+            return (Err(error), false);
+        }
+        if state.is_away() {
+            return (Err(lost("the network is away")), false);
+        }
         let (throttle, refuse, lose) =
             (state.faults.throttle, state.faults.refuse, state.faults.lose);
         if state.happens(throttle) {
@@ -339,6 +356,12 @@ impl Object {
 }
 
 impl State {
+    /// Whether the network is away at this moment.
+    fn is_away(&self) -> bool {
+        let since = self.since.map(|since| since.elapsed()).unwrap_or_default();
+        self.faults.away.is_some_and(|(from, to)| (from..to).contains(&since))
+    }
+
     fn id(&mut self) -> String {
         self.made += 1;
         format!("object-{:05}", self.made)
@@ -423,7 +446,14 @@ impl Provider for FakeCloud {
         wanted: &'a BTreeMap<String, Address>,
         _: Option<&'a Sweep>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        let blind = self.state().faults.blind.iter().find(|(blind, _)| *blind == kind).cloned();
+        if let Some((_, None)) = blind {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(self.operate("Survey", kind, Sort::Read, move |state, scope| {
+            if let Some((_, Some(class))) = blind {
+                return Err(OpError::new("Survey", class, "Blind", "it cannot be seen"));
+            }
             state.tick();
             let lags = state.faults.survey_lags;
             let mut found = Vec::new();

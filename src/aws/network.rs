@@ -1,0 +1,229 @@
+//! The way to AWS: TLS, the certificates that are trusted, and proxies.
+//!
+//! What every AWS tool reads is read here as well: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`
+//! (in lower case too) and `AWS_CA_BUNDLE`, or `ca_bundle` of the profile.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::os_shim_internal::{Env, Fs};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::model::error::{ErrorClass, OpError};
+
+/// The variable that names the file with the certificates to trust.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
+/// The variables that may name the proxy for HTTPS; the first that is set counts.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The ordinary transport: HTTPS, through the proxy that the environment names. What is on this
+/// machine, or on its link as the metadata of an instance is, needs no proxy.
+pub(super) async fn transport(profile: Option<&str>) -> Result<SharedHttpClient, OpError> {
+    let trust = match bundle(profile).await {
+        Some((path, told)) => TrustStore::empty().with_pem_certificate(certificates(&path, told)?),
+        None => TrustStore::default(),
+    };
+    let tls = TlsContext::builder().with_trust_store(trust).build();
+    let tls = tls.map_err(|error| unusable(error.to_string()))?;
+    Ok(SharedHttpClient::new(Network {
+        direct: client(tls.clone(), ProxyConfig::disabled),
+        proxied: client(tls, ProxyConfig::from_env),
+    }))
+}
+
+fn client(tls: TlsContext, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let provider = Provider::Rustls(CryptoMode::AwsLc);
+        let mut connector = ConnectorBuilder::default().tls_provider(provider);
+        connector.set_tls_context(tls.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.set_proxy_config(Some(proxy()));
+        connector.build()
+    })
+}
+
+/// Where the file with the certificates is, and who says so.
+async fn bundle(profile: Option<&str>) -> Option<(String, &'static str)> {
+    if let Some(path) = variable(BUNDLE) {
+        return Some((path, BUNDLE));
+    }
+    let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
+    let chosen = profile.map(|profile| Cow::Owned(profile.to_owned()));
+    // A file that cannot be read is the business of whoever looks for credentials in it.
+    let profiles = aws_config::profile::load(&fs, &env, &files, chosen).await.ok()?;
+    Some((profiles.get("ca_bundle")?.to_owned(), "ca_bundle of the profile"))
+}
+
+/// The certificates in a file, once it is sure that they are some.
+fn certificates(path: &str, told: &str) -> Result<Vec<u8>, OpError> {
+    let failed = |what: String| unusable(format!("{told} names {path}: {what}"));
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate =
+            certificate.map_err(|error| failed(format!("it is no PEM file: {error:?}")))?;
+        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    }
+    match roots.is_empty() {
+        true => Err(failed("it holds no certificate".to_owned())),
+        false => Ok(pem),
+    }
+}
+
+fn unusable(message: String) -> OpError {
+    OpError::new("connect", ErrorClass::Invalid, "UnusableCertificates", message)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The proxy for HTTPS without its password, and the variable that names it.
+fn proxy() -> Option<(&'static str, String)> {
+    let (name, proxy) = PROXIES.iter().find_map(|name| Some((*name, variable(name)?)))?;
+    Some((name, without_password(&proxy)))
+}
+
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    match scheme {
+        "" => host.to_owned(),
+        scheme => format!("{scheme}://{host}"),
+    }
+}
+
+/// What went wrong on the way, where that is the proxy's doing or a certificate's.
+pub(super) fn explain(op: &str, chain: &str) -> Option<OpError> {
+    let error = |class, code: &str, hint: String| {
+        Some(OpError::new(op, class, code, format!("{chain} ({hint})")))
+    };
+    if chain.contains("invalid peer certificate") {
+        let hint = match variable(BUNDLE) {
+            Some(path) => format!("{BUNDLE} names {path}, which does not vouch for it"),
+            None => {
+                format!("if your network opens TLS, name the file with its certificate in {BUNDLE}")
+            }
+        };
+        return error(ErrorClass::Invalid, "UntrustedCertificate", hint);
+    }
+    let is_tunnel = chain.contains("tunnel error");
+    if !is_tunnel && !chain.contains("connect timeout") {
+        return None;
+    }
+    let (variable, proxy) = proxy()?;
+    if chain.contains("proxy authorization required") {
+        let hint =
+            format!("{variable} names the proxy {proxy}: give it http://USER:PASSWORD@HOST:PORT");
+        return error(ErrorClass::Invalid, "ProxyAuthenticationRequired", hint);
+    }
+    error(ErrorClass::Service, "ProxyFailed", format!("{variable} names the proxy {proxy}"))
+}
+
+/// Whether a URL leads to this machine, or no farther than its link.
+pub(super) fn is_near(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || host.eq_ignore_ascii_case(METADATA_V6),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// Where the metadata of an instance is in IPv6.
+const METADATA_V6: &str = "fd00:ec2::254";
+
+/// Two ways out: with a proxy and without.
+#[derive(Clone, Debug)]
+struct Network<T> {
+    direct: T,
+    proxied: T,
+}
+
+impl HttpClient for Network<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Network {
+            direct: self.direct.http_connector(settings, components),
+            proxied: self.proxied.http_connector(settings, components),
+        })
+    }
+}
+
+impl HttpConnector for Network<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match is_near(request.uri()) {
+            true => self.direct.call(request),
+            false => self.proxied.call(request),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_needs_no_proxy() {
+        for url in [
+            "http://127.0.0.1:4566/queue",
+            "https://localhost",
+            "http://bucket.localhost:5000/key?x=@",
+            "http://[::1]:80/",
+            "http://169.254.169.254/latest/api/token",
+            "http://[fd00:ec2::254]/latest/api/token",
+        ] {
+            assert!(is_near(url), "{url}");
+        }
+        for url in [
+            "https://sqs.us-east-1.amazonaws.com/",
+            "https://127.0.0.1.example.com/",
+            "http://10.0.0.1:4566",
+            "https://localhost@sqs.us-east-1.amazonaws.com/",
+        ] {
+            assert!(!is_near(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_said() {
+        assert_eq!(without_password("http://me:s@cret@proxy:3128"), "http://proxy:3128");
+        assert_eq!(without_password("proxy:3128"), "proxy:3128");
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let path = path.to_str().unwrap();
+        let said = |path: &str| certificates(path, BUNDLE).unwrap_err().message;
+        assert!(said(path).starts_with(&format!("AWS_CA_BUNDLE names {path}: No such file")));
+        std::fs::write(path, "hello").unwrap();
+        assert!(said(path).ends_with("it holds no certificate"));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(path, broken).unwrap();
+        assert!(said(path).contains(path));
+    }
+}

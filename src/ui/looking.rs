@@ -1,0 +1,100 @@
+//! What looking at the cloud says: how far it has come, and what could not be looked at.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::style::{Paint, Style};
+use crate::engine::survey::{Looking, SurveyError};
+use crate::model::error::OpError;
+
+/// `looking: 48 of 54 kinds, waiting for rds`.
+pub fn progress(looking: &Looking) -> String {
+    let waiting: Vec<&str> = looking.waiting.iter().copied().collect();
+    let waiting = match waiting.as_slice() {
+        [] => String::new(),
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!(", waiting for {first}, {second}, {third} and {} more", rest.len())
+        }
+        few => format!(", waiting for {}", few.join(", ")),
+    };
+    format!("looking: {} of {} kinds{waiting}", looking.done, looking.all)
+}
+
+/// A line for each reason why kinds could not be looked at.
+pub fn reasons(unseen: &[SurveyError]) -> Vec<String> {
+    let (unsupported, failed): (Vec<_>, Vec<_>) =
+        unseen.iter().partition(|unseen| unseen.is_unsupported());
+    let failed = alike(&failed, OpError::to_string);
+    let failed = failed.iter().map(|(why, kinds)| format!("cannot look at {kinds}: {why}"));
+    let unsupported = alike(&unsupported, |error| error.message.clone());
+    let unsupported = unsupported
+        .iter()
+        .map(|(why, kinds)| format!("this endpoint does not know {kinds}: {why}"));
+    failed.chain(unsupported).collect()
+}
+
+/// The kinds that have the same reason, by that reason.
+fn alike(unseen: &[&SurveyError], why: fn(&OpError) -> String) -> BTreeMap<String, String> {
+    let mut alike: BTreeMap<String, String> = BTreeMap::new();
+    for SurveyError { kind, error } in unseen {
+        let kinds = alike.entry(why(error)).or_default();
+        if !kinds.is_empty() {
+            kinds.push_str(", ");
+        }
+        kinds.push_str(kind);
+    }
+    alike
+}
+
+/// The same as warnings.
+pub fn warnings(unseen: &[SurveyError], style: Style) -> String {
+    let warning = style.paint(Paint::Warn, "warning:");
+    reasons(unseen).iter().map(|reason| format!("{warning} {reason}\n")).collect()
+}
+
+/// The kinds that could not be looked at, as a member of JSON lines.
+pub fn json(unseen: &[SurveyError]) -> Value {
+    unseen.iter().map(|unseen| json!({ "kind": unseen.kind, "error": unseen.error })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::error::ErrorClass;
+
+    fn unseen(kind: &str, op: &str, class: ErrorClass, code: &str) -> SurveyError {
+        let error = OpError::new(op, class, code, "it says why");
+        SurveyError { kind: kind.into(), error }
+    }
+
+    #[test]
+    fn progress_names_few_services() {
+        let looking = |waiting: &[&'static str]| Looking {
+            done: 54 - waiting.len(),
+            all: 54,
+            waiting: waiting.iter().copied().collect(),
+        };
+        assert_eq!(progress(&looking(&["rds"])), "looking: 53 of 54 kinds, waiting for rds");
+        assert_eq!(
+            progress(&looking(&["ec2", "iam", "kms", "rds", "sqs"])),
+            "looking: 49 of 54 kinds, waiting for ec2, iam, kms and 2 more"
+        );
+    }
+
+    #[test]
+    fn kinds_that_fail_alike_share_a_line() {
+        let all = [
+            unseen("ec2.vpc", "DescribeVpcs", ErrorClass::Denied, "UnauthorizedOperation"),
+            unseen("costs.monitor", "GetMonitors", ErrorClass::Unsupported, "NoCode"),
+            unseen("rds.cluster", "DescribeDBClusters", ErrorClass::Service, "Timeout"),
+            unseen("rds.instance", "DescribeDBClusters", ErrorClass::Service, "Timeout"),
+            unseen("guards.detector", "ListDetectors", ErrorClass::Unsupported, "NoCode"),
+        ];
+        insta::assert_snapshot!(warnings(&all, Style::PLAIN), @"
+        warning: cannot look at rds.cluster, rds.instance: DescribeDBClusters: Timeout: it says why
+        warning: cannot look at ec2.vpc: DescribeVpcs: UnauthorizedOperation: it says why
+        warning: this endpoint does not know costs.monitor, guards.detector: it says why
+        ");
+    }
+}
