@@ -6,13 +6,20 @@ is shown is rounded.
 """
 
 import json
+import numbers
 import os
 import re
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import boto3
+from botocore.config import Config
 
+# Two questions of one page each, the report and the message; more pages are rare.
+CONFIG = Config(
+    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2}
+)
+CALLS = 4
 # Cost Explorer keeps at least 13 months.
 HISTORY = 395
 DEFAULT_DAYS = 30
@@ -33,12 +40,12 @@ def handler(event, context):
     """Called by a daily rule. A failure is raised: the caller repeats it, and its metric counts it."""
     try:
         today = datetime.now(timezone.utc).date()
-        report = report_of(boto3.client("ce"), since(today), today)
+        report = report_of(boto3.client("ce", config=CONFIG), since(today), today)
         bucket, key = os.environ["LOGS_BUCKET"], f"cost-reports/{today:%Y/%m/%d}.json"
         body = json.dumps(report, indent=2).encode()
         kind = "application/json"
-        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
-        boto3.client("sns").publish(
+        boto3.client("s3", config=CONFIG).put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
+        boto3.client("sns", config=CONFIG).publish(
             TopicArn=os.environ["COST_TOPIC_ARN"],
             Subject=f"Cost report {report['environment']} {today}".strip()[:100],
             Message=text_of(report),
@@ -151,21 +158,83 @@ def line_of(name, row, unit):
     return f"{name}: {row['before']} -> {row['after']} {unit}, {row['change']} ({percent})"
 
 
-# The functions below stand in several of the functions, in the same words.
+# What is below stands in every function, in the same words.
+
+# What has as many digits as a card and is none: UUIDs, and times of this and the last century.
+NO_CARD = re.compile(
+    "(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\d)"
+)
+# The magnetic stripe, first and second track: the number, the name, and what must not be kept.
+TRACK = re.compile(
+    r"[%;]?[Bb]?\d{13,19}(?:[=D]|\^[^^\n]{0,40}\^)\d\d(?:0[1-9]|1[0-2])\d{3}[^\s?\"]*\??"
+)
+# Digits with up to three characters between them that are neither digits nor letters.
+DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
+
+
+def masked(value):
+    """The same value without card numbers: in texts, in numbers and in the names of fields."""
+    if isinstance(value, dict):
+        return {mask(str(name)): masked(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    if isinstance(value, (numbers.Real, Decimal)):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) < 40:
+            text = f"{number:f}"
+    hidden = mask(text)
+    return value if hidden == text else hidden
+
+
+def mask(text):
+    """The same text with stars for all but the last four digits of what may be a card number: any 13
+    to 19 digits whose check digit fits, whatever stands between, before and after them."""
+    text = TRACK.sub("[track]", text)
+    pieces, start = [], 0
+    for found in NO_CARD.finditer(text):
+        pieces += [DIGITS.sub(stars, text[start : found.start()]), found[0]]
+        start = found.end()
+    return "".join(pieces) + DIGITS.sub(stars, text[start:])
+
+
+def stars(found):
+    """Stars in a row of digits. No card begins with 0, 1 or 7."""
+    signs = list(found[0])
+    places = [place for place, sign in enumerate(signs) if sign.isdecimal()]
+    digits = [int(signs[place]) for place in places]
+    # Of every beginning, the sum of the check with its even and with its odd places doubled.
+    sums = [[0], [0]]
+    for place, digit in enumerate(digits):
+        twice = 2 * digit - (9 if digit > 4 else 0)
+        for parity in (0, 1):
+            sums[parity].append(sums[parity][-1] + (twice if place % 2 == parity else digit))
+    hidden, reach = [], 0
+    for first, digit in enumerate(digits):
+        for end in range(first + 13, min(first + 19, len(digits)) + 1):
+            if digit not in (0, 1, 7) and not (sums[end % 2][end] - sums[end % 2][first]) % 10:
+                reach = max(reach, end)
+        hidden.append(first < reach)
+    for at, place in enumerate(places):
+        if hidden[at] and len(hidden[at : at + 5]) == 5 and all(hidden[at : at + 5]):
+            signs[place] = "*"
+    return "".join(signs)
 
 
 def fault(error):
-    """What the log says of an error: where it came from, and its text without card numbers."""
+    """What the log says of an error: where it came from, and its text."""
     trace, places = error.__traceback__, []
     while trace:
         places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    text = re.sub(r"(?:[0-9][ -]?){13,}", "[digits] ", str(error))
-    return {"error": type(error).__name__, "detail": text, "at": places}
+    return {"error": type(error).__name__, "detail": str(error), "at": places}
 
 
 def log(level, message, context, **fields):
-    """One JSON object in one line."""
+    """One JSON object in one line, without card numbers."""
     request = getattr(context, "aws_request_id", None)
     line = {"level": level, "message": message, "request_id": request, **fields}
-    print(json.dumps(line, default=str), flush=True)
+    print(json.dumps(masked(line), default=str), flush=True)

@@ -7,6 +7,7 @@ that failed go back, and in the end to the dead-letter queue.
 
 import functools
 import json
+import numbers
 import os
 import re
 from datetime import datetime, timezone
@@ -15,18 +16,30 @@ from decimal import Decimal
 import boto3
 from botocore.config import Config
 
-CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
-ALARMING = {"FAILED", "DECLINED"}
-# What must not be kept even in part.
-FORBIDDEN = {"cvc", "cvv", "cvv2", "pin", "security_code", "track_data"}
-CARD_FIELDS = {"card", "card_number", "cardnumber", "pan"}
-# 13 to 19 digits, single spaces or hyphens between them, as payment cards begin. A UUID may happen to
-# have as many digits in a row, and so is recognised first.
-HEX = "[0-9A-Fa-f]"
-CARD = re.compile(
-    f"(?P<uuid>{HEX}{{8}}(?:-{HEX}{{4}}){{3}}-{HEX}{{12}})"
-    r"|(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])"
+# One event needs so many calls, each of which ends in good time whatever hangs. A batch may need more
+# than the function has: what there is no time for goes back.
+CONFIG = Config(
+    connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2}
 )
+CALLS = 2
+NEEDED_MS = 25_000
+ALARMING = {"FAILED", "DECLINED"}
+# What is kept of an event: of other fields only that they were there. KEPT_FIELDS adds some.
+KEPT = {
+    "account", "amount", "card_last_four", "code", "currency", "customer_id", "detail",
+    "detail_type", "event_type", "fraud_indicators", "fraud_score", "id", "merchant_id", "message",
+    "method", "order_id", "payment_id", "processed_at", "reason", "region", "requires_review",
+    "resources", "risk_level", "source", "status", "time", "timestamp", "transaction_id", "type",
+    "version",
+}  # fmt: skip
+# Of these the last four digits are kept.
+CARDS = {"card", "card_number", "cardnumber", "pan"}
+# What must not be kept even in part, not even that it was there.
+FORBIDDEN = {
+    "cardcode", "cav2", "cid", "csc", "cvc", "cvc2", "cvv", "cvv2", "magstripe", "pin", "pinblock",
+    "cardsecuritycode", "securitycode", "track", "track1", "track1data", "track2",
+    "track2data", "trackdata",
+}  # fmt: skip
 
 
 @functools.cache
@@ -43,6 +56,8 @@ def handler(event, context):
     failed = []
     for record in event["Records"]:
         try:
+            if not has_time(context):
+                raise TimeoutError("no time is left for this event in this batch")
             take(json.loads(record["body"], parse_float=Decimal), record, context)
         except Exception as error:
             message = record.get("messageId")
@@ -51,11 +66,17 @@ def handler(event, context):
     return {"batchItemFailures": failed}
 
 
+def has_time(context):
+    """Whether one more event can be taken before Lambda ends the function."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return left is None or left() >= NEEDED_MS
+
+
 def take(event, record, context):
     """Keeps one event, and announces it if people should know."""
     if not isinstance(event, dict):
         raise ValueError("an event is a JSON object")
-    kept = without_cards(event)
+    kept = kept_of(event)
     name = kept.get("id") or record.get("messageId")
     if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9_.:-]{1,128}", name):
         raise ValueError("an event needs an id of letters, digits and _.:-")
@@ -82,60 +103,118 @@ def take(event, record, context):
 def moment_of(event, record):
     """When it happened. The same for every delivery of a message, so that its name stays."""
     if "time" in event:
-        return datetime.fromisoformat(event["time"])
+        try:
+            return datetime.fromisoformat(event["time"])
+        except (TypeError, ValueError):
+            # The text itself stays out of Lambda's own log.
+            raise ValueError("the time of an event must be in ISO 8601") from None
     sent = record.get("attributes", {}).get("SentTimestamp")
     now = datetime.now(timezone.utc)
     return datetime.fromtimestamp(int(sent) // 1000, timezone.utc) if sent else now
 
 
-def without_cards(value, name=""):
-    """The same value without card numbers, wherever they hide: of each the last four digits stay."""
-    name = name.lower().replace("-", "_")
+def kept_of(value, name=""):
+    """What is kept of an event: the fields that are known, and no card number wherever one hides."""
     if isinstance(value, dict):
-        items = value.items()
-        return {without_cards(key): without_cards(item, key) for key, item in items if keep(key)}
+        known = KEPT | set(os.environ.get("KEPT_FIELDS", "").split(","))
+        return {
+            mask(field): kept_of(item, plain(field))
+            if plain(field) in known | CARDS
+            else "[not kept]"
+            for field, item in value.items()
+            if plain(field).replace("_", "") not in FORBIDDEN
+        }
     if isinstance(value, list):
-        return [without_cards(item, name) for item in value]
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return [kept_of(item, name) for item in value]
+    if name in CARDS and value is not None:
+        digits = re.sub("[^0-9]", "", str(masked(value)))
+        return "*" * 12 + digits[-4:]
+    return masked(value)
+
+
+def plain(name):
+    """The name of a field, whatever the style: `card-number`, `cardNumber` and `card_number` are one."""
+    name = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+# What is below stands in every function, in the same words.
+
+# What has as many digits as a card and is none: UUIDs, and times of this and the last century.
+NO_CARD = re.compile(
+    "(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\d)"
+)
+# The magnetic stripe, first and second track: the number, the name, and what must not be kept.
+TRACK = re.compile(
+    r"[%;]?[Bb]?\d{13,19}(?:[=D]|\^[^^\n]{0,40}\^)\d\d(?:0[1-9]|1[0-2])\d{3}[^\s?\"]*\??"
+)
+# Digits with up to three characters between them that are neither digits nor letters.
+DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
+
+
+def masked(value):
+    """The same value without card numbers: in texts, in numbers and in the names of fields."""
+    if isinstance(value, dict):
+        return {mask(str(name)): masked(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, bool):
         return value
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
-    digits = re.sub("[^0-9]", "", text)
-    if name in CARD_FIELDS and len(digits) > 4:
-        return "*" * (len(digits) - 4) + digits[-4:]
-    masked = CARD.sub(mask, text)
-    return value if masked == text else masked
+    text = str(value)
+    if isinstance(value, (numbers.Real, Decimal)):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) < 40:
+            text = f"{number:f}"
+    hidden = mask(text)
+    return value if hidden == text else hidden
 
 
-def keep(name):
-    """Whether a field may be kept at all."""
-    return name.lower().replace("-", "_") not in FORBIDDEN
+def mask(text):
+    """The same text with stars for all but the last four digits of what may be a card number: any 13
+    to 19 digits whose check digit fits, whatever stands between, before and after them."""
+    text = TRACK.sub("[track]", text)
+    pieces, start = [], 0
+    for found in NO_CARD.finditer(text):
+        pieces += [DIGITS.sub(stars, text[start : found.start()]), found[0]]
+        start = found.end()
+    return "".join(pieces) + DIGITS.sub(stars, text[start:])
 
 
-def mask(match):
-    """Stars for a card number; other numbers are as long, but their check digit does not fit."""
-    if match["uuid"]:
-        return match[0]
-    digits = re.sub("[ -]", "", match[0])
-    doubled = [2 * int(digit) for digit in digits[-2::-2]]
-    total = sum(map(int, digits[-1::-2])) + sum(n if n < 10 else n - 9 for n in doubled)
-    return match[0] if total % 10 else "*" * (len(digits) - 4) + digits[-4:]
-
-
-# The functions below stand in several of the functions, in the same words.
+def stars(found):
+    """Stars in a row of digits. No card begins with 0, 1 or 7."""
+    signs = list(found[0])
+    places = [place for place, sign in enumerate(signs) if sign.isdecimal()]
+    digits = [int(signs[place]) for place in places]
+    # Of every beginning, the sum of the check with its even and with its odd places doubled.
+    sums = [[0], [0]]
+    for place, digit in enumerate(digits):
+        twice = 2 * digit - (9 if digit > 4 else 0)
+        for parity in (0, 1):
+            sums[parity].append(sums[parity][-1] + (twice if place % 2 == parity else digit))
+    hidden, reach = [], 0
+    for first, digit in enumerate(digits):
+        for end in range(first + 13, min(first + 19, len(digits)) + 1):
+            if digit not in (0, 1, 7) and not (sums[end % 2][end] - sums[end % 2][first]) % 10:
+                reach = max(reach, end)
+        hidden.append(first < reach)
+    for at, place in enumerate(places):
+        if hidden[at] and len(hidden[at : at + 5]) == 5 and all(hidden[at : at + 5]):
+            signs[place] = "*"
+    return "".join(signs)
 
 
 def fault(error):
-    """What the log says of an error: where it came from, and its text without card numbers."""
+    """What the log says of an error: where it came from, and its text."""
     trace, places = error.__traceback__, []
     while trace:
         places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    text = re.sub(r"(?:[0-9][ -]?){13,}", "[digits] ", str(error))
-    return {"error": type(error).__name__, "detail": text, "at": places}
+    return {"error": type(error).__name__, "detail": str(error), "at": places}
 
 
 def log(level, message, context, **fields):
-    """One JSON object in one line."""
+    """One JSON object in one line, without card numbers."""
     request = getattr(context, "aws_request_id", None)
     line = {"level": level, "message": message, "request_id": request, **fields}
-    print(json.dumps(line, default=str), flush=True)
+    print(json.dumps(masked(line), default=str), flush=True)

@@ -1,16 +1,22 @@
 """`POST /process`: takes a payment, once.
 
-A payment is a row in the transactions table and then a record in the audit bucket. A request with an
-idempotency key (the header `Idempotency-Key`, or `idempotency_key` in the body) first claims the key
-with a conditional write. The claim holds the id and the time of the payment, so every request with
-the same key, at the same time or years later, writes the same row under the same condition and the
-same audit record: whatever an earlier one left undone is done, and nothing is done twice.
+Every request brings an idempotency key (the header `Idempotency-Key`, or `idempotency_key` in the
+body). Three calls make a payment, and the third is the payment:
+
+1. claim: a conditional write of a row for the key, with the id and the time of the payment. Whoever
+   comes with the same key, at the same time or years later, finds it there and takes both from it.
+2. audit: the record in the audit bucket, the same object with the same content each time.
+3. commit: one transaction writes the payment's row and marks the claim as complete, if the claim was not.
+
+Whatever an earlier request left undone is done by the next, and nothing is done twice. No payment is
+without its audit record; a record without a payment belongs to a claim that is still open.
 """
 
 import base64
 import functools
 import hashlib
 import json
+import numbers
 import os
 import re
 import time
@@ -19,10 +25,18 @@ from datetime import datetime, timezone
 from decimal import Decimal
 
 import boto3
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
-# API Gateway waits 29 seconds, so a hanging call must end before that.
-CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
+# So many calls, each of which ends in good time whatever hangs; test_bounds holds them against the
+# timeout. AWS's client tries again by itself: every call may be repeated.
+CONFIG = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+)
+CALLS = 3
+# The states of a claim.
+STARTED, COMPLETE = "started", "complete"
+READ = TypeDeserializer()
 
 
 @functools.cache
@@ -50,11 +64,12 @@ def handler(event, context):
     try:
         bucket = os.environ["AUDIT_BUCKET"]
         payment = payment_of(body_of(event))
-        key = key_of(event)
-        identity = claim(key, payment) if key else new_identity()
-        record = record_of(identity, payment)
-        is_new = put_once(record)
-        store_audit(bucket, record)
+        claimed = claim(key_of(event), payment)
+        record = record_of(claimed, payment)
+        is_new = claimed["state"] == STARTED
+        if is_new:
+            store_audit(bucket, record)
+            is_new = commit(claimed, record)
         log(
             "INFO",
             "payment processed" if is_new else "payment repeated",
@@ -74,79 +89,106 @@ def handler(event, context):
 
 
 def payment_of(body):
-    """What is kept of a request: of the card only the last four digits."""
+    """What is kept of a request, of the card only the last four digits; and what tells it from another
+    one, for which a hash of the first six and the last four may be kept as well."""
     currency = text_of({"currency": "USD"} | body, "currency").upper()
     if not re.fullmatch("[A-Z]{3}", currency):
         raise Refused("currency must be a code of three letters, such as USD")
-    return {
-        "customer_id": text_of(body, "customer_id"),
+    card = card_of(body)
+    payment = {
+        "customer_id": id_of(body, "customer_id"),
         "amount": amount_of(body),
         "currency": currency,
-        "card_last_four": card_of(body)[-4:],
+        "card_last_four": card[-4:],
     }
+    return payment, digest(f"{payment['amount'].normalize():f}", currency, card[:6], card[-4:])
 
 
 def key_of(event):
-    """The idempotency key, if the request has one. The header goes before the body."""
+    """The idempotency key. The header goes before the body."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     source = {"idempotency_key": headers.get("idempotency-key")}
     if source["idempotency_key"] is None:
         source = body_of(event)
     if source.get("idempotency_key") is None:
-        return None
+        if os.environ.get("IDEMPOTENCY_KEY") == "optional":
+            return str(uuid.uuid4())
+        raise Refused("Idempotency-Key is missing: send a header with a key of this payment")
     return text_of(source, "idempotency_key")
 
 
-def new_identity():
-    """A transaction that nobody has seen: its id and its time in milliseconds."""
-    return str(uuid.uuid4()), time.time_ns() // 1_000_000
+def claim(key, request):
+    """The claim of this key of this customer: a new one, or the one of before.
 
-
-def claim(key, payment):
-    """The identity that belongs to this key of this customer: a new one, or the one of before.
-
-    The claim is a row of the table with a sort key that no transaction has. It has neither a
-    customer nor a status and so stands in no index.
+    It is a row of the table with a sort key that no transaction has. It has neither a customer nor a
+    status and so stands in no index.
     """
-    fingerprint = digest(f"{payment['amount'].normalize():f}", payment["currency"])
-    fingerprint = digest(fingerprint, payment["card_last_four"])
-    name = "idempotency#" + digest(payment["customer_id"], key)
-    identity = new_identity()
-    row = {"transaction_id": name, "timestamp": 0, "fingerprint": fingerprint}
-    row |= {"claimed_id": identity[0], "claimed_at": identity[1]}
-    if put_once(row):
-        return identity
-    where = {"transaction_id": name, "timestamp": 0}
-    found = table().get_item(Key=where, ConsistentRead=True)["Item"]
-    if found["fingerprint"] != fingerprint:
+    payment, fingerprint = request
+    row = {
+        "transaction_id": "idempotency#" + digest(payment["customer_id"], key),
+        "timestamp": 0,
+        "state": STARTED,
+        "fingerprint": fingerprint,
+        "amount": f"{payment['amount']:f}",
+        "claimed_id": str(uuid.uuid4()),
+        "claimed_at": time.time_ns() // 1_000_000,
+    }
+    client = table().meta.client
+    try:
+        table().put_item(
+            Item=row,
+            ConditionExpression="attribute_not_exists(transaction_id)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except client.exceptions.ConditionalCheckFailedException as refused:
+        # Also after our own write, if its answer was lost.
+        row = {name: READ.deserialize(value) for name, value in refused.response["Item"].items()}
+    if row["fingerprint"] != fingerprint:
         raise Refused("this idempotency key was used for another payment", 422)
-    return found["claimed_id"], int(found["claimed_at"])
+    return row
 
 
-def digest(first, second):
-    """One hash of two texts. The length keeps them apart."""
-    return hashlib.sha256(f"{len(first)}:{first}{second}".encode()).hexdigest()
+def digest(*texts):
+    """One hash of several texts. Their lengths keep them apart."""
+    whole = "".join(f"{len(text)}:{text}" for text in texts)
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def record_of(identity, payment):
-    """The row of a payment: the same for the same identity."""
-    transaction_id, timestamp = identity
+def record_of(claimed, request):
+    """The row of a payment: the same for the same claim."""
+    payment, _ = request
+    transaction_id, timestamp = claimed["claimed_id"], int(claimed["claimed_at"])
     moment = datetime.fromtimestamp(timestamp // 1000, timezone.utc)
     return {
         "transaction_id": transaction_id,
         "timestamp": timestamp,
         **payment,
+        # As it was written first: 10.5 may come again as 10.50.
+        "amount": Decimal(claimed["amount"]),
         "status": "COMPLETED",
         "processed_at": moment.replace(microsecond=timestamp % 1000 * 1000).isoformat(),
     }
 
 
-def put_once(row):
-    """Writes a row, or says that it was there. A repeat of our own write also finds it there."""
+def commit(claimed, record):
+    """Both or nothing: the row of the payment, and the claim that is complete now. Says whether it was
+    still open."""
     client = table().meta.client
+    complete = {
+        "TableName": table().name,
+        "Item": claimed | {"state": COMPLETE},
+        "ConditionExpression": "#state = :started",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": {":started": STARTED},
+    }
     try:
-        table().put_item(Item=row, ConditionExpression="attribute_not_exists(transaction_id)")
-    except client.exceptions.ConditionalCheckFailedException:
+        client.transact_write_items(
+            TransactItems=[{"Put": complete}, {"Put": {"TableName": table().name, "Item": record}}]
+        )
+    except client.exceptions.TransactionCanceledException as refused:
+        reasons = [reason.get("Code") for reason in refused.response["CancellationReasons"]]
+        if reasons[0] != "ConditionalCheckFailed":
+            raise
         return False
     return True
 
@@ -162,7 +204,7 @@ def store_audit(bucket, record):
     )
 
 
-# The functions below stand in every function that answers the API, in the same words.
+# What is below stands in every function that answers the API, in the same words.
 
 
 def body_of(event):
@@ -195,6 +237,14 @@ def text_of(body, name):
     return value
 
 
+def id_of(body, name):
+    """An id, which is stored and logged: it must not be a card number."""
+    value = text_of(body, name)
+    if mask(value) != value:
+        raise Refused(f"{name} must not hold what may be a card number: send an id of your own")
+    return value
+
+
 def amount_of(body):
     """A positive decimal, as a JSON number or as text: at most 15 digits, and 4 after the point."""
     value = field(body, "amount")
@@ -224,18 +274,83 @@ def answer(status, body):
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
+# What is below stands in every function, in the same words.
+
+# What has as many digits as a card and is none: UUIDs, and times of this and the last century.
+NO_CARD = re.compile(
+    "(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\d)"
+)
+# The magnetic stripe, first and second track: the number, the name, and what must not be kept.
+TRACK = re.compile(
+    r"[%;]?[Bb]?\d{13,19}(?:[=D]|\^[^^\n]{0,40}\^)\d\d(?:0[1-9]|1[0-2])\d{3}[^\s?\"]*\??"
+)
+# Digits with up to three characters between them that are neither digits nor letters.
+DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
+
+
+def masked(value):
+    """The same value without card numbers: in texts, in numbers and in the names of fields."""
+    if isinstance(value, dict):
+        return {mask(str(name)): masked(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    if isinstance(value, (numbers.Real, Decimal)):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) < 40:
+            text = f"{number:f}"
+    hidden = mask(text)
+    return value if hidden == text else hidden
+
+
+def mask(text):
+    """The same text with stars for all but the last four digits of what may be a card number: any 13
+    to 19 digits whose check digit fits, whatever stands between, before and after them."""
+    text = TRACK.sub("[track]", text)
+    pieces, start = [], 0
+    for found in NO_CARD.finditer(text):
+        pieces += [DIGITS.sub(stars, text[start : found.start()]), found[0]]
+        start = found.end()
+    return "".join(pieces) + DIGITS.sub(stars, text[start:])
+
+
+def stars(found):
+    """Stars in a row of digits. No card begins with 0, 1 or 7."""
+    signs = list(found[0])
+    places = [place for place, sign in enumerate(signs) if sign.isdecimal()]
+    digits = [int(signs[place]) for place in places]
+    # Of every beginning, the sum of the check with its even and with its odd places doubled.
+    sums = [[0], [0]]
+    for place, digit in enumerate(digits):
+        twice = 2 * digit - (9 if digit > 4 else 0)
+        for parity in (0, 1):
+            sums[parity].append(sums[parity][-1] + (twice if place % 2 == parity else digit))
+    hidden, reach = [], 0
+    for first, digit in enumerate(digits):
+        for end in range(first + 13, min(first + 19, len(digits)) + 1):
+            if digit not in (0, 1, 7) and not (sums[end % 2][end] - sums[end % 2][first]) % 10:
+                reach = max(reach, end)
+        hidden.append(first < reach)
+    for at, place in enumerate(places):
+        if hidden[at] and len(hidden[at : at + 5]) == 5 and all(hidden[at : at + 5]):
+            signs[place] = "*"
+    return "".join(signs)
+
+
 def fault(error):
-    """What the log says of an error: where it came from, and its text without card numbers."""
+    """What the log says of an error: where it came from, and its text."""
     trace, places = error.__traceback__, []
     while trace:
         places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    text = re.sub(r"(?:[0-9][ -]?){13,}", "[digits] ", str(error))
-    return {"error": type(error).__name__, "detail": text, "at": places}
+    return {"error": type(error).__name__, "detail": str(error), "at": places}
 
 
 def log(level, message, context, **fields):
-    """One JSON object in one line."""
+    """One JSON object in one line, without card numbers."""
     request = getattr(context, "aws_request_id", None)
     line = {"level": level, "message": message, "request_id": request, **fields}
-    print(json.dumps(line, default=str), flush=True)
+    print(json.dumps(masked(line), default=str), flush=True)

@@ -5,6 +5,7 @@ Looks at the request only: it reads and writes nothing. The card number is check
 
 import base64
 import json
+import numbers
 import os
 import re
 from decimal import Decimal
@@ -34,7 +35,7 @@ def handler(event, context):
 
 def validate(body):
     """Refuses what `/process` would refuse, and card numbers with a typing error."""
-    text_of(body, "customer_id")
+    id_of(body, "customer_id")
     amount_of(body)
     if not re.fullmatch("[A-Za-z]{3}", text_of(body, "currency")):
         raise Refused("currency must be a code of three letters, such as USD")
@@ -49,7 +50,7 @@ def passes_luhn(digits):
     return total % 10 == 0
 
 
-# The functions below stand in every function that answers the API, in the same words.
+# What is below stands in every function that answers the API, in the same words.
 
 
 def body_of(event):
@@ -82,6 +83,14 @@ def text_of(body, name):
     return value
 
 
+def id_of(body, name):
+    """An id, which is stored and logged: it must not be a card number."""
+    value = text_of(body, name)
+    if mask(value) != value:
+        raise Refused(f"{name} must not hold what may be a card number: send an id of your own")
+    return value
+
+
 def amount_of(body):
     """A positive decimal, as a JSON number or as text: at most 15 digits, and 4 after the point."""
     value = field(body, "amount")
@@ -111,18 +120,83 @@ def answer(status, body):
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
+# What is below stands in every function, in the same words.
+
+# What has as many digits as a card and is none: UUIDs, and times of this and the last century.
+NO_CARD = re.compile(
+    "(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\d)"
+)
+# The magnetic stripe, first and second track: the number, the name, and what must not be kept.
+TRACK = re.compile(
+    r"[%;]?[Bb]?\d{13,19}(?:[=D]|\^[^^\n]{0,40}\^)\d\d(?:0[1-9]|1[0-2])\d{3}[^\s?\"]*\??"
+)
+# Digits with up to three characters between them that are neither digits nor letters.
+DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
+
+
+def masked(value):
+    """The same value without card numbers: in texts, in numbers and in the names of fields."""
+    if isinstance(value, dict):
+        return {mask(str(name)): masked(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    if isinstance(value, (numbers.Real, Decimal)):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) < 40:
+            text = f"{number:f}"
+    hidden = mask(text)
+    return value if hidden == text else hidden
+
+
+def mask(text):
+    """The same text with stars for all but the last four digits of what may be a card number: any 13
+    to 19 digits whose check digit fits, whatever stands between, before and after them."""
+    text = TRACK.sub("[track]", text)
+    pieces, start = [], 0
+    for found in NO_CARD.finditer(text):
+        pieces += [DIGITS.sub(stars, text[start : found.start()]), found[0]]
+        start = found.end()
+    return "".join(pieces) + DIGITS.sub(stars, text[start:])
+
+
+def stars(found):
+    """Stars in a row of digits. No card begins with 0, 1 or 7."""
+    signs = list(found[0])
+    places = [place for place, sign in enumerate(signs) if sign.isdecimal()]
+    digits = [int(signs[place]) for place in places]
+    # Of every beginning, the sum of the check with its even and with its odd places doubled.
+    sums = [[0], [0]]
+    for place, digit in enumerate(digits):
+        twice = 2 * digit - (9 if digit > 4 else 0)
+        for parity in (0, 1):
+            sums[parity].append(sums[parity][-1] + (twice if place % 2 == parity else digit))
+    hidden, reach = [], 0
+    for first, digit in enumerate(digits):
+        for end in range(first + 13, min(first + 19, len(digits)) + 1):
+            if digit not in (0, 1, 7) and not (sums[end % 2][end] - sums[end % 2][first]) % 10:
+                reach = max(reach, end)
+        hidden.append(first < reach)
+    for at, place in enumerate(places):
+        if hidden[at] and len(hidden[at : at + 5]) == 5 and all(hidden[at : at + 5]):
+            signs[place] = "*"
+    return "".join(signs)
+
+
 def fault(error):
-    """What the log says of an error: where it came from, and its text without card numbers."""
+    """What the log says of an error: where it came from, and its text."""
     trace, places = error.__traceback__, []
     while trace:
         places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    text = re.sub(r"(?:[0-9][ -]?){13,}", "[digits] ", str(error))
-    return {"error": type(error).__name__, "detail": text, "at": places}
+    return {"error": type(error).__name__, "detail": str(error), "at": places}
 
 
 def log(level, message, context, **fields):
-    """One JSON object in one line."""
+    """One JSON object in one line, without card numbers."""
     request = getattr(context, "aws_request_id", None)
     line = {"level": level, "message": message, "request_id": request, **fields}
-    print(json.dumps(line, default=str), flush=True)
+    print(json.dumps(masked(line), default=str), flush=True)

@@ -98,6 +98,7 @@ impl Builder<'_> {
             key_source: "HEADER".into(),
             models: models.collect(),
             validators: validator.into_iter().collect(),
+            authorizers: self.authorizers(config),
             paths: paths(routes.keys()),
             routes,
             security_policy: config.security_policy.as_ref().map(|policy| policy.0.clone()),
@@ -205,9 +206,12 @@ impl Builder<'_> {
     }
 
     /// One statement for each function, whatever the number of its routes: a policy has few bytes.
+    /// What follows the id of the API is `STAGE/METHOD/PATH`, or `authorizers/ID`.
     fn callers_of(&mut self, key: &str, config: &Api) {
-        let functions = config.routes.values().filter_map(|route| route.function.as_ref());
-        let functions: BTreeSet<String> = functions.map(|function| function.0.clone()).collect();
+        let routes = config.routes.values().filter_map(|route| route.function.as_ref());
+        let authorizers = config.authorizers.values().filter_map(|found| found.function.as_ref());
+        let functions: BTreeSet<String> =
+            routes.chain(authorizers).map(|function| function.0.clone()).collect();
         let super::Facts { account, region, partition, .. } = self.facts;
         let source = Text::from(format!("arn:{partition}:execute-api:{region}:{account}:"));
         let source = source.then(id("apigateway.rest_api", key)).then("/*/*");

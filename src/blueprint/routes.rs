@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::aws::kinds::apigateway_definition::{
-    Answer, Integration, Link, Mapping, Route as Spec, TIMEOUT, split,
+    Answer, Authorizer as AuthorizerSpec, COGNITO, Integration, Link, Mapping, Route as Spec,
+    TIMEOUT, split,
 };
-use crate::config::schema::apis::{Api, Authorization, Cors, Route};
+use crate::config::schema::apis::{Api, Authorizer, Cors, Gets, Route};
+use crate::config::schema::text::{FunctionRef, ItemName};
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
 
@@ -19,7 +21,7 @@ impl Builder<'_> {
     pub(super) fn routes(&self, config: &Api, validator: Option<&str>) -> BTreeMap<String, Spec> {
         let routes = config.routes.iter();
         let mut routes: BTreeMap<String, Spec> = routes
-            .map(|(name, route)| (name.0.clone(), self.route(name, route, validator)))
+            .map(|(name, route)| (name.0.clone(), self.route(name, route, config, validator)))
             .collect();
         if let Some(cors) = &config.cors {
             let paths: BTreeSet<String> =
@@ -32,7 +34,7 @@ impl Builder<'_> {
         routes
     }
 
-    fn route(&self, name: &str, config: &Route, validator: Option<&str>) -> Spec {
+    fn route(&self, name: &str, config: &Route, api: &Api, validator: Option<&str>) -> Spec {
         let (method, path) = split(name);
         let integration = self.integration(method, path, config);
         let json = "application/json".to_owned();
@@ -43,30 +45,90 @@ impl Builder<'_> {
         });
         // What a backend takes from the path must be declared.
         let taken = integration.parameters.values().map(|from| (from.clone(), true));
+        let by = config.authorization.0.as_str();
+        let authorizer = api.authorizers.get(&ItemName(by.to_owned()));
         Spec {
-            authorization: match config.authorization {
-                Authorization::None => "NONE".into(),
-                Authorization::Iam => "AWS_IAM".into(),
+            authorization: match (authorizer, by) {
+                (Some(found), _) if found.function.is_some() => "CUSTOM".into(),
+                (Some(_), _) => COGNITO.into(),
+                (None, "none") => "NONE".into(),
+                (None, _) => "AWS_IAM".into(),
             },
+            authorizer: authorizer.map(|_| by.to_owned()),
+            scopes: config.scopes.iter().map(|scope| scope.0.clone()).collect(),
             api_key_required: config.api_key,
             validator: validator.filter(|_| config.validate).map(str::to_owned),
-            models: config.model.iter().map(|model| (json.clone(), model.0.clone())).collect(),
+            models: config
+                .body()
+                .into_iter()
+                .map(|model| (json.clone(), model.0.clone()))
+                .collect(),
             parameters: parameters.chain(taken).collect(),
             responses: BTreeMap::new(),
             integration: Some(integration),
         }
     }
 
+    /// All authorizers by name.
+    pub(super) fn authorizers(&self, config: &Api) -> BTreeMap<String, AuthorizerSpec> {
+        let all = config.authorizers.iter();
+        all.map(|(name, found)| (name.0.clone(), self.authorizer(found))).collect()
+    }
+
+    fn authorizer(&self, config: &Authorizer) -> AuthorizerSpec {
+        let sources = config.identity.iter().map(|source| match source.split_once('.') {
+            Some(("header", name)) => format!("method.request.header.{name}"),
+            Some(("query", name)) => format!("method.request.querystring.{name}"),
+            Some(("stage", name)) => format!("stageVariables.{name}"),
+            _ => source.0.clone(),
+        });
+        let identity = sources.collect();
+        let Some(function) = &config.function else {
+            return AuthorizerSpec {
+                kind: COGNITO.into(),
+                pools: config.user_pools.iter().map(|pool| self.user_pool(pool)).collect(),
+                uri: None,
+                identity,
+                cache_seconds: None,
+            };
+        };
+        AuthorizerSpec {
+            kind: match config.gets {
+                Gets::Token => "TOKEN".into(),
+                Gets::Request => "REQUEST".into(),
+            },
+            pools: BTreeSet::new(),
+            uri: Some(self.invocations(function)),
+            identity,
+            cache_seconds: Some(config.cache_seconds),
+        }
+    }
+
+    /// The ARN of a user pool, whose id begins with its region.
+    fn user_pool(&self, pool: &str) -> String {
+        let super::Facts { account, partition, .. } = self.facts;
+        match pool.split_once('_') {
+            Some((region, _)) if !pool.starts_with("arn:") => {
+                format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}")
+            }
+            _ => pool.to_owned(),
+        }
+    }
+
+    /// How API Gateway calls a function.
+    fn invocations(&self, function: &FunctionRef) -> Text {
+        let super::Facts { region, partition, .. } = self.facts;
+        let to = format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/");
+        let arn = Text::reference(Address::new("lambda.function", &*function.0), Output::Arn);
+        Text::from(to).then(arn).then("/invocations")
+    }
+
     fn integration(&self, method: &str, path: &str, config: &Route) -> Integration {
         let timeout_ms = config.timeout_ms.unwrap_or(TIMEOUT);
         if let Some(function) = &config.function {
-            let super::Facts { region, partition, .. } = self.facts;
-            let to =
-                format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/");
-            let arn = Text::reference(Address::new("lambda.function", &*function.0), Output::Arn);
             return Integration {
                 method: Some("POST".into()),
-                uri: Some(Text::from(to).then(arn).then("/invocations")),
+                uri: Some(self.invocations(function)),
                 timeout_ms,
                 ..Integration::new("AWS_PROXY")
             };
@@ -149,8 +211,11 @@ fn asked(cors: &Cors, methods: &str) -> Spec {
         several => BTreeMap::from([(json.clone(), pick(several))]),
     };
     let mapping = Mapping { pattern: None, parameters: values.collect(), templates };
+    // A browser asks without credentials.
     Spec {
         authorization: "NONE".into(),
+        authorizer: None,
+        scopes: BTreeSet::new(),
         api_key_required: false,
         validator: None,
         models: BTreeMap::new(),

@@ -30,30 +30,44 @@ ALTER = re.compile(
 )
 
 
-def certificate(folder, address="127.0.0.1"):
-    """A certificate that signs itself: the file of the certificate, and that of the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "database")])
+class Authority:
+    """A certificate authority of the tests; `path` is what a client trusts."""
+
+    def __init__(self, start=datetime.timedelta(-1), end=datetime.timedelta(1)):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "authority.pem"
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = named(f"authority {x509.random_serial_number()}")
+        builder = dated(start, end).subject_name(self.name).issuer_name(self.name)
+        builder = builder.public_key(self.key.public_key())
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        made = builder.add_extension(constraints, critical=True).sign(self.key, hashes.SHA256())
+        self.path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+    def close(self):
+        self.folder.cleanup()
+
+    def sign(self, start=datetime.timedelta(-1), end=datetime.timedelta(1)):
+        """A certificate for 127.0.0.1, in one file with its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = dated(start, end).subject_name(named("database")).issuer_name(self.name)
+        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        builder = builder.public_key(key.public_key()).add_extension(alternative, critical=False)
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        path = Path(self.folder.name) / f"{x509.random_serial_number()}.pem"
+        made = builder.sign(self.key, hashes.SHA256()).public_bytes(encoding)
+        path.write_bytes(made + key.private_bytes(encoding, form, serialization.NoEncryption()))
+        return path
+
+
+def named(name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def dated(start, end):
     now = datetime.datetime.now(datetime.timezone.utc)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(alternative, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    form = serialization.PrivateFormat.PKCS8
-    paths = Path(folder) / "certificate.pem", Path(folder) / "key.pem"
-    paths[0].write_bytes(made.public_bytes(encoding))
-    paths[1].write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return paths
+    builder = x509.CertificateBuilder().serial_number(x509.random_serial_number())
+    return builder.not_valid_before(now + start).not_valid_after(now + end)
 
 
 def stored_form(password, rounds=4096):
@@ -75,20 +89,23 @@ class Server:
         # What a test may spoil.
         self.has_tls, self.method, self.lies, self.rounds = True, "SCRAM-SHA-256", False, None
         self.fails, self.delay = None, 0
-        self.folder = tempfile.TemporaryDirectory()
-        self.ca, key = certificate(self.folder.name)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.ca, key)
+        self.authority = Authority()
+        self.show(self.authority.sign())
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.listen, daemon=True).start()
+
+    def show(self, certificate):
+        """From now on it shows this certificate."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
 
     def close(self):
         # Closing alone would leave the thread waiting in accept.
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.folder.cleanup()
+        self.authority.close()
 
     def listen(self):
         while True:

@@ -46,6 +46,12 @@ class Context:
 
     aws_request_id = "request-1"
 
+    def __init__(self, left=60_000):
+        self.left = left
+
+    def get_remaining_time_in_millis(self):
+        return self.left
+
 
 class FunctionTest(unittest.TestCase):
     """A test of one function, with an AWS of its own."""
@@ -60,8 +66,8 @@ class FunctionTest(unittest.TestCase):
         self.function = load(self.name)
         self.log = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
 
-    def call(self, event):
-        return self.function.handler(event, Context())
+    def call(self, event, left=60_000):
+        return self.function.handler(event, Context(left))
 
     def post(self, body, headers=None):
         """Through API Gateway; returns the status and the decoded answer."""

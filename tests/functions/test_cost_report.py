@@ -134,7 +134,7 @@ class CostReport(FunctionTest):
             "OPTIMIZATIONS": "one NAT instance; arm64 ;",
         }
         with mock.patch.dict("os.environ", environment), mock.patch.object(
-            boto3, "client", lambda name: costs if name == "ce" else real(name)
+            boto3, "client", lambda name, **rest: costs if name == "ce" else real(name, **rest)
         ):
             answer = self.call({})
         [(key, report)] = stored(bucket).items()

@@ -66,10 +66,10 @@ class EventHandler(FunctionTest):
 
     def test_a_rule_may_call_directly(self):
         event = {"id": "e-2", "detail-type": "Payment", "time": "2026-02-03T04:05:06Z"}
-        event["detail"] = {"card_number": 4111111111111111, "amount": 10.5, "fine": True}
+        event["detail"] = {"card_number": 4111111111111111, "amount": 10.5, "code": True}
         self.assertIsNone(self.call(event))
         [kept] = stored(self.bucket).values()
-        wanted = {"card_number": "************1111", "amount": 10.5, "fine": True}
+        wanted = {"card_number": "************1111", "amount": 10.5, "code": True}
         self.assertEqual(kept["detail"], wanted)
 
     def test_the_dead_letter_queue_gets_what_keeps_failing(self):
@@ -119,22 +119,46 @@ class EventHandler(FunctionTest):
             spaced = " ".join(number[place : place + 4] for place in range(0, len(number), 4))
             event = {
                 "card-number": "x" + number,
-                "note": f"paid with {spaced}, thanks",
-                "list": [[spaced.replace(" ", "-")], {"pan": int(number)}],
-                f"key {number}": int(number),
+                "reason": f"paid with {spaced}, thanks",
+                "message": [[spaced.replace(" ", "-")], {"pan": int(number)}],
+                "code": {number: int(number), "amount": float(number)},
+                "customerId": number,
+                f"note {number}": number,
                 "CVV": "123",
+                "securityCode": 123,
+                "track2": f";{number}=27121011234567890?",
             }
             kept = json.dumps(self.kept(event))
-            for form in [number, spaced, spaced.replace(" ", "-"), "CVV"]:
+            for form in [number, spaced, spaced.replace(" ", "-"), "CVV", "ecurity", "track2"]:
                 self.assertNotIn(form, kept + self.log.getvalue())
             self.assertIn(number[-4:], kept)
+
+    def test_unknown_fields_are_not_kept(self):
+        event = {"detail": {"status": "COMPLETED", "holder": "A. Person", "extra": {"a": [1]}}}
+        wanted = {"status": "COMPLETED", "holder": "[not kept]", "extra": "[not kept]"}
+        self.assertEqual(self.kept(event)["detail"], wanted)
+        with mock.patch.dict("os.environ", {"KEPT_FIELDS": "holder"}):
+            self.assertEqual(self.kept(event)["detail"]["holder"], "A. Person")
+
+    def test_a_batch_ends_before_its_time_does(self):
+        records = [message({"type": "payment"}, f"m-{place}") for place in range(3)]
+        enough = self.function.NEEDED_MS
+        self.assertEqual(self.call({"Records": records}, enough), {"batchItemFailures": []})
+        found = self.call({"Records": records}, enough - 1)["batchItemFailures"]
+        self.assertEqual([item["itemIdentifier"] for item in found], ["m-0", "m-1", "m-2"])
+
+    def test_a_time_that_is_none_is_not_repeated(self):
+        with self.assertRaisesRegex(ValueError, "^the time of an event must be in ISO 8601$"):
+            self.call({"id": "e-1", "time": "4111111111111111", "detail": {}})
+        self.assertNotIn("4111", self.log.getvalue())
 
     def test_other_numbers_stay(self):
         chance = random.Random(6)
         event = {
             "timestamp": 1767225600123,
-            "ids": [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(2000)],
-            "digits": "99999999-4111-4111-8111-111111111111",
+            "processed_at": "2026-02-03T04:05:06.123456+00:00",
+            "resources": [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(2000)],
+            "transaction_id": "99999999-4111-4111-8111-111111111111",
             "amount": "1234.50",
             "account": "123456789012",
         }

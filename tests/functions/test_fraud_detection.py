@@ -80,6 +80,7 @@ class FraudDetection(FunctionTest):
             ({"customer_id": "c"}, "amount is missing"),
             ({"customer_id": "c", "amount": "-1"}, "positive"),
             ({"customer_id": 7, "amount": "1"}, "customer_id"),
+            ({"customer_id": "4111 1111 1111 1111", "amount": "1"}, "card number"),
             ("[]", "JSON object"),
         ]:
             status, found = self.post(body)

@@ -1,5 +1,6 @@
 """`POST /process`, above all that nothing is charged twice."""
 
+import copy
 import json
 import os
 import random
@@ -10,6 +11,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from unittest import mock
 
+from botocore.exceptions import ConnectTimeoutError
 from support import ENVIRONMENT, PAYMENT, FunctionTest, card, make_bucket, make_table, stored
 
 
@@ -30,8 +32,16 @@ class Processing(FunctionTest):
         return [row for row in self.table.scan()["Items"] if row["timestamp"] != 0]
 
     def pay(self, key=None, **changes):
-        headers = {"Idempotency-Key": key} if key else None
-        return self.post(PAYMENT | changes, headers)
+        return self.post(PAYMENT | changes, {"Idempotency-Key": key or str(uuid.uuid4())})
+
+    def claims(self):
+        """The states of the claims of keys."""
+        return [row["state"] for row in self.table.scan()["Items"] if row["timestamp"] == 0]
+
+    def calls(self):
+        """Every AWS call of the function: what to do before and after one is the test's."""
+        for client in [self.function.table().meta.client, self.function.storage()]:
+            yield client, client._make_api_call
 
     def test_a_payment_becomes_a_row_and_an_audit_record(self):
         began = datetime.now(timezone.utc)
@@ -56,7 +66,7 @@ class Processing(FunctionTest):
 
     def test_the_currency_is_usd_unless_said(self):
         without = {name: value for name, value in PAYMENT.items() if name != "currency"}
-        self.assertEqual(self.post(without)[0], 200)
+        self.assertEqual(self.post(without, {"Idempotency-Key": "key-1"})[0], 200)
         self.assertEqual(self.pay(currency="eur")[0], 200)
         self.assertEqual(sorted(row["currency"] for row in self.rows()), ["EUR", "USD"])
 
@@ -67,19 +77,25 @@ class Processing(FunctionTest):
             if amount >= 10**15:
                 continue
             body = json.dumps(PAYMENT).replace('"10.50"', f"{amount:f}")
-            status, found = self.post(body)
+            status, found = self.post(body, {"Idempotency-Key": str(amount)})
             self.assertEqual(status, 200, amount)
             rows = {row["transaction_id"]: row["amount"] for row in self.rows()}
             self.assertEqual(rows[found["transaction_id"]], amount)
 
-    def test_two_payments_without_a_key_are_two(self):
-        self.assertNotEqual(self.pay()[1]["transaction_id"], self.pay()[1]["transaction_id"])
+    def test_a_payment_needs_a_key_unless_the_environment_says_otherwise(self):
+        status, found = self.post(PAYMENT)
+        self.assertEqual(status, 400)
+        self.assertIn("Idempotency-Key is missing", found["error"])
+        self.assertEqual(self.table.scan()["Items"], [])
+        with mock.patch.dict("os.environ", {"IDEMPOTENCY_KEY": "optional"}):
+            first, second = self.post(PAYMENT), self.post(PAYMENT)
+        self.assertNotEqual(first[1]["transaction_id"], second[1]["transaction_id"])
         self.assertEqual(len(self.rows()), 2)
 
     def test_a_repeated_key_charges_once(self):
         first, again = self.pay("key-1"), self.pay("key-1", amount="10.5")
         self.assertEqual(first, again)
-        in_body = self.pay(idempotency_key="key-1")
+        in_body = self.post(PAYMENT | {"idempotency_key": "key-1"})
         other_case = self.post(PAYMENT, {"IDEMPOTENCY-KEY": "key-1"})
         self.assertEqual([first, first], [in_body, other_case])
         self.assertEqual(len(self.rows()), 1)
@@ -94,7 +110,10 @@ class Processing(FunctionTest):
 
     def test_a_key_is_not_taken_for_another_payment(self):
         self.pay("key-1")
-        changes = [{"amount": "10.51"}, {"currency": "EUR"}, {"card_number": card(1, 16)}]
+        # The last card has the same last four digits.
+        cards = [card(1, 16), "5000000000001111"]
+        changes = [{"amount": "10.51"}, {"currency": "EUR"}]
+        changes += [{"card_number": number} for number in cards]
         for change in changes:
             status, found = self.pay("key-1", **change)
             self.assertEqual(status, 422)
@@ -113,49 +132,89 @@ class Processing(FunctionTest):
             found = self.table.query(IndexName=index, KeyConditions=condition)["Items"]
             self.assertEqual(len(found), 1)
 
-    def interrupt(self, step, place, act):
-        """Runs `act` right before or after one step of the next request."""
-        original = getattr(self.function, step)
+    def at_call(self, number, place, act):
+        """Runs `act` right before or after one AWS call of the next request; says how many it made."""
+        made = []
 
-        def instead(*arguments):
-            patch.stop()
-            if place == "before":
-                act()
-            found = original(*arguments)
-            if place == "after":
-                act()
-            return found
+        def instead(original):
+            def call(operation, arguments):
+                made.append(operation)
+                strikes = len(made) == number
+                if strikes and place == "before":
+                    act()
+                found = original(operation, arguments)
+                if strikes and place == "after":
+                    act()
+                return found
 
-        patch = mock.patch.object(self.function, step, instead)
-        patch.start()
+            return call
+
+        patches = [
+            mock.patch.object(client, "_make_api_call", instead(original))
+            for client, original in self.calls()
+        ]
+        return made, patches
+
+    def pay_struck(self, key, number, place, act, **changes):
+        made, patches = self.at_call(number, place, act)
+        with patches[0], patches[1]:
+            return self.pay(key, **changes), made
+
+    def test_a_payment_takes_three_calls_and_its_repetition_one(self):
+        _, made = self.pay_struck("key-1", 0, "before", None)
+        self.assertEqual(made, ["PutItem", "PutObject", "TransactWriteItems"])
+        self.assertEqual(len(made), self.function.CALLS)
+        _, made = self.pay_struck("key-1", 0, "before", None)
+        self.assertEqual(made, ["PutItem"])
+
+    def test_a_request_that_died_anywhere_is_completed_by_the_next(self):
+        def die():
+            raise Died
+
+        for number in range(1, self.function.CALLS + 1):
+            for place in ["before", "after"]:
+                for again in ["10.50", "10.5"]:
+                    key, before = f"{number}-{place}-{again}", len(self.rows())
+                    with self.assertRaises(Died):
+                        self.pay_struck(key, number, place, die)
+                    # No payment without its audit record, at any time.
+                    names = {row["transaction_id"] for row in self.rows()}
+                    kept = {re.split("[/.]", name)[-2] for name in stored(self.bucket)}
+                    self.assertLessEqual(names, kept)
+                    first, second = self.pay(key, amount=again), self.pay(key)
+                    self.assertEqual(first, second)
+                    self.assertEqual(first[0], 200)
+                    self.assertEqual(len(self.rows()), before + 1, key)
+                    self.assertEqual(len(stored(self.bucket)), before + 1, key)
+        self.assertEqual(set(self.claims()), {"complete"})
+        names = {row["transaction_id"] for row in self.rows()}
+        kept = {re.split("[/.]", name)[-2] for name in stored(self.bucket)}
+        self.assertEqual(kept, names)
+
+    def test_a_call_that_failed_is_a_fault_that_a_repetition_heals(self):
+        def fail():
+            raise ConnectTimeoutError(endpoint_url="https://example.com")
+
+        for number in range(1, self.function.CALLS + 1):
+            for place in ["before", "after"]:
+                key, before = f"{number}-{place}", len(self.rows())
+                (status, _), _ = self.pay_struck(key, number, place, fail)
+                self.assertEqual(status, 500)
+                self.assertEqual(self.pay(key)[0], 200)
+                self.assertEqual(len(self.rows()), before + 1)
+                self.assertEqual(len(stored(self.bucket)), before + 1)
 
     def test_two_requests_at_the_same_time_charge_once(self):
-        for step in ["claim", "record_of", "put_once", "store_audit"]:
+        for number in range(1, self.function.CALLS + 1):
             for place in ["before", "after"]:
-                key, answers = f"{step}-{place}", []
+                key, answers = f"{number}-{place}", []
                 before = len(self.rows())
-                self.interrupt(step, place, lambda: answers.append(self.pay(key)))
-                answers.append(self.pay(key))
+                other = lambda: answers.append(self.pay(key))  # noqa: E731
+                answers.append(self.pay_struck(key, number, place, other)[0])
                 self.assertEqual(answers[0], answers[1], key)
                 self.assertEqual(answers[0][0], 200)
                 self.assertEqual(len(self.rows()), before + 1, key)
                 self.assertEqual(len(stored(self.bucket)), before + 1, key)
-
-    def test_a_request_that_died_is_completed_by_the_next(self):
-        def die():
-            raise Died
-
-        for step in ["claim", "record_of", "put_once", "store_audit"]:
-            for place in ["before", "after"]:
-                key, before = f"{step}-{place}", len(stored(self.bucket))
-                self.interrupt(step, place, die)
-                with self.assertRaises(Died):
-                    self.pay(key)
-                self.assertEqual(self.pay(key)[0], 200)
-                names = {row["transaction_id"] for row in self.rows()}
-                self.assertEqual(len(names), before + 1, key)
-                kept = {re.split("[/.]", name)[-2] for name in stored(self.bucket)}
-                self.assertEqual(kept, names)
 
     def test_a_failed_audit_is_a_fault_that_a_repetition_heals(self):
         broken = mock.patch.dict("os.environ", {"AUDIT_BUCKET": "no-such-bucket"})
@@ -172,32 +231,46 @@ class Processing(FunctionTest):
         self.assertEqual(self.rows(), [])
 
     def test_a_write_whose_reply_was_lost_is_recognised(self):
-        client = self.function.table().meta.client
-        original = client._make_api_call
+        def twice(original):
+            def call(operation, arguments):
+                original(operation, copy.deepcopy(arguments))
+                return original(operation, arguments)
 
-        def twice(operation, arguments):
-            if operation == "PutItem":
-                original(operation, arguments)
-            return original(operation, arguments)
+            return call
 
-        with mock.patch.object(client, "_make_api_call", twice):
-            for key in [None, "key-1"]:
-                self.assertEqual(self.pay(key)[0], 200)
-        self.assertEqual((len(self.rows()), len(stored(self.bucket))), (2, 2))
+        patches = [
+            mock.patch.object(client, "_make_api_call", twice(original))
+            for client, original in self.calls()
+        ]
+        with patches[0], patches[1]:
+            self.assertEqual(self.pay("key-1")[0], 200)
+        self.assertEqual((len(self.rows()), len(stored(self.bucket))), (1, 1))
+        self.assertEqual(self.claims(), ["complete"])
+
+    def test_a_transaction_that_failed_otherwise_is_a_fault(self):
+        self.table.delete()
+        self.assertEqual(self.pay("key-1")[0], 500)
+
+    def test_a_card_number_is_no_id(self):
+        for value in ["4111111111111111", "c-4111 1111 1111 1111"]:
+            status, found = self.pay(customer_id=value)
+            self.assertEqual(status, 400)
+            self.assertIn("customer_id must not hold", found["error"])
+        self.assertEqual(self.table.scan()["Items"], [])
 
     def test_what_is_wrong_is_said_and_nothing_is_written(self):
         for name in ["customer_id", "amount", "card_number"]:
             without = {key: value for key, value in PAYMENT.items() if key != name}
-            status, found = self.post(without)
+            status, found = self.post(without, {"Idempotency-Key": "key-1"})
             self.assertEqual((status, found["error"]), (400, f"{name} is missing"))
         for change in [
             {"amount": "0"},
             {"card_number": "123"},
             {"currency": "EURO"},
-            {"idempotency_key": "x" * 129},
-            {"idempotency_key": 7},
         ]:
             self.assertEqual(self.pay(**change)[0], 400, change)
+        for key in ["x" * 129, 7, None, ""]:
+            self.assertEqual(self.post(PAYMENT | {"idempotency_key": key})[0], 400, key)
         self.assertEqual(self.post(PAYMENT, {"idempotency-key": ""})[0], 400)
         self.assertEqual(self.post("nonsense")[0], 400)
         self.assertEqual(self.table.scan()["Items"], [])
@@ -206,7 +279,8 @@ class Processing(FunctionTest):
     def test_a_card_number_is_neither_stored_nor_said(self):
         numbers = [card(seed, 13 + seed % 7) for seed in range(50)]
         for number in numbers:
-            self.assertEqual(self.pay("key", card_number=number, customer_id=number[-7:])[0], 200)
+            paid = self.pay("key", card_number=number, customer_id=f"c-{number[-7:]}")
+            self.assertEqual(paid[0], 200)
             self.pay(card_number=number, amount="nothing")
         kept = json.dumps([self.table.scan()["Items"], stored(self.bucket)], default=str)
         for number in numbers:

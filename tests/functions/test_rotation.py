@@ -4,14 +4,18 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import ssl
 import unittest
 import uuid
+from datetime import timedelta
 from unittest import mock
 
 import boto3
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.secretsmanager.models import secretsmanager_backends
-from server import Server, stored_form
+from cryptography import x509
+from server import Authority, Server, stored_form
 from support import Context, FunctionTest
 
 STEPS = ["createSecret", "setSecret", "testSecret", "finishSecret"]
@@ -26,6 +30,8 @@ class RotationTest(FunctionTest):
         super().setUp()
         self.server = Server(self.user, INITIAL)
         self.addCleanup(self.server.close)
+        ca = {"DATABASE_CA": str(self.server.authority.path)}
+        self.enterContext(mock.patch.dict("os.environ", ca))
         self.value = {
             "username": self.user,
             "password": INITIAL,
@@ -77,6 +83,7 @@ class RotationTest(FunctionTest):
     def log_in(self, password, **changes):
         arguments = {"host": "127.0.0.1", "port": self.server.port, "user": self.user}
         arguments |= {"password": password, "database": "customerdb"}
+        arguments |= {"ca": self.server.authority.path}
         with self.function.Connection(**arguments | changes) as connection:
             connection.run("SELECT 1")
 
@@ -270,16 +277,50 @@ class Protocol(RotationTest):
             self.server.rounds = rounds
             self.expect_failure("iterations")
 
-    def test_a_ca_file_verifies_the_server(self):
-        self.log_in(INITIAL, ca=str(self.server.ca))
-        other = Server(self.user, INITIAL)
+    def test_the_server_must_be_the_database(self):
+        self.log_in(INITIAL)
+        # Another authority, another name, a time that is over, one that has not begun.
+        other = Authority()
         self.addCleanup(other.close)
-        self.expect_failure("CERTIFICATE_VERIFY_FAILED", ca=str(other.ca))
-        # The certificate is for another name.
-        self.expect_failure("CERTIFICATE_VERIFY_FAILED", ca=str(self.server.ca), host="localhost")
-        with mock.patch.dict("os.environ", {"DATABASE_CA": str(other.ca)}):
-            with self.assertRaisesRegex(Exception, "CERTIFICATE_VERIFY_FAILED"):
-                self.rotate()
+        self.expect_failure("unable to get local issuer", ca=other.path)
+        self.expect_failure("Hostname mismatch", host="localhost")
+        for dates, said in [((-3, -1), "has expired"), ((1, 3), "not yet valid")]:
+            self.server.show(self.server.authority.sign(*map(timedelta, dates)))
+            self.expect_failure(said)
+        # An authority that is over signs for nobody.
+        over = Authority(timedelta(-3), timedelta(-1))
+        self.addCleanup(over.close)
+        self.server.show(over.sign())
+        self.expect_failure("has expired", ca=over.path)
+        self.assertEqual(self.server.logins, 1)
+
+    def test_a_rotation_verifies_with_the_roots_of_rds_unless_told_otherwise(self):
+        for environment in [{}, {"DATABASE_CA": ""}]:
+            with mock.patch.dict("os.environ", environment):
+                if not environment:
+                    del os.environ["DATABASE_CA"]
+                self.step("createSecret")
+                with self.assertRaisesRegex(Exception, "CERTIFICATE_VERIFY_FAILED"):
+                    self.step("setSecret")
+        self.assertEqual((self.server.logins, self.server.altered), (0, []))
+
+    def test_the_roots_of_rds_are_those_that_aws_publishes(self):
+        whole = self.function.ROOTS.read_bytes()
+        # https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+        wanted = "e5bb2084ccf45087bda1c9bffdea0eb15ee67f0b91646106e466714f9de3c7e3"
+        self.assertEqual(hashlib.sha256(whole).hexdigest(), wanted)
+        roots = x509.load_pem_x509_certificates(whole)
+        self.assertEqual(len(roots), 108)
+        for root in roots:
+            root.verify_directly_issued_by(root)
+            self.assertIn("O=Amazon Web Services\\, Inc.", root.subject.rfc4514_string())
+            self.assertGreater(root.not_valid_after_utc.year, 2060)
+        names = str([root.subject for root in roots])
+        for region in ["us-east-1", "us-west-2", "eu-central-1", "eu-west-1", "ap-southeast-2"]:
+            self.assertIn(f"Amazon RDS {region} Root CA RSA2048 G1", names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=self.function.ROOTS)
+        self.assertEqual(context.cert_store_stats()["x509_ca"], 108)
 
     def test_a_server_that_hangs_up_is_an_error(self):
         self.server.close()

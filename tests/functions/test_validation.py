@@ -81,6 +81,13 @@ class Validation(FunctionTest):
             number[place] = str((int(number[place]) + chance.randint(1, 9)) % 10)
             self.refuse(PAYMENT | {"card_number": "".join(number)}, "check digit")
 
+    def test_a_card_number_is_no_id(self):
+        for value in ["4111111111111111", "c-4111 1111 1111 1111", "4111.1111.1111.1111-7"]:
+            self.refuse(PAYMENT | {"customer_id": value}, "customer_id must not hold")
+        self.assertNotIn("1111", self.log.getvalue())
+        for value in ["customer-4111", "1767225600123", "99999999-4111-4111-8111-111111111111"]:
+            self.assertEqual(self.post(PAYMENT | {"customer_id": value})[0], 200, value)
+
     def test_a_currency_has_three_letters(self):
         for currency in ["US", "DOLLAR", "U5D", "ÄÖÜ", 840]:
             self.refuse(PAYMENT | {"currency": currency}, "currency")
@@ -100,7 +107,7 @@ class Validation(FunctionTest):
         [line] = self.lines()
         self.assertEqual((line["level"], line["error"]), ("ERROR", "RuntimeError"))
         self.assertIn("dark-corner", line["detail"])
-        self.assertNotIn("1111", self.log.getvalue())
+        self.assertIn("**** **** **** 1111", line["detail"])
 
     def test_a_card_number_is_never_said(self):
         for seed in range(100):

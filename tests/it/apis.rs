@@ -72,6 +72,14 @@ fn refuses(text: &str, expected: &str) {
     assert!(shown.iter().any(|line| line.contains(expected)), "{expected}\n{shown:#?}");
 }
 
+/// A config that nothing is said about.
+#[track_caller]
+fn accepts(text: &str) {
+    let folder = Folder::with(text);
+    let found = problems(&folder.0, "dev", &|_| None, None);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// An API without functions, as far as its routes go.
 const PAYMENTS: &str = r#"
 [apis.payments]
@@ -80,12 +88,18 @@ description = "Payment Processing API - ${env}"
 endpoint = "edge"
 stage = "prod"
 validator = { name = "payment-validator-${env}", body = true, parameters = true }
-log = { level = "info", data_trace = true, metrics = true, retention_days = 7 }
+log = { level = "info", data_trace = true, card_numbers_in_logs = true, retention_days = 7 }
 [apis.payments.routes."POST /validate"]
+authorization = "none"
+model = "none"
 url = "https://example.com/validate"
 [apis.payments.routes."POST /fraud-check"]
+authorization = "none"
+model = "none"
 url = "https://example.com/fraud-check"
 [apis.payments.routes."POST /process"]
+authorization = "none"
+model = "none"
 url = "https://example.com/process"
 "#;
 
@@ -167,7 +181,40 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
         "the path of the route has no `{id}`",
     );
     refuses(&route("GET /", "model = \"Payment\""), "no model `Payment`");
+    let checked = "[apis.a]\nvalidator = {}\n";
+    let every = "this route has none: every body passes";
+    refuses(&(checked.to_owned() + &route("POST /", "")), every);
+    refuses(&(checked.to_owned() + &route("ANY /", "")), every);
+    accepts(&(checked.to_owned() + &route("GET /", "")));
+    accepts(&(checked.to_owned() + &route("POST /", "model = \"none\"")));
+    accepts(&(checked.to_owned() + &route("POST /", "validate = false")));
     refuses(&route("GET /", "api_key = true"), "there is no API key to call it with");
+    refuses(&route("GET /", "authorization = \"cstomers\""), "no authorizer `cstomers`");
+    refuses(&route("GET /", "authorization = \"IAM\""), "write iam, none, or the name of");
+    refuses(&route("GET /", "scopes = [\"a\"]"), "only tokens of user pools have scopes");
+    let guarded = |authorizer: &str| {
+        route("GET /", "authorization = \"callers\"")
+            + &format!("[apis.a.authorizers.callers]\n{authorizer}\n[functions.check]")
+    };
+    refuses(&guarded(""), "nobody looks at the callers");
+    refuses(&guarded("function = \"chek\""), "no `chek` in [functions]");
+    refuses(&guarded("user_pools = \"pool\""), "a user pool is its id");
+    let both = "user_pools = \"us-east-1_a\"\nfunction = \"check\"";
+    refuses(&guarded(both), "`user_pools` and `function` exclude each other");
+    let pools = |rest: &str| guarded(&format!("user_pools = \"us-east-1_a\"\n{rest}"));
+    refuses(&pools("cache_seconds = 5"), "`cache_seconds` is about a function");
+    refuses(&pools("identity = \"query.a\""), "a token stands in one header");
+    let two = "function = \"check\"\nidentity = [\"header.A\", \"header.B\"]";
+    refuses(&guarded(two), "a token stands in one header");
+    let nobody = "function = \"check\"\ngets = \"request\"\nidentity = []";
+    refuses(&guarded(nobody), "an answer cannot be kept for nobody");
+    refuses(&guarded("function = \"check\"\ncache_seconds = 3601"), "3601 is out of range");
+    let unused = "[apis.a.authorizers.callers]\nuser_pools = \"us-east-1_a\"";
+    refuses(&(route("GET /", "") + unused), "no route asks for this authorizer");
+    refuses(&(route("GET /", "") + &unused.replace("callers", "iam")), "a meaning of its own");
+    let eleven: String =
+        (0..11).map(|at| unused.replace("callers", &format!("c{at}")) + "\n").collect();
+    refuses(&(route("GET /", "") + &eleven), "11 authorizers are too many");
     refuses(&route("GET /", "parameters = { id = true }"), "write `query.NAME` or `header.NAME`");
     let api = |head: &str| format!("[apis.a]\n{head}\n{}", route("GET /", ""));
     refuses(&api("stage = \"a b\""), "`a b` has the wrong form (a stage's name");
@@ -175,6 +222,9 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
     refuses(&api("models = { Payment = \"{\" }"), "this is not JSON");
     refuses(&api("models = { Payment = \"[]\" }"), "a schema is a JSON object");
     refuses(&api("models = { Empty = \"{}\" }"), "every API has a model of this name");
+    refuses(&api("models = { none = \"{}\" }"), "`none` is no model");
+    refuses(&api("log = { data_trace = true }"), "with every card number in them");
+    accepts(&api("log = { data_trace = true, card_numbers_in_logs = true }"));
     refuses(&api("log = { level = \"off\", data_trace = true }"), "data is traced into the log");
     refuses(&api("log = { retention_days = 8 }"), "logs cannot be kept for 8 days");
     refuses(&api("variables = { a = \"x y\" }"), "`x y` is not possible as a value");
@@ -328,6 +378,147 @@ fn an_api_is_deployed_again_exactly_when_it_changed() {
         run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
         assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
     });
+}
+
+#[test]
+fn a_route_asks_who_calls_unless_it_says_otherwise() {
+    let folder = Folder::with(
+        r#"
+[apis.payments]
+cors = { origins = "https://shop.example" }
+[apis.payments.authorizers.customers]
+user_pools = ["us-east-1_AbC", "arn:aws:cognito-idp:eu-west-1:111111111111:userpool/eu-west-1_X"]
+[apis.payments.authorizers.partners]
+function = "check"
+gets = "request"
+identity = ["header.X-Key", "query.tenant", "stage.level", "context.identity.sourceIp"]
+cache_seconds = 0
+[apis.payments.routes."GET /signed"]
+url = "https://x.example"
+[apis.payments.routes."GET /open"]
+url = "https://x.example"
+authorization = "none"
+[apis.payments.routes."GET /customers"]
+url = "https://x.example"
+authorization = "customers"
+scopes = ["payments/read"]
+[apis.payments.routes."GET /partners"]
+url = "https://x.example"
+authorization = "partners"
+[functions.check]
+source = "code"
+runtime = "python3.13"
+role = "work"
+[roles.work]
+services = "lambda.amazonaws.com"
+"#,
+    );
+    folder.add_code();
+    let blueprint = folder.blueprint();
+    let spec = &blueprint.resources[&address("apigateway.rest_api")].spec;
+    let asks = |route: &str| {
+        let found = &spec["routes"][route];
+        (found["authorization"].clone(), found["authorizer"].clone(), found["scopes"].clone())
+    };
+    let none = Value::Null;
+    assert_eq!(asks("GET /signed"), (json!("AWS_IAM"), none.clone(), none.clone()));
+    assert_eq!(asks("GET /open"), (json!("NONE"), none.clone(), none.clone()));
+    let customers = (json!("COGNITO_USER_POOLS"), json!("customers"), json!(["payments/read"]));
+    assert_eq!(asks("GET /customers"), customers);
+    assert_eq!(asks("GET /partners"), (json!("CUSTOM"), json!("partners"), none.clone()));
+    assert_eq!(asks("OPTIONS /signed").0, "NONE", "a browser asks without credentials");
+    let pools = json!([
+        "arn:aws:cognito-idp:eu-west-1:111111111111:userpool/eu-west-1_X",
+        "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_AbC",
+    ]);
+    assert_eq!(spec["authorizers"]["customers"]["pools"], pools);
+    let partners = &spec["authorizers"]["partners"];
+    assert_eq!((&partners["kind"], &partners["cache_seconds"]), (&json!("REQUEST"), &json!(0)));
+    let identity = json!([
+        "context.identity.sourceIp",
+        "method.request.header.X-Key",
+        "method.request.querystring.tenant",
+        "stageVariables.level",
+    ]);
+    assert_eq!(partners["identity"], identity);
+    // API Gateway may call it.
+    let permissions = Address::new("lambda.permissions", "check");
+    assert!(blueprint.resources.contains_key(&permissions));
+}
+
+/// The same behind an authorizer.
+fn guarded(authorizer: &str) -> String {
+    let text = PAYMENTS.replace("authorization = \"none\"", "authorization = \"callers\"");
+    format!("{text}[apis.payments.authorizers.callers]\n{authorizer}\n")
+}
+
+#[test]
+fn authorizers_come_change_and_go_with_the_methods_that_use_them() {
+    block_on(async {
+        let function = "function = \"check\"\n[functions.check]\nsource = \"code\"\n\
+                        runtime = \"python3.13\"\nrole = \"work\"\n\
+                        [roles.work]\nservices = \"lambda.amazonaws.com\"";
+        let mut scene = Scene::new(PAYMENTS).await;
+        scene.apply().await;
+        let signed = PAYMENTS.replace("authorization = \"none\"", "authorization = \"iam\"");
+        let steps = [
+            guarded("user_pools = \"us-east-1_a\""),
+            guarded("user_pools = [\"us-east-1_b\", \"us-east-1_c\"]"),
+            // The same name, another kind.
+            guarded(function),
+            guarded(&function.replace("[functions", "cache_seconds = 0\n[functions")),
+            guarded("user_pools = \"us-east-1_a\""),
+            signed,
+            PAYMENTS.to_owned(),
+        ];
+        for step in steps {
+            let folder = Folder::with(&step);
+            folder.add_code();
+            scene.blueprint = folder.blueprint();
+            // What differs is in force at once: the stage moves with the API.
+            let kinds = kinds(&scene.apply().await)
+                .into_iter()
+                .filter(|(kind, _)| kind.starts_with("apigateway."))
+                .map(|(kind, action)| (kind.to_owned(), action))
+                .collect::<BTreeSet<_>>();
+            let both = ["apigateway.rest_api", "apigateway.stage"];
+            assert_eq!(kinds, both.map(|kind| (kind.to_owned(), Action::Update)).into());
+        }
+        run(&scene.provider, &scene.blueprint, Purpose::Destroy).await;
+        assert_eq!(scene.sandbox.counts().expect("a sandbox"), BTreeMap::new());
+    });
+}
+
+#[test]
+fn the_recommended_api_is_open_to_nobody_and_checks_every_body() {
+    for env in ["dev", "staging", "prod", "pr-1"] {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
+        let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
+        let loaded = config::load(&root, env, &|_| None).expect("a valid config");
+        let blueprint = build(&loaded, &facts).expect("a valid blueprint");
+        let apis = blueprint.resources.iter();
+        let apis: Vec<_> = apis.filter(|(one, _)| one.kind == "apigateway.rest_api").collect();
+        assert!(!apis.is_empty());
+        for (_, api) in apis {
+            for (name, route) in api.spec["routes"].as_object().expect("routes") {
+                assert_eq!(route["authorization"], "AWS_IAM", "{name}");
+                let is_passed_on = name.contains("/service/");
+                let models = route["models"].as_object().expect("models");
+                assert_eq!(models.is_empty(), is_passed_on, "{name}");
+            }
+            let process = &api.spec["routes"]["POST /process"]["parameters"];
+            assert_eq!(process["method.request.header.Idempotency-Key"], true);
+            let policy = api.spec["policy"].to_string();
+            assert!(policy.contains("arn:aws:iam::000000000000:root"), "{policy}");
+            // What does not fit a pattern or a length is logged by API Gateway as it is.
+            let models = api.spec["models"].to_string();
+            assert!(!models.contains("pattern") && !models.contains("Length"), "{models}");
+        }
+        let stages = blueprint.resources.iter().filter(|(one, _)| one.kind == "apigateway.stage");
+        for (_, stage) in stages {
+            assert_eq!(stage.spec["methods"]["*/*"]["data_trace"], false);
+        }
+    }
 }
 
 #[test]

@@ -137,6 +137,20 @@ def patch_plan(self, operations):
         self.quota["limit"] = int(self.quota["limit"])
 
 
+patch_authorizer_as_before = models.Authorizer.apply_operations
+
+
+def patch_authorizer(self, operations):
+    for operation in operations:
+        if operation["path"] != "/providerARNs":
+            patch_authorizer_as_before(self, [operation])
+        elif operation["op"] == "add":
+            self.provider_arns = [*self.provider_arns, operation["value"]]
+        else:
+            self.provider_arns = [arn for arn in self.provider_arns if arn != operation["value"]]
+    return self
+
+
 TAGS = (
     "{0}/tags/arn:(?P<partition>[^/]+):apigateway:(?P<region_name>[^/]+)::/"
     "(?P<kind>restapis|usageplans|apikeys)/(?P<function_id>[^/]+)$"
@@ -155,6 +169,7 @@ def complete():
     APIGatewayResponse.create_rest_api = create_api
     models.RestAPI.apply_patch_operations = patch_api
     models.RestAPI.to_dict = api_to_dict
+    models.Authorizer.apply_operations = patch_authorizer
     models.Stage.apply_operations = patch_stage
     models.UsagePlan.apply_patch_operations = patch_plan
     models.APIGatewayBackend.delete_resource = delete_resource

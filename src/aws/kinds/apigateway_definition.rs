@@ -1,12 +1,12 @@
-//! What a REST API consists of: its routes, models and validators as they are wanted, and read back
-//! into the same form.
+//! What a REST API consists of: its routes, authorizers, models and validators as they are wanted, and
+//! read back into the same form.
 //!
 //! AWS fills in what is not sent (`WHEN_NO_MATCH`, 29 seconds); both sides spell it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::types;
-use futures::future::try_join3;
+use futures::future::try_join4;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,8 +20,15 @@ use crate::model::text::Text;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Route {
-    /// Who may call it: `NONE` is everybody, `AWS_IAM` whom IAM permits.
+    /// Who may call it: `NONE` is everybody, `AWS_IAM` whom IAM permits, `COGNITO_USER_POOLS` and
+    /// `CUSTOM` whom the authorizer lets in.
     pub authorization: String,
+    /// The name of the authorizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorizer: Option<String>,
+    /// A token must have one of these scopes; without any, it must be one that says who calls.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scopes: BTreeSet<String>,
     /// Whether a call needs an API key.
     pub api_key_required: bool,
     /// The name of the request validator.
@@ -92,6 +99,25 @@ pub(crate) struct Mapping {
     pub templates: BTreeMap<String, String>,
 }
 
+/// Who looks at the callers of methods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Authorizer {
+    /// `COGNITO_USER_POOLS`, or a function: `TOKEN` or `REQUEST`.
+    pub kind: String,
+    /// The ARNs of the user pools.
+    pub pools: BTreeSet<String>,
+    /// The call of the function.
+    pub uri: Option<Text>,
+    /// What tells callers apart, `method.request.header.Authorization`.
+    pub identity: BTreeSet<String>,
+    /// How many seconds an answer of the function counts; nothing that a user pool would be asked.
+    pub cache_seconds: Option<u32>,
+}
+
+/// The kind of the authorizers that check tokens themselves.
+pub(crate) const COGNITO: &str = "COGNITO_USER_POOLS";
+
 /// A request validator.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +148,8 @@ pub(super) struct Parts {
     pub paths: BTreeMap<String, String>,
     /// Methods by `POST /path`.
     pub routes: BTreeMap<String, Route>,
+    /// Ids and authorizers by name.
+    pub authorizers: BTreeMap<String, (String, Authorizer)>,
     /// Ids and validators by name.
     pub validators: BTreeMap<String, (String, Validator)>,
     /// Models by name.
@@ -131,10 +159,16 @@ pub(super) struct Parts {
 impl Parts {
     /// Reads everything at once. `None` if the API is gone.
     pub(super) async fn get(aws: &Aws, api: &str) -> Result<Option<Self>, OpError> {
-        let all = try_join3(resources(aws, api), validators(aws, api), models(aws, api));
-        let Some((resources, validators, models)) = all.await.or_gone()? else { return Ok(None) };
-        let names: BTreeMap<&str, &str> =
-            validators.iter().map(|(name, (id, _))| (id.as_str(), name.as_str())).collect();
+        let all = try_join4(
+            resources(aws, api),
+            authorizers(aws, api),
+            validators(aws, api),
+            models(aws, api),
+        );
+        let Some((resources, authorizers, validators, models)) = all.await.or_gone()? else {
+            return Ok(None);
+        };
+        let names = Names { authorizers: names(&authorizers), validators: names(&validators) };
         let mut paths = BTreeMap::new();
         let mut routes = BTreeMap::new();
         for resource in resources {
@@ -144,14 +178,43 @@ impl Parts {
             }
             paths.insert(path, id);
         }
-        Ok(Some(Self { paths, routes, validators, models }))
+        Ok(Some(Self { paths, routes, authorizers, validators, models }))
     }
+}
+
+/// The names of what methods refer to by id.
+#[derive(Default)]
+struct Names<'a> {
+    authorizers: BTreeMap<&'a str, &'a str>,
+    validators: BTreeMap<&'a str, &'a str>,
+}
+
+fn names<T>(found: &BTreeMap<String, (String, T)>) -> BTreeMap<&str, &str> {
+    found.iter().map(|(name, (id, _))| (id.as_str(), name.as_str())).collect()
+}
+
+/// What an id is called. One that is gone by now shows by its id, and so differs from every name.
+fn named(id: Option<String>, names: &BTreeMap<&str, &str>) -> Option<String> {
+    let id = id.filter(|id| !id.is_empty())?;
+    Some(names.get(id.as_str()).map_or(id.clone(), |name| (*name).to_owned()))
 }
 
 async fn resources(aws: &Aws, api: &str) -> Result<Vec<types::Resource>, OpError> {
     let call = aws.apigateway.get_resources().rest_api_id(api).embed("methods").limit(PAGE);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("GetResources"))
+}
+
+async fn authorizers(
+    aws: &Aws,
+    api: &str,
+) -> Result<BTreeMap<String, (String, Authorizer)>, OpError> {
+    let call = aws.apigateway.get_authorizers().rest_api_id(api).limit(PAGE);
+    let answer = call.send().await.map_err(op("GetAuthorizers"))?;
+    let named = |mut found: types::Authorizer| {
+        Some((found.name.take()?, (found.id.take()?, Authorizer::of(found))))
+    };
+    Ok(answer.items.unwrap_or_default().into_iter().filter_map(named).collect())
 }
 
 async fn validators(
@@ -185,16 +248,40 @@ async fn models(aws: &Aws, api: &str) -> Result<BTreeMap<String, Model>, OpError
     Ok(models.into_iter().filter_map(named).collect())
 }
 
+impl Authorizer {
+    fn of(found: types::Authorizer) -> Self {
+        let kind = found.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let sources = text(found.identity_source).unwrap_or_default();
+        let sources = sources.split(',').map(|source| source.trim().to_owned());
+        let seconds = found.authorizer_result_ttl_in_seconds.unwrap_or(CACHE);
+        Self {
+            cache_seconds: (kind != COGNITO).then(|| seconds.try_into().unwrap_or_default()),
+            kind,
+            pools: found.provider_arns.unwrap_or_default().into_iter().collect(),
+            uri: text(found.authorizer_uri).map(Text::from),
+            identity: sources.filter(|source| !source.is_empty()).collect(),
+        }
+    }
+
+    /// Where the identity stands, as AWS takes it.
+    pub(super) fn sources(&self) -> String {
+        self.identity.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// How many seconds AWS keeps the answer of an authorizer unless told otherwise.
+const CACHE: i32 = 300;
+
 impl Route {
-    fn of(found: types::Method, validators: &BTreeMap<&str, &str>) -> Self {
-        let validator = found.request_validator_id.filter(|id| !id.is_empty());
+    fn of(found: types::Method, names: &Names<'_>) -> Self {
         let responses = ordered(found.method_responses).into_iter();
         Self {
             authorization: found.authorization_type.unwrap_or_else(|| "NONE".into()),
+            authorizer: named(found.authorizer_id, &names.authorizers),
+            scopes: found.authorization_scopes.unwrap_or_default().into_iter().collect(),
             api_key_required: found.api_key_required.unwrap_or_default(),
-            // One that is gone by now shows by its id, and so differs from every name.
-            validator: validator
-                .map(|id| validators.get(id.as_str()).map_or(id.clone(), |name| (*name).into())),
+            validator: named(found.request_validator_id, &names.validators),
             models: ordered(found.request_models),
             parameters: ordered(found.request_parameters),
             responses: responses.map(|(status, answer)| (status, Answer::of(answer))).collect(),
@@ -306,8 +393,35 @@ mod tests {
         let found = types::Integration::builder().r#type(types::IntegrationType::Mock).build();
         assert_eq!(Integration::of(found), Integration::new("MOCK"));
         let found = types::Method::builder().request_validator_id("v1").build();
-        let route = Route::of(found, &BTreeMap::from([("v1", "all")]));
+        let names = Names { validators: BTreeMap::from([("v1", "all")]), ..Names::default() };
+        let route = Route::of(found, &names);
         assert_eq!(route.validator.as_deref(), Some("all"));
         assert_eq!(route.authorization, "NONE");
+    }
+
+    #[test]
+    fn authorizers_are_read_back_as_they_are_wanted() {
+        let found = types::Authorizer::builder()
+            .r#type(types::AuthorizerType::Request)
+            .identity_source("method.request.header.B, method.request.header.A")
+            .build();
+        let found = Authorizer::of(found);
+        assert_eq!(found.cache_seconds, Some(300));
+        assert_eq!(found.sources(), "method.request.header.A,method.request.header.B");
+        let pools = types::Authorizer::builder()
+            .r#type(types::AuthorizerType::CognitoUserPools)
+            .authorizer_result_ttl_in_seconds(300);
+        assert_eq!(Authorizer::of(pools.build()).cache_seconds, None);
+        // The authorizer of a method may be gone.
+        let method = types::Method::builder().authorizer_id("a1").build();
+        let route = Route::of(method, &Names::default());
+        assert_eq!(route.authorizer.as_deref(), Some("a1"));
+    }
+
+    #[test]
+    fn what_an_older_version_made_has_the_same_digest() {
+        let route = Route::of(types::Method::builder().build(), &Names::default());
+        let text = serde_json::to_string(&route).unwrap();
+        assert!(!text.contains("authorizer") && !text.contains("scopes"), "{text}");
     }
 }

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_apigateway::types::{ConnectionType, IntegrationType};
+use aws_sdk_apigateway::types::{
+    AuthorizerType, ConnectionType, IntegrationType, Op, PatchOperation,
+};
 
-use super::apigateway::replace;
-use super::apigateway_definition::{Integration, Parts, Route, parent, split};
+use super::apigateway::{append, replace};
+use super::apigateway_definition::{Authorizer, Integration, Parts, Route, parent, split};
 use super::apigateway_rest_api::RestApi;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -34,9 +36,11 @@ impl<'a> Moves<'a> {
         self.put_models().await?;
         self.remove_paths().await?;
         self.remove_methods().await?;
+        self.put_authorizers().await?;
         self.add_paths().await?;
         self.put_methods().await?;
         // Nothing refers to them any more.
+        self.remove_authorizers().await?;
         self.remove_validators().await?;
         self.remove_models().await
     }
@@ -115,7 +119,9 @@ impl<'a> Moves<'a> {
         let Self { aws, api, want, parts } = self;
         let mut kept = BTreeMap::new();
         for (route, live) in std::mem::take(&mut parts.routes) {
-            if want.routes.get(&route) == Some(&live) {
+            let authorizer = live.authorizer.as_ref();
+            let replaced = authorizer.is_some_and(|name| is_replaced(want, parts, name));
+            if want.routes.get(&route) == Some(&live) && !replaced {
                 kept.insert(route, live);
                 continue;
             }
@@ -126,6 +132,46 @@ impl<'a> Moves<'a> {
             send.await.map_err(op("DeleteMethod")).or_gone()?;
         }
         parts.routes = kept;
+        Ok(())
+    }
+
+    /// Before the methods that refer to them, and after those that referred to one of another kind,
+    /// which AWS does not change into each other.
+    async fn put_authorizers(&mut self) -> Result<(), OpError> {
+        let calls = &self.aws.apigateway;
+        for (name, want) in &self.want.authorizers {
+            let mut live = self.parts.authorizers.get(name);
+            if is_replaced(self.want, &self.parts, name)
+                && let Some((id, _)) = live.take()
+            {
+                let call = calls.delete_authorizer().rest_api_id(self.api).authorizer_id(id);
+                call.send().await.map_err(op("DeleteAuthorizer")).or_gone()?;
+            }
+            match live {
+                Some((_, live)) if live == want => {}
+                Some((id, live)) => {
+                    let call = calls.update_authorizer().rest_api_id(self.api).authorizer_id(id);
+                    let call = call.set_patch_operations(Some(patches(want, live)));
+                    call.send().await.map_err(op("UpdateAuthorizer"))?;
+                }
+                None => {
+                    let call = calls.create_authorizer().rest_api_id(self.api).name(name);
+                    let call = call.r#type(AuthorizerType::from(want.kind.as_str()));
+                    let pools: Vec<String> = want.pools.iter().cloned().collect();
+                    let call = call.set_provider_arns((!pools.is_empty()).then_some(pools));
+                    let uri = want.uri.as_ref().map(|uri| uri.known().to_owned());
+                    let call = call.set_authorizer_uri(uri);
+                    let sources = Some(want.sources()).filter(|sources| !sources.is_empty());
+                    let call = call.set_identity_source(sources);
+                    let seconds = want.cache_seconds.map(|seconds| seconds.try_into());
+                    let seconds = seconds.map(|seconds| seconds.unwrap_or(i32::MAX));
+                    let call = call.set_authorizer_result_ttl_in_seconds(seconds);
+                    let made = call.send().await.map_err(op("CreateAuthorizer"))?;
+                    let id = made.id.unwrap_or_default();
+                    self.parts.authorizers.insert(name.clone(), (id, want.clone()));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -162,6 +208,10 @@ impl<'a> Moves<'a> {
         let call = self.aws.apigateway.put_method().rest_api_id(self.api);
         let call = call.resource_id(resource).http_method(method);
         let call = call.authorization_type(&want.authorization);
+        let authorizer = want.authorizer.as_ref().and_then(|name| self.parts.authorizers.get(name));
+        let call = call.set_authorizer_id(authorizer.map(|(id, _)| id.clone()));
+        let scopes: Vec<String> = want.scopes.iter().cloned().collect();
+        let call = call.set_authorization_scopes((!scopes.is_empty()).then_some(scopes));
         let call = call.api_key_required(want.api_key_required);
         let call = call.set_request_validator_id(validator.map(|(id, _)| id.clone()));
         let call = call.set_request_models(some(&want.models));
@@ -215,6 +265,17 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
+    async fn remove_authorizers(&self) -> Result<(), OpError> {
+        for (name, (id, _)) in &self.parts.authorizers {
+            if !self.want.authorizers.contains_key(name) {
+                let call = self.aws.apigateway.delete_authorizer();
+                let send = call.rest_api_id(self.api).authorizer_id(id).send();
+                send.await.map_err(op("DeleteAuthorizer")).or_gone()?;
+            }
+        }
+        Ok(())
+    }
+
     async fn remove_validators(&self) -> Result<(), OpError> {
         for (name, (id, _)) in &self.parts.validators {
             if !self.want.validators.contains_key(name) {
@@ -236,6 +297,38 @@ impl<'a> Moves<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether an authorizer of this name becomes one of another kind.
+fn is_replaced(want: &RestApi, parts: &Parts, name: &str) -> bool {
+    let live = parts.authorizers.get(name).map(|(_, live)| &live.kind);
+    let want = want.authorizers.get(name).map(|want| &want.kind);
+    live.is_some() && want.is_some() && live != want
+}
+
+/// From one authorizer to another of its kind. It always has a user pool, so new ones come first.
+fn patches(want: &Authorizer, live: &Authorizer) -> Vec<PatchOperation> {
+    const POOLS: &str = "/providerARNs";
+    let mut patches: Vec<PatchOperation> =
+        want.pools.difference(&live.pools).map(|pool| append(POOLS, pool)).collect();
+    patches.extend(
+        live.pools
+            .difference(&want.pools)
+            .map(|pool| PatchOperation::builder().op(Op::Remove).path(POOLS).value(pool).build()),
+    );
+    if want.uri != live.uri {
+        let uri = want.uri.as_ref().map(|uri| uri.known().to_owned());
+        patches.push(replace("/authorizerUri", uri.unwrap_or_default()));
+    }
+    if want.identity != live.identity {
+        patches.push(replace("/identitySource", want.sources()));
+    }
+    if let Some(seconds) = want.cache_seconds
+        && want.cache_seconds != live.cache_seconds
+    {
+        patches.push(replace("/authorizerResultTtlInSeconds", seconds.to_string()));
+    }
+    patches
 }
 
 /// A map as the SDK takes it; an empty one is not sent.

@@ -1,10 +1,10 @@
 //! REST APIs with everything that a deployment takes a picture of: paths, methods, integrations,
-//! validators, models and the resource policy.
+//! authorizers, validators, models and the resource policy.
 //!
 //! AWS quirks: names are not unique and creation takes no token; parallel changes of one API
 //! conflict, so they are made one after the other; nothing of this is in force before it is
-//! deployed, so a method that differs is simply made anew; the policy comes back escaped;
-//! DeleteRestApi is allowed once in 30 seconds for the whole account.
+//! deployed, so a method that differs is simply made anew; an authorizer that a method refers to
+//! cannot be deleted; the policy comes back escaped; DeleteRestApi is allowed once in 30 seconds for the whole account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,9 @@ use super::apigateway::{
     add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, ours, remove, replace,
     retag, tags,
 };
-use super::apigateway_definition::{Answer, Integration, Mapping, Model, Parts, Route, Validator};
+use super::apigateway_definition::{
+    Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
+};
 use super::apigateway_moves::Moves;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -53,6 +55,9 @@ pub(crate) struct RestApi {
     pub models: BTreeMap<String, Model>,
     /// Request validators by name.
     pub validators: BTreeMap<String, Validator>,
+    /// Authorizers by name.
+    #[serde(default)]
+    pub authorizers: BTreeMap<String, Authorizer>,
     /// Every path below the root, also those that only lead to others.
     pub paths: BTreeSet<String>,
     /// Methods by `POST /path`.
@@ -72,7 +77,8 @@ impl Resource for RestApi {
             "The version is a digest of what is live; the deployment of a stage carries it.",
             "A change of the security policy takes AWS about 15 minutes; the API answers meanwhile. Its \
              endpoint then serves only callers who name its own host (access mode STRICT).",
-            "Authorizers, gateway responses and documentation are left as they are.",
+            "Gateway responses and documentation are left as they are.",
+            "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
         ],
         replace: Replace::CreateFirst,
         complaint: Some("failed_update"),
@@ -83,6 +89,7 @@ impl Resource for RestApi {
             ("key_source", Output::Version),
             ("models", Output::Version),
             ("validators", Output::Version),
+            ("authorizers", Output::Version),
             ("routes", Output::Version),
             ("security_policy", Output::Version),
         ],
@@ -106,7 +113,7 @@ impl Resource for RestApi {
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",
-            "A REST API with its paths, methods, integrations, validators and models.",
+            "A REST API with its paths, methods, authorizers, integrations, validators and models.",
         )
     };
 
@@ -115,6 +122,8 @@ impl Resource for RestApi {
         let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
         let post = Route {
             authorization: "NONE".into(),
+            authorizer: None,
+            scopes: BTreeSet::new(),
             api_key_required: false,
             validator: Some("sample-validator".into()),
             models: BTreeMap::from([("application/json".into(), "Payment".into())]),
@@ -144,6 +153,7 @@ impl Resource for RestApi {
                 "sample-validator".into(),
                 Validator { body: true, parameters: true },
             )]),
+            authorizers: BTreeMap::new(),
             paths: super::apigateway_definition::paths(routes.keys()),
             routes,
             security_policy: None,
@@ -155,6 +165,8 @@ impl Resource for RestApi {
         let mut routes = Self::sample().routes;
         let options = Route {
             authorization: "NONE".into(),
+            authorizer: None,
+            scopes: BTreeSet::new(),
             api_key_required: false,
             validator: None,
             models: BTreeMap::new(),
@@ -211,6 +223,25 @@ impl Resource for RestApi {
         vec![
             other,
             changed,
+            Self::guarded(Self::user_pools(&["a"]), COGNITO, &["payments/write"]),
+            Self::guarded(Self::user_pools(&["a", "b"]), COGNITO, &[]),
+            Self::guarded(Self::user_pools(&["b"]), COGNITO, &[]),
+            // Of another kind, with the same name.
+            Self::guarded(
+                Self::asks("TOKEN", &["method.request.header.X-Token"], 60),
+                "CUSTOM",
+                &[],
+            ),
+            Self::guarded(Self::asks("TOKEN", &["method.request.header.X-Key"], 0), "CUSTOM", &[]),
+            Self::guarded(
+                Self::asks(
+                    "REQUEST",
+                    &["context.identity.sourceIp", "method.request.header.X-Key"],
+                    300,
+                ),
+                "CUSTOM",
+                &[],
+            ),
             Self {
                 name: "sample-api-2".into(),
                 description: String::new(),
@@ -323,10 +354,50 @@ fn is_enhanced(policy: &str) -> bool {
 const ALLOW_ORIGIN: &str = "$.response.header.Access-Control-Allow-Origin";
 
 impl RestApi {
+    /// The sample behind an authorizer, for the variants.
+    fn guarded(authorizer: Authorizer, authorization: &str, scopes: &[&str]) -> Self {
+        let mut api = Self::sample();
+        api.authorizers.insert("callers".into(), authorizer);
+        for route in api.routes.values_mut() {
+            route.authorization = authorization.into();
+            route.authorizer = Some("callers".into());
+            route.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
+        }
+        api
+    }
+
+    /// An authorizer by user pools, for the variants.
+    fn user_pools(names: &[&str]) -> Authorizer {
+        let arn =
+            |name| format!("arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_{name}");
+        Authorizer {
+            kind: COGNITO.into(),
+            pools: names.iter().map(arn).collect(),
+            uri: None,
+            identity: BTreeSet::from(["method.request.header.Authorization".into()]),
+            cache_seconds: None,
+        }
+    }
+
+    /// An authorizer by a function, for the variants.
+    fn asks(kind: &str, identity: &[&str], cache_seconds: u32) -> Authorizer {
+        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
+        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
+        Authorizer {
+            kind: kind.into(),
+            pools: BTreeSet::new(),
+            uri: Some(Text::from(path).then(function).then("/invocations")),
+            identity: identity.iter().map(|source| (*source).into()).collect(),
+            cache_seconds: Some(cache_seconds),
+        }
+    }
+
     /// A route to another server, for the variants.
     fn health(timeout_ms: u32) -> Route {
         Route {
             authorization: "NONE".into(),
+            authorizer: None,
+            scopes: BTreeSet::new(),
             api_key_required: false,
             validator: None,
             models: BTreeMap::new(),
@@ -381,8 +452,8 @@ impl RestApi {
     /// A digest of everything that a deployment takes a picture of.
     fn version(&self) -> String {
         let Self { policy, binary_types, minimum_compression, key_source, .. } = self;
-        let Self { models, validators, routes, .. } = self;
-        let all = json!([
+        let Self { models, validators, routes, authorizers, .. } = self;
+        let mut all = json!([
             policy,
             binary_types,
             minimum_compression,
@@ -391,6 +462,10 @@ impl RestApi {
             validators,
             routes
         ]);
+        // Without any the digest is that of the versions that knew none.
+        if let (false, Some(all)) = (authorizers.is_empty(), all.as_array_mut()) {
+            all.push(json!(authorizers));
+        }
         // The policies that an API has without asking need no deployment.
         let tls = self.security_policy.as_deref().filter(|policy| is_enhanced(policy));
         let all = format!("{all}{}", tls.unwrap_or_default());
@@ -428,7 +503,7 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
     let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types);
     let endpoint = types.and_then(|types| types.into_iter().next());
     let source = api.api_key_source.unwrap_or(types::ApiKeySourceType::Header);
-    let Parts { mut paths, routes, validators, models } = parts;
+    let Parts { mut paths, routes, authorizers, validators, models } = parts;
     paths.remove("/");
     let spec = RestApi {
         name: name.clone(),
@@ -442,6 +517,7 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
         key_source: source.as_str().to_owned(),
         models,
         validators: validators.into_iter().map(|(name, (_, found))| (name, found)).collect(),
+        authorizers: authorizers.into_iter().map(|(name, (_, found))| (name, found)).collect(),
         paths: paths.into_keys().collect(),
         routes,
         security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
@@ -499,7 +575,7 @@ mod tests {
         let sample = RestApi::sample();
         let described = RestApi { description: "other".into(), ..RestApi::sample() };
         assert_eq!(sample.version(), described.version());
-        for other in &RestApi::variants()[..2] {
+        for other in &RestApi::variants()[..3] {
             assert_ne!(sample.version(), other.version());
         }
     }

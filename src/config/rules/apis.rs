@@ -6,8 +6,11 @@ use serde_json::Value;
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::apis::{Api, Cors, Endpoint, LogLevel, Route, Usage};
+use crate::config::schema::apis::{Api, Authorizer, Cors, Endpoint, Gets, LogLevel, Route, Usage};
 use crate::config::schema::text::ItemName;
+
+/// How many authorizers an API may have.
+const AUTHORIZERS: usize = 10;
 
 /// How many paths an API may have, its root among them.
 const PATHS: usize = 300;
@@ -26,6 +29,7 @@ impl Rules<'_> {
                 self.route(&[&path[..], &["routes", route]].concat(), route, config, api);
             }
             self.models(&path, api);
+            self.authorizers(&path, api);
             let log = [&path[..], &["log", "retention_days"]].concat();
             self.retention(&log, api.log.retention_days);
             if api.log.data_trace && api.log.level == LogLevel::Off {
@@ -37,6 +41,7 @@ impl Rules<'_> {
                 );
             }
             self.security_policy(&path, api);
+            self.traces(&path, api);
             self.variables(&path, api);
             if let Some(cors) = &api.cors {
                 self.cors(&path, cors);
@@ -140,7 +145,8 @@ impl Rules<'_> {
         }
         self.backend(path, name, route);
         self.waits_long_enough(path, route);
-        if let Some(model) = &route.model {
+        self.authorization(path, route, api);
+        if let Some(model) = route.body() {
             let names: Vec<&str> = api.models.keys().map(|model| &**model).collect();
             let at = [path, &["model"]].concat();
             if !names.contains(&&**model) {
@@ -156,12 +162,109 @@ impl Rules<'_> {
                 );
             }
         }
+        // A method that has no body is checked for its parameters only.
+        let has_body =
+            !["DELETE ", "GET ", "HEAD ", "OPTIONS "].iter().any(|m| name.starts_with(m));
+        let checks = route.validate && api.validator.as_ref().is_some_and(|all| all.body);
+        if has_body && checks && route.model.is_none() && !self.loaded.says(path, "model") {
+            self.say(
+                path,
+                "the validator checks bodies against a model, and this route has none: every body passes",
+                "name a `model` of the API, or say `model = \"none\"` if every body is meant to pass",
+            );
+        }
         if route.api_key && api.usage.as_ref().is_none_or(|usage| usage.keys.is_empty()) {
             let path = [path, &["api_key"]].concat();
             self.say(
                 &path,
                 "there is no API key to call it with",
                 "add `usage = { keys = [...] }` to the API",
+            );
+        }
+    }
+
+    /// A route names an authorizer of its API.
+    fn authorization(&mut self, path: &[&str], route: &Route, api: &Api) {
+        let name = &*route.authorization;
+        let found = api.authorizers.get(&ItemName(name.to_owned()));
+        if found.is_none() && !["iam", "none"].contains(&name) {
+            let path = [path, &["authorization"]].concat();
+            let names = api.authorizers.keys().map(|name| &**name).chain(["iam", "none"]);
+            let fix = suggest(name, names, "authorizers of this API");
+            self.say(&path, format!("no authorizer `{name}`"), fix);
+        }
+        let pools = found.is_some_and(|found| found.user_pools.iter().next().is_some());
+        if !route.scopes.is_empty() && !pools {
+            let path = [path, &["scopes"]].concat();
+            let fix = "name an authorizer with `user_pools`, or remove it";
+            self.say(&path, "only tokens of user pools have scopes", fix);
+        }
+    }
+
+    fn authorizers(&mut self, path: &[&str], api: &Api) {
+        if api.authorizers.len() > AUTHORIZERS {
+            let path = [path, &["authorizers"]].concat();
+            let message = format!("{} authorizers are too many", api.authorizers.len());
+            self.say(&path, message, format!("AWS takes {AUTHORIZERS} for one API"));
+        }
+        for (name, authorizer) in &api.authorizers {
+            let path = [path, &["authorizers", name]].concat();
+            if ["iam", "none"].contains(&&**name) {
+                self.say(&path, "this name has a meaning of its own", "choose another name");
+            }
+            self.authorizer(&path, authorizer);
+            if !api.routes.values().any(|route| *route.authorization == **name) {
+                let fix = format!("set `authorization = \"{}\"` on a route, or remove it", &**name);
+                self.say(&path, "no route asks for this authorizer", fix);
+            }
+        }
+    }
+
+    fn authorizer(&mut self, path: &[&str], authorizer: &Authorizer) {
+        let pools = authorizer.user_pools.iter().next().is_some();
+        let says = |key| self.loaded.says(path, key);
+        let (by_pools, by_function) = (pools || says("user_pools"), says("function"));
+        match (by_pools, by_function) {
+            (false, false) => {
+                let fix = "name `user_pools`, or a `function`";
+                self.say(path, "nobody looks at the callers", fix);
+            }
+            (true, true) => {
+                let path = [path, &["function"]].concat();
+                self.say(&path, "`user_pools` and `function` exclude each other", "remove one");
+            }
+            (true, false) => {
+                for key in ["gets", "cache_seconds"] {
+                    if self.loaded.says(path, key) {
+                        let path = [path, &[key]].concat();
+                        self.say(&path, format!("`{key}` is about a function"), "remove it");
+                    }
+                }
+            }
+            (false, true) => {}
+        }
+        let at = [path, &["identity"]].concat();
+        let sources: Vec<&str> = authorizer.identity.iter().map(|source| &**source).collect();
+        let one_header = matches!(*sources, [source] if source.starts_with("header."));
+        let gets_token = pools || authorizer.gets == Gets::Token;
+        if gets_token && !one_header {
+            let fix = "one `header.NAME`; a function with `gets = \"request\"` may have several";
+            self.say(&at, "a token stands in one header", fix);
+        }
+        if !gets_token && sources.is_empty() && authorizer.cache_seconds > 0 {
+            let fix = "name `identity`, or say `cache_seconds = 0`";
+            self.say(&at, "an answer cannot be kept for nobody", fix);
+        }
+    }
+
+    /// Card numbers in logs are asked for twice.
+    fn traces(&mut self, path: &[&str], api: &Api) {
+        let path = [path, &["log", "data_trace"]].concat();
+        if api.log.data_trace && !api.log.card_numbers_in_logs {
+            self.say(
+                &path,
+                "whole requests would be logged, with every card number in them",
+                "remove it, or say `card_numbers_in_logs = true` as well",
             );
         }
     }
@@ -230,6 +333,9 @@ impl Rules<'_> {
             }
             if ["Empty", "Error"].contains(&&**name) {
                 self.say(&path, "every API has a model of this name", "choose another name");
+            }
+            if &**name == "none" {
+                self.say(&path, "`none` is no model", "choose another name");
             }
         }
     }

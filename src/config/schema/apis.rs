@@ -10,9 +10,9 @@ use super::access::Statement;
 use super::data::Retention;
 use super::network::SubnetTier;
 use super::text::{
-    ApiKeyName, ApiParameter, FunctionRef, GroupRef, KeyRef, LoadBalancerRef, ModelName, Origin,
-    PhysicalName, RouteName, RoutePath, SecurityPolicy, StageName, StageVariable, Template,
-    VpcLinkRef,
+    ApiKeyName, ApiParameter, Authorization, FunctionRef, GroupRef, Identity, ItemName, KeyRef,
+    LoadBalancerRef, ModelName, Origin, PhysicalName, RouteName, RoutePath, Scope, SecurityPolicy,
+    StageName, StageVariable, Template, UserPool, VpcLinkRef,
 };
 use super::yes;
 
@@ -43,6 +43,9 @@ pub struct Api {
     /// Models of bodies by name: JSON schemas (draft 4) as text.
     #[serde(default)]
     pub models: BTreeMap<ModelName, String>,
+    /// Who looks at the callers of routes whose `authorization` names one of these.
+    #[serde(default)]
+    pub authorizers: BTreeMap<ItemName, Authorizer>,
     /// Logs and metrics.
     #[serde(default)]
     pub log: ApiLog,
@@ -102,13 +105,19 @@ pub struct Route {
     /// function that may take longer goes on without a caller.
     #[schemars(range(min = 50, max = 29000))]
     pub timeout_ms: Option<u32>,
-    /// Who may call it: everybody, or whom IAM permits.
-    #[serde(default)]
+    /// Who may call it: `iam` is whom IAM permits, `none` everybody; or whom an authorizer of the API
+    /// lets in.
+    #[serde(default = "iam")]
     pub authorization: Authorization,
+    /// OAuth scopes: the caller's access token must have one of them. Only with user pools; without
+    /// any, the caller shows an identity token.
+    #[serde(default)]
+    pub scopes: BTreeSet<Scope>,
     /// Whether a call needs an API key of `usage`.
     #[serde(default)]
     pub api_key: bool,
-    /// The model of its body.
+    /// The model that its body is checked against by the API's `validator`; `none` if it is not
+    /// checked.
     pub model: Option<ModelName>,
     /// Query parameters (`query.id`) and headers (`header.X-Id`), and whether they must be there.
     #[serde(default)]
@@ -122,15 +131,57 @@ fn http() -> u16 {
     80
 }
 
-/// Who may call a method.
+fn iam() -> Authorization {
+    Authorization("iam".into())
+}
+
+impl Route {
+    /// The model of its body, if there is one.
+    pub fn body(&self) -> Option<&ModelName> {
+        self.model.as_ref().filter(|model| model.0 != "none")
+    }
+}
+
+/// Who looks at callers: Cognito user pools, or a function.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Authorizer {
+    /// The user pools whose tokens let in: their ids (of this region and account) or ARNs. API Gateway
+    /// checks signature, expiry and issuer by itself.
+    #[serde(default)]
+    pub user_pools: OneOrMany<UserPool>,
+    /// The function that decides. It may be called by this API, and answers with a policy.
+    pub function: Option<FunctionRef>,
+    /// Whether the function gets the token only, or the whole request.
+    #[serde(default)]
+    pub gets: Gets,
+    /// What tells callers apart; a request without it is refused. The header `Authorization` if
+    /// unset.
+    #[serde(default = "authorization_header")]
+    pub identity: OneOrMany<Identity>,
+    /// How many seconds the function's answer counts for the same identity, for all routes.
+    #[serde(default = "five_minutes")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub cache_seconds: u32,
+}
+
+fn authorization_header() -> OneOrMany<Identity> {
+    OneOrMany::One(Identity("header.Authorization".into()))
+}
+
+fn five_minutes() -> u32 {
+    300
+}
+
+/// What the function of an authorizer gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Authorization {
-    /// Everybody.
+pub enum Gets {
+    /// The token, from one header.
     #[default]
-    None,
-    /// Whom IAM permits.
-    Iam,
+    Token,
+    /// Headers, query, path and context of the request.
+    Request,
 }
 
 /// What is checked of a request.
@@ -154,9 +205,13 @@ pub struct ApiLog {
     /// What is logged of executions.
     #[serde(default)]
     pub level: LogLevel,
-    /// Whether whole requests and answers are logged. They may hold what nobody should read.
+    /// Whether whole requests and answers are logged, card numbers among them: it takes
+    /// `card_numbers_in_logs` as well.
     #[serde(default)]
     pub data_trace: bool,
+    /// Says that `data_trace` is meant, whatever the requests hold.
+    #[serde(default)]
+    pub card_numbers_in_logs: bool,
     /// Whether there are metrics by method.
     #[serde(default = "yes")]
     pub metrics: bool,
@@ -175,6 +230,7 @@ impl Default for ApiLog {
         Self {
             level: LogLevel::default(),
             data_trace: false,
+            card_numbers_in_logs: false,
             metrics: true,
             access: true,
             retention_days: Retention::default(),

@@ -215,6 +215,18 @@ strings! {
     /// The name of a model of an API.
     ModelName { "pattern": "^[A-Za-z0-9]{1,128}$" }
         => "a model's name has letters and digits only"
+    /// Who may call a route: `iam`, `none`, or an authorizer of its API.
+    Authorization { "pattern": "^(iam|none|[a-z](-?[a-z0-9]){0,39})$" }
+        => "write iam, none, or the name of an authorizer of this API"
+    /// A Cognito user pool.
+    UserPool { "pattern": "^(arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/)?[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$" }
+        => "a user pool is its id, us-east-1_AbCdEfGhI, or its ARN"
+    /// What tells callers apart.
+    Identity { "pattern": "^(header|query|stage|context)\\.[A-Za-z0-9._$-]+$" }
+        => "write `header.NAME`, `query.NAME`, `stage.NAME` or `context.NAME`"
+    /// An OAuth scope.
+    Scope { "pattern": "^[!#-\\[\\]-~]+$" }
+        => "a scope looks like payments/write"
     /// The name of an API key.
     ApiKeyName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
         => "a key's name is lower-case letters, digits and single dashes, and begins with a letter"

@@ -29,6 +29,8 @@ pub(super) struct Api {
     pub root: String,
     /// Resources by id.
     pub resources: BTreeMap<String, resources::Resource>,
+    /// Authorizers by id.
+    pub authorizers: BTreeMap<String, Value>,
     /// Request validators by id.
     pub validators: BTreeMap<String, Value>,
     /// Models by name.

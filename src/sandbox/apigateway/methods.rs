@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::toolbox::{at, flag, number, put, text};
 use super::super::{Answer, Refusal, World};
 use super::apis::find;
-use super::{State, bad, conflict, gone, need};
+use super::{State, authorizers, bad, conflict, gone, need};
 
 pub(super) fn call(
     world: &mut World,
@@ -46,6 +46,7 @@ fn put_method(state: &mut State, region: &str, input: &Value) -> Answer {
     if validator.is_some_and(|id| !api.validators.contains_key(id)) {
         return Err(bad("Invalid Request Validator identifier specified"));
     }
+    authorizers::admits(api, input)?;
     for model in input["requestModels"].as_object().into_iter().flat_map(Map::values) {
         if !model.as_str().is_some_and(|name| api.models.contains_key(name)) {
             return Err(bad(format!("Invalid model identifier specified: {model}")));
@@ -56,7 +57,14 @@ fn put_method(state: &mut State, region: &str, input: &Value) -> Answer {
     if resource.methods.contains_key(method) {
         return Err(conflict("Method already exists for this resource"));
     }
-    let keys = ["requestParameters", "requestModels", "requestValidatorId", "operationName"];
+    let keys = [
+        "requestParameters",
+        "requestModels",
+        "requestValidatorId",
+        "operationName",
+        "authorizerId",
+        "authorizationScopes",
+    ];
     let mut made = Value::Object(taken(input, &keys));
     made["httpMethod"] = json!(method);
     made["authorizationType"] = json!(need(input, "authorizationType")?);

@@ -5,6 +5,7 @@
 //! patched; `{a}` has no siblings `{b}`; plans hold stages, deployments hold VPC links.
 
 mod apis;
+mod authorizers;
 mod deployments;
 mod links;
 mod methods;
@@ -58,6 +59,10 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/responses/{status}", "PutMethodResponse"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "PutIntegration"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "PutIntegrationResponse"),
+    ("GET", "/restapis/{api}/authorizers", "GetAuthorizers"),
+    ("POST", "/restapis/{api}/authorizers", "CreateAuthorizer"),
+    ("PATCH", "/restapis/{api}/authorizers/{authorizer}", "UpdateAuthorizer"),
+    ("DELETE", "/restapis/{api}/authorizers/{authorizer}", "DeleteAuthorizer"),
     ("GET", "/restapis/{api}/requestvalidators", "GetRequestValidators"),
     ("POST", "/restapis/{api}/requestvalidators", "CreateRequestValidator"),
     ("PATCH", "/restapis/{api}/requestvalidators/{validator}", "UpdateRequestValidator"),
@@ -156,6 +161,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         operation => apis::call(world, operation, region, input)
             .or_else(|| resources::call(world, operation, region, input))
+            .or_else(|| authorizers::call(world, operation, region, input))
             .or_else(|| methods::call(world, operation, region, input))
             .or_else(|| deployments::call(world, operation, region, input))
             .or_else(|| stages::call(world, operation, region, input))

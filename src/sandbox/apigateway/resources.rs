@@ -198,7 +198,7 @@ fn delete_validator(state: &mut State, region: &str, input: &Value) -> Answer {
         .ok_or_else(|| gone("Invalid Request Validator identifier specified"))
 }
 
-fn methods(api: &Api) -> impl Iterator<Item = &Value> {
+pub(super) fn methods(api: &Api) -> impl Iterator<Item = &Value> {
     api.resources.values().flat_map(|one| one.methods.values())
 }
 

@@ -218,3 +218,50 @@ fn tags_follow_their_arns() {
         assert_eq!((&tags["tags"]["a"], &tags["tags"]["b"]), (&Value::Null, &json!("2")));
     }
 }
+
+#[test]
+fn an_authorizer_stays_while_a_method_refers_to_it() {
+    let (mut world, api, root) = with_api();
+    let pool = "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_a";
+    let input = json!({ "api": api, "name": "callers", "type": "COGNITO_USER_POOLS" });
+    let refused = gateway(&mut world, "CreateAuthorizer", input.clone()).unwrap_err();
+    assert!(refused.contains("user pools are required"), "{refused}");
+    let mut input = input;
+    input["providerARNs"] = json!([pool]);
+    let made = gateway(&mut world, "CreateAuthorizer", input.clone()).unwrap();
+    let refused = gateway(&mut world, "CreateAuthorizer", input).unwrap_err();
+    assert!(refused.contains("must be unique"), "{refused}");
+    // A method says of which type its authorizer is.
+    let method = |kind: &str, authorizer: &str| {
+        json!({
+            "api": api, "resource": root, "method": "GET", "authorizationType": kind,
+            "authorizerId": authorizer, "authorizationScopes": ["pay"],
+        })
+    };
+    for (kind, authorizer) in
+        [("COGNITO_USER_POOLS", "none"), ("CUSTOM", &*id(&made)), ("AWS_IAM", &*id(&made))]
+    {
+        let refused = gateway(&mut world, "PutMethod", method(kind, authorizer)).unwrap_err();
+        assert!(refused.contains("requires a valid authorizer"), "{kind}: {refused}");
+    }
+    let put = method("COGNITO_USER_POOLS", &id(&made));
+    let method = gateway(&mut world, "PutMethod", put).unwrap();
+    assert_eq!(method["authorizationScopes"], json!(["pay"]));
+    let one = json!({ "api": api, "authorizer": id(&made) });
+    let refused = gateway(&mut world, "DeleteAuthorizer", one.clone()).unwrap_err();
+    assert!(refused.contains("is referenced in method"), "{refused}");
+    // Its last pool stays, and it never becomes a function.
+    let change = |op: &str, path: &str, value: &str| {
+        let patch = json!([{ "op": op, "path": path, "value": value }]);
+        json!({ "api": api, "authorizer": id(&made), "patchOperations": patch })
+    };
+    let remove = change("remove", "/providerARNs", pool);
+    assert!(gateway(&mut world, "UpdateAuthorizer", remove).is_err());
+    let turn = change("replace", "/type", "TOKEN");
+    assert!(gateway(&mut world, "UpdateAuthorizer", turn).is_err());
+    let delete = json!({ "api": api, "resource": root, "method": "GET" });
+    gateway(&mut world, "DeleteMethod", delete).unwrap();
+    gateway(&mut world, "DeleteAuthorizer", one).unwrap();
+    let left = gateway(&mut world, "GetAuthorizers", json!({ "api": api })).unwrap();
+    assert_eq!(left["item"], json!([]));
+}
