@@ -84,10 +84,13 @@ impl Provider for AwsProvider {
             // The first survey of a sweep asks for the tags, beside its own list.
             let kind = known(kind)?;
             let found = join(cx.tags_of_everything(), kind.survey(cx)).await.1;
-            match sweep {
+            let mut found = match sweep {
                 Some(_) => found.map_err(|error| of_survey(error, &self.aws, kind.meta().service)),
                 None => found,
-            }
+            }?;
+            let strangers = cx.strangers(kind.meta().kind, &found).await;
+            found.extend(strangers);
+            Ok(found)
         })
     }
 

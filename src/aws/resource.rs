@@ -20,9 +20,10 @@ use crate::engine::diff::diff_tags;
 use crate::engine::provider::{Answer, Sweep, Target};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner, Tags};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
 use crate::model::scope::Scope;
+use crate::model::text::{Output, Outputs};
 
 /// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
 /// read back into the same fields.
@@ -176,13 +177,75 @@ impl Survey<'_> {
         }
     }
 
-    /// Decides from its tags whose an object is. `None`: not ours, and its name is not wanted.
+    /// Whose an object is whose tags say that it is ours. Whoever may tag can write such tags on
+    /// anything, so its name must fit: it is wanted, or it holds the environment's name, as every
+    /// name does that this environment ever gave.
+    pub fn ours(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
+        let address = self.aws.scope.owned(tags)?;
+        let owner = match self.is_candidate(name) {
+            true => Owner::Ours,
+            false => Owner::Disputed(format!(
+                "its tags say that it is {address} of this environment, but `{name}` does not name {}",
+                self.aws.scope.env
+            )),
+        };
+        Some((address, owner))
+    }
+
+    /// Decides from its name and its tags whose an object is. `None`: its tags do not say that it is
+    /// ours, and its name is not wanted.
     pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
-        if let Some(address) = self.aws.scope.owned(tags) {
-            return Some((address, Owner::Ours));
+        self.ours(name, tags).or_else(|| {
+            let address = self.wanted.get(name)?.clone();
+            Some((address, Owner::Foreign(Scope::describe_owner(tags))))
+        })
+    }
+
+    /// The same for what stands under a path of IAM, which must fit as well.
+    pub fn claim_at(&self, path: &str, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
+        let (address, owner) = self.claim(name, tags)?;
+        let ours = self.aws.scope.iam_path();
+        if owner != Owner::Ours || path == ours {
+            return Some((address, owner));
         }
-        let address = self.wanted.get(name)?.clone();
-        Some((address, Owner::Foreign(Scope::describe_owner(tags))))
+        let why = format!(
+            "its tags say that it is {address} of this environment, but its path {path} is not {ours}"
+        );
+        Some(match self.wanted.get(name) {
+            Some(wanted) => (wanted.clone(), Owner::Foreign(format!("somebody else ({why})"))),
+            None => (address, Owner::Disputed(why)),
+        })
+    }
+
+    /// A live object whose name is in nobody else's way, if its tags say that it is ours.
+    pub fn found<S>(&self, live: Live<S>, name: impl Fn(&S) -> &str) -> Option<Found<S>> {
+        let (address, owner) = self.ours(name(&live.spec), &live.tags)?;
+        Some(Found { address, owner, live })
+    }
+
+    /// What the one question tells of objects that claim to be of this kind under a name that is not
+    /// this environment's. Lists that are narrowed by name pass them over; here they are named.
+    pub(crate) async fn strangers(&self, kind: &str, found: &[Found]) -> Vec<Found> {
+        let Some(index) = self.tags_of_everything().await else { return Vec::new() };
+        let is_found = |arn: &String| {
+            found.iter().any(|found| {
+                found.live.id == *arn || found.live.outputs.get(&Output::Arn) == Some(arn)
+            })
+        };
+        let strangers = index.iter().filter_map(|(arn, tags)| {
+            let (address, owner) = self.ours(tags::name_in(arn)?, tags)?;
+            let is_stranger =
+                address.kind == kind && matches!(owner, Owner::Disputed(_)) && !is_found(arn);
+            let live = Live {
+                id: arn.clone(),
+                spec: Value::Null,
+                outputs: Outputs::new(),
+                tags: tags.clone(),
+                phase: Phase::Ready,
+            };
+            is_stranger.then_some(Found { address, owner, live })
+        });
+        strangers.collect()
     }
 }
 
@@ -301,6 +364,13 @@ impl<R: Resource> AnyKind for Erased<R> {
             let found = R::survey(&cx).await.map_err(Self::settle)?;
             let erase = |found: Found<R>| {
                 let Found { address, owner, live } = found;
+                let owner = match owner {
+                    Owner::Ours if address.kind != R::META.kind => Owner::Disputed(format!(
+                        "its tags say that it is {address}, and it is of the kind {}",
+                        R::META.kind
+                    )),
+                    owner => owner,
+                };
                 Ok(Found { address, owner, live: Self::erased(live)? })
             };
             found.into_iter().map(erase).collect()

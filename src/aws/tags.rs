@@ -17,6 +17,7 @@ const TYPES: &[&str] = &[
     "apigateway",
     "cloudwatch",
     "dynamodb:table",
+    "ecs:cluster",
     "elasticloadbalancing",
     "events:rule",
     "kms:key",
@@ -30,6 +31,14 @@ const TYPES: &[&str] = &[
     "ssm:parameter",
     "wafv2",
 ];
+
+/// The part of an ARN that holds the object's name; nothing where only an id stands there.
+pub(super) fn name_in(arn: &str) -> Option<&str> {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (service, name) = (parts.next()?, parts.nth(2)?);
+    let is_id = matches!(service, "apigateway" | "kms") || name.starts_with("event-source-mapping");
+    (!is_id).then_some(name)
+}
 
 /// Tags by ARN; nothing where the question is not answered, and then every service is asked.
 pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {

@@ -161,7 +161,10 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     }
     let Builder { scope, problems, resources, .. } = builder;
     match problems.is_empty() {
-        true => Ok(Blueprint { scope, protect: config.protect, resources, outputs }),
+        true => {
+            let Config { protect, disposable, .. } = *config;
+            Ok(Blueprint { scope, protect, disposable, resources, outputs })
+        }
         false => Err(sorted(problems)),
     }
 }

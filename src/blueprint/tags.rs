@@ -2,10 +2,20 @@
 
 use crate::model::address::Address;
 use crate::model::live::Tags;
-use crate::model::scope::TAG_KEYS;
+use crate::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT, TAG_SET};
 
 use super::Builder;
+use crate::aws::kinds::KINDS;
+use crate::config::schema::Config;
 use crate::config::template::{Piece, pieces};
+
+/// Whether something is lost for good when a resource goes.
+fn holds_data(address: &Address) -> bool {
+    KINDS
+        .iter()
+        .map(|kind| kind.meta())
+        .any(|meta| meta.kind == address.kind && meta.data.is_some())
+}
 
 impl Builder<'_> {
     /// Tags that are kept up to date.
@@ -17,6 +27,13 @@ impl Builder<'_> {
         tags.insert("Name".to_owned(), name.chars().take(256).collect());
         tags.extend(self.scope.ownership(address));
         tags.insert(TAG_KEYS.to_owned(), keys);
+        // So that whoever has no config knows, or another one.
+        if holds_data(address) {
+            let Config { protect, disposable, .. } = self.config;
+            let marks = [(TAG_PROTECT, *protect), (TAG_DISPOSABLE, *disposable)];
+            let marks = marks.into_iter().filter(|(_, is_set)| *is_set);
+            tags.extend(marks.map(|(tag, _)| (tag.to_owned(), TAG_SET.to_owned())));
+        }
         tags
     }
 

@@ -3,6 +3,7 @@
 use super::error::{CliError, ErrorKind};
 use crate::engine::plan::{Change, Plan, Purpose};
 use crate::model::desired::Blueprint;
+use crate::model::scope::is_disposable;
 use crate::ui::screen::Screen;
 
 /// What the user allowed beforehand, and what the environment forbids.
@@ -14,6 +15,8 @@ pub(super) struct Consent {
     pub(super) allow_data_loss: bool,
     /// `protect = true` in the environment's config.
     pub(super) protect: bool,
+    /// `disposable = true` in the environment's config.
+    pub(super) disposable: bool,
     /// Whether somebody can answer a question.
     pub(super) answers: bool,
 }
@@ -29,7 +32,11 @@ enum Question<'a> {
     Name(&'a str),
 }
 
-const UNPROTECT: &str = "take `protect = true` out of its config first, in a change of its own; no flag lifts this guard";
+const UNPROTECT: &str =
+    "set `protect = false` in its config and apply first; no flag lifts this guard";
+/// What the flags do not cover, for a destroy.
+const UNMARKED: &str =
+    "what an apply with `disposable = true` has marked is destroyed without that flag";
 
 /// Refuses to destroy a protected environment, before anything is looked at.
 pub(super) fn check_destroyable(blueprint: &Blueprint) -> Result<(), CliError> {
@@ -74,19 +81,34 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
             explain(format!("{env} is protected and may not {verb}"), &losses).hinted(UNPROTECT)
         );
     }
-    let loses = !losses.is_empty() && !destroys;
+    // What was made to be lost needs no flag of its own. A destroy asks what is live alone, since it
+    // may have no config; an apply wants both to say so.
+    let is_meant = |change: &&Change| {
+        let is_marked = change.live.as_ref().is_some_and(|live| is_disposable(&live.tags));
+        is_marked && (destroys || consent.disposable)
+    };
+    let guarded: Vec<&Change> = losses.iter().copied().filter(|change| !is_meant(change)).collect();
+    let hinted = |error: CliError| match destroys && !guarded.is_empty() {
+        true => error.hinted(UNMARKED),
+        false => error,
+    };
     match (consent.auto_approve, consent.answers) {
-        (true, _) if loses && !consent.allow_data_loss => {
-            Err(explain(format!("this plan loses data in {env} for good"), &losses)
-                .hinted("--auto-approve does not cover that: add --allow-data-loss as well"))
+        (true, _) if !guarded.is_empty() && !consent.allow_data_loss => {
+            let error = explain(format!("this plan loses data in {env} for good"), &guarded)
+                .hinted("--auto-approve does not cover that: add --allow-data-loss as well");
+            Err(hinted(error))
         }
         (true, _) => Ok(Question::None),
-        (false, true) if loses || destroys => Ok(Question::Name(env)),
+        (false, true) if !losses.is_empty() || destroys => Ok(Question::Name(env)),
         (false, true) => Ok(Question::Yes),
         (false, false) => {
-            let flags = if loses { "--auto-approve --allow-data-loss" } else { "--auto-approve" };
-            Err(explain("nobody is here to confirm the plan".to_owned(), &losses)
-                .hinted(format!("run it in a terminal, or with {flags}")))
+            let flags = match guarded.is_empty() {
+                true => "--auto-approve",
+                false => "--auto-approve --allow-data-loss",
+            };
+            let error = explain("nobody is here to confirm the plan".to_owned(), &losses)
+                .hinted(format!("run it in a terminal, or with {flags}"));
+            Err(hinted(error))
         }
     }
 }
@@ -109,10 +131,14 @@ fn explain(title: String, losses: &[&Change]) -> CliError {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use serde_json::Value;
+
     use super::*;
     use crate::engine::plan::{Action, FORMAT};
     use crate::model::address::Address;
-    use crate::model::scope::Scope;
+    use crate::model::live::{Live, Phase, Tags};
+    use crate::model::scope::{Scope, TAG_DISPOSABLE, TAG_SET};
+    use crate::model::text::Outputs;
 
     fn plan(purpose: Purpose, loses: bool) -> Plan {
         let change = Change {
@@ -146,13 +172,19 @@ mod tests {
             unchanged: Vec::new(),
             refused: Vec::new(),
             unseen: Vec::new(),
+            left_alone: Vec::new(),
             outputs: BTreeMap::new(),
             digests: BTreeMap::new(),
         }
     }
 
-    const NOTHING: Consent =
-        Consent { auto_approve: false, allow_data_loss: false, protect: false, answers: false };
+    const NOTHING: Consent = Consent {
+        auto_approve: false,
+        allow_data_loss: false,
+        protect: false,
+        disposable: false,
+        answers: false,
+    };
     const TERMINAL: Consent = Consent { answers: true, ..NOTHING };
     const AUTO: Consent = Consent { auto_approve: true, ..NOTHING };
 
@@ -174,7 +206,6 @@ mod tests {
     fn without_a_terminal_a_flag_must_say_yes() {
         assert!(refused(&plan(Purpose::Apply, false), NOTHING));
         assert_eq!(question(&plan(Purpose::Apply, false), AUTO).unwrap(), Question::None);
-        assert_eq!(question(&plan(Purpose::Destroy, true), AUTO).unwrap(), Question::None);
     }
 
     #[test]
@@ -184,10 +215,65 @@ mod tests {
         assert_eq!(question(&plan(Purpose::Apply, true), both).unwrap(), Question::None);
     }
 
+    /// The plan, with the disposable tag on what it would lose.
+    fn marked(purpose: Purpose) -> Plan {
+        let mut plan = plan(purpose, true);
+        let tags = Tags::from([(TAG_DISPOSABLE.to_owned(), TAG_SET.to_owned())]);
+        let (id, outputs) = ("transactions".to_owned(), Outputs::new());
+        let live = Live { id, spec: Value::Null, outputs, tags, phase: Phase::Ready };
+        plan.changes[0].live = Some(live);
+        plan
+    }
+
+    /// What has to be typed, for each purpose, for what is lost, and for what the config and the flags
+    /// say: nobody can answer, then somebody can.
+    #[test]
+    fn every_combination_of_flags() {
+        let mut table = String::new();
+        let plans = |purpose| {
+            [
+                ("no data", plan(purpose, false)),
+                ("data", plan(purpose, true)),
+                ("marked", marked(purpose)),
+            ]
+        };
+        let answer = |plan: &Plan, consent: Consent| match question(plan, consent) {
+            Ok(Question::None) => "goes on",
+            Ok(Question::Yes) => "asks yes",
+            Ok(Question::Name(_)) => "asks the name",
+            Err(_) => "refuses",
+        };
+        for purpose in [Purpose::Apply, Purpose::Destroy] {
+            for (what, plan) in plans(purpose) {
+                for (says, disposable) in [("", false), ("disposable", true)] {
+                    for (flags, auto_approve, allow_data_loss) in [
+                        ("", false, false),
+                        ("--allow-data-loss", false, true),
+                        ("--auto-approve", true, false),
+                        ("--auto-approve --allow-data-loss", true, true),
+                    ] {
+                        let consent =
+                            Consent { auto_approve, allow_data_loss, disposable, ..NOTHING };
+                        let alone = answer(&plan, consent);
+                        let answered = answer(&plan, Consent { answers: true, ..consent });
+                        let row = format!("{purpose:?} {what:8} {says:10} {flags:32}");
+                        table += &format!("{row} {alone:8} {answered}\n");
+                    }
+                }
+            }
+        }
+        insta::assert_snapshot!(table, @"");
+    }
+
     #[test]
     fn no_flag_lifts_protection() {
-        let all =
-            Consent { auto_approve: true, allow_data_loss: true, protect: true, answers: true };
+        let all = Consent {
+            auto_approve: true,
+            allow_data_loss: true,
+            protect: true,
+            disposable: true,
+            answers: true,
+        };
         assert!(refused(&plan(Purpose::Apply, true), all));
         assert!(refused(&plan(Purpose::Destroy, false), all));
         assert!(!refused(&plan(Purpose::Apply, false), all));

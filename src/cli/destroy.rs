@@ -10,9 +10,12 @@ use crate::engine::plan::Purpose;
 /// Remove everything that belongs to the environment
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Do not ask
+    /// Do not ask; data is lost only with --allow-data-loss as well, or if it was made disposable
     #[arg(long)]
     auto_approve: bool,
+    /// Together with --auto-approve: allow to lose data for good
+    #[arg(long)]
+    allow_data_loss: bool,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -20,6 +23,10 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     check_destroyable(&session.blueprint)?;
     let snapshot = session.survey().await?;
     let plan = session.plan(&snapshot, Purpose::Destroy, &cx.global.targets)?;
-    let consent = Consent { auto_approve: args.auto_approve, ..Consent::default() };
+    let consent = Consent {
+        auto_approve: args.auto_approve,
+        allow_data_loss: args.allow_data_loss,
+        ..Consent::default()
+    };
     execute(cx, &session, &plan, consent).await
 }

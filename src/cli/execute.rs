@@ -17,11 +17,12 @@ use crate::aws::denied;
 use crate::engine::apply::{self, Report};
 use crate::engine::event::{Event, StepError, Verb};
 use crate::engine::graph;
-use crate::engine::plan::{Plan, Purpose};
+use crate::engine::plan::{Plan, Purpose, left_alone};
 use crate::engine::provider::Provider as _;
 use crate::engine::stop::stop_pair;
 use crate::engine::survey::SurveyError;
 use crate::model::address::Address;
+use crate::model::desired::Blueprint;
 use crate::model::live::Owner;
 use crate::model::text::Outputs;
 use crate::ui::progress::{Mode, Progress};
@@ -39,8 +40,9 @@ pub(super) async fn execute(
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
-    let protect = session.blueprint.protect;
-    confirm(plan, Consent { protect, answers: cx.screen.answers, ..consent }, cx.screen).await?;
+    let Blueprint { protect, disposable, .. } = session.blueprint;
+    let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
+    confirm(plan, consent, cx.screen).await?;
     let outputs = match plan.changes.is_empty() {
         true => plan.outputs.clone(),
         false => {
@@ -212,15 +214,18 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         plan.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
     };
     let unseen = RefCell::new(Vec::new());
+    let claims = RefCell::new(Vec::new());
     let look = async || -> Result<Vec<String>, CliError> {
         let snapshot = session.survey().await?;
         *unseen.borrow_mut() = of_targets(&snapshot.unseen, plan);
+        *claims.borrow_mut() = left_alone(&snapshot);
         let ours = snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);
         let left = ours.filter(|found| planned(&found.address) && !session::is_vanishing(found));
         Ok(left.map(|found| format!("{} ({})", found.address, found.live.id)).collect())
     };
     let left = look_until_gone(look, |text| cx.note(text)).await?;
     let unseen = unseen.into_inner();
+    let claims = claims.into_inner();
     let calls = session.effort().calls - calls;
     let kinds = session.provider.kinds().len() - unseen.len();
     if cx.screen.json {
@@ -228,10 +233,14 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
             "scope": plan.scope,
             "left": left,
             "unseen": looking::json(&unseen),
+            "left_alone": claims,
             "kinds": kinds,
             "api_calls": calls,
         });
         cx.screen.data(&lines::line(SystemTime::now(), "verified", &body))?;
+    }
+    if !claims.is_empty() {
+        cx.note(plan_text::left_alone(&claims, cx.screen.err));
     }
     if !left.is_empty() {
         return Err(CliError::new(ErrorKind::Partial, "something is left")

@@ -115,6 +115,7 @@ mod tests {
             unchanged: Vec::new(),
             refused: Vec::new(),
             unseen: Vec::new(),
+            left_alone: Vec::new(),
             outputs: BTreeMap::new(),
             digests: BTreeMap::from([(Address::new("sqs.queue", "jobs"), "0a".into())]),
         }

@@ -18,7 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
-use crate::model::scope::Scope;
+use crate::model::scope::{Scope, TAG_PROTECT, is_protected};
 
 /// How soon the first look is taken while AWS is at work.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -133,6 +133,9 @@ impl Step<'_> {
             if self.scope.owned(&live.tags) != self.scope.owned(&planned.tags) {
                 return Err(StepError::Moved(vec!["its owner".to_owned()]));
             }
+            if is_protected(&live.tags) && !is_protected(&planned.tags) {
+                return Err(StepError::Moved(vec![format!("tags.{TAG_PROTECT}")]));
+            }
             if !matches!(live.phase, Phase::Deleting(_)) {
                 match self.call(self.provider.delete(target, planned)).await? {
                     Ok(()) => {}
@@ -245,7 +248,10 @@ impl Step<'_> {
         };
         let mut look = Look::Nothing;
         for found in found {
-            if found.address != *self.address || self.replaces == Some(found.live.id.as_str()) {
+            let is_other = found.address != *self.address
+                || self.replaces == Some(found.live.id.as_str())
+                || matches!(found.owner, Owner::Disputed(_));
+            if is_other {
                 continue;
             }
             match &found.live.phase {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::model::live::Tags;
 use crate::model::meta::{Meta, is_reached};
-use crate::model::scope::TAG_KEYS;
+use crate::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT};
 use crate::model::text::each_ref;
 
 /// One field that differs.
@@ -43,7 +43,8 @@ pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
 }
 
 /// What differs between wanted and live tags. Tags that others put there are left alone; a key
-/// that payctl kept before (`payctl:tags` says which) and that is no longer wanted goes.
+/// that payctl kept before (`payctl:tags` says which) and that is no longer wanted goes, and so do
+/// protection and disposability.
 pub fn diff_tags(want: &Tags, live: &Tags) -> Vec<FieldChange> {
     let change = |key: &str, before: Option<&String>, after: Option<&String>| FieldChange {
         path: format!("tags.{key}"),
@@ -58,6 +59,7 @@ pub fn diff_tags(want: &Tags, live: &Tags) -> Vec<FieldChange> {
     let kept = live.get(TAG_KEYS).map(String::as_str).unwrap_or_default();
     let dropped = kept
         .split(' ')
+        .chain([TAG_PROTECT, TAG_DISPOSABLE])
         .filter(|key| !want.contains_key(*key))
         .filter_map(|key| live.get(key).map(|value| change(key, Some(value), None)));
     wanted.chain(dropped).collect()
@@ -158,5 +160,8 @@ mod tests {
         let want = tags(&[("Team", "b"), (TAG_KEYS, "Team")]);
         let paths: Vec<_> = diff_tags(&want, &live).into_iter().map(|c| c.path).collect();
         assert_eq!(paths, ["tags.Team", "tags.payctl:tags", "tags.Cost"]);
+        let live = tags(&[(TAG_PROTECT, "true")]);
+        assert_eq!(diff_tags(&live, &live), []);
+        assert_eq!(diff_tags(&tags(&[]), &live)[0].path, "tags.payctl:protect");
     }
 }

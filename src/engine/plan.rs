@@ -87,6 +87,32 @@ pub struct Refused {
     pub hint: String,
 }
 
+/// An object that only its tags call the environment's: nothing is done to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeftAlone {
+    /// The address that its tags claim.
+    pub address: Address,
+    /// What AWS knows it by.
+    pub id: String,
+    /// Why its tags are not believed.
+    pub reason: String,
+}
+
+/// What a survey found that only its tags call the environment's.
+pub fn left_alone(snapshot: &Snapshot) -> Vec<LeftAlone> {
+    let left = snapshot.values().flatten().filter_map(|found| match &found.owner {
+        Owner::Disputed(reason) => Some(LeftAlone {
+            address: found.address.clone(),
+            id: found.live.id.clone(),
+            reason: reason.clone(),
+        }),
+        Owner::Ours | Owner::Foreign(_) | Owner::Shared | Owner::Nobody => None,
+    });
+    let mut left: Vec<LeftAlone> = left.collect();
+    left.sort();
+    left
+}
+
 /// Everything that has to happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -107,6 +133,9 @@ pub struct Plan {
     /// The kinds that could not be looked at: the plan says nothing of them.
     #[serde(default)]
     pub unseen: Vec<SurveyError>,
+    /// What is not the environment's, although its tags say so.
+    #[serde(default)]
+    pub left_alone: Vec<LeftAlone>,
     /// The outputs of what is live.
     pub outputs: BTreeMap<Address, Outputs>,
     /// Digests of the live objects that the plan was made from.

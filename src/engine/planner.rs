@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::diff::{FieldChange, diff, diff_tags};
 use super::graph;
 use super::owners::Owners;
-use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, digests};
+use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, digests, left_alone};
 use super::provider::Provider;
 use super::survey::Snapshot;
 use crate::model::address::Address;
@@ -16,6 +16,7 @@ use crate::model::desired::{Blueprint, Desired};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::meta::{Meta, Replace};
+use crate::model::scope::{TAG_PROTECT, is_protected};
 use crate::model::text::{Ref, each_ref, resolve};
 
 /// A plan that cannot be made.
@@ -66,9 +67,7 @@ pub fn plan(
         narrow(&mut plan, blueprint, targets)?;
         plan.targets = targets.to_vec();
     }
-    if blueprint.protect {
-        refuse_losses(&mut plan);
-    }
+    refuse_losses(&mut plan, blueprint, snapshot, &kinds);
     Ok(plan)
 }
 
@@ -99,6 +98,7 @@ fn draft(
             unchanged: Vec::new(),
             refused: Vec::new(),
             unseen: snapshot.unseen.clone(),
+            left_alone: left_alone(snapshot),
             outputs: BTreeMap::new(),
             digests: digests(snapshot),
         },
@@ -166,6 +166,10 @@ impl<'a> Planner<'a> {
         let forced = self.forced.contains(&want.address);
         if let Some(because) = because_anew(meta, live, &fields, forced) {
             self.replace(want, meta, live, fields, because);
+            return Ok(Some(live.id.clone()));
+        }
+        if is_protected(&live.tags) && !is_protected(&want.tags) {
+            self.unprotect(want, meta, live, fields);
             return Ok(Some(live.id.clone()));
         }
         self.keep_outputs(meta, &want.address, live, &fields);
@@ -238,7 +242,7 @@ impl<'a> Planner<'a> {
         }
         let foreign = found.iter().find_map(|found| match &found.owner {
             Owner::Foreign(owner) => Some((owner, &found.live)),
-            Owner::Ours | Owner::Shared | Owner::Nobody => None,
+            Owner::Ours | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => None,
         });
         if let Some((owner, live)) = foreign {
             self.refuse(
@@ -279,6 +283,23 @@ impl<'a> Planner<'a> {
         let forced = self.forced.contains(&want.address);
         change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
         change.irreversible = meta.data.map(str::to_owned);
+        self.plan.changes.push(change);
+    }
+
+    /// Plans to take the protection off a live object, and nothing else: whatever else is wanted of it
+    /// waits, so that nobody lifts the protection and goes on in one stroke.
+    fn unprotect(&mut self, want: &Desired, meta: &Meta, live: &Live, fields: Vec<FieldChange>) {
+        let (mark, later): (Vec<FieldChange>, Vec<FieldChange>) =
+            fields.into_iter().partition(|field| field.path == format!("tags.{TAG_PROTECT}"));
+        let later: Vec<&str> = later.iter().map(|field| field.path.as_str()).collect();
+        let because = (!later.is_empty()).then(|| {
+            format!("its protection comes off alone; the next apply changes {}", later.join(", "))
+        });
+        self.keep_outputs(meta, &want.address, live, &mark);
+        let mut tags = live.tags.clone();
+        tags.remove(TAG_PROTECT);
+        let want = Desired { spec: live.spec.clone(), tags, ..want.clone() };
+        let change = self.change(&want, Action::Update, Some(live.clone()), mark, because);
         self.plan.changes.push(change);
     }
 
@@ -490,24 +511,70 @@ fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<
     Ok(())
 }
 
-/// Refuses whatever a protected environment would lose.
-fn refuse_losses(plan: &mut Plan) {
-    let refused = |change: &Change, reason: String| Refused {
-        address: change.address.clone(),
-        origin: change.origin.clone(),
-        reason,
-        hint: "set `protect = false` in the environment's file first, in a change of its own"
-            .to_owned(),
-    };
-    let losses = plan.changes.iter().filter_map(|change| {
-        let lost = change.irreversible.as_ref()?;
-        let reason = format!("this environment is protected, and this would lose {lost}");
-        Some(refused(change, reason))
+/// How to lift the protection of an object that the config asks for.
+const UNPROTECT: &str = "if that is meant, set `protect = false` in the environment's config and apply: that takes the tag \
+     `payctl:protect` off and does nothing else to it; then do this again";
+/// The same for one that it no longer asks for.
+const UNPROTECT_SURPLUS: &str = "if that is meant, put it back into the config, set `protect = false` and apply: that takes the \
+     tag `payctl:protect` off; then take it out again";
+const RELEASE: &str = "if that is meant, set `deletion_protection = false` on it and apply while it is still in the config; \
+     then do this again";
+
+/// Refuses whatever a protected environment would lose: what carries the live tag, whatever the config
+/// says; and what the config protects, whatever is live.
+fn refuse_losses(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot, kinds: &Kinds) {
+    let ours = snapshot.values().flatten().filter(|found| {
+        found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
     });
-    let mut losses: Vec<Refused> = losses.collect();
-    if plan.purpose == Purpose::Destroy && losses.is_empty() {
-        let reason = "this environment is protected from destroy";
-        losses.extend(plan.changes.first().map(|change| refused(change, reason.to_owned())));
+    let guarded: Vec<&Found> = ours.filter(|found| is_protected(&found.live.tags)).collect();
+    let is_guarded = blueprint.protect || !guarded.is_empty();
+    let mut losses: Vec<Refused> = Vec::new();
+    let goes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
+    for change in plan.changes.iter().filter(goes) {
+        let Some(live) = &change.live else { continue };
+        let meta = kinds.get(change.address.kind.as_str());
+        // What AWS is deleting already, and a second object that never held any data.
+        let is_empty =
+            change.irreversible.is_none() && meta.is_some_and(|meta| meta.data.is_some());
+        let held = meta.and_then(|meta| meta.guard).and_then(|field| live.spec.get(field));
+        let (reason, hint) = if is_protected(&live.tags) && !is_empty {
+            let is_surplus = !blueprint.resources.contains_key(&change.address);
+            let hint = if is_surplus { UNPROTECT_SURPLUS } else { UNPROTECT };
+            (format!("{} is protected: it carries the tag {TAG_PROTECT}", live.id), hint)
+        } else if let (true, Some(lost)) = (blueprint.protect, &change.irreversible) {
+            (format!("this environment is protected, and this would lose {lost}"), UNPROTECT)
+        } else if is_guarded && held == Some(&Value::Bool(true)) {
+            let why = "is protected from deletion, and so is this environment";
+            (format!("{} {why}", live.id), RELEASE)
+        } else {
+            continue;
+        };
+        losses.push(Refused {
+            address: change.address.clone(),
+            origin: change.origin.clone(),
+            reason,
+            hint: hint.to_owned(),
+        });
+    }
+    if plan.purpose == Purpose::Destroy {
+        let others: Vec<&&Found> = guarded
+            .iter()
+            .filter(|found| losses.iter().all(|loss| loss.address != found.address))
+            .collect();
+        losses.extend(others.into_iter().map(|found| Refused {
+            address: found.address.clone(),
+            origin: String::new(),
+            reason: format!("{} is protected: it carries the tag {TAG_PROTECT}", found.live.id),
+            hint: UNPROTECT.to_owned(),
+        }));
+        if blueprint.protect && losses.is_empty() {
+            losses.extend(plan.changes.first().map(|change| Refused {
+                address: change.address.clone(),
+                origin: change.origin.clone(),
+                reason: "this environment is protected from destroy".to_owned(),
+                hint: UNPROTECT.to_owned(),
+            }));
+        }
     }
     plan.refused.extend(losses);
 }

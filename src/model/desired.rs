@@ -38,6 +38,8 @@ pub struct Blueprint {
     pub scope: Scope,
     /// Whether destroy and data loss are refused.
     pub protect: bool,
+    /// Whether its data may be lost without a word.
+    pub disposable: bool,
     /// The resources.
     pub resources: BTreeMap<Address, Desired>,
     /// The outputs by name.

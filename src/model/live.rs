@@ -53,8 +53,11 @@ pub struct Found<S = Value> {
 /// Whose an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// It carries this environment's ownership tags.
+    /// It carries this environment's ownership tags, and its name, if it has one, fits them.
     Ours,
+    /// It carries this environment's ownership tags, but its name, its path or its kind says that it
+    /// is not: it is named and left alone. The text says why.
+    Disputed(String),
     /// It has a name that this environment wants, and belongs to someone else. The text names them.
     Foreign(String),
     /// It belongs to the account and serves every environment: taken as it is, and never changed

@@ -41,6 +41,9 @@ pub struct Meta {
     pub outlives: &'static [&'static str],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
+    /// The top-level field that says whether AWS refuses to delete it. In a protected environment it is
+    /// not lifted on the way.
+    pub guard: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
     /// Whether it can be changed while AWS is still at work on it: what keeps AWS from getting ready
@@ -91,6 +94,7 @@ impl Meta {
             lets_go: &[],
             outlives: &[],
             data: None,
+            guard: None,
             tagged: true,
             open: false,
             lingers: false,

@@ -18,6 +18,23 @@ pub const TAG_ADDRESS: &str = "payctl:address";
 /// The keys of the user's tags that payctl keeps up to date, separated by spaces.
 pub const TAG_KEYS: &str = "payctl:tags";
 
+/// On what holds data of a protected environment: while it is there, nothing deletes the object.
+pub const TAG_PROTECT: &str = "payctl:protect";
+/// On what holds data of an environment that may be lost: a destroy takes it along unasked.
+pub const TAG_DISPOSABLE: &str = "payctl:disposable";
+/// The value of the two tags above.
+pub const TAG_SET: &str = "true";
+
+/// Whether an object may not be deleted. Whoever put the tag there, and with whatever value, meant that.
+pub fn is_protected(tags: &Tags) -> bool {
+    tags.contains_key(TAG_PROTECT)
+}
+
+/// Whether an object was made to be lost. Protection wins.
+pub fn is_disposable(tags: &Tags) -> bool {
+    !is_protected(tags) && tags.get(TAG_DISPOSABLE).is_some_and(|value| value == TAG_SET)
+}
+
 /// Where an environment lives and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
@@ -51,7 +68,9 @@ impl Scope {
         ])
     }
 
-    /// The address that an object's tags claim, if they are this environment's in this region.
+    /// The address that an object's tags claim, if they are this environment's in this region. That
+    /// alone makes it ours only where there is no name: see `Survey::ours`, which every list goes
+    /// through. Whoever has an object's id from there asks here whether it is ours still.
     pub fn owned(&self, tags: &Tags) -> Option<Address> {
         let is = |key, value: &String| tags.get(key) == Some(value);
         let here = is(TAG_ENV, &self.env) && is(TAG_REGION, &self.region);
@@ -84,7 +103,8 @@ impl Scope {
     }
 
     /// Whether a physical name carries this environment's name as a whole word, as every name that
-    /// payctl gives does. Lists that cannot filter by tag are narrowed with it.
+    /// payctl gives does. Lists that cannot filter by tag are narrowed with it, and what has another
+    /// name is not ours, whatever its tags say. An empty name says nothing.
     pub fn in_name(&self, name: &str) -> bool {
         name.match_indices(&self.env).any(|(at, _)| {
             let before = name[..at].chars().next_back();
@@ -114,6 +134,23 @@ mod tests {
         assert!(scope().in_name("/payment/vpc-id-pr-12"));
         assert!(!scope().in_name("pr-123-payment-queue"));
         assert!(!scope().in_name("xpr-12"));
+    }
+
+    #[test]
+    fn protection_wins_over_disposability() {
+        let tags = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let check = |pairs: &[(&str, &str)], protected, disposable| {
+            let tags: Tags = tags(pairs);
+            assert_eq!((is_protected(&tags), is_disposable(&tags)), (protected, disposable));
+        };
+        check(&[], false, false);
+        check(&[(TAG_PROTECT, "true")], true, false);
+        check(&[(TAG_PROTECT, "no")], true, false);
+        check(&[(TAG_DISPOSABLE, "true")], false, true);
+        check(&[(TAG_DISPOSABLE, "no")], false, false);
+        check(&[(TAG_DISPOSABLE, "true"), (TAG_PROTECT, "true")], true, false);
     }
 
     #[test]

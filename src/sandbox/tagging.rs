@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, apigateway, balancing, dynamodb, events, kms, lambda, logs,
+    Answer, Call, Refusal, World, apigateway, balancing, dynamodb, ecs, events, kms, lambda, logs,
     monitoring, rds, s3, sns, sqs, ssm, waf,
 };
 
@@ -27,6 +27,7 @@ fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
     all.extend(apigateway::all_tags(&world.apigateway, region));
     all.extend(balancing::all_tags(&world.balancing, region));
+    all.extend(ecs::all_tags(&world.ecs, region));
     all.extend(events::all_tags(&world.events, region));
     all.extend(lambda::all_tags(&world.lambda, region));
     all.extend(kms::all_tags(&world.kms, region));

@@ -66,6 +66,7 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
         "unchanged": plan.unchanged,
         "refused": plan.refused,
         "unseen": looking::json(&plan.unseen),
+        "left_alone": plan.left_alone,
         "summary": {
             "create": create,
             "update": update,

@@ -58,12 +58,15 @@ fn life(meta: &Meta) -> Vec<String> {
     life.extend(meta.rises.iter().map(|field| {
         format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
     }));
+    life.extend(meta.guard.map(|guard| {
+        format!("In a protected environment it is deleted only once `{guard}` is off.")
+    }));
     life.extend(meta.moves.iter().map(|(field, output)| {
         let output = json!(output);
         format!("A change of `{field}` gives the output {output} a new value.")
     }));
     life.push(match meta.tagged {
-        true => "Ownership: its tags.".to_owned(),
+        true => "Ownership: its tags, and its name where it has one.".to_owned(),
         false => "Ownership: through its parent or its name; AWS keeps no tags on it.".to_owned(),
     });
     life.push(format!("AWS may take up to {}; then payctl gives up.", span(meta.deadline)));
@@ -93,6 +96,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         lets_go,
         outlives,
         data,
+        guard,
         tagged,
         open,
         lingers,
@@ -126,6 +130,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "lets_go": lets_go,
         "outlives": outlives,
         "data": data,
+        "guard": guard,
         "tagged": tagged,
         "open": open,
         "lingers": lingers,
@@ -160,6 +165,7 @@ mod tests {
             observed: &["stable"],
             open: true,
             data: Some("everything"),
+            guard: Some("kept"),
             tagged: false,
             lingers: true,
             deadline: Duration::from_secs(7200),

@@ -13,9 +13,10 @@ use super::report::Block;
 use super::style::{Paint, Style, count, span, telling_id, words};
 use super::value::{self, Line};
 use crate::engine::diff::FieldChange;
-use crate::engine::plan::{Action, Change, Plan, Purpose, Refused};
+use crate::engine::plan::{Action, Change, LeftAlone, Plan, Purpose, Refused};
 use crate::engine::survey::SurveyError;
 use crate::model::live::Tags;
+use crate::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
 use brief::{settings, wrapped};
 
 mod brief;
@@ -97,6 +98,10 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
     }
+    if !plan.left_alone.is_empty() {
+        text.push('\n');
+        text.push_str(&left_alone(&plan.left_alone, style));
+    }
     text.push('\n');
     if detail == Detail::Short && plan.changes.iter().any(is_new) {
         let note = "New resources are shown in short; -v shows every field.";
@@ -160,6 +165,21 @@ fn are(number: usize) -> String {
 fn loses(number: usize) -> String {
     let verb = if number == 1 { "loses" } else { "lose" };
     format!("{} {verb}", count(number, "change"))
+}
+
+/// What is left alone although its tags say that it is the environment's.
+pub fn left_alone(left: &[LeftAlone], style: Style) -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        0,
+        &style.paint(Paint::Warn, "Left alone, since it only claims to be of this environment:"),
+    );
+    for LeftAlone { address, id, reason } in left {
+        line(&mut text, 2, &format!("{address}  {}", style.paint(Paint::Dim, id)));
+        line(&mut text, 6, reason);
+    }
+    text
 }
 
 /// Whether two resources cannot be planned for the same reason.
@@ -330,8 +350,9 @@ fn as_fields(spec: &Value) -> Vec<FieldChange> {
     fields.map(field).collect()
 }
 
+/// Whether a tag is payctl's own affair: protection and disposability are the user's.
 fn is_own(tag: &str) -> bool {
-    tag.starts_with("payctl:")
+    tag.starts_with("payctl:") && tag != TAG_PROTECT && tag != TAG_DISPOSABLE
 }
 
 /// The field without payctl's own tags; `None` if nothing else is in it.

@@ -323,6 +323,7 @@ mod tests {
             unchanged: Vec::new(),
             refused: Vec::new(),
             unseen: Vec::new(),
+            left_alone: Vec::new(),
             digests: BTreeMap::new(),
             outputs: BTreeMap::new(),
         };

@@ -29,6 +29,8 @@ pub enum Health {
     Surplus,
     /// Its name is taken; the text says by whom.
     Foreign(String),
+    /// Only its tags say that it is the environment's; the text says why that is not enough.
+    Disputed(String),
 }
 
 /// One resource, configured or found.
@@ -49,10 +51,12 @@ pub struct Row {
 /// Puts together what is configured and what a survey found.
 pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut surplus: BTreeMap<&Address, &[Found]> =
-        found.iter().map(|(address, found)| (address, found.as_slice())).collect();
+    let mut surplus: BTreeMap<&Address, Vec<&Found>> =
+        found.iter().map(|(address, found)| (address, found.iter().collect())).collect();
     for want in wanted {
-        let live = surplus.get_mut(&want.address).and_then(|all| all.split_off_first());
+        let all = surplus.entry(&want.address).or_default();
+        let standing = all.iter().position(|found| !matches!(found.owner, Owner::Disputed(_)));
+        let live = standing.map(|at| all.remove(at));
         rows.push(Row {
             component: want.component.clone(),
             address: want.address.clone(),
@@ -65,7 +69,8 @@ pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot)
             },
         });
     }
-    let surplus = surplus.into_values().flatten().filter(|found| found.owner == Owner::Ours);
+    let is_shown = |found: &&Found| matches!(found.owner, Owner::Ours | Owner::Disputed(_));
+    let surplus = surplus.into_values().flatten().filter(is_shown);
     rows.extend(surplus.map(|found| Row {
         component: "not configured".to_owned(),
         address: found.address.clone(),
@@ -83,6 +88,7 @@ pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot)
 fn health(found: &Found) -> Health {
     match (&found.owner, &found.live.phase) {
         (Owner::Foreign(owner), _) => Health::Foreign(owner.clone()),
+        (Owner::Disputed(why), _) => Health::Disputed(why.clone()),
         (_, Phase::Ready) => Health::Ready,
         (_, Phase::Pending(status) | Phase::Deleting(status)) => Health::Busy(status.clone()),
         (_, Phase::Failed(reason)) => Health::Failed(reason.clone()),
@@ -99,6 +105,7 @@ impl Health {
             Self::Unseen(why) => ("unseen", Paint::Warn, why),
             Self::Surplus => ("surplus", Paint::Warn, "the next apply deletes it"),
             Self::Foreign(owner) => ("taken", Paint::Bad, owner),
+            Self::Disputed(why) => ("left", Paint::Warn, why),
         }
     }
 }

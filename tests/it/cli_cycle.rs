@@ -102,29 +102,29 @@ fn twice_verbose_names_each_call() {
 }
 
 /// Made, nothing left to do, removed, nothing left at all.
-fn lives(env: &str) {
+fn lives(env: &str, flags: &str) {
     let folder = Folder::shipped();
     folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
     folder.expect(0, &format!("plan --env {env} --sandbox --detailed-exitcode"));
-    folder.expect(0, &format!("destroy --env {env} --sandbox --auto-approve"));
+    folder.expect(0, &format!("destroy --env {env} --sandbox --auto-approve {flags}"));
     assert_eq!(folder.counts(), json!({}));
 }
 
 #[test]
 fn a_pull_request_lives() {
-    lives("pr-123");
+    lives("pr-123", "");
 }
 
 #[test]
 fn a_name_of_forty_characters_lives() {
     let env = format!("pr-{}", "1234567890".repeat(4).get(..37).expect("forty digits"));
     assert_eq!(env.len(), 40);
-    lives(&env);
+    lives(&env, "");
 }
 
 #[test]
 fn staging_lives() {
-    lives("staging");
+    lives("staging", "--allow-data-loss");
 }
 
 #[test]

@@ -64,8 +64,23 @@ fn plans_and_results() {
     folder.edit("config/dev.toml", "OrdersTable = \"${tables.orders.name}\"\n", "");
     folder.edit("config/dev.toml", "[tables.orders]\npartition_key = \"id:S\"\n", "");
     check("apply_would_lose", &folder.run("apply --env dev --sandbox --auto-approve"));
-    check("destroy", &folder.run("destroy --env dev --sandbox --auto-approve --parallelism 1"));
+    check("destroy_would_lose", &folder.run("destroy --env dev --sandbox --auto-approve"));
+    let destroy = "destroy --env dev --sandbox --auto-approve --allow-data-loss --parallelism 1";
+    check("destroy", &folder.run(destroy));
     check("destroy_nothing", &folder.run("destroy --env dev --sandbox --auto-approve"));
+}
+
+#[test]
+fn what_is_protected() {
+    let folder = shop();
+    folder.edit("config/dev.toml", "region =", "protect = true\nregion =");
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    check("destroy_protected", &folder.run("destroy --env dev --sandbox --auto-approve"));
+    folder.edit("config/dev.toml", "protect = true\n", "");
+    folder.edit("config/dev.toml", "visibility_timeout = 90", "visibility_timeout = 120");
+    let destroy = "destroy --env dev --sandbox --auto-approve --allow-data-loss";
+    check("destroy_protected_live", &folder.run(destroy));
+    check("plan_unprotects", &folder.run("plan --env dev --sandbox"));
 }
 
 #[test]

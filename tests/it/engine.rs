@@ -40,6 +40,7 @@ fn blueprint() -> Blueprint {
     Blueprint {
         scope: scope(),
         protect: false,
+        disposable: false,
         resources: BTreeMap::new(),
         outputs: BTreeMap::new(),
     }

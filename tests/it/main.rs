@@ -70,6 +70,8 @@ mod sweep;
 mod network;
 // The question for the tags of everything, answered late.
 mod tagging;
+// Whose an object is, what is protected, and what may be lost.
+mod ownership;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
 // Alarms, dashboards and metric filters among those of others.

@@ -118,6 +118,7 @@ fn network(scope: &Scope) -> Blueprint {
     let mut blueprint = Blueprint {
         scope: scope.clone(),
         protect: false,
+        disposable: false,
         resources: BTreeMap::new(),
         outputs: BTreeMap::new(),
     };

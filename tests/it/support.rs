@@ -115,8 +115,13 @@ pub fn samples(scope: &Scope) -> Blueprint {
         };
         resources.insert(address, desired);
     }
-    let mut blueprint =
-        Blueprint { scope: scope.clone(), protect: false, resources, outputs: BTreeMap::new() };
+    let mut blueprint = Blueprint {
+        scope: scope.clone(),
+        protect: false,
+        disposable: false,
+        resources,
+        outputs: BTreeMap::new(),
+    };
     // Some things need two zones, or change from one function to another.
     for (letter, zone, cidr) in
         [("b", "us-east-1b", "10.90.9.0/24"), ("c", "us-east-1c", "10.90.10.0/24")]

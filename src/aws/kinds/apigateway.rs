@@ -12,9 +12,8 @@ use aws_sdk_apigateway::types::{Op, PatchOperation, RestApi};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::Survey;
-use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Live, Owner, Tags};
+use crate::model::live::{Owner, Tags};
 
 /// The largest page of any list.
 pub(super) const PAGE: i32 = 500;
@@ -87,24 +86,19 @@ pub(super) fn ordered<T>(
     found.unwrap_or_default().into_iter().collect()
 }
 
-/// The REST APIs of the environment.
-pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Address, RestApi)>, OpError> {
+/// The REST APIs whose tags say that they are the environment's.
+pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Owner, RestApi)>, OpError> {
     let list = async {
         let pages = cx.aws.apigateway.get_rest_apis().limit(PAGE).into_paginator();
         pages.items().send().try_collect().await.map_err(op("GetRestApis"))
     };
     let all: Arc<Vec<RestApi>> = cx.once("apigateway:GetRestApis", list).await?;
     let ours = all.iter().filter(|api| api.id.is_some()).filter_map(|api| {
-        let address = cx.aws.scope.owned(&tags(api.tags.clone()))?;
-        Some((address, api.clone()))
+        let name = api.name.as_deref().unwrap_or_default();
+        let (_, owner) = cx.ours(name, &tags(api.tags.clone()))?;
+        Some((owner, api.clone()))
     });
     Ok(ours.collect())
-}
-
-/// A live object, if its tags make it ours.
-pub(super) fn ours<S>(cx: &Survey<'_>, live: Live<S>) -> Option<crate::model::live::Found<S>> {
-    let address = cx.aws.scope.owned(&live.tags)?;
-    Some(crate::model::live::Found { address, owner: Owner::Ours, live })
 }
 
 /// An answer that lacks what it must hold.

@@ -5,7 +5,7 @@
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
-use super::apigateway::{PAGE, arn, incomplete, ours, replace, retag, tags};
+use super::apigateway::{PAGE, arn, incomplete, replace, retag, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -56,7 +56,7 @@ impl Resource for ApiKey {
         let call = cx.aws.apigateway.get_api_keys().include_values(false).limit(PAGE);
         let keys = call.into_paginator().items().send().try_collect().await;
         let lives = keys.map_err(op("GetApiKeys"))?.into_iter().map(|key| to_live(cx.aws, key));
-        Ok(lives.filter_map(|live| ours(cx, live)).collect())
+        Ok(lives.filter_map(|live| cx.found(live, |spec| &spec.name)).collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

@@ -16,8 +16,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::apigateway::{
-    add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, ours, remove, replace,
-    retag, tags,
+    add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, remove, replace, retag,
+    tags,
 };
 use super::apigateway_definition::{
     Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
@@ -262,7 +262,11 @@ impl Resource for RestApi {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let apis = our_apis(cx).await?.into_iter();
         let lives = try_join_all(apis.map(|(_, api)| describe(cx.aws, api))).await?;
-        Ok(lives.into_iter().flatten().filter_map(|live| ours(cx, live)).collect())
+        Ok(lives
+            .into_iter()
+            .flatten()
+            .filter_map(|live| cx.found(live, |spec| &spec.name))
+            .collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

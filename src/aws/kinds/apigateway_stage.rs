@@ -20,7 +20,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
-use crate::model::live::{Found, Live, Tags};
+use crate::model::live::{Found, Live, Owner, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Text};
 use convert::{Around, MARK, deployments, to_live};
@@ -195,6 +195,7 @@ impl Resource for Stage {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let apis = our_apis(cx).await?.into_iter();
+        let apis = apis.filter(|(owner, _)| *owner == Owner::Ours);
         let found = apis.map(|(_, api)| async move {
             let id = api.id.unwrap_or_default();
             let stages = async {

@@ -10,7 +10,7 @@ use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
-use super::apigateway::{PAGE, append, arn, incomplete, ours, remove, replace, retag, tags};
+use super::apigateway::{PAGE, append, arn, incomplete, remove, replace, retag, tags};
 use super::apigateway_stage::Throttle;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -106,7 +106,7 @@ impl Resource for UsagePlan {
             Ok::<_, OpError>(keys.map(|keys| to_live(cx.aws, plan, keys)))
         });
         let lives = try_join_all(lives).await?.into_iter().flatten();
-        Ok(lives.filter_map(|live| ours(cx, live)).collect())
+        Ok(lives.filter_map(|live| cx.found(live, |spec| &spec.name)).collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

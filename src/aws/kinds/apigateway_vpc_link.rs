@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_apigatewayv2::types;
 use serde::{Deserialize, Serialize};
 
-use super::apigateway::{arn, incomplete, ours, tags};
+use super::apigateway::{arn, incomplete, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -78,7 +78,10 @@ impl Resource for VpcLink {
             lives.extend(links.map(|link| to_live(cx.aws, link)));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(lives.into_iter().filter_map(|live| ours(cx, live)).collect());
+                return Ok(lives
+                    .into_iter()
+                    .filter_map(|live| cx.found(live, |spec| &spec.name))
+                    .collect());
             }
         }
     }

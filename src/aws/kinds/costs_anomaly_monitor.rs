@@ -116,9 +116,10 @@ impl Resource for AnomalyMonitor {
         let found = found.map(|(monitor, serves)| async move {
             let tags = tags(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&monitor.monitor_name, tags)?.unwrap_or_default();
-            let claimed = match cx.aws.scope.owned(&tags) {
-                Some(address) => Some((address, Owner::Ours)),
-                None => serves.map(|address| (address, Owner::Shared)),
+            let claimed = match (cx.ours(&monitor.monitor_name, &tags), serves) {
+                (Some((address, Owner::Ours)), _) => Some((address, Owner::Ours)),
+                (_, Some(address)) => Some((address, Owner::Shared)),
+                (claimed, None) => claimed,
             };
             let live = |(address, owner)| Found { address, owner, live: live(&monitor, tags) };
             Ok(claimed.map(live))

@@ -20,7 +20,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
-use crate::model::live::{Found, Live, Owner, Phase, Tags};
+use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Outputs, Text};
 
@@ -136,9 +136,9 @@ impl Resource for AnomalySubscription {
             let tags = tags(cx.aws, found.subscription_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&found.subscription_name, tags)?.unwrap_or_default();
             // Names are not unique, so somebody else's of the same name is in nobody's way.
-            let address = cx.aws.scope.owned(&tags);
-            let live = |address| Found { address, owner: Owner::Ours, live: live(&found, tags) };
-            Ok(address.map(live))
+            let claimed = cx.ours(&found.subscription_name, &tags);
+            let live = |(address, owner)| Found { address, owner, live: live(&found, tags) };
+            Ok(claimed.map(live))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }

@@ -152,6 +152,7 @@ impl Resource for Table {
         moves: &[("stream", Output::StreamArn)],
         replace: Replace::Forbidden,
         data: Some("all items of the table"),
+        guard: Some("deletion_protection"),
         deadline: Duration::from_secs(1800),
         settle: Duration::from_secs(60),
         transient: &[

@@ -50,7 +50,8 @@ pub(super) fn at(scope: &Scope, address: &Address) -> Vec<Filter> {
     filters
 }
 
-/// Keeps of a survey what really is ours.
+/// Keeps of a survey what really is ours. What has nothing but an id has no name that could say
+/// otherwise; its `Name` is a tag like those that make it ours.
 pub(super) fn found<S>(cx: &Survey<'_>, lives: Vec<Live<S>>) -> Vec<Found<S>> {
     let claim = |live: Live<S>| {
         let address = cx.aws.scope.owned(&live.tags)?;

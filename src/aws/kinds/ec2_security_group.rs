@@ -68,7 +68,8 @@ impl Resource for SecurityGroup {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        Ok(ec2::found(cx, ours(cx).await?.iter().cloned().map(live).collect()))
+        let groups = ours(cx).await?.to_vec().into_iter();
+        Ok(groups.filter_map(|group| cx.found(live(group), |spec| &spec.name)).collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

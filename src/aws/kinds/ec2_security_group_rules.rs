@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ec2;
 use super::ec2_permissions::{rules_of, sync};
-use super::ec2_security_group::{list as groups, ours};
+use super::ec2_security_group::{self, list as groups, ours};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -147,9 +147,13 @@ impl Resource for Rules {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let found = ours(cx).await?.to_vec().into_iter();
         let found = found.filter_map(|group| {
-            let owner = cx.aws.scope.owned(&ec2::tags(group.tags.clone()))?;
-            let address = Address::new(Self::META.kind, owner.name);
-            Some(Found { address, owner: Owner::Ours, live: live(&group)? })
+            let name = group.group_name().unwrap_or_default();
+            let (of, owner) = cx.ours(name, &ec2::tags(group.tags.clone()))?;
+            if owner != Owner::Ours || of.kind != ec2_security_group::SecurityGroup::META.kind {
+                return None;
+            }
+            let address = Address::new(Self::META.kind, of.name);
+            Some(Found { address, owner, live: live(&group)? })
         });
         Ok(found.collect())
     }

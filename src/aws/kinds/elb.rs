@@ -11,8 +11,9 @@ use futures::future::try_join_all;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::Survey;
+use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::Tags;
+use crate::model::live::{Owner, Tags};
 
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;
@@ -24,6 +25,23 @@ const LONGEST_ENV: usize = 16;
 /// Whether an object of this name is worth reading its tags.
 pub(super) fn may_be_ours(cx: &Survey<'_>, name: &str) -> bool {
     cx.is_candidate(name) || cx.aws.scope.env.len() > LONGEST_ENV
+}
+
+/// What a claim becomes where the environment's name may not stand whole in a name: such a name ends
+/// with a digest, and then the tags decide.
+pub(super) fn shortened(
+    cx: &Survey<'_>,
+    name: &str,
+    claim: Option<(Address, Owner)>,
+) -> Option<(Address, Owner)> {
+    let is_digest = |tail: &str| tail.len() == 8 && tail.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_short = cx.aws.scope.env.len() > LONGEST_ENV
+        && name.rsplit_once('-').is_some_and(|(_, tail)| is_digest(tail));
+    let (address, owner) = claim?;
+    match owner {
+        Owner::Disputed(_) if is_short => Some((address, Owner::Ours)),
+        owner => Some((address, owner)),
+    }
 }
 
 /// The tags of objects, by ARN. What is gone by now is left out.

@@ -21,7 +21,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
-use crate::model::live::{Found, Live, Owner, Tags};
+use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Text};
 
@@ -203,8 +203,9 @@ impl Resource for Listener {
         let found = listeners.into_iter().filter_map(|one| {
             let tags = tags.remove(one.listener_arn()?)?;
             // A listener of somebody else on our load balancer stands in nobody's way by name.
-            let address = cx.aws.scope.owned(&tags)?;
-            Some(Found { address, owner: Owner::Ours, live: live(one, tags) })
+            let name = balancer_in(one.listener_arn()?);
+            let (address, owner) = elb::shortened(cx, name, cx.ours(name, &tags))?;
+            Some(Found { address, owner, live: live(one, tags) })
         });
         Ok(found.collect())
     }
@@ -255,6 +256,11 @@ impl Resource for Listener {
         let send = cx.aws.balancers.delete_listener().listener_arn(&live.id).send();
         send.await.map_err(op("DeleteListener")).or_gone().map(drop)
     }
+}
+
+/// The name of the load balancer, which stands in the ARN of each of its listeners.
+fn balancer_in(arn: &str) -> &str {
+    arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
 }
 
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {

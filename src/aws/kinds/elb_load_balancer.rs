@@ -85,6 +85,7 @@ impl Resource for LoadBalancer {
         ],
         immutable: &["name", "type", "scheme"],
         replace: Replace::DeleteFirst,
+        guard: Some("deletion_protection"),
         deadline: Duration::from_secs(1200),
         settle: Duration::from_secs(60),
         transient: &[("InvalidConfigurationRequest", "Access Denied for bucket")],
@@ -144,7 +145,8 @@ impl Resource for LoadBalancer {
         let mut tags = elb::tags_of_all(cx, arns).await?;
         let found = listed.into_iter().filter_map(|one| {
             let tags = tags.remove(one.load_balancer_arn()?)?;
-            let (address, owner) = cx.claim(one.load_balancer_name()?, &tags)?;
+            let name = one.load_balancer_name()?;
+            let (address, owner) = elb::shortened(cx, name, cx.claim(name, &tags))?;
             Some(async move {
                 let attributes = attributes(cx.aws, one.load_balancer_arn().unwrap_or_default());
                 let live = attributes.await?.map(|attributes| live(one, &attributes, tags));

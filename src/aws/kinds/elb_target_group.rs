@@ -180,7 +180,8 @@ impl Resource for TargetGroup {
         let mut tags = elb::tags_of_all(cx, arns).await?;
         let found = listed.into_iter().filter_map(|one| {
             let tags = tags.remove(one.target_group_arn()?)?;
-            let (address, owner) = cx.claim(one.target_group_name()?, &tags)?;
+            let name = one.target_group_name()?;
+            let (address, owner) = elb::shortened(cx, name, cx.claim(name, &tags))?;
             Some(async move {
                 let attributes = attributes(cx.aws, one.target_group_arn().unwrap_or_default());
                 let live = attributes.await?.map(|attributes| live(one, &attributes, tags));

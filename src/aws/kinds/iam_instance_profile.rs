@@ -79,7 +79,7 @@ impl Resource for InstanceProfile {
         let names: BTreeSet<String> = listed.chain(cx.wanted.keys().cloned()).collect();
         let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
         let found = lives.into_iter().flatten().filter_map(|live| {
-            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            let (address, owner) = cx.claim_at(&live.spec.path, &live.id, &live.tags)?;
             Some(Found { address, owner, live })
         });
         Ok(found.collect())

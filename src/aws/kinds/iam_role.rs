@@ -137,7 +137,7 @@ impl Resource for Role {
             None => one_by_one(cx).await?,
         };
         let found = lives.into_iter().filter_map(|live| {
-            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            let (address, owner) = cx.claim_at(&live.spec.path, &live.id, &live.tags)?;
             Some(Found { address, owner, live })
         });
         Ok(found.collect())

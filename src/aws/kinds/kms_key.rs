@@ -142,23 +142,40 @@ impl Resource for Key {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let inventory = inventory(cx.aws).await?;
-        let candidates = inventory.iter().filter(|(_, aliases)| {
+        let index = cx.tags_of_everything().await;
+        let arn_of = |id: &str| {
+            let Scope { partition, region, account, .. } = &cx.aws.scope;
+            format!("arn:{partition}:kms:{region}:{account}:key/{id}")
+        };
+        let candidates = inventory.iter().filter(|(id, aliases)| {
             let candidate = |alias: &String| !is_of_aws(alias) && cx.is_candidate(alias);
-            // A crash between CreateKey and CreateAlias leaves a key of ours without alias.
-            aliases.is_empty() || aliases.iter().any(candidate)
+            // A crash between CreateKey and CreateAlias leaves a key of ours without alias. What only
+            // its tags call ours is named, and left alone.
+            let claims = || index.is_some_and(|index| index.contains_key(&arn_of(id)));
+            aliases.is_empty() || aliases.iter().any(candidate) || claims()
         });
         let found = candidates.map(|(id, aliases)| async move {
-            let alias = pick(aliases, |alias| cx.wanted.contains_key(alias));
-            let Scope { partition, region, account, .. } = &cx.aws.scope;
-            let arn = format!("arn:{partition}:kms:{region}:{account}:key/{id}");
+            let wanted = pick(aliases, |alias| cx.wanted.contains_key(alias));
+            let alias = match cx.wanted.contains_key(wanted) {
+                true => wanted,
+                false => pick(aliases, |alias| cx.is_candidate(alias)),
+            };
+            let arn = arn_of(id);
             let tags = cx.tags(&arn, async { tags(cx.aws, id).await.or_gone() }).await;
             let Some(tags) = cx.if_permitted(alias, tags)? else {
                 return Ok(None);
             };
-            let Some((address, owner)) = cx.claim(alias, &tags) else { return Ok(None) };
+            let claimed = match aliases.is_empty() {
+                // Without an alias it has no name, and its tags alone say whose it is.
+                true => cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours)),
+                false => cx.claim(alias, &tags),
+            };
+            let Some((address, owner)) = claimed else { return Ok(None) };
             let live = match owner {
                 Owner::Ours => facts(cx.aws, id).await?.map(|facts| facts.into_live(alias, tags)),
-                Owner::Foreign(_) | Owner::Shared | Owner::Nobody => Some(foreign(id, alias, tags)),
+                Owner::Foreign(_) | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => {
+                    Some(foreign(id, alias, tags))
+                }
             };
             Ok(live.map(|live| Found { address, owner, live }))
         });

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::lambda;
+use super::lambda_function::Function;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Phase, Tags};
+use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
 use crate::model::text::{Output, Outputs, Text};
 
@@ -106,6 +107,11 @@ impl Resource for Permissions {
             let tags = function.tags.unwrap_or_default().into_iter().collect();
             // AWS answers 15 questions for policies in a second: only what is ours is asked for.
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+            // The survey of functions says so.
+            let is_of_function = [Self::META.kind, Function::META.kind].contains(&&*address.kind);
+            if !is_of_function || matches!(owner, Owner::Disputed(_)) {
+                return Ok(None);
+            }
             let live = find(cx.aws, name).await?;
             let address = Address::new(Self::META.kind, address.name);
             Ok(live.map(|live| Found { address, owner, live }))

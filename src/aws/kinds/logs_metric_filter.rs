@@ -109,8 +109,8 @@ impl Resource for Filter {
         let found = by_group.into_iter().map(|(group, filters)| async move {
             let tags = logs_log_group::tags_of(cx, &group).await;
             let tags = cx.if_permitted(&group, tags)?.unwrap_or_default();
-            let ours = cx.aws.scope.owned(&tags).is_some();
-            Ok(if ours { filters } else { Vec::new() })
+            let is_ours = matches!(cx.ours(&group, &tags), Some((_, Owner::Ours)));
+            Ok(if is_ours { filters } else { Vec::new() })
         });
         let found = try_join_all(found).await?.into_iter().flatten().map(|filter| {
             let name = name_of(&filter);

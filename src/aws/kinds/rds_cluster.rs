@@ -120,6 +120,7 @@ impl Resource for Cluster {
         replace: Replace::Forbidden,
         held: true,
         data: Some("the database"),
+        guard: Some("deletion_protection"),
         deadline: Duration::from_secs(7200),
         settle: Duration::from_secs(60),
         transient: &[

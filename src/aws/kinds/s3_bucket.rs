@@ -339,7 +339,9 @@ async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<B
     }
     let live = match owner {
         Owner::Ours => settings::describe(cx.aws, name).await?.map(|live| Live { tags, ..live }),
-        Owner::Foreign(_) | Owner::Shared | Owner::Nobody => Some(blank(cx.aws, name, tags)),
+        Owner::Foreign(_) | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => {
+            Some(blank(cx.aws, name, tags))
+        }
     };
     Ok(live.map(|live| Found { address, owner, live }))
 }

@@ -228,7 +228,15 @@ async fn describe(
     if found.deleted_date.is_some() || !tags.contains_key(TAG) {
         return Ok(None);
     }
-    let owner = aws.scope.owned(&tags).filter(|owner| owner.kind == Secret::META.kind);
+    let name = found.name().unwrap_or_default();
+    let owner = match survey {
+        Some(cx) => match cx.ours(name, &tags) {
+            Some((of, Owner::Ours)) => Some(of),
+            _ => return Ok(None),
+        },
+        None => aws.scope.owned(&tags),
+    };
+    let owner = owner.filter(|owner| owner.kind == Secret::META.kind);
     let arn = found.arn.unwrap_or_default();
     let value = match current(aws, &arn).await {
         // Its key is disabled: the plan shows what cannot be read as missing, and goes on.

@@ -111,10 +111,12 @@ impl Resource for Rotation {
         let seen = try_join_all(ids.iter().map(|id| describe(cx.aws, Some(cx), id))).await?;
         let found = seen.into_iter().flatten().filter_map(|secret| {
             let tags = from_tags(secret.tags.as_deref().unwrap_or_default());
-            let owner = cx.aws.scope.owned(&tags);
-            let owner = owner.filter(|owner| owner.kind == Secret::META.kind)?;
-            let address = Address::new(Self::META.kind, owner.name);
-            Some(Found { address, owner: Owner::Ours, live: to_live(secret)? })
+            let (of, owner) = cx.ours(secret.name().unwrap_or_default(), &tags)?;
+            if owner != Owner::Ours || of.kind != Secret::META.kind {
+                return None;
+            }
+            let address = Address::new(Self::META.kind, of.name);
+            Some(Found { address, owner, live: to_live(secret)? })
         });
         Ok(found.collect())
     }

@@ -141,7 +141,9 @@ impl Resource for Secret {
         let found = seen.into_iter().flatten().filter_map(|Seen { live, dying }| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             let owner = match (owner, dying) {
-                (Owner::Ours | Owner::Shared | Owner::Nobody, true) => return None,
+                (Owner::Ours | Owner::Disputed(_) | Owner::Shared | Owner::Nobody, true) => {
+                    return None;
+                }
                 // Gone, but its name is not free: better said by the plan than by the creation.
                 (Owner::Foreign(who), true) => {
                     Owner::Foreign(format!("{who}; it waits for its deletion"))

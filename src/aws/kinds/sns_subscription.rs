@@ -205,8 +205,9 @@ async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscripti
     let (tags, listed) = Box::pin(join(tags, of_topic(cx, arn))).await;
     // Whether a topic whose name is wanted may be read is for the survey of topics to say.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
-    let Some(topic) = aws.scope.owned(&tags).filter(|owner| owner.kind == Topic::META.kind) else {
-        return Ok(Vec::new());
+    let topic = match cx.ours(name_in(arn), &tags) {
+        Some((topic, Owner::Ours)) if topic.kind == Topic::META.kind => topic,
+        _ => return Ok(Vec::new()),
     };
     let listed = listed?;
     let found = listed.iter().filter(|listed| is_of_account(aws, listed)).map(|listed| {

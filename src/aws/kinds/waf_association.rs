@@ -157,7 +157,11 @@ async fn survey_acl(
     ))
     .await;
     let tags = cx.if_permitted(name, tags)?.unwrap_or_default();
-    if cx.aws.scope.owned(&tags).is_none_or(|owner| owner.kind != WebAcl::META.kind) {
+    let is_ours = matches!(
+        cx.ours(name, &tags),
+        Some((acl, Owner::Ours)) if acl.kind == WebAcl::META.kind
+    );
+    if !is_ours {
         return Ok(Vec::new());
     }
     let found = balancers?.into_iter().chain(stages?).map(async |resource| {

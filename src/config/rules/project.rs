@@ -6,8 +6,9 @@ use super::Rules;
 use crate::config::layers::whole_match;
 use crate::config::schema::{Parameter, ParameterValue};
 
-/// Tags that payctl itself adds: the name, four for ownership, and the list of kept keys.
-const OWN_TAGS: usize = 6;
+/// Tags that payctl itself adds: the name, four for ownership, the list of kept keys, and, while one
+/// takes the other's place, protection and disposability.
+const OWN_TAGS: usize = 8;
 
 impl Rules<'_> {
     pub(super) fn project(&mut self) {
@@ -24,6 +25,10 @@ impl Rules<'_> {
         {
             let path = ["template", "pattern"];
             self.say(&path, "this is not a regular expression", "for example pr-?[0-9]+");
+        }
+        if self.config.protect && self.config.disposable {
+            let message = "an environment cannot be protected and disposable";
+            self.say(&["disposable"], message, "take `protect` or `disposable` out");
         }
         self.tags();
         self.parameters();

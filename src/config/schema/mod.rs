@@ -49,9 +49,14 @@ pub struct Config {
     pub region: Region,
     /// The only AWS account that this environment may live in.
     pub account: Option<AccountId>,
-    /// Refuses destroy and any loss of data.
+    /// Refuses destroy and any loss of data. Kept as the tag `payctl:protect` on what holds data; to
+    /// lift it, set `false` and apply: that apply takes the tag off, and the next one may delete.
     #[serde(default)]
     pub protect: bool,
+    /// Says that its data may go: `--auto-approve` alone destroys it. Kept as the tag
+    /// `payctl:disposable` on what holds data.
+    #[serde(default)]
+    pub disposable: bool,
     /// Whether GuardDuty watches the account. A detector that is there already is taken as it is.
     #[serde(default)]
     pub threat_detection: guards::ThreatDetection,

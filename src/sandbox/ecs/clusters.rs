@@ -27,6 +27,10 @@ impl Cluster {
     pub(super) fn lives(&self) -> bool {
         !self.deleted
     }
+
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
+    }
 }
 
 /// The tags of a cluster that lives.

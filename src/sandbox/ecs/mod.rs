@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{Tags, add_tags, need, remove_tags, tag_list, tag_pairs, texts};
+use super::toolbox::{Tags, add_tags, here, need, remove_tags, tag_list, tag_pairs, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 /// What ECS keeps.
@@ -68,6 +68,17 @@ fn new_tags(input: &Value) -> Result<Tags, Refusal> {
 /// Whether a describe call asks for something that is left out otherwise.
 fn includes(input: &Value, what: &str) -> bool {
     texts(input, "include").iter().any(|asked| asked == what)
+}
+
+/// The tags of all clusters, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let live = here(&state.clusters, region).filter(|(_, cluster)| cluster.lives());
+    live.map(move |(name, cluster)| {
+        (arn(region, &format!("cluster/{name}")), cluster.tags().clone())
+    })
 }
 
 /// The number of live objects.

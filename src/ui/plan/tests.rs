@@ -157,6 +157,7 @@ fn example() -> Plan {
             hint: "choose another name with `name = \"...\"`".into(),
         }],
         unseen: Vec::new(),
+        left_alone: Vec::new(),
         digests: BTreeMap::new(),
         outputs: BTreeMap::new(),
     }
@@ -370,4 +371,15 @@ fn nothing_to_do_is_said_in_one_sentence() {
     insta::assert_snapshot!(summary(&plan, Style::PLAIN, Some(EFFORT)), @"No changes: 1 resource is as configured. 61 API calls in 0.8 s.");
     let plan = Plan { purpose: Purpose::Destroy, unchanged: Vec::new(), ..plan };
     insta::assert_snapshot!(summary(&plan, Style::PLAIN, None), @"Nothing to destroy: the environment does not exist.");
+}
+
+#[test]
+fn what_only_claims_to_be_ours_is_named() {
+    let left_alone = vec![LeftAlone {
+        address: Address::new("secretsmanager.secret", "api"),
+        id: "stripe-live".into(),
+        reason: "its tags say that it is, but `stripe-live` does not name dev".into(),
+    }];
+    let plan = Plan { changes: Vec::new(), refused: Vec::new(), left_alone, ..example() };
+    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @"");
 }

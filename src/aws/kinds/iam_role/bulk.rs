@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail};
 use futures::future::try_join;
 
-use super::{Role, document, to_live};
+use super::{Role, document, from_tags, to_live};
 use crate::aws::clients::Aws;
 use crate::aws::error::op;
 use crate::aws::resource::Survey;
@@ -33,7 +33,14 @@ pub(super) async fn survey(cx: &Survey<'_>) -> Result<Option<Vec<Live<Role>>>, O
         .collect();
     let mut lives = Vec::new();
     for role in listed {
-        if role.path != path && !cx.wanted.contains_key(&role.role_name) {
+        // What only its tags call ours is named, and left alone.
+        let claims = |detail: &RoleDetail| {
+            cx.aws.scope.owned(&from_tags(detail.tags.as_deref().unwrap_or_default())).is_some()
+        };
+        let is_meant = role.path == path
+            || cx.wanted.contains_key(&role.role_name)
+            || details.get(&role.role_name).is_some_and(claims);
+        if !is_meant {
             continue;
         }
         // One of the answers is older than the other.
