@@ -1,4 +1,4 @@
-//! `[secrets]`: values that are generated once.
+//! `[secrets]`: values that are generated once, or that people bring.
 
 use crate::aws::kinds::secretsmanager_secret::{Generate, Secret};
 use crate::model::address::Address;
@@ -22,6 +22,7 @@ impl Builder<'_> {
                     exclude_punctuation: config.exclude_punctuation,
                 }),
                 recovery_days: config.recovery_days,
+                has_value: None,
             };
             self.add(Item::new(Address::new(kind, key.0.as_str()), name, path), &spec);
         }

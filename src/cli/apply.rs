@@ -6,7 +6,7 @@ use super::confirm::Consent;
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::session::Session;
-use super::{Context, saved};
+use super::{Context, saved, secret};
 use crate::engine::plan::{Plan, Purpose};
 
 /// Make the environment what its config says
@@ -45,7 +45,10 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         allow_data_loss: args.allow_data_loss,
         ..Consent::default()
     };
-    execute(cx, &session, &plan, consent).await
+    let waiting = secret::waiting(cx, &session.blueprint, &snapshot);
+    let ended = execute(cx, &session, &plan, consent).await;
+    let reminded = secret::remind(cx, &waiting);
+    ended.and_then(|code| reminded.map(|()| code))
 }
 
 /// A saved plan knows its environment; a flag may only agree.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::{Context, exit};
 use crate::config::{self, Environment};
+use crate::ui::text::one_line;
 
 /// Show the environments that are configured
 #[derive(Debug, clap::Args)]
@@ -29,13 +30,14 @@ fn list(cx: &Context) -> Result<u8, CliError> {
     let found = config::find_environments(&cx.global.config_dir);
     let found = found.map_err(|problem| CliError::config(&[problem]))?;
     let row = |environment: &Environment| match &environment.pattern {
-        None => format!("{}\n", environment.name),
+        None => environment.name.clone(),
         Some(pattern) => format!(
-            "{} (a template for names like {pattern}, for example {})\n",
+            "{} (a template for names like {pattern}, for example {})",
             environment.name,
             environment.examples.join(", ")
         ),
     };
+    let row = |environment: &Environment| one_line(&row(environment)) + "\n";
     let body = |environment: &Environment| {
         json!({
             "name": environment.name,

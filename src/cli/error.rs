@@ -8,7 +8,7 @@ use crate::engine::planner::PlanError;
 use crate::engine::survey::SurveyError;
 use crate::model::error::{ErrorClass, OpError};
 use crate::ui::looking;
-use crate::ui::outputs::Clash;
+use crate::ui::outputs::NoVariables;
 use crate::ui::report::{self, Block};
 
 /// Whose business an error is. It decides the exit code.
@@ -26,8 +26,6 @@ pub(super) enum ErrorKind {
     Stale,
     /// Stopped by a signal.
     Interrupted,
-    /// Nobody reads stdout any more.
-    BrokenPipe,
     /// A mistake in payctl.
     Bug,
 }
@@ -92,8 +90,6 @@ impl CliError {
             ErrorKind::Partial => exit::PARTLY,
             ErrorKind::Stale => exit::STALE,
             ErrorKind::Interrupted => exit::INTERRUPTED,
-            // A pager that was closed has seen enough.
-            ErrorKind::BrokenPipe => exit::SUCCESS,
         }
     }
 
@@ -139,15 +135,21 @@ impl CliError {
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::said(ErrorKind::BrokenPipe),
+            io::ErrorKind::BrokenPipe => {
+                Self::new(ErrorKind::User, "nobody reads the output any more")
+            }
             _ => Self::new(ErrorKind::User, "cannot write the output").because(error),
         }
     }
 }
 
-impl From<Clash> for CliError {
-    fn from(clash: Clash) -> Self {
-        Self::new(ErrorKind::Config, clash.to_string()).hinted("rename one of the two")
+impl From<NoVariables> for CliError {
+    fn from(why: NoVariables) -> Self {
+        let hint = match &why {
+            NoVariables::Clash { .. } => "rename one of the two",
+            NoVariables::Control(_) => "read it with --json, which escapes them",
+        };
+        Self::new(ErrorKind::Config, why.to_string()).hinted(hint)
     }
 }
 
@@ -203,7 +205,6 @@ mod tests {
             assert_eq!(code(ErrorKind::Cloud), 3);
             assert_eq!(code(ErrorKind::Bug), 3);
             assert_eq!(code(ErrorKind::Interrupted), 130);
-            assert_eq!(code(ErrorKind::BrokenPipe), 0);
         }
     }
 
@@ -221,9 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_quiet() {
+    fn a_closed_pipe_is_an_error_like_any_other() {
         let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert!(error.source.is_none());
-        assert_eq!(error.exit_code(Stage::Looking), 0);
+        assert_eq!(error.exit_code(Stage::Looking), 1);
+        assert_eq!(error.exit_code(Stage::Changed), 3);
+        assert_eq!(error.source.unwrap().title, "nobody reads the output any more");
     }
 }

@@ -29,6 +29,10 @@ use crate::ui::progress::{Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
 
+/// What is said if the end of a complete run cannot be shown.
+const MADE: &str =
+    "everything in the plan was carried out; payctl status and payctl outputs show it";
+
 /// Shows a plan, asks, carries it out and reports.
 pub(super) async fn execute(
     cx: &Context,
@@ -55,7 +59,8 @@ pub(super) async fn execute(
         }
     };
     match plan.purpose {
-        Purpose::Apply => show_outputs(cx, session, &outputs)?,
+        Purpose::Apply => show_outputs(cx, session, &outputs)
+            .map_err(|error| if plan.changes.is_empty() { error } else { error.hinted(MADE) })?,
         Purpose::Destroy => look_again(cx, session, plan).await?,
     }
     session.explain_calls(cx);
@@ -65,12 +70,14 @@ pub(super) async fn execute(
 /// The plan before it is carried out: a message for people, since the outputs are the data.
 fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let effort = Some(session.effort());
-    if cx.screen.json {
-        let line = lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
-        return Ok(cx.screen.data(&line)?);
-    }
-    cx.note(plan_text::text(plan, cx.screen.err, cx.detail(), effort));
-    Ok(())
+    let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
+    let text = || plan_text::text(plan, cx.screen.err, cx.detail(), effort);
+    let shown = match cx.screen.json {
+        true => cx.screen.data(&line()),
+        false => cx.screen.tell(&format!("{}\n", text())),
+    };
+    // What nobody can see is not carried out.
+    shown.map_err(|error| CliError::from(error).hinted("nothing was changed"))
 }
 
 /// Why a plan with refused resources is not carried out.
@@ -161,8 +168,11 @@ fn show_report(
             Ok(())
         }
     };
+    if shown.is_err() {
+        cx.screen.note(&report::text(plan, report, cx.screen.err));
+    }
     if report.is_complete() {
-        return Ok(shown?);
+        return shown.map_err(|error| CliError::from(error).hinted(MADE));
     }
     // That nobody reads the report makes it no better.
     session.explain_calls(cx);

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::ui::json;
 use crate::ui::plan::Detail;
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Log, Screen};
 use error::{CliError, ErrorKind};
 use signals::Signals;
 
@@ -36,6 +36,7 @@ mod plan;
 mod sandbox;
 mod saved;
 mod schema;
+mod secret;
 mod session;
 mod signals;
 mod status;
@@ -119,6 +120,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
+    Secret(secret::Args),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
 }
@@ -173,6 +175,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Env(args) => env::run(cx, args),
+        Command::Secret(args) => wait(stoppable(cx, secret::run(cx, args))),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(cx, args),
     }
@@ -234,11 +237,11 @@ impl Context {
         body: impl FnOnce() -> Value,
         text: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
-        let text = match self.screen.json {
-            true => json::line(SystemTime::now(), kind, &body()),
-            false => text(),
-        };
-        Ok(self.screen.data(&text)?)
+        match self.screen.json {
+            true => self.screen.data(&json::line(SystemTime::now(), kind, &body()))?,
+            false => self.screen.text(&text())?,
+        }
+        Ok(())
     }
 
     /// How much of a plan is shown.
@@ -284,7 +287,7 @@ fn trace(verbose: u8) {
         2 => "payctl=debug",
         _ => "debug",
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).init();
 }
 
 #[cfg(test)]

@@ -22,12 +22,14 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey().await?;
     let live = session::live_outputs(&snapshot);
     let values = outputs::resolved(&session.blueprint.outputs, &live);
-    let text = match (args.env_file, args.shell) {
-        (true, _) => outputs::env_file(&values)?,
-        (false, true) => outputs::shell(&values)?,
-        (false, false) => outputs::text(&values, cx.screen.out),
-    };
-    cx.show("outputs", || json::outputs(&values), || text)?;
+    match (args.env_file, args.shell) {
+        (true, _) => cx.screen.data(&outputs::env_file(&values)?)?,
+        (false, true) => cx.screen.data(&outputs::shell(&values)?)?,
+        (false, false) => {
+            let text = || outputs::text(&values, cx.screen.out);
+            cx.show("outputs", || json::outputs(&values), text)?;
+        }
+    }
     session.explain_calls(cx);
     let is_unseen =
         |text: &&Text| text.refs().any(|reference| snapshot.unseen(&reference.to.kind).is_some());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
-use super::{Context, execute, exit, saved};
+use super::{Context, execute, exit, saved, secret};
 use crate::engine::plan::Purpose;
 use crate::ui::{json, plan as plan_text};
 
@@ -29,17 +29,22 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&plan).await?;
     let effort = Some(session.effort());
+    // First: a reader of stdout that leaves takes nothing from the file.
+    let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
+    if let Some(path) = out {
+        saved::write(path, &plan)?;
+    }
     cx.show(
         "plan",
         || json::plan(&plan, effort),
         || plan_text::text(&plan, cx.screen.out, cx.detail(), effort),
     )?;
+    secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;
     session.explain_calls(cx);
     if !plan.refused.is_empty() {
         return Err(execute::refused(&plan));
     }
-    if let Some(path) = &args.out {
-        saved::write(path, &plan)?;
+    if let Some(path) = out {
         cx.note(format_args!("Saved. Carry it out with: payctl apply {}", path.display()));
     }
     if args.destroy

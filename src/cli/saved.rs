@@ -1,6 +1,5 @@
 //! Plans in files: written by `plan --out`, carried out by `apply FILE` if nothing has moved.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -16,21 +15,29 @@ use crate::model::scope::Scope;
 
 const AGAIN: &str = "make it again with `payctl plan --out FILE`";
 
-/// Writes a plan. The file is for its owner alone: it shows how the environment is built.
+/// Writes a plan. The file is for its owner alone: it shows how the environment is built. It is there
+/// as a whole or not at all, and takes the place of a regular file only.
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(ErrorKind::User, format!("cannot write the plan to {}", path.display()))
             .because(error)
+            .hinted("choose another place for it with --out")
     };
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut text = serde_json::to_string_pretty(plan)
         .map_err(|error| CliError::new(ErrorKind::Bug, "cannot encode the plan").because(error))?;
     text.push('\n');
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        let what = "it is a link, a device or a folder, and a plan is a regular file";
+        return Err(failed(std::io::Error::other(what)));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    // Made with the mode 0600, beside the file, whose place it takes in one move.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 /// Reads a plan.
@@ -127,6 +134,32 @@ mod tests {
         let path = dir.path().join("plan.json");
         write(&path, &plan()).unwrap();
         assert_eq!(read(&path).unwrap(), plan());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_plan_is_for_its_owner_alone_and_takes_the_place_of_files_only() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.json");
+        fs::write(&path, "an old plan").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        write(&path, &plan()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read(&path).unwrap(), plan());
+
+        let target = dir.path().join("target");
+        fs::write(&target, "of somebody").unwrap();
+        symlink(&target, dir.path().join("link")).unwrap();
+        for place in ["link", ".", "none/plan.json", "target/plan.json"] {
+            let error = write(&dir.path().join(place), &plan()).unwrap_err();
+            assert_eq!(error.exit_code(Stage::Looking), 1, "{place}");
+            assert!(error.source.unwrap().title.starts_with("cannot write the plan to "));
+        }
+        assert_eq!(fs::read_to_string(&target).unwrap(), "of somebody");
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 3, "nothing is left beside the plan, the target and the link");
     }
 
     #[test]

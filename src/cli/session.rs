@@ -94,7 +94,6 @@ impl Session {
     /// Shows on stderr how far looking has come, while it lasts: in a terminal as one line that
     /// changes, elsewhere as a line now and then. What is fast says nothing.
     async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
-        const CLEAR: &str = "\r\x1b[K";
         let redraws = self.screen.redraws && !self.screen.json;
         let (first, every) = match redraws {
             true => (Duration::from_secs(1), Duration::from_millis(250)),
@@ -107,7 +106,7 @@ impl Session {
             tokio::select! {
                 seen = &mut look => {
                     if is_shown && redraws {
-                        self.screen.note(CLEAR);
+                        self.screen.redraw("");
                     }
                     return seen;
                 }
@@ -117,10 +116,10 @@ impl Session {
             let Some(looking) = looking else { continue };
             is_shown = true;
             let text = looking::progress(&looking);
-            self.screen.note(&match redraws {
-                true => format!("{CLEAR}{text}"),
-                false => format!("{text}\n"),
-            });
+            match redraws {
+                true => self.screen.redraw(&text),
+                false => self.screen.note(&format!("{text}\n")),
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean stop, the second ends the wait for it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, the second ends the wait for it.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,6 +9,8 @@ use crate::engine::stop::Stopper;
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// None where the process was told to outlive its terminal, as by `nohup`.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -19,24 +21,40 @@ impl Signals {
                 CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)
             })
         };
+        let hangup = (!hangup_is_ignored()).then(|| take(SignalKind::hangup())).transpose()?;
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,
+            hangup,
         })
     }
 
     /// Completes with the next signal.
     pub(super) async fn next(&mut self) {
+        let Self { interrupt, terminate, hangup } = self;
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            Some(_) = async { Some(hangup.as_mut()?.recv().await) } => {}
         }
     }
 
-    /// Asks for a stop at the first signal; completes at the second.
+    /// Asks for a stop at the first signal; completes at the second. A terminal that is closed may
+    /// say so twice, and nobody asks for haste with that.
     pub(super) async fn stop_twice(&mut self, stopper: &Stopper) {
         self.next().await;
         stopper.stop();
+        self.hangup = None;
         self.next().await;
     }
+}
+
+/// Whether whoever started this process has it ignore SIGHUP. Where the system does not tell, it is
+/// taken over.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = 1 << (SignalKind::hangup().as_raw_value() - 1);
+    mask.is_some_and(|mask| mask & bit != 0)
 }

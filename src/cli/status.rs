@@ -2,7 +2,7 @@
 
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
-use super::{Context, exit};
+use super::{Context, exit, secret};
 use crate::ui::status::{self, Health, Row};
 
 /// Show what exists and whether it is healthy
@@ -12,7 +12,13 @@ pub(super) struct Args {}
 pub(super) async fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
     let snapshot = session.survey().await?;
-    let rows = status::rows(session.blueprint.resources.values(), &snapshot);
+    let mut rows = status::rows(session.blueprint.resources.values(), &snapshot);
+    for (address, text) in secret::waiting(cx, &session.blueprint, &snapshot) {
+        let mut own = rows.iter_mut().filter(|row| row.address == address);
+        if let Some(row) = own.find(|row| row.health == Health::Ready) {
+            row.health = Health::Empty(text);
+        }
+    }
     let json = || status::json(&rows, &snapshot.unseen);
     cx.show("status", json, || status::text(&rows, cx.screen.out))?;
     session.explain_calls(cx);

@@ -35,6 +35,7 @@ fn the_help_lists_commands_and_global_flags() {
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script for a shell
       env          Show the environments that are configured
+      secret       Bring the value of a secret
       sandbox      The embedded AWS that --sandbox uses
       help         Print this message or the help of the given subcommand(s)
 

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
+use super::files::{LARGEST_CONFIG, MOST_CONFIGS, Refusal, Repository};
 use super::problem::{Place, Problem, Sources, Span, suggest};
 use super::template;
 use super::tree::{self, Node, Value};
+use super::variables::{self, Variables};
 
 /// How long the name of an environment may be: with a hash of 8 digits it still fits every name.
 pub const LONGEST_ENV: usize = 48;
 
-/// The texts of a config directory by file name; an error text for a file that cannot be read.
+/// The texts of a config directory by file name; for a file that is not read, why.
 pub(crate) struct Dir {
     pub(crate) path: PathBuf,
-    pub(crate) files: BTreeMap<String, Result<String, String>>,
+    pub(crate) files: BTreeMap<String, Result<String, Refusal>>,
 }
 
 /// An environment, or a template of environments, that a config directory offers.
@@ -37,14 +39,25 @@ impl Dir {
             let message = format!("cannot read the config directory: {error}");
             whole(path, message, "give another one with --config-dir")
         };
+        let repository = Repository::around(path).map_err(failed)?;
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.ends_with(".toml") && file.is_file() {
-                let text = std::fs::read_to_string(&file).map_err(|error| error.to_string());
-                files.insert(name.to_owned(), text);
+            if !name.ends_with(".toml") || file.is_dir() {
+                continue;
             }
+            if files.len() == MOST_CONFIGS {
+                let message = format!("there are more than {MOST_CONFIGS} config files");
+                return Err(whole(path, message, "spread them over several directories"));
+            }
+            let text = repository.read(&file, LARGEST_CONFIG).and_then(|bytes| {
+                String::from_utf8(bytes).map_err(|error| {
+                    let message = format!("{} is not UTF-8: {error}", file.display());
+                    (message, "save it as UTF-8".to_owned())
+                })
+            });
+            files.insert(name.to_owned(), text);
         }
         Ok(Self { path: path.to_owned(), files })
     }
@@ -129,9 +142,8 @@ impl Dir {
             let name = seen.last().cloned().unwrap_or_default();
             let text = match self.files.get(&name) {
                 Some(Ok(text)) => text.clone(),
-                Some(Err(error)) => {
-                    let message = format!("cannot read {name}: {error}");
-                    problems.push(at(&sources, from, &self.path, message, "make it readable"));
+                Some(Err((message, fix))) => {
+                    problems.push(at(&sources, from, &self.path, message.clone(), fix));
                     break;
                 }
                 None => {
@@ -232,8 +244,9 @@ pub(crate) fn fill(
     vars: &dyn Fn(&str) -> Option<String>,
     sources: &Sources,
 ) -> (Vec<Problem>, BTreeSet<Span>) {
+    let (variables, said) = variables::declared(tree, vars, sources);
     let (problems, bad) = (Vec::new(), BTreeSet::new());
-    let mut fill = Fill { known: BTreeMap::new(), vars, sources, problems, bad };
+    let mut fill = Fill { known: BTreeMap::new(), variables, sources, problems, bad };
     fill.known.insert("env".to_owned(), env.to_owned());
     for input in ["project", "region"] {
         if let Some(text) = tree.text(input) {
@@ -243,13 +256,14 @@ pub(crate) fn fill(
     }
     // What these two lack is said again by the walk.
     fill.problems.clear();
-    fill.walk(tree);
+    fill.top(tree);
+    fill.problems.extend(said);
     (fill.problems, fill.bad)
 }
 
 struct Fill<'a> {
     known: BTreeMap<String, String>,
-    vars: &'a dyn Fn(&str) -> Option<String>,
+    variables: Variables,
     sources: &'a Sources,
     problems: Vec<Problem>,
     /// Where the keys of values with problems stand.
@@ -257,6 +271,18 @@ struct Fill<'a> {
 }
 
 impl Fill<'_> {
+    /// Fills in everything but the variables themselves, which are what they are.
+    fn top(&mut self, tree: &mut Node) {
+        let kept = match &mut tree.value {
+            Value::Table(entries) => entries.remove_entry(variables::SECTION),
+            _ => None,
+        };
+        self.walk(tree);
+        if let Value::Table(entries) = &mut tree.value {
+            entries.extend(kept);
+        }
+    }
+
     fn walk(&mut self, node: &mut Node) {
         let before = self.problems.len();
         match &mut node.value {
@@ -287,21 +313,14 @@ impl Fill<'_> {
     }
 
     fn text(&mut self, text: &str, at: Span) -> String {
-        let Self { known, vars, sources, problems, .. } = self;
+        let Self { known, variables, sources, problems, .. } = self;
         let filled = template::replace(text, &mut |expr| {
-            let Some(variable) = expr.strip_prefix("var.") else { return known.get(expr).cloned() };
-            let (name, default) = match variable.split_once(":-") {
-                Some((name, default)) => (name, Some(default)),
-                None => (variable, None),
-            };
-            let value = vars(name).filter(|value| !value.is_empty());
-            let value = value.or_else(|| default.map(str::to_owned));
-            if value.is_none() {
-                let message = format!("the variable {name} is not set");
-                let fix = format!("set it, or give a default: `${{var.{name}:-...}}`");
+            let Some(name) = expr.strip_prefix("var.") else { return known.get(expr).cloned() };
+            let value = variables.value(name).unwrap_or_else(|(message, fix)| {
                 problems.push(sources.problem(at, message, fix));
-            }
-            Some(value.unwrap_or_default())
+                String::new()
+            });
+            Some(value)
         });
         filled.unwrap_or_else(|message| {
             self.problems.push(self.sources.problem(at, message, "a `}` is missing"));

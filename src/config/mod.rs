@@ -13,6 +13,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 mod check;
+mod files;
 mod layers;
 pub(crate) mod metrics;
 pub(crate) mod packages;
@@ -25,6 +26,7 @@ pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod variables;
 
 pub use layers::{Environment, LONGEST_ENV};
 pub use problem::{Place, Problem};
@@ -141,7 +143,8 @@ pub fn find_environments(dir: &Path) -> Result<Vec<Environment>, Problem> {
     Ok(Dir::read(dir)?.environments())
 }
 
-/// Loads one environment. `vars` looks up process environment variables for `${var.NAME}`.
+/// Loads one environment. `vars` looks up process environment variables for `${var.NAME}`; it is
+/// asked only for those that the config declares.
 pub fn load(
     dir: &Path,
     env: &str,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Loaded;
+use super::files::{Refusal, Repository, unreadable};
 use super::problem::Problem;
 use crate::model::package::{Files, Package};
 
@@ -23,22 +24,26 @@ pub(crate) struct Source {
 /// The most that Lambda takes in a call, zipped and unzipped.
 const ZIPPED: usize = 50 << 20;
 const UNZIPPED: usize = 250 << 20;
+/// The most that all functions of a config may hold together, unzipped.
+const ALL: usize = 2 << 30;
+/// How many files and folders are looked at for one function.
+const MOST: usize = 20_000;
 
 /// Reads the source folders of all functions. `dir` is where the config is.
 pub(crate) fn read(loaded: &Loaded, dir: &Path) -> (Sources, Vec<Problem>) {
     let (mut sources, mut problems) = (Sources::new(), Vec::new());
-    let mut known: BTreeMap<&str, Source> = BTreeMap::new();
+    if loaded.config.functions.is_empty() {
+        return (sources, problems);
+    }
+    let mut packer = match Packer::around(dir) {
+        Ok(packer) => packer,
+        Err((message, fix)) => {
+            return (sources, vec![loaded.problem(&["functions"], message, fix)]);
+        }
+    };
     for (name, function) in &loaded.config.functions {
-        let folder = function.source.as_str();
-        let found = match known.get(folder) {
-            Some(source) => Ok(source.clone()),
-            None => pack(&dir.join(folder)),
-        };
-        match found {
-            Ok(source) => {
-                known.insert(folder, source.clone());
-                sources.insert(name.0.clone(), source);
-            }
+        match packer.source(&dir.join(function.source.as_str())) {
+            Ok(source) => drop(sources.insert(name.0.clone(), source)),
             Err((message, fix)) => {
                 problems.push(loaded.problem(&["functions", name, "source"], message, fix));
             }
@@ -47,88 +52,171 @@ pub(crate) fn read(loaded: &Loaded, dir: &Path) -> (Sources, Vec<Problem>) {
     (sources, problems)
 }
 
-/// The error is message and fix.
-fn pack(folder: &Path) -> Result<Source, (String, &'static str)> {
-    if !folder.is_dir() {
-        let message = format!("there is no folder {}", folder.display());
-        return Err((message, "name the function's folder, relative to the config directory"));
+/// Packs folders of a repository, each once.
+struct Packer {
+    repository: Repository,
+    /// By where the folders really are: one folder has many names.
+    known: BTreeMap<PathBuf, Source>,
+    /// How many bytes may still be read.
+    left: usize,
+}
+
+impl Packer {
+    fn around(dir: &Path) -> Result<Self, Refusal> {
+        let repository = Repository::around(dir).map_err(|error| unreadable(dir, error))?;
+        Ok(Self { repository, known: BTreeMap::new(), left: ALL })
     }
-    let mut found = Found::default();
-    if let Err(error) = found.collect(folder, "") {
-        let message = format!("cannot read {}: {error}", folder.display());
-        return Err((message, "make every file in it readable"));
+
+    fn source(&mut self, folder: &Path) -> Result<Source, Refusal> {
+        if !folder.is_dir() {
+            let message = format!("there is no folder {}", folder.display());
+            let fix = "name the function's folder, relative to the config directory";
+            return Err((message, fix.to_owned()));
+        }
+        let real = self.repository.admit(folder)?;
+        if let Some(source) = self.known.get(&real) {
+            return Ok(source.clone());
+        }
+        let source = self.pack(folder)?;
+        self.known.insert(real, source.clone());
+        Ok(source)
     }
-    let Found { files, size, .. } = found;
-    if files.is_empty() {
-        let message = format!("there are no files in {}", folder.display());
-        return Err((message, "put the function's code there"));
+
+    fn pack(&mut self, folder: &Path) -> Result<Source, Refusal> {
+        let mut found = Found::new(&self.repository);
+        found.collect(folder, "")?;
+        let Found { files, size, .. } = found;
+        if files.is_empty() {
+            let message = format!("there are no files in {}", folder.display());
+            return Err((message, "put the function's code there".to_owned()));
+        }
+        let fix = "leave out what the function does not need".to_owned();
+        if size > UNZIPPED {
+            return Err((format!("{} holds more than 250 MB", folder.display()), fix));
+        }
+        let Some(left) = self.left.checked_sub(size) else {
+            return Err(("the functions hold more than 2 GB together".to_owned(), fix));
+        };
+        self.left = left;
+        let package = Package::of(&files);
+        if package.archive.len() > ZIPPED {
+            return Err((format!("{} holds more than 50 MB, zipped", folder.display()), fix));
+        }
+        Ok(Source { files: files.into_keys().collect(), package })
     }
-    let fix = "leave out what the function does not need";
-    if size > UNZIPPED {
-        return Err((format!("{} holds more than 250 MB", folder.display()), fix));
-    }
-    let package = Package::of(&files);
-    if package.archive.len() > ZIPPED {
-        return Err((format!("{} holds more than 50 MB, zipped", folder.display()), fix));
-    }
-    Ok(Source { files: files.into_keys().collect(), package })
 }
 
 /// What belongs into a package.
-#[derive(Default)]
-struct Found {
+struct Found<'a> {
+    repository: &'a Repository,
     files: Files,
-    /// How many bytes they have. What is too much is only counted.
+    /// How many bytes they have; once that is too much, no more is read.
     size: usize,
+    /// How many files and folders were looked at.
+    seen: usize,
     /// The folders around the one that is being read.
     around: Vec<PathBuf>,
 }
 
-impl Found {
-    /// Gathers the files of a folder. Links are followed, but for those that lead back.
-    fn collect(&mut self, folder: &Path, prefix: &str) -> std::io::Result<()> {
-        let real = folder.canonicalize()?;
+impl<'a> Found<'a> {
+    fn new(repository: &'a Repository) -> Self {
+        Self { repository, files: Files::new(), size: 0, seen: 0, around: Vec::new() }
+    }
+
+    /// Gathers the files of a folder. Links are followed inside the repository, but for those that
+    /// lead back.
+    fn collect(&mut self, folder: &Path, prefix: &str) -> Result<(), Refusal> {
+        let failed = |error: std::io::Error| unreadable(folder, error);
+        let real = folder.canonicalize().map_err(failed)?;
         if self.around.contains(&real) {
             let message = format!("{} is a link to a folder that it is in", folder.display());
-            return Err(std::io::Error::other(message));
+            return Err((message, "remove the link".to_owned()));
         }
         self.around.push(real);
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                let message = format!("the name of {} is not UTF-8", path.display());
-                return Err(std::io::Error::other(message));
-            };
-            let is_dir = path.is_dir();
-            if is_left_out(name, is_dir) {
-                continue;
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            self.seen += 1;
+            if self.seen > MOST {
+                let message = format!("{} is one of more than {MOST} files", folder.display());
+                return Err((message, "leave out what the function does not need".to_owned()));
             }
-            let inside = format!("{prefix}{name}");
-            if is_dir {
-                self.collect(&path, &format!("{inside}/"))?;
-                continue;
-            }
-            let size = usize::try_from(fs::metadata(&path)?.len()).unwrap_or(usize::MAX);
-            self.size = self.size.saturating_add(size);
-            if self.size <= UNZIPPED {
-                self.files.insert(inside, fs::read(&path)?);
-            }
+            self.take(&entry.map_err(failed)?, prefix)?;
         }
         self.around.pop();
         Ok(())
     }
+
+    fn take(&mut self, entry: &fs::DirEntry, prefix: &str) -> Result<(), Refusal> {
+        let path = entry.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            let message = format!("the name of {} is not UTF-8", path.display());
+            return Err((message, "rename it".to_owned()));
+        };
+        let is_dir = path.is_dir();
+        if is_left_out(name, is_dir) || self.size > UNZIPPED {
+            return Ok(());
+        }
+        if is_dir {
+            self.repository.admit(&path)?;
+            return self.collect(&path, &format!("{prefix}{name}/"));
+        }
+        if is_key_file(name) {
+            return Err(key_file(&path));
+        }
+        let content = self.repository.read(&path, UNZIPPED)?;
+        if is_key(name, &content) {
+            return Err(key_file(&path));
+        }
+        self.size += content.len();
+        self.files.insert(format!("{prefix}{name}"), content);
+        Ok(())
+    }
 }
 
-/// What a function does not need at work.
+/// What a function does not need at work. Whatever is hidden is among it: `.env`, `.npmrc`, `.aws`.
 fn is_left_out(name: &str, is_dir: bool) -> bool {
     name.starts_with('.')
         || name.ends_with(".pyc")
         || is_dir && ["__pycache__", "tests"].contains(&name)
 }
 
+fn key_file(path: &Path) -> Refusal {
+    let message = format!("{} is a key, and keys do not go into a package", path.display());
+    let fix = "take it out of the folder: the function reads it from a secret, see [secrets]";
+    (message, fix.to_owned())
+}
+
+/// Names of files that hold keys, whatever is in them. `credentials.py` is a module of many
+/// libraries, so only data is meant there.
+fn is_key_file(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let of_ssh = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+    let data = ["", "csv", "ini", "json", "toml", "txt", "xml", "yaml", "yml"];
+    ["key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk"].contains(&ending)
+        || of_ssh.iter().any(|key| name.starts_with(key)) && ending != "pub"
+        || data.contains(&ending)
+            && ["credentials", "accesskeys", "rootkey"].iter().any(|word| stem.ends_with(word))
+}
+
+/// Whether a file is a private key. A `.pem` that holds certificates alone is none.
+fn is_key(name: &str, content: &[u8]) -> bool {
+    const MARK: &[u8] = b"PRIVATE KEY";
+    let holds = |text: &[u8]| text.windows(MARK.len()).any(|found| found == MARK);
+    let content = content.trim_ascii_start();
+    let first = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let is_pem = ending.is_some_and(|ending| ["pem", "crt", "cer"].contains(&ending.as_str()));
+    first.starts_with(b"-----BEGIN ") && holds(first) || is_pem && holds(content)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Packs a folder whose repository is the folder above it.
+    fn pack(folder: &Path) -> Result<Source, Refusal> {
+        Packer::around(folder)?.source(folder)
+    }
 
     #[test]
     fn a_package_holds_what_runs() {
@@ -179,10 +267,111 @@ mod tests {
         assert!(message.contains("back is a link to a folder that it is in"), "{message}");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn nothing_outside_of_the_repository_is_packed() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let (work, others) = (dir.path().join("repo/work"), dir.path().join("others"));
+        for folder in [&work, &others] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join("index.py"), "x").unwrap();
+        }
+        for target in [others.clone(), others.join("index.py")] {
+            symlink(target, work.join("link")).unwrap();
+            let (message, _) = pack(&work).unwrap_err();
+            assert!(message.contains("link is outside of the repository"), "{message}");
+            fs::remove_file(work.join("link")).unwrap();
+        }
+        let refused = |folder: &Path| Packer::around(&work).unwrap().source(folder).unwrap_err().0;
+        assert!(refused(&others).contains("is outside of the repository"));
+        assert!(refused(&work.join("../../others")).contains("is outside of the repository"));
+        fs::create_dir(dir.path().join("repo/.git")).unwrap();
+        fs::write(dir.path().join("repo/.git/config"), "token").unwrap();
+        assert!(refused(&work.join("../.git")).contains("is hidden"));
+        // A pipe would never end.
+        let made = std::process::Command::new("mkfifo").arg(work.join("pipe")).status();
+        assert!(made.unwrap().success());
+        assert!(refused(&work).contains("pipe is no regular file"));
+    }
+
+    /// Whether a file is refused as a key.
+    fn is_refused(name: &str, content: &str) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("index.py"), "x").unwrap();
+        fs::write(dir.path().join(name), content).unwrap();
+        match pack(dir.path()) {
+            Ok(source) => {
+                // What is hidden is left out, and nothing is said.
+                assert_eq!(source.files.contains(&name.to_owned()), !name.starts_with('.'));
+                false
+            }
+            Err((message, _)) => {
+                assert!(message.contains(name) && message.contains("is a key"), "{message}");
+                true
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_not_packed_and_certificates_are() {
+        let certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n";
+        for name in ["server.key", "ID_RSA", "id_ed25519_work", "store.p12", "store.PFX", "a.jks"] {
+            assert!(is_refused(name, "x"), "{name}");
+        }
+        for name in ["credentials", "credentials.json", "me_accessKeys.csv", "rootkey.csv"] {
+            assert!(is_refused(name, "x"), "{name}");
+        }
+        for name in ["server.pem", "chain.crt", "notes.txt", "data"] {
+            assert!(is_refused(name, key), "{name}");
+            assert!(is_refused(name, &format!("\n{}", key.replace("RSA", "ENCRYPTED"))), "{name}");
+            assert!(!is_refused(name, certificate), "{name}");
+        }
+        assert!(is_refused("both.pem", &format!("{certificate}{key}")));
+        // Libraries have these.
+        assert!(!is_refused("credentials.py", "x"));
+        assert!(!is_refused("pem.py", &format!("MARK = b\"\"\"{key}\"\"\"")));
+        assert!(!is_refused("id_rsa.pub", "x"));
+        for name in [".env", ".env.prod", ".npmrc"] {
+            assert!(!is_refused(name, key), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_bounded_in_number_and_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let large = fs::File::create(dir.path().join("large")).unwrap();
+        large.set_len(UNZIPPED as u64 + 1).unwrap();
+        let (message, fix) = pack(dir.path()).unwrap_err();
+        assert!(message.contains("is too large") && fix.contains("250 MB"), "{message}: {fix}");
+        fs::remove_file(dir.path().join("large")).unwrap();
+        for number in 0..=MOST {
+            fs::File::create(dir.path().join(number.to_string())).unwrap();
+        }
+        let (message, _) = pack(dir.path()).unwrap_err();
+        assert!(message.contains("is one of more than 20000 files"), "{message}");
+    }
+
+    #[test]
+    fn one_folder_of_many_names_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().join("work");
+        fs::create_dir(&work).unwrap();
+        fs::write(work.join("index.py"), "x").unwrap();
+        let mut packer = Packer::around(&work).unwrap();
+        for name in ["work", "work/.", "work/../work"] {
+            packer.source(&dir.path().join(name)).unwrap();
+        }
+        assert_eq!((packer.known.len(), packer.left), (1, ALL - 1));
+    }
+
     #[test]
     fn a_folder_must_be_there_with_something_in_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(pack(&dir.path().join("none")).unwrap_err().0.contains("no folder"));
+        let mut packer = Packer::around(dir.path()).unwrap();
+        let (message, _) = packer.source(&dir.path().join("none")).unwrap_err();
+        assert!(message.contains("no folder"), "{message}");
         assert!(pack(dir.path()).unwrap_err().0.contains("no files"));
     }
 }

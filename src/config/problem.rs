@@ -41,9 +41,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)?;
+        // What a config holds must not begin a line of its own.
+        let [message, fix] = [&self.message, &self.fix].map(|text| text.replace('\n', "\\n"));
+        write!(f, "{}: {message}", self.place)?;
         if self.place.line == 0 {
-            return match self.fix.as_str() {
+            return match fix.as_str() {
                 "" => Ok(()),
                 fix => write!(f, "\n      = {fix}"),
             };
@@ -51,7 +53,7 @@ impl fmt::Display for Problem {
         let indent = " ".repeat(self.place.column.saturating_sub(1));
         let carets = "^".repeat(self.width.max(1));
         write!(f, "\n{:>5} | {}", self.place.line, self.line_text)?;
-        write!(f, "\n      | {indent}{carets} {}", self.fix)
+        write!(f, "\n      | {indent}{carets} {fix}")
     }
 }
 

@@ -1,7 +1,5 @@
 //! The front end as a whole: one table of bad values, and damaged files.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::blueprint::{Facts, build};
 
@@ -49,7 +47,28 @@ fn structural_problems_have_a_place_and_a_fix() {
     check("[[queues]]\ndelay = 1", "one table each, in single brackets");
     check("[topics.a]\nkey = \"main\"", "4:7 no `main` in [keys] (add a section [keys.main])");
     check("outputs.A = \"${tables.a.name}\"", "unknown reference `${tables.a.name}`");
-    check("outputs.A = \"${var.NONE}\"", "3:13 the variable NONE is not set");
+    let variable =
+        |declared: &str| format!("outputs.A = \"${{var.TEAM}}\"\n[variables]\n{declared}");
+    check(
+        &variable("TEAM = {}"),
+        "3:13 the variable TEAM is not set (set it, or give it a `default`",
+    );
+    check(&variable("TEAMS = {}"), "3:13 the variable TEAM is not declared (add TEAM = {} to [var");
+    check(&variable("TEAMS = {}"), "did you mean `TEAMS`?");
+    check(&variable("TEAM = { pattern = \"(\" }"), "5:20 this is not a regular expression");
+    check(
+        &variable("TEAM = { default = \"A\", pattern = \"[a-z]+\" }"),
+        "5:20 `A` does not match the pattern (change one of the two)",
+    );
+    check(&variable("TEAM = { defualt = \"A\" }"), "did you mean `default`?");
+    check(&variable("TEAM = { default = \"${env}\" }"), "5:20 `${env}` cannot stand here");
+    check(&variable("\"2ND\" = {}"), "5:1 `2ND` has the wrong form (a variable is named by");
+    check(&variable("API_TOKEN = {}"), "5:1 API_TOKEN is named like a credential");
+    check("outputs.A = \"${var.API_KEY}\"", "3:13 API_KEY is named like a credential");
+    check(
+        "outputs.A = \"${var.TEAM:-payments}\"",
+        "3:13 `:-payments` is no default (write `${var.TEAM}`, and TEAM = { default = \"payments\" }",
+    );
     check("outputs.A = \"${\"", "3:13 `${` is not closed");
     let fleet = |scaling: &str| {
         format!(
@@ -389,7 +408,7 @@ fn damaged_files_never_panic_and_every_problem_has_a_place() {
     let shipped = Dir::read(&path).unwrap();
     let mut random = fastrand::Rng::with_seed(11);
     for round in 0..300 {
-        let mut files: BTreeMap<String, Result<String, String>> = shipped.files.clone();
+        let mut files = shipped.files.clone();
         let name = *["base.toml", "dev.toml", "prod.toml"].get(round % 3).unwrap();
         let mut bytes = files[name].clone().unwrap().into_bytes();
         for _ in 0..random.usize(1..4) {

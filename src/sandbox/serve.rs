@@ -1,4 +1,8 @@
 //! The sandbox on a loopback port, for the AWS CLI, boto3 and Terraform.
+//!
+//! A web page that somebody has open can send requests to loopback as well. So what comes from a
+//! browser is refused: a host of another name (DNS that was pointed here), an origin, and whatever
+//! is not signed as AWS's clients sign. The signature itself is not checked: any keys will do.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connector::Sandbox;
-use super::wire::{Request, Response};
+use super::wire::{Request, Response, Route};
 
 /// The most that one request may carry.
 const LARGEST_BODY: usize = 64 << 20;
@@ -73,6 +77,9 @@ async fn answer(
         headers: headers.collect(),
         body: body.to_bytes().to_vec(),
     };
+    if let Err(why) = admit(&request, parts.uri.host()) {
+        return plain(403, why);
+    }
     let is_head = request.method == "HEAD";
     match sandbox.answer(&request) {
         Ok(Response { status, headers, body }) => {
@@ -86,6 +93,42 @@ async fn answer(
     }
 }
 
+/// Whether a request may come from a client of AWS on this machine; the error says why not.
+/// `target` is the host of a request for a proxy.
+fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
+    let host = request.header("host").ok_or("the sandbox answers no request without a host")?;
+    if !is_loopback(host) || !target.is_none_or(is_loopback) {
+        return Err("the sandbox answers to 127.0.0.1, localhost and [::1] only");
+    }
+    let of_browsers = |name: &str| name == "origin" || name.starts_with("sec-fetch-");
+    if request.headers.iter().any(|(name, _)| of_browsers(name)) {
+        return Err("the sandbox answers no browsers");
+    }
+    if request.header("authorization").is_some_and(|signed| signed.starts_with("AWS4-")) {
+        return Ok(());
+    }
+    let Route { service, operation, .. } = Route::of(request);
+    // Presigned: a link of a page can do no more than read with these.
+    let presigned = request.query().contains("X-Amz-Signature=");
+    match service.as_str() {
+        "s3" if presigned && request.method != "POST" => Ok(()),
+        "sts" if presigned && operation == "GetCallerIdentity" => Ok(()),
+        // Whoever has no keys yet signs nothing.
+        "sts" if operation.starts_with("AssumeRoleWith") && request.method == "POST" => Ok(()),
+        _ => Err("the sandbox answers signed requests only: any keys will do"),
+    }
+}
+
+/// Whether a host is this machine: by number, as `localhost`, or as a bucket of it.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    ["127.0.0.1", "localhost", "[::1]"].contains(&name.as_str()) || name.ends_with(".localhost")
+}
+
 fn plain(status: u16, text: &str) -> Result<hyper::Response<Full<Bytes>>, hyper::http::Error> {
     hyper::Response::builder().status(status).body(Full::new(Bytes::from(text.to_owned())))
 }
@@ -97,6 +140,27 @@ mod tests {
 
     use super::*;
 
+    const SIGNED: &str = "authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/\
+                          aws4_request, SignedHeaders=host, Signature=0";
+
+    /// A request for the caller's identity with these headers.
+    fn request(host: &str, headers: &str) -> String {
+        let body = "Action=GetCallerIdentity&Version=2011-06-15";
+        format!(
+            "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n{headers}\r\n{body}",
+            body.len()
+        )
+    }
+
+    async fn ask(at: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
     #[tokio::test]
     async fn it_answers_on_loopback_until_it_is_stopped() {
         let (ready, is_ready) = oneshot::channel();
@@ -107,19 +171,61 @@ mod tests {
         });
         let at = is_ready.await.unwrap();
         assert!(at.ip().is_loopback());
-        let mut stream = TcpStream::connect(at).await.unwrap();
-        let body = "Action=GetCallerIdentity&Version=2011-06-15";
-        let request = format!(
-            "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\
-             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
+        let text = ask(at, &request("localhost", &format!("{SIGNED}\r\n"))).await;
         assert!(text.starts_with("HTTP/1.1 200"), "{text}");
         assert!(text.contains("<Account>000000000000</Account>"), "{text}");
+        let port = at.port();
+        for host in [&format!("127.0.0.1:{port}"), "LOCALHOST", "[::1]:80", "shop.localhost:4566"] {
+            let text = ask(at, &request(host, &format!("{SIGNED}\r\n"))).await;
+            assert!(text.starts_with("HTTP/1.1 200"), "{host}: {text}");
+        }
+        for host in ["evil.example", "127.0.0.1.evil.example", "evil.example:4566", "::1", ""] {
+            let text = ask(at, &request(host, &format!("{SIGNED}\r\n"))).await;
+            assert!(text.starts_with("HTTP/1.1 403"), "{host}: {text}");
+        }
+        for more in ["origin: http://localhost:4566", "origin: null", "sec-fetch-site: same-origin"]
+        {
+            let text = ask(at, &request("localhost", &format!("{SIGNED}\r\n{more}\r\n"))).await;
+            assert!(text.starts_with("HTTP/1.1 403"), "{more}: {text}");
+            assert!(text.ends_with("the sandbox answers no browsers"), "{text}");
+        }
+        let text = ask(at, &request("localhost", "")).await;
+        assert!(text.starts_with("HTTP/1.1 403"), "{text}");
+        let proxied = request("localhost", &format!("{SIGNED}\r\n"));
+        let text = ask(at, &proxied.replace("POST / ", "POST http://evil.example/ ")).await;
+        assert!(text.starts_with("HTTP/1.1 403"), "{text}");
         stop.send(()).unwrap();
         running.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_link_of_a_page_changes_nothing() {
+        let admitted = |method: &str, target: &str, body: &str| {
+            let form = "application/x-www-form-urlencoded".to_owned();
+            let headers = vec![
+                ("host".to_owned(), "localhost".to_owned()),
+                ("content-type".to_owned(), if body.is_empty() { String::new() } else { form }),
+            ];
+            let (method, target) = (method.to_owned(), target.to_owned());
+            let request = Request { method, target, headers, body: body.as_bytes().to_vec() };
+            admit(&request, None).is_ok()
+        };
+        let scope = |service: &str| {
+            format!("X-Amz-Credential=k%2F20260101%2Fus-east-1%2F{service}%2Faws4_request")
+        };
+        let s3 = format!("/shop/key?{}&X-Amz-Signature=0", scope("s3"));
+        assert!(admitted("GET", &s3, "") && admitted("PUT", &s3, ""));
+        assert!(!admitted("POST", &s3, "") && !admitted("GET", "/shop/key", ""));
+        let query = |service: &str, action: &str| {
+            format!("/?Action={action}&{}&X-Amz-Signature=0", scope(service))
+        };
+        assert!(admitted("GET", &query("sts", "GetCallerIdentity"), ""));
+        assert!(!admitted("GET", &query("sts", "AssumeRole"), ""));
+        assert!(!admitted("GET", &query("ec2", "DeleteVpc"), ""));
+        assert!(!admitted("GET", &query("iam", "CreateRole"), ""));
+        let web = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15";
+        assert!(admitted("POST", "/", web));
+        assert!(!admitted("POST", "/", "Action=DeleteVpc&Version=2016-11-15"));
+        assert!(!admitted("GET", &format!("/?{web}"), ""));
     }
 }

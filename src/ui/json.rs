@@ -12,6 +12,7 @@ use time::macros::format_description;
 use super::looking;
 use super::plan::{Counts, Effort, visible};
 use super::report::{Block, cause, failure};
+use super::text::json_escaped;
 use crate::engine::apply::Report;
 use crate::engine::event::{Event, Verb};
 use crate::engine::plan::Plan;
@@ -27,7 +28,7 @@ pub fn line(at: SystemTime, kind: &str, body: &Value) -> String {
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
     ));
     let head = format!("{{\"v\":{VERSION},\"type\":{},\"time\":{}", json!(kind), json!(time.ok()));
-    let body = body.to_string();
+    let body = json_escaped(&body.to_string());
     // The three members that every line has come first, for people who read along.
     match body.strip_prefix('{').filter(|rest| *rest != "}") {
         Some(rest) => format!("{head},{rest}\n"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::style::{Paint, Style};
+use super::text::one_line;
 use crate::engine::survey::{Looking, SurveyError};
 use crate::model::error::OpError;
 
@@ -31,7 +32,7 @@ pub fn reasons(unseen: &[SurveyError]) -> Vec<String> {
     let unsupported = unsupported
         .iter()
         .map(|(why, kinds)| format!("this endpoint does not know {kinds}: {why}"));
-    failed.chain(unsupported).collect()
+    failed.chain(unsupported).map(|reason| one_line(&reason)).collect()
 }
 
 /// The kinds that have the same reason, by that reason.

@@ -15,4 +15,7 @@ pub mod screen;
 pub mod status;
 pub mod style;
 mod svg;
+#[cfg(test)]
+mod tests;
+pub mod text;
 mod value;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::style::{Paint, Style, table};
+use super::text::is_obeyed;
 use crate::model::address::Address;
 use crate::model::text::{Outputs as Live, Part, Ref, Text};
 
@@ -22,13 +23,22 @@ pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
     outputs.iter().map(|(name, text)| (name.clone(), fill(text))).collect()
 }
 
-/// Two outputs whose variables would have the same name.
+/// Why outputs do not become variables.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the outputs `{one}` and `{other}` would both become the variable {variable}")]
-pub struct Clash {
-    one: String,
-    other: String,
-    variable: String,
+pub enum NoVariables {
+    /// Two outputs whose variables would have the same name.
+    #[error("the outputs `{one}` and `{other}` would both become the variable {variable}")]
+    Clash {
+        /// One output.
+        one: String,
+        /// The other output.
+        other: String,
+        /// The variable.
+        variable: String,
+    },
+    /// A value that a terminal might obey.
+    #[error("the output `{0}` holds control characters")]
+    Control(String),
 }
 
 /// A table of names and values.
@@ -40,7 +50,7 @@ pub fn text(outputs: &Outputs, style: Style) -> String {
         .iter()
         .map(|(name, value)| {
             let value = match value.literal() {
-                Some(known) => known.replace('\n', "\\n"),
+                Some(known) => known.to_owned(),
                 None => style.paint(Paint::Dim, &format!("(not known yet: {value})")),
             };
             vec![name.clone(), value]
@@ -50,21 +60,28 @@ pub fn text(outputs: &Outputs, style: Style) -> String {
 }
 
 /// `NAME=value` lines that a shell, docker and dotenv can read.
-pub fn env_file(outputs: &Outputs) -> Result<String, Clash> {
+pub fn env_file(outputs: &Outputs) -> Result<String, NoVariables> {
     variables(outputs, |name, value| format!("{name}={}", quoted_if_needed(value)))
 }
 
 /// `export NAME='value'` lines for `eval`.
-pub fn shell(outputs: &Outputs) -> Result<String, Clash> {
+pub fn shell(outputs: &Outputs) -> Result<String, NoVariables> {
     variables(outputs, |name, value| format!("export {name}={}", quoted(value)))
 }
 
-fn variables(outputs: &Outputs, line: impl Fn(&str, &str) -> String) -> Result<String, Clash> {
+fn variables(
+    outputs: &Outputs,
+    line: impl Fn(&str, &str) -> String,
+) -> Result<String, NoVariables> {
+    let is_obeyed = |text: &str| text.chars().any(|c| is_obeyed(c) && !['\n', '\t'].contains(&c));
     let mut named: BTreeMap<String, (&String, &Text)> = BTreeMap::new();
     for (name, value) in outputs {
         if let Some((one, _)) = named.insert(variable(name), (name, value)) {
             let (one, other) = (one.clone(), name.clone());
-            return Err(Clash { one, variable: variable(name), other });
+            return Err(NoVariables::Clash { one, variable: variable(name), other });
+        }
+        if value.literal().is_some_and(is_obeyed) {
+            return Err(NoVariables::Control(name.clone()));
         }
     }
     let line = |(name, (_, value)): (&String, &(&String, &Text))| match value.literal() {
@@ -163,6 +180,16 @@ mod tests {
         let live = Live::from([(Output::Id, "vpc-1".to_owned())]);
         let live = BTreeMap::from([(Address::new("ec2.vpc", "main"), live)]);
         assert_eq!(resolved(&outputs(), &live)["vpc.id"].literal(), Some("vpc-1"));
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_becomes_no_variable() {
+        for value in ["a\u{1b}[2J", "a\rb", "a\u{202e}b"] {
+            let outputs = Outputs::from([("note".into(), value.into())]);
+            let refused = "the output `note` holds control characters";
+            assert_eq!(shell(&outputs).unwrap_err().to_string(), refused);
+            assert_eq!(env_file(&outputs).unwrap_err().to_string(), refused);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::report::Block;
 use super::style::{Paint, Style, count, span, telling_id, words};
+use super::text::one_line;
 use super::value::{self, Line};
 use crate::engine::diff::FieldChange;
 use crate::engine::plan::{Action, Change, LeftAlone, Plan, Purpose, Refused};
@@ -411,8 +412,8 @@ fn tag_list(tags: &Tags) -> Vec<String> {
 }
 
 fn line(text: &mut String, indent: usize, line: &str) {
-    let _ = writeln!(text, "{:indent$}{line}", "");
+    let _ = writeln!(text, "{:indent$}{}", "", one_line(line));
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

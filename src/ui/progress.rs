@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::json;
 use super::style::{Paint, Style, count, span, step_words};
+use super::text::{one_line, shown};
 use crate::engine::event::Event;
 use crate::model::address::Address;
 
@@ -57,13 +58,14 @@ struct Bars {
     all: MultiProgress,
     overall: ProgressBar,
     steps: BTreeMap<Address, ProgressBar>,
+    style: Style,
 }
 
 impl Progress {
     /// Progress over so many steps.
     pub fn new(mode: Mode, style: Style, total: usize, clock: Clock) -> Self {
         let view = match mode {
-            Mode::Live => View::Live(Bars::new(total)),
+            Mode::Live => View::Live(Bars::new(total, style)),
             Mode::Lines(out) => View::Lines(out),
             Mode::Json(out) => View::Json(out),
         };
@@ -87,7 +89,7 @@ impl Progress {
             View::Lines(out) if is_due(event, said) => {
                 if let Some(line) = self.text(event) {
                     let counter = self.style.paint(Paint::Dim, &counter);
-                    write(out, &format!("{counter} {line}\n"));
+                    write(out, &shown(self.style, &format!("{counter} {}\n", one_line(&line))));
                 }
             }
             View::Lines(_) => {}
@@ -174,17 +176,17 @@ fn write(out: &mut dyn Write, line: &str) {
 }
 
 impl Bars {
-    fn new(total: usize) -> Self {
+    fn new(total: usize, look: Style) -> Self {
         let all = MultiProgress::new();
         let overall = all.add(ProgressBar::new(total as u64));
         overall.set_style(style("[{bar:30}] {pos}/{len}  {elapsed}  {msg}").progress_chars("=> "));
         overall.enable_steady_tick(TICK);
-        Self { all, overall, steps: BTreeMap::new() }
+        Self { all, overall, steps: BTreeMap::new(), style: look }
     }
 
     fn show(&mut self, event: &Event, line: Option<String>) {
         if let Some(line) = line {
-            drop(self.all.println(line));
+            drop(self.all.println(shown(self.style, &one_line(&line))));
             self.overall.inc(1);
         }
         match event {
@@ -192,7 +194,7 @@ impl Bars {
                 let bar = self.all.insert_before(&self.overall, ProgressBar::new_spinner());
                 bar.set_style(style("{spinner} {prefix} {msg} {elapsed}"));
                 let words = step_words(*verb);
-                bar.set_prefix(format!("{} {address}", words.mark));
+                bar.set_prefix(shown(self.style, &one_line(&format!("{} {address}", words.mark))));
                 bar.set_message(words.doing);
                 bar.enable_steady_tick(TICK);
                 self.steps.insert(address.clone(), bar);
@@ -215,7 +217,7 @@ impl Bars {
 
     fn say(&self, address: &Address, message: String) {
         if let Some(bar) = self.steps.get(address) {
-            bar.set_message(message);
+            bar.set_message(shown(self.style, &one_line(&message)));
         }
     }
 }

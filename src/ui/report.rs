@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::style::{Paint, Style, span, step_words};
+use super::text::one_line;
 use crate::engine::apply::Report;
 use crate::engine::event::{StepError, Verb};
 use crate::engine::plan::{Change, Plan, Purpose};
@@ -28,7 +29,8 @@ pub struct Block {
 impl Block {
     /// The block as text, ending in a line break.
     pub fn text(&self, style: Style) -> String {
-        let mut text = format!("{} {}\n", style.paint(Paint::Bad, "error:"), self.title);
+        let mut text = style.paint(Paint::Bad, "error:");
+        let _ = writeln!(text, " {}", one_line(&self.title));
         for detail in &self.details {
             let _ = writeln!(text, "\n{detail}");
         }
@@ -211,7 +213,7 @@ pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
         if !rows.is_empty() {
             let _ = writeln!(text, "{}", style.paint(Paint::Bold, title));
             for row in rows {
-                let _ = writeln!(text, "  {row}");
+                let _ = writeln!(text, "  {}", one_line(&row));
             }
             text.push('\n');
         }

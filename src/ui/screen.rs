@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::style::{Style, Wishes};
+use super::text::{one_line, shown};
 
 /// The two streams, and what the user wants to see on them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,16 +42,32 @@ impl Screen {
         }
     }
 
-    /// Writes data to stdout.
+    /// Writes data for programs to stdout, as it is.
     pub fn data(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()
     }
 
+    /// Writes a result for people to stdout.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        self.data(&shown(self.out, text))
+    }
+
+    /// Writes a message to stderr.
+    pub fn tell(&self, text: &str) -> io::Result<()> {
+        io::stderr().lock().write_all(shown(self.err, text).as_bytes())
+    }
+
     /// Writes a message to stderr. Nobody is left to tell if that fails.
     pub fn note(&self, text: &str) {
-        drop(io::stderr().lock().write_all(text.as_bytes()));
+        drop(self.tell(text));
+    }
+
+    /// Shows a line on stderr in the place of the one before; an empty one takes that away.
+    pub fn redraw(&self, line: &str) {
+        let line = shown(self.err, &one_line(line));
+        drop(io::stderr().lock().write_all(format!("\r\u{1b}[K{line}").as_bytes()));
     }
 
     /// Asks a question and reads a line.
@@ -59,5 +76,21 @@ impl Screen {
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())
+    }
+}
+
+/// Stderr for the log: what a library says may hold anything as well.
+#[derive(Debug)]
+pub struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = shown(Style::PLAIN, &String::from_utf8_lossy(bytes));
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::looking;
 use super::style::{Paint, Style, count, table, telling_id};
+use super::text::one_line;
 use crate::engine::survey::{Snapshot, SurveyError};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
@@ -23,6 +24,8 @@ pub enum Health {
     Failed(String),
     /// It is configured and does not exist.
     Missing,
+    /// It exists and waits for something that somebody must bring; the text says how.
+    Empty(String),
     /// It is configured, and its kind could not be looked at; the text says why.
     Unseen(String),
     /// It exists and is not configured.
@@ -102,6 +105,7 @@ impl Health {
             Self::Busy(status) => ("busy", Paint::Warn, status),
             Self::Failed(reason) => ("failed", Paint::Bad, reason),
             Self::Missing => ("missing", Paint::Bad, ""),
+            Self::Empty(what) => ("empty", Paint::Warn, what),
             Self::Unseen(why) => ("unseen", Paint::Warn, why),
             Self::Surplus => ("surplus", Paint::Warn, "the next apply deletes it"),
             Self::Foreign(owner) => ("taken", Paint::Bad, owner),
@@ -121,7 +125,7 @@ pub fn text(rows: &[Row], style: Style) -> String {
                 text.push('\n');
             }
             component = &row.component;
-            let _ = writeln!(text, "{}", style.paint(Paint::Bold, component));
+            let _ = writeln!(text, "{}", style.paint(Paint::Bold, &one_line(component)));
         }
         // The first cell is painted last: colour codes have a width for the table.
         let (word, paint, _) = row.health.word();

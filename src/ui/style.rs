@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::text::{mark, one_line};
 use crate::engine::event::Verb;
 use crate::engine::plan::Action;
 
 /// How text for one stream looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether ANSI colours are used.
+    /// Whether colours are used.
     pub color: bool,
 }
 
@@ -55,18 +56,10 @@ impl Style {
         Self { color: is_terminal && !objects }
     }
 
-    /// The text in the look of a role.
+    /// The text in the look of a role, marked for [`super::text::shown`].
     pub fn paint(self, paint: Paint, text: &str) -> String {
-        let code = match paint {
-            Paint::Bold => "1",
-            Paint::Dim => "2",
-            Paint::Good => "32",
-            Paint::Warn => "33",
-            Paint::Bad => "31",
-            Paint::Odd => "35",
-        };
         match self.color && !text.is_empty() {
-            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            true => mark(paint, text),
             false => text.to_owned(),
         }
     }
@@ -127,6 +120,8 @@ pub(super) fn telling_id<'a>(id: &'a str, name: &str) -> Option<&'a str> {
 
 /// Rows as a table: every column but the last is padded to its widest cell.
 pub(super) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let one_line = |row: &Vec<String>| row.iter().map(|cell| one_line(cell)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(one_line).collect();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };

@@ -1,4 +1,4 @@
-//! The real binary, stopped in the middle: Ctrl-C, SIGTERM and SIGKILL.
+//! The real binary, stopped in the middle: Ctrl-C, SIGTERM, SIGHUP and SIGKILL.
 
 use std::time::Duration;
 
@@ -47,6 +47,11 @@ fn ctrl_c_stops_cleanly() {
 #[test]
 fn sigterm_stops_cleanly() {
     stops_cleanly_at("TERM");
+}
+
+#[test]
+fn a_closed_terminal_stops_cleanly() {
+    stops_cleanly_at("HUP");
 }
 
 #[test]

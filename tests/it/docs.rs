@@ -343,6 +343,30 @@ from. A file that holds every key once is [examples/full/full.toml](examples/ful
 - Names of resources come from `naming.pattern`, shortened with a hash where AWS allows less. An
   explicit `name` must contain the environment's name as a whole word.
 
+## What a config may read
+
+A config may come from somebody who must not see the machine that runs payctl, such as the author of
+a pull request. So it reads little of it:
+
+- **Files inside the repository alone**: below the nearest folder with `.git`, the config folder itself
+  or one above it; without any, below the folder above the config folder. `extends` takes a file of
+  the config folder, the `source` of a function a folder of the repository. A link is followed if it
+  ends inside. No path from the config to what it names may hold a name that begins with a dot:
+  `.git` holds the credentials of a checkout.
+- **Regular files alone**: no pipes, sockets and devices. A config file has up to 1 MB, a folder up to
+  1000 of them. A function has up to 20,000 files, 250 MB, and 50 MB when it is zipped; all functions
+  together 2 GB.
+- **No keys in packages.** What begins with a dot (`.env`, `.npmrc`, `.aws`), `__pycache__`, `tests` and
+  `*.pyc` are left out. Refused are `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`, `*.kdbx`, `*.ppk`,
+  `id_rsa*`, `id_dsa*`, `id_ecdsa*` and `id_ed25519*` but for `.pub`; data files (`.csv`, `.ini`, `.json`,
+  `.toml`, `.txt`, `.xml`, `.yaml`, `.yml`, or without an ending) whose name ends in `credentials`,
+  `accessKeys` or `rootkey`; whatever begins like a private key in PEM, and a `*.pem`, `*.crt` or `*.cer`
+  that holds one. Certificates pass. A key belongs into a secret: see [secrets.md](secrets.md).
+- **Declared variables alone.** `${var.NAME}` reads a variable of the process that
+  [`[variables]`](#variablesname) names, and none that is named like a credential: `AWS_*` but for
+  `AWS_REGION` and `AWS_DEFAULT_REGION`, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`,
+  `CREDENTIAL` or `KEY`, in capitals or not.
+
 ## Inside strings
 
 | written | meaning |
@@ -350,7 +374,7 @@ from. A file that holds every key once is [examples/full/full.toml](examples/ful
 | `${env}`, `${project}`, `${region}` | the environment, the project, the region |
 | `${account}` | the account id, in names, references and tags given at creation |
 | `${now}` | the time of the run; only in `tags_at_creation` |
-| `${var.NAME}`, `${var.NAME:-text}` | the variable `NAME` of the process, or the text if it is unset |
+| `${var.NAME}` | the variable `NAME` of the process, as `[variables]` declares it |
 | `$${` | a literal `${`, which IAM policy variables need |
 
 Where the tables below say *string with references*, outputs of other resources may stand too. What
@@ -561,7 +585,9 @@ fn edit(item: &mut Item, path: &[&str], value: Option<&toml_edit::Value>) -> boo
 fn pages() -> BTreeMap<PathBuf, String> {
     let mut open = vec![root().join("docs")];
     let mut pages = BTreeMap::new();
-    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "functions/README.md"] {
+    for name in
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "functions/README.md"]
+    {
         pages.insert(root().join(name), read(name));
     }
     while let Some(folder) = open.pop() {
@@ -623,7 +649,7 @@ fn every_command_in_the_docs_exists() {
                 let words: Vec<&str> = found[1].split_whitespace().collect();
                 let is_name = |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase());
                 let depth = match words.first() {
-                    Some(&"sandbox" | &"env") => 2,
+                    Some(&"sandbox" | &"env" | &"secret") => 2,
                     Some(word) if word.starts_with('-') => 0,
                     _ => 1,
                 };

@@ -12,6 +12,7 @@ mod balancing;
 mod changes;
 // The life of whole environments, run by run, through the real binary.
 mod cli_cycle;
+mod cli_edges;
 // The sandbox on a port, seen by boto3 and by payctl.
 mod cli_serve;
 // Ctrl-C, SIGTERM and SIGKILL.

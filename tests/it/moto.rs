@@ -107,8 +107,11 @@ pub fn python(name: &str) -> PathBuf {
     let complete = root.join("complete");
     if !complete.exists() {
         run_command(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root));
-        let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
-        run_command(Command::new(root.join("bin/python")).args(pip).arg(&wanted));
+        // Wheels alone: to build a source package, pip would fetch its tools without a hash.
+        let pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"];
+        run_command(
+            Command::new(root.join("bin/python")).args(pip).arg("--requirement").arg(&wanted),
+        );
         fs::write(&complete, "").expect("the build folder is writable");
     }
     root

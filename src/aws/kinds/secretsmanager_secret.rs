@@ -1,4 +1,4 @@
-//! Secrets whose value payctl generates once and never shows.
+//! Secrets whose value payctl generates once and never shows, or that somebody brings.
 //!
 //! AWS quirks: a deleted secret keeps its name taken for 7 to 30 days (some seconds when deletion
 //! is forced); ListSecrets lags minutes behind, DescribeSecret does not; the ARN ends in characters
@@ -42,6 +42,9 @@ pub(crate) struct Secret {
     pub generate: Option<Generate>,
     /// How long a deleted secret can be brought back, in days; 0 deletes at once (kept in a tag).
     pub recovery_days: u32,
+    /// Whether it holds a value. Only told, never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_value: Option<bool>,
 }
 
 /// An empty description counts as none.
@@ -73,6 +76,8 @@ impl Resource for Secret {
         notes: &[
             "The value is generated when the secret is made and never compared: rotation changes it, and \
              the attachment of a database adds to it.",
+            "With `generate = false` it has no value until `payctl secret set` brings one; what reads it \
+             before that fails. `secret set` also needs `secretsmanager:PutSecretValue`.",
             "Deleted with a recovery time, a secret keeps its name taken that long; payctl restores \
              it when the same environment wants it again.",
             "A restored secret keeps its old value, even if the config asks for another kind of \
@@ -81,6 +86,7 @@ impl Resource for Secret {
         ],
         immutable: &["name"],
         create_only: &["generate"],
+        observed: &["has_value"],
         replace: Replace::Forbidden,
         data: Some("the secret value"),
         deadline: Duration::from_secs(180),
@@ -106,7 +112,7 @@ impl Resource for Secret {
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
-            "A secret whose value is generated once and never shown.",
+            "A secret whose value is generated once, or brought by somebody, and never shown.",
         )
     };
 
@@ -122,6 +128,7 @@ impl Resource for Secret {
                 exclude_punctuation: true,
             }),
             recovery_days: 0,
+            has_value: None,
         }
     }
 
@@ -296,6 +303,40 @@ impl Generate {
     }
 }
 
+/// Gives a secret of this environment the value that somebody brings, as a version of that id:
+/// another call with the same id and value makes no other version. The secret must be ours by its
+/// name and its tags right before. It is then named by its ARN, which no other secret of that name
+/// will ever have. Returns the ARN.
+pub(crate) async fn bring(
+    aws: &Aws,
+    address: &Address,
+    name: &str,
+    version: &str,
+    value: &str,
+) -> Result<String, OpError> {
+    let refuse = |class, code, message: String| {
+        Err(OpError::new("PutSecretValue", class, code, format!("the secret {name} {message}")))
+    };
+    let live = match describe(aws, None, name).await? {
+        None => return refuse(ErrorClass::NotFound, "NoSecret", "does not exist".to_owned()),
+        Some(Seen { dying: true, .. }) => {
+            return refuse(ErrorClass::NotFound, "NoSecret", "waits for its deletion".to_owned());
+        }
+        Some(Seen { live, .. }) => live,
+    };
+    if live.spec.name != name || aws.scope.owned(&live.tags).as_ref() != Some(address) {
+        let owner = Scope::describe_owner(&live.tags);
+        return refuse(ErrorClass::Exists, "NotOurs", format!("belongs to {owner}"));
+    }
+    let call = aws.secrets.put_secret_value().secret_id(&live.id);
+    let call = call.client_request_token(version).secret_string(value);
+    call.send().await.map_err(op("PutSecretValue"))?;
+    Ok(live.id)
+}
+
+/// The stage of the version that holds the value.
+const CURRENT: &str = "AWSCURRENT";
+
 /// The key that AWS takes when none is given.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
@@ -389,6 +430,8 @@ fn to_seen(secret: DescribeSecretOutput) -> Seen {
     let recovery = tags.remove(TAG_RECOVERY).and_then(|days| days.parse().ok());
     let name = secret.name.unwrap_or_default();
     let arn = secret.arn.unwrap_or_default();
+    let stages = secret.version_ids_to_stages.unwrap_or_default();
+    let has_value = stages.values().flatten().any(|stage| stage == CURRENT);
     let live = Live {
         id: arn.clone(),
         outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name.clone())]),
@@ -401,6 +444,7 @@ fn to_seen(secret: DescribeSecretOutput) -> Seen {
             key: secret.kms_key_id.filter(|key| key != DEFAULT_KEY).map(Text::from),
             generate: None,
             recovery_days: recovery.unwrap_or(DEFAULT_RECOVERY),
+            has_value: Some(has_value),
         },
     };
     Seen { live, dying: secret.deleted_date.is_some() }
@@ -465,9 +509,61 @@ mod tests {
             to_seen(secret.set_deleted_date(deleted).build())
         };
         assert!(secret(Some(DateTime::from_secs(1))).dying);
+        assert_eq!(secret(None).live.spec.has_value, Some(false));
         let seen = secret(None);
         assert!(!seen.dying && seen.live.tags.is_empty());
         assert_eq!(seen.live.spec.recovery_days, 0);
         assert_eq!((seen.live.spec.description, seen.live.spec.key), (None, None));
+    }
+
+    /// A value that is brought to the secret `name`, which another one made with these tags.
+    #[cfg(feature = "sandbox")]
+    async fn brought(name: &str, tags: &Tags) -> (Result<String, OpError>, usize) {
+        use crate::aws::clients::Connection;
+        use crate::sandbox::connector::Sandbox;
+        let connection = Connection {
+            region: Some("us-east-1".into()),
+            keys: Some(("sandbox".into(), "sandbox".into())),
+            transport: Some(Sandbox::in_memory().transport()),
+            ..Connection::default()
+        };
+        let aws = Aws::connect(&connection, "shop", "dev").await.unwrap();
+        let made = aws.secrets.create_secret().name(name).set_tags(Some(to_tags(tags)));
+        made.send().await.unwrap();
+        let address = Address::new("secretsmanager.secret", "provider");
+        let version = "0123456789abcdef0123456789abcdef";
+        let ended = bring(&aws, &address, "dev-provider", version, "sk_live").await;
+        if ended.is_ok() {
+            // The answer was lost: it is sent again.
+            bring(&aws, &address, "dev-provider", version, "sk_live").await.unwrap();
+        }
+        let versions = aws.secrets.list_secret_version_ids().secret_id(name).send().await.unwrap();
+        (ended, versions.versions().len())
+    }
+
+    #[cfg(feature = "sandbox")]
+    #[tokio::test]
+    async fn a_value_goes_to_a_secret_of_ours_alone_and_once() {
+        let ours = |address: &str| {
+            let pairs = [("project", "shop"), ("env", "dev"), ("region", "us-east-1")];
+            let pairs = pairs.into_iter().chain([("address", address)]);
+            pairs.map(|(key, value)| (format!("payctl:{key}"), value.to_owned())).collect::<Tags>()
+        };
+        let own = ours("secretsmanager.secret/provider");
+        let (ended, versions) = brought("dev-provider", &own).await;
+        assert!(ended.unwrap().contains(":secret:dev-provider-"));
+        assert_eq!(versions, 1);
+        let other = Tags::from([("payctl:env".to_owned(), "prod".to_owned())]);
+        for tags in [
+            Tags::new(),
+            ours("secretsmanager.secret/other"),
+            own.into_iter().chain(other).collect(),
+        ] {
+            let (ended, versions) = brought("dev-provider", &tags).await;
+            let error = ended.unwrap_err();
+            assert_eq!((error.class, versions), (ErrorClass::Exists, 0), "{error}");
+        }
+        let (ended, _) = brought("dev-provider-2", &ours("secretsmanager.secret/provider")).await;
+        assert_eq!(ended.unwrap_err().class, ErrorClass::NotFound);
     }
 }

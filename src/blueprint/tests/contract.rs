@@ -130,14 +130,20 @@ const SECURITY: &str = r#"
 project = "payment"
 region = "us-east-1"
 
+[variables]
+COMMIT_AUTHOR = { default = "unknown" }
+PR_NUMBER = { default = "unknown" }
+REPOSITORY = { default = "unknown" }
+TEAM = { default = "unknown" }
+
 [tags]
 Environment = "${env}"
-Repository = "${var.REPOSITORY:-unknown}"
-Team = "${var.TEAM:-unknown}"
+Repository = "${var.REPOSITORY}"
+Team = "${var.TEAM}"
 
 [tags_at_creation]
-Author = "${var.COMMIT_AUTHOR:-unknown}"
-PRNumber = "${var.PR_NUMBER:-unknown}"
+Author = "${var.COMMIT_AUTHOR}"
+PRNumber = "${var.PR_NUMBER}"
 CreatedAt = "${now}"
 
 [network]
@@ -240,6 +246,9 @@ const MIGRATION: &str = r#"
 project = "payment"
 region = "us-east-1"
 
+[variables]
+ALERT_EMAIL = { default = "ops@example.com" }
+
 [naming]
 pattern = "{project}-{name}-{env}"
 
@@ -286,7 +295,7 @@ lifecycle.archive-old-logs.transitions.GLACIER = 90
 display_name = "Payment Processing Alerts - ${env}"
 key = "main"
 publishers = ["cloudwatch"]
-email = "${var.ALERT_EMAIL:-ops@example.com}"
+email = "${var.ALERT_EMAIL}"
 
 [parameters]
 "/payment/kms-key-id-${env}" = "${keys.main.id}"

@@ -43,7 +43,7 @@ fn thirty() -> u32 {
     30
 }
 
-/// A secret whose value is generated once and never shown.
+/// A secret whose value is generated once, or brought by somebody, and never shown.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
@@ -68,7 +68,7 @@ pub struct Secret {
     /// Whether the password has letters and digits only, which every database accepts.
     #[serde(default = "yes")]
     pub exclude_punctuation: bool,
-    /// Whether a first value is generated at all.
+    /// Whether a first value is generated. If not, somebody brings it with `payctl secret set`.
     #[serde(default = "yes")]
     pub generate: bool,
     /// How many days a deleted secret can be brought back (7 to 30); 0 deletes at once.

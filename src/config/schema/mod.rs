@@ -29,8 +29,8 @@ use data::{Bucket, LogGroup, Table};
 use messaging::{Queue, Topic};
 use network::{Network, SecurityGroup};
 use text::{
-    AccountId, ItemName, NamePattern, OutputName, ParameterName, ProjectName, Region, Stamp,
-    TagKey, TagValue, Template,
+    AccountId, InputName, ItemName, NamePattern, OutputName, ParameterName, ProjectName, Region,
+    Stamp, TagKey, TagValue, Template,
 };
 
 /// One environment of payment infrastructure on AWS.
@@ -43,6 +43,9 @@ pub struct Config {
     pub extends: Option<String>,
     /// Makes this file a template: every environment whose name matches takes it.
     pub template: Option<TemplateRule>,
+    /// The variables of the process that `${var.NAME}` may read, by name. No other is read.
+    #[serde(default)]
+    pub variables: BTreeMap<InputName, Variable>,
     /// The project. Part of every name.
     pub project: ProjectName,
     /// The AWS region.
@@ -80,7 +83,7 @@ pub struct Config {
     /// Customer KMS keys by name.
     #[serde(default)]
     pub keys: BTreeMap<ItemName, Key>,
-    /// Secrets with generated values, by name.
+    /// Secrets by name.
     #[serde(default)]
     pub secrets: BTreeMap<ItemName, Secret>,
     /// SSM parameters by full path.
@@ -163,6 +166,19 @@ pub struct TemplateRule {
     /// Names that match, for help texts.
     #[serde(default)]
     pub examples: Vec<String>,
+}
+
+/// A variable of the process that this config may read. Names of credentials are refused: `AWS_*` but
+/// for the region, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`, `CREDENTIAL` or `KEY`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// Its value where it is unset or empty. Without one it must be set.
+    pub default: Option<String>,
+    /// A regular expression that the whole value must match, and the default too.
+    pub pattern: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
 }
 
 /// How resources are named.

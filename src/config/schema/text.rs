@@ -156,6 +156,9 @@ strings! {
     /// The name of an environment variable of a container.
     ContainerVariable { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,254}$" }
         => "a variable is named by letters, digits and underscores, and does not begin with a digit"
+    /// The name of a variable of the process.
+    InputName { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$" }
+        => "a variable is named by letters, digits and underscores, and does not begin with a digit"
     /// A secret of this config, or a field of one.
     SecretField { "pattern": "^[a-z](-?[a-z0-9]){0,39}(:[A-Za-z0-9_.-]{1,128})?$" }
         => "write the name of a secret, and perhaps a field of it: `database:password`"

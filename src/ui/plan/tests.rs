@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::text::shown;
 use super::*;
 use crate::model::address::Address;
 use crate::model::desired::Desired;
@@ -77,7 +78,7 @@ fn policy(effect: &str, resource: Value) -> Value {
     })
 }
 
-fn example() -> Plan {
+pub(in crate::ui) fn example() -> Plan {
     let vpc = Address::new("ec2.vpc", "main");
     let key = Address::new("kms.key", "data");
     let queue = Address::new("sqs.queue", "payments");
@@ -271,8 +272,11 @@ fn new_resources_are_shown_in_short() {
 
 #[test]
 fn a_plan_with_colour() {
-    let shown =
-        text(&example(), Style { color: true }, Detail::Full, Some(EFFORT)).replace('\u{1b}', "^");
+    let shown = shown(
+        Style { color: true },
+        &text(&example(), Style { color: true }, Detail::Full, Some(EFFORT)),
+    )
+    .replace('\u{1b}', "^");
     insta::assert_snapshot!(shown, @r#"
     ^[1mPlan for payment dev (account 123456789012, us-east-1)^[0m
     Tags on every new resource:
@@ -353,7 +357,8 @@ fn a_plan_with_colour() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    let colored = text(&example(), Style { color: true }, Detail::Full, None);
+    let colored =
+        shown(Style { color: true }, &text(&example(), Style { color: true }, Detail::Full, None));
     let codes = regex_lite::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
     assert_eq!(codes.replace_all(&colored, ""), text(&example(), Style::PLAIN, Detail::Full, None));
 }

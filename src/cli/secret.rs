@@ -1,0 +1,297 @@
+//! `payctl secret`: values that people bring, such as the key of a payment provider.
+
+use std::io::{self, Read as _};
+use std::time::{Duration, SystemTime};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use serde_json::{Value, json};
+
+use super::error::{CliError, ErrorKind};
+use super::session::Session;
+use super::signals::Signals;
+use super::{Context, Stage, exit};
+use crate::aws::kinds::secretsmanager_secret::bring;
+use crate::engine::survey::Snapshot;
+use crate::model::address::Address;
+use crate::model::desired::{Blueprint, Desired};
+use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::Owner;
+use crate::ui::json as lines;
+
+/// Bring the value of a secret
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Give a secret its value, from standard input or a prompt that does not show it
+    ///
+    /// The secret must have `generate = false` in the config, and be there: `payctl apply` makes it.
+    /// The value is what a pipe or a file holds, without one line break at its end. In a terminal it
+    /// is asked for. It is never shown, and no argument takes it.
+    Set {
+        /// The secret: NAME of [secrets.NAME]
+        name: String,
+    },
+}
+
+/// The most that Secrets Manager takes.
+const LONGEST: usize = 65_536;
+/// How often a call is made whose answers are lost.
+const TRIES: u32 = 5;
+
+const KIND: &str = "secretsmanager.secret";
+
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let Command::Set { name } = &args.command;
+    let session = Session::open(cx, &cx.env()?).await?;
+    let desired = brought(&session.blueprint, name)?;
+    let value = match cx.screen.answers {
+        true => asked(cx, name).await?,
+        false => piped().await?,
+    };
+    let value = checked(value, name)?;
+    let (version, arn) = put(cx, &session, desired, &value).await?;
+    let Desired { address, name, .. } = desired;
+    cx.show(
+        "secret",
+        || json!({ "address": address, "name": name, "arn": arn, "version": version }),
+        || format!("{address} ({name}) has a new value.\n"),
+    )?;
+    session.explain_calls(cx);
+    Ok(exit::SUCCESS)
+}
+
+/// The secret that somebody may bring a value for.
+fn brought<'a>(blueprint: &'a Blueprint, name: &str) -> Result<&'a Desired, CliError> {
+    let Some(desired) = blueprint.resources.get(&Address::new(KIND, name)) else {
+        let names = blueprint.resources.keys().filter(|address| address.kind == KIND);
+        let names: Vec<&str> = names.map(|address| address.name.as_str()).collect();
+        let error = CliError::new(ErrorKind::User, format!("there is no secret `{name}`"));
+        return Err(match names.is_empty() {
+            true => error.hinted(format!("add [secrets.{name}] with `generate = false`")),
+            false => error.hinted(format!("secrets of the config: {}", names.join(", "))),
+        });
+    };
+    let is_given = |kind| blueprint.resources.contains_key(&Address::new(kind, name));
+    let other = if desired.spec.get("generate").is_some_and(|value| !value.is_null()) {
+        "payctl generates its value: `generate = false` in the config would let you bring one"
+    } else if is_given("secretsmanager.attachment") || is_given("secretsmanager.rotation") {
+        "a database or a rotation depends on its value: change it there"
+    } else {
+        return Ok(desired);
+    };
+    let title = format!("nobody brings the value of `{name}`");
+    Err(CliError::new(ErrorKind::User, title).because(desired.origin.clone()).hinted(other))
+}
+
+/// Sends the value. Returns the id of its version, and the ARN of the secret.
+async fn put(
+    cx: &Context,
+    session: &Session,
+    desired: &Desired,
+    value: &str,
+) -> Result<(String, String), CliError> {
+    let version = version()?;
+    let mut signals = Signals::take()?;
+    cx.stage.set(Stage::Changing);
+    let sent = tokio::select! {
+        sent = send(session, desired, &version, value) => sent,
+        () = signals.next() => {
+            let title = "stopped; the value may be set already";
+            let stopped = CliError::new(ErrorKind::Interrupted, title);
+            return Err(stopped.hinted("run the same command again"));
+        }
+    };
+    cx.stage.set(match &sent {
+        Err(error) if error.class != ErrorClass::Service => Stage::Looking,
+        Ok(_) | Err(_) => Stage::Changed,
+    });
+    let arn = sent.map_err(|error| {
+        let failed = CliError::cloud(format!("set the value of {}", desired.address), &error);
+        match error.class {
+            ErrorClass::NotFound => failed.instead("payctl apply makes it"),
+            _ => failed,
+        }
+    })?;
+    Ok((version, arn))
+}
+
+/// The id of a new version. At random: a digest of the value would tell whoever guesses the value
+/// that it is right.
+fn version() -> Result<String, CliError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        CliError::new(ErrorKind::User, "the system gives no random numbers").because(error)
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Calls again, with the same id, if the answer was lost: that makes no second version.
+async fn send(
+    session: &Session,
+    desired: &Desired,
+    version: &str,
+    value: &str,
+) -> Result<String, OpError> {
+    let Desired { address, name, .. } = desired;
+    let mut tries = 1;
+    loop {
+        match bring(session.provider.aws(), address, name, version, value).await {
+            Err(error) if error.passes() && tries < TRIES => tracing::debug!(%error, "again"),
+            sent => return sent,
+        }
+        tokio::time::sleep(Duration::from_millis(100 << tries)).await;
+        tries += 1;
+    }
+}
+
+/// What was typed; the terminal shows nothing of it.
+async fn asked(cx: &Context, name: &str) -> Result<Vec<u8>, CliError> {
+    // Beside the runtime, so that a signal ends the command; then the echo comes back all the same.
+    let silence = Silence::begin()?;
+    cx.screen.note(&format!("Value of {name}, which is not shown: "));
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let line = line.await.map_err(io::Error::from).and_then(|line| line).map_err(unread)?;
+    drop(silence);
+    Ok(line.into_bytes())
+}
+
+/// What a pipe or a file holds; no more than is needed to see that it is too much.
+async fn piped() -> Result<Vec<u8>, CliError> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        let most = LONGEST as u64 + 3;
+        io::stdin().lock().take(most).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    read.await.map_err(io::Error::from).and_then(|read| read).map_err(unread)
+}
+
+fn unread(error: io::Error) -> CliError {
+    CliError::new(ErrorKind::User, "cannot read the value from standard input").because(error)
+}
+
+/// A terminal without its echo, until this is dropped.
+struct Silence(Termios);
+
+impl Silence {
+    fn begin() -> Result<Self, CliError> {
+        let failed = |error: rustix::io::Errno| unread(error.into());
+        let before = tcgetattr(io::stdin()).map_err(failed)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(io::stdin(), OptionalActions::Now, &silent).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+/// The value without the line break that ends it.
+fn checked(mut value: Vec<u8>, name: &str) -> Result<String, CliError> {
+    if value.ends_with(b"\n") {
+        value.pop();
+        if value.ends_with(b"\r") {
+            value.pop();
+        }
+    }
+    let refuse = |title: &str, hint: String| {
+        Err(CliError::new(ErrorKind::User, format!("the value {title}")).hinted(hint))
+    };
+    if value.is_empty() {
+        let hint = format!("in a terminal it is asked for; or: payctl secret set {name} < FILE");
+        return refuse("is empty; nothing was changed", hint);
+    }
+    if value.len() > LONGEST {
+        let hint = "put it into a bucket, and the key to it into the secret".to_owned();
+        return refuse("has more than the 65,536 bytes that Secrets Manager takes", hint);
+    }
+    match String::from_utf8(value) {
+        Ok(value) => Ok(value),
+        // The error would hold the value.
+        Err(_) => refuse("is not text in UTF-8", "encode it, as Base64 for example".to_owned()),
+    }
+}
+
+/// The secrets that wait for somebody to bring their value, and what to do.
+pub(super) fn waiting(
+    cx: &Context,
+    blueprint: &Blueprint,
+    snapshot: &Snapshot,
+) -> Vec<(Address, String)> {
+    if snapshot.unseen(KIND).is_some() {
+        return Vec::new();
+    }
+    let waits = |desired: &&Desired| {
+        let is_generated = desired.spec.get("generate").is_some_and(|value| !value.is_null());
+        let found = snapshot.get(&desired.address).into_iter().flatten();
+        let mut ours = found.filter(|found| found.owner == Owner::Ours);
+        let has_value =
+            ours.any(|found| found.live.spec.get("has_value") == Some(&Value::Bool(true)));
+        desired.address.kind == KIND && !is_generated && !has_value
+    };
+    let sandbox = if cx.global.sandbox { " --sandbox" } else { "" };
+    let text = |desired: &Desired| {
+        let (name, env) = (&desired.address.name, &blueprint.scope.env);
+        format!("no value yet: run payctl secret set {name} --env {env}{sandbox}")
+    };
+    let waiting = blueprint.resources.values().filter(waits);
+    waiting.map(|desired| (desired.address.clone(), text(desired))).collect()
+}
+
+/// Says which secrets wait for a value.
+pub(super) fn remind(cx: &Context, waiting: &[(Address, String)]) -> Result<(), CliError> {
+    for (address, text) in waiting {
+        if cx.screen.json {
+            let body = json!({ "address": address, "text": text });
+            cx.screen.data(&lines::line(SystemTime::now(), "note", &body))?;
+        }
+        cx.note(format_args!("{address}: {text}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: &[u8]) -> Result<String, String> {
+        let checked = checked(value.to_vec(), "provider-key");
+        checked.map_err(|error| error.source.unwrap().title)
+    }
+
+    #[test]
+    fn one_line_break_at_the_end_is_not_part_of_a_value() {
+        assert_eq!(check(b"sk_live").unwrap(), "sk_live");
+        assert_eq!(check(b"sk_live\n").unwrap(), "sk_live");
+        assert_eq!(check(b"sk_live\r\n").unwrap(), "sk_live");
+        assert_eq!(check(b"sk_live\n\n").unwrap(), "sk_live\n");
+        assert_eq!(check(b" a\nb ").unwrap(), " a\nb ");
+    }
+
+    #[test]
+    fn a_value_has_something_in_it_and_fits() {
+        for empty in [&b""[..], b"\n", b"\r\n"] {
+            assert!(check(empty).unwrap_err().contains("is empty"));
+        }
+        let mut long = vec![b'x'; LONGEST];
+        assert_eq!(check(&long).unwrap().len(), LONGEST);
+        long.extend(b"\r\n");
+        assert_eq!(check(&long).unwrap().len(), LONGEST);
+        long.push(b'x');
+        assert!(check(&long).unwrap_err().contains("65,536 bytes"));
+        assert!(check(b"\xff").unwrap_err().contains("UTF-8"));
+    }
+}

@@ -1,0 +1,284 @@
+//! The real binary at its edges: readers that leave, full disks, texts that a terminal would obey,
+//! and values that must not be seen.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli_support::{Folder, Ran, ended};
+
+const SMALL: &str = "project = \"shop\"\nregion = \"us-east-1\"\n[queues.jobs]\n[topics.ops]\n\
+                     [outputs]\nJobs = \"${queues.jobs.arn}\"\n";
+const APPLY: &str = "apply --env dev --sandbox --auto-approve";
+
+fn small() -> Folder {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", SMALL);
+    folder
+}
+
+/// Runs a command whose stdout nobody reads.
+fn unread(folder: &Folder, line: &str) -> Ran {
+    let mut command = folder.payctl(line);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("payctl starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("payctl ends");
+    let err = String::from_utf8(output.stderr).expect("UTF-8");
+    Ran { code: output.status.code(), out: String::new(), err }
+}
+
+#[test]
+fn an_apply_whose_plan_nobody_can_read_does_not_begin() {
+    let folder = small();
+    let ran = unread(&folder, &format!("{APPLY} --json"));
+    ran.expect(1, "apply --json, unread");
+    assert!(ran.err.contains("error: nobody reads the output any more"), "{}", ran.err);
+    assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
+    assert_eq!(folder.counts(), json!({}));
+
+    let mut command = folder.payctl(APPLY);
+    let mut child =
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("payctl starts");
+    drop(child.stderr.take());
+    assert_eq!(child.wait().expect("payctl ends").code(), Some(1));
+    assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn an_apply_whose_reader_leaves_ends_with_a_report_on_stderr() {
+    let folder = small();
+    let mut command = folder.payctl(&format!("{APPLY} --json"));
+    command.env("PAYCTL_SANDBOX_DELAY_MS", "100").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("payctl starts");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut lines = stdout.lines().map(|line| line.expect("a line"));
+    assert!(lines.any(|line| line.contains("\"type\":\"started\"")));
+    drop(lines);
+    let output = child.wait_with_output().expect("payctl ends");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("Apply complete: 2 created"), "{said}");
+    assert!(said.contains("everything in the plan was carried out"), "{said}");
+    folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+
+    // Without --json, stdout holds the outputs alone.
+    let folder = small();
+    let ran = unread(&folder, APPLY);
+    ran.expect(3, "apply, unread");
+    assert!(ran.err.contains("Apply complete: 2 created"), "{}", ran.err);
+    assert!(ran.err.contains("everything in the plan was carried out"), "{}", ran.err);
+}
+
+#[test]
+fn a_plan_is_saved_though_nobody_reads_it() {
+    let folder = small();
+    folder.write("saved", "an old plan");
+    unread(&folder, "plan --env dev --sandbox --detailed-exitcode --out saved")
+        .expect(1, "plan --out, unread");
+    folder.expect(0, "apply saved --sandbox --auto-approve");
+    folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let folder = small();
+    for line in ["plan --env dev --sandbox", "plan --env dev --sandbox --json", "schema"] {
+        let full = File::options().write(true).open("/dev/full").expect("a full device");
+        let mut command = folder.payctl(line);
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().expect("payctl starts");
+        let output = child.wait_with_output().expect("payctl ends");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot write the output"), "{said}");
+        assert!(said.contains("No space left"), "{said}");
+    }
+    // A file stands where the sandbox would keep its state.
+    let folder = small();
+    folder.write(".payctl", "");
+    let refused = folder.expect(1, "plan --env dev --sandbox");
+    assert!(refused.err.contains("cannot open the sandbox"), "{}", refused.err);
+    let refused = small().expect(1, "plan --env dev --sandbox --out none/saved");
+    assert!(refused.err.contains("cannot write the plan to none/saved"), "{}", refused.err);
+}
+
+#[test]
+fn a_process_that_outlives_its_terminal_goes_on() {
+    let folder = small();
+    let said = folder.path("said");
+    let payctl = folder.payctl(APPLY);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(payctl.get_program());
+    shell.args(payctl.get_args()).current_dir(folder.path(".")).env_clear();
+    shell.env("HOME", folder.path(".")).env("PAYCTL_SANDBOX_DELAY_MS", "300");
+    shell.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child =
+        shell.stderr(File::create(&said).expect("a file")).spawn().expect("payctl starts");
+    let text = || fs::read_to_string(&said).unwrap_or_default();
+    let began = std::time::Instant::now();
+    while !text().contains("Plan: 2 to create") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", text());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(child.wait().expect("payctl ends").code(), Some(0), "{}", text());
+    assert!(text().contains("Apply complete"), "{}", text());
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_escaped() {
+    let folder = small();
+    let hostile = "Bad = \"a\\u001b[31mb\\u009bc\\u202ed\"\n";
+    folder.write("config/dev.toml", &format!("{SMALL}{hostile}"));
+    let shown = folder.expect(0, "outputs --env dev --sandbox");
+    assert!(shown.out.contains("a\\u{1b}[31mb\\u{9b}c\\u{202e}d"), "{}", shown.out);
+    let shown = folder.expect(0, "outputs --env dev --sandbox --json");
+    assert!(shown.out.contains("a\\u001b[31mb\\u009bc\\u202ed"), "{}", shown.out);
+    for format in ["--shell", "--env-file"] {
+        let refused = folder.expect(1, &format!("outputs --env dev --sandbox {format}"));
+        assert!(refused.err.contains("`Bad` holds control characters"), "{}", refused.err);
+    }
+}
+
+/// A config with a secret that somebody brings and one that is generated.
+fn with_secrets() -> Folder {
+    let folder = Folder::empty();
+    let secrets = "project = \"shop\"\nregion = \"us-east-1\"\n[secrets.provider-key]\n\
+                   generate = false\n[secrets.made]\n";
+    folder.write("config/dev.toml", secrets);
+    folder
+}
+
+const SET: &str = "secret set provider-key --env dev --sandbox";
+const WAITS: &str = "no value yet: run payctl secret set provider-key --env dev --sandbox";
+
+/// Runs `payctl <line>` with this standard input.
+fn fed(folder: &Folder, line: &str, input: &[u8]) -> Ran {
+    fs::write(folder.path("input"), input).expect("a file");
+    ended(folder.payctl(line).stdin(File::open(folder.path("input")).expect("a file")))
+}
+
+/// The versions of the secret that somebody brings.
+fn versions(folder: &Folder) -> Vec<Value> {
+    let state = fs::read_to_string(folder.path(".payctl/sandbox/state.json")).expect("a state");
+    let state: Value = serde_json::from_str(&state).expect("JSON");
+    let secrets = state["world"]["secrets"]["secrets"].as_object().expect("secrets");
+    let own = secrets.iter().find(|(name, _)| name.contains("provider-key")).expect("the secret");
+    own.1["versions"].as_object().expect("versions").values().cloned().collect()
+}
+
+#[test]
+fn a_secret_waits_for_its_value_and_takes_it_from_standard_input() {
+    let folder = with_secrets();
+    let missing = fed(&folder, SET, b"sk_live_1");
+    missing.expect(1, "secret set before the apply");
+    assert!(missing.err.contains("does not exist"), "{}", missing.err);
+    assert!(missing.err.contains("payctl apply makes it"), "{}", missing.err);
+
+    assert!(folder.expect(0, APPLY).err.contains(WAITS));
+    let plan = folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+    assert!(plan.err.contains(WAITS), "{}", plan.err);
+    let plan = folder.expect(0, "plan --env dev --sandbox --json");
+    assert!(plan.out.contains("\"type\":\"note\""), "{}", plan.out);
+    let status = folder.expect(0, "status --env dev --sandbox");
+    assert!(status.out.contains("empty"), "{}", status.out);
+    assert!(status.out.contains(WAITS), "{}", status.out);
+    assert_eq!(versions(&folder), Vec::<Value>::new());
+
+    let set = fed(&folder, &format!("{SET} -vvv"), b"sk_live_1\n");
+    set.expect(0, SET);
+    assert!(!set.out.contains("sk_live") && !set.err.contains("sk_live"), "{}", set.err);
+    assert_eq!(versions(&folder)[0]["text"], "sk_live_1");
+    assert_eq!(versions(&folder).len(), 1);
+    let plan = folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+    assert!(!plan.err.contains("no value yet"), "{}", plan.err);
+    assert!(!folder.expect(0, "status --env dev --sandbox").out.contains("empty"));
+
+    let set = fed(&folder, &format!("{SET} --json"), b"sk_live_2");
+    set.expect(0, SET);
+    let line: Value = serde_json::from_str(&set.out).expect("a JSON line");
+    assert_eq!(line["type"], "secret");
+    assert_eq!(line["address"], "secretsmanager.secret/provider-key");
+    let stages = |text: &str| {
+        let all = versions(&folder);
+        all.iter().find(|version| version["text"] == text).expect("the version")["stages"].clone()
+    };
+    assert_eq!(stages("sk_live_2"), json!(["AWSCURRENT"]));
+    assert_eq!(stages("sk_live_1"), json!(["AWSPREVIOUS"]));
+}
+
+#[test]
+fn what_is_no_value_or_no_secret_to_bring_is_refused() {
+    let folder = with_secrets();
+    folder.expect(0, APPLY);
+    let refused = |line: &str, input: &[u8], expected: &str| {
+        let ran = fed(&folder, line, input);
+        ran.expect(1, line);
+        assert!(ran.err.contains(expected), "{}", ran.err);
+        assert!(!ran.err.contains("sk_live"), "{}", ran.err);
+    };
+    refused(SET, b"", "the value is empty");
+    refused(SET, b"\n", "the value is empty");
+    refused(SET, &[b'x'; 65_537], "more than the 65,536 bytes");
+    refused(SET, b"sk_live\xff", "is not text in UTF-8");
+    let generated = "secret set made --env dev --sandbox";
+    refused(generated, b"sk_live", "nobody brings the value of `made`");
+    let unknown = "secret set provider --env dev --sandbox";
+    refused(unknown, b"sk_live", "secrets of the config: made, provider-key");
+    assert_eq!(versions(&folder), Vec::<Value>::new());
+}
+
+/// Types into a terminal. Tells the exit code, whether the echo is on in the end, and what was shown.
+const TERMINAL: &str = r#"
+import os, pty, sys, termios
+typed, command = sys.argv[1].encode(), sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execve(command[0], command, dict(os.environ))
+seen = b""
+def read():
+    global seen
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        return False
+    seen += piece
+    return bool(piece)
+while b"which is not shown: " not in seen and read():
+    pass
+os.write(terminal, typed)
+while read():
+    pass
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+echo = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+sys.stdout.write(f"{code} {echo}\n{seen.decode()}")
+"#;
+
+#[test]
+fn a_terminal_is_asked_and_shows_nothing() {
+    let folder = with_secrets();
+    folder.expect(0, APPLY);
+    let typed = |keys: &str| {
+        let payctl = folder.payctl(SET);
+        let mut python = Command::new("python3");
+        python.args(["-c", TERMINAL, keys]).arg(payctl.get_program()).args(payctl.get_args());
+        python.current_dir(folder.path(".")).env_clear().env("HOME", folder.path("."));
+        python.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TERM", "xterm");
+        let ran = ended(&mut python);
+        ran.expect(0, "a terminal");
+        ran.out
+    };
+    let shown = typed("sk_live_3\n");
+    assert!(shown.starts_with("0 True\n"), "{shown}");
+    assert!(shown.contains("Value of provider-key, which is not shown: "), "{shown}");
+    assert!(!shown.contains("sk_live"), "{shown}");
+    assert_eq!(versions(&folder)[0]["text"], "sk_live_3");
+    let shown = typed("sk_live_4\u{3}");
+    assert!(shown.starts_with("130 True\n"), "{shown}");
+    assert!(!shown.contains("sk_live"), "{shown}");
+    assert_eq!(versions(&folder).len(), 1);
+}
