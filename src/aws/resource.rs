@@ -192,6 +192,12 @@ impl Survey<'_> {
         Some((address, owner))
     }
 
+    /// Whose an object is that AWS is deleting, and tells no tags of any more. It holds its name until
+    /// it is gone, so it is waited for; nothing else is ever done to it.
+    pub fn claim_dying(&self, name: &str) -> Option<(Address, Owner)> {
+        Some((self.wanted.get(name)?.clone(), Owner::Ours))
+    }
+
     /// Decides from its name and its tags whose an object is. `None`: its tags do not say that it is
     /// ours, and its name is not wanted.
     pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {

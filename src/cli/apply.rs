@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::confirm::Consent;
+use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::session::Session;
@@ -30,15 +30,22 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         None => cx.env()?,
     };
     let session = Session::open(cx, &env).await?;
-    let snapshot = session.survey().await?;
-    let plan = match saved {
-        Some(plan) => {
-            saved::check(&plan, &session.blueprint.scope, &snapshot)?;
-            saved::check_sources(&plan, &session.provider.aws().packages)?;
-            plan
+    let (purpose, targets) = match &saved {
+        Some(saved) => {
+            saved::check_place(saved, &session.blueprint.scope)?;
+            (saved.purpose, &saved.targets)
         }
-        None => session.plan(&snapshot, Purpose::Apply, &cx.global.targets)?,
+        None => (Purpose::Apply, &cx.global.targets),
     };
+    if purpose == Purpose::Destroy {
+        check_destroyable(&session.blueprint)?;
+    }
+    let snapshot = session.survey().await?;
+    // What a file says is compared, never carried out.
+    let plan = session.plan(&snapshot, purpose, targets)?;
+    if let Some(saved) = &saved {
+        saved::check(saved, &plan)?;
+    }
     session.preflight(&plan).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,

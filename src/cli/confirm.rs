@@ -174,7 +174,6 @@ mod tests {
             unseen: Vec::new(),
             left_alone: Vec::new(),
             outputs: BTreeMap::new(),
-            digests: BTreeMap::new(),
         }
     }
 

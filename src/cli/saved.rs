@@ -1,16 +1,15 @@
 //! Plans in files: written by `plan --out`, carried out by `apply FILE` if nothing has moved.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::error::{CliError, ErrorKind};
-use crate::aws::kinds::lambda_function::Function;
-use crate::engine::plan::{Action, Change, FORMAT, Plan};
-use crate::engine::survey::Snapshot;
+use crate::engine::diff::FieldChange;
+use crate::engine::plan::{Change, FORMAT, Plan};
 use crate::model::address::Address;
-use crate::model::package::Packages;
 use crate::model::scope::Scope;
 
 const AGAIN: &str = "make it again with `payctl plan --out FILE`";
@@ -60,50 +59,173 @@ pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
     serde_json::from_value(tree).map_err(|error| failed(format!("the file is damaged: {error}")))
 }
 
-/// Refuses a plan that was made elsewhere, or from what is no longer there.
-pub(super) fn check(plan: &Plan, here: &Scope, now: &Snapshot) -> Result<(), CliError> {
-    if plan.scope != *here {
-        return Err(CliError::new(ErrorKind::User, "the plan was made for another place")
-            .because(format!("the plan: {}\nhere:     {here}", plan.scope))
-            .hinted("use the credentials and the region that it was made with"));
-    }
-    let moved = plan.moved(now);
-    if moved.is_empty() {
+/// Refuses a plan that was made for another place.
+pub(super) fn check_place(saved: &Plan, here: &Scope) -> Result<(), CliError> {
+    if saved.scope == *here {
         return Ok(());
     }
-    let moved: Vec<String> = moved.iter().map(Address::to_string).collect();
-    Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
-        .because(format!("changed since it was made: {}", moved.join(", ")))
-        .hinted(AGAIN))
+    Err(CliError::new(ErrorKind::User, "the plan was made for another place")
+        .because(format!("the plan: {}\nhere:     {here}", saved.scope))
+        .hinted("use the credentials and the region that it was made with"))
 }
 
-/// Refuses a plan that wants to deploy sources that are no longer there: a plan holds the digests
-/// of packages, not the packages.
-pub(super) fn check_sources(plan: &Plan, packages: &Packages) -> Result<(), CliError> {
-    let lost = |change: &&Change| {
-        let code = |spec: &Value| Function::of(&change.address, spec).map(|function| function.code);
-        let want = change.want.as_ref().and_then(|want| code(&want.spec));
-        let live = change.live.as_ref().and_then(|live| code(&live.spec));
-        let is_needed = change.action != Action::Update || live != want;
-        is_needed && want.is_some_and(|code| packages.get(&code).is_none())
-    };
-    let lost: Vec<String> =
-        plan.changes.iter().filter(lost).map(|change| change.address.to_string()).collect();
-    match lost.is_empty() {
-        true => Ok(()),
-        false => Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
-            .because(format!("sources changed since it was made: {}", lost.join(", ")))
+/// Refuses a plan that is not what would be planned now: the environment, the config or the file
+/// has changed since it was made. What is carried out is the plan that was made now, never the file.
+pub(super) fn check(saved: &Plan, now: &Plan) -> Result<(), CliError> {
+    match difference(saved, now) {
+        None => Ok(()),
+        Some(difference) => Err(CliError::new(ErrorKind::Stale, "the plan is out of date")
+            .because(difference)
             .hinted(AGAIN)),
+    }
+}
+
+/// The first difference of what two plans would do.
+fn difference(saved: &Plan, now: &Plan) -> Option<String> {
+    let (saved, now) = (by_address(saved), by_address(now));
+    let addresses: BTreeSet<&Address> = saved.keys().chain(now.keys()).copied().collect();
+    addresses.into_iter().find_map(|address| {
+        let of = |plan: &BTreeMap<&Address, Vec<&Change>>| -> Vec<Value> {
+            plan.get(address).into_iter().flatten().map(|change| view(change)).collect()
+        };
+        let (before, after) = (of(&saved), of(&now));
+        let most = before.len().max(after.len());
+        (0..most).find_map(|at| differs(&address.to_string(), before.get(at), after.get(at)))
+    })
+}
+
+/// The changes of each address; of several, in the order of their ids.
+fn by_address(plan: &Plan) -> BTreeMap<&Address, Vec<&Change>> {
+    let mut changes: BTreeMap<&Address, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        changes.entry(&change.address).or_default().push(change);
+    }
+    let id = |change: &&Change| change.live.as_ref().map(|live| live.id.clone());
+    changes.values_mut().for_each(|changes| changes.sort_by_key(id));
+    changes
+}
+
+/// What a change would do. Where it stands in the config, what is given once (such as the time of
+/// creation) and what AWS is at may differ.
+fn view(change: &Change) -> Value {
+    let values = |field: &FieldChange| {
+        (field.path.clone(), json!({ "from": field.before, "to": field.after }))
+    };
+    let fields: Map<String, Value> = change.fields.iter().map(values).collect();
+    let wanted = change.want.as_ref().map(|want| {
+        json!({
+            "address": want.address,
+            "name": want.name,
+            "spec": want.spec,
+            "tags": want.tags,
+            "after": want.after,
+        })
+    });
+    json!({
+        "action": change.action,
+        "id": change.live.as_ref().map(|live| &live.id),
+        "name": change.name,
+        "loses": change.irreversible,
+        "create_first": change.create_first,
+        "fields": fields,
+        "wanted": wanted,
+    })
+}
+
+/// The first difference below a path, with both values.
+fn differs(path: &str, saved: Option<&Value>, now: Option<&Value>) -> Option<String> {
+    let absent = Value::Null;
+    match (saved.unwrap_or(&absent), now.unwrap_or(&absent)) {
+        (saved, now) if saved == now => None,
+        (Value::Object(saved), Value::Object(now)) => {
+            let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
+            keys.into_iter()
+                .find_map(|key| differs(&format!("{path}.{key}"), saved.get(key), now.get(key)))
+        }
+        (Value::Array(saved), Value::Array(now)) if saved.len() == now.len() => {
+            let pairs = saved.iter().zip(now).enumerate();
+            pairs
+                .map(|(at, pair)| (format!("{path}.{at}"), pair))
+                .find_map(|(path, (saved, now))| differs(&path, Some(saved), Some(now)))
+        }
+        (saved, now) => {
+            Some(format!("{path}\nin the file: {}\nnow:         {}", brief(saved), brief(now)))
+        }
+    }
+}
+
+/// A value in few words: of a change that only one of the plans has, what it does.
+fn brief(value: &Value) -> String {
+    const MOST: usize = 200;
+    let action = value.get("action").and_then(Value::as_str);
+    let text = match (action, value.get("id").and_then(Value::as_str)) {
+        (Some(action), Some(id)) => format!("{action} {id}"),
+        (Some(action), None) => action.to_owned(),
+        (None, _) if value.is_null() => "nothing".to_owned(),
+        (None, _) => value.to_string(),
+    };
+    // Escaped, so that nothing in a file reaches the terminal raw.
+    let text: String = text
+        .chars()
+        .flat_map(|one| match one.is_control() {
+            true => one.escape_unicode().collect::<String>().chars().collect::<Vec<_>>(),
+            false => vec![one],
+        })
+        .collect();
+    match text.chars().count() > MOST {
+        true => text.chars().take(MOST).chain("...".chars()).collect(),
+        false => text,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::Stage;
     use super::*;
-    use crate::engine::plan::Purpose;
+    use crate::engine::plan::{Action, Purpose};
+    use crate::model::desired::Desired;
+    use crate::model::live::{Live, Phase, Tags};
+    use crate::model::text::Outputs;
+
+    fn change() -> Change {
+        let address = Address::new("sqs.queue", "jobs");
+        Change {
+            address: address.clone(),
+            action: Action::Update,
+            name: "dev-jobs".into(),
+            component: "queues".into(),
+            origin: "config/dev.toml:4".into(),
+            fields: vec![FieldChange {
+                path: "delay".into(),
+                before: Some(json!(1)),
+                after: Some(json!(2)),
+                unknown: false,
+            }],
+            because: None,
+            irreversible: None,
+            create_first: false,
+            want: Some(Desired {
+                address,
+                name: "dev-jobs".into(),
+                component: "queues".into(),
+                origin: "config/dev.toml:4".into(),
+                spec: json!({ "delay": 2, "policy": { "rules": ["a", "b"] } }),
+                tags: Tags::from([("Team".into(), "payments".into())]),
+                tags_once: Tags::from([("CreatedAt".into(), "2026-01-01T00:00:00Z".into())]),
+                after: BTreeSet::new(),
+            }),
+            live: Some(Live {
+                id: "https://sqs/dev-jobs".into(),
+                spec: json!({ "delay": 1 }),
+                outputs: Outputs::new(),
+                tags: Tags::new(),
+                phase: Phase::Ready,
+            }),
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            outlives: BTreeSet::new(),
+        }
+    }
 
     fn plan() -> Plan {
         let scope = Scope {
@@ -118,13 +240,12 @@ mod tests {
             scope,
             purpose: Purpose::Apply,
             targets: Vec::new(),
-            changes: Vec::new(),
+            changes: vec![change()],
             unchanged: Vec::new(),
             refused: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
             outputs: BTreeMap::new(),
-            digests: BTreeMap::from([(Address::new("sqs.queue", "jobs"), "0a".into())]),
         }
     }
 
@@ -174,15 +295,80 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_from_elsewhere_or_from_the_past_is_refused() {
+    fn a_plan_from_elsewhere_is_refused() {
         let here = plan().scope;
         let there = Scope { account: "2".into(), ..here.clone() };
-        let nothing = Snapshot::new();
-        assert_eq!(check(&plan(), &there, &nothing).unwrap_err().kind, ErrorKind::User);
-        let stale = check(&plan(), &here, &nothing).unwrap_err();
+        assert_eq!(check_place(&plan(), &there).unwrap_err().kind, ErrorKind::User);
+        assert!(check_place(&plan(), &here).is_ok());
+    }
+
+    /// The refusal of a file that differs in one way from what would be planned now.
+    fn refusal(edit: impl Fn(&mut Plan)) -> String {
+        let mut file = plan();
+        edit(&mut file);
+        let stale = check(&file, &plan()).expect_err("it is not what would be planned");
         assert_eq!(stale.exit_code(Stage::Looking), 4);
-        assert!(stale.source.unwrap().what.unwrap().contains("sqs.queue/jobs"));
-        let fresh = Plan { digests: BTreeMap::new(), ..plan() };
-        assert!(check(&fresh, &here, &nothing).is_ok());
+        stale.source.unwrap().what.unwrap()
+    }
+
+    #[test]
+    fn whatever_a_file_would_do_otherwise_is_named() {
+        let first = |plan: &mut Plan| -> Change { plan.changes.remove(0) };
+        let check = |edit: &dyn Fn(&mut Plan), said: &str| assert_eq!(refusal(edit), said);
+        let other = |saved: &str, now: &str, at: &str| {
+            format!("sqs.queue/jobs{at}\nin the file: {saved}\nnow:         {now}")
+        };
+        let nothing = other("nothing", "update https://sqs/dev-jobs", "");
+        check(&|plan| plan.changes.clear(), &nothing);
+        let added = |plan: &mut Plan| {
+            let mut more = plan.changes[0].clone();
+            more.address = Address::new("dynamodb.table", "ledger");
+            more.action = Action::Delete;
+            plan.changes.push(more);
+        };
+        check(
+            &added,
+            "dynamodb.table/ledger\nin the file: delete https://sqs/dev-jobs\nnow:         nothing",
+        );
+        let moved = |plan: &mut Plan| {
+            let address = Address::new("sqs.queue", "a");
+            let moved = Change { address, ..first(plan) };
+            plan.changes.push(moved);
+        };
+        check(
+            &moved,
+            "sqs.queue/a\nin the file: update https://sqs/dev-jobs\nnow:         nothing",
+        );
+        let id =
+            |plan: &mut Plan| plan.changes[0].live.as_mut().unwrap().id = "https://x\u{1b}".into();
+        check(&id, &other("\"https://x\\u001b\"", "\"https://sqs/dev-jobs\"", ".id"));
+        let action = |plan: &mut Plan| plan.changes[0].action = Action::Delete;
+        check(&action, &other("\"delete\"", "\"update\"", ".action"));
+        let value = |plan: &mut Plan| plan.changes[0].fields[0].after = Some(json!(9));
+        check(&value, &other("9", "2", ".fields.delay.to"));
+        // The same text, another value behind it.
+        let behind = |plan: &mut Plan| {
+            plan.changes[0].want.as_mut().unwrap().spec["policy"]["rules"][1] = json!("*");
+        };
+        check(&behind, &other("\"*\"", "\"b\"", ".wanted.spec.policy.rules.1"));
+        let tags = |plan: &mut Plan| {
+            plan.changes[0].want.as_mut().unwrap().tags.insert("Team".into(), "x".into());
+        };
+        check(&tags, &other("\"x\"", "\"payments\"", ".wanted.tags.Team"));
+        let loses = |plan: &mut Plan| plan.changes[0].irreversible = Some("all".into());
+        check(&loses, &other("\"all\"", "nothing", ".loses"));
+    }
+
+    #[test]
+    fn what_two_plannings_may_differ_in_is_no_difference() {
+        let mut file = plan();
+        let change = &mut file.changes[0];
+        change.origin = "config/dev.toml:5".into();
+        change.because = Some("AWS is still at work".into());
+        change.live.as_mut().unwrap().phase = Phase::Pending("updating".into());
+        let want = change.want.as_mut().unwrap();
+        want.origin = change.origin.clone();
+        want.tags_once.insert("CreatedAt".into(), "2026-01-02T00:00:00Z".into());
+        assert!(check(&file, &plan()).is_ok());
     }
 }

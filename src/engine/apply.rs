@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
+use super::converge::rivals::Refs;
 use super::converge::{self, Want};
 use super::event::{Event, Listener, StepError, Verb};
 use super::graph::{self, Steps};
@@ -241,11 +243,16 @@ impl Run<'_> {
             return Err(bug("MissingOutput", format!("{to} has no output `{output}`")));
         }
         let spec = self.provider.canonical(&change.address.kind, &resolved);
-        let want = Want { spec: spec.map_err(StepError::Refused)?, tags: desired.tags.clone() };
+        let want = Want {
+            spec: spec.map_err(StepError::Refused)?,
+            tags: desired.tags.clone(),
+            refs: self.refs(&desired.spec),
+        };
         let live = match verb {
             Verb::Update => {
-                let planned = change.fields.iter().map(|field| field.path.clone()).collect();
-                step.update(target, &want, &planned).await?
+                let planned = change.live.as_ref().ok_or_else(unknown)?;
+                let paths = change.fields.iter().map(|field| field.path.clone()).collect();
+                step.update(target, &want, planned, &paths).await?
             }
             Verb::Create | Verb::Delete => step.create(target, &want).await?,
         };
@@ -253,6 +260,23 @@ impl Run<'_> {
             outputs.insert(change.address.clone(), live.outputs);
         }
         Ok(())
+    }
+
+    /// What a spec refers to that another run may have made as well.
+    fn refs(&self, spec: &Value) -> Refs {
+        let doubles =
+            |to: &Address| self.kinds.get(to.kind.as_str()).is_some_and(|meta| meta.doubles);
+        let Ok(outputs) = self.outputs.lock() else { return Refs::new() };
+        let mut refs = Refs::new();
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            each_ref(value, &mut |reference| {
+                if doubles(&reference.to) {
+                    let known = outputs.get(&reference.to).cloned().unwrap_or_default();
+                    refs.entry(field.clone()).or_default().push((reference.to.clone(), known));
+                }
+            });
+        }
+        refs
     }
 }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
+use rivals::{Refs, Verdict};
+
 use super::diff::{FieldChange, diff, diff_tags};
 use super::event::{Event, Listener, StepError};
 use super::provider::{Provider, Target};
@@ -19,6 +21,8 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
 use crate::model::scope::{Scope, TAG_PROTECT, is_protected};
+
+pub(crate) mod rivals;
 
 /// How soon the first look is taken while AWS is at work.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -59,9 +63,19 @@ pub(crate) struct Want {
     pub spec: Value,
     /// The tags that are kept up to date.
     pub tags: Tags,
+    /// What it refers to that another run may have made as well.
+    pub refs: Refs,
 }
 
 type Outcome<T> = Result<T, StepError>;
+
+/// Who made what a step goes on with.
+enum Origin {
+    /// This step.
+    Here,
+    /// Another run, or this step, its reply lost.
+    Elsewhere,
+}
 
 /// What stands under an address.
 enum Look {
@@ -91,31 +105,36 @@ impl Step<'_> {
     /// Makes an object that was absent when the plan was made.
     pub(crate) async fn create(&self, mut target: Target, want: &Want) -> Outcome<Live> {
         target.id = None;
-        match self.bring_into_being(&mut target, want).await? {
-            // Somebody was faster, and it serves everybody as it is.
-            Found { owner: Owner::Shared, live, .. } => Ok(live),
-            Found { live, .. } => {
-                let made = (Vec::new(), Instant::now());
-                self.settle(target, want, live, Some(made)).await
-            }
+        let (Found { owner, live, .. }, origin) = self.bring_into_being(&mut target, want).await?;
+        // Somebody was faster, and it serves everybody as it is.
+        if owner == Owner::Shared {
+            return Ok(live);
         }
+        let live = match origin {
+            Origin::Here => live,
+            Origin::Elsewhere => self.reconcile(&mut target, want, live).await?,
+        };
+        let made = (Vec::new(), Instant::now());
+        self.settle(target, want, live, Some(made)).await
     }
 
-    /// Changes an object to what the plan shows. `planned` are the paths that may differ.
+    /// Changes an object to what the plan shows. `planned` is what the plan saw, and `paths` are those
+    /// that may differ.
     pub(crate) async fn update(
         &self,
         target: Target,
         want: &Want,
-        planned: &BTreeSet<String>,
+        planned: &Live,
+        paths: &BTreeSet<String>,
     ) -> Outcome<Live> {
-        let Some(live) = self.read(&target).await? else {
+        let Some(live) = self.read_owned(&target, planned).await? else {
             return Err(StepError::Moved(vec!["it is gone".to_owned()]));
         };
         let moved: Vec<String> = self
             .differences(want, &live)
             .into_iter()
             .map(|change| change.path)
-            .filter(|path| !planned.contains(path) && !is_within(path, planned))
+            .filter(|path| !paths.contains(path) && !is_within(path, paths))
             .filter(|path| !self.meta.observed.contains(&path.as_str()))
             .collect();
         if !moved.is_empty() {
@@ -129,14 +148,15 @@ impl Step<'_> {
     pub(crate) async fn delete(&self, target: &Target, planned: &Live) -> Outcome<()> {
         let mut pace = Pace::new();
         loop {
-            let Some(live) = self.read(target).await? else { return Ok(()) };
-            if self.scope.owned(&live.tags) != self.scope.owned(&planned.tags) {
-                return Err(StepError::Moved(vec!["its owner".to_owned()]));
-            }
+            let Some(live) = self.read_owned(target, planned).await? else { return Ok(()) };
             if is_protected(&live.tags) && !is_protected(&planned.tags) {
                 return Err(StepError::Moved(vec![format!("tags.{TAG_PROTECT}")]));
             }
             if !matches!(live.phase, Phase::Deleting(_)) {
+                // Another run has put a new one in its place, under the same name.
+                if self.is_another(planned, &live) {
+                    return Ok(());
+                }
                 match self.call(self.provider.delete(target, planned)).await? {
                     Ok(()) => {}
                     Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
@@ -152,6 +172,37 @@ impl Step<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Reads what the plan saw, and stops if it is not ours. What AWS is deleting may have lost its
+    /// tags already, and is only waited for.
+    async fn read_owned(&self, target: &Target, planned: &Live) -> Outcome<Option<Live>> {
+        let mut pace = Pace::new();
+        let since = Instant::now();
+        loop {
+            let Some(live) = self.read(target).await? else { return Ok(None) };
+            // What AWS's services made by themselves has no tags before it is taken over.
+            let is_bare = live.tags.is_empty() && planned.tags.is_empty();
+            if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
+                return Ok(Some(live));
+            }
+            if !live.tags.is_empty() || since.elapsed() > TAG_LAG {
+                return Err(StepError::Moved(vec!["its owner".to_owned()]));
+            }
+            self.wait("its tags are not visible".to_owned(), pace.next()).await?;
+        }
+    }
+
+    /// Whether the tags of an object make it this environment's, under this address. What carries no
+    /// tags is owned through its parent.
+    fn owns(&self, live: &Live) -> bool {
+        !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
+    }
+
+    /// Whether what is read under an id is not what the plan saw there.
+    fn is_another(&self, planned: &Live, live: &Live) -> bool {
+        let fixed = |change: &FieldChange| self.meta.is_immutable(&change.path);
+        diff(self.meta, &planned.spec, &live.spec).iter().any(fixed)
     }
 
     /// Waits until a deletion that AWS accepted is over. False if it has to be asked again: the
@@ -180,16 +231,31 @@ impl Step<'_> {
     }
 
     /// Creates once, and finds out what became of it.
-    async fn bring_into_being(&self, target: &mut Target, want: &Want) -> Outcome<Found> {
+    async fn bring_into_being(&self, target: &mut Target, want: &Want) -> Outcome<(Found, Origin)> {
         let mut pace = Pace::new();
         let mut untagged_since: Option<Instant> = None;
         let mut was_dying = false;
         loop {
+            if self.meta.doubles
+                && let Some(found) = self.made_meanwhile(target).await?
+            {
+                return Ok((found, Origin::Elsewhere));
+            }
             match self.call(self.provider.create(target, &want.spec)).await? {
                 Ok(id) => {
                     target.id = Some(id);
-                    let live = self.appear(target).await?;
-                    return Ok(Found { address: self.address.clone(), owner: Owner::Ours, live });
+                    let (live, verdict) = match self.meta.doubles {
+                        true => self.appear_among_rivals(target).await?,
+                        false => (self.appear(target).await?, Verdict::Stays),
+                    };
+                    let address = self.address.clone();
+                    match verdict {
+                        Verdict::Stays => {
+                            return Ok((Found { address, owner: Owner::Ours, live }, Origin::Here));
+                        }
+                        Verdict::Yields(found) => return Ok((found, Origin::Elsewhere)),
+                        Verdict::Again => target.id = None,
+                    }
                 }
                 // Taken: by ourselves (a lost reply, an earlier run), by a dying predecessor, or
                 // by somebody else.
@@ -201,7 +267,7 @@ impl Step<'_> {
                         }
                         self.retry(error, pace.next()).await?;
                     }
-                    Look::There(found) => return Ok(found),
+                    Look::There(found) => return Ok((found, Origin::Elsewhere)),
                     Look::Dying(status) => {
                         was_dying = true;
                         self.wait(status, pace.next()).await?;
@@ -221,7 +287,7 @@ impl Step<'_> {
                         self.retry(error.clone(), looks.next() * 3).await?;
                         match self.look(target).await? {
                             Look::There(found) if !matches!(found.owner, Owner::Foreign(_)) => {
-                                return Ok(found);
+                                return Ok((found, Origin::Elsewhere));
                             }
                             Look::There(_) | Look::Dying(_) | Look::Nothing => {}
                         }
@@ -235,31 +301,80 @@ impl Step<'_> {
 
     /// Looks for an object by name and tags, as a survey does: with the reply, its id was lost.
     async fn look(&self, target: &Target) -> Outcome<Look> {
+        let (mut there, mut dying) = (None, None);
+        for found in self.listed(target).await? {
+            match &found.live.phase {
+                Phase::Deleting(status) => dying = Some(status.clone()),
+                _ => there = there.or(Some(found)),
+            }
+        }
+        Ok(match (there, dying) {
+            // Of several, one may be another run's that is being taken back.
+            (Some(found), _) if self.meta.doubles && found.owner == Owner::Ours => {
+                Look::There(self.made_meanwhile(target).await?.unwrap_or(found))
+            }
+            (Some(found), _) => Look::There(found),
+            (None, Some(status)) => Look::Dying(status),
+            (None, None) => Look::Nothing,
+        })
+    }
+
+    /// Everything that is listed under the address, but for what is being replaced.
+    async fn listed(&self, target: &Target) -> Outcome<Vec<Found>> {
         let wanted = BTreeMap::from([(target.name.clone(), self.address.clone())]);
+        let mut found = self.surveyed(&self.address.kind, &wanted).await?;
+        found.retain(|found| {
+            found.address == *self.address
+                && self.replaces != Some(found.live.id.as_str())
+                && !matches!(found.owner, Owner::Disputed(_))
+        });
+        Ok(found)
+    }
+
+    /// Everything of a kind, again and again while looking fails in a way that passes.
+    async fn surveyed(
+        &self,
+        kind: &str,
+        wanted: &BTreeMap<String, Address>,
+    ) -> Outcome<Vec<Found>> {
         let mut pace = Pace::new();
-        let found = loop {
-            match self.call(self.provider.survey(&self.address.kind, &wanted, None)).await? {
-                Ok(found) => break found,
+        loop {
+            match self.call(self.provider.survey(kind, wanted, None)).await? {
+                Ok(found) => return Ok(found),
                 Err(error) if error.passes() || error.class == ErrorClass::NotFound => {
                     self.retry(error, pace.next()).await?;
                 }
                 Err(error) => return Err(StepError::Refused(error)),
             }
-        };
-        let mut look = Look::Nothing;
-        for found in found {
-            let is_other = found.address != *self.address
-                || self.replaces == Some(found.live.id.as_str())
-                || matches!(found.owner, Owner::Disputed(_));
-            if is_other {
-                continue;
+        }
+    }
+
+    /// Waits until what somebody made differs only in what can be changed in place. It may belong to
+    /// another network, if two runs that began at the same time do not see each other: then the step
+    /// fails, and the next run brings the two together.
+    async fn reconcile(&self, target: &mut Target, want: &Want, mut live: Live) -> Outcome<Live> {
+        let since = Instant::now();
+        let mut pace = Pace::new();
+        target.id = Some(live.id.clone());
+        loop {
+            let changes = self.differences(want, &live);
+            let paths = changes.iter().map(|change| change.path.as_str());
+            let fixed: Vec<&str> = paths.filter(|path| self.meta.is_immutable(path)).collect();
+            if fixed.is_empty() || matches!(live.phase, Phase::Deleting(_) | Phase::Failed(_)) {
+                let quarrels = self.quarrel(want, &live, &changes).await?;
+                return match quarrels.is_empty() {
+                    true => Ok(live),
+                    false => Err(StepError::Rival(quarrels)),
+                };
             }
-            match &found.live.phase {
-                Phase::Deleting(status) => look = Look::Dying(status.clone()),
-                _ => return Ok(Look::There(found)),
+            if since.elapsed() > self.meta.settle {
+                return Err(StepError::Rival(fixed.into_iter().map(str::to_owned).collect()));
+            }
+            self.wait("made by another run".to_owned(), pace.next()).await?;
+            if let Some(now) = self.read(target).await? {
+                live = now;
             }
         }
-        Ok(look)
     }
 
     /// Whether an error passes by itself, and its time for that is not over. What a call refers
@@ -350,7 +465,7 @@ impl Step<'_> {
         }
     }
 
-    /// One update; false if it was not accepted this time.
+    /// One update of what is still ours; false if it was not accepted this time.
     async fn write(
         &self,
         target: &Target,
@@ -359,6 +474,10 @@ impl Step<'_> {
         changes: &[FieldChange],
         pace: &mut Pace,
     ) -> Outcome<bool> {
+        // The tags of what was just made, or made by AWS's services, may not be there yet.
+        if !live.tags.is_empty() && !self.owns(live) {
+            return Err(StepError::Moved(vec!["its owner".to_owned()]));
+        }
         let (set, unset) = tag_moves(changes);
         let mut result = Ok(());
         if !set.is_empty() || !unset.is_empty() {
@@ -433,8 +552,14 @@ impl Step<'_> {
         if elapsed + pause > self.meta.deadline {
             return Err(StepError::NotReady { status, waited: elapsed });
         }
-        (self.listener)(Event::Waiting { address: self.address.clone(), status, elapsed });
+        self.say(status);
         self.pause(pause).await
+    }
+
+    /// Tells what the step is at.
+    fn say(&self, status: String) {
+        let (address, elapsed) = (self.address.clone(), self.began.elapsed());
+        (self.listener)(Event::Waiting { address, status, elapsed });
     }
 
     async fn pause(&self, pause: Duration) -> Outcome<()> {

@@ -109,6 +109,9 @@ pub enum StepError {
     /// The object is not what the plan was made from.
     #[error("it has changed since the plan was made ({})", .0.join(", "))]
     Moved(Vec<String>),
+    /// Another run made it with values that this one cannot go on with.
+    #[error("another run made it with other values: {}", .0.join(", "))]
+    Rival(Vec<String>),
     /// A field does not keep the value that it is given.
     #[error("AWS keeps changing these values back: {}", .0.join(", "))]
     Unsettled(Vec<String>),

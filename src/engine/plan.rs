@@ -4,18 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::diff::FieldChange;
 use super::survey::{Snapshot, SurveyError};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
-use crate::model::live::{Found, Live, Owner};
+use crate::model::live::{Live, Owner};
 use crate::model::scope::Scope;
 use crate::model::text::Outputs;
 
 /// The version of the plan's serialised form.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,8 +137,6 @@ pub struct Plan {
     pub left_alone: Vec<LeftAlone>,
     /// The outputs of what is live.
     pub outputs: BTreeMap<Address, Outputs>,
-    /// Digests of the live objects that the plan was made from.
-    pub digests: BTreeMap<Address, String>,
 }
 
 impl Plan {
@@ -152,33 +149,4 @@ impl Plan {
     pub fn count(&self, action: Action) -> usize {
         self.changes.iter().filter(|change| change.action == action).count()
     }
-
-    /// The resources whose live objects are not what this plan was made from.
-    pub fn moved(&self, now: &Snapshot) -> Vec<Address> {
-        let now = digests(now);
-        let addresses: BTreeSet<&Address> = self.digests.keys().chain(now.keys()).collect();
-        addresses
-            .into_iter()
-            .filter(|address| self.digests.get(*address) != now.get(*address))
-            .cloned()
-            .collect()
-    }
-}
-
-/// Digests of everything of ours that was found.
-pub(super) fn digests(snapshot: &Snapshot) -> BTreeMap<Address, String> {
-    let digest = |found: &Vec<Found>| {
-        let mut objects: Vec<String> = found
-            .iter()
-            .filter(|found| found.owner == Owner::Ours)
-            .map(|found| {
-                let live = &found.live;
-                serde_json::json!([live.id, live.spec, live.tags]).to_string()
-            })
-            .collect();
-        objects.sort();
-        let hash = Sha256::digest(objects.join("\n").as_bytes());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
-    snapshot.iter().map(|(address, found)| (address.clone(), digest(found))).collect()
 }

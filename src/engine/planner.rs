@@ -1,14 +1,15 @@
 //! Makes a plan from the blueprint and a snapshot. Pure: nothing is asked of the cloud but what its
 //! kinds are like.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::diff::{FieldChange, diff, diff_tags};
 use super::graph;
-use super::owners::Owners;
-use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, digests, left_alone};
+use super::owners::{Owners, Standing};
+use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, left_alone};
 use super::provider::Provider;
 use super::survey::Snapshot;
 use crate::model::address::Address;
@@ -88,7 +89,7 @@ fn draft(
         kinds,
         forced,
         blind: BTreeSet::new(),
-        owners: Owners::of(snapshot),
+        owners: Owners::of(snapshot, kinds),
         plan: Plan {
             format: FORMAT,
             scope: blueprint.scope.clone(),
@@ -100,7 +101,6 @@ fn draft(
             unseen: snapshot.unseen.clone(),
             left_alone: left_alone(snapshot),
             outputs: BTreeMap::new(),
-            digests: digests(snapshot),
         },
     };
     let mut kept = BTreeMap::new();
@@ -123,7 +123,7 @@ struct Planner<'a> {
     blueprint: &'a Blueprint,
     snapshot: &'a Snapshot,
     kinds: &'a Kinds,
-    owners: Owners,
+    owners: Owners<'a>,
     plan: Plan,
     /// What has to be replaced, deleting first, because of what it uses.
     forced: &'a BTreeSet<Address>,
@@ -203,8 +203,9 @@ impl<'a> Planner<'a> {
         self.snapshot.get(address).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The object of ours that stands for a wanted resource, and what differs. There may be several
-    /// after a crash: the one that needs least, and that others use already.
+    /// The object of ours that stands for a wanted resource, and what differs. There may be several,
+    /// after a crash or two runs at once: the one that need not be made anew, that most depends on,
+    /// and that needs least.
     fn stands_for(
         &self,
         want: &Desired,
@@ -225,8 +226,8 @@ impl<'a> Planner<'a> {
         let best = ours.map(|found| (found, fields(&found.live))).min_by_key(|(found, fields)| {
             let fixed = fields.iter().any(|field| meta.is_immutable(&field.path));
             let failed = matches!(found.live.phase, Phase::Failed(_));
-            let used = self.owners.is_used(found);
-            (failed, fixed, !used, found.live.id.clone())
+            let Standing { weight, is_used, .. } = self.owners.standing(found);
+            (failed, fixed, Reverse(weight), !is_used, fields.len(), found.live.id.clone())
         });
         best.map(|(found, fields)| (&found.live, fields))
     }
@@ -325,7 +326,10 @@ impl<'a> Planner<'a> {
                 (Purpose::Apply, true) => Some("a second object for this address".to_owned()),
                 (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
             };
-            let data = meta.and_then(|meta| meta.data).filter(|_| !dying);
+            // A second key that two runs made, and that nothing with data uses, has never held any.
+            let is_second = kept.contains_key(address) && meta.is_some_and(|meta| meta.doubles);
+            let is_empty = is_second && !self.owners.standing(found).holds_data;
+            let data = meta.and_then(|meta| meta.data).filter(|_| !dying && !is_empty);
             let mut uses = self.owners.used_by(address, live);
             if let Some(want) = want {
                 uses.extend(needs(want));

@@ -32,6 +32,9 @@ pub struct Meta {
     pub moves: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
     pub replace: Replace,
+    /// Whether a second create can make a second object although one of ours is there, since nothing
+    /// in the call is unique, or only within a parent of which there may be two.
+    pub doubles: bool,
     /// Whether AWS refuses to delete it while others use it: what uses it then has to let go or go
     /// first, if need be by being replaced as well.
     pub held: bool,
@@ -90,6 +93,7 @@ impl Meta {
             observed: &[],
             moves: &[],
             replace: Replace::DeleteFirst,
+            doubles: false,
             held: false,
             lets_go: &[],
             outlives: &[],

@@ -241,6 +241,10 @@ pub(crate) struct Base {
     /// Where the time comes from; not part of what is saved.
     #[serde(skip)]
     pub clock: Clock,
+    /// Whether a call that only reads has brought something to its next state: that has to be kept
+    /// as well, or another process sees the old one for ever.
+    #[serde(skip)]
+    pub moved: bool,
 }
 
 /// The account that the sandbox pretends to be.

@@ -1,7 +1,7 @@
 //! Where a world is kept: in memory, or in a directory that several processes may use at once.
 //!
 //! `state.json` is replaced as a whole (written beside it, then renamed), under a lock that is held
-//! for one call only, before the call is answered: what the sandbox acknowledged survives any kill
+//! for one call only, after each call that changed something (a read may: states pass by reading), before the call is answered: what the sandbox acknowledged survives any kill
 //! of the process. It is not synced to the disk; a power failure may cost the last calls. The
 //! file starts with a stamp, unique to each write, by which a process sees that another one wrote.
 
@@ -123,7 +123,10 @@ impl Store {
         disk.locked(|disk| {
             disk.refresh(world)?;
             let answer = call(world);
-            if !is_read && let Err(error) = disk.write(world) {
+            let moved = std::mem::take(&mut world.base.moved);
+            if (moved || !is_read)
+                && let Err(error) = disk.write(world)
+            {
                 disk.reload(world)?;
                 return Err(error);
             }

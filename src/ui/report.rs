@@ -144,6 +144,7 @@ pub fn cause(error: &StepError) -> Option<&OpError> {
         | StepError::FailedLater(_)
         | StepError::NotOurs(_)
         | StepError::Moved(_)
+        | StepError::Rival(_)
         | StepError::Unsettled(_)
         | StepError::Interrupted => None,
     }
@@ -163,6 +164,10 @@ fn advice(address: &Address, error: &StepError) -> Vec<String> {
             "give this resource another `name`, or remove the other object".to_owned()
         }
         StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
+        StepError::Rival(_) => {
+            "wait until the other run has ended, and run the same command again: it brings what the              two made together"
+                .to_owned()
+        }
         StepError::Unsettled(fields) if fields.iter().any(|field| field == "engine_version") => {
             "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why"
                 .to_owned()
@@ -326,7 +331,6 @@ mod tests {
             refused: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
-            digests: BTreeMap::new(),
             outputs: BTreeMap::new(),
         };
         let report = Report {

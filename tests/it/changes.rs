@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use payctl::aws::provider::AwsProvider;
 use payctl::engine::event::StepError;
-use payctl::engine::plan::{Action, Plan, Purpose};
+use payctl::engine::plan::{Action, Change, Plan, Purpose};
+use payctl::engine::provider::{Provider as _, Target};
 use payctl::sandbox::connector::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::balancing::{NETWORK, blueprint, spec};
-use crate::support::{block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed};
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, some,
+};
 
 /// A config as it stands, to be replaced by others.
 struct Standing {
@@ -208,4 +211,37 @@ fn a_fleet_launches_with_a_key_of_its_own() {
         assert!(policy.contains(&via.to_string()), "{policy}");
         Standing::on(Sandbox::in_memory(), &text).await;
     });
+}
+
+#[test]
+fn what_is_being_deleted_is_waited_for_although_it_has_lost_its_tags() {
+    for (kind, is_listed) in
+        [("dynamodb.table", true), ("lambda.event_source", true), ("elb.load_balancer", false)]
+    {
+        block_on(async {
+            let sandbox = Sandbox::in_memory_strict();
+            let provider = provider(&sandboxed(&sandbox)).await;
+            let blueprint = some(&provider, &[kind]);
+            run(&provider, &blueprint, Purpose::Apply).await;
+            let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+            let is_meant = |change: &&Change| change.address.kind == kind;
+            let change = plan.changes.iter().find(is_meant).expect("it is to be deleted");
+            let live = change.live.clone().expect("it is there");
+            let target = Target {
+                address: change.address.clone(),
+                name: change.name.clone(),
+                id: Some(live.id.clone()),
+                tags: live.tags.clone(),
+            };
+            provider.delete(&target, &live).await.expect("its deletion begins");
+            if is_listed {
+                let now = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+                let change = now.changes.iter().find(is_meant);
+                let because = change.and_then(|change| change.because.as_deref());
+                assert_eq!(because, Some("AWS is deleting it already"), "{kind}");
+            }
+            let report = carry_out(&provider, &plan).await;
+            assert!(report.is_complete(), "{kind}: {:#?}", report.failed);
+        });
+    }
 }

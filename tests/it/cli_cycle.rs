@@ -1,7 +1,7 @@
 //! Whole environments, from the shipped config, through their lives: every command is a process of
 //! its own, and nothing but the sandbox remembers anything in between.
 
-use std::fs::File;
+use std::fs::{self, File};
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,8 @@ fn dev_is_made_looked_at_changed_and_removed() {
     folder.expect(0, "plan --env dev --sandbox --out saved.plan");
     folder.expect(0, "apply --sandbox --auto-approve saved.plan");
     let stale = folder.expect(4, "apply --sandbox --auto-approve saved.plan");
-    assert!(stale.err.contains("changed since it was made: sqs.queue/payments"), "{}", stale.err);
+    assert!(stale.err.contains("sqs.queue/payments\n"), "{}", stale.err);
+    assert!(stale.err.contains("in the file: update "), "{}", stale.err);
     let elsewhere = folder.expect(1, "apply --env staging --sandbox saved.plan");
     assert!(elsewhere.err.contains("the plan is for dev, not for staging"), "{}", elsewhere.err);
 
@@ -89,6 +90,91 @@ fn a_saved_destroy_of_a_target_leaves_the_rest_alone() {
     let destroyed = folder.expect(0, line);
     assert!(destroyed.err.contains("none of the targets is left"), "{}", destroyed.err);
     assert_eq!(folder.counts()["sqs.queues"], 1);
+}
+
+/// A plan file as it was written, and how to edit it.
+fn edited(folder: &Folder, edit: impl Fn(&mut Value)) {
+    let text = fs::read_to_string(folder.path("saved.plan")).expect("the plan was saved");
+    let mut plan: Value = serde_json::from_str(&text).expect("JSON");
+    edit(&mut plan);
+    folder.write("edited.plan", &plan.to_string());
+}
+
+#[test]
+fn an_edited_plan_does_nothing() {
+    let folder = Folder::empty();
+    let config = |env: &str, delay: u32| {
+        let head = "project = \"shop\"\nregion = \"us-east-1\"\n\n";
+        let key = "partition_key = \"id:S\"";
+        let body =
+            format!("[queues.jobs]\ndelay = {delay}\n\n[queues.mail]\n\n[tables.ledger]\n{key}\n");
+        folder.write(&format!("config/{env}.toml"), &format!("{head}{body}"));
+    };
+    for env in ["dev", "prod"] {
+        config(env, 0);
+        folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
+    }
+    let before = folder.counts();
+    config("dev", 30);
+    folder.expect(0, "plan --env prod --sandbox --destroy --out saved.plan");
+    let text = fs::read_to_string(folder.path("saved.plan")).expect("the plan was saved");
+    let others: Value = serde_json::from_str(&text).expect("JSON");
+    let others = others["changes"].as_array().expect("changes").clone();
+    let of = |address: &str| -> Value {
+        others.iter().find(|change| change["address"] == address).expect("it is there").clone()
+    };
+    folder.expect(0, "plan --env dev --sandbox --out saved.plan");
+    let refuse = |said: &str, edit: &dyn Fn(&mut Value)| {
+        edited(&folder, edit);
+        let line = "apply --sandbox --auto-approve --allow-data-loss edited.plan";
+        let refused = folder.expect(4, line);
+        assert!(refused.err.contains(said), "{said}: {}", refused.err);
+    };
+    refuse("dynamodb.table/ledger\n", &|plan| {
+        plan["changes"].as_array_mut().expect("changes").push(of("dynamodb.table/ledger"));
+    });
+    refuse("sqs.queue/jobs.id\n", &|plan| {
+        plan["changes"][0]["live"]["id"] = of("sqs.queue/jobs")["live"]["id"].clone();
+    });
+    refuse("sqs.queue/jobs\n", &|plan| plan["changes"][0]["address"] = "sqs.queue/mail".into());
+    refuse("sqs.queue/jobs.wanted.spec.delay\n", &|plan| {
+        plan["changes"][0]["want"]["spec"]["delay"] = 900.into();
+    });
+    refuse("sqs.queue/jobs.fields.delay.to\n", &|plan| {
+        plan["changes"][0]["fields"][0]["after"] = 900.into();
+    });
+    refuse("now:         update", &|plan| plan["changes"] = json!([]));
+    refuse("sqs.queue/jobs.action\n", &|plan| plan["changes"][0]["action"] = "delete".into());
+    refuse("now:         delete", &|plan| plan["purpose"] = "destroy".into());
+    assert_eq!(folder.counts(), before);
+    // As it was written it is carried out.
+    folder.expect(0, "apply --sandbox --auto-approve saved.plan");
+    folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
+}
+
+#[test]
+fn a_saved_destroy_meets_the_guard_of_a_protected_environment() {
+    let folder = Folder::empty();
+    let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n";
+    folder.write("config/dev.toml", config);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.expect(0, "plan --env dev --sandbox --destroy --out saved.plan");
+    folder.write("config/dev.toml", &format!("protect = true\n{config}"));
+    let refused = folder.expect(1, "apply --sandbox --auto-approve --allow-data-loss saved.plan");
+    assert!(refused.err.contains("dev is protected"), "{}", refused.err);
+    assert_eq!(folder.counts()["sqs.queues"], 1);
+}
+
+#[test]
+fn a_deleted_table_is_gone_for_the_next_command() {
+    let folder = Folder::empty();
+    let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[tables.ledger]\n\
+                  partition_key = \"id:S\"\n";
+    folder.write("config/dev.toml", config);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.expect(0, "destroy --env dev --sandbox --auto-approve");
+    folder.expect(0, "plan --env dev --sandbox --destroy --detailed-exitcode");
+    assert_eq!(folder.counts(), json!({}));
 }
 
 #[test]

@@ -71,6 +71,8 @@ mod sweep;
 mod network;
 // The question for the tags of everything, answered late.
 mod tagging;
+// Two applies of one environment at once.
+mod together;
 // Whose an object is, what is protected, and what may be lost.
 mod ownership;
 // What several tests need: a sandbox, a blueprint, runs of the engine.

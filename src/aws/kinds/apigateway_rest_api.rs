@@ -81,6 +81,7 @@ impl Resource for RestApi {
             "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
         ],
         replace: Replace::CreateFirst,
+        doubles: true,
         complaint: Some("failed_update"),
         moves: &[
             ("policy", Output::Version),

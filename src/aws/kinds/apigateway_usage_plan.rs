@@ -53,6 +53,7 @@ impl Resource for UsagePlan {
     const META: Meta = Meta {
         notes: &["AWS changes one usage plan in 20 seconds for the whole account."],
         replace: Replace::CreateFirst,
+        doubles: true,
         deadline: Duration::from_secs(900),
         actions: &[
             "apigateway:DELETE",

@@ -40,6 +40,7 @@ impl Resource for VpcLink {
         ],
         immutable: &["subnets", "groups"],
         replace: Replace::CreateFirst,
+        doubles: true,
         held: true,
         deadline: Duration::from_secs(1200),
         transient: &[("BadRequestException", "referenced"), ("BadRequestException", "in use")],

@@ -80,6 +80,7 @@ impl Resource for AnomalyMonitor {
         ],
         immutable: &["watches"],
         replace: Replace::DeleteFirst,
+        doubles: true,
         held: true,
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),

@@ -23,7 +23,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Tags};
+use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Outputs, Text};
 
@@ -263,9 +263,14 @@ impl Resource for Table {
             let arn = arn(cx.aws, name);
             let tags = cx.tags(&arn, tags(cx.aws, name));
             let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;
-            let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
-            let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
-            let live = live?.map(|live| Live { tags, ..live });
+            let tags = cx.if_permitted(name, tags)?;
+            let claimed = match (&tags, &live) {
+                (Some(tags), _) => cx.claim(name, tags),
+                (None, Ok(Some(Live { phase: Phase::Deleting(_), .. }))) => cx.claim_dying(name),
+                (None, _) => None,
+            };
+            let Some((address, owner)) = claimed else { return Ok(None) };
+            let live = live?.map(|live| Live { tags: tags.unwrap_or_default(), ..live });
             Ok(live.map(|live| Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())

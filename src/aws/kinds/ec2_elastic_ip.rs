@@ -30,6 +30,7 @@ impl Resource for ElasticIp {
             "The address itself is lost for good when it is released.",
         ],
         replace: Replace::CreateFirst,
+        doubles: true,
         held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),

@@ -47,6 +47,7 @@ impl Resource for GatewayEndpoint {
         ],
         immutable: &["vpc", "service"],
         replace: Replace::DeleteFirst,
+        doubles: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
         actions: &[

@@ -73,6 +73,7 @@ impl Resource for Instance {
         immutable: &["instance_type", "subnet", "profile", "user_data"],
         create_only: &["image_parameter", "encrypted"],
         replace: Replace::CreateFirst,
+        doubles: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
         transient: &[

@@ -43,6 +43,7 @@ impl Resource for InternetGateway {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
+        doubles: true,
         held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(1200),

@@ -40,6 +40,7 @@ impl Resource for NatGateway {
         ],
         immutable: &["subnet", "address"],
         replace: Replace::DeleteFirst,
+        doubles: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(900),
         actions: &[

@@ -62,6 +62,7 @@ impl Resource for RouteTable {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
+        doubles: true,
         // Deleting a subnet ends its association; a gateway can be detached with routes to it.
         lets_go: &["ec2.subnet", "ec2.internet_gateway"],
         settle: ec2::SETTLE,

@@ -40,6 +40,7 @@ impl Resource for SecurityGroup {
         ],
         immutable: &["name", "description", "vpc"],
         replace: Replace::DeleteFirst,
+        doubles: true,
         held: true,
         settle: ec2::SETTLE,
         deadline: ec2::INTERFACES,

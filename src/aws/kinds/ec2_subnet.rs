@@ -43,6 +43,7 @@ impl Resource for Subnet {
         ],
         immutable: &["vpc", "cidr", "zone"],
         replace: Replace::DeleteFirst,
+        doubles: true,
         held: true,
         settle: ec2::SETTLE,
         deadline: ec2::INTERFACES,

@@ -53,6 +53,7 @@ impl Resource for Vpc {
         ],
         immutable: &["cidr"],
         replace: Replace::CreateFirst,
+        doubles: true,
         held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),

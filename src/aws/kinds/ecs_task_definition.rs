@@ -159,6 +159,7 @@ impl Resource for TaskDefinition {
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
+        doubles: true,
         moves: &[
             ("cpu", Output::Arn),
             ("memory", Output::Arn),

@@ -80,6 +80,7 @@ impl Resource for Key {
             "The policy must keep the account's root, or nobody can manage the key any more.",
         ],
         replace: Replace::Forbidden,
+        doubles: true,
         data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
         settle: Duration::from_secs(60),
         transient: &[("MalformedPolicyDocumentException", "invalid principal")],
@@ -196,10 +197,17 @@ impl Resource for Key {
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         if let Some(id) = waiting(cx).await? {
             let send = cx.aws.kms.cancel_key_deletion().key_id(&id).send();
-            return send.await.map_err(op("CancelKeyDeletion")).map(|_| id);
+            return match send.await.map_err(op("CancelKeyDeletion")) {
+                // Another run was faster.
+                Err(error) if error.class == ErrorClass::Invalid => {
+                    facts(cx.aws, &id).await?.map(|_| id).ok_or(error)
+                }
+                cancelled => cancelled.map(|_| id),
+            };
         }
+        // That it is kept comes later: until then nothing is encrypted with it, and it can go.
         let mut tags = cx.tags.clone();
-        tags.extend(self.own_tags());
+        tags.insert(TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
         let call = cx.aws.kms.create_key().description(&self.description);
         let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
         let created = call.send().await.map_err(op("CreateKey"))?;

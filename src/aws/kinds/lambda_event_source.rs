@@ -115,11 +115,13 @@ impl Resource for EventSource {
             let arn = mapping.event_source_mapping_arn.clone().unwrap_or_default();
             let tags = cx.tags(&arn, lambda::tags(cx.aws, &arn)).await;
             let tags = cx.if_permitted(&name, tags)?;
-            let claim = |tags: Tags| {
-                let (address, owner) = cx.claim(&name, &tags)?;
-                Some(Found { address, owner, live: live(mapping, tags) })
+            let claimed = match &tags {
+                Some(tags) => cx.claim(&name, tags),
+                None if mapping.state() == Some(DELETING) => cx.claim_dying(&name),
+                None => None,
             };
-            Ok(tags.and_then(claim))
+            let live = live(mapping, tags.unwrap_or_default());
+            Ok(claimed.map(|(address, owner)| Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
@@ -219,6 +221,9 @@ impl EventSource {
     }
 }
 
+/// The state of one that AWS is deleting.
+const DELETING: &str = "Deleting";
+
 /// Without a number the limit is taken away.
 fn scaling(most: Option<u32>) -> ScalingConfig {
     ScalingConfig::builder().set_maximum_concurrency(most.map(signed)).build()
@@ -278,7 +283,7 @@ fn live(mapping: EventSourceMappingConfiguration, tags: Tags) -> Live<EventSourc
         tags,
         phase: match state.as_str() {
             "" | "Enabled" | "Disabled" => Phase::Ready,
-            "Deleting" => Phase::Deleting(state),
+            DELETING => Phase::Deleting(state),
             _ => Phase::Pending(state),
         },
         id,

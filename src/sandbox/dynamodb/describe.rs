@@ -85,6 +85,12 @@ impl Table {
         views.collect()
     }
 
+    /// Whether looking at it changes nothing.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.status == Status::Active
+            && self.indexes.values().all(|index| index.status == Status::Active)
+    }
+
     /// The state after somebody has looked; `false` once the table is gone.
     pub(super) fn settle(&mut self) -> bool {
         if self.status == Status::Deleting {

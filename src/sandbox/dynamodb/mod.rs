@@ -132,7 +132,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "CreateTable" => tables::create(world, region, input),
         "UpdateTable" => update::update(world, region, input),
-        "DescribeTable" => tables::describe(state, region, input),
+        "DescribeTable" => tables::describe(world, region, input),
         "ListTables" => list(state, region, input),
         "DeleteTable" => tables::delete(state, region, input),
         "UpdateTimeToLive" => expire(state, region, input),
@@ -155,7 +155,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(json!({}))
         }
         "ListTagsOfResource" => {
-            let tags = &tagged(state, region, input)?.tags;
+            let table = tagged(state, region, input)?;
+            // The table can still be described, and its name is taken.
+            if table.status == Status::Deleting {
+                let message = "Requested resource not found: the table is being deleted";
+                return Err(Refusal::new("ResourceNotFoundException", message));
+            }
+            let tags = &table.tags;
             let pairs = tags.keys().cloned().zip(tag_pairs(tags, KEY_VALUE)).collect();
             let (pairs, next) = page(pairs, text(input, "NextToken"), 10);
             let mut answer = json!({ "Tags": pairs });

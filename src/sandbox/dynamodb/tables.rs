@@ -192,9 +192,11 @@ pub(super) fn label(world: &mut World) -> String {
 }
 
 /// Describes a table; looking at it brings it to its next state.
-pub(super) fn describe(state: &mut State, region: &str, input: &Value) -> Answer {
+pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
+    let World { base, dynamodb: state, .. } = world;
     let (name, table) = find(state, region, input)?;
     let view = table.view(region, &name);
+    base.moved |= !table.is_at_rest();
     if !table.settle() {
         state.tables.remove(&at(region, &name));
     }

@@ -161,9 +161,11 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     let answer = listing::answer(cx, &LISTING, all)?;
     let asked = cx.list(LISTING.ask);
     let here = &mut *cx.here;
+    let mut moved = false;
     here.endpoints.retain(|id, endpoint| {
         if asked.is_empty() || asked.contains(id) {
             endpoint.dead_reads = endpoint.dead_reads.map(|reads| reads + 1);
+            moved |= endpoint.dead_reads.is_some();
         }
         let stays = endpoint.dead_reads.is_none_or(|reads| reads < WAKE);
         if !stays {
@@ -171,6 +173,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
         }
         stays
     });
+    cx.base.moved |= moved;
     Ok(answer)
 }
 

@@ -242,6 +242,10 @@ pub(super) fn statuses(cx: &mut Cx<'_>) -> Answer {
 /// Lets an instance grow older by one read, whatever the filters.
 fn age(cx: &mut Cx<'_>, id: &str) {
     let Some(one) = cx.here.instances.get_mut(id) else { return };
+    if matches!(one.phase, Phase::Running | Phase::Stopped) {
+        return;
+    }
+    cx.base.moved = true;
     one.reads += 1;
     match (one.phase, one.reads) {
         (Phase::Pending, _) => one.turn(Phase::Running),

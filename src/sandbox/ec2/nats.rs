@@ -195,15 +195,18 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     let asked = cx.list(LISTING.ask);
     let ids: Vec<String> = cx.here.nats.keys().cloned().collect();
     for id in ids.iter().filter(|id| asked.is_empty() || asked.contains(id)) {
-        age(cx.here, id);
+        cx.base.moved |= age(cx.here, id);
     }
     Ok(answer)
 }
 
-/// Lets a gateway grow older by one read. Filters do not matter: who waits with one must not wait
-/// for ever.
-fn age(here: &mut Region, id: &str) {
-    let Some(nat) = here.nats.get_mut(id) else { return };
+/// Lets a gateway grow older by one read, and says whether that matters. Filters do not: who waits
+/// with one must not wait for ever.
+fn age(here: &mut Region, id: &str) -> bool {
+    let Some(nat) = here.nats.get_mut(id) else { return false };
+    if matches!(nat.phase, Phase::Available | Phase::Failed) {
+        return false;
+    }
     nat.reads += 1;
     match (nat.phase, nat.reads) {
         (Phase::Pending, 2..) if nat.failure.is_some() => nat.turn(Phase::Failed),
@@ -222,6 +225,7 @@ fn age(here: &mut Region, id: &str) {
         }
         _ => {}
     }
+    true
 }
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {

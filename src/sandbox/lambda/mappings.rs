@@ -116,6 +116,13 @@ impl Mapping {
     }
 }
 
+/// Whether that is the ARN of an event source that is being deleted: it can still be read, but for
+/// its tags.
+pub(super) fn is_going(world: &World, region: &str, arn: &str) -> bool {
+    let id = arn.rsplit(':').next().unwrap_or_default();
+    world.lambda.mappings.get(&at(region, id)).is_some_and(|found| found.doing == "Deleting")
+}
+
 /// Lets go of what has been deleted for long enough.
 pub(super) fn settle(world: &mut World) {
     let now = world.base.now();

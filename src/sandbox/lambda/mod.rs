@@ -142,7 +142,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             remove_tags(tagged(&mut world.lambda, region, input)?, &keys);
             Ok(Value::Null)
         }
-        "ListTags" => Ok(json!({ "Tags": tagged(&mut world.lambda, region, input)? })),
+        "ListTags" => {
+            let arn = text(input, "Resource").unwrap_or_default();
+            if mappings::is_going(world, region, arn) {
+                return Err(gone(arn));
+            }
+            Ok(json!({ "Tags": tagged(&mut world.lambda, region, input)? }))
+        }
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }

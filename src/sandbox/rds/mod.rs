@@ -158,6 +158,10 @@ impl Stage {
 fn age(world: &mut World, region: &str) {
     let World { base, rds: State { clusters, instances, .. }, ec2, .. } = world;
     let start = at(region, "");
+    let instance =
+        instances.iter().any(|(place, it)| place.starts_with(&start) && !it.stage.rests());
+    let cluster = clusters.iter().any(|(place, it)| place.starts_with(&start) && !it.stage.rests());
+    base.moved |= instance || cluster;
     instances.retain(|place, instance| {
         if !place.starts_with(&start) || instance.stage.rests() {
             return true;

@@ -159,7 +159,6 @@ pub(in crate::ui) fn example() -> Plan {
         }],
         unseen: Vec::new(),
         left_alone: Vec::new(),
-        digests: BTreeMap::new(),
         outputs: BTreeMap::new(),
     }
 }

@@ -22,21 +22,22 @@ use payctl::model::text::{Output, Outputs};
 
 /// Found by tags only, like a VPC.
 pub const NODE: Meta = Meta {
-    immutable: &["zone"],
+    immutable: &["zone", "home"],
     replace: Replace::CreateFirst,
+    doubles: true,
     held: true,
     ..Meta::new("fake.node", "one", "An object without a unique name.")
 };
 /// With a unique name, like a queue.
 pub const NAMED: Meta = Meta {
-    immutable: &["name", "zone"],
+    immutable: &["name", "zone", "home"],
     replace: Replace::DeleteFirst,
     held: true,
     ..Meta::new("fake.named", "two", "An object with a unique name.")
 };
 /// Holds data, like a table.
 pub const STORE: Meta = Meta {
-    immutable: &["name", "zone"],
+    immutable: &["name", "zone", "home"],
     replace: Replace::Forbidden,
     held: true,
     data: Some("the data"),
@@ -52,16 +53,24 @@ pub const LINK: Meta = Meta {
 
 /// Its name is its id, like that of a function.
 pub const SLOT: Meta = Meta {
-    immutable: &["name", "zone"],
+    immutable: &["name", "zone", "home"],
     held: true,
     propagation: Duration::from_secs(600),
     ..Meta::new("fake.slot", "two", "An object that goes by its name.")
+};
+/// It holds data and has no unique name, like a key.
+pub const KEY: Meta = Meta {
+    replace: Replace::Forbidden,
+    doubles: true,
+    held: true,
+    data: Some("what it encrypts"),
+    ..Meta::new("fake.key", "one", "An object without a unique name that holds data.")
 };
 /// One for everybody in the account.
 pub const ACCOUNT: Meta =
     Meta { immutable: &["name"], ..Meta::new("fake.account", "one", "An object for everybody.") };
 
-const KINDS: [&Meta; 6] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &ACCOUNT];
+const KINDS: [&Meta; 7] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &KEY, &ACCOUNT];
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -74,6 +83,9 @@ struct Object {
     pending: u32,
     /// Reads until it can be seen.
     hidden: u32,
+    /// From where it was made, and how many reads from elsewhere still miss it.
+    made_in: usize,
+    unseen: u32,
     /// Reads that still show the old spec.
     stale: Option<(u32, Value)>,
     /// Reads until it is gone.
@@ -103,6 +115,10 @@ pub struct Faults {
     pub dying: u32,
     /// How many creations are refused because something is not visible yet.
     pub not_yet: u32,
+    /// In milliseconds: how much longer a call may take.
+    pub slow: u64,
+    /// Looks up to which those elsewhere may miss new objects that can be seen where they were made.
+    pub split: u64,
     /// Every update, retagging and deletion takes effect twice.
     pub twice: bool,
     /// At this operation (counted from 1) the process dies.
@@ -144,6 +160,8 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct FakeCloud {
     scope: Scope,
+    /// From where it is looked at.
+    view: usize,
     state: Arc<Mutex<State>>,
     died: Arc<Notify>,
 }
@@ -152,7 +170,13 @@ impl FakeCloud {
     /// An empty cloud whose faults follow from the seed.
     pub fn new(scope: Scope, seed: u64) -> Self {
         let state = State { random: seed.wrapping_add(0x9e37_79b9_7f4a_7c15), ..State::default() };
-        Self { scope, state: Arc::new(Mutex::new(state)), died: Arc::new(Notify::new()) }
+        let state = Arc::new(Mutex::new(state));
+        Self { scope, view: 0, state, died: Arc::new(Notify::new()) }
+    }
+
+    /// The same cloud, as somebody else sees it.
+    pub fn elsewhere(&self) -> Self {
+        Self { view: self.view + 1, ..self.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -206,11 +230,17 @@ impl FakeCloud {
         addresses
     }
 
-    /// Puts an object there that belongs to somebody else.
-    pub fn plant(&self, address: &Address, spec: Value, tags: Tags) {
+    /// Puts an object there; its id.
+    pub fn plant(&self, address: &Address, spec: Value, tags: Tags) -> String {
         let mut state = self.state();
         let id = state.id();
-        state.objects.push(Object::new(id, address.clone(), spec, tags));
+        state.objects.push(Object::new(id.clone(), address.clone(), spec, tags));
+        id
+    }
+
+    /// The ids of what is there.
+    pub fn ids(&self) -> Vec<String> {
+        self.state().objects.iter().map(|object| object.id.clone()).collect()
     }
 
     /// Somebody puts other tags on an object.
@@ -229,16 +259,18 @@ impl FakeCloud {
         effect: impl Fn(&mut State, &Scope) -> Result<T, OpError>,
     ) -> Result<T, OpError> {
         let service = meta_of(kind).service;
-        {
+        let slow = {
             let mut state = self.state();
             let running = state.running.entry(service).or_default();
             *running += 1;
             let running = *running;
             let most = state.most.entry(service).or_default();
             *most = running.max(*most);
-        }
+            let slow = state.faults.slow;
+            if slow > 0 { state.draw(slow) } else { 0 }
+        };
         // The future may be dropped here, as a process may die while a call is under way.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5 + slow)).await;
         let (result, dead) = self.decide(name, sort, effect);
         if let Some(running) = self.state().running.get_mut(service) {
             *running = running.saturating_sub(1);
@@ -317,6 +349,8 @@ impl Object {
             tags,
             pending: 0,
             hidden: 0,
+            made_in: 0,
+            unseen: 0,
             stale: None,
             deleting: None,
             failed: None,
@@ -324,7 +358,11 @@ impl Object {
     }
 
     /// Looks at it once; `None` while it cannot be seen.
-    fn look(&mut self) -> Option<Live> {
+    fn look(&mut self, view: usize) -> Option<Live> {
+        if view != self.made_in && self.unseen > 0 {
+            self.unseen -= 1;
+            return None;
+        }
         if self.hidden > 0 {
             self.hidden -= 1;
             return None;
@@ -400,6 +438,7 @@ impl State {
 
     fn links(spec: &Value) -> Vec<String> {
         let links = spec.get("links").and_then(Value::as_array).into_iter().flatten();
+        let links = links.chain(spec.get("home"));
         links.filter_map(|link| link.as_str().map(str::to_owned)).collect()
     }
 
@@ -450,6 +489,7 @@ impl Provider for FakeCloud {
         if let Some((_, None)) = blind {
             return Box::pin(std::future::pending());
         }
+        let view = self.view;
         Box::pin(self.operate("Survey", kind, Sort::Read, move |state, scope| {
             if let Some((_, Some(class))) = blind {
                 return Err(OpError::new("Survey", class, "Blind", "it cannot be seen"));
@@ -461,7 +501,7 @@ impl Provider for FakeCloud {
                 if !lags {
                     object.hidden = 0;
                 }
-                let Some(live) = object.look() else { continue };
+                let Some(live) = object.look(view) else { continue };
                 let wanted_as = name_of(&object.spec).and_then(|name| wanted.get(name));
                 let claim = match (scope.owned(&object.tags), wanted_as) {
                     (Some(address), _) => Some((address, Owner::Ours)),
@@ -484,10 +524,11 @@ impl Provider for FakeCloud {
     }
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        let view = self.view;
         Box::pin(self.operate("Read", &target.address.kind, Sort::Read, move |state, _| {
             state.tick();
             let id = target.id.as_deref().unwrap_or_default();
-            Ok(state.at(id).ok().and_then(Object::look))
+            Ok(state.at(id).ok().and_then(|object| object.look(view)))
         }))
     }
 
@@ -527,6 +568,9 @@ impl Provider for FakeCloud {
                     object.tags = target.tags.clone();
                 }
                 object.hidden = state.lag();
+                let split = state.faults.split;
+                object.made_in = self.view;
+                object.unseen = u32::try_from(state.draw(split + 1)).unwrap_or_default();
                 let pending = state.faults.pending;
                 object.pending = u32::try_from(state.draw(pending + 1)).unwrap_or_default();
                 let corpse = state.faults.corpse;

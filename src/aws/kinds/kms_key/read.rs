@@ -36,6 +36,7 @@ pub(super) async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>
 }
 
 /// The key of this address that waits for its deletion; of several, the one that was deleted last.
+/// One that does not wait is refused: another run has just made it, or brought it back.
 pub(super) async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
     let inventory = inventory(cx.aws).await?;
     // The deletion took its aliases.
@@ -51,7 +52,13 @@ pub(super) async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
         }
         let send = cx.aws.kms.describe_key().key_id(id).send();
         let key = send.await.map_err(op("DescribeKey")).or_gone()?;
-        Ok(key.and_then(|answer| answer.key_metadata).filter(is_dying))
+        match key.and_then(|answer| answer.key_metadata) {
+            Some(key) if !is_dying(&key) => {
+                let message = format!("key {id} stands for {} already", cx.address);
+                Err(OpError::new("CreateKey", ErrorClass::Exists, "AlreadyExists", message))
+            }
+            key => Ok(key),
+        }
     });
     let keys = try_join_all(keys).await?.into_iter().flatten();
     let last = keys.max_by_key(|key| key.deletion_date.map(|date| date.secs()));
