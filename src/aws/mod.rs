@@ -10,5 +10,6 @@ mod network;
 mod pace;
 pub mod provider;
 pub mod resource;
+pub mod restores;
 mod tags;
 pub mod versions;

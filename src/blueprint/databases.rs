@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::rds_cluster::{Cluster, Serverless};
+use crate::aws::kinds::rds_cluster::{Cluster, Serverless, Source};
 use crate::aws::kinds::rds_cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds_instance::{Instance, Monitoring};
 use crate::aws::kinds::rds_subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager_attachment::Attachment;
 use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
-use crate::config::schema::databases::{Database, DatabaseLog};
+use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
 use crate::model::address::Address;
 use crate::model::text::{Output, Text};
@@ -133,6 +133,8 @@ impl Builder<'_> {
             log_exports: config.log_exports.iter().map(|log| log.name().to_owned()).collect(),
             iam_authentication: config.iam_authentication,
             data_api: config.data_api,
+            restore_from: config.restore_from.as_ref().map(source),
+            own_password: true,
         };
         let mut item = Item::new(Address::new(CLUSTER, key), name, path);
         item.after = logs;
@@ -225,6 +227,16 @@ impl Builder<'_> {
             let service = "secretsmanager.amazonaws.com";
             self.may_call(function, Caller { sid, service, source: secret_arn(key) });
         }
+    }
+}
+
+fn source(config: &DatabaseSource) -> Source {
+    match &config.snapshot {
+        Some(snapshot) => Source::Snapshot { snapshot: snapshot.0.clone() },
+        None => Source::Time {
+            cluster: config.cluster.clone().unwrap_or_default().0,
+            at: config.at.clone().unwrap_or_default().0,
+        },
     }
 }
 

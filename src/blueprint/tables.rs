@@ -2,7 +2,7 @@
 
 use crate::aws::kinds::dynamodb_table as spec;
 use crate::config::schema::data::{
-    Billing, Capacity, Index, PlainProjection, Projection, Stream, Table,
+    Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
 };
 use crate::config::schema::text::KeyAttribute;
 use crate::model::address::Address;
@@ -58,7 +58,18 @@ impl Builder<'_> {
                 None => spec::Encryption::Managed,
             },
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
+            restore_from: config.restore_from.as_ref().map(source),
         }
+    }
+}
+
+fn source(config: &TableSource) -> spec::Source {
+    match &config.backup {
+        Some(backup) => spec::Source::Backup { backup: backup.0.clone() },
+        None => spec::Source::Time {
+            table: config.table.clone().unwrap_or_default().0,
+            at: config.at.clone().unwrap_or_default().0,
+        },
     }
 }
 

@@ -42,11 +42,11 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     }
     let snapshot = session.survey().await?;
     // What a file says is compared, never carried out.
-    let plan = session.plan(&snapshot, purpose, targets)?;
+    let mut plan = session.plan(&snapshot, purpose, targets)?;
     if let Some(saved) = &saved {
         saved::check(saved, &plan)?;
     }
-    session.preflight(&plan).await?;
+    session.preflight(&mut plan).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,

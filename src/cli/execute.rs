@@ -12,7 +12,7 @@ use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, exit, session};
+use super::{Context, Stage, exit, restores, session};
 use crate::aws::denied;
 use crate::engine::apply::{self, Report};
 use crate::engine::event::{Event, StepError, Verb};
@@ -53,7 +53,9 @@ pub(super) async fn execute(
             cx.stage.set(Stage::Changing);
             let report = carry_out(cx, session, plan).await?;
             cx.stage.set(Stage::Changed);
-            show_report(cx, session, plan, &report)?;
+            let shown = show_report(cx, session, plan, &report);
+            restores::say_kept(cx, session.provider.aws(), plan, &report).await;
+            shown?;
             cx.note("");
             report.outputs
         }

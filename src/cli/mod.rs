@@ -32,6 +32,7 @@ mod explain;
 mod graph;
 mod outputs;
 mod plan;
+mod restores;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod saved;

@@ -26,8 +26,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
     let snapshot = session.survey().await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
-    let plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
-    session.preflight(&plan).await?;
+    let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
+    session.preflight(&mut plan).await?;
     let effort = Some(session.effort());
     // First: a reader of stdout that leaves takes nothing from the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());

@@ -203,6 +203,7 @@ mod tests {
             }],
             because: None,
             irreversible: None,
+            regain: None,
             create_first: false,
             want: Some(Desired {
                 address,
@@ -243,6 +244,7 @@ mod tests {
             changes: vec![change()],
             unchanged: Vec::new(),
             refused: Vec::new(),
+            notes: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
             outputs: BTreeMap::new(),

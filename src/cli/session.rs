@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, variable, versions};
+use super::{Context, Global, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -146,10 +146,11 @@ impl Session {
     }
 
     /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
-    /// databases that are to be made or upgraded, and whether the account can set aside the
+    /// databases that are to be made or upgraded, whether what is to be restored is there, and whether the account can set aside the
     /// calls that functions want for themselves. Nobody is asked if they want no more than before.
-    pub(super) async fn preflight(&self, plan: &Plan) -> Result<(), CliError> {
+    pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
         versions::check(self.provider.aws(), plan).await?;
+        restores::check(self.provider.aws(), &self.blueprint, plan).await?;
         let more = reservations(&plan.changes);
         let wanted: i64 = more.iter().map(|(_, more)| more).sum();
         if wanted <= 0 {
@@ -378,6 +379,7 @@ mod tests {
             fields: Vec::new(),
             because: None,
             irreversible: None,
+            regain: None,
             create_first: false,
             want: (action != Action::Delete).then_some(want),
             live: (action != Action::Create).then_some(live),

@@ -259,33 +259,35 @@ impl Step<'_> {
                 }
                 // Taken: by ourselves (a lost reply, an earlier run), by a dying predecessor, or
                 // by somebody else.
-                Err(error) if error.class == ErrorClass::Exists => match self.look(target).await? {
-                    Look::There(Found { owner: Owner::Foreign(owner), live, .. }) => {
-                        let since = *untagged_since.get_or_insert_with(Instant::now);
-                        if since.elapsed() > TAG_LAG || !live.tags.is_empty() {
-                            return Err(StepError::NotOurs(owner));
+                Err(error) if error.class == ErrorClass::Exists => {
+                    match self.look(target, want).await? {
+                        Look::There(Found { owner: Owner::Foreign(owner), live, .. }) => {
+                            let since = *untagged_since.get_or_insert_with(Instant::now);
+                            if since.elapsed() > TAG_LAG || !live.tags.is_empty() {
+                                return Err(StepError::NotOurs(owner));
+                            }
+                            self.retry(error, pace.next()).await?;
                         }
-                        self.retry(error, pace.next()).await?;
+                        Look::There(found) => return Ok((found, Origin::Elsewhere)),
+                        Look::Dying(status) => {
+                            was_dying = true;
+                            self.wait(status, pace.next()).await?;
+                        }
+                        Look::Nothing if was_dying || self.may_pass(&error) => {
+                            was_dying = false;
+                            self.retry(error, pace.next()).await?;
+                        }
+                        // What has the name cannot be seen, and does not go away.
+                        Look::Nothing => return Err(StepError::Refused(error)),
                     }
-                    Look::There(found) => return Ok((found, Origin::Elsewhere)),
-                    Look::Dying(status) => {
-                        was_dying = true;
-                        self.wait(status, pace.next()).await?;
-                    }
-                    Look::Nothing if was_dying || self.may_pass(&error) => {
-                        was_dying = false;
-                        self.retry(error, pace.next()).await?;
-                    }
-                    // What has the name cannot be seen, and does not go away.
-                    Look::Nothing => return Err(StepError::Refused(error)),
-                },
+                }
                 // It may have happened. Look, more than once: a new object is not visible
                 // everywhere at once.
                 Err(error) if error.class == ErrorClass::Service => {
                     let mut looks = Pace::new();
                     for _ in 0..LOOKS_AFTER_LOST_REPLY {
                         self.retry(error.clone(), looks.next() * 3).await?;
-                        match self.look(target).await? {
+                        match self.look(target, want).await? {
                             Look::There(found) if !matches!(found.owner, Owner::Foreign(_)) => {
                                 return Ok((found, Origin::Elsewhere));
                             }
@@ -300,9 +302,12 @@ impl Step<'_> {
     }
 
     /// Looks for an object by name and tags, as a survey does: with the reply, its id was lost.
-    async fn look(&self, target: &Target) -> Outcome<Look> {
+    async fn look(&self, target: &Target, want: &Want) -> Outcome<Look> {
         let (mut there, mut dying) = (None, None);
-        for found in self.listed(target).await? {
+        for mut found in self.listed(target).await? {
+            if found.owner == Owner::Nobody && !self.meta.takes_over(&want.spec, &found.live.spec) {
+                found.owner = Owner::Foreign(Scope::describe_owner(&found.live.tags));
+            }
             match &found.live.phase {
                 Phase::Deleting(status) => dying = Some(status.clone()),
                 _ => there = there.or(Some(found)),

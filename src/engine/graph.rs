@@ -233,6 +233,7 @@ mod tests {
             fields: Vec::new(),
             because: None,
             irreversible: None,
+            regain: None,
             create_first: false,
             want: None,
             live: None,

@@ -59,6 +59,9 @@ pub struct Change {
     pub because: Option<String>,
     /// What is lost for good.
     pub irreversible: Option<String>,
+    /// How some of that can still be got back.
+    #[serde(default)]
+    pub regain: Option<String>,
     /// Whether a replacement is made before the old object goes.
     pub create_first: bool,
     /// What is wanted.
@@ -82,6 +85,19 @@ pub struct Refused {
     pub origin: String,
     /// Why not.
     pub reason: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// Something that a reader of the plan should know, and that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Which resource.
+    pub address: Address,
+    /// Where the config asks for it.
+    pub origin: String,
+    /// What there is to know.
+    pub text: String,
     /// What to do about it.
     pub hint: String,
 }
@@ -129,6 +145,9 @@ pub struct Plan {
     pub unchanged: Vec<Address>,
     /// What will not be done; a plan with any of these is not carried out.
     pub refused: Vec<Refused>,
+    /// What a reader should know beside.
+    #[serde(default)]
+    pub notes: Vec<Note>,
     /// The kinds that could not be looked at: the plan says nothing of them.
     #[serde(default)]
     pub unseen: Vec<SurveyError>,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::diff::{FieldChange, diff, diff_tags};
 use super::graph;
 use super::owners::{Owners, Standing};
-use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, left_alone};
+use super::plan::{Action, Change, FORMAT, Note, Plan, Purpose, Refused, left_alone};
 use super::provider::Provider;
 use super::survey::Snapshot;
 use crate::model::address::Address;
@@ -17,7 +17,7 @@ use crate::model::desired::{Blueprint, Desired};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::meta::{Meta, Replace};
-use crate::model::scope::{TAG_PROTECT, is_protected};
+use crate::model::scope::{Scope, TAG_PROTECT, is_protected};
 use crate::model::text::{Ref, each_ref, resolve};
 
 /// A plan that cannot be made.
@@ -98,6 +98,7 @@ fn draft(
             changes: Vec::new(),
             unchanged: Vec::new(),
             refused: Vec::new(),
+            notes: Vec::new(),
             unseen: snapshot.unseen.clone(),
             left_alone: left_alone(snapshot),
             outputs: BTreeMap::new(),
@@ -172,6 +173,7 @@ impl<'a> Planner<'a> {
             self.unprotect(want, meta, live, fields);
             return Ok(Some(live.id.clone()));
         }
+        self.note_source(want, meta, live);
         self.keep_outputs(meta, &want.address, live, &fields);
         let because = match &live.phase {
             Phase::Pending(status) if fields.is_empty() => {
@@ -213,7 +215,8 @@ impl<'a> Planner<'a> {
         spec: &Value,
     ) -> Option<(&'a Live, Vec<FieldChange>)> {
         let ours = self.found(&want.address).iter().filter(|found| {
-            matches!(found.owner, Owner::Ours | Owner::Nobody)
+            let takes = || meta.takes_over(spec, &found.live.spec);
+            (found.owner == Owner::Ours || found.owner == Owner::Nobody && takes())
                 && !matches!(found.live.phase, Phase::Deleting(_))
         });
         let fields = |live: &Live| {
@@ -242,7 +245,10 @@ impl<'a> Planner<'a> {
             return Some(live.id.clone());
         }
         let foreign = found.iter().find_map(|found| match &found.owner {
-            Owner::Foreign(owner) => Some((owner, &found.live)),
+            Owner::Foreign(owner) => Some((owner.clone(), &found.live)),
+            Owner::Nobody if !meta.takes_over(spec, &found.live.spec) => {
+                Some((Scope::describe_owner(&found.live.tags), &found.live))
+            }
             Owner::Ours | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => None,
         });
         if let Some((owner, live)) = foreign {
@@ -257,6 +263,25 @@ impl<'a> Planner<'a> {
             self.plan.changes.push(change);
         }
         None
+    }
+
+    /// Says that what stands is not made anew from what it is to be made from.
+    fn note_source(&mut self, want: &Desired, meta: &Meta, live: &Live) {
+        let Some(field) = meta.made_from.filter(|_| meta.source(&want.spec).is_some()) else {
+            return;
+        };
+        if meta.is_made_from(&want.spec, &live.spec) {
+            return;
+        }
+        self.plan.notes.push(Note {
+            address: want.address.clone(),
+            origin: want.origin.clone(),
+            text: format!("`{field}` is set, but {} exists: nothing is restored into it", want.name),
+            hint: format!(
+                "to restore beside it, add another one under another name with `{field}`; once that \
+                 is not needed, remove `{field}` here"
+            ),
+        });
     }
 
     /// Plans a new object in the place of one that cannot become what is wanted.
@@ -284,6 +309,7 @@ impl<'a> Planner<'a> {
         let forced = self.forced.contains(&want.address);
         change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
         change.irreversible = meta.data.map(str::to_owned);
+        change.regain = meta.regain.and_then(|regain| regain(&live.spec));
         self.plan.changes.push(change);
     }
 
@@ -330,6 +356,7 @@ impl<'a> Planner<'a> {
             let is_second = kept.contains_key(address) && meta.is_some_and(|meta| meta.doubles);
             let is_empty = is_second && !self.owners.standing(found).holds_data;
             let data = meta.and_then(|meta| meta.data).filter(|_| !dying && !is_empty);
+            let regain = meta.and_then(|meta| meta.regain).filter(|_| data.is_some());
             let mut uses = self.owners.used_by(address, live);
             if let Some(want) = want {
                 uses.extend(needs(want));
@@ -344,6 +371,7 @@ impl<'a> Planner<'a> {
                 fields: Vec::new(),
                 because,
                 irreversible: data.map(str::to_owned),
+                regain: regain.and_then(|regain| regain(&live.spec)),
                 create_first: false,
                 want: None,
                 live: Some(live.clone()),
@@ -387,6 +415,7 @@ impl<'a> Planner<'a> {
             fields,
             because,
             irreversible: None,
+            regain: None,
             create_first: false,
             want: Some(want.clone()),
             live,

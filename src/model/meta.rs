@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::text::Output;
+
+/// The time that stands for "as late as possible".
+pub const LATEST: &str = "latest";
 
 /// The constant facts of one kind.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,12 @@ pub struct Meta {
     /// Top-level fields that matter only when the object is made and cannot be read back: never
     /// compared.
     pub create_only: &'static [&'static str],
+    /// The top-level field that says what an object was made from, if from anything. One without
+    /// tags is taken over only if it was made from what is wanted; that of one that stands since
+    /// before means nothing any more, and a plan says so.
+    pub made_from: Option<&'static str>,
+    /// What can still be got back of a deleted object, from its live spec; a sentence without a period.
+    pub regain: Option<fn(&Value) -> Option<String>>,
     /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
     /// one or a later one is as wanted, since no version can be taken back.
     pub rises: &'static [&'static str],
@@ -88,6 +99,8 @@ impl Meta {
             notes: &[],
             immutable: &[],
             create_only: &[],
+            made_from: None,
+            regain: None,
             rises: &[],
             complaint: None,
             observed: &[],
@@ -116,6 +129,27 @@ impl Meta {
             path == *fixed || path.strip_prefix(fixed).is_some_and(|rest| rest.starts_with('.'))
         })
     }
+
+    /// What an object is to be made from, if from anything.
+    pub fn source<'a>(&self, spec: &'a Value) -> Option<&'a Value> {
+        self.made_from.and_then(|field| spec.get(field)).filter(|source| !source.is_null())
+    }
+
+    /// Whether a live object was made from what is wanted: it tells every part of that, and `latest`
+    /// may have been any time.
+    pub fn is_made_from(&self, want: &Value, live: &Value) -> bool {
+        let sources = (self.source(want), self.source(live));
+        let (Some(Value::Object(want)), Some(Value::Object(live))) = sources else { return false };
+        let same = |(key, value): (&String, &Value)| {
+            live.get(key).is_some_and(|live| live == value || value == LATEST)
+        };
+        want.len() == live.len() && want.iter().all(same)
+    }
+
+    /// Whether an object without tags, under a name that is wanted, may be taken over.
+    pub fn takes_over(&self, want: &Value, live: &Value) -> bool {
+        self.made_from.is_none() || self.is_made_from(want, live)
+    }
 }
 
 /// Whether a live version is the wanted one, as precisely as that is given, or a later one.
@@ -124,4 +158,31 @@ pub fn is_reached(want: &str, live: &str) -> bool {
         version.split('.').map(|number| number.parse().ok()).collect()
     };
     numbers(want).zip(numbers(live)).is_some_and(|(want, live)| live >= want)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_tags_is_taken_over_only_if_it_was_made_from_what_is_wanted() {
+        let from = |source: Value| json!({ "name": "t", "restore_from": source });
+        let meta = Meta { made_from: Some("restore_from"), ..Meta::new("a.b", "a", "") };
+        let at = |at: &str| from(json!({ "table": "orders", "at": at }));
+        let (early, late) = (at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z"));
+        assert!(meta.takes_over(&early, &early) && meta.takes_over(&at(LATEST), &early));
+        for (want, live) in [
+            (&early, &late),
+            (&early, &from(json!({ "backup": "b" }))),
+            (&early, &from(Value::Null)),
+            (&from(Value::Null), &early),
+            (&from(Value::Null), &from(Value::Null)),
+        ] {
+            assert!(!meta.takes_over(want, live), "{want} {live}");
+        }
+        // Where nothing is made from anything, having no tags is enough.
+        assert!(Meta::new("a.b", "a", "").takes_over(&early, &late));
+    }
 }

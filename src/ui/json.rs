@@ -56,6 +56,7 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
             "origin": change.origin,
             "because": change.because,
             "irreversible": change.irreversible,
+            "regain": change.regain,
             "create_first": change.create_first,
             "fields": fields.collect::<Vec<_>>(),
         })
@@ -66,6 +67,7 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
         "changes": changes.collect::<Vec<_>>(),
         "unchanged": plan.unchanged,
         "refused": plan.refused,
+        "notes": plan.notes,
         "unseen": looking::json(&plan.unseen),
         "left_alone": plan.left_alone,
         "summary": {

@@ -14,7 +14,7 @@ use super::style::{Paint, Style, count, span, telling_id, words};
 use super::text::one_line;
 use super::value::{self, Line};
 use crate::engine::diff::FieldChange;
-use crate::engine::plan::{Action, Change, LeftAlone, Plan, Purpose, Refused};
+use crate::engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
 use crate::engine::survey::SurveyError;
 use crate::model::live::Tags;
 use crate::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
@@ -98,6 +98,12 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
     for refused in plan.refused.chunk_by(|one, next| is_alike(one, next)) {
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
+    }
+    for note in &plan.notes {
+        let Note { address, origin, text: said, hint } = note;
+        text.push('\n');
+        line(&mut text, 0, &format!("note: {address} ({origin}): {said}"));
+        line(&mut text, 2, hint);
     }
     if !plan.left_alone.is_empty() {
         text.push('\n');
@@ -257,6 +263,9 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
     }
     if let Some(lost) = &change.irreversible {
         line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
+    }
+    if let Some(regain) = &change.regain {
+        line(text, 6, &format!("what can be got back: {regain}"));
     }
 }
 

@@ -77,7 +77,11 @@ mod together;
 mod ownership;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
+// Environments that earlier versions made.
+mod upgrade;
 // Alarms, dashboards and metric filters among those of others.
 mod watching;
+// A way back: what is deleted or spoilt, restored as docs/recovery.md says.
+mod recovery;
 // Checkov over the shipped environments.
 mod scanner;

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::{Gap, round_trip};
-use crate::support::{expect_settled, plan_now, provider, provider_for, run, shipped};
+use crate::support::{expect_settled, plan_now, provider, provider_for, run, shipped, some};
 
 /// A running server; it ends with this value, and with the test process whatever happens.
 pub struct Moto {
@@ -273,4 +273,46 @@ fn the_whole_dev_environment_lives_and_dies_on_moto() {
         assert!(left.is_empty(), "left after destroy: {:?}", left.changes);
     });
     assert_eq!(moto.holds(), [""; 0], "left after destroy");
+}
+
+/// Puts an item into the sample table, takes a backup, deletes the table, and prints the backup's ARN.
+const LOSE: &str = r#"
+import boto3, sys
+client = boto3.client("dynamodb", endpoint_url=sys.argv[1], region_name="us-east-1",
+                      aws_access_key_id="moto", aws_secret_access_key="moto")
+of = dict(TableName="sample-table")
+item = {"transaction_id": {"S": "1"}, "timestamp": {"N": "1"}, "customer_id": {"S": "2"}}
+client.put_item(**of, Item=item)
+print(client.create_backup(**of, BackupName="nightly")["BackupDetails"]["BackupArn"])
+client.delete_table(**of)
+"#;
+
+/// How many items the sample table has.
+const COUNT: &str = r#"
+import boto3, sys
+client = boto3.client("dynamodb", endpoint_url=sys.argv[1], region_name="us-east-1",
+                      aws_access_key_id="moto", aws_secret_access_key="moto")
+print(client.scan(TableName="sample-table")["Count"])
+"#;
+
+#[test]
+fn a_lost_table_is_restored_on_moto() {
+    let moto = Moto::start();
+    let python = |script: &str| {
+        let mut python = Command::new(environment().join("bin/python"));
+        run_command(python.args(["-c", script, &moto.url])).trim().to_owned()
+    };
+    block_on(async {
+        let provider = provider(&moto.connection()).await;
+        let mut blueprint = some(&provider, &["dynamodb.table"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let backup = python(LOSE);
+        let table = Address::new("dynamodb.table", "sample");
+        let want = blueprint.resources.get_mut(&table).expect("it is there");
+        want.spec["restore_from"] = json!({ "backup": backup });
+        let made = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!((made.count(Action::Create), made.changes.len()), (1, 1));
+        expect_settled(&provider, &blueprint, "the restore").await;
+        assert_eq!(python(COUNT), "1");
+    });
 }

@@ -3,9 +3,12 @@
 //! AWS quirks: creation can set everything but TTL and backups. Afterwards only one thing can be
 //! changed at a time, in an order that `update` knows, and while the table is `UPDATING` every
 //! other change is refused. Defaults are told by silence: no billing summary is provisioned, no
-//! encryption description is DynamoDB's own key. A protected table refuses its deletion.
+//! encryption description is DynamoDB's own key. A protected table refuses its deletion. A restore
+//! takes neither tags nor most settings, and takes its time; what it was made from stands in the
+//! description of the table for ever.
 
 mod convert;
+mod restore;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +54,27 @@ pub(crate) struct Table {
     pub encryption: Encryption,
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
+    /// What its first items come from; none when it begins empty.
+    #[serde(default)]
+    pub restore_from: Option<Source>,
+}
+
+/// What the first items of a table come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// A backup, by ARN.
+    Backup {
+        /// The ARN.
+        backup: String,
+    },
+    /// Another table as it was at a time.
+    Time {
+        /// Its name.
+        table: String,
+        /// `2026-11-28T12:00:00Z`, or `latest`.
+        at: String,
+    },
 }
 
 /// A key attribute.
@@ -147,13 +171,21 @@ impl Resource for Table {
             "Expiry can be changed once an hour, and takes up to an hour to be switched off.",
             "Billing can be changed to on-demand four times in 24 hours.",
             "Deletion protection is lifted by payctl when it deletes the table.",
+            "A restore takes from minutes to hours, with the indexes and the billing of its source; all \
+             that is set otherwise is changed once it is done, one thing at a time.",
+            "A restore takes no tags. A table that was restored and lacks its tags, after a crash, is \
+             taken over only if AWS says that it was made from what `restore_from` names.",
         ],
+        create_only: &["restore_from"],
+        made_from: Some("restore_from"),
+        regain: Some(restore::regain),
         immutable: &["name", "partition_key", "sort_key"],
         moves: &[("stream", Output::StreamArn)],
         replace: Replace::Forbidden,
         data: Some("all items of the table"),
         guard: Some("deletion_protection"),
-        deadline: Duration::from_secs(1800),
+        // A restore takes hours if the table is large and has indexes.
+        deadline: Duration::from_secs(6 * 3600),
         settle: Duration::from_secs(60),
         transient: &[
             ("ValidationException", "Time to live has been modified multiple times"),
@@ -166,16 +198,28 @@ impl Resource for Table {
             ("ValidationException", "will not change"),
         ],
         actions: &[
+            // A restore puts the items in the caller's name.
+            "dynamodb:BatchWriteItem",
             "dynamodb:CreateTable",
+            "dynamodb:DeleteItem",
             "dynamodb:DeleteTable",
+            "dynamodb:DescribeBackup",
             "dynamodb:DescribeContinuousBackups",
             "dynamodb:DescribeTable",
             "dynamodb:DescribeTimeToLive",
+            "dynamodb:GetItem",
+            "dynamodb:ListBackups",
             "dynamodb:ListTables",
             "dynamodb:ListTagsOfResource",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:RestoreTableFromBackup",
+            "dynamodb:RestoreTableToPointInTime",
+            "dynamodb:Scan",
             "dynamodb:TagResource",
             "dynamodb:UntagResource",
             "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateItem",
             "dynamodb:UpdateTable",
             "dynamodb:UpdateTimeToLive",
             // With a customer key.
@@ -208,6 +252,7 @@ impl Resource for Table {
             point_in_time_recovery: true,
             encryption: Encryption::Managed,
             deletion_protection: false,
+            restore_from: None,
         }
     }
 
@@ -271,7 +316,7 @@ impl Resource for Table {
             };
             let Some((address, owner)) = claimed else { return Ok(None) };
             let live = live?.map(|live| Live { tags: tags.unwrap_or_default(), ..live });
-            Ok(live.map(|live| Found { address, owner, live }))
+            Ok(live.map(|live| Found { address, owner: restore::owner(owner, &live), live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
@@ -283,6 +328,10 @@ impl Resource for Table {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if let Some(source) = &self.restore_from {
+            self.restore(cx, source).await?;
+            return Ok(self.name.clone());
+        }
         let indexes = self.indexes.iter().map(|index| self.to_index(index)).collect();
         let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
         let stream = self.stream.map(|view| convert::to_stream(Some(view)));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_kms::types;
 use futures::future::{try_join_all, try_join3};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -82,6 +82,7 @@ impl Resource for Key {
         replace: Replace::Forbidden,
         doubles: true,
         data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
+        regain: Some(regain),
         settle: Duration::from_secs(60),
         transient: &[("MalformedPolicyDocumentException", "invalid principal")],
         actions: &[
@@ -391,4 +392,15 @@ fn sample_policy(action: &str) -> Document {
             "Principal": { "Service": "logs.us-east-1.amazonaws.com" },
         }),
     ])
+}
+
+/// What can be got back of a deleted key.
+fn regain(live: &Value) -> Option<String> {
+    if live["kept"] == true {
+        return Some(
+            "it is not deleted but left to you, for the snapshot that needs it".to_owned(),
+        );
+    }
+    let days = live["recovery_days"].as_u64()?;
+    Some(format!("for {days} days; an apply of the same environment takes it back"))
 }

@@ -4,10 +4,11 @@
 //! changes wait for the maintenance window unless they are to apply at once, and until then they
 //! show as pending; AWS moves the version ahead by itself and takes none back; the encryption key
 //! comes back even if none was named; a cluster is protected, kept in a snapshot or not when it is
-//! deleted by what that call says, so the wish for a snapshot lies in a tag.
+//! deleted by what that call says, so the wish for a snapshot lies in a tag. A restored cluster has
+//! the users and passwords of its source, and tells nothing of it: both lie in tags.
 //!
-//! The credentials are read from their secret inside `create` and nowhere else: they are in no
-//! spec, no plan and no error.
+//! The credentials are read from their secret inside `create`, and after a restore inside `update`,
+//! and nowhere else: they are in no spec, no plan and no error.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::model::meta::{Meta, Replace};
 use crate::model::text::{Output, Text};
 
 mod convert;
+mod restore;
 
 use convert::to_live;
 
@@ -76,6 +78,34 @@ pub(crate) struct Cluster {
     pub iam_authentication: bool,
     /// Whether the Data API is on.
     pub data_api: bool,
+    /// What it begins with; none when it begins empty. A tag remembers it.
+    #[serde(default)]
+    pub restore_from: Option<Source>,
+    /// Whether the password is that of its secret. A tag says that it still is that of a source.
+    #[serde(default = "yes")]
+    pub own_password: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a cluster begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// A snapshot.
+    Snapshot {
+        /// Its name or ARN.
+        snapshot: String,
+    },
+    /// Another cluster as it was at a time.
+    Time {
+        /// Its identifier.
+        cluster: String,
+        /// `2026-11-28T12:00:00Z`, or `latest`.
+        at: String,
+    },
 }
 
 /// Capacity of serverless instances, in Aurora capacity units.
@@ -113,15 +143,20 @@ impl Resource for Cluster {
             "Exported logs go to log groups that must be there before, or RDS makes them without a \
              retention and nobody owns them.",
             "Scaling limits of serverless instances can be changed, not taken away.",
+            "A restored cluster keeps the users of its source. The password of the first one becomes that \
+             of the secret as soon as the data is there, before any instance is made.",
         ],
         immutable: &["name", "database", "subnet_group", "key"],
-        create_only: &["credentials"],
+        create_only: &["credentials", "restore_from"],
+        made_from: Some("restore_from"),
+        regain: Some(restore::regain),
         rises: &["engine_version"],
         replace: Replace::Forbidden,
         held: true,
         data: Some("the database"),
         guard: Some("deletion_protection"),
-        deadline: Duration::from_secs(7200),
+        // A large cluster is restored for hours.
+        deadline: Duration::from_secs(6 * 3600),
         settle: Duration::from_secs(60),
         transient: &[
             ("KMSKeyNotAccessibleFault", ""),
@@ -139,12 +174,16 @@ impl Resource for Cluster {
             "rds:CreateDBCluster",
             "rds:CreateDBClusterSnapshot",
             "rds:DeleteDBCluster",
+            // With `restore_from`.
+            "rds:DescribeDBClusterSnapshots",
             "rds:DescribeDBClusters",
             "rds:DescribeDBEngineVersions",
             "rds:DisableHttpEndpoint",
             "rds:EnableHttpEndpoint",
             "rds:ModifyDBCluster",
             "rds:RemoveTagsFromResource",
+            "rds:RestoreDBClusterFromSnapshot",
+            "rds:RestoreDBClusterToPointInTime",
             "rds:StartDBCluster",
             "secretsmanager:GetSecretValue",
         ],
@@ -173,6 +212,8 @@ impl Resource for Cluster {
             log_exports: BTreeSet::new(),
             iam_authentication: false,
             data_api: false,
+            restore_from: None,
+            own_password: true,
         }
     }
 
@@ -223,6 +264,9 @@ impl Resource for Cluster {
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let mut tags = cx.tags.clone();
         tags.insert(TAG_SNAPSHOT.into(), self.final_snapshot.to_string());
+        if let Some(source) = &self.restore_from {
+            return self.restore(cx.aws, source, tags).await;
+        }
         let Credentials { username, password } = self.credentials(cx.aws).await?;
         let call = cx.aws.rds.create_db_cluster().db_cluster_identifier(&self.name);
         let call = call.engine(ENGINE).engine_version(&self.engine_version);
@@ -240,9 +284,7 @@ impl Resource for Cluster {
         let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
         let call = call.deletion_protection(self.deletion_protection);
         let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
-        let exports = self.log_exports.iter().cloned().collect::<Vec<_>>();
-        let exports = Some(exports).filter(|exports| !exports.is_empty());
-        let call = call.set_enable_cloudwatch_logs_exports(exports);
+        let call = call.set_enable_cloudwatch_logs_exports(self.exports());
         let call = call.enable_iam_database_authentication(self.iam_authentication);
         let call = call.enable_http_endpoint(self.data_api);
         let send = call.set_tags(Some(rds::to_tags(&tags))).send();
@@ -292,6 +334,9 @@ impl Cluster {
     async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let arn = &live.outputs[&Output::Arn];
         let was = &live.spec;
+        if self.own_password && !was.own_password {
+            return self.take_password(aws, &live.id, arn).await;
+        }
         if self.final_snapshot != was.final_snapshot {
             let tag = Tags::from([(TAG_SNAPSHOT.into(), self.final_snapshot.to_string())]);
             rds::retag(aws, arn, &tag, &[]).await?;
@@ -326,6 +371,11 @@ impl Cluster {
             );
             OpError::new("GetSecretValue", ErrorClass::Invalid, "NoCredentials", message)
         })
+    }
+
+    fn exports(&self) -> Option<Vec<String>> {
+        let exports: Vec<String> = self.log_exports.iter().cloned().collect();
+        Some(exports).filter(|exports| !exports.is_empty())
     }
 
     fn group_ids(&self) -> Vec<String> {

@@ -12,6 +12,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{self, FilterNameStringType, SecretListEntry};
 use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::kms_key::{DEFAULT_RECOVERY, TAG_RECOVERY};
@@ -89,6 +90,7 @@ impl Resource for Secret {
         observed: &["has_value"],
         replace: Replace::Forbidden,
         data: Some("the secret value"),
+        regain: Some(regain),
         deadline: Duration::from_secs(180),
         transient: &[
             ("InvalidRequestException", "was deleted"),
@@ -464,6 +466,12 @@ pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let tags = tags.iter().map(|tag| (text(tag.key()), text(tag.value())));
     tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
+}
+
+/// What can be got back of a deleted secret.
+fn regain(live: &Value) -> Option<String> {
+    let days = live["recovery_days"].as_u64().filter(|days| *days > 0)?;
+    Some(format!("for {days} days; an apply of the same environment takes it back"))
 }
 
 #[cfg(test)]

@@ -106,6 +106,8 @@ fn the_database_of_the_migration_stack_is_drawn_value_by_value() {
             "log_exports": [],
             "iam_authentication": false,
             "data_api": false,
+            "restore_from": null,
+            "own_password": true,
         })
     );
     let group = spec(&blueprint, "rds.cluster_parameter_group/customer");

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::Rules;
 use crate::config::schema::OneOrMany;
 use crate::config::schema::access::Effect;
@@ -9,6 +12,7 @@ use crate::config::schema::data::{
     Billing, Bucket, LogTarget, Projection, Retention, StorageClass, Table,
 };
 use crate::config::schema::text::{ItemName, KeyAttribute};
+use crate::model::meta::LATEST;
 
 /// The retention times that CloudWatch Logs takes, in days.
 const RETENTIONS: [u32; 22] = [
@@ -25,6 +29,17 @@ impl Rules<'_> {
         for (name, table) in &self.config.tables {
             let path = ["tables", &**name];
             self.key_attributes(&path, table);
+            if let Some(source) = &table.restore_from {
+                let given = (source.backup.is_some(), source.table.is_some(), source.at.is_some());
+                self.restored_from(&path, given, ("backup", "table"));
+                self.restored_time(&path, source.at.as_deref());
+                let own = table.name.as_deref().map(str::to_owned);
+                if own.is_some() && own.as_deref() == source.table.as_deref() {
+                    let path = [&path[..], &["restore_from", "table"]].concat();
+                    let fix = "name another table, or restore a deleted one from its backup";
+                    self.say(&path, "a table cannot be restored into itself", fix);
+                }
+            }
             if table.indexes.len() > 20 {
                 let message = format!("{} indexes are too many", table.indexes.len());
                 self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 20");
@@ -52,6 +67,31 @@ impl Rules<'_> {
                 let message = format!("the indexes name {projected} attributes");
                 self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 100");
             }
+        }
+    }
+
+    /// A source is one thing by itself, or another thing at a time.
+    pub(super) fn restored_from(
+        &mut self,
+        path: &[&str],
+        given: (bool, bool, bool),
+        (whole, other): (&str, &str),
+    ) {
+        if !matches!(given, (true, false, false) | (false, true, true)) {
+            let message = "it does not say what to restore";
+            let fix = format!(
+                "write {{ {whole} = \"...\" }}, or {{ {other} = \"...\", at = \"2026-11-28T12:00:00Z\" }}"
+            );
+            self.say(&[path, &["restore_from"]].concat(), message, fix);
+        }
+    }
+
+    /// A time that there is in the calendar.
+    pub(super) fn restored_time(&mut self, path: &[&str], at: Option<&str>) {
+        let Some(at) = at.filter(|at| *at != LATEST) else { return };
+        if OffsetDateTime::parse(at, &Rfc3339).is_err() {
+            let path = [path, &["restore_from", "at"]].concat();
+            self.say(&path, format!("there is no time {at}"), "write it like 2026-11-28T12:00:00Z");
         }
     }
 

@@ -100,6 +100,12 @@ impl Rules<'_> {
             self.database_place(&path, database);
             self.capacity(&path, database);
             self.upkeep(&path, database);
+            if let Some(source) = &database.restore_from {
+                let given =
+                    (source.snapshot.is_some(), source.cluster.is_some(), source.at.is_some());
+                self.restored_from(&path, given, ("snapshot", "cluster"));
+                self.restored_time(&path, source.at.as_deref());
+            }
             let begins = database.database.as_deref().unwrap_or_default();
             if RESERVED_DATABASES.contains(&begins.to_lowercase().as_str()) {
                 let path = [&path[..], &["database"]].concat();

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::access::Statement;
-use super::text::{BucketRef, IndexName, KeyAttribute, KeyRef, PhysicalName, RuleId};
+use super::text::{
+    BackupArn, BucketRef, IndexName, KeyAttribute, KeyRef, PhysicalName, RestoreTime, RuleId,
+    TableName,
+};
 use super::yes;
 
 /// A DynamoDB table.
@@ -37,6 +40,22 @@ pub struct Table {
     pub key: Option<KeyRef>,
     /// Whether AWS refuses to delete it; unless stated, the same as `protect`.
     pub deletion_protection: Option<bool>,
+    /// What its first items come from, if it is made now: a table that exists stays as it is.
+    pub restore_from: Option<TableSource>,
+}
+
+/// What the first items of a table come from: `{ table = "...", at = "2026-11-28T12:00:00Z" }` is
+/// another table as it was then, `{ backup = "arn:..." }` a backup, such as the one that AWS keeps
+/// of a deleted table for 35 days.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableSource {
+    /// The physical name of a table that has point-in-time recovery.
+    pub table: Option<TableName>,
+    /// The time in UTC, to the second, or `"latest"` (about five minutes ago).
+    pub at: Option<RestoreTime>,
+    /// The ARN of a backup.
+    pub backup: Option<BackupArn>,
 }
 
 /// A global secondary index.

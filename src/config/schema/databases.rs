@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::data::Retention;
 use super::network::InnerTier;
 use super::text::{
-    DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion, GroupRef, KeyRef,
-    PhysicalName, RoleRef, SecretRef, WeekWindow,
+    ClusterName, DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion,
+    GroupRef, KeyRef, PhysicalName, RestoreTime, RoleRef, SecretRef, SnapshotName, WeekWindow,
 };
 use super::yes;
 
@@ -87,6 +87,21 @@ pub struct Database {
     /// Whether the Data API is on.
     #[serde(default)]
     pub data_api: bool,
+    /// What it begins with, if it is made now: a cluster that exists stays as it is.
+    pub restore_from: Option<DatabaseSource>,
+}
+
+/// What a cluster begins with: `{ snapshot = "..." }`, or `{ cluster = "...", at =
+/// "2026-11-28T12:00:00Z" }` for another cluster as it was then.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSource {
+    /// A snapshot of a cluster, by name or ARN.
+    pub snapshot: Option<SnapshotName>,
+    /// The identifier of a cluster that exists.
+    pub cluster: Option<ClusterName>,
+    /// The time in UTC, to the second, or `"latest"` (about five minutes ago).
+    pub at: Option<RestoreTime>,
 }
 
 fn port() -> u16 {

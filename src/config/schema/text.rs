@@ -111,6 +111,21 @@ strings! {
     /// A key attribute of a table, `name:S`, `name:N` or `name:B`.
     KeyAttribute { "pattern": "^[^:]{1,255}:[SNB]$" }
         => "write the attribute and its type: `id:S` (string), `id:N` (number) or `id:B` (binary)"
+    /// The physical name of a table that may be of another environment.
+    TableName { "pattern": "^[a-zA-Z0-9_.-]{3,255}$" }
+        => "a table's name is 3 to 255 letters, digits and _ . -"
+    /// The ARN of a backup of a table.
+    BackupArn { "pattern": "^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[a-zA-Z0-9_.-]+/backup/[a-zA-Z0-9-]+$" }
+        => "a backup looks like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID; `aws dynamodb list-backups --backup-type ALL` tells it"
+    /// A time that something is restored to.
+    RestoreTime { "pattern": "^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$" }
+        => "a time looks like 2026-11-28T12:00:00Z, in UTC; or latest"
+    /// A cluster that may be of another environment.
+    ClusterName { "pattern": "^[a-z](-?[a-z0-9]){0,62}$" }
+        => "a cluster is up to 63 lower-case letters, digits and single dashes, and begins with a letter"
+    /// A snapshot of a cluster, by name or ARN.
+    SnapshotName { "pattern": "^(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:cluster-snapshot:)?(rds:)?[a-zA-Z](-?[a-zA-Z0-9])*$" }
+        => "a snapshot looks like payments-final-1764331200, or arn:aws:rds:REGION:ACCOUNT:cluster-snapshot:NAME"
     /// The name of an index.
     IndexName { "pattern": "^[a-zA-Z0-9_.-]{3,255}$" }
         => "an index name is 3 to 255 letters, digits and _ . -"

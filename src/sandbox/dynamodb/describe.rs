@@ -52,6 +52,9 @@ impl Table {
             view["SSEDescription"] =
                 json!({ "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key });
         }
+        if let Some(restored) = &self.restored {
+            view["RestoreSummary"] = restored.view(self.status == Status::Creating);
+        }
         if let Some(class) = &self.class {
             view["TableClassSummary"] = json!({ "TableClass": class });
         }
@@ -92,9 +95,12 @@ impl Table {
     }
 
     /// The state after somebody has looked; `false` once the table is gone.
-    pub(super) fn settle(&mut self) -> bool {
+    pub(super) fn settle(&mut self, today: f64) -> bool {
         if self.status == Status::Deleting {
             return false;
+        }
+        if self.restored.as_ref().is_some_and(|restored| today < restored.until) {
+            return true;
         }
         self.status = Status::Active;
         self.indexes.retain(|_, index| index.status != Status::Deleting);
@@ -103,22 +109,5 @@ impl Table {
         }
         self.drop_unused_types();
         true
-    }
-
-    /// The answer about backups.
-    pub(super) fn backups(&self, today: f64) -> Value {
-        let recovery = match self.recovery {
-            Some(days) => json!({
-                "PointInTimeRecoveryStatus": "ENABLED",
-                "RecoveryPeriodInDays": days,
-                "EarliestRestorableDateTime": self.created,
-                "LatestRestorableDateTime": today,
-            }),
-            None => json!({ "PointInTimeRecoveryStatus": "DISABLED" }),
-        };
-        json!({ "ContinuousBackupsDescription": {
-            "ContinuousBackupsStatus": "ENABLED",
-            "PointInTimeRecoveryDescription": recovery,
-        } })
     }
 }

@@ -49,7 +49,7 @@ fn returning(old: Option<Value>, input: &Value) -> Value {
 }
 
 /// Puts an item in the place of the one with the same key.
-pub(super) fn put_item(state: &mut State, region: &str, input: &Value) -> Answer {
+pub(super) fn put_item(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     let table = open(state, region, input)?;
     let key = table.key_of(&input["Item"])?;
     let guarded = text(input, "ConditionExpression")
@@ -58,6 +58,7 @@ pub(super) fn put_item(state: &mut State, region: &str, input: &Value) -> Answer
         let message = "The conditional request failed";
         return Err(Refusal::new("ConditionalCheckFailedException", message));
     }
+    table.remember(today, &key, Some(&input["Item"]));
     let old = table.items.insert(key, input["Item"].clone());
     Ok(returning(old, input))
 }
@@ -70,9 +71,10 @@ pub(super) fn get_item(state: &mut State, region: &str, input: &Value) -> Answer
 }
 
 /// Deletes an item; one that is gone does not matter.
-pub(super) fn delete_item(state: &mut State, region: &str, input: &Value) -> Answer {
+pub(super) fn delete_item(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     let table = open(state, region, input)?;
     let key = table.key_of(&input["Key"])?;
+    table.remember(today, &key, None);
     Ok(returning(table.items.remove(&key), input))
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Quirks kept: states pass by reading (a new table is `CREATING` for the first `DescribeTable`);
 //! one index per update and one update at a time; backups are not available to the first who asks
-//! after creation; what is as by default is left out of the description.
+//! after creation; what is as by default is left out of the description; a restore brings the items
+//! back and takes neither tags nor most settings, and a table under restore cannot be tagged.
 
+mod backups;
 mod describe;
 mod items;
 mod tables;
@@ -28,6 +30,8 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 pub(crate) struct State {
     /// Tables by region and name.
     tables: BTreeMap<String, Table>,
+    /// Backups by ARN.
+    backups: BTreeMap<String, backups::Backup>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -59,6 +63,12 @@ struct Table {
     backups_ready: bool,
     /// Items by their key, as JSON.
     items: BTreeMap<String, Value>,
+    /// Since when it can be restored to any time.
+    since: f64,
+    /// What was put and deleted since then: when, the key, and the item if there is one.
+    log: Vec<(f64, String, Option<Value>)>,
+    /// What it was made from, if from anything.
+    restored: Option<backups::Restored>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -104,7 +114,9 @@ const TAGS: (&str, &str) = ("ValidationException", "ValidationException");
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    vec![("tables", state.tables.len())]
+    // What AWS keeps of deleted tables goes by itself.
+    let backups = state.backups.values().filter(|backup| !backup.is_system()).count();
+    vec![("backups", backups), ("tables", state.tables.len())]
 }
 
 /// The tags of a region's tables, by ARN.
@@ -134,7 +146,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "UpdateTable" => update::update(world, region, input),
         "DescribeTable" => tables::describe(world, region, input),
         "ListTables" => list(state, region, input),
-        "DeleteTable" => tables::delete(state, region, input),
+        "DeleteTable" => tables::delete(world, region, input),
+        "CreateBackup" => backups::create(world, region, input),
+        "DescribeBackup" => backups::describe(world, input),
+        "ListBackups" => backups::list(world, region, input),
+        "DeleteBackup" => backups::delete(world, input),
+        "RestoreTableFromBackup" => backups::restore(world, region, input),
+        "RestoreTableToPointInTime" => backups::restore_to_time(world, region, input),
         "UpdateTimeToLive" => expire(state, region, input),
         "DescribeTimeToLive" => {
             let (_, table) = find(state, region, input)?;
@@ -143,11 +161,22 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             put(&mut view, "AttributeName", table.ttl.clone());
             Ok(json!({ "TimeToLiveDescription": view }))
         }
-        "UpdateContinuousBackups" => back_up(state, region, input, today),
-        "DescribeContinuousBackups" => Ok(find(state, region, input)?.1.backups(today)),
+        "UpdateContinuousBackups" => back_up(state, region, input, (today, world.base.strict)),
+        "DescribeContinuousBackups" => {
+            let strict = world.base.strict;
+            let found = find(state, region, input);
+            let (_, table) = found.map_err(|_| backups::no_table(text(input, "TableName")))?;
+            Ok(table.backups(today, strict))
+        }
         "TagResource" => {
             let more = tag_list(input, "Tags", KEY_VALUE);
-            add_tags(&mut tagged(state, region, input)?.tags, more, TAGS)?;
+            let table = tagged(state, region, input)?;
+            if table.restored.is_some() && table.status == Status::Creating {
+                return Err(in_use(
+                    "Attempt to change a resource which is still in use: Table is being created",
+                ));
+            }
+            add_tags(&mut table.tags, more, TAGS)?;
             Ok(json!({}))
         }
         "UntagResource" => {
@@ -168,9 +197,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             put(&mut answer, "NextToken", next);
             Ok(answer)
         }
-        "PutItem" => items::put_item(state, region, input),
+        "PutItem" => items::put_item(state, region, input, today),
         "GetItem" => items::get_item(state, region, input),
-        "DeleteItem" => items::delete_item(state, region, input),
+        "DeleteItem" => items::delete_item(state, region, input, today),
         "Scan" => items::scan(state, region, input),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
@@ -263,7 +292,7 @@ fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(json!({ "TimeToLiveSpecification": wanted }))
 }
 
-fn back_up(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+fn back_up(state: &mut State, region: &str, input: &Value, (today, strict): (f64, bool)) -> Answer {
     let wanted = &input["PointInTimeRecoverySpecification"];
     let days = within(wanted, "RecoveryPeriodInDays", 1..=35, "ValidationException")?;
     let (name, table) = find(state, region, input)?;
@@ -274,11 +303,19 @@ fn back_up(state: &mut State, region: &str, input: &Value, today: f64) -> Answer
             format!("Backups are being enabled for the table: {name}. Please retry later"),
         ));
     }
-    table.recovery = match flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
-        true => Some(days.or(table.recovery).unwrap_or(35)),
-        false => None,
-    };
-    Ok(table.backups(today))
+    match flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
+        true => {
+            if table.recovery.is_none() {
+                table.begin_log(today);
+            }
+            table.recovery = Some(days.or(table.recovery).unwrap_or(35));
+        }
+        false => {
+            table.recovery = None;
+            table.log.clear();
+        }
+    }
+    Ok(table.backups(today, strict))
 }
 
 impl Capacity {

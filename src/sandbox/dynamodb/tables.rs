@@ -8,7 +8,9 @@ use super::super::toolbox::{
     KEY_VALUE, add_tags, at, flag, is_name, iso, list, need, now, tag_list, text, uuid,
 };
 use super::super::{Answer, Refusal, World, kms};
-use super::{Capacity, Index, ON_DEMAND, State, Status, TAGS, Table, find, in_use, invalid, ready};
+use super::{
+    Capacity, Index, ON_DEMAND, Status, TAGS, Table, backups, find, in_use, invalid, ready,
+};
 
 /// The names of the attributes in a key schema.
 pub(super) fn key_names(keys: &Value) -> Vec<&str> {
@@ -194,18 +196,19 @@ pub(super) fn label(world: &mut World) -> String {
 /// Describes a table; looking at it brings it to its next state.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let World { base, dynamodb: state, .. } = world;
+    let today = now(base);
     let (name, table) = find(state, region, input)?;
     let view = table.view(region, &name);
     base.moved |= !table.is_at_rest();
-    if !table.settle() {
+    if !table.settle(today) {
         state.tables.remove(&at(region, &name));
     }
     Ok(json!({ "Table": view }))
 }
 
 /// Starts the deletion of a table.
-pub(super) fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
-    let (name, table) = ready(state, region, input)?;
+pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
+    let (name, table) = ready(&mut world.dynamodb, region, input)?;
     if table.protected {
         return Err(invalid(
             "Resource cannot be deleted as it is currently protected against deletion. Disable \
@@ -213,5 +216,10 @@ pub(super) fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
         ));
     }
     table.status = Status::Deleting;
-    Ok(json!({ "TableDescription": table.view(region, &name) }))
+    let view = table.view(region, &name);
+    if table.recovery.is_some() {
+        let last = table.clone();
+        backups::keep_deleted(world, region, &name, &last);
+    }
+    Ok(json!({ "TableDescription": view }))
 }

@@ -12,7 +12,7 @@ use super::super::toolbox::{
 use super::super::{Answer, Refusal, World, kms, logs};
 use super::{
     AVAILABLE, COMBINATION, Stage, State, TAGS, VALUE, age, arn, groups, instances, is_identifier,
-    listed, names, parameters, tags_of,
+    listed, modify, names, parameters, snapshots, tags_of,
 };
 
 /// A cluster.
@@ -23,6 +23,8 @@ pub(super) struct Cluster {
     pub version: String,
     pub database: Option<String>,
     pub user: String,
+    /// A digest of the password: whether it is another one is all that can be told.
+    pub password: String,
     pub port: i64,
     pub subnet_group: String,
     pub groups: Vec<String>,
@@ -164,7 +166,7 @@ pub(super) fn security_groups(
     }
 }
 
-fn credentials(input: &Value) -> Result<String, Refusal> {
+fn credentials(input: &Value) -> Result<(String, String), Refusal> {
     let user = need(input, "MasterUsername", COMBINATION)?;
     if ["admin", "rdsadmin", "postgres_superuser"].contains(&user) {
         let message = format!(
@@ -172,16 +174,34 @@ fn credentials(input: &Value) -> Result<String, Refusal> {
         );
         return Err(Refusal::new(VALUE, message));
     }
-    let password = need(input, "MasterUserPassword", COMBINATION)?;
+    let user = user.to_owned();
+    Ok((user, password(need(input, "MasterUserPassword", COMBINATION)?)?))
+}
+
+/// The digest of a password that can be one.
+pub(super) fn password(password: &str) -> Result<String, Refusal> {
     let allowed = |c: char| c.is_ascii_graphic() && !"/\"@".contains(c);
     if !(8..=41).contains(&password.len()) || !password.chars().all(allowed) {
         let message = "The parameter MasterUserPassword is not a valid password.";
         return Err(Refusal::new(VALUE, message));
     }
-    Ok(user.to_owned())
+    Ok(digest(password))
 }
 
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    if need(input, "Engine", VALUE)? != ENGINE {
+        return Err(Refusal::not_covered("rds", "CreateDBCluster of other engines"));
+    }
+    make(world, region, input, None)
+}
+
+/// Makes a cluster, or makes one anew from what another one was.
+pub(super) fn make(
+    world: &mut World,
+    region: &str,
+    input: &Value,
+    source: Option<&Cluster>,
+) -> Answer {
     let name = need(input, "DBClusterIdentifier", VALUE)?.to_lowercase();
     let place = at(region, &name);
     if !is_identifier(&name, 63) {
@@ -191,17 +211,23 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         let message = "DB Cluster already exists";
         return Err(Refusal::new("DBClusterAlreadyExistsFault", message));
     }
-    if need(input, "Engine", VALUE)? != ENGINE {
-        return Err(Refusal::not_covered("rds", "CreateDBCluster of other engines"));
-    }
     // As in an account that never had a database. The role is there a moment later.
     if world.base.strict && !std::mem::replace(&mut world.rds.linked, true) {
         let message = "Unable to create the resource. Verify that you have permission to create \
                        service linked role. Otherwise wait and try again later";
         return Err(Refusal::new(VALUE, message));
     }
-    let user = credentials(input)?;
-    let version = full_version(text(input, "EngineVersion").unwrap_or("16"))?;
+    let (user, password) = match source {
+        Some(source) => (source.user.clone(), source.password.clone()),
+        None => credentials(input)?,
+    };
+    let version = match (source, text(input, "EngineVersion")) {
+        (Some(source), None) => source.version.clone(),
+        (Some(source), Some(_)) => {
+            modify::upgrade(&source.version, input)?.unwrap_or_else(|| source.version.clone())
+        }
+        (None, asked) => full_version(asked.unwrap_or("16"))?,
+    };
     let subnet_group = text(input, "DBSubnetGroupName").unwrap_or("default").to_owned();
     if !world.rds.subnet_groups.contains_key(&at(region, &subnet_group)) {
         return Err(groups::missing(&subnet_group));
@@ -209,31 +235,40 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let default = format!("default.{ENGINE}{}", major(&version));
     let parameter_group = text(input, "DBClusterParameterGroupName").unwrap_or(&default);
     parameters::fits(world, region, parameter_group, &version)?;
-    let key = text(input, "KmsKeyId").unwrap_or("alias/aws/rds");
+    let key = text(input, "KmsKeyId").or(source.map(|source| source.key.as_str()));
+    let key = key.unwrap_or("alias/aws/rds");
     let Some(key) = kms::usable(&world.kms, region, key) else {
         let message = format!("The specified KMS key [{key}] does not exist or is not enabled.");
         return Err(Refusal::new("KMSKeyNotAccessibleFault", message));
     };
-    let port = number(input, "Port").unwrap_or(5432);
+    let port = number(input, "Port").or(source.map(|source| source.port)).unwrap_or(5432);
     if !(1150..=65535).contains(&port) {
         return Err(Refusal::new(VALUE, format!("Invalid port: {port}")));
     }
     let mut tags = Tags::new();
     add_tags(&mut tags, tags_of(input), TAGS)?;
     let window = |key, default: &str| text(input, key).unwrap_or(default).to_lowercase();
+    let days = source.map_or(1, |source| source.backup_days);
+    let seconds = if source.is_some() { 900.0 } else { 90.0 };
+    let begins = source.map(|source| source.database.clone());
+    let (backup_window, maintenance_window) = match source {
+        Some(source) => (source.backup_window.as_str(), source.maintenance_window.as_str()),
+        None => ("07:12-07:42", "sun:04:10-sun:04:40"),
+    };
     let cluster = Cluster {
         version,
-        database: text(input, "DatabaseName").map(str::to_owned),
+        database: begins.unwrap_or_else(|| text(input, "DatabaseName").map(str::to_owned)),
         user,
+        password,
         port,
         subnet_group,
         groups: security_groups(world, region, input)?.unwrap_or_default(),
         parameter_group: parameter_group.to_owned(),
         scaling: scaling(input)?,
         key,
-        backup_days: backup_days(input)?.unwrap_or(1),
-        backup_window: window("PreferredBackupWindow", "07:12-07:42"),
-        maintenance_window: window("PreferredMaintenanceWindow", "sun:04:10-sun:04:40"),
+        backup_days: backup_days(input)?.unwrap_or(days),
+        backup_window: window("PreferredBackupWindow", backup_window),
+        maintenance_window: window("PreferredMaintenanceWindow", maintenance_window),
         protected: flag(input, "DeletionProtection").unwrap_or(false),
         copies_tags: flag(input, "CopyTagsToSnapshot").unwrap_or(false),
         exports: exports(input, "EnableCloudwatchLogsExports")?,
@@ -241,7 +276,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         data_api: flag(input, "EnableHttpEndpoint").unwrap_or(false),
         created: world.base.now().floor(),
         tags,
-        stage: Stage::begin(&world.base, "creating", 90.0),
+        stage: Stage::begin(&world.base, "creating", seconds),
         name,
     };
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });
@@ -331,8 +366,13 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     }
     let clusters = here(&world.rds.clusters, region);
     let clusters = clusters.filter(|(name, _)| asked.is_none_or(|asked| asked == *name));
-    let views =
-        clusters.map(|(name, cluster)| (name.to_owned(), cluster.render(&world.rds, region)));
+    let views = clusters.map(|(name, cluster)| {
+        let mut view = cluster.render(&world.rds, region);
+        let (first, last) = snapshots::window(cluster, &world.base);
+        view["EarliestRestorableTime"] = iso(first).into();
+        view["LatestRestorableTime"] = iso(last).into();
+        (name.to_owned(), view)
+    });
     let answer = listed(input, ("DBClusters", "DBCluster"), views.collect());
     age(world, region);
     answer
@@ -364,11 +404,8 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
                        state.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
     }
-    if let Some(snapshot) = snapshot
-        && !snapshots.insert(at(region, snapshot))
-    {
-        let message = format!("Cannot create the snapshot {snapshot}: it exists already.");
-        return Err(Refusal::new("DBClusterSnapshotAlreadyExistsFault", message));
+    if let Some(snapshot) = snapshot {
+        snapshots::keep(snapshots, &world.base, region, snapshot, cluster)?;
     }
     cluster.stage = Stage::begin(&world.base, "deleting", 120.0);
     let cluster = cluster.clone();

@@ -3,17 +3,20 @@
 //! Quirks kept: states that take their time; a cluster is deleted only unprotected, with or without
 //! a final snapshot as the call says, and once all its instances are on their way out; groups that
 //! are in use stay; windows and keys come back although nobody named them; the interfaces of the
-//! instances hold subnets and security groups; exported logs make their own log groups. Passwords are checked and not kept.
+//! instances hold subnets and security groups; exported logs make their own log groups. Passwords are
+//! checked and not kept, but whether one is another can be told. A restored cluster has the users and
+//! the password of its source, and no instances.
 
 mod clusters;
 mod groups;
 mod instances;
 mod modify;
 mod parameters;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,7 +35,8 @@ pub(crate) struct State {
     /// Whether RDS has its role in the account.
     linked: bool,
     parameter_groups: BTreeMap<String, parameters::Group>,
-    snapshots: BTreeSet<String>,
+    #[serde(deserialize_with = "snapshots::read")]
+    snapshots: BTreeMap<String, snapshots::Snapshot>,
     subnet_groups: BTreeMap<String, groups::Group>,
 }
 
@@ -75,6 +79,11 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DisableHttpEndpoint" => clusters::data_api(world, input, false),
         "StartDBCluster" => modify::run(world, region, input, true),
         "StopDBCluster" => modify::run(world, region, input, false),
+        "CreateDBClusterSnapshot" => snapshots::create(world, region, input),
+        "DescribeDBClusterSnapshots" => snapshots::describe(world, region, input),
+        "DeleteDBClusterSnapshot" => snapshots::delete(world, region, input),
+        "RestoreDBClusterFromSnapshot" => snapshots::restore(world, region, input),
+        "RestoreDBClusterToPointInTime" => snapshots::restore_to_time(world, region, input),
         "DescribeDBEngineVersions" => clusters::versions(input),
         "CreateDBInstance" => instances::create(world, region, input),
         "DescribeDBInstances" => instances::describe(world, region, input),
@@ -226,12 +235,14 @@ fn tagged<'a>(world: &'a mut World, input: &Value) -> Result<&'a mut Tags, Refus
         "db" => state.instances.get_mut(&place).map(|found| &mut found.tags),
         "subgrp" => state.subnet_groups.get_mut(&place).map(|found| &mut found.tags),
         "cluster-pg" => state.parameter_groups.get_mut(&place).map(|found| &mut found.tags),
+        "cluster-snapshot" => state.snapshots.get_mut(&place).map(|found| &mut found.tags),
         _ => None,
     };
     found.ok_or_else(|| match *kind {
         "cluster" => clusters::missing(name),
         "db" => instances::missing(name),
         "subgrp" => groups::missing(name),
+        "cluster-snapshot" => snapshots::missing(name),
         _ => parameters::missing(name),
     })
 }

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use super::super::toolbox::{at, flag, need, number, text};
 use super::super::{Answer, Refusal, World};
 use super::clusters::{
-    backup_days, busy, exports, full_version, major, missing, scaling, security_groups, write_logs,
+    backup_days, busy, exports, full_version, major, missing, password, scaling, security_groups,
+    write_logs,
 };
 use super::instances::{self, insights, monitoring, stand, valid_class};
 use super::{AVAILABLE, COMBINATION, STOPPED, Stage, VALUE, parameters};
 
 /// A version that a cluster can be moved to.
-fn upgrade(from: &str, input: &Value) -> Result<Option<String>, Refusal> {
+pub(super) fn upgrade(from: &str, input: &Value) -> Result<Option<String>, Refusal> {
     let Some(asked) = text(input, "EngineVersion") else { return Ok(None) };
     let to = full_version(asked)?;
     let numbers = |version: &str| -> Vec<u32> {
@@ -79,7 +80,12 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
             cluster.exports.remove(&name);
         }
     }
-    cluster.stage = Stage::begin(&world.base, "modifying", 60.0);
+    let reset = text(input, "MasterUserPassword");
+    if let Some(asked) = reset {
+        cluster.password = password(asked)?;
+    }
+    let status = if reset.is_some() { "resetting-master-credentials" } else { "modifying" };
+    cluster.stage = Stage::begin(&world.base, status, 60.0);
     let World { base, rds, ec2, .. } = &mut *world;
     for member in instances::members(&rds.instances, region, &cluster.name) {
         stand(ec2, base, region, member, cluster.groups.clone());

@@ -26,6 +26,7 @@ fn change(action: Action, address: Address, component: &str, origin: &str) -> Ch
         fields: Vec::new(),
         because: None,
         irreversible: None,
+        regain: None,
         create_first: false,
         want: None,
         live: None,
@@ -113,6 +114,7 @@ pub(in crate::ui) fn example() -> Plan {
     let delete = Change {
         because: Some("it is no longer in the config".into()),
         irreversible: Some("the items in the table".into()),
+        regain: Some("AWS keeps a backup".into()),
         live: Some(Live {
             id: "dev-payment-old".into(),
             spec: Value::Null,
@@ -156,6 +158,12 @@ pub(in crate::ui) fn example() -> Plan {
             origin: "config/base.toml:77".into(),
             reason: "the name dev-payment-audit belongs to somebody else (it has no tags)".into(),
             hint: "choose another name with `name = \"...\"`".into(),
+        }],
+        notes: vec![Note {
+            address: Address::new("dynamodb.table", "refunds"),
+            origin: "config/base.toml:80".into(),
+            text: "`restore_from` is set, but dev-payment-refunds exists".into(),
+            hint: "remove it".into(),
         }],
         unseen: Vec::new(),
         left_alone: Vec::new(),

@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::types::{
     TableStatus, TimeToLiveDescription, TimeToLiveStatus,
 };
 
-use super::{Attribute, Billing, Capacity, Encryption, Index, Projection, StreamView, Table};
+use super::{
+    Attribute, Billing, Capacity, Encryption, Index, Projection, StreamView, Table, restore,
+};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::Phase;
 
@@ -217,6 +219,7 @@ pub(super) fn from_description(live: &TableDescription) -> Result<Table, OpError
         point_in_time_recovery: false,
         encryption: Encryption::Owned,
         deletion_protection: live.deletion_protection_enabled().unwrap_or_default(),
+        restore_from: restore::source(live.restore_summary()),
     })
 }
 

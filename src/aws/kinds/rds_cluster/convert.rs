@@ -8,7 +8,7 @@ use aws_sdk_rds::types::{
     ServerlessV2ScalingConfiguration,
 };
 
-use super::{Cluster, Serverless, TAG_SNAPSHOT, days, major, rds};
+use super::{Cluster, Serverless, TAG_SNAPSHOT, days, major, rds, restore};
 use crate::aws::clients::Aws;
 use crate::model::live::{Live, Phase};
 use crate::model::meta::is_reached;
@@ -102,6 +102,7 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     let mut tags = rds::from_tags(cluster.tag_list);
     // Whoever takes the tag away does not want to lose the data for it.
     let snapshot = tags.remove(TAG_SNAPSHOT).is_none_or(|wanted| wanted != "false");
+    let (source, own_password) = restore::told(&mut tags);
     let text = |text: Option<String>| text.unwrap_or_default();
     let (id, arn) = (text(cluster.db_cluster_identifier), text(cluster.db_cluster_arn));
     let port = cluster.port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
@@ -153,6 +154,8 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
                 .or(cluster.iam_database_authentication_enabled)
                 .unwrap_or_default(),
             data_api: cluster.http_endpoint_enabled.unwrap_or_default(),
+            restore_from: source,
+            own_password,
         },
     }
 }

@@ -1,0 +1,109 @@
+//! Environments that earlier versions made, as the program of today sees them with their own config.
+//! `tests/upgrade/README.md` says what is kept and how.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli_support::{Folder, copy};
+
+/// A change as a line of `announced` names it, without the reason.
+type Line = String;
+
+fn kept() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upgrade");
+    let entries = fs::read_dir(root).expect("the folder is in the repository");
+    let paths = entries.map(|entry| entry.expect("a readable folder").path());
+    paths.filter(|path| path.is_dir()).collect()
+}
+
+/// A folder as the earlier version left it.
+fn folder(kept: &Path) -> Folder {
+    let folder = Folder::empty();
+    copy(&kept.join("config"), &folder.path("config"));
+    copy(&kept.join("functions"), &folder.path("functions"));
+    let state = fs::read_to_string(kept.join("state.json")).expect("a state");
+    folder.write(".payctl/sandbox/state.json", &state);
+    folder
+}
+
+/// The announced changes with their reasons.
+fn announced(kept: &Path) -> BTreeMap<Line, String> {
+    let text = fs::read_to_string(kept.join("announced")).expect("a list");
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let announced = lines.map(|line| {
+        let (change, reason) = line.split_once(": ").expect("a change, a colon and a reason");
+        assert!(reason.split_whitespace().count() > 2, "a reason is a few words: {line}");
+        (change.to_owned(), reason.to_owned())
+    });
+    announced.collect()
+}
+
+/// What a plan shows, in the words of `announced`.
+fn shown(env: &str, plan: &Value) -> Vec<Line> {
+    assert_eq!(plan["refused"], json!([]), "{env}");
+    assert_eq!(plan["notes"], json!([]), "{env}");
+    let mut lines = Vec::new();
+    for change in plan["changes"].as_array().expect("changes") {
+        let text = |key: &str| change[key].as_str().expect("a text").to_owned();
+        let (action, address) = (text("action"), text("address"));
+        let fields = change["fields"].as_array().expect("fields");
+        let paths = fields.iter().filter_map(|field| field["path"].as_str());
+        let paths: Vec<&str> = paths.filter(|_| action == "update").collect();
+        match paths.is_empty() {
+            true => lines.push(format!("{env} {action} {address}")),
+            false => {
+                lines.extend(paths.iter().map(|path| format!("{env} {action} {address} {path}")))
+            }
+        }
+    }
+    lines
+}
+
+fn line(out: &str, kind: &str) -> Value {
+    let mut lines =
+        out.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON line"));
+    lines.find(|line| line["type"] == kind).expect("a line of that type")
+}
+
+#[test]
+fn an_environment_of_an_earlier_version_shows_the_announced_changes_alone() {
+    let kept = kept();
+    assert!(!kept.is_empty(), "no version is kept");
+    for kept in kept {
+        let folder = folder(&kept);
+        let environments = fs::read_to_string(kept.join("environments")).expect("a list");
+        let environments: Vec<(&str, &str)> =
+            environments.lines().filter_map(|line| line.split_once(' ')).collect();
+        let announced = announced(&kept);
+        let on = |env: &str, config: &str| format!("--env {env} --config-dir {config} --sandbox");
+        let mut seen = Vec::new();
+        for (env, config) in &environments {
+            let ran = folder.expect(0, &format!("plan {} --json", on(env, config)));
+            seen.extend(shown(env, &line(&ran.out, "plan")));
+        }
+        let surplus: Vec<&Line> =
+            seen.iter().filter(|line| !announced.contains_key(*line)).collect();
+        let missing: Vec<&Line> = announced.keys().filter(|line| !seen.contains(line)).collect();
+        assert!(
+            surplus.is_empty() && missing.is_empty(),
+            "{}: shown and not announced: {surplus:#?}\nannounced and not shown: {missing:#?}",
+            kept.display()
+        );
+        for (env, config) in &environments {
+            let on = on(env, config);
+            folder.expect(0, &format!("apply {on} --auto-approve"));
+            let again = folder.expect(0, &format!("plan {on} --detailed-exitcode"));
+            assert!(again.out.contains("No changes:"), "{}", again.out);
+        }
+        for (env, config) in &environments {
+            folder.expect(
+                0,
+                &format!("destroy {} --auto-approve --allow-data-loss", on(env, config)),
+            );
+        }
+        assert_eq!(folder.counts(), json!({}));
+    }
+}
