@@ -24,27 +24,13 @@ where
         let chain = chain(&error);
         match &error {
             SdkError::ServiceError(service) => {
-                let status = service.raw().status().as_u16();
-                let code = service.err().code().unwrap_or(match status {
-                    404 => "NotFound",
-                    403 => "AccessDenied",
-                    301 => "PermanentRedirect",
-                    407 => "ProxyAuthenticationRequired",
-                    200..=299 => "UnreadableAnswer",
-                    405 | 500 | 501 => NO_CODE,
-                    _ => "Unknown",
-                });
-                let message = service.err().message().unwrap_or(match status {
-                    200..=299 => &chain,
-                    _ => NO_MESSAGE,
-                });
-                let class = classify(code, message, status);
-                let mut ours = OpError::new(name, class, code, message);
-                ours.request_id = request_id;
-                match skew(service.raw(), SystemTime::now()) {
-                    Some(skew) if SIGNING.contains(&code) => skewed(ours, &skew),
-                    _ => ours,
-                }
+                let (code, message) = (service.err().code(), service.err().message());
+                let ours = answered(name, service.raw(), code, message, &chain);
+                OpError { request_id, ..ours }
+            }
+            // Not in the protocol of the service.
+            SdkError::ResponseError(response) if response.raw().status().as_u16() >= 400 => {
+                answered(name, response.raw(), None, None, &chain)
             }
             SdkError::ConstructionFailure(_) => {
                 OpError::new(name, ErrorClass::Bug, "InvalidRequest", chain)
@@ -58,10 +44,14 @@ where
     }
 }
 
-/// The code of an error that came without one, with a status that says so little.
-const NO_CODE: &str = "NoCode";
+/// The code of an error that came without one, with a status that says little.
+const NO_CODE: &str = "Unknown";
 /// The message of an error that came without one.
 const NO_MESSAGE: &str = "AWS gave no message";
+/// The code of an answer that the SDK could not read.
+const UNREADABLE: &str = "UnreadableAnswer";
+/// The service that is asked in CBOR.
+const CBOR: &str = "monitoring";
 /// The code where there is no host of the service's name.
 const NO_HOST: &str = "NoSuchHost";
 
@@ -73,9 +63,11 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
     let is_speechless = error.message == NO_MESSAGE
         && [NO_CODE, "NotFound"].contains(&error.code.as_str())
         && !error.op.starts_with("Head");
-    if aws.is_elsewhere && is_speechless {
+    // An answer in another protocol.
+    let is_foreign = service == CBOR && error.code == UNREADABLE;
+    if aws.is_elsewhere && (is_speechless || is_foreign) {
         let message = match service {
-            "monitoring" => {
+            CBOR => {
                 "it does not speak RPC v2 CBOR, the one protocol in which the AWS SDK asks CloudWatch"
             }
             _ => "it has no such operation",
@@ -86,6 +78,35 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
     match error.code == NO_HOST && !aws.is_special {
         true => OpError { class, ..error },
         false => error,
+    }
+}
+
+/// What an answer says that is no success.
+fn answered(
+    name: &str,
+    raw: &HttpResponse,
+    code: Option<&str>,
+    message: Option<&str>,
+    chain: &str,
+) -> OpError {
+    let status = raw.status().as_u16();
+    let code = code.unwrap_or(match status {
+        404 => "NotFound",
+        403 => "AccessDenied",
+        301 => "PermanentRedirect",
+        407 => "ProxyAuthenticationRequired",
+        200..=299 => UNREADABLE,
+        502..=504 => "Unavailable",
+        _ => NO_CODE,
+    });
+    let message = message.unwrap_or(match status {
+        200..=299 => chain,
+        _ => NO_MESSAGE,
+    });
+    let ours = OpError::new(name, classify(code, message, status), code, message);
+    match skew(raw, SystemTime::now()) {
+        Some(skew) if SIGNING.contains(&code) => skewed(ours, &skew),
+        _ => ours,
     }
 }
 
@@ -102,7 +123,7 @@ fn unsent(
     let (class, code) = if is_about_endpoints(&chain) {
         (ErrorClass::Unsupported, "NoEndpoint")
     } else if is_about_credentials(&chain) {
-        match will_be_there(error, &chain) {
+        match will_be_there(error) {
             true => (ErrorClass::Busy, "CredentialsUnavailable"),
             false => (ErrorClass::Credentials, "NoCredentials"),
         }
@@ -208,21 +229,34 @@ fn is_about_names(chain: &str) -> bool {
 
 /// Whether credentials that could not be had may be had soon: whoever gives them did not answer. The
 /// call itself was never sent.
-fn will_be_there(error: &(dyn std::error::Error + 'static), chain: &str) -> bool {
+fn will_be_there(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
+    let mut text = String::new();
     while let Some(error) = next {
+        // What wraps the error of whoever gives them speaks of the call.
+        text = chain(error);
         match error.downcast_ref::<CredentialsError>() {
             Some(
                 CredentialsError::CredentialsNotLoaded(_)
                 | CredentialsError::InvalidConfiguration(_),
             ) => return false,
             Some(CredentialsError::ProviderTimedOut(_)) => return true,
-            Some(_) | None => next = error.source(),
+            Some(_) => break,
+            None => next = error.source(),
         }
     }
-    let chain = chain.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|words| chain.contains(words));
-    let refused = ["expired", "denied", "unauthorized", "invalid", "not authorized", "not found"];
+    let text = text.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    let refused = [
+        "expired",
+        "denied",
+        "unauthorized",
+        "invalid",
+        "not authorized",
+        "not found",
+        "forbidden",
+        "disabled",
+    ];
     let absent = [
         "timed out",
         "timeout",

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod kinds;
 mod network;
 mod pace;
+pub mod policy;
 pub mod provider;
 pub mod resource;
 pub mod restores;

@@ -119,9 +119,9 @@ impl Pace {
 }
 
 /// Lets the SDK retry only what provably did not happen: throttling, and once a signature that this
-/// machine's clock made too old or too new, which the SDK puts right from the answer's date. Every other failure goes to
-/// the engine, which looks before it acts. The SDK's own rules would send `CreateVpc` again after
-/// a lost reply and make two.
+/// machine's clock made too old or too new, which the SDK puts right from the answer's date. Every
+/// other failure goes to the engine, which looks before it acts. The SDK's own rules would send
+/// `CreateVpc` again after a lost reply and make two.
 #[derive(Debug)]
 pub(super) struct OnlyThrottling;
 

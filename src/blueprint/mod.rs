@@ -34,6 +34,7 @@ mod guards;
 mod keys;
 mod logs;
 mod messaging;
+pub mod names;
 mod naming;
 mod nat;
 mod network;

@@ -263,7 +263,56 @@ mod tests {
                 }
             }
         }
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @"
+        Apply no data                                              refuses  asks yes
+        Apply no data             --allow-data-loss                refuses  asks yes
+        Apply no data             --auto-approve                   goes on  goes on
+        Apply no data             --auto-approve --allow-data-loss goes on  goes on
+        Apply no data  disposable                                  refuses  asks yes
+        Apply no data  disposable --allow-data-loss                refuses  asks yes
+        Apply no data  disposable --auto-approve                   goes on  goes on
+        Apply no data  disposable --auto-approve --allow-data-loss goes on  goes on
+        Apply data                                                 refuses  asks the name
+        Apply data                --allow-data-loss                refuses  asks the name
+        Apply data                --auto-approve                   refuses  refuses
+        Apply data                --auto-approve --allow-data-loss goes on  goes on
+        Apply data     disposable                                  refuses  asks the name
+        Apply data     disposable --allow-data-loss                refuses  asks the name
+        Apply data     disposable --auto-approve                   refuses  refuses
+        Apply data     disposable --auto-approve --allow-data-loss goes on  goes on
+        Apply marked                                               refuses  asks the name
+        Apply marked              --allow-data-loss                refuses  asks the name
+        Apply marked              --auto-approve                   refuses  refuses
+        Apply marked              --auto-approve --allow-data-loss goes on  goes on
+        Apply marked   disposable                                  refuses  asks the name
+        Apply marked   disposable --allow-data-loss                refuses  asks the name
+        Apply marked   disposable --auto-approve                   goes on  goes on
+        Apply marked   disposable --auto-approve --allow-data-loss goes on  goes on
+        Destroy no data                                              refuses  asks the name
+        Destroy no data             --allow-data-loss                refuses  asks the name
+        Destroy no data             --auto-approve                   goes on  goes on
+        Destroy no data             --auto-approve --allow-data-loss goes on  goes on
+        Destroy no data  disposable                                  refuses  asks the name
+        Destroy no data  disposable --allow-data-loss                refuses  asks the name
+        Destroy no data  disposable --auto-approve                   goes on  goes on
+        Destroy no data  disposable --auto-approve --allow-data-loss goes on  goes on
+        Destroy data                                                 refuses  asks the name
+        Destroy data                --allow-data-loss                refuses  asks the name
+        Destroy data                --auto-approve                   refuses  refuses
+        Destroy data                --auto-approve --allow-data-loss goes on  goes on
+        Destroy data     disposable                                  refuses  asks the name
+        Destroy data     disposable --allow-data-loss                refuses  asks the name
+        Destroy data     disposable --auto-approve                   refuses  refuses
+        Destroy data     disposable --auto-approve --allow-data-loss goes on  goes on
+        Destroy marked                                               refuses  asks the name
+        Destroy marked              --allow-data-loss                refuses  asks the name
+        Destroy marked              --auto-approve                   goes on  goes on
+        Destroy marked              --auto-approve --allow-data-loss goes on  goes on
+        Destroy marked   disposable                                  refuses  asks the name
+        Destroy marked   disposable --allow-data-loss                refuses  asks the name
+        Destroy marked   disposable --auto-approve                   goes on  goes on
+        Destroy marked   disposable --auto-approve --allow-data-loss goes on  goes on
+        ");
     }
 
     #[test]

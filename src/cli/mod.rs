@@ -32,6 +32,7 @@ mod explain;
 mod graph;
 mod outputs;
 mod plan;
+mod policy;
 mod restores;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -118,6 +119,7 @@ enum Command {
     Status(status::Args),
     Graph(graph::Args),
     Explain(explain::Args),
+    Policy(policy::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
@@ -173,6 +175,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
+        Command::Policy(args) => policy::run(cx, args),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Env(args) => env::run(cx, args),

@@ -16,6 +16,7 @@ use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
 use crate::aws::kinds::lambda_function::Function;
+use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
@@ -27,9 +28,12 @@ use crate::model::address::Address;
 use crate::model::desired::Blueprint;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Owner, Phase};
+use crate::model::scope::Scope;
 use crate::model::text::Outputs;
 #[cfg(feature = "sandbox")]
 use crate::sandbox::faults::Faults;
+#[cfg(feature = "sandbox")]
+use crate::sandbox::permissions::Guard;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
@@ -37,6 +41,9 @@ use crate::ui::screen::Screen;
 /// Where the sandbox keeps its state, below the working directory.
 #[cfg(feature = "sandbox")]
 pub(super) const SANDBOX: &str = ".payctl/sandbox";
+
+/// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
+const SILENT: usize = 1;
 
 /// An environment, connected.
 pub(super) struct Session {
@@ -80,7 +87,7 @@ impl Session {
         let look = survey::look(&self.provider, resources, survey::PATIENCE, &listener);
         let mut snapshot = self.shown(look, &so_far).await;
         let unseen = &snapshot.unseen;
-        if unseen.len() == self.provider.kinds().len()
+        if unseen.len() + SILENT >= self.provider.kinds().len()
             || unseen.iter().any(|unseen| unseen.error.ends_everything())
         {
             return Err(CliError::from(std::mem::take(&mut snapshot.unseen)));
@@ -223,6 +230,37 @@ pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Proble
     blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
 }
 
+/// Who an environment is in an account, and what its objects are called there.
+pub(super) fn names(
+    global: &Global,
+    env: &str,
+    account: Option<&str>,
+) -> Result<(Scope, Names), CliError> {
+    let loaded = load(global, env)?;
+    let pinned = loaded.config.account.as_ref().map(|account| account.0.as_str());
+    let account = match (account, pinned) {
+        (Some(account), Some(pinned)) if account != pinned => {
+            let title =
+                format!("the config allows only account {pinned}, and --account is {account}");
+            return Err(CliError::new(ErrorKind::User, title));
+        }
+        (account, pinned) => account.or(pinned),
+    };
+    let mut facts = Facts::placeholder(&loaded.config.region);
+    // The sandbox's account is that of facts which nobody asked for.
+    if !global.sandbox {
+        let none = || {
+            CliError::new(ErrorKind::User, "a policy names the account, and none is known")
+                .hinted("give `account` in the config, or --account ID")
+        };
+        facts.account = account.ok_or_else(none)?.to_owned();
+    }
+    let blueprint = blueprint::build(&loaded, &facts);
+    let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
+    let names = blueprint::names::names(&loaded, &blueprint);
+    Ok((blueprint.scope, names))
+}
+
 /// Everything that is wrong with an environment, as far as that can be told without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
     blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
@@ -259,12 +297,26 @@ fn embed(connection: &mut Connection) -> Result<(), CliError> {
     let sandbox = sandbox.map_err(|error| {
         CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
     })?;
+    sandbox.guarded_by(guard()?);
     connection.transport = Some(match delay()? {
         Some(delay) => Faults::new(sandbox.transport()).with_delay(delay).transport(),
         None => sandbox.transport(),
     });
     connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
     Ok(())
+}
+
+/// The policy that the sandbox goes by, to rehearse with the permissions of a role.
+#[cfg(feature = "sandbox")]
+fn guard() -> Result<Option<Guard>, CliError> {
+    const VARIABLE: &str = "PAYCTL_SANDBOX_POLICY";
+    let Some(path) = variable(VARIABLE) else { return Ok(None) };
+    let failed = |what: &dyn std::fmt::Display| {
+        CliError::new(ErrorKind::User, format!("cannot use the policy {path}")).because(what)
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
+    let policy: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    Guard::of(&policy).map(Some).map_err(|error| failed(&error))
 }
 
 /// How much longer every call to the sandbox takes: for rehearsals and tests of a slow cloud.

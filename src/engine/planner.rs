@@ -567,18 +567,19 @@ fn refuse_losses(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot, ki
         let Some(live) = &change.live else { continue };
         let meta = kinds.get(change.address.kind.as_str());
         // What AWS is deleting already, and a second object that never held any data.
-        let is_empty =
-            change.irreversible.is_none() && meta.is_some_and(|meta| meta.data.is_some());
+        let is_empty = change.action == Action::Delete
+            && change.irreversible.is_none()
+            && meta.is_some_and(|meta| meta.data.is_some());
         let held = meta.and_then(|meta| meta.guard).and_then(|field| live.spec.get(field));
         let (reason, hint) = if is_protected(&live.tags) && !is_empty {
             let is_surplus = !blueprint.resources.contains_key(&change.address);
             let hint = if is_surplus { UNPROTECT_SURPLUS } else { UNPROTECT };
-            (format!("{} is protected: it carries the tag {TAG_PROTECT}", live.id), hint)
+            (format!("it is protected: it carries the tag {TAG_PROTECT}"), hint)
         } else if let (true, Some(lost)) = (blueprint.protect, &change.irreversible) {
             (format!("this environment is protected, and this would lose {lost}"), UNPROTECT)
         } else if is_guarded && held == Some(&Value::Bool(true)) {
-            let why = "is protected from deletion, and so is this environment";
-            (format!("{} {why}", live.id), RELEASE)
+            let why = "AWS refuses to delete it, and this environment is protected";
+            (why.to_owned(), RELEASE)
         } else {
             continue;
         };
@@ -597,7 +598,7 @@ fn refuse_losses(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot, ki
         losses.extend(others.into_iter().map(|found| Refused {
             address: found.address.clone(),
             origin: String::new(),
-            reason: format!("{} is protected: it carries the tag {TAG_PROTECT}", found.live.id),
+            reason: format!("it is protected: it carries the tag {TAG_PROTECT}"),
             hint: UNPROTECT.to_owned(),
         }));
         if blueprint.protect && losses.is_empty() {

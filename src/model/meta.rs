@@ -1,9 +1,11 @@
 //! What the engine and the docs know about a kind without knowing the kind.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::permit::Permit;
 use super::text::Output;
 
 /// The time that stands for "as late as possible".
@@ -74,8 +76,8 @@ pub struct Meta {
     /// Error codes, with a fragment of the message or "", that pass by themselves while other
     /// objects become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
-    /// IAM actions that its calls need, for `explain` and the docs.
-    pub actions: &'static [&'static str],
+    /// The permissions that its calls need, for policies, `explain` and the docs.
+    pub permits: &'static [Permit],
 }
 
 /// How a change of an immutable field is carried out.
@@ -119,8 +121,13 @@ impl Meta {
             propagation: Duration::from_secs(180),
             settle: Duration::from_secs(20),
             transient: &[],
-            actions: &[],
+            permits: &[],
         }
+    }
+
+    /// The IAM actions that its calls need, each once, in order.
+    pub fn actions(&self) -> BTreeSet<&'static str> {
+        self.permits.iter().flat_map(|permit| permit.actions).copied().collect()
     }
 
     /// Whether a change at `path` (dotted) forces a replacement.

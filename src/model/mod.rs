@@ -9,5 +9,6 @@ pub mod error;
 pub mod live;
 pub mod meta;
 pub mod package;
+pub mod permit;
 pub mod scope;
 pub mod text;

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
+use super::permissions::Guard;
 use super::store::{self, SandboxError, Store};
 use super::wire::{self, Request, Response, Route};
 use super::{World, counts};
@@ -26,6 +27,7 @@ pub struct Sandbox(Arc<Mutex<Inner>>);
 struct Inner {
     store: Store,
     world: World,
+    guard: Option<Guard>,
 }
 
 /// Everything in a sandbox at one moment.
@@ -53,7 +55,7 @@ impl Sandbox {
     }
 
     fn new(store: Store, world: World) -> Self {
-        Self(Arc::new(Mutex::new(Inner { store, world })))
+        Self(Arc::new(Mutex::new(Inner { store, world, guard: None })))
     }
 
     /// Empties the sandbox in a directory, even a damaged one. Says whether there was any.
@@ -68,34 +70,39 @@ impl Sandbox {
 
     /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
     pub fn counts(&self) -> Result<BTreeMap<String, usize>, SandboxError> {
-        let Inner { store, world } = &mut *self.lock();
+        let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, true, |world| counts(world))
     }
 
     /// Everything as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, SandboxError> {
-        let Inner { store, world } = &mut *self.lock();
+        let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, true, |world| Snapshot(world.clone()))
     }
 
     /// Lets the Tagging API lag: it goes on telling of the tags of this moment, until it is told
     /// otherwise.
     pub fn lag_tags(&self, lags: bool) -> Result<(), SandboxError> {
-        let Inner { store, world } = &mut *self.lock();
+        let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, false, |world| world.tagged = lags.then(|| Box::new(world.clone())))
     }
 
     /// Makes everything as it was.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
-        let Inner { store, world } = &mut *self.lock();
+        let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, false, |world| *world = snapshot.0.clone())
+    }
+
+    /// Allows from now on only what a guard's policy allows; everything without a guard.
+    pub fn guarded_by(&self, guard: Option<Guard>) {
+        self.lock().guard = guard;
     }
 
     /// Answers one request.
     pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
         let is_read = Route::of(request).is_read();
-        let Inner { store, world } = &mut *self.lock();
-        store.run(world, is_read, |world| wire::handle(world, request))
+        let Inner { store, world, guard } = &mut *self.lock();
+        store.run(world, is_read, |world| wire::handle(world, request, guard.as_ref()))
     }
 
     /// A poisoned lock is taken all the same: the panic that poisoned it is reported already, and

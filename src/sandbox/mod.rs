@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 pub mod connector;
 pub mod faults;
+pub mod permissions;
 mod pieces;
 pub(crate) mod s3;
 pub mod serve;

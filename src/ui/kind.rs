@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::style::span;
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::{Only, Permit};
 
 /// Everything that a user may want to know of a kind, as titles with their rows; code stands in
 /// backticks. What there is nothing to say of is left out.
@@ -20,7 +21,7 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
         ("Fields that tell what AWS is at, and may differ from the plan", code(meta.observed)),
         ("Life", life(meta)),
         ("Errors that payctl waits out here, beside the usual ones", transient.collect()),
-        ("IAM actions", code(meta.actions)),
+        ("IAM actions", meta.permits.iter().map(permit).collect()),
     ];
     facts.retain(|(_, rows)| !rows.is_empty());
     facts
@@ -78,6 +79,30 @@ fn life(meta: &Meta) -> Vec<String> {
     life
 }
 
+/// The permissions of one sort of call, as a sentence.
+fn permit(permit: &Permit) -> String {
+    let code = |texts: &[&str]| {
+        texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+    };
+    let only = match permit.only {
+        Only::Always => String::new(),
+        Only::Ours => ", if it carries the environment's tags".to_owned(),
+        Only::MadeOurs => ", if the call gives it the environment's tags".to_owned(),
+        Only::Equal(key, value) => format!(", if `{key}` is `{value}`"),
+    };
+    format!("to {}: {} on {}{only}", permit.when.word(), code(permit.actions), code(permit.on))
+}
+
+fn permit_body(permit: &Permit) -> Value {
+    let only = match permit.only {
+        Only::Always => Value::Null,
+        Only::Ours => json!({ "object_has": "the environment's tags" }),
+        Only::MadeOurs => json!({ "call_gives": "the environment's tags" }),
+        Only::Equal(key, value) => json!({ "key": key, "value": value }),
+    };
+    json!({ "when": permit.when.word(), "actions": permit.actions, "on": permit.on, "only": only })
+}
+
 /// The same for programs. All members are named, so that none that is added is forgotten.
 pub fn body(meta: &Meta, sample: &Value) -> Value {
     let Meta {
@@ -107,7 +132,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         propagation,
         settle,
         transient,
-        actions,
+        permits,
     } = *meta;
     let replace = match replace {
         Replace::CreateFirst => "create_first",
@@ -144,7 +169,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "propagation_s": propagation.as_secs(),
         "settle_s": settle.as_secs(),
         "transient": transient.collect::<Vec<_>>(),
-        "actions": actions,
+        "actions": meta.actions(),
+        "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),
         "sample": sample,
     })
 }
@@ -155,6 +181,13 @@ mod tests {
 
     use super::*;
     use crate::model::text::Output;
+
+    const PERMITS: &[Permit] = &[
+        Permit::look(&["service:List"], &["*"]),
+        Permit::set(&["service:Act", "service:Tag"], &["service:{here}:{name}"]).ours(),
+        Permit::create(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+            .where_equal("iam:PassedToService", "service.amazonaws.com"),
+    ];
 
     #[test]
     fn every_fact_is_told() {
@@ -178,7 +211,7 @@ mod tests {
             propagation: Duration::from_secs(300),
             settle: Duration::from_secs(33),
             transient: &[("Code", "words"), ("Other", "")],
-            actions: &["service:Act"],
+            permits: PERMITS,
             ..Meta::new("service.thing", "service", "A thing.")
         };
         let told: Vec<String> = facts(&meta)
@@ -207,6 +240,7 @@ mod tests {
         It can be changed while AWS is still at work on it.
         AWS may list it for days after its deletion.
         AWS may move `version` ahead by itself: a later version is as wanted.
+        In a protected environment it is deleted only once `kept` is off.
         A change of `stream` gives the output "arn" a new value.
         Ownership: through its parent or its name; AWS keeps no tags on it.
         AWS may take up to 2 h 00 m; then payctl gives up.
@@ -218,7 +252,9 @@ mod tests {
         `Other`
 
         IAM actions
-        `service:Act`
+        to look: `service:List` on `*`
+        to create or change: `service:Act`, `service:Tag` on `service:{here}:{name}`, if it carries the environment's tags
+        to create: `iam:PassRole` on `iam::{account}:role{path}*`, if `iam:PassedToService` is `service.amazonaws.com`
         "#);
     }
 }

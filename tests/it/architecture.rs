@@ -192,7 +192,7 @@ fn only_two_kinds_read_a_secret() {
         "a secret's value is none of our business",
     );
     for kind in KINDS.iter().map(|kind| kind.meta()) {
-        let reads = kind.actions.contains(&"secretsmanager:GetSecretValue");
+        let reads = kind.actions().contains("secretsmanager:GetSecretValue");
         assert_eq!(reads, readers.contains(&&*file_of(kind.kind)), "{}", kind.kind);
     }
 }
@@ -280,11 +280,15 @@ fn the_facts_of_every_kind_make_sense() {
         }
         assert!(meta.summary.ends_with('.'), "{name}: the summary is a sentence");
         assert!(meta.notes.iter().all(|note| note.ends_with('.')), "{name}: notes are sentences");
-        assert!(!meta.actions.is_empty(), "{name}: no IAM actions");
-        let mut sorted = meta.actions.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(meta.actions, sorted, "{name}: the actions are sorted, each once");
+        assert!(!meta.permits.is_empty(), "{name}: no IAM actions");
+        for permit in meta.permits {
+            let mut sorted = permit.actions.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(permit.actions, sorted, "{name}: the actions are sorted, each once");
+            let shapes = permit.on.iter().all(|on| *on == "*" || on.matches(':').count() > 1);
+            assert!(shapes && !permit.on.is_empty(), "{name}: {:?}", permit.on);
+        }
         let is_action = |action: &str| {
             let form = action.split_once(':');
             form.is_some_and(|(service, call)| {
@@ -292,7 +296,11 @@ fn the_facts_of_every_kind_make_sense() {
                     && call.starts_with(|c: char| c.is_ascii_uppercase())
             })
         };
-        assert!(meta.actions.iter().all(|action| is_action(action)), "{name}: {:?}", meta.actions);
+        assert!(
+            meta.actions().iter().all(|action| is_action(action)),
+            "{name}: {:?}",
+            meta.actions()
+        );
     }
 }
 

@@ -21,7 +21,7 @@ JobsUrl = "${queues.jobs.url}"
 OrdersTable = "${tables.orders.name}"
 "#;
 
-fn shop() -> Folder {
+pub fn shop() -> Folder {
     let folder = Folder::empty();
     folder.write("config/dev.toml", SHOP);
     folder

@@ -42,9 +42,10 @@ impl Folder {
         folder
     }
 
-    /// A folder with an empty `config`.
+    /// A repository with an empty `config`.
     pub fn empty() -> Self {
         let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir(folder.path(".git")).expect("a writable folder");
         fs::create_dir(folder.path("config")).expect("a writable folder");
         folder
     }

@@ -495,6 +495,7 @@ fn table_at(item: &Item, path: &[String]) -> bool {
 /// The blueprint of a text in the place of the full example.
 fn blueprint_of(text: &str) -> Blueprint {
     let dir = tempfile::tempdir().expect("a folder");
+    fs::create_dir(dir.path().join(".git")).expect("a folder");
     // Functions come from the folder of the example and from those that are shipped.
     for functions in ["functions", "docs/examples/full/functions"] {
         copy(&root().join(functions), &dir.path().join(functions));

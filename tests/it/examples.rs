@@ -21,14 +21,17 @@ pub fn dir_of(example: &str) -> PathBuf {
 }
 
 /// A copy of an example in which an environment differs by an overlay.
-struct Changed(TempDir, &'static str);
+pub struct Changed(TempDir, &'static str);
 
 impl Changed {
-    fn new(example: &'static str, env: &str, overlay: &str) -> Self {
+    pub fn new(example: &'static str, env: &str, overlay: &str) -> Self {
         let changed = Self(tempfile::tempdir().expect("a folder"), example);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::create_dir(changed.0.path().join(".git")).expect("a writable folder");
         copy(&root.join("functions"), &changed.0.path().join("functions"));
         copy(&dir_of(example), &changed.dir());
+        // A config reads what is inside of its repository.
+        fs::create_dir(changed.0.path().join(".git")).expect("a writable folder");
         let own = changed.dir().join(format!("{env}.toml"));
         let below = if own.exists() { "unchanged.toml" } else { "pr.toml" };
         if own.exists() {
@@ -38,7 +41,7 @@ impl Changed {
         changed
     }
 
-    fn dir(&self) -> PathBuf {
+    pub fn dir(&self) -> PathBuf {
         self.0.path().join("config/examples").join(self.1)
     }
 }

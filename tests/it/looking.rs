@@ -7,7 +7,7 @@ use crate::cli_support::{Folder, Ran, ended};
 use crate::moto::Moto;
 use crate::stand_in::{Reply, StandIn};
 
-const CONFIG: &str = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[tables.carts]\nkey = \"id\"\n\n[outputs]\njobs = \"${queues.jobs.url}\"\ncarts = \"${tables.carts.name}\"\n";
+const CONFIG: &str = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[tables.carts]\npartition_key = \"id:S\"\n\n[outputs]\njobs = \"${queues.jobs.url}\"\ncarts = \"${tables.carts.name}\"\n";
 
 /// A sandbox on a port, with something between it and payctl.
 struct Between {
@@ -157,7 +157,9 @@ fn a_clock_that_is_wrong_is_named() {
 fn everything_that_moto_knows_lives_on_it_as_it_comes() {
     let moto = Moto::plain();
     let folder = Folder::empty();
-    folder.write("config/dev.toml", CONFIG);
+    let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[topics.ops]\n\n\
+                  [buckets.files]\n\n[keys.main]\n\n[parameters.\"/shop/${env}/mode\"]\nvalue = \"on\"\n";
+    folder.write("config/dev.toml", config);
     let run = |code, line: &str| {
         let mut command = folder.payctl(line);
         command.args(["--env", "dev", "--endpoint-url", &moto.url]);

@@ -1,104 +1,296 @@
-//! The IAM actions that `explain` and the docs list are those that the calls need.
+//! The IAM policies that payctl writes: what they allow is enough, and no line of it is too much.
+//!
+//! A guarded sandbox decides, by AWS's rules of what each call needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use payctl::aws::facts::{ACTIONS, connect};
-use payctl::aws::kinds::KINDS;
+use payctl::aws::policy::{Names, Statement, Task, document, least};
 use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::names::names;
+use payctl::config;
+use payctl::engine::plan::{Action, Purpose};
+use payctl::model::desired::Blueprint;
+use payctl::model::scope::Scope;
 use payctl::sandbox::connector::Sandbox;
+use payctl::sandbox::permissions::{Guard, Need};
+use serde_json::{Value, json};
 
+use crate::cli_snapshots::shop;
+use crate::cli_support::ended;
+use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
+use crate::examples::{Changed, dir_of};
 use crate::kinds::round_trip;
-use crate::support::{block_on, sandboxed};
+use crate::support::{
+    block_on, configured, expect_settled, plan_now, provider, run, samples, sandboxed,
+    shipped_config,
+};
 
-/// The prefix of a service's actions, by its name in the SDK.
-const PREFIXES: &[(&str, &str)] = &[
-    ("API Gateway", "apigateway"),
-    ("ApiGatewayV2", "apigateway"),
-    ("Application Auto Scaling", "application-autoscaling"),
-    ("Auto Scaling", "autoscaling"),
-    ("CloudWatch", "cloudwatch"),
-    ("CloudWatch Logs", "logs"),
-    ("Cost Explorer", "ce"),
-    ("DynamoDB", "dynamodb"),
-    ("EC2", "ec2"),
-    ("ECS", "ecs"),
-    ("Elastic Load Balancing v2", "elasticloadbalancing"),
-    ("EventBridge", "events"),
-    ("GuardDuty", "guardduty"),
-    ("IAM", "iam"),
-    ("KMS", "kms"),
-    ("Lambda", "lambda"),
-    ("RDS", "rds"),
-    ("Resource Groups Tagging API", "tag"),
-    ("S3", "s3"),
-    ("SNS", "sns"),
-    ("SQS", "sqs"),
-    ("SSM", "ssm"),
-    ("STS", "sts"),
-    ("Secrets Manager", "secretsmanager"),
-    ("WAFV2", "wafv2"),
-];
+/// Lines that nothing here needs, by what is in them, and who needs them on AWS.
+const UNTRIED: &[(&str, &str)] = &[(
+    "s3:AbortMultipartUpload",
+    "the sandbox has no multipart uploads, and no bucket here has any",
+)];
 
-/// Calls whose action has another name.
-const RENAMED: &[(&str, &str)] = &[
-    ("s3:DeleteBucketEncryption", "s3:PutEncryptionConfiguration"),
-    ("s3:DeleteBucketLifecycle", "s3:PutLifecycleConfiguration"),
-    ("s3:DeleteBucketTagging", "s3:PutBucketTagging"),
-    ("s3:DeleteObjects", "s3:DeleteObject"),
-    ("s3:DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
-    ("s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
-    ("s3:GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
-    ("s3:GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration"),
-    ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
-    ("s3:HeadBucket", "s3:ListBucket"),
-    ("s3:ListBuckets", "s3:ListAllMyBuckets"),
-    ("s3:ListMultipartUploads", "s3:ListBucketMultipartUploads"),
-    ("s3:ListObjectVersions", "s3:ListBucketVersions"),
-    ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
-    ("s3:PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
-    ("s3:PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"),
-    ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
-];
+fn guard(statements: &[Statement]) -> Guard {
+    Guard::of(&document(statements)).expect("the sandbox knows the language of these policies")
+}
 
-/// The action that a call needs, `EC2.CreateVpc`. API Gateway permits by the method of HTTP.
-fn action(call: &str) -> String {
-    let (service, operation) = call.split_once('.').expect("a service and an operation");
-    let prefix = PREFIXES.iter().find(|(name, _)| *name == service).expect("a known service").1;
-    let verbs = [
-        ("Get", "GET"),
-        ("Create", "POST"),
-        ("Update", "PATCH"),
-        ("Put", "PUT"),
-        ("Tag", "PUT"),
-        ("Delete", "DELETE"),
-        ("Untag", "DELETE"),
-    ];
-    let action = match verbs.iter().find(|(verb, _)| operation.starts_with(verb)) {
-        Some((_, method)) if prefix == "apigateway" => format!("{prefix}:{method}"),
-        _ => format!("{prefix}:{operation}"),
-    };
-    let renamed = RENAMED.iter().find(|(call, _)| *call == action);
-    renamed.map_or(action, |(_, name)| (*name).to_owned())
+/// Does something, and expects that a role with only these permissions could; returns what was
+/// needed. All that lacks is told at once, so nothing is denied meanwhile.
+async fn with_only<T>(
+    what: &str,
+    sandbox: &Sandbox,
+    statements: &[Statement],
+    work: impl Future<Output = T>,
+) -> (T, BTreeSet<Need>) {
+    let all = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+    let (all, guard) = (Guard::of(&all).expect("a policy"), guard(statements));
+    sandbox.guarded_by(Some(all.clone()));
+    let done = work.await;
+    sandbox.guarded_by(None);
+    let asked = all.asked();
+    let denied: Vec<&Need> = asked.iter().filter(|need| !guard.allows(need)).collect();
+    assert!(denied.is_empty(), "{what}: the policy does not allow {denied:#?}");
+    (done, asked)
+}
+
+/// The names of the samples, as they are.
+fn sample_names(blueprint: &Blueprint) -> Names {
+    let mut names = Names::new();
+    for desired in blueprint.resources.values() {
+        let of_kind: &mut BTreeSet<String> = names.entry(desired.address.kind.clone()).or_default();
+        // The name of a key is its alias.
+        let alias = desired.spec["alias"].as_str();
+        of_kind.insert(alias.unwrap_or(&desired.name).to_owned());
+    }
+    names
+}
+
+/// Lines of a policy that can be taken out without anything being denied that was needed.
+fn idle(statements: &[Statement], needed: &BTreeSet<Need>) -> Vec<String> {
+    let alone: Vec<Guard> =
+        statements.iter().map(|statement| guard(std::slice::from_ref(statement))).collect();
+    // What only one statement allows; the others would not miss it.
+    let mut only: BTreeMap<usize, Vec<&Need>> = BTreeMap::new();
+    for need in needed {
+        let allowing = alone.iter().enumerate().filter(|(_, guard)| guard.allows(need));
+        if let [at] = allowing.map(|(at, _)| at).collect::<Vec<_>>()[..] {
+            only.entry(at).or_default().push(need);
+        }
+    }
+    let mut idle = Vec::new();
+    for (at, statement) in statements.iter().enumerate() {
+        let misses = |less: Statement| {
+            let guard = guard(&[less]);
+            only.get(&at).into_iter().flatten().any(|need| !guard.allows(need))
+        };
+        // With one line left, that line is the statement.
+        let without = |all: &BTreeSet<String>, line: &String, instead: &str| {
+            let left = all.iter().filter(|other| *other != line).cloned();
+            left.chain([instead.to_owned()]).collect::<BTreeSet<String>>()
+        };
+        for action in &statement.actions {
+            let actions = without(&statement.actions, action, "none:None");
+            if !misses(Statement { actions, ..statement.clone() }) {
+                idle.push(format!(
+                    "{action} on {:?} if {:?}",
+                    statement.resources, statement.condition
+                ));
+            }
+        }
+        for resource in &statement.resources {
+            let resources = without(&statement.resources, resource, "arn:none");
+            if !misses(Statement { resources, ..statement.clone() }) {
+                idle.push(format!("{resource} for {:?}", statement.actions));
+            }
+        }
+        for (key, values) in &statement.condition {
+            for value in values {
+                let mut condition = statement.condition.clone();
+                condition.insert(key.clone(), without(values, value, "none"));
+                if !misses(Statement { condition, ..statement.clone() }) {
+                    idle.push(format!("{key} = {value} for {:?}", statement.actions));
+                }
+            }
+        }
+    }
+    idle
+}
+
+fn expect_no_idle(task: &str, statements: &[Statement], needed: &BTreeSet<Need>) {
+    let idle = idle(statements, needed);
+    let open = idle.iter().filter(|line| !UNTRIED.iter().any(|(part, _)| line.contains(part)));
+    let open: Vec<&String> = open.collect();
+    assert!(open.is_empty(), "{task}: nothing needs {open:#?}");
 }
 
 #[test]
-fn every_call_needs_an_action_that_is_listed() {
-    let counts = block_on(async {
-        let sandbox = Sandbox::in_memory();
-        let connected = connect(&sandboxed(&sandbox), "payment", "sample").await;
-        let (mut aws, _) = connected.expect("the sandbox answers");
-        aws.packages = payctl::model::package::Packages::samples().into_iter().collect();
-        let provider = AwsProvider::new(aws);
-        round_trip(&provider, &[]).await;
-        provider.aws().meter.counts()
+fn every_line_of_a_policy_is_needed() {
+    let sandbox = Sandbox::in_memory();
+    block_on(async {
+        let connected = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&connected.aws().scope);
+        let names = sample_names(&blueprint);
+        let least = |task| least(task, &blueprint.scope, &names);
+
+        let apply = least(Task::Apply);
+        let life = async {
+            let (connection, dir) = (sandboxed(&sandbox), shipped_config());
+            // The questions of connecting.
+            drop(configured(&connection, &dir, "dev").await);
+            let provider = provider(&connection).await;
+            round_trip(&provider, &[]).await;
+            preflight(&provider).await;
+        };
+        let ((), needed) = with_only("the samples", &sandbox, &apply, life).await;
+        expect_no_idle("apply", &apply, &needed);
+        for (part, _) in UNTRIED {
+            let there = document(&apply).to_string().contains(part);
+            assert!(there, "{part} is in no policy any more");
+        }
     });
-    assert!(counts.len() > 200, "{} operations", counts.len());
-    let listed = KINDS.iter().flat_map(|kind| kind.meta().actions);
-    let listed: BTreeSet<&str> = listed.chain(ACTIONS).copied().collect();
-    let lacking: BTreeSet<String> = counts
-        .keys()
-        .filter(|call| !listed.contains(&*action(call)))
-        .map(|call| format!("{call} needs {}", action(call)))
-        .collect();
-    assert!(lacking.is_empty(), "{lacking:#?}");
+}
+
+/// What is asked between a plan and an apply, and only if something is wanted.
+async fn preflight(provider: &AwsProvider) {
+    let asked = payctl::aws::concurrency::shortage(provider.aws(), 1).await;
+    assert!(asked.is_ok(), "{asked:?}");
+    let asked = payctl::aws::versions::offered(provider.aws()).await;
+    assert!(asked.is_ok(), "{asked:?}");
+}
+
+/// The policy for an environment of a config directory.
+fn policy(task: Task, dir: &Path, scope: &Scope, blueprint: &Blueprint) -> Vec<Statement> {
+    let loaded = config::load(dir, &scope.env, &|_| None).expect("a valid config");
+    least(task, scope, &names(&loaded, blueprint))
+}
+
+/// A whole life with nothing but the least policies: made, planned, changed, deleted.
+async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
+    let what = format!("{} {env}", dir.display());
+    let sandbox = Sandbox::in_memory();
+    let connection = sandboxed(&sandbox);
+    let (unguarded, blueprint) = configured(&connection, dir, env).await;
+    let scope = unguarded.aws().scope.clone();
+
+    let apply = policy(Task::Apply, dir, &scope, &blueprint);
+    let made = async {
+        let (provider, blueprint) = configured(&connection, dir, env).await;
+        let made = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(made.count(Action::Create), blueprint.resources.len(), "{what}");
+    };
+    with_only(&what, &sandbox, &apply, made).await;
+
+    let plan = policy(Task::Plan, dir, &scope, &blueprint);
+    let planned = async {
+        let (provider, blueprint) = configured(&connection, dir, env).await;
+        expect_settled(&provider, &blueprint, &what).await;
+        provider.aws().meter.counts()
+    };
+    let (calls, needed) = with_only(&what, &sandbox, &plan, planned).await;
+    let reads = |call: &String| {
+        let operation = call.split('.').next_back().unwrap_or_default();
+        ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+    };
+    let writes: Vec<&String> = calls.keys().filter(|call| !reads(call)).collect();
+    assert!(writes.is_empty(), "{what}: a plan only looks: {writes:?}");
+    assert!(!calls.contains_key("Secrets Manager.GetSecretValue"), "{what}: it reads a secret");
+    let secret = needed.iter().find(|need| need.action == "secretsmanager:GetSecretValue");
+    assert_eq!(secret, None, "{what}");
+
+    let changed = changed.unwrap_or(dir);
+    let apply = policy(Task::Apply, changed, &scope, &blueprint);
+    let changes = async {
+        let (provider, blueprint) = configured(&connection, changed, env).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+    };
+    with_only(&what, &sandbox, &apply, changes).await;
+
+    // What is protected goes only after an apply that lifts the protection.
+    if blueprint.protect {
+        return;
+    }
+    let destroy = policy(Task::Destroy, changed, &scope, &blueprint);
+    let destroyed = async {
+        let (provider, blueprint) = configured(&connection, changed, env).await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(left.is_empty(), "{what}: left after destroy: {:?}", left.changes);
+    };
+    with_only(&what, &sandbox, &destroy, destroyed).await;
+}
+
+#[test]
+fn the_recommended_platform_lives_by_its_policies() {
+    let dir = shipped_config();
+    for env in ["dev", "staging", "prod", "pr-7"] {
+        block_on(lives_by_the_policy(&dir, env, None));
+    }
+}
+
+fn example_lives_by_its_policies(example: &Example) {
+    for (at, env) in example.envs.iter().enumerate() {
+        let folder = (at == 0).then(|| Changed::new(example.name, env, example.change));
+        let changed: Option<PathBuf> = folder.as_ref().map(Changed::dir);
+        block_on(lives_by_the_policy(&dir_of(example.name), env, changed.as_deref()));
+    }
+}
+
+#[test]
+fn the_serverless_examples_live_by_their_policies() {
+    [SECURED, MIGRATION, BLUE_GREEN].iter().for_each(example_lives_by_its_policies);
+}
+
+#[test]
+fn the_container_examples_live_by_their_policies() {
+    [COST, CONTAINERS].iter().for_each(example_lives_by_its_policies);
+}
+
+#[test]
+fn a_policy_is_rehearsed_on_the_sandbox() {
+    let folder = shop();
+    let policy = |task: &str, file: &str| {
+        let ran = folder.run(&format!("policy --for {task} --env dev --sandbox"));
+        ran.expect(0, task);
+        folder.write(file, &ran.out);
+        serde_json::from_str::<Value>(&ran.out).expect("a policy is JSON")
+    };
+    let (plan, apply) = (policy("plan", "plan.json"), policy("apply", "apply.json"));
+    assert_ne!(plan, apply);
+    let by = |policy: &str, command: &str| {
+        let mut payctl = folder.payctl(&format!("{command} --env dev --sandbox"));
+        ended(payctl.env("PAYCTL_SANDBOX_POLICY", policy))
+    };
+    by("plan.json", "plan").expect(0, "the first plan");
+    let denied = by("plan.json", "apply --auto-approve");
+    assert_ne!(denied.code, Some(0));
+    assert!(denied.err.contains("is not authorized to perform: "), "{}", denied.err);
+    by("apply.json", "apply --auto-approve").expect(0, "the apply");
+    by("plan.json", "plan --detailed-exitcode").expect(0, "the plan after it");
+    policy("destroy", "destroy.json");
+    by("destroy.json", "destroy --auto-approve --allow-data-loss").expect(0, "the destroy");
+
+    folder.write("odd.json", &json!({ "Statement": [{ "Effect": "Deny" }] }).to_string());
+    let odd = by("odd.json", "plan");
+    assert!(odd.err.contains("cannot use the policy odd.json"), "{}", odd.err);
+}
+
+#[test]
+fn a_long_policy_is_written_in_parts() {
+    let folder = shop();
+    let whole = folder.run("policy --for apply --env dev --account 123456789012");
+    whole.expect(0, "the whole policy");
+    assert!(whole.err.contains("--out DIR"), "{}", whole.err);
+    let parts = folder.run("policy --for apply --env dev --account 123456789012 --out policies");
+    parts.expect(0, "the parts");
+    let files: Vec<&str> = parts.out.lines().collect();
+    assert!(files.len() > 1 && files[0] == "policies/payctl-dev-apply-1.json", "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(folder.path(file)).expect("a file");
+        let length = text.chars().filter(|c| !c.is_whitespace()).count();
+        assert!(length <= 6144, "{file} has {length} characters");
+    }
+    let nowhere = folder.run("policy --for plan --env dev");
+    assert!(nowhere.err.contains("--account"), "{}", nowhere.err);
 }

@@ -175,7 +175,7 @@ fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) 
 }
 
 /// The shipped config.
-fn shipped_config() -> PathBuf {
+pub fn shipped_config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }
 

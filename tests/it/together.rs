@@ -33,12 +33,13 @@ fn shipped() -> Vec<(PathBuf, &'static str)> {
     let recommended = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let mut all: Vec<_> =
         ["dev", "staging", "prod", "pr-7"].map(|env| (recommended.clone(), env)).into();
-    for (example, envs) in [
-        ("container-api", ["dev", "prod", "pr-7"].as_slice()),
+    let examples: [(&str, &[&'static str]); 4] = [
+        ("container-api", &["dev", "prod", "pr-7"]),
         ("cost-optimised", &["dev", "prod"]),
         ("migration", &["dev", "dev-bluegreen", "prod", "pr-7"]),
         ("serverless-secured", &["dev", "staging", "prod", "pr-7"]),
-    ] {
+    ];
+    for (example, envs) in examples {
         all.extend(envs.iter().map(|env| (dir_of(example), *env)));
     }
     all

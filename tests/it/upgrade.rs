@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, copy};
@@ -26,7 +27,35 @@ fn folder(kept: &Path) -> Folder {
     copy(&kept.join("functions"), &folder.path("functions"));
     let state = fs::read_to_string(kept.join("state.json")).expect("a state");
     folder.write(".payctl/sandbox/state.json", &state);
+    declare_variables(&folder.path("config"));
     folder
+}
+
+/// What CHANGELOG asks of a config that was written before `[variables]`: a declaration of each
+/// variable, which takes its default along.
+fn declare_variables(config: &Path) {
+    let used = Regex::new(r"\$\{var\.([A-Z_]+):-([^}]*)\}").expect("a regex");
+    for entry in fs::read_dir(config).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            declare_variables(&path);
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a text");
+        let defaults: BTreeMap<&str, &str> = used
+            .captures_iter(&text)
+            .filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.as_str())))
+            .collect();
+        if !defaults.is_empty() {
+            let lines = defaults
+                .iter()
+                .map(|(name, default)| format!("{name} = {{ default = {default:?} }}\n"));
+            let declared: String = lines.collect();
+            let text = used.replace_all(&text, "$${var.$1}");
+            fs::write(&path, format!("{text}\n[variables]\n{declared}"))
+                .expect("a writable folder");
+        }
+    }
 }
 
 /// The announced changes with their reasons.

@@ -265,12 +265,14 @@ impl aws_credential_types::provider::ProvideCredentials for Giver {
 #[tokio::test]
 async fn credentials_that_may_come_are_waited_for_and_others_are_not() {
     use aws_credential_types::provider::error::CredentialsError as Error;
-    let cases: [(fn() -> Error, ErrorClass); 7] = [
+    let cases: [(fn() -> Error, ErrorClass); 9] = [
         (|| Error::provider_timed_out(Duration::from_secs(5)), ErrorClass::Busy),
         (|| Error::provider_error("dispatch failure: connection reset"), ErrorClass::Busy),
         (|| Error::provider_error("STS: service error: ServiceUnavailable"), ErrorClass::Busy),
         (|| Error::provider_error("the SSO token has expired"), ErrorClass::Credentials),
         (|| Error::provider_error("AssumeRole: AccessDenied: timeout"), ErrorClass::Credentials),
+        (|| Error::provider_error("request forbidden: IMDS is disabled"), ErrorClass::Credentials),
+        (|| Error::provider_error("the file is empty"), ErrorClass::Credentials),
         (|| Error::not_loaded("no providers in chain"), ErrorClass::Credentials),
         (|| Error::invalid_configuration("a loop of profiles"), ErrorClass::Credentials),
     ];

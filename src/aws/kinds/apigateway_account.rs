@@ -18,6 +18,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// The setting.
@@ -47,13 +48,18 @@ impl Resource for Account {
             ("BadRequestException", "role ARN does not have required permissions"),
             ("BadRequestException", "could not successfully write to CloudWatch Logs"),
         ],
-        actions: &[
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "iam:AttachRolePolicy",
-            "iam:CreateRole",
-            "iam:GetRole",
-            "iam:PassRole",
+        permits: &[
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/account"]),
+            Permit::create(&["apigateway:PATCH"], &["apigateway:{region}::/account"]),
+            Permit::create(
+                &["iam:AttachRolePolicy", "iam:CreateRole", "iam:GetRole"],
+                &["iam::{account}:role/payctl/shared/payctl-apigateway-logs-{region}"],
+            ),
+            Permit::create(
+                &["iam:PassRole"],
+                &["iam::{account}:role/payctl/shared/payctl-apigateway-logs-{region}"],
+            )
+            .where_equal("iam:PassedToService", "apigateway.amazonaws.com"),
         ],
         ..Meta::new(
             "apigateway.account",

@@ -12,6 +12,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// An API key.
@@ -32,12 +33,16 @@ impl Resource for ApiKey {
         replace: Replace::CreateFirst,
         doubles: true,
         data: Some("the value of the key"),
-        actions: &[
-            "apigateway:DELETE",
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "apigateway:PUT",
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/apikeys", "apigateway:{region}::/apikeys/*"],
+            ),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/apikeys"]),
+            Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/apikeys/*"]),
+            Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/apikeys/*"]),
         ],
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };

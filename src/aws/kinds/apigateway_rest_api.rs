@@ -31,6 +31,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A REST API.
@@ -101,15 +102,31 @@ impl Resource for RestApi {
             ("BadRequestException", "VPC link"),
             ("BadRequestException", "usage plan"),
         ],
-        actions: &[
-            "apigateway:DELETE",
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "apigateway:PUT",
-            "apigateway:UpdateRestApiPolicy",
-            "logs:DeleteLogGroup",
-            "logs:DescribeLogGroups",
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"],
+            ),
+            Permit::create(
+                &["apigateway:POST", "apigateway:UpdateRestApiPolicy"],
+                &["apigateway:{region}::/restapis"],
+            ),
+            Permit::change(
+                &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"],
+                &["apigateway:{region}::/restapis/*"],
+            ),
+            Permit::change(
+                &["apigateway:UpdateRestApiPolicy"],
+                &["apigateway:{region}::/restapis/*"],
+            ),
+            Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/restapis/*"]),
+            Permit::delete(&["logs:DescribeLogGroups"], &["*"]),
+            Permit::delete(
+                &["logs:DeleteLogGroup"],
+                &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
+            ),
         ],
         ..Meta::new(
             "apigateway.rest_api",

@@ -22,6 +22,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Owner, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 use convert::{Around, MARK, deployments, to_live};
 pub(crate) use execution_log::ExecutionLog;
@@ -107,21 +108,36 @@ impl Resource for Stage {
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
-        actions: &[
-            "apigateway:DELETE",
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "apigateway:PUT",
-            "logs:AssociateKmsKey",
-            "logs:CreateLogDelivery",
-            "logs:CreateLogGroup",
-            "logs:DeleteLogGroup",
-            "logs:DeleteRetentionPolicy",
-            "logs:DescribeLogGroups",
-            "logs:DisassociateKmsKey",
-            "logs:PutRetentionPolicy",
-            "logs:TagResource",
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"],
+            ),
+            Permit::look(&["logs:DescribeLogGroups"], &["*"]),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/restapis/*"]),
+            Permit::change(
+                &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"],
+                &["apigateway:{region}::/restapis/*"],
+            ),
+            Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::set(&["logs:CreateLogDelivery"], &["*"]),
+            Permit::change(
+                &[
+                    "logs:AssociateKmsKey",
+                    "logs:CreateLogGroup",
+                    "logs:DeleteRetentionPolicy",
+                    "logs:DisassociateKmsKey",
+                    "logs:PutRetentionPolicy",
+                    "logs:TagResource",
+                ],
+                &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
+            ),
+            Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/restapis/*"]),
+            Permit::delete(
+                &["logs:DeleteLogGroup"],
+                &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
+            ),
         ],
         deadline: Duration::from_secs(900),
         ..Meta::new(

@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A usage plan.
@@ -55,12 +56,22 @@ impl Resource for UsagePlan {
         replace: Replace::CreateFirst,
         doubles: true,
         deadline: Duration::from_secs(900),
-        actions: &[
-            "apigateway:DELETE",
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "apigateway:PUT",
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/usageplans", "apigateway:{region}::/usageplans/*"],
+            ),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/usageplans"]),
+            Permit::change(
+                &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"],
+                &["apigateway:{region}::/usageplans/*"],
+            ),
+            Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::delete(
+                &["apigateway:DELETE", "apigateway:PATCH"],
+                &["apigateway:{region}::/usageplans/*"],
+            ),
         ],
         ..Meta::new(
             "apigateway.usage_plan",

@@ -17,6 +17,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A VPC link.
@@ -44,14 +45,22 @@ impl Resource for VpcLink {
         held: true,
         deadline: Duration::from_secs(1200),
         transient: &[("BadRequestException", "referenced"), ("BadRequestException", "in use")],
-        actions: &[
-            "apigateway:DELETE",
-            "apigateway:GET",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeSubnets",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/vpclinks", "apigateway:{region}::/vpclinks/*"],
+            ),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/vpclinks"]),
+            Permit::create(&["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"], &["*"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ops.apigateway.amazonaws.com"),
+            Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/vpclinks/*"]),
+            Permit::set(&["apigateway:POST"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/vpclinks/*"]),
         ],
         ..Meta::new("apigateway.vpc_link", "apigateway", "A way for REST APIs into a network.")
     };

@@ -26,6 +26,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 /// See the module.
@@ -134,26 +135,55 @@ impl Resource for Group {
             ("ValidationError", "Invalid IAM Instance Profile"),
             ("ValidationError", "does not exist"),
         ],
-        actions: &[
-            "autoscaling:AttachLoadBalancerTargetGroups",
-            "autoscaling:CancelInstanceRefresh",
-            "autoscaling:CreateAutoScalingGroup",
-            "autoscaling:CreateOrUpdateTags",
-            "autoscaling:DeleteAutoScalingGroup",
-            "autoscaling:DeletePolicy",
-            "autoscaling:DeleteTags",
-            "autoscaling:DescribeAutoScalingGroups",
-            "autoscaling:DescribePolicies",
-            "autoscaling:DescribeScalingActivities",
-            "autoscaling:DetachLoadBalancerTargetGroups",
-            "autoscaling:DisableMetricsCollection",
-            "autoscaling:EnableMetricsCollection",
-            "autoscaling:PutScalingPolicy",
-            "autoscaling:StartInstanceRefresh",
-            "autoscaling:UpdateAutoScalingGroup",
-            "ec2:RunInstances",
-            "iam:CreateServiceLinkedRole",
-            "iam:PassRole",
+        permits: &[
+            Permit::look(
+                &[
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribePolicies",
+                    "autoscaling:DescribeScalingActivities",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["autoscaling:CreateAutoScalingGroup"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "autoscaling.amazonaws.com"),
+            Permit::set(
+                &["autoscaling:CreateOrUpdateTags"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::set(&["ec2:RunInstances"], &["*"]),
+            Permit::set(
+                &["ec2:CreateTags"],
+                &["ec2:{here}:instance/*", "ec2:{here}:network-interface/*", "ec2:{here}:volume/*"],
+            )
+            .where_equal("ec2:CreateAction", "RunInstances"),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ec2.amazonaws.com"),
+            Permit::change(
+                &[
+                    "autoscaling:AttachLoadBalancerTargetGroups",
+                    "autoscaling:CancelInstanceRefresh",
+                    "autoscaling:DeletePolicy",
+                    "autoscaling:DeleteTags",
+                    "autoscaling:DetachLoadBalancerTargetGroups",
+                    "autoscaling:DisableMetricsCollection",
+                    "autoscaling:EnableMetricsCollection",
+                    "autoscaling:PutScalingPolicy",
+                    "autoscaling:StartInstanceRefresh",
+                    "autoscaling:UpdateAutoScalingGroup",
+                ],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::delete(
+                &["autoscaling:DeleteAutoScalingGroup"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
         ],
         ..Meta::new(
             "autoscaling.group",

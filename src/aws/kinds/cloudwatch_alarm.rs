@@ -20,6 +20,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -116,13 +117,15 @@ impl Resource for Alarm {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
-        actions: &[
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:ListTagsForResource",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
+        permits: &[
+            Permit::look(&["cloudwatch:DescribeAlarms"], &["*"]),
+            Permit::look(&["cloudwatch:ListTagsForResource"], &["cloudwatch:{here}:alarm:{seen}"]),
+            Permit::set(
+                &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+                &["cloudwatch:{here}:alarm:{name}"],
+            ),
+            Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch:{here}:alarm:{name}"]),
+            Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:{name}"]),
         ],
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };

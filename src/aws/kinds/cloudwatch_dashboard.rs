@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -42,14 +43,24 @@ impl Resource for Dashboard {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
-        actions: &[
-            "cloudwatch:DeleteDashboards",
-            "cloudwatch:GetDashboard",
-            "cloudwatch:ListDashboards",
-            "cloudwatch:ListTagsForResource",
-            "cloudwatch:PutDashboard",
-            "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
+        permits: &[
+            Permit::look(&["cloudwatch:ListDashboards"], &["*"]),
+            Permit::look(
+                &["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"],
+                &["cloudwatch::{account}:dashboard/{seen}"],
+            ),
+            Permit::set(
+                &["cloudwatch:PutDashboard", "cloudwatch:TagResource"],
+                &["cloudwatch::{account}:dashboard/{name}"],
+            ),
+            Permit::change(
+                &["cloudwatch:UntagResource"],
+                &["cloudwatch::{account}:dashboard/{name}"],
+            ),
+            Permit::delete(
+                &["cloudwatch:DeleteDashboards"],
+                &["cloudwatch::{account}:dashboard/{name}"],
+            ),
         ],
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };

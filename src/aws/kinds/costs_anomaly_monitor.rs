@@ -20,6 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// A monitor.
@@ -85,14 +86,15 @@ impl Resource for AnomalyMonitor {
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
         transient: &[("ValidationException", "associated with a subscription")],
-        actions: &[
-            "ce:CreateAnomalyMonitor",
-            "ce:DeleteAnomalyMonitor",
-            "ce:GetAnomalyMonitors",
-            "ce:ListTagsForResource",
-            "ce:TagResource",
-            "ce:UntagResource",
-            "ce:UpdateAnomalyMonitor",
+        permits: &[
+            Permit::look(&["ce:GetAnomalyMonitors", "ce:ListTagsForResource"], &["*"]),
+            Permit::create(&["ce:CreateAnomalyMonitor"], &["*"]),
+            Permit::set(&["ce:TagResource"], &["*"]),
+            Permit::change(
+                &["ce:UntagResource", "ce:UpdateAnomalyMonitor"],
+                &["ce::{account}:anomalymonitor/*"],
+            ),
+            Permit::delete(&["ce:DeleteAnomalyMonitor"], &["ce::{account}:anomalymonitor/*"]),
         ],
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };

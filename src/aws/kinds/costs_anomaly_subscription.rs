@@ -22,6 +22,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A subscription.
@@ -91,14 +92,18 @@ impl Resource for AnomalySubscription {
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
         transient: &[("ValidationException", "does not have permission")],
-        actions: &[
-            "ce:CreateAnomalySubscription",
-            "ce:DeleteAnomalySubscription",
-            "ce:GetAnomalySubscriptions",
-            "ce:ListTagsForResource",
-            "ce:TagResource",
-            "ce:UntagResource",
-            "ce:UpdateAnomalySubscription",
+        permits: &[
+            Permit::look(&["ce:GetAnomalySubscriptions", "ce:ListTagsForResource"], &["*"]),
+            Permit::create(&["ce:CreateAnomalySubscription"], &["*"]),
+            Permit::set(&["ce:TagResource"], &["*"]),
+            Permit::change(
+                &["ce:UntagResource", "ce:UpdateAnomalySubscription"],
+                &["ce::{account}:anomalysubscription/*"],
+            ),
+            Permit::delete(
+                &["ce:DeleteAnomalySubscription"],
+                &["ce::{account}:anomalysubscription/*"],
+            ),
         ],
         ..Meta::new("costs.anomaly_subscription", "ce", "Who hears of unusual costs.")
     };

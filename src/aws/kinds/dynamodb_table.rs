@@ -28,6 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -197,39 +198,68 @@ impl Resource for Table {
             ("ValidationException", "index which already exists"),
             ("ValidationException", "will not change"),
         ],
-        actions: &[
-            // A restore puts the items in the caller's name.
-            "dynamodb:BatchWriteItem",
-            "dynamodb:CreateTable",
-            "dynamodb:DeleteItem",
-            "dynamodb:DeleteTable",
-            "dynamodb:DescribeBackup",
-            "dynamodb:DescribeContinuousBackups",
-            "dynamodb:DescribeTable",
-            "dynamodb:DescribeTimeToLive",
-            "dynamodb:GetItem",
-            "dynamodb:ListBackups",
-            "dynamodb:ListTables",
-            "dynamodb:ListTagsOfResource",
-            "dynamodb:PutItem",
-            "dynamodb:Query",
-            "dynamodb:RestoreTableFromBackup",
-            "dynamodb:RestoreTableToPointInTime",
-            "dynamodb:Scan",
-            "dynamodb:TagResource",
-            "dynamodb:UntagResource",
-            "dynamodb:UpdateContinuousBackups",
-            "dynamodb:UpdateItem",
-            "dynamodb:UpdateTable",
-            "dynamodb:UpdateTimeToLive",
-            // With a customer key.
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "kms:Encrypt",
-            "kms:GenerateDataKey",
-            "kms:ReEncryptFrom",
-            "kms:ReEncryptTo",
+        permits: &[
+            Permit::look(&["dynamodb:ListTables"], &["*"]),
+            Permit::look(
+                &[
+                    "dynamodb:DescribeContinuousBackups",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:DescribeTimeToLive",
+                    "dynamodb:ListTagsOfResource",
+                ],
+                &["dynamodb:{here}:table/{seen}"],
+            ),
+            Permit::look(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(&["dynamodb:CreateTable"], &["dynamodb:{here}:table/{name}"]),
+            Permit::set(
+                &[
+                    "dynamodb:TagResource",
+                    "dynamodb:UpdateContinuousBackups",
+                    "dynamodb:UpdateTable",
+                    "dynamodb:UpdateTimeToLive",
+                ],
+                &["dynamodb:{here}:table/{name}"],
+            ),
+            Permit::set(
+                &[
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "dynamodb.{region}.amazonaws.com"),
+            Permit::change(&["dynamodb:UntagResource"], &["dynamodb:{here}:table/{name}"]),
+            Permit::delete(
+                &["dynamodb:DeleteTable", "dynamodb:UpdateTable"],
+                &["dynamodb:{here}:table/{name}"],
+            ),
+            // With `restore_from`: AWS puts the items in the caller's name.
+            Permit::look(&["dynamodb:ListBackups"], &["*"]),
+            Permit::look(&["dynamodb:DescribeBackup"], &["dynamodb:{here}:table/*/backup/*"]),
+            Permit::create(
+                &["dynamodb:RestoreTableFromBackup"],
+                &["dynamodb:{here}:table/*/backup/*", "dynamodb:{here}:table/{name}"],
+            ),
+            Permit::create(
+                &["dynamodb:RestoreTableToPointInTime"],
+                &["dynamodb:{here}:table/{seen}", "dynamodb:{here}:table/{name}"],
+            ),
+            Permit::create(
+                &[
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:Scan",
+                    "dynamodb:UpdateItem",
+                ],
+                &["dynamodb:{here}:table/{name}"],
+            ),
         ],
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };

@@ -16,6 +16,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// An elastic IP address.
@@ -36,12 +37,14 @@ impl Resource for ElasticIp {
         deadline: Duration::from_secs(600),
         // A NAT gateway that is still going away holds it.
         transient: &[("AuthFailure", "permission to access the specified resource")],
-        actions: &[
-            "ec2:AllocateAddress",
-            "ec2:CreateTags",
-            "ec2:DeleteTags",
-            "ec2:DescribeAddresses",
-            "ec2:ReleaseAddress",
+        permits: &[
+            Permit::look(&["ec2:DescribeAddresses"], &["*"]),
+            Permit::create(&["ec2:AllocateAddress"], &["ec2:{here}:elastic-ip/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:elastic-ip/*"])
+                .where_equal("ec2:CreateAction", "AllocateAddress"),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:elastic-ip/*"])
+                .ours(),
+            Permit::delete(&["ec2:ReleaseAddress"], &["ec2:{here}:elastic-ip/*"]).ours(),
         ],
         ..Meta::new("ec2.elastic_ip", "ec2", "A public IPv4 address that stays the same.")
     };

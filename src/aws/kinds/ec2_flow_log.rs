@@ -21,6 +21,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
@@ -55,16 +56,21 @@ impl Resource for FlowLog {
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(300),
         transient: &[("InvalidParameter", "Unable to assume given IAM role")],
-        actions: &[
-            "ec2:CreateFlowLogs",
-            "ec2:CreateTags",
-            "ec2:DeleteFlowLogs",
-            "ec2:DeleteTags",
-            "ec2:DescribeFlowLogs",
-            "iam:PassRole",
-            "logs:CreateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "s3:GetBucketPolicy",
+        permits: &[
+            Permit::look(&["ec2:DescribeFlowLogs"], &["*"]),
+            Permit::create(&["ec2:CreateFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).made_ours(),
+            Permit::create(&["ec2:CreateFlowLogs"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc-flow-log/*"])
+                .where_equal("ec2:CreateAction", "CreateFlowLogs"),
+            Permit::create(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "vpc-flow-logs.amazonaws.com"),
+            // Into a bucket.
+            Permit::create(&["logs:CreateLogDelivery"], &["*"]),
+            Permit::create(&["s3:GetBucketPolicy"], &["s3:::{s3.bucket}"]),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:vpc-flow-log/*"])
+                .ours(),
+            Permit::delete(&["ec2:DeleteFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).ours(),
+            Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
         ],
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };

@@ -21,6 +21,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A gateway endpoint.
@@ -50,13 +51,23 @@ impl Resource for GatewayEndpoint {
         doubles: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
-        actions: &[
-            "ec2:CreateTags",
-            "ec2:CreateVpcEndpoint",
-            "ec2:DeleteTags",
-            "ec2:DeleteVpcEndpoints",
-            "ec2:DescribeVpcEndpoints",
-            "ec2:ModifyVpcEndpoint",
+        permits: &[
+            Permit::look(&["ec2:DescribeVpcEndpoints"], &["*"]),
+            Permit::create(&["ec2:CreateVpcEndpoint"], &["ec2:{here}:vpc-endpoint/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc-endpoint/*"])
+                .where_equal("ec2:CreateAction", "CreateVpcEndpoint"),
+            Permit::change(
+                &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifyVpcEndpoint"],
+                &["ec2:{here}:vpc-endpoint/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DeleteVpcEndpoints"], &["ec2:{here}:vpc-endpoint/*"]).ours(),
+            Permit::create(
+                &["ec2:CreateVpcEndpoint"],
+                &["ec2:{here}:route-table/*", "ec2:{here}:vpc/*"],
+            )
+            .ours(),
+            Permit::change(&["ec2:ModifyVpcEndpoint"], &["ec2:{here}:route-table/*"]).ours(),
         ],
         ..Meta::new(
             "ec2.gateway_endpoint",

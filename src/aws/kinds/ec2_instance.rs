@@ -29,6 +29,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// An instance.
@@ -80,17 +81,36 @@ impl Resource for Instance {
             ("InvalidParameterValue", "Invalid IAM Instance Profile"),
             ("InvalidParameterValue", "has no associated IAM Roles"),
         ],
-        actions: &[
-            "ec2:CreateTags",
-            "ec2:DeleteTags",
-            "ec2:DescribeInstanceAttribute",
-            "ec2:DescribeInstanceStatus",
-            "ec2:DescribeInstances",
-            "ec2:ModifyInstanceAttribute",
-            "ec2:RunInstances",
-            "ec2:TerminateInstances",
-            "iam:PassRole",
-            "ssm:GetParameter",
+        permits: &[
+            Permit::look(&["ec2:DescribeInstanceStatus", "ec2:DescribeInstances"], &["*"]),
+            Permit::look(&["ec2:DescribeInstanceAttribute"], &["ec2:{here}:instance/*"]),
+            Permit::create(
+                &["ec2:RunInstances"],
+                &["ec2:{here}:instance/*", "ec2:{here}:network-interface/*", "ec2:{here}:volume/*"],
+            )
+            .made_ours(),
+            Permit::create(
+                &["ec2:RunInstances"],
+                &["ec2:{here}:security-group/*", "ec2:{here}:subnet/*"],
+            )
+            .ours(),
+            Permit::create(&["ec2:RunInstances"], &["ec2:{region}::image/*"]),
+            Permit::create(
+                &["ec2:CreateTags"],
+                &["ec2:{here}:instance/*", "ec2:{here}:network-interface/*", "ec2:{here}:volume/*"],
+            )
+            .where_equal("ec2:CreateAction", "RunInstances"),
+            Permit::create(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ec2.amazonaws.com"),
+            Permit::create(&["ssm:GetParameter"], &["ssm:{region}::parameter/aws/service/*"]),
+            Permit::change(
+                &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifyInstanceAttribute"],
+                &["ec2:{here}:instance/*"],
+            )
+            .ours(),
+            Permit::change(&["ec2:ModifyInstanceAttribute"], &["ec2:{here}:security-group/*"])
+                .ours(),
+            Permit::delete(&["ec2:TerminateInstances"], &["ec2:{here}:instance/*"]).ours(),
         ],
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };

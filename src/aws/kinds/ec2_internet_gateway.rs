@@ -20,6 +20,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// The VPC that a gateway was made for; part of the spec and not of the tags that others see.
@@ -47,14 +48,33 @@ impl Resource for InternetGateway {
         held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(1200),
-        actions: &[
-            "ec2:AttachInternetGateway",
-            "ec2:CreateInternetGateway",
-            "ec2:CreateTags",
-            "ec2:DeleteInternetGateway",
-            "ec2:DeleteTags",
-            "ec2:DescribeInternetGateways",
-            "ec2:DetachInternetGateway",
+        permits: &[
+            Permit::look(&["ec2:DescribeInternetGateways"], &["*"]),
+            Permit::create(&["ec2:CreateInternetGateway"], &["ec2:{here}:internet-gateway/*"])
+                .made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:internet-gateway/*"])
+                .where_equal("ec2:CreateAction", "CreateInternetGateway"),
+            Permit::change(
+                &[
+                    "ec2:AttachInternetGateway",
+                    "ec2:CreateTags",
+                    "ec2:DeleteTags",
+                    "ec2:DetachInternetGateway",
+                ],
+                &["ec2:{here}:internet-gateway/*"],
+            )
+            .ours(),
+            Permit::delete(
+                &["ec2:DeleteInternetGateway", "ec2:DetachInternetGateway"],
+                &["ec2:{here}:internet-gateway/*"],
+            )
+            .ours(),
+            Permit::change(
+                &["ec2:AttachInternetGateway", "ec2:DetachInternetGateway"],
+                &["ec2:{here}:vpc/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DetachInternetGateway"], &["ec2:{here}:vpc/*"]).ours(),
         ],
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };

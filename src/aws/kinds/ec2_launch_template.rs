@@ -29,6 +29,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -95,17 +96,27 @@ impl Resource for LaunchTemplate {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
         settle: ec2::SETTLE,
-        actions: &[
-            "ec2:CreateLaunchTemplate",
-            "ec2:CreateLaunchTemplateVersion",
-            "ec2:CreateTags",
-            "ec2:DeleteLaunchTemplate",
-            "ec2:DeleteTags",
-            "ec2:DescribeLaunchTemplateVersions",
-            "ec2:DescribeLaunchTemplates",
-            "ec2:ModifyLaunchTemplate",
-            "iam:PassRole",
-            "ssm:GetParameters",
+        permits: &[
+            Permit::look(
+                &["ec2:DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplates"],
+                &["*"],
+            ),
+            Permit::create(&["ec2:CreateLaunchTemplate"], &["ec2:{here}:launch-template/*"])
+                .made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:launch-template/*"])
+                .where_equal("ec2:CreateAction", "CreateLaunchTemplate"),
+            Permit::change(
+                &[
+                    "ec2:CreateLaunchTemplateVersion",
+                    "ec2:CreateTags",
+                    "ec2:DeleteTags",
+                    "ec2:ModifyLaunchTemplate",
+                ],
+                &["ec2:{here}:launch-template/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DeleteLaunchTemplate"], &["ec2:{here}:launch-template/*"]).ours(),
+            Permit::set(&["ssm:GetParameters"], &["ssm:{region}::parameter/aws/service/*"]),
         ],
         ..Meta::new("ec2.launch_template", "ec2", "What the instances of a group are made of.")
     };

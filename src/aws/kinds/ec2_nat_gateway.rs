@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A NAT gateway.
@@ -43,12 +44,19 @@ impl Resource for NatGateway {
         doubles: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(900),
-        actions: &[
-            "ec2:CreateNatGateway",
-            "ec2:CreateTags",
-            "ec2:DeleteNatGateway",
-            "ec2:DeleteTags",
-            "ec2:DescribeNatGateways",
+        permits: &[
+            Permit::look(&["ec2:DescribeNatGateways"], &["*"]),
+            Permit::create(&["ec2:CreateNatGateway"], &["ec2:{here}:natgateway/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:natgateway/*"])
+                .where_equal("ec2:CreateAction", "CreateNatGateway"),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:natgateway/*"])
+                .ours(),
+            Permit::delete(&["ec2:DeleteNatGateway"], &["ec2:{here}:natgateway/*"]).ours(),
+            Permit::create(
+                &["ec2:CreateNatGateway"],
+                &["ec2:{here}:elastic-ip/*", "ec2:{here}:subnet/*"],
+            )
+            .ours(),
         ],
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };

@@ -25,6 +25,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A route table.
@@ -73,18 +74,41 @@ impl Resource for RouteTable {
             // The route went since it was read; the next look finds that out.
             ("InvalidParameterValue", "There is no route defined"),
         ],
-        actions: &[
-            "ec2:AssociateRouteTable",
-            "ec2:CreateRoute",
-            "ec2:CreateRouteTable",
-            "ec2:CreateTags",
-            "ec2:DeleteRoute",
-            "ec2:DeleteRouteTable",
-            "ec2:DeleteTags",
-            "ec2:DescribeRouteTables",
-            "ec2:DisassociateRouteTable",
-            "ec2:ReplaceRoute",
-            "ec2:ReplaceRouteTableAssociation",
+        permits: &[
+            Permit::look(&["ec2:DescribeRouteTables"], &["*"]),
+            Permit::create(&["ec2:CreateRouteTable"], &["ec2:{here}:route-table/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:route-table/*"])
+                .where_equal("ec2:CreateAction", "CreateRouteTable"),
+            Permit::change(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:CreateRoute",
+                    "ec2:CreateTags",
+                    "ec2:DeleteRoute",
+                    "ec2:DeleteTags",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRoute",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:{here}:route-table/*"],
+            )
+            .ours(),
+            Permit::delete(
+                &["ec2:DeleteRouteTable", "ec2:DisassociateRouteTable"],
+                &["ec2:{here}:route-table/*"],
+            )
+            .ours(),
+            Permit::create(&["ec2:CreateRouteTable"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::change(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:{here}:subnet/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
         ],
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };

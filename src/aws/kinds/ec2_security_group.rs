@@ -17,6 +17,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A security group.
@@ -44,14 +45,18 @@ impl Resource for SecurityGroup {
         held: true,
         settle: ec2::SETTLE,
         deadline: ec2::INTERFACES,
-        actions: &[
-            "ec2:CreateSecurityGroup",
-            "ec2:CreateTags",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DeleteSecurityGroup",
-            "ec2:DeleteTags",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSecurityGroups",
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
+            Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{here}:security-group/*"])
+                .made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:security-group/*"])
+                .where_equal("ec2:CreateAction", "CreateSecurityGroup"),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:security-group/*"])
+                .ours(),
+            Permit::delete(&["ec2:DeleteSecurityGroup"], &["ec2:{here}:security-group/*"]).ours(),
+            Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
+            Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };

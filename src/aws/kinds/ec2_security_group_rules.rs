@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// Tells the id of the rules from that of their group, so that whoever names the group is known to
@@ -92,14 +93,25 @@ impl Resource for Rules {
         tagged: false,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(300),
-        actions: &[
-            "ec2:AuthorizeSecurityGroupEgress",
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:DescribeSecurityGroups",
-            "ec2:RevokeSecurityGroupEgress",
-            "ec2:RevokeSecurityGroupIngress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
+            Permit::set(
+                &[
+                    "ec2:AuthorizeSecurityGroupEgress",
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+                ],
+                &["ec2:{here}:security-group/*"],
+            )
+            .ours(),
+            Permit::delete(
+                &["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+                &["ec2:{here}:security-group/*"],
+            )
+            .ours(),
         ],
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };

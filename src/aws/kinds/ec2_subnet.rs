@@ -18,6 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A subnet.
@@ -47,15 +48,20 @@ impl Resource for Subnet {
         held: true,
         settle: ec2::SETTLE,
         deadline: ec2::INTERFACES,
-        actions: &[
-            "ec2:CreateSubnet",
-            "ec2:CreateTags",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DeleteSubnet",
-            "ec2:DeleteTags",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSubnets",
-            "ec2:ModifySubnetAttribute",
+        permits: &[
+            Permit::look(&["ec2:DescribeSubnets"], &["*"]),
+            Permit::create(&["ec2:CreateSubnet"], &["ec2:{here}:subnet/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:subnet/*"])
+                .where_equal("ec2:CreateAction", "CreateSubnet"),
+            Permit::change(
+                &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifySubnetAttribute"],
+                &["ec2:{here}:subnet/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DeleteSubnet"], &["ec2:{here}:subnet/*"]).ours(),
+            Permit::create(&["ec2:CreateSubnet"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
+            Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };

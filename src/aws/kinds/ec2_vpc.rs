@@ -24,6 +24,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// A VPC.
@@ -57,19 +58,27 @@ impl Resource for Vpc {
         held: true,
         settle: ec2::SETTLE,
         deadline: Duration::from_secs(600),
-        actions: &[
-            "ec2:AuthorizeSecurityGroupEgress",
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:CreateTags",
-            "ec2:CreateVpc",
-            "ec2:DeleteTags",
-            "ec2:DeleteVpc",
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeVpcAttribute",
-            "ec2:DescribeVpcs",
-            "ec2:ModifyVpcAttribute",
-            "ec2:RevokeSecurityGroupEgress",
-            "ec2:RevokeSecurityGroupIngress",
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"], &["*"]),
+            Permit::create(&["ec2:CreateVpc"], &["ec2:{here}:vpc/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc/*"])
+                .where_equal("ec2:CreateAction", "CreateVpc"),
+            Permit::change(
+                &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifyVpcAttribute"],
+                &["ec2:{here}:vpc/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DeleteVpc"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::look(&["ec2:DescribeVpcAttribute"], &["ec2:{here}:vpc/*"]),
+            Permit::set(
+                &[
+                    "ec2:AuthorizeSecurityGroupEgress",
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                ],
+                &["ec2:{here}:security-group/*"],
+            ),
         ],
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };

@@ -20,6 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// A cluster.
@@ -79,16 +80,21 @@ impl Resource for Cluster {
             ("ClusterContainsTasksException", ""),
             ("UpdateInProgressException", ""),
         ],
-        actions: &[
-            "ecs:CreateCluster",
-            "ecs:DeleteCluster",
-            "ecs:DescribeClusters",
-            "ecs:ListClusters",
-            "ecs:PutClusterCapacityProviders",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "ecs:UpdateCluster",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(&["ecs:ListClusters"], &["*"]),
+            Permit::look(&["ecs:DescribeClusters"], &["ecs:{here}:cluster/{seen}"]),
+            Permit::create(&["ecs:CreateCluster"], &["ecs:{here}:cluster/{name}"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ecs.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ecs.amazonaws.com"),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:cluster/{name}"]),
+            Permit::change(
+                &["ecs:PutClusterCapacityProviders", "ecs:UntagResource", "ecs:UpdateCluster"],
+                &["ecs:{here}:cluster/{name}"],
+            ),
+            Permit::delete(&["ecs:DeleteCluster"], &["ecs:{here}:cluster/{name}"]),
         ],
         deadline: Duration::from_secs(900),
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")

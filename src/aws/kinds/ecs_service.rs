@@ -26,6 +26,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A service.
@@ -139,16 +140,24 @@ impl Resource for Service {
             ("InvalidParameterException", "cannot be stopped while deployments are active"),
             ("ServiceNotActiveException", ""),
         ],
-        actions: &[
-            "ecs:CreateService",
-            "ecs:DeleteService",
-            "ecs:DescribeServices",
-            "ecs:ListClusters",
-            "ecs:ListServices",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "ecs:UpdateService",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(&["ecs:ListClusters", "ecs:ListServices"], &["*"]),
+            Permit::look(&["ecs:DescribeServices"], &["ecs:{here}:service/{seen}"]),
+            Permit::create(&["ecs:CreateService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ecs.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ecs.amazonaws.com"),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::change(
+                &["ecs:UntagResource", "ecs:UpdateService"],
+                &["ecs:{here}:service/{ecs.cluster}/*"],
+            ),
+            Permit::delete(
+                &["ecs:DeleteService", "ecs:UpdateService"],
+                &["ecs:{here}:service/{ecs.cluster}/*"],
+            ),
         ],
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };

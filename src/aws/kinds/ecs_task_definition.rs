@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 /// A task definition.
@@ -171,16 +172,30 @@ impl Resource for TaskDefinition {
         ],
         deadline: Duration::from_secs(300),
         transient: &[("ClientException", "Too many concurrent attempts")],
-        actions: &[
-            "ecs:DeleteTaskDefinitions",
-            "ecs:DeregisterTaskDefinition",
-            "ecs:DescribeTaskDefinition",
-            "ecs:ListTaskDefinitionFamilies",
-            "ecs:ListTaskDefinitions",
-            "ecs:RegisterTaskDefinition",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "iam:PassRole",
+        permits: &[
+            Permit::look(
+                &[
+                    "ecs:DescribeTaskDefinition",
+                    "ecs:ListTaskDefinitionFamilies",
+                    "ecs:ListTaskDefinitions",
+                ],
+                &["*"],
+            ),
+            // AWS checks a registration against everything, whatever its reference says.
+            Permit::set(&["ecs:RegisterTaskDefinition"], &["*"]),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:task-definition/{name}:*"]),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ecs-tasks.amazonaws.com"),
+            Permit::change(&["ecs:DeregisterTaskDefinition"], &["*"]),
+            Permit::change(
+                &["ecs:DeleteTaskDefinitions", "ecs:UntagResource"],
+                &["ecs:{here}:task-definition/{name}:*"],
+            ),
+            Permit::delete(&["ecs:DeregisterTaskDefinition"], &["*"]),
+            Permit::delete(
+                &["ecs:DeleteTaskDefinitions"],
+                &["ecs:{here}:task-definition/{name}:*"],
+            ),
         ],
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };

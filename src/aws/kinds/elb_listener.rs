@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 /// See the module.
@@ -125,15 +126,31 @@ impl Resource for Listener {
             // It moves here from another load balancer, which has not let it go yet.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
-        actions: &[
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:CreateListener",
-            "elasticloadbalancing:DeleteListener",
-            "elasticloadbalancing:DescribeListeners",
-            "elasticloadbalancing:DescribeLoadBalancers",
-            "elasticloadbalancing:DescribeTags",
-            "elasticloadbalancing:ModifyListener",
-            "elasticloadbalancing:RemoveTags",
+        permits: &[
+            Permit::look(
+                &[
+                    "elasticloadbalancing:DescribeListeners",
+                    "elasticloadbalancing:DescribeLoadBalancers",
+                    "elasticloadbalancing:DescribeTags",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["elasticloadbalancing:CreateListener"],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{elb.load_balancer}/*"],
+            ),
+            Permit::set(
+                &["elasticloadbalancing:AddTags"],
+                &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
+            ),
+            Permit::change(
+                &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:RemoveTags"],
+                &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
+            ),
+            Permit::delete(
+                &["elasticloadbalancing:DeleteListener"],
+                &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
+            ),
         ],
         ..Meta::new(
             "elb.listener",

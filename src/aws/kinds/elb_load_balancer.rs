@@ -28,6 +28,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 /// See the module.
@@ -89,19 +90,58 @@ impl Resource for LoadBalancer {
         deadline: Duration::from_secs(1200),
         settle: Duration::from_secs(60),
         transient: &[("InvalidConfigurationRequest", "Access Denied for bucket")],
-        actions: &[
-            "ec2:DescribeNetworkInterfaces",
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:CreateLoadBalancer",
-            "elasticloadbalancing:DeleteLoadBalancer",
-            "elasticloadbalancing:DescribeLoadBalancerAttributes",
-            "elasticloadbalancing:DescribeLoadBalancers",
-            "elasticloadbalancing:DescribeTags",
-            "elasticloadbalancing:ModifyLoadBalancerAttributes",
-            "elasticloadbalancing:RemoveTags",
-            "elasticloadbalancing:SetSecurityGroups",
-            "elasticloadbalancing:SetSubnets",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(
+                &[
+                    "elasticloadbalancing:DescribeLoadBalancerAttributes",
+                    "elasticloadbalancing:DescribeLoadBalancers",
+                    "elasticloadbalancing:DescribeTags",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["elasticloadbalancing:CreateLoadBalancer"],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::create(
+                &[
+                    "ec2:DescribeAccountAttributes",
+                    "ec2:DescribeAddresses",
+                    "ec2:DescribeInternetGateways",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com"),
+            Permit::set(
+                &[
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::change(
+                &[
+                    "elasticloadbalancing:RemoveTags",
+                    "elasticloadbalancing:SetSecurityGroups",
+                    "elasticloadbalancing:SetSubnets",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::delete(
+                &[
+                    "elasticloadbalancing:DeleteLoadBalancer",
+                    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
         ],
         ..Meta::new(
             "elb.load_balancer",

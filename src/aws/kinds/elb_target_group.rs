@@ -22,6 +22,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -107,16 +108,35 @@ impl Resource for TargetGroup {
         held: true,
         deadline: Duration::from_secs(300),
         settle: Duration::from_secs(60),
-        actions: &[
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:CreateTargetGroup",
-            "elasticloadbalancing:DeleteTargetGroup",
-            "elasticloadbalancing:DescribeTags",
-            "elasticloadbalancing:DescribeTargetGroupAttributes",
-            "elasticloadbalancing:DescribeTargetGroups",
-            "elasticloadbalancing:ModifyTargetGroup",
-            "elasticloadbalancing:ModifyTargetGroupAttributes",
-            "elasticloadbalancing:RemoveTags",
+        permits: &[
+            Permit::look(
+                &[
+                    "elasticloadbalancing:DescribeTags",
+                    "elasticloadbalancing:DescribeTargetGroupAttributes",
+                    "elasticloadbalancing:DescribeTargetGroups",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["elasticloadbalancing:CreateTargetGroup"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::create(&["ec2:DescribeInternetGateways", "ec2:DescribeVpcs"], &["*"]),
+            Permit::set(
+                &[
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:ModifyTargetGroupAttributes",
+                ],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::change(
+                &["elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:RemoveTags"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::delete(
+                &["elasticloadbalancing:DeleteTargetGroup"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
         ],
         ..Meta::new(
             "elb.target_group",

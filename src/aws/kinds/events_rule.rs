@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A rule.
@@ -98,17 +99,24 @@ impl Resource for Rule {
             ("ValidationException", "cannot be assumed by principal"),
             ("ValidationException", "since it has targets"),
         ],
-        actions: &[
-            "events:DeleteRule",
-            "events:DescribeRule",
-            "events:ListRules",
-            "events:ListTagsForResource",
-            "events:ListTargetsByRule",
-            "events:PutRule",
-            "events:PutTargets",
-            "events:RemoveTargets",
-            "events:TagResource",
-            "events:UntagResource",
+        permits: &[
+            Permit::look(&["events:ListRules"], &["*"]),
+            Permit::look(
+                &["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"],
+                &["events:{here}:rule/{seen}"],
+            ),
+            Permit::set(
+                &["events:PutRule", "events:PutTargets", "events:TagResource"],
+                &["events:{here}:rule/{name}"],
+            ),
+            Permit::change(
+                &["events:RemoveTargets", "events:UntagResource"],
+                &["events:{here}:rule/{name}"],
+            ),
+            Permit::delete(
+                &["events:DeleteRule", "events:RemoveTargets"],
+                &["events:{here}:rule/{name}"],
+            ),
         ],
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };

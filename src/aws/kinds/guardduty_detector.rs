@@ -21,6 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// A detector.
@@ -61,15 +62,21 @@ impl Resource for Detector {
         replace: Replace::DeleteFirst,
         data: Some("the findings of the detector"),
         deadline: Duration::from_secs(180),
-        actions: &[
-            "guardduty:CreateDetector",
-            "guardduty:DeleteDetector",
-            "guardduty:GetDetector",
-            "guardduty:ListDetectors",
-            "guardduty:TagResource",
-            "guardduty:UntagResource",
-            "guardduty:UpdateDetector",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(&["guardduty:ListDetectors"], &["*"]),
+            Permit::look(&["guardduty:GetDetector"], &["guardduty:{here}:detector/*"]),
+            Permit::create(&["guardduty:CreateDetector"], &["*"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/guardduty.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "guardduty.amazonaws.com"),
+            Permit::set(&["guardduty:TagResource"], &["guardduty:{here}:detector/*"]),
+            Permit::change(
+                &["guardduty:UntagResource", "guardduty:UpdateDetector"],
+                &["guardduty:{here}:detector/*"],
+            ),
+            Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
         ],
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };

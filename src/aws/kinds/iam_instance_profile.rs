@@ -18,6 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -44,16 +45,28 @@ impl Resource for InstanceProfile {
             // The role that it had, or the one that it was just given, is not seen yet.
             ("LimitExceeded", "InstanceSessionsPerInstanceProfile"),
         ],
-        actions: &[
-            "iam:AddRoleToInstanceProfile",
-            "iam:CreateInstanceProfile",
-            "iam:DeleteInstanceProfile",
-            "iam:GetInstanceProfile",
-            "iam:ListInstanceProfiles",
-            "iam:PassRole",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:TagInstanceProfile",
-            "iam:UntagInstanceProfile",
+        permits: &[
+            Permit::look(&["iam:ListInstanceProfiles"], &["*"]),
+            Permit::look(&["iam:GetInstanceProfile"], &["iam::{account}:instance-profile/{seen}"]),
+            Permit::create(
+                &["iam:CreateInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
+            Permit::set(&["iam:TagInstanceProfile"], &["iam::{account}:instance-profile{path}*"]),
+            Permit::set(
+                &["iam:AddRoleToInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ec2.amazonaws.com"),
+            Permit::change(
+                &["iam:RemoveRoleFromInstanceProfile", "iam:UntagInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
+            Permit::delete(
+                &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
         ],
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };

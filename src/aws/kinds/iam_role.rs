@@ -21,6 +21,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -63,27 +64,47 @@ impl Resource for Role {
         settle: Duration::from_secs(30),
         // A role or user that was made a moment ago. A service's name that is wrong stays wrong.
         transient: &[("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"")],
-        actions: &[
-            "iam:AttachRolePolicy",
-            "iam:CreateRole",
-            "iam:DeleteRole",
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:DeleteRolePolicy",
-            "iam:DetachRolePolicy",
-            "iam:GetAccountAuthorizationDetails",
-            "iam:GetRole",
-            "iam:GetRolePolicy",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListInstanceProfilesForRole",
-            "iam:ListRolePolicies",
-            "iam:ListRoles",
-            "iam:PutRolePermissionsBoundary",
-            "iam:PutRolePolicy",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:TagRole",
-            "iam:UntagRole",
-            "iam:UpdateAssumeRolePolicy",
-            "iam:UpdateRole",
+        permits: &[
+            Permit::look(&["iam:GetAccountAuthorizationDetails", "iam:ListRoles"], &["*"]),
+            Permit::look(
+                &[
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListRolePolicies",
+                ],
+                &["iam::{account}:role/{seen}"],
+            ),
+            Permit::create(&["iam:CreateRole"], &["iam::{account}:role{path}*"]),
+            Permit::set(
+                &["iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:TagRole"],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::change(
+                &[
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                ],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::delete(
+                &[
+                    "iam:DeleteRole",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:ListInstanceProfilesForRole",
+                ],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::delete(
+                &["iam:RemoveRoleFromInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
         ],
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };

@@ -19,6 +19,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::Scope;
 
 mod read;
@@ -78,34 +79,65 @@ impl Resource for Key {
              price, until you need the snapshot no more.",
             "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
             "The policy must keep the account's root, or nobody can manage the key any more.",
+            "Where a policy asks for a key's tags, as those of `payctl policy` do, AWS may take five \
+             minutes until it knows them: payctl waits that long before it gives up.",
         ],
         replace: Replace::Forbidden,
         doubles: true,
         data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
         regain: Some(regain),
         settle: Duration::from_secs(60),
-        transient: &[("MalformedPolicyDocumentException", "invalid principal")],
-        actions: &[
-            "kms:CancelKeyDeletion",
-            "kms:CreateAlias",
-            "kms:CreateKey",
-            "kms:DeleteAlias",
-            "kms:DescribeKey",
-            "kms:DisableKey",
-            "kms:DisableKeyRotation",
-            "kms:EnableKey",
-            "kms:EnableKeyRotation",
-            "kms:GetKeyPolicy",
-            "kms:GetKeyRotationStatus",
-            "kms:ListAliases",
-            "kms:ListKeys",
-            "kms:ListResourceTags",
-            "kms:PutKeyPolicy",
-            "kms:ScheduleKeyDeletion",
-            "kms:TagResource",
-            "kms:UntagResource",
-            "kms:UpdateAlias",
-            "kms:UpdateKeyDescription",
+        propagation: Duration::from_secs(330),
+        transient: &[
+            ("MalformedPolicyDocumentException", "invalid principal"),
+            ("AccessDeniedException", "to perform: kms:DeleteAlias"),
+            ("AccessDeniedException", "to perform: kms:DisableKey"),
+            ("AccessDeniedException", "to perform: kms:EnableKey on"),
+            ("AccessDeniedException", "to perform: kms:PutKeyPolicy"),
+            ("AccessDeniedException", "to perform: kms:ScheduleKeyDeletion"),
+            ("AccessDeniedException", "to perform: kms:TagResource"),
+            ("AccessDeniedException", "to perform: kms:UpdateAlias"),
+            ("AccessDeniedException", "to perform: kms:UpdateKeyDescription"),
+        ],
+        permits: &[
+            Permit::look(&["kms:ListAliases", "kms:ListKeys"], &["*"]),
+            Permit::look(
+                &[
+                    "kms:DescribeKey",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                ],
+                &["kms:{here}:key/*"],
+            ),
+            Permit::create(&["kms:CreateKey"], &["*"]).made_ours(),
+            Permit::create(&["kms:TagResource"], &["kms:{here}:key/*"]).made_ours(),
+            Permit::create(&["kms:CancelKeyDeletion"], &["kms:{here}:key/*"]).ours(),
+            Permit::set(&["kms:CreateAlias"], &["kms:{here}:{name}"]),
+            // The key may be so new that its tags do not count yet.
+            Permit::set(&["kms:CreateAlias", "kms:EnableKeyRotation"], &["kms:{here}:key/*"]),
+            Permit::change(
+                &[
+                    "kms:DisableKey",
+                    "kms:DisableKeyRotation",
+                    "kms:EnableKey",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                    "kms:UntagResource",
+                    "kms:UpdateAlias",
+                    "kms:UpdateKeyDescription",
+                ],
+                &["kms:{here}:key/*"],
+            )
+            .ours(),
+            Permit::change(&["kms:DeleteAlias", "kms:UpdateAlias"], &["kms:{here}:{name}"]),
+            Permit::change(&["kms:DeleteAlias"], &["kms:{here}:key/*"]).ours(),
+            Permit::delete(
+                &["kms:DeleteAlias", "kms:ScheduleKeyDeletion", "kms:UntagResource"],
+                &["kms:{here}:key/*"],
+            )
+            .ours(),
+            Permit::delete(&["kms:DeleteAlias"], &["kms:{here}:{name}"]),
         ],
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };

@@ -21,6 +21,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::Meta;
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A source of events.
@@ -61,15 +62,22 @@ impl Resource for EventSource {
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(300),
         transient: lambda::TRANSIENT,
-        actions: &[
-            "lambda:CreateEventSourceMapping",
-            "lambda:DeleteEventSourceMapping",
-            "lambda:GetEventSourceMapping",
-            "lambda:ListEventSourceMappings",
-            "lambda:ListTags",
-            "lambda:TagResource",
-            "lambda:UntagResource",
-            "lambda:UpdateEventSourceMapping",
+        permits: &[
+            Permit::look(&["lambda:ListEventSourceMappings"], &["*"]),
+            Permit::look(
+                &["lambda:GetEventSourceMapping", "lambda:ListTags"],
+                &["lambda:{here}:event-source-mapping:*"],
+            ),
+            Permit::create(&["lambda:CreateEventSourceMapping"], &["*"]),
+            Permit::set(&["lambda:TagResource"], &["lambda:{here}:event-source-mapping:*"]),
+            Permit::change(
+                &["lambda:UntagResource", "lambda:UpdateEventSourceMapping"],
+                &["lambda:{here}:event-source-mapping:*"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteEventSourceMapping"],
+                &["lambda:{here}:event-source-mapping:*"],
+            ),
         ],
         ..Meta::new(
             "lambda.event_source",

@@ -27,6 +27,7 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::package::Packages;
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 mod convert;
@@ -112,26 +113,41 @@ impl Resource for Function {
         deadline: Duration::from_secs(900),
         propagation: Duration::from_secs(300),
         transient: lambda::TRANSIENT,
-        actions: &[
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeVpcs",
-            "iam:PassRole",
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:Encrypt",
-            "lambda:CreateFunction",
-            "lambda:DeleteFunction",
-            "lambda:DeleteFunctionConcurrency",
-            "lambda:GetAccountSettings",
-            "lambda:GetFunction",
-            "lambda:ListFunctions",
-            "lambda:ListTags",
-            "lambda:PutFunctionConcurrency",
-            "lambda:TagResource",
-            "lambda:UntagResource",
-            "lambda:UpdateFunctionCode",
-            "lambda:UpdateFunctionConfiguration",
+        permits: &[
+            Permit::look(&["lambda:GetAccountSettings", "lambda:ListFunctions"], &["*"]),
+            Permit::look(
+                &["lambda:GetFunction", "lambda:ListTags"],
+                &["lambda:{here}:function:{seen}"],
+            ),
+            Permit::look(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
+            Permit::create(&["lambda:CreateFunction"], &["lambda:{here}:function:{name}"]),
+            Permit::create(
+                &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
+                &["*"],
+            ),
+            Permit::set(
+                &["lambda:PutFunctionConcurrency", "lambda:TagResource"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "lambda.amazonaws.com"),
+            Permit::set(&["kms:CreateGrant", "kms:Encrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
+            Permit::change(
+                &[
+                    "lambda:DeleteFunctionConcurrency",
+                    "lambda:UntagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                ],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteFunction", "lambda:UpdateFunctionConfiguration"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
         ],
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };

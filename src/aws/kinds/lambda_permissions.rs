@@ -20,6 +20,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::Meta;
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// Everybody who may call a function.
@@ -64,13 +65,20 @@ impl Resource for Permissions {
         immutable: &["function"],
         tagged: false,
         deadline: Duration::from_secs(300),
-        actions: &[
-            "lambda:AddPermission",
-            "lambda:GetFunction",
-            "lambda:GetPolicy",
-            "lambda:ListFunctions",
-            "lambda:ListTags",
-            "lambda:RemovePermission",
+        permits: &[
+            Permit::look(&["lambda:ListFunctions"], &["*"]),
+            Permit::look(
+                &["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"],
+                &["lambda:{here}:function:{seen}"],
+            ),
+            Permit::set(
+                &["lambda:AddPermission", "lambda:RemovePermission"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
+            Permit::delete(
+                &["lambda:RemovePermission"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
         ],
         ..Meta::new("lambda.permissions", "lambda", "Who may call a Lambda function.")
     };

@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
@@ -53,17 +54,23 @@ impl Resource for LogGroup {
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
-        actions: &[
-            "logs:AssociateKmsKey",
-            "logs:CreateLogGroup",
-            "logs:DeleteLogGroup",
-            "logs:DeleteRetentionPolicy",
-            "logs:DescribeLogGroups",
-            "logs:DisassociateKmsKey",
-            "logs:ListTagsForResource",
-            "logs:PutRetentionPolicy",
-            "logs:TagResource",
-            "logs:UntagResource",
+        permits: &[
+            Permit::look(&["logs:DescribeLogGroups"], &["*"]),
+            Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
+            Permit::set(
+                &["logs:CreateLogGroup", "logs:TagResource"],
+                &["logs:{here}:log-group:{name}"],
+            ),
+            Permit::set(
+                &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                &["logs:{here}:log-group:{name}:*"],
+            ),
+            Permit::change(&["logs:UntagResource"], &["logs:{here}:log-group:{name}"]),
+            Permit::change(
+                &["logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey"],
+                &["logs:{here}:log-group:{name}:*"],
+            ),
+            Permit::delete(&["logs:DeleteLogGroup"], &["logs:{here}:log-group:{name}:*"]),
         ],
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };

@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -57,11 +58,14 @@ impl Resource for Filter {
         replace: Replace::DeleteFirst,
         tagged: false,
         deadline: Duration::from_secs(120),
-        actions: &[
-            "logs:DeleteMetricFilter",
-            "logs:DescribeMetricFilters",
-            "logs:ListTagsForResource",
-            "logs:PutMetricFilter",
+        permits: &[
+            Permit::look(&["logs:DescribeMetricFilters"], &["*"]),
+            Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
+            Permit::set(&["logs:PutMetricFilter"], &["logs:{here}:log-group:{logs.log_group}:*"]),
+            Permit::delete(
+                &["logs:DeleteMetricFilter"],
+                &["logs:{here}:log-group:{logs.log_group}:*"],
+            ),
         ],
         ..Meta::new("logs.metric_filter", "logs", "A metric that is counted from a log group.")
     };

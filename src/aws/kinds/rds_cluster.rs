@@ -24,6 +24,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Text};
 
 mod convert;
@@ -165,27 +166,73 @@ impl Resource for Cluster {
             ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
         ],
-        actions: &[
-            "iam:CreateServiceLinkedRole",
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "rds:AddTagsToResource",
-            "rds:CreateDBCluster",
-            "rds:CreateDBClusterSnapshot",
-            "rds:DeleteDBCluster",
+        permits: &[
+            Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),
+            Permit::create(
+                &["rds:CreateDBCluster"],
+                &[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:subgrp:{rds.subnet_group}",
+                ],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/rds.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
+            Permit::create(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(
+                &["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "rds.{region}.amazonaws.com"),
+            Permit::create(
+                &["secretsmanager:GetSecretValue"],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::create(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:cluster:{name}"]),
+            Permit::change(
+                &[
+                    "rds:DisableHttpEndpoint",
+                    "rds:EnableHttpEndpoint",
+                    "rds:ModifyDBCluster",
+                    "rds:RemoveTagsFromResource",
+                    "rds:StartDBCluster",
+                ],
+                &["rds:{here}:cluster:{name}"],
+            ),
+            Permit::change(
+                &["rds:ModifyDBCluster"],
+                &["rds:{here}:cluster-pg:{rds.cluster_parameter_group}"],
+            ),
+            Permit::delete(
+                &["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:StartDBCluster"],
+                &["rds:{here}:cluster:{name}"],
+            ),
+            Permit::delete(
+                &["rds:AddTagsToResource", "rds:CreateDBClusterSnapshot", "rds:DeleteDBCluster"],
+                &["rds:{here}:cluster-snapshot:{name}*"],
+            ),
+            Permit::delete(&["rds:CreateDBClusterSnapshot"], &["rds:{here}:cluster:{name}"]),
             // With `restore_from`.
-            "rds:DescribeDBClusterSnapshots",
-            "rds:DescribeDBClusters",
-            "rds:DescribeDBEngineVersions",
-            "rds:DisableHttpEndpoint",
-            "rds:EnableHttpEndpoint",
-            "rds:ModifyDBCluster",
-            "rds:RemoveTagsFromResource",
-            "rds:RestoreDBClusterFromSnapshot",
-            "rds:RestoreDBClusterToPointInTime",
-            "rds:StartDBCluster",
-            "secretsmanager:GetSecretValue",
+            Permit::look(&["rds:DescribeDBClusterSnapshots"], &["*"]),
+            Permit::create(
+                &["rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime"],
+                &[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster:{seen}",
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                    "rds:{here}:cluster-snapshot:*",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:subgrp:{rds.subnet_group}",
+                ],
+            ),
         ],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };

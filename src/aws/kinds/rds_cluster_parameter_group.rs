@@ -18,6 +18,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs};
 
 /// A cluster parameter group.
@@ -49,16 +50,29 @@ impl Resource for ParameterGroup {
         held: true,
         deadline: Duration::from_secs(900),
         settle: Duration::from_secs(30),
-        actions: &[
-            "rds:AddTagsToResource",
-            "rds:CreateDBClusterParameterGroup",
-            "rds:DeleteDBClusterParameterGroup",
-            "rds:DescribeDBClusterParameterGroups",
-            "rds:DescribeDBClusterParameters",
-            "rds:ListTagsForResource",
-            "rds:ModifyDBClusterParameterGroup",
-            "rds:RemoveTagsFromResource",
-            "rds:ResetDBClusterParameterGroup",
+        permits: &[
+            Permit::look(&["rds:DescribeDBClusterParameterGroups"], &["*"]),
+            Permit::look(
+                &["rds:DescribeDBClusterParameters", "rds:ListTagsForResource"],
+                &["rds:{here}:cluster-pg:{seen}"],
+            ),
+            Permit::create(
+                &["rds:CreateDBClusterParameterGroup"],
+                &["rds:{here}:cluster-pg:{name}"],
+            ),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:cluster-pg:{name}"]),
+            Permit::change(
+                &[
+                    "rds:ModifyDBClusterParameterGroup",
+                    "rds:RemoveTagsFromResource",
+                    "rds:ResetDBClusterParameterGroup",
+                ],
+                &["rds:{here}:cluster-pg:{name}"],
+            ),
+            Permit::delete(
+                &["rds:DeleteDBClusterParameterGroup"],
+                &["rds:{here}:cluster-pg:{name}"],
+            ),
         ],
         ..Meta::new(
             "rds.cluster_parameter_group",

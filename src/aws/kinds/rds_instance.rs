@@ -18,6 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// An instance of an Aurora cluster.
@@ -74,16 +75,33 @@ impl Resource for Instance {
             ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],
-        actions: &[
-            "iam:PassRole",
-            "rds:AddTagsToResource",
-            "rds:CreateDBInstance",
-            "rds:DeleteDBInstance",
-            "rds:DescribeDBClusters",
-            "rds:DescribeDBInstances",
-            "rds:ModifyDBInstance",
-            "rds:RemoveTagsFromResource",
-            "rds:StartDBCluster",
+        permits: &[
+            Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBInstances"], &["*"]),
+            Permit::create(
+                &["rds:CreateDBInstance"],
+                &[
+                    "rds:{here}:db:{name}",
+                    "rds:{here}:cluster:{rds.cluster}",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:pg:default*",
+                ],
+            ),
+            Permit::create(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(
+                &["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "rds.{region}.amazonaws.com"),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:db:{name}"]),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "monitoring.rds.amazonaws.com"),
+            Permit::change(
+                &["rds:ModifyDBInstance", "rds:RemoveTagsFromResource"],
+                &["rds:{here}:db:{name}"],
+            ),
+            Permit::set(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
+            Permit::delete(&["rds:DeleteDBInstance"], &["rds:{here}:db:{name}"]),
+            Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
         ],
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };

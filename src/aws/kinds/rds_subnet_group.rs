@@ -18,6 +18,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A subnet group.
@@ -43,14 +44,21 @@ impl Resource for SubnetGroup {
         held: true,
         deadline: Duration::from_secs(900),
         settle: Duration::from_secs(30),
-        actions: &[
-            "rds:AddTagsToResource",
-            "rds:CreateDBSubnetGroup",
-            "rds:DeleteDBSubnetGroup",
-            "rds:DescribeDBSubnetGroups",
-            "rds:ListTagsForResource",
-            "rds:ModifyDBSubnetGroup",
-            "rds:RemoveTagsFromResource",
+        permits: &[
+            Permit::look(&["rds:DescribeDBSubnetGroups"], &["*"]),
+            Permit::look(&["rds:ListTagsForResource"], &["rds:{here}:subgrp:{seen}"]),
+            Permit::create(&["rds:CreateDBSubnetGroup"], &["rds:{here}:subgrp:{name}"]),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:subgrp:{name}"]),
+            Permit::change(
+                &["rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource"],
+                &["rds:{here}:subgrp:{name}"],
+            ),
+            Permit::delete(&["rds:DeleteDBSubnetGroup"], &["rds:{here}:subgrp:{name}"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/rds.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
         ],
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may stand in.")
     };

@@ -28,6 +28,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -122,35 +123,58 @@ impl Resource for Bucket {
             ("MalformedPolicy", "principal"),
             ("InvalidTargetBucketForLogging", "does not exist"),
         ],
-        actions: &[
-            "s3:AbortMultipartUpload",
-            "s3:CreateBucket",
-            "s3:DeleteBucket",
-            "s3:DeleteBucketPolicy",
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-            "s3:GetBucketLogging",
-            "s3:GetBucketObjectLockConfiguration",
-            "s3:GetBucketPolicy",
-            "s3:GetBucketPublicAccessBlock",
-            "s3:GetBucketTagging",
-            "s3:GetBucketVersioning",
-            "s3:GetEncryptionConfiguration",
-            "s3:GetLifecycleConfiguration",
-            "s3:GetObjectRetention",
-            "s3:ListAllMyBuckets",
-            "s3:ListBucketMultipartUploads",
-            "s3:ListBucketVersions",
-            "s3:PutBucketLogging",
-            "s3:PutBucketObjectLockConfiguration",
-            "s3:PutBucketOwnershipControls",
-            "s3:PutBucketPolicy",
-            "s3:PutBucketPublicAccessBlock",
-            "s3:PutBucketTagging",
-            "s3:PutBucketVersioning",
-            "s3:PutEncryptionConfiguration",
-            "s3:PutLifecycleConfiguration",
-            "s3:TagResource",
+        permits: &[
+            Permit::look(&["s3:ListAllMyBuckets"], &["*"]),
+            Permit::look(
+                &[
+                    "s3:GetBucketLogging",
+                    "s3:GetBucketObjectLockConfiguration",
+                    "s3:GetBucketPolicy",
+                    "s3:GetBucketPublicAccessBlock",
+                    "s3:GetBucketTagging",
+                    "s3:GetBucketVersioning",
+                    "s3:GetEncryptionConfiguration",
+                    "s3:GetLifecycleConfiguration",
+                ],
+                &["s3:::{seen}"],
+            ),
+            Permit::look(&["s3:ListBucketVersions"], &["s3:::{seen}"]),
+            Permit::create(
+                &["s3:CreateBucket", "s3:PutBucketOwnershipControls", "s3:TagResource"],
+                &["s3:::{name}"],
+            ),
+            Permit::set(
+                &[
+                    "s3:PutBucketLogging",
+                    "s3:PutBucketObjectLockConfiguration",
+                    "s3:PutBucketPolicy",
+                    "s3:PutBucketPublicAccessBlock",
+                    "s3:PutBucketTagging",
+                    "s3:PutBucketVersioning",
+                    "s3:PutEncryptionConfiguration",
+                    "s3:PutLifecycleConfiguration",
+                ],
+                &["s3:::{name}"],
+            ),
+            Permit::change(&["s3:DeleteBucketPolicy"], &["s3:::{name}"]),
+            Permit::delete(
+                &[
+                    "s3:DeleteBucket",
+                    "s3:DeleteBucketPolicy",
+                    "s3:ListBucketMultipartUploads",
+                    "s3:ListBucketVersions",
+                ],
+                &["s3:::{name}"],
+            ),
+            Permit::delete(
+                &[
+                    "s3:AbortMultipartUpload",
+                    "s3:DeleteObject",
+                    "s3:DeleteObjectVersion",
+                    "s3:GetObjectRetention",
+                ],
+                &["s3:::{name}/*"],
+            ),
         ],
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };

@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// A scalable target.
@@ -76,22 +77,20 @@ impl Resource for Target {
             ("ValidationException", "ECS service doesn't exist"),
             ("ValidationException", "Unable to assume IAM role"),
         ],
-        actions: &[
-            "application-autoscaling:DeleteScalingPolicy",
-            "application-autoscaling:DeregisterScalableTarget",
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DescribeScalingPolicies",
-            "application-autoscaling:ListTagsForResource",
-            "application-autoscaling:PutScalingPolicy",
-            "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:TagResource",
-            "application-autoscaling:UntagResource",
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:PutMetricAlarm",
-            "ecs:DescribeServices",
-            "ecs:UpdateService",
-            "iam:CreateServiceLinkedRole",
+        permits: &[
+            Permit::look(&["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"], &["*"]),
+            Permit::look(&["application-autoscaling:ListTagsForResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::set(&["application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::create(&["iam:CreateServiceLinkedRole"], &["iam::{account}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/*"]).where_equal("iam:AWSServiceName", "ecs.application-autoscaling.amazonaws.com"),
+            Permit::set(&["application-autoscaling:TagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::set(&["cloudwatch:DescribeAlarms"], &["*"]),
+            Permit::set(&["cloudwatch:PutMetricAlarm"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
+            Permit::set(&["ecs:DescribeServices", "ecs:UpdateService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::change(&["application-autoscaling:UntagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::change(&["application-autoscaling:DeleteScalingPolicy"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::change(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
+            Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
         ..Meta::new(
             "scaling.target",

@@ -1,7 +1,8 @@
 //! What a secret says of the database that it opens: engine, host, port, database, cluster.
 //!
-//! A tag on the secret says that payctl keeps these fields; they themselves lie in the value,
-//! beside the user and the password, which never leave the functions of this file.
+//! The fields lie in the value, beside the user and the password, which never leave the functions of
+//! this file. What was written there is kept in tags of the secret as well: whoever looks reads
+//! those, and no value.
 //!
 //! AWS quirks: a value is only ever written as a whole, and its rotation writes it as well. So the
 //! new version is put aside first, and becomes the current one only if the current one is still
@@ -23,6 +24,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
@@ -44,7 +46,7 @@ pub(crate) struct Attachment {
     pub cluster: Text,
 }
 
-/// The tag that says that payctl keeps the fields.
+/// The tag that says that payctl keeps the fields; those that say what they are begin with it.
 const TAG: &str = "payctl:attachment";
 /// Tells the id of an attachment from that of its secret.
 const SUFFIX: &str = "#attachment";
@@ -63,10 +65,12 @@ const FIELDS: [&str; 5] = [ENGINE, HOST, PORT, DATABASE, CLUSTER];
 impl Resource for Attachment {
     const META: Meta = Meta {
         notes: &[
-            "It reads the secret's value to add to it; user and password never show.",
+            "What was written into the value is kept in tags of the secret, and a plan reads only these: \
+             it needs no permission to read a value. That somebody else took the fields out of the \
+             value is therefore not seen; without the tag `payctl:attachment` on the secret, the next \
+             apply writes them again.",
+            "An apply reads the secret's value to add to it; user and password never show.",
             "Every change of it is a new version of the secret with the same password.",
-            "While the key of the secret is disabled, nobody can tell what the secret says: the plan \
-             shows its fields as missing. The key is enabled first.",
             "A rotation at the same time is safe: whoever comes later starts over.",
         ],
         immutable: &["secret"],
@@ -80,16 +84,38 @@ impl Resource for Attachment {
             ("KMSInvalidStateException", ""),
             ("AccessDeniedException", "Access to KMS"),
         ],
-        actions: &[
-            "kms:Decrypt",
-            "kms:GenerateDataKey",
-            "secretsmanager:DescribeSecret",
-            "secretsmanager:GetSecretValue",
-            "secretsmanager:ListSecrets",
-            "secretsmanager:PutSecretValue",
-            "secretsmanager:TagResource",
-            "secretsmanager:UntagResource",
-            "secretsmanager:UpdateSecretVersionStage",
+        permits: &[
+            Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
+            Permit::look(
+                &["secretsmanager:DescribeSecret"],
+                &["secretsmanager:{here}:secret:{seen}"],
+            ),
+            Permit::set(
+                &[
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:TagResource",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::change(
+                &["secretsmanager:UntagResource"],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::set(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
+            Permit::delete(
+                &[
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:UntagResource",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::delete(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
         ],
         ..Meta::new(
             "secretsmanager.attachment",
@@ -147,7 +173,7 @@ impl Resource for Attachment {
         Ok(describe(cx.aws, None, secret_of(cx.id())).await?.map(|(_, live)| live))
     }
 
-    /// The tag alone; the fields are written by the first update.
+    /// The first tag alone; the fields are written by the first update.
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let tag = Tags::from([(TAG.into(), "true".into())]);
         let call = cx.aws.secrets.tag_resource().secret_id(self.secret.known());
@@ -156,8 +182,19 @@ impl Resource for Attachment {
         Ok(format!("{}{SUFFIX}", self.secret.known()))
     }
 
-    async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
-        rewrite(cx, self.secret.known(), &|fields| self.write(fields)).await
+    /// The value first: tags that are there tell the truth.
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let secret = self.secret.known();
+        rewrite(cx, secret, &|fields| self.write(fields)).await?;
+        let call = cx.aws.secrets.tag_resource().secret_id(secret);
+        let send = call.set_tags(Some(to_tags(&self.field_tags()))).send();
+        send.await.map_err(op("TagResource"))?;
+        if self.database.is_none() && live.spec.database.is_some() {
+            let call = cx.aws.secrets.untag_resource().secret_id(secret);
+            let send = call.tag_keys(field_tag(DATABASE)).send();
+            send.await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
     }
 
     async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
@@ -177,7 +214,9 @@ impl Resource for Attachment {
             Err(error) if is_undecryptable(&error) => {}
             cleared => cleared.or_gone().map(drop)?,
         }
-        let send = cx.aws.secrets.untag_resource().secret_id(secret).tag_keys(TAG).send();
+        let keys = FIELDS.map(field_tag).into_iter().chain([TAG.to_owned()]);
+        let call = cx.aws.secrets.untag_resource().secret_id(secret);
+        let send = call.set_tag_keys(Some(keys.collect())).send();
         send.await.map_err(op("UntagResource")).or_gone().map(drop)
     }
 }
@@ -194,22 +233,37 @@ impl Attachment {
         fields.insert(CLUSTER.into(), self.cluster.known().into());
     }
 
-    /// The fields of a value, and nothing else of it. Some clients write the port as text.
-    fn read_from(secret: &str, fields: &Map<String, Value>) -> Self {
-        let text = |name| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let port = fields.get(PORT).and_then(|port| match port {
-            Value::String(text) => text.parse().ok(),
-            port => port.as_u64().and_then(|port| u16::try_from(port).ok()),
-        });
+    /// The tags that say what the value says.
+    fn field_tags(&self) -> Tags {
+        let port = self.port.to_string();
+        let fields = [
+            (ENGINE, Some(self.engine.as_str())),
+            (HOST, Some(self.host.known())),
+            (PORT, Some(port.as_str())),
+            (DATABASE, self.database.as_deref()),
+            (CLUSTER, Some(self.cluster.known())),
+        ];
+        let tags = fields.into_iter().filter_map(|(name, value)| Some((field_tag(name), value?)));
+        tags.map(|(key, value)| (key, value.to_owned())).collect()
+    }
+
+    /// What the tags of a secret say.
+    fn read_from(secret: &str, tags: &Tags) -> Self {
+        let text = |name| tags.get(&field_tag(name)).cloned().unwrap_or_default();
         Self {
             secret: secret.into(),
             engine: text(ENGINE),
             host: text(HOST).into(),
-            port: port.unwrap_or_default(),
+            port: text(PORT).parse().unwrap_or_default(),
             database: Some(text(DATABASE)).filter(|name| !name.is_empty()),
             cluster: text(CLUSTER).into(),
         }
     }
+}
+
+/// The tag for a field.
+fn field_tag(field: &str) -> String {
+    format!("{TAG}:{field}")
 }
 
 /// The ARN of the secret, from the id of its attachment.
@@ -238,15 +292,9 @@ async fn describe(
     };
     let owner = owner.filter(|owner| owner.kind == Secret::META.kind);
     let arn = found.arn.unwrap_or_default();
-    let value = match current(aws, &arn).await {
-        // Its key is disabled: the plan shows what cannot be read as missing, and goes on.
-        Err(error) if is_undecryptable(&error) => None,
-        value => value?,
-    };
-    let fields = value.map(|value| value.fields).unwrap_or_default();
     let live = Live {
         id: format!("{arn}{SUFFIX}"),
-        spec: Attachment::read_from(&arn, &fields),
+        spec: Attachment::read_from(&arn, &tags),
         outputs: Outputs::new(),
         tags: Tags::new(),
         phase: Phase::Ready,
@@ -335,23 +383,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_and_user_and_password_stay() {
+    fn user_and_password_stay_and_are_nobody_elses() {
         let value = json!({ "username": "u", "password": "p", "other": 1 });
         let Value::Object(mut fields) = value else { unreachable!("an object") };
         known().write(&mut fields);
-        assert_eq!(Attachment::read_from("arn:s", &fields), known());
         assert_eq!((&fields["username"], &fields["password"]), (&json!("u"), &json!("p")));
-        assert_eq!(fields["port"], 5432);
+        assert_eq!((&fields["port"], &fields["host"]), (&json!(5432), &json!("db.example")));
         let spec = serde_json::to_string(&known()).unwrap();
         assert!(!spec.contains("password") && !spec.contains("username"));
     }
 
     #[test]
-    fn a_port_may_be_text_and_a_new_value_says_nothing() {
-        let fields = Map::from_iter([("port".to_owned(), json!("5433"))]);
-        assert_eq!(Attachment::read_from("arn:s", &fields).port, 5433);
-        let nothing = Attachment::read_from("arn:s", &Map::new());
+    fn the_tags_say_what_was_written() {
+        let bare = Attachment { database: None, ..known() };
+        for attachment in [known(), bare] {
+            assert_eq!(Attachment::read_from("arn:s", &attachment.field_tags()), attachment);
+        }
+        let nothing = Attachment::read_from("arn:s", &Tags::new());
         assert_eq!((nothing.port, nothing.engine), (0, String::new()));
+    }
+
+    #[test]
+    fn tags_are_long_enough_for_the_longest_names() {
+        let part = "a".repeat(63);
+        let host = format!("{part}.cluster-ro-abcdefghijkl.ap-southeast-1.rds.amazonaws.com.cn");
+        let long = Attachment {
+            host: host.as_str().into(),
+            database: Some(part.clone()),
+            cluster: part.as_str().into(),
+            ..known()
+        };
+        assert!(
+            long.field_tags().iter().all(|(key, value)| key.len() <= 128 && value.len() <= 256)
+        );
     }
 
     #[test]

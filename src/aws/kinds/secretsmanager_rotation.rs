@@ -21,6 +21,7 @@ use crate::model::address::Address;
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// The rotation of a secret.
@@ -66,12 +67,21 @@ impl Resource for Rotation {
             ("InvalidRequestException", "previous rotation"),
             ("InvalidRequestException", "Previous rotation"),
         ],
-        actions: &[
-            "lambda:InvokeFunction",
-            "secretsmanager:CancelRotateSecret",
-            "secretsmanager:DescribeSecret",
-            "secretsmanager:ListSecrets",
-            "secretsmanager:RotateSecret",
+        permits: &[
+            Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
+            Permit::look(
+                &["secretsmanager:DescribeSecret"],
+                &["secretsmanager:{here}:secret:{seen}"],
+            ),
+            Permit::set(
+                &["secretsmanager:RotateSecret"],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::set(&["lambda:InvokeFunction"], &["lambda:{here}:function:{lambda.function}"]),
+            Permit::delete(
+                &["secretsmanager:CancelRotateSecret"],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
         ],
         ..Meta::new(
             "secretsmanager.rotation",

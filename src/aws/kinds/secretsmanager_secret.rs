@@ -23,6 +23,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::{Scope, TAG_ENV};
 use crate::model::text::{Output, Outputs, Text};
 
@@ -98,18 +99,29 @@ impl Resource for Secret {
             ("EncryptionFailure", "KMS key"),
             ("AccessDeniedException", "Access to KMS"),
         ],
-        actions: &[
-            "kms:Decrypt",
-            "kms:Encrypt",
-            "kms:GenerateDataKey",
-            "secretsmanager:CreateSecret",
-            "secretsmanager:DeleteSecret",
-            "secretsmanager:DescribeSecret",
-            "secretsmanager:ListSecrets",
-            "secretsmanager:RestoreSecret",
-            "secretsmanager:TagResource",
-            "secretsmanager:UntagResource",
-            "secretsmanager:UpdateSecret",
+        permits: &[
+            Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
+            Permit::look(
+                &["secretsmanager:DescribeSecret"],
+                &["secretsmanager:{here}:secret:{seen}"],
+            ),
+            Permit::create(
+                &["secretsmanager:CreateSecret", "secretsmanager:RestoreSecret"],
+                &["secretsmanager:{here}:secret:{name}*"],
+            ),
+            Permit::set(&["secretsmanager:TagResource"], &["secretsmanager:{here}:secret:{name}*"]),
+            Permit::set(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
+            Permit::change(&["kms:Encrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
+            Permit::change(
+                &["secretsmanager:UntagResource", "secretsmanager:UpdateSecret"],
+                &["secretsmanager:{here}:secret:{name}*"],
+            ),
+            Permit::delete(
+                &["secretsmanager:DeleteSecret"],
+                &["secretsmanager:{here}:secret:{name}*"],
+            ),
         ],
         ..Meta::new(
             "secretsmanager.secret",

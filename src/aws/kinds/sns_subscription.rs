@@ -22,6 +22,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -75,15 +76,18 @@ impl Resource for Subscription {
         lingers: true,
         deadline: Duration::from_secs(180),
         settle: Duration::from_secs(30),
-        actions: &[
-            "sns:GetSubscriptionAttributes",
-            "sns:ListSubscriptions",
-            "sns:ListSubscriptionsByTopic",
-            "sns:ListTagsForResource",
-            "sns:ListTopics",
-            "sns:SetSubscriptionAttributes",
-            "sns:Subscribe",
-            "sns:Unsubscribe",
+        permits: &[
+            Permit::look(
+                &["sns:GetSubscriptionAttributes", "sns:ListSubscriptions", "sns:ListTopics"],
+                &["*"],
+            ),
+            Permit::look(
+                &["sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"],
+                &["sns:{here}:{seen}"],
+            ),
+            Permit::create(&["sns:Subscribe"], &["sns:{here}:{sns.topic}"]),
+            Permit::change(&["sns:SetSubscriptionAttributes"], &["*"]),
+            Permit::delete(&["sns:Unsubscribe"], &["*"]),
         ],
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };

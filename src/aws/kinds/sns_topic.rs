@@ -20,6 +20,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -57,15 +58,16 @@ impl Resource for Topic {
             ("InvalidParameter", "PrincipalNotFound"),
             ("InvalidParameter", "invalid principal"),
         ],
-        actions: &[
-            "sns:CreateTopic",
-            "sns:DeleteTopic",
-            "sns:GetTopicAttributes",
-            "sns:ListTagsForResource",
-            "sns:ListTopics",
-            "sns:SetTopicAttributes",
-            "sns:TagResource",
-            "sns:UntagResource",
+        permits: &[
+            Permit::look(&["sns:ListTopics"], &["*"]),
+            Permit::look(
+                &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+                &["sns:{here}:{seen}"],
+            ),
+            Permit::create(&["sns:CreateTopic"], &["sns:{here}:{name}"]),
+            Permit::set(&["sns:SetTopicAttributes", "sns:TagResource"], &["sns:{here}:{name}"]),
+            Permit::change(&["sns:UntagResource"], &["sns:{here}:{name}"]),
+            Permit::delete(&["sns:DeleteTopic"], &["sns:{here}:{name}"]),
         ],
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };

@@ -20,6 +20,7 @@ use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::Scope;
 use crate::model::text::{Output, Outputs, Text};
 
@@ -92,15 +93,13 @@ impl Resource for Queue {
             ("InvalidAttributeValue", "Dead letter target"),
             ("InvalidParameterValueException", "Dead letter target"),
         ],
-        actions: &[
-            "sqs:CreateQueue",
-            "sqs:DeleteQueue",
-            "sqs:GetQueueAttributes",
-            "sqs:ListQueueTags",
-            "sqs:ListQueues",
-            "sqs:SetQueueAttributes",
-            "sqs:TagQueue",
-            "sqs:UntagQueue",
+        permits: &[
+            Permit::look(&["sqs:ListQueues"], &["*"]),
+            Permit::look(&["sqs:GetQueueAttributes", "sqs:ListQueueTags"], &["sqs:{here}:{seen}"]),
+            Permit::create(&["sqs:CreateQueue"], &["sqs:{here}:{name}"]),
+            Permit::set(&["sqs:SetQueueAttributes", "sqs:TagQueue"], &["sqs:{here}:{name}"]),
+            Permit::change(&["sqs:UntagQueue"], &["sqs:{here}:{name}"]),
+            Permit::delete(&["sqs:DeleteQueue"], &["sqs:{here}:{name}"]),
         ],
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };

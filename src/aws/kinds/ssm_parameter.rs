@@ -17,6 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 use crate::model::text::{Output, Outputs, Text};
 
@@ -45,14 +46,18 @@ impl Resource for Parameter {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
         settle: Duration::from_secs(20),
-        actions: &[
-            "ssm:AddTagsToResource",
-            "ssm:DeleteParameter",
-            "ssm:DescribeParameters",
-            "ssm:GetParameters",
-            "ssm:ListTagsForResource",
-            "ssm:PutParameter",
-            "ssm:RemoveTagsFromResource",
+        permits: &[
+            Permit::look(&["ssm:DescribeParameters"], &["*"]),
+            Permit::look(
+                &["ssm:GetParameters", "ssm:ListTagsForResource"],
+                &["ssm:{here}:parameter/{seen}"],
+            ),
+            Permit::set(
+                &["ssm:AddTagsToResource", "ssm:PutParameter"],
+                &["ssm:{here}:parameter/{name}"],
+            ),
+            Permit::change(&["ssm:RemoveTagsFromResource"], &["ssm:{here}:parameter/{name}"]),
+            Permit::delete(&["ssm:DeleteParameter"], &["ssm:{here}:parameter/{name}"]),
         ],
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };

@@ -19,6 +19,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 /// An association.
@@ -58,17 +59,43 @@ impl Resource for Association {
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(600),
         settle: Duration::from_secs(60),
-        actions: &[
-            "apigateway:GET",
-            "apigateway:SetWebACL",
-            "elasticloadbalancing:SetWebAcl",
-            "wafv2:AssociateWebACL",
-            "wafv2:DisassociateWebACL",
-            "wafv2:GetWebACL",
-            "wafv2:GetWebACLForResource",
-            "wafv2:ListResourcesForWebACL",
-            "wafv2:ListTagsForResource",
-            "wafv2:ListWebACLs",
+        permits: &[
+            Permit::look(&["wafv2:ListWebACLs"], &["*"]),
+            Permit::look(
+                &["wafv2:GetWebACL", "wafv2:ListResourcesForWebACL", "wafv2:ListTagsForResource"],
+                &["wafv2:{here}:regional/webacl/{seen}/*"],
+            ),
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/tags/*"]),
+            Permit::look(
+                &["wafv2:GetWebACLForResource"],
+                &[
+                    "wafv2:{here}:regional/webacl/*/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{seen}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::set(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:{here}:regional/webacl/{waf.web_acl}/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::set(&["apigateway:SetWebACL"], &["apigateway:{region}::/restapis/*/stages/*"]),
+            Permit::set(&["elasticloadbalancing:SetWebAcl"], &["*"]),
+            Permit::delete(
+                &["wafv2:DisassociateWebACL"],
+                &[
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::delete(
+                &["apigateway:SetWebACL"],
+                &["apigateway:{region}::/restapis/*/stages/*"],
+            ),
+            Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
         ..Meta::new("waf.association", "wafv2", "What a web ACL protects.")
     };

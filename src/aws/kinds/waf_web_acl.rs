@@ -20,6 +20,7 @@ use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
+use crate::model::permit::Permit;
 use crate::model::text::{Output, Outputs, Text};
 
 mod convert;
@@ -150,24 +151,50 @@ impl Resource for WebAcl {
         deadline: Duration::from_secs(600),
         settle: Duration::from_secs(60),
         transient: &[("WAFServiceLinkedRoleErrorException", "")],
-        actions: &[
-            "logs:CreateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:DescribeLogGroups",
-            "logs:DescribeResourcePolicies",
-            "logs:PutResourcePolicy",
-            "s3:GetBucketPolicy",
-            "wafv2:CreateWebACL",
-            "wafv2:DeleteLoggingConfiguration",
-            "wafv2:DeleteWebACL",
-            "wafv2:GetLoggingConfiguration",
-            "wafv2:GetWebACL",
-            "wafv2:ListTagsForResource",
-            "wafv2:ListWebACLs",
-            "wafv2:PutLoggingConfiguration",
-            "wafv2:TagResource",
-            "wafv2:UntagResource",
-            "wafv2:UpdateWebACL",
+        permits: &[
+            Permit::look(&["wafv2:ListWebACLs"], &["*"]),
+            Permit::look(
+                &["wafv2:GetWebACL", "wafv2:ListTagsForResource"],
+                &["wafv2:{here}:regional/webacl/{seen}/*"],
+            ),
+            Permit::look(
+                &["wafv2:GetLoggingConfiguration"],
+                &["wafv2:{here}:regional/webacl/{seen}/*"],
+            ),
+            Permit::create(&["wafv2:CreateWebACL"], &["wafv2:{here}:regional/webacl/{name}/*"]),
+            Permit::set(&["wafv2:TagResource"], &["wafv2:{here}:regional/webacl/{name}/*"]),
+            Permit::set(
+                &["wafv2:CreateWebACL", "wafv2:UpdateWebACL"],
+                &["wafv2:{here}:regional/managedruleset/*"],
+            ),
+            Permit::change(
+                &["wafv2:UntagResource", "wafv2:UpdateWebACL"],
+                &["wafv2:{here}:regional/webacl/{name}/*"],
+            ),
+            Permit::delete(
+                &["wafv2:DeleteLoggingConfiguration", "wafv2:DeleteWebACL"],
+                &["wafv2:{here}:regional/webacl/{name}/*"],
+            ),
+            Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
+            Permit::change(
+                &["wafv2:DeleteLoggingConfiguration", "wafv2:PutLoggingConfiguration"],
+                &["wafv2:{here}:regional/webacl/{name}/*"],
+            ),
+            Permit::change(
+                &[
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeLogGroups",
+                    "logs:DescribeResourcePolicies",
+                    "logs:PutResourcePolicy",
+                ],
+                &["*"],
+            ),
+            Permit::change(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/wafv2.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "wafv2.amazonaws.com"),
         ],
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL: which requests get through.")
     };

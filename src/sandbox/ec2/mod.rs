@@ -109,6 +109,29 @@ const KINDS: [(&str, &str, &str, &str); 17] = [
     ("lt", "launch-template", "InvalidLaunchTemplateId.NotFound", "launch template ID"),
 ];
 
+/// The type of an object, as ARNs and tag specifications call it, by the form of its id.
+pub(crate) fn type_of(id: &str) -> Option<&'static str> {
+    let (prefix, rest) = id.split_once('-')?;
+    let is_id = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let kind = KINDS.iter().find(|kind| kind.0 == prefix && is_id && !kind.1.is_empty());
+    kind.map(|kind| kind.1)
+}
+
+/// The tags of an object.
+pub(crate) fn tags_of(state: &State, region: &str, id: &str) -> BTreeMap<String, String> {
+    let here = state.regions.get(region);
+    here.and_then(|here| here.tags.get(id)).cloned().unwrap_or_default()
+}
+
+/// The route table and the subnet that an association joins.
+pub(crate) fn associated(state: &State, region: &str, association: &str) -> Vec<String> {
+    let tables = state.regions.get(region).into_iter().flat_map(|here| &here.tables);
+    let joined = tables.filter_map(|(id, table)| {
+        table.subnets.get(association).map(|subnet| [id.clone(), subnet.clone()])
+    });
+    joined.flatten().collect()
+}
+
 /// The refusal when the object of that kind does not exist.
 fn missing(prefix: &str, id: &str) -> Refusal {
     match KINDS.iter().find(|kind| kind.0 == prefix) {

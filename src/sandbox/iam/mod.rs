@@ -41,6 +41,25 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// The ARN of a role, by its name; a role that is not there would be at the root.
+pub(crate) fn role_arn(state: &State, name: &str) -> String {
+    let path = state.roles.get(name).map_or("/", |role| role.path());
+    format!("arn:aws:iam::{ACCOUNT}:role{path}{name}")
+}
+
+/// The same for an instance profile.
+pub(crate) fn profile_arn(state: &State, name: &str) -> String {
+    let path = state.profiles.get(name).map_or("/", |profile| profile.path());
+    format!("arn:aws:iam::{ACCOUNT}:instance-profile{path}{name}")
+}
+
+/// The ARNs of the roles of an instance profile, by its name or ARN.
+pub(crate) fn roles_of(state: &State, profile: &str) -> Vec<String> {
+    let name = profile.rsplit('/').next().unwrap_or(profile);
+    let role = state.profiles.get(name).and_then(|profile| profile.role.as_deref());
+    role.map(|role| role_arn(state, role)).into_iter().collect()
+}
+
 /// Whether a service can assume a role: it trusts the service, and in a strict sandbox it has been
 /// there for a while.
 pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {

@@ -24,6 +24,12 @@ pub(crate) struct Profile {
     pub role: Option<String>,
 }
 
+impl Profile {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// Answers a call about instance profiles; `None` if it is about something else.
 pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
     let state = &mut world.iam;

@@ -32,6 +32,10 @@ pub(crate) struct Role {
 }
 
 impl Role {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Whether the trust policy names a service.
     pub(super) fn trusts(&self, service: &str) -> bool {
         self.trust.contains(service)

@@ -82,6 +82,18 @@ pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) ->
     key.is_some_and(|key| key.policy.contains(principal))
 }
 
+/// The ARN and the tags of the key that an id, ARN, alias or alias ARN stands for.
+pub(crate) fn described(state: &State, region: &str, reference: &str) -> Option<(String, Tags)> {
+    let id = resolve(state, region, reference).ok()?;
+    let tags = state.keys.get(&at(region, &id)).map(|key| key.tags.clone());
+    Some((key_arn(region, &id), tags.unwrap_or_default()))
+}
+
+/// Whether AWS manages the key with this ARN.
+pub(crate) fn is_managed(region: &str, arn: &str) -> bool {
+    managed(region, arn.rsplit('/').next().unwrap_or(arn)).is_some()
+}
+
 /// The tags of a region's keys, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,

@@ -36,6 +36,11 @@ pub(super) struct Function {
 }
 
 impl Function {
+    /// The key of its variables.
+    pub(super) fn key(&self) -> Option<String> {
+        self.settings.get("KMSKeyArn").and_then(Value::as_str).map(str::to_owned)
+    }
+
     pub(super) fn has_policy(&self) -> bool {
         !self.policy.is_empty()
     }

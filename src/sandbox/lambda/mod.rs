@@ -73,6 +73,12 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// The key of a function's variables, by the function's name or ARN, if it has one of its own.
+pub(crate) fn key_of(state: &State, region: &str, function: &str) -> Option<String> {
+    let name = function.rsplit(':').next().unwrap_or(function);
+    state.functions.get(&at(region, name))?.key()
+}
+
 /// The tags of every function and event source of a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,

@@ -172,7 +172,7 @@ fn unframe(mut rest: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Bucket and key, each empty if there is none.
-fn place(request: &Request) -> (String, String) {
+pub(super) fn place(request: &Request) -> (String, String) {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let path = request.path().trim_start_matches('/');
     if let Some(bucket) = virtual_host(request.header("host").unwrap_or_default()) {

@@ -200,6 +200,17 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
     }
 }
 
+/// The ARN of the secret of that name.
+pub(crate) fn arn_of(state: &State, region: &str, name: &str) -> Option<String> {
+    state.secrets.get(&at(region, name)).map(|secret| secret.arn.clone())
+}
+
+/// The key of a secret, by its name or ARN, if it has one of its own.
+pub(crate) fn key_of(state: &State, region: &str, id: &str) -> Option<String> {
+    let named = state.secrets.get(&at(region, id));
+    named.or_else(|| state.secrets.values().find(|secret| secret.arn == id))?.key.clone()
+}
+
 /// Whether there is a secret with that ARN.
 pub(crate) fn exists(state: &State, arn: &str) -> bool {
     state.secrets.values().any(|secret| secret.arn == arn)

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use self::encode::encode;
+use super::permissions::Guard;
 use super::{Call, Refusal, World, dispatch, s3};
 
 pub(crate) mod cbor;
@@ -202,16 +203,21 @@ fn by_host(request: &Request) -> Option<String> {
     host.contains("amazonaws").then(|| host.split('.').next().unwrap_or_default().to_owned())
 }
 
-/// Answers one request.
-pub(crate) fn handle(world: &mut World, request: &Request) -> Response {
+/// Answers one request, if the guard allows it.
+pub(crate) fn handle(world: &mut World, request: &Request, guard: Option<&Guard>) -> Response {
     let route = Route::of(request);
     if route.service == "s3" {
-        return s3::handle(world, request, &route);
+        return match guard.map_or(Ok(()), |guard| guard.admits_s3(request, &route)) {
+            Ok(()) => s3::handle(world, request, &route),
+            Err(refusal) => encode::refuse(&route, &refusal),
+        };
     }
     let answer = input(&route, request).and_then(|input| {
         let Route { service, operation, region, .. } = route.clone();
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-        dispatch(world, &Call { service, operation, input, region })
+        let call = Call { service, operation, input, region };
+        guard.map_or(Ok(()), |guard| guard.admits(world, request, &call))?;
+        dispatch(world, &call)
     });
     encode(&route, answer)
 }

@@ -49,7 +49,7 @@ fn what_the_sandbox_does_not_know_is_refused_in_the_callers_protocol() {
     let check = |service: &str, header: (&str, &str), body, expected: &str| {
         let signature = signed(service);
         let headers = [("authorization", signature.as_str()), header];
-        let response = handle(&mut World::default(), &request("POST", "/", &headers, body));
+        let response = handle(&mut World::default(), &request("POST", "/", &headers, body), None);
         assert_eq!(response.status, 400);
         assert!(text(&response).contains(expected), "{}", text(&response));
         assert!(text(&response).contains("NotImplementedInSandbox"));

@@ -393,5 +393,13 @@ fn what_only_claims_to_be_ours_is_named() {
         reason: "its tags say that it is, but `stripe-live` does not name dev".into(),
     }];
     let plan = Plan { changes: Vec::new(), refused: Vec::new(), left_alone, ..example() };
-    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @"");
+    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @"
+    Plan for payment dev (account 123456789012, us-east-1)
+
+    Left alone, since it only claims to be of this environment:
+      secretsmanager.secret/api  stripe-live
+          its tags say that it is, but `stripe-live` does not name dev
+
+    No changes: 1 resource is as configured.
+    ");
 }

@@ -1,0 +1,103 @@
+//! `payctl policy`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::{CliError, ErrorKind};
+use super::{Context, exit, session};
+use crate::aws::policy::{LIMIT, Statement, Task, document, for_any_number, least, length, split};
+
+/// Print the least IAM policy for a task
+///
+/// What a role must be allowed to plan, apply or destroy the environment, and nothing else: actions,
+/// resources by the names of the config, conditions where AWS knows them in every call. It talks to
+/// nobody. A plan looks at every kind of resource; what is made, changed and deleted are the kinds
+/// that the config wants.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the role is for
+    #[arg(long = "for", value_name = "TASK", value_enum)]
+    task: For,
+    /// The account, if the config names none
+    #[arg(long, value_name = "ID", value_parser = account)]
+    account: Option<String>,
+    /// For every environment that differs from this one in its number alone: pr-1, pr-2 ...
+    #[arg(long)]
+    any_number: bool,
+    /// Write the policy to numbered files in this directory, each short enough for a managed policy
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// What a role is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum For {
+    /// Plan, status, outputs and graph
+    Plan,
+    /// Apply, and all of a plan
+    Apply,
+    /// Destroy, and all of a plan
+    Destroy,
+}
+
+/// The id of an account.
+fn account(text: &str) -> Result<String, String> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("an account's id has 12 digits".to_owned()),
+    }
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let env = cx.env()?;
+    let (scope, names) = session::names(&cx.global, &env, args.account.as_deref())?;
+    let (scope, names) = match args.any_number {
+        true => for_any_number(&scope, &names).ok_or_else(|| {
+            CliError::new(ErrorKind::User, format!("the name `{env}` does not end in a number"))
+                .hinted("--any-number is for environments like pr-1 and pr-2")
+        })?,
+        false => (scope, names),
+    };
+    let (task, word) = match args.task {
+        For::Plan => (Task::Plan, "plan"),
+        For::Apply => (Task::Apply, "apply"),
+        For::Destroy => (Task::Destroy, "destroy"),
+    };
+    let statements = least(task, &scope, &names);
+    if let Some(dir) = &args.out {
+        return write(
+            cx,
+            dir,
+            &format!("payctl-{}-{word}", scope.env.replace('*', "n")),
+            &statements,
+        );
+    }
+    let whole = document(&statements);
+    // The same with and without --json: a policy is JSON, and AWS reads it whole.
+    cx.screen.data(&format!("{whole:#}\n"))?;
+    let length = length(&whole);
+    if length > LIMIT {
+        cx.note(format_args!(
+            "{length} characters: more than the {LIMIT} of a managed policy. --out DIR writes it in \
+             {} parts; attach them all to the role.",
+            split(&statements).len()
+        ));
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// Writes each part to a file of its own, and says which.
+fn write(cx: &Context, dir: &Path, stem: &str, statements: &[Statement]) -> Result<u8, CliError> {
+    let failed = |path: &Path, error: std::io::Error| {
+        let title = format!("cannot write {}", path.display());
+        CliError::new(ErrorKind::User, title).because(error)
+    };
+    fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
+    for (number, part) in split(statements).iter().enumerate() {
+        let path = dir.join(format!("{stem}-{}.json", number + 1));
+        let text = format!("{:#}\n", document(part));
+        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        cx.screen.data(&format!("{}\n", path.display()))?;
+    }
+    Ok(exit::SUCCESS)
+}

@@ -1,0 +1,212 @@
+//! A sandbox that allows only what an IAM policy allows, as AWS does.
+//!
+//! What each call needs is told here by AWS's own rules (`needs`, `behind`), not by what payctl
+//! states, so that a policy that is too short fails here as it would there. Of IAM's language, what
+//! payctl writes is understood: statements that allow, wildcards, and conditions of equality.
+
+mod behind;
+mod needs;
+mod tagged;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::toolbox::fits;
+use super::wire::{Request, Route};
+use super::{ACCOUNT, Call, Refusal, World};
+
+/// What a call must be allowed to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// The action, `sqs:CreateQueue`.
+    pub action: String,
+    /// The ARN of the resource; `*` where AWS checks the action alone.
+    pub resource: String,
+    /// The keys of the request that conditions may ask for.
+    pub context: BTreeMap<String, String>,
+}
+
+impl Need {
+    fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        let (action, resource) = (action.into(), resource.into());
+        Self { action, resource, context: BTreeMap::new() }
+    }
+
+    fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// A statement that allows.
+#[derive(Clone, Debug)]
+struct Allow {
+    actions: Vec<String>,
+    resources: Vec<String>,
+    condition: BTreeMap<String, Vec<String>>,
+}
+
+impl Allow {
+    fn of(statement: &Value) -> Result<Self, String> {
+        if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
+            return Err(format!("only statements with `\"Effect\": \"Allow\"` work: {statement}"));
+        }
+        let mut condition = BTreeMap::new();
+        for (operator, keys) in
+            statement.get("Condition").and_then(Value::as_object).into_iter().flatten()
+        {
+            if !matches!(operator.as_str(), "StringEquals" | "StringLike" | "ArnLike") {
+                return Err(format!("the sandbox does not know the condition `{operator}`"));
+            }
+            let keys = keys.as_object().into_iter().flatten();
+            condition.extend(keys.map(|(key, values)| (key.clone(), texts(values))));
+        }
+        let part = |name: &str| match statement.get(name).map(texts).unwrap_or_default() {
+            parts if parts.is_empty() => Err(format!("a statement has no `{name}`: {statement}")),
+            parts => Ok(parts),
+        };
+        Ok(Self { actions: part("Action")?, resources: part("Resource")?, condition })
+    }
+
+    fn allows(&self, need: &Need) -> bool {
+        let action = need.action.to_lowercase();
+        self.actions.iter().any(|pattern| fits(&pattern.to_lowercase(), &action))
+            && self.resources.iter().any(|pattern| fits(pattern, &need.resource))
+            && self.condition.iter().all(|(key, values)| {
+                let have = need.context.get(key);
+                have.is_some_and(|have| values.iter().any(|value| fits(value, have)))
+            })
+    }
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Vec<String> {
+    let one = |value: &Value| value.as_str().map(str::to_owned);
+    match value {
+        Value::Array(values) => values.iter().filter_map(one).collect(),
+        value => one(value).into_iter().collect(),
+    }
+}
+
+/// A policy, and what it was asked for.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    allowed: Arc<Vec<Allow>>,
+    asked: Arc<Mutex<BTreeSet<Need>>>,
+}
+
+impl Guard {
+    /// A guard that goes by a policy.
+    pub fn of(policy: &Value) -> Result<Self, String> {
+        let statements = match policy.get("Statement") {
+            Some(Value::Array(statements)) => statements.iter().map(Allow::of).collect(),
+            Some(statement) => Allow::of(statement).map(|statement| vec![statement]),
+            None => Err("the policy has no `Statement`".to_owned()),
+        };
+        Ok(Self { allowed: Arc::new(statements?), asked: Arc::default() })
+    }
+
+    /// Whether the policy allows this.
+    pub fn allows(&self, need: &Need) -> bool {
+        self.allowed.iter().any(|statement| statement.allows(need))
+    }
+
+    /// All that was needed so far.
+    pub fn asked(&self) -> BTreeSet<Need> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Refuses a call for which the policy does not allow all that it needs.
+    pub(crate) fn admits(
+        &self,
+        world: &World,
+        request: &Request,
+        call: &Call,
+    ) -> Result<(), Refusal> {
+        let mut needs = needs::of_call(world, request, call);
+        needs.extend(behind::of(world, call));
+        self.decide(&call.service, needs)
+    }
+
+    /// The same for S3.
+    pub(crate) fn admits_s3(&self, request: &Request, route: &Route) -> Result<(), Refusal> {
+        self.decide(&route.service, needs::of_s3(request, &route.operation))
+    }
+
+    fn decide(&self, service: &str, needs: Vec<Need>) -> Result<(), Refusal> {
+        let denied = needs.iter().find(|need| !self.allows(need)).cloned();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).extend(needs);
+        denied.map_or(Ok(()), |need| Err(refuse(service, &need)))
+    }
+}
+
+/// The refusal as a service words it.
+fn refuse(service: &str, need: &Need) -> Refusal {
+    let Need { action, resource, .. } = need;
+    let message = format!(
+        "User: arn:aws:iam::{ACCOUNT}:user/sandbox is not authorized to perform: {action} on \
+         resource: {resource} because no identity-based policy allows the {action} action"
+    );
+    match service {
+        "ec2" => {
+            let message = format!("You are not authorized to perform this operation. {message}");
+            Refusal::new("UnauthorizedOperation", message).with_status(403)
+        }
+        "sns" => Refusal::new("AuthorizationError", message).with_status(403),
+        "autoscaling" | "elasticloadbalancing" | "iam" | "rds" | "s3" | "sqs" | "sts" => {
+            Refusal::new("AccessDenied", message).with_status(403)
+        }
+        "apigateway" | "guardduty" | "lambda" => {
+            Refusal::new("AccessDeniedException", message).with_status(403)
+        }
+        _ => Refusal::new("AccessDeniedException", message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn guard(statements: Value) -> Result<Guard, String> {
+        Guard::of(&json!({ "Version": "2012-10-17", "Statement": statements }))
+    }
+
+    #[test]
+    fn actions_resources_and_conditions_must_all_fit() {
+        let guard = guard(json!([
+            { "Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*" },
+            {
+                "Effect": "Allow",
+                "Action": ["ec2:CreateVpc", "ec2:Delete*"],
+                "Resource": ["arn:aws:ec2:eu-west-1:1:vpc/*"],
+                "Condition": { "StringEquals": { "aws:RequestTag/a": ["b", "c"] } },
+            },
+        ]));
+        let guard = guard.unwrap();
+        assert!(guard.allows(&Need::new("sqs:ListQueues", "*")));
+        assert!(guard.allows(&Need::new("SQS:listqueues", "arn:any")));
+        assert!(!guard.allows(&Need::new("sqs:CreateQueue", "*")));
+        let vpc = Need::new("ec2:DeleteVpc", "arn:aws:ec2:eu-west-1:1:vpc/vpc-1");
+        assert!(!guard.allows(&vpc));
+        assert!(guard.allows(&vpc.clone().with("aws:RequestTag/a", "c")));
+        assert!(!guard.allows(&vpc.with("aws:RequestTag/a", "d")));
+        let elsewhere = Need::new("ec2:CreateVpc", "arn:aws:ec2:eu-west-2:1:vpc/*");
+        assert!(!guard.allows(&elsewhere.with("aws:RequestTag/a", "b")));
+    }
+
+    #[test]
+    fn what_it_does_not_understand_it_does_not_take() {
+        let refused = |statement: Value| guard(json!([statement])).unwrap_err();
+        let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "*" });
+        assert!(refused(deny).contains("Allow"));
+        let odd = json!({ "Effect": "Allow", "Action": "*", "Resource": "*",
+            "Condition": { "Bool": { "aws:SecureTransport": "true" } } });
+        assert!(refused(odd).contains("`Bool`"));
+        assert!(refused(json!({ "Effect": "Allow", "Resource": "*" })).contains("`Action`"));
+        assert!(Guard::of(&json!({})).is_err());
+    }
+}
