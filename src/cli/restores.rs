@@ -58,7 +58,7 @@ pub(super) async fn check(
         match looked {
             Ok(origin) => change.because = Some(told(&origin, SystemTime::now())),
             Err((why, hint)) => {
-                refused.push((format!("{address} ({}): {why}", change.origin), hint))
+                refused.push((format!("{address} ({}): {why}", change.origin), hint));
             }
         }
     }

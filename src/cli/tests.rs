@@ -32,6 +32,7 @@ fn the_help_lists_commands_and_global_flags() {
       status       Show what exists and whether it is healthy
       graph        Draw the resources and what needs what, without talking to AWS
       explain      Explain a kind of resource
+      policy       Print the least IAM policy for a task
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script for a shell
       env          Show the environments that are configured

@@ -253,7 +253,7 @@ impl Step<'_> {
                         Verdict::Stays => {
                             return Ok((Found { address, owner: Owner::Ours, live }, Origin::Here));
                         }
-                        Verdict::Yields(found) => return Ok((found, Origin::Elsewhere)),
+                        Verdict::Yields(found) => return Ok((*found, Origin::Elsewhere)),
                         Verdict::Again => target.id = None,
                     }
                 }

@@ -95,7 +95,7 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
             write_change(&mut text, change, &common, style, detail);
         }
     }
-    for refused in plan.refused.chunk_by(|one, next| is_alike(one, next)) {
+    for refused in plan.refused.chunk_by(is_alike) {
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
     }

@@ -147,6 +147,6 @@ pub(crate) mod tests {
         let value = serde_json::json!({ "key": HOSTILE });
         let escaped = json_escaped(&value.to_string());
         assert!(!escaped.chars().any(is_obeyed), "{escaped:?}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).expect("JSON"), value);
     }
 }

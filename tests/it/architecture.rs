@@ -164,7 +164,7 @@ fn only_ui_and_cli_print() {
 fn only_the_engine_waits() {
     let why = "a kind never retries, sleeps or waits: the engine does";
     // Connecting comes before the engine, and the pace of a service is below it.
-    let connecting = ["src/aws/clients.rs", "src/aws/pace.rs"];
+    let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace.rs"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "there is one loop that waits, in converge.rs; a survey may be tried again";
     let may = ["src/engine/converge.rs", "src/engine/survey.rs"];
@@ -178,7 +178,7 @@ fn error_codes_are_read_in_one_place() {
     let words = ["ErrorMetadata", "ProvideErrorMetadata", "SdkError"];
     forbid(&["src/aws"], &words, &["src/aws/error.rs"], why);
     // These hand a failure that AWS lists inside a success to the reader.
-    let hand_on = ["src/aws/kinds/ec2_gateway_endpoint.rs", "src/aws/kinds/s3_bucket/empty.rs"];
+    let hand_on = ["src/aws/kinds/ec2.rs", "src/aws/kinds/s3_bucket/empty.rs"];
     forbid(&["src/engine", "src/aws/kinds"], &["error.code", "err.code"], &hand_on, why);
 }
 

@@ -172,7 +172,7 @@ fn a_deleted_table_is_gone_for_the_next_command() {
                   partition_key = \"id:S\"\n";
     folder.write("config/dev.toml", config);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
-    folder.expect(0, "destroy --env dev --sandbox --auto-approve");
+    folder.expect(0, "destroy --env dev --sandbox --auto-approve --allow-data-loss");
     folder.expect(0, "plan --env dev --sandbox --destroy --detailed-exitcode");
     assert_eq!(folder.counts(), json!({}));
 }

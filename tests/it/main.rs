@@ -83,5 +83,3 @@ mod upgrade;
 mod watching;
 // A way back: what is deleted or spoilt, restored as docs/recovery.md says.
 mod recovery;
-// Checkov over the shipped environments.
-mod scanner;

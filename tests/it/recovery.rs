@@ -44,7 +44,7 @@ region = "us-east-1"
 cidr = "10.0.0.0/16"
 zones = 2
 isolated_subnets = true
-nat = "none"
+nat = { kind = "none" }
 
 [security_groups.database]
 description = "Database"
@@ -420,7 +420,7 @@ fn a_wrong_apply_is_taken_back_and_says_what_stays_lost() {
     let shop = Shop::new(SHOP);
     shop.put("1", "paid");
     // The wrong config: the table and a queue are not in it.
-    let wrong = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.other]\n";
+    let wrong = "project = \"shop\"\nregion = \"us-east-1\"\n\n[topics.other]\n";
     shop.folder.write("config/dev.toml", &format!("protect = true\n{wrong}"));
     let refused =
         shop.folder.expect(1, "apply --env dev --sandbox --auto-approve --allow-data-loss");

@@ -24,7 +24,10 @@ fn kept() -> Vec<PathBuf> {
 fn folder(kept: &Path) -> Folder {
     let folder = Folder::empty();
     copy(&kept.join("config"), &folder.path("config"));
+    copy(&kept.join("edited"), &folder.path(""));
     copy(&kept.join("functions"), &folder.path("functions"));
+    // Sources are read inside of the repository alone.
+    folder.write(".git/HEAD", "");
     let state = fs::read_to_string(kept.join("state.json")).expect("a state");
     folder.write(".payctl/sandbox/state.json", &state);
     declare_variables(&folder.path("config"));

@@ -10,12 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_ec2::types::{
     Filter, NetworkInterface, NetworkInterfaceStatus, ResourceType, Tag, TagSpecification,
+    UnsuccessfulItem,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::aws::clients::Aws;
-use crate::aws::error::op;
+use crate::aws::error::{listed, op};
 use crate::aws::resource::{Cx, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -194,6 +195,20 @@ pub(super) fn canonical_cidr(text: &str) -> String {
         }
     };
     format!("{masked}/{length}")
+}
+
+/// The first of the refusals that an answer lists beside what was done.
+pub(super) fn refused(
+    op: &'static str,
+    items: Option<Vec<UnsuccessfulItem>>,
+) -> Result<(), OpError> {
+    match items.unwrap_or_default().into_iter().find_map(|item| item.error) {
+        Some(error) => {
+            let code = error.code.as_deref().unwrap_or("Unknown");
+            Err(listed(op, code, error.message.as_deref().unwrap_or("AWS gave no message")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

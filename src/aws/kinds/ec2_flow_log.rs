@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{
     Filter, FlowLog as AwsFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType,
-    TrafficType, UnsuccessfulItem,
+    TrafficType,
 };
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, listed, op};
+use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
@@ -120,7 +120,7 @@ impl Resource for FlowLog {
             .send()
             .await
             .map_err(op("CreateFlowLogs"))?;
-        refused("CreateFlowLogs", answer.unsuccessful)?;
+        ec2::refused("CreateFlowLogs", answer.unsuccessful)?;
         ec2::made("CreateFlowLogs", answer.flow_log_ids.unwrap_or_default().into_iter().next())
     }
 
@@ -143,23 +143,12 @@ impl Resource for FlowLog {
         let Some(answer) = send.await.map_err(op("DeleteFlowLogs")).or_gone()? else {
             return Ok(());
         };
-        refused("DeleteFlowLogs", answer.unsuccessful).or_gone().map(drop)
+        ec2::refused("DeleteFlowLogs", answer.unsuccessful).or_gone().map(drop)
     }
 }
 
 fn is_bucket(arn: &str) -> bool {
     arn.split(':').nth(2) == Some("s3")
-}
-
-/// The first of the refusals that an answer lists.
-fn refused(op: &'static str, items: Option<Vec<UnsuccessfulItem>>) -> Result<(), OpError> {
-    match items.unwrap_or_default().into_iter().find_map(|item| item.error) {
-        Some(error) => {
-            let code = error.code.as_deref().unwrap_or("Unknown");
-            Err(listed(op, code, error.message.as_deref().unwrap_or("AWS gave no message")))
-        }
-        None => Ok(()),
-    }
 }
 
 async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<FlowLog>>, OpError> {
@@ -196,7 +185,7 @@ fn live(scope: &Scope, found: AwsFlowLog) -> Live<FlowLog> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::UnsuccessfulItemError;
+    use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
 
     use super::*;
     use crate::model::error::ErrorClass;
@@ -225,12 +214,12 @@ mod tests {
             Some(vec![UnsuccessfulItem::builder().error(error).build()])
         };
         let taken = item("FlowLogAlreadyExists", "There is an existing Flow Log");
-        let taken = refused("CreateFlowLogs", taken).expect_err("it was refused");
+        let taken = ec2::refused("CreateFlowLogs", taken).expect_err("it was refused");
         assert_eq!(taken.class, ErrorClass::Exists);
         let gone = item("InvalidFlowLogId.NotFound", "These flow log ids are not found");
-        let gone = refused("DeleteFlowLogs", gone).expect_err("it was refused");
+        let gone = ec2::refused("DeleteFlowLogs", gone).expect_err("it was refused");
         assert_eq!(gone.class, ErrorClass::NotFound);
-        assert_eq!(refused("DeleteFlowLogs", Some(Vec::new())), Ok(()));
+        assert_eq!(ec2::refused("DeleteFlowLogs", Some(Vec::new())), Ok(()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ec2;
-use crate::aws::error::{Gone, listed, op};
+use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::document::Document;
@@ -156,15 +156,7 @@ impl Resource for GatewayEndpoint {
         let Some(answer) = send.await.map_err(op("DeleteVpcEndpoints")).or_gone()? else {
             return Ok(());
         };
-        let items = answer.unsuccessful.unwrap_or_default().into_iter();
-        match items.filter_map(|item| item.error).next() {
-            Some(error) => {
-                let code = error.code.as_deref().unwrap_or("Unknown");
-                let message = error.message.as_deref().unwrap_or("AWS gave no message");
-                Err(listed("DeleteVpcEndpoints", code, message)).or_gone().map(drop::<Option<()>>)
-            }
-            None => Ok(()),
-        }
+        ec2::refused("DeleteVpcEndpoints", answer.unsuccessful).or_gone().map(drop)
     }
 }
 

@@ -287,7 +287,8 @@ impl Resource for WebAcl {
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
             let tags = cx.tags(arn, tags(cx.aws, arn));
-            let (tags, acl, log) = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn)).await;
+            let asked = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn));
+            let (tags, acl, log) = Box::pin(asked).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let (acl, log) = (acl?.and_then(|found| found.web_acl), log?);

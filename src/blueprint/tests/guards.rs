@@ -32,6 +32,7 @@ fn the_firewall_of_the_container_api_can_be_said() {
         *spec(&blueprint, "waf.web_acl", "main"),
         json!({
             "name": "PaymentWAF-dev", "description": null, "default_action": "allow",
+            "logging": null,
             "measure": measure("PaymentWAF-dev"),
             "rules": {
                 "RateLimitRule": {

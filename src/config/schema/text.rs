@@ -112,7 +112,7 @@ strings! {
     KeyAttribute { "pattern": "^[^:]{1,255}:[SNB]$" }
         => "write the attribute and its type: `id:S` (string), `id:N` (number) or `id:B` (binary)"
     /// The physical name of a table that may be of another environment.
-    TableName { "pattern": "^[a-zA-Z0-9_.-]{3,255}$" }
+    TableName { "pattern": "^[A-Za-z0-9_.-]{3,255}$" }
         => "a table's name is 3 to 255 letters, digits and _ . -"
     /// The ARN of a backup of a table.
     BackupArn { "pattern": "^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[a-zA-Z0-9_.-]+/backup/[a-zA-Z0-9-]+$" }

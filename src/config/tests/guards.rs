@@ -171,7 +171,7 @@ fn logs_go_only_where_aws_delivers_them() {
         format!("[network]\ncidr = \"10.0.0.0/16\"\nflow_log = {{ to = {to} }}\n{more}")
     };
     let bucket = "[buckets.flows]\n";
-    check(&flows("{ retention_days = 8 }", ""), "5:37 logs cannot be kept for 8 days");
+    check(&flows("{ retention_days = 8 }", ""), "5:38 logs cannot be kept for 8 days");
     check(
         &flows("{ bucket = \"flows\" }", bucket),
         "the bucket `flows` does not admit log delivery",

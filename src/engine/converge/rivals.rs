@@ -35,7 +35,7 @@ pub(super) enum Verdict {
     /// It stays.
     Stays,
     /// It was taken back: another one stands for the address.
-    Yields(Found),
+    Yields(Box<Found>),
     /// It was taken back, and so was the other.
     Again,
 }
@@ -122,7 +122,7 @@ impl Step<'_> {
         let target = Target { id: Some(rival.live.id.clone()), ..target.clone() };
         Ok(match self.read(&target).await? {
             Some(live) if !matches!(live.phase, Phase::Deleting(_)) => {
-                Verdict::Yields(Found { live, ..rival })
+                Verdict::Yields(Box::new(Found { live, ..rival }))
             }
             Some(_) | None => Verdict::Again,
         })

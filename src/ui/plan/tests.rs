@@ -221,6 +221,7 @@ fn a_plan_without_colour() {
       - dynamodb.table/old  dev-payment-old
           because: it is no longer in the config
           ! lost for good: the items in the table
+          what can be got back: AWS keeps a backup
 
     queues
       ~ sqs.queue/payments  dev-payment-payments  config/dev.toml:41
@@ -249,6 +250,9 @@ fn a_plan_without_colour() {
       where: config/base.toml:77
       hint:  choose another name with `name = "..."`
 
+    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
+      remove it
+
     Plan: 2 to create, 1 to change, 1 to replace, 1 to delete, 1 unchanged. 1 change loses data for good. 1 refused. 61 API calls in 0.8 s.
     "#);
 }
@@ -271,6 +275,9 @@ fn new_resources_are_shown_in_short() {
       + ec2.subnet/private-a  dev-payment-private-a  config/base.toml:12
           cidr: 10.0.0.0/20, public: true, zone: us-east-1a, vpc: ${ec2.vpc/main.id}
           tags: Tier=private
+
+    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
+      remove it
 
     New resources are shown in short; -v shows every field.
     Plan: 2 to create, 0 to change, 0 to replace, 0 to delete, 1 unchanged.
@@ -330,6 +337,7 @@ fn a_plan_with_colour() {
       ^[31m- dynamodb.table/old^[0m  ^[2mdev-payment-old^[0m
           because: it is no longer in the config
           ^[31m! lost for good: the items in the table^[0m
+          what can be got back: AWS keeps a backup
 
     ^[1mqueues^[0m
       ^[33m~ sqs.queue/payments^[0m  ^[2mdev-payment-payments^[0m  ^[2mconfig/dev.toml:41^[0m
@@ -357,6 +365,9 @@ fn a_plan_with_colour() {
       ^[1mwhat: ^[0m the name dev-payment-audit belongs to somebody else (it has no tags)
       ^[1mwhere:^[0m config/base.toml:77
       ^[1mhint: ^[0m choose another name with `name = "..."`
+
+    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
+      remove it
 
     Plan: ^[32m2 to create^[0m, ^[33m1 to change^[0m, ^[35m1 to replace^[0m, ^[31m1 to delete^[0m, 1 unchanged.^[31m 1 change loses data for good.^[0m^[31m 1 refused.^[0m 61 API calls in 0.8 s.
     "#);
@@ -395,6 +406,9 @@ fn what_only_claims_to_be_ours_is_named() {
     let plan = Plan { changes: Vec::new(), refused: Vec::new(), left_alone, ..example() };
     insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @"
     Plan for payment dev (account 123456789012, us-east-1)
+
+    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
+      remove it
 
     Left alone, since it only claims to be of this environment:
       secretsmanager.secret/api  stripe-live

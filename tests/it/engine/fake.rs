@@ -186,6 +186,9 @@ impl FakeCloud {
     /// From now on these faults.
     pub fn set_faults(&self, faults: Faults) {
         let mut state = self.state();
+        if faults.split == 0 {
+            state.objects.iter_mut().for_each(|object| object.unseen = 0);
+        }
         state.faults = faults;
         state.operations = 0;
         state.since = Some(Instant::now());

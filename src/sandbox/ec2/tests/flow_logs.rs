@@ -4,7 +4,10 @@ use super::*;
 use crate::sandbox::{iam, s3};
 
 fn role(world: &mut World, service: &str) -> String {
-    let trust = json!({ "Statement": [{ "Principal": { "Service": service } }] });
+    let statement = json!({
+        "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole",
+    });
+    let trust = json!({ "Version": "2012-10-17", "Statement": [statement] });
     let call = Call {
         service: "iam".to_owned(),
         operation: "CreateRole".to_owned(),
