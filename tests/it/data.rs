@@ -708,6 +708,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("KMSKeyNotAccessibleFault", "a new key or its policy is not seen everywhere"),
     ("ServiceNotActiveException", "a service of the same name is still draining"),
     ("UpdateInProgressException", "the capacity providers are still being changed"),
+    ("WAFServiceLinkedRoleErrorException", "the role that delivers the log is still being made"),
 ];
 
 #[test]

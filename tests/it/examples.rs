@@ -27,11 +27,10 @@ impl Changed {
     pub fn new(example: &'static str, env: &str, overlay: &str) -> Self {
         let changed = Self(tempfile::tempdir().expect("a folder"), example);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // A config reads what is inside of its repository.
         fs::create_dir(changed.0.path().join(".git")).expect("a writable folder");
         copy(&root.join("functions"), &changed.0.path().join("functions"));
         copy(&dir_of(example), &changed.dir());
-        // A config reads what is inside of its repository.
-        fs::create_dir(changed.0.path().join(".git")).expect("a writable folder");
         let own = changed.dir().join(format!("{env}.toml"));
         let below = if own.exists() { "unchanged.toml" } else { "pr.toml" };
         if own.exists() {

@@ -61,6 +61,8 @@ mod moto;
 mod permissions;
 // The acceptance run against a real account, rehearsed.
 mod real_aws;
+// The recommended platform under a scanner's rules.
+mod scanner;
 // Calls and round trips of a plan.
 mod speed;
 // The same environment in two regions of one account.

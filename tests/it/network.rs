@@ -156,7 +156,7 @@ fn with_instance(blueprint: &mut Blueprint) {
     let instance = json!({
         "image_parameter": IMAGE, "instance_type": "t4g.nano",
         "subnet": id("ec2.subnet/public"), "groups": [id("ec2.security_group/nat")],
-        "user_data": "#!/bin/bash\n", "source_dest_check": false,
+        "user_data": "#!/bin/bash\n", "source_dest_check": false, "encrypted": true,
     });
     put(blueprint, "ec2.instance", "nat", instance, BEFORE_NAT);
     let interface = reference("ec2.instance/nat", Output::InterfaceId);

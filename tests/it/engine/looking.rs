@@ -105,8 +105,8 @@ async fn a_service_that_stalls_costs_the_deadline_once_and_progress_names_it() {
     assert!(snapshot.unseen[0].error.message.contains("90 s"), "{:?}", snapshot.unseen);
     assert!(snapshot.contains_key(&Address::new("fake.node", "net")));
     let said = said.into_inner().expect("no panic");
-    assert_eq!((said[0].done, said[0].all), (0, 6));
-    let waits = |looking: &Looking| looking.done == 4 && looking.waiting.contains("two");
+    assert_eq!((said[0].done, said[0].all), (0, 7));
+    let waits = |looking: &Looking| looking.done == 5 && looking.waiting.contains("two");
     assert!(said.iter().any(waits), "{said:?}");
 }
 
