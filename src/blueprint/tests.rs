@@ -220,7 +220,7 @@ fn no_statement_of_the_key_is_for_everybody_and_publishers_act_for_the_account()
             let known = ["root", "events.amazonaws.com", "logs."];
             if !known.iter().any(|known| principal.contains(known)) {
                 let account = &statement["Condition"]["StringEquals"]["aws:sourceaccount"];
-                assert_eq!(*account, facts().account, "{statement}");
+                assert_eq!(*account, serde_json::json!([facts().account]), "{statement}");
             }
         }
         let alarms = policy.to_string();
@@ -250,7 +250,7 @@ fn one_key_bounds_every_role() {
     let bounded = prod_with(&format!("permissions_boundary = \"{boundary}\""));
     let roles = bounded.resources.values().filter(|one| one.address.kind == "iam.role");
     let roles: Vec<_> = roles.collect();
-    assert!(roles.len() > 10, "{} roles", roles.len());
+    assert!(roles.len() >= 10, "{} roles", roles.len());
     for role in roles {
         assert_eq!(role.spec["boundary"], boundary, "{}", role.address);
     }
@@ -276,7 +276,7 @@ fn flow_logs_write_into_their_group_and_nowhere_else() {
     assert_eq!(flow_log["traffic"], "ALL");
     let role = &prod.resources[&Address::new("iam.role", "flow-log")].spec;
     let source = &role["trust"]["Statement"][0]["Condition"]["ArnLike"]["aws:sourcearn"];
-    assert_eq!(*source, "arn:aws:ec2:us-east-1:123456789012:vpc-flow-log/*");
+    assert_eq!(*source, serde_json::json!(["arn:aws:ec2:us-east-1:123456789012:vpc-flow-log/*"]));
     // A late record must not bring the group back after a destroy.
     assert!(!role["inline"].to_string().contains("CreateLogGroup"));
     assert!(!blueprint("dev").resources.contains_key(&Address::new("ec2.flow_log", "main")));

@@ -92,13 +92,11 @@ impl<'a> Owners<'a> {
             let user = object(found);
             for (field, value) in found.live.spec.as_object().into_iter().flatten() {
                 let fixed = meta.is_some_and(|meta| meta.is_immutable(field));
-                self.each_id(value, &mut |used| {
-                    if used.0 != &found.address {
-                        edges.entry(user).or_default().insert((used, fixed));
-                        let standing = standing.entry(used).or_default();
-                        standing.is_used = true;
-                        standing.holds_data |= has_data;
-                    }
+                self.each_id(&found.address, value, &mut |used| {
+                    edges.entry(user).or_default().insert((used, fixed));
+                    let standing = standing.entry(used).or_default();
+                    standing.is_used = true;
+                    standing.holds_data |= has_data;
                 });
             }
             // What has no second is there to stay, and what it uses with it.
@@ -131,24 +129,29 @@ impl<'a> Owners<'a> {
     /// The addresses of what a live object refers to.
     pub(super) fn used_by(&self, address: &Address, live: &Live) -> BTreeSet<Address> {
         let mut uses = BTreeSet::new();
-        self.each_id(&live.spec, &mut |(owner, _)| {
-            if owner != address {
-                uses.insert(owner.clone());
-            }
+        self.each_id(address, &live.spec, &mut |(owner, _)| {
+            uses.insert(owner.clone());
         });
         uses
     }
 
-    fn each_id(&self, tree: &Value, found: &mut dyn FnMut(Object<'a>)) {
+    /// What a tree of the object at `own` refers to. An object's own name is no reference to what else
+    /// has that name; a name of several addresses stands for one of them.
+    fn each_id(&self, own: &Address, tree: &Value, found: &mut dyn FnMut(Object<'a>)) {
         match tree {
             Value::String(text) => {
                 // Policies name what is inside a resource: `arn:...:table/x/index/*`.
                 let trimmed = text.trim_end_matches('*').trim_end_matches(['/', ':']);
                 let hit = self.by_id.get(text.as_str()).or_else(|| self.by_id.get(trimmed));
-                hit.into_iter().flatten().for_each(|object| found(*object));
+                let Some((hit, (owner, _))) = hit.and_then(|hit| Some((hit, hit.last()?))) else {
+                    return;
+                };
+                if hit.iter().all(|(address, _)| *address != own) {
+                    hit.iter().filter(|(address, _)| address == owner).copied().for_each(found);
+                }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.each_id(item, found)),
-            Value::Object(map) => map.values().for_each(|value| self.each_id(value, found)),
+            Value::Array(items) => items.iter().for_each(|item| self.each_id(own, item, found)),
+            Value::Object(map) => map.values().for_each(|value| self.each_id(own, value, found)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -230,6 +233,22 @@ mod tests {
         let named = Standing { weight: Weight::Loose, is_used: true, holds_data: false };
         assert_eq!(weights["key-000003"], named, "a policy that names a key holds no data");
         assert!(weights["key-000002"].holds_data);
+    }
+
+    #[test]
+    fn a_name_that_two_kinds_share_is_no_reference_from_one_to_the_other() {
+        let group = found("a.group", "web", "web-servers", json!({ "name": "web-servers" }));
+        let role = found("a.role", "web", "web-servers", json!({ "name": "web-servers" }));
+        let user = found("a.subnet", "a", "subnet-10", json!({ "vpc": "web-servers" }));
+        let mut snapshot = Snapshot::new();
+        for found in [&group, &role, &user] {
+            snapshot.insert(found.address.clone(), vec![found.clone()]);
+        }
+        let owners = Owners::of(&snapshot, &BTreeMap::new());
+        let uses = |found: &Found| owners.used_by(&found.address, &found.live);
+        assert_eq!(uses(&group), BTreeSet::new());
+        assert_eq!(uses(&role), BTreeSet::new());
+        assert_eq!(uses(&user), BTreeSet::from([role.address.clone()]), "one of the two");
     }
 
     #[test]

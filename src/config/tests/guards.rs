@@ -180,7 +180,7 @@ fn logs_go_only_where_aws_delivers_them() {
     check(&flows("{ bucket = \"flows\", key = \"k\" }", &admitted), "`key` is for a log group");
     let requests =
         format!("[firewalls.main]\nlog = {{ to = {{ bucket = \"flows\" }} }}\n{admitted}");
-    check(&requests, "4:23 WAF would not write into a bucket of this name (give it a `name`");
+    check(&requests, "4:25 WAF would not write into a bucket of this name (give it a `name`");
     check("[firewalls.main]\nlog = { redact = [\"Cookie\"] }\n", "is written in lower case");
 }
 
