@@ -2,7 +2,7 @@
 //!
 //! A name, a tag, a message of AWS or a line of a config may hold what a terminal obeys: colours,
 //! a cursor that moves, letters that run backwards. Here such characters become their escapes. The
-//! renderers therefore mark colour with characters that no text holds ([`mark`]), and only
+//! renderers therefore mark colour with characters that no text holds (`mark`), and only
 //! [`shown`] makes control codes of them. A value that brings such a mark gets a colour, at most,
 //! where there is any, and to the end of its line.
 

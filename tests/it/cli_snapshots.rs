@@ -35,6 +35,7 @@ fn check(name: &str, ran: &Ran) {
     settings.add_filter(r"in \d+\.\d s", "in [time]");
     settings.add_filter(r"\[ *\d+/(\d+)\]", "[_/$1]");
     settings.add_filter(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[when]");
+    settings.add_filter(r"backup/\d{14}-[0-9a-f]{8}", "backup/[id]");
     settings.bind(|| {
         let Ran { code, out, err } = ran;
         let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());

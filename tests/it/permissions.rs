@@ -143,7 +143,7 @@ fn every_line_of_a_policy_is_needed() {
             round_trip(&provider, &[]).await;
             preflight(&provider).await;
         };
-        let ((), needed) = with_only("the samples", &sandbox, &apply, life).await;
+        let ((), needed) = Box::pin(with_only("the samples", &sandbox, &apply, life)).await;
         expect_no_idle("apply", &apply, &needed);
         for (part, _) in UNTRIED {
             let there = document(&apply).to_string().contains(part);
@@ -180,7 +180,7 @@ async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
         let made = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(made.count(Action::Create), blueprint.resources.len(), "{what}");
     };
-    with_only(&what, &sandbox, &apply, made).await;
+    Box::pin(with_only(&what, &sandbox, &apply, made)).await;
 
     let plan = policy(Task::Plan, dir, &scope, &blueprint);
     let planned = async {
@@ -188,7 +188,7 @@ async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
         expect_settled(&provider, &blueprint, &what).await;
         provider.aws().meter.counts()
     };
-    let (calls, needed) = with_only(&what, &sandbox, &plan, planned).await;
+    let (calls, needed) = Box::pin(with_only(&what, &sandbox, &plan, planned)).await;
     let reads = |call: &String| {
         let operation = call.split('.').next_back().unwrap_or_default();
         ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
@@ -205,7 +205,7 @@ async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
         let (provider, blueprint) = configured(&connection, changed, env).await;
         run(&provider, &blueprint, Purpose::Apply).await;
     };
-    with_only(&what, &sandbox, &apply, changes).await;
+    Box::pin(with_only(&what, &sandbox, &apply, changes)).await;
 
     // What is protected goes only after an apply that lifts the protection.
     if blueprint.protect {
@@ -218,7 +218,7 @@ async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
         let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(left.is_empty(), "{what}: left after destroy: {:?}", left.changes);
     };
-    with_only(&what, &sandbox, &destroy, destroyed).await;
+    Box::pin(with_only(&what, &sandbox, &destroy, destroyed)).await;
 }
 
 #[test]

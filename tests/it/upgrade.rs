@@ -87,7 +87,7 @@ fn shown(env: &str, plan: &Value) -> Vec<Line> {
         match paths.is_empty() {
             true => lines.push(format!("{env} {action} {address}")),
             false => {
-                lines.extend(paths.iter().map(|path| format!("{env} {action} {address} {path}")))
+                lines.extend(paths.iter().map(|path| format!("{env} {action} {address} {path}")));
             }
         }
     }

@@ -1,10 +1,11 @@
-"""What moto lacks of launch templates and Auto Scaling groups."""
+"""What moto lacks of instances, launch templates and Auto Scaling groups."""
 
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import EmptyResult
 from moto.core.types import Base64EncodedString
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
+from moto.ec2.responses.instances import InstanceResponse
 
 # It keeps the tags that a launch template was made with; AWS shows those that it has now.
 LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
@@ -17,6 +18,19 @@ def user_data(version):
 
 
 LaunchTemplateVersion.user_data = property(user_data)
+
+validate = InstanceResponse._validate_block_device_mapping
+
+
+def sized(mapping):
+    """AWS takes the size of the root disk from the image, where the request does not say it."""
+    disk = mapping.get("Ebs", {})
+    if disk and not disk.get("SnapshotId"):
+        disk.setdefault("VolumeSize", 8)
+    validate(mapping)
+
+
+InstanceResponse._validate_block_device_mapping = staticmethod(sized)
 
 METRICS = [
     f"Group{name}"
