@@ -249,6 +249,10 @@ fn the_whole_dev_environment_lives_and_dies_on_moto() {
     block_on(async {
         let provider = provider_for(&moto.connection(), "dev").await;
         let mut blueprint = shipped(&provider).await;
+        // moto does not keep where failed calls of a function go.
+        let report = Address::new("lambda.function", "cost-report");
+        let report = blueprint.resources.get_mut(&report).expect("dev has it");
+        report.spec["dead_letter"] = Value::Null;
         let made = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(made.count(Action::Create), blueprint.resources.len());
         expect_settled(&provider, &blueprint, "creation").await;

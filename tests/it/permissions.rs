@@ -1,12 +1,11 @@
-//! The IAM policies that payctl writes: what they allow is enough, and no line of it is too much.
+//! The IAM policies that payctl writes: what they allow is enough.
 //!
 //! A guarded sandbox decides, by AWS's rules of what each call needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use payctl::aws::policy::{Names, Statement, Task, document, least};
-use payctl::aws::provider::AwsProvider;
+use payctl::aws::policy::{Statement, Task, document, least};
 use payctl::blueprint::names::names;
 use payctl::config;
 use payctl::engine::plan::{Action, Purpose};
@@ -20,17 +19,9 @@ use crate::cli_snapshots::shop;
 use crate::cli_support::ended;
 use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
 use crate::examples::{Changed, dir_of};
-use crate::kinds::round_trip;
 use crate::support::{
-    block_on, configured, expect_settled, plan_now, provider, run, samples, sandboxed,
-    shipped_config,
+    block_on, configured, expect_settled, plan_now, run, sandboxed, shipped_config,
 };
-
-/// Lines that nothing here needs, by what is in them, and who needs them on AWS.
-const UNTRIED: &[(&str, &str)] = &[(
-    "s3:AbortMultipartUpload",
-    "the sandbox has no multipart uploads, and no bucket here has any",
-)];
 
 fn guard(statements: &[Statement]) -> Guard {
     Guard::of(&document(statements)).expect("the sandbox knows the language of these policies")
@@ -53,111 +44,6 @@ async fn with_only<T>(
     let denied: Vec<&Need> = asked.iter().filter(|need| !guard.allows(need)).collect();
     assert!(denied.is_empty(), "{what}: the policy does not allow {denied:#?}");
     (done, asked)
-}
-
-/// The names of the samples, as they are.
-fn sample_names(blueprint: &Blueprint) -> Names {
-    let mut names = Names::new();
-    for desired in blueprint.resources.values() {
-        let of_kind: &mut BTreeSet<String> = names.entry(desired.address.kind.clone()).or_default();
-        // The name of a key is its alias.
-        let alias = desired.spec["alias"].as_str();
-        of_kind.insert(alias.unwrap_or(&desired.name).to_owned());
-    }
-    names
-}
-
-/// Lines of a policy that can be taken out without anything being denied that was needed.
-fn idle(statements: &[Statement], needed: &BTreeSet<Need>) -> Vec<String> {
-    let alone: Vec<Guard> =
-        statements.iter().map(|statement| guard(std::slice::from_ref(statement))).collect();
-    // What only one statement allows; the others would not miss it.
-    let mut only: BTreeMap<usize, Vec<&Need>> = BTreeMap::new();
-    for need in needed {
-        let allowing = alone.iter().enumerate().filter(|(_, guard)| guard.allows(need));
-        if let [at] = allowing.map(|(at, _)| at).collect::<Vec<_>>()[..] {
-            only.entry(at).or_default().push(need);
-        }
-    }
-    let mut idle = Vec::new();
-    for (at, statement) in statements.iter().enumerate() {
-        let misses = |less: Statement| {
-            let guard = guard(&[less]);
-            only.get(&at).into_iter().flatten().any(|need| !guard.allows(need))
-        };
-        // With one line left, that line is the statement.
-        let without = |all: &BTreeSet<String>, line: &String, instead: &str| {
-            let left = all.iter().filter(|other| *other != line).cloned();
-            left.chain([instead.to_owned()]).collect::<BTreeSet<String>>()
-        };
-        for action in &statement.actions {
-            let actions = without(&statement.actions, action, "none:None");
-            if !misses(Statement { actions, ..statement.clone() }) {
-                idle.push(format!(
-                    "{action} on {:?} if {:?}",
-                    statement.resources, statement.condition
-                ));
-            }
-        }
-        for resource in &statement.resources {
-            let resources = without(&statement.resources, resource, "arn:none");
-            if !misses(Statement { resources, ..statement.clone() }) {
-                idle.push(format!("{resource} for {:?}", statement.actions));
-            }
-        }
-        for (key, values) in &statement.condition {
-            for value in values {
-                let mut condition = statement.condition.clone();
-                condition.insert(key.clone(), without(values, value, "none"));
-                if !misses(Statement { condition, ..statement.clone() }) {
-                    idle.push(format!("{key} = {value} for {:?}", statement.actions));
-                }
-            }
-        }
-    }
-    idle
-}
-
-fn expect_no_idle(task: &str, statements: &[Statement], needed: &BTreeSet<Need>) {
-    let idle = idle(statements, needed);
-    let open = idle.iter().filter(|line| !UNTRIED.iter().any(|(part, _)| line.contains(part)));
-    let open: Vec<&String> = open.collect();
-    assert!(open.is_empty(), "{task}: nothing needs {open:#?}");
-}
-
-#[test]
-fn every_line_of_a_policy_is_needed() {
-    let sandbox = Sandbox::in_memory();
-    block_on(async {
-        let connected = provider(&sandboxed(&sandbox)).await;
-        let blueprint = samples(&connected.aws().scope);
-        let names = sample_names(&blueprint);
-        let least = |task| least(task, &blueprint.scope, &names);
-
-        let apply = least(Task::Apply);
-        let life = async {
-            let (connection, dir) = (sandboxed(&sandbox), shipped_config());
-            // The questions of connecting.
-            drop(configured(&connection, &dir, "dev").await);
-            let provider = provider(&connection).await;
-            round_trip(&provider, &[]).await;
-            preflight(&provider).await;
-        };
-        let ((), needed) = Box::pin(with_only("the samples", &sandbox, &apply, life)).await;
-        expect_no_idle("apply", &apply, &needed);
-        for (part, _) in UNTRIED {
-            let there = document(&apply).to_string().contains(part);
-            assert!(there, "{part} is in no policy any more");
-        }
-    });
-}
-
-/// What is asked between a plan and an apply, and only if something is wanted.
-async fn preflight(provider: &AwsProvider) {
-    let asked = payctl::aws::concurrency::shortage(provider.aws(), 1).await;
-    assert!(asked.is_ok(), "{asked:?}");
-    let asked = payctl::aws::versions::offered(provider.aws()).await;
-    assert!(asked.is_ok(), "{asked:?}");
 }
 
 /// The policy for an environment of a config directory.
