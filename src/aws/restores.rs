@@ -246,6 +246,7 @@ async fn of_snapshot(
     let ask = || async {
         let call = aws.rds.describe_db_cluster_snapshots();
         let call = call.db_cluster_snapshot_identifier(snapshot).include_shared(shared);
+        let call = call.set_snapshot_type(type_of(snapshot).map(str::to_owned));
         call.send().await.map_err(op("DescribeDBClusterSnapshots")).or_gone()
     };
     let found = patiently(ask).await?.and_then(|answer| answer.db_cluster_snapshots);
@@ -315,6 +316,12 @@ async fn of_cluster_at(
     };
     let looked = within(cluster, at, window);
     Ok(looked.map(|at| Origin { what, stands: Some(cluster.to_owned()), at: instant(at) }))
+}
+
+/// The type by which AWS must be asked for a snapshot: it finds one that it took by itself only so.
+fn type_of(snapshot: &str) -> Option<&'static str> {
+    let name = snapshot.split_once(":cluster-snapshot:").map_or(snapshot, |(_, name)| name);
+    name.starts_with("rds:").then_some("automated")
 }
 
 /// What a cluster takes over from what it is made from.
@@ -498,6 +505,18 @@ mod tests {
             let why = within("t", outside, window).unwrap_err().why;
             let expected = "from 2023-11-14T22:13:20Z to 2023-11-14T23:13:20Z, not to";
             assert!(why.contains(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_automated_snapshot_is_asked_for_as_one() {
+        let arn =
+            |name: &str| format!("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:{name}");
+        for name in ["rds:main-2026-01-31-03-14", &arn("rds:main-2026-01-31-03-14")] {
+            assert_eq!(type_of(name), Some("automated"), "{name}");
+        }
+        for name in ["main-final-1764331200", &arn("main-final-1764331200"), "rds-main"] {
+            assert_eq!(type_of(name), None, "{name}");
         }
     }
 

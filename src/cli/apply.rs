@@ -40,7 +40,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if purpose == Purpose::Destroy {
         check_destroyable(&session.blueprint)?;
     }
-    let snapshot = session.survey().await?;
+    let snapshot = session.survey(purpose).await?;
     // What a file says is compared, never carried out.
     let mut plan = session.plan(&snapshot, purpose, targets)?;
     if let Some(saved) = &saved {
@@ -52,7 +52,10 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         allow_data_loss: args.allow_data_loss,
         ..Consent::default()
     };
-    let waiting = secret::waiting(cx, &session.blueprint, &snapshot);
+    let waiting = match purpose {
+        Purpose::Apply => secret::waiting(cx, &session.blueprint, &snapshot),
+        Purpose::Destroy => Vec::new(),
+    };
     let ended = execute(cx, &session, &plan, consent).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))

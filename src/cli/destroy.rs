@@ -21,7 +21,7 @@ pub(super) struct Args {
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
     check_destroyable(&session.blueprint)?;
-    let snapshot = session.survey().await?;
+    let snapshot = session.survey(Purpose::Destroy).await?;
     let plan = session.plan(&snapshot, Purpose::Destroy, &cx.global.targets)?;
     let consent = Consent {
         auto_approve: args.auto_approve,

@@ -228,7 +228,7 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
     let unseen = RefCell::new(Vec::new());
     let claims = RefCell::new(Vec::new());
     let look = async || -> Result<Vec<String>, CliError> {
-        let snapshot = session.survey().await?;
+        let snapshot = session.survey(Purpose::Destroy).await?;
         *unseen.borrow_mut() = of_targets(&snapshot.unseen, plan);
         *claims.borrow_mut() = left_alone(&snapshot);
         let ours = snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);

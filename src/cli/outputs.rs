@@ -3,6 +3,7 @@
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session};
 use super::{Context, exit};
+use crate::engine::plan::Purpose;
 use crate::model::text::Text;
 use crate::ui::{json, outputs};
 
@@ -19,7 +20,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
-    let snapshot = session.survey().await?;
+    let snapshot = session.survey(Purpose::Apply).await?;
     let live = session::live_outputs(&snapshot);
     let values = outputs::resolved(&session.blueprint.outputs, &live);
     match (args.env_file, args.shell) {

@@ -24,8 +24,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
-    let snapshot = session.survey().await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
+    let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
     let effort = Some(session.effort());
@@ -39,7 +39,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         || json::plan(&plan, effort),
         || plan_text::text(&plan, cx.screen.out, cx.detail(), effort),
     )?;
-    secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;
+    if purpose == Purpose::Apply {
+        secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;
+    }
     session.explain_calls(cx);
     if !plan.refused.is_empty() {
         return Err(execute::refused(&plan));

@@ -11,6 +11,7 @@ use crate::engine::diff::FieldChange;
 use crate::engine::plan::{Change, FORMAT, Plan};
 use crate::model::address::Address;
 use crate::model::scope::Scope;
+use crate::ui::text::one_line;
 
 const AGAIN: &str = "make it again with `payctl plan --out FILE`";
 
@@ -121,28 +122,30 @@ fn view(change: &Change) -> Value {
             "after": want.after,
         })
     });
-    json!({
-        "action": change.action,
-        "id": change.live.as_ref().map(|live| &live.id),
-        "name": change.name,
-        "loses": change.irreversible,
-        "create_first": change.create_first,
-        "fields": fields,
-        "wanted": wanted,
-    })
+    let all = [
+        ("action", json!(change.action)),
+        ("id", json!(change.live.as_ref().map(|live| &live.id))),
+        ("name", json!(change.name)),
+        ("loses", json!(change.irreversible)),
+        ("create_first", json!(change.create_first)),
+        ("fields", json!(fields)),
+        ("wanted", json!(wanted)),
+    ];
+    let there = all.into_iter().filter(|(_, value)| !value.is_null());
+    there.map(|(name, value)| (name.to_owned(), value)).collect::<Map<String, Value>>().into()
 }
 
-/// The first difference below a path, with both values.
+/// The first difference below a path, with both values. What is missing is not what is `null`: the
+/// one is left as it is, the other must be absent.
 fn differs(path: &str, saved: Option<&Value>, now: Option<&Value>) -> Option<String> {
-    let absent = Value::Null;
-    match (saved.unwrap_or(&absent), now.unwrap_or(&absent)) {
+    match (saved, now) {
         (saved, now) if saved == now => None,
-        (Value::Object(saved), Value::Object(now)) => {
+        (Some(Value::Object(saved)), Some(Value::Object(now))) => {
             let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
             keys.into_iter()
                 .find_map(|key| differs(&format!("{path}.{key}"), saved.get(key), now.get(key)))
         }
-        (Value::Array(saved), Value::Array(now)) if saved.len() == now.len() => {
+        (Some(Value::Array(saved)), Some(Value::Array(now))) if saved.len() == now.len() => {
             let pairs = saved.iter().zip(now).enumerate();
             pairs
                 .map(|(at, pair)| (format!("{path}.{at}"), pair))
@@ -155,23 +158,16 @@ fn differs(path: &str, saved: Option<&Value>, now: Option<&Value>) -> Option<Str
 }
 
 /// A value in few words: of a change that only one of the plans has, what it does.
-fn brief(value: &Value) -> String {
+fn brief(value: Option<&Value>) -> String {
     const MOST: usize = 200;
+    let Some(value) = value else { return "nothing".to_owned() };
     let action = value.get("action").and_then(Value::as_str);
     let text = match (action, value.get("id").and_then(Value::as_str)) {
         (Some(action), Some(id)) => format!("{action} {id}"),
         (Some(action), None) => action.to_owned(),
-        (None, _) if value.is_null() => "nothing".to_owned(),
         (None, _) => value.to_string(),
     };
-    // Escaped, so that nothing in a file reaches the terminal raw.
-    let text: String = text
-        .chars()
-        .flat_map(|one| match one.is_control() {
-            true => one.escape_unicode().collect::<String>().chars().collect::<Vec<_>>(),
-            false => vec![one],
-        })
-        .collect();
+    let text = one_line(&text);
     match text.chars().count() > MOST {
         true => text.chars().take(MOST).chain("...".chars()).collect(),
         false => text,
@@ -359,6 +355,11 @@ mod tests {
         check(&tags, &other("\"x\"", "\"payments\"", ".wanted.tags.Team"));
         let loses = |plan: &mut Plan| plan.changes[0].irreversible = Some("all".into());
         check(&loses, &other("\"all\"", "nothing", ".loses"));
+        // What is left as it is, and what must be absent.
+        let left = |plan: &mut Plan| {
+            plan.changes[0].want.as_mut().unwrap().spec["key"] = Value::Null;
+        };
+        check(&left, &other("null", "nothing", ".wanted.spec.key"));
     }
 
     #[test]

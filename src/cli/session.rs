@@ -78,13 +78,13 @@ impl Session {
 
     /// Looks at everything that the environment has in the cloud, and warns of what could not be
     /// looked at. An error only if nothing could.
-    pub(super) async fn survey(&self) -> Result<Snapshot, CliError> {
+    pub(super) async fn survey(&self, purpose: Purpose) -> Result<Snapshot, CliError> {
         let so_far = Mutex::new(None);
         let listener = |looking| {
             *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(looking);
         };
         let resources = &self.blueprint.resources;
-        let look = survey::look(&self.provider, resources, survey::PATIENCE, &listener);
+        let look = survey::look(&self.provider, resources, purpose, survey::PATIENCE, &listener);
         let mut snapshot = self.shown(look, &so_far).await;
         let unseen = &snapshot.unseen;
         if unseen.len() + SILENT >= self.provider.kinds().len()

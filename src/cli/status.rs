@@ -3,6 +3,7 @@
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, exit, secret};
+use crate::engine::plan::Purpose;
 use crate::ui::status::{self, Health, Row};
 
 /// Show what exists and whether it is healthy
@@ -11,7 +12,7 @@ pub(super) struct Args {}
 
 pub(super) async fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
-    let snapshot = session.survey().await?;
+    let snapshot = session.survey(Purpose::Apply).await?;
     let mut rows = status::rows(session.blueprint.resources.values(), &snapshot);
     for (address, text) in secret::waiting(cx, &session.blueprint, &snapshot) {
         let mut own = rows.iter_mut().filter(|row| row.address == address);

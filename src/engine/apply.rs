@@ -18,6 +18,7 @@ use super::provider::{Provider, Target};
 use super::stop::Stop;
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
+use crate::model::live::Phase;
 use crate::model::meta::Meta;
 use crate::model::scope::Scope;
 use crate::model::text::{Outputs, Ref, each_ref, resolve};
@@ -228,6 +229,12 @@ impl Run<'_> {
         };
         if verb == Verb::Delete {
             let live = change.live.as_ref().ok_or_else(unknown)?;
+            // The plan takes it for a second object that has never held data.
+            let is_dying = matches!(live.phase, Phase::Deleting(_));
+            if meta.data.is_some() && change.irreversible.is_none() && !is_dying {
+                let kinds: Vec<_> = self.kinds.values().copied().collect();
+                step.still_unused(live, &kinds).await?;
+            }
             return step.delete(&target, live).await;
         }
         let desired = change.want.as_ref().ok_or_else(unknown)?;

@@ -181,8 +181,10 @@ impl Step<'_> {
         let since = Instant::now();
         loop {
             let Some(live) = self.read(target).await? else { return Ok(None) };
-            // What AWS's services made by themselves has no tags before it is taken over.
-            let is_bare = live.tags.is_empty() && planned.tags.is_empty();
+            // What AWS's services made by themselves has no tags before it is taken over. What was
+            // being deleted had lost its own: one without any that can be used is somebody else's.
+            let was_dying = matches!(planned.phase, Phase::Deleting(_));
+            let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
             if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
                 return Ok(Some(live));
             }

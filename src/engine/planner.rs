@@ -20,6 +20,9 @@ use crate::model::meta::{Meta, Replace};
 use crate::model::scope::{Scope, TAG_PROTECT, is_protected};
 use crate::model::text::{Ref, each_ref, resolve};
 
+mod losses;
+mod targets;
+
 /// A plan that cannot be made.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PlanError {
@@ -65,10 +68,10 @@ pub fn plan(
         }
     };
     if !targets.is_empty() {
-        narrow(&mut plan, blueprint, targets)?;
+        targets::narrow(&mut plan, blueprint, targets)?;
         plan.targets = targets.to_vec();
     }
-    refuse_losses(&mut plan, blueprint, snapshot, &kinds);
+    losses::refuse(&mut plan, blueprint, snapshot, &kinds);
     Ok(plan)
 }
 
@@ -353,8 +356,10 @@ impl<'a> Planner<'a> {
                 (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
             };
             // A second key that two runs made, and that nothing with data uses, has never held any.
+            // What could not be looked at may use it.
             let is_second = kept.contains_key(address) && meta.is_some_and(|meta| meta.doubles);
-            let is_empty = is_second && !self.owners.standing(found).holds_data;
+            let is_blind = self.snapshot.unseen.iter().any(|unseen| !unseen.is_unsupported());
+            let is_empty = is_second && !is_blind && !self.owners.standing(found).holds_data;
             let data = meta.and_then(|meta| meta.data).filter(|_| !dying && !is_empty);
             let regain = meta.and_then(|meta| meta.regain).filter(|_| data.is_some());
             let mut uses = self.owners.used_by(address, live);
@@ -504,111 +509,4 @@ fn name_of(live: &Live) -> String {
 
 fn component(address: &Address) -> String {
     address.kind.split('.').next().unwrap_or_default().to_owned()
-}
-
-/// Leaves only the targets, and of what they need the changes without which they cannot be made.
-fn narrow(plan: &mut Plan, blueprint: &Blueprint, targets: &[String]) -> Result<(), PlanError> {
-    let matches =
-        |address: &Address, target: &str| address.to_string() == target || address.kind == target;
-    let all = plan.changes.iter().map(|change| &change.address).chain(&plan.unchanged);
-    let all: BTreeSet<&Address> = all.chain(blueprint.resources.keys()).collect();
-    let mut wanted: BTreeSet<Address> = BTreeSet::new();
-    for target in targets {
-        let hits: Vec<&&Address> = all.iter().filter(|address| matches(address, target)).collect();
-        if hits.is_empty() {
-            return Err(PlanError::NoSuchTarget(target.clone()));
-        }
-        wanted.extend(hits.into_iter().map(|address| (*address).clone()));
-    }
-    // What a target needs comes with it, and so does what has to let go of one that is deleted.
-    loop {
-        let before = wanted.len();
-        // Changes come in order: what is needed stands before what needs it.
-        for change in plan.changes.iter().rev() {
-            if wanted.contains(&change.address) && change.action != Action::Delete {
-                wanted.extend(change.needs.iter().cloned());
-            }
-        }
-        let deletes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
-        let deleted = plan.changes.iter().filter(deletes).map(|change| &change.address);
-        let deleted: BTreeSet<Address> =
-            deleted.filter(|address| wanted.contains(*address)).cloned().collect();
-        let users = plan.changes.iter().filter(|change| !change.uses.is_disjoint(&deleted));
-        wanted.extend(users.map(|change| change.address.clone()));
-        if wanted.len() == before {
-            break;
-        }
-    }
-    plan.changes.retain(|change| wanted.contains(&change.address));
-    plan.refused.retain(|refused| wanted.contains(&refused.address));
-    Ok(())
-}
-
-/// How to lift the protection of an object that the config asks for.
-const UNPROTECT: &str = "if that is meant, set `protect = false` in the environment's config and apply: that takes the tag \
-     `payctl:protect` off and does nothing else to it; then do this again";
-/// The same for one that it no longer asks for.
-const UNPROTECT_SURPLUS: &str = "if that is meant, put it back into the config, set `protect = false` and apply: that takes the \
-     tag `payctl:protect` off; then take it out again";
-const RELEASE: &str = "if that is meant, set `deletion_protection = false` on it and apply while it is still in the config; \
-     then do this again";
-
-/// Refuses whatever a protected environment would lose: what carries the live tag, whatever the config
-/// says; and what the config protects, whatever is live.
-fn refuse_losses(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot, kinds: &Kinds) {
-    let ours = snapshot.values().flatten().filter(|found| {
-        found.owner == Owner::Ours && !matches!(found.live.phase, Phase::Deleting(_))
-    });
-    let guarded: Vec<&Found> = ours.filter(|found| is_protected(&found.live.tags)).collect();
-    let is_guarded = blueprint.protect || !guarded.is_empty();
-    let mut losses: Vec<Refused> = Vec::new();
-    let goes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
-    for change in plan.changes.iter().filter(goes) {
-        let Some(live) = &change.live else { continue };
-        let meta = kinds.get(change.address.kind.as_str());
-        // What AWS is deleting already, and a second object that never held any data.
-        let is_empty = change.action == Action::Delete
-            && change.irreversible.is_none()
-            && meta.is_some_and(|meta| meta.data.is_some());
-        let held = meta.and_then(|meta| meta.guard).and_then(|field| live.spec.get(field));
-        let (reason, hint) = if is_protected(&live.tags) && !is_empty {
-            let is_surplus = !blueprint.resources.contains_key(&change.address);
-            let hint = if is_surplus { UNPROTECT_SURPLUS } else { UNPROTECT };
-            (format!("it is protected: it carries the tag {TAG_PROTECT}"), hint)
-        } else if let (true, Some(lost)) = (blueprint.protect, &change.irreversible) {
-            (format!("this environment is protected, and this would lose {lost}"), UNPROTECT)
-        } else if is_guarded && held == Some(&Value::Bool(true)) {
-            let why = "AWS refuses to delete it, and this environment is protected";
-            (why.to_owned(), RELEASE)
-        } else {
-            continue;
-        };
-        losses.push(Refused {
-            address: change.address.clone(),
-            origin: change.origin.clone(),
-            reason,
-            hint: hint.to_owned(),
-        });
-    }
-    if plan.purpose == Purpose::Destroy {
-        let others: Vec<&&Found> = guarded
-            .iter()
-            .filter(|found| losses.iter().all(|loss| loss.address != found.address))
-            .collect();
-        losses.extend(others.into_iter().map(|found| Refused {
-            address: found.address.clone(),
-            origin: String::new(),
-            reason: format!("it is protected: it carries the tag {TAG_PROTECT}"),
-            hint: UNPROTECT.to_owned(),
-        }));
-        if blueprint.protect && losses.is_empty() {
-            losses.extend(plan.changes.first().map(|change| Refused {
-                address: change.address.clone(),
-                origin: change.origin.clone(),
-                reason: "this environment is protected from destroy".to_owned(),
-                hint: UNPROTECT.to_owned(),
-            }));
-        }
-    }
-    plan.refused.extend(losses);
 }

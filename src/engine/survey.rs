@@ -11,6 +11,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
+use super::plan::Purpose;
 use super::provider::{Provider, Sweep};
 use crate::model::address::Address;
 use crate::model::desired::Desired;
@@ -108,7 +109,7 @@ pub async fn survey(
     provider: &dyn Provider,
     resources: &BTreeMap<Address, Desired>,
 ) -> Result<Snapshot, Vec<SurveyError>> {
-    let mut snapshot = look(provider, resources, PATIENCE, &|_| {}).await;
+    let mut snapshot = look(provider, resources, Purpose::Apply, PATIENCE, &|_| {}).await;
     match std::mem::take(&mut snapshot.unseen) {
         none if none.is_empty() => Ok(snapshot),
         unseen => Err(unseen),
@@ -117,9 +118,13 @@ pub async fn survey(
 
 /// Surveys every kind at the same time, as far as that is possible before `patience` is over.
 /// Reading again is always safe, so whatever may pass is tried again.
+///
+/// A destroy believes no tags but those that each service tells of its own objects: the one question
+/// for all tags lags behind, and a protection that was put on a minute ago must be seen.
 pub async fn look(
     provider: &dyn Provider,
     resources: &BTreeMap<Address, Desired>,
+    purpose: Purpose,
     patience: Duration,
     listener: &(dyn Fn(Looking) + Send + Sync),
 ) -> Snapshot {
@@ -127,7 +132,9 @@ pub async fn look(
     let mut wanted: BTreeMap<&str, BTreeMap<String, Address>> = BTreeMap::new();
     let mut sweep = Sweep::default();
     for desired in resources.values() {
-        sweep.wanted.insert(desired.address.clone(), desired.tags.clone());
+        if purpose == Purpose::Apply {
+            sweep.wanted.insert(desired.address.clone(), desired.tags.clone());
+        }
         let names = wanted.entry(&desired.address.kind).or_default();
         names.insert(desired.name.clone(), desired.address.clone());
     }

@@ -165,7 +165,8 @@ fn advice(address: &Address, error: &StepError) -> Vec<String> {
         }
         StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
         StepError::Rival(_) => {
-            "wait until the other run has ended, and run the same command again: it brings what the              two made together"
+            "wait until the other run has ended, and run the same command again: it brings what the two made \
+             together"
                 .to_owned()
         }
         StepError::Unsettled(fields) if fields.iter().any(|field| field == "engine_version") => {

@@ -10,10 +10,11 @@ use payctl::engine::event::{Event, StepError, Verb};
 use payctl::engine::plan::{Action, Change, Plan, Purpose};
 use payctl::engine::planner::plan;
 use payctl::engine::stop::stop_pair;
-use payctl::engine::survey::survey;
+use payctl::engine::survey::{SurveyError, survey};
 use payctl::model::address::Address;
 use payctl::model::desired::{Blueprint, Desired};
-use payctl::model::live::Tags;
+use payctl::model::error::{ErrorClass, OpError};
+use payctl::model::live::{Phase, Tags};
 use payctl::model::scope::{Scope, TAG_KEYS};
 use payctl::model::text::{Output, Text};
 use serde_json::{Value, json};
@@ -759,6 +760,87 @@ fn a_second_key_that_data_is_encrypted_with_is_a_loss() {
             .map(|change| &change.address)
             .collect();
         assert_eq!(losses, [&key]);
+    });
+}
+
+/// Two keys of which the second is used by nothing, and what is wanted.
+fn two_keys(cloud: &FakeCloud) -> (Blueprint, Address, [String; 2]) {
+    let mut wanted = blueprint();
+    let key = Address::new("fake.key", "key");
+    put(&mut wanted, "fake.key", "key", json!({ "size": 1 }), &[]);
+    let spec = json!({ "size": 1, "zone": "a" });
+    put(&mut wanted, "fake.store", "data", spec, std::slice::from_ref(&key));
+    let plant = || {
+        let spec = json!({ "size": 1, "links": [] });
+        cloud.plant(&key, spec, wanted.resources[&key].tags.clone())
+    };
+    let ids = [plant(), plant()];
+    (wanted, key, ids)
+}
+
+/// Data that a key encrypts.
+fn encrypt(cloud: &FakeCloud, wanted: &Blueprint, key: &str) {
+    let address = Address::new("fake.store", "data");
+    let spec = json!({ "size": 1, "zone": "a", "links": [key], "name": "pr-1-data" });
+    cloud.plant(&address, spec, wanted.resources[&address].tags.clone());
+}
+
+#[test]
+fn a_second_key_is_a_loss_while_something_cannot_be_looked_at() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let (wanted, key, ids) = two_keys(&cloud);
+        encrypt(&cloud, &wanted, &ids[1]);
+        let mut snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        let hidden = snapshot.remove(&Address::new("fake.store", "data"));
+        assert!(hidden.is_some());
+        let error = OpError::new("ListStores", ErrorClass::Denied, "AccessDenied", "no");
+        snapshot.unseen.push(SurveyError { kind: "fake.store".to_owned(), error });
+        let targets = [key.to_string()];
+        let plan = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &targets).expect("a plan");
+        let deleted: Vec<&Change> =
+            plan.changes.iter().filter(|change| change.action == Action::Delete).collect();
+        assert_eq!(deleted.len(), 1, "{:?}", plan.changes);
+        assert!(deleted[0].irreversible.is_some(), "nobody knows what it encrypts");
+    });
+}
+
+#[test]
+fn a_second_key_that_came_into_use_since_the_plan_is_not_deleted() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let (wanted, key, ids) = two_keys(&cloud);
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let second = plan.changes.iter().find(|change| change.action == Action::Delete);
+        let second = second.and_then(|change| change.live.as_ref()).expect("a second key");
+        assert!(ids.contains(&second.id));
+        encrypt(&cloud, &wanted, &second.id);
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        let failed = report.failed.iter().find(|(address, ..)| *address == key);
+        let failed = &failed.expect("the step ended").2;
+        assert!(matches!(failed, StepError::Moved(_)), "{failed:?}");
+        assert!(cloud.ids().contains(&second.id), "it holds data now");
+    });
+}
+
+#[test]
+fn what_stands_without_tags_where_something_was_being_deleted_is_not_deleted() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut plan = plan_now(&cloud, &two(), Purpose::Destroy).await;
+        let base = Address::new("fake.node", "base");
+        plan.changes.retain(|change| change.address == base);
+        let live = plan.changes[0].live.as_mut().expect("it is there");
+        live.phase = Phase::Deleting("deleting".to_owned());
+        live.tags = Tags::new();
+        cloud.hand_over(&base, Tags::new());
+        let before = cloud.log();
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+        assert_eq!(cloud.log(), before);
     });
 }
 

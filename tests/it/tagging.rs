@@ -2,6 +2,10 @@
 //! it missed is seen by the next one.
 
 use payctl::engine::plan::{Action, Purpose};
+use payctl::engine::planner::plan;
+use payctl::engine::survey::{PATIENCE, look};
+use payctl::model::address::Address;
+use payctl::model::scope::TAG_PROTECT;
 use payctl::sandbox::connector::Sandbox;
 
 use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
@@ -41,6 +45,28 @@ fn what_was_just_deleted_is_gone_although_its_tags_are_still_told() {
             alive.get(thing).is_some_and(|before| count != before) && !thing.starts_with("kms.")
         });
         assert_eq!(doubled.collect::<Vec<_>>(), []);
+    });
+}
+
+/// What is protected a moment ago must be seen by a destroy, also from a folder that knows nothing of it.
+#[test]
+fn a_destroy_sees_a_protection_that_was_put_on_a_moment_ago() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&provider.aws().scope);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        sandbox.lag_tags(true).expect("a sandbox");
+        let mut protected = blueprint.clone();
+        let table = Address::new("dynamodb.table", "sample");
+        let desired = protected.resources.get_mut(&table).expect("a sample");
+        desired.tags.insert(TAG_PROTECT.to_owned(), "true".to_owned());
+        run(&provider, &protected, Purpose::Apply).await;
+        let resources = &blueprint.resources;
+        let snapshot = look(&provider, resources, Purpose::Destroy, PATIENCE, &|_| {}).await;
+        let destroy =
+            plan(&provider, &blueprint, &snapshot, Purpose::Destroy, &[]).expect("a plan");
+        assert!(destroy.refused.iter().any(|refused| refused.address == table));
     });
 }
 

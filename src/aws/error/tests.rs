@@ -2,6 +2,7 @@
 
 use aws_smithy_types::body::SdkBody;
 
+use super::codes::{BY_MESSAGE, says};
 use super::*;
 
 /// Code, message, status, and what they mean.

@@ -274,6 +274,12 @@ impl Resource for RestApi {
                 security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
                 ..Self::sample()
             },
+            // Back to what AWS gave it.
+            Self {
+                key_source: "AUTHORIZER".into(),
+                security_policy: Some("TLS_1_0".into()),
+                ..Self::sample()
+            },
         ]
     }
 
@@ -466,6 +472,9 @@ impl RestApi {
             patches.push(replace("/securityPolicy", policy));
             if is_enhanced(policy) {
                 patches.push(replace("/endpointAccessMode", STRICT.as_str()));
+            } else if live.security_policy.as_deref().is_some_and(is_enhanced) {
+                // An older policy has no access mode, and AWS does not take it away by itself.
+                patches.push(replace("/endpointAccessMode", ""));
             }
         }
         patches
@@ -582,6 +591,29 @@ mod tests {
             ["/endpointConfiguration/types/0", "/binaryMediaTypes/image~1png"]
         );
         assert_eq!(sample.patches(&other)[1].op, Some(types::Op::Remove));
+    }
+
+    #[test]
+    fn an_older_security_policy_takes_the_access_mode_away() {
+        let with = |policy: &str| RestApi {
+            security_policy: Some(policy.to_owned()),
+            ..RestApi::sample()
+        };
+        let told = |want: &RestApi, live: &RestApi| -> Vec<(String, Option<String>)> {
+            let patches = want.patches(live).into_iter();
+            patches.map(|patch| (patch.path.unwrap_or_default(), patch.value)).collect()
+        };
+        let one = |path: &str, value: &str| (path.to_owned(), Some(value.to_owned()));
+        let newer = "SecurityPolicy_TLS13_1_2_2021_06";
+        assert_eq!(
+            told(&with(newer), &with("TLS_1_0")),
+            [one("/securityPolicy", newer), one("/endpointAccessMode", "STRICT")]
+        );
+        assert_eq!(
+            told(&with("TLS_1_2"), &with(newer)),
+            [one("/securityPolicy", "TLS_1_2"), one("/endpointAccessMode", "")]
+        );
+        assert_eq!(told(&with("TLS_1_2"), &with("TLS_1_0")), [one("/securityPolicy", "TLS_1_2")]);
     }
 
     #[test]

@@ -57,12 +57,14 @@ impl Resource for LogGroup {
         permits: &[
             Permit::look(&["logs:DescribeLogGroups"], &["*"]),
             Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
+            // Tags given at creation are checked as the creation is, others as the ARN is given.
             Permit::set(
-                &["logs:CreateLogGroup", "logs:TagResource"],
-                &["logs:{here}:log-group:{name}"],
+                &["logs:TagResource"],
+                &["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"],
             ),
+            // AWS asks whether the group's streams may be used: `log-group:NAME:log-stream:`.
             Permit::set(
-                &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:PutRetentionPolicy"],
                 &["logs:{here}:log-group:{name}:*"],
             ),
             Permit::change(&["logs:UntagResource"], &["logs:{here}:log-group:{name}"]),
@@ -302,6 +304,18 @@ mod tests {
         assert_eq!(arn(&group), "arn:aws:logs:r:1:log-group:g");
         let group = types::LogGroup::builder().arn("a:*").log_group_arn("b").build();
         assert_eq!(arn(&group), "b");
+    }
+
+    #[test]
+    fn a_group_is_made_with_the_permission_on_its_streams() {
+        let on = |action: &str| -> BTreeSet<&str> {
+            let permits = LogGroup::META.permits.iter();
+            let permits = permits.filter(|permit| permit.actions.contains(&action));
+            permits.flat_map(|permit| permit.on.iter().copied()).collect()
+        };
+        let [bare, streams] = ["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"];
+        assert_eq!(on("logs:CreateLogGroup"), BTreeSet::from([streams]));
+        assert_eq!(on("logs:TagResource"), BTreeSet::from([bare, streams]));
     }
 
     #[test]

@@ -208,7 +208,10 @@ impl Resource for Cluster {
             ),
             Permit::change(
                 &["rds:ModifyDBCluster"],
-                &["rds:{here}:cluster-pg:{rds.cluster_parameter_group}"],
+                &[
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                ],
             ),
             Permit::delete(
                 &["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:StartDBCluster"],

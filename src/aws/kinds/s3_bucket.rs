@@ -113,6 +113,7 @@ impl Resource for Bucket {
             "Object Lock cannot be turned off again, only its default for new objects; versioning \
              then stays on. What it holds cannot be deleted before its time: payctl never lifts a \
              lock, so a destroy stops at the bucket and says until when.",
+            "A bucket with Object Lock cannot receive the access logs of other buckets.",
         ],
         immutable: &["name"],
         replace: Replace::Forbidden,

@@ -84,6 +84,19 @@ impl Resource for Association {
             ),
             Permit::set(&["apigateway:SetWebACL"], &["apigateway:{region}::/restapis/*/stages/*"]),
             Permit::set(&["elasticloadbalancing:SetWebAcl"], &["*"]),
+            // What load balancing checks of its own.
+            Permit::look(
+                &["elasticloadbalancing:GetLoadBalancerWebACL"],
+                &["elasticloadbalancing:{here}:loadbalancer/app/{seen}/*"],
+            ),
+            Permit::set(
+                &["elasticloadbalancing:CreateWebACLAssociation"],
+                &["elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*"],
+            ),
+            Permit::delete(
+                &["elasticloadbalancing:DeleteWebACLAssociation"],
+                &["elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*"],
+            ),
             Permit::delete(
                 &["wafv2:DisassociateWebACL"],
                 &[

@@ -17,11 +17,13 @@ use tokio::time::Instant;
 
 use super::{Outcome, Pace, Step, Want};
 use crate::engine::diff::FieldChange;
+use crate::engine::event::StepError;
 use crate::engine::provider::Target;
 use crate::model::address::Address;
 use crate::model::error::ErrorClass;
 use crate::model::live::{Found, Live, Owner, Phase};
-use crate::model::text::Outputs;
+use crate::model::meta::Meta;
+use crate::model::text::{Output, Outputs};
 
 /// How long the run whose object should stay waits for the other to take its own back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -114,7 +116,7 @@ impl Step<'_> {
             Ok(()) => Ok(true),
             Err(error) if error.class == ErrorClass::NotFound => Ok(true),
             Err(error) if error.passes() => Ok(false),
-            Err(error) => Err(super::StepError::Refused(error)),
+            Err(error) => Err(StepError::Refused(error)),
         }
     }
 
@@ -157,6 +159,30 @@ impl Step<'_> {
         }
         quarrels.dedup();
         Ok(quarrels)
+    }
+
+    /// Looks whether anything that holds data has come to use a second object since the plan was made:
+    /// AWS deletes a key although it is used.
+    pub(crate) async fn still_unused(&self, live: &Live, kinds: &[&'static Meta]) -> Outcome<()> {
+        let ids = || live.outputs.get(&Output::Arn).into_iter().chain([&live.id]);
+        for meta in kinds.iter().filter(|meta| meta.data.is_some()) {
+            let found = match self.surveyed(meta.kind, &BTreeMap::new()).await {
+                // The endpoint does not know the kind: there is nothing of it.
+                Err(StepError::Refused(error)) if error.class == ErrorClass::Unsupported => {
+                    continue;
+                }
+                found => found?,
+            };
+            let uses = |found: &&Found| {
+                found.owner == Owner::Ours
+                    && found.address != *self.address
+                    && ids().any(|id| names(&found.live.spec, id))
+            };
+            if let Some(user) = found.iter().find(uses) {
+                return Err(StepError::Moved(vec![format!("{} uses it now", user.address)]));
+            }
+        }
+        Ok(())
     }
 
     /// What else stands for an address than the object with these outputs.

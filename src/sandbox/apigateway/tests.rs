@@ -52,6 +52,24 @@ fn patch(path: &str, value: &str) -> Value {
 }
 
 #[test]
+fn an_older_security_policy_has_no_access_mode() {
+    let (mut world, api, _) = with_api();
+    let one = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
+    let mut set = |policy: &str, mode: Option<&str>| {
+        let mut patches = vec![one("/securityPolicy", policy)];
+        patches.extend(mode.map(|mode| one("/endpointAccessMode", mode)));
+        gateway(&mut world, "UpdateRestApi", json!({ "api": api, "patchOperations": patches }))
+    };
+    let newer = "SecurityPolicy_TLS13_1_2_2021_06";
+    assert!(set(newer, None).is_err());
+    assert_eq!(set(newer, Some("STRICT")).unwrap()["endpointAccessMode"], "STRICT");
+    assert!(set("TLS_1_0", None).is_err(), "the mode does not go by itself");
+    let back = set("TLS_1_0", Some("")).unwrap();
+    assert_eq!(back["securityPolicy"], "TLS_1_0");
+    assert!(back.get("endpointAccessMode").is_none());
+}
+
+#[test]
 fn two_apis_may_have_one_name() {
     let (mut world, first, _) = with_api();
     let other = gateway(&mut world, "CreateRestApi", json!({ "name": "a" })).unwrap();

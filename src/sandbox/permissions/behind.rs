@@ -128,8 +128,13 @@ fn keys(world: &World, call: &Call) -> Vec<Need> {
     };
     let given = |name: &str| text(input, name).filter(|key| !key.is_empty()).map(str::to_owned);
     let (key, actions): (Option<String>, &[&str]) = match (service.as_str(), operation.as_str()) {
-        ("dynamodb", "CreateTable" | "UpdateTable") => {
-            let key = input.get("SSESpecification").and_then(|spec| text(spec, "KMSMasterKeyId"));
+        (
+            "dynamodb",
+            "CreateTable" | "UpdateTable" | "RestoreTableFromBackup" | "RestoreTableToPointInTime",
+        ) => {
+            let spec = ["SSESpecification", "SSESpecificationOverride"];
+            let spec = spec.iter().find_map(|member| input.get(*member));
+            let key = spec.and_then(|spec| text(spec, "KMSMasterKeyId"));
             let actions: &[&str] = &[
                 "CreateGrant",
                 "Decrypt",
@@ -147,9 +152,10 @@ fn keys(world: &World, call: &Call) -> Vec<Need> {
             let name = text(input, "FunctionName");
             (name.and_then(|name| lambda::key_of(&world.lambda, region, name)), &["Decrypt"])
         }
-        ("rds", "CreateDBCluster") => {
-            (given("KmsKeyId"), &["CreateGrant", "Decrypt", "GenerateDataKey"])
-        }
+        (
+            "rds",
+            "CreateDBCluster" | "RestoreDBClusterFromSnapshot" | "RestoreDBClusterToPointInTime",
+        ) => (given("KmsKeyId"), &["CreateGrant", "Decrypt", "GenerateDataKey"]),
         ("rds", "CreateDBInstance" | "ModifyDBInstance") => {
             (given("PerformanceInsightsKMSKeyId"), &["CreateGrant", "Decrypt", "GenerateDataKey"])
         }
@@ -254,11 +260,24 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
             let function = text(input, "RotationLambdaARN");
             function.map(|arn| Need::new("lambda:InvokeFunction", arn)).into_iter().collect()
         }
-        ("wafv2", "AssociateWebACL" | "DisassociateWebACL") => {
+        ("wafv2", "AssociateWebACL" | "DisassociateWebACL" | "GetWebACLForResource") => {
             let resource = text(input, "ResourceArn").unwrap_or_default();
-            match resource.contains(":loadbalancer/") {
-                true => vec![Need::new("elasticloadbalancing:SetWebAcl", "*")],
-                false => vec![Need::new("apigateway:SetWebACL", resource)],
+            let balancing =
+                |action: &str, on: &str| Need::new(format!("elasticloadbalancing:{action}"), on);
+            match (operation.as_str(), resource.contains(":loadbalancer/")) {
+                ("GetWebACLForResource", true) => {
+                    vec![balancing("GetLoadBalancerWebACL", resource)]
+                }
+                ("GetWebACLForResource", false) => Vec::new(),
+                ("AssociateWebACL", true) => vec![
+                    balancing("SetWebAcl", "*"),
+                    balancing("CreateWebACLAssociation", resource),
+                ],
+                (_, true) => vec![
+                    balancing("SetWebAcl", "*"),
+                    balancing("DeleteWebACLAssociation", resource),
+                ],
+                (_, false) => vec![Need::new("apigateway:SetWebACL", resource)],
             }
         }
         _ => Vec::new(),

@@ -169,6 +169,7 @@ fn refuse(service: &str, need: &Need) -> Refusal {
 mod tests {
     use serde_json::json;
 
+    use super::super::toolbox::testing::{REGION, ask};
     use super::*;
 
     fn guard(statements: Value) -> Result<Guard, String> {
@@ -196,6 +197,75 @@ mod tests {
         assert!(!guard.allows(&vpc.with("aws:RequestTag/a", "d")));
         let elsewhere = Need::new("ec2:CreateVpc", "arn:aws:ec2:eu-west-2:1:vpc/*");
         assert!(!guard.allows(&elsewhere.with("aws:RequestTag/a", "b")));
+    }
+
+    /// The actions that a call needs, and on what.
+    fn needed(
+        world: &World,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Vec<(String, String)> {
+        let (service, operation) = (service.to_owned(), operation.to_owned());
+        let call = Call { service, operation, input, region: REGION.to_owned() };
+        let mut needs = needs::of_call(world, &Request::default(), &call);
+        needs.extend(behind::of(world, &call));
+        needs.into_iter().map(|need| (need.action, need.resource)).collect()
+    }
+
+    fn pair(action: &str, resource: &str) -> (String, String) {
+        (action.to_owned(), resource.to_owned())
+    }
+
+    #[test]
+    fn a_log_group_is_made_by_the_permission_on_its_streams() {
+        let input = json!({ "logGroupName": "/a", "tags": { "k": "v" } });
+        let streams = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/a:log-stream:");
+        assert_eq!(
+            needed(&World::default(), "logs", "CreateLogGroup", input),
+            [pair("logs:CreateLogGroup", &streams), pair("logs:TagResource", &streams)]
+        );
+    }
+
+    #[test]
+    fn load_balancing_checks_who_protects_a_load_balancer() {
+        let balancer =
+            format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/a/0");
+        let stage = format!("arn:aws:apigateway:{REGION}::/restapis/a1b2c3/stages/dev");
+        for (operation, action) in [
+            ("AssociateWebACL", "CreateWebACLAssociation"),
+            ("DisassociateWebACL", "DeleteWebACLAssociation"),
+            ("GetWebACLForResource", "GetLoadBalancerWebACL"),
+        ] {
+            let of = |resource: &str| {
+                let input = json!({ "ResourceArn": resource });
+                needed(&World::default(), "wafv2", operation, input)
+            };
+            let action = format!("elasticloadbalancing:{action}");
+            assert!(of(&balancer).contains(&pair(&action, &balancer)), "{operation}");
+            let others = |(action, _): &(String, String)| !action.starts_with("elasticload");
+            assert!(of(&stage).iter().all(others), "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_restore_uses_the_key_as_a_creation_does() {
+        let mut world = World::default();
+        let made = ask(&mut world, "kms", "CreateKey", json!({})).unwrap();
+        let key = made["KeyMetadata"]["Arn"].as_str().unwrap();
+        let table = json!({ "SSESpecificationOverride": { "KMSMasterKeyId": key } });
+        let cluster = json!({ "KmsKeyId": key });
+        for (service, operation, input) in [
+            ("dynamodb", "RestoreTableFromBackup", &table),
+            ("dynamodb", "RestoreTableToPointInTime", &table),
+            ("rds", "RestoreDBClusterFromSnapshot", &cluster),
+            ("rds", "RestoreDBClusterToPointInTime", &cluster),
+        ] {
+            let needs = needed(&world, service, operation, input.clone());
+            for action in ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"] {
+                assert!(needs.contains(&pair(action, key)), "{operation}: {needs:?}");
+            }
+        }
     }
 
     #[test]

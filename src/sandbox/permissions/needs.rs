@@ -123,10 +123,9 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             on(mapping.or(function).or(tagged).into_iter().collect())
         }
         "logs" => {
-            let name = of(&["logGroupName"]).map(|name| match operation {
-                "CreateLogGroup" => at(service, format!("log-group:{name}")),
-                _ => at(service, format!("log-group:{name}:log-stream:")),
-            });
+            // Even where the group is only made.
+            let streams = |name| at(service, format!("log-group:{name}:log-stream:"));
+            let name = of(&["logGroupName"]).map(streams);
             let looks = operation.starts_with("Describe");
             let name = name.filter(|_| !looks);
             on(name.or(of(&["resourceArn"]).map(str::to_owned)).into_iter().collect())

@@ -31,6 +31,8 @@ const TAKES: f64 = 120.0;
 /// How far behind the present the latest time is that can be restored.
 const LAG: f64 = 300.0;
 const DAY: f64 = 86_400.0;
+/// The type of what somebody took.
+const MANUAL: &str = "manual";
 
 /// Snapshots as they are kept; an earlier version kept their names alone.
 pub(super) fn read<'de, D: Deserializer<'de>>(
@@ -97,7 +99,7 @@ impl Snapshot {
             "DBClusterSnapshotArn": arn(region, "cluster-snapshot", name),
             "DBClusterIdentifier": cluster.name,
             "SnapshotCreateTime": iso(self.created),
-            "SnapshotType": "manual",
+            "SnapshotType": type_of(name),
             "Status": self.status(base),
             "PercentProgress": 100,
             "Engine": "aurora-postgresql",
@@ -124,6 +126,11 @@ fn name_of(reference: &str) -> String {
     name.to_lowercase()
 }
 
+/// The type of a snapshot: those that AWS takes by itself have names that nobody else can give.
+fn type_of(name: &str) -> &'static str {
+    if name.starts_with("rds:") { "automated" } else { MANUAL }
+}
+
 /// Takes a snapshot.
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "DBClusterSnapshotIdentifier", VALUE)?.to_lowercase();
@@ -141,16 +148,22 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "DBClusterSnapshot": view }))
 }
 
-/// One snapshot, those of a cluster, or all.
+/// One snapshot, those of a cluster, or all. An automated one is found by its name only if its type is
+/// asked for as well.
 pub(super) fn describe(world: &World, region: &str, input: &Value) -> Answer {
     let asked = text(input, "DBClusterSnapshotIdentifier").map(name_of);
     let cluster = text(input, "DBClusterIdentifier");
+    let kind = text(input, "SnapshotType");
     let state = &world.rds.snapshots;
-    if let Some(name) = asked.as_deref().filter(|name| !state.contains_key(&at(region, name))) {
+    let is_found = |name: &str| {
+        state.contains_key(&at(region, name)) && type_of(name) == kind.unwrap_or(MANUAL)
+    };
+    if let Some(name) = asked.as_deref().filter(|name| !is_found(name)) {
         return Err(missing(name));
     }
     let fits = |name: &str, snapshot: &Snapshot| {
         asked.as_deref().is_none_or(|asked| asked == name)
+            && kind.is_none_or(|kind| kind == type_of(name))
             && cluster.is_none_or(|cluster| cluster == snapshot.cluster.name)
     };
     let found = here(state, region).filter(|(name, snapshot)| fits(name, snapshot));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::toolbox::at;
 use super::super::toolbox::testing::{REGION, ask};
 use super::super::{Call, World, ec2, logs};
 
@@ -215,6 +216,32 @@ fn a_final_snapshot_stays_and_its_name_is_taken() {
     let refused = rds(&mut world, "DeleteDBCluster", last);
     assert_eq!(refused, Err("DBClusterSnapshotAlreadyExistsFault".into()));
     assert!(super::counts(&world.rds).contains(&("snapshots", 1)));
+}
+
+#[test]
+fn an_automated_snapshot_is_found_only_as_one() {
+    let (mut world, ..) = with_cluster();
+    let taken = with(id(), "DBClusterSnapshotIdentifier", "taken".into());
+    rds(&mut world, "CreateDBClusterSnapshot", taken).unwrap();
+    let kept = world.rds.snapshots[&at(REGION, "taken")].clone();
+    let name = "rds:db-2026-01-31-03-14";
+    world.rds.snapshots.insert(at(REGION, name), kept);
+    let mut found = |input: Value| {
+        let answer = rds(&mut world, "DescribeDBClusterSnapshots", input)?;
+        let found = answer["DBClusterSnapshots"]["DBClusterSnapshot"].as_array().cloned();
+        let types = found.into_iter().flatten().map(|one| one["SnapshotType"].clone());
+        Ok::<_, String>(types.collect::<Vec<Value>>())
+    };
+    let arn = super::arn(REGION, "cluster-snapshot", name);
+    for named in [name, arn.as_str()] {
+        let input = json!({ "DBClusterSnapshotIdentifier": named });
+        assert_eq!(found(input.clone()), Err("DBClusterSnapshotNotFoundFault".into()));
+        let input = with(input, "SnapshotType", "automated".into());
+        assert_eq!(found(input), Ok(vec![json!("automated")]));
+    }
+    assert_eq!(found(json!({ "DBClusterSnapshotIdentifier": "taken" })), Ok(vec![json!("manual")]));
+    assert_eq!(found(id()).unwrap().len(), 2);
+    assert_eq!(found(with(id(), "SnapshotType", "manual".into())), Ok(vec![json!("manual")]));
 }
 
 #[test]

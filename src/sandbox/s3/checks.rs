@@ -161,6 +161,10 @@ pub(super) fn logging(state: &State, bucket: &Bucket, document: &Element) -> Res
         let message = "Cross S3 location logging not allowed.";
         return Err(Refusal::new("CrossLocationLoggingProhibited", message).with_status(403));
     }
+    if receiver.configs.contains_key("object-lock") {
+        let message = "A bucket with Object Lock cannot be the target bucket for logging";
+        return Err(Refusal::new("InvalidTargetBucketForLogging", message));
+    }
     if enabled.child("TargetGrants").is_some() {
         refuse_acl(receiver)?;
     }

@@ -183,6 +183,9 @@ async fn logs_go_to_a_bucket_that_exists() {
     put(Some("logs")).await.unwrap();
     let read = client.get_bucket_logging().bucket("sample").send().await.unwrap();
     assert_eq!(read.logging_enabled.unwrap().target_prefix, "a/");
+    let locked = client.create_bucket().bucket("locked").object_lock_enabled_for_bucket(true);
+    locked.send().await.unwrap();
+    assert_eq!(code(put(Some("locked")).await), "InvalidTargetBucketForLogging");
     put(None).await.unwrap();
     let read = client.get_bucket_logging().bucket("sample").send().await.unwrap();
     assert!(read.logging_enabled.is_none());

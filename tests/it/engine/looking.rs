@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use payctl::engine::survey::{Looking, PATIENCE, look};
-use payctl::model::error::ErrorClass;
 use tokio::time::Instant;
 
 use super::*;
@@ -22,7 +21,7 @@ async fn plan_under(
     purpose: Purpose,
 ) -> Plan {
     cloud.set_faults(faults);
-    let snapshot = look(cloud, &blueprint.resources, PATIENCE, &|_| {}).await;
+    let snapshot = look(cloud, &blueprint.resources, purpose, PATIENCE, &|_| {}).await;
     cloud.set_faults(Faults::default());
     plan(cloud, blueprint, &snapshot, purpose, &[]).expect("a plan can be made")
 }
@@ -98,7 +97,8 @@ async fn a_service_that_stalls_costs_the_deadline_once_and_progress_names_it() {
     let said = Mutex::new(Vec::new());
     let listener = |looking: Looking| said.lock().expect("no panic").push(looking);
     let began = Instant::now();
-    let snapshot = look(&cloud, &chain().resources, Duration::from_secs(90), &listener).await;
+    let snapshot =
+        look(&cloud, &chain().resources, Purpose::Apply, Duration::from_secs(90), &listener).await;
     assert_eq!(began.elapsed().as_secs(), 90);
     let unseen: Vec<&str> = snapshot.unseen.iter().map(|unseen| unseen.kind.as_str()).collect();
     assert_eq!(unseen, ["fake.named", "fake.store"]);
@@ -116,7 +116,7 @@ async fn an_outage_that_passes_is_waited_out() {
     converge(&cloud, &chain(), Purpose::Apply).await;
     let away = Some((Duration::ZERO, Duration::from_secs(5)));
     cloud.set_faults(Faults { away, ..Faults::default() });
-    let snapshot = look(&cloud, &chain().resources, PATIENCE, &|_| {}).await;
+    let snapshot = look(&cloud, &chain().resources, Purpose::Apply, PATIENCE, &|_| {}).await;
     assert!(snapshot.unseen.is_empty(), "{:?}", snapshot.unseen);
     assert_eq!(snapshot.len(), 4);
 }

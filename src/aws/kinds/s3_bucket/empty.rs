@@ -13,13 +13,17 @@ use crate::model::error::{ErrorClass, OpError};
 /// How many uploads are aborted at the same time.
 const ABORTS: usize = 16;
 
-/// Removes everything that is in the bucket now.
+/// Removes everything that is in the bucket now. What is locked stays, and is told of once all else is
+/// gone.
 pub(super) async fn empty(aws: &Aws, bucket: &str) -> Result<(), OpError> {
-    remove_versions(aws, bucket).await?;
-    abort_uploads(aws, bucket).await
+    let held = remove_versions(aws, bucket).await?;
+    abort_uploads(aws, bucket).await?;
+    held.map_or(Ok(()), Err)
 }
 
-async fn remove_versions(aws: &Aws, bucket: &str) -> Result<(), OpError> {
+/// Removes all versions and markers but those that are locked; returns the refusal of the first.
+async fn remove_versions(aws: &Aws, bucket: &str) -> Result<Option<OpError>, OpError> {
+    let mut held = None;
     let (mut key, mut version) = (None, None);
     loop {
         let page = aws
@@ -37,11 +41,12 @@ async fn remove_versions(aws: &Aws, bucket: &str) -> Result<(), OpError> {
         let objects: Vec<ObjectIdentifier> =
             versions.chain(markers).filter_map(|(key, version)| object(key?, version)).collect();
         if !objects.is_empty() {
-            remove(aws, bucket, objects).await?;
+            let refused = remove(aws, bucket, objects).await?;
+            held = held.or(refused);
         }
         (key, version) = (page.next_key_marker, page.next_version_id_marker);
         if !page.is_truncated.unwrap_or_default() || key.is_none() {
-            return Ok(());
+            return Ok(held);
         }
     }
 }
@@ -51,17 +56,22 @@ fn object(key: &str, version: Option<&str>) -> Option<ObjectIdentifier> {
     ObjectIdentifier::builder().key(key).set_version_id(version).build().ok()
 }
 
-async fn remove(aws: &Aws, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<(), OpError> {
+/// Removes some objects; returns the refusal of the first that is locked.
+async fn remove(
+    aws: &Aws,
+    bucket: &str,
+    objects: Vec<ObjectIdentifier>,
+) -> Result<Option<OpError>, OpError> {
     let objects = Delete::builder().set_objects(Some(objects)).quiet(true).build();
     let objects = objects.expect("the objects were given");
     let send = aws.s3.delete_objects().bucket(bucket).delete(objects).send();
     let answer = send.await.map_err(op("DeleteObjects"))?;
-    let refused = answer.errors().iter().find_map(|error| Some((error, refusal(error)?)));
-    let Some((error, refusal)) = refused else { return Ok(()) };
-    match refusal.class {
-        ErrorClass::Denied => Err(locked(aws, bucket, error).await.unwrap_or(refusal)),
-        _ => Err(refusal),
+    let refused = || answer.errors().iter().filter_map(|error| Some((error, refusal(error)?)));
+    if let Some((_, other)) = refused().find(|(_, refusal)| refusal.class != ErrorClass::Denied) {
+        return Err(other);
     }
+    let Some((error, refusal)) = refused().next() else { return Ok(None) };
+    locked(aws, bucket, error).await.map(Some).ok_or(refusal)
 }
 
 /// That an object is locked, and until when, if that is why it could not be deleted.
@@ -133,5 +143,52 @@ mod tests {
         let refusal = refusal(&error).unwrap();
         assert_eq!(refusal.class, ErrorClass::Denied);
         assert_eq!(refusal.message, "a/b: no");
+    }
+
+    #[cfg(feature = "sandbox")]
+    #[tokio::test]
+    async fn what_is_not_locked_goes_from_every_page() {
+        use aws_sdk_s3::primitives::ByteStream;
+        use aws_sdk_s3::types::{
+            DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,
+            ObjectLockRule,
+        };
+
+        use crate::aws::clients::Connection;
+        use crate::sandbox::connector::Sandbox;
+
+        let connection = Connection {
+            region: Some("us-east-1".into()),
+            keys: Some(("sandbox".into(), "sandbox".into())),
+            transport: Some(Sandbox::in_memory().transport()),
+            ..Connection::default()
+        };
+        let aws = Aws::connect(&connection, "shop", "dev").await.unwrap();
+        let create = aws.s3.create_bucket().bucket("sample").object_lock_enabled_for_bucket(true);
+        create.send().await.unwrap();
+        let lock = |rule: Option<ObjectLockRule>| {
+            let wish = ObjectLockConfiguration::builder()
+                .object_lock_enabled(ObjectLockEnabled::Enabled)
+                .set_rule(rule)
+                .build();
+            let call = aws.s3.put_object_lock_configuration().bucket("sample");
+            call.object_lock_configuration(wish).send()
+        };
+        let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Compliance);
+        let rule = ObjectLockRule::builder().default_retention(retention.days(1).build()).build();
+        lock(Some(rule)).await.unwrap();
+        let body = ByteStream::from_static(b"x");
+        aws.s3.put_object().bucket("sample").key("a").body(body).send().await.unwrap();
+        lock(None).await.unwrap();
+        // As many markers as a page holds: with what is locked before them, one is on the next.
+        let keys = (0..1000).filter_map(|number| object(&format!("b{number:04}"), None));
+        let keys = Delete::builder().set_objects(Some(keys.collect())).build().unwrap();
+        aws.s3.delete_objects().bucket("sample").delete(keys).send().await.unwrap();
+
+        let held = empty(&aws, "sample").await.unwrap_err();
+        assert_eq!((held.class, held.code.as_str()), (ErrorClass::Invalid, "ObjectLocked"));
+        assert!(held.message.starts_with("a cannot be deleted before "), "{}", held.message);
+        let left = aws.s3.list_object_versions().bucket("sample").send().await.unwrap();
+        assert_eq!((left.versions().len(), left.delete_markers().len()), (1, 0));
     }
 }

@@ -1,0 +1,250 @@
+//! What AWS's error codes mean.
+
+use crate::model::error::ErrorClass;
+
+/// Codes with which AWS refuses a signature whose time is wrong, among other reasons.
+pub(super) const SIGNING: &[&str] = &[
+    "AuthFailure",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+];
+
+pub(super) const THROTTLED: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttled",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "SlowDown",
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "EC2ThrottledException",
+];
+
+/// Codes that mean "exists already" and do not say so by their ending.
+const EXISTS: &[&str] = &[
+    "EntityAlreadyExists",
+    "ResourceExistsException",
+    "ParameterAlreadyExists",
+    "ResourceAlreadyExistsException",
+    "AlreadyExistsException",
+    "BucketAlreadyExists",
+    "BucketAlreadyOwnedByYou",
+    "QueueAlreadyExists",
+    "QueueNameExists",
+    "InvalidGroup.Duplicate",
+    "InvalidPermission.Duplicate",
+    "FlowLogAlreadyExists",
+    "RouteAlreadyExists",
+    "Resource.AlreadyAssociated",
+    // Auto Scaling's word; load balancing has one for each kind.
+    "AlreadyExists",
+    "DuplicateListener",
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
+    "InvalidLaunchTemplateName.AlreadyExistsException",
+    "InvalidSubnet.Conflict",
+    "TableAlreadyExistsException",
+    "WAFDuplicateItemException",
+    "DBClusterAlreadyExistsFault",
+    "DBInstanceAlreadyExists",
+    "DBParameterGroupAlreadyExists",
+    "DBSubnetGroupAlreadyExists",
+    // An earlier call with this client token made it, with other tags.
+    "IdempotentParameterMismatch",
+];
+
+/// In use or being changed: passes when the other change is done.
+const BUSY: &[&str] = &[
+    "DependencyViolation",
+    "DeleteConflict",
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "ResourceInUseException",
+    "ResourceInUse",
+    "InvalidGroup.InUse",
+    "InvalidIPAddress.InUse",
+    "OperationAborted",
+    "OperationAbortedException",
+    "ResourceConflictException",
+    "ConflictException",
+    "IncorrectState",
+    "IncorrectInstanceState",
+    "TooManyUpdates",
+    "EntityTemporarilyUnmodifiable",
+    "BucketNotEmpty",
+    "QueueDeletedRecently",
+    "AWS.SimpleQueueService.QueueDeletedRecently",
+    "BackupInUseException",
+    "ContinuousBackupsUnavailableException",
+    "TableInUseException",
+    "WAFAssociatedItemException",
+    "WAFOptimisticLockException",
+    "InstanceRefreshInProgress",
+    "ResourceContention",
+    "ScalingActivityInProgress",
+    "InvalidDBClusterSnapshotStateFault",
+    "InvalidDBClusterStateFault",
+    "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
+    "InvalidDBSubnetGroupStateFault",
+    "InvalidResourceStateFault",
+];
+
+/// Not seen yet by a service that has to see it: passes when it is.
+const NOT_YET: &[&str] = &["WAFUnavailableEntityException"];
+
+/// Codes that mean "not found" and do not say so by their form.
+const ABSENT: &[&str] = &[
+    "QueueDoesNotExist",
+    // SSM's word for a parameter that is not there.
+    "InvalidResourceId",
+    "Gateway.NotAttached",
+    "UnknownMonitorException",
+    "UnknownSubscriptionException",
+    "WAFNonexistentItemException",
+];
+
+/// Codes that leave open what happened although their status says that it did not.
+const OPEN: &[&str] = &["WAFTagOperationException"];
+
+/// Codes of an endpoint that does not know the service or the operation.
+const UNSUPPORTED: &[&str] = &[
+    "InvalidAction",
+    "NotImplemented",
+    "NotImplementedException",
+    "NotImplementedInSandbox",
+    "UnknownOperation",
+    "UnknownOperationException",
+];
+
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "NotAuthorized",
+    "Forbidden",
+    "AllAccessDisabled",
+    "AuthFailure",
+    // The account is new and not checked yet, closed, or not signed up for the service or region.
+    "PendingVerification",
+    "Blocked",
+    "OptInRequired",
+    "NotSignedUp",
+    "SubscriptionRequiredException",
+];
+
+const CREDENTIALS: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "RequestTimeTooSkewed",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+];
+
+/// Codes that mean something else with certain words in the message: the code, the words in lower
+/// case, and what both mean together. The first row that fits wins, before everything else.
+pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
+    // API Gateway tells of full quotas with the status, and its second version with the code, of
+    // throttling.
+    ("LimitExceededException", "maximum number", ErrorClass::Quota),
+    ("TooManyRequestsException", "maximum number", ErrorClass::Quota),
+    // A rate is a limit as well, as in Cost Explorer; DynamoDB has one of changes under way.
+    ("LimitExceededException", "rate", ErrorClass::Throttled),
+    ("LimitExceededException", "too many calls", ErrorClass::Throttled),
+    ("LimitExceededException", "too many requests", ErrorClass::Throttled),
+    ("LimitExceededException", "simultaneously", ErrorClass::Busy),
+    // A table, a function, a statement or a stack of that name: the same code as "in use".
+    ("ConflictException", "already exist", ErrorClass::Exists),
+    ("ResourceConflictException", "already exist", ErrorClass::Exists),
+    ("ResourceInUseException", "already exist", ErrorClass::Exists),
+    // A topic or a subscription of that name, with other tags or attributes.
+    ("InvalidParameter", "already exists with", ErrorClass::Exists),
+    ("InvalidParameterException", "already exists with", ErrorClass::Exists),
+    // ECS has a service of that name, with other settings, or is about to delete it.
+    ("InvalidParameterException", "was not idempotent", ErrorClass::Exists),
+    ("InvalidParameterException", "still draining", ErrorClass::Busy),
+    // Lambda makes network interfaces, and EC2 slows it down.
+    ("InvalidParameterValueException", "throttled by ec2", ErrorClass::Busy),
+    // A detector, of which an account has one, and one that is not there.
+    ("BadRequestException", "already exists", ErrorClass::Exists),
+    ("BadRequestException", "not owned by the current account", ErrorClass::NotFound),
+    // EC2's word for keys that it does not know, and for what belongs to somebody else.
+    ("AuthFailure", "credentials", ErrorClass::Credentials),
+    // ECS's word for a family without active revisions, or a revision that is not there.
+    ("ClientException", "describe task definition", ErrorClass::NotFound),
+    // Auto Scaling has no code of its own for what is not there.
+    ("ValidationError", "name not found", ErrorClass::NotFound),
+];
+
+/// Whether a message in lower case has these words; they begin where a word does.
+pub(super) fn says(message: &str, words: &str) -> bool {
+    message.match_indices(words).any(|(at, _)| !message[..at].ends_with(char::is_alphanumeric))
+}
+
+/// What an error means: by its code and message, by its code, by the form of its code, by its
+/// status. A code that is listed wins over its form: `TooManyUpdates` is no quota.
+pub(super) fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
+    let lists = [
+        (THROTTLED, ErrorClass::Throttled),
+        (EXISTS, ErrorClass::Exists),
+        (BUSY, ErrorClass::Busy),
+        (NOT_YET, ErrorClass::NotYet),
+        (DENIED, ErrorClass::Denied),
+        (CREDENTIALS, ErrorClass::Credentials),
+        (UNSUPPORTED, ErrorClass::Unsupported),
+        (ABSENT, ErrorClass::NotFound),
+        (OPEN, ErrorClass::Service),
+    ];
+    let is = |known: &str| known.eq_ignore_ascii_case(code);
+    let said = message.to_lowercase();
+    let told = BY_MESSAGE.iter().find(|(known, words, _)| is(known) && says(&said, words));
+    let listed = || lists.iter().find(|(codes, _)| codes.iter().any(|known| is(known)));
+    match told.map(|(_, _, class)| *class).or_else(|| listed().map(|(_, class)| *class)) {
+        Some(class) => class,
+        None => by_form(&code.to_lowercase(), status),
+    }
+}
+
+/// What a code that is in no list means, by its form in lower case and its status.
+fn by_form(code: &str, status: u16) -> ErrorClass {
+    let is_quota = ["limitexceeded", "limitsexceeded", "quotaexceeded"]
+        .iter()
+        .any(|form| code.contains(form))
+        || code.starts_with("toomany")
+        // AWS itself has none left: of instances, hosts, or addresses in a subnet.
+        || code.starts_with("insufficient")
+            && (code.contains("capacity") || code.contains("addresses"));
+    let is_absent = ["notfound", "notfoundexception", "notfoundfault", ".nonexistentqueue"]
+        .iter()
+        .any(|form| code.ends_with(form))
+        || code.starts_with("nosuch");
+    match status {
+        _ if is_quota => ErrorClass::Quota,
+        _ if is_absent => ErrorClass::NotFound,
+        429 => ErrorClass::Throttled,
+        404 => ErrorClass::NotFound,
+        501 => ErrorClass::Unsupported,
+        500.. => ErrorClass::Service,
+        _ => ErrorClass::Invalid,
+    }
+}
