@@ -23,8 +23,8 @@ use payctl::engine::plan::Purpose;
 use payctl::engine::planner::plan;
 use payctl::engine::stop::stop_pair;
 use payctl::engine::survey::survey;
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::Faults;
+use payctl_sandbox::Faults;
+use payctl_sandbox::Sandbox;
 
 /// When each call began and ended.
 #[derive(Clone, Debug)]

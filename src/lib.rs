@@ -2,8 +2,8 @@
 //!
 //! Read the modules in this order: the plain data that everything shares (`model`), what is typed
 //! (`config`), what it asks for (`blueprint`), how a difference becomes a plan and a plan becomes
-//! reality (`engine`), how AWS does it (`aws`), the embedded AWS (`sandbox`), what people see (`ui`)
-//! and how they say it (`cli`).
+//! reality (`engine`), how AWS does it (`aws`), what people see (`ui`) and how they say it (`cli`).
+//! The embedded AWS is a crate of its own, `crates/sandbox`.
 
 pub mod aws;
 pub mod blueprint;
@@ -11,6 +11,4 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod model;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod ui;

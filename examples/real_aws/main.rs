@@ -16,7 +16,7 @@ use payctl::aws::facts;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{self, Facts};
 use payctl::config;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 
 mod run;
 

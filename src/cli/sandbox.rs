@@ -9,9 +9,9 @@ use super::error::{CliError, ErrorKind};
 use super::session::SANDBOX;
 use super::signals::Signals;
 use super::{Context, exit, wait};
-use crate::sandbox::connector::Sandbox;
-use crate::sandbox::serve::serve;
-use crate::sandbox::store::SandboxError;
+use payctl_sandbox::Sandbox;
+use payctl_sandbox::SandboxError;
+use payctl_sandbox::serve;
 
 /// The embedded AWS that --sandbox uses
 #[derive(Debug, clap::Args)]

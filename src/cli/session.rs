@@ -30,13 +30,13 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Owner, Phase};
 use crate::model::scope::Scope;
 use crate::model::text::Outputs;
-#[cfg(feature = "sandbox")]
-use crate::sandbox::faults::Faults;
-#[cfg(feature = "sandbox")]
-use crate::sandbox::permissions::Guard;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
+#[cfg(feature = "sandbox")]
+use payctl_sandbox::Faults;
+#[cfg(feature = "sandbox")]
+use payctl_sandbox::Guard;
 
 /// Where the sandbox keeps its state, below the working directory.
 #[cfg(feature = "sandbox")]
@@ -293,7 +293,7 @@ fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> 
 /// Plugs the embedded AWS in.
 #[cfg(feature = "sandbox")]
 fn embed(connection: &mut Connection) -> Result<(), CliError> {
-    let sandbox = crate::sandbox::connector::Sandbox::open(Path::new(SANDBOX));
+    let sandbox = payctl_sandbox::Sandbox::open(Path::new(SANDBOX));
     let sandbox = sandbox.map_err(|error| {
         CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
     })?;

@@ -18,8 +18,8 @@ use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
 use payctl::model::error::ErrorClass;
 use payctl::model::text::{Output, Text};
-use payctl::sandbox::connector::{Sandbox, Snapshot};
-use payctl::sandbox::faults::{Fault, Faults};
+use payctl_sandbox::{Fault, Faults};
+use payctl_sandbox::{Sandbox, Snapshot};
 use serde_json::{Value, json};
 
 use crate::support::{

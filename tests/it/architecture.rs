@@ -83,7 +83,7 @@ fn holds(line: &str, word: &str) -> bool {
 }
 
 #[test]
-fn the_sdk_is_known_only_to_aws_and_the_sandbox() {
+fn the_sdk_is_known_only_to_aws() {
     let sdk = [
         "aws_sdk_",
         "aws_smithy_",
@@ -92,8 +92,8 @@ fn the_sdk_is_known_only_to_aws_and_the_sandbox() {
         "aws_runtime",
         "aws_credential_types",
     ];
-    let why = "only src/aws and src/sandbox may use the SDK";
-    forbid(&["src"], &sdk, &["src/aws/", "src/sandbox/"], why);
+    let why = "only src/aws may use the SDK";
+    forbid(&["src"], &sdk, &["src/aws/"], why);
 }
 
 #[test]
@@ -104,10 +104,9 @@ fn every_layer_uses_only_what_lies_below_it() {
         ("blueprint", &["config", "model", "aws"]),
         ("engine", &["model"]),
         ("aws", &["model", "engine"]),
-        ("sandbox", &["model"]),
         ("ui", &["model", "engine"]),
     ];
-    let all = ["aws", "blueprint", "cli", "config", "engine", "model", "sandbox", "ui"];
+    let all = ["aws", "blueprint", "cli", "config", "engine", "model", "ui"];
     for (layer, below) in layers {
         let above: Vec<String> = all
             .iter()

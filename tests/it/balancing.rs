@@ -10,7 +10,7 @@ use payctl::config::load;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::support::{block_on, expect_settled, plan_now, provider_for, run, sandboxed};

@@ -8,7 +8,7 @@ use payctl::aws::provider::AwsProvider;
 use payctl::engine::event::StepError;
 use payctl::engine::plan::{Action, Change, Plan, Purpose};
 use payctl::engine::provider::{Provider as _, Target};
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
 

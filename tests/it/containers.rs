@@ -13,7 +13,7 @@ use payctl::engine::event::StepError;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -23,8 +23,8 @@ use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
 use payctl::model::error::ErrorClass;
 use payctl::model::text::{Output, Text};
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::{Fault, Faults};
+use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Fault, Faults};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

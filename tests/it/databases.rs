@@ -12,7 +12,7 @@ use payctl::blueprint::problems;
 use payctl::engine::plan::{Action, Plan, Purpose};
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -799,7 +799,7 @@ fn the_operations_of_the_sandbox_are_documented() {
     let verbs: BTreeSet<String> = told.iter().map(|operation| verb(operation)).collect();
 
     let arm = Regex::new(r#"((?:"\w+"\s*\|\s*)*"\w+")\s*=>"#).expect("a regex");
-    let mut open = vec![root().join("src/sandbox")];
+    let mut open = vec![root().join("crates/sandbox/src")];
     let (mut sources, mut done) = (String::new(), BTreeSet::new());
     while let Some(path) = open.pop() {
         if path.is_dir() {

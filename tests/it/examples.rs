@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Plan, Purpose};
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use tempfile::TempDir;
 
 use crate::cli_support::copy;

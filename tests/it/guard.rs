@@ -9,7 +9,7 @@ use aws_sdk_wafv2::types::{
 use payctl::config::schema::guards::ThreatFeature;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::address::Address;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::json;
 
 use crate::support::{

@@ -10,7 +10,7 @@ use payctl::engine::plan::{Action, Purpose};
 use payctl::engine::provider::Provider as _;
 use payctl::model::address::Address;
 use payctl::model::text::each_ref;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::support::{

@@ -20,8 +20,8 @@ use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
 use payctl::model::package::Packages;
 use payctl::model::text::{Output, Text};
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::Faults;
+use payctl_sandbox::Faults;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -62,6 +62,7 @@ mod permissions;
 // The acceptance run against a real account, rehearsed.
 mod real_aws;
 // The recommended platform under a scanner's rules.
+mod sandbox;
 mod scanner;
 // Calls and round trips of a plan.
 mod speed;

@@ -15,7 +15,7 @@ use payctl::model::desired::{Blueprint, Desired};
 use payctl::model::live::Tags;
 use payctl::model::scope::Scope;
 use payctl::model::text::{Output, Text};
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::support::{block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed};

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use payctl::model::address::Address;
 use payctl::model::live::Tags;
 use payctl::model::scope::{Scope, TAG_DISPOSABLE, TAG_PROTECT};
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, Ran};

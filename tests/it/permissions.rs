@@ -11,8 +11,8 @@ use payctl::config;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::model::desired::Blueprint;
 use payctl::model::scope::Scope;
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::permissions::{Guard, Need};
+use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Guard, Need};
 use serde_json::{Value, json};
 
 use crate::cli_snapshots::shop;

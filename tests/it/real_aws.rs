@@ -6,8 +6,8 @@ mod acceptance;
 use std::sync::Mutex;
 
 use payctl::engine::plan::Purpose;
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::{Fault, Faults};
+use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Fault, Faults};
 
 use self::acceptance::{Findings, Side, accept};
 use crate::support::{block_on, provider_for, run, sandboxed, shipped};

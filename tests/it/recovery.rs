@@ -11,7 +11,7 @@ use payctl::engine::planner::plan;
 use payctl::engine::survey::survey;
 use payctl::model::address::Address;
 use payctl::model::live::Owner;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::cli_serve::Served;

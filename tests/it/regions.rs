@@ -3,7 +3,7 @@
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::Purpose;
 use payctl::model::address::Address;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 
 use crate::support::{
     block_on, expect_settled, plan_now, provider, provider_for, run, sandboxed, shipped, some,

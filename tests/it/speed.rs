@@ -8,8 +8,8 @@ use payctl::aws::provider::AwsProvider;
 use payctl::engine::plan::{Plan, Purpose};
 use payctl::model::address::Address;
 use payctl::model::text::Outputs;
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::Faults;
+use payctl_sandbox::Faults;
+use payctl_sandbox::Sandbox;
 use tokio::time::Instant;
 
 use crate::support::{

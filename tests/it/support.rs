@@ -24,7 +24,7 @@ use payctl::model::live::Tags;
 use payctl::model::package::Packages;
 use payctl::model::scope::{Scope, TAG_KEYS};
 use payctl::model::text::{Output, Text, each_ref};
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 /// Runs a test with a clock that jumps over every wait.

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use payctl::engine::apply::Report;
 use payctl::engine::plan::Purpose;
 use payctl::model::desired::Blueprint;
-use payctl::sandbox::connector::{Sandbox, Snapshot};
-use payctl::sandbox::faults::{Fault, Faults};
+use payctl_sandbox::{Fault, Faults};
+use payctl_sandbox::{Sandbox, Snapshot};
 
 use crate::support::{
     block_on, carry_out, expect_settled, plan_now, provider_for, run, sandboxed, shipped,

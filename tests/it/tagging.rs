@@ -6,7 +6,7 @@ use payctl::engine::planner::plan;
 use payctl::engine::survey::{PATIENCE, look};
 use payctl::model::address::Address;
 use payctl::model::scope::TAG_PROTECT;
-use payctl::sandbox::connector::Sandbox;
+use payctl_sandbox::Sandbox;
 
 use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
 

@@ -15,8 +15,8 @@ use payctl::engine::provider::{Provider as _, Target};
 use payctl::engine::survey::survey;
 use payctl::model::live::Owner;
 use payctl::model::text::{Ref, resolve};
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::Faults;
+use payctl_sandbox::Faults;
+use payctl_sandbox::Sandbox;
 
 use crate::cli_support::{Folder, ended};
 use crate::examples::dir_of;

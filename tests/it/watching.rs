@@ -8,8 +8,8 @@ use payctl::engine::planner::plan;
 use payctl::engine::survey::survey;
 use payctl::model::address::Address;
 use payctl::model::desired::Blueprint;
-use payctl::sandbox::connector::Sandbox;
-use payctl::sandbox::faults::{Fault, Faults};
+use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Fault, Faults};
 use serde_json::json;
 
 use crate::support::{block_on, by_hand, expect_settled, plan_now, provider, run, sandboxed, some};

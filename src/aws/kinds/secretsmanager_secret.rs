@@ -540,7 +540,7 @@ mod tests {
     #[cfg(feature = "sandbox")]
     async fn brought(name: &str, tags: &Tags) -> (Result<String, OpError>, usize) {
         use crate::aws::clients::Connection;
-        use crate::sandbox::connector::Sandbox;
+        use payctl_sandbox::Sandbox;
         let connection = Connection {
             region: Some("us-east-1".into()),
             keys: Some(("sandbox".into(), "sandbox".into())),

@@ -155,7 +155,7 @@ mod tests {
         };
 
         use crate::aws::clients::Connection;
-        use crate::sandbox::connector::Sandbox;
+        use payctl_sandbox::Sandbox;
 
         let connection = Connection {
             region: Some("us-east-1".into()),

@@ -1,0 +1,15 @@
+//! Serves an empty sandbox on 127.0.0.1 until it is killed, and keeps nothing:
+//! `cargo run -p payctl-sandbox --example serve -- 4567`. It needs no part of the SDK, so that a change of the sandbox
+//! can be tried within seconds; `payctl sandbox serve` is what users have.
+
+use std::future::pending;
+use std::io;
+
+use payctl_sandbox::{Sandbox, serve};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
+    let port = port.ok_or_else(|| io::Error::other("say which port: serve -- PORT"))?;
+    serve(Sandbox::in_memory(), port, pending(), |_| ()).await
+}

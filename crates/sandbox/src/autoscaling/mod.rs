@@ -1,0 +1,135 @@
+//! The sandbox's EC2 Auto Scaling.
+//!
+//! Its instances are instances of the sandbox's EC2, with interfaces that hold subnets and groups.
+//! Quirks kept: a group with instances is deleted only by force, and stays listed as "Delete in
+//! progress" until they are terminated; a launch that fails fails no call, and stands in the
+//! activities; a volume's customer key must admit it; one refresh runs at a time, in a strict sandbox
+//! for half an hour; nothing scales by itself, since nothing is measured.
+
+mod groups;
+mod policies;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{Tags, add_tags, at, flag, list, need, text};
+use super::{Answer, Call, Refusal, World};
+
+/// What Auto Scaling keeps, by region and name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    groups: BTreeMap<String, groups::Group>,
+}
+
+const INVALID: &str = "ValidationError";
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (INVALID, "LimitExceeded");
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("groups", state.groups.len())]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    match call.operation.as_str() {
+        "CreateAutoScalingGroup" => groups::create(world, region, input),
+        "DescribeAutoScalingGroups" => groups::describe(world, region, input),
+        "UpdateAutoScalingGroup" => groups::update(world, region, input),
+        "DeleteAutoScalingGroup" => groups::delete(world, region, input),
+        "DescribeScalingActivities" => groups::activities(world, region, input),
+        "StartInstanceRefresh" => groups::refresh(world, region, input),
+        "CancelInstanceRefresh" => groups::cancel_refresh(world, region, input),
+        "AttachLoadBalancerTargetGroups" | "DetachLoadBalancerTargetGroups" => {
+            groups::targets(world, region, input, call.operation.starts_with("Attach"))
+        }
+        "EnableMetricsCollection" | "DisableMetricsCollection" => {
+            find(world, region, input)?.metrics = call.operation.starts_with("Enable");
+            Ok(Value::Null)
+        }
+        "PutScalingPolicy" => policies::put(world, region, input),
+        "DescribePolicies" => policies::describe(world, region, input),
+        "DeletePolicy" => policies::delete(world, region, input),
+        "CreateOrUpdateTags" => {
+            for tag in list(input, "Tags") {
+                let group = need(tag, "ResourceId", INVALID)?.to_owned();
+                let group = by_name(world, region, &group)?;
+                let (tags, at_launch) = tags(std::slice::from_ref(tag))?;
+                add_tags(&mut group.tags, tags, TAGS)?;
+                group.at_launch.extend(at_launch);
+            }
+            Ok(Value::Null)
+        }
+        "DeleteTags" => {
+            for tag in list(input, "Tags") {
+                let key = need(tag, "Key", INVALID)?;
+                let group = by_name(world, region, need(tag, "ResourceId", INVALID)?)?;
+                group.tags.remove(key);
+                group.at_launch.remove(key);
+            }
+            Ok(Value::Null)
+        }
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(INVALID, message)
+}
+
+/// Tags of a request, and for each whether instances get it.
+fn tags(list: &[Value]) -> Result<(Tags, BTreeMap<String, bool>), Refusal> {
+    let (mut tags, mut at_launch) = (Tags::new(), BTreeMap::new());
+    for tag in list {
+        let key = need(tag, "Key", INVALID)?;
+        tags.insert(key.to_owned(), text(tag, "Value").unwrap_or_default().to_owned());
+        at_launch.insert(key.to_owned(), flag(tag, "PropagateAtLaunch").unwrap_or_default());
+    }
+    Ok((tags, at_launch))
+}
+
+fn by_name<'w>(
+    world: &'w mut World,
+    region: &str,
+    name: &str,
+) -> Result<&'w mut groups::Group, Refusal> {
+    let group = world.autoscaling.groups.get_mut(&at(region, name));
+    group.ok_or_else(|| invalid(format!("AutoScalingGroup name not found - no such group: {name}")))
+}
+
+fn find<'w>(
+    world: &'w mut World,
+    region: &str,
+    input: &Value,
+) -> Result<&'w mut groups::Group, Refusal> {
+    by_name(world, region, need(input, "AutoScalingGroupName", INVALID)?)
+}
+
+/// Asks the sandbox's own EC2.
+fn ec2(world: &mut World, region: &str, operation: &str, input: Value) -> Answer {
+    let (service, operation) = ("ec2".to_owned(), operation.to_owned());
+    super::ec2::call(world, &Call { service, operation, input, region: region.to_owned() })
+}
+
+/// The ids and states of instances; each look lets them grow older.
+fn states(world: &mut World, region: &str, ids: &[String]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let Ok(answer) = ec2(world, region, "DescribeInstances", json!({ "InstanceId": [id] }))
+        else {
+            continue;
+        };
+        let state = answer.pointer("/reservationSet/0/instancesSet/0/instanceState/name");
+        let state = state.and_then(Value::as_str).unwrap_or_default();
+        if state != "terminated" {
+            found.insert(id.clone(), state.to_owned());
+        }
+    }
+    found
+}

@@ -1,0 +1,108 @@
+//! The sandbox's CloudWatch: metric alarms and dashboards, no metrics.
+//!
+//! Quirks kept: PutMetricAlarm and PutDashboard replace what is there and ignore tags then; what
+//! was not said comes back as AWS's default; dashboards belong to the account, not to a region; a
+//! deletion of unknown alarms succeeds, of unknown dashboards it does not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, at, here, need, refuse, remove_tags, tag_list, tag_pairs, texts,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+mod alarms;
+mod dashboards;
+#[cfg(test)]
+mod tests;
+
+/// What CloudWatch keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Alarms by region and name.
+    alarms: BTreeMap<String, alarms::Alarm>,
+    /// Dashboards by name.
+    dashboards: BTreeMap<String, dashboards::Dashboard>,
+}
+
+const INVALID: &str = "ValidationError";
+const VALUE: &str = "InvalidParameterValue";
+
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (VALUE, VALUE);
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("alarms", state.alarms.len()), ("dashboards", state.dashboards.len())]
+}
+
+/// The tags of the alarms of a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let alarms = here(&state.alarms, region);
+    let alarms = alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()));
+    // What belongs to the whole account is told of in one region.
+    let dashboards = state.dashboards.iter().filter(move |_| region == "us-east-1");
+    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    let now = world.base.now();
+    let state = &mut world.cloudwatch;
+    match call.operation.as_str() {
+        "PutMetricAlarm" => alarms::put(state, region, input, now),
+        "DescribeAlarms" => alarms::describe(state, region, input),
+        "DeleteAlarms" => {
+            for name in texts(input, "AlarmNames") {
+                state.alarms.remove(&at(region, &name));
+            }
+            Ok(Value::Null)
+        }
+        "PutDashboard" => dashboards::put(state, input, now),
+        "GetDashboard" => dashboards::get(state, input),
+        "ListDashboards" => dashboards::list(state, input),
+        "DeleteDashboards" => dashboards::delete(state, input),
+        "ListTagsForResource" => {
+            Ok(json!({ "Tags": tag_pairs(tags(state, region, input)?, KEY_VALUE) }))
+        }
+        "TagResource" => {
+            let more = tag_list(input, "Tags", KEY_VALUE);
+            add_tags(tags(state, region, input)?, more, TAGS)?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            remove_tags(tags(state, region, input)?, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+fn alarm_arn(region: &str, name: &str) -> String {
+    format!("arn:aws:cloudwatch:{region}:{ACCOUNT}:alarm:{name}")
+}
+
+fn dashboard_arn(name: &str) -> String {
+    format!("arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}")
+}
+
+/// The tags of what an ARN names.
+fn tags<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
+    let arn = need(input, "ResourceARN", VALUE)?;
+    let alarm = arn.strip_prefix(&alarm_arn(region, ""));
+    let dashboard = arn.strip_prefix(&dashboard_arn(""));
+    let found = match (alarm, dashboard) {
+        (Some(name), _) => state.alarms.get_mut(&at(region, name)).map(|alarm| &mut alarm.tags),
+        (None, Some(name)) => state.dashboards.get_mut(name).map(|board| &mut board.tags),
+        (None, None) => return Err(Refusal::new(VALUE, format!("'{arn}' has no tags."))),
+    };
+    found.ok_or_else(|| refuse(404, "ResourceNotFoundException", format!("No '{arn}'.")))
+}

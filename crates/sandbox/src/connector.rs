@@ -1,0 +1,181 @@
+//! The sandbox as a transport of the SDK: requests are answered in this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+
+use super::permissions::Guard;
+use super::store::{self, SandboxError, Store};
+use super::wire::{self, Request, Response, Route};
+use super::{World, counts};
+
+/// An embedded AWS. Clones share one world.
+#[derive(Clone, Debug)]
+pub struct Sandbox(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    world: World,
+    guard: Option<Guard>,
+}
+
+/// Everything in a sandbox at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot(World);
+
+impl Sandbox {
+    /// The sandbox kept in a directory, made if it is missing. Several processes may have it open.
+    pub fn open(dir: &Path) -> Result<Self, SandboxError> {
+        let (store, world) = Store::open(dir)?;
+        Ok(Self::new(store, world))
+    }
+
+    /// A sandbox that ends with its last clone.
+    pub fn in_memory() -> Self {
+        Self::new(Store::Memory, World::default())
+    }
+
+    /// The same, as slow and unforgiving as AWS: names of deleted things stay taken for a while
+    /// and transitions take their time on tokio's clock, which a test may pause.
+    pub fn in_memory_strict() -> Self {
+        let mut world = World::default();
+        world.base.strict = true;
+        Self::new(Store::Memory, world)
+    }
+
+    fn new(store: Store, world: World) -> Self {
+        Self(Arc::new(Mutex::new(Inner { store, world, guard: None })))
+    }
+
+    /// Empties the sandbox in a directory, even a damaged one. Says whether there was any.
+    pub fn reset(dir: &Path) -> Result<bool, SandboxError> {
+        store::reset(dir)
+    }
+
+    /// What the SDK sends its requests through.
+    pub fn transport(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+    pub fn counts(&self) -> Result<BTreeMap<String, usize>, SandboxError> {
+        let Inner { store, world, .. } = &mut *self.lock();
+        store.run(world, true, |world| counts(world))
+    }
+
+    /// Everything as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        let Inner { store, world, .. } = &mut *self.lock();
+        store.run(world, true, |world| Snapshot(world.clone()))
+    }
+
+    /// Lets the Tagging API lag: it goes on telling of the tags of this moment, until it is told
+    /// otherwise.
+    pub fn lag_tags(&self, lags: bool) -> Result<(), SandboxError> {
+        let Inner { store, world, .. } = &mut *self.lock();
+        store.run(world, false, |world| world.tagged = lags.then(|| Box::new(world.clone())))
+    }
+
+    /// Makes everything as it was.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
+        let Inner { store, world, .. } = &mut *self.lock();
+        store.run(world, false, |world| *world = snapshot.0.clone())
+    }
+
+    /// Allows from now on only what a guard's policy allows; everything without a guard.
+    pub fn guarded_by(&self, guard: Option<Guard>) {
+        self.lock().guard = guard;
+    }
+
+    /// Answers one request.
+    pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
+        let is_read = Route::of(request).is_read();
+        let Inner { store, world, guard } = &mut *self.lock();
+        store.run(world, is_read, |world| wire::handle(world, request, guard.as_ref()))
+    }
+
+    /// A poisoned lock is taken all the same: the panic that poisoned it is reported already, and
+    /// every other answer is still of use.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpClient for Sandbox {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Sandbox {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sandbox = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = read(request).await?;
+            let response = sandbox
+                .answer(&request)
+                .map_err(|error| ConnectorError::other(error.into(), None))?;
+            to_sdk(response)
+        })
+    }
+}
+
+/// Method, target and headers of an SDK request.
+pub(crate) fn head(request: &HttpRequest) -> Request {
+    let headers = request.headers().iter();
+    let mut headers: Vec<_> =
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let uri = request.uri();
+    let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let (host, target) = match after_scheme.find(['/', '?']) {
+        Some(at) => after_scheme.split_at(at),
+        None => (after_scheme, "/"),
+    };
+    if !headers.iter().any(|(name, _)| name == "host") {
+        headers.push(("host".to_owned(), host.to_owned()));
+    }
+    let target = if target.starts_with('?') { format!("/{target}") } else { target.to_owned() };
+    Request { method: request.method().to_owned(), target, headers, body: Vec::new() }
+}
+
+async fn read(mut sent: HttpRequest) -> Result<Request, ConnectorError> {
+    let mut request = head(&sent);
+    request.body = match sent.body().bytes() {
+        Some(bytes) => bytes.to_vec(),
+        None => {
+            let body = ByteStream::new(sent.take_body()).collect().await;
+            body.map_err(|error| ConnectorError::user(error.into()))?.to_vec()
+        }
+    };
+    Ok(request)
+}
+
+/// A response as the SDK takes it.
+pub(crate) fn to_sdk(response: Response) -> Result<HttpResponse, ConnectorError> {
+    let Response { status, headers, body } = response;
+    let status = status.try_into().map_err(|_| {
+        ConnectorError::other(format!("the sandbox answered with status {status}").into(), None)
+    })?;
+    let mut sdk = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in headers {
+        sdk.headers_mut()
+            .try_insert(name, value)
+            .map_err(|error| ConnectorError::other(error.into(), None))?;
+    }
+    Ok(sdk)
+}

@@ -1,0 +1,246 @@
+//! Listeners and their default actions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::toolbox::{KEY_VALUE, Tags, add_tags, list, need, number, tag_list, text, texts};
+use super::super::{Answer, Refusal, World};
+use super::{INVALID, State, TAGS, arn, invalid, is_in, listed, missing};
+
+/// A listener.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Listener {
+    /// The ARN of its load balancer.
+    pub balancer: String,
+    port: i64,
+    protocol: String,
+    certificate: Option<String>,
+    policy: Option<String>,
+    /// As it is sent.
+    action: Value,
+    pub tags: Tags,
+}
+
+/// What AWS assumes where a secure listener names none.
+const POLICY: &str = "ELBSecurityPolicy-2016-08";
+
+impl Listener {
+    pub(super) fn forwards_to(&self, target: &str) -> bool {
+        targets(&self.action).iter().any(|one| one == target)
+    }
+
+    fn render(&self, arn: &str) -> Value {
+        let certificate = self.certificate.iter().map(|arn| json!({ "CertificateArn": arn }));
+        json!({
+            "ListenerArn": arn,
+            "LoadBalancerArn": self.balancer,
+            "Port": self.port,
+            "Protocol": self.protocol,
+            "Certificates": certificate.collect::<Vec<_>>(),
+            "SslPolicy": self.policy,
+            "DefaultActions": [self.action],
+        })
+    }
+}
+
+/// The target groups of an action.
+fn targets(action: &Value) -> Vec<String> {
+    let forward = action.get("ForwardConfig").unwrap_or(&Value::Null);
+    let groups = list(forward, "TargetGroups").iter();
+    groups.filter_map(|one| text(one, "TargetGroupArn")).map(str::to_owned).collect()
+}
+
+/// An action with what AWS adds to it.
+fn completed(action: &Value) -> Result<Value, Refusal> {
+    let kind = need(action, "Type", INVALID)?;
+    let within = |key: &str| action.get(key).filter(|it| it.is_object());
+    match kind {
+        "forward" => {
+            let single = text(action, "TargetGroupArn");
+            let forward = within("ForwardConfig");
+            let mut groups: Vec<Value> = forward
+                .map(|it| list(it, "TargetGroups"))
+                .unwrap_or_default()
+                .iter()
+                .map(|one| {
+                    let weight = number(one, "Weight").unwrap_or(1);
+                    json!({ "TargetGroupArn": one["TargetGroupArn"], "Weight": weight })
+                })
+                .collect();
+            if groups.is_empty() {
+                groups.extend(single.map(|arn| json!({ "TargetGroupArn": arn, "Weight": 1 })));
+            }
+            if groups.is_empty() || groups.len() > 5 {
+                return Err(invalid("A forward action has one to five target groups"));
+            }
+            if groups.iter().any(|one| !(0..=999).contains(&one["Weight"].as_i64().unwrap_or(0))) {
+                return Err(invalid("A weight must be between 0 and 999"));
+            }
+            let sticky = forward.and_then(|it| it.get("TargetGroupStickinessConfig"));
+            let enabled = sticky.and_then(|it| text(it, "Enabled")) == Some("true");
+            let seconds = sticky.and_then(|it| number(it, "DurationSeconds"));
+            let mut sticky = json!({ "Enabled": enabled });
+            if enabled {
+                sticky["DurationSeconds"] = json!(seconds.unwrap_or(3600));
+            }
+            let only = (groups.len() == 1).then(|| groups[0]["TargetGroupArn"].clone());
+            Ok(json!({
+                "Type": kind,
+                "TargetGroupArn": only,
+                "ForwardConfig": { "TargetGroups": groups, "TargetGroupStickinessConfig": sticky },
+            }))
+        }
+        "redirect" => {
+            let to =
+                within("RedirectConfig").ok_or_else(|| invalid("A redirect leads somewhere"))?;
+            let or = |key: &str, other: &str| text(to, key).unwrap_or(other).to_owned();
+            Ok(json!({ "Type": kind, "RedirectConfig": {
+                "Protocol": or("Protocol", "#{protocol}"),
+                "Port": or("Port", "#{port}"),
+                "Host": or("Host", "#{host}"),
+                "Path": or("Path", "/#{path}"),
+                "Query": or("Query", "#{query}"),
+                "StatusCode": need(to, "StatusCode", INVALID)?,
+            }}))
+        }
+        "fixed-response" => {
+            let answer = within("FixedResponseConfig");
+            let answer = answer.ok_or_else(|| invalid("A fixed response has a status"))?;
+            need(answer, "StatusCode", INVALID)?;
+            Ok(json!({ "Type": kind, "FixedResponseConfig": answer }))
+        }
+        other => Err(invalid(format!("The sandbox does not know the action '{other}'"))),
+    }
+}
+
+/// The listener that a request describes, over the one that it changes.
+fn described(
+    world: &World,
+    region: &str,
+    old: Listener,
+    input: &Value,
+) -> Result<Listener, Refusal> {
+    let state = &world.elb;
+    let mut one = old;
+    one.port = number(input, "Port").unwrap_or(one.port);
+    one.protocol = text(input, "Protocol").map_or(one.protocol, str::to_owned);
+    let balancer = state.balancers.get(&one.balancer).ok_or_else(|| missing(&one.balancer))?;
+    let allowed: &[&str] = match balancer.kind.as_str() {
+        "network" => &["TCP", "TLS", "UDP", "TCP_UDP"],
+        _ => &["HTTP", "HTTPS"],
+    };
+    if !allowed.contains(&one.protocol.as_str()) {
+        let message =
+            format!("Protocol '{}' must be one of the following {allowed:?}", one.protocol);
+        return Err(invalid(message));
+    }
+    let given = list(input, "Certificates").first().and_then(|it| text(it, "CertificateArn"));
+    if ["HTTPS", "TLS"].contains(&one.protocol.as_str()) {
+        one.certificate = given.map(str::to_owned).or(one.certificate);
+        one.policy = text(input, "SslPolicy").map(str::to_owned).or(one.policy);
+        one.policy.get_or_insert_with(|| POLICY.to_owned());
+        let Some(certificate) = &one.certificate else {
+            let message = format!("A certificate must be specified for {} listeners", one.protocol);
+            return Err(Refusal::new("ValidationError", message));
+        };
+        if !certificate.starts_with(&format!("arn:aws:acm:{region}:")) {
+            let message = format!("Certificate '{certificate}' not found");
+            return Err(Refusal::new("CertificateNotFound", message));
+        }
+    } else {
+        if given.is_some() {
+            return Err(invalid("Certificates cannot be specified for HTTP and TCP listeners"));
+        }
+        (one.certificate, one.policy) = (None, None);
+    }
+    if let Some(action) = list(input, "DefaultActions").first() {
+        one.action = completed(action)?;
+    }
+    for target in targets(&one.action) {
+        let group = state.targets.get(&target).ok_or_else(|| missing(&target))?;
+        if group.vpc != balancer.vpc {
+            return Err(invalid("Target group and load balancer are in different VPCs"));
+        }
+        if state.user_of(&target).is_some_and(|user| user != one.balancer) {
+            let message = format!(
+                "The following target groups cannot be associated with more than one load \
+                 balancer: {target}"
+            );
+            return Err(Refusal::new("TargetGroupAssociationLimit", message));
+        }
+    }
+    Ok(one)
+}
+
+/// Whether the load balancer listens there already.
+fn taken(state: &State, one: &Listener, but: &str) -> Option<String> {
+    let mut others = state.listeners.iter();
+    let same = |it: &Listener| (&it.balancer, it.port) == (&one.balancer, one.port);
+    others.find(|(arn, it)| *arn != but && same(it)).map(|(arn, _)| arn.clone())
+}
+
+fn duplicate() -> Refusal {
+    let message = "A listener already exists on this port for this load balancer";
+    Refusal::new("DuplicateListener", message)
+}
+
+pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let balancer = need(input, "LoadBalancerArn", INVALID)?;
+    if list(input, "DefaultActions").is_empty() {
+        return Err(invalid("A listener needs a default action"));
+    }
+    let mut tags = Tags::new();
+    add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
+    let bare = Listener { balancer: balancer.to_owned(), tags, ..Listener::default() };
+    let one = described(world, region, bare, input)?;
+    if let Some(old) = taken(&world.elb, &one, "") {
+        let it = &world.elb.listeners[&old];
+        let same = it.render("") == one.render("") && it.tags == one.tags;
+        return if same { Ok(json!({ "Listeners": [it.render(&old)] })) } else { Err(duplicate()) };
+    }
+    let place = balancer.split_once(":loadbalancer/").map_or("", |(_, place)| place);
+    let arn = arn(region, &format!("listener/{place}/{:016x}", world.base.number()));
+    let answer = json!({ "Listeners": [one.render(&arn)] });
+    world.elb.listeners.insert(arn, one);
+    Ok(answer)
+}
+
+pub(super) fn describe(state: &State, input: &Value) -> Answer {
+    let arns = texts(input, "ListenerArns");
+    let balancer = text(input, "LoadBalancerArn");
+    if let Some(unknown) = arns.iter().find(|arn| !state.listeners.contains_key(*arn)) {
+        return Err(missing(unknown));
+    }
+    if let Some(unknown) = balancer.filter(|arn| !state.balancers.contains_key(*arn)) {
+        return Err(missing(unknown));
+    }
+    if arns.is_empty() && balancer.is_none() {
+        return Err(invalid("You must specify either listener ARNs or a load balancer ARN"));
+    }
+    let here = state.listeners.iter().filter(|(arn, one)| {
+        (arns.is_empty() || arns.contains(arn)) && balancer.is_none_or(|it| it == one.balancer)
+    });
+    let shown = here.map(|(arn, one)| (arn.clone(), one.render(arn))).collect();
+    Ok(listed(input, "Listeners", shown))
+}
+
+pub(super) fn modify(world: &mut World, region: &str, input: &Value) -> Answer {
+    let arn = need(input, "ListenerArn", INVALID)?;
+    let old = world.elb.listeners.get(arn).filter(|_| is_in(region, arn)).cloned();
+    let one = described(world, region, old.ok_or_else(|| missing(arn))?, input)?;
+    if taken(&world.elb, &one, arn).is_some() {
+        return Err(duplicate());
+    }
+    let answer = json!({ "Listeners": [one.render(arn)] });
+    world.elb.listeners.insert(arn.to_owned(), one);
+    Ok(answer)
+}
+
+pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
+    let arn = need(input, "ListenerArn", INVALID)?;
+    match state.listeners.remove(arn) {
+        Some(_) => Ok(json!({})),
+        None => Err(missing(arn)),
+    }
+}

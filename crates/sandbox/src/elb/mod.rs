@@ -1,0 +1,204 @@
+//! The sandbox's Elastic Load Balancing.
+//!
+//! Quirks kept: a name that is taken is refused unless all settings are the same; a port is taken
+//! once on each load balancer; what a listener forwards to cannot be deleted and belongs to one
+//! load balancer; network interfaces hold subnets and groups. In a strict sandbox a load balancer
+//! takes two minutes to become active, and its interfaces outlive it by one.
+
+mod balancers;
+mod listeners;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, list, page, put, remove_tags, tag_list, tag_pairs, text, texts,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+/// What load balancing keeps, by ARN.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    balancers: BTreeMap<String, balancers::Balancer>,
+    targets: BTreeMap<String, targets::TargetGroup>,
+    listeners: BTreeMap<String, listeners::Listener>,
+}
+
+const INVALID: &str = "ValidationError";
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (INVALID, "TooManyTags");
+/// How many objects DescribeTags takes.
+const MOST_TAGGED: usize = 20;
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![
+        ("load_balancers", state.balancers.len()),
+        ("listeners", state.listeners.len()),
+        ("target_groups", state.targets.len()),
+    ]
+}
+
+/// The tags of everything in a region, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let balancers = state.balancers.iter().map(|(arn, one)| (arn, &one.tags));
+    let targets = state.targets.iter().map(|(arn, one)| (arn, &one.tags));
+    let listeners = state.listeners.iter().map(|(arn, one)| (arn, &one.tags));
+    let all = balancers.chain(targets).chain(listeners);
+    all.filter(move |(arn, _)| is_in(region, arn)).map(|(arn, tags)| (arn.clone(), tags.clone()))
+}
+
+/// Whether there is a load balancer with this ARN.
+pub(crate) fn has_balancer(state: &State, arn: &str) -> bool {
+    state.balancers.contains_key(arn)
+}
+
+/// Whether a target group with this ARN is there, and whether a load balancer uses it.
+pub(crate) fn target_group(world: &World, arn: &str) -> Option<bool> {
+    let state = &world.elb;
+    state.targets.get(arn).map(|_| state.user_of(arn).is_some())
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    match call.operation.as_str() {
+        "CreateLoadBalancer" => balancers::create(world, region, input),
+        "DescribeLoadBalancers" => balancers::describe(world, region, input),
+        "DescribeLoadBalancerAttributes" => balancers::attributes(&world.elb, input),
+        "ModifyLoadBalancerAttributes" => balancers::modify(world, input),
+        "SetSecurityGroups" => balancers::set_groups(world, region, input),
+        "SetSubnets" => balancers::set_subnets(world, region, input),
+        "DeleteLoadBalancer" => balancers::delete(world, region, input),
+        "CreateTargetGroup" => targets::create(world, region, input),
+        "DescribeTargetGroups" => targets::describe(&world.elb, region, input),
+        "ModifyTargetGroup" => targets::modify(&mut world.elb, input),
+        "DescribeTargetGroupAttributes" => targets::attributes(&world.elb, input),
+        "ModifyTargetGroupAttributes" => targets::modify_attributes(&mut world.elb, input),
+        "DeleteTargetGroup" => targets::delete(&mut world.elb, input),
+        "CreateListener" => listeners::create(world, region, input),
+        "DescribeListeners" => listeners::describe(&world.elb, input),
+        "ModifyListener" => listeners::modify(world, region, input),
+        "DeleteListener" => listeners::delete(&mut world.elb, input),
+        "DescribeTags" => tags(&mut world.elb, input),
+        "AddTags" => {
+            let more = tag_list(input, "Tags", KEY_VALUE);
+            for arn in texts(input, "ResourceArns") {
+                add_tags(tags_of(&mut world.elb, &arn)?, more.clone(), TAGS)?;
+            }
+            Ok(json!({}))
+        }
+        "RemoveTags" => {
+            for arn in texts(input, "ResourceArns") {
+                remove_tags(tags_of(&mut world.elb, &arn)?, &texts(input, "TagKeys"));
+            }
+            Ok(json!({}))
+        }
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(INVALID, message)
+}
+
+/// The refusal when the object of an ARN is not there.
+fn missing(arn: &str) -> Refusal {
+    let (code, words) = match arn {
+        _ if arn.contains(":targetgroup/") => ("TargetGroupNotFound", "target groups"),
+        _ if arn.contains(":listener/") => ("ListenerNotFound", "listeners"),
+        _ => ("LoadBalancerNotFound", "load balancers"),
+    };
+    Refusal::new(code, format!("One or more {words} not found: '{arn}'"))
+}
+
+fn arn(region: &str, rest: &str) -> String {
+    format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:{rest}")
+}
+
+/// Whether an ARN is of a region.
+fn is_in(region: &str, arn: &str) -> bool {
+    arn.split(':').nth(3) == Some(region)
+}
+
+/// A name as load balancing takes it.
+fn check_name(name: &str, words: &str) -> Result<(), Refusal> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if name.is_empty() || name.len() > 32 {
+        return Err(invalid(format!(
+            "{words} name '{name}' cannot be longer than '32' characters"
+        )));
+    }
+    if !name.chars().all(fits) || name.starts_with('-') || name.ends_with('-') {
+        return Err(invalid(format!(
+            "{words} name '{name}' can only contain characters that are alphanumeric characters \
+             or hyphens(-), and must not begin or end with a hyphen"
+        )));
+    }
+    Ok(())
+}
+
+/// Attributes of a request, over those that are known.
+fn set_attributes(
+    known: &BTreeMap<String, String>,
+    input: &Value,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut all = known.clone();
+    for one in list(input, "Attributes") {
+        let key = text(one, "Key").unwrap_or_default();
+        let value = text(one, "Value").unwrap_or_default();
+        if !known.contains_key(key) {
+            let message = format!("Load balancer attribute key '{key}' is not recognized");
+            return Err(invalid(message));
+        }
+        all.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(all)
+}
+
+/// A page of what a Describe call lists.
+fn listed(input: &Value, member: &str, items: Vec<(String, Value)>) -> Value {
+    let size = text(input, "PageSize").and_then(|size| size.parse().ok()).unwrap_or(400);
+    let (items, next) = page(items, text(input, "Marker").filter(|it| !it.is_empty()), size);
+    let mut answer = json!({ member: items });
+    put(&mut answer, "NextMarker", next);
+    answer
+}
+
+fn tags_of<'s>(state: &'s mut State, arn: &str) -> Result<&'s mut Tags, Refusal> {
+    let balancer = state.balancers.get_mut(arn).map(|one| &mut one.tags);
+    let target = state.targets.get_mut(arn).map(|one| &mut one.tags);
+    let listener = state.listeners.get_mut(arn).map(|one| &mut one.tags);
+    balancer.or(target).or(listener).ok_or_else(|| missing(arn))
+}
+
+fn tags(state: &mut State, input: &Value) -> Answer {
+    let arns = texts(input, "ResourceArns");
+    if arns.is_empty() || arns.len() > MOST_TAGGED {
+        let message = format!("The number of resources must be between 1 and {MOST_TAGGED}");
+        return Err(invalid(message));
+    }
+    let mut all = Vec::new();
+    for arn in arns {
+        let tags = tag_pairs(tags_of(state, &arn)?, KEY_VALUE);
+        all.push(json!({ "ResourceArn": arn, "Tags": tags }));
+    }
+    Ok(json!({ "TagDescriptions": all }))
+}
+
+impl State {
+    /// The load balancer whose listeners forward to a target group.
+    fn user_of(&self, target: &str) -> Option<&str> {
+        let mut listeners = self.listeners.values();
+        listeners.find(|one| one.forwards_to(target)).map(|one| one.balancer.as_str())
+    }
+}

@@ -1,0 +1,252 @@
+//! Target groups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::ec2::lent;
+use super::super::toolbox::{
+    KEY_VALUE, Tags, add_tags, need, number, tag_list, text, texts, within,
+};
+use super::super::{Answer, Refusal, World};
+use super::{
+    INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes,
+};
+
+/// A target group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct TargetGroup {
+    name: String,
+    pub vpc: String,
+    protocol: String,
+    version: Option<String>,
+    port: i64,
+    kind: String,
+    health: Health,
+    attributes: BTreeMap<String, String>,
+    pub tags: Tags,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Health {
+    protocol: String,
+    port: String,
+    path: Option<String>,
+    matcher: Option<String>,
+    interval: i64,
+    timeout: i64,
+    healthy: i64,
+    unhealthy: i64,
+}
+
+fn is_http(protocol: &str) -> bool {
+    protocol.starts_with("HTTP")
+}
+
+fn defaults(protocol: &str) -> BTreeMap<String, String> {
+    let common = [
+        ("deregistration_delay.timeout_seconds", "300"),
+        ("stickiness.enabled", "false"),
+        ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+    ];
+    let http: &[(&str, &str)] = &[
+        ("stickiness.type", "lb_cookie"),
+        ("stickiness.lb_cookie.duration_seconds", "86400"),
+        ("stickiness.app_cookie.cookie_name", ""),
+        ("stickiness.app_cookie.duration_seconds", "86400"),
+        ("slow_start.duration_seconds", "0"),
+        ("load_balancing.algorithm.type", "round_robin"),
+    ];
+    let other: &[(&str, &str)] = &[
+        ("stickiness.type", "source_ip"),
+        ("proxy_protocol_v2.enabled", "false"),
+        ("preserve_client_ip.enabled", "true"),
+        ("deregistration_delay.connection_termination.enabled", "false"),
+    ];
+    let own = if is_http(protocol) { http } else { other };
+    let all = common.iter().chain(own);
+    all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+impl Health {
+    /// What AWS assumes for a protocol.
+    fn of(protocol: &str) -> Self {
+        let asks = is_http(protocol);
+        Self {
+            protocol: if asks { protocol } else { "TCP" }.to_owned(),
+            port: "traffic-port".into(),
+            path: asks.then(|| "/".to_owned()),
+            matcher: asks.then(|| "200".to_owned()),
+            interval: 30,
+            timeout: if protocol == "HTTP" { 5 } else { 10 },
+            healthy: 5,
+            unhealthy: 2,
+        }
+    }
+
+    /// With what a request says.
+    fn with(mut self, input: &Value) -> Result<Self, Refusal> {
+        let given = |key: &str| text(input, key).map(str::to_owned);
+        self.protocol = given("HealthCheckProtocol").unwrap_or(self.protocol);
+        self.port = given("HealthCheckPort").unwrap_or(self.port);
+        let matcher = input.get("Matcher");
+        let matcher = matcher.and_then(|it| text(it, "HttpCode").or(text(it, "GrpcCode")));
+        let asks = is_http(&self.protocol);
+        if !asks && (given("HealthCheckPath").is_some() || matcher.is_some()) {
+            return Err(invalid("A TCP health check has neither path nor matcher"));
+        }
+        let path = given("HealthCheckPath").or(self.path);
+        self.path = asks.then(|| path.unwrap_or_else(|| "/".to_owned()));
+        let matcher = matcher.map(str::to_owned).or(self.matcher);
+        self.matcher = asks.then(|| matcher.unwrap_or_else(|| "200".to_owned()));
+        let count = |key: &str, range, old| Ok(within(input, key, range, INVALID)?.unwrap_or(old));
+        self.interval = count("HealthCheckIntervalSeconds", 5..=300, self.interval)?;
+        self.timeout = count("HealthCheckTimeoutSeconds", 2..=120, self.timeout)?;
+        self.healthy = count("HealthyThresholdCount", 2..=10, self.healthy)?;
+        self.unhealthy = count("UnhealthyThresholdCount", 2..=10, self.unhealthy)?;
+        if self.timeout >= self.interval {
+            return Err(invalid(format!(
+                "Health check timeout '{}' must be smaller than the interval '{}'",
+                self.timeout, self.interval
+            )));
+        }
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(invalid("Health check path must begin with a '/' character"));
+        }
+        Ok(self)
+    }
+}
+
+fn render(state: &State, arn: &str, one: &TargetGroup) -> Value {
+    let matcher = one.health.matcher.as_ref().map(|codes| match one.version.as_deref() {
+        Some("GRPC") => json!({ "GrpcCode": codes }),
+        _ => json!({ "HttpCode": codes }),
+    });
+    json!({
+        "TargetGroupArn": arn,
+        "TargetGroupName": one.name,
+        "Protocol": one.protocol,
+        "ProtocolVersion": one.version,
+        "Port": one.port,
+        "VpcId": one.vpc,
+        "TargetType": one.kind,
+        "IpAddressType": "ipv4",
+        "HealthCheckEnabled": true,
+        "HealthCheckProtocol": one.health.protocol,
+        "HealthCheckPort": one.health.port,
+        "HealthCheckPath": one.health.path,
+        "HealthCheckIntervalSeconds": one.health.interval,
+        "HealthCheckTimeoutSeconds": one.health.timeout,
+        "HealthyThresholdCount": one.health.healthy,
+        "UnhealthyThresholdCount": one.health.unhealthy,
+        "Matcher": matcher,
+        "LoadBalancerArns": state.user_of(arn).into_iter().collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let name = need(input, "Name", INVALID)?;
+    check_name(name, "Target group")?;
+    let (protocol, vpc) = (need(input, "Protocol", INVALID)?, need(input, "VpcId", INVALID)?);
+    let port = number(input, "Port").filter(|port| (1..=65535).contains(port));
+    let port = port.ok_or_else(|| invalid("A port must be specified"))?;
+    let kind = text(input, "TargetType").unwrap_or("instance");
+    if kind == "alb" && protocol != "TCP" {
+        return Err(invalid("Target groups with target type 'alb' must have protocol 'TCP'"));
+    }
+    if !lent::has_vpc(world, region, vpc) {
+        return Err(invalid(format!("The VPC ID '{vpc}' is not found")));
+    }
+    let mut tags = Tags::new();
+    add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
+    let version = text(input, "ProtocolVersion").unwrap_or("HTTP1");
+    let one = TargetGroup {
+        name: name.to_owned(),
+        vpc: vpc.to_owned(),
+        protocol: protocol.to_owned(),
+        version: is_http(protocol).then(|| version.to_owned()),
+        port,
+        kind: kind.to_owned(),
+        health: Health::of(protocol).with(input)?,
+        attributes: defaults(protocol),
+        tags,
+    };
+    let mut known = world.elb.targets.iter();
+    if let Some((arn, old)) = known.find(|(arn, old)| is_in(region, arn) && old.name == name) {
+        let like = |one: &TargetGroup| {
+            let TargetGroup { vpc, protocol, port, kind, health, tags, .. } = one.clone();
+            (vpc, protocol, port, kind, health, tags)
+        };
+        return match like(old) == like(&one) {
+            true => Ok(json!({ "TargetGroups": [render(&world.elb, arn, old)] })),
+            false => {
+                let message = format!(
+                    "A target group with the same name '{name}' exists, but with different settings"
+                );
+                Err(Refusal::new("DuplicateTargetGroupName", message))
+            }
+        };
+    }
+    let arn = arn(region, &format!("targetgroup/{name}/{:016x}", world.base.number()));
+    world.elb.targets.insert(arn.clone(), one);
+    let state = &world.elb;
+    Ok(json!({ "TargetGroups": [render(state, &arn, &state.targets[&arn])] }))
+}
+
+pub(super) fn describe(state: &State, region: &str, input: &Value) -> Answer {
+    let (arns, names) = (texts(input, "TargetGroupArns"), texts(input, "Names"));
+    if let Some(unknown) = arns.iter().find(|arn| !state.targets.contains_key(*arn)) {
+        return Err(missing(unknown));
+    }
+    let user = text(input, "LoadBalancerArn");
+    let here = state.targets.iter().filter(|(arn, one)| {
+        is_in(region, arn)
+            && (arns.is_empty() || arns.contains(arn))
+            && (names.is_empty() || names.contains(&one.name))
+            && user.is_none_or(|user| state.user_of(arn) == Some(user))
+    });
+    let shown = here.map(|(arn, one)| (arn.clone(), render(state, arn, one))).collect();
+    Ok(listed(input, "TargetGroups", shown))
+}
+
+fn find<'s>(state: &'s mut State, input: &Value) -> Result<(String, &'s mut TargetGroup), Refusal> {
+    let arn = need(input, "TargetGroupArn", INVALID)?;
+    let one = state.targets.get_mut(arn).ok_or_else(|| missing(arn))?;
+    Ok((arn.to_owned(), one))
+}
+
+pub(super) fn modify(state: &mut State, input: &Value) -> Answer {
+    let (arn, one) = find(state, input)?;
+    one.health = one.health.clone().with(input)?;
+    Ok(json!({ "TargetGroups": [render(state, &arn, &state.targets[&arn])] }))
+}
+
+fn shown(attributes: &BTreeMap<String, String>) -> Value {
+    let pairs = attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+    json!({ "Attributes": pairs.collect::<Vec<_>>() })
+}
+
+pub(super) fn attributes(state: &State, input: &Value) -> Answer {
+    let arn = need(input, "TargetGroupArn", INVALID)?;
+    let one = state.targets.get(arn).ok_or_else(|| missing(arn))?;
+    Ok(shown(&one.attributes))
+}
+
+pub(super) fn modify_attributes(state: &mut State, input: &Value) -> Answer {
+    let (_, one) = find(state, input)?;
+    one.attributes = set_attributes(&one.attributes, input)?;
+    Ok(shown(&one.attributes))
+}
+
+pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
+    let arn = need(input, "TargetGroupArn", INVALID)?;
+    if state.user_of(arn).is_some() {
+        let message = format!("Target group '{arn}' is currently in use by a listener or a rule");
+        return Err(Refusal::new("ResourceInUse", message));
+    }
+    state.targets.remove(arn);
+    Ok(json!({}))
+}

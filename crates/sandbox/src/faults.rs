@@ -1,0 +1,286 @@
+//! Faults between the SDK and whatever answers it: AWS, an emulator, or the sandbox.
+//!
+//! A fault strikes the k-th call, or any call with a chance drawn from a seed. A "stop" is the
+//! death of the process as seen from outside: from that call on nothing is sent and nothing comes
+//! back, and [`Faults::stopped`] tells the test to drop everything that waits.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::sync::watch;
+
+use super::Refusal;
+use super::connector::{head, to_sdk};
+use super::wire::{Protocol, Route, encode};
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before the call is sent.
+    StopBefore,
+    /// The process dies when the call has taken effect and before its reply arrives.
+    StopAfter,
+    /// The call takes effect, and the connection breaks before its reply arrives.
+    LoseReply,
+    /// The connection breaks before the call is sent.
+    ResetBefore,
+    /// The service has no capacity for the call; nothing happens.
+    Throttle,
+    /// The service fails; nothing happens.
+    Error500,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::StopBefore,
+        Self::StopAfter,
+        Self::LoseReply,
+        Self::ResetBefore,
+        Self::Throttle,
+        Self::Error500,
+    ];
+}
+
+/// A transport that does to chosen calls what networks, services and people do to them.
+#[derive(Clone, Debug)]
+pub struct Faults(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: SharedHttpClient,
+    state: Mutex<State>,
+    stopped: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    at: BTreeMap<usize, Fault>,
+    chance: Option<Chance>,
+    only_writes: bool,
+    delay: Duration,
+    counted: usize,
+    calls: Vec<String>,
+    struck: Vec<(String, Fault)>,
+}
+
+#[derive(Debug)]
+struct Chance {
+    seed: u64,
+    percent: u64,
+    faults: Vec<Fault>,
+}
+
+impl Faults {
+    /// Passes every call on to `inner`, until told otherwise.
+    pub fn new(inner: SharedHttpClient) -> Self {
+        let (stopped, _) = watch::channel(false);
+        Self(Arc::new(Shared { inner, state: Mutex::default(), stopped }))
+    }
+
+    /// Strikes the call of this number, from 1, over all services.
+    #[must_use]
+    pub fn at(self, call: usize, fault: Fault) -> Self {
+        self.state().at.insert(call, fault);
+        self
+    }
+
+    /// Strikes so many percent of the calls with one of `faults`. The same seed strikes the same
+    /// call numbers.
+    #[must_use]
+    pub fn at_random(self, seed: u64, percent: u8, faults: &[Fault]) -> Self {
+        let chance = Chance { seed, percent: percent.into(), faults: faults.to_vec() };
+        self.state().chance = Some(chance).filter(|chance| !chance.faults.is_empty());
+        self
+    }
+
+    /// Counts and strikes only calls that change something, going by the operation's name.
+    #[must_use]
+    pub fn only_writes(self) -> Self {
+        self.state().only_writes = true;
+        self
+    }
+
+    /// Makes every call take this much longer, on tokio's clock.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration) -> Self {
+        self.state().delay = delay;
+        self
+    }
+
+    /// What the SDK sends its requests through.
+    pub fn transport(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// All calls in their order, `ec2.CreateVpc`, those struck and those not counted among them.
+    pub fn calls(&self) -> Vec<String> {
+        self.state().calls.clone()
+    }
+
+    /// How many calls were counted: the largest number at which a fault could have struck.
+    pub fn counted(&self) -> usize {
+        self.state().counted
+    }
+
+    /// The calls that were struck, in their order.
+    pub fn struck(&self) -> Vec<(String, Fault)> {
+        self.state().struck.clone()
+    }
+
+    /// Waits until the process "died": drop then whatever is waiting for a reply.
+    pub async fn stopped(&self) {
+        let mut stopped = self.0.stopped.subscribe();
+        // The sender lives in `self`, so that it cannot be gone.
+        let _ = stopped.wait_for(|stopped| *stopped).await.map(|_| ());
+    }
+
+    /// Whether the process "died".
+    pub fn has_stopped(&self) -> bool {
+        *self.0.stopped.borrow()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn die<T>(&self) -> T {
+        self.0.stopped.send_replace(true);
+        std::future::pending().await
+    }
+}
+
+impl State {
+    fn next(&mut self, route: &Route) -> Option<Fault> {
+        let name = format!("{}.{}", route.service, route.operation);
+        self.calls.push(name.clone());
+        if self.only_writes && route.is_read() {
+            return None;
+        }
+        self.counted += 1;
+        let planned = self.at.get(&self.counted).copied();
+        let fault = planned.or_else(|| self.chance.as_ref()?.draw(self.counted as u64))?;
+        self.struck.push((name, fault));
+        Some(fault)
+    }
+}
+
+impl Chance {
+    fn draw(&self, call: u64) -> Option<Fault> {
+        let strikes = mix(self.seed, call) % 100 < self.percent;
+        let which = mix(!self.seed, call) as usize % self.faults.len();
+        strikes.then(|| self.faults[which])
+    }
+}
+
+/// A number that looks random, from two (the finisher of splitmix64).
+fn mix(seed: u64, call: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(call.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+impl HttpClient for Faults {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.0.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Faulty { faults: self.clone(), inner })
+    }
+}
+
+#[derive(Debug)]
+struct Faulty {
+    faults: Faults,
+    inner: SharedHttpConnector,
+}
+
+impl HttpConnector for Faulty {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (faults, inner) = (self.faults.clone(), self.inner.clone());
+        HttpConnectorFuture::new(async move {
+            let delay = faults.state().delay;
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            if faults.has_stopped() {
+                return std::future::pending().await;
+            }
+            let route = route(&request);
+            let fault = faults.state().next(&route);
+            match fault {
+                Some(Fault::StopBefore) => return faults.die().await,
+                Some(Fault::ResetBefore) => return Err(reset()),
+                Some(Fault::Throttle) => return to_sdk(encode::refuse(&route, &throttled(&route))),
+                Some(Fault::Error500) => return to_sdk(encode::refuse(&route, &failed(&route))),
+                Some(Fault::StopAfter | Fault::LoseReply) | None => {}
+            }
+            let reply = inner.call(request).await;
+            match fault {
+                Some(Fault::StopAfter) => faults.die().await,
+                Some(Fault::LoseReply) => Err(reset()),
+                _ if faults.has_stopped() => std::future::pending().await,
+                _ => reply,
+            }
+        })
+    }
+}
+
+fn route(request: &HttpRequest) -> Route {
+    let mut read = head(request);
+    read.body = request.body().bytes().unwrap_or_default().to_vec();
+    Route::of(&read)
+}
+
+fn reset() -> ConnectorError {
+    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "injected fault");
+    ConnectorError::io(broken.into())
+}
+
+fn throttled(route: &Route) -> Refusal {
+    let refusal = |code| Refusal::new(code, "Rate exceeded (injected fault)");
+    match route.protocol {
+        Protocol::Ec2 => refusal("RequestLimitExceeded").with_status(503),
+        Protocol::Rest => refusal("SlowDown").with_status(503),
+        Protocol::Query if route.service == "sns" => refusal("Throttled").with_status(429),
+        Protocol::Query | Protocol::Cbor => refusal("Throttling"),
+        Protocol::RestJson => refusal("TooManyRequestsException").with_status(429),
+        Protocol::Json(_) => refusal("ThrottlingException"),
+    }
+}
+
+fn failed(route: &Route) -> Refusal {
+    let code = match route.protocol {
+        Protocol::Ec2 | Protocol::Rest => "InternalError",
+        Protocol::Query => "InternalFailure",
+        Protocol::RestJson => "ServiceException",
+        Protocol::Json(_) | Protocol::Cbor => "InternalServiceError",
+    };
+    Refusal::new(code, "An internal error has occurred (injected fault)").with_status(500)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_reproducible_and_about_right() {
+        let chance = Chance { seed: 7, percent: 20, faults: Fault::ALL.to_vec() };
+        let drawn: Vec<_> = (0..1000).filter_map(|call| chance.draw(call)).collect();
+        assert!((150..250).contains(&drawn.len()), "{}", drawn.len());
+        assert!(Fault::ALL.iter().all(|fault| drawn.contains(fault)));
+        let again: Vec<_> = (0..1000).filter_map(|call| chance.draw(call)).collect();
+        assert_eq!(drawn, again);
+    }
+}

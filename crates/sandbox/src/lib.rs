@@ -1,0 +1,334 @@
+//! The embedded AWS: enough of each service, at its HTTP boundary, to rehearse a whole environment.
+//!
+//! The SDK (or the AWS CLI, through `serve`) sends real requests; `wire` decodes them into a
+//! `Call`, the service's module answers from the `World`, and the answer is encoded the way the
+//! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
+//! violations, soft deletes, slow transitions, defaults that come back unasked.
+//!
+//! A service is one module with a `State` (its field in the `World`), `call`, and `counts` (what
+//! lives, for `sandbox status` and for tests); it is named once in `dispatch` and once in
+//! `counts`. S3 alone works on the raw request, since REST has no operation name to decode.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+mod connector;
+mod faults;
+mod permissions;
+mod pieces;
+pub(crate) mod s3;
+mod serve;
+mod store;
+pub(crate) mod sts;
+pub(crate) mod wire;
+
+pub(crate) mod apigateway;
+pub(crate) mod application_autoscaling;
+pub(crate) mod autoscaling;
+pub(crate) mod cloudwatch;
+pub(crate) mod costexplorer;
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
+pub(crate) mod ecs;
+pub(crate) mod elb;
+pub(crate) mod events;
+pub(crate) mod guardduty;
+pub(crate) mod iam;
+pub(crate) mod kms;
+pub(crate) mod lambda;
+pub(crate) mod logs;
+pub(crate) mod rds;
+pub(crate) mod secretsmanager;
+pub(crate) mod sns;
+pub(crate) mod sqs;
+pub(crate) mod ssm;
+pub(crate) mod tagging;
+pub(crate) mod toolbox;
+pub(crate) mod waf;
+
+pub use connector::{Sandbox, Snapshot};
+pub use faults::{Fault, Faults};
+pub use permissions::{Guard, Need};
+pub use serve::serve;
+pub use store::SandboxError;
+
+/// One API call, decoded.
+///
+/// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
+/// tree, `Filter.1.Value.1=x` as `{"Filter": [{"Value": ["x"]}]}` (EC2),
+/// `Tags.member.1.Key=k` as `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`,
+/// `Attributes.entry.1.value=v` as `{"Attributes": {"k": "v"}}`; every leaf is a string there, and
+/// so is an empty list or map (`""`), because that is how it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The service as AWS signs it: `ec2`, `iam`, `sqs`, `logs` ...
+    pub service: String,
+    /// The operation, `CreateVpc`.
+    pub operation: String,
+    /// Its input.
+    pub input: Value,
+    /// The region that the request was signed for.
+    pub region: String,
+}
+
+/// What a call is answered with. Query services: an object with the members as they stand in the
+/// XML (`{"vpcSet": [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements, `null`
+/// members are left out, and an object under the key `$map` becomes a map of the query protocol:
+/// `{"Attributes": {"$map": {"k": "v"}}}` is
+/// `<Attributes><entry><key>k</key><value>v</value></entry></Attributes>`.
+///
+/// An operation without output answers `Value::Null` (EC2 then says `<return>true</return>`).
+pub(crate) type Answer = Result<Value, Refusal>;
+
+/// An error as the service would send it, with the code as it goes over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code.
+    pub code: String,
+    /// The message.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with status 400.
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { status: 400, code: code.to_owned(), message: message.into() }
+    }
+
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The refusal of what real AWS could do and the sandbox cannot. Status 400, so that no client
+    /// tries again.
+    pub(crate) fn not_covered(service: &str, operation: &str) -> Self {
+        let message = format!(
+            "the sandbox does not know {service}:{operation}; it covers the operations that \
+             payctl uses, not all of AWS"
+        );
+        Self::new("NotImplementedInSandbox", message)
+    }
+}
+
+/// The whole state of the sandbox: one part for each service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct World {
+    /// Makes ids and tells the time.
+    pub base: Base,
+    /// What the Tagging API still tells of, while it lags behind.
+    #[serde(skip)]
+    pub tagged: Option<Box<World>>,
+    /// Cost anomaly detection.
+    #[serde(alias = "costs")]
+    pub costexplorer: costexplorer::State,
+    /// Load balancers, listeners and target groups.
+    #[serde(alias = "balancing")]
+    pub elb: elb::State,
+    /// REST APIs.
+    pub apigateway: apigateway::State,
+    /// Tables.
+    pub dynamodb: dynamodb::State,
+    /// Networks.
+    pub ec2: ec2::State,
+    /// Containers.
+    pub ecs: ecs::State,
+    /// Event rules and targets.
+    pub events: events::State,
+    /// Detectors.
+    pub guardduty: guardduty::State,
+    /// Groups of instances.
+    #[serde(alias = "fleets")]
+    pub autoscaling: autoscaling::State,
+    /// Roles, policies and instance profiles.
+    pub iam: iam::State,
+    /// Keys and aliases.
+    pub kms: kms::State,
+    /// Functions and event sources.
+    pub lambda: lambda::State,
+    /// Log groups.
+    pub logs: logs::State,
+    /// What is scaled automatically.
+    #[serde(alias = "scaling")]
+    pub application_autoscaling: application_autoscaling::State,
+    /// Alarms and dashboards.
+    #[serde(alias = "monitoring")]
+    pub cloudwatch: cloudwatch::State,
+    /// Databases.
+    pub rds: rds::State,
+    /// Secrets.
+    #[serde(alias = "secrets")]
+    pub secretsmanager: secretsmanager::State,
+    /// Topics and subscriptions.
+    pub sns: sns::State,
+    /// Queues.
+    pub sqs: sqs::State,
+    /// Parameters.
+    pub ssm: ssm::State,
+    /// Buckets and what is in them.
+    pub s3: s3::State,
+    /// Web ACLs and what they protect.
+    pub waf: waf::State,
+}
+
+/// Hands a call to its service.
+fn dispatch(world: &mut World, call: &Call) -> Answer {
+    match call.service.as_str() {
+        "application-autoscaling" => application_autoscaling::call(world, call),
+        "apigateway" => apigateway::call(world, call),
+        "dynamodb" => dynamodb::call(world, call),
+        "ec2" => ec2::call(world, call),
+        "ecs" => ecs::call(world, call),
+        "ce" => costexplorer::call(world, call),
+        "events" => events::call(world, call),
+        "guardduty" => guardduty::call(world, call),
+        "autoscaling" => autoscaling::call(world, call),
+        "elasticloadbalancing" => elb::call(world, call),
+        "iam" => iam::call(world, call),
+        "kms" => kms::call(world, call),
+        "lambda" => lambda::call(world, call),
+        "logs" => logs::call(world, call),
+        "monitoring" => cloudwatch::call(world, call),
+        "rds" => rds::call(world, call),
+        "secretsmanager" => secretsmanager::call(world, call),
+        "sns" => sns::call(world, call),
+        "sqs" => sqs::call(world, call),
+        "ssm" => ssm::call(world, call),
+        "sts" => sts::call(world, call),
+        "tagging" => tagging::call(world, call),
+        "wafv2" => waf::call(world, call),
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+/// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+fn counts(world: &World) -> BTreeMap<String, usize> {
+    let services = [
+        (
+            "application-autoscaling",
+            application_autoscaling::counts(&world.application_autoscaling),
+        ),
+        ("apigateway", apigateway::counts(&world.apigateway)),
+        ("dynamodb", dynamodb::counts(&world.dynamodb)),
+        ("ec2", ec2::counts(&world.ec2)),
+        ("ecs", ecs::counts(&world.ecs)),
+        ("ce", costexplorer::counts(&world.costexplorer)),
+        ("events", events::counts(&world.events)),
+        ("guardduty", guardduty::counts(&world.guardduty)),
+        ("autoscaling", autoscaling::counts(&world.autoscaling)),
+        ("elasticloadbalancing", elb::counts(&world.elb)),
+        ("iam", iam::counts(&world.iam)),
+        ("kms", kms::counts(&world.kms)),
+        ("lambda", lambda::counts(&world.lambda)),
+        ("logs", logs::counts(&world.logs)),
+        ("monitoring", cloudwatch::counts(&world.cloudwatch)),
+        ("rds", rds::counts(&world.rds)),
+        ("s3", s3::counts(&world.s3)),
+        ("secretsmanager", secretsmanager::counts(&world.secretsmanager)),
+        ("sns", sns::counts(&world.sns)),
+        ("sqs", sqs::counts(&world.sqs)),
+        ("ssm", ssm::counts(&world.ssm)),
+        ("wafv2", waf::counts(&world.waf)),
+    ];
+    let mut all = BTreeMap::new();
+    for (service, counts) in services {
+        let live = counts.into_iter().filter(|(_, count)| *count > 0);
+        all.extend(live.map(|(thing, count)| (format!("{service}.{thing}"), count)));
+    }
+    all
+}
+
+/// What every service shares.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Base {
+    /// Counts made ids.
+    pub made: u64,
+    /// Whether to be as slow and unforgiving as AWS: names of deleted things stay taken for a
+    /// while and transitions take their time by [`Base::now`]. Off unless a test asks for it.
+    pub strict: bool,
+    /// Where the time comes from; not part of what is saved.
+    #[serde(skip)]
+    pub clock: Clock,
+    /// Whether a call that only reads has brought something to its next state: that has to be kept
+    /// as well, or another process sees the old one for ever.
+    #[serde(skip)]
+    pub moved: bool,
+}
+
+/// The account that the sandbox pretends to be.
+pub(crate) const ACCOUNT: &str = "000000000000";
+
+impl Base {
+    /// A new id, `vpc-0a1b...`: unique, and the same in every run with the same history.
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-0{:016x}", self.number())
+    }
+
+    /// A new number that looks random: unique, and the same in every run with the same history.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Seconds since the epoch, by the [`Clock`].
+    pub(crate) fn now(&self) -> f64 {
+        let age = self.clock.now().duration_since(UNIX_EPOCH);
+        age.map(|age| age.as_secs_f64()).unwrap_or_default()
+    }
+}
+
+/// The wall clock at one moment, and tokio's time since then: a test that pauses tokio's clock and
+/// lets it run ahead takes the sandbox along. Without a paused clock it is the wall clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    wall: SystemTime,
+    started: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { wall: SystemTime::now(), started: Instant::now() }
+    }
+}
+
+impl Clock {
+    fn now(&self) -> SystemTime {
+        // Saturating: a world may be carried from one paused runtime into the next.
+        let elapsed = Instant::now().checked_duration_since(self.started);
+        self.wall + elapsed.unwrap_or(Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_reproducible() {
+        let (mut one, mut other) = (Base::default(), Base::default());
+        let first = one.id("vpc");
+        assert_eq!(first, other.id("vpc"));
+        assert_ne!(first, one.id("vpc"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_follows_paused_time() {
+        let base = Base::default();
+        let before = base.now();
+        tokio::time::advance(Duration::from_secs(90)).await;
+        assert!((base.now() - before - 90.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_clock_runs_without_a_runtime() {
+        assert!(Base::default().now() > 1_700_000_000.0);
+    }
+}

@@ -1,0 +1,285 @@
+//! What AWS does in the caller's name behind a call: services look at networks, use keys, hand
+//! roles on, and make roles of their own when they are used for the first time.
+
+use serde_json::Value;
+
+use super::super::toolbox::{list, text};
+use super::super::{ACCOUNT, Call, World, ec2, iam, kms, lambda, secretsmanager};
+use super::Need;
+
+/// All that a call needs beside what it does itself.
+pub(super) fn of(world: &World, call: &Call) -> Vec<Need> {
+    let mut needs = looks(call);
+    needs.extend(first_use(call));
+    needs.extend(passed(world, call));
+    needs.extend(keys(world, call));
+    needs.extend(others(world, call));
+    needs
+}
+
+/// What services read for the caller.
+fn looks(call: &Call) -> Vec<Need> {
+    let actions: &[&str] = match (call.service.as_str(), call.operation.as_str()) {
+        ("elasticloadbalancing", "CreateLoadBalancer") => &[
+            "ec2:DescribeAccountAttributes",
+            "ec2:DescribeAddresses",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        ("elasticloadbalancing", "CreateTargetGroup") => {
+            &["ec2:DescribeInternetGateways", "ec2:DescribeVpcs"]
+        }
+        ("lambda", "CreateFunction") if call.input.get("VpcConfig").is_some() => {
+            &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
+        }
+        ("apigateway", "CreateVpcLink") => &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"],
+        _ => &[],
+    };
+    actions.iter().map(|action| Need::new(*action, "*")).collect()
+}
+
+/// The role that a service makes for itself when an account uses it for the first time.
+fn first_use(call: &Call) -> Option<Need> {
+    let service = match (call.service.as_str(), call.operation.as_str()) {
+        ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
+        ("application-autoscaling", "RegisterScalableTarget") => {
+            "ecs.application-autoscaling.amazonaws.com"
+        }
+        ("autoscaling", "CreateAutoScalingGroup") => "autoscaling.amazonaws.com",
+        ("ecs", "CreateCluster" | "CreateService") => "ecs.amazonaws.com",
+        ("elasticloadbalancing", "CreateLoadBalancer") => "elasticloadbalancing.amazonaws.com",
+        ("guardduty", "CreateDetector") => "guardduty.amazonaws.com",
+        ("wafv2", "PutLoggingConfiguration") => "wafv2.amazonaws.com",
+        ("rds", "CreateDBSubnetGroup" | "CreateDBCluster") => "rds.amazonaws.com",
+        _ => return None,
+    };
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/AWSServiceRole");
+    let need = Need::new("iam:CreateServiceLinkedRole", arn);
+    Some(need.with("iam:AWSServiceName", service))
+}
+
+/// The roles that a call hands to a service.
+fn passed(world: &World, call: &Call) -> Vec<Need> {
+    let Call { service, operation, input, .. } = call;
+    let roles_of = |profile: &str| iam::roles_of(&world.iam, profile);
+    let given = |names: &[&str]| -> Vec<String> {
+        names.iter().filter_map(|name| text(input, name)).map(str::to_owned).collect()
+    };
+    let (to, roles) = match (service.as_str(), operation.as_str()) {
+        ("lambda", "CreateFunction" | "UpdateFunctionConfiguration") => {
+            ("lambda.amazonaws.com", given(&["Role"]))
+        }
+        ("ecs", "RegisterTaskDefinition") => {
+            ("ecs-tasks.amazonaws.com", given(&["taskRoleArn", "executionRoleArn"]))
+        }
+        ("ec2", "CreateFlowLogs") => {
+            ("vpc-flow-logs.amazonaws.com", given(&["DeliverLogsPermissionArn"]))
+        }
+        ("ec2", "RunInstances") => {
+            let profile = input.get("IamInstanceProfile");
+            let name = profile.and_then(|one| text(one, "Name").or(text(one, "Arn")));
+            ("ec2.amazonaws.com", name.map(roles_of).unwrap_or_default())
+        }
+        ("autoscaling", "CreateAutoScalingGroup" | "UpdateAutoScalingGroup") => {
+            let launched = template(world, call).unwrap_or_default();
+            let profile = launched.get("IamInstanceProfile");
+            let name = profile.and_then(|one| text(one, "Name").or(text(one, "Arn")));
+            ("ec2.amazonaws.com", name.map(roles_of).unwrap_or_default())
+        }
+        ("iam", "AddRoleToInstanceProfile") => {
+            let role = text(input, "RoleName").map(|name| iam::role_arn(&world.iam, name));
+            ("ec2.amazonaws.com", role.into_iter().collect())
+        }
+        ("rds", "CreateDBInstance" | "ModifyDBInstance") => {
+            ("monitoring.rds.amazonaws.com", given(&["MonitoringRoleArn"]))
+        }
+        ("apigateway", "UpdateAccount") => {
+            let patches = list(input, "patchOperations").iter();
+            let roles = patches
+                .filter(|patch| text(patch, "path") == Some("/cloudwatchRoleArn"))
+                .filter_map(|patch| text(patch, "value"));
+            ("apigateway.amazonaws.com", roles.map(str::to_owned).collect())
+        }
+        _ => return Vec::new(),
+    };
+    let pass = |role: String| {
+        let arn = if role.starts_with("arn:") { role } else { iam::role_arn(&world.iam, &role) };
+        Need::new("iam:PassRole", arn).with("iam:PassedToService", to)
+    };
+    roles.into_iter().filter(|role| !role.is_empty()).map(pass).collect()
+}
+
+/// What the launch template of a group holds.
+fn template(world: &World, call: &Call) -> Option<Value> {
+    let template = call.input.get("LaunchTemplate")?;
+    let version = text(template, "Version").unwrap_or("$Default");
+    let id = text(template, "LaunchTemplateId")?;
+    ec2::templates::data(world, &call.region, id, version)
+}
+
+/// What services do with a customer's key for the caller.
+fn keys(world: &World, call: &Call) -> Vec<Need> {
+    let Call { service, operation, input, region } = call;
+    let secret = || {
+        let id = text(input, "SecretId")?;
+        secretsmanager::key_of(&world.secretsmanager, region, id)
+    };
+    let given = |name: &str| text(input, name).filter(|key| !key.is_empty()).map(str::to_owned);
+    let (key, actions): (Option<String>, &[&str]) = match (service.as_str(), operation.as_str()) {
+        (
+            "dynamodb",
+            "CreateTable" | "UpdateTable" | "RestoreTableFromBackup" | "RestoreTableToPointInTime",
+        ) => {
+            let spec = ["SSESpecification", "SSESpecificationOverride"];
+            let spec = spec.iter().find_map(|member| input.get(*member));
+            let key = spec.and_then(|spec| text(spec, "KMSMasterKeyId"));
+            let actions: &[&str] = &[
+                "CreateGrant",
+                "Decrypt",
+                "Encrypt",
+                "GenerateDataKey",
+                "ReEncryptFrom",
+                "ReEncryptTo",
+            ];
+            (key.map(str::to_owned), actions)
+        }
+        ("lambda", "CreateFunction" | "UpdateFunctionConfiguration") => {
+            (given("KMSKeyArn"), &["CreateGrant", "Decrypt", "Encrypt"])
+        }
+        ("lambda", "GetFunction") => {
+            let name = text(input, "FunctionName");
+            (name.and_then(|name| lambda::key_of(&world.lambda, region, name)), &["Decrypt"])
+        }
+        (
+            "rds",
+            "CreateDBCluster" | "RestoreDBClusterFromSnapshot" | "RestoreDBClusterToPointInTime",
+        ) => (given("KmsKeyId"), &["CreateGrant", "Decrypt", "GenerateDataKey"]),
+        ("rds", "CreateDBInstance" | "ModifyDBInstance") => {
+            (given("PerformanceInsightsKMSKeyId"), &["CreateGrant", "Decrypt", "GenerateDataKey"])
+        }
+        ("secretsmanager", "CreateSecret") => (given("KmsKeyId"), &["Decrypt", "GenerateDataKey"]),
+        ("secretsmanager", "UpdateSecret") => {
+            (given("KmsKeyId"), &["Decrypt", "Encrypt", "GenerateDataKey"])
+        }
+        ("secretsmanager", "GetSecretValue") => (secret(), &["Decrypt"]),
+        ("secretsmanager", "PutSecretValue") => (secret(), &["Decrypt", "GenerateDataKey"]),
+        _ => return Vec::new(),
+    };
+    let described = key.and_then(|key| kms::described(&world.kms, region, &key));
+    let Some((arn, _)) = described.filter(|(arn, _)| !kms::is_managed(region, arn)) else {
+        return Vec::new();
+    };
+    let via = format!("{service}.{region}.amazonaws.com");
+    let mut needs: Vec<Need> = actions
+        .iter()
+        .map(|action| Need::new(format!("kms:{action}"), &*arn).with("kms:ViaService", &*via))
+        .collect();
+    if service == "rds" {
+        // RDS checks the key before it takes it.
+        needs.push(Need::new("kms:DescribeKey", arn));
+    }
+    needs
+}
+
+/// What calls need on objects of other services.
+fn others(world: &World, call: &Call) -> Vec<Need> {
+    let Call { service, operation, input, region } = call;
+    let at = |service: &str, tail: &str| format!("arn:aws:{service}:{region}:{ACCOUNT}:{tail}");
+    match (service.as_str(), operation.as_str()) {
+        ("autoscaling", "CreateAutoScalingGroup" | "UpdateAutoScalingGroup") => {
+            let Some(launched) = template(world, call) else { return Vec::new() };
+            let mut needs = vec![Need::new("ec2:RunInstances", "*")];
+            let tagged = list(&launched, "TagSpecification").iter();
+            for kind in tagged.filter_map(|one| text(one, "ResourceType")) {
+                let need = Need::new("ec2:CreateTags", at("ec2", &format!("{kind}/*")));
+                needs.push(need.with("ec2:CreateAction", "RunInstances"));
+            }
+            needs
+        }
+        ("application-autoscaling", "RegisterScalableTarget" | "PutScalingPolicy") => {
+            let service = text(input, "ResourceId").unwrap_or_default();
+            let mut needs = vec![
+                Need::new("ecs:DescribeServices", at("ecs", service)),
+                Need::new("ecs:UpdateService", at("ecs", service)),
+            ];
+            if operation == "PutScalingPolicy" {
+                let alarm = at("cloudwatch", &format!("alarm:TargetTracking-{service}-AlarmHigh"));
+                needs.push(Need::new("cloudwatch:PutMetricAlarm", alarm));
+                needs.push(Need::new("cloudwatch:DescribeAlarms", "*"));
+            }
+            needs
+        }
+        ("application-autoscaling", "DeleteScalingPolicy" | "DeregisterScalableTarget") => {
+            let service = text(input, "ResourceId").unwrap_or_default();
+            let alarm = at("cloudwatch", &format!("alarm:TargetTracking-{service}-AlarmHigh"));
+            vec![Need::new("cloudwatch:DeleteAlarms", alarm)]
+        }
+        ("apigateway", "CreateStage" | "UpdateStage")
+            if input.to_string().contains("/accessLogSettings") =>
+        {
+            vec![Need::new("logs:CreateLogDelivery", "*")]
+        }
+        ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {
+            let bucket = text(input, "LogDestination").unwrap_or_default();
+            let bucket = bucket.split('/').next().unwrap_or(bucket);
+            vec![Need::new("logs:CreateLogDelivery", "*"), Need::new("s3:GetBucketPolicy", bucket)]
+        }
+        ("ec2", "DeleteFlowLogs") | ("wafv2", "DeleteLoggingConfiguration") => {
+            vec![Need::new("logs:DeleteLogDelivery", "*")]
+        }
+        ("wafv2", "PutLoggingConfiguration") => [
+            "CreateLogDelivery",
+            "DescribeLogGroups",
+            "DescribeResourcePolicies",
+            "PutResourcePolicy",
+        ]
+        .map(|action| Need::new(format!("logs:{action}"), "*"))
+        .into(),
+        ("ec2", "CreateLaunchTemplate" | "CreateLaunchTemplateVersion") => {
+            let data = input.get("LaunchTemplateData");
+            let image = data.and_then(|data| text(data, "ImageId")).unwrap_or_default();
+            let parameter = image.strip_prefix("resolve:ssm:").map(|name| {
+                let arn = format!("arn:aws:ssm:{region}::parameter/{}", name.trim_matches('/'));
+                Need::new("ssm:GetParameters", arn)
+            });
+            parameter.into_iter().collect()
+        }
+        ("rds", "DeleteDBCluster") if text(input, "FinalDBSnapshotIdentifier").is_some() => {
+            let snapshot = text(input, "FinalDBSnapshotIdentifier").unwrap_or_default();
+            let cluster = text(input, "DBClusterIdentifier").unwrap_or_default();
+            let snapshot = at("rds", &format!("cluster-snapshot:{snapshot}"));
+            vec![
+                Need::new("rds:CreateDBClusterSnapshot", at("rds", &format!("cluster:{cluster}"))),
+                Need::new("rds:CreateDBClusterSnapshot", &*snapshot),
+                Need::new("rds:AddTagsToResource", snapshot),
+            ]
+        }
+        ("secretsmanager", "RotateSecret") => {
+            let function = text(input, "RotationLambdaARN");
+            function.map(|arn| Need::new("lambda:InvokeFunction", arn)).into_iter().collect()
+        }
+        ("wafv2", "AssociateWebACL" | "DisassociateWebACL" | "GetWebACLForResource") => {
+            let resource = text(input, "ResourceArn").unwrap_or_default();
+            let balancing =
+                |action: &str, on: &str| Need::new(format!("elasticloadbalancing:{action}"), on);
+            match (operation.as_str(), resource.contains(":loadbalancer/")) {
+                ("GetWebACLForResource", true) => {
+                    vec![balancing("GetLoadBalancerWebACL", resource)]
+                }
+                ("GetWebACLForResource", false) => Vec::new(),
+                ("AssociateWebACL", true) => vec![
+                    balancing("SetWebAcl", "*"),
+                    balancing("CreateWebACLAssociation", resource),
+                ],
+                (_, true) => vec![
+                    balancing("SetWebAcl", "*"),
+                    balancing("DeleteWebACLAssociation", resource),
+                ],
+                (_, false) => vec![Need::new("apigateway:SetWebACL", resource)],
+            }
+        }
+        _ => Vec::new(),
+    }
+}

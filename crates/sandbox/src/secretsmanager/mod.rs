@@ -1,0 +1,344 @@
+//! The sandbox's Secrets Manager.
+//!
+//! Quirks kept: ARNs end in six characters that change when a secret is made again; a secret that
+//! is scheduled for deletion is hidden and blocks its name; the request token is the version.
+
+mod rotation;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, number, page, put,
+    remove_tags, tag_list, tag_pairs, text, texts,
+};
+use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
+
+/// What Secrets Manager keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Secrets by region and name.
+    secrets: BTreeMap<String, Secret>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Secret {
+    arn: String,
+    name: String,
+    description: Option<String>,
+    key: Option<String>,
+    policy: Option<String>,
+    tags: Tags,
+    created: f64,
+    changed: f64,
+    /// When it was deleted, and when it will be gone.
+    deleted: Option<(f64, f64)>,
+    versions: BTreeMap<String, values::Version>,
+    rotation: rotation::Rotation,
+}
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    let live = state.secrets.values().filter(|secret| secret.deleted.is_none()).count();
+    vec![("secrets", live)]
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    let today = now(&world.base);
+    let state = &mut world.secretsmanager;
+    state.secrets.retain(|_, secret| secret.deleted.is_none_or(|(_, end)| end > today));
+    match call.operation.as_str() {
+        "CreateSecret" => create(world, region, input),
+        "DescribeSecret" => Ok(any(state, region, input)?.describe()),
+        "ListSecrets" => list_secrets(state, region, input),
+        "GetSecretValue" => {
+            let secret = live(state, region, input)?;
+            if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none())
+            {
+                let message = "Secrets Manager can't decrypt the protected secret text using the \
+                               provided KMS key.";
+                return Err(Refusal::new("DecryptionFailure", message));
+            }
+            values::get(secret, input)
+        }
+        "PutSecretValue" => values::put_value(world, region, input),
+        "UpdateSecret" => values::update(world, region, input),
+        "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),
+        "RotateSecret" => {
+            let secret = live(state, region, input)?;
+            rotation::rotate(secret, &world.lambda, region, input, today)
+        }
+        "CancelRotateSecret" => rotation::cancel(live(state, region, input)?),
+        "ListSecretVersionIds" => values::list_ids(any(state, region, input)?),
+        "GetRandomPassword" => values::random_password(input),
+        "DeleteSecret" => delete(state, region, input, today),
+        "RestoreSecret" => {
+            let secret = any(state, region, input)?;
+            secret.deleted = None;
+            Ok(secret.named())
+        }
+        "TagResource" => {
+            let more = tag_list(input, "Tags", KEY_VALUE);
+            add_tags(&mut live(state, region, input)?.tags, more, TAGS)?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            remove_tags(&mut live(state, region, input)?.tags, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        "GetResourcePolicy" => {
+            let secret = any(state, region, input)?;
+            let mut answer = secret.named();
+            put(&mut answer, "ResourcePolicy", secret.policy.clone());
+            Ok(answer)
+        }
+        "PutResourcePolicy" => {
+            let secret = live(state, region, input)?;
+            let policy = need(input, "ResourcePolicy", INVALID)?;
+            let tree: Option<Value> = serde_json::from_str(policy).ok();
+            if tree.is_none_or(|tree| tree.get("Statement").is_none()) {
+                let message = "This resource policy is not a valid policy document.";
+                return Err(Refusal::new("MalformedPolicyDocumentException", message));
+            }
+            secret.policy = Some(policy.to_owned());
+            Ok(secret.named())
+        }
+        "DeleteResourcePolicy" => {
+            let secret = live(state, region, input)?;
+            secret.policy = None;
+            Ok(secret.named())
+        }
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+const INVALID: &str = "InvalidParameterException";
+
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (INVALID, INVALID);
+
+impl Secret {
+    fn named(&self) -> Value {
+        json!({ "ARN": self.arn, "Name": self.name })
+    }
+
+    fn describe(&self) -> Value {
+        let mut view = self.named();
+        view["CreatedDate"] = self.created.into();
+        view["LastChangedDate"] = self.changed.into();
+        view["Tags"] = tag_pairs(&self.tags, KEY_VALUE).into();
+        put(&mut view, "Description", self.description.clone());
+        put(&mut view, "KmsKeyId", self.key.clone().filter(|key| key != DEFAULT_KEY));
+        put(&mut view, "DeletedDate", self.deleted.map(|(when, _)| when));
+        self.rotation.describe(&mut view);
+        if !self.versions.is_empty() {
+            view["VersionIdsToStages"] = self.stages();
+        }
+        view
+    }
+
+    fn stages(&self) -> Value {
+        let staged = self.versions.iter().filter(|(_, version)| !version.stages.is_empty());
+        staged.map(|(id, version)| (id.clone(), json!(version.stages))).collect()
+    }
+
+    fn matches(&self, key: &str, value: &str) -> bool {
+        let (value, wanted) = match value.strip_prefix('!') {
+            Some(value) => (value, false),
+            None => (value, true),
+        };
+        let found = match key {
+            "name" => self.name.starts_with(value),
+            "description" => self.description.as_ref().is_some_and(|text| text.starts_with(value)),
+            "tag-key" => self.tags.keys().any(|key| key.starts_with(value)),
+            "tag-value" => self.tags.values().any(|tag| tag.starts_with(value)),
+            "all" => ["name", "description", "tag-key", "tag-value"]
+                .iter()
+                .any(|key| self.matches(key, value)),
+            _ => false,
+        };
+        found == wanted
+    }
+}
+
+/// A secret by name, ARN, or ARN without its last characters; deleted ones too.
+fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Secret, Refusal> {
+    let id = need(input, "SecretId", INVALID)?;
+    let place = match id.strip_prefix(&arn_start(region)) {
+        Some(rest) => {
+            let short = rest.len().checked_sub(7).and_then(|end| rest.get(..end));
+            let whole = short.map(|name| at(region, name));
+            let fits =
+                |place: &String| state.secrets.get(place).is_some_and(|secret| secret.arn == id);
+            whole.filter(fits).unwrap_or_else(|| at(region, rest))
+        }
+        None => at(region, id),
+    };
+    state.secrets.get_mut(&place).ok_or_else(|| {
+        let message = "Secrets Manager can't find the specified secret.";
+        Refusal::new("ResourceNotFoundException", message)
+    })
+}
+
+/// A secret that is not scheduled for deletion.
+fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Secret, Refusal> {
+    match any(state, region, input)? {
+        secret if secret.deleted.is_some() => Err(Refusal::new(
+            "InvalidRequestException",
+            "You can't perform this operation on the secret because it was marked for deletion.",
+        )),
+        secret => Ok(secret),
+    }
+}
+
+/// The ARN of the secret of that name.
+pub(crate) fn arn_of(state: &State, region: &str, name: &str) -> Option<String> {
+    state.secrets.get(&at(region, name)).map(|secret| secret.arn.clone())
+}
+
+/// The key of a secret, by its name or ARN, if it has one of its own.
+pub(crate) fn key_of(state: &State, region: &str, id: &str) -> Option<String> {
+    let named = state.secrets.get(&at(region, id));
+    named.or_else(|| state.secrets.values().find(|secret| secret.arn == id))?.key.clone()
+}
+
+/// Whether there is a secret with that ARN.
+pub(crate) fn exists(state: &State, arn: &str) -> bool {
+    state.secrets.values().any(|secret| secret.arn == arn)
+}
+
+fn arn_start(region: &str) -> String {
+    format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:")
+}
+
+/// The key that is used when none is named; answers leave it out.
+const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
+
+/// The key that a secret is to be encrypted with, as it was named.
+fn valid_key(world: &World, region: &str, input: &Value) -> Result<Option<String>, Refusal> {
+    match text(input, "KmsKeyId").filter(|key| !key.is_empty()) {
+        Some(key) if kms::usable(&world.kms, region, key).is_none() => Err(Refusal::new(
+            "EncryptionFailure",
+            format!("Secrets Manager can't encrypt with the KMS key {key}: it is not usable."),
+        )),
+        found => Ok(found.map(str::to_owned)),
+    }
+}
+
+fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let name = need(input, "Name", INVALID)?;
+    if !is_name(name, 1..=512, "/_+=.@-!") {
+        let message = "Invalid name. Must be a valid name containing alphanumeric characters, or \
+                       any of the following: -/_+=.@!";
+        return Err(Refusal::new("ValidationException", message));
+    }
+    let place = at(region, name);
+    let token = values::token(world, input)?;
+    let version = values::Version::new(input, now(&world.base))?;
+    if let Some(known) = world.secretsmanager.secrets.get(&place) {
+        return again(known, &token, version.as_ref());
+    }
+    let key = valid_key(world, region, input)?;
+    let mut tags = Tags::new();
+    add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
+    let suffix = &digest(&world.base.id("secret"))[..6];
+    let mut secret = Secret {
+        arn: format!("{}{name}-{suffix}", arn_start(region)),
+        name: name.to_owned(),
+        description: text(input, "Description").filter(|d| !d.is_empty()).map(str::to_owned),
+        key,
+        tags,
+        created: now(&world.base),
+        changed: now(&world.base),
+        ..Secret::default()
+    };
+    let mut answer = secret.named();
+    if let Some(version) = version {
+        secret.store(&token, version, &["AWSCURRENT".to_owned()])?;
+        answer["VersionId"] = token.into();
+    }
+    world.secretsmanager.secrets.insert(place, secret);
+    Ok(answer)
+}
+
+/// The answer to making a secret that is there already.
+fn again(known: &Secret, token: &str, version: Option<&values::Version>) -> Answer {
+    if known.deleted.is_some() {
+        return Err(Refusal::new(
+            "InvalidRequestException",
+            "You can't create this secret because a secret with this name is already scheduled \
+             for deletion.",
+        ));
+    }
+    let same = known.versions.get(token).zip(version);
+    if same.is_some_and(|(one, other)| one.holds_the_same_as(other)) {
+        let mut answer = known.named();
+        answer["VersionId"] = token.into();
+        return Ok(answer);
+    }
+    let message = format!("The operation failed because the secret {} already exists.", known.name);
+    Err(Refusal::new("ResourceExistsException", message))
+}
+
+fn list_secrets(state: &State, region: &str, input: &Value) -> Answer {
+    let deleted_too = flag(input, "IncludePlannedDeletion").unwrap_or(false);
+    let filters = list(input, "Filters");
+    let fits = |secret: &Secret| {
+        filters.iter().all(|filter| {
+            let key = text(filter, "Key").unwrap_or_default();
+            texts(filter, "Values").iter().any(|value| secret.matches(key, value))
+        })
+    };
+    let found = here(&state.secrets, region)
+        .filter(|(_, secret)| (deleted_too || secret.deleted.is_none()) && fits(secret));
+    let entries = found.map(|(name, secret)| {
+        let mut view = secret.describe();
+        let stages = view.as_object_mut().and_then(|entry| entry.remove("VersionIdsToStages"));
+        put(&mut view, "SecretVersionsToStages", stages);
+        (name.to_owned(), view)
+    });
+    let limit = number(input, "MaxResults").unwrap_or(100).clamp(1, 100);
+    let (entries, next) = page(entries.collect(), text(input, "NextToken"), limit as usize);
+    let mut answer = json!({ "SecretList": entries });
+    put(&mut answer, "NextToken", next);
+    Ok(answer)
+}
+
+fn delete(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+    let force = flag(input, "ForceDeleteWithoutRecovery").unwrap_or(false);
+    let window = number(input, "RecoveryWindowInDays");
+    if force && window.is_some() {
+        let message = "You can't use ForceDeleteWithoutRecovery in conjunction with \
+                       RecoveryWindowInDays.";
+        return Err(Refusal::new(INVALID, message));
+    }
+    let days = window.unwrap_or(30);
+    if !(7..=30).contains(&days) {
+        let message = "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).";
+        return Err(Refusal::new(INVALID, message));
+    }
+    let secret = match force {
+        true => any(state, region, input)?,
+        false => live(state, region, input)?,
+    };
+    let end = if force { today } else { today + days as f64 * 86_400.0 };
+    let mut answer = secret.named();
+    answer["DeletionDate"] = end.into();
+    match force {
+        true => {
+            let place = at(region, &secret.name);
+            state.secrets.remove(&place);
+        }
+        false => secret.deleted = Some((today, end)),
+    }
+    Ok(answer)
+}

@@ -1,0 +1,188 @@
+//! What Secrets Manager promises, call by call.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::World;
+use super::super::toolbox::testing::ask;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn secrets(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+    ask(world, "secretsmanager", operation, input).map_err(|refusal| refusal.code)
+}
+
+fn with_secret() -> World {
+    let mut world = World::default();
+    let input = json!({ "Name": "a/b", "SecretString": "one", "ClientRequestToken": TOKEN,
+        "Tags": [{ "Key": "payctl:env", "Value": "dev" }] });
+    secrets(&mut world, "CreateSecret", input).unwrap();
+    world
+}
+
+fn id() -> Value {
+    json!({ "SecretId": "a/b" })
+}
+
+#[test]
+fn the_same_token_with_the_same_value_makes_nothing_new() {
+    let mut world = with_secret();
+    let same = json!({ "Name": "a/b", "SecretString": "one", "ClientRequestToken": TOKEN });
+    let answer = secrets(&mut world, "CreateSecret", same).unwrap();
+    assert_eq!(answer["VersionId"], TOKEN);
+    let other = json!({ "Name": "a/b", "SecretString": "two", "ClientRequestToken": TOKEN });
+    let refused = secrets(&mut world, "CreateSecret", other);
+    assert_eq!(refused, Err("ResourceExistsException".into()));
+}
+
+#[test]
+fn a_secret_is_found_by_name_arn_and_partial_arn() {
+    let mut world = with_secret();
+    let arn = secrets(&mut world, "DescribeSecret", id()).unwrap()["ARN"].clone();
+    let arn = arn.as_str().unwrap();
+    assert!(arn.contains(":secret:a/b-"));
+    for reference in [arn, &arn[..arn.len() - 7]] {
+        let input = json!({ "SecretId": reference });
+        assert_eq!(secrets(&mut world, "GetSecretValue", input).unwrap()["SecretString"], "one");
+    }
+}
+
+#[test]
+fn a_secret_made_again_has_another_arn() {
+    let mut world = with_secret();
+    let first = secrets(&mut world, "DescribeSecret", id()).unwrap()["ARN"].clone();
+    let force = json!({ "SecretId": "a/b", "ForceDeleteWithoutRecovery": true });
+    secrets(&mut world, "DeleteSecret", force).unwrap();
+    let gone = secrets(&mut world, "DescribeSecret", id());
+    assert_eq!(gone, Err("ResourceNotFoundException".into()));
+    let second = secrets(&mut world, "CreateSecret", json!({ "Name": "a/b" })).unwrap();
+    assert_ne!(first, second["ARN"]);
+}
+
+#[test]
+fn a_secret_scheduled_for_deletion_is_hidden_and_blocks_its_name() {
+    let mut world = with_secret();
+    let short = json!({ "SecretId": "a/b", "RecoveryWindowInDays": 6 });
+    let refused = secrets(&mut world, "DeleteSecret", short);
+    assert_eq!(refused, Err("InvalidParameterException".into()));
+    let window = json!({ "SecretId": "a/b", "RecoveryWindowInDays": 7 });
+    secrets(&mut world, "DeleteSecret", window).unwrap();
+    let input = json!({ "Name": "a/b", "SecretString": "x" });
+    let refusal = ask(&mut world, "secretsmanager", "CreateSecret", input).unwrap_err();
+    assert_eq!(refusal.code, "InvalidRequestException");
+    assert!(refusal.message.contains("already scheduled for deletion"));
+    let value = secrets(&mut world, "GetSecretValue", id());
+    assert_eq!(value, Err("InvalidRequestException".into()));
+    let listed = secrets(&mut world, "ListSecrets", json!({})).unwrap();
+    assert_eq!(listed["SecretList"], json!([]));
+    let all = json!({ "IncludePlannedDeletion": true });
+    let listed = secrets(&mut world, "ListSecrets", all).unwrap();
+    assert!(listed["SecretList"][0]["DeletedDate"].is_number());
+    assert_eq!(super::counts(&world.secretsmanager), [("secrets", 0)]);
+    secrets(&mut world, "RestoreSecret", id()).unwrap();
+    secrets(&mut world, "GetSecretValue", id()).unwrap();
+}
+
+#[test]
+fn secrets_are_filtered_by_tag_and_name() {
+    let mut world = with_secret();
+    let mut found = |key: &str, value: &str| {
+        let input = json!({ "Filters": [{ "Key": key, "Values": [value] }] });
+        let answer = secrets(&mut world, "ListSecrets", input).unwrap();
+        answer["SecretList"].as_array().unwrap().len()
+    };
+    assert_eq!(found("tag-key", "payctl:env"), 1);
+    assert_eq!(found("tag-value", "dev"), 1);
+    assert_eq!(found("tag-value", "prod"), 0);
+    assert_eq!(found("name", "a/"), 1);
+    assert_eq!(found("name", "!a/"), 0);
+}
+
+#[test]
+fn a_new_value_pushes_the_old_one_back() {
+    let mut world = with_secret();
+    let input = json!({ "SecretId": "a/b", "SecretString": "two" });
+    secrets(&mut world, "PutSecretValue", input).unwrap();
+    assert_eq!(secrets(&mut world, "GetSecretValue", id()).unwrap()["SecretString"], "two");
+    let previous = json!({ "SecretId": "a/b", "VersionStage": "AWSPREVIOUS" });
+    assert_eq!(secrets(&mut world, "GetSecretValue", previous).unwrap()["VersionId"], TOKEN);
+}
+
+#[test]
+fn the_key_is_kept_and_must_exist() {
+    let mut world = with_secret();
+    let none = json!({ "SecretId": "a/b", "KmsKeyId": "alias/none" });
+    assert_eq!(secrets(&mut world, "UpdateSecret", none), Err("EncryptionFailure".into()));
+    let managed = json!({ "SecretId": "a/b", "KmsKeyId": "alias/aws/secretsmanager" });
+    secrets(&mut world, "UpdateSecret", managed).unwrap();
+    let answer = secrets(&mut world, "DescribeSecret", id()).unwrap();
+    assert_eq!(answer["KmsKeyId"], Value::Null);
+}
+
+#[test]
+fn passwords_have_what_was_asked_for() {
+    let mut world = World::default();
+    let input = json!({ "PasswordLength": 8, "ExcludePunctuation": true });
+    let answer = secrets(&mut world, "GetRandomPassword", input).unwrap();
+    let password = answer["RandomPassword"].as_str().unwrap();
+    assert_eq!(password.len(), 8);
+    assert!(password.chars().all(|c| c.is_ascii_alphanumeric()));
+    assert!(password.chars().any(|c| c.is_ascii_digit()));
+}
+
+#[test]
+fn a_policy_is_kept_until_deleted() {
+    let mut world = with_secret();
+    let bad = json!({ "SecretId": "a/b", "ResourcePolicy": "{" });
+    let refused = secrets(&mut world, "PutResourcePolicy", bad);
+    assert_eq!(refused, Err("MalformedPolicyDocumentException".into()));
+    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let input = json!({ "SecretId": "a/b", "ResourcePolicy": policy });
+    secrets(&mut world, "PutResourcePolicy", input).unwrap();
+    assert_eq!(secrets(&mut world, "GetResourcePolicy", id()).unwrap()["ResourcePolicy"], policy);
+    secrets(&mut world, "DeleteResourcePolicy", id()).unwrap();
+    let answer = secrets(&mut world, "GetResourcePolicy", id()).unwrap();
+    assert!(answer.get("ResourcePolicy").is_none());
+}
+
+#[test]
+fn only_a_function_that_permits_it_rotates_a_secret() {
+    let mut world = with_secret();
+    let trust = json!({ "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+    }] });
+    let role = json!({ "RoleName": "work", "AssumeRolePolicyDocument": trust.to_string() });
+    ask(&mut world, "iam", "CreateRole", role).unwrap();
+    let rotate = |world: &mut World| {
+        let function = "arn:aws:lambda:eu-west-1:000000000000:function:rotation";
+        let rules = json!({ "AutomaticallyAfterDays": 30 });
+        let input = json!({
+            "SecretId": "a/b", "RotationLambdaARN": function, "RotateImmediately": false,
+            "RotationRules": rules,
+        });
+        secrets(world, "RotateSecret", input).map(drop)
+    };
+    let denied = || Err("AccessDeniedException".to_owned());
+    assert_eq!(rotate(&mut world), denied());
+    let input = json!({
+        "FunctionName": "rotation", "Role": "arn:aws:iam::000000000000:role/work",
+        "Runtime": "python3.13", "Handler": "index.handler",
+        "Code": { "ZipFile": STANDARD.encode("PK1") },
+    });
+    ask(&mut world, "lambda", "CreateFunction", input).unwrap();
+    assert_eq!(rotate(&mut world), denied());
+    let mut permit = |id: &str, source: &str| {
+        let input = json!({
+            "FunctionName": "rotation", "StatementId": id, "Action": "lambda:InvokeFunction",
+            "Principal": "secretsmanager.amazonaws.com", "SourceArn": source,
+        });
+        ask(&mut world, "lambda", "AddPermission", input).unwrap();
+        rotate(&mut world)
+    };
+    let secret =
+        |name: &str| format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{name}");
+    assert_eq!(permit("other", &secret("c-*")), denied());
+    assert_eq!(permit("this", &secret("a/b-*")), Ok(()));
+}

@@ -1,0 +1,252 @@
+//! The values of secrets and their versions.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::toolbox::{flag, need, now, put, text, texts, uuid, within};
+use super::super::{Answer, Refusal, World};
+use super::{INVALID, Secret, live, valid_key};
+
+/// One version of a value.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Version {
+    text: Option<String>,
+    binary: Option<String>,
+    pub(super) stages: BTreeSet<String>,
+    created: f64,
+}
+
+impl Version {
+    /// The version that a call sends, if it sends one.
+    pub(super) fn new(input: &Value, created: f64) -> Result<Option<Self>, Refusal> {
+        let text_value = text(input, "SecretString").map(str::to_owned);
+        let binary = text(input, "SecretBinary").map(str::to_owned);
+        if text_value.is_some() && binary.is_some() {
+            let message = "You can't specify both a binary secret value and a string secret value.";
+            return Err(Refusal::new(INVALID, message));
+        }
+        if text_value.as_ref().or(binary.as_ref()).is_some_and(|value| value.len() > 65_536) {
+            return Err(Refusal::new(INVALID, "The value has more than 65536 bytes."));
+        }
+        let version = Self { text: text_value, binary, stages: BTreeSet::new(), created };
+        Ok(Some(version).filter(|version| version.text.is_some() || version.binary.is_some()))
+    }
+
+    /// Whether two versions are the same value.
+    pub(super) fn holds_the_same_as(&self, other: &Self) -> bool {
+        (&self.text, &self.binary) == (&other.text, &other.binary)
+    }
+}
+
+impl Secret {
+    /// Stores a version under stages, which it takes from the version that had them.
+    pub(super) fn store(
+        &mut self,
+        id: &str,
+        mut version: Version,
+        stages: &[String],
+    ) -> Result<(), Refusal> {
+        if let Some(known) = self.versions.get(id) {
+            return match known.holds_the_same_as(&version) {
+                true => Ok(()),
+                false => Err(Refusal::new(
+                    "ResourceExistsException",
+                    "You can't modify an existing version; use another ClientRequestToken.",
+                )),
+            };
+        }
+        if stages.iter().any(|stage| stage == "AWSCURRENT") {
+            for other in self.versions.values_mut() {
+                other.stages.remove("AWSPREVIOUS");
+                if other.stages.remove("AWSCURRENT") {
+                    other.stages.insert("AWSPREVIOUS".into());
+                }
+            }
+        }
+        for other in self.versions.values_mut() {
+            other.stages.retain(|stage| !stages.contains(stage));
+        }
+        self.changed = version.created;
+        version.stages = stages.iter().cloned().collect();
+        self.versions.insert(id.to_owned(), version);
+        Ok(())
+    }
+}
+
+/// The request token, which becomes the id of the version.
+pub(super) fn token(world: &mut World, input: &Value) -> Result<String, Refusal> {
+    match text(input, "ClientRequestToken") {
+        Some(token) if !(32..=64).contains(&token.len()) => {
+            Err(Refusal::new(INVALID, "ClientRequestToken must be 32-64 characters long."))
+        }
+        Some(token) => Ok(token.to_owned()),
+        None => Ok(uuid(&mut world.base)),
+    }
+}
+
+/// The value of one version.
+pub(super) fn get(secret: &Secret, input: &Value) -> Answer {
+    let stage = text(input, "VersionStage").unwrap_or("AWSCURRENT");
+    let found = match text(input, "VersionId") {
+        Some(id) => secret.versions.get_key_value(id),
+        None => secret.versions.iter().find(|(_, version)| version.stages.contains(stage)),
+    };
+    let Some((id, version)) = found else {
+        let message = format!(
+            "Secrets Manager can't find the specified secret value for staging label: {stage}"
+        );
+        return Err(Refusal::new("ResourceNotFoundException", message));
+    };
+    let mut answer = secret.named();
+    answer["VersionId"] = id.as_str().into();
+    answer["VersionStages"] = json!(version.stages);
+    answer["CreatedDate"] = version.created.into();
+    put(&mut answer, "SecretString", version.text.clone());
+    put(&mut answer, "SecretBinary", version.binary.clone());
+    Ok(answer)
+}
+
+/// A new version.
+pub(super) fn put_value(world: &mut World, region: &str, input: &Value) -> Answer {
+    let id = token(world, input)?;
+    let version = Version::new(input, now(&world.base))?.ok_or_else(|| {
+        Refusal::new(INVALID, "You must provide either SecretString or SecretBinary.")
+    })?;
+    let mut stages = texts(input, "VersionStages");
+    if stages.is_empty() {
+        stages.push("AWSCURRENT".into());
+    }
+    let secret = live(&mut world.secretsmanager, region, input)?;
+    secret.store(&id, version, &stages)?;
+    let mut answer = secret.named();
+    answer["VersionId"] = id.into();
+    answer["VersionStages"] = json!(stages);
+    Ok(answer)
+}
+
+/// Changes description, key or value.
+pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
+    let id = token(world, input)?;
+    let today = now(&world.base);
+    let version = Version::new(input, today)?;
+    let key = valid_key(world, region, input)?;
+    let secret = live(&mut world.secretsmanager, region, input)?;
+    if let Some(key) = key {
+        secret.key = Some(key);
+    }
+    if let Some(description) = text(input, "Description") {
+        secret.description = Some(description.to_owned()).filter(|text| !text.is_empty());
+    }
+    secret.changed = today;
+    let mut answer = secret.named();
+    if let Some(version) = version {
+        secret.store(&id, version, &["AWSCURRENT".to_owned()])?;
+        answer["VersionId"] = id.into();
+    }
+    Ok(answer)
+}
+
+/// Moves a stage from one version to another, if the first one has it.
+pub(super) fn move_stage(secret: &mut Secret, input: &Value) -> Answer {
+    let stage = need(input, "VersionStage", INVALID)?;
+    let (from, to) = (text(input, "RemoveFromVersionId"), text(input, "MoveToVersionId"));
+    let mut staged = secret.versions.iter();
+    let holder = staged.find(|(_, version)| version.stages.contains(stage));
+    let holder = holder.map(|(id, _)| id.clone());
+    if holder.as_deref() != from && (from.is_some() || holder.as_deref() != to) {
+        let message = format!(
+            "The parameter RemoveFromVersionId is not the version that staging label {stage} is \
+             currently attached to, which is {}.",
+            holder.unwrap_or_default()
+        );
+        return Err(Refusal::new(INVALID, message));
+    }
+    if let Some(unknown) = to.filter(|to| !secret.versions.contains_key(*to)) {
+        let message = format!("Secrets Manager can't find the version {unknown}.");
+        return Err(Refusal::new("ResourceNotFoundException", message));
+    }
+    if stage == "AWSCURRENT" {
+        if to.is_none() {
+            return Err(Refusal::new(INVALID, "AWSCURRENT can be moved, not removed."));
+        }
+        for version in secret.versions.values_mut() {
+            version.stages.remove("AWSPREVIOUS");
+        }
+    }
+    for (id, version) in &mut secret.versions {
+        if version.stages.remove(stage) && stage == "AWSCURRENT" && Some(id.as_str()) != to {
+            version.stages.insert("AWSPREVIOUS".into());
+        }
+        if Some(id.as_str()) == to {
+            version.stages.insert(stage.to_owned());
+        }
+    }
+    Ok(secret.named())
+}
+
+/// All versions that still have a stage.
+pub(super) fn list_ids(secret: &Secret) -> Answer {
+    let staged = secret.versions.iter().filter(|(_, version)| !version.stages.is_empty());
+    let versions: Vec<Value> = staged
+        .map(|(id, version)| {
+            json!({
+                "VersionId": id,
+                "VersionStages": version.stages,
+                "CreatedDate": version.created,
+            })
+        })
+        .collect();
+    let mut answer = secret.named();
+    answer["Versions"] = versions.into();
+    Ok(answer)
+}
+
+/// A password of the wanted characters.
+pub(super) fn random_password(input: &Value) -> Answer {
+    let length = within(input, "PasswordLength", 1..=4096, INVALID)?.unwrap_or(32) as usize;
+    let without = text(input, "ExcludeCharacters").unwrap_or_default();
+    let types = [
+        ("ExcludeLowercase", "abcdefghijklmnopqrstuvwxyz"),
+        ("ExcludeUppercase", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("ExcludeNumbers", "0123456789"),
+        ("ExcludePunctuation", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
+    ];
+    let wanted = types.iter().filter(|(exclude, _)| !flag(input, exclude).unwrap_or(false));
+    let mut sets: Vec<Vec<char>> = wanted
+        .map(|(_, set)| set.chars().filter(|c| !without.contains(*c)).collect())
+        .filter(|set: &Vec<char>| !set.is_empty())
+        .collect();
+    if sets.is_empty() {
+        return Err(Refusal::new(INVALID, "No characters are left to make a password of."));
+    }
+    let mut all: Vec<char> = sets.concat();
+    if flag(input, "IncludeSpace").unwrap_or(false) {
+        all.push(' ');
+    }
+    if !flag(input, "RequireEachIncludedType").unwrap_or(true) || length < sets.len() {
+        sets.clear();
+    }
+    loop {
+        let password = random_text(&all, length)?;
+        // One of each type, by trying again: short passwords need a few rounds at the most.
+        if sets.iter().all(|set| password.chars().any(|c| set.contains(&c))) {
+            return Ok(json!({ "RandomPassword": password }));
+        }
+    }
+}
+
+fn random_text(characters: &[char], length: usize) -> Result<String, Refusal> {
+    let mut bytes = vec![0; length * 2];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Refusal::new("InternalServiceError", error.to_string()))?;
+    Ok(bytes
+        .chunks(2)
+        .map(|pair| {
+            let number = usize::from(pair[0]) << 8 | usize::from(pair[1]);
+            characters[number % characters.len()]
+        })
+        .collect())
+}

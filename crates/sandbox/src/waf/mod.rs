@@ -1,0 +1,317 @@
+//! The sandbox's WAFv2, for what is regional.
+//!
+//! Quirks kept: every write needs the lock token of the last read; a resource has one web ACL, and
+//! another takes its place; an associated ACL cannot be deleted; an association goes with its
+//! resource. Logs go where the name begins with `aws-waf-logs-` only. If strict, a new ACL cannot be
+//! associated for a moment, and one that was let go counts as associated for a while.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::toolbox::{
+    KEY_VALUE, Tags, add_tags, at, here, need, page, put, remove_tags, tag_list, tag_pairs, text,
+    texts, uuid, within,
+};
+use super::{ACCOUNT, Answer, Base, Call, Refusal, World, apigateway, elb};
+
+mod logging;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+/// What WAF keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct State {
+    /// Web ACLs by region and name.
+    acls: BTreeMap<String, Acl>,
+    /// The ARN of the ACL of each resource, by the resource's ARN.
+    associations: BTreeMap<String, String>,
+    /// Where requests are logged, by the ARN of the ACL.
+    logging: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Acl {
+    id: String,
+    arn: String,
+    lock: String,
+    made: f64,
+    /// When it was last taken off a resource.
+    let_go: f64,
+    /// The members that callers set and get back.
+    members: Value,
+    tags: Tags,
+}
+
+const INVALID: &str = "WAFInvalidParameterException";
+const MISSING: &str = "WAFNonexistentItemException";
+/// The codes for a bad tag and for too many.
+const TAGS: (&str, &str) = (INVALID, "WAFLimitsExceededException");
+/// The members of an ACL that an update replaces, all of them.
+const MEMBERS: &[&str] = &[
+    "Description",
+    "DefaultAction",
+    "VisibilityConfig",
+    "Rules",
+    "DataProtectionConfig",
+    "CustomResponseBodies",
+    "CaptchaConfig",
+    "ChallengeConfig",
+    "TokenDomains",
+    "AssociationConfig",
+];
+/// How long an ACL is not seen, or still counts as associated, if strict; in seconds.
+const LAG: f64 = 8.0;
+
+/// The number of live objects.
+pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
+    vec![("acls", state.acls.len()), ("associations", state.associations.len())]
+}
+
+/// The tags of every web ACL of a region, by ARN.
+pub(super) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.acls, region).map(|(_, acl)| (acl.arn.clone(), acl.tags.clone()))
+}
+
+/// Answers a call.
+pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    let (input, region) = (&call.input, call.region.as_str());
+    forget_what_is_gone(world);
+    if call.operation == "AssociateWebACL" && !is_there(world, resource(input)?) {
+        return Err(missing());
+    }
+    if call.operation == "PutLoggingConfiguration" {
+        return logging::put(world, region, input);
+    }
+    let World { base, waf: state, .. } = world;
+    match call.operation.as_str() {
+        "GetLoggingConfiguration" => logging::get(state, input),
+        "DeleteLoggingConfiguration" => logging::delete(state, input),
+        "CreateWebACL" => create(state, base, region, input),
+        "GetWebACL" => {
+            let acl = find(state, region, input)?;
+            Ok(json!({ "WebACL": view(acl), "LockToken": acl.lock }))
+        }
+        "ListWebACLs" => list(state, region, input),
+        "UpdateWebACL" => update(state, base, region, input),
+        "DeleteWebACL" => delete(state, base, region, input),
+        "ListTagsForResource" => {
+            let acl = by_arn(state, need(input, "ResourceARN", INVALID)?)?;
+            let tags = tag_pairs(&acl.tags, KEY_VALUE);
+            Ok(json!({ "TagInfoForResource": { "ResourceARN": acl.arn, "TagList": tags } }))
+        }
+        "TagResource" => {
+            let acl = by_arn(state, need(input, "ResourceARN", INVALID)?)?;
+            add_tags(&mut acl.tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            let acl = by_arn(state, need(input, "ResourceARN", INVALID)?)?;
+            remove_tags(&mut acl.tags, &texts(input, "TagKeys"));
+            Ok(json!({}))
+        }
+        "AssociateWebACL" => associate(state, base, input),
+        "DisassociateWebACL" => {
+            let resource = resource(input)?;
+            if let Some(arn) = state.associations.remove(resource) {
+                let_go(state, base, &arn);
+            }
+            Ok(json!({}))
+        }
+        "GetWebACLForResource" => {
+            let arn = state.associations.get(resource(input)?).cloned();
+            match arn {
+                Some(arn) => Ok(json!({ "WebACL": view(by_arn(state, &arn)?) })),
+                None => Ok(json!({})),
+            }
+        }
+        "ListResourcesForWebACL" => {
+            let arn = by_arn(state, need(input, "WebACLArn", INVALID)?)?.arn.clone();
+            let kind = match text(input, "ResourceType").unwrap_or("APPLICATION_LOAD_BALANCER") {
+                "APPLICATION_LOAD_BALANCER" => ":loadbalancer/app/",
+                "API_GATEWAY" => ":apigateway:",
+                _ => return Ok(json!({ "ResourceArns": [] })),
+            };
+            let found = state.associations.iter().filter(|(_, acl)| **acl == arn);
+            let found = found.map(|(resource, _)| resource).filter(|arn| arn.contains(kind));
+            Ok(json!({ "ResourceArns": found.collect::<Vec<_>>() }))
+        }
+        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+    }
+}
+
+fn missing() -> Refusal {
+    let message = "AWS WAF couldn't perform the operation because your resource doesn't exist.";
+    Refusal::new(MISSING, message)
+}
+
+fn regional(input: &Value) -> Result<(), Refusal> {
+    match text(input, "Scope") {
+        Some("REGIONAL") => Ok(()),
+        Some("CLOUDFRONT") => Err(Refusal::not_covered("wafv2", "the scope CLOUDFRONT")),
+        _ => {
+            Err(Refusal::new(INVALID, "Error reason: The scope is not valid., field: SCOPE_VALUE"))
+        }
+    }
+}
+
+fn find<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Acl, Refusal> {
+    regional(input)?;
+    let (name, id) = (need(input, "Name", INVALID)?, need(input, "Id", INVALID)?);
+    let acl = state.acls.get_mut(&at(region, name)).filter(|acl| acl.id == id);
+    acl.ok_or_else(missing)
+}
+
+fn by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Acl, Refusal> {
+    state.acls.values_mut().find(|acl| acl.arn == arn).ok_or_else(missing)
+}
+
+/// The ACL for a write with this lock token.
+fn unlocked<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Acl, Refusal> {
+    let acl = find(state, region, input)?;
+    match need(input, "LockToken", INVALID)? == acl.lock {
+        true => Ok(acl),
+        false => {
+            let message = "AWS WAF couldn't save your changes because someone changed the \
+                           resource after you started to edit it. Reapply your changes.";
+            Err(Refusal::new("WAFOptimisticLockException", message))
+        }
+    }
+}
+
+fn view(acl: &Acl) -> Value {
+    let mut view = acl.members.clone();
+    view["Id"] = acl.id.as_str().into();
+    view["ARN"] = acl.arn.as_str().into();
+    view["Capacity"] = rules::capacity(&acl.members).into();
+    view["ManagedByFirewallManager"] = false.into();
+    view["RetrofittedByFirewallManager"] = false.into();
+    let name = text(&acl.members, "Name").unwrap_or_default();
+    view["LabelNamespace"] = format!("awswaf:{ACCOUNT}:webacl:{name}:").into();
+    view
+}
+
+fn members(input: &Value) -> Result<Value, Refusal> {
+    let mut members = json!({ "Name": need(input, "Name", INVALID)? });
+    for member in MEMBERS {
+        put(&mut members, member, input.get(*member).cloned());
+    }
+    rules::check(&mut members)?;
+    Ok(members)
+}
+
+fn create(state: &mut State, base: &mut Base, region: &str, input: &Value) -> Answer {
+    regional(input)?;
+    let members = members(input)?;
+    let name = need(input, "Name", INVALID)?;
+    if state.acls.contains_key(&at(region, name)) {
+        let message = "AWS WAF couldn't perform the operation because some resource in your \
+                       request is a duplicate of an existing one.";
+        return Err(Refusal::new("WAFDuplicateItemException", message));
+    }
+    let mut tags = Tags::new();
+    add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
+    let id = uuid(base);
+    let arn = format!("arn:aws:wafv2:{region}:{ACCOUNT}:regional/webacl/{name}/{id}");
+    let lock = uuid(base);
+    let acl = Acl { id, arn, lock, made: base.now(), let_go: 0.0, members, tags };
+    let summary = summary(name, &acl);
+    state.acls.insert(at(region, name), acl);
+    Ok(json!({ "Summary": summary }))
+}
+
+fn summary(name: &str, acl: &Acl) -> Value {
+    let mut summary = json!({ "Name": name, "Id": acl.id, "ARN": acl.arn, "LockToken": acl.lock });
+    put(&mut summary, "Description", acl.members.get("Description").cloned());
+    summary
+}
+
+fn list(state: &State, region: &str, input: &Value) -> Answer {
+    regional(input)?;
+    let limit = within(input, "Limit", 1..=100, INVALID)?.unwrap_or(100);
+    let acls = here(&state.acls, region).map(|(name, acl)| (name.to_owned(), summary(name, acl)));
+    let (acls, next) = page(acls.collect(), text(input, "NextMarker"), limit as usize);
+    let mut answer = json!({ "WebACLs": acls });
+    put(&mut answer, "NextMarker", next);
+    Ok(answer)
+}
+
+fn update(state: &mut State, base: &mut Base, region: &str, input: &Value) -> Answer {
+    let lock = uuid(base);
+    let acl = unlocked(state, region, input)?;
+    acl.members = members(input)?;
+    acl.lock = lock;
+    Ok(json!({ "NextLockToken": acl.lock }))
+}
+
+fn delete(state: &mut State, base: &Base, region: &str, input: &Value) -> Answer {
+    let acl = unlocked(state, region, input)?;
+    let lingers = base.strict && base.now() < acl.let_go + LAG;
+    let arn = acl.arn.clone();
+    if lingers || state.associations.values().any(|used| *used == arn) {
+        let message = "AWS WAF couldn't perform the operation because your resource is being \
+                       used by another resource or it's associated with another resource.";
+        return Err(Refusal::new("WAFAssociatedItemException", message));
+    }
+    state.logging.remove(&arn);
+    state.acls.remove(&at(region, need(input, "Name", INVALID)?));
+    Ok(json!({}))
+}
+
+/// The ARN of a load balancer or an API stage.
+fn resource(input: &Value) -> Result<&str, Refusal> {
+    let arn = need(input, "ResourceArn", INVALID)?;
+    let stage = arn.contains(":apigateway:") && arn.contains("::/restapis/");
+    let stage = stage && arn.contains("/stages/");
+    match stage || arn.contains(":loadbalancer/app/") {
+        true => Ok(arn),
+        false => {
+            let message = "Error reason: The ARN isn't valid., field: RESOURCE_ARN";
+            Err(Refusal::new(INVALID, message))
+        }
+    }
+}
+
+/// Whether the load balancer or stage exists.
+fn is_there(world: &World, resource: &str) -> bool {
+    elb::has_balancer(&world.elb, resource) || apigateway::has_stage(&world.apigateway, resource)
+}
+
+/// What is deleted takes its association with it.
+fn forget_what_is_gone(world: &mut World) {
+    let resources = world.waf.associations.keys();
+    let gone: Vec<String> = resources.filter(|arn| !is_there(world, arn)).cloned().collect();
+    for resource in gone {
+        if let Some(acl) = world.waf.associations.remove(&resource) {
+            let_go(&mut world.waf, &world.base, &acl);
+        }
+    }
+}
+
+fn associate(state: &mut State, base: &Base, input: &Value) -> Answer {
+    let resource = resource(input)?.to_owned();
+    let acl = by_arn(state, need(input, "WebACLArn", INVALID)?)?;
+    if base.strict && base.now() < acl.made + LAG {
+        let message = "AWS WAF couldn't retrieve the resource that you requested. Retry your \
+                       request.";
+        return Err(Refusal::new("WAFUnavailableEntityException", message));
+    }
+    let arn = acl.arn.clone();
+    if let Some(old) = state.associations.insert(resource, arn.clone()).filter(|old| *old != arn) {
+        let_go(state, base, &old);
+    }
+    Ok(json!({}))
+}
+
+fn let_go(state: &mut State, base: &Base, arn: &str) {
+    if let Ok(acl) = by_arn(state, arn) {
+        acl.let_go = base.now();
+    }
+}
