@@ -137,13 +137,10 @@ impl Resource for Group {
         ],
         permits: &[
             Permit::look(
-                &[
-                    "autoscaling:DescribeAutoScalingGroups",
-                    "autoscaling:DescribePolicies",
-                    "autoscaling:DescribeScalingActivities",
-                ],
+                &["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribePolicies"],
                 &["*"],
             ),
+            Permit::watch(&["autoscaling:DescribeScalingActivities"], &["*"]),
             Permit::create(
                 &["autoscaling:CreateAutoScalingGroup"],
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
