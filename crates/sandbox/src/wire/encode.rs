@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::xml::{self, Lists};
-use super::{Protocol, Response, Route, cbor};
+use super::{Protocol, Response, Route, cbor, rest};
 use crate::toolbox::iso;
 use crate::{Answer, Refusal};
 
@@ -24,7 +24,8 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
     match route.protocol {
         Protocol::RestJson => {
             let body = if value.is_null() { String::new() } else { value.to_string() };
-            respond(200, "application/json", &id, body)
+            let status = rest::status(&route.service, &route.operation);
+            respond(status, "application/json", &id, body)
         }
         Protocol::Json(kind) => {
             let body = if value.is_null() { "{}".to_owned() } else { value.to_string() };
@@ -68,7 +69,7 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
     let (code_text, message_text) = (xml::escape(code), xml::escape(message));
     match route.protocol {
         Protocol::RestJson => {
-            let body = serde_json::json!({ "message": message }).to_string();
+            let body = rest::refusal(&route.service, code, message).to_string();
             let mut response = respond(*status, "application/json", &id, body);
             response.set("x-amzn-errortype", code.clone());
             response
