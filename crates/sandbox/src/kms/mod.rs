@@ -75,11 +75,12 @@ pub(crate) fn usable(state: &State, region: &str, reference: &str) -> Option<Str
     ready.then(|| key_arn(region, &id))
 }
 
-/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`.
+/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`, or admits
+/// everybody.
 pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) -> bool {
     let id = arn.rsplit('/').next().unwrap_or(arn);
     let key = state.keys.get(&at(region, id));
-    key.is_some_and(|key| key.policy.contains(principal))
+    key.is_some_and(|key| key.policy.contains(principal) || policy::admits_everybody(&key.policy))
 }
 
 /// The ARN and the tags of the key that an id, ARN, alias or alias ARN stands for.

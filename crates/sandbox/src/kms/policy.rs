@@ -44,6 +44,21 @@ pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
     }
 }
 
+/// Whether a policy admits everybody, without a condition.
+pub(super) fn admits_everybody(policy: &str) -> bool {
+    let tree: Value = serde_json::from_str(policy).unwrap_or_default();
+    let admits = |statement: &Value| {
+        let principal = &statement["Principal"];
+        statement["Effect"] == "Allow"
+            && (principal == "*" || principal["AWS"] == "*")
+            && statement.get("Condition").is_none()
+    };
+    match &tree["Statement"] {
+        Value::Array(statements) => statements.iter().any(admits),
+        statement => admits(statement),
+    }
+}
+
 fn lets_change_the_policy(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     let someone = principal == "*" || principal.get("AWS").is_some();

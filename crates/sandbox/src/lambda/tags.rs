@@ -70,6 +70,23 @@ fn is_uuid(text: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12])
 }
 
+/// Gives the tags of what a request is about to a change. That of a function makes a revision.
+fn change(
+    world: &mut World,
+    region: &str,
+    input: &Value,
+    change: impl FnOnce(&mut Tags) -> Result<(), Refusal>,
+) -> Answer {
+    let now = world.base.now();
+    change(of(world, region, input)?)?;
+    if let Tagged::Function(name) = tagged(text(input, "Resource").unwrap_or_default())?
+        && let Some(function) = world.lambda.functions.get_mut(&at(region, name))
+    {
+        function.revise(now);
+    }
+    Ok(Value::Null)
+}
+
 /// The tags of what a request is about.
 fn of<'a>(world: &'a mut World, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let arn = text(input, "Resource").unwrap_or_default();
@@ -89,13 +106,11 @@ fn of<'a>(world: &'a mut World, region: &str, input: &Value) -> Result<&'a mut T
 }
 
 pub(super) fn set(world: &mut World, region: &str, input: &Value) -> Answer {
-    let tags = of(world, region, input)?;
     let more = map(input, "Tags");
-    if more.is_empty() {
-        return Err(invalid("An error occurred and the request cannot be processed."));
-    }
-    add(tags, more)?;
-    Ok(Value::Null)
+    change(world, region, input, |tags| match more.is_empty() {
+        true => Err(invalid("An error occurred and the request cannot be processed.")),
+        false => add(tags, more),
+    })
 }
 
 pub(super) fn unset(world: &mut World, region: &str, input: &Value) -> Answer {
@@ -106,8 +121,10 @@ pub(super) fn unset(world: &mut World, region: &str, input: &Value) -> Answer {
     if keys.is_empty() {
         return Err(missing("tagKeys"));
     }
-    remove_tags(of(world, region, input)?, &keys);
-    Ok(Value::Null)
+    change(world, region, input, |tags| {
+        remove_tags(tags, &keys);
+        Ok(())
+    })
 }
 
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
