@@ -5,6 +5,8 @@
 //! account keeps 100 concurrent calls free; roles are unknown for a while. In a strict sandbox
 //! functions and event sources take their time.
 
+mod changes;
+mod concurrency;
 mod functions;
 mod mappings;
 mod model;
@@ -147,22 +149,22 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
                 "ConcurrentExecutions": CONCURRENCY,
-                "UnreservedConcurrentExecutions": functions::unreserved(&world.lambda, region),
+                "UnreservedConcurrentExecutions": concurrency::unreserved(&world.lambda, region),
             },
             "AccountUsage": {
                 "TotalCodeSize": functions::total(&world.lambda, region),
                 "FunctionCount": here(&world.lambda.functions, region).count(),
             },
         })),
-        "CreateFunction" => functions::create(world, region, input),
+        "CreateFunction" => changes::create(world, region, input),
         "ListFunctions" => functions::list(world, region, input),
         "GetFunction" => functions::get(world, region, input),
         "GetFunctionConfiguration" => functions::configuration(world, region, input),
-        "UpdateFunctionConfiguration" => functions::configure(world, region, input),
-        "UpdateFunctionCode" => functions::load(world, region, input),
-        "DeleteFunction" => functions::delete(world, region, input),
-        "PutFunctionConcurrency" => functions::reserve(world, region, input),
-        "DeleteFunctionConcurrency" => functions::share(world, region, input),
+        "UpdateFunctionConfiguration" => changes::configure(world, region, input),
+        "UpdateFunctionCode" => changes::load(world, region, input),
+        "DeleteFunction" => changes::delete(world, region, input),
+        "PutFunctionConcurrency" => concurrency::reserve(world, region, input),
+        "DeleteFunctionConcurrency" => concurrency::share(world, region, input),
         "AddPermission" => policies::add(world, region, input),
         "GetPolicy" => policies::get(world, region, input),
         "RemovePermission" => policies::remove(world, region, input),

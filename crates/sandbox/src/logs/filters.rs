@@ -100,10 +100,13 @@ pub(super) fn describe(state: &mut State, region: &str, input: &Value) -> Answer
     let filters = groups.flat_map(|(group, kept)| {
         let named = kept.filters.iter().filter(|(name, _)| name.starts_with(prefix));
         let filters = named.filter(|(_, filter)| counts(filter));
-        filters.map(move |(name, filter)| (format!("{group}:{name}"), filter.clone()))
+        filters.map(move |(name, filter)| (format!("{name}:{group}"), filter.clone()))
     });
+    // They are in the order of their own names, whatever group they are of.
+    let mut filters: Vec<(String, Value)> = filters.collect();
+    filters.sort_by(|(one, _), (other, _)| one.cmp(other));
     let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
-    let (filters, next) = page(filters.collect(), text(input, "nextToken"), limit as usize);
+    let (filters, next) = page(filters, text(input, "nextToken"), limit as usize);
     let mut answer = json!({ "metricFilters": filters });
     set(&mut answer, "nextToken", next);
     Ok(answer)
@@ -156,6 +159,14 @@ mod tests {
         assert_eq!(logs(&mut world, "DescribeMetricFilters", long), Err(INVALID.into()));
         let groups = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
         assert_eq!(groups["logGroups"][0]["metricFilterCount"], 1);
+        logs(&mut world, "CreateLogGroup", json!({ "logGroupName": "/ecs/0" })).unwrap();
+        let mut later = filter(&metric);
+        later["logGroupName"] = json!("/ecs/0");
+        later["filterName"] = json!("g");
+        logs(&mut world, "PutMetricFilter", later).unwrap();
+        let found = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
+        assert_eq!(found["metricFilters"][0]["filterName"], "f");
+        logs(&mut world, "DeleteLogGroup", json!({ "logGroupName": "/ecs/0" })).unwrap();
         let one = json!({ "logGroupName": "/ecs/a", "filterName": "f" });
         logs(&mut world, "DeleteMetricFilter", one.clone()).unwrap();
         let again = logs(&mut world, "DeleteMetricFilter", one);
