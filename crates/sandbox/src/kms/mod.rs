@@ -262,13 +262,15 @@ fn exact(state: &State, region: &str, reference: &str) -> Result<String, Refusal
 
 /// Whether a text has the form of a key's id: a UUID, or `mrk-` and 32 digits of one.
 fn is_id(text: &str) -> bool {
-    let hex = |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_hexdigit());
+    let hex =
+        |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_hexdigit());
     match text.strip_prefix("mrk-") {
         Some(rest) => hex(rest, 32),
         None => {
             let parts: Vec<&str> = text.split('-').collect();
             let lengths = [8, 4, 4, 4, 12];
-            parts.len() == 5 && parts.into_iter().zip(lengths).all(|(part, length)| hex(part, length))
+            parts.len() == 5
+                && parts.into_iter().zip(lengths).all(|(part, length)| hex(part, length))
         }
     }
 }

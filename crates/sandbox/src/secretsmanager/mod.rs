@@ -65,16 +65,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "CreateSecret" => create(world, region, input),
         "DescribeSecret" => Ok(any(state, region, input)?.describe()),
         "ListSecrets" => list_secrets(state, region, input),
-        "GetSecretValue" => {
-            let secret = live(state, region, input)?;
-            if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none())
-            {
-                let message = "Secrets Manager can't decrypt the protected secret text using the \
-                               provided KMS key.";
-                return Err(Refusal::new("DecryptionFailure", message));
-            }
-            values::get(secret, &mut world.base, input)
-        }
+        "GetSecretValue" => read(world, region, input),
         "PutSecretValue" => values::put_value(world, region, input),
         "UpdateSecret" => values::update(world, region, input),
         "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),
@@ -218,6 +209,17 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
         )),
         secret => Ok(secret),
     }
+}
+
+/// The value of a secret, if its key can be used.
+pub(crate) fn read(world: &mut World, region: &str, input: &Value) -> Answer {
+    let secret = live(&mut world.secretsmanager, region, input)?;
+    if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none()) {
+        let message = "Secrets Manager can't decrypt the protected secret text using the provided \
+                       KMS key.";
+        return Err(Refusal::new("DecryptionFailure", message));
+    }
+    values::get(secret, &mut world.base, input)
 }
 
 /// The ARN of the secret of that name.

@@ -210,7 +210,8 @@ fn what_makes_a_version_needs_a_token() {
 #[test]
 fn versions_are_told_with_their_keys_and_when_they_were_read() {
     let mut world = with_secret();
-    let pending = json!({ "SecretId": "a/b", "SecretString": "2", "VersionStages": ["AWSPENDING"] });
+    let pending =
+        json!({ "SecretId": "a/b", "SecretString": "2", "VersionStages": ["AWSPENDING"] });
     let pending = secrets(&mut world, "PutSecretValue", pending).unwrap()["VersionId"].clone();
     secrets(&mut world, "GetSecretValue", id()).unwrap();
     assert!(world.base.moved);

@@ -116,8 +116,7 @@ pub(super) fn get(secret: &mut Secret, base: &mut Base, input: &Value) -> Answer
         }
     };
     let Some((id, version)) = found else {
-        let message =
-            format!("Secrets Manager can't find the specified secret value for {what}");
+        let message = format!("Secrets Manager can't find the specified secret value for {what}");
         return Err(Refusal::new("ResourceNotFoundException", message));
     };
     if stage.is_some_and(|stage| !version.stages.contains(stage)) {
