@@ -56,6 +56,10 @@ fn alone(input: &Value) -> Result<(), Refusal> {
         || has("StreamSpecification")
         || has("SSESpecification")
         || has("DeletionProtectionEnabled");
+    if has("ReplicaUpdates") {
+        let message = "The sandbox makes no replicas of tables.";
+        return Err(Refusal::new("UnsupportedOperationException", message));
+    }
     if structural > 1 {
         return Err(Refusal::new(
             "LimitExceededException",

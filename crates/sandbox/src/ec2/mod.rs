@@ -210,10 +210,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             message: "Request would have succeeded, but DryRun flag is set.".to_owned(),
         });
     }
-    if call.operation == "CreateFlowLogs" {
-        if let Some(answer) = flow_logs::prepare(world, call)? {
-            return Ok(answer);
-        }
+    if call.operation == "CreateFlowLogs"
+        && let Some(answer) = flow_logs::prepare(world, call)?
+    {
+        return Ok(answer);
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();

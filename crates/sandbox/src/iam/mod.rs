@@ -178,10 +178,9 @@ fn listed(name: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The statements of a document.
-fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
-    let tree: Value = serde_json::from_str(document)
-        .map_err(|_| malformed("This policy contains invalid Json"))?;
+/// The statements of a document; what is no JSON is refused in the words given.
+fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
+    let tree: Value = serde_json::from_str(document).map_err(|_| malformed(broken))?;
     if let Some(version) = tree.get("Version")
         && !["2012-10-17", "2008-10-17"].contains(&version.as_str().unwrap_or_default())
     {
@@ -218,7 +217,7 @@ fn has(statement: &Value, key: &str) -> bool {
 
 /// Checks a document that is attached to an identity.
 fn valid_policy(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "Syntax errors in policy.")? {
         if has(&statement, "Principal") {
             return Err(malformed("Policy document should not specify a principal."));
         }
@@ -231,7 +230,7 @@ fn valid_policy(document: &str) -> Result<(), Refusal> {
 
 /// Checks a document that says who may assume a role.
 fn valid_trust(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "This policy contains invalid Json")? {
         if !has(&statement, "Principal") {
             return Err(malformed("AssumeRole policy must contain principals"));
         }

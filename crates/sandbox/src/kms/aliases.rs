@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{at, here, is_name, need, text, unfit};
 use super::super::{Answer, Refusal};
-use super::{Alias, MANAGED, State, alias_arn, exact, managed_id, no_alias, paged, pending};
+use super::references::{exact, pending};
+use super::{Alias, MANAGED, State, alias_arn, managed_id, no_alias, paged};
 
 /// The aliases, of one key or of all.
 pub(super) fn list(state: &State, region: &str, input: &Value) -> Answer {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Key, State, enabled, exact, find, paged, wanted};
+use super::references::{enabled, exact, find, wanted};
+use super::{Key, State, paged};
 use crate::toolbox::{at, digest, need, now, put, text, texts, uuid};
 use crate::{ACCOUNT, Answer, Refusal, World};
 

@@ -205,7 +205,7 @@ fn a_key_for_several_regions_says_so_in_its_id() {
     let mut world = World::default();
     let made = kms(&mut world, "CreateKey", json!({ "MultiRegion": true })).unwrap();
     let key = &made["KeyMetadata"];
-    assert!(key["KeyId"].as_str().is_some_and(super::is_id));
+    assert!(key["KeyId"].as_str().is_some_and(super::references::is_id));
     assert!(key["KeyId"].as_str().is_some_and(|id| id.starts_with("mrk-")));
     assert_eq!(key["MultiRegionConfiguration"]["PrimaryKey"]["Arn"], key["Arn"]);
 }

@@ -181,6 +181,18 @@ fn has_words(text: &str, filter: &str) -> bool {
     filter.split_whitespace().all(begins)
 }
 
+/// Refuses what cannot be the name of any secret.
+fn valid_name(name: &str) -> Result<(), Refusal> {
+    match is_name(name, 1..=512, "/_+=.@-!") {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            "ValidationException",
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
+             following: -/_+=.@!",
+        )),
+    }
+}
+
 /// A secret by name, ARN, or ARN without its last characters; deleted ones too.
 fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Secret, Refusal> {
     let id = need(input, "SecretId", INVALID)?;
@@ -192,7 +204,13 @@ fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut 
                 |place: &String| state.secrets.get(place).is_some_and(|secret| secret.arn == id);
             whole.filter(fits).unwrap_or_else(|| at(region, rest))
         }
-        None => at(region, id),
+        None => {
+            // What begins like another ARN is looked up, and not found.
+            if !id.starts_with("arn:") {
+                valid_name(id)?;
+            }
+            at(region, id)
+        }
     };
     state.secrets.get_mut(&place).ok_or_else(|| {
         let message = "Secrets Manager can't find the specified secret.";
@@ -264,11 +282,7 @@ fn valid_key(world: &World, region: &str, input: &Value) -> Result<Option<String
 
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "Name", INVALID)?;
-    if !is_name(name, 1..=512, "/_+=.@-!") {
-        let message = "Invalid name. Must be a valid name containing alphanumeric characters, or \
-                       any of the following: -/_+=.@!";
-        return Err(Refusal::new("ValidationException", message));
-    }
+    valid_name(name)?;
     let place = at(region, name);
     let version = values::Version::new(input, now(&world.base))?;
     if let Some(known) = world.secretsmanager.secrets.get(&place) {

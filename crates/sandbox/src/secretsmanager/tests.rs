@@ -270,6 +270,16 @@ fn a_description_is_found_by_the_beginnings_of_its_words() {
 }
 
 #[test]
+fn what_cannot_be_a_name_is_told_from_what_is_not_there() {
+    let mut world = World::default();
+    let mut read = |id: &str| secrets(&mut world, "DescribeSecret", json!({ "SecretId": id }));
+    assert_eq!(read("a b"), Err("ValidationException".into()));
+    for gone in ["a", "arn:aws:secretsmanager:us-west-2:000000000000:secret:a-123456"] {
+        assert_eq!(read(gone), Err("ResourceNotFoundException".into()));
+    }
+}
+
+#[test]
 fn what_is_gone_is_deleted_by_force() {
     let mut world = World::default();
     assert_eq!(secrets(&mut world, "DeleteSecret", id()), Err("ResourceNotFoundException".into()));
