@@ -155,6 +155,8 @@ pub(crate) struct World {
     pub lambda: lambda::State,
     /// Log groups.
     pub logs: logs::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     /// What is scaled automatically.
     #[serde(alias = "scaling")]
     pub application_autoscaling: application_autoscaling::State,
@@ -257,6 +259,9 @@ pub(crate) struct Base {
     /// Where the time comes from; not part of what is saved.
     #[serde(skip)]
     pub clock: Clock,
+    /// The access key that signed the call which is being answered.
+    #[serde(skip)]
+    pub access_key: Option<String>,
     /// Whether a call that only reads has brought something to its next state: that has to be kept
     /// as well, or another process sees the old one for ever.
     #[serde(skip)]

@@ -54,6 +54,8 @@ struct Table {
     /// The ARN of the KMS key.
     key: Option<String>,
     class: Option<String>,
+    /// The throughput that it was to be warm for, if it was told.
+    warm: Option<Capacity>,
     protected: bool,
     tags: Tags,
     ttl: Option<String>,
@@ -77,6 +79,7 @@ struct Index {
     keys: Value,
     projection: Value,
     capacity: Capacity,
+    warm: Option<Capacity>,
     status: Status,
 }
 
@@ -319,20 +322,34 @@ fn back_up(state: &mut State, region: &str, input: &Value, (today, strict): (f64
 }
 
 impl Capacity {
+    /// The throughput that a call wants something to be warm for.
+    fn warm(input: &Value) -> Option<Self> {
+        let wanted = input.get("WarmThroughput")?;
+        let units = |key| number(wanted, key);
+        Some(Self { read: units("ReadUnitsPerSecond")?, write: units("WriteUnitsPerSecond")? })
+    }
+
     /// The capacity that a call asks for; whether it must or must not depends on the billing.
     fn read(input: &Value, billing: Option<&str>, what: &str) -> Result<Self, Refusal> {
         let wanted = input.get("ProvisionedThroughput").filter(|wanted| wanted.is_object());
         let on_demand = billing == Some(ON_DEMAND);
         match wanted {
             None if on_demand => Ok(Self::default()),
-            None => Err(invalid(format!(
+            None if what == "table" => Err(invalid(
                 "One or more parameter values were invalid: ReadCapacityUnits and \
-                 WriteCapacityUnits must both be specified when BillingMode is PROVISIONED \
-                 ({what})"
+                 WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
+            )),
+            None => Err(invalid(format!(
+                "One or more parameter values were invalid: ProvisionedThroughput must be \
+                 specified for {what}"
             ))),
-            Some(_) if on_demand => Err(invalid(format!(
+            Some(_) if on_demand && what == "table" => Err(invalid(
                 "One or more parameter values were invalid: Neither ReadCapacityUnits nor \
-                 WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST ({what})"
+                 WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+            )),
+            Some(_) if on_demand => Err(invalid(format!(
+                "One or more parameter values were invalid: ProvisionedThroughput should not be \
+                 specified for {what} when BillingMode is PAY_PER_REQUEST"
             ))),
             Some(wanted) => {
                 let units = |key| number(wanted, key).filter(|units| *units >= 1);

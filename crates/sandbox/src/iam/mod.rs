@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{digest, is_name, need, number, page, refuse, text};
-use super::{ACCOUNT, Answer, Call, Refusal, World};
+use super::{ACCOUNT, Answer, Call, Refusal, World, sts};
 
 /// What IAM keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +45,11 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn role_arn(state: &State, name: &str) -> String {
     let path = state.roles.get(name).map_or("/", |role| role.path());
     format!("arn:aws:iam::{ACCOUNT}:role{path}{name}")
+}
+
+/// The id of a role, by its name.
+pub(crate) fn role_id<'a>(state: &'a State, name: &str) -> Option<&'a str> {
+    state.roles.get(name).map(|role| role.id())
 }
 
 /// The same for an instance profile.
@@ -75,6 +80,9 @@ pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;
     match call.operation.as_str() {
+        "GetUser" if text(input, "UserName").is_none() && sts::is_role(world) => {
+            Err(invalid("Must specify userName when calling with non-User credentials"))
+        }
         "GetUser" => Ok(json!({ "User": {
             "Path": "/",
             "UserName": text(input, "UserName").unwrap_or("sandbox"),
@@ -170,10 +178,9 @@ fn listed(name: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The statements of a document.
-fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
-    let tree: Value = serde_json::from_str(document)
-        .map_err(|_| malformed("Syntax errors in policy: it is not valid JSON."))?;
+/// The statements of a document; what is no JSON is refused in the words given.
+fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
+    let tree: Value = serde_json::from_str(document).map_err(|_| malformed(broken))?;
     if let Some(version) = tree.get("Version")
         && !["2012-10-17", "2008-10-17"].contains(&version.as_str().unwrap_or_default())
     {
@@ -210,7 +217,7 @@ fn has(statement: &Value, key: &str) -> bool {
 
 /// Checks a document that is attached to an identity.
 fn valid_policy(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "Syntax errors in policy.")? {
         if has(&statement, "Principal") {
             return Err(malformed("Policy document should not specify a principal."));
         }
@@ -223,7 +230,7 @@ fn valid_policy(document: &str) -> Result<(), Refusal> {
 
 /// Checks a document that says who may assume a role.
 fn valid_trust(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "This policy contains invalid Json")? {
         if !has(&statement, "Principal") {
             return Err(malformed("AssumeRole policy must contain principals"));
         }

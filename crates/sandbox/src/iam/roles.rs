@@ -36,6 +36,10 @@ impl Role {
         &self.path
     }
 
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether the trust policy names a service.
     pub(super) fn trusts(&self, service: &str) -> bool {
         self.trust.contains(service)
@@ -196,7 +200,10 @@ fn create(world: &mut World, input: &Value) -> Answer {
         tags,
         ..Role::default()
     };
-    let view = role.full(name);
+    let mut view = role.full(name);
+    for later in ["MaxSessionDuration", "RoleLastUsed"] {
+        view.as_object_mut().and_then(|members| members.remove(later));
+    }
     world.iam.roles.insert(name.to_owned(), role);
     Ok(json!({ "Role": view }))
 }

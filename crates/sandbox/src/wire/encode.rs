@@ -79,7 +79,9 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
                 "sqs" => sqs_codes(code),
                 _ => (code.as_str(), None),
             };
-            let body = serde_json::json!({ "__type": shape, "message": message }).to_string();
+            // The shapes of its errors spell the member so.
+            let member = if route.service == "secretsmanager" { "Message" } else { "message" };
+            let body = serde_json::json!({ "__type": shape, member: message }).to_string();
             let mut response = respond(*status, kind, &id, body);
             response.set("x-amzn-errortype", shape.to_owned());
             if let Some(code) = query_code {
