@@ -92,16 +92,33 @@ fn sqs_tells_its_old_code_too() {
         operation: "GetQueueUrl".into(),
         region: None,
     };
-    let check = |code| {
+    for (code, shape, old) in [
+        ("QueueDoesNotExist", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        ("com.amazonaws.sqs#QueueNameExists", "QueueNameExists", "QueueAlreadyExists"),
+        (
+            "com.amazon.coral.service#InvalidParameterValueException",
+            "InvalidParameterValueException",
+            "InvalidParameterValue",
+        ),
+        (
+            "QueueDeletedRecently",
+            "QueueDeletedRecently",
+            "AWS.SimpleQueueService.QueueDeletedRecently",
+        ),
+        ("InvalidAttributeName", "InvalidAttributeName", "InvalidAttributeName"),
+    ] {
         let response = refuse(&route, &Refusal::new(code, "no such queue"));
         let header =
             |name: &str| response.headers.iter().find(|(key, _)| key == name).unwrap().1.as_str();
-        assert_eq!(header("x-amzn-errortype"), "QueueDoesNotExist");
-        assert_eq!(header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
-    };
-    check("QueueDoesNotExist");
-    check("com.amazonaws.sqs#QueueDoesNotExist");
-    check("AWS.SimpleQueueService.NonExistentQueue");
+        assert_eq!(header("x-amzn-errortype"), shape);
+        assert_eq!(header("x-amzn-query-error"), format!("{old};Sender"));
+    }
+    // The query protocol knows the old codes alone.
+    let route = Route { protocol: Protocol::Query, ..route };
+    let refusal = Refusal::new("com.amazonaws.sqs#QueueDoesNotExist", "No queue.");
+    let body = text(&refuse(&route, &refusal)).to_owned();
+    assert!(body.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"), "{body}");
+    assert!(body.contains("<Message>No queue for this wsdl version.</Message>"), "{body}");
 }
 
 #[test]
