@@ -6,9 +6,11 @@
 
 mod apis;
 mod authorizers;
+mod canary;
 mod deployments;
 mod links;
 mod methods;
+mod model;
 mod patch;
 mod plans;
 mod resources;
@@ -105,6 +107,16 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("DELETE", "/v2/tags/{arn+}", "UntagResource"),
 ];
 
+/// The HTTP status of an answer, by the operation: what is made answers 201, what goes 202 or 204.
+pub(crate) fn status(operation: &str) -> u16 {
+    match operation {
+        "DeleteMethod" | "TagResource" | "UntagResource" => 204,
+        _ if operation.starts_with("Create") || operation.starts_with("Put") => 201,
+        _ if operation.starts_with("Delete") => 202,
+        _ => 200,
+    }
+}
+
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![
@@ -143,6 +155,7 @@ pub(crate) fn has_stage(state: &State, arn: &str) -> bool {
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     links::settle(world);
     let (input, region) = (&call.input, call.region.as_str());
+    model::check(&call.operation, input)?;
     match call.operation.as_str() {
         "GetTags" => {
             let tags = tags_of(&mut world.apigateway, region, input)?.clone();
@@ -151,13 +164,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "TagResource" => {
             let tags = tags_of(&mut world.apigateway, region, input)?;
             tag(tags, map(input, "tags"))?;
-            Ok(json!({}))
+            Ok(Value::Null)
         }
         "UntagResource" => {
             let mut keys = texts(input, "tagKeys");
             keys.extend(text(input, "tagKeys").map(str::to_owned));
             remove_tags(tags_of(&mut world.apigateway, region, input)?, &keys);
-            Ok(json!({}))
+            Ok(Value::Null)
         }
         operation => apis::call(world, operation, region, input)
             .or_else(|| resources::call(world, operation, region, input))

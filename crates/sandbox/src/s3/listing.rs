@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Ask, Bucket, Version, document, iso, owner};
+use super::{Ask, Bucket, Version, checks, document, iso, owner};
 use crate::Refusal;
 use crate::wire::Response;
 
@@ -13,11 +13,18 @@ const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// Keys as the client wants them: as they are, or percent-encoded.
-struct Encoding(bool);
+pub(super) struct Encoding(bool);
 
 impl Encoding {
-    fn of(ask: &Ask<'_>) -> Self {
-        Self(ask.param("encoding-type") == Some("url"))
+    pub(super) fn of(ask: &Ask<'_>) -> Result<Self, Refusal> {
+        match ask.query.get("encoding-type").map(String::as_str) {
+            None => Ok(Self(false)),
+            Some("url") => Ok(Self(true)),
+            Some(other) => {
+                let message = "Invalid Encoding Method specified in Request";
+                Err(checks::argument(message, "encoding-type", other))
+            }
+        }
     }
 
     fn name(&self) -> Option<&'static str> {
@@ -56,7 +63,7 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
             bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?
         }
     };
-    let encoding = Encoding::of(ask);
+    let encoding = Encoding::of(ask)?;
     let (mut contents, mut prefixes, mut last, mut truncated) = (vec![], vec![], None, false);
     for (key, versions) in &bucket.objects {
         let Some(version) = versions.last().filter(|version| version.body.is_some()) else {
@@ -123,7 +130,7 @@ pub(super) fn versions(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refus
         let message = "A version-id marker cannot be specified without a key marker.";
         return Err(Refusal::new("InvalidArgument", message));
     }
-    let encoding = Encoding::of(ask);
+    let encoding = Encoding::of(ask)?;
     let rest = bucket
         .objects
         .iter()

@@ -20,6 +20,14 @@ fn routes(service: &str) -> &'static [RestRoute] {
     }
 }
 
+/// The HTTP status of an operation that went well.
+pub(crate) fn status(service: &str, operation: &str) -> u16 {
+    match service {
+        "apigateway" => apigateway::status(operation),
+        _ => 200,
+    }
+}
+
 /// The operation of a request, if its service has one there.
 pub(crate) fn operation(service: &str, request: &Request) -> Option<&'static str> {
     matching(service, request).map(|(operation, _)| operation)
