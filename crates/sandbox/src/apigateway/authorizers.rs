@@ -39,7 +39,7 @@ pub(super) fn call(
 fn check(found: &Value) -> Result<(), Refusal> {
     let kind = text(found, "type").unwrap_or_default();
     let has = |key: &str| text(found, key).is_some_and(|text| !text.is_empty());
-    let seconds = number(found, "authorizerResultTtlInSeconds").unwrap_or_default();
+    let seconds = number(found, "authorizerResultTtlInSeconds").unwrap_or(300);
     if !(0..=3600).contains(&seconds) {
         return Err(bad("Authorizer result TTL must be between 0 and 3600 seconds"));
     }
@@ -57,7 +57,7 @@ fn check(found: &Value) -> Result<(), Refusal> {
         }
         "TOKEN" | "REQUEST" => {
             let uri = text(found, "authorizerUri").unwrap_or_default();
-            if !uri.contains(":lambda:path/2015-03-31/functions/arn:") {
+            if !uri.contains(":lambda:path/") || !uri.contains("2015-03-31/functions/arn:") {
                 return Err(bad("Invalid Authorizer URI: it must be the URI of a function"));
             }
             if !has("identitySource") && (kind == "TOKEN" || seconds > 0) {
@@ -89,8 +89,8 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
     if kind == COGNITO {
         made["providerARNs"] = json!(texts(input, "providerARNs"));
     } else {
-        let seconds = number(input, "authorizerResultTtlInSeconds").unwrap_or(300);
-        made["authorizerResultTtlInSeconds"] = json!(seconds);
+        let seconds = number(input, "authorizerResultTtlInSeconds");
+        put(&mut made, "authorizerResultTtlInSeconds", seconds);
         put(&mut made, "authorizerUri", text(input, "authorizerUri"));
     }
     put(&mut made, "identitySource", text(input, "identitySource"));

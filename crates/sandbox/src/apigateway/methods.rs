@@ -122,7 +122,12 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
     removed.map(|_| Value::Null).ok_or_else(|| gone(NO_METHOD))
 }
 
-fn method<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Value, Refusal> {
+/// The method of a call.
+pub(super) fn method<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<&'a mut Value, Refusal> {
     let api = find(state, region, input)?;
     let resource = api.resources.get_mut(need(input, "resource")?);
     let resource = resource.ok_or_else(|| gone(NO_RESOURCE))?;
@@ -142,10 +147,36 @@ fn put_response(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(made)
 }
 
+/// What an integration of that type may call.
+fn check_uri(kind: &str, uri: &str) -> Result<(), Refusal> {
+    if kind.starts_with("HTTP") && !uri.starts_with("http") {
+        return Err(bad("Invalid HTTP endpoint specified for URI"));
+    }
+    if !kind.starts_with("AWS") {
+        return Ok(());
+    }
+    // arn:aws:apigateway:REGION:SERVICE:path/... or action/...
+    let parts: Vec<&str> = uri.splitn(6, ':').collect();
+    let ["arn", _, _, _, service, target] = parts[..] else {
+        return Err(bad("Invalid ARN specified in the request"));
+    };
+    if !target.starts_with("path/") && !target.starts_with("action/") {
+        return Err(bad("AWS ARN for integration must contain path or action"));
+    }
+    let is_function = service == "lambda" && target.starts_with("path/2015-03-31/functions/arn:");
+    let is_stream = service == "firehose" && target.starts_with("action/");
+    if kind == "AWS_PROXY" && !is_function && !is_stream {
+        return Err(bad(
+            "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose \
+             stream invocations.",
+        ));
+    }
+    Ok(())
+}
+
 fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
     method(state, region, input)?;
     let kind = need(input, "type")?.to_owned();
-    let uri = text(input, "uri");
     let timeout = number(input, "timeoutInMillis").unwrap_or(29_000);
     if !(50..=29_000).contains(&timeout) {
         return Err(bad("Timeout should be between 50 ms and 29000 ms"));
@@ -153,17 +184,7 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
     if kind != "MOCK" && text(input, "httpMethod").is_none() {
         return Err(bad("Enumeration value for HttpMethod must be non-empty"));
     }
-    let is_function = |uri: &str| uri.contains(":lambda:path/2015-03-31/functions/arn:");
-    match kind.as_str() {
-        "AWS_PROXY" if !uri.is_some_and(is_function) => {
-            return Err(bad("Integrations of type 'AWS_PROXY' currently only supports Lambda \
-                            function and Firehose stream invocations."));
-        }
-        "HTTP" | "HTTP_PROXY" if !uri.is_some_and(|uri| uri.starts_with("http")) => {
-            return Err(bad("Invalid HTTP endpoint specified for URI"));
-        }
-        _ => {}
-    }
+    check_uri(&kind, text(input, "uri").unwrap_or_default())?;
     if text(input, "connectionType") == Some("VPC_LINK") {
         let id = need(input, "connectionId")?;
         // What a variable of the stage will stand for is not known yet.
@@ -197,8 +218,13 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
         json!(text(input, "passthroughBehavior").unwrap_or("WHEN_NO_MATCH"));
     made["cacheNamespace"] = json!(resource);
     made["cacheKeyParameters"] = json!([]);
-    if kind != "MOCK" && made.get("connectionType").is_none() {
+    if kind.starts_with("HTTP") && made.get("connectionType").is_none() {
         made["connectionType"] = json!("INTERNET");
+    }
+    if kind == "MOCK" {
+        // It calls nothing.
+        let members = made.as_object_mut().into_iter();
+        members.for_each(|all| all.retain(|key, _| key != "uri" && key != "httpMethod"));
     }
     method["methodIntegration"] = made.clone();
     Ok(made)

@@ -8,6 +8,7 @@ mod apis;
 mod authorizers;
 mod canary;
 mod deployments;
+mod integrations;
 mod links;
 mod methods;
 mod model;
@@ -56,11 +57,17 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("GET", "/restapis/{api}/resources", "GetResources"),
     ("POST", "/restapis/{api}/resources/{resource}", "CreateResource"),
     ("DELETE", "/restapis/{api}/resources/{resource}", "DeleteResource"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}", "GetMethod"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}", "PutMethod"),
     ("DELETE", "/restapis/{api}/resources/{resource}/methods/{method}", "DeleteMethod"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/responses/{status}", "PutMethodResponse"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "GetIntegration"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "PutIntegration"),
+    ("PATCH", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "UpdateIntegration"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "GetIntegrationResponse"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "PutIntegrationResponse"),
+    ("PATCH", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "UpdateIntegrationResponse"),
+    ("DELETE", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "DeleteIntegrationResponse"),
     ("GET", "/restapis/{api}/authorizers", "GetAuthorizers"),
     ("POST", "/restapis/{api}/authorizers", "CreateAuthorizer"),
     ("PATCH", "/restapis/{api}/authorizers/{authorizer}", "UpdateAuthorizer"),
@@ -110,7 +117,7 @@ pub(crate) const ROUTES: &[RestRoute] = &[
 /// The HTTP status of an answer, by the operation: what is made answers 201, what goes 202 or 204.
 pub(crate) fn status(operation: &str) -> u16 {
     match operation {
-        "DeleteMethod" | "TagResource" | "UntagResource" => 204,
+        "DeleteIntegrationResponse" | "DeleteMethod" | "TagResource" | "UntagResource" => 204,
         _ if operation.starts_with("Create") || operation.starts_with("Put") => 201,
         _ if operation.starts_with("Delete") => 202,
         _ => 200,
@@ -176,6 +183,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             .or_else(|| resources::call(world, operation, region, input))
             .or_else(|| authorizers::call(world, operation, region, input))
             .or_else(|| methods::call(world, operation, region, input))
+            .or_else(|| integrations::call(world, operation, region, input))
             .or_else(|| deployments::call(world, operation, region, input))
             .or_else(|| stages::call(world, operation, region, input))
             .or_else(|| plans::call(world, operation, region, input))

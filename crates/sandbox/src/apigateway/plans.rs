@@ -80,7 +80,7 @@ pub(super) struct Key {
     name: String,
     description: Option<String>,
     enabled: bool,
-    created: f64,
+    pub created: f64,
     updated: f64,
     value: String,
     tags: Tags,
@@ -121,7 +121,7 @@ impl Key {
     }
 
     fn is_asked_for(&self, input: &Value) -> bool {
-        text(input, "nameQuery").is_none_or(|start| self.name.starts_with(start))
+        text(input, "name").is_none_or(|start| self.name.starts_with(start))
     }
 
     fn in_plan(&self, id: &str) -> Value {

@@ -242,9 +242,18 @@ fn create_model(base: &mut Base, state: &mut State, region: &str, input: &Value)
     let mut made = json!({
         "id": new_id(base), "name": name, "schema": schema, "contentType": kind,
     });
-    put(&mut made, "description", text(input, "description"));
+    describe(&mut made, text(input, "description").unwrap_or_default());
     api.models.insert(name.to_owned(), made.clone());
     Ok(made)
+}
+
+/// An empty description is none.
+fn describe(model: &mut Value, description: &str) {
+    let Some(members) = model.as_object_mut() else { return };
+    members.remove("description");
+    if !description.is_empty() {
+        members.insert("description".into(), json!(description));
+    }
 }
 
 fn update_model(state: &mut State, region: &str, input: &Value) -> Answer {
@@ -253,7 +262,7 @@ fn update_model(state: &mut State, region: &str, input: &Value) -> Answer {
     let found = found.ok_or_else(|| gone(no_model(input)))?;
     for patch in patches(input)? {
         match (patch.op, patch.path().as_slice()) {
-            ("replace", ["description"]) => found["description"] = json!(patch.text()),
+            ("replace", ["description"]) => describe(found, patch.text()),
             ("replace", ["schema"]) => {
                 valid_schema(patch.text())?;
                 found["schema"] = json!(patch.text());

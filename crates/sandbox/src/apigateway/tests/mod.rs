@@ -1,5 +1,8 @@
 //! What API Gateway promises, call by call.
 
+mod answers;
+mod stages;
+
 use serde_json::{Value, json};
 
 use super::super::World;
@@ -113,7 +116,7 @@ fn a_method_is_made_once_and_an_integration_again_and_again() {
     assert!(refused.contains("already exists"), "{refused}");
     let mut integration = json!({
         "api": api, "resource": root, "method": "POST", "type": "AWS_PROXY",
-        "httpMethod": "POST", "uri": "https://example.com",
+        "httpMethod": "POST", "uri": "arn:aws:apigateway:r:s3:path/bucket/key",
     });
     let refused = gateway(&mut world, "PutIntegration", integration.clone()).unwrap_err();
     assert!(refused.contains("Lambda"), "{refused}");
