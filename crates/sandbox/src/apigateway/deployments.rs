@@ -9,6 +9,7 @@ use super::super::toolbox::{Tags, now, put, text};
 use super::super::{Answer, Base, Refusal, World};
 use super::apis::{Api, find};
 use super::canary::Canary;
+use super::patch::patches;
 use super::stages::{self, Stage};
 use super::{State, bad, gone, listed, need, new_id};
 
@@ -43,9 +44,37 @@ pub(super) fn call(
             listed(all.collect(), input)
         }),
         "CreateDeployment" => create(base, apigateway, region, input),
+        "GetDeployment" => one(apigateway, region, input).map(|(id, one)| one.view(id)),
+        "UpdateDeployment" => update(apigateway, region, input),
         "DeleteDeployment" => delete(apigateway, region, input),
         _ => return None,
     })
+}
+
+fn none() -> Refusal {
+    gone("Invalid Deployment identifier specified")
+}
+
+fn one<'a, 'b>(
+    state: &'a mut State,
+    region: &str,
+    input: &'b Value,
+) -> Result<(&'b str, &'a mut Deployment), Refusal> {
+    let id = need(input, "deployment")?;
+    let found = find(state, region, input)?.deployments.get_mut(id);
+    found.map(|found| (id, found)).ok_or_else(none)
+}
+
+/// A picture stays as it is; what is said of it may change.
+fn update(state: &mut State, region: &str, input: &Value) -> Answer {
+    let (id, found) = one(state, region, input)?;
+    for patch in patches(input)? {
+        match (patch.op, patch.path().as_slice()) {
+            ("replace", ["description"]) => found.description = Some(patch.text().to_owned()),
+            _ => return Err(patch.refused(&["/description"])),
+        }
+    }
+    Ok(found.view(id))
 }
 
 fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
@@ -114,5 +143,5 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
         return Err(bad("Active stages pointing to this deployment must be moved or deleted"));
     }
     let removed = api.deployments.remove(id);
-    removed.map(|_| Value::Null).ok_or_else(|| gone("Invalid Deployment identifier specified"))
+    removed.map(|_| Value::Null).ok_or_else(none)
 }

@@ -21,6 +21,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,6 +84,8 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("DELETE", "/restapis/{api}/models/{model}", "DeleteModel"),
     ("GET", "/restapis/{api}/deployments", "GetDeployments"),
     ("POST", "/restapis/{api}/deployments", "CreateDeployment"),
+    ("GET", "/restapis/{api}/deployments/{deployment}", "GetDeployment"),
+    ("PATCH", "/restapis/{api}/deployments/{deployment}", "UpdateDeployment"),
     ("DELETE", "/restapis/{api}/deployments/{deployment}", "DeleteDeployment"),
     ("GET", "/restapis/{api}/stages", "GetStages"),
     ("POST", "/restapis/{api}/stages", "CreateStage"),
@@ -247,12 +251,14 @@ fn new_id(base: &mut Base) -> String {
     format!("{:016x}", base.number())[..10].to_owned()
 }
 
-/// One page of a list by id.
+/// One page of a list by id. Where the next one begins is nobody's to read.
 fn listed(items: Vec<(String, Value)>, input: &Value) -> Value {
     let limit = super::toolbox::number(input, "limit").unwrap_or(25).clamp(1, 500);
     let limit = usize::try_from(limit).unwrap_or(25);
-    let (items, next) = page(items, text(input, "position"), limit);
+    let after = text(input, "position").and_then(|position| URL_SAFE_NO_PAD.decode(position).ok());
+    let after = after.and_then(|after| String::from_utf8(after).ok());
+    let (items, next) = page(items, after.as_deref(), limit);
     let mut answer = json!({ "item": items });
-    put(&mut answer, "position", next);
+    put(&mut answer, "position", next.map(|next| URL_SAFE_NO_PAD.encode(next)));
     answer
 }

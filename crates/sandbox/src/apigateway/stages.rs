@@ -21,6 +21,9 @@ pub(super) struct Stage {
     created: f64,
     updated: f64,
     tracing: bool,
+    /// Whether it has a cache, and of which size.
+    caches: bool,
+    cache_size: Option<String>,
     pub variables: BTreeMap<String, String>,
     pub canary: Option<Canary>,
     access_log: BTreeMap<String, String>,
@@ -36,14 +39,15 @@ impl Stage {
             "deploymentId": self.deployment,
             "createdDate": self.created,
             "lastUpdatedDate": self.updated,
-            "cacheClusterEnabled": false,
-            "cacheClusterStatus": "NOT_AVAILABLE",
+            "cacheClusterEnabled": self.caches,
+            "cacheClusterStatus": if self.caches { "AVAILABLE" } else { "NOT_AVAILABLE" },
             "tracingEnabled": self.tracing,
             "methodSettings": self.settings,
         });
         if !self.tags.is_empty() {
             view["tags"] = json!(self.tags);
         }
+        put(&mut view, "cacheClusterSize", self.cache_size.clone());
         put(&mut view, "canarySettings", self.canary.as_ref().map(Canary::view));
         put(&mut view, "description", self.description.clone());
         if !self.variables.is_empty() {
@@ -112,6 +116,8 @@ impl Stage {
             created,
             updated: created,
             tracing: flag(input, "tracingEnabled").unwrap_or(false),
+            caches: flag(input, "cacheClusterEnabled").unwrap_or(false),
+            cache_size: text(input, "cacheClusterSize").map(str::to_owned),
             variables: map(input, "variables"),
             ..Self::default()
         }
@@ -205,6 +211,12 @@ fn change(stage: &mut Stage, patch: &Patch<'_>) -> Result<(), Refusal> {
         ("replace", ["deploymentId"]) => stage.deployment = patch.text().to_owned(),
         ("replace", ["description"]) => stage.description = Some(patch.text().to_owned()),
         ("replace", ["tracingEnabled"]) => stage.tracing = patch.flag(),
+        ("replace", ["cacheClusterEnabled"]) => {
+            stage.caches = patch.flag();
+            let size = stage.cache_size.take().unwrap_or_else(|| "0.5".to_owned());
+            stage.cache_size = stage.caches.then_some(size);
+        }
+        ("replace", ["cacheClusterSize"]) => stage.cache_size = Some(patch.text().to_owned()),
         ("replace" | "add", ["variables", name]) => {
             valid_variable(name, patch.text())?;
             stage.variables.insert((*name).to_owned(), patch.text().to_owned());

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Ask, Bucket, NAME_TAKEN, NAMESPACE, State, checks, configs, document, empty, iso, owner, stored,
+    Ask, Bucket, NAME_TAKEN, NAMESPACE, State, checks, configs, document, empty, iso, listing,
+    owner, stored,
 };
 use crate::wire::Response;
 use crate::wire::xml::Element;
@@ -16,10 +17,11 @@ pub(super) fn list(state: &State, ask: &Ask<'_>) -> Result<Response, Refusal> {
         return Err(checks::invalid(message).about("ArgumentName", "bucket-region"));
     }
     let prefix = ask.param("prefix").unwrap_or_default();
-    let after = ask.param("continuation-token").unwrap_or_default();
+    let after = ask.param("continuation-token").map(listing::place_of).transpose()?;
+    let after = after.unwrap_or_default();
     let wanted = |(name, bucket): &(&String, &Bucket)| {
         let here = ask.param("bucket-region").is_none_or(|region| region == bucket.region);
-        here && name.starts_with(prefix) && name.as_str() > after
+        here && name.starts_with(prefix) && **name > after
     };
     let all: Vec<_> = state.buckets.iter().filter(wanted).collect();
     let shown = &all[..limit.min(all.len())];
@@ -34,7 +36,8 @@ pub(super) fn list(state: &State, ask: &Ask<'_>) -> Result<Response, Refusal> {
             })
         })
         .collect();
-    let next = shown.last().filter(|_| shown.len() < all.len()).map(|(name, _)| name);
+    let next =
+        shown.last().filter(|_| shown.len() < all.len()).map(|(name, _)| listing::token(name));
     let answer = json!({
         "Owner": owner(),
         "Buckets": { "Bucket": buckets },

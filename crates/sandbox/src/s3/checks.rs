@@ -163,15 +163,15 @@ pub(super) const OWNERSHIPS: [&str; 3] =
     ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
 pub(super) fn acceleration(name: &str, document: &Element) -> Result<bool, Refusal> {
-    if !matches!(document.text_at(&["Status"]), Some("Enabled" | "Suspended")) {
-        return Err(malformed());
-    }
     if name.contains('.') {
         let message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in \
                        their names";
         return Err(Refusal::new("InvalidRequest", message));
     }
-    Ok(true)
+    match document.text_at(&["Status"]) {
+        Some("Enabled" | "Suspended") => Ok(true),
+        _ => Err(malformed()),
+    }
 }
 
 pub(super) fn payment(document: &Element) -> Result<bool, Refusal> {

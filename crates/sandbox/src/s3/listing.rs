@@ -48,6 +48,18 @@ fn group<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> (&'a str, b
     }
 }
 
+/// Where a listing goes on, as a client is told it.
+pub(super) fn token(place: &str) -> String {
+    URL_SAFE_NO_PAD.encode(place)
+}
+
+/// The place that a token stands for.
+pub(super) fn place_of(token: &str) -> Result<String, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let wrong = || checks::invalid("The continuation token provided is incorrect");
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)
+}
+
 /// ListObjectsV2, and its predecessor.
 pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let second = ask.param("list-type") == Some("2");
@@ -56,12 +68,7 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     let after = match (second, ask.param("continuation-token")) {
         (false, _) => ask.param("marker").unwrap_or_default().to_owned(),
         (true, None) => ask.param("start-after").unwrap_or_default().to_owned(),
-        (true, Some(token)) => {
-            let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-            let message = "The continuation token provided is incorrect";
-            let wrong = || Refusal::new("InvalidArgument", message);
-            bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?
-        }
+        (true, Some(token)) => place_of(token)?,
     };
     let encoding = Encoding::of(ask)?;
     let (mut contents, mut prefixes, mut last, mut truncated) = (vec![], vec![], None, false);
@@ -98,7 +105,7 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     match second {
         true => {
             answer["KeyCount"] = json!(contents.len() + prefixes.len());
-            answer["NextContinuationToken"] = json!(next.map(|key| URL_SAFE_NO_PAD.encode(key)));
+            answer["NextContinuationToken"] = json!(next.map(token));
             answer["ContinuationToken"] = json!(ask.param("continuation-token"));
         }
         false => {
@@ -108,7 +115,9 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     }
     answer["Contents"] = Value::Array(contents);
     answer["CommonPrefixes"] = Value::Array(prefixes);
-    Ok(document("ListBucketResult", &answer))
+    let mut response = document("ListBucketResult", &answer);
+    response.set("x-amz-bucket-region", bucket.region.clone());
+    Ok(response)
 }
 
 fn entry(key: &str, version: &Version) -> Value {

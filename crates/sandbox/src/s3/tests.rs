@@ -261,3 +261,15 @@ fn whom_a_bucket_tells_must_be_there() {
     let (_, kept) = ask(&mut world, "GET", "/shop?notification", &[], "");
     assert!(kept.contains("<Id>") && kept.contains("<Name>Prefix</Name>"), "{kept}");
 }
+
+#[test]
+fn where_a_listing_goes_on_is_nobodys_to_read() {
+    let mut world = with_bucket();
+    assert_eq!(ask(&mut world, "PUT", "/shop-2", &[], "").0, 200);
+    let (_, page) = ask(&mut world, "GET", "/?max-buckets=1", &[], "");
+    let (_, after) = page.split_once("<ContinuationToken>").unwrap();
+    let (token, _) = after.split_once('<').unwrap();
+    assert_ne!(token, "shop");
+    let (_, rest) = ask(&mut world, "GET", &format!("/?continuation-token={token}"), &[], "");
+    assert!(rest.contains("<Name>shop-2</Name>") && !rest.contains("<Name>shop</Name>"), "{rest}");
+}

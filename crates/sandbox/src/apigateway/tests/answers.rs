@@ -194,6 +194,43 @@ fn keys_are_listed_newest_first_by_the_start_of_their_names() {
         all.iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(json!({})), ["other", "test-2", "test-1"]);
+    assert_eq!(names(json!({ "limit": 1 })), ["other"]);
     assert_eq!(names(json!({ "name": "test" })), ["test-2", "test-1"]);
     assert!(names(json!({ "name": "TEST" })).is_empty());
+}
+
+#[test]
+fn an_integration_and_its_answers_are_changed_one_by_one() {
+    let (mut world, api, root) = with_api();
+    let on = |more: Value| {
+        let mut input = json!({ "api": api, "resource": root, "method": "GET" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let mut ask = |operation: &str, more: Value| gateway(&mut world, operation, on(more));
+    let no_method = "Invalid Method identifier specified";
+    let no_integration = "Invalid Integration identifier specified";
+    assert_eq!(ask("GetIntegration", json!({})).unwrap_err(), no_method);
+    ask("PutMethod", json!({ "authorizationType": "NONE" })).unwrap();
+    assert_eq!(ask("GetIntegration", json!({})).unwrap_err(), no_integration);
+    ask("PutIntegration", json!({ "type": "MOCK" })).unwrap();
+    let ok = json!({ "status": "200" });
+    let no_status = "Invalid Response status code specified";
+    assert_eq!(ask("GetIntegrationResponse", ok.clone()).unwrap_err(), no_status);
+    ask("PutIntegrationResponse", ok.clone()).unwrap();
+    let mut change = ok.clone();
+    change["patchOperations"] = json!([
+        { "op": "replace", "path": "/selectionPattern", "value": "x" },
+        { "op": "add", "path": "/responseTemplates/application~1json", "value": "{}" },
+    ]);
+    let changed = ask("UpdateIntegrationResponse", change).unwrap();
+    assert_eq!(changed["selectionPattern"], "x");
+    assert_eq!(changed["responseTemplates"], json!({ "application/json": "{}" }));
+    assert_eq!(ask("GetIntegrationResponse", ok.clone()).unwrap(), changed);
+    ask("DeleteIntegrationResponse", ok.clone()).unwrap();
+    assert_eq!(ask("DeleteIntegrationResponse", ok).unwrap_err(), no_status);
+    let method = ask("GetMethod", json!({})).unwrap();
+    assert_eq!(method["methodIntegration"].get("integrationResponses"), None);
+    let change = json!({ "patchOperations": patch("/connectionId", "l") });
+    assert_eq!(ask("UpdateIntegration", change).unwrap()["connectionId"], "l");
 }

@@ -78,3 +78,28 @@ fn a_stage_refuses_paths_as_aws_does() {
         assert!(refused.starts_with(message), "{refused}");
     }
 }
+
+#[test]
+fn a_stage_may_have_a_cache() {
+    let (mut world, api, _) = with_stage();
+    let stage = update(&mut world, &api, patch("/cacheClusterEnabled", "true")).unwrap();
+    assert_eq!(stage["cacheClusterStatus"], "AVAILABLE");
+    assert_eq!(stage["cacheClusterSize"], "0.5");
+    let stage = update(&mut world, &api, patch("/cacheClusterEnabled", "false")).unwrap();
+    assert_eq!(stage.get("cacheClusterSize"), None);
+}
+
+#[test]
+fn only_what_is_said_of_a_deployment_changes() {
+    let (mut world, api, deployment) = with_stage();
+    let mut change = |path: &str| {
+        let patches = patch(path, "said");
+        let input = json!({ "api": api, "deployment": deployment, "patchOperations": patches });
+        gateway(&mut world, "UpdateDeployment", input)
+    };
+    assert_eq!(change("/description").unwrap()["description"], "said");
+    assert!(change("/id").unwrap_err().contains("Must be one of: [/description]"));
+    let none = json!({ "api": api, "deployment": "none" });
+    let refused = gateway(&mut world, "GetDeployment", none).unwrap_err();
+    assert_eq!(refused, "Invalid Deployment identifier specified");
+}
