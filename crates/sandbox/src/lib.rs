@@ -93,12 +93,21 @@ pub(crate) struct Refusal {
     pub code: String,
     /// The message.
     pub message: String,
+    /// What S3 tells beside it, in the order of its elements.
+    pub details: Vec<(String, String)>,
 }
 
 impl Refusal {
     /// A refusal with status 400.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.to_owned(), message: message.into() }
+        let (code, message) = (code.to_owned(), message.into());
+        Self { status: 400, code, message, details: Vec::new() }
+    }
+
+    /// The same with one more detail.
+    pub(crate) fn about(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.details.push((name.to_owned(), value.into()));
+        self
     }
 
     /// The same with another status.

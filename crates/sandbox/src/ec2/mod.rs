@@ -204,11 +204,8 @@ fn without_nulls(value: Value) -> Value {
 /// Answers one call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     if input::text(&call.input, "DryRun") == Some("true") {
-        return Err(Refusal {
-            status: 412,
-            code: "DryRunOperation".to_owned(),
-            message: "Request would have succeeded, but DryRun flag is set.".to_owned(),
-        });
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(Refusal::new("DryRunOperation", message).with_status(412));
     }
     if call.operation == "CreateFlowLogs"
         && let Some(answer) = flow_logs::prepare(world, call)?

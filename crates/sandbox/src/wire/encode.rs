@@ -65,7 +65,7 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
 /// Encodes a refusal in the route's protocol.
 pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
     let id = request_id();
-    let Refusal { status, code, message } = refusal;
+    let Refusal { status, code, message, details } = refusal;
     let (code_text, message_text) = (xml::escape(code), xml::escape(message));
     match route.protocol {
         Protocol::RestJson => {
@@ -123,11 +123,17 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             // A HEAD request is answered without a body: clients see the status alone.
             let body = match route.operation.starts_with("Head") {
                 true => String::new(),
-                false => format!(
-                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code_text}</Code>\
-                     <Message>{message_text}</Message><RequestId>{id}</RequestId>\
-                     <HostId>sandbox</HostId></Error>"
-                ),
+                false => {
+                    let detail = |(name, value): &(String, String)| {
+                        format!("<{name}>{}</{name}>", xml::escape(value))
+                    };
+                    let details: String = details.iter().map(detail).collect();
+                    format!(
+                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
+                         <Code>{code_text}</Code><Message>{message_text}</Message>{details}\
+                         <RequestId>{id}</RequestId><HostId>sandbox</HostId></Error>"
+                    )
+                }
             };
             respond(*status, "application/xml", &id, body)
         }
