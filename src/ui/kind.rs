@@ -59,6 +59,9 @@ fn life(meta: &Meta) -> Vec<String> {
     life.extend(meta.rises.iter().map(|field| {
         format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
     }));
+    life.extend(meta.given.iter().map(|(field, given)| {
+        format!("What `{field}` wants at the value that AWS gave it (`{given}`) is as wanted.")
+    }));
     life.extend(meta.guard.map(|guard| {
         format!("In a protected environment it is deleted only once `{guard}` is off.")
     }));

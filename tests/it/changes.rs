@@ -39,6 +39,25 @@ impl Standing {
         plan
     }
 
+    /// Expects that every instance of a fleet comes from the version of the template that its group
+    /// names.
+    async fn runs_what_it_says(&self, fleet: &str) {
+        let client = aws_sdk_autoscaling::Client::new(&by_hand(&self.sandbox));
+        let groups = client.describe_auto_scaling_groups().send().await.expect("a list");
+        let is_meant = |name: &str| name.contains(fleet);
+        let mut groups = groups.auto_scaling_groups().iter();
+        let group = groups.find(|group| group.auto_scaling_group_name().is_some_and(is_meant));
+        let group = group.expect("the group");
+        let version = group.launch_template().and_then(|template| template.version());
+        let live = group.instances().iter().filter(|instance| {
+            !instance.lifecycle_state().is_some_and(|state| state.as_str() == "Terminating")
+        });
+        let versions = live.map(|instance| instance.launch_template()?.version());
+        let versions: Vec<_> = versions.collect();
+        assert!(!versions.is_empty(), "{group:?}");
+        assert!(versions.iter().all(|one| *one == version), "{version:?}: {versions:?}");
+    }
+
     async fn goes(&self, text: &str) {
         run(&self.provider, &blueprint(text), Purpose::Destroy).await;
         assert_eq!(self.sandbox.counts().expect("a sandbox"), BTreeMap::new());
@@ -193,6 +212,7 @@ fn another_change_of_a_fleet_takes_the_place_of_a_refresh_that_runs() {
             let plan = standing.becomes(&text(size)).await;
             assert_eq!((plan.changes.len(), plan.count(Action::Update)), (2, 2));
             assert!(began.elapsed() < Duration::from_secs(300), "{size}: {:?}", began.elapsed());
+            standing.runs_what_it_says("workers").await;
         }
         standing.goes(&text("medium")).await;
     });
