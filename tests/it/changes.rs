@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::balancing::{NETWORK, blueprint, spec};
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
+    some,
 };
 
 /// A config as it stands, to be replaced by others.
