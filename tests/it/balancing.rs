@@ -28,11 +28,13 @@ fn in_folder<T>(text: &str, with: impl FnOnce(&Path) -> T) -> T {
 }
 
 pub fn blueprint(text: &str) -> Blueprint {
-    in_folder(text, |folder| {
-        let loaded = load(folder, "dev", &|_| None).unwrap_or_else(|found| panic!("{found:#?}"));
-        let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
-        build(&loaded, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
-    })
+    let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
+    built(text, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
+}
+
+/// What becomes of a config in an account of which this is known.
+pub fn built(text: &str, facts: &Facts) -> Result<Blueprint, Vec<Problem>> {
+    in_folder(text, |folder| build(&load(folder, "dev", &|_| None)?, facts))
 }
 
 pub fn spec(blueprint: &Blueprint, address: &str) -> Value {

@@ -79,6 +79,9 @@ impl Resource for RestApi {
             "The version is a digest of what is live; the deployment of a stage carries it.",
             "A change of the security policy takes AWS about 15 minutes; the API answers meanwhile. Its \
              endpoint then serves only callers who name its own host (access mode STRICT).",
+            "What goes through a VPC link is sent under the path of its integration. AWS's guide says that \
+             the name of the stage would stand before it, so that a template overrides the path; it holds \
+             for JSON and for requests without a body.",
             "Gateway responses and documentation are left as they are.",
             "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
         ],

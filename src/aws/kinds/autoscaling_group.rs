@@ -147,6 +147,7 @@ impl Resource for Group {
                     "autoscaling:DescribeInstanceRefreshes",
                     "autoscaling:DescribePolicies",
                     "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeInstanceTypeOfferings",
                 ],
                 &["*"],
             ),

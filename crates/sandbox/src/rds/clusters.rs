@@ -276,6 +276,7 @@ pub(super) fn make(
         backup_window: window("PreferredBackupWindow", backup_window),
         maintenance_window: window("PreferredMaintenanceWindow", maintenance_window),
         protected: flag(input, "DeletionProtection").unwrap_or(false),
+        unprotected: 0.0,
         copies_tags: flag(input, "CopyTagsToSnapshot").unwrap_or(false),
         exports: exports(input, "EnableCloudwatchLogsExports")?,
         iam: flag(input, "EnableIAMDatabaseAuthentication").unwrap_or(false),

@@ -308,6 +308,17 @@ fn a_parameter_that_is_set_to_its_default_keeps_its_source() {
 }
 
 #[test]
+fn a_class_can_be_had_in_the_zones_that_are_not_full() {
+    let zones = |class: &str| {
+        let asked = json!({ "Engine": "aurora-postgresql", "DBInstanceClass": class });
+        let answer = super::instances::orderable("us-east-1", &asked).unwrap();
+        let options = &answer["OrderableDBInstanceOptions"]["OrderableDBInstanceOption"];
+        options[0]["AvailabilityZones"]["AvailabilityZone"].as_array().map(Vec::len)
+    };
+    assert_eq!((zones("db.serverless"), zones("db.t4g.micro")), (Some(5), None));
+}
+
+#[test]
 fn a_stopped_cluster_is_neither_changed_nor_deleted() {
     let (mut world, ..) = with_instance();
     rds(&mut world, "DescribeDBInstances", json!({})).unwrap();
