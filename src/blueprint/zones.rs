@@ -3,7 +3,7 @@
 
 use crate::config::schema::Config;
 use crate::config::schema::balancing::BalancerType;
-use crate::config::schema::containers::{ContainerArchitecture, Service};
+use crate::config::schema::containers::{ContainerArchitecture, ContainerService};
 use crate::config::schema::network::{NatKind, Network};
 use crate::model::zone::Zone;
 
@@ -41,7 +41,7 @@ const LACKS: &[Lack] = &[
         what: "Fargate on arm64",
         zones: &["use1-az3"],
         wanted: |config| {
-            let on_arm = |one: &Service| one.architecture == ContainerArchitecture::Arm64;
+            let on_arm = |one: &ContainerService| one.architecture == ContainerArchitecture::Arm64;
             config.services.values().any(on_arm)
         },
     },

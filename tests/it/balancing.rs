@@ -32,9 +32,12 @@ pub fn blueprint(text: &str) -> Blueprint {
     built(text, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
 }
 
-/// What becomes of a config in an account of which this is known.
-pub fn built(text: &str, facts: &Facts) -> Result<Blueprint, Vec<Problem>> {
-    in_folder(text, |folder| build(&load(folder, "dev", &|_| None)?, facts))
+/// What becomes of a config in an account of which this is known, or what is wrong with it.
+pub fn built(text: &str, facts: &Facts) -> Result<Blueprint, String> {
+    in_folder(text, |folder| {
+        let found = load(folder, "dev", &|_| None).and_then(|loaded| build(&loaded, facts));
+        found.map_err(|problems| problems.iter().map(|one| format!("{one}\n")).collect())
+    })
 }
 
 pub fn spec(blueprint: &Blueprint, address: &str) -> Value {

@@ -244,15 +244,14 @@ fn a_zone_that_lacks_what_the_config_asks_for_is_passed_over() {
         assert_eq!(spec(&blueprint, "ec2.subnet/private-3")["zone"], zone, "{text}");
     }
     let few = virginia(&[("a", "az1"), ("b", "az2"), ("c", "az3")]);
-    let problems = built(&format!("{wide}{link}"), &few).unwrap_err();
-    assert_eq!(
-        (&*problems[0].message, &*problems[0].fix),
-        (
-            "us-east-1 has 3 zones for this account; us-east-1c (use1-az3) has no VPC links",
-            "use 2 at the most, or say which in `zone_names`"
-        )
-    );
-    assert!(problems[0].line_text.contains("zones = 3"), "{problems:?}");
+    let wrong = built(&format!("{wide}{link}"), &few).unwrap_err();
+    for said in [
+        "us-east-1 has 3 zones for this account; us-east-1c (use1-az3) has no VPC links",
+        "| zones = 3",
+        "use 2 at the most, or say which in `zone_names`",
+    ] {
+        assert!(wrong.contains(said), "{wrong}");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::zone::Zone;
 
 /// Builds an environment from one file.
 fn from_text(env: &str, text: &str) -> Blueprint {
