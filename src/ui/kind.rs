@@ -118,6 +118,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         made_from,
         regain,
         rises,
+        given,
         complaint,
         observed,
         moves,
@@ -143,6 +144,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         Replace::Forbidden => "forbidden",
     };
     let moves = moves.iter().map(|(field, output)| json!({ "field": field, "output": output }));
+    let given = given.iter().map(|(field, by)| json!({ "field": field, "given_by": by }));
     let transient =
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
@@ -155,6 +157,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "made_from": made_from,
         "regain": regain.is_some(),
         "rises": rises,
+        "given": given.collect::<Vec<_>>(),
         "complaint": complaint,
         "observed": observed,
         "moves": moves.collect::<Vec<_>>(),
