@@ -192,8 +192,11 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("AuthFailure", "credentials", ErrorClass::Credentials),
     // ECS's word for a family without active revisions, or a revision that is not there.
     ("ClientException", "describe task definition", ErrorClass::NotFound),
+    // A table's expiry can be changed once in an hour, and nothing but the refusal tells.
+    ("ValidationException", "time to live has been modified multiple times", ErrorClass::Busy),
+    ("ValidationException", "timetolive is active on a different", ErrorClass::Busy),
     // Auto Scaling has no code of its own for what is not there.
-    ("ValidationError", "name not found", ErrorClass::NotFound),
+    ("ValidationError", "not found", ErrorClass::NotFound),
 ];
 
 /// Whether a message in lower case has these words; they begin where a word does.

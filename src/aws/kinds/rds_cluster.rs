@@ -165,6 +165,8 @@ impl Resource for Cluster {
             // The first database of an account: AWS makes that role meanwhile.
             ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
+            // Lifted a moment ago.
+            ("InvalidParameterCombination", "disable deletion protection"),
         ],
         permits: &[
             Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),

@@ -76,7 +76,14 @@ impl Resource for Instance {
             ("KMSKeyNotAccessibleFault", ""),
         ],
         permits: &[
-            Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBInstances"], &["*"]),
+            Permit::look(
+                &[
+                    "rds:DescribeDBClusters",
+                    "rds:DescribeDBInstances",
+                    "rds:DescribeOrderableDBInstanceOptions",
+                ],
+                &["*"],
+            ),
             Permit::create(
                 &["rds:CreateDBInstance"],
                 &[

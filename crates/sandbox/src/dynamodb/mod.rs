@@ -59,6 +59,9 @@ struct Table {
     protected: bool,
     tags: Tags,
     ttl: Option<String>,
+    /// The attribute that items expired by before, and when that was last changed.
+    ttl_before: Option<String>,
+    ttl_changed: f64,
     /// How many days can be restored.
     recovery: Option<i64>,
     /// Whether somebody has asked for backups before.
@@ -110,6 +113,10 @@ impl Status {
     }
 }
 
+/// For how long a strict sandbox takes no second change of expiry, and is at work on switching it off,
+/// in seconds. AWS says that it may take so long.
+const EXPIRY: f64 = 3600.0;
+
 const ON_DEMAND: &str = "PAY_PER_REQUEST";
 
 /// The codes for a bad tag and for too many.
@@ -156,12 +163,18 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteBackup" => backups::delete(world, input),
         "RestoreTableFromBackup" => backups::restore(world, region, input),
         "RestoreTableToPointInTime" => backups::restore_to_time(world, region, input),
-        "UpdateTimeToLive" => expire(state, region, input),
+        "UpdateTimeToLive" => expire(state, region, input, (today, world.base.strict)),
         "DescribeTimeToLive" => {
             let (_, table) = find(state, region, input)?;
-            let status = if table.ttl.is_some() { "ENABLED" } else { "DISABLED" };
+            let before = table.ttl_before.clone().filter(|_| world.base.strict);
+            let before = before.filter(|_| today < table.ttl_changed + EXPIRY);
+            let status = match (&table.ttl, &before) {
+                (Some(_), _) => "ENABLED",
+                (None, Some(_)) => "DISABLING",
+                (None, None) => "DISABLED",
+            };
             let mut view = json!({ "TimeToLiveStatus": status });
-            put(&mut view, "AttributeName", table.ttl.clone());
+            put(&mut view, "AttributeName", table.ttl.clone().or(before));
             Ok(json!({ "TimeToLiveDescription": view }))
         }
         "UpdateContinuousBackups" => back_up(state, region, input, (today, world.base.strict)),
@@ -274,7 +287,7 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
+fn expire(state: &mut State, region: &str, input: &Value, (today, strict): (f64, bool)) -> Answer {
     let (_, table) = ready(state, region, input)?;
     let wanted = &input["TimeToLiveSpecification"];
     let attribute = need(wanted, "AttributeName", "ValidationException")?;
@@ -289,9 +302,16 @@ fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
             )));
         }
         (false, None) => return Err(invalid("TimeToLive is already disabled")),
-        (true, _) => table.ttl = Some(attribute.to_owned()),
-        (false, _) => table.ttl = None,
+        _ if strict && today < table.ttl_changed + EXPIRY => {
+            let message = "Time to live has been modified multiple times within a fixed interval";
+            return Err(invalid(message));
+        }
+        (on, _) => {
+            let ttl = on.then(|| attribute.to_owned());
+            table.ttl_before = std::mem::replace(&mut table.ttl, ttl);
+        }
     }
+    table.ttl_changed = today;
     Ok(json!({ "TimeToLiveSpecification": wanted }))
 }
 

@@ -224,6 +224,33 @@ fn the_same_ttl_twice_is_refused() {
     ddb(&mut world, "UpdateTimeToLive", ttl("end", false)).unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_strict_sandbox_takes_one_change_of_ttl_in_an_hour() {
+    let mut world = with_table(json!({}));
+    world.base.strict = true;
+    let ttl = |name: &str, on: bool| {
+        let wanted = json!({ "AttributeName": name, "Enabled": on });
+        table(json!({ "TimeToLiveSpecification": wanted }))
+    };
+    let status = |world: &mut World| {
+        let answer = ddb(world, "DescribeTimeToLive", table(json!({}))).unwrap();
+        answer["TimeToLiveDescription"]["TimeToLiveStatus"].as_str().unwrap().to_owned()
+    };
+    let hour = || tokio::time::sleep(std::time::Duration::from_secs(3601));
+    ddb(&mut world, "UpdateTimeToLive", ttl("end", true)).unwrap();
+    let (code, message) = refusal(&mut world, "UpdateTimeToLive", ttl("end", false));
+    let refused = "Time to live has been modified multiple times within a fixed interval";
+    assert_eq!((&*code, &*message), ("ValidationException", refused));
+    assert_eq!(status(&mut world), "ENABLED");
+    hour().await;
+    ddb(&mut world, "UpdateTimeToLive", ttl("end", false)).unwrap();
+    assert_eq!(status(&mut world), "DISABLING");
+    assert_eq!(refusal(&mut world, "UpdateTimeToLive", ttl("other", true)).1, refused);
+    hour().await;
+    assert_eq!(status(&mut world), "DISABLED");
+    ddb(&mut world, "UpdateTimeToLive", ttl("other", true)).unwrap();
+}
+
 #[test]
 fn backups_are_not_there_for_the_first_who_asks() {
     let mut world = with_table(json!({}));

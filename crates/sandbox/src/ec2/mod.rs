@@ -30,7 +30,7 @@ pub(crate) mod templates;
 mod tests;
 mod tokens;
 mod vpcs;
-mod zones;
+pub(crate) mod zones;
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,11 @@
 //! What the region has without anybody making it: zones, limits, instance types, images.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::{Answer, Refusal};
-use super::input::missing_parameter;
+use super::input::{list, missing_parameter, text};
 use super::listing::{self, Listing};
 use super::{Cx, invalid};
 
@@ -49,7 +51,7 @@ const TYPES: [(&str, u32, u32, &str); 12] = [
 ];
 
 /// The names of a region's zones.
-pub(super) fn names(region: &str) -> Vec<String> {
+pub(crate) fn names(region: &str) -> Vec<String> {
     let letters = if region == "us-east-1" { "abcdef" } else { "abc" };
     letters.chars().map(|letter| format!("{region}{letter}")).collect()
 }
@@ -71,6 +73,12 @@ pub(super) fn zone_id(region: &str, zone: &str) -> String {
     let place = letter.saturating_sub(b'a');
     let dealt = DEALT.get(usize::from(place)).filter(|_| region == "us-east-1");
     format!("{short}-az{}", dealt.copied().unwrap_or(place + 1))
+}
+
+/// Whether AWS sells nothing new in a zone any more: no network load balancers, no databases, and none of
+/// the instance types of today.
+pub(crate) fn is_full(region: &str, zone: &str) -> bool {
+    ["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"].contains(&&*zone_id(region, zone))
 }
 
 const ZONES: Listing = Listing {
@@ -209,14 +217,23 @@ const OFFERINGS: Listing = Listing {
 pub(super) fn type_offerings(cx: &mut Cx<'_>) -> Answer {
     let region = &cx.call.region;
     let by = cx.text("LocationType").unwrap_or("region");
-    let places = match by {
+    let open = names(region).into_iter().filter(|zone| !is_full(region, zone));
+    let places: Vec<String> = match by {
         "region" => vec![region.clone()],
-        "availability-zone" => names(region),
-        "availability-zone-id" => names(region).iter().map(|zone| zone_id(region, zone)).collect(),
+        "availability-zone" => open.collect(),
+        "availability-zone-id" => open.map(|zone| zone_id(region, &zone)).collect(),
         other => return Err(invalid(format!("Invalid location type '{other}'."))),
     };
+    // Whatever can be launched is offered, if somebody asks for it by name.
+    let asked = cx
+        .items("Filter")
+        .into_iter()
+        .filter(|filter| text(filter, "Name") == Some("instance-type"));
+    let mut types: BTreeSet<String> = asked.flat_map(|filter| list(filter, "Value")).collect();
+    types.retain(|name| name.contains('.') && !name.contains(['*', '?']));
+    types.extend(TYPES.map(|(name, ..)| name.to_owned()));
     let mut all: Vec<Value> = Vec::new();
-    for (name, ..) in TYPES {
+    for name in types {
         all.extend(
             places.iter().map(
                 |place| json!({ "instanceType": name, "locationType": by, "location": place }),

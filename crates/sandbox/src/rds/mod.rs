@@ -85,6 +85,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "RestoreDBClusterFromSnapshot" => snapshots::restore(world, region, input),
         "RestoreDBClusterToPointInTime" => snapshots::restore_to_time(world, region, input),
         "DescribeDBEngineVersions" => clusters::versions(input),
+        "DescribeOrderableDBInstanceOptions" => instances::orderable(region, input),
         "CreateDBInstance" => instances::create(world, region, input),
         "DescribeDBInstances" => instances::describe(world, region, input),
         "ModifyDBInstance" => modify::instance(world, region, input),

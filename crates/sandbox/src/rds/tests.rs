@@ -286,6 +286,39 @@ fn parameters_are_set_by_twenties_and_static_ones_wait() {
 }
 
 #[test]
+fn a_parameter_that_is_set_to_its_default_keeps_its_source() {
+    let mut world = World::default();
+    let group = json!({ "DBClusterParameterGroupName": "p" });
+    let mut made = with(group.clone(), "DBParameterGroupFamily", "aurora-postgresql15".into());
+    made["Description"] = "d".into();
+    rds(&mut world, "CreateDBClusterParameterGroup", made).unwrap();
+    for (value, source) in
+        [("scram-sha-256", "system"), ("md5", "user"), ("scram-sha-256", "system")]
+    {
+        let parameter = json!({ "ParameterName": "password_encryption", "ParameterValue": value,
+            "ApplyMethod": "immediate" });
+        let set = with(group.clone(), "Parameters", json!({ "Parameter": [parameter] }));
+        rds(&mut world, "ModifyDBClusterParameterGroup", set).unwrap();
+        let listed = rds(&mut world, "DescribeDBClusterParameters", group.clone()).unwrap();
+        let listed = listed["Parameters"]["Parameter"].as_array().unwrap();
+        let found = listed.iter().find(|one| one["ParameterName"] == "password_encryption");
+        let found = found.unwrap();
+        assert_eq!((&found["ParameterValue"], &found["Source"]), (&value.into(), &source.into()));
+    }
+}
+
+#[test]
+fn a_class_can_be_had_in_the_zones_that_are_not_full() {
+    let zones = |class: &str| {
+        let asked = json!({ "Engine": "aurora-postgresql", "DBInstanceClass": class });
+        let answer = super::instances::orderable("us-east-1", &asked).unwrap();
+        let options = &answer["OrderableDBInstanceOptions"]["OrderableDBInstanceOption"];
+        options[0]["AvailabilityZones"]["AvailabilityZone"].as_array().map(Vec::len)
+    };
+    assert_eq!((zones("db.serverless"), zones("db.t4g.micro")), (Some(5), None));
+}
+
+#[test]
 fn a_stopped_cluster_is_neither_changed_nor_deleted() {
     let (mut world, ..) = with_instance();
     rds(&mut world, "DescribeDBInstances", json!({})).unwrap();

@@ -103,3 +103,27 @@ fn zones_have_the_ids_of_their_region() {
     let answer = ask(&mut world, "DescribeAvailabilityZones", input);
     assert_eq!(length(&answer, "availabilityZoneInfo"), 6);
 }
+
+#[test]
+fn a_zone_that_is_full_has_no_instances() {
+    let mut world = World::default();
+    let vpc = vpc(&mut world);
+    let place =
+        json!({ "VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1c" });
+    let subnet = ask(&mut world, "CreateSubnet", place);
+    let launch = json!({ "ImageId": "ami-1", "InstanceType": "t4g.nano", "MinCount": "1",
+        "MaxCount": "1", "SubnetId": subnet["subnet"]["subnetId"] });
+    refused(&mut world, "RunInstances", launch, "Unsupported");
+    for kind in ["t4g.nano", "r7g.large"] {
+        let offered = ask(
+            &mut world,
+            "DescribeInstanceTypeOfferings",
+            json!({ "LocationType": "availability-zone",
+                "Filter": [{ "Name": "instance-type", "Value": [kind] }] }),
+        );
+        let places = offered["instanceTypeOfferingSet"].as_array().unwrap().iter();
+        let places: Vec<&str> = places.map(|one| one["location"].as_str().unwrap()).collect();
+        let open = ["us-east-1a", "us-east-1b", "us-east-1d", "us-east-1e", "us-east-1f"];
+        assert_eq!(places, open, "{kind}");
+    }
+}
