@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, restores, variable, versions};
+use super::{Context, Global, interfaces, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -154,8 +154,10 @@ impl Session {
 
     /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
     /// databases that are to be made or upgraded, whether what is to be restored is there, and whether the account can set aside the
-    /// calls that functions want for themselves. Nobody is asked if they want no more than before.
+    /// calls that functions want for themselves. Nobody is asked if they want no more than before. What
+    /// would show only an hour after the apply is refused here as well.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
+        interfaces::check(plan)?;
         versions::check(self.provider.aws(), plan).await?;
         restores::check(self.provider.aws(), &self.blueprint, plan).await?;
         let more = reservations(&plan.changes);

@@ -17,7 +17,7 @@ use super::{State, bad, deployments, gone, listed, need, new_id, resources, stag
 pub(super) struct Api {
     name: String,
     description: Option<String>,
-    created: f64,
+    pub created: f64,
     endpoint: String,
     policy: Option<String>,
     binary_types: BTreeSet<String>,

@@ -63,6 +63,10 @@ impl Function {
         self.settings.get("Timeout").and_then(Value::as_i64).unwrap_or(3)
     }
 
+    pub(super) fn active_since(&self) -> f64 {
+        self.pending
+    }
+
     fn is_outside(&self) -> bool {
         !self.settings.contains_key("VpcConfig")
     }

@@ -7,7 +7,7 @@ use super::super::toolbox::{
     Tags, add_tags, at, flag, here, map, number, page, put, text, texts, uuid,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
-use super::{TAGS, arn, conflict, functions, gone, invalid};
+use super::{TAGS, arn, conflict, functions, gone, invalid, no_such_function};
 
 /// An event source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -145,8 +145,8 @@ fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<()
 }
 
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
-    let (function, found) = functions::find(world, region, input)?;
-    let timeout = found.timeout();
+    let found = functions::find(world, region, input).map_err(|_| no_such_function())?;
+    let (function, timeout) = (found.0, found.1.timeout());
     let source = text(input, "EventSourceArn").unwrap_or_default().to_owned();
     let start = text(input, "StartingPosition");
     let is_twin = |other: &Mapping| other.function == function && other.source == source;
