@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, offers, restores, variable, versions};
+use super::{Context, Global, interfaces, offers, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -157,7 +157,9 @@ impl Session {
     /// databases that are to be made or upgraded, and the classes of instances in their zones, whether
     /// what is to be restored is there, and whether the account can set aside the calls that functions
     /// want for themselves. Nobody is asked if they want no more than before.
+    /// What would show only an hour after the apply is refused here as well.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
+        interfaces::check(plan)?;
         versions::check(self.provider.aws(), plan).await?;
         offers::check(self.provider.aws(), &self.blueprint, plan).await?;
         restores::check(self.provider.aws(), &self.blueprint, plan).await?;

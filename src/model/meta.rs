@@ -135,6 +135,15 @@ impl Meta {
         self.permits.iter().flat_map(|permit| permit.actions).copied().collect()
     }
 
+    /// Whether an error passes by itself for this kind, although its code alone does not say so. What a
+    /// policy denies outright does not.
+    pub fn is_transient(&self, code: &str, message: &str) -> bool {
+        let listed = |(known, fragment): &(&str, &str)| {
+            code.eq_ignore_ascii_case(known) && message.contains(fragment)
+        };
+        self.transient.iter().any(listed) && !message.contains("explicit deny")
+    }
+
     /// Whether a change at `path` (dotted) forces a replacement.
     pub fn is_immutable(&self, path: &str) -> bool {
         self.immutable.iter().any(|fixed| {

@@ -50,7 +50,7 @@ fn dev_is_made_looked_at_changed_and_removed() {
 #[test]
 fn a_retired_version_is_refused_before_anything_is_made() {
     let folder = Folder::shipped();
-    folder.edit("config/base.toml", "engine_version = \"15.19\"", "engine_version = \"15.8\"");
+    folder.edit("config/base.toml", "engine_version = \"15.17\"", "engine_version = \"15.8\"");
     for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
         let refused = folder.expect(1, command);
         for said in [

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 mod connector;
 mod faults;
+mod fresh;
 mod permissions;
 mod pieces;
 pub(crate) mod s3;
@@ -191,6 +192,7 @@ pub(crate) struct World {
 
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
+    fresh::check(world, call)?;
     match call.service.as_str() {
         "application-autoscaling" => application_autoscaling::call(world, call),
         "apigateway" => apigateway::call(world, call),

@@ -72,6 +72,7 @@ impl Resource for Instance {
         settle: Duration::from_secs(60),
         transient: &[
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            ("InvalidParameterValue", "Missing necessary credentials"),
             ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],

@@ -18,7 +18,7 @@ use super::{State, bad, deployments, gone, listed, need, new_id, resources, stag
 pub(super) struct Api {
     name: String,
     description: Option<String>,
-    created: f64,
+    pub created: f64,
     version: Option<String>,
     endpoint: String,
     /// The sort of addresses, once it is not that of the endpoint.

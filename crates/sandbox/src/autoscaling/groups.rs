@@ -9,7 +9,7 @@ use super::super::ec2::{lent, templates};
 use super::super::toolbox::{
     self, Tags, add_tags, at, flag, here, iso, list, need, number, page, text, texts, uuid_of,
 };
-use super::super::{ACCOUNT, Answer, Call, Refusal, World, kms};
+use super::super::{ACCOUNT, Answer, Call, Refusal, World, fresh, kms};
 use super::{INVALID, TAGS, by_name, ec2, find, invalid, states, tags};
 
 /// A group.
@@ -254,6 +254,9 @@ fn scale(world: &mut World, region: &str, name: &str) {
 }
 
 fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<String, Refusal> {
+    if let Some(reason) = fresh::cannot_launch(world) {
+        return Err(invalid(reason));
+    }
     let (id, version) = &one.template;
     let data = templates::data(world, region, id, version);
     let mut input = data.ok_or_else(|| invalid("The launch template does not exist."))?;

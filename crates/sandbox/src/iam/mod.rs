@@ -65,15 +65,46 @@ pub(crate) fn roles_of(state: &State, profile: &str) -> Vec<String> {
     role.map(|role| role_arn(state, role)).into_iter().collect()
 }
 
-/// Whether a service can assume a role: it trusts the service, and in a strict sandbox it has been
-/// there for a while.
+/// Whether the trust policy of a role lets a service assume it.
 pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {
-    const PROPAGATION: f64 = 8.0;
     let name = arn.rsplit('/').next().unwrap_or(arn);
-    world.iam.roles.get(name).is_some_and(|role| {
-        let age = world.base.now() - role.created;
-        role.trusts(service) && (!world.base.strict || age >= PROPAGATION)
-    })
+    world.iam.roles.get(name).is_some_and(|role| role.trusts(service))
+}
+
+/// When a role was made, if it is there.
+pub(crate) fn made(state: &State, arn: &str) -> Option<f64> {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    state.roles.get(name).map(|role| role.created)
+}
+
+/// The name of the role that a service makes for itself.
+fn linked_name(service: &str) -> String {
+    let suffix = match service {
+        "autoscaling.amazonaws.com" => "AutoScaling",
+        "ecs.amazonaws.com" => "ECS",
+        "ecs.application-autoscaling.amazonaws.com" => "ApplicationAutoScaling_ECSService",
+        "elasticloadbalancing.amazonaws.com" => "ElasticLoadBalancing",
+        "guardduty.amazonaws.com" => "AmazonGuardDuty",
+        "ops.apigateway.amazonaws.com" => "APIGateway",
+        "rds.amazonaws.com" => "RDS",
+        "wafv2.amazonaws.com" => "WAFV2Logging",
+        other => other,
+    };
+    format!("AWSServiceRoleFor{suffix}")
+}
+
+/// The ARN of the role that a service makes for itself.
+pub(crate) fn linked_arn(service: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role{}{service}/{}", roles::LINKED, linked_name(service))
+}
+
+/// Makes that role, unless it is there.
+pub(crate) fn link(world: &mut World, service: &str) {
+    let name = linked_name(service);
+    if !world.iam.roles.contains_key(&name) {
+        let role = roles::Role::linked(&world.base, service);
+        world.iam.roles.insert(name, role);
+    }
 }
 
 /// Answers a call.

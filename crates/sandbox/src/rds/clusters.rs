@@ -217,12 +217,6 @@ pub(super) fn make(
         let message = "DB Cluster already exists";
         return Err(Refusal::new("DBClusterAlreadyExistsFault", message));
     }
-    // As in an account that never had a database. The role is there a moment later.
-    if world.base.strict && !std::mem::replace(&mut world.rds.linked, true) {
-        let message = "Unable to create the resource. Verify that you have permission to create \
-                       service linked role. Otherwise wait and try again later";
-        return Err(Refusal::new(VALUE, message));
-    }
     let (user, password) = match source {
         Some(source) => (source.user.clone(), source.password.clone()),
         None => credentials(input)?,

@@ -32,8 +32,6 @@ use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 pub(crate) struct State {
     clusters: BTreeMap<String, clusters::Cluster>,
     instances: BTreeMap<String, instances::Instance>,
-    /// Whether RDS has its role in the account.
-    linked: bool,
     parameter_groups: BTreeMap<String, parameters::Group>,
     #[serde(deserialize_with = "snapshots::read")]
     snapshots: BTreeMap<String, snapshots::Snapshot>,
