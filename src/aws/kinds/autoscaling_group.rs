@@ -144,11 +144,13 @@ impl Resource for Group {
             Permit::look(
                 &[
                     "autoscaling:DescribeAutoScalingGroups",
-                    "autoscaling:DescribeInstanceRefreshes",
                     "autoscaling:DescribePolicies",
-                    "autoscaling:DescribeScalingActivities",
                     "ec2:DescribeInstanceTypeOfferings",
                 ],
+                &["*"],
+            ),
+            Permit::watch(
+                &["autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribeScalingActivities"],
                 &["*"],
             ),
             Permit::create(

@@ -102,9 +102,10 @@ impl Resource for Rule {
         permits: &[
             Permit::look(&["events:ListRules"], &["*"]),
             Permit::look(
-                &["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"],
+                &["events:ListTagsForResource", "events:ListTargetsByRule"],
                 &["events:{here}:rule/{seen}"],
             ),
+            Permit::watch(&["events:DescribeRule"], &["events:{here}:rule/{seen}"]),
             Permit::set(
                 &["events:PutRule", "events:PutTargets", "events:TagResource"],
                 &["events:{here}:rule/{name}"],

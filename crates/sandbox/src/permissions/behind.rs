@@ -230,6 +230,21 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
         {
             vec![Need::new("logs:CreateLogDelivery", "*")]
         }
+        // AWS puts the items in the caller's name.
+        ("dynamodb", "RestoreTableFromBackup" | "RestoreTableToPointInTime") => {
+            let name = text(input, "TargetTableName").unwrap_or_default();
+            let table = at("dynamodb", &format!("table/{name}"));
+            let actions = [
+                "BatchWriteItem",
+                "DeleteItem",
+                "GetItem",
+                "PutItem",
+                "Query",
+                "Scan",
+                "UpdateItem",
+            ];
+            actions.map(|action| Need::new(format!("dynamodb:{action}"), &*table)).into()
+        }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {
             let bucket = text(input, "LogDestination").unwrap_or_default();
             let bucket = bucket.split('/').next().unwrap_or(bucket);
