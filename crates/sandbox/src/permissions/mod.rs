@@ -8,6 +8,8 @@ mod behind;
 mod needs;
 mod tagged;
 
+pub(crate) use behind::{first_use, passed};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
