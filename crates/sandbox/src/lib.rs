@@ -51,7 +51,7 @@ pub(crate) mod toolbox;
 pub(crate) mod waf;
 
 pub use connector::{Sandbox, Snapshot};
-pub use faults::{Fault, Faults};
+pub use faults::{Fault, Faults, Said};
 pub use permissions::{Guard, Need};
 pub use serve::serve;
 pub use store::SandboxError;

@@ -266,6 +266,7 @@ fn view(region: &str, name: &str, group: &Group) -> Value {
         "logGroupArn": arn,
         "storedBytes": 0,
         "logGroupClass": group.class,
+        "deletionProtectionEnabled": false,
     });
     put(&mut view, "retentionInDays", group.retention);
     put(&mut view, "kmsKeyId", group.key.clone());

@@ -64,7 +64,11 @@ fn lifecycle(state: &str) -> &'static str {
 fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
     let id = uuid_of(name);
     let (template, version) = &one.template;
-    let spec = json!({ "LaunchTemplateId": template, "Version": version });
+    let spec = json!({
+        "LaunchTemplateId": template,
+        "LaunchTemplateName": templates::name(world, region, template),
+        "Version": version,
+    });
     let instances = one.instances.iter().map(|(id, state)| {
         json!({
             "InstanceId": id,
@@ -110,6 +114,12 @@ fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
         "SuspendedProcesses": [],
         "TerminationPolicies": ["Default"],
         "NewInstancesProtectedFromScaleIn": false,
+        "AvailabilityZoneDistribution": { "CapacityDistributionStrategy": "balanced-best-effort" },
+        "CapacityReservationSpecification": { "CapacityReservationPreference": "default" },
+        "ServiceLinkedRoleARN": format!(
+            "arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/\
+             AWSServiceRoleForAutoScaling"
+        ),
         "CreatedTime": iso(one.made),
         "Status": one.deleting.then_some("Delete in progress"),
         "Tags": tags.collect::<Vec<_>>(),
