@@ -30,6 +30,8 @@ mod execute;
 pub mod exit;
 mod explain;
 mod graph;
+mod interfaces;
+mod offers;
 mod outputs;
 mod plan;
 mod policy;

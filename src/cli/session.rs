@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, restores, variable, versions};
+use super::{Context, Global, interfaces, offers, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -30,6 +30,7 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Owner, Phase};
 use crate::model::scope::Scope;
 use crate::model::text::Outputs;
+use crate::model::zone::Zone;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
@@ -153,10 +154,14 @@ impl Session {
     }
 
     /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
-    /// databases that are to be made or upgraded, whether what is to be restored is there, and whether the account can set aside the
-    /// calls that functions want for themselves. Nobody is asked if they want no more than before.
+    /// databases that are to be made or upgraded, and the classes of instances in their zones, whether
+    /// what is to be restored is there, and whether the account can set aside the calls that functions
+    /// want for themselves. Nobody is asked if they want no more than before.
+    /// What would show only an hour after the apply is refused here as well.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
+        interfaces::check(plan)?;
         versions::check(self.provider.aws(), plan).await?;
+        offers::check(self.provider.aws(), &self.blueprint, plan).await?;
         restores::check(self.provider.aws(), &self.blueprint, plan).await?;
         let more = reservations(&plan.changes);
         let wanted: i64 = more.iter().map(|(_, more)| more).sum();
@@ -371,7 +376,7 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
 }
 
 /// What the blueprint needs to know about the account and the region.
-fn facts(aws: &Aws, zones: Vec<String>) -> Result<Facts, CliError> {
+fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
     Ok(Facts {
         account: aws.scope.account.clone(),

@@ -188,10 +188,18 @@ impl Step<'_> {
             if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
                 return Ok(Some(live));
             }
-            if !live.tags.is_empty() || since.elapsed() > TAG_LAG {
-                return Err(StepError::Moved(vec!["its owner".to_owned()]));
+            if !live.tags.is_empty() {
+                return Err(not_ours());
             }
-            self.wait("its tags are not visible".to_owned(), pace.next()).await?;
+            self.wait_for_tags(since, pace.next()).await?;
+        }
+    }
+
+    /// Waits for tags that cannot be seen; what has none after a while is somebody else's.
+    async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
+        match since.elapsed() > TAG_LAG {
+            true => Err(not_ours()),
+            false => self.wait("its tags are not visible".to_owned(), pause).await,
         }
     }
 
@@ -418,9 +426,17 @@ impl Step<'_> {
         let mut pace = Pace::new();
         // How often the same update was accepted and had no effect.
         let mut in_vain = 0;
+        let (mut was_tagged, mut tagged_at) = (false, Instant::now());
         loop {
             target.id = Some(live.id.clone());
             let changes = self.differences(want, &live);
+            // What carried tags a moment ago and has none now is somebody's who took them off, if it
+            // stays so. What never had any was just made, or made by AWS's services.
+            let is_bare = live.tags.is_empty();
+            was_tagged |= !is_bare;
+            if !is_bare {
+                tagged_at = Instant::now();
+            }
             match &live.phase {
                 Phase::Failed(reason) => return Err(StepError::FailedLater(reason.clone())),
                 Phase::Deleting(status) => self.wait(status.clone(), pace.next()).await?,
@@ -428,6 +444,7 @@ impl Step<'_> {
                     self.wait(status.clone(), pace.next()).await?;
                 }
                 Phase::Ready if changes.is_empty() => return Ok(live),
+                _ if was_tagged && is_bare => self.wait_for_tags(tagged_at, pace.next()).await?,
                 Phase::Ready | Phase::Pending(_) => {
                     let fields = || -> Vec<String> {
                         changes.iter().map(|change| change.path.clone()).collect()
@@ -483,7 +500,7 @@ impl Step<'_> {
     ) -> Outcome<bool> {
         // The tags of what was just made, or made by AWS's services, may not be there yet.
         if !live.tags.is_empty() && !self.owns(live) {
-            return Err(StepError::Moved(vec!["its owner".to_owned()]));
+            return Err(not_ours());
         }
         let (set, unset) = tag_moves(changes);
         let mut result = Ok(());
@@ -575,6 +592,10 @@ impl Step<'_> {
             () = self.stop.requested() => Err(StepError::Interrupted),
         }
     }
+}
+
+fn not_ours() -> StepError {
+    StepError::Moved(vec!["its owner".to_owned()])
 }
 
 fn is_within(path: &str, planned: &BTreeSet<String>) -> bool {

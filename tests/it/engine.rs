@@ -867,3 +867,28 @@ fn what_came_to_belong_to_somebody_else_is_not_changed() {
         }
     });
 }
+
+#[test]
+fn what_loses_its_tags_between_two_changes_of_a_step_is_not_taken_back() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "base", json!({ "size": 2, "zone": "a" }), &[]);
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let base = Address::new("fake.node", "base");
+        let updated =
+            || cloud.log().iter().filter(|line| **line == format!("Update {base}")).count();
+        let before = (updated(), cloud.log().len());
+        let stripped = async {
+            while updated() == before.0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            cloud.hand_over(&base, Tags::new());
+        };
+        let (_stopper, stop) = stop_pair();
+        let (report, ()) = tokio::join!(apply(&cloud, &plan, 8, &stop, &|_| {}), stripped);
+        assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+        assert_eq!(cloud.log()[before.1..], [format!("Update {base}")]);
+    });
+}

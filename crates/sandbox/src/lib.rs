@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 mod connector;
 mod faults;
+mod fresh;
 mod permissions;
 mod pieces;
 pub(crate) mod s3;
@@ -93,12 +94,21 @@ pub(crate) struct Refusal {
     pub code: String,
     /// The message.
     pub message: String,
+    /// What S3 tells beside it, in the order of its elements.
+    pub details: Vec<(String, String)>,
 }
 
 impl Refusal {
     /// A refusal with status 400.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.to_owned(), message: message.into() }
+        let (code, message) = (code.to_owned(), message.into());
+        Self { status: 400, code, message, details: Vec::new() }
+    }
+
+    /// The same with one more detail.
+    pub(crate) fn about(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.details.push((name.to_owned(), value.into()));
+        self
     }
 
     /// The same with another status.
@@ -155,6 +165,8 @@ pub(crate) struct World {
     pub lambda: lambda::State,
     /// Log groups.
     pub logs: logs::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     /// What is scaled automatically.
     #[serde(alias = "scaling")]
     pub application_autoscaling: application_autoscaling::State,
@@ -180,6 +192,7 @@ pub(crate) struct World {
 
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
+    fresh::check(world, call)?;
     match call.service.as_str() {
         "application-autoscaling" => application_autoscaling::call(world, call),
         "apigateway" => apigateway::call(world, call),
@@ -257,6 +270,9 @@ pub(crate) struct Base {
     /// Where the time comes from; not part of what is saved.
     #[serde(skip)]
     pub clock: Clock,
+    /// The access key that signed the call which is being answered.
+    #[serde(skip)]
+    pub access_key: Option<String>,
     /// Whether a call that only reads has brought something to its next state: that has to be kept
     /// as well, or another process sees the old one for ever.
     #[serde(skip)]

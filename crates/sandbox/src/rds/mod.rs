@@ -32,8 +32,6 @@ use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 pub(crate) struct State {
     clusters: BTreeMap<String, clusters::Cluster>,
     instances: BTreeMap<String, instances::Instance>,
-    /// Whether RDS has its role in the account.
-    linked: bool,
     parameter_groups: BTreeMap<String, parameters::Group>,
     #[serde(deserialize_with = "snapshots::read")]
     snapshots: BTreeMap<String, snapshots::Snapshot>,
@@ -85,6 +83,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "RestoreDBClusterFromSnapshot" => snapshots::restore(world, region, input),
         "RestoreDBClusterToPointInTime" => snapshots::restore_to_time(world, region, input),
         "DescribeDBEngineVersions" => clusters::versions(input),
+        "DescribeOrderableDBInstanceOptions" => instances::orderable(region, input),
         "CreateDBInstance" => instances::create(world, region, input),
         "DescribeDBInstances" => instances::describe(world, region, input),
         "ModifyDBInstance" => modify::instance(world, region, input),
