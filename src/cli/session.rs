@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
+#[cfg(feature = "sandbox")]
+use super::sandbox::embed;
 use super::{Context, Global, interfaces, offers, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
@@ -34,14 +35,6 @@ use crate::model::zone::Zone;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
-#[cfg(feature = "sandbox")]
-use payctl_sandbox::Faults;
-#[cfg(feature = "sandbox")]
-use payctl_sandbox::Guard;
-
-/// Where the sandbox keeps its state, below the working directory.
-#[cfg(feature = "sandbox")]
-pub(super) const SANDBOX: &str = ".payctl/sandbox";
 
 /// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
 const SILENT: usize = 1;
@@ -289,55 +282,15 @@ fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> 
         endpoint_url: global.endpoint_url.clone(),
         ..Connection::default()
     };
-    if global.sandbox {
-        embed(&mut connection)?;
+    match global.sandbox {
+        true => embed(&mut connection, global)?,
+        false => global.wants_no_sandbox()?,
     }
     Ok(connection)
 }
 
-/// Plugs the embedded AWS in.
-#[cfg(feature = "sandbox")]
-fn embed(connection: &mut Connection) -> Result<(), CliError> {
-    let sandbox = payctl_sandbox::Sandbox::open(Path::new(SANDBOX));
-    let sandbox = sandbox.map_err(|error| {
-        CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
-    })?;
-    sandbox.guarded_by(guard()?);
-    connection.transport = Some(match delay()? {
-        Some(delay) => Faults::new(sandbox.transport()).with_delay(delay).transport(),
-        None => sandbox.transport(),
-    });
-    connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
-    Ok(())
-}
-
-/// The policy that the sandbox goes by, to rehearse with the permissions of a role.
-#[cfg(feature = "sandbox")]
-fn guard() -> Result<Option<Guard>, CliError> {
-    const VARIABLE: &str = "PAYCTL_SANDBOX_POLICY";
-    let Some(path) = variable(VARIABLE) else { return Ok(None) };
-    let failed = |what: &dyn std::fmt::Display| {
-        CliError::new(ErrorKind::User, format!("cannot use the policy {path}")).because(what)
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
-    let policy: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
-    Guard::of(&policy).map(Some).map_err(|error| failed(&error))
-}
-
-/// How much longer every call to the sandbox takes: for rehearsals and tests of a slow cloud.
-#[cfg(feature = "sandbox")]
-fn delay() -> Result<Option<Duration>, CliError> {
-    const VARIABLE: &str = "PAYCTL_SANDBOX_DELAY_MS";
-    let Some(text) = variable(VARIABLE) else { return Ok(None) };
-    match text.parse() {
-        Ok(delay) => Ok(Some(Duration::from_millis(delay))),
-        Err(_) => Err(CliError::new(ErrorKind::User, "cannot slow the sandbox down")
-            .because(format!("{VARIABLE} is `{text}`, which is no number of milliseconds"))),
-    }
-}
-
 #[cfg(not(feature = "sandbox"))]
-fn embed(_: &mut Connection) -> Result<(), CliError> {
+fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
     Err(CliError::new(ErrorKind::User, "this payctl was built without the sandbox")
         .hinted("build it with the default features"))
 }

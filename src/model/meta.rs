@@ -77,6 +77,9 @@ pub struct Meta {
     pub propagation: Duration,
     /// How long reads may still show the old value after a change.
     pub settle: Duration,
+    /// How many reads in a row must show it as wanted, or gone, before that is believed: where old and
+    /// new answers come in turn for a while.
+    pub steady: u32,
     /// Error codes, with a fragment of the message or "", that pass by themselves while other
     /// objects become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
@@ -125,6 +128,7 @@ impl Meta {
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),
             settle: Duration::from_secs(20),
+            steady: 1,
             transient: &[],
             permits: &[],
         }

@@ -135,6 +135,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         deadline,
         propagation,
         settle,
+        steady,
         transient,
         permits,
     } = *meta;
@@ -174,6 +175,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "deadline_s": deadline.as_secs(),
         "propagation_s": propagation.as_secs(),
         "settle_s": settle.as_secs(),
+        "steady": steady,
         "transient": transient.collect::<Vec<_>>(),
         "actions": meta.actions(),
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),

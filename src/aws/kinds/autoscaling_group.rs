@@ -144,15 +144,13 @@ impl Resource for Group {
             Permit::look(
                 &[
                     "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeInstanceRefreshes",
                     "autoscaling:DescribePolicies",
                     "ec2:DescribeInstanceTypeOfferings",
                 ],
                 &["*"],
             ),
-            Permit::watch(
-                &["autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribeScalingActivities"],
-                &["*"],
-            ),
+            Permit::watch(&["autoscaling:DescribeScalingActivities"], &["*"]),
             Permit::create(
                 &["autoscaling:CreateAutoScalingGroup"],
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],

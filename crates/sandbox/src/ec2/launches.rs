@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{ACCOUNT, Answer, Refusal};
 use super::input::{self, text};
-use super::instances::{Instance, render, reservations};
+use super::instances::{Instance, Phase, render, reservations};
 use super::{Cx, found, invalid, zones};
 
 /// The instance that the request describes, without what differs between several.
@@ -73,6 +73,7 @@ fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
         on_shutdown: cx.text("InstanceInitiatedShutdownBehavior").unwrap_or("stop").to_owned(),
         metadata: metadata(cx),
         token: cx.text("ClientToken").map(str::to_owned),
+        passing: Phase::Pending.begins(cx.base),
         launched: cx.now(),
         ..Instance::default()
     })
