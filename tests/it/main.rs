@@ -53,6 +53,8 @@ mod examples;
 mod example_changes;
 // The same, value by value.
 mod example_values;
+// What AWS read back of what it was asked for, as facts that every kind and the sandbox are held to.
+mod facts;
 // The shipped Lambda functions, tested in Python.
 mod functions;
 // Every kind through its whole life, on the embedded sandbox.

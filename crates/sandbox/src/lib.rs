@@ -54,7 +54,7 @@ pub(crate) mod toolbox;
 pub(crate) mod waf;
 
 pub use connector::{Pace, Sandbox, Snapshot};
-pub use faults::{Fault, Faults};
+pub use faults::{Fault, Faults, Said};
 pub use permissions::{Guard, Need};
 pub use serve::serve;
 pub use store::SandboxError;

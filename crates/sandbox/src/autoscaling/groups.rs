@@ -66,7 +66,13 @@ fn lifecycle(state: &str) -> &'static str {
 
 fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
     let id = uuid_of(name);
-    let spec = |(template, version): &(String, String)| json!({ "LaunchTemplateId": template, "Version": version });
+    let spec = |(template, version): &(String, String)| {
+        json!({
+            "LaunchTemplateId": template,
+            "LaunchTemplateName": templates::name(world, region, template),
+            "Version": version,
+        })
+    };
     let instances = one.instances.iter().map(|(id, state)| {
         json!({
             "InstanceId": id,
@@ -112,6 +118,12 @@ fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
         "SuspendedProcesses": [],
         "TerminationPolicies": ["Default"],
         "NewInstancesProtectedFromScaleIn": false,
+        "AvailabilityZoneDistribution": { "CapacityDistributionStrategy": "balanced-best-effort" },
+        "CapacityReservationSpecification": { "CapacityReservationPreference": "default" },
+        "ServiceLinkedRoleARN": format!(
+            "arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/\
+             AWSServiceRoleForAutoScaling"
+        ),
         "CreatedTime": iso(one.made),
         "Status": one.deleting.then_some("Delete in progress"),
         "Tags": tags.collect::<Vec<_>>(),

@@ -42,6 +42,11 @@ pub(crate) fn data(world: &World, region: &str, id: &str, version: &str) -> Opti
     template.versions.get(&template.number(version)?).cloned()
 }
 
+/// The name of a template.
+pub(crate) fn name<'w>(world: &'w World, region: &str, id: &str) -> Option<&'w str> {
+    Some(world.ec2.regions.get(region)?.templates.get(id)?.name.as_str())
+}
+
 fn render(here: &Region, id: &str, one: &Template) -> Value {
     json!({
         "launchTemplateId": id,

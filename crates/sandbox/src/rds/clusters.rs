@@ -336,6 +336,10 @@ impl Cluster {
             "VpcSecurityGroups": { "VpcSecurityGroupMembership": groups.collect::<Vec<_>>() },
         });
         let rest = json!({
+            "AutoMinorVersionUpgrade": true,
+            "DatabaseInsightsMode": "standard",
+            "EngineLifecycleSupport": "open-source-rds-extended-support",
+            "NetworkType": "IPV4",
             "StorageEncrypted": true,
             "KmsKeyId": self.key,
             "BackupRetentionPeriod": self.backup_days,

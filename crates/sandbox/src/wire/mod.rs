@@ -11,6 +11,7 @@ use super::permissions::Guard;
 use super::{Call, Refusal, World, dispatch, s3};
 
 pub(crate) mod cbor;
+pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod form;
 pub(crate) mod rest;
