@@ -78,6 +78,10 @@ impl Function {
         self.settings.get("Timeout").and_then(Value::as_i64).unwrap_or(3)
     }
 
+    pub(super) fn active_since(&self) -> f64 {
+        self.pending
+    }
+
     pub(super) fn is_outside(&self) -> bool {
         let place = self.settings.get("VpcConfig");
         place.is_none_or(|place| place["VpcId"] == "")

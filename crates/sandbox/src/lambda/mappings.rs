@@ -9,7 +9,7 @@ use super::super::toolbox::{
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
 use super::model::Broken;
 use super::names::{NAMESPACED, Named, named};
-use super::{arn, conflict, functions, gone, invalid, tags};
+use super::{arn, conflict, functions, gone, invalid, no_such_function, tags};
 
 /// An event source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -216,7 +216,7 @@ fn twin(source: &str, function: &str, id: &str) -> Refusal {
 fn target(world: &mut World, region: &str, input: &Value) -> Result<(String, i64), Refusal> {
     let named = named(region, input, &NAMESPACED)?;
     let function = functions::find(world, region, &named);
-    let timeout = function.map_err(|_| invalid("Function does not exist"))?.timeout();
+    let timeout = function.map_err(|_| no_such_function())?.timeout();
     let Named { name, qualifier } = named;
     let function = qualifier.map_or(name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
     Ok((function, timeout))

@@ -113,6 +113,16 @@ pub(crate) fn key_of(state: &State, region: &str, function: &str) -> Option<Stri
     state.functions.get(&at(region, name))?.key()
 }
 
+/// Since when a function is active, or will be, if it is there.
+pub(crate) fn active_since(state: &State, region: &str, function: &str) -> Option<f64> {
+    state.functions.get(&at(region, name_in(function))).map(functions::Function::active_since)
+}
+
+/// How event sources say that there is no such function.
+pub(crate) fn no_such_function() -> Refusal {
+    invalid("Function does not exist")
+}
+
 /// The tags of every function and event source of a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,

@@ -96,8 +96,8 @@ fn changes_do_not_overlap_in_a_strict_sandbox() {
 async fn interfaces_outlive_their_function() {
     let mut world = with_role();
     world.base.strict = true;
-    tokio::time::advance(std::time::Duration::from_secs(10)).await;
     let (subnet, group) = network(&mut world);
+    tokio::time::advance(std::time::Duration::from_secs(11)).await;
     let mut inside = function("f");
     inside["VpcConfig"] = json!({ "SubnetIds": [subnet], "SecurityGroupIds": [group] });
     lambda(&mut world, "CreateFunction", inside).unwrap();

@@ -25,6 +25,7 @@ fn routes(service: &str) -> &'static [RestRoute] {
 pub(crate) fn status(service: &str, operation: &str) -> u16 {
     match service {
         "lambda" => lambda::status(operation),
+        "apigateway" => apigateway::status(operation),
         _ => 200,
     }
 }
