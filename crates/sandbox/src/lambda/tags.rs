@@ -64,10 +64,8 @@ fn tagged(arn: &str) -> Result<Tagged<'_>, Refusal> {
 }
 
 fn is_uuid(text: &str) -> bool {
-    let lengths = text.split('-').map(|part| {
-        part.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(part.len()).unwrap_or_default()
-    });
-    lengths.eq([8, 4, 4, 4, 12])
+    let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    hex && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 
 /// Gives the tags of what a request is about to a change. That of a function makes a revision.
