@@ -77,7 +77,7 @@ fn what_a_zone_does_not_have_is_refused_before_anything_is_made() {
         for said in [
             "AWS does not have t4g.nano in these zones",
             "ec2.instance/nat-1 t4g.nano in us-east-1e (config/dev.toml:",
-            "t4g.nano is in us-east-1a, us-east-1b, us-east-1d",
+            "t4g.nano is in us-east-1a, us-east-1b, us-east-1c",
             "other zones as `zone_names`",
         ] {
             assert!(refused.err.contains(said), "{}", refused.err);
