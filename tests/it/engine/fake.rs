@@ -358,6 +358,7 @@ impl Object {
             hidden: 0,
             made_in: 0,
             unseen: 0,
+            flaps: false,
             stale: None,
             deleting: None,
             failed: None,

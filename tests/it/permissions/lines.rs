@@ -379,7 +379,7 @@ async fn applying(account: &mut Account) {
     account.act(run(&provider, &blueprint, Purpose::Apply, &key)).await;
     // A subnet goes over to another table.
     let mut moved = blueprint.clone();
-    another(&mut moved, "ec2.route_table", "b", &json!({ "routes": {} }));
+    another(&mut moved, &Address::new("ec2.route_table", "sample-b"), &json!({ "routes": {} }));
     set(&mut moved, "ec2.route_table", "subnets", json!([]));
     account.runs(&moved, Purpose::Apply).await;
     // The config wants nothing of it any more.
@@ -396,7 +396,11 @@ async fn applying(account: &mut Account) {
     let mut older = blueprint.clone();
     set(&mut older, "rds.cluster", "final_snapshot", json!(false));
     for kind in ["dynamodb.table", "rds.cluster"] {
-        another(&mut older, kind, "older", &json!({ "name": "sample-older" }));
+        another(
+            &mut older,
+            &Address::new(kind, "sample-older"),
+            &json!({ "name": "sample-older" }),
+        );
     }
     account.others_run(&older, Purpose::Apply).await;
     account.lose().await;
