@@ -87,6 +87,10 @@ pub(crate) fn status(operation: &str) -> u16 {
 pub(crate) fn body(code: &str, message: &str) -> Value {
     let message = Some(message).filter(|message| !message.is_empty());
     match code {
+        // What is said of the account's concurrency does without.
+        _ if message.is_some_and(|message| message.starts_with("Specified ReservedConcurrent")) => {
+            json!({ "message": message })
+        }
         "ResourceNotFoundException" | "ResourceInUseException" => {
             json!({ "Type": "User", "Message": message })
         }

@@ -388,5 +388,8 @@ fn answers_have_the_status_and_refusals_the_body_of_lambda() {
     let bad = json!({ "Type": "User", "message": "m" });
     assert_eq!(super::body("InvalidParameterValueException", "m"), bad);
     assert_eq!(super::body("ValidationException", "m"), json!({ "message": "m" }));
+    let message = "Specified ReservedConcurrentExecutions for function decreases";
+    let limit = super::body("InvalidParameterValueException", message);
+    assert_eq!(limit, json!({ "message": message }));
     assert_eq!(super::body("AccessDeniedException", ""), json!({ "message": null }));
 }
