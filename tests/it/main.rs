@@ -33,6 +33,8 @@ mod apis;
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
+// What is too new, and what nothing says whose it is.
+mod fresh;
 // Functions: their sources, rules, and how they go.
 mod lambda;
 // Properties of the engine, on a cloud in memory.
@@ -51,6 +53,8 @@ mod examples;
 mod example_changes;
 // The same, value by value.
 mod example_values;
+// What AWS read back of what it was asked for, as facts that every kind and the sandbox are held to.
+mod facts;
 // The shipped Lambda functions, tested in Python.
 mod functions;
 // Every kind through its whole life, on the embedded sandbox.

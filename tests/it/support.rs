@@ -127,24 +127,32 @@ pub fn samples(scope: &Scope) -> Blueprint {
         [("b", "us-east-1b", "10.90.9.0/24"), ("c", "us-east-1c", "10.90.10.0/24")]
     {
         let more = json!({ "zone": zone, "cidr": cidr });
-        another(&mut blueprint, "ec2.subnet", letter, &more);
+        another(&mut blueprint, &Address::new("ec2.subnet", format!("sample-{letter}")), &more);
     }
     // WAF logs into groups of such names only.
-    another(&mut blueprint, "logs.log_group", "waf", &json!({ "name": "aws-waf-logs-sample" }));
+    let name = json!({ "name": "aws-waf-logs-sample" });
+    another(&mut blueprint, &Address::new("logs.log_group", "sample-waf"), &name);
     // RDS would make it.
     let name = json!({ "name": "/aws/rds/cluster/sample-database/postgresql" });
-    another(&mut blueprint, "logs.log_group", "database", &name);
-    another(&mut blueprint, "lambda.function", "b", &json!({ "name": "sample-function-b" }));
+    another(&mut blueprint, &Address::new("logs.log_group", "sample-database"), &name);
+    let name = json!({ "name": "sample-function-b" });
+    another(&mut blueprint, &Address::new("lambda.function", "sample-b"), &name);
     let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
-    another(&mut blueprint, "lambda.permissions", "b", &json!({ "function": function }));
+    let other = json!({ "function": function });
+    another(&mut blueprint, &Address::new("lambda.permissions", "sample-b"), &other);
     blueprint
 }
 
 /// The samples of some kinds, and what they need.
 pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
-    let mut blueprint = samples(&provider.aws().scope);
+    let blueprint = samples(&provider.aws().scope);
     let is_named = |address: &&Address| kinds.contains(&address.kind.as_str());
-    let mut open: Vec<Address> = blueprint.resources.keys().filter(is_named).cloned().collect();
+    let open = blueprint.resources.keys().filter(is_named).cloned().collect();
+    needed(blueprint, open)
+}
+
+/// Some resources of a blueprint, and what they need.
+pub fn needed(mut blueprint: Blueprint, mut open: Vec<Address>) -> Blueprint {
     let mut kept = BTreeSet::new();
     while let Some(address) = open.pop() {
         let desired = &blueprint.resources[&address];
@@ -161,11 +169,13 @@ pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
     blueprint
 }
 
-/// Adds a neighbour of a sample that differs in some fields.
-fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) {
-    let mut desired = blueprint.resources[&Address::new(kind, "sample")].clone();
-    desired.address = Address::new(kind, format!("sample-{letter}"));
+/// Adds a neighbour of a kind's sample that differs in some fields.
+pub fn another(blueprint: &mut Blueprint, address: &Address, fields: &Value) {
+    let kind = KINDS.iter().find(|kind| kind.meta().kind == address.kind).expect("a known kind");
+    let mut desired = blueprint.resources[&address_of(*kind)].clone();
+    desired.address = address.clone();
     let named = fields["name"].as_str().map(str::to_owned);
+    let letter = address.name.rsplit('-').next().unwrap_or_default();
     desired.name = named.unwrap_or_else(|| format!("{}-{letter}", desired.name));
     for (field, value) in fields.as_object().expect("fields") {
         desired.spec[field] = value.clone();

@@ -79,6 +79,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                 put(&mut members, member, input.get(*member).cloned());
             }
             check(state, &members)?;
+            confirm(&mut members);
             state.subscriptions.entry(arn.clone()).or_default().members = members;
             Ok(json!({ "SubscriptionArn": arn }))
         }
@@ -199,11 +200,19 @@ fn create_subscription(state: &mut State, base: &mut Base, input: &Value) -> Ans
         put(&mut members, member, given.get(*member).cloned());
     }
     check(state, &members)?;
+    confirm(&mut members);
     let arn = arn(base, "anomalysubscription");
     members["SubscriptionArn"] = arn.as_str().into();
     members["AccountId"] = ACCOUNT.into();
     add(&mut state.subscriptions, &arn, members, input)?;
     Ok(json!({ "SubscriptionArn": arn }))
+}
+
+/// Nobody has to confirm a subscription of cost anomaly detection.
+fn confirm(members: &mut Value) {
+    for subscriber in members["Subscribers"].as_array_mut().into_iter().flatten() {
+        subscriber["Status"] = "CONFIRMED".into();
+    }
 }
 
 fn check(state: &State, members: &Value) -> Result<(), Refusal> {

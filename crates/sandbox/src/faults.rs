@@ -12,14 +12,15 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Refusal;
 use super::connector::{head, to_sdk};
-use super::wire::{Protocol, Route, encode};
+use super::wire::{Protocol, Route, decode, encode};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,18 @@ impl Fault {
     ];
 }
 
+/// What a call was answered with.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The call, `ec2.DescribeVpcs`.
+    pub call: String,
+    /// The body as JSON. XML has no types: its leaves are strings, an empty list is an empty string,
+    /// and a list of S3 or RDS with one item is that item.
+    pub body: Value,
+    /// Whether the body was XML.
+    pub is_xml: bool,
+}
+
 /// A transport that does to chosen calls what networks, services and people do to them.
 #[derive(Clone, Debug)]
 pub struct Faults(Arc<Shared>);
@@ -69,6 +82,7 @@ struct State {
     delay: Duration,
     counted: usize,
     calls: Vec<String>,
+    said: Option<Vec<Said>>,
     struck: Vec<(String, Fault)>,
 }
 
@@ -116,9 +130,21 @@ impl Faults {
         self
     }
 
+    /// Keeps what the calls are answered with.
+    #[must_use]
+    pub fn keeping_answers(self) -> Self {
+        self.state().said = Some(Vec::new());
+        self
+    }
+
     /// What the SDK sends its requests through.
     pub fn transport(&self) -> SharedHttpClient {
         SharedHttpClient::new(self.clone())
+    }
+
+    /// What the calls were answered with, in the order of the answers, if that is kept.
+    pub fn answers(&self) -> Vec<Said> {
+        self.state().said.clone().unwrap_or_default()
     }
 
     /// All calls in their order, `ec2.CreateVpc`, those struck and those not counted among them.
@@ -159,8 +185,15 @@ impl Faults {
 }
 
 impl State {
+    fn keep(&mut self, route: &Route, reply: &HttpResponse) {
+        let Some(said) = &mut self.said else { return };
+        let body = reply.body().bytes().unwrap_or_default();
+        let is_xml = matches!(route.protocol, Protocol::Query | Protocol::Ec2 | Protocol::Rest);
+        said.push(Said { call: name(route), body: decode::answer(route, body), is_xml });
+    }
+
     fn next(&mut self, route: &Route) -> Option<Fault> {
-        let name = format!("{}.{}", route.service, route.operation);
+        let name = name(route);
         self.calls.push(name.clone());
         if self.only_writes && route.is_read() {
             return None;
@@ -227,6 +260,9 @@ impl HttpConnector for Faulty {
                 Some(Fault::StopAfter | Fault::LoseReply) | None => {}
             }
             let reply = inner.call(request).await;
+            if let Ok(reply) = &reply {
+                faults.state().keep(&route, reply);
+            }
             match fault {
                 Some(Fault::StopAfter) => faults.die().await,
                 Some(Fault::LoseReply) => Err(reset()),
@@ -235,6 +271,10 @@ impl HttpConnector for Faulty {
             }
         })
     }
+}
+
+fn name(route: &Route) -> String {
+    format!("{}.{}", route.service, route.operation)
 }
 
 fn route(request: &HttpRequest) -> Route {

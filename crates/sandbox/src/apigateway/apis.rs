@@ -1,6 +1,6 @@
 //! REST APIs, and the account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{Tags, at, here, list, map, now, number, put, text, texts};
 use super::super::{ACCOUNT, Answer, Call, Refusal, World, iam};
-use super::patch::patches;
+use super::model::IP_TYPES;
+use super::patch::{Patch, patches};
 use super::{State, bad, deployments, gone, listed, need, new_id, resources, stages, tag};
 
 /// A REST API.
@@ -17,10 +18,14 @@ use super::{State, bad, deployments, gone, listed, need, new_id, resources, stag
 pub(super) struct Api {
     name: String,
     description: Option<String>,
-    created: f64,
+    pub created: f64,
+    version: Option<String>,
     endpoint: String,
+    /// The sort of addresses, once it is not that of the endpoint.
+    ip_type: Option<String>,
     policy: Option<String>,
-    binary_types: BTreeSet<String>,
+    /// In the order in which they came.
+    binary_types: Vec<String>,
     compression: Option<i64>,
     key_source: String,
     /// The security policy and the access mode, once they were set.
@@ -41,8 +46,6 @@ pub(super) struct Api {
     pub stages: BTreeMap<String, stages::Stage>,
 }
 
-const ENDPOINTS: [&str; 3] = ["EDGE", "REGIONAL", "PRIVATE"];
-
 pub(super) fn call(
     world: &mut World,
     operation: &str,
@@ -58,7 +61,7 @@ pub(super) fn call(
             let apis = apis.map(|(id, api)| (id.to_owned(), api.view(id)));
             Ok(listed(apis.collect(), input))
         }
-        "GetRestApi" => find(&mut world.apigateway, region, input).map(|api| api.view(id(input))),
+        "GetRestApi" => find(&mut world.apigateway, region, input).map(|api| api.whole(id(input))),
         "UpdateRestApi" => update(&mut world.apigateway, region, input),
         "DeleteRestApi" => delete(&mut world.apigateway, region, input),
         _ => return None,
@@ -76,7 +79,18 @@ pub(super) fn find<'a>(
     input: &Value,
 ) -> Result<&'a mut Api, Refusal> {
     let api = state.apis.get_mut(&at(region, id(input)));
-    api.ok_or_else(|| gone("Invalid API identifier specified"))
+    let message = || format!("Invalid API identifier specified {ACCOUNT}:{}", id(input));
+    api.ok_or_else(|| gone(message()))
+}
+
+/// The same for what lies in an API: AWS looks for that at once, and says so.
+pub(super) fn holder<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+    none: &str,
+) -> Result<&'a mut Api, Refusal> {
+    find(state, region, input).map_err(|_| gone(none))
 }
 
 impl Api {
@@ -85,17 +99,20 @@ impl Api {
             "id": id,
             "name": self.name,
             "createdDate": self.created,
-            "endpointConfiguration": { "types": [self.endpoint], "ipAddressType": "ipv4" },
+            "endpointConfiguration": { "types": [self.endpoint], "ipAddressType": self.ip_type() },
             "apiKeySource": self.key_source,
             "disableExecuteApiEndpoint": false,
             "rootResourceId": self.root,
-            "tags": self.tags,
-            "securityPolicy": self.tls.as_ref().map_or("TLS_1_0", |(policy, _)| policy),
-            "apiStatus": "AVAILABLE",
         });
-        let mode = self.tls.as_ref().map(|(_, mode)| mode.clone()).filter(|mode| !mode.is_empty());
-        put(&mut view, "endpointAccessMode", mode);
+        if !self.tags.is_empty() {
+            view["tags"] = json!(self.tags);
+        }
+        if let Some((policy, mode)) = &self.tls {
+            view["securityPolicy"] = json!(policy);
+            put(&mut view, "endpointAccessMode", Some(&**mode).filter(|mode| !mode.is_empty()));
+        }
         put(&mut view, "description", self.description.clone());
+        put(&mut view, "version", self.version.clone());
         // Escaped once more, slashes included.
         let escaped = |text: &String| text.replace('"', "\\\"").replace('/', "\\/");
         put(&mut view, "policy", self.policy.as_ref().map(escaped));
@@ -104,6 +121,22 @@ impl Api {
             view["binaryMediaTypes"] = json!(self.binary_types);
         }
         view
+    }
+
+    /// What reading it by its id answers: the security policy is told unasked, and the status.
+    fn whole(&self, id: &str) -> Value {
+        let mut view = self.view(id);
+        let default = if self.endpoint == PRIVATE { "TLS_1_2" } else { "TLS_1_0" };
+        let policy = self.tls.as_ref().map_or(default, |(policy, _)| policy);
+        view["securityPolicy"] = json!(policy);
+        view["apiStatus"] = json!("AVAILABLE");
+        view["tags"] = json!(self.tags);
+        view
+    }
+
+    fn ip_type(&self) -> &str {
+        let default = if self.endpoint == PRIVATE { "dualstack" } else { "ipv4" };
+        self.ip_type.as_deref().unwrap_or(default)
     }
 
     /// Newer policies need an access mode, older ones have none.
@@ -124,17 +157,90 @@ impl Api {
         Ok(())
     }
 
-    fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Refusal> {
-        if !ENDPOINTS.contains(&endpoint) {
-            return Err(bad(format!("Invalid endpoint type '{endpoint}'")));
+    fn set_ip_type(&mut self, kind: &str) -> Result<(), Refusal> {
+        if !IP_TYPES.contains(&kind) {
+            return Err(bad("ipAddressType must be either ipv4 or dualstack."));
         }
-        self.endpoint = endpoint.to_owned();
+        if self.endpoint == PRIVATE && kind != "dualstack" {
+            return Err(bad("Only dualstack ipAddressType is supported for Private APIs."));
+        }
+        self.ip_type = Some(kind.to_owned());
         Ok(())
     }
+
+    fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Refusal> {
+        if !["REGIONAL", "EDGE", PRIVATE].contains(&endpoint) {
+            let message =
+                "Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE";
+            return Err(bad(message));
+        }
+        self.endpoint = endpoint.to_owned();
+        if endpoint == PRIVATE {
+            self.ip_type = None;
+        }
+        Ok(())
+    }
+
+    fn set_compression(&mut self, size: Option<&str>) -> Result<(), Refusal> {
+        let size = size.filter(|size| !size.is_empty()).map(str::parse).transpose();
+        let fits = |size: &Option<i64>| size.is_none_or(|size| (0..=10_485_760).contains(&size));
+        self.compression = size.ok().filter(fits).ok_or_else(|| {
+            bad("Invalid minimum compression size, must be between 0 and 10485760")
+        })?;
+        Ok(())
+    }
+
+    /// Binary types are a list that is patched as if it were a map.
+    fn set_binary_type(&mut self, patch: &Patch<'_>, kind: &str) {
+        if patch.op != "add" {
+            self.binary_types.retain(|one| one != kind);
+        }
+        let new = match patch.op {
+            "add" => kind,
+            "replace" => patch.text(),
+            _ => return,
+        };
+        if !self.binary_types.iter().any(|one| one == new) {
+            self.binary_types.push(new.to_owned());
+        }
+    }
+}
+
+const PRIVATE: &str = "PRIVATE";
+
+/// A policy as AWS keeps it: what it says of `execute-api:/...` is about this API.
+fn expanded(policy: &str, region: &str, id: &str) -> Result<String, Refusal> {
+    let Ok(mut policy) = serde_json::from_str::<Value>(policy) else {
+        return Err(bad("Invalid policy document. Please check the policy syntax"));
+    };
+    let expand = |resource: &mut Value| {
+        let rest = resource.as_str().and_then(|text| text.strip_prefix("execute-api:/"));
+        if let Some(rest) = rest {
+            *resource = format!("arn:aws:execute-api:{region}:{ACCOUNT}:{id}/{rest}").into();
+        }
+    };
+    let statements = match policy.get_mut("Statement") {
+        Some(Value::Array(statements)) => statements.iter_mut().collect(),
+        Some(statement) => vec![statement],
+        None => Vec::new(),
+    };
+    for statement in statements {
+        for key in ["Resource", "NotResource"] {
+            match statement.get_mut(key) {
+                Some(Value::Array(resources)) => resources.iter_mut().for_each(expand),
+                Some(resource) => expand(resource),
+                None => {}
+            }
+        }
+    }
+    Ok(policy.to_string())
 }
 
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "name")?;
+    if text(input, "description") == Some("") {
+        return Err(bad("Description cannot be an empty string"));
+    }
     let root = new_id(&mut world.base);
     let made = now(&world.base);
     let mut api = Api {
@@ -142,81 +248,121 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         description: text(input, "description").map(str::to_owned),
         created: made,
         endpoint: "EDGE".into(),
-        policy: text(input, "policy").map(str::to_owned),
-        binary_types: texts(input, "binaryMediaTypes").into_iter().collect(),
-        compression: number(input, "minimumCompressionSize"),
+        version: text(input, "version").map(str::to_owned),
+        binary_types: texts(input, "binaryMediaTypes"),
         key_source: text(input, "apiKeySource").unwrap_or("HEADER").to_owned(),
         root: root.clone(),
         ..Api::default()
     };
-    if let Some(endpoint) = list(&input["endpointConfiguration"], "types").first() {
-        api.set_endpoint(endpoint.as_str().unwrap_or_default())?;
+    let size = number(input, "minimumCompressionSize").map(|size| size.to_string());
+    api.set_compression(size.as_deref())?;
+    let endpoint = &input["endpointConfiguration"];
+    match (endpoint.get("types"), texts(endpoint, "types").as_slice()) {
+        (None, _) => {}
+        (Some(_), []) => {
+            let message = "REGIONAL Configuration and EDGE Configuration cannot be both DISABLED.";
+            return Err(bad(message));
+        }
+        (Some(_), [one]) => api.set_endpoint(one)?,
+        _ => return Err(bad("Cannot create an api with multiple Endpoint Types.")),
+    }
+    if let Some(kind) = text(endpoint, "ipAddressType") {
+        api.set_ip_type(kind)?;
     }
     api.set_tls(text(input, "securityPolicy"), text(input, "endpointAccessMode"))?;
     tag(&mut api.tags, map(input, "tags"))?;
     api.resources.insert(root, resources::Resource::root());
-    for (name, description) in [
-        ("Empty", "This is a default empty schema model"),
-        ("Error", "This is a default error schema model"),
+    for (name, description, members) in [
+        ("Empty", "This is a default empty schema model", ""),
+        ("Error", "This is a default error schema model", ERROR_MEMBERS),
     ] {
+        let schema = format!(
+            "{{\n  \"$schema\" : \"http://json-schema.org/draft-04/schema#\",\n  \"title\" : \"{name} Schema\",\n  \
+             \"type\" : \"object\"{members}\n}}"
+        );
         let model = json!({
             "id": new_id(&mut world.base), "name": name, "description": description,
-            "schema": "{}", "contentType": "application/json",
+            "schema": schema, "contentType": "application/json",
         });
         api.models.insert(name.into(), model);
     }
     let id = new_id(&mut world.base);
+    api.policy = text(input, "policy").map(|text| expanded(text, region, &id)).transpose()?;
     let view = api.view(&id);
     world.apigateway.apis.insert(at(region, &id), api);
     Ok(view)
 }
+
+const ERROR_MEMBERS: &str =
+    ",\n  \"properties\" : {\n    \"message\" : {\n      \"type\" : \"string\"\n    }\n  }";
 
 fn update(state: &mut State, region: &str, input: &Value) -> Answer {
     let api = find(state, region, input)?;
     let mut changed = api.clone();
     let (mut policy, mut mode) = (None, None);
     for patch in patches(input)? {
-        match (patch.op, patch.path().as_slice()) {
-            ("replace", ["name"]) if !patch.text().is_empty() => {
+        let path = patch.path();
+        let replaced = || patch.only("replace");
+        match path.as_slice() {
+            ["description"] if patch.op == "remove" => changed.description = None,
+            ["name"] if !patch.text().is_empty() => {
+                replaced()?;
                 changed.name = patch.text().to_owned();
             }
-            ("replace", ["description"]) => {
+            ["description"] => {
+                replaced()?;
                 changed.description = Some(patch.text().to_owned());
             }
-            ("replace", ["endpointConfiguration", "types", "0"]) => {
+            ["version"] => {
+                replaced()?;
+                changed.version = Some(patch.text().to_owned());
+            }
+            ["endpointConfiguration", "types", "0"] => {
+                if patch.op != "replace" {
+                    let message =
+                        "Invalid patch operation specified. Must be 'add'|'remove'|'replace'";
+                    return Err(bad(message));
+                }
                 changed.set_endpoint(patch.text())?;
             }
-            ("replace", ["apiKeySource"]) if ["HEADER", "AUTHORIZER"].contains(&patch.text()) => {
+            ["endpointConfiguration", "ipAddressType"] => {
+                replaced()?;
+                changed.set_ip_type(patch.text())?;
+            }
+            ["apiKeySource"] if ["HEADER", "AUTHORIZER"].contains(&patch.text()) => {
+                replaced()?;
                 changed.key_source = patch.text().to_owned();
             }
-            ("replace", ["policy"]) => {
-                let policy = patch.text();
-                if !policy.is_empty() && serde_json::from_str::<Value>(policy).is_err() {
-                    return Err(bad("Invalid policy document. Please check the policy syntax"));
-                }
-                changed.policy = Some(policy.to_owned()).filter(|text| !text.is_empty());
+            ["policy"] => {
+                replaced()?;
+                let policy = Some(patch.text()).filter(|text| !text.is_empty());
+                let expand = |text| expanded(text, region, id(input));
+                changed.policy = policy.map(expand).transpose()?;
             }
-            ("replace", ["minimumCompressionSize"]) => {
-                let size = patch.value.map(|_| patch.number::<i64>()).transpose()?;
-                if size.is_some_and(|size| !(0..=10_485_760).contains(&size)) {
-                    return Err(bad("Invalid minimum compression size, must be 0 to 10485760"));
-                }
-                changed.compression = size;
+            ["minimumCompressionSize"] => {
+                replaced()?;
+                changed.set_compression(patch.value)?;
             }
-            ("replace", ["securityPolicy"]) => policy = Some(patch.text().to_owned()),
-            ("replace", ["endpointAccessMode"]) => mode = Some(patch.text().to_owned()),
-            ("add", ["binaryMediaTypes", kind]) => {
-                changed.binary_types.insert((*kind).to_owned());
+            ["securityPolicy"] => {
+                replaced()?;
+                policy = Some(patch.text().to_owned());
             }
-            ("remove", ["binaryMediaTypes", kind]) => {
-                changed.binary_types.remove(*kind);
+            ["endpointAccessMode"] => {
+                replaced()?;
+                mode = Some(patch.text().to_owned());
             }
-            _ => return Err(patch.refused()),
+            ["binaryMediaTypes", kind] if ["add", "replace", "remove"].contains(&patch.op) => {
+                changed.set_binary_type(&patch, kind);
+            }
+            _ => return Err(patch.unknown()),
         }
     }
     changed.set_tls(policy.as_deref(), mode.as_deref())?;
     *api = changed;
-    Ok(api.view(id(input)))
+    // Changing it tells of its tags even if there are none.
+    let mut view = api.view(id(input));
+    view["tags"] = json!(api.tags);
+    Ok(view)
 }
 
 fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
@@ -251,7 +397,7 @@ fn update_account(world: &mut World, region: &str, input: &Value) -> Answer {
                 }
                 world.apigateway.roles.insert(region.to_owned(), patch.text().to_owned());
             }
-            _ => return Err(patch.refused()),
+            _ => return Err(patch.refused(&["/cloudwatchRoleArn"])),
         }
     }
     Ok(account(&world.apigateway, region))

@@ -12,6 +12,10 @@ use super::{State, bad, conflict, full, gone, listed, need, new_id};
 const COGNITO: &str = "COGNITO_USER_POOLS";
 const MOST: usize = 10;
 
+/// What can be replaced.
+const PATHS: [&str; 5] =
+    ["/name", "/type", "/authorizerUri", "/identitySource", "/authorizerResultTtlInSeconds"];
+
 pub(super) fn call(
     world: &mut World,
     operation: &str,
@@ -35,7 +39,7 @@ pub(super) fn call(
 fn check(found: &Value) -> Result<(), Refusal> {
     let kind = text(found, "type").unwrap_or_default();
     let has = |key: &str| text(found, key).is_some_and(|text| !text.is_empty());
-    let seconds = number(found, "authorizerResultTtlInSeconds").unwrap_or_default();
+    let seconds = number(found, "authorizerResultTtlInSeconds").unwrap_or(300);
     if !(0..=3600).contains(&seconds) {
         return Err(bad("Authorizer result TTL must be between 0 and 3600 seconds"));
     }
@@ -53,7 +57,7 @@ fn check(found: &Value) -> Result<(), Refusal> {
         }
         "TOKEN" | "REQUEST" => {
             let uri = text(found, "authorizerUri").unwrap_or_default();
-            if !uri.contains(":lambda:path/2015-03-31/functions/arn:") {
+            if !uri.contains(":lambda:path/") || !uri.contains("2015-03-31/functions/arn:") {
                 return Err(bad("Invalid Authorizer URI: it must be the URI of a function"));
             }
             if !has("identitySource") && (kind == "TOKEN" || seconds > 0) {
@@ -66,7 +70,12 @@ fn check(found: &Value) -> Result<(), Refusal> {
 }
 
 fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    // An API that does not exist looks to AWS as if somebody else were at it.
+    let api = find(state, region, input).map_err(|_| {
+        conflict(
+            "Unable to complete operation due to concurrent modification. Please try again later.",
+        )
+    })?;
     let (name, kind) = (need(input, "name")?, need(input, "type")?);
     if api.authorizers.values().any(|other| text(other, "name") == Some(name)) {
         return Err(conflict("Authorizer name must be unique. Authorizer already exists"));
@@ -80,8 +89,8 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
     if kind == COGNITO {
         made["providerARNs"] = json!(texts(input, "providerARNs"));
     } else {
-        let seconds = number(input, "authorizerResultTtlInSeconds").unwrap_or(300);
-        made["authorizerResultTtlInSeconds"] = json!(seconds);
+        let seconds = number(input, "authorizerResultTtlInSeconds");
+        put(&mut made, "authorizerResultTtlInSeconds", seconds);
         put(&mut made, "authorizerUri", text(input, "authorizerUri"));
     }
     put(&mut made, "identitySource", text(input, "identitySource"));
@@ -104,7 +113,7 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
             ("replace", ["type"]) => {
                 // Between user pools and functions there is no way.
                 if (patch.text() == COGNITO) != (changed["type"] == COGNITO) {
-                    return Err(patch.refused());
+                    return Err(patch.refused(&PATHS));
                 }
                 changed["type"] = json!(patch.text());
             }
@@ -118,7 +127,7 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
                     return Err(bad("Invalid Provider ARNs: user pools are required"));
                 }
             }
-            _ => return Err(patch.refused()),
+            _ => return Err(patch.refused(&PATHS)),
         }
     }
     if changed["type"] == COGNITO {
@@ -150,7 +159,7 @@ pub(super) fn admits(api: &Api, input: &Value) -> Result<(), Refusal> {
     let id = text(input, "authorizerId").unwrap_or_default();
     let kind = api.authorizers.get(id).and_then(|found| text(found, "type"));
     let has_scopes = !list(input, "authorizationScopes").is_empty();
-    let fits = match need(input, "authorizationType")? {
+    let fits = match &*need(input, "authorizationType")?.to_ascii_uppercase() {
         "NONE" | "AWS_IAM" => id.is_empty(),
         "CUSTOM" => kind.is_some_and(|kind| kind != COGNITO),
         COGNITO => kind == Some(COGNITO),

@@ -6,9 +6,12 @@
 
 mod apis;
 mod authorizers;
+mod canary;
 mod deployments;
+mod integrations;
 mod links;
 mod methods;
+mod model;
 mod patch;
 mod plans;
 mod resources;
@@ -18,6 +21,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,11 +59,17 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("GET", "/restapis/{api}/resources", "GetResources"),
     ("POST", "/restapis/{api}/resources/{resource}", "CreateResource"),
     ("DELETE", "/restapis/{api}/resources/{resource}", "DeleteResource"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}", "GetMethod"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}", "PutMethod"),
     ("DELETE", "/restapis/{api}/resources/{resource}/methods/{method}", "DeleteMethod"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/responses/{status}", "PutMethodResponse"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "GetIntegration"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "PutIntegration"),
+    ("PATCH", "/restapis/{api}/resources/{resource}/methods/{method}/integration", "UpdateIntegration"),
+    ("GET", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "GetIntegrationResponse"),
     ("PUT", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "PutIntegrationResponse"),
+    ("PATCH", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "UpdateIntegrationResponse"),
+    ("DELETE", "/restapis/{api}/resources/{resource}/methods/{method}/integration/responses/{status}", "DeleteIntegrationResponse"),
     ("GET", "/restapis/{api}/authorizers", "GetAuthorizers"),
     ("POST", "/restapis/{api}/authorizers", "CreateAuthorizer"),
     ("PATCH", "/restapis/{api}/authorizers/{authorizer}", "UpdateAuthorizer"),
@@ -73,6 +84,8 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("DELETE", "/restapis/{api}/models/{model}", "DeleteModel"),
     ("GET", "/restapis/{api}/deployments", "GetDeployments"),
     ("POST", "/restapis/{api}/deployments", "CreateDeployment"),
+    ("GET", "/restapis/{api}/deployments/{deployment}", "GetDeployment"),
+    ("PATCH", "/restapis/{api}/deployments/{deployment}", "UpdateDeployment"),
     ("DELETE", "/restapis/{api}/deployments/{deployment}", "DeleteDeployment"),
     ("GET", "/restapis/{api}/stages", "GetStages"),
     ("POST", "/restapis/{api}/stages", "CreateStage"),
@@ -104,6 +117,16 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("POST", "/v2/tags/{arn+}", "TagResource"),
     ("DELETE", "/v2/tags/{arn+}", "UntagResource"),
 ];
+
+/// The HTTP status of an answer, by the operation: what is made answers 201, what goes 202 or 204.
+pub(crate) fn status(operation: &str) -> u16 {
+    match operation {
+        "DeleteIntegrationResponse" | "DeleteMethod" | "TagResource" | "UntagResource" => 204,
+        _ if operation.starts_with("Create") || operation.starts_with("Put") => 201,
+        _ if operation.starts_with("Delete") => 202,
+        _ => 200,
+    }
+}
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
@@ -143,6 +166,7 @@ pub(crate) fn has_stage(state: &State, arn: &str) -> bool {
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     links::settle(world);
     let (input, region) = (&call.input, call.region.as_str());
+    model::check(&call.operation, input)?;
     match call.operation.as_str() {
         "GetTags" => {
             let tags = tags_of(&mut world.apigateway, region, input)?.clone();
@@ -151,18 +175,19 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "TagResource" => {
             let tags = tags_of(&mut world.apigateway, region, input)?;
             tag(tags, map(input, "tags"))?;
-            Ok(json!({}))
+            Ok(Value::Null)
         }
         "UntagResource" => {
             let mut keys = texts(input, "tagKeys");
             keys.extend(text(input, "tagKeys").map(str::to_owned));
             remove_tags(tags_of(&mut world.apigateway, region, input)?, &keys);
-            Ok(json!({}))
+            Ok(Value::Null)
         }
         operation => apis::call(world, operation, region, input)
             .or_else(|| resources::call(world, operation, region, input))
             .or_else(|| authorizers::call(world, operation, region, input))
             .or_else(|| methods::call(world, operation, region, input))
+            .or_else(|| integrations::call(world, operation, region, input))
             .or_else(|| deployments::call(world, operation, region, input))
             .or_else(|| stages::call(world, operation, region, input))
             .or_else(|| plans::call(world, operation, region, input))
@@ -204,6 +229,16 @@ fn full(message: impl Into<String>) -> Refusal {
     refuse(429, FULL, message)
 }
 
+/// When an API was made, if it is there.
+pub(crate) fn made(state: &State, region: &str, api: &str) -> Option<f64> {
+    state.apis.get(&at(region, api)).map(|api| api.created)
+}
+
+/// How validators say that there is no such API.
+pub(crate) fn no_such_api() -> Refusal {
+    bad("Invalid REST API identifier specified")
+}
+
 fn bad(message: impl Into<String>) -> Refusal {
     Refusal::new("BadRequestException", message)
 }
@@ -226,12 +261,14 @@ fn new_id(base: &mut Base) -> String {
     format!("{:016x}", base.number())[..10].to_owned()
 }
 
-/// One page of a list by id.
+/// One page of a list by id. Where the next one begins is nobody's to read.
 fn listed(items: Vec<(String, Value)>, input: &Value) -> Value {
     let limit = super::toolbox::number(input, "limit").unwrap_or(25).clamp(1, 500);
     let limit = usize::try_from(limit).unwrap_or(25);
-    let (items, next) = page(items, text(input, "position"), limit);
+    let after = text(input, "position").and_then(|position| URL_SAFE_NO_PAD.decode(position).ok());
+    let after = after.and_then(|after| String::from_utf8(after).ok());
+    let (items, next) = page(items, after.as_deref(), limit);
     let mut answer = json!({ "item": items });
-    put(&mut answer, "position", next);
+    put(&mut answer, "position", next.map(|next| URL_SAFE_NO_PAD.encode(next)));
     answer
 }

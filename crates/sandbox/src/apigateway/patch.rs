@@ -8,25 +8,35 @@ use super::bad;
 
 /// One operation.
 pub(super) struct Patch<'a> {
-    /// `add`, `replace` or `remove`.
+    /// One of [`OPS`].
     pub op: &'a str,
+    /// The path as it was sent.
+    raw: &'a str,
     /// The steps of the path, without escapes.
     pub steps: Vec<String>,
     /// The value.
     pub value: Option<&'a str>,
+    /// Where a copy is taken from.
+    pub from: Option<&'a str>,
 }
+
+/// What a patch may do by the model; nothing takes all of it.
+pub(super) const OPS: [&str; 6] = ["add", "remove", "move", "test", "replace", "copy"];
 
 /// The operations of a call.
 pub(super) fn patches(input: &Value) -> Result<Vec<Patch<'_>>, Refusal> {
     let patches = list(input, "patchOperations").iter().map(|patch| {
-        let op = text(patch, "op").unwrap_or_default();
-        let path = text(patch, "path").unwrap_or_default();
-        if !["add", "replace", "remove"].contains(&op) || !path.starts_with('/') {
-            return Err(bad(format!("Invalid patch operation '{op}' for path '{path}'")));
-        }
+        let raw = text(patch, "path").unwrap_or("null");
         let step = |step: &str| step.replace("~1", "/").replace("~0", "~");
-        let steps = path[1..].split('/').map(step).collect();
-        Ok(Patch { op, steps, value: text(patch, "value") })
+        let steps =
+            raw.strip_prefix('/').ok_or_else(|| bad(format!("Invalid patch path {raw}")))?;
+        Ok(Patch {
+            op: text(patch, "op").unwrap_or_default(),
+            raw,
+            steps: steps.split('/').map(step).collect(),
+            value: text(patch, "value"),
+            from: text(patch, "from"),
+        })
     });
     patches.collect()
 }
@@ -42,13 +52,9 @@ impl Patch<'_> {
         self.value.unwrap_or_default()
     }
 
-    /// The value as true or false.
-    pub(super) fn flag(&self) -> Result<bool, Refusal> {
-        match self.text() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            other => Err(bad(format!("Invalid value '{other}': true or false"))),
-        }
+    /// The value as true or false: what is not `true` is false.
+    pub(super) fn flag(&self) -> bool {
+        self.text().eq_ignore_ascii_case("true")
     }
 
     /// The value as a number.
@@ -57,9 +63,26 @@ impl Patch<'_> {
         text.parse().map_err(|_| bad(format!("Invalid value '{text}': not a number")))
     }
 
-    /// A path that cannot be patched.
-    pub(super) fn refused(&self) -> Refusal {
-        let path = self.steps.join("/");
-        bad(format!("Invalid patch path '/{path}' specified for op '{}'", self.op))
+    /// A path that cannot be patched, where these can be replaced.
+    pub(super) fn refused(&self, paths: &[&str]) -> Refusal {
+        let Self { op, raw, .. } = self;
+        let hint = match *op {
+            "replace" => format!("Must be one of: [{}]", paths.join(", ")),
+            _ => "Please choose supported operations".to_owned(),
+        };
+        bad(format!("Invalid patch path  '{raw}' specified for op '{op}'. {hint}"))
+    }
+
+    /// A path that does not exist in an API or a method.
+    pub(super) fn unknown(&self) -> Refusal {
+        bad(format!("Invalid patch path {}", self.raw))
+    }
+
+    /// An operation that an API's or a method's own member does not take.
+    pub(super) fn only(&self, op: &str) -> Result<(), Refusal> {
+        match self.op == op {
+            true => Ok(()),
+            false => Err(bad(format!("Invalid patch operation specified. Must be one of: [{op}]"))),
+        }
     }
 }

@@ -25,6 +25,19 @@ pub(super) struct Plan {
     pub tags: Tags,
 }
 
+/// Lists and what makes an object tell of tags only if there are any.
+fn with_tags(view: &mut Value, tags: &Tags) {
+    if !tags.is_empty() {
+        view["tags"] = json!(tags);
+    }
+}
+
+/// Reading one by its id and changing it tell of them always.
+fn whole(mut view: Value, tags: &Tags) -> Value {
+    view["tags"] = json!(tags);
+    view
+}
+
 impl Plan {
     fn view(&self, id: &str) -> Value {
         let stage = |key: &String| {
@@ -32,8 +45,8 @@ impl Plan {
             json!({ "apiId": api, "stage": stage })
         };
         let stages: Vec<Value> = self.stages.iter().map(stage).collect();
-        let mut view =
-            json!({ "id": id, "name": self.name, "apiStages": stages, "tags": self.tags });
+        let mut view = json!({ "id": id, "name": self.name, "apiStages": stages });
+        with_tags(&mut view, &self.tags);
         put(&mut view, "description", self.description.clone());
         put(&mut view, "throttle", self.throttle.clone());
         put(&mut view, "quota", self.quota.clone());
@@ -67,20 +80,60 @@ pub(super) struct Key {
     name: String,
     description: Option<String>,
     enabled: bool,
-    created: f64,
+    pub created: f64,
+    updated: f64,
     value: String,
     tags: Tags,
 }
 
+/// What of a key can be replaced.
+const KEY_PATHS: [&str; 4] = ["/description", "/enabled", "/name", "/customerId"];
+
+/// What of a plan can be replaced.
+const PLAN_PATHS: [&str; 9] = [
+    "/name",
+    "/description",
+    "/productCode",
+    "/quota",
+    "/quota/limit",
+    "/quota/period",
+    "/throttle",
+    "/throttle/rateLimit",
+    "/throttle/burstLimit",
+];
+
 impl Key {
     fn view(&self, id: &str, with_value: bool) -> Value {
         let mut view = json!({
-            "id": id, "name": self.name, "enabled": self.enabled, "createdDate": self.created,
-            "stageKeys": [], "tags": self.tags,
+            "id": id, "enabled": self.enabled, "createdDate": self.created,
+            "lastUpdatedDate": self.updated, "stageKeys": [],
         });
+        put(&mut view, "name", Some(&*self.name).filter(|name| !name.is_empty()));
+        with_tags(&mut view, &self.tags);
         put(&mut view, "description", self.description.clone());
         put(&mut view, "value", with_value.then_some(self.value.as_str()));
         view
+    }
+
+    /// Where it stands in a list: the newest first.
+    fn place(&self, id: &str) -> String {
+        format!("{:016x}{id}", u64::MAX - (self.created * 1000.0) as u64)
+    }
+
+    fn is_asked_for(&self, input: &Value) -> bool {
+        text(input, "name").is_none_or(|start| self.name.starts_with(start))
+    }
+
+    fn in_plan(&self, id: &str) -> Value {
+        json!({ "id": id, "type": "API_KEY", "name": self.name, "value": self.value })
+    }
+
+    fn describe(&mut self, description: &str) -> Result<(), Refusal> {
+        if description.len() > 125_000 {
+            return Err(bad("Invalid API Key description specified."));
+        }
+        self.description = Some(description.to_owned());
+        Ok(())
     }
 }
 
@@ -95,15 +148,18 @@ pub(super) fn call(
         "CreateApiKey" => create_key(base, state, region, input),
         "GetApiKeys" => {
             let with_values = flag(input, "includeValues").unwrap_or(false);
-            let keys = here(&state.keys, region);
-            let keys = keys.map(|(id, key)| (id.to_owned(), key.view(id, with_values)));
-            Ok(listed(keys.collect(), input))
+            let keys = here(&state.keys, region).filter(|(_, key)| key.is_asked_for(input));
+            let mut keys: Vec<(String, Value)> =
+                keys.map(|(id, key)| (key.place(id), key.view(id, with_values))).collect();
+            keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Ok(listed(keys, input))
         }
         "GetApiKey" => {
             let with_value = flag(input, "includeValue").unwrap_or(false);
-            find_key(state, region, input).map(|(id, key)| key.view(id, with_value))
+            find_key(state, region, input)
+                .map(|(id, key)| whole(key.view(id, with_value), &key.tags))
         }
-        "UpdateApiKey" => update_key(state, region, input),
+        "UpdateApiKey" => update_key(base, state, region, input),
         "DeleteApiKey" => find_key(state, region, input).map(|(id, _)| id.to_owned()).map(|id| {
             state.keys.remove(&at(region, &id));
             state.plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != id));
@@ -115,13 +171,12 @@ pub(super) fn call(
             let plans = plans.map(|(id, plan)| (id.to_owned(), plan.view(id)));
             Ok(listed(plans.collect(), input))
         }
-        "GetUsagePlan" => find(state, region, input).map(|(id, plan)| plan.view(id)),
+        "GetUsagePlan" => {
+            find(state, region, input).map(|(id, plan)| whole(plan.view(id), &plan.tags))
+        }
         "UpdateUsagePlan" => update(state, region, input),
         "DeleteUsagePlan" => delete(state, region, input),
-        "GetUsagePlanKeys" => find(state, region, input).map(|(_, plan)| {
-            let named = |id: &String| (id.clone(), json!({ "id": id, "type": "API_KEY" }));
-            listed(plan.keys.iter().map(named).collect(), input)
-        }),
+        "GetUsagePlanKeys" => Ok(plan_keys(state, region, input)),
         "CreateUsagePlanKey" => add_key(state, region, input),
         "DeleteUsagePlanKey" => find(state, region, input).and_then(|(_, plan)| {
             match plan.keys.remove(need(input, "key")?) {
@@ -153,19 +208,43 @@ fn find_key<'a, 'b>(
     key.map(|key| (id, key)).ok_or_else(|| gone("Invalid API Key identifier specified"))
 }
 
+/// The keys of a plan; one that does not exist has none.
+fn plan_keys(state: &State, region: &str, input: &Value) -> Value {
+    let plan = state.plans.get(&at(region, text(input, "plan").unwrap_or_default()));
+    let ids = plan.into_iter().flat_map(|plan| &plan.keys);
+    let keys = ids.filter_map(|id| Some((id, state.keys.get(&at(region, id))?)));
+    let asked = keys.filter(|(_, key)| key.is_asked_for(input));
+    let mut keys: Vec<(String, Value)> =
+        asked.map(|(id, key)| (key.place(id), key.in_plan(id))).collect();
+    keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+    listed(keys, input)
+}
+
 fn create_key(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    let value = text(input, "value").map(str::to_owned);
-    if value.as_ref().is_some_and(|value| value.len() < 20) {
+    let value = text(input, "value").filter(|value| !value.is_empty());
+    if value.is_some_and(|value| value.len() < 20) {
         return Err(bad("API Key value should be at least 20 characters"));
     }
+    if value.is_some_and(|value| value.len() > 128) {
+        return Err(bad("API Key value exceeds maximum size of 128 characters"));
+    }
+    let name = text(input, "name").unwrap_or_default();
+    if name.len() > 1024 {
+        return Err(bad("Invalid API Key name, can be at most 1024 characters."));
+    }
+    let now = now(base);
     let mut key = Key {
-        name: text(input, "name").unwrap_or_default().to_owned(),
-        description: text(input, "description").map(str::to_owned),
+        name: name.to_owned(),
+        description: None,
         enabled: flag(input, "enabled").unwrap_or(false),
-        created: now(base),
-        value: value.unwrap_or_else(|| format!("{:040x}", base.number())),
+        created: now,
+        updated: now,
+        value: value.map_or_else(|| format!("{:040x}", base.number()), str::to_owned),
         tags: Tags::new(),
     };
+    if let Some(description) = text(input, "description") {
+        key.describe(description)?;
+    }
     tag(&mut key.tags, map(input, "tags"))?;
     let id = new_id(base);
     let view = key.view(&id, true);
@@ -173,25 +252,30 @@ fn create_key(base: &mut Base, state: &mut State, region: &str, input: &Value) -
     Ok(view)
 }
 
-fn update_key(state: &mut State, region: &str, input: &Value) -> Answer {
+fn update_key(base: &Base, state: &mut State, region: &str, input: &Value) -> Answer {
     let (id, key) = find_key(state, region, input)?;
+    let mut changed = key.clone();
     for patch in patches(input)? {
         match (patch.op, patch.path().as_slice()) {
-            ("replace", ["name"]) => key.name = patch.text().to_owned(),
-            ("replace", ["description"]) => key.description = Some(patch.text().to_owned()),
-            ("replace", ["enabled"]) => key.enabled = patch.flag()?,
-            _ => return Err(patch.refused()),
+            ("replace", ["name"]) => changed.name = patch.text().to_owned(),
+            ("replace", ["description"]) => changed.describe(patch.text())?,
+            ("replace", ["enabled"]) => changed.enabled = patch.flag(),
+            _ => return Err(patch.refused(&KEY_PATHS)),
         }
     }
-    Ok(key.view(id, false))
+    changed.updated = now(base);
+    *key = changed;
+    Ok(whole(key.view(id, false), &key.tags))
 }
 
-fn stage_exists(state: &State, region: &str, key: &str) -> Result<(), Refusal> {
-    let (api, stage) = key.split_once(':').unwrap_or((key, ""));
+fn stage_exists(state: &State, region: &str, plan: &str, key: &str) -> Result<(), Refusal> {
+    let (api, stage) = key.split_once(':').ok_or_else(|| bad("Invalid API Stage specified"))?;
     let found = state.apis.get(&at(region, api));
     match found.is_some_and(|api| api.stages.contains_key(stage)) {
         true => Ok(()),
-        false => Err(gone("API Stage not found")),
+        false => Err(gone(format!(
+            "Invalid API Stage {{api: {api}, stage: {stage}}} specified for usageplan {plan}"
+        ))),
     }
 }
 
@@ -211,11 +295,11 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
         quota: input.get("quota").map(with_offset),
         ..Plan::default()
     };
+    let id = new_id(base);
     for stage in &plan.stages {
-        stage_exists(state, region, stage)?;
+        stage_exists(state, region, &id, stage)?;
     }
     tag(&mut plan.tags, map(input, "tags"))?;
-    let id = new_id(base);
     let view = plan.view(&id);
     state.plans.insert(at(region, &id), plan);
     Ok(view)
@@ -238,12 +322,13 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
             ("replace", ["name"]) => changed.name = value.to_owned(),
             ("replace", ["description"]) => changed.description = Some(value.to_owned()),
             ("add", ["apiStages"]) => {
-                stage_exists(state, region, value)?;
+                stage_exists(state, region, id, value)?;
                 if !changed.stages.insert(value.to_owned()) {
                     return Err(conflict("The usage plan has that stage already"));
                 }
             }
             ("remove", ["apiStages"]) => {
+                stage_exists(state, region, id, value)?;
                 if !changed.stages.remove(value) {
                     return Err(bad(format!("The usage plan has no stage {value}")));
                 }
@@ -262,10 +347,10 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
                 quota(&mut changed)["period"] = json!(value);
             }
             ("remove", ["quota"]) => changed.quota = None,
-            _ => return Err(patch.refused()),
+            _ => return Err(patch.refused(&PLAN_PATHS)),
         }
     }
-    let view = changed.view(id);
+    let view = whole(changed.view(id), &changed.tags);
     state.plans.insert(at(region, id), changed);
     Ok(view)
 }
@@ -290,13 +375,14 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
 }
 
 fn add_key(state: &mut State, region: &str, input: &Value) -> Answer {
-    let key = need(input, "keyId")?.to_owned();
-    if !state.keys.contains_key(&at(region, &key)) {
+    let id = need(input, "keyId")?;
+    let Some(key) = state.keys.get(&at(region, id)) else {
         return Err(gone("Invalid API Key identifier specified"));
-    }
+    };
+    let view = key.in_plan(id);
     let (_, plan) = find(state, region, input)?;
-    match plan.keys.insert(key.clone()) {
-        true => Ok(json!({ "id": key, "type": "API_KEY" })),
+    match plan.keys.insert(id.to_owned()) {
+        true => Ok(view),
         false => Err(conflict("Usage Plan Key already exists for this Usage Plan")),
     }
 }

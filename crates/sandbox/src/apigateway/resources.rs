@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{flag, need as need_text, put, text};
 use super::super::{Answer, Base, Refusal, World};
-use super::apis::{Api, find};
+use super::apis::{Api, find, holder};
 use super::patch::patches;
-use super::{State, bad, conflict, full, gone, listed, need, new_id};
+use super::{State, bad, conflict, full, gone, listed, need, new_id, no_such_api};
 
 /// A path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +23,13 @@ pub(super) struct Resource {
 }
 
 const MOST: usize = 300;
+
+const NO_RESOURCE: &str = "Invalid Resource identifier specified";
+const NO_VALIDATOR: &str = "Invalid Request Validator identifier specified";
+
+fn no_model(input: &Value) -> String {
+    format!("Invalid model name specified: {}", text(input, "model").unwrap_or_default())
+}
 
 impl Resource {
     pub(super) fn root() -> Self {
@@ -96,11 +103,11 @@ fn is_part(part: &str) -> bool {
 }
 
 fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = holder(state, region, input, NO_RESOURCE)?;
     let parent = need(input, "resource")?;
     let part = need(input, "pathPart")?;
     let Some(above) = api.resources.get(parent) else {
-        return Err(gone("Invalid Resource identifier specified"));
+        return Err(gone(NO_RESOURCE));
     };
     if !is_part(part) {
         return Err(bad("Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path \
@@ -143,10 +150,10 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
 }
 
 fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = holder(state, region, input, NO_RESOURCE)?;
     let id = need(input, "resource")?;
     let Some(found) = api.resources.get(id) else {
-        return Err(gone("Invalid Resource identifier specified"));
+        return Err(gone(NO_RESOURCE));
     };
     if found.parent.is_none() {
         return Err(bad("Root resource cannot be deleted"));
@@ -157,7 +164,7 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
 }
 
 fn create_validator(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = find(state, region, input).map_err(|_| no_such_api())?;
     let id = new_id(base);
     let mut made = json!({
         "id": id,
@@ -170,32 +177,34 @@ fn create_validator(base: &mut Base, state: &mut State, region: &str, input: &Va
 }
 
 fn update_validator(state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    const PATHS: [&str; 3] = ["/name", "/validateRequestParameters", "/validateRequestBody"];
+    let api = holder(state, region, input, NO_VALIDATOR)?;
     let found = api.validators.get_mut(need(input, "validator")?);
-    let found = found.ok_or_else(|| gone("Invalid Request Validator identifier specified"))?;
+    let found = found.ok_or_else(|| gone(NO_VALIDATOR))?;
     for patch in patches(input)? {
         match (patch.op, patch.path().as_slice()) {
+            ("replace", ["name"]) if patch.text().is_empty() => {
+                return Err(bad("Request Validator name cannot be blank"));
+            }
             ("replace", ["name"]) => found["name"] = json!(patch.text()),
             ("replace", [what @ ("validateRequestBody" | "validateRequestParameters")]) => {
-                found[*what] = json!(patch.flag()?);
+                found[*what] = json!(patch.flag());
             }
-            _ => return Err(patch.refused()),
+            _ => return Err(patch.refused(&PATHS)),
         }
     }
     Ok(found.clone())
 }
 
 fn delete_validator(state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = holder(state, region, input, NO_VALIDATOR)?;
     let id = need(input, "validator")?;
     let uses = |method: &Value| text(method, "requestValidatorId") == Some(id);
     if methods(api).any(uses) {
         return Err(conflict("Cannot delete request validator: a method refers to it"));
     }
     let removed = api.validators.remove(id);
-    removed
-        .map(|_| Value::Null)
-        .ok_or_else(|| gone("Invalid Request Validator identifier specified"))
+    removed.map(|_| Value::Null).ok_or_else(|| gone(NO_VALIDATOR))
 }
 
 pub(super) fn methods(api: &Api) -> impl Iterator<Item = &Value> {
@@ -203,60 +212,82 @@ pub(super) fn methods(api: &Api) -> impl Iterator<Item = &Value> {
 }
 
 fn valid_schema(text: &str) -> Result<(), Refusal> {
-    serde_json::from_str::<Value>(text)
-        .map(drop)
-        .map_err(|error| bad(format!("Invalid model schema specified. {error}")))
+    let empty = "Model schema must have at least 1 property or array items defined";
+    if text.is_empty() {
+        return Err(bad(empty));
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(members)) if members.is_empty() => Err(bad(empty)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(bad(format!("Invalid model schema specified. {error}"))),
+    }
 }
 
 fn create_model(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
     let api = find(state, region, input)?;
-    let name = need(input, "name")?;
+    let name = text(input, "name").unwrap_or_default();
+    if name.is_empty() {
+        return Err(bad("Model name must be non-empty"));
+    }
     if !name.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(bad("Model name must be alphanumeric"));
     }
     if api.models.contains_key(name) {
         return Err(conflict("Model name already exists for this REST API"));
     }
-    let schema = text(input, "schema").unwrap_or("{}");
+    let schema = text(input, "schema").unwrap_or_default();
     valid_schema(schema)?;
     let kind = need_text(input, "contentType", "BadRequestException")?;
     let mut made = json!({
         "id": new_id(base), "name": name, "schema": schema, "contentType": kind,
     });
-    put(&mut made, "description", text(input, "description"));
+    describe(&mut made, text(input, "description").unwrap_or_default());
     api.models.insert(name.to_owned(), made.clone());
     Ok(made)
 }
 
+/// An empty description is none.
+fn describe(model: &mut Value, description: &str) {
+    let Some(members) = model.as_object_mut() else { return };
+    members.remove("description");
+    if !description.is_empty() {
+        members.insert("description".into(), json!(description));
+    }
+}
+
 fn update_model(state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = holder(state, region, input, &no_model(input))?;
     let found = api.models.get_mut(need(input, "model")?);
-    let found = found.ok_or_else(|| gone("Invalid Model Name specified"))?;
+    let found = found.ok_or_else(|| gone(no_model(input)))?;
     for patch in patches(input)? {
         match (patch.op, patch.path().as_slice()) {
-            ("replace", ["description"]) => found["description"] = json!(patch.text()),
+            ("replace", ["description"]) => describe(found, patch.text()),
             ("replace", ["schema"]) => {
                 valid_schema(patch.text())?;
                 found["schema"] = json!(patch.text());
             }
-            _ => return Err(patch.refused()),
+            _ => return Err(patch.refused(&["/description", "/schema"])),
         }
     }
     Ok(found.clone())
 }
 
 fn delete_model(state: &mut State, region: &str, input: &Value) -> Answer {
-    let api = find(state, region, input)?;
+    let api = holder(state, region, input, &no_model(input))?;
     let name = need(input, "model")?;
     let uses = |method: &Value| {
         let models = method["requestModels"].as_object();
         models.is_some_and(|models| models.values().any(|model| model == name))
     };
-    if methods(api).any(uses) {
+    let user = api.resources.values().find_map(|one| {
+        let (method, _) = one.methods.iter().find(|(_, method)| uses(method))?;
+        Some(format!("{}/{method}", one.path))
+    });
+    if let Some(user) = user {
         return Err(conflict(format!(
-            "Cannot delete model '{name}', is referenced in method request"
+            "Cannot delete model '{name}', is referenced in method request: {user}"
         )));
     }
     let removed = api.models.remove(name);
-    removed.map(|_| Value::Null).ok_or_else(|| gone("Invalid Model Name specified"))
+    removed.map(|_| Value::Null).ok_or_else(|| gone(no_model(input)))
 }

@@ -8,7 +8,7 @@ use super::super::toolbox::{
     Tags, at, flag, here, is_name, list as items, need, now, number, page, put, tag_pairs, text,
     texts, uuid, within,
 };
-use super::super::{Answer, Refusal, World, elb};
+use super::super::{ACCOUNT, Answer, Refusal, World, elb};
 use super::deployments::Deployment;
 use super::{
     INVALID, KEY_VALUE, State, arn, clusters, definitions, deployments, includes, invalid, name_in,
@@ -207,6 +207,7 @@ fn overlay(settings: &Value, input: &Value) -> Value {
         rolling["deploymentCircuitBreaker"] = json!({ "enable": false, "rollback": false });
     }
     rolling["strategy"] = "ROLLING".into();
+    rolling["bakeTimeInMinutes"] = 0.into();
     settings
 }
 
@@ -225,6 +226,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         "deploymentController": { "type": "ECS" },
         "enableECSManagedTags": false,
         "enableExecuteCommand": false,
+        "healthCheckGracePeriodSeconds": 0,
         "launchType": "FARGATE",
         "loadBalancers": [],
         "platformFamily": "Linux",
@@ -353,6 +355,9 @@ fn render(service: &Service, region: &str, tags: bool) -> Value {
         "createdAt": service.created,
         "placementConstraints": [],
         "placementStrategy": [],
+        "roleArn": format!(
+            "arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+        ),
     });
     for (key, value) in own.as_object().into_iter().flatten() {
         view[key] = value.clone();

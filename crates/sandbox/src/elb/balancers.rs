@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::ec2::lent::{self, Lent};
+use super::super::ec2::zones;
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, iso, need, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
 use super::{
@@ -42,17 +43,31 @@ fn defaults(kind: &str) -> BTreeMap<String, String> {
         ("access_logs.s3.bucket", ""),
         ("access_logs.s3.prefix", ""),
         ("load_balancing.cross_zone.enabled", if kind == "network" { "false" } else { "true" }),
+        ("zonal_shift.config.enabled", "false"),
     ];
-    let application = [
+    let application: &[(&str, &str)] = &[
+        ("client_keep_alive.seconds", "3600"),
+        ("connection_logs.s3.enabled", "false"),
+        ("connection_logs.s3.bucket", ""),
+        ("connection_logs.s3.prefix", ""),
+        ("health_check_logs.s3.enabled", "false"),
+        ("health_check_logs.s3.bucket", ""),
+        ("health_check_logs.s3.prefix", ""),
         ("idle_timeout.timeout_seconds", "60"),
         ("routing.http2.enabled", "true"),
+        ("routing.http.desync_mitigation_mode", "defensive"),
         ("routing.http.drop_invalid_header_fields.enabled", "false"),
         ("routing.http.preserve_host_header.enabled", "false"),
+        ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+        ("routing.http.xff_client_port.enabled", "false"),
         ("routing.http.xff_header_processing.mode", "append"),
-        ("routing.http.desync_mitigation_mode", "defensive"),
         ("waf.fail_open.enabled", "false"),
     ];
-    let own: &[(&str, &str)] = if kind == "network" { &[] } else { &application };
+    let network: &[(&str, &str)] = &[
+        ("dns_record.client_routing_policy", "any_availability_zone"),
+        ("secondary_ips.auto_assigned.per_subnet", "0"),
+    ];
+    let own = if kind == "network" { network } else { application };
     let all = common.iter().chain(own);
     all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
@@ -78,7 +93,13 @@ fn render(world: &World, arn: &str, one: &Balancer) -> Value {
         json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] })
     });
     let id = arn.rsplit('/').next().unwrap_or_default();
-    let inside = if one.scheme == "internal" { "internal-" } else { "" };
+    let is_network = one.kind == "network";
+    let dns = match (is_network, one.scheme.as_str()) {
+        (true, _) => format!("{}-{id}.elb.{region}.amazonaws.com", one.name),
+        (false, "internal") => format!("internal-{}-{id}.{region}.elb.amazonaws.com", one.name),
+        (false, _) => format!("{}-{id}.{region}.elb.amazonaws.com", one.name),
+    };
+    let has_groups = !(is_network && one.groups.is_empty());
     json!({
         "LoadBalancerArn": arn,
         "LoadBalancerName": one.name,
@@ -86,12 +107,12 @@ fn render(world: &World, arn: &str, one: &Balancer) -> Value {
         "Scheme": one.scheme,
         "VpcId": one.vpc,
         "IpAddressType": "ipv4",
-        "DNSName": format!("{inside}{}-{id}.{region}.elb.amazonaws.com", one.name),
-        "CanonicalHostedZoneId": "Z35SXDOTRQ7X7K",
+        "DNSName": dns,
+        "CanonicalHostedZoneId": if is_network { "Z26RNL4JYFTOTI" } else { "Z35SXDOTRQ7X7K" },
         "CreatedTime": iso(one.made),
         "State": { "Code": if is_new { "provisioning" } else { "active" } },
         "AvailabilityZones": zones.collect::<Vec<_>>(),
-        "SecurityGroups": one.groups,
+        "SecurityGroups": has_groups.then_some(&one.groups),
     })
 }
 
@@ -111,6 +132,11 @@ fn placed(
             Refusal::new("SubnetNotFound", message)
         })?;
         vpcs.insert(place.vpc);
+        if kind == "network" && zones::is_full(region, &place.zone) {
+            let zone = &place.zone;
+            let message = format!("Load balancers with type 'network' are not supported in {zone}");
+            return Err(invalid(message));
+        }
         if scheme == "internet-facing" && !place.leads_out {
             let message = format!("The subnet '{subnet}' has no route to an internet gateway");
             return Err(Refusal::new("InvalidSubnet", message));

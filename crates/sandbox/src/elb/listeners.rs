@@ -37,8 +37,9 @@ impl Listener {
             "LoadBalancerArn": self.balancer,
             "Port": self.port,
             "Protocol": self.protocol,
-            "Certificates": certificate.collect::<Vec<_>>(),
+            "Certificates": self.policy.as_ref().map(|_| certificate.collect::<Vec<_>>()),
             "SslPolicy": self.policy,
+            "MutualAuthentication": (self.protocol == "HTTPS").then(|| json!({ "Mode": "off" })),
             "DefaultActions": [self.action],
         })
     }
@@ -51,8 +52,8 @@ fn targets(action: &Value) -> Vec<String> {
     groups.filter_map(|one| text(one, "TargetGroupArn")).map(str::to_owned).collect()
 }
 
-/// An action with what AWS adds to it.
-fn completed(action: &Value) -> Result<Value, Refusal> {
+/// An action with what AWS adds to it. Network load balancers tell no weights.
+fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
     let kind = need(action, "Type", INVALID)?;
     let within = |key: &str| action.get(key).filter(|it| it.is_object());
     match kind {
@@ -83,6 +84,9 @@ fn completed(action: &Value) -> Result<Value, Refusal> {
             let mut sticky = json!({ "Enabled": enabled });
             if enabled {
                 sticky["DurationSeconds"] = json!(seconds.unwrap_or(3600));
+            }
+            if !has_weights {
+                groups.iter_mut().for_each(|one| one["Weight"] = Value::Null);
             }
             let only = (groups.len() == 1).then(|| groups[0]["TargetGroupArn"].clone());
             Ok(json!({
@@ -155,7 +159,7 @@ fn described(
         (one.certificate, one.policy) = (None, None);
     }
     if let Some(action) = list(input, "DefaultActions").first() {
-        one.action = completed(action)?;
+        one.action = completed(action, balancer.kind == "application")?;
     }
     for target in targets(&one.action) {
         let group = state.targets.get(&target).ok_or_else(|| missing(&target))?;

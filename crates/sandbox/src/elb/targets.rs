@@ -46,11 +46,15 @@ fn is_http(protocol: &str) -> bool {
     protocol.starts_with("HTTP")
 }
 
-fn defaults(protocol: &str) -> BTreeMap<String, String> {
+fn defaults(protocol: &str, target_type: &str) -> BTreeMap<String, String> {
     let common = [
         ("deregistration_delay.timeout_seconds", "300"),
         ("stickiness.enabled", "false"),
         ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+        ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+        ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
     ];
     let http: &[(&str, &str)] = &[
         ("stickiness.type", "lb_cookie"),
@@ -59,12 +63,17 @@ fn defaults(protocol: &str) -> BTreeMap<String, String> {
         ("stickiness.app_cookie.duration_seconds", "86400"),
         ("slow_start.duration_seconds", "0"),
         ("load_balancing.algorithm.type", "round_robin"),
+        ("load_balancing.algorithm.anomaly_mitigation", "off"),
     ];
+    // Addresses that speak TCP hide the client unless it is said otherwise.
+    let hides = target_type == "ip" && ["TCP", "TLS"].contains(&protocol);
     let other: &[(&str, &str)] = &[
         ("stickiness.type", "source_ip"),
         ("proxy_protocol_v2.enabled", "false"),
-        ("preserve_client_ip.enabled", "true"),
+        ("preserve_client_ip.enabled", if hides { "false" } else { "true" }),
         ("deregistration_delay.connection_termination.enabled", "false"),
+        ("target_health_state.unhealthy.connection_termination.enabled", "true"),
+        ("target_health_state.unhealthy.draining_interval_seconds", "0"),
     ];
     let own = if is_http(protocol) { http } else { other };
     let all = common.iter().chain(own);
@@ -72,16 +81,18 @@ fn defaults(protocol: &str) -> BTreeMap<String, String> {
 }
 
 impl Health {
-    /// What AWS assumes for a protocol.
-    fn of(protocol: &str) -> Self {
+    /// What AWS assumes for a protocol and its version.
+    fn of(protocol: &str, version: &str) -> Self {
         let asks = is_http(protocol);
+        let (path, matcher) =
+            if version == "GRPC" { ("/AWS.ALB/healthcheck", "12") } else { ("/", "200") };
         Self {
             protocol: if asks { protocol } else { "TCP" }.to_owned(),
             port: "traffic-port".into(),
-            path: asks.then(|| "/".to_owned()),
-            matcher: asks.then(|| "200".to_owned()),
+            path: asks.then(|| path.to_owned()),
+            matcher: asks.then(|| matcher.to_owned()),
             interval: 30,
-            timeout: if protocol == "HTTP" { 5 } else { 10 },
+            timeout: if asks { 5 } else { 10 },
             healthy: 5,
             unhealthy: 2,
         }
@@ -170,8 +181,8 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         version: is_http(protocol).then(|| version.to_owned()),
         port,
         kind: kind.to_owned(),
-        health: Health::of(protocol).with(input)?,
-        attributes: defaults(protocol),
+        health: Health::of(protocol, version).with(input)?,
+        attributes: defaults(protocol, kind),
         tags,
     };
     let mut known = world.elb.targets.iter();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::configs::read;
+use super::configs::{read, versioning_status};
 use super::{Bucket, State, hex};
 use crate::Refusal;
 use crate::wire::xml::{Element, malformed};
@@ -19,31 +19,37 @@ pub(super) fn refuse_acl(bucket: &Bucket) -> Result<(), Refusal> {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
+pub(super) fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidArgument", message)
 }
 
+/// The refusal of an argument, with its name and its value.
+pub(super) fn argument(message: &str, name: &str, value: &str) -> Refusal {
+    invalid(message).about("ArgumentName", name).about("ArgumentValue", value)
+}
+
 pub(super) fn tagging(document: &Element) -> Result<bool, Refusal> {
-    let refused = |message: &str| Err(Refusal::new("InvalidTag", message));
-    let set = document.child("TagSet").ok_or_else(malformed)?;
+    let refused = |message: &str| Refusal::new("InvalidTag", message);
+    let Some(set) = document.child("TagSet") else { return Ok(false) };
     let mut keys = BTreeSet::new();
     for tag in &set.children {
-        let key = tag.child("Key").map(|key| key.text.as_str()).unwrap_or_default();
+        let key = tag.child("Key").ok_or_else(malformed)?.text.as_str();
         let value = tag.child("Value").ok_or_else(malformed)?.text.as_str();
-        if key.is_empty() || key.chars().count() > 128 {
-            return refused("The TagKey you have provided is invalid");
+        let fits = |text: &str| text.chars().all(is_tag_character);
+        if key.is_empty() || key.chars().count() > 128 || !fits(key) {
+            let message = "The TagKey you have provided is invalid";
+            return Err(refused(message).about("TagKey", key));
         }
-        if value.chars().count() > 256 {
-            return refused("The TagValue you have provided is invalid");
+        if value.chars().count() > 256 || !fits(value) {
+            let message = "The TagValue you have provided is invalid";
+            return Err(refused(message).about("TagKey", key).about("TagValue", value));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return refused("System tags cannot be added/updated by requester");
-        }
-        if !key.chars().chain(value.chars()).all(is_tag_character) {
-            return refused("The TagKey or TagValue you have provided is invalid");
+            return Err(refused("System tags cannot be added/updated by requester"));
         }
         if !keys.insert(key) {
-            return refused("Cannot provide multiple Tags with the same key");
+            let message = "Cannot provide multiple Tags with the same key";
+            return Err(refused(message).about("TagKey", key));
         }
     }
     match keys.len() {
@@ -66,7 +72,8 @@ pub(super) fn versioning(bucket: &Bucket, document: &Element) -> Result<bool, Re
             Err(Refusal::new("InvalidBucketState", message).with_status(409))
         }
         Some("Suspended") => Ok(true),
-        _ => {
+        Some(_) => Err(malformed()),
+        None => {
             let message = "The Versioning element must be specified";
             Err(Refusal::new("IllegalVersioningConfigurationException", message))
         }
@@ -75,7 +82,7 @@ pub(super) fn versioning(bucket: &Bucket, document: &Element) -> Result<bool, Re
 
 /// A lock needs versions, has a mode, and either days or years.
 pub(super) fn object_lock(bucket: &Bucket, document: &Element) -> Result<bool, Refusal> {
-    if super::configs::versioning_status(bucket).as_deref() != Some("Enabled") {
+    if versioning_status(bucket).as_deref() != Some("Enabled") {
         let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock \
                        configuration";
         return Err(Refusal::new("InvalidBucketState", message).with_status(409));
@@ -111,10 +118,11 @@ pub(super) fn encryption(document: &mut Element) -> Result<bool, Refusal> {
                 return Err(malformed());
             }
             if algorithm == "AES256" && default.child("KMSMasterKeyID").is_some() {
-                return Err(invalid(
+                let refusal = invalid(
                     "a KMSMasterKeyID is not applicable if the default sse algorithm is not \
                      aws:kms or aws:kms:dsse",
-                ));
+                );
+                return Err(refusal.about("ArgumentName", "ApplyServerSideEncryptionByDefault"));
             }
         }
         if rule.child("BucketKeyEnabled").is_none() {
@@ -145,9 +153,64 @@ pub(super) fn public_access(document: &mut Element) -> bool {
 
 pub(super) fn ownership(document: &Element) -> Result<bool, Refusal> {
     match document.text_at(&["Rule", "ObjectOwnership"]) {
-        Some("BucketOwnerEnforced" | "BucketOwnerPreferred" | "ObjectWriter") => Ok(true),
+        Some(rule) if OWNERSHIPS.contains(&rule) && document.all("Rule").count() == 1 => Ok(true),
         _ => Err(malformed()),
     }
+}
+
+/// To whom objects may belong.
+pub(super) const OWNERSHIPS: [&str; 3] =
+    ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
+
+pub(super) fn acceleration(name: &str, document: &Element) -> Result<bool, Refusal> {
+    if name.contains('.') {
+        let message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in \
+                       their names";
+        return Err(Refusal::new("InvalidRequest", message));
+    }
+    match document.text_at(&["Status"]) {
+        Some("Enabled" | "Suspended") => Ok(true),
+        _ => Err(malformed()),
+    }
+}
+
+pub(super) fn payment(document: &Element) -> Result<bool, Refusal> {
+    match document.text_at(&["Payer"]) {
+        Some("BucketOwner" | "Requester") => Ok(true),
+        _ => Err(malformed()),
+    }
+}
+
+/// Both ends of a replication have versions.
+pub(super) fn replication(
+    state: &State,
+    bucket: &Bucket,
+    document: &mut Element,
+) -> Result<bool, Refusal> {
+    let has_versions = |bucket| versioning_status(bucket).as_deref() == Some("Enabled");
+    let request = |message: &str| Refusal::new("InvalidRequest", message);
+    if !has_versions(bucket) {
+        let message =
+            "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
+        return Err(request(message));
+    }
+    if document.child("Role").is_none() || document.child("Rule").is_none() {
+        return Err(malformed());
+    }
+    let rules = document.children.iter_mut().filter(|child| child.name == "Rule");
+    for (number, rule) in rules.enumerate() {
+        let target = rule.text_at(&["Destination", "Bucket"]).ok_or_else(malformed)?;
+        let target = state.buckets.get(target.trim_start_matches("arn:aws:s3:::"));
+        if !target.is_some_and(has_versions) {
+            return Err(request("Destination bucket must have versioning enabled."));
+        }
+        if rule.text_at(&["ID"]).is_none_or(str::is_empty) {
+            let id = hex(&[rule.render().len() as u8, number as u8, 0x5a, 0x4e]).repeat(6);
+            rule.children.retain(|child| child.name != "ID");
+            rule.children.insert(0, Element::with_text("ID", id));
+        }
+    }
+    Ok(true)
 }
 
 pub(super) fn logging(state: &State, bucket: &Bucket, document: &Element) -> Result<bool, Refusal> {
@@ -155,11 +218,18 @@ pub(super) fn logging(state: &State, bucket: &Bucket, document: &Element) -> Res
     let target = enabled.text_at(&["TargetBucket"]).unwrap_or_default();
     let Some(receiver) = state.buckets.get(target) else {
         let message = "The target bucket for logging does not exist";
-        return Err(Refusal::new("InvalidTargetBucketForLogging", message));
+        let refusal = Refusal::new("InvalidTargetBucketForLogging", message);
+        return Err(refusal.about("TargetBucket", target));
     };
     if receiver.region != bucket.region {
-        let message = "Cross S3 location logging not allowed.";
-        return Err(Refusal::new("CrossLocationLoggingProhibited", message).with_status(403));
+        // AWS spells the code like that, and names no place in us-east-1.
+        let message = "Cross S3 location logging not allowed. ";
+        let refusal = Refusal::new("CrossLocationLoggingProhibitted", message).with_status(403);
+        let refusal = match bucket.region.as_str() {
+            "us-east-1" => refusal,
+            region => refusal.about("SourceBucketLocation", region),
+        };
+        return Err(refusal.about("TargetBucketLocation", &*receiver.region));
     }
     if receiver.configs.contains_key("object-lock") {
         let message = "A bucket with Object Lock cannot be the target bucket for logging";
@@ -169,84 +239,4 @@ pub(super) fn logging(state: &State, bucket: &Bucket, document: &Element) -> Res
         refuse_acl(receiver)?;
     }
     enabled.child("TargetPrefix").map(|_| true).ok_or_else(malformed)
-}
-
-pub(super) fn lifecycle(document: &mut Element) -> Result<bool, Refusal> {
-    if !(1..=1000).contains(&document.all("Rule").count()) {
-        return Err(malformed());
-    }
-    let mut ids = BTreeSet::new();
-    for (number, rule) in document.children.iter_mut().enumerate() {
-        check_rule(rule)?;
-        let id = match rule.text_at(&["ID"]).filter(|id| !id.is_empty()) {
-            Some(id) => id.to_owned(),
-            None => {
-                let id = hex(&[rule.render().len() as u8, number as u8, 0x5a, 0x4d]).repeat(4);
-                rule.children.retain(|child| child.name != "ID");
-                rule.children.insert(0, Element::with_text("ID", id.as_str()));
-                id
-            }
-        };
-        if id.len() > 255 {
-            return Err(invalid("ID length should not exceed allowed limit of 255"));
-        }
-        if !ids.insert(id) {
-            let message = "Rule ID must be unique. Found same ID for more than one rule";
-            return Err(invalid(message));
-        }
-    }
-    Ok(true)
-}
-
-fn check_rule(rule: &Element) -> Result<(), Refusal> {
-    const ACTIONS: [&str; 5] = [
-        "AbortIncompleteMultipartUpload",
-        "Expiration",
-        "NoncurrentVersionExpiration",
-        "NoncurrentVersionTransition",
-        "Transition",
-    ];
-    if rule.name != "Rule" || !matches!(rule.text_at(&["Status"]), Some("Enabled" | "Disabled")) {
-        return Err(malformed());
-    }
-    if rule.child("Filter").is_none() && rule.child("Prefix").is_none() {
-        return Err(malformed());
-    }
-    if !ACTIONS.iter().any(|action| rule.child(action).is_some()) {
-        let message = "At least one action needs to be specified in a rule";
-        return Err(Refusal::new("InvalidRequest", message));
-    }
-    let ends = [
-        ("Transition", "Days", "Expiration"),
-        ("NoncurrentVersionTransition", "NoncurrentDays", "NoncurrentVersionExpiration"),
-    ];
-    for (transition, days, expiration) in ends {
-        let end = rule.text_at(&[expiration, days]).map(positive(days, expiration)).transpose()?;
-        for step in rule.all(transition) {
-            let class = step.text_at(&["StorageClass"]).ok_or_else(malformed)?;
-            let Some(start) = step.text_at(&[days]) else { continue };
-            let start: u32 = start.parse().map_err(|_| malformed())?;
-            if matches!(class, "STANDARD_IA" | "ONEZONE_IA") && start < 30 {
-                return Err(invalid(format!(
-                    "'{days}' in {transition} action must be greater than or equal to 30 for \
-                     storageClass '{class}'"
-                )));
-            }
-            if end.is_some_and(|end| end <= start) {
-                return Err(invalid(format!(
-                    "'{days}' in the {expiration} action for filter must be greater than \
-                     '{days}' in the {transition} action"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn positive(days: &str, action: &str) -> impl Fn(&str) -> Result<u32, Refusal> {
-    let message = format!("'{days}' for {action} action must be a positive integer");
-    move |text| {
-        let number = text.parse().ok().filter(|number| *number > 0);
-        number.ok_or_else(|| invalid(message.clone()))
-    }
 }

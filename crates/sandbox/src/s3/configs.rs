@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ask, Bucket, NAMESPACE, State, checks, empty, stored};
-use crate::Refusal;
+use super::{Ask, Bucket, NAMESPACE, acl, checks, empty, lifecycle, notifications, stored, web};
 use crate::wire::Response;
 use crate::wire::xml::{Element, malformed};
+use crate::{Refusal, World};
 
 /// One sub-configuration.
 struct Config {
@@ -25,6 +25,8 @@ enum Absent {
     Error(&'static str, &'static str),
     /// A document with this content.
     Content(&'static str),
+    /// The list by which all is the owner's.
+    Acl,
 }
 
 const ENCRYPTED: &str = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256\
@@ -83,17 +85,7 @@ const CONFIGS: &[Config] = &[
             "The bucket ownership controls were not found",
         ),
     },
-    Config {
-        query: "acl",
-        name: "BucketAcl",
-        root: "AccessControlPolicy",
-        absent: Absent::Content(
-            "<Owner><ID>sandbox</ID></Owner><AccessControlList><Grant><Grantee \
-             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\">\
-             <ID>sandbox</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>\
-             </AccessControlList>",
-        ),
-    },
+    Config { query: "acl", name: "BucketAcl", root: "AccessControlPolicy", absent: Absent::Acl },
     Config {
         query: "cors",
         name: "BucketCors",
@@ -166,7 +158,7 @@ pub(super) fn operation(method: &str, query: &str) -> Option<String> {
 
 /// Answers a call on a sub-configuration of a bucket that exists.
 pub(super) fn answer(
-    state: &mut State,
+    world: &mut World,
     ask: &Ask<'_>,
     operation_name: &str,
 ) -> Result<Response, Refusal> {
@@ -177,42 +169,43 @@ pub(super) fn answer(
     let config =
         CONFIGS.iter().find(is_meant).ok_or_else(|| Refusal::not_covered("s3", operation_name))?;
     match ask.request.method.as_str() {
-        "PUT" => put(state, ask, config),
+        "PUT" => put(world, ask, config),
         "DELETE" => {
-            if let Some(bucket) = state.buckets.get_mut(&ask.bucket) {
-                bucket.configs.remove(config.query);
-            }
+            let bucket = world.s3.buckets.entry(ask.bucket.clone()).or_default();
+            bucket.configs.remove(config.query);
             Ok(empty(204))
         }
-        _ => get(&state.buckets[&ask.bucket], config),
+        _ => get(&world.s3.buckets[&ask.bucket], ask, config),
     }
 }
 
-fn get(bucket: &Bucket, config: &Config) -> Result<Response, Refusal> {
+fn get(bucket: &Bucket, ask: &Ask<'_>, config: &Config) -> Result<Response, Refusal> {
     let Config { query, root, absent, .. } = config;
     let mut response = match (bucket.configs.get(*query), absent) {
         (Some(xml), _) => stored(xml),
         (None, Absent::Content(content)) => {
             stored(&format!("<{root} {NAMESPACE}>{content}</{root}>"))
         }
+        (None, Absent::Acl) => stored(&acl::default()),
         (None, Absent::Error(code, message)) => {
-            return Err(Refusal::new(code, *message).with_status(404));
+            let refusal = Refusal::new(code, *message).with_status(404);
+            return Err(refusal.about("BucketName", &*ask.bucket));
         }
     };
     if *query == "lifecycle" {
-        let least = ("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K");
-        response.set(least.0, least.1.to_owned());
+        response.set(lifecycle::LEAST, least(bucket));
     }
     Ok(response)
 }
 
-fn put(state: &mut State, ask: &Ask<'_>, config: &Config) -> Result<Response, Refusal> {
-    let bucket = &state.buckets[&ask.bucket];
+/// From which size objects are moved.
+fn least(bucket: &Bucket) -> &str {
+    bucket.least.as_deref().unwrap_or(lifecycle::LEAST_DEFAULT)
+}
+
+fn put(world: &mut World, ask: &Ask<'_>, config: &Config) -> Result<Response, Refusal> {
     if config.query == "acl" {
-        checks::refuse_acl(bucket)?;
-        if ask.request.body.is_empty() {
-            return Ok(empty(200));
-        }
+        return acl::put(world.s3.buckets.entry(ask.bucket.clone()).or_default(), ask);
     }
     let mut document = ask.xml()?;
     if document.name != config.root {
@@ -221,23 +214,39 @@ fn put(state: &mut State, ask: &Ask<'_>, config: &Config) -> Result<Response, Re
     if document.attributes.is_empty() {
         document.attributes = NAMESPACE.to_owned();
     }
+    if config.query == "notification" {
+        notifications::check(world, ask, &mut document)?;
+    }
+    let state = &mut world.s3;
+    let bucket = &state.buckets[&ask.bucket];
     let kept = match config.query {
         "tagging" => checks::tagging(&document)?,
         "versioning" => checks::versioning(bucket, &document)?,
         "encryption" => checks::encryption(&mut document)?,
         "publicAccessBlock" => checks::public_access(&mut document),
-        "lifecycle" => checks::lifecycle(&mut document)?,
+        "lifecycle" => lifecycle::check(&mut document)?,
         "logging" => checks::logging(state, bucket, &document)?,
         "ownershipControls" => checks::ownership(&document)?,
         "object-lock" => checks::object_lock(bucket, &document)?,
+        "accelerate" => checks::acceleration(&ask.bucket, &document)?,
+        "requestPayment" => checks::payment(&document)?,
+        "replication" => checks::replication(state, bucket, &mut document)?,
+        "website" => web::website(&document)?,
+        "cors" => web::cors(&document)?,
         _ => true,
     };
+    let mut response = empty(if config.query == "tagging" { 204 } else { 200 });
     let bucket = state.buckets.entry(ask.bucket.clone()).or_default();
+    if config.query == "lifecycle" {
+        let size = lifecycle::least(ask.request.header(lifecycle::LEAST))?;
+        response.set(lifecycle::LEAST, size);
+        bucket.least = Some(size.to_owned());
+    }
     match kept {
         true => bucket.configs.insert(config.query.to_owned(), document.render()),
         false => bucket.configs.remove(config.query),
     };
-    Ok(empty(200))
+    Ok(response)
 }
 
 /// What a bucket has from the start.
@@ -263,6 +272,7 @@ pub(super) fn of_a_new_bucket(
         configs.insert("versioning".to_owned(), wrapped("VersioningConfiguration", status));
     }
     if let Some(tags) = tags {
+        refuse_own(tags)?;
         let set: String = tags.children.iter().map(Element::render).collect();
         let document = wrapped("Tagging", &format!("<TagSet>{set}</TagSet>"));
         if checks::tagging(&Element::parse(&document)?)? {
@@ -270,6 +280,21 @@ pub(super) fn of_a_new_bucket(
         }
     }
     Ok(configs)
+}
+
+/// With a new bucket AWS refuses its own tags in other words than later.
+fn refuse_own(tags: &Element) -> Result<(), Refusal> {
+    let own = |tag: &Element| {
+        tag.text_at(&["Key"]).is_some_and(|key| key.to_ascii_lowercase().starts_with("aws:"))
+    };
+    match tags.children.iter().any(own) {
+        false => Ok(()),
+        true => {
+            let message = "User-defined tag keys can't start with \"aws:\". This prefix is reserved \
+                           for system tags. Remove \"aws:\" from your tag keys and try again.";
+            Err(Refusal::new("InvalidTag", message))
+        }
+    }
 }
 
 /// What was put, or an empty element.

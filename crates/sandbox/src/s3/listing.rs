@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Ask, Bucket, Version, document, iso, owner};
+use super::{Ask, Bucket, Version, checks, document, iso, owner};
 use crate::Refusal;
 use crate::wire::Response;
 
@@ -13,11 +13,18 @@ const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// Keys as the client wants them: as they are, or percent-encoded.
-struct Encoding(bool);
+pub(super) struct Encoding(bool);
 
 impl Encoding {
-    fn of(ask: &Ask<'_>) -> Self {
-        Self(ask.param("encoding-type") == Some("url"))
+    pub(super) fn of(ask: &Ask<'_>) -> Result<Self, Refusal> {
+        match ask.query.get("encoding-type").map(String::as_str) {
+            None => Ok(Self(false)),
+            Some("url") => Ok(Self(true)),
+            Some(other) => {
+                let message = "Invalid Encoding Method specified in Request";
+                Err(checks::argument(message, "encoding-type", other))
+            }
+        }
     }
 
     fn name(&self) -> Option<&'static str> {
@@ -41,6 +48,18 @@ fn group<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> (&'a str, b
     }
 }
 
+/// Where a listing goes on, as a client is told it.
+pub(super) fn token(place: &str) -> String {
+    URL_SAFE_NO_PAD.encode(place)
+}
+
+/// The place that a token stands for.
+pub(super) fn place_of(token: &str) -> Result<String, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let wrong = || checks::invalid("The continuation token provided is incorrect");
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)
+}
+
 /// ListObjectsV2, and its predecessor.
 pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let second = ask.param("list-type") == Some("2");
@@ -49,14 +68,9 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     let after = match (second, ask.param("continuation-token")) {
         (false, _) => ask.param("marker").unwrap_or_default().to_owned(),
         (true, None) => ask.param("start-after").unwrap_or_default().to_owned(),
-        (true, Some(token)) => {
-            let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-            let message = "The continuation token provided is incorrect";
-            let wrong = || Refusal::new("InvalidArgument", message);
-            bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?
-        }
+        (true, Some(token)) => place_of(token)?,
     };
-    let encoding = Encoding::of(ask);
+    let encoding = Encoding::of(ask)?;
     let (mut contents, mut prefixes, mut last, mut truncated) = (vec![], vec![], None, false);
     for (key, versions) in &bucket.objects {
         let Some(version) = versions.last().filter(|version| version.body.is_some()) else {
@@ -91,7 +105,7 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     match second {
         true => {
             answer["KeyCount"] = json!(contents.len() + prefixes.len());
-            answer["NextContinuationToken"] = json!(next.map(|key| URL_SAFE_NO_PAD.encode(key)));
+            answer["NextContinuationToken"] = json!(next.map(token));
             answer["ContinuationToken"] = json!(ask.param("continuation-token"));
         }
         false => {
@@ -101,7 +115,9 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     }
     answer["Contents"] = Value::Array(contents);
     answer["CommonPrefixes"] = Value::Array(prefixes);
-    Ok(document("ListBucketResult", &answer))
+    let mut response = document("ListBucketResult", &answer);
+    response.set("x-amz-bucket-region", bucket.region.clone());
+    Ok(response)
 }
 
 fn entry(key: &str, version: &Version) -> Value {
@@ -123,7 +139,7 @@ pub(super) fn versions(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refus
         let message = "A version-id marker cannot be specified without a key marker.";
         return Err(Refusal::new("InvalidArgument", message));
     }
-    let encoding = Encoding::of(ask);
+    let encoding = Encoding::of(ask)?;
     let rest = bucket
         .objects
         .iter()

@@ -19,12 +19,21 @@ use super::wire::xml::{self, Element, Lists};
 use super::wire::{Request, Response, Route, encode, form};
 use super::{Refusal, World};
 
+mod acl;
 mod bucket;
 mod checks;
 mod configs;
+mod lifecycle;
 mod listing;
+mod notifications;
 mod object;
 mod policy;
+#[cfg(test)]
+mod tests;
+mod web;
+
+/// The canonical id of the account, to which every bucket and object belongs.
+const OWNER: &str = "5a4d00000000000000000000000000000000000000000000000000000000a11c";
 
 /// How long the name of a deleted bucket stays taken on a strict sandbox, in seconds.
 const NAME_TAKEN: f64 = 30.0;
@@ -45,10 +54,14 @@ pub(crate) struct State {
 pub(crate) struct Bucket {
     /// Where it is.
     pub region: String,
+    /// The constraint that it was made with, if that has another name.
+    pub constraint: Option<String>,
     /// When it was made, in seconds since the epoch.
     pub created: f64,
     /// Sub-configurations as XML, by the name of their query parameter.
     pub configs: BTreeMap<String, String>,
+    /// From which size its lifecycle rules move objects, if that was set.
+    pub least: Option<String>,
     /// The bucket policy.
     pub policy: Option<String>,
     /// Versions by key, the newest last; never empty.
@@ -267,7 +280,8 @@ pub(crate) fn handle(world: &mut World, request: &Request, route: &Route) -> Res
         Ok(mut response) => {
             let id = encode::request_id();
             response.set("x-amzn-requestid", id.clone());
-            response.set("x-amz-request-id", id);
+            response.set("x-amz-request-id", id.clone());
+            response.set("x-amz-id-2", id);
             response
         }
         Err(refusal) => {
@@ -283,6 +297,22 @@ pub(crate) fn handle(world: &mut World, request: &Request, route: &Route) -> Res
     }
 }
 
+/// Whether the caller's idea of whose the bucket is holds.
+fn check_owner(ask: &Ask<'_>) -> Result<(), Refusal> {
+    match ask.request.header("x-amz-expected-bucket-owner") {
+        None | Some(crate::ACCOUNT) => Ok(()),
+        Some(id) if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(Refusal::new("AccessDenied", "Access Denied").with_status(403))
+        }
+        Some(id) => {
+            let message = format!(
+                "The value of the expected bucket owner parameter must be an AWS Account ID... [{id}]"
+            );
+            Err(Refusal::new("InvalidBucketOwnerAWSAccountID", message))
+        }
+    }
+}
+
 fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response, Refusal> {
     match operation {
         "ListBuckets" => return bucket::list(&world.s3, ask),
@@ -291,8 +321,10 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
     }
     let Some(found) = world.s3.buckets.get_mut(&ask.bucket) else {
         let message = "The specified bucket does not exist";
-        return Err(Refusal::new("NoSuchBucket", message).with_status(404));
+        let refusal = Refusal::new("NoSuchBucket", message).with_status(404);
+        return Err(refusal.about("BucketName", &*ask.bucket));
     };
+    check_owner(ask)?;
     if operation == "GetBucketLocation" {
         return Ok(bucket::location(found));
     }
@@ -304,8 +336,8 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
     match operation {
         "HeadBucket" => Ok(bucket::head(ask, found)),
         "DeleteBucket" => bucket::delete(world, ask),
-        "GetBucketPolicy" => policy::get(found),
-        "GetBucketPolicyStatus" => policy::status(found),
+        "GetBucketPolicy" => policy::get(found, &ask.bucket),
+        "GetBucketPolicyStatus" => policy::status(found, &ask.bucket),
         "PutBucketPolicy" => policy::put(found, ask),
         "DeleteBucketPolicy" => {
             found.policy = None;
@@ -314,6 +346,7 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         "ListObjectsV2" | "ListObjects" => listing::objects(found, ask),
         "ListObjectVersions" => listing::versions(found, ask),
         "ListMultipartUploads" => {
+            listing::Encoding::of(ask)?;
             let answer = json!({ "Bucket": ask.bucket, "IsTruncated": false, "MaxUploads": 1000 });
             Ok(document("ListMultipartUploadsResult", &answer))
         }
@@ -322,7 +355,7 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         "DeleteObject" => object::delete(world, ask),
         "GetObjectRetention" => object::retention(found, ask),
         "DeleteObjects" => object::delete_many(world, ask),
-        other => configs::answer(&mut world.s3, ask, other),
+        other => configs::answer(world, ask, other),
     }
 }
 
@@ -346,7 +379,7 @@ fn empty(status: u16) -> Response {
 }
 
 fn owner() -> Value {
-    json!({ "ID": "sandbox" })
+    json!({ "ID": OWNER })
 }
 
 /// `2026-01-31T12:00:00.000Z`.
@@ -373,52 +406,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_are_found_in_hosts_and_paths() {
-        let check = |host: &str, target: &str, bucket: &str, key: &str| {
-            let request = Request {
-                method: "GET".into(),
-                target: target.into(),
-                headers: vec![("host".into(), host.into())],
-                body: Vec::new(),
-            };
-            assert_eq!(place(&request), (bucket.to_owned(), key.to_owned()), "{host}{target}");
-        };
-        check("s3.eu-west-1.amazonaws.com", "/b/k%20x/y?versionId=1", "b", "k x/y");
-        check("b.s3.eu-west-1.amazonaws.com", "/k", "b", "k");
-        check("my.s3.data.s3.amazonaws.com", "/", "my.s3.data", "");
-        check("127.0.0.1:4566", "/b", "b", "");
-        check("localhost:4566", "/", "", "");
-        check("b.localhost:4566", "/k", "b", "k");
-        check("b.s3.localhost:4566", "/k", "b", "k");
-    }
-
-    #[test]
-    fn frames_are_taken_apart() {
-        let framed =
-            b"5;chunk-signature=0\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n";
-        assert_eq!(unframe(framed).as_deref(), Some(b"hello!".as_slice()));
-        for broken in [b"5\r\nhel".as_slice(), b"x\r\n", b"", b"ffffffffffffffff\r\na"] {
-            assert_eq!(unframe(broken), None);
-        }
-    }
-
-    #[test]
-    fn what_is_not_covered_is_named() {
-        let name = |method: &str, target: &str| {
-            let (method, target) = (method.into(), target.into());
-            operation(&Request { method, target, ..Request::default() })
-        };
-        assert_eq!(name("GET", "/b?analytics"), "GET?analytics");
-        assert_eq!(name("POST", "/b/k?uploads"), "POST?uploads");
-        assert_eq!(name("PUT", "/b?lifecycle="), "PutBucketLifecycleConfiguration");
-        assert_eq!(name("DELETE", "/b?lifecycle"), "DeleteBucketLifecycle");
-        assert_eq!(name("DELETE", "/b/k?versionId=1&x-id=DeleteObject"), "DeleteObject");
-    }
 }

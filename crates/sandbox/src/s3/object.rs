@@ -22,7 +22,8 @@ pub(super) fn put(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refusal>
     let exists = latest(bucket, &ask.key).is_some_and(|version| version.body.is_some());
     if ask.request.header("if-none-match") == Some("*") && exists {
         let message = "At least one of the pre-conditions you specified did not hold";
-        return Err(Refusal::new("PreconditionFailed", message).with_status(412));
+        let refusal = Refusal::new("PreconditionFailed", message).with_status(412);
+        return Err(refusal.about("Condition", "If-None-Match"));
     }
     let content = ask.body()?;
     let kept = |(name, value): &(String, String)| {
@@ -75,13 +76,19 @@ pub(super) fn is_deleted(state: &State, ask: &Ask<'_>) -> bool {
 }
 
 pub(super) fn get(bucket: &Bucket, ask: &Ask<'_>, head: bool) -> Result<Response, Refusal> {
-    let no_key = || Refusal::new("NoSuchKey", "The specified key does not exist.").with_status(404);
+    let no_key = || {
+        let refusal = Refusal::new("NoSuchKey", "The specified key does not exist.");
+        refusal.with_status(404).about("Key", &*ask.key)
+    };
     let version = match ask.param("versionId") {
         None => latest(bucket, &ask.key).ok_or_else(no_key)?,
         Some(id) => {
             let all = bucket.objects.get(&ask.key).into_iter().flatten();
             let message = "The specified version does not exist.";
-            let missing = || Refusal::new("NoSuchVersion", message).with_status(404);
+            let missing = || {
+                let refusal = Refusal::new("NoSuchVersion", message).with_status(404);
+                refusal.about("Key", &*ask.key).about("VersionId", id)
+            };
             all.into_iter().find(|version| version.id == id).ok_or_else(missing)?
         }
     };

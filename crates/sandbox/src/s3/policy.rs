@@ -6,21 +6,22 @@ use super::{Ask, Bucket, configs, document, empty};
 use crate::Refusal;
 use crate::wire::Response;
 
-pub(super) fn get(bucket: &Bucket) -> Result<Response, Refusal> {
-    let body = bucket.policy.clone().ok_or_else(absent)?.into_bytes();
+pub(super) fn get(bucket: &Bucket, name: &str) -> Result<Response, Refusal> {
+    let body = bucket.policy.clone().ok_or_else(|| absent(name))?.into_bytes();
     let mut response = Response { status: 200, body, ..Response::default() };
     response.set("content-type", "application/json");
     Ok(response)
 }
 
-pub(super) fn status(bucket: &Bucket) -> Result<Response, Refusal> {
-    let text = bucket.policy.as_deref().ok_or_else(absent)?;
+pub(super) fn status(bucket: &Bucket, name: &str) -> Result<Response, Refusal> {
+    let text = bucket.policy.as_deref().ok_or_else(|| absent(name))?;
     let policy: Value = serde_json::from_str(text).unwrap_or_default();
     Ok(document("PolicyStatus", &json!({ "IsPublic": is_public(&policy) })))
 }
 
-fn absent() -> Refusal {
-    Refusal::new("NoSuchBucketPolicy", "The bucket policy does not exist").with_status(404)
+fn absent(name: &str) -> Refusal {
+    let message = "The bucket policy does not exist";
+    Refusal::new("NoSuchBucketPolicy", message).with_status(404).about("BucketName", name)
 }
 
 pub(super) fn put(bucket: &mut Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
@@ -104,6 +105,9 @@ fn many(value: &Value) -> Vec<&Value> {
 fn check(policy: &Value, bucket: &str) -> Result<(), Refusal> {
     if !policy.is_object() {
         return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
+    }
+    if policy["Statement"].is_null() {
+        return Err(malformed("Missing required field Statement"));
     }
     let statements = statements(policy);
     if statements.is_empty() {

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, here, need, page, put, remove_tags, tag_list, tag_pairs, text,
-    texts, uuid, within,
+    KEY_VALUE, Tags, add_tags, at, here, need, number, page, put, remove_tags, tag_list, tag_pairs,
+    text, texts, uuid, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, apigateway, elb};
 
@@ -204,6 +204,9 @@ fn members(input: &Value) -> Result<Value, Refusal> {
         put(&mut members, member, input.get(*member).cloned());
     }
     rules::check(&mut members)?;
+    if let Some(rules) = members.get_mut("Rules").and_then(Value::as_array_mut) {
+        rules.sort_by_key(|rule| number(rule, "Priority"));
+    }
     Ok(members)
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::xml::{self, Lists};
-use super::{Protocol, Response, Route, cbor};
+use super::{Protocol, Response, Route, cbor, rest};
 use crate::toolbox::iso;
 use crate::{Answer, Refusal};
 
@@ -24,7 +24,8 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
     match route.protocol {
         Protocol::RestJson => {
             let body = if value.is_null() { String::new() } else { value.to_string() };
-            respond(200, "application/json", &id, body)
+            let status = rest::status(&route.service, &route.operation);
+            respond(status, "application/json", &id, body)
         }
         Protocol::Json(kind) => {
             let body = if value.is_null() { "{}".to_owned() } else { value.to_string() };
@@ -64,11 +65,11 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
 /// Encodes a refusal in the route's protocol.
 pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
     let id = request_id();
-    let Refusal { status, code, message } = refusal;
+    let Refusal { status, code, message, details } = refusal;
     let (code_text, message_text) = (xml::escape(code), xml::escape(message));
     match route.protocol {
         Protocol::RestJson => {
-            let body = serde_json::json!({ "message": message }).to_string();
+            let body = rest::refusal(&route.service, code, message).to_string();
             let mut response = respond(*status, "application/json", &id, body);
             response.set("x-amzn-errortype", code.clone());
             response
@@ -81,7 +82,9 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
                 }
                 _ => (code.as_str(), None),
             };
-            let body = serde_json::json!({ "__type": shape, "message": message }).to_string();
+            // The shapes of its errors spell the member so.
+            let member = if route.service == "secretsmanager" { "Message" } else { "message" };
+            let body = serde_json::json!({ "__type": shape, member: message }).to_string();
             let mut response = respond(*status, kind, &id, body);
             response.set("x-amzn-errortype", shape.to_owned());
             if let Some(code) = query_code {
@@ -120,11 +123,17 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             // A HEAD request is answered without a body: clients see the status alone.
             let body = match route.operation.starts_with("Head") {
                 true => String::new(),
-                false => format!(
-                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code_text}</Code>\
-                     <Message>{message_text}</Message><RequestId>{id}</RequestId>\
-                     <HostId>sandbox</HostId></Error>"
-                ),
+                false => {
+                    let detail = |(name, value): &(String, String)| {
+                        format!("<{name}>{}</{name}>", xml::escape(value))
+                    };
+                    let details: String = details.iter().map(detail).collect();
+                    format!(
+                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
+                         <Code>{code_text}</Code><Message>{message_text}</Message>{details}\
+                         <RequestId>{id}</RequestId><HostId>sandbox</HostId></Error>"
+                    )
+                }
             };
             respond(*status, "application/xml", &id, body)
         }

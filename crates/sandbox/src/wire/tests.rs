@@ -120,3 +120,42 @@ fn sqs_tells_its_old_code_too() {
     assert!(body.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"), "{body}");
     assert!(body.contains("<Message>No queue for this wsdl version.</Message>"), "{body}");
 }
+
+#[test]
+fn secrets_manager_spells_the_message_of_a_refusal_with_a_capital() {
+    for (service, member) in [("secretsmanager", "Message"), ("kms", "message")] {
+        let route = Route {
+            protocol: Protocol::Json("j"),
+            service: service.into(),
+            operation: "TagResource".into(),
+            region: None,
+        };
+        let response = refuse(&route, &Refusal::new("X", "no"));
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(body, json!({ "__type": "X", member: "no" }));
+    }
+}
+
+#[test]
+fn a_session_is_known_by_the_access_key_of_the_signature() {
+    let mut world = World::default();
+    let mut sts = |access_key: &str, body: &str| {
+        let scope = format!("Credential={access_key}/20260101/eu-west-1/sts/aws4_request, x");
+        let request = Request {
+            method: "POST".into(),
+            target: "/".into(),
+            headers: vec![
+                ("authorization".into(), format!("AWS4-HMAC-SHA256 {scope}")),
+                ("content-type".into(), "application/x-www-form-urlencoded".into()),
+            ],
+            body: body.into(),
+        };
+        text(&handle(&mut world, &request, None)).to_owned()
+    };
+    let role = "RoleArn=arn:aws:iam::000000000000:role/deploy&RoleSessionName=ci";
+    let made = sts("root", &format!("Action=AssumeRole&Version=2011-06-15&{role}"));
+    let access_key = made.split(['<', '>']).find(|part| part.starts_with("ASIA")).unwrap();
+    let who = "Action=GetCallerIdentity&Version=2011-06-15";
+    assert!(sts(access_key, who).contains(":assumed-role/deploy/ci<"));
+    assert!(sts("root", who).contains(":root<"));
+}

@@ -1,0 +1,109 @@
+//! Integrations and their answers: read, changed and taken away one by one.
+
+use serde_json::{Value, json};
+
+use super::super::{Answer, Refusal, World};
+use super::methods::method;
+use super::patch::{Patch, patches};
+use super::{State, gone, need};
+
+const NO_INTEGRATION: &str = "Invalid Integration identifier specified";
+const NO_STATUS: &str = "Invalid Response status code specified";
+
+pub(super) fn call(
+    world: &mut World,
+    operation: &str,
+    region: &str,
+    input: &Value,
+) -> Option<Answer> {
+    let state = &mut world.apigateway;
+    Some(match operation {
+        "GetMethod" => method(state, region, input).map(|found| found.clone()),
+        "GetIntegration" => integration(state, region, input).map(|found| found.clone()),
+        "UpdateIntegration" => integration(state, region, input).and_then(|found| {
+            change(
+                found,
+                input,
+                &[
+                    "connectionId",
+                    "contentHandling",
+                    "credentials",
+                    "httpMethod",
+                    "passthroughBehavior",
+                    "uri",
+                ],
+                &["requestParameters", "requestTemplates"],
+            )
+        }),
+        "GetIntegrationResponse" => response(state, region, input).map(|found| found.clone()),
+        "UpdateIntegrationResponse" => response(state, region, input).and_then(|found| {
+            change(
+                found,
+                input,
+                &["contentHandling", "selectionPattern"],
+                &["responseParameters", "responseTemplates"],
+            )
+        }),
+        "DeleteIntegrationResponse" => delete_response(state, region, input),
+        _ => return None,
+    })
+}
+
+fn integration<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<&'a mut Value, Refusal> {
+    let found = method(state, region, input)?.get_mut("methodIntegration");
+    found.ok_or_else(|| gone(NO_INTEGRATION))
+}
+
+fn response<'a>(
+    state: &'a mut State,
+    region: &str,
+    input: &Value,
+) -> Result<&'a mut Value, Refusal> {
+    let status = need(input, "status")?;
+    let found = integration(state, region, input)?.get_mut("integrationResponses");
+    found.and_then(|all| all.get_mut(status)).ok_or_else(|| gone(NO_STATUS))
+}
+
+fn delete_response(state: &mut State, region: &str, input: &Value) -> Answer {
+    // To AWS it is the integration that is not there, even if it is the method.
+    let none = |refusal: Refusal| match refusal.message.contains("Method") {
+        true => gone(NO_INTEGRATION),
+        false => refusal,
+    };
+    let found = integration(state, region, input).map_err(none)?;
+    let all = found.get_mut("integrationResponses").and_then(Value::as_object_mut);
+    let all = all.ok_or_else(|| gone(NO_STATUS))?;
+    all.remove(need(input, "status")?).ok_or_else(|| gone(NO_STATUS))?;
+    if all.is_empty() {
+        found.as_object_mut().and_then(|found| found.remove("integrationResponses"));
+    }
+    Ok(Value::Null)
+}
+
+/// Changes texts, and texts in maps.
+fn change(found: &mut Value, input: &Value, texts: &[&str], maps: &[&str]) -> Answer {
+    let mut changed = found.clone();
+    for patch in patches(input)? {
+        let Patch { op, .. } = patch;
+        match patch.path().as_slice() {
+            [name] if texts.contains(name) => {
+                patch.only("replace")?;
+                changed[*name] = json!(patch.text());
+            }
+            [map, key] if maps.contains(map) && ["add", "replace"].contains(&op) => {
+                changed[*map][*key] = json!(patch.text());
+            }
+            [map, key] if maps.contains(map) && op == "remove" => {
+                let map = changed.get_mut(*map).and_then(Value::as_object_mut);
+                map.and_then(|map| map.remove(*key));
+            }
+            _ => return Err(patch.unknown()),
+        }
+    }
+    *found = changed.clone();
+    Ok(changed)
+}

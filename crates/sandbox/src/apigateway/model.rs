@@ -1,0 +1,99 @@
+//! What does not fit the model of an operation. AWS tells all of it at once, before it looks at
+//! anything else.
+
+use serde_json::Value;
+
+use super::super::Refusal;
+use super::super::toolbox::{list, text, texts};
+use super::patch::OPS;
+
+/// The refusal of an input that does not fit.
+pub(super) fn check(operation: &str, input: &Value) -> Result<(), Refusal> {
+    for member in TEXTS.iter().filter(|(name, _)| *name == operation).flat_map(|(_, all)| *all) {
+        are_texts(&input[member])?;
+    }
+    let mut faults = Vec::new();
+    let mut fault = |value: &str, at: &str, what: String| {
+        faults.push(format!("Value '{value}' at '{at}' failed to satisfy constraint: {what}"));
+    };
+    let root = format!("{}{}Input", operation[..1].to_ascii_lowercase(), &operation[1..]);
+    let one_of =
+        |values: &[&str]| format!("Member must satisfy enum value set: [{}]", values.join(", "));
+    if operation.starts_with("Update") {
+        for (place, patch) in list(input, "patchOperations").iter().enumerate() {
+            let op = text(patch, "op").unwrap_or_default();
+            if !OPS.contains(&op) {
+                let at = format!("{root}.patchOperations.{}.member.op", place + 1);
+                fault(op, &at, one_of(&OPS));
+            }
+        }
+    }
+    if operation == "CreateRestApi" {
+        let endpoint = &input["endpointConfiguration"];
+        let at = format!("{root}.endpointConfiguration");
+        let types = texts(endpoint, "types");
+        if !types.iter().all(|kind| ENDPOINTS.contains(&&**kind)) {
+            let what = format!("Member must satisfy constraint: [{}]", one_of(&ENDPOINTS));
+            fault(&format!("[{}]", types.join(", ")), &format!("{at}.types"), what);
+        }
+        if let Some(kind) = text(endpoint, "ipAddressType").filter(|kind| !IP_TYPES.contains(kind))
+        {
+            fault(kind, &format!("{at}.ipAddressType"), one_of(&IP_TYPES));
+        }
+    }
+    if operation == "PutIntegration"
+        && let Some(kind) = text(input, "type").filter(|kind| !INTEGRATIONS.contains(kind))
+    {
+        fault(kind, &format!("{root}.type"), one_of(&INTEGRATIONS));
+    }
+    if let Some(status) = text(input, "status").filter(|status| !is_status(status)) {
+        let what = r"Member must satisfy regular expression pattern: [1-5]\d\d";
+        fault(status, "statusCode", what.to_owned());
+    }
+    match faults.len() {
+        0 => Ok(()),
+        1 => Err(refused(format!("1 validation error detected: {}", faults[0]))),
+        many => Err(refused(format!("{many} validation errors detected: {}", faults.join("; ")))),
+    }
+}
+
+fn refused(message: String) -> Refusal {
+    Refusal::new("ValidationException", message)
+}
+
+/// The sorts of endpoints, in the order of the model.
+pub(super) const ENDPOINTS: [&str; 3] = ["PRIVATE", "EDGE", "REGIONAL"];
+
+/// The sorts of addresses.
+pub(super) const IP_TYPES: [&str; 2] = ["ipv4", "dualstack"];
+
+const INTEGRATIONS: [&str; 5] = ["HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS"];
+
+/// Maps of texts by operation.
+const TEXTS: &[(&str, &[&str])] = &[
+    ("CreateStage", &["variables", "tags"]),
+    ("PutIntegration", &["requestParameters", "requestTemplates"]),
+    ("PutIntegrationResponse", &["responseParameters", "responseTemplates"]),
+    ("TagResource", &["tags"]),
+];
+
+/// The refusal of what is no text in a map of texts: that is found while the input is read.
+fn are_texts(map: &Value) -> Result<(), Refusal> {
+    for value in map.as_object().into_iter().flat_map(|map| map.values()) {
+        let class = match value {
+            Value::Bool(_) => "java.lang.Boolean",
+            Value::Number(_) => "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
+            _ => continue,
+        };
+        let message = format!("class {class} can not be converted to an String");
+        return Err(Refusal::new("SerializationException", message));
+    }
+    Ok(())
+}
+
+fn is_status(status: &str) -> bool {
+    let mut bytes = status.bytes();
+    status.len() == 3
+        && matches!(bytes.next(), Some(b'1'..=b'5'))
+        && bytes.all(|byte| byte.is_ascii_digit())
+}
