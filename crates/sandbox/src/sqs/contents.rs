@@ -41,10 +41,10 @@ pub(super) fn sum_of_attributes(attributes: &BTreeMap<String, Value>) -> String 
 /// Checks the body and the attributes of a message, and their size together.
 pub(super) fn check(
     body: &str,
-    attributes: &BTreeMap<String, Value>,
+    attributes: Option<&BTreeMap<String, Value>>,
     most: usize,
 ) -> Result<(), Refusal> {
-    for (name, attribute) in attributes {
+    for (name, attribute) in attributes.into_iter().flatten() {
         check_attribute(name, attribute)?;
     }
     if !body.chars().all(is_allowed) {
@@ -52,7 +52,7 @@ pub(super) fn check(
                        #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
         return Err(refused("InvalidMessageContents", message));
     }
-    let sizes = attributes.iter().map(|(name, attribute)| {
+    let sizes = attributes.into_iter().flatten().map(|(name, attribute)| {
         let kind = text(attribute, "DataType").unwrap_or_default();
         name.len() + kind.len() + value_of(attribute).1.len()
     });

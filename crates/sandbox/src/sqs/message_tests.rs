@@ -112,6 +112,16 @@ async fn messages_of_a_group_keep_their_order() {
     assert!(refused.ends_with("Reason: The receipt handle has expired."), "{refused}");
     // The group that was never served comes first.
     assert_eq!(queue.bodies(10), "c1 a2 a3 b1");
+
+    let mut queue = Queue::fifo();
+    for body in ["1", "2", "3"] {
+        queue.send(body, "a");
+    }
+    let longer = queue.receive(10)[1]["ReceiptHandle"].clone();
+    let longer = json!({ "ReceiptHandle": longer, "VisibilityTimeout": 60 });
+    queue.ask("ChangeMessageVisibility", longer).unwrap();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(queue.bodies(10), "1", "what stands behind a hidden message waits");
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,6 +160,7 @@ fn attributes_come_back_as_they_are_asked_for() {
     let input = json!({ "MessageBody": "msg", "MessageAttributes": attributes });
     let sent = queue.ask("SendMessage", input).unwrap();
     assert_eq!(sent["MD5OfMessageAttributes"], "4c360f3fdafd970e05fae2f149d997f5");
+    assert!(sent.get("MD5OfMessageSystemAttributes").is_none());
     for (wanted, expected) in [
         (json!([]), json!(null)),
         (json!(["Foo", "Help"]), json!(null)),

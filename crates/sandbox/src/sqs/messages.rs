@@ -1,8 +1,8 @@
 //! Messages: sent, hidden while received, deleted, moved to a dead-letter queue.
 //!
-//! Of FIFO queues: a message of a group is handed out only while none of that group is with
-//! somebody, groups that were not served for longest come first, and what is sent twice within
-//! five minutes arrives once. Nobody waits for a message: what is there is answered at once.
+//! Of FIFO queues: a message is handed out only while none before it in its group is hidden, groups
+//! that were not served for longest come first, and what is sent twice within five minutes arrives
+//! once. Nobody waits for a message: what is there is answered at once.
 
 use std::collections::BTreeMap;
 
@@ -49,6 +49,9 @@ pub(super) struct Sent {
 /// For how long a duplicate is recognised, in seconds.
 const DUPLICATES: f64 = 300.0;
 
+/// About where SQS's numbers of messages are.
+const FIRST: u128 = 18_849_496_460_467_696_128;
+
 /// How long a change of a queue's attributes may take to be in force, in seconds.
 const IN_FORCE: f64 = 60.0;
 
@@ -80,6 +83,12 @@ fn within(input: &Value, key: &str, reason: &str, most: i64) -> Result<Option<i6
     }
 }
 
+/// Attributes of a message, if there are any.
+fn attributes_of(input: &Value, key: &str) -> Option<BTreeMap<String, Value>> {
+    let given = input.get(key)?.as_object()?.clone();
+    Some(given.into_iter().collect()).filter(|given: &BTreeMap<_, _>| !given.is_empty())
+}
+
 /// Puts a message at the end of the queue.
 pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let today = now(&world.base);
@@ -89,11 +98,9 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let body = required(input, "MessageBody")?;
     let settings = settings(&queue.attributes, &place);
     let usual = |key: &str| settings.get(key).and_then(|value| value.parse::<i64>().ok());
-    let members = input.get("MessageAttributes").and_then(Value::as_object);
-    let attributes: BTreeMap<String, Value> =
-        members.cloned().unwrap_or_default().into_iter().collect();
+    let attributes = attributes_of(input, "MessageAttributes");
     let most = usual("MaximumMessageSize").and_then(|most| usize::try_from(most).ok());
-    contents::check(body, &attributes, most.unwrap_or_default())?;
+    contents::check(body, attributes.as_ref(), most.unwrap_or_default())?;
     let range = "DelaySeconds must be >= 0 and <= 900.";
     let delay = within(input, "DelaySeconds", range, 900)?;
     let mut system: Attributes =
@@ -105,14 +112,15 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
             system.insert(key.to_owned(), id.to_owned());
         }
     }
-    let header = input.pointer("/MessageSystemAttributes/AWSTraceHeader/StringValue");
-    if let Some(header) = header.and_then(Value::as_str) {
+    let given = attributes_of(input, "MessageSystemAttributes");
+    let header = given.as_ref().and_then(|given| text(given.get("AWSTraceHeader")?, "StringValue"));
+    if let Some(header) = header {
         system.insert("AWSTraceHeader".to_owned(), header.to_owned());
     }
     let mut answer = json!({ "MD5OfMessageBody": contents::sum(body) });
-    let attributes = Some(attributes).filter(|attributes| !attributes.is_empty());
-    let sum = attributes.as_ref().map(contents::sum_of_attributes);
-    put(&mut answer, "MD5OfMessageAttributes", sum);
+    let sum = |attributes: &Option<_>| attributes.as_ref().map(contents::sum_of_attributes);
+    put(&mut answer, "MD5OfMessageAttributes", sum(&attributes));
+    put(&mut answer, "MD5OfMessageSystemAttributes", sum(&given));
     let delay = match place.ends_with(".fifo") {
         false => delay.or_else(|| usual("DelaySeconds")),
         true => {
@@ -178,7 +186,7 @@ impl Queue {
             return Ok(sent.clone());
         }
         self.numbered += 1;
-        let number = format!("188{:017}", self.numbered * 256);
+        let number = (FIRST + u128::from(self.numbered) * 256).to_string();
         system.insert("SequenceNumber".to_owned(), number.clone());
         let sent = Sent { id: id.to_owned(), number, at: today };
         self.sent.insert(key, sent.clone());
@@ -198,12 +206,10 @@ impl Queue {
             *served = served.max(message.last);
             places.push(place);
         }
-        // What waits behind a hidden message of its group waits as well.
-        groups.retain(|_, (_, places)| self.messages[places[0]].visible <= now);
-        groups.retain(|_, (_, places)| !places.iter().any(|at| self.messages[*at].is_flying(now)));
         let mut groups: Vec<(f64, Vec<usize>)> = groups.into_values().collect();
         groups
             .sort_by(|(one, first), (other, second)| one.total_cmp(other).then(first.cmp(second)));
+        // What waits behind a hidden message of its group waits as well.
         let places = groups.into_iter().flat_map(|(_, places)| {
             places.into_iter().take_while(|place| self.messages[*place].visible <= now)
         });
@@ -340,7 +346,7 @@ pub(super) fn change_visibility(world: &mut World, region: &str, input: &Value) 
     let range = "VisibilityTimeout must be an integer between 0 and 43200";
     let timeout = within(input, "VisibilityTimeout", range, 43_200)?
         .ok_or_else(|| missing("VisibilityTimeout"))?;
-    match by_handle(queue, handle)?.filter(|message| message.is_flying(today)) {
+    match by_handle(queue, handle)?.filter(|message| message.receives > 0) {
         Some(message) => {
             message.visible = today + timeout as f64;
             Ok(json!({}))
