@@ -151,6 +151,12 @@ pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>)
     OpError::new(name, classify(code, &message, status), code, message)
 }
 
+/// The refusal of what AWS would make by changing what is there under its name.
+pub(crate) fn taken(name: &'static str, what: &str) -> OpError {
+    let message = format!("{what} of that name exists already");
+    OpError::new(name, ErrorClass::Exists, "AlreadyExists", message)
+}
+
 /// Whether there is no such bucket, as opposed to one without what was asked for.
 pub(crate) fn is_no_bucket(error: &OpError) -> bool {
     error.code == "NoSuchBucket"
@@ -365,5 +371,7 @@ fn cbor_type(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(text.get(..length)?).ok()?.rsplit('#').next()
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::clients::{Aws, Connection, patiently};
 use super::error::op;
 use super::kinds::ec2::filter;
 use crate::model::error::OpError;
+use crate::model::zone::Zone;
 
 /// The IAM actions that every command needs, whatever the config asks for: who we are, the zones of
 /// the region, and the tags of everything.
@@ -15,14 +16,14 @@ pub async fn connect(
     connection: &Connection,
     project: &str,
     env: &str,
-) -> Result<(Aws, Vec<String>), OpError> {
+) -> Result<(Aws, Vec<Zone>), OpError> {
     Aws::connect_asking(connection, project, env, zones).await
 }
 
-/// The names of the availability zones that this account may use in the region, in order. Local
+/// The availability zones that this account may use in the region, in the order of their names. Local
 /// and wavelength zones are left out; so are zones that need opting in. A zone that is impaired at
 /// the moment counts: without it subnets would move to other zones.
-pub async fn zones(aws: &Aws) -> Result<Vec<String>, OpError> {
+pub async fn zones(aws: &Aws) -> Result<Vec<Zone>, OpError> {
     let call = aws
         .ec2
         .describe_availability_zones()
@@ -31,9 +32,12 @@ pub async fn zones(aws: &Aws) -> Result<Vec<String>, OpError> {
     let send = || async { call.clone().send().await.map_err(op("DescribeAvailabilityZones")) };
     let answer = patiently(send).await?;
     let zones = answer.availability_zones.unwrap_or_default();
-    let mut names: Vec<String> = zones.into_iter().filter_map(|zone| zone.zone_name).collect();
-    names.sort();
-    Ok(names)
+    let zones = zones.into_iter().filter_map(|zone| {
+        Some(Zone { name: zone.zone_name?, id: zone.zone_id.unwrap_or_default() })
+    });
+    let mut zones: Vec<Zone> = zones.collect();
+    zones.sort();
+    Ok(zones)
 }
 
 #[cfg(test)]
@@ -49,13 +53,17 @@ mod tests {
                 true => Does::Answer(
                     200,
                     "<DescribeAvailabilityZonesResponse><availabilityZoneInfo>\
-                     <item><zoneName>us-east-1b</zoneName><zoneState>available</zoneState></item>\
-                     <item><zoneName>us-east-1a</zoneName><zoneState>impaired</zoneState></item>\
+                     <item><zoneName>us-east-1b</zoneName><zoneState>available</zoneState>\
+                     <zoneId>use1-az4</zoneId></item>\
+                     <item><zoneName>us-east-1a</zoneName><zoneState>impaired</zoneState>\
+                     <zoneId>use1-az6</zoneId></item>\
                      </availabilityZoneInfo></DescribeAvailabilityZonesResponse>",
                 ),
                 false => Does::Answer(200, "<DescribeAvailabilityZonesResponse/>"),
             }
         });
-        assert_eq!(zones(&aws.await).await.unwrap(), ["us-east-1a", "us-east-1b"]);
+        let zone = |name: &str, id: &str| Zone { name: name.into(), id: id.into() };
+        let expected = [zone("us-east-1a", "use1-az6"), zone("us-east-1b", "use1-az4")];
+        assert_eq!(zones(&aws.await).await.unwrap(), expected);
     }
 }

@@ -7,6 +7,7 @@ pub mod error;
 pub mod facts;
 pub mod kinds;
 mod network;
+pub mod offers;
 mod pace;
 pub mod policy;
 pub mod provider;

@@ -28,7 +28,7 @@ impl Task {
         match self {
             Self::Plan => when == When::Look,
             Self::Apply => true,
-            Self::Destroy => matches!(when, When::Look | When::Delete),
+            Self::Destroy => matches!(when, When::Look | When::Watch | When::Delete),
         }
     }
 }

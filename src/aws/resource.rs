@@ -330,10 +330,7 @@ impl<R: Resource> Erased<R> {
 
     /// Errors that pass by themselves for this kind, although the code alone does not say so.
     fn settle(error: OpError) -> OpError {
-        let transient = R::META.transient.iter().any(|(code, fragment)| {
-            error.code.eq_ignore_ascii_case(code) && error.message.contains(fragment)
-        });
-        match transient {
+        match R::META.is_transient(&error.code, &error.message) {
             true => OpError { class: ErrorClass::NotYet, ..error },
             false => error,
         }

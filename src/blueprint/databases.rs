@@ -71,6 +71,7 @@ impl Builder<'_> {
             family,
             description: format!("Parameters of {cluster}"),
             parameters: parameters.iter().map(|(k, v)| (k.0.clone(), v.clone())).collect(),
+            defaults: None,
         };
         let address = Address::new(kind, key);
         self.add(Item::new(address.clone(), name, path), &spec);

@@ -156,7 +156,7 @@ impl Builder<'_> {
             warmup: Some(config.warmup),
             policies: policies(config, &name),
             metrics: config.metrics,
-            refresh: config.refresh.then_some(true),
+            outdated: config.refresh.then_some(0),
             name,
         }
     }

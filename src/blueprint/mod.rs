@@ -16,6 +16,7 @@ use crate::config::{Loaded, inspect, sorted};
 use crate::model::address::Address;
 use crate::model::desired::{Blueprint, Desired};
 use crate::model::scope::Scope;
+use crate::model::zone::Zone;
 
 use permissions::Caller;
 
@@ -52,6 +53,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod watching;
+mod zones;
 
 /// What only the cloud knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Facts {
     /// The partition (`aws`, `aws-cn`, `aws-us-gov`).
     pub partition: String,
     /// The availability zones that can be used, in a stable order.
-    pub zones: Vec<String>,
+    pub zones: Vec<Zone>,
     /// The time, for tags that are given once.
     pub now: String,
 }
@@ -80,7 +82,9 @@ impl Facts {
             account: NO_ACCOUNT.into(),
             region: region.into(),
             partition: partition.into(),
-            zones: ["a", "b", "c", "d", "e", "f"].map(|zone| format!("{region}{zone}")).into(),
+            zones: ["a", "b", "c", "d", "e", "f"]
+                .map(|letter| Zone { name: format!("{region}{letter}"), id: String::new() })
+                .into(),
             now: "2000-01-01T00:00:00Z".into(),
         }
     }

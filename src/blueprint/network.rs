@@ -121,30 +121,6 @@ impl Builder<'_> {
         Item::new(Address::new(kind, logical), self.name(kind, logical), path)
     }
 
-    /// The zones that the subnets spread over: those that the config names, else the first of the
-    /// region.
-    fn zones(&mut self, network: &Network) -> Option<Vec<String>> {
-        let (count, open) = (usize::from(network.zones), &self.facts.zones);
-        if network.zone_names.is_empty() {
-            if open.len() < count {
-                let found = open.len();
-                let message = format!("{} has {found} zones for this account", self.facts.region);
-                self.problem(&["network", "zones"], message, format!("use {found} at the most"));
-                return None;
-            }
-            return Some(open[..count].to_vec());
-        }
-        let named = network.zone_names.iter().take(count);
-        let named: Vec<String> = named.map(|zone| zone.0.clone()).collect();
-        let closed = named.iter().position(|zone| !open.contains(zone));
-        if let Some(at) = closed.filter(|_| !self.facts.are_assumed()) {
-            let fix = format!("one of {}", open.join(", "));
-            let message = format!("this account cannot use the zone {}", named[at]);
-            self.problem(&["network", "zone_names", &at.to_string()], message, fix);
-        }
-        Some(named)
-    }
-
     fn subnets(&mut self, network: &Network, zones: &[String]) {
         let Some(mut free) = Block::parse(&network.cidr).map(|block| block.cursor()) else {
             return;

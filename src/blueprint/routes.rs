@@ -37,7 +37,6 @@ impl Builder<'_> {
     fn route(&self, name: &str, config: &Route, api: &Api, validator: Option<&str>) -> Spec {
         let (method, path) = split(name);
         let integration = self.integration(method, path, config);
-        let json = "application/json".to_owned();
         let parameters = config.parameters.iter().map(|(parameter, required)| {
             let (place, name) = parameter.split_once('.').unwrap_or_default();
             let place = if place == "query" { "querystring" } else { place };
@@ -61,7 +60,7 @@ impl Builder<'_> {
             models: config
                 .body()
                 .into_iter()
-                .map(|model| (json.clone(), model.0.clone()))
+                .map(|model| (JSON.to_owned(), model.0.clone()))
                 .collect(),
             parameters: parameters.chain(taken).collect(),
             responses: BTreeMap::new(),
@@ -142,15 +141,17 @@ impl Builder<'_> {
                 other => ("http://", format!(":{other}")),
             };
             let path = config.path.as_ref().map_or(path, |path| &path.0).replace("+}", "}");
-            let uri = Text::from(scheme).then(output(Output::Endpoint)).then(port).then(path);
             let link = config.vpc_link.as_ref().map(|link| Link {
                 id: id("apigateway.vpc_link", &link.0),
                 target: Some(output(Output::Arn)),
             });
-            (uri, link)
+            let templates = link.iter().map(|_| (JSON.to_owned(), stripped(&path)));
+            let templates = templates.collect();
+            let uri = Text::from(scheme).then(output(Output::Endpoint)).then(port).then(path);
+            (uri, link, templates)
         });
         let url = || self.text(config.url.as_deref().unwrap_or_default());
-        let (uri, link) = balancer.unwrap_or_else(|| (url(), None));
+        let (uri, link, templates) = balancer.unwrap_or_else(|| (url(), None, BTreeMap::new()));
         let parameters = variables(&uri.to_string()).into_iter().map(|name| {
             (format!("integration.request.path.{name}"), format!("method.request.path.{name}"))
         });
@@ -159,11 +160,25 @@ impl Builder<'_> {
             parameters: parameters.collect(),
             uri: Some(uri),
             link,
+            templates,
             timeout_ms,
             ..Integration::new("HTTP_PROXY")
         }
     }
 }
+
+/// What makes a private integration send its own path. AWS's guide says that the name of the stage would
+/// stand before it otherwise. API Gateway takes this template for bodies of JSON, and for requests without
+/// a body that do not say what they are.
+fn stripped(path: &str) -> String {
+    let names = variables(path);
+    let path = names.into_iter().fold(path.to_owned(), |path, name| {
+        path.replace(&format!("{{{name}}}"), &format!("$input.params('{name}')"))
+    });
+    format!("#set($context.requestOverride.path = \"{path}\")$input.body")
+}
+
+const JSON: &str = "application/json";
 
 /// The names of `{variables}` in a path; `${...}` is none.
 fn variables(text: &str) -> Vec<String> {
@@ -205,7 +220,7 @@ fn asked(cors: &Cors, methods: &str) -> Spec {
     let header = |name: &str| format!("method.response.header.{name}");
     let declared = headers.keys().map(|name| (header(name), false)).collect();
     let values = headers.iter().map(|(name, value)| (header(name), format!("'{value}'")));
-    let json = "application/json".to_owned();
+    let json = JSON.to_owned();
     let templates = match origins.as_slice() {
         [] | [_] => BTreeMap::new(),
         several => BTreeMap::from([(json.clone(), pick(several))]),
@@ -255,6 +270,15 @@ mod tests {
     #[test]
     fn variables_of_a_path_are_found() {
         assert_eq!(variables("https://x/${a.b}/{id}/{rest+}"), ["id", "rest"]);
+    }
+
+    #[test]
+    fn a_private_integration_sends_its_own_path_and_the_body_as_it_came() {
+        let override_of =
+            |path| format!("#set($context.requestOverride.path = \"{path}\")$input.body");
+        assert_eq!(stripped("/health"), override_of("/health"));
+        let two = "/service/$input.params('id')/$input.params('proxy')";
+        assert_eq!(stripped("/service/{id}/{proxy}"), override_of(two));
     }
 
     #[test]

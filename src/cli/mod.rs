@@ -30,6 +30,8 @@ mod execute;
 pub mod exit;
 mod explain;
 mod graph;
+mod interfaces;
+mod offers;
 mod outputs;
 mod plan;
 mod policy;
@@ -85,6 +87,20 @@ struct Global {
         conflicts_with_all = ["profile", "assume_role", "endpoint_url"]
     )]
     sandbox: bool,
+    /// How long things take in the embedded AWS: no longer than needed, or as long as in the real one
+    #[cfg(feature = "sandbox")]
+    #[arg(long, global = true, value_enum, default_value_t)]
+    sandbox_pace: SandboxPace,
+    /// How many times as fast as your clock the time of the embedded AWS runs, at --sandbox-pace real
+    #[cfg(feature = "sandbox")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=3600)
+    )]
+    sandbox_speed: u16,
     /// Write one JSON object per line to stdout
     #[arg(long, global = true)]
     json: bool,
@@ -107,6 +123,30 @@ struct Global {
     /// Only this resource and what it needs; may be repeated
     #[arg(long = "target", global = true, value_name = "ADDRESS")]
     targets: Vec<String>,
+}
+
+impl Global {
+    /// Refuses what is meant for the embedded AWS: the real one is not asked under another wish.
+    fn wants_no_sandbox(&self) -> Result<(), CliError> {
+        #[cfg(feature = "sandbox")]
+        if self.sandbox_pace != SandboxPace::default() || self.sandbox_speed != 1 {
+            return Err(CliError::new(
+                ErrorKind::User,
+                "--sandbox-pace and --sandbox-speed need --sandbox",
+            )
+            .hinted("add --sandbox, or leave them out"));
+        }
+        Ok(())
+    }
+}
+
+/// How long things take in the embedded AWS.
+#[cfg(feature = "sandbox")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum SandboxPace {
+    #[default]
+    Fast,
+    Real,
 }
 
 #[derive(Debug, clap::Subcommand)]

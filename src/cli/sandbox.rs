@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use serde_json::json;
+use payctl_sandbox::{Faults, Guard, Pace, Sandbox, SandboxError, serve};
+use serde_json::{Value, json};
 
 use super::error::{CliError, ErrorKind};
-use super::session::SANDBOX;
 use super::signals::Signals;
-use super::{Context, exit, wait};
-use payctl_sandbox::Sandbox;
-use payctl_sandbox::SandboxError;
-use payctl_sandbox::serve;
+use super::{Context, Global, SandboxPace, exit, variable, wait};
+use crate::aws::clients::Connection;
+
+/// Where the sandbox keeps its state, below the working directory.
+const SANDBOX: &str = ".payctl/sandbox";
 
 /// The embedded AWS that --sandbox uses
 #[derive(Debug, clap::Args)]
@@ -46,8 +48,57 @@ fn failed(error: SandboxError) -> CliError {
     CliError::new(ErrorKind::User, "cannot use the sandbox").because(error)
 }
 
-async fn serve_on(cx: &Context, port: u16) -> Result<u8, CliError> {
+/// The sandbox as the flags and variables want it.
+fn opened(global: &Global) -> Result<Sandbox, CliError> {
     let sandbox = Sandbox::open(Path::new(SANDBOX)).map_err(failed)?;
+    let speed = global.sandbox_speed.into();
+    sandbox
+        .run_at(match global.sandbox_pace {
+            SandboxPace::Fast => Pace::Fast,
+            SandboxPace::Real => Pace::Real { speed },
+        })
+        .map_err(failed)?;
+    sandbox.guarded_by(guard()?);
+    sandbox.flap(milliseconds("PAYCTL_SANDBOX_FLAP_MS", "cannot let the sandbox's reads flap")?);
+    Ok(sandbox)
+}
+
+/// Plugs it in.
+pub(super) fn embed(connection: &mut Connection, global: &Global) -> Result<(), CliError> {
+    let transport = opened(global)?.transport();
+    let delay = milliseconds("PAYCTL_SANDBOX_DELAY_MS", "cannot slow the sandbox down")?;
+    connection.transport = Some(match delay {
+        Some(delay) => Faults::new(transport).with_delay(delay).transport(),
+        None => transport,
+    });
+    connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
+    Ok(())
+}
+
+/// The policy that the sandbox goes by, to rehearse with the permissions of a role.
+fn guard() -> Result<Option<Guard>, CliError> {
+    const VARIABLE: &str = "PAYCTL_SANDBOX_POLICY";
+    let Some(path) = variable(VARIABLE) else { return Ok(None) };
+    let failed = |what: &dyn std::fmt::Display| {
+        CliError::new(ErrorKind::User, format!("cannot use the policy {path}")).because(what)
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
+    let policy: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    Guard::of(&policy).map(Some).map_err(|error| failed(&error))
+}
+
+/// A time that a variable gives.
+fn milliseconds(name: &str, title: &str) -> Result<Option<Duration>, CliError> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(time) => Ok(Some(Duration::from_millis(time))),
+        Err(_) => Err(CliError::new(ErrorKind::User, title)
+            .because(format!("{name} is `{text}`, which is not a number of milliseconds"))),
+    }
+}
+
+async fn serve_on(cx: &Context, port: u16) -> Result<u8, CliError> {
+    let sandbox = opened(&cx.global)?;
     let not_served = |error: std::io::Error| {
         CliError::new(ErrorKind::User, format!("cannot serve the sandbox on port {port}"))
             .because(error)

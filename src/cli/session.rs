@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
-use super::{Context, Global, restores, variable, versions};
+#[cfg(feature = "sandbox")]
+use super::sandbox::embed;
+use super::{Context, Global, interfaces, offers, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
@@ -30,17 +31,10 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Owner, Phase};
 use crate::model::scope::Scope;
 use crate::model::text::Outputs;
+use crate::model::zone::Zone;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
-#[cfg(feature = "sandbox")]
-use payctl_sandbox::Faults;
-#[cfg(feature = "sandbox")]
-use payctl_sandbox::Guard;
-
-/// Where the sandbox keeps its state, below the working directory.
-#[cfg(feature = "sandbox")]
-pub(super) const SANDBOX: &str = ".payctl/sandbox";
 
 /// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
 const SILENT: usize = 1;
@@ -153,10 +147,14 @@ impl Session {
     }
 
     /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
-    /// databases that are to be made or upgraded, whether what is to be restored is there, and whether the account can set aside the
-    /// calls that functions want for themselves. Nobody is asked if they want no more than before.
+    /// databases that are to be made or upgraded, and the classes of instances in their zones, whether
+    /// what is to be restored is there, and whether the account can set aside the calls that functions
+    /// want for themselves. Nobody is asked if they want no more than before.
+    /// What would show only an hour after the apply is refused here as well.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
+        interfaces::check(plan)?;
         versions::check(self.provider.aws(), plan).await?;
+        offers::check(self.provider.aws(), &self.blueprint, plan).await?;
         restores::check(self.provider.aws(), &self.blueprint, plan).await?;
         let more = reservations(&plan.changes);
         let wanted: i64 = more.iter().map(|(_, more)| more).sum();
@@ -284,55 +282,15 @@ fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> 
         endpoint_url: global.endpoint_url.clone(),
         ..Connection::default()
     };
-    if global.sandbox {
-        embed(&mut connection)?;
+    match global.sandbox {
+        true => embed(&mut connection, global)?,
+        false => global.wants_no_sandbox()?,
     }
     Ok(connection)
 }
 
-/// Plugs the embedded AWS in.
-#[cfg(feature = "sandbox")]
-fn embed(connection: &mut Connection) -> Result<(), CliError> {
-    let sandbox = payctl_sandbox::Sandbox::open(Path::new(SANDBOX));
-    let sandbox = sandbox.map_err(|error| {
-        CliError::new(ErrorKind::User, "cannot open the sandbox").because(error)
-    })?;
-    sandbox.guarded_by(guard()?);
-    connection.transport = Some(match delay()? {
-        Some(delay) => Faults::new(sandbox.transport()).with_delay(delay).transport(),
-        None => sandbox.transport(),
-    });
-    connection.keys = Some(("sandbox".to_owned(), "sandbox".to_owned()));
-    Ok(())
-}
-
-/// The policy that the sandbox goes by, to rehearse with the permissions of a role.
-#[cfg(feature = "sandbox")]
-fn guard() -> Result<Option<Guard>, CliError> {
-    const VARIABLE: &str = "PAYCTL_SANDBOX_POLICY";
-    let Some(path) = variable(VARIABLE) else { return Ok(None) };
-    let failed = |what: &dyn std::fmt::Display| {
-        CliError::new(ErrorKind::User, format!("cannot use the policy {path}")).because(what)
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
-    let policy: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
-    Guard::of(&policy).map(Some).map_err(|error| failed(&error))
-}
-
-/// How much longer every call to the sandbox takes: for rehearsals and tests of a slow cloud.
-#[cfg(feature = "sandbox")]
-fn delay() -> Result<Option<Duration>, CliError> {
-    const VARIABLE: &str = "PAYCTL_SANDBOX_DELAY_MS";
-    let Some(text) = variable(VARIABLE) else { return Ok(None) };
-    match text.parse() {
-        Ok(delay) => Ok(Some(Duration::from_millis(delay))),
-        Err(_) => Err(CliError::new(ErrorKind::User, "cannot slow the sandbox down")
-            .because(format!("{VARIABLE} is `{text}`, which is no number of milliseconds"))),
-    }
-}
-
 #[cfg(not(feature = "sandbox"))]
-fn embed(_: &mut Connection) -> Result<(), CliError> {
+fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
     Err(CliError::new(ErrorKind::User, "this payctl was built without the sandbox")
         .hinted("build it with the default features"))
 }
@@ -371,7 +329,7 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
 }
 
 /// What the blueprint needs to know about the account and the region.
-fn facts(aws: &Aws, zones: Vec<String>) -> Result<Facts, CliError> {
+fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
     Ok(Facts {
         account: aws.scope.account.clone(),

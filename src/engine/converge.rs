@@ -28,6 +28,11 @@ pub(crate) mod rivals;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How far apart looks become.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What is said while a look is repeated.
+const AGAIN: &str = "reading it once more";
+/// How many looks in a row must tell of what nobody expects: reads may answer from before and from
+/// after a change in turn for a while.
+const SURE: u32 = 2;
 /// How many looks it takes to believe that a create with a lost reply did not happen.
 const LOOKS_AFTER_LOST_REPLY: u32 = 6;
 /// How long a fresh object may lack the tags that it was made with.
@@ -127,20 +132,27 @@ impl Step<'_> {
         planned: &Live,
         paths: &BTreeSet<String>,
     ) -> Outcome<Live> {
-        let Some(live) = self.read_owned(&target, planned).await? else {
-            return Err(StepError::Moved(vec!["it is gone".to_owned()]));
-        };
-        let moved: Vec<String> = self
-            .differences(want, &live)
-            .into_iter()
-            .map(|change| change.path)
-            .filter(|path| !paths.contains(path) && !is_within(path, paths))
-            .filter(|path| !self.meta.observed.contains(&path.as_str()))
-            .collect();
-        if !moved.is_empty() {
-            return Err(StepError::Moved(moved));
+        let mut looks = 0;
+        loop {
+            let Some(live) = self.read_owned(&target, planned).await? else {
+                return Err(StepError::Moved(vec!["it is gone".to_owned()]));
+            };
+            let moved: Vec<String> = self
+                .differences(want, &live)
+                .into_iter()
+                .map(|change| change.path)
+                .filter(|path| !paths.contains(path) && !is_within(path, paths))
+                .filter(|path| !self.meta.observed.contains(&path.as_str()))
+                .collect();
+            looks += 1;
+            if moved.is_empty() {
+                return self.settle(target, want, live, None).await;
+            }
+            if looks == SURE {
+                return Err(StepError::Moved(moved));
+            }
+            self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
         }
-        self.settle(target, want, live, None).await
     }
 
     /// Deletes what the plan saw, and waits until it is gone. It is looked at first: it may have gone,
@@ -179,8 +191,17 @@ impl Step<'_> {
     async fn read_owned(&self, target: &Target, planned: &Live) -> Outcome<Option<Live>> {
         let mut pace = Pace::new();
         let since = Instant::now();
+        let mut missed = 0;
         loop {
-            let Some(live) = self.read(target).await? else { return Ok(None) };
+            let Some(live) = self.read(target).await? else {
+                missed += 1;
+                if missed == SURE {
+                    return Ok(None);
+                }
+                self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                continue;
+            };
+            missed = 0;
             // What AWS's services made by themselves has no tags before it is taken over. What was
             // being deleted had lost its own: one without any that can be used is somebody else's.
             let was_dying = matches!(planned.phase, Phase::Deleting(_));
@@ -188,10 +209,18 @@ impl Step<'_> {
             if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
                 return Ok(Some(live));
             }
-            if !live.tags.is_empty() || since.elapsed() > TAG_LAG {
-                return Err(StepError::Moved(vec!["its owner".to_owned()]));
+            if !live.tags.is_empty() {
+                return Err(not_ours());
             }
-            self.wait("its tags are not visible".to_owned(), pace.next()).await?;
+            self.wait_for_tags(since, pace.next()).await?;
+        }
+    }
+
+    /// Waits for tags that cannot be seen; what has none after a while is somebody else's.
+    async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
+        match since.elapsed() > TAG_LAG {
+            true => Err(not_ours()),
+            false => self.wait("its tags are not visible".to_owned(), pause).await,
         }
     }
 
@@ -213,8 +242,17 @@ impl Step<'_> {
         let asked = Instant::now();
         let mut pace = Pace::new();
         let mut moving = false;
+        let mut missed = 0;
         loop {
-            let Some(left) = self.read(target).await? else { return Ok(true) };
+            let Some(left) = self.read(target).await? else {
+                missed += 1;
+                if missed >= self.meta.steady {
+                    return Ok(true);
+                }
+                self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                continue;
+            };
+            missed = 0;
             let status = match left.phase {
                 Phase::Deleting(status) => status,
                 Phase::Pending(status) => {
@@ -418,16 +456,34 @@ impl Step<'_> {
         let mut pace = Pace::new();
         // How often the same update was accepted and had no effect.
         let mut in_vain = 0;
+        let (mut was_tagged, mut tagged_at) = (false, Instant::now());
+        // What the last look told, and how many in a row told it.
+        let (mut told, mut times) = (None, 0);
         loop {
             target.id = Some(live.id.clone());
             let changes = self.differences(want, &live);
+            times = if told.as_ref() == Some(&changes) { times + 1 } else { 1 };
+            told = Some(changes.clone());
+            // What carried tags a moment ago and has none now is somebody's who took them off, if it
+            // stays so. What never had any was just made, or made by AWS's services.
+            let is_bare = live.tags.is_empty();
+            was_tagged |= !is_bare;
+            if !is_bare {
+                tagged_at = Instant::now();
+            }
             match &live.phase {
                 Phase::Failed(reason) => return Err(StepError::FailedLater(reason.clone())),
                 Phase::Deleting(status) => self.wait(status.clone(), pace.next()).await?,
                 Phase::Pending(status) if changes.is_empty() || !self.meta.open => {
                     self.wait(status.clone(), pace.next()).await?;
                 }
-                Phase::Ready if changes.is_empty() => return Ok(live),
+                Phase::Ready if changes.is_empty() => {
+                    if last.is_none() || times >= self.meta.steady {
+                        return Ok(live);
+                    }
+                    self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                }
+                _ if was_tagged && is_bare => self.wait_for_tags(tagged_at, pace.next()).await?,
                 Phase::Ready | Phase::Pending(_) => {
                     let fields = || -> Vec<String> {
                         changes.iter().map(|change| change.path.clone()).collect()
@@ -446,6 +502,10 @@ impl Step<'_> {
                                 .await?;
                         }
                         Some(_) if in_vain > 0 => return Err(StepError::Unsettled(fields())),
+                        // From before this step's own change, perhaps.
+                        None if last.is_some() && times < SURE => {
+                            self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                        }
                         None if self.began.elapsed() > self.meta.deadline => {
                             let status = format!("changing {}", fields().join(", "));
                             let waited = self.began.elapsed();
@@ -465,6 +525,7 @@ impl Step<'_> {
                 Some(now) => now,
                 // A reader that lags behind, or gone: the deadline decides.
                 None => {
+                    told = None;
                     self.wait("not visible".to_owned(), pace.next()).await?;
                     continue;
                 }
@@ -483,7 +544,7 @@ impl Step<'_> {
     ) -> Outcome<bool> {
         // The tags of what was just made, or made by AWS's services, may not be there yet.
         if !live.tags.is_empty() && !self.owns(live) {
-            return Err(StepError::Moved(vec!["its owner".to_owned()]));
+            return Err(not_ours());
         }
         let (set, unset) = tag_moves(changes);
         let mut result = Ok(());
@@ -575,6 +636,10 @@ impl Step<'_> {
             () = self.stop.requested() => Err(StepError::Interrupted),
         }
     }
+}
+
+fn not_ours() -> StepError {
+    StepError::Moved(vec!["its owner".to_owned()])
 }
 
 fn is_within(path: &str, planned: &BTreeSet<String>) -> bool {

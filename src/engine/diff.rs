@@ -36,10 +36,24 @@ pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
         let risen = meta.rises.contains(&field.as_str())
             && versions.is_some_and(|(want, live)| is_reached(&want, &live));
         if !risen && !meta.create_only.contains(&field.as_str()) {
-            compare(field, Some(value), live.get(field), &mut changes);
+            let whole = with_given(meta, field, value, live);
+            compare(field, Some(value), whole.as_ref().or(live.get(field)), &mut changes);
         }
     }
     changes
+}
+
+/// A live map with the entries that AWS gave it, as far as these are wanted.
+fn with_given(meta: &Meta, field: &str, want: &Value, live: &Map<String, Value>) -> Option<Value> {
+    let (_, from) = meta.given.iter().find(|(to, _)| *to == field)?;
+    let given = live.get(*from)?.as_object()?;
+    let mut whole = live.get(field)?.as_object()?.clone();
+    for (key, value) in given {
+        if want.get(key) == Some(value) {
+            whole.entry(key).or_insert_with(|| value.clone());
+        }
+    }
+    Some(Value::Object(whole))
 }
 
 /// What differs between wanted and live tags. Tags that others put there are left alone; a key
@@ -133,6 +147,18 @@ mod tests {
         for live in ["15.7", "14.22", "unknown"] {
             assert!(differs("15.8", live), "{live}");
         }
+    }
+
+    #[test]
+    fn what_is_wanted_at_the_value_that_aws_gave_is_no_difference() {
+        let meta = Meta { given: &[("set", "defaults")], ..META };
+        let paths = |want: Value| {
+            let live = json!({ "set": { "a": "1" }, "defaults": { "b": "2", "c": "3" } });
+            let changes = diff(&meta, &json!({ "set": want }), &live);
+            changes.into_iter().map(|change| change.path).collect::<Vec<_>>()
+        };
+        assert!(paths(json!({ "a": "1", "b": "2" })).is_empty());
+        assert_eq!(paths(json!({ "b": "5" })), ["set.b", "set.a"]);
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub struct Meta {
     /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
     /// one or a later one is as wanted, since no version can be taken back.
     pub rises: &'static [&'static str],
+    /// Top-level maps whose entries AWS does not tell apart from its own values once they equal those,
+    /// each with the field of a live spec that lists AWS's values: a wanted entry that stands there is as
+    /// wanted.
+    pub given: &'static [(&'static str, &'static str)],
     /// The top-level field in which AWS tells why a change failed that it had accepted: nobody wants
     /// one, so that the change is sent again, and one that follows an update ends the step.
     pub complaint: Option<&'static str>,
@@ -73,6 +77,9 @@ pub struct Meta {
     pub propagation: Duration,
     /// How long reads may still show the old value after a change.
     pub settle: Duration,
+    /// How many reads in a row must show it as wanted, or gone, before that is believed: where old and
+    /// new answers come in turn for a while.
+    pub steady: u32,
     /// Error codes, with a fragment of the message or "", that pass by themselves while other
     /// objects become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
@@ -104,6 +111,7 @@ impl Meta {
             made_from: None,
             regain: None,
             rises: &[],
+            given: &[],
             complaint: None,
             observed: &[],
             moves: &[],
@@ -120,6 +128,7 @@ impl Meta {
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),
             settle: Duration::from_secs(20),
+            steady: 1,
             transient: &[],
             permits: &[],
         }
@@ -128,6 +137,15 @@ impl Meta {
     /// The IAM actions that its calls need, each once, in order.
     pub fn actions(&self) -> BTreeSet<&'static str> {
         self.permits.iter().flat_map(|permit| permit.actions).copied().collect()
+    }
+
+    /// Whether an error passes by itself for this kind, although its code alone does not say so. What a
+    /// policy denies outright does not.
+    pub fn is_transient(&self, code: &str, message: &str) -> bool {
+        let listed = |(known, fragment): &(&str, &str)| {
+            code.eq_ignore_ascii_case(known) && message.contains(fragment)
+        };
+        self.transient.iter().any(listed) && !message.contains("explicit deny")
     }
 
     /// Whether a change at `path` (dotted) forces a replacement.

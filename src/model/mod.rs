@@ -12,3 +12,4 @@ pub mod package;
 pub mod permit;
 pub mod scope;
 pub mod text;
+pub mod zone;

@@ -5,6 +5,8 @@
 pub enum When {
     /// Whenever payctl looks: in a plan, and before, during and after every change.
     Look,
+    /// Before, during and after a change alone, when one object is read again and again.
+    Watch,
     /// When an object is made.
     Create,
     /// When an object is changed.
@@ -20,6 +22,7 @@ impl When {
     pub fn word(self) -> &'static str {
         match self {
             Self::Look => "look",
+            Self::Watch => "watch a change",
             Self::Create => "create",
             Self::Change => "change",
             Self::Set => "create or change",
@@ -61,6 +64,11 @@ impl Permit {
     /// Needed to look.
     pub const fn look(actions: &'static [&'static str], on: &'static [&'static str]) -> Self {
         Self { when: When::Look, actions, on, only: Only::Always }
+    }
+
+    /// Needed to watch a change.
+    pub const fn watch(actions: &'static [&'static str], on: &'static [&'static str]) -> Self {
+        Self { when: When::Watch, actions, on, only: Only::Always }
     }
 
     /// Needed to make an object.

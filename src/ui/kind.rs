@@ -59,6 +59,9 @@ fn life(meta: &Meta) -> Vec<String> {
     life.extend(meta.rises.iter().map(|field| {
         format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
     }));
+    life.extend(meta.given.iter().map(|(field, given)| {
+        format!("What `{field}` wants at the value that AWS gave it (`{given}`) is as wanted.")
+    }));
     life.extend(meta.guard.map(|guard| {
         format!("In a protected environment it is deleted only once `{guard}` is off.")
     }));
@@ -115,6 +118,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         made_from,
         regain,
         rises,
+        given,
         complaint,
         observed,
         moves,
@@ -131,6 +135,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         deadline,
         propagation,
         settle,
+        steady,
         transient,
         permits,
     } = *meta;
@@ -140,6 +145,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         Replace::Forbidden => "forbidden",
     };
     let moves = moves.iter().map(|(field, output)| json!({ "field": field, "output": output }));
+    let given = given.iter().map(|(field, by)| json!({ "field": field, "given_by": by }));
     let transient =
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
@@ -152,6 +158,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "made_from": made_from,
         "regain": regain.is_some(),
         "rises": rises,
+        "given": given.collect::<Vec<_>>(),
         "complaint": complaint,
         "observed": observed,
         "moves": moves.collect::<Vec<_>>(),
@@ -168,6 +175,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "deadline_s": deadline.as_secs(),
         "propagation_s": propagation.as_secs(),
         "settle_s": settle.as_secs(),
+        "steady": steady,
         "transient": transient.collect::<Vec<_>>(),
         "actions": meta.actions(),
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),

@@ -80,8 +80,14 @@ pub fn missing(message: &str) -> Option<Missing> {
 
 /// What to do about a refused call.
 pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
+    // What was waited out, since AWS denies what is new as well, may be a denial all the same.
+    let lacks = match error.class {
+        ErrorClass::Denied | ErrorClass::NotYet => missing(&error.message),
+        _ => None,
+    };
+    let is_denied = error.class == ErrorClass::Denied || lacks.is_some();
     let hint = match error.class {
-        ErrorClass::Denied => match missing(&error.message) {
+        _ if is_denied => match lacks {
             Some(Missing { action, resource, explicit }) => {
                 let resource = resource.map(|on| format!(" on {on}")).unwrap_or_default();
                 match explicit {
@@ -118,12 +124,9 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
             "this endpoint does not know the service or the operation: use another endpoint or region"
                 .to_owned()
         }
-        ErrorClass::NotFound | ErrorClass::Invalid => return explain(kind),
+        ErrorClass::NotFound | ErrorClass::Invalid | ErrorClass::Denied => return explain(kind),
     };
-    let more = match error.class {
-        ErrorClass::Denied => explain(kind),
-        _ => Vec::new(),
-    };
+    let more = if is_denied { explain(kind) } else { Vec::new() };
     std::iter::once(hint).chain(more).collect()
 }
 

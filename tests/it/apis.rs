@@ -241,6 +241,11 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
         &api("statements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]"),
         "`s3:GetObject` is not possible in this policy",
     );
+    refuses(
+        &api("statements = [{ actions = \"execute-api:Invoke\", principals = { AWS = \"*\" }, \
+              resources = \"arn:aws:execute-api:us-east-1:000000000000:abc123/*\" }]"),
+        "names an API by its id",
+    );
     let long = "x".repeat(9000);
     let policy = format!(
         "statements = [{{ actions = \"execute-api:Invoke\", principals = {{ AWS = \"*\" }}, \

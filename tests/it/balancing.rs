@@ -28,10 +28,15 @@ fn in_folder<T>(text: &str, with: impl FnOnce(&Path) -> T) -> T {
 }
 
 pub fn blueprint(text: &str) -> Blueprint {
+    let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
+    built(text, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
+}
+
+/// What becomes of a config in an account of which this is known, or what is wrong with it.
+pub fn built(text: &str, facts: &Facts) -> Result<Blueprint, String> {
     in_folder(text, |folder| {
-        let loaded = load(folder, "dev", &|_| None).unwrap_or_else(|found| panic!("{found:#?}"));
-        let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
-        build(&loaded, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
+        let found = load(folder, "dev", &|_| None).and_then(|loaded| build(&loaded, facts));
+        found.map_err(|problems| problems.iter().map(|one| format!("{one}\n")).collect())
     })
 }
 

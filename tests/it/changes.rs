@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::balancing::{NETWORK, blueprint, spec};
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
+    some,
 };
 
 /// A config as it stands, to be replaced by others.
@@ -37,6 +38,25 @@ impl Standing {
         let plan = run(&self.provider, &blueprint, Purpose::Apply).await;
         expect_settled(&self.provider, &blueprint, "the change").await;
         plan
+    }
+
+    /// Expects that every instance of a fleet comes from the version of the template that its group
+    /// names.
+    async fn runs_what_it_says(&self, fleet: &str) {
+        let client = aws_sdk_autoscaling::Client::new(&by_hand(&self.sandbox));
+        let groups = client.describe_auto_scaling_groups().send().await.expect("a list");
+        let is_meant = |name: &str| name.contains(fleet);
+        let mut groups = groups.auto_scaling_groups().iter();
+        let group = groups.find(|group| group.auto_scaling_group_name().is_some_and(is_meant));
+        let group = group.expect("the group");
+        let version = group.launch_template().and_then(|template| template.version());
+        let live = group.instances().iter().filter(|instance| {
+            !instance.lifecycle_state().is_some_and(|state| state.as_str() == "Terminating")
+        });
+        let versions = live.map(|instance| instance.launch_template()?.version());
+        let versions: Vec<_> = versions.collect();
+        assert!(!versions.is_empty(), "{group:?}");
+        assert!(versions.iter().all(|one| *one == version), "{version:?}: {versions:?}");
     }
 
     async fn goes(&self, text: &str) {
@@ -193,6 +213,7 @@ fn another_change_of_a_fleet_takes_the_place_of_a_refresh_that_runs() {
             let plan = standing.becomes(&text(size)).await;
             assert_eq!((plan.changes.len(), plan.count(Action::Update)), (2, 2));
             assert!(began.elapsed() < Duration::from_secs(300), "{size}: {:?}", began.elapsed());
+            standing.runs_what_it_says("workers").await;
         }
         standing.goes(&text("medium")).await;
     });

@@ -50,7 +50,7 @@ fn dev_is_made_looked_at_changed_and_removed() {
 #[test]
 fn a_retired_version_is_refused_before_anything_is_made() {
     let folder = Folder::shipped();
-    folder.edit("config/base.toml", "engine_version = \"15.19\"", "engine_version = \"15.8\"");
+    folder.edit("config/base.toml", "engine_version = \"15.17\"", "engine_version = \"15.8\"");
     for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
         let refused = folder.expect(1, command);
         for said in [
@@ -62,6 +62,31 @@ fn a_retired_version_is_refused_before_anything_is_made() {
         }
     }
     assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn what_a_zone_does_not_have_is_refused_before_anything_is_made() {
+    let folder = Folder::empty();
+    folder.write(
+        "config/dev.toml",
+        "project = \"shop\"\nregion = \"us-east-1\"\n\n[network]\ncidr = \"10.0.0.0/16\"\nzones = 1\n\
+         zone_names = [\"us-east-1c\"]\nnat = { kind = \"instance\" }\n",
+    );
+    for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
+        let refused = folder.expect(1, command);
+        for said in [
+            "AWS does not have t4g.nano in these zones",
+            "ec2.instance/nat-1 t4g.nano in us-east-1c (config/dev.toml:",
+            "t4g.nano is in us-east-1a, us-east-1b, us-east-1d",
+            "other zones as `zone_names`",
+        ] {
+            assert!(refused.err.contains(said), "{}", refused.err);
+        }
+    }
+    assert_eq!(folder.counts(), json!({}));
+    folder.edit("config/dev.toml", "us-east-1c", "us-east-1d");
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.expect(0, "destroy --env dev --sandbox --auto-approve");
 }
 
 #[test]

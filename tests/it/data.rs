@@ -177,6 +177,31 @@ fn a_key_is_deleted_after_everything_that_it_encrypts() {
 }
 
 #[test]
+fn nothing_waits_for_an_expiry_that_is_switched_off_and_a_second_change_waits_for_aws() {
+    block_on(async {
+        let hour = Duration::from_secs(3600);
+        let provider = provider(&sandboxed(&Sandbox::in_memory_strict())).await;
+        let mut blueprint = some(&provider, &["dynamodb.table"]);
+        set(&mut blueprint, "dynamodb.table", "ttl", json!("expires_at"));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(2 * hour).await;
+
+        let began = Instant::now();
+        set(&mut blueprint, "dynamodb.table", "ttl", Value::Null);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert!(began.elapsed() < hour / 6, "{:?}", began.elapsed());
+        expect_settled(&provider, &blueprint, "no expiry").await;
+
+        // AWS takes no other one for the rest of the hour, and says so only by its refusal.
+        let began = Instant::now();
+        set(&mut blueprint, "dynamodb.table", "ttl", json!("ends_at"));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert!((hour / 2..2 * hour).contains(&began.elapsed()), "{:?}", began.elapsed());
+        expect_settled(&provider, &blueprint, "another expiry").await;
+    });
+}
+
+#[test]
 fn a_disabled_key_is_enabled_and_a_removed_period_is_undone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();

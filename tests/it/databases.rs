@@ -329,6 +329,37 @@ fn slow_databases_come_and_go_as_well() {
     });
 }
 
+#[test]
+fn a_deletion_right_after_the_protection_was_lifted_is_asked_again() {
+    block_on(async {
+        let mut ground = Ground::new(Sandbox::in_memory_strict()).await;
+        ground.set("rds.cluster", "deletion_protection", true.into());
+        run(&ground.provider, &ground.blueprint, Purpose::Apply).await;
+        ground.destroy().await;
+        let left = ground.sandbox.counts().expect("a sandbox");
+        assert!(!left.keys().any(|name| name.starts_with("rds.")), "{left:?}");
+    });
+}
+
+#[test]
+fn a_parameter_at_its_default_is_as_wanted() {
+    block_on(async {
+        let mut ground = Ground::made().await;
+        let group = "rds.cluster_parameter_group";
+        let wanted = json!({ "password_encryption": "scram-sha-256", "rds.force_ssl": "0" });
+        ground.set(group, "parameters", wanted);
+        // Nothing to do, since both are the defaults of version 15.
+        assert_eq!(ground.apply().await.count(Action::Update), 0);
+        ground.set(group, "parameters", json!({ "password_encryption": "md5" }));
+        assert_eq!(ground.apply().await.count(Action::Update), 1);
+        // Back to the default by name, and no longer told from it.
+        ground.set(group, "parameters", json!({ "password_encryption": "scram-sha-256" }));
+        assert_eq!(ground.apply().await.count(Action::Update), 1);
+        ground.set(group, "parameters", json!({}));
+        assert_eq!(ground.apply().await.count(Action::Update), 0);
+    });
+}
+
 const GOOD: &str = r#"
 project = "payment"
 region = "us-east-1"

@@ -769,7 +769,7 @@ fn every_test_that_the_docs_name_exists() {
             tests.push_str(&fs::read_to_string(path).expect("a source file"));
         }
     }
-    for page in ["README.md", "ARCHITECTURE.md", "docs/performance.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "docs/performance.md", "docs/reliability.md"] {
         for found in name.captures_iter(&read(page)) {
             assert!(
                 tests.contains(&format!("fn {}(", &found[1])),

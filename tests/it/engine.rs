@@ -156,6 +156,7 @@ fn random_faults(random: &mut fastrand::Rng) -> Faults {
         refuse: random.u64(..60),
         lose: random.u64(..60),
         lag: random.u64(..4),
+        flaps: random.bool(),
         survey_lags: false,
         pending: random.u64(..4),
         corpse: if random.u8(..4) == 0 { 40 } else { 0 },
@@ -299,6 +300,34 @@ fn a_duplicate_from_a_lagging_list_is_removed_by_the_next_runs() {
                 converge(&cloud, &blueprint, Purpose::Apply).await;
             }
             check_settled(&cloud, &blueprint).await;
+        });
+    }
+}
+
+#[test]
+fn answers_from_before_and_after_in_turn_lead_to_no_second_write() {
+    for seed in 0..100 {
+        let _name = Seed(seed);
+        block_on(async {
+            let cloud = FakeCloud::new(scope(), seed);
+            let flapping = Faults { lag: 5, flaps: true, ..Faults::default() };
+            cloud.set_faults(flapping.clone());
+            assert!(run(&cloud, &two(), Purpose::Apply).await.is_complete());
+            let log = cloud.log();
+            assert_eq!(log.iter().filter(|line| line.starts_with("Update")).count(), 2, "{log:?}");
+            check_settled(&cloud, &two()).await;
+
+            let mut wanted = two();
+            for resource in wanted.resources.values_mut() {
+                resource.spec["size"] = json!(3);
+            }
+            cloud.set_faults(flapping);
+            assert!(run(&cloud, &wanted, Purpose::Apply).await.is_complete());
+            let log = cloud.log();
+            assert_eq!(log.iter().filter(|line| line.starts_with("Update")).count(), 4, "{log:?}");
+            check_settled(&cloud, &wanted).await;
+            assert!(run(&cloud, &wanted, Purpose::Destroy).await.is_complete());
+            assert_eq!(cloud.addresses(), []);
         });
     }
 }
@@ -624,6 +653,7 @@ async fn two_at_once(seed: u64, split: u64) -> usize {
         throttle: random.u64(..40),
         lose: random.u64(..40),
         lag: random.u64(..4),
+        flaps: random.bool(),
         survey_lags: random.bool(),
         pending: random.u64(..4),
         slow: random.u64(1..200),
@@ -865,5 +895,30 @@ fn what_came_to_belong_to_somebody_else_is_not_changed() {
             assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
             assert_eq!(cloud.log(), before);
         }
+    });
+}
+
+#[test]
+fn what_loses_its_tags_between_two_changes_of_a_step_is_not_taken_back() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "base", json!({ "size": 2, "zone": "a" }), &[]);
+        let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+        let base = Address::new("fake.node", "base");
+        let updated =
+            || cloud.log().iter().filter(|line| **line == format!("Update {base}")).count();
+        let before = (updated(), cloud.log().len());
+        let stripped = async {
+            while updated() == before.0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            cloud.hand_over(&base, Tags::new());
+        };
+        let (_stopper, stop) = stop_pair();
+        let (report, ()) = tokio::join!(apply(&cloud, &plan, 8, &stop, &|_| {}), stripped);
+        assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+        assert_eq!(cloud.log()[before.1..], [format!("Update {base}")]);
     });
 }

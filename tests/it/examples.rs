@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Plan, Purpose};
@@ -15,9 +16,22 @@ use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, S
 use crate::moto::{self, Moto};
 use crate::support::{block_on, configured, expect_settled, plan_now, run, sandboxed};
 
+/// The configs and the functions in a repository of their own. An example lies two folders below
+/// `config`, and reads functions outside of its own folder: without `.git`, as in an unpacked archive,
+/// it may not.
+static SHIPPED: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a writable build folder");
+    fs::create_dir(folder.path().join(".git")).expect("a writable folder");
+    for part in ["config", "functions"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(part);
+        copy(&from, &folder.path().join(part));
+    }
+    folder
+});
+
 /// Where the example configs are.
 pub fn dir_of(example: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(example)
+    SHIPPED.path().join("config/examples").join(example)
 }
 
 /// A copy of an example in which an environment differs by an overlay.

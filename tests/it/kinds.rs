@@ -9,6 +9,7 @@ use payctl::aws::resource::AnyKind;
 use payctl::engine::plan::{Action, Purpose};
 use payctl::engine::provider::Provider as _;
 use payctl::model::address::Address;
+use payctl::model::scope::TAG_KEYS;
 use payctl::model::text::each_ref;
 use payctl_sandbox::Sandbox;
 use serde_json::Value;
@@ -104,8 +105,11 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
         assert_eq!(updated, changed, "variants {round} are updates");
         expect_settled(provider, &blueprint, &format!("variants {round}")).await;
     }
+    // One tag comes, one goes, and one changes: the list of them.
     for desired in blueprint.resources.values_mut() {
-        desired.tags.insert("Team".into(), "platform".into());
+        desired.tags.remove("Team");
+        desired.tags.insert(TAG_KEYS.into(), "Owner".into());
+        desired.tags.insert("Owner".into(), "platform".into());
     }
     let retagged = run(provider, &blueprint, Purpose::Apply).await;
     let is_tagged = |address: &&Address| {

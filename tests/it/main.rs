@@ -33,6 +33,8 @@ mod apis;
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
+// What is too new, and what nothing says whose it is.
+mod fresh;
 // Functions: their sources, rules, and how they go.
 mod lambda;
 // Properties of the engine, on a cloud in memory.

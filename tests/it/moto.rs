@@ -1,13 +1,12 @@
 //! A moto server for the tests, in a virtual environment that this module makes itself.
 //!
 //! The environment lies beside the build output, keyed by what it holds, and is made once for each
-//! machine. It needs Python 3 and a package index; without them the tests fail and say so.
+//! machine. It needs Python 3.11 or later and a package index; without them the tests fail and say so.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use payctl::aws::clients::Connection;
 use payctl::engine::plan::{Action, Purpose};
@@ -26,7 +25,7 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts a server of its own on a free port.
+    /// Starts a server of its own.
     pub fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
         Self::run(&[script.to_str().expect("UTF-8")])
@@ -37,29 +36,27 @@ impl Moto {
         Self::run(&["-m", "moto.server", "-H", "127.0.0.1", "-p"])
     }
 
-    /// Runs Python with this and the port.
+    /// Runs Python with this and a port: none in particular. The server takes one that is free, and
+    /// says which.
     fn run(arguments: &[&str]) -> Self {
         let python = environment().join("bin/python");
-        let port = {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-            listener.local_addr().expect("a bound address").port()
-        };
-        let child = Command::new(&python)
+        let mut child = Command::new(&python)
             .args(arguments)
-            .arg(port.to_string())
+            .arg("0")
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", python.display()));
-        let moto = Self { child, url: format!("http://127.0.0.1:{port}") };
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(60), "moto does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        moto
+        let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
+        let where_to = |line: io::Result<String>| {
+            Some(line.ok()?.split_once("Running on ")?.1.trim().to_owned())
+        };
+        let url = said.by_ref().lines().find_map(where_to).expect("moto says where it listens");
+        // It must not be held up by what nobody reads.
+        std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+        Self { child, url }
     }
 
     /// What the account holds, as a reader sees it that is not payctl's.

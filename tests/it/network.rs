@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange};
 use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::Facts;
 use payctl::engine::apply::Report;
 use payctl::engine::event::{StepError, Verb};
 use payctl::engine::plan::{Action, Plan, Purpose};
@@ -15,9 +16,11 @@ use payctl::model::desired::{Blueprint, Desired};
 use payctl::model::live::Tags;
 use payctl::model::scope::Scope;
 use payctl::model::text::{Output, Text};
+use payctl::model::zone::Zone;
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
+use crate::balancing::{NETWORK, built, spec};
 use crate::support::{block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed};
 
 const ANYWHERE: &str = "0.0.0.0/0";
@@ -205,6 +208,50 @@ fn when(report: &Report, at: &str, verb: Verb) -> usize {
 
 fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
+}
+
+/// What is known of an account in Virginia whose third zone is the old one.
+fn virginia(zones: &[(&str, &str)]) -> Facts {
+    let zone = |(letter, id): &(&str, &str)| Zone {
+        name: format!("us-east-1{letter}"),
+        id: format!("use1-{id}"),
+    };
+    Facts {
+        account: "123456789012".into(),
+        zones: zones.iter().map(zone).collect(),
+        ..Facts::placeholder("us-east-1")
+    }
+}
+
+#[test]
+fn a_zone_that_lacks_what_the_config_asks_for_is_passed_over() {
+    let wide = NETWORK.replace("zones = 2", "zones = 3");
+    let link = "[vpc_links.main]\nsecurity_groups = [\"lb\"]\n";
+    let nat = wide.replace("kind = \"none\"", "kind = \"instance\"");
+    let named = wide.replace(
+        "zones = 3",
+        "zones = 3\nzone_names = [\"us-east-1a\", \"us-east-1b\", \"us-east-1c\"]",
+    );
+    let facts = virginia(&[("a", "az1"), ("b", "az2"), ("c", "az3"), ("d", "az4")]);
+    for (text, zone) in [
+        (wide.clone(), "us-east-1c"),
+        (format!("{wide}{link}"), "us-east-1d"),
+        (nat, "us-east-1d"),
+        // Who names a zone knows it.
+        (format!("{named}{link}"), "us-east-1c"),
+    ] {
+        let blueprint = built(&text, &facts).expect("a blueprint");
+        assert_eq!(spec(&blueprint, "ec2.subnet/private-3")["zone"], zone, "{text}");
+    }
+    let few = virginia(&[("a", "az1"), ("b", "az2"), ("c", "az3")]);
+    let wrong = built(&format!("{wide}{link}"), &few).unwrap_err();
+    for said in [
+        "us-east-1 has 3 zones for this account; us-east-1c (use1-az3) has no VPC links",
+        "| zones = 3",
+        "use 2 at the most, or say which in `zone_names`",
+    ] {
+        assert!(wrong.contains(said), "{wrong}");
+    }
 }
 
 #[test]

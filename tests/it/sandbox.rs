@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use payctl_sandbox::Sandbox;
 
 mod faults;
+mod flaps;
 mod s3;
 
 fn sts(transport: SharedHttpClient) -> aws_sdk_sts::Client {

@@ -162,7 +162,7 @@ pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
 }
 
 /// Adds a neighbour of a sample that differs in some fields.
-fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) {
+pub fn another(blueprint: &mut Blueprint, kind: &str, letter: &str, fields: &Value) {
     let mut desired = blueprint.resources[&Address::new(kind, "sample")].clone();
     desired.address = Address::new(kind, format!("sample-{letter}"));
     let named = fields["name"].as_str().map(str::to_owned);

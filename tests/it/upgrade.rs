@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, copy};
@@ -30,35 +29,7 @@ fn folder(kept: &Path) -> Folder {
     folder.write(".git/HEAD", "");
     let state = fs::read_to_string(kept.join("state.json")).expect("a state");
     folder.write(".payctl/sandbox/state.json", &state);
-    declare_variables(&folder.path("config"));
     folder
-}
-
-/// What CHANGELOG asks of a config that was written before `[variables]`: a declaration of each
-/// variable, which takes its default along.
-fn declare_variables(config: &Path) {
-    let used = Regex::new(r"\$\{var\.([A-Z_]+):-([^}]*)\}").expect("a regex");
-    for entry in fs::read_dir(config).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            declare_variables(&path);
-            continue;
-        }
-        let text = fs::read_to_string(&path).expect("a text");
-        let defaults: BTreeMap<&str, &str> = used
-            .captures_iter(&text)
-            .filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.as_str())))
-            .collect();
-        if !defaults.is_empty() {
-            let lines = defaults
-                .iter()
-                .map(|(name, default)| format!("{name} = {{ default = {default:?} }}\n"));
-            let declared: String = lines.collect();
-            let text = used.replace_all(&text, "$${var.$1}");
-            fs::write(&path, format!("{text}\n[variables]\n{declared}"))
-                .expect("a writable folder");
-        }
-    }
 }
 
 /// The announced changes with their reasons.
@@ -71,6 +42,17 @@ fn announced(kept: &Path) -> BTreeMap<Line, String> {
         (change.to_owned(), reason.to_owned())
     });
     announced.collect()
+}
+
+/// The environments, and where the config of each is.
+fn environments(kept: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(kept.join("environments")).expect("a list");
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(env, config)| (env.to_owned(), config.to_owned())).collect()
+}
+
+fn on(env: &str, config: &str) -> String {
+    format!("--env {env} --config-dir {config} --sandbox")
 }
 
 /// What a plan shows, in the words of `announced`.
@@ -106,11 +88,8 @@ fn an_environment_of_an_earlier_version_shows_the_announced_changes_alone() {
     assert!(!kept.is_empty(), "no version is kept");
     for kept in kept {
         let folder = folder(&kept);
-        let environments = fs::read_to_string(kept.join("environments")).expect("a list");
-        let environments: Vec<(&str, &str)> =
-            environments.lines().filter_map(|line| line.split_once(' ')).collect();
+        let environments = environments(&kept);
         let announced = announced(&kept);
-        let on = |env: &str, config: &str| format!("--env {env} --config-dir {config} --sandbox");
         let mut seen = Vec::new();
         for (env, config) in &environments {
             let ran = folder.expect(0, &format!("plan {} --json", on(env, config)));
@@ -135,6 +114,50 @@ fn an_environment_of_an_earlier_version_shows_the_announced_changes_alone() {
                 0,
                 &format!("destroy {} --auto-approve --allow-data-loss", on(env, config)),
             );
+        }
+        assert_eq!(folder.counts(), json!({}));
+    }
+}
+
+/// What an earlier version made carries no tag of protection: it is put on by the first apply that
+/// asks for it, and holds from then on.
+#[test]
+fn an_environment_of_an_earlier_version_can_be_protected() {
+    for kept in kept() {
+        let folder = folder(&kept);
+        let announced = announced(&kept);
+        for (env, config) in environments(&kept) {
+            let (on, file) = (on(&env, &config), format!("{config}/{env}.toml"));
+            let before = fs::read_to_string(folder.path(&file)).expect("the config");
+            folder.write(&file, &format!("protect = true\n{before}"));
+            let ran = folder.expect(0, &format!("plan {on} --json"));
+            let shown = shown(&env, &line(&ran.out, "plan"));
+            let is_protection = |line: &&Line| line.ends_with(" tags.payctl:protect");
+            let tagged = shown.iter().filter(is_protection).count();
+            let (tables, buckets) = (" dynamodb.table/", " s3.bucket/");
+            for sort in [tables, buckets] {
+                let with = |line: &&Line| line.contains(sort) && is_protection(line);
+                assert!(shown.iter().any(|line| with(&line)), "{env}:{sort}: {shown:#?}");
+            }
+            let other = shown.iter().filter(|line| {
+                !is_protection(line)
+                    && !line.ends_with(" deletion_protection")
+                    && !announced.contains_key(*line)
+            });
+            assert_eq!(other.collect::<Vec<_>>(), [] as [&Line; 0], "{env}");
+            folder.expect(0, &format!("apply {on} --auto-approve"));
+            folder.expect(0, &format!("plan {on} --detailed-exitcode"));
+
+            // Without a word of it in the config, the live tag holds.
+            folder.write(&file, &before);
+            let destroy = format!("destroy {on} --auto-approve --allow-data-loss");
+            let refused = folder.expect(1, &destroy);
+            let said = refused.err.matches("it carries the tag payctl:protect").count();
+            assert_eq!(said, tagged, "{}", refused.err);
+            // The first apply takes the tags off, the second the protection of AWS.
+            folder.expect(0, &format!("apply {on} --auto-approve"));
+            folder.expect(0, &format!("apply {on} --auto-approve"));
+            folder.expect(0, &destroy);
         }
         assert_eq!(folder.counts(), json!({}));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -14,6 +15,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
+use super::flaps::Flaps;
 use super::permissions::Guard;
 use super::store::{self, SandboxError, Store};
 use super::wire::{self, Request, Response, Route};
@@ -28,6 +30,20 @@ struct Inner {
     store: Store,
     world: World,
     guard: Option<Guard>,
+    flaps: Option<Flaps>,
+}
+
+/// How long what AWS does takes here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// A read or two.
+    Fast,
+    /// As long as it takes AWS, on a clock that runs `speed` times as fast as the wall clock; names of
+    /// what was deleted stay taken for as long, and small accounts meet their quotas.
+    Real {
+        /// 1 is AWS's own pace.
+        speed: f64,
+    },
 }
 
 /// Everything in a sandbox at one moment.
@@ -46,8 +62,7 @@ impl Sandbox {
         Self::new(Store::Memory, World::default())
     }
 
-    /// The same, as slow and unforgiving as AWS: names of deleted things stay taken for a while
-    /// and transitions take their time on tokio's clock, which a test may pause.
+    /// The same, at [`Pace::Real`] on tokio's clock, which a test may pause.
     pub fn in_memory_strict() -> Self {
         let mut world = World::default();
         world.base.strict = true;
@@ -55,7 +70,27 @@ impl Sandbox {
     }
 
     fn new(store: Store, world: World) -> Self {
-        Self(Arc::new(Mutex::new(Inner { store, world, guard: None })))
+        Self(Arc::new(Mutex::new(Inner { store, world, guard: None, flaps: None })))
+    }
+
+    /// Goes on at a pace. What is under way keeps the time that it was given.
+    pub fn run_at(&self, pace: Pace) -> Result<(), SandboxError> {
+        let (strict, speed) = match pace {
+            Pace::Fast => (false, 1.0),
+            Pace::Real { speed } => (true, speed),
+        };
+        let Inner { store, world, .. } = &mut *self.lock();
+        let is_so = store.run(world, true, |world| world.base.is_at(strict, speed))?;
+        match is_so {
+            true => Ok(()),
+            false => store.run(world, false, |world| world.base.run_at(strict, speed)),
+        }
+    }
+
+    /// Lets each read that follows a change within so long show what was before it and what is now in
+    /// turn. Without a time, reads show what is.
+    pub fn flap(&self, time: Option<Duration>) {
+        self.lock().flaps = time.map(Flaps::lasting);
     }
 
     /// Empties the sandbox in a directory, even a damaged one. Says whether there was any.
@@ -101,8 +136,18 @@ impl Sandbox {
     /// Answers one request.
     pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
         let is_read = Route::of(request).is_read();
-        let Inner { store, world, guard } = &mut *self.lock();
-        store.run(world, is_read, |world| wire::handle(world, request, guard.as_ref()))
+        let Inner { store, world, guard, flaps } = &mut *self.lock();
+        store.run(world, is_read, |world| {
+            let seen = match flaps {
+                Some(flaps) if is_read => flaps.world(request, world.base.now()),
+                Some(flaps) => {
+                    flaps.keep(world);
+                    None
+                }
+                None => None,
+            };
+            wire::handle(seen.unwrap_or(world), request, guard.as_ref())
+        })
     }
 
     /// A poisoned lock is taken all the same: the panic that poisoned it is reported already, and

@@ -18,6 +18,9 @@ use tokio::time::Instant;
 
 mod connector;
 mod faults;
+mod flaps;
+mod fresh;
+mod passing;
 mod permissions;
 mod pieces;
 pub(crate) mod s3;
@@ -50,7 +53,7 @@ pub(crate) mod tagging;
 pub(crate) mod toolbox;
 pub(crate) mod waf;
 
-pub use connector::{Sandbox, Snapshot};
+pub use connector::{Pace, Sandbox, Snapshot};
 pub use faults::{Fault, Faults};
 pub use permissions::{Guard, Need};
 pub use serve::serve;
@@ -164,6 +167,8 @@ pub(crate) struct World {
     pub lambda: lambda::State,
     /// Log groups.
     pub logs: logs::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     /// What is scaled automatically.
     #[serde(alias = "scaling")]
     pub application_autoscaling: application_autoscaling::State,
@@ -189,6 +194,7 @@ pub(crate) struct World {
 
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
+    fresh::check(world, call)?;
     match call.service.as_str() {
         "application-autoscaling" => application_autoscaling::call(world, call),
         "apigateway" => apigateway::call(world, call),
@@ -263,9 +269,14 @@ pub(crate) struct Base {
     /// Whether to be as slow and unforgiving as AWS: names of deleted things stay taken for a
     /// while and transitions take their time by [`Base::now`]. Off unless a test asks for it.
     pub strict: bool,
+    /// How its time runs, if not as the wall clock does.
+    pub rate: Option<Rate>,
     /// Where the time comes from; not part of what is saved.
     #[serde(skip)]
     pub clock: Clock,
+    /// The access key that signed the call which is being answered.
+    #[serde(skip)]
+    pub access_key: Option<String>,
     /// Whether a call that only reads has brought something to its next state: that has to be kept
     /// as well, or another process sees the old one for ever.
     #[serde(skip)]
@@ -287,11 +298,41 @@ impl Base {
         self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Seconds since the epoch, by the [`Clock`].
+    /// Seconds since the epoch, by the [`Clock`] and its [`Rate`].
     pub(crate) fn now(&self) -> f64 {
-        let age = self.clock.now().duration_since(UNIX_EPOCH);
-        age.map(|age| age.as_secs_f64()).unwrap_or_default()
+        let wall = self.clock.seconds();
+        self.rate.as_ref().map_or(wall, |rate| rate.own + (wall - rate.wall) * rate.speed)
     }
+
+    fn speed(&self) -> f64 {
+        self.rate.as_ref().map_or(1.0, |rate| rate.speed)
+    }
+
+    /// Whether it is as strict as that, and its time as fast.
+    fn is_at(&self, strict: bool, speed: f64) -> bool {
+        self.strict == strict && self.speed() == speed
+    }
+
+    /// Is as strict as that from now on, and lets its time run so many times as fast as the wall clock.
+    /// Time never goes back.
+    fn run_at(&mut self, strict: bool, speed: f64) {
+        self.strict = strict;
+        if self.speed() != speed {
+            self.rate = Some(Rate { own: self.now(), wall: self.clock.seconds(), speed });
+        }
+    }
+}
+
+/// How time runs from a moment on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Rate {
+    /// That moment, by its own time.
+    own: f64,
+    /// The same by the wall clock.
+    wall: f64,
+    /// How many times as fast as the wall clock it runs.
+    speed: f64,
 }
 
 /// The wall clock at one moment, and tokio's time since then: a test that pauses tokio's clock and
@@ -309,10 +350,12 @@ impl Default for Clock {
 }
 
 impl Clock {
-    fn now(&self) -> SystemTime {
+    /// Seconds since the epoch.
+    fn seconds(&self) -> f64 {
         // Saturating: a world may be carried from one paused runtime into the next.
         let elapsed = Instant::now().checked_duration_since(self.started);
-        self.wall + elapsed.unwrap_or(Duration::ZERO)
+        let now = self.wall + elapsed.unwrap_or(Duration::ZERO);
+        now.duration_since(UNIX_EPOCH).map(|age| age.as_secs_f64()).unwrap_or_default()
     }
 }
 
@@ -334,6 +377,19 @@ mod tests {
         let before = base.now();
         tokio::time::advance(Duration::from_secs(90)).await;
         assert!((base.now() - before - 90.0).abs() < 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_can_run_faster_and_never_goes_back() {
+        let mut base = Base::default();
+        let began = base.now();
+        base.run_at(true, 60.0);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!((base.now() - began - 120.0).abs() < 1.0);
+        base.run_at(false, 1.0);
+        assert!((base.now() - began - 120.0).abs() < 1.0);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!((base.now() - began - 130.0).abs() < 1.0);
     }
 
     #[test]

@@ -51,6 +51,10 @@ const RETENTIONS: &[i64] = &[
     3288, 3653,
 ];
 
+/// What a list by a part of the name tells nothing of.
+const UNTOLD: &[&str] =
+    &["deletionProtectionEnabled", "kmsKeyId", "retentionInDays", "storedBytes"];
+
 const INVALID: &str = "InvalidParameterException";
 
 /// The codes for a bad tag and for too many.
@@ -224,9 +228,14 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
     let pattern = text(input, "logGroupNamePattern");
     let named = texts(input, "logGroupIdentifiers");
     let given = [prefix.is_some(), pattern.is_some(), !named.is_empty()];
-    if given.iter().filter(|given| **given).count() > 1 {
-        let message = "LogGroup name prefix, LogGroup name pattern and LogGroup identifiers are \
-                       mutually exclusive parameters.";
+    let names = ["LogGroup name prefix", "LogGroup name pattern", "LogGroup identifiers"];
+    let given: Vec<&str> =
+        names.into_iter().zip(given).filter_map(|(name, given)| given.then_some(name)).collect();
+    if let [others @ .., last] = &given[..]
+        && !others.is_empty()
+    {
+        let others = others.join(", ");
+        let message = format!("{others} and {last} are mutually exclusive parameters.");
         return Err(Refusal::new(INVALID, message));
     }
     if named.len() > 50 {
@@ -245,7 +254,7 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
     let groups = found.map(|(name, group)| {
         let mut view = view(region, name, group);
         if let (Some(_), Some(view)) = (pattern, view.as_object_mut()) {
-            view.retain(|key, _| ["arn", "creationTime", "logGroupName"].contains(&key.as_str()));
+            view.retain(|key, _| !UNTOLD.contains(&key.as_str()));
         }
         (name.to_owned(), view)
     });
@@ -266,6 +275,7 @@ fn view(region: &str, name: &str, group: &Group) -> Value {
         "logGroupArn": arn,
         "storedBytes": 0,
         "logGroupClass": group.class,
+        "deletionProtectionEnabled": false,
     });
     put(&mut view, "retentionInDays", group.retention);
     put(&mut view, "kmsKeyId", group.key.clone());
@@ -307,6 +317,10 @@ fn stream<'a>(
 }
 
 fn describe_streams(state: &mut State, region: &str, input: &Value) -> Answer {
+    if input.get("logGroupName").is_some() && input.get("logGroupIdentifier").is_some() {
+        let message = "LogGroup name and LogGroup ARN are mutually exclusive parameters.";
+        return Err(Refusal::new("ValidationException", message));
+    }
     let name = group_name(input)?;
     let group = find(state, region, &name)?;
     let prefix = text(input, "logStreamNamePrefix").unwrap_or_default();

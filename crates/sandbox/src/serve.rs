@@ -20,7 +20,7 @@ use super::connector::Sandbox;
 use super::wire::{Request, Response, Route};
 
 /// The most that one request may carry.
-const LARGEST_BODY: usize = 64 << 20;
+const LARGEST_BODY: usize = 96 << 20;
 
 /// Serves until `stop` is done, on 127.0.0.1 only. Port 0 takes a free one; `on_ready` is told.
 pub async fn serve(

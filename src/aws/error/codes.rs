@@ -173,6 +173,8 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("LimitExceededException", "too many calls", ErrorClass::Throttled),
     ("LimitExceededException", "too many requests", ErrorClass::Throttled),
     ("LimitExceededException", "simultaneously", ErrorClass::Busy),
+    // A path of that name below the same one.
+    ("ConflictException", "already has this name", ErrorClass::Exists),
     // A table, a function, a statement or a stack of that name: the same code as "in use".
     ("ConflictException", "already exist", ErrorClass::Exists),
     ("ResourceConflictException", "already exist", ErrorClass::Exists),
@@ -192,8 +194,23 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("AuthFailure", "credentials", ErrorClass::Credentials),
     // ECS's word for a family without active revisions, or a revision that is not there.
     ("ClientException", "describe task definition", ErrorClass::NotFound),
+    // A table's expiry can be changed once in an hour, and nothing but the refusal tells.
+    ("ValidationException", "time to live has been modified multiple times", ErrorClass::Busy),
+    ("ValidationException", "timetolive is active on a different", ErrorClass::Busy),
+    // Lambda's words for what it does not find in its own house and in others.
+    ("InvalidParameterValueException", "function does not exist", ErrorClass::NotFound),
+    ("InvalidParameterValueException", "invalidgroup.notfound", ErrorClass::NotFound),
+    ("InvalidParameterValueException", "invalidsubnetid.notfound", ErrorClass::NotFound),
+    ("InvalidParameterValueException", "nonexistentqueue", ErrorClass::NotFound),
+    // API Gateway's for what a call refers to; what the call itself is about has a code.
+    ("BadRequestException", "invalid rest api identifier", ErrorClass::NotFound),
+    ("BadRequestException", "invalid request validator identifier", ErrorClass::NotFound),
+    ("BadRequestException", "invalid model identifier", ErrorClass::NotFound),
+    ("BadRequestException", "invalid authorizer id", ErrorClass::NotFound),
+    // A setting that was taken away already.
+    ("BadRequestException", "cannot remove method setting", ErrorClass::NotFound),
     // Auto Scaling has no code of its own for what is not there.
-    ("ValidationError", "name not found", ErrorClass::NotFound),
+    ("ValidationError", "not found", ErrorClass::NotFound),
 ];
 
 /// Whether a message in lower case has these words; they begin where a word does.

@@ -38,7 +38,8 @@ const PATH: &str = "/payctl/shared/";
 impl Resource for Account {
     const META: Meta = Meta {
         notes: &[
-            "A role that the account has already is taken as it is.",
+            "A role that the account has already is taken as it is, if it is still there: AWS keeps the \
+             setting when the role is deleted.",
             "It serves every API of the region, and is not taken away with an environment.",
         ],
         create_only: &["boundary", "role"],
@@ -50,9 +51,11 @@ impl Resource for Account {
         ],
         permits: &[
             Permit::look(&["apigateway:GET"], &["apigateway:{region}::/account"]),
+            // Whoever set it chose the name of the role.
+            Permit::look(&["iam:GetRole"], &["iam::{account}:role/*"]),
             Permit::create(&["apigateway:PATCH"], &["apigateway:{region}::/account"]),
             Permit::create(
-                &["iam:AttachRolePolicy", "iam:CreateRole", "iam:GetRole"],
+                &["iam:AttachRolePolicy", "iam:CreateRole"],
                 &["iam::{account}:role/payctl/shared/payctl-apigateway-logs-{region}"],
             ),
             Permit::create(
@@ -142,9 +145,17 @@ impl Account {
     }
 }
 
+/// The setting, unless its role is gone: then API Gateway writes nothing.
 async fn get(aws: &Aws) -> Result<Option<Live<Account>>, OpError> {
     let answer = aws.apigateway.get_account().send().await.map_err(op("GetAccount")).or_gone()?;
-    Ok(answer.and_then(to_live))
+    let Some(live) = answer.and_then(to_live) else { return Ok(None) };
+    let role = aws.iam.get_role().role_name(&live.spec.role).send().await.map_err(op("GetRole"));
+    match role.or_gone() {
+        Ok(None) => Ok(None),
+        // Whoever may not look at it takes it for what AWS says.
+        Err(error) if error.class == ErrorClass::Denied => Ok(Some(live)),
+        role => role.map(|_| Some(live)),
+    }
 }
 
 fn to_live(account: GetAccountOutput) -> Option<Live<Account>> {

@@ -4,7 +4,8 @@
 //! AWS quirks: names are not unique and creation takes no token; parallel changes of one API
 //! conflict, so they are made one after the other; nothing of this is in force before it is
 //! deployed, so a method that differs is simply made anew; an authorizer that a method refers to
-//! cannot be deleted; the policy comes back escaped; DeleteRestApi is allowed once in 30 seconds for the whole account.
+//! cannot be deleted; the policy comes back escaped, and its `execute-api:/...` as the ARN of this API;
+//! DeleteRestApi is allowed once in 30 seconds for the whole account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::apigateway::{
@@ -27,7 +28,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
-use crate::model::document::Document;
+use crate::model::document::{Document, NotADocument};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
@@ -78,6 +79,9 @@ impl Resource for RestApi {
             "The version is a digest of what is live; the deployment of a stage carries it.",
             "A change of the security policy takes AWS about 15 minutes; the API answers meanwhile. Its \
              endpoint then serves only callers who name its own host (access mode STRICT).",
+            "What goes through a VPC link is sent under the path of its integration. AWS's guide says that \
+             the name of the stage would stand before it, so that a template overrides the path; it holds \
+             for JSON and for requests without a body.",
             "Gateway responses and documentation are left as they are.",
             "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
         ],
@@ -236,7 +240,7 @@ impl Resource for RestApi {
             "Effect": "Allow",
             "Principal": { "AWS": "*" },
             "Action": "execute-api:Invoke",
-            "Resource": "*",
+            "Resource": ["execute-api:/*/GET/health", "execute-api:/dev/POST/*"],
         })]);
         vec![
             other,
@@ -511,6 +515,25 @@ async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>
     parts.map(|parts| to_live(aws, api, parts)).transpose()
 }
 
+/// A policy with what it says of this API by ARN in the short form, in which it can be said before the
+/// API has an id.
+fn shortened(policy: &Document, own: &str) -> Document {
+    let mut tree = policy.value().clone();
+    let shorten = |resource: &mut Value| {
+        let rest = resource.as_str().and_then(|text| text.strip_prefix(own));
+        if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
+            *resource = format!("execute-api:{rest}").into();
+        }
+    };
+    for statement in tree["Statement"].as_array_mut().into_iter().flatten() {
+        for key in ["Resource", "NotResource"] {
+            let resources = statement.get_mut(key).and_then(Value::as_array_mut);
+            resources.into_iter().flatten().for_each(shorten);
+        }
+    }
+    Document::from_value(&tree)
+}
+
 /// Why the last change failed, if it did.
 fn failure(status: Option<&types::ApiStatus>, message: Option<String>) -> Option<String> {
     let message = message.filter(|message| !message.is_empty());
@@ -522,7 +545,10 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
     let id = api.id.unwrap_or_default();
     let name = api.name.unwrap_or_default();
     let policy = api.policy.filter(|text| !text.is_empty());
-    let policy = policy.map(|text| Document::parse(&text)).transpose();
+    let scope = &aws.scope;
+    let own =
+        format!("arn:{}:execute-api:{}:{}:{id}", scope.partition, scope.region, scope.account);
+    let policy = policy.map(|text| Ok(shortened(&Document::parse(&text)?, &own))).transpose();
     let failed_update = failure(api.api_status.as_ref(), api.api_status_message);
     // An API whose last change failed still answers.
     let phase = match api.api_status {
@@ -540,7 +566,7 @@ fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>
         name: name.clone(),
         description: api.description.unwrap_or_default(),
         endpoint: endpoint.unwrap_or(types::EndpointType::Edge).as_str().to_owned(),
-        policy: policy.map_err(|error| {
+        policy: policy.map_err(|error: NotADocument| {
             OpError::new("GetRestApi", ErrorClass::Bug, "Policy", error.to_string())
         })?,
         binary_types: api.binary_media_types.unwrap_or_default().into_iter().collect(),

@@ -4,8 +4,9 @@
 //! no policy does. An instance that cannot be launched fails no call; the group tries again, and
 //! the reason stands in its activities. Target groups, policies and metrics have calls of their
 //! own. Deletion is forced, and the group stays until its instances are terminated. A new template
-//! version changes no running instance; a refresh does, one at a time, and one that waits for
-//! instances that never serve has to be cancelled before the next can start.
+//! version changes no running instance; a refresh does, one at a time. It launches what the group says
+//! when it starts, so that it starts after the update; and one that runs has to be cancelled before the
+//! next can start.
 
 mod convert;
 mod moves;
@@ -14,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, LaunchTemplateSpecification, LifecycleState, ScalingPolicy, Tag,
+    AutoScalingGroup, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState,
+    ScalingPolicy, Tag,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
+use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::permit::Permit;
@@ -63,9 +65,10 @@ pub(crate) struct Group {
     pub policies: BTreeMap<String, Policy>,
     /// Whether its own metrics are collected.
     pub metrics: bool,
-    /// Whether a new template version replaces running instances, some at a time.
+    /// How many instances have another version of the template, and nothing is replacing them; none
+    /// should where a new version is for running instances as well, and else it is unmanaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh: Option<bool>,
+    pub outdated: Option<u32>,
 }
 
 /// A policy that holds a metric at a value.
@@ -120,30 +123,34 @@ impl Resource for Group {
             "A group whose instances cannot be launched is repaired by changing what is wrong: the \
              change is sent, and payctl waits for the instances again.",
             "A new version of the launch template is for new instances; with `refresh` running \
-             ones are replaced too, some at a time. A refresh that still runs is cancelled for the \
-             next one.",
+             ones are replaced too, some at a time, also if an earlier refresh failed. A refresh that \
+             still runs when the template changes again is cancelled for the next one.",
             "Its own tags go to its instances, but not those that say whose the group is.",
             "Deleting it terminates its instances at once.",
         ],
         immutable: &["name"],
-        create_only: &["initial", "refresh"],
+        create_only: &["initial"],
+        observed: &["outdated"],
         replace: Replace::DeleteFirst,
         open: true,
         deadline: Duration::from_secs(900),
         settle: Duration::from_secs(60),
         transient: &[
             ("ValidationError", "Invalid IAM Instance Profile"),
+            ("ValidationError", "has no associated IAM Roles"),
             ("ValidationError", "does not exist"),
         ],
         permits: &[
             Permit::look(
                 &[
                     "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeInstanceRefreshes",
                     "autoscaling:DescribePolicies",
-                    "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeInstanceTypeOfferings",
                 ],
                 &["*"],
             ),
+            Permit::watch(&["autoscaling:DescribeScalingActivities"], &["*"]),
             Permit::create(
                 &["autoscaling:CreateAutoScalingGroup"],
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
@@ -214,7 +221,7 @@ impl Resource for Group {
             warmup: None,
             policies: BTreeMap::from([("cpu".to_owned(), cpu)]),
             metrics: true,
-            refresh: Some(false),
+            outdated: None,
         }
     }
 
@@ -266,9 +273,7 @@ impl Resource for Group {
             let (address, owner) =
                 cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
             Some(async move {
-                let name = one.auto_scaling_group_name().unwrap_or_default();
-                let policies = policies(cx.aws, name).await?;
-                Ok::<_, OpError>(Found { address, owner, live: convert::live(one, policies) })
+                Ok::<_, OpError>(Found { address, owner, live: live(cx.aws, one).await? })
             })
         });
         try_join_all(found).await
@@ -282,7 +287,7 @@ impl Resource for Group {
             return Ok(None);
         };
         let short = missing(&one);
-        let mut live = convert::live(one, policies(cx.aws, cx.id()).await?);
+        let mut live = live(cx.aws, one).await?;
         if let (Some(short), Phase::Ready) = (short, &live.phase) {
             live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
                 Some(reason) => format!("{short}: {reason}"),
@@ -313,9 +318,13 @@ impl Resource for Group {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let was = &live.spec;
-        // First of all: it is refused while another one runs, and then nothing else has changed.
-        if self.refresh == Some(true) && self.template_version != was.template_version {
-            refresh(cx.aws, &live.id).await?;
+        // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
+        // next read asks for, could not start.
+        if self.outdated.is_some() && self.template_version != was.template_version {
+            let call = cx.aws.fleets.cancel_instance_refresh().auto_scaling_group_name(&live.id);
+            // What is being launched may never serve.
+            let send = call.wait_for_transitioning_instances(false).send();
+            send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
         }
         if self.has_other_settings(was) {
             self.change(cx.aws).await?;
@@ -331,6 +340,11 @@ impl Resource for Group {
             let call = cx.aws.fleets.disable_metrics_collection();
             let send = call.auto_scaling_group_name(&live.id).send();
             send.await.map_err(op("DisableMetricsCollection"))?;
+        }
+        // Last of all, since it launches what the group says now.
+        if self.outdated.is_some() && self.outdated != was.outdated {
+            let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
+            call.send().await.map_err(op("StartInstanceRefresh"))?;
         }
         Ok(())
     }
@@ -363,18 +377,24 @@ impl Resource for Group {
     }
 }
 
-/// Starts to replace the instances. Where that is under way already, for what is wanted no longer,
-/// that is cancelled, and the caller learns that it has to come again.
-async fn refresh(aws: &Aws, group: &str) -> Result<(), OpError> {
-    let send = aws.fleets.start_instance_refresh().auto_scaling_group_name(group).send();
-    let started = send.await.map_err(op("StartInstanceRefresh")).map(drop);
-    if started.as_ref().is_err_and(|error| error.class == ErrorClass::Busy) {
-        let call = aws.fleets.cancel_instance_refresh().auto_scaling_group_name(group);
-        // What is being launched may never serve.
-        let send = call.wait_for_transitioning_instances(false).send();
-        send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
+/// A group with its policies, and with what is being done about outdated instances.
+async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
+    let policies = policies(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
+    let mut live = convert::live(one, policies);
+    if live.spec.outdated != Some(0) && is_refreshing(aws, &live.id).await? {
+        live.spec.outdated = Some(0);
     }
-    started
+    Ok(live)
+}
+
+/// Whether instances are being replaced. What is being cancelled or undone replaces none.
+async fn is_refreshing(aws: &Aws, group: &str) -> Result<bool, OpError> {
+    use InstanceRefreshStatus::{Baking, InProgress, Pending};
+    let call = aws.fleets.describe_instance_refreshes().auto_scaling_group_name(group);
+    let answer = call.send().await.map_err(op("DescribeInstanceRefreshes")).or_gone()?;
+    let known = answer.and_then(|answer| answer.instance_refreshes).unwrap_or_default();
+    let mut statuses = known.into_iter().filter_map(|refresh| refresh.status);
+    Ok(statuses.any(|status| matches!(status, Pending | InProgress | Baking)))
 }
 
 fn known(texts: &BTreeSet<Text>) -> Vec<String> {

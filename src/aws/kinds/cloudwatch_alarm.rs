@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::{metric_of, queries, retag, tags, to_dimensions, to_queries, to_tags};
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::OpError;
@@ -229,6 +229,13 @@ impl Resource for Alarm {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It replaces as well what somebody made since the survey.
+        let call = cx.aws.cloudwatch.describe_alarms().alarm_names(&self.name);
+        let types = vec![types::AlarmType::CompositeAlarm, types::AlarmType::MetricAlarm];
+        let found = call.set_alarm_types(Some(types)).send().await.map_err(op("DescribeAlarms"))?;
+        if !found.metric_alarms().is_empty() || !found.composite_alarms().is_empty() {
+            return Err(taken("PutMetricAlarm", "an alarm"));
+        }
         self.put(cx, Some(cx.tags)).await?;
         Ok(self.name.clone())
     }

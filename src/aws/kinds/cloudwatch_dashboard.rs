@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::cloudwatch::{retag, tags, to_tags};
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -115,6 +115,10 @@ impl Resource for Dashboard {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It replaces as well what somebody made since the survey.
+        if get(cx.aws, &self.name).await?.is_some() {
+            return Err(taken("PutDashboard", "a dashboard"));
+        }
         self.put(cx, Some(cx.tags)).await?;
         Ok(self.name.clone())
     }

@@ -169,7 +169,8 @@ impl Resource for Table {
             "A changed index is removed and built again from the table; no item is lost, but \
              queries on it fail until it is built.",
             "A changed stream view makes a new stream with a new ARN.",
-            "Expiry can be changed once an hour, and takes up to an hour to be switched off.",
+            "Expiry can be changed once an hour: a second change goes last of all, and waits until AWS takes \
+             it. Switching it off takes AWS up to an hour, and nothing waits for that.",
             "Billing can be changed to on-demand four times in 24 hours.",
             "Deletion protection is lifted by payctl when it deletes the table.",
             "A restore takes from minutes to hours, with the indexes and the billing of its source; all \
@@ -189,7 +190,6 @@ impl Resource for Table {
         deadline: Duration::from_secs(6 * 3600),
         settle: Duration::from_secs(60),
         transient: &[
-            ("ValidationException", "Time to live has been modified multiple times"),
             // A key that was just made.
             ("ValidationException", "KMS"),
             // What was asked for is so already, and the description lags behind.
@@ -487,7 +487,7 @@ async fn describe(
     {
         outputs.insert(Output::StreamArn, stream.to_owned());
     }
-    let phase = convert::phase(&table, ttl.as_ref());
+    let phase = convert::phase(&table);
     Ok(Some(Live { id: name.to_owned(), spec, outputs, tags: Tags::new(), phase }))
 }
 

@@ -82,7 +82,14 @@ impl Resource for Instance {
             ("InvalidParameterValue", "has no associated IAM Roles"),
         ],
         permits: &[
-            Permit::look(&["ec2:DescribeInstanceStatus", "ec2:DescribeInstances"], &["*"]),
+            Permit::look(
+                &[
+                    "ec2:DescribeInstanceStatus",
+                    "ec2:DescribeInstanceTypeOfferings",
+                    "ec2:DescribeInstances",
+                ],
+                &["*"],
+            ),
             Permit::look(&["ec2:DescribeInstanceAttribute"], &["ec2:{here}:instance/*"]),
             Permit::create(
                 &["ec2:RunInstances"],

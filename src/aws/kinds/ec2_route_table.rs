@@ -67,6 +67,8 @@ impl Resource for RouteTable {
         // Deleting a subnet ends its association; a gateway can be detached with routes to it.
         lets_go: &["ec2.subnet", "ec2.internet_gateway"],
         settle: ec2::SETTLE,
+        // A route shows in some answers before it shows in all.
+        steady: 2,
         deadline: Duration::from_secs(300),
         transient: &[
             // An internet gateway that was attached a moment ago.

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ecs::{clusters, from_tags, no_arn, retag, to_tags};
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
-use crate::model::error::{ErrorClass, OpError};
+use crate::model::error::OpError;
 use crate::model::live::{Found, Live, Phase, Tags};
 use crate::model::meta::{Meta, Replace};
 use crate::model::permit::Permit;
@@ -133,6 +133,10 @@ impl Resource for Cluster {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It succeeds as well on a cluster that somebody made since the survey.
+        if !describe(cx.aws, std::slice::from_ref(&self.name)).await?.is_empty() {
+            return Err(taken("CreateCluster", "a cluster"));
+        }
         let providers: Vec<String> = self.capacity_providers.iter().cloned().collect();
         let made = cx
             .aws
@@ -145,18 +149,8 @@ impl Resource for Cluster {
             .send()
             .await
             .map_err(op("CreateCluster"))?;
-        let cluster = made.cluster.ok_or_else(|| no_arn("CreateCluster"))?;
-        let arn = cluster.cluster_arn.ok_or_else(|| no_arn("CreateCluster"))?;
-        // It succeeds as well on a cluster that somebody made since the survey.
-        let is_ours = |tags: &Tags| cx.aws.scope.owned(tags).as_ref() == Some(cx.address);
-        if !is_ours(&from_tags(cluster.tags)) {
-            let found = describe(cx.aws, std::slice::from_ref(&arn)).await?.pop();
-            if found.is_some_and(|live| !live.tags.is_empty() && !is_ours(&live.tags)) {
-                let (code, message) = ("ClusterExists", "a cluster of that name exists already");
-                return Err(OpError::new("CreateCluster", ErrorClass::Exists, code, message));
-            }
-        }
-        Ok(arn)
+        let arn = made.cluster.and_then(|cluster| cluster.cluster_arn);
+        arn.ok_or_else(|| no_arn("CreateCluster"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

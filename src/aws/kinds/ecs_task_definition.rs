@@ -155,6 +155,8 @@ impl Resource for TaskDefinition {
              deregistered and deleted. Tasks that still run one are not disturbed.",
             "A revision that somebody else registered in the family is neither used nor deleted.",
             "Image, roles, log group and secrets are looked up only when a task starts.",
+            "AWS denies passing a role that was just made: payctl tries for 90 seconds, and takes what \
+             is denied after that for what it says.",
             "A volume belongs to root unless the image declares its folder as a volume, with another \
              owner.",
         ],
@@ -171,7 +173,14 @@ impl Resource for TaskDefinition {
             ("containers", Output::Arn),
         ],
         deadline: Duration::from_secs(300),
-        transient: &[("ClientException", "Too many concurrent attempts")],
+        // A role that was just made cannot be passed for some seconds; whoever may not pass it at all
+        // hears the same words, and should not wait for long.
+        propagation: Duration::from_secs(90),
+        transient: &[
+            ("AccessDeniedException", "to perform: iam:PassRole on"),
+            ("ClientException", "Role is not valid"),
+            ("ClientException", "Too many concurrent attempts"),
+        ],
         permits: &[
             Permit::look(
                 &[

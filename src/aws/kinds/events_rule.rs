@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
-use crate::aws::error::{Gone, listed, op};
+use crate::aws::error::{Gone, listed, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
@@ -102,9 +102,10 @@ impl Resource for Rule {
         permits: &[
             Permit::look(&["events:ListRules"], &["*"]),
             Permit::look(
-                &["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"],
+                &["events:ListTagsForResource", "events:ListTargetsByRule"],
                 &["events:{here}:rule/{seen}"],
             ),
+            Permit::watch(&["events:DescribeRule"], &["events:{here}:rule/{seen}"]),
             Permit::set(
                 &["events:PutRule", "events:PutTargets", "events:TagResource"],
                 &["events:{here}:rule/{name}"],
@@ -218,8 +219,7 @@ impl Resource for Rule {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         if describe(cx.aws, &self.name).await?.is_some() {
-            let message = "a rule of that name exists already";
-            return Err(OpError::new("PutRule", ErrorClass::Exists, "RuleExists", message));
+            return Err(taken("PutRule", "a rule"));
         }
         let tags = cx.tags.iter().map(to_tag).collect();
         self.put(cx.aws, Some(tags)).await

@@ -13,10 +13,12 @@ use std::time::Duration;
 use aws_sdk_iam::types;
 use futures::future::{try_join, try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::model::address::Address;
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Phase, Tags};
@@ -46,6 +48,26 @@ pub(crate) struct Role {
     /// The ARN of the permissions boundary; none when there shall be none.
     #[serde(default)]
     pub boundary: Option<Text>,
+}
+
+impl Role {
+    /// What a plan says of a role; nothing if the address is another kind's.
+    pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
+        Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
+    }
+
+    /// Whether Lambda can take away the interfaces of functions in its name.
+    pub(crate) fn takes_interfaces_away(&self) -> bool {
+        const MANAGED: [&str; 2] =
+            ["/AWSLambdaENIManagementAccess", "/AWSLambdaVPCAccessExecutionRole"];
+        const ACTIONS: [&str; 2] = ["\"ec2:DeleteNetworkInterface\"", "\"ec2:*\""];
+        let mut managed = self.managed.iter().filter_map(Text::literal);
+        managed.any(|arn| MANAGED.iter().any(|policy| arn.ends_with(policy)))
+            || self.inline.values().any(|document| {
+                let text = document.to_json();
+                ACTIONS.iter().any(|action| text.contains(action))
+            })
+    }
 }
 
 impl Resource for Role {

@@ -64,8 +64,9 @@ impl Resource for EventSource {
         transient: lambda::TRANSIENT,
         permits: &[
             Permit::look(&["lambda:ListEventSourceMappings"], &["*"]),
-            Permit::look(
-                &["lambda:GetEventSourceMapping", "lambda:ListTags"],
+            Permit::look(&["lambda:ListTags"], &["lambda:{here}:event-source-mapping:*"]),
+            Permit::watch(
+                &["lambda:GetEventSourceMapping"],
                 &["lambda:{here}:event-source-mapping:*"],
             ),
             Permit::create(&["lambda:CreateEventSourceMapping"], &["*"]),

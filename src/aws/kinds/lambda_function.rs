@@ -102,7 +102,10 @@ impl Resource for Function {
              its subnets wait for that. It is moved to the VPC's default group first, so that the \
              environment's own security groups need not wait as long.",
             "Reserved concurrency is taken from the account's: 100 must stay free for all others.",
-            "A call that runs late writes to its log group again if the role may create one.",
+            "A call that runs late writes to its log group again if the role may create one: AWS's policies \
+             for functions allow it, and a statement with `effect = \"deny\"` takes it back.",
+            "A plan that takes a function out of its network and the rights on interfaces from its role is \
+             refused: the interfaces would stay for ever.",
             "A change that AWS accepts and fails later, such as a move into a subnet without free \
              addresses, ends the step with AWS's reason; the next plan shows it as `failed_update` \
              and sends the change again.",

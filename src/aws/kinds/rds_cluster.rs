@@ -163,8 +163,11 @@ impl Resource for Cluster {
             ("KMSKeyNotAccessibleFault", ""),
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
             // The first database of an account: AWS makes that role meanwhile.
+            ("InvalidParameterValue", "Missing necessary credentials"),
             ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
+            // Lifted a moment ago.
+            ("InvalidParameterCombination", "disable deletion protection"),
         ],
         permits: &[
             Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),

@@ -1,8 +1,9 @@
 //! Cluster parameter groups: settings of PostgreSQL that a database asks for.
 //!
 //! AWS quirks: at most twenty parameters go into one call; static ones take effect with the next
-//! restart of the instances, and AWS refuses to set them at once; only what a user set is told
-//! apart from the defaults; the list shows neither parameters nor tags.
+//! restart of the instances, and AWS refuses to set them at once; a parameter that is set to its
+//! default is not told apart from one that nobody set (`Source` stays `system`); the list shows
+//! neither parameters nor tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,8 +32,11 @@ pub(crate) struct ParameterGroup {
     pub family: String,
     /// What it is for.
     pub description: String,
-    /// The parameters that differ from AWS's defaults.
+    /// The parameters to set; of a live group those that differ from AWS's defaults.
     pub parameters: BTreeMap<String, String>,
+    /// The values that a live group has from AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<BTreeMap<String, String>>,
 }
 
 /// How many parameters AWS takes in one call.
@@ -46,6 +50,7 @@ impl Resource for ParameterGroup {
             "A new major version of the database gets a new group.",
         ],
         immutable: &["name", "family", "description"],
+        given: &[("parameters", "defaults")],
         replace: Replace::CreateFirst,
         held: true,
         deadline: Duration::from_secs(900),
@@ -87,6 +92,7 @@ impl Resource for ParameterGroup {
             family: "aurora-postgresql15".into(),
             description: "Parameters of the sample".into(),
             parameters: BTreeMap::new(),
+            defaults: None,
         }
     }
 
@@ -97,7 +103,11 @@ impl Resource for ParameterGroup {
         };
         vec![
             with(&[("log_min_duration_statement", "500"), ("rds.logical_replication", "1")]),
-            with(&[("log_min_duration_statement", "1000")]),
+            // The default of PostgreSQL 15.
+            with(&[
+                ("log_min_duration_statement", "1000"),
+                ("password_encryption", "scram-sha-256"),
+            ]),
         ]
     }
 
@@ -188,8 +198,10 @@ impl Resource for ParameterGroup {
 impl ParameterGroup {
     /// The parameters to set, and the names of those to put back to their defaults.
     fn moves(&self, live: &Self) -> (BTreeMap<String, String>, BTreeSet<String>) {
-        let differs =
-            |(name, value): &(&String, &String)| live.parameters.get(*name) != Some(*value);
+        let given = |name: &String| live.defaults.as_ref().and_then(|given| given.get(name));
+        let differs = |(name, value): &(&String, &String)| {
+            live.parameters.get(*name).or(given(name)) != Some(*value)
+        };
         let set = self.parameters.iter().filter(differs);
         let set = set.map(|(name, value)| (name.clone(), value.clone())).collect();
         let surplus = live.parameters.keys().filter(|name| !self.parameters.contains_key(*name));
@@ -205,36 +217,39 @@ async fn live(
 ) -> Result<Option<Live<ParameterGroup>>, OpError> {
     let name = group.db_cluster_parameter_group_name.unwrap_or_default();
     let arn = group.db_cluster_parameter_group_arn.unwrap_or_default();
-    let own =
-        async { Ok(parameters(aws, &name, Some("user")).await.or_gone()?.unwrap_or_default()) };
-    let (tags, own) = try_join(tags, own).await?;
-    let pairs = own.into_iter().filter_map(|found| {
-        Some((found.parameter_name?, found.parameter_value.unwrap_or_default()))
-    });
+    let listed = async { Ok(parameters(aws, &name).await.or_gone()?.unwrap_or_default()) };
+    let (tags, listed) = try_join(tags, listed).await?;
+    let is_given = |found: &Parameter| matches!(found.source(), Some("system" | "engine-default"));
+    let (given, own): (Vec<_>, Vec<_>) = listed.into_iter().partition(is_given);
+    let given = given.into_iter().filter(|found| found.is_modifiable() == Some(true));
     let spec = ParameterGroup {
         name: name.clone(),
         family: group.db_parameter_group_family.unwrap_or_default(),
         description: group.description.unwrap_or_default(),
-        parameters: pairs.collect(),
+        parameters: own.into_iter().filter_map(pair).collect(),
+        defaults: Some(
+            given.filter(|found| found.parameter_value.is_some()).filter_map(pair).collect(),
+        ),
     };
     let outputs = Outputs::from([(Output::Arn, arn), (Output::Name, name.clone())]);
     Ok(tags.map(|tags| Live { id: name, spec, outputs, tags, phase: Phase::Ready }))
 }
 
-async fn parameters(
-    aws: &Aws,
-    group: &str,
-    source: Option<&str>,
-) -> Result<Vec<Parameter>, OpError> {
+fn pair(found: Parameter) -> Option<(String, String)> {
+    Some((found.parameter_name?, found.parameter_value.unwrap_or_default()))
+}
+
+/// All parameters, whoever set them.
+async fn parameters(aws: &Aws, group: &str) -> Result<Vec<Parameter>, OpError> {
     let call = aws.rds.describe_db_cluster_parameters().db_cluster_parameter_group_name(group);
-    let pages = call.set_source(source.map(str::to_owned)).max_records(100).into_paginator();
+    let pages = call.max_records(100).into_paginator();
     let found = pages.items().send().collect::<Result<Vec<_>, _>>().await;
     found.map_err(op("DescribeDBClusterParameters"))
 }
 
 /// The parameters that take effect only with a restart.
 async fn fixed(aws: &Aws, group: &str) -> Result<BTreeSet<String>, OpError> {
-    let all = parameters(aws, group, None).await?;
+    let all = parameters(aws, group).await?;
     let fixed = all.into_iter().filter(|known| known.apply_type() == Some("static"));
     Ok(fixed.filter_map(|known| known.parameter_name).collect())
 }
@@ -245,12 +260,19 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_set_and_what_is_surplus_is_put_back() {
-        let group = |parameters: &[(&str, &str)]| ParameterGroup {
-            parameters: parameters.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        let map = |parameters: &[(&str, &str)]| {
+            parameters.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
+        };
+        let want = ParameterGroup {
+            parameters: map(&[("a", "1"), ("b", "2"), ("d", "5")]),
             ..ParameterGroup::sample()
         };
-        let want = group(&[("a", "1"), ("b", "2")]);
-        let (set, unset) = want.moves(&group(&[("a", "1"), ("b", "3"), ("c", "4")]));
+        let live = ParameterGroup {
+            parameters: map(&[("a", "1"), ("b", "3"), ("c", "4")]),
+            defaults: Some(map(&[("d", "5"), ("e", "6")])),
+            ..ParameterGroup::sample()
+        };
+        let (set, unset) = want.moves(&live);
         assert_eq!(set, BTreeMap::from([("b".into(), "2".into())]));
         assert_eq!(unset, BTreeSet::from(["c".into()]));
     }

@@ -72,11 +72,19 @@ impl Resource for Instance {
         settle: Duration::from_secs(60),
         transient: &[
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            ("InvalidParameterValue", "Missing necessary credentials"),
             ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],
         permits: &[
-            Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBInstances"], &["*"]),
+            Permit::look(
+                &[
+                    "rds:DescribeDBClusters",
+                    "rds:DescribeDBInstances",
+                    "rds:DescribeOrderableDBInstanceOptions",
+                ],
+                &["*"],
+            ),
             Permit::create(
                 &["rds:CreateDBInstance"],
                 &[

@@ -44,6 +44,11 @@ impl Resource for SubnetGroup {
         held: true,
         deadline: Duration::from_secs(900),
         settle: Duration::from_secs(30),
+        // The first database of an account: AWS makes the role of RDS meanwhile.
+        transient: &[
+            ("InvalidParameterValue", "Missing necessary credentials"),
+            ("InvalidParameterValue", "service linked role"),
+        ],
         permits: &[
             Permit::look(&["rds:DescribeDBSubnetGroups"], &["*"]),
             Permit::look(&["rds:ListTagsForResource"], &["rds:{here}:subgrp:{seen}"]),

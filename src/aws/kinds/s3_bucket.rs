@@ -121,6 +121,8 @@ impl Resource for Bucket {
         deadline: Duration::from_secs(1800),
         settle: Duration::from_secs(60),
         transient: &[
+            // Not seen everywhere yet.
+            ("InvalidBucketState", "Versioning must be 'Enabled'"),
             ("MalformedPolicy", "principal"),
             ("InvalidTargetBucketForLogging", "does not exist"),
         ],

@@ -95,6 +95,7 @@ impl Resource for Secret {
         deadline: Duration::from_secs(180),
         transient: &[
             ("InvalidRequestException", "was deleted"),
+            ("InvalidRequestException", "marked for deletion"),
             ("InvalidRequestException", "scheduled for deletion"),
             ("EncryptionFailure", "KMS key"),
             ("AccessDeniedException", "Access to KMS"),

@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::aws::error::{Gone, op};
+use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::model::document::Document;
 use crate::model::error::{ErrorClass, OpError};
@@ -85,6 +85,8 @@ impl Resource for Queue {
         data: Some("the messages in the queue"),
         deadline: Duration::from_secs(300),
         settle: Duration::from_secs(75),
+        // Its attributes flap for up to a minute after a change.
+        steady: 6,
         // SQS words a role that it does not see yet like any other mistake in a policy.
         transient: &[
             ("InvalidAttributeValue", "parameter Policy"),
@@ -165,6 +167,12 @@ impl Resource for Queue {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It succeeds as well on a queue that somebody made since the survey.
+        let listed = cx.aws.sqs.list_queues().queue_name_prefix(&self.name).send().await;
+        let listed = listed.map_err(op("ListQueues"))?.queue_urls.unwrap_or_default();
+        if listed.iter().any(|url| name_in(url) == self.name) {
+            return Err(taken("CreateQueue", "a queue"));
+        }
         let fifo = self.name.ends_with(".fifo").then(|| (Key::FifoQueue, "true".to_owned()));
         let created = cx
             .aws
@@ -176,16 +184,9 @@ impl Resource for Queue {
             .send()
             .await
             .map_err(op("CreateQueue"))?;
-        let url = created.queue_url.ok_or_else(|| {
+        created.queue_url.ok_or_else(|| {
             OpError::new("CreateQueue", ErrorClass::Service, "NoUrl", "AWS returned no queue URL")
-        })?;
-        // It succeeds as well on a queue that somebody made since the survey.
-        let tags = tags(cx.aws, &url).await?.unwrap_or_default();
-        if !tags.is_empty() && cx.aws.scope.owned(&tags).as_ref() != Some(cx.address) {
-            let message = "a queue of that name exists already";
-            return Err(OpError::new("CreateQueue", ErrorClass::Exists, "QueueExists", message));
-        }
-        Ok(url)
+        })
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -194,6 +195,11 @@ impl Resource for Queue {
         let mut attributes = self.to_attributes();
         if live.spec.redrive.is_none() && self.redrive.is_none() {
             attributes.remove(&Key::RedrivePolicy);
+        }
+        if self.encryption == Some(Encryption::Sqs)
+            && matches!(live.spec.encryption, Some(Encryption::Kms(_)))
+        {
+            attributes.insert(Key::KmsMasterKeyId, String::new());
         }
         if live.spec.policy.is_none() && self.policy.is_none() {
             attributes.remove(&Key::Policy);
@@ -288,7 +294,6 @@ impl Queue {
         number(Key::ReceiveMessageWaitTimeSeconds, self.receive_wait);
         match &self.encryption {
             Some(Encryption::Sqs) => {
-                attributes.insert(Key::KmsMasterKeyId, String::new());
                 attributes.insert(Key::SqsManagedSseEnabled, "true".into());
             }
             Some(Encryption::Kms(key)) => {

@@ -66,11 +66,13 @@ impl Resource for Association {
                 &["wafv2:{here}:regional/webacl/{seen}/*"],
             ),
             Permit::look(&["apigateway:GET"], &["apigateway:{region}::/tags/*"]),
-            Permit::look(
+            Permit::watch(
                 &["wafv2:GetWebACLForResource"],
                 &[
                     "wafv2:{here}:regional/webacl/*/*",
                     "elasticloadbalancing:{here}:loadbalancer/app/{seen}/*",
+                    // The name of a load balancer is short: that of the environment may not fit in.
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
                     "apigateway:{region}::/restapis/*/stages/*",
                 ],
             ),
@@ -85,9 +87,12 @@ impl Resource for Association {
             Permit::set(&["apigateway:SetWebACL"], &["apigateway:{region}::/restapis/*/stages/*"]),
             Permit::set(&["elasticloadbalancing:SetWebAcl"], &["*"]),
             // What load balancing checks of its own.
-            Permit::look(
+            Permit::watch(
                 &["elasticloadbalancing:GetLoadBalancerWebACL"],
-                &["elasticloadbalancing:{here}:loadbalancer/app/{seen}/*"],
+                &[
+                    "elasticloadbalancing:{here}:loadbalancer/app/{seen}/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                ],
             ),
             Permit::set(
                 &["elasticloadbalancing:CreateWebACLAssociation"],

@@ -467,7 +467,8 @@ fn a_zone_that_is_closed_to_the_account_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dev.toml"), CONTAINERS).unwrap();
     let loaded = load(dir.path(), "dev", &|_| None).unwrap();
-    let zones = vec!["us-east-1a".to_owned(), "us-east-1b".to_owned()];
+    let zone = |name: &str| Zone { name: name.into(), id: String::new() };
+    let zones = vec![zone("us-east-1a"), zone("us-east-1b")];
     let problems = build(&loaded, &Facts { zones, ..facts() }).unwrap_err();
     assert_eq!(problems[0].message, "this account cannot use the zone us-east-1c");
     assert_eq!((problems[0].place.line, problems[0].place.column), (8, 29));

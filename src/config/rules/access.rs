@@ -241,6 +241,7 @@ impl Rules<'_> {
             };
             self.own_service(&path, statement, service);
             self.own_resource(&path, statement);
+            self.own_api(&path, statement);
             self.statement(&path, statement);
         }
     }
@@ -254,6 +255,22 @@ impl Rules<'_> {
             let path = [path, &["resources"]].concat();
             let message = format!("`${{{other}}}` is not what this policy belongs to");
             self.say(&path, message, format!("remove it, or write ${{{own}}}"));
+        }
+    }
+
+    /// The policy of an API is about that one, whose id nobody knows before it is made.
+    fn own_api(&mut self, path: &[&str], statement: &Statement) {
+        let by_id = |text: &&str| {
+            let mut parts = text.splitn(6, ':');
+            let is_api = parts.next() == Some("arn") && parts.nth(1) == Some("execute-api");
+            let id = parts.nth(2).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            is_api && !id.contains(['*', '?'])
+        };
+        let named = statement.resources.iter().map(|text| &**text).find(by_id).map(str::to_owned);
+        if let Some(named) = named.filter(|_| path[0] == "apis") {
+            let path = [path, &["resources"]].concat();
+            let message = format!("`{named}` names an API by its id");
+            self.say(&path, message, "write execute-api:/STAGE/METHOD/PATH, which is this API");
         }
     }
 

@@ -28,7 +28,8 @@ pub struct Network {
     #[schemars(range(min = 1, max = 6))]
     pub planned_zones: Option<u8>,
     /// The zones to use, in order, `["us-east-1a", "us-east-1b"]`; unless stated, the first of the
-    /// region. Naming them keeps the subnets where they are should AWS open or close a zone.
+    /// region that have what the config asks for. Naming them keeps the subnets where they are, should
+    /// AWS open or close a zone, or the config ask for something that one of them lacks.
     #[serde(default)]
     #[schemars(length(max = 6))]
     pub zone_names: Vec<ZoneName>,

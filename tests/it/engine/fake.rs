@@ -86,6 +86,8 @@ struct Object {
     /// From where it was made, and how many reads from elsewhere still miss it.
     made_in: usize,
     unseen: u32,
+    /// Whether what lags behind shows the old and the new in turn.
+    flaps: bool,
     /// Reads that still show the old spec.
     stale: Option<(u32, Value)>,
     /// Reads until it is gone.
@@ -105,6 +107,8 @@ pub struct Faults {
     pub lose: u64,
     /// Reads up to which new and changed objects may lag behind.
     pub lag: u64,
+    /// Whether those reads show the old and the new in turn.
+    pub flaps: bool,
     /// Whether surveys lag too.
     pub survey_lags: bool,
     /// Reads up to which new objects may stay pending.
@@ -360,22 +364,30 @@ impl Object {
         }
     }
 
+    /// Whether a look with so many left that may lag behind does so.
+    fn is_late(&self, left: u32) -> bool {
+        if self.flaps { left % 2 == 1 } else { left > 0 }
+    }
+
     /// Looks at it once; `None` while it cannot be seen.
     fn look(&mut self, view: usize) -> Option<Live> {
         if view != self.made_in && self.unseen > 0 {
             self.unseen -= 1;
             return None;
         }
-        if self.hidden > 0 {
+        if self.is_late(self.hidden) {
             self.hidden -= 1;
             return None;
         }
+        self.hidden = self.hidden.saturating_sub(1);
+        let left = self.stale.as_ref().map_or(0, |(left, _)| *left);
+        let is_late = self.is_late(left);
         let spec = match &mut self.stale {
-            Some((left, old)) if *left > 0 => {
-                *left -= 1;
-                old.clone()
+            Some((left, old)) => {
+                *left = left.saturating_sub(1);
+                if is_late { old.clone() } else { self.spec.clone() }
             }
-            _ => self.spec.clone(),
+            None => self.spec.clone(),
         };
         let phase = match (&self.deleting, &self.failed, self.pending) {
             (Some(_), _, _) => Phase::Deleting("deleting".to_owned()),
@@ -571,6 +583,7 @@ impl Provider for FakeCloud {
                     object.tags = target.tags.clone();
                 }
                 object.hidden = state.lag();
+                object.flaps = state.faults.flaps;
                 let split = state.faults.split;
                 object.made_in = self.view;
                 object.unseen = u32::try_from(state.draw(split + 1)).unwrap_or_default();
@@ -597,8 +610,9 @@ impl Provider for FakeCloud {
         Box::pin(async move {
             let effect = |state: &mut State, _: &Scope| {
                 state.check_links(&target.address, spec)?;
-                let lag = state.lag();
+                let (lag, flaps) = (state.lag(), state.faults.flaps);
                 let object = state.at(&live.id)?;
+                object.flaps = flaps;
                 let fixed = meta_of(&target.address.kind).immutable;
                 if let Some(path) = fixed.iter().find(|path| object.spec[**path] != spec[**path]) {
                     let message = format!("{} cannot change {path}", target.address);

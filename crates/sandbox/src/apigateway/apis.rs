@@ -18,7 +18,7 @@ use super::{State, bad, deployments, gone, listed, need, new_id, resources, stag
 pub(super) struct Api {
     name: String,
     description: Option<String>,
-    created: f64,
+    pub created: f64,
     version: Option<String>,
     endpoint: String,
     /// The sort of addresses, once it is not that of the endpoint.
@@ -208,6 +208,34 @@ impl Api {
 
 const PRIVATE: &str = "PRIVATE";
 
+/// A policy as AWS keeps it: what it says of `execute-api:/...` is about this API.
+fn expanded(policy: &str, region: &str, id: &str) -> Result<String, Refusal> {
+    let Ok(mut policy) = serde_json::from_str::<Value>(policy) else {
+        return Err(bad("Invalid policy document. Please check the policy syntax"));
+    };
+    let expand = |resource: &mut Value| {
+        let rest = resource.as_str().and_then(|text| text.strip_prefix("execute-api:/"));
+        if let Some(rest) = rest {
+            *resource = format!("arn:aws:execute-api:{region}:{ACCOUNT}:{id}/{rest}").into();
+        }
+    };
+    let statements = match policy.get_mut("Statement") {
+        Some(Value::Array(statements)) => statements.iter_mut().collect(),
+        Some(statement) => vec![statement],
+        None => Vec::new(),
+    };
+    for statement in statements {
+        for key in ["Resource", "NotResource"] {
+            match statement.get_mut(key) {
+                Some(Value::Array(resources)) => resources.iter_mut().for_each(expand),
+                Some(resource) => expand(resource),
+                None => {}
+            }
+        }
+    }
+    Ok(policy.to_string())
+}
+
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "name")?;
     if text(input, "description") == Some("") {
@@ -220,7 +248,6 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         description: text(input, "description").map(str::to_owned),
         created: made,
         endpoint: "EDGE".into(),
-        policy: text(input, "policy").map(str::to_owned),
         version: text(input, "version").map(str::to_owned),
         binary_types: texts(input, "binaryMediaTypes"),
         key_source: text(input, "apiKeySource").unwrap_or("HEADER").to_owned(),
@@ -260,6 +287,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         api.models.insert(name.into(), model);
     }
     let id = new_id(&mut world.base);
+    api.policy = text(input, "policy").map(|text| expanded(text, region, &id)).transpose()?;
     let view = api.view(&id);
     world.apigateway.apis.insert(at(region, &id), api);
     Ok(view)
@@ -307,11 +335,9 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
             }
             ["policy"] => {
                 replaced()?;
-                let policy = patch.text();
-                if !policy.is_empty() && serde_json::from_str::<Value>(policy).is_err() {
-                    return Err(bad("Invalid policy document. Please check the policy syntax"));
-                }
-                changed.policy = Some(policy.to_owned()).filter(|text| !text.is_empty());
+                let policy = Some(patch.text()).filter(|text| !text.is_empty());
+                let expand = |text| expanded(text, region, id(input));
+                changed.policy = policy.map(expand).transpose()?;
             }
             ["minimumCompressionSize"] => {
                 replaced()?;

@@ -229,6 +229,16 @@ fn full(message: impl Into<String>) -> Refusal {
     refuse(429, FULL, message)
 }
 
+/// When an API was made, if it is there.
+pub(crate) fn made(state: &State, region: &str, api: &str) -> Option<f64> {
+    state.apis.get(&at(region, api)).map(|api| api.created)
+}
+
+/// How validators say that there is no such API.
+pub(crate) fn no_such_api() -> Refusal {
+    bad("Invalid REST API identifier specified")
+}
+
 fn bad(message: impl Into<String>) -> Refusal {
     Refusal::new("BadRequestException", message)
 }

@@ -9,7 +9,7 @@ use super::super::toolbox::{flag, need as need_text, put, text};
 use super::super::{Answer, Base, Refusal, World};
 use super::apis::{Api, find, holder};
 use super::patch::patches;
-use super::{State, bad, conflict, full, gone, listed, need, new_id};
+use super::{State, bad, conflict, full, gone, listed, need, new_id, no_such_api};
 
 /// A path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -164,8 +164,7 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
 }
 
 fn create_validator(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    let none = |_| bad("Invalid REST API identifier specified");
-    let api = find(state, region, input).map_err(none)?;
+    let api = find(state, region, input).map_err(|_| no_such_api())?;
     let id = new_id(base);
     let mut made = json!({
         "id": id,

@@ -9,7 +9,7 @@ use super::super::ec2::{lent, templates};
 use super::super::toolbox::{
     self, Tags, add_tags, at, flag, here, iso, list, need, number, page, text, texts, uuid_of,
 };
-use super::super::{ACCOUNT, Answer, Call, Refusal, World, kms};
+use super::super::{ACCOUNT, Answer, Call, Refusal, World, fresh, kms};
 use super::{INVALID, TAGS, by_name, ec2, find, invalid, states, tags};
 
 /// A group.
@@ -33,11 +33,14 @@ pub(super) struct Group {
     pub at_launch: BTreeMap<String, bool>,
     /// The ids of its instances, and their states as last seen.
     instances: BTreeMap<String, String>,
+    /// The template that each instance was launched from, if not from the present one.
+    launched: BTreeMap<String, (String, String)>,
     deleting: bool,
     /// Why the last launch failed.
     failure: Option<String>,
-    /// Until when instances are being replaced.
+    /// Until when instances are being replaced, if that ever was, and whether that was cancelled.
     refreshing: f64,
+    cancelled: bool,
     made: f64,
 }
 
@@ -63,14 +66,13 @@ fn lifecycle(state: &str) -> &'static str {
 
 fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
     let id = uuid_of(name);
-    let (template, version) = &one.template;
-    let spec = json!({ "LaunchTemplateId": template, "Version": version });
+    let spec = |(template, version): &(String, String)| json!({ "LaunchTemplateId": template, "Version": version });
     let instances = one.instances.iter().map(|(id, state)| {
         json!({
             "InstanceId": id,
             "LifecycleState": lifecycle(state),
             "HealthStatus": "Healthy",
-            "LaunchTemplate": spec,
+            "LaunchTemplate": spec(one.launched.get(id).unwrap_or(&one.template)),
             "ProtectedFromScaleIn": false,
         })
     });
@@ -99,7 +101,7 @@ fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
         "DefaultCooldown": 300,
         "AvailabilityZones": zones,
         "VPCZoneIdentifier": one.subnets.join(","),
-        "LaunchTemplate": spec,
+        "LaunchTemplate": spec(&one.template),
         "TargetGroupARNs": one.targets,
         "LoadBalancerNames": [],
         "HealthCheckType": one.health_check,
@@ -161,7 +163,10 @@ fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Resu
                  {id} does not exist"
             )));
         }
-        one.template = (id, version);
+        let old = std::mem::replace(&mut one.template, (id, version));
+        for instance in one.instances.keys() {
+            one.launched.entry(instance.clone()).or_insert_with(|| old.clone());
+        }
     }
     match one.template.0.is_empty() {
         true => Err(invalid("Valid requests must contain a launch template")),
@@ -249,6 +254,9 @@ fn scale(world: &mut World, region: &str, name: &str) {
 }
 
 fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<String, Refusal> {
+    if let Some(reason) = fresh::cannot_launch(world) {
+        return Err(invalid(reason));
+    }
     let (id, version) = &one.template;
     let data = templates::data(world, region, id, version);
     let mut input = data.ok_or_else(|| invalid("The launch template does not exist."))?;
@@ -324,6 +332,7 @@ fn grow(world: &mut World, region: &str, name: &str) {
     let Ok(group) = by_name(world, region, name) else { return };
     let gone = states.is_empty() && group.deleting;
     group.instances = states;
+    group.launched.retain(|id, _| group.instances.contains_key(id));
     match gone {
         true => drop(world.autoscaling.groups.remove(&at(region, name))),
         false => scale(world, region, name),
@@ -378,7 +387,7 @@ pub(super) fn refresh(world: &mut World, region: &str, input: &Value) -> Answer 
                        Instance Refresh.";
         return Err(Refusal::new("InstanceRefreshInProgress", message));
     }
-    group.refreshing = now + lasts;
+    (group.refreshing, group.cancelled) = (now + lasts, false);
     let ids: Vec<String> = group.instances.keys().cloned().collect();
     for id in &ids {
         let _gone = ec2(world, region, "TerminateInstances", json!({ "InstanceId": [id] }));
@@ -398,8 +407,26 @@ pub(super) fn cancel_refresh(world: &mut World, region: &str, input: &Value) -> 
         let message = "No in progress or pending Instance Refresh found for the group.";
         return Err(Refusal::new("ActiveInstanceRefreshNotFound", message));
     }
-    group.refreshing = group.refreshing.min(now + CANCEL);
+    (group.refreshing, group.cancelled) = (group.refreshing.min(now + CANCEL), true);
     Ok(json!({ "InstanceRefreshId": uuid_of("refresh") }))
+}
+
+/// The last refresh, if there was one.
+pub(super) fn refreshes(world: &mut World, region: &str, input: &Value) -> Answer {
+    let name = need(input, "AutoScalingGroupName", INVALID)?;
+    let now = world.base.now();
+    let group = find(world, region, input)?;
+    let status = match (now < group.refreshing, group.cancelled) {
+        (true, false) => "InProgress",
+        (true, true) => "Cancelling",
+        (false, true) => "Cancelled",
+        (false, false) => "Successful",
+    };
+    let last = json!({
+        "InstanceRefreshId": uuid_of("refresh"), "AutoScalingGroupName": name, "Status": status,
+    });
+    let known = Some(last).filter(|_| group.refreshing > 0.0);
+    Ok(json!({ "InstanceRefreshes": known.into_iter().collect::<Vec<_>>() }))
 }
 
 pub(super) fn targets(world: &mut World, region: &str, input: &Value, attach: bool) -> Answer {

@@ -46,6 +46,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DescribeScalingActivities" => groups::activities(world, region, input),
         "StartInstanceRefresh" => groups::refresh(world, region, input),
         "CancelInstanceRefresh" => groups::cancel_refresh(world, region, input),
+        "DescribeInstanceRefreshes" => groups::refreshes(world, region, input),
         "AttachLoadBalancerTargetGroups" | "DetachLoadBalancerTargetGroups" => {
             groups::targets(world, region, input, call.operation.starts_with("Attach"))
         }
@@ -59,7 +60,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "CreateOrUpdateTags" => {
             for tag in list(input, "Tags") {
                 let group = need(tag, "ResourceId", INVALID)?.to_owned();
-                let group = by_name(world, region, &group)?;
+                let group = tagged(world, region, &group)?;
                 let (tags, at_launch) = tags(std::slice::from_ref(tag))?;
                 add_tags(&mut group.tags, tags, TAGS)?;
                 group.at_launch.extend(at_launch);
@@ -69,7 +70,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteTags" => {
             for tag in list(input, "Tags") {
                 let key = need(tag, "Key", INVALID)?;
-                let group = by_name(world, region, need(tag, "ResourceId", INVALID)?)?;
+                let group = tagged(world, region, need(tag, "ResourceId", INVALID)?)?;
                 group.tags.remove(key);
                 group.at_launch.remove(key);
             }
@@ -109,6 +110,16 @@ fn find<'w>(
     input: &Value,
 ) -> Result<&'w mut groups::Group, Refusal> {
     by_name(world, region, need(input, "AutoScalingGroupName", INVALID)?)
+}
+
+/// The group of a tag. AWS says in other words that there is none.
+fn tagged<'w>(
+    world: &'w mut World,
+    region: &str,
+    name: &str,
+) -> Result<&'w mut groups::Group, Refusal> {
+    let message = format!("AutoScalingGroup not found - AutoScaling Group {name} not found");
+    by_name(world, region, name).map_err(|_| invalid(message))
 }
 
 /// Asks the sandbox's own EC2.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{self, flag, here, list, need, page, text, uuid_of};
 use super::super::{ACCOUNT, Answer, World};
-use super::{INVALID, find, invalid};
+use super::{INVALID, by_name, find, invalid};
 
 pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "PolicyName", INVALID)?;
@@ -30,9 +30,11 @@ pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
         }
         _ => return Err(invalid("A policy tracks one metric, predefined or customized")),
     }
-    let group = find(world, region, input)?;
-    group.policies.insert(name.to_owned(), kept);
-    let arn = arn(region, need(input, "AutoScalingGroupName", INVALID)?, name);
+    let group = need(input, "AutoScalingGroupName", INVALID)?;
+    let missing = |_| invalid(format!("Group {group} not found"));
+    let found = by_name(world, region, group).map_err(missing)?;
+    found.policies.insert(name.to_owned(), kept);
+    let arn = arn(region, group, name);
     Ok(json!({ "PolicyARN": arn, "Alarms": [] }))
 }
 

@@ -75,6 +75,12 @@ impl Ground {
         self.ask("DescribeAutoScalingGroups", input)["AutoScalingGroups"][0].clone()
     }
 
+    /// The status of the last refresh.
+    fn refresh(&mut self) -> String {
+        let group = json!({ "AutoScalingGroupName": "g" });
+        id(&self.ask("DescribeInstanceRefreshes", group), "/InstanceRefreshes/0/Status")
+    }
+
     fn lives(&mut self) -> Vec<String> {
         let group = self.read();
         let instances = group["Instances"].as_array().cloned().unwrap_or_default();
@@ -155,9 +161,58 @@ async fn if_strict_one_refresh_runs_until_it_is_cancelled() {
     ground.ask("StartInstanceRefresh", group.clone());
     let second = ground.refused("StartInstanceRefresh", group.clone());
     assert_eq!(second, "InstanceRefreshInProgress");
+    assert_eq!(ground.refresh(), "InProgress");
     ground.ask("CancelInstanceRefresh", group.clone());
+    assert_eq!(ground.refresh(), "Cancelling");
     tokio::time::advance(std::time::Duration::from_secs(20)).await;
+    assert_eq!(ground.refresh(), "Cancelled");
     ground.ask("StartInstanceRefresh", group);
+    assert_eq!(ground.refresh(), "InProgress");
+}
+
+#[test]
+fn a_refresh_launches_what_the_group_says_when_it_starts() {
+    let mut ground = Ground::new("ami-1");
+    ground.make();
+    let data = json!({ "ImageId": "ami-1", "InstanceType": "t4g.small" });
+    let input = json!({ "LaunchTemplateId": ground.template, "LaunchTemplateData": data });
+    ask(&mut ground.world, "ec2", "CreateLaunchTemplateVersion", input).expect("a version");
+    let group = json!({ "AutoScalingGroupName": "g" });
+    let mut update = group.clone();
+    update["LaunchTemplate"] = json!({ "LaunchTemplateId": ground.template, "Version": "2" });
+    let versions = |ground: &mut Ground| {
+        while !ground.lives().iter().all(|state| state == "InService") {}
+        let group = ground.read();
+        let instances = group["Instances"].as_array().cloned().unwrap_or_default();
+        let versions = instances.iter().map(|one| id(one, "/LaunchTemplate/Version"));
+        versions.collect::<Vec<String>>()
+    };
+    ground.ask("StartInstanceRefresh", group.clone());
+    ground.ask("UpdateAutoScalingGroup", update);
+    assert_eq!(versions(&mut ground), ["1"]);
+    ground.ask("StartInstanceRefresh", group);
+    assert_eq!(versions(&mut ground), ["2"]);
+}
+
+#[test]
+fn a_group_that_is_not_there_is_told_in_several_words() {
+    let mut ground = Ground::new("ami-1");
+    let tag = json!({ "ResourceId": "g", "ResourceType": "auto-scaling-group", "Key": "k" });
+    let config = json!({ "TargetValue": "1", "PredefinedMetricSpecification": {
+        "PredefinedMetricType": "ASGAverageCPUUtilization" } });
+    let policy = json!({ "AutoScalingGroupName": "g", "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling", "TargetTrackingConfiguration": config });
+    for (operation, input, message) in [
+        (
+            "CreateOrUpdateTags",
+            json!({ "Tags": [tag] }),
+            "AutoScalingGroup not found - AutoScaling Group g not found",
+        ),
+        ("PutScalingPolicy", policy, "Group g not found"),
+    ] {
+        let refusal = ask(&mut ground.world, "autoscaling", operation, input).unwrap_err();
+        assert_eq!((&*refusal.code, &*refusal.message), ("ValidationError", message));
+    }
 }
 
 #[test]

@@ -213,11 +213,11 @@ fn view(region: &str, name: &str, alarm: &Alarm) -> Value {
         "AlarmActions": [],
         "InsufficientDataActions": [],
         "OKActions": [],
-        "TreatMissingData": "missing",
         "StateValue": "INSUFFICIENT_DATA",
         "StateReason": "Unchecked: Initial alarm creation",
         "AlarmConfigurationUpdatedTimestamp": time(alarm.changed),
         "StateUpdatedTimestamp": time(alarm.changed),
+        "StateTransitionedTimestamp": time(alarm.changed),
     });
     for (member, value) in alarm.settings.as_object().into_iter().flatten() {
         view[member] = value.clone();

@@ -25,9 +25,9 @@ const KINDS: &[&str] = &["alarm", "custom", "explorer", "log", "metric", "text"]
 pub(super) fn put(state: &mut State, input: &Value, now: f64) -> Answer {
     let name = need(input, "DashboardName", INVALID)?;
     if !is_name(name, 1..=255, "-_") {
-        let message =
-            format!("The value {name} for field DashboardName contains invalid characters.");
-        return Err(Refusal::new(INVALID, message));
+        let message = "The value for field DashboardName contains invalid characters. It can only \
+                       contain alphanumerics, dash (-) and underscore (_).\n";
+        return Err(Refusal::new(VALUE, message));
     }
     let body = need(input, "DashboardBody", INVALID)?;
     let messages = check(body)?;

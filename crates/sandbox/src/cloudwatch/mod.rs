@@ -31,6 +31,7 @@ pub(crate) struct State {
 
 const INVALID: &str = "ValidationError";
 const VALUE: &str = "InvalidParameterValue";
+const GONE: &str = "ResourceNotFoundException";
 
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (VALUE, VALUE);
@@ -70,9 +71,12 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "GetDashboard" => dashboards::get(state, input),
         "ListDashboards" => dashboards::list(state, input),
         "DeleteDashboards" => dashboards::delete(state, input),
-        "ListTagsForResource" => {
-            Ok(json!({ "Tags": tag_pairs(tags(state, region, input)?, KEY_VALUE) }))
-        }
+        "ListTagsForResource" => match tags(state, region, input) {
+            Ok(tags) => Ok(json!({ "Tags": tag_pairs(tags, KEY_VALUE) })),
+            // What is gone has no tags, and is no mistake.
+            Err(refusal) if refusal.code == GONE => Ok(json!({ "Tags": [] })),
+            Err(refusal) => Err(refusal),
+        },
         "TagResource" => {
             let more = tag_list(input, "Tags", KEY_VALUE);
             add_tags(tags(state, region, input)?, more, TAGS)?;
@@ -104,5 +108,5 @@ fn tags<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
         (None, Some(name)) => state.dashboards.get_mut(name).map(|board| &mut board.tags),
         (None, None) => return Err(Refusal::new(VALUE, format!("'{arn}' has no tags."))),
     };
-    found.ok_or_else(|| refuse(404, "ResourceNotFoundException", format!("No '{arn}'.")))
+    found.ok_or_else(|| refuse(404, GONE, format!("No '{arn}'.")))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::counts;
 use crate::World;
-use crate::toolbox::testing::{ask, ask_in};
+use crate::toolbox::testing::{REGION, ask, ask_in};
 
 fn monitoring(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     ask(world, "monitoring", operation, input).map_err(|refusal| refusal.code)
@@ -39,7 +39,9 @@ fn defaults_come_back_unasked_and_an_alarm_is_replaced_as_a_whole() {
     let found = &answer["MetricAlarms"][0];
     assert_eq!(found["Threshold"], 6.0);
     assert!(found.get("AlarmDescription").is_none() && found.get("Tags").is_none());
-    assert_eq!(found["TreatMissingData"], "missing");
+    // Told only if it was put.
+    assert_eq!(found.get("TreatMissingData"), None);
+    assert_eq!(found["StateTransitionedTimestamp"], found["StateUpdatedTimestamp"]);
     assert_eq!(found["Dimensions"], json!([]));
     // Tags are taken at creation only.
     let arn = json!({ "ResourceARN": found["AlarmArn"] });
@@ -154,7 +156,8 @@ fn what_cannot_be_shown_is_refused_and_the_rest_is_said() {
         monitoring(&mut world, "PutDashboard", input)
     };
     let invalid = Err("InvalidParameterInput".to_owned());
-    assert_eq!(put("a b", json!({ "widgets": [] })), invalid);
+    let name = put("a b", json!({ "widgets": [] }));
+    assert_eq!(name, Err("InvalidParameterValue".into()));
     assert_eq!(put("d", json!({})), invalid);
     let widget = |width: i64| {
         json!({ "widgets": [{ "type": "metric", "x": 12, "width": width,
@@ -164,4 +167,17 @@ fn what_cannot_be_shown_is_refused_and_the_rest_is_said() {
     let said = put("d", widget(12)).unwrap();
     let path = &said["DashboardValidationMessages"][0]["DataPath"];
     assert_eq!(path, "/widgets/0/properties/region");
+}
+
+#[test]
+fn an_alarm_that_is_gone_has_no_tags() {
+    let mut world = World::default();
+    let arn = format!("arn:aws:cloudwatch:{REGION}:000000000000:alarm:gone");
+    let tags = |world: &mut World, operation: &str| {
+        let input = json!({ "ResourceARN": arn, "TagKeys": ["k"] });
+        monitoring(world, operation, input)
+    };
+    assert_eq!(tags(&mut world, "ListTagsForResource").unwrap()["Tags"], json!([]));
+    let changed = tags(&mut world, "UntagResource");
+    assert_eq!(changed, Err("ResourceNotFoundException".into()));
 }

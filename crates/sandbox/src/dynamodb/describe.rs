@@ -13,6 +13,20 @@ impl Capacity {
             "WriteCapacityUnits": self.write,
         })
     }
+
+    /// What it is warm for: what it was told, or else all that can be used of it.
+    fn warm_view(self, told: Option<Self>, status: Status) -> Option<Value> {
+        let creating = status == Status::Creating;
+        let unpaid = self == Self::default();
+        let usual = if unpaid { Self { read: 12_000, write: 4_000 } } else { self };
+        // While it is made, only what was told is shown.
+        let warm = told.or(Some(usual).filter(|_| !creating))?;
+        Some(json!({
+            "ReadUnitsPerSecond": warm.read,
+            "WriteUnitsPerSecond": warm.write,
+            "Status": if creating { "UPDATING" } else { "ACTIVE" },
+        }))
+    }
 }
 
 impl Table {
@@ -37,7 +51,7 @@ impl Table {
         });
         if let Some(mode) = &self.billing {
             view["BillingModeSummary"] = json!({ "BillingMode": mode });
-            if mode == ON_DEMAND {
+            if mode == ON_DEMAND && self.status != Status::Creating {
                 view["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] =
                     self.created.into();
             }
@@ -55,6 +69,7 @@ impl Table {
         if let Some(restored) = &self.restored {
             view["RestoreSummary"] = restored.view(self.status == Status::Creating);
         }
+        put(&mut view, "WarmThroughput", self.capacity.warm_view(self.warm, self.status));
         if let Some(class) = &self.class {
             view["TableClassSummary"] = json!({ "TableClass": class });
         }
@@ -80,6 +95,7 @@ impl Table {
                 "IndexSizeBytes": 0,
                 "ItemCount": 0,
             });
+            put(&mut view, "WarmThroughput", index.capacity.warm_view(index.warm, index.status));
             if index.status == Status::Creating && self.status == Status::Updating {
                 view["Backfilling"] = true.into();
             }

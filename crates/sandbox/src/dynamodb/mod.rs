@@ -54,9 +54,14 @@ struct Table {
     /// The ARN of the KMS key.
     key: Option<String>,
     class: Option<String>,
+    /// The throughput that it was to be warm for, if it was told.
+    warm: Option<Capacity>,
     protected: bool,
     tags: Tags,
     ttl: Option<String>,
+    /// The attribute that items expired by before, and when that was last changed.
+    ttl_before: Option<String>,
+    ttl_changed: f64,
     /// How many days can be restored.
     recovery: Option<i64>,
     /// Whether somebody has asked for backups before.
@@ -77,6 +82,7 @@ struct Index {
     keys: Value,
     projection: Value,
     capacity: Capacity,
+    warm: Option<Capacity>,
     status: Status,
 }
 
@@ -106,6 +112,10 @@ impl Status {
         }
     }
 }
+
+/// For how long a strict sandbox takes no second change of expiry, and is at work on switching it off,
+/// in seconds. AWS says that it may take so long.
+const EXPIRY: f64 = 3600.0;
 
 const ON_DEMAND: &str = "PAY_PER_REQUEST";
 
@@ -153,12 +163,18 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteBackup" => backups::delete(world, input),
         "RestoreTableFromBackup" => backups::restore(world, region, input),
         "RestoreTableToPointInTime" => backups::restore_to_time(world, region, input),
-        "UpdateTimeToLive" => expire(state, region, input),
+        "UpdateTimeToLive" => expire(state, region, input, (today, world.base.strict)),
         "DescribeTimeToLive" => {
             let (_, table) = find(state, region, input)?;
-            let status = if table.ttl.is_some() { "ENABLED" } else { "DISABLED" };
+            let before = table.ttl_before.clone().filter(|_| world.base.strict);
+            let before = before.filter(|_| today < table.ttl_changed + EXPIRY);
+            let status = match (&table.ttl, &before) {
+                (Some(_), _) => "ENABLED",
+                (None, Some(_)) => "DISABLING",
+                (None, None) => "DISABLED",
+            };
             let mut view = json!({ "TimeToLiveStatus": status });
-            put(&mut view, "AttributeName", table.ttl.clone());
+            put(&mut view, "AttributeName", table.ttl.clone().or(before));
             Ok(json!({ "TimeToLiveDescription": view }))
         }
         "UpdateContinuousBackups" => back_up(state, region, input, (today, world.base.strict)),
@@ -271,7 +287,7 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
+fn expire(state: &mut State, region: &str, input: &Value, (today, strict): (f64, bool)) -> Answer {
     let (_, table) = ready(state, region, input)?;
     let wanted = &input["TimeToLiveSpecification"];
     let attribute = need(wanted, "AttributeName", "ValidationException")?;
@@ -286,9 +302,16 @@ fn expire(state: &mut State, region: &str, input: &Value) -> Answer {
             )));
         }
         (false, None) => return Err(invalid("TimeToLive is already disabled")),
-        (true, _) => table.ttl = Some(attribute.to_owned()),
-        (false, _) => table.ttl = None,
+        _ if strict && today < table.ttl_changed + EXPIRY => {
+            let message = "Time to live has been modified multiple times within a fixed interval";
+            return Err(invalid(message));
+        }
+        (on, _) => {
+            let ttl = on.then(|| attribute.to_owned());
+            table.ttl_before = std::mem::replace(&mut table.ttl, ttl);
+        }
     }
+    table.ttl_changed = today;
     Ok(json!({ "TimeToLiveSpecification": wanted }))
 }
 
@@ -319,20 +342,34 @@ fn back_up(state: &mut State, region: &str, input: &Value, (today, strict): (f64
 }
 
 impl Capacity {
+    /// The throughput that a call wants something to be warm for.
+    fn warm(input: &Value) -> Option<Self> {
+        let wanted = input.get("WarmThroughput")?;
+        let units = |key| number(wanted, key);
+        Some(Self { read: units("ReadUnitsPerSecond")?, write: units("WriteUnitsPerSecond")? })
+    }
+
     /// The capacity that a call asks for; whether it must or must not depends on the billing.
     fn read(input: &Value, billing: Option<&str>, what: &str) -> Result<Self, Refusal> {
         let wanted = input.get("ProvisionedThroughput").filter(|wanted| wanted.is_object());
         let on_demand = billing == Some(ON_DEMAND);
         match wanted {
             None if on_demand => Ok(Self::default()),
-            None => Err(invalid(format!(
+            None if what == "table" => Err(invalid(
                 "One or more parameter values were invalid: ReadCapacityUnits and \
-                 WriteCapacityUnits must both be specified when BillingMode is PROVISIONED \
-                 ({what})"
+                 WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
+            )),
+            None => Err(invalid(format!(
+                "One or more parameter values were invalid: ProvisionedThroughput must be \
+                 specified for {what}"
             ))),
-            Some(_) if on_demand => Err(invalid(format!(
+            Some(_) if on_demand && what == "table" => Err(invalid(
                 "One or more parameter values were invalid: Neither ReadCapacityUnits nor \
-                 WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST ({what})"
+                 WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+            )),
+            Some(_) if on_demand => Err(invalid(format!(
+                "One or more parameter values were invalid: ProvisionedThroughput should not be \
+                 specified for {what} when BillingMode is PAY_PER_REQUEST"
             ))),
             Some(wanted) => {
                 let units = |key| number(wanted, key).filter(|units| *units >= 1);

@@ -65,6 +65,7 @@ pub(super) fn index(input: &Value, billing: Option<&str>) -> Result<(String, Ind
         keys: valid_keys(input, &what)?,
         projection: projection.clone(),
         capacity: Capacity::read(input, billing, &what)?,
+        warm: Capacity::warm(input),
         status: Status::Creating,
     };
     Ok((name.to_owned(), index))
@@ -156,6 +157,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         key: encryption(world, region, &input["SSESpecification"])?,
         class: text(input, "TableClass").filter(|c| *c != "STANDARD").map(str::to_owned),
         protected: flag(input, "DeletionProtectionEnabled").unwrap_or(false),
+        warm: Capacity::warm(input),
         ..Table::default()
     };
     for wanted in list(input, "GlobalSecondaryIndexes") {
@@ -216,7 +218,10 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         ));
     }
     table.status = Status::Deleting;
-    let view = table.view(region, &name);
+    let mut view = table.view(region, &name);
+    for gone in ["AttributeDefinitions", "CreationDateTime", "KeySchema", "WarmThroughput"] {
+        view.as_object_mut().and_then(|members| members.remove(gone));
+    }
     if table.recovery.is_some() {
         let last = table.clone();
         backups::keep_deleted(world, region, &name, &last);

@@ -224,6 +224,33 @@ fn the_same_ttl_twice_is_refused() {
     ddb(&mut world, "UpdateTimeToLive", ttl("end", false)).unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_strict_sandbox_takes_one_change_of_ttl_in_an_hour() {
+    let mut world = with_table(json!({}));
+    world.base.strict = true;
+    let ttl = |name: &str, on: bool| {
+        let wanted = json!({ "AttributeName": name, "Enabled": on });
+        table(json!({ "TimeToLiveSpecification": wanted }))
+    };
+    let status = |world: &mut World| {
+        let answer = ddb(world, "DescribeTimeToLive", table(json!({}))).unwrap();
+        answer["TimeToLiveDescription"]["TimeToLiveStatus"].as_str().unwrap().to_owned()
+    };
+    let hour = || tokio::time::sleep(std::time::Duration::from_secs(3601));
+    ddb(&mut world, "UpdateTimeToLive", ttl("end", true)).unwrap();
+    let (code, message) = refusal(&mut world, "UpdateTimeToLive", ttl("end", false));
+    let refused = "Time to live has been modified multiple times within a fixed interval";
+    assert_eq!((&*code, &*message), ("ValidationException", refused));
+    assert_eq!(status(&mut world), "ENABLED");
+    hour().await;
+    ddb(&mut world, "UpdateTimeToLive", ttl("end", false)).unwrap();
+    assert_eq!(status(&mut world), "DISABLING");
+    assert_eq!(refusal(&mut world, "UpdateTimeToLive", ttl("other", true)).1, refused);
+    hour().await;
+    assert_eq!(status(&mut world), "DISABLED");
+    ddb(&mut world, "UpdateTimeToLive", ttl("other", true)).unwrap();
+}
+
 #[test]
 fn backups_are_not_there_for_the_first_who_asks() {
     let mut world = with_table(json!({}));
@@ -282,4 +309,59 @@ fn tables_are_listed_in_pages() {
     let start = json!({ "ExclusiveStartTableName": first["LastEvaluatedTableName"] });
     let second = ddb(&mut world, "ListTables", start).unwrap();
     assert_eq!(second, json!({ "TableNames": ["tac"] }));
+}
+
+#[test]
+fn a_table_is_warm_for_what_it_was_told_or_for_all_that_can_be_used() {
+    let warm = |view: &Value| view.get("WarmThroughput").cloned();
+    let throughput = |read: i64, write: i64, status: &str| json!({ "ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": status });
+    let mut world = World::default();
+    let made = ddb(&mut world, "CreateTable", spec(json!({}))).unwrap();
+    let made = &made["TableDescription"];
+    assert_eq!(warm(made), None);
+    assert_eq!(made["BillingModeSummary"], json!({ "BillingMode": "PAY_PER_REQUEST" }));
+    describe(&mut world);
+    assert_eq!(warm(&describe(&mut world)), Some(throughput(12_000, 4_000, "ACTIVE")));
+
+    let told = json!({ "WarmThroughput": { "ReadUnitsPerSecond": 9, "WriteUnitsPerSecond": 8 } });
+    let mut world = World::default();
+    let made = ddb(&mut world, "CreateTable", spec(told)).unwrap();
+    assert_eq!(warm(&made["TableDescription"]), Some(throughput(9, 8, "UPDATING")));
+}
+
+#[test]
+fn a_change_of_the_key_is_told_until_it_is_done_and_a_deletion_briefly() {
+    let mut world = with_table(json!({ "SSESpecification": { "Enabled": true } }));
+    let key = describe(&mut world)["SSEDescription"]["KMSMasterKeyArn"].clone();
+    let off = table(json!({ "SSESpecification": { "Enabled": false } }));
+    let changed = ddb(&mut world, "UpdateTable", off).unwrap();
+    let told = &changed["TableDescription"]["SSEDescription"];
+    assert_eq!((&told["Status"], &told["KMSMasterKeyArn"]), (&json!("UPDATING"), &key));
+    describe(&mut world);
+    assert_eq!(describe(&mut world).get("SSEDescription"), None);
+    let gone = ddb(&mut world, "DeleteTable", table(json!({}))).unwrap();
+    assert_eq!(gone["TableDescription"].get("KeySchema"), None);
+    assert_eq!(gone["TableDescription"]["TableStatus"], "DELETING");
+}
+
+#[test]
+fn capacity_is_refused_in_the_words_of_what_it_is_for() {
+    let mut world = World::default();
+    let paid = json!({ "ReadCapacityUnits": 1, "WriteCapacityUnits": 1 });
+    let start = "One or more parameter values were invalid: ";
+    let mut refused = |more: Value| {
+        let (_, message) = refusal(&mut world, "CreateTable", spec(more));
+        message.strip_prefix(start).unwrap().to_owned()
+    };
+    let table = refused(json!({ "ProvisionedThroughput": paid }));
+    assert!(table.starts_with("Neither ReadCapacityUnits nor"), "{table}");
+    let mut wanted = index("a");
+    wanted["ProvisionedThroughput"] = paid.clone();
+    let index = refused(json!({ "GlobalSecondaryIndexes": [wanted],
+        "AttributeDefinitions": types(&["id", "a"]) }));
+    assert_eq!(
+        index,
+        "ProvisionedThroughput should not be specified for index: by-a when \
+                       BillingMode is PAY_PER_REQUEST"
+    );
 }

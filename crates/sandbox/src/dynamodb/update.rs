@@ -32,7 +32,14 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
         new.protected = protected;
     }
     new.status = Status::Updating;
-    let view = new.view(region, &name);
+    let mut view = new.view(region, &name);
+    let old = ready(&mut world.dynamodb, region, input)?.1.key.clone();
+    if old != new.key {
+        // It says from which key it goes, or to which one, until that is done.
+        view["SSEDescription"] = json!({
+            "Status": "UPDATING", "SSEType": "KMS", "KMSMasterKeyArn": new.key.clone().or(old),
+        });
+    }
     *find(&mut world.dynamodb, region, input)?.1 = new;
     Ok(json!({ "TableDescription": view }))
 }
@@ -49,6 +56,10 @@ fn alone(input: &Value) -> Result<(), Refusal> {
         || has("StreamSpecification")
         || has("SSESpecification")
         || has("DeletionProtectionEnabled");
+    if has("ReplicaUpdates") {
+        let message = "The sandbox makes no replicas of tables.";
+        return Err(Refusal::new("UnsupportedOperationException", message));
+    }
     if structural > 1 {
         return Err(Refusal::new(
             "LimitExceededException",
@@ -131,7 +142,8 @@ impl Table {
             } else if let Some(wanted) = change.get("Delete") {
                 self.index(wanted)?.status = Status::Deleting;
             } else if let Some(wanted) = change.get("Update") {
-                let capacity = Capacity::read(wanted, billing, "index")?;
+                let what = format!("index: {}", text(wanted, "IndexName").unwrap_or_default());
+                let capacity = Capacity::read(wanted, billing, &what)?;
                 let index = self.index(wanted)?;
                 index.capacity = capacity;
                 index.status = Status::Updating;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::{ACCOUNT, Answer, Call, Refusal, World, iam, logs, s3};
-use super::input::{missing_parameter, text};
+use super::input::{list, missing_parameter, text};
 use super::listing::{self, Listing};
 use super::{Cx, Region, missing, stamp};
 
@@ -31,17 +31,37 @@ fn parameter(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameter", message)
 }
 
-/// Whether the records can be delivered: EC2 tries the role, and lets itself into a bucket.
-pub(super) fn prepare(world: &mut World, call: &Call) -> Result<(), Refusal> {
+/// Whether the records can be delivered: EC2 tries the role, and lets itself into a bucket. The
+/// answer is given here if there is no such bucket, which is no error.
+pub(super) fn prepare(world: &mut World, call: &Call) -> Result<Option<Value>, Refusal> {
     let input = &call.input;
     let destination = text(input, "LogDestination").unwrap_or_default();
-    if text(input, "LogDestinationType") == Some("s3") {
+    let kind = text(input, "LogDestinationType").unwrap_or("cloud-watch-logs");
+    let wrong = match text(input, "LogGroupName") {
+        Some(_) if !destination.is_empty() => {
+            Some("Please only provide LogGroupName or only provide LogDestination.")
+        }
+        Some(_) if kind != "cloud-watch-logs" => {
+            Some("LogDestination type must be cloud-watch-logs if LogGroupName is provided.")
+        }
+        None if destination.is_empty() => {
+            Some("LogDestination can't be empty if LogGroupName is not provided.")
+        }
+        _ => None,
+    };
+    if let Some(message) = wrong {
+        return Err(parameter(message));
+    }
+    if kind == "s3" {
         let bucket = destination.split(":::").nth(1).unwrap_or_default();
         let bucket = bucket.split('/').next().unwrap_or_default();
-        return match s3::admit_log_delivery(&mut world.s3, bucket, &call.region) {
-            true => Ok(()),
-            false => Err(parameter(format!("LogDestination: {bucket} does not exist"))),
-        };
+        if s3::admit_log_delivery(&mut world.s3, bucket, &call.region) {
+            return Ok(None);
+        }
+        let refusal = Refusal::new("400", format!("LogDestination: {bucket} does not exist"));
+        let resources = list(input, "ResourceId");
+        let failed = resources.iter().map(|resource| failed(resource, &refusal)).collect();
+        return Ok(Some(answer(input, Vec::new(), failed)));
     }
     let named = destination.split(":log-group:").nth(1).map(|name| name.trim_end_matches(":*"));
     let Some(group) = named.or_else(|| text(input, "LogGroupName")) else {
@@ -56,11 +76,14 @@ pub(super) fn prepare(world: &mut World, call: &Call) -> Result<(), Refusal> {
         return Err(parameter("Unable to assume given IAM role"));
     }
     logs::ensure(world, &call.region, group);
-    Ok(())
+    Ok(None)
 }
 
 fn render(here: &Region, id: &str, one: &FlowLog) -> Value {
     let group = one.destination.split(":log-group:").nth(1);
+    let options = json!({
+        "fileFormat": "plain-text", "hiveCompatiblePartitions": false, "perHourPartition": false,
+    });
     json!({
         "flowLogId": id,
         "resourceId": one.resource,
@@ -71,6 +94,7 @@ fn render(here: &Region, id: &str, one: &FlowLog) -> Value {
         "deliverLogsPermissionArn": one.role,
         "maxAggregationInterval": one.interval,
         "logFormat": FORMAT,
+        "destinationOptions": Some(options).filter(|_| one.kind == "s3"),
         "flowLogStatus": "ACTIVE",
         "deliverLogsStatus": "SUCCESS",
         "creationTime": stamp(one.created),
@@ -134,8 +158,12 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         };
         unsuccessful.push(failed(&resource, &refusal));
     }
-    let token = cx.text("ClientToken").unwrap_or_default();
-    Ok(json!({ "clientToken": token, "flowLogIdSet": ids, "unsuccessful": unsuccessful }))
+    Ok(answer(&cx.call.input, ids, unsuccessful))
+}
+
+fn answer(input: &Value, ids: Vec<String>, unsuccessful: Vec<Value>) -> Value {
+    let token = text(input, "ClientToken").unwrap_or_default();
+    json!({ "clientToken": token, "flowLogIdSet": ids, "unsuccessful": unsuccessful })
 }
 
 fn failed(resource: &str, refusal: &Refusal) -> Value {

@@ -16,13 +16,15 @@ pub(super) struct Group {
     pub name: String,
     description: String,
     pub vpc: String,
+    /// When it was made; one that came with its VPC counts at once.
+    pub made: f64,
 }
 
 impl Group {
     /// The default group of a VPC.
     pub(super) fn default_of(vpc: &str) -> Self {
         let description = "default VPC security group".to_owned();
-        Self { name: "default".to_owned(), description, vpc: vpc.to_owned() }
+        Self { name: "default".to_owned(), description, vpc: vpc.to_owned(), made: 0.0 }
     }
 
     /// Whether it came with the VPC.
@@ -86,8 +88,12 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         return Err(Refusal::new("InvalidGroup.Duplicate", message));
     }
     let id = cx.make("sg")?;
-    let group =
-        Group { name: name.to_owned(), description: description.to_owned(), vpc: vpc.to_owned() };
+    let group = Group {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        vpc: vpc.to_owned(),
+        made: cx.now(),
+    };
     cx.here.groups.insert(id.clone(), group);
     add_rule(cx, &id, true, Permission::everywhere());
     Ok(json!({

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::{ACCOUNT, Answer, Refusal};
+use super::super::passing::Passing;
+use super::super::{ACCOUNT, Answer, Base, Refusal};
 use super::input::{missing_parameter, text};
 use super::interfaces::Interface;
 use super::listing::{self, Listing};
@@ -33,8 +34,9 @@ pub(super) struct Instance {
     pub token: Option<String>,
     pub reservation: String,
     pub phase: Phase,
-    /// How often it was read in this phase.
-    pub reads: u32,
+    /// How long the phase goes on.
+    #[serde(flatten)]
+    pub passing: Passing,
     pub launched: f64,
 }
 
@@ -63,10 +65,19 @@ impl Phase {
         };
         json!({ "code": code, "name": name })
     }
+
+    /// How long it goes on from now. A terminated instance stays listed for about an hour.
+    pub(super) fn begins(self, base: &Base) -> Passing {
+        let (reads, seconds) = match self {
+            Self::Pending => (1, 15.0),
+            Self::Stopping | Self::ShuttingDown => (1, 30.0),
+            Self::Terminated => (3, 3600.0),
+            Self::Running | Self::Stopped => (0, 0.0),
+        };
+        Passing::begin(base, reads, seconds)
+    }
 }
 
-/// How many reads show a terminated instance before it vanishes.
-const WAKE: u32 = 3;
 /// How long the first checks of an instance take in a strict sandbox, in seconds.
 const CHECKS: f64 = 90.0;
 
@@ -107,9 +118,9 @@ impl Instance {
         }
     }
 
-    fn turn(&mut self, phase: Phase) {
+    fn turn(&mut self, base: &Base, phase: Phase) {
         self.phase = phase;
-        self.reads = 0;
+        self.passing = phase.begins(base);
         if !self.runs() {
             self.public_ip = None;
         }
@@ -246,12 +257,14 @@ fn age(cx: &mut Cx<'_>, id: &str) {
         return;
     }
     cx.base.moved = true;
-    one.reads += 1;
-    match (one.phase, one.reads) {
-        (Phase::Pending, _) => one.turn(Phase::Running),
-        (Phase::Stopping, _) => one.turn(Phase::Stopped),
-        (Phase::ShuttingDown, _) => {
-            one.turn(Phase::Terminated);
+    if !one.passing.is_over(cx.base) {
+        return;
+    }
+    match one.phase {
+        Phase::Pending => one.turn(cx.base, Phase::Running),
+        Phase::Stopping => one.turn(cx.base, Phase::Stopped),
+        Phase::ShuttingDown => {
+            one.turn(cx.base, Phase::Terminated);
             let interface = one.interface.clone();
             cx.here.tags.remove(&interface);
             for address in cx.here.addresses.values_mut() {
@@ -260,11 +273,11 @@ fn age(cx: &mut Cx<'_>, id: &str) {
                 }
             }
         }
-        (Phase::Terminated, WAKE..) => {
+        Phase::Terminated => {
             cx.here.instances.remove(id);
             cx.here.tags.remove(id);
         }
-        _ => {}
+        Phase::Running | Phase::Stopped => {}
     }
 }
 
@@ -285,7 +298,7 @@ fn change(cx: &mut Cx<'_>, next: fn(&str, &Instance) -> Result<Phase, Refusal>) 
         let previous = one.phase.render();
         let revived = phase == Phase::Pending && one.phase != phase && one.maps_public_ip;
         if one.phase != phase {
-            one.turn(phase);
+            one.turn(cx.base, phase);
         }
         if revived {
             let ip = cx.public_address();

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::{ACCOUNT, Answer, Refusal};
 use super::input::{self, text};
-use super::instances::{Instance, render, reservations};
-use super::{Cx, found, invalid};
+use super::instances::{Instance, Phase, render, reservations};
+use super::{Cx, found, invalid, zones};
 
 /// The instance that the request describes, without what differs between several.
 fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
@@ -30,6 +30,17 @@ fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
         return Err(Refusal::new("VPCIdNotSpecified", "No default VPC for this user."));
     };
     let subnet = found(&cx.here.subnets, "subnet", subnet_id)?;
+    let (region, zone) = (&cx.call.region, &subnet.zone);
+    if zones::is_full(region, zone) {
+        let open = zones::names(region).into_iter().filter(|zone| !zones::is_full(region, zone));
+        let message = format!(
+            "Your requested instance type ({kind}) is not supported in your requested Availability \
+             Zone ({zone}). Please retry your request by not specifying an Availability Zone or \
+             choosing {}.",
+            open.collect::<Vec<_>>().join(", ")
+        );
+        return Err(Refusal::new("Unsupported", message));
+    }
     let mut groups = cx.list("SecurityGroupId");
     groups.extend(input::list(interface, "SecurityGroupId"));
     if groups.is_empty() {
@@ -62,6 +73,7 @@ fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
         on_shutdown: cx.text("InstanceInitiatedShutdownBehavior").unwrap_or("stop").to_owned(),
         metadata: metadata(cx),
         token: cx.text("ClientToken").map(str::to_owned),
+        passing: Phase::Pending.begins(cx.base),
         launched: cx.now(),
         ..Instance::default()
     })

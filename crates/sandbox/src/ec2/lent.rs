@@ -99,6 +99,11 @@ pub(crate) fn vpc_of_group<'w>(world: &'w World, region: &str, group: &str) -> O
     Some(&group.vpc)
 }
 
+/// When a security group was made, if it is there.
+pub(crate) fn group_made(world: &World, region: &str, group: &str) -> Option<f64> {
+    Some(world.ec2.regions.get(region)?.groups.get(group)?.made)
+}
+
 /// The default security group of a VPC.
 pub(crate) fn default_group(world: &World, region: &str, vpc: &str) -> Option<String> {
     let mut groups = world.ec2.regions.get(region)?.groups.iter();

@@ -30,7 +30,7 @@ pub(crate) mod templates;
 mod tests;
 mod tokens;
 mod vpcs;
-mod zones;
+pub(crate) mod zones;
 
 use std::collections::BTreeMap;
 
@@ -117,6 +117,18 @@ pub(crate) fn type_of(id: &str) -> Option<&'static str> {
     kind.map(|kind| kind.1)
 }
 
+/// The tags of a region's objects, by ARN.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, BTreeMap<String, String>)> + 'a {
+    let tagged = state.regions.get(region).into_iter().flat_map(|here| &here.tags);
+    tagged.filter_map(move |(id, tags)| {
+        let arn = format!("arn:aws:ec2:{region}:{}:{}/{id}", crate::ACCOUNT, type_of(id)?);
+        Some((arn, tags.clone()))
+    })
+}
+
 /// The tags of an object.
 pub(crate) fn tags_of(state: &State, region: &str, id: &str) -> BTreeMap<String, String> {
     let here = state.regions.get(region);
@@ -195,8 +207,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         let message = "Request would have succeeded, but DryRun flag is set.";
         return Err(Refusal::new("DryRunOperation", message).with_status(412));
     }
-    if call.operation == "CreateFlowLogs" {
-        flow_logs::prepare(world, call)?;
+    if call.operation == "CreateFlowLogs"
+        && let Some(answer) = flow_logs::prepare(world, call)?
+    {
+        return Ok(answer);
     }
     let World { base, ec2, .. } = world;
     let here = ec2.regions.entry(call.region.clone()).or_default();

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::Answer;
+use super::super::passing::Passing;
+use super::super::{Answer, Base};
 use super::interfaces::Interface;
 use super::listing::{self, Listing};
 use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
@@ -22,8 +23,9 @@ pub(super) struct Nat {
     phase: Phase,
     /// Code and message of the failure that shows once it is no longer pending.
     failure: Option<(String, String)>,
-    /// How often it was read in this phase.
-    reads: u32,
+    /// How long the phase goes on.
+    #[serde(flatten)]
+    passing: Passing,
     created: f64,
     deleted: Option<f64>,
 }
@@ -49,10 +51,18 @@ impl Phase {
             Self::Deleted => "deleted",
         }
     }
-}
 
-/// How many reads show a dead gateway before it vanishes.
-const WAKE: u32 = 3;
+    /// How long it goes on from now. A dead gateway stays listed for about an hour.
+    fn begins(self, base: &Base) -> Passing {
+        let (reads, seconds) = match self {
+            Self::Pending => (2, 100.0),
+            Self::Deleting => (1, 60.0),
+            Self::Deleted => (3, 3600.0),
+            Self::Available | Self::Failed => (0, 0.0),
+        };
+        Passing::begin(base, reads, seconds)
+    }
+}
 
 impl Nat {
     /// Whether it still has its interface and its address.
@@ -86,9 +96,9 @@ impl Nat {
         }
     }
 
-    fn turn(&mut self, phase: Phase) {
+    fn turn(&mut self, base: &Base, phase: Phase) {
         self.phase = phase;
-        self.reads = 0;
+        self.passing = phase.begins(base);
     }
 }
 
@@ -166,6 +176,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         private_ip,
         interface: cx.base.id("eni"),
         failure,
+        passing: Phase::Pending.begins(cx.base),
         created: cx.now(),
         ..Nat::default()
     };
@@ -195,35 +206,37 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     let asked = cx.list(LISTING.ask);
     let ids: Vec<String> = cx.here.nats.keys().cloned().collect();
     for id in ids.iter().filter(|id| asked.is_empty() || asked.contains(id)) {
-        cx.base.moved |= age(cx.here, id);
+        cx.base.moved |= age(cx.base, cx.here, id);
     }
     Ok(answer)
 }
 
 /// Lets a gateway grow older by one read, and says whether that matters. Filters do not: who waits
 /// with one must not wait for ever.
-fn age(here: &mut Region, id: &str) -> bool {
+fn age(base: &Base, here: &mut Region, id: &str) -> bool {
     let Some(nat) = here.nats.get_mut(id) else { return false };
     if matches!(nat.phase, Phase::Available | Phase::Failed) {
         return false;
     }
-    nat.reads += 1;
-    match (nat.phase, nat.reads) {
-        (Phase::Pending, 2..) if nat.failure.is_some() => nat.turn(Phase::Failed),
-        (Phase::Pending, 2..) => nat.turn(Phase::Available),
-        (Phase::Deleting, _) => {
-            nat.turn(Phase::Deleted);
+    if !nat.passing.is_over(base) {
+        return true;
+    }
+    match nat.phase {
+        Phase::Pending if nat.failure.is_some() => nat.turn(base, Phase::Failed),
+        Phase::Pending => nat.turn(base, Phase::Available),
+        Phase::Deleting => {
+            nat.turn(base, Phase::Deleted);
             for address in here.addresses.values_mut() {
                 if address.held_by(id).is_some() {
                     address.held = None;
                 }
             }
         }
-        (Phase::Deleted, WAKE..) => {
+        Phase::Deleted => {
             here.nats.remove(id);
             here.tags.remove(id);
         }
-        _ => {}
+        Phase::Available | Phase::Failed => {}
     }
     true
 }
@@ -236,7 +249,7 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
         Phase::Deleted => return Err(missing("nat", id)),
         Phase::Deleting => {}
         _ => {
-            nat.turn(Phase::Deleting);
+            nat.turn(cx.base, Phase::Deleting);
             nat.deleted = Some(now);
         }
     }

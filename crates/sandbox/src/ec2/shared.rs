@@ -71,7 +71,7 @@ pub(crate) fn full<'a>(
     subnets.iter().find(is_full).map(String::as_str)
 }
 
-/// Puts a function into subnets, with groups. The answer is the VPC, or what does not exist.
+/// Puts a function into subnets, with groups. The answer is the VPC, or what EC2 says of it.
 pub(crate) fn enter(
     base: &mut Base,
     state: &mut State,
@@ -81,14 +81,24 @@ pub(crate) fn enter(
     groups: &[String],
 ) -> Result<String, String> {
     let here = state.regions.entry(region.to_owned()).or_default();
+    if let Some(id) = groups.iter().find(|id| !here.groups.contains_key(*id)) {
+        return Err(format!(
+            "DescribeSecurityGroups. EC2 Error Code: InvalidGroup.NotFound. EC2 Error Message: The \
+             security group '{id}' does not exist"
+        ));
+    }
     let mut vpc = String::new();
     for id in subnets {
-        let subnet = here.subnets.get(id).ok_or_else(|| format!("subnet ID '{id}'"))?;
+        let subnet = here.subnets.get(id).ok_or_else(|| {
+            format!(
+                "DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. EC2 Error Message: The \
+                 subnet ID '{id}' does not exist"
+            )
+        })?;
         vpc.clone_from(&subnet.vpc);
     }
-    let foreign = |id: &&String| here.groups.get(*id).is_none_or(|group| group.vpc != vpc);
-    if let Some(id) = groups.iter().find(foreign) {
-        return Err(format!("security group '{id}'"));
+    if let Some(id) = groups.iter().find(|id| here.groups[*id].vpc != vpc) {
+        return Err(format!("CreateNetworkInterface: security group '{id}' is not in VPC {vpc}"));
     }
     let groups: BTreeSet<String> = groups.iter().cloned().collect();
     // What it has for itself goes along to the new groups.
@@ -111,7 +121,9 @@ pub(crate) fn enter(
             (one.left, one.available) = (None, false);
             continue;
         }
-        let private_ip = here.free_address(subnet).map_err(|refusal| refusal.message)?;
+        let private_ip = here
+            .free_address(subnet)
+            .map_err(|refusal| format!("CreateNetworkInterface: {}", refusal.message))?;
         let functions = BTreeSet::from([function.to_owned()]);
         let (vpc, subnet, groups) = (vpc.clone(), subnet.clone(), groups.clone());
         let one = Shared { vpc, subnet, groups, private_ip, functions, ..Shared::default() };

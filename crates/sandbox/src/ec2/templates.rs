@@ -134,36 +134,48 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     Ok(answer)
 }
 
+/// The id of the template that the request names, by id or by name.
+fn named(cx: &Cx<'_>) -> Result<String, Refusal> {
+    let Some(name) = cx.text("LaunchTemplateName") else {
+        let id = cx.need("LaunchTemplateId")?;
+        return found(&cx.here.templates, "lt", id).map(|_| id.to_owned());
+    };
+    let known = cx.here.templates.iter().find(|(_, one)| one.name == name);
+    known.map(|(id, _)| id.clone()).ok_or_else(|| {
+        let message = "At least one of the launch templates specified in the request does not \
+                       exist.";
+        Refusal::new("InvalidLaunchTemplateName.NotFoundException", message)
+    })
+}
+
 pub(super) fn create_version(cx: &mut Cx<'_>) -> Answer {
     if let Some(token) = cx.replay()? {
         return Ok(token.answer);
     }
-    let (id, data) = (cx.need("LaunchTemplateId")?, given(cx)?);
-    found(&cx.here.templates, "lt", id)?;
-    let Some(one) = cx.here.templates.get_mut(id) else { return Ok(Value::Null) };
+    let (id, data) = (named(cx)?, given(cx)?);
+    let Some(one) = cx.here.templates.get_mut(&id) else { return Ok(Value::Null) };
     let number = one.latest() + 1;
     one.versions.insert(number, data);
-    let answer = json!({ "launchTemplateVersion": render_version(id, one, number) });
-    cx.remember(vec![id.to_owned()], &answer);
+    let answer = json!({ "launchTemplateVersion": render_version(&id, one, number) });
+    cx.remember(vec![id], &answer);
     Ok(answer)
 }
 
 pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
-    let (id, version) = (cx.need("LaunchTemplateId")?, cx.need("SetDefaultVersion")?);
-    let number = found(&cx.here.templates, "lt", id)?.number(version);
+    let (id, version) = (named(cx)?, cx.need("SetDefaultVersion")?);
+    let number = cx.here.templates[&id].number(version);
     let number = number.ok_or_else(|| no_version(version))?;
-    if let Some(one) = cx.here.templates.get_mut(id) {
+    if let Some(one) = cx.here.templates.get_mut(&id) {
         one.default = number;
     }
-    Ok(json!({ "launchTemplate": render(cx.here, id, &cx.here.templates[id]) }))
+    Ok(json!({ "launchTemplate": render(cx.here, &id, &cx.here.templates[&id]) }))
 }
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
-    let id = cx.need("LaunchTemplateId")?;
-    let one = found(&cx.here.templates, "lt", id)?.clone();
-    let answer = json!({ "launchTemplate": render(cx.here, id, &one) });
-    cx.here.templates.remove(id);
-    cx.here.tags.remove(id);
+    let id = named(cx)?;
+    let answer = json!({ "launchTemplate": render(cx.here, &id, &cx.here.templates[&id]) });
+    cx.here.templates.remove(&id);
+    cx.here.tags.remove(&id);
     Ok(answer)
 }
 
@@ -186,8 +198,8 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
 }
 
 pub(super) fn describe_versions(cx: &mut Cx<'_>) -> Answer {
-    let id = cx.need("LaunchTemplateId")?;
-    let one = found(&cx.here.templates, "lt", id)?;
+    let id = named(cx)?;
+    let (id, one) = (id.as_str(), &cx.here.templates[&id]);
     let wanted = cx.list("LaunchTemplateVersion");
     let mut shown = Vec::new();
     for version in &wanted {

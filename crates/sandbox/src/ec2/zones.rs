@@ -1,31 +1,38 @@
 //! What the region has without anybody making it: zones, limits, instance types, images.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::{Answer, Refusal};
-use super::input::missing_parameter;
+use super::input::{list, missing_parameter, text};
 use super::listing::{self, Listing};
 use super::{Cx, invalid};
 
-const REGIONS: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
+/// Regions with the names that people know them by.
+const REGIONS: [(&str, &str); 17] = [
+    ("ap-northeast-1", "Asia Pacific (Tokyo)"),
+    ("ap-northeast-2", "Asia Pacific (Seoul)"),
+    ("ap-northeast-3", "Asia Pacific (Osaka)"),
+    ("ap-south-1", "Asia Pacific (Mumbai)"),
+    ("ap-southeast-1", "Asia Pacific (Singapore)"),
+    ("ap-southeast-2", "Asia Pacific (Sydney)"),
+    ("ca-central-1", "Canada (Central)"),
+    ("eu-central-1", "Europe (Frankfurt)"),
+    ("eu-north-1", "Europe (Stockholm)"),
+    ("eu-west-1", "Europe (Ireland)"),
+    ("eu-west-2", "Europe (London)"),
+    ("eu-west-3", "Europe (Paris)"),
+    ("sa-east-1", "South America (Sao Paulo)"),
+    ("us-east-1", "US East (N. Virginia)"),
+    ("us-east-2", "US East (Ohio)"),
+    ("us-west-1", "US West (N. California)"),
+    ("us-west-2", "US West (Oregon)"),
 ];
+
+/// Which zone each letter is in us-east-1, where AWS deals them out to every account in its own
+/// order.
+const DEALT: [u8; 6] = [6, 1, 2, 4, 3, 5];
 
 /// Instance types: name, virtual processors, memory in MiB, architecture.
 const TYPES: [(&str, u32, u32, &str); 12] = [
@@ -44,12 +51,12 @@ const TYPES: [(&str, u32, u32, &str); 12] = [
 ];
 
 /// The names of a region's zones.
-pub(super) fn names(region: &str) -> Vec<String> {
+pub(crate) fn names(region: &str) -> Vec<String> {
     let letters = if region == "us-east-1" { "abcdef" } else { "abc" };
     letters.chars().map(|letter| format!("{region}{letter}")).collect()
 }
 
-/// The id of a zone, `use1-az1` for `us-east-1a`.
+/// The id of a zone, `euw1-az1` for `eu-west-1a`.
 pub(super) fn zone_id(region: &str, zone: &str) -> String {
     let letter = zone.bytes().last().unwrap_or(b'a');
     let mut short = String::new();
@@ -63,7 +70,15 @@ pub(super) fn zone_id(region: &str, zone: &str) -> String {
         };
         short.push_str(&if at == 1 { initials() } else { part.to_owned() });
     }
-    format!("{short}-az{}", letter.saturating_sub(b'a') + 1)
+    let place = letter.saturating_sub(b'a');
+    let dealt = DEALT.get(usize::from(place)).filter(|_| region == "us-east-1");
+    format!("{short}-az{}", dealt.copied().unwrap_or(place + 1))
+}
+
+/// Whether AWS sells nothing new in a zone any more: no network load balancers, no databases, and none of
+/// the instance types of today.
+pub(crate) fn is_full(region: &str, zone: &str) -> bool {
+    ["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"].contains(&&*zone_id(region, zone))
 }
 
 const ZONES: Listing = Listing {
@@ -89,6 +104,8 @@ pub(super) fn zones(cx: &mut Cx<'_>) -> Answer {
         return Err(invalid(format!("Invalid availability zone: [{other}]")));
     }
     let ids = cx.list("ZoneId");
+    let long = REGIONS.iter().find(|(name, _)| name == region).map(|(_, long)| *long);
+    let long = long.unwrap_or(region);
     let all = names.iter().map(|name| (name, zone_id(region, name)));
     let wanted = all.filter(|(_, id)| ids.is_empty() || ids.contains(id));
     let shown = wanted.map(|(name, id)| {
@@ -98,7 +115,8 @@ pub(super) fn zones(cx: &mut Cx<'_>) -> Answer {
             "zoneState": "available",
             "zoneType": "availability-zone",
             "regionName": region,
-            "groupName": region,
+            "groupName": format!("{region}-zg-1"),
+            "groupLongName": format!("{long} 1"),
             "networkBorderGroup": region,
             "optInStatus": "opt-in-not-required",
             "messageSet": [],
@@ -121,10 +139,10 @@ const REGION_LISTING: Listing = Listing {
 
 pub(super) fn regions(cx: &mut Cx<'_>) -> Answer {
     let names = cx.list("RegionName");
-    if let Some(other) = names.iter().find(|name| !REGIONS.contains(&name.as_str())) {
+    if let Some(other) = names.iter().find(|name| !REGIONS.iter().any(|(known, _)| known == name)) {
         return Err(invalid(format!("Invalid region(s): [{other}] provided.")));
     }
-    let all = REGIONS.iter().map(|name| {
+    let all = REGIONS.iter().map(|(name, _)| {
         json!({
             "regionName": name,
             "regionEndpoint": format!("ec2.{name}.amazonaws.com"),
@@ -199,14 +217,23 @@ const OFFERINGS: Listing = Listing {
 pub(super) fn type_offerings(cx: &mut Cx<'_>) -> Answer {
     let region = &cx.call.region;
     let by = cx.text("LocationType").unwrap_or("region");
-    let places = match by {
+    let open = names(region).into_iter().filter(|zone| !is_full(region, zone));
+    let places: Vec<String> = match by {
         "region" => vec![region.clone()],
-        "availability-zone" => names(region),
-        "availability-zone-id" => names(region).iter().map(|zone| zone_id(region, zone)).collect(),
+        "availability-zone" => open.collect(),
+        "availability-zone-id" => open.map(|zone| zone_id(region, &zone)).collect(),
         other => return Err(invalid(format!("Invalid location type '{other}'."))),
     };
+    // Whatever can be launched is offered, if somebody asks for it by name.
+    let asked = cx
+        .items("Filter")
+        .into_iter()
+        .filter(|filter| text(filter, "Name") == Some("instance-type"));
+    let mut types: BTreeSet<String> = asked.flat_map(|filter| list(filter, "Value")).collect();
+    types.retain(|name| name.contains('.') && !name.contains(['*', '?']));
+    types.extend(TYPES.map(|(name, ..)| name.to_owned()));
     let mut all: Vec<Value> = Vec::new();
-    for (name, ..) in TYPES {
+    for name in types {
         all.extend(
             places.iter().map(
                 |place| json!({ "instanceType": name, "locationType": by, "location": place }),

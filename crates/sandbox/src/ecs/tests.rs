@@ -228,6 +228,8 @@ async fn a_strict_service_takes_its_time_to_start_and_to_drain() {
     let (mut world, subnet) = with_cluster();
     world.base = super::super::Base { strict: true, ..super::super::Base::default() };
     let wait = || tokio::time::advance(std::time::Duration::from_secs(60));
+    // ECS knows its own role by then.
+    wait().await;
     ecs(&mut world, "CreateService", service(&subnet, json!({}))).unwrap();
     let young = described(&mut world);
     assert_eq!((&young["runningCount"], &young["pendingCount"]), (&json!(0), &json!(2)));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::ec2::lent::{self, Lent};
+use super::super::ec2::zones;
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, iso, need, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
 use super::{
@@ -111,6 +112,11 @@ fn placed(
             Refusal::new("SubnetNotFound", message)
         })?;
         vpcs.insert(place.vpc);
+        if kind == "network" && zones::is_full(region, &place.zone) {
+            let zone = &place.zone;
+            let message = format!("Load balancers with type 'network' are not supported in {zone}");
+            return Err(invalid(message));
+        }
         if scheme == "internet-facing" && !place.leads_out {
             let message = format!("The subnet '{subnet}' has no route to an internet gateway");
             return Err(Refusal::new("InvalidSubnet", message));

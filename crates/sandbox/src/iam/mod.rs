@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{digest, is_name, need, number, page, refuse, text};
-use super::{ACCOUNT, Answer, Call, Refusal, World};
+use super::{ACCOUNT, Answer, Call, Refusal, World, sts};
 
 /// What IAM keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +47,11 @@ pub(crate) fn role_arn(state: &State, name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role{path}{name}")
 }
 
+/// The id of a role, by its name.
+pub(crate) fn role_id<'a>(state: &'a State, name: &str) -> Option<&'a str> {
+    state.roles.get(name).map(|role| role.id())
+}
+
 /// The same for an instance profile.
 pub(crate) fn profile_arn(state: &State, name: &str) -> String {
     let path = state.profiles.get(name).map_or("/", |profile| profile.path());
@@ -60,21 +65,55 @@ pub(crate) fn roles_of(state: &State, profile: &str) -> Vec<String> {
     role.map(|role| role_arn(state, role)).into_iter().collect()
 }
 
-/// Whether a service can assume a role: it trusts the service, and in a strict sandbox it has been
-/// there for a while.
+/// Whether the trust policy of a role lets a service assume it.
 pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {
-    const PROPAGATION: f64 = 8.0;
     let name = arn.rsplit('/').next().unwrap_or(arn);
-    world.iam.roles.get(name).is_some_and(|role| {
-        let age = world.base.now() - role.created;
-        role.trusts(service) && (!world.base.strict || age >= PROPAGATION)
-    })
+    world.iam.roles.get(name).is_some_and(|role| role.trusts(service))
+}
+
+/// When a role was made, if it is there.
+pub(crate) fn made(state: &State, arn: &str) -> Option<f64> {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    state.roles.get(name).map(|role| role.created)
+}
+
+/// The name of the role that a service makes for itself.
+fn linked_name(service: &str) -> String {
+    let suffix = match service {
+        "autoscaling.amazonaws.com" => "AutoScaling",
+        "ecs.amazonaws.com" => "ECS",
+        "ecs.application-autoscaling.amazonaws.com" => "ApplicationAutoScaling_ECSService",
+        "elasticloadbalancing.amazonaws.com" => "ElasticLoadBalancing",
+        "guardduty.amazonaws.com" => "AmazonGuardDuty",
+        "ops.apigateway.amazonaws.com" => "APIGateway",
+        "rds.amazonaws.com" => "RDS",
+        "wafv2.amazonaws.com" => "WAFV2Logging",
+        other => other,
+    };
+    format!("AWSServiceRoleFor{suffix}")
+}
+
+/// The ARN of the role that a service makes for itself.
+pub(crate) fn linked_arn(service: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role{}{service}/{}", roles::LINKED, linked_name(service))
+}
+
+/// Makes that role, unless it is there.
+pub(crate) fn link(world: &mut World, service: &str) {
+    let name = linked_name(service);
+    if !world.iam.roles.contains_key(&name) {
+        let role = roles::Role::linked(&world.base, service);
+        world.iam.roles.insert(name, role);
+    }
 }
 
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;
     match call.operation.as_str() {
+        "GetUser" if text(input, "UserName").is_none() && sts::is_role(world) => {
+            Err(invalid("Must specify userName when calling with non-User credentials"))
+        }
         "GetUser" => Ok(json!({ "User": {
             "Path": "/",
             "UserName": text(input, "UserName").unwrap_or("sandbox"),
@@ -170,10 +209,9 @@ fn listed(name: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The statements of a document.
-fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
-    let tree: Value = serde_json::from_str(document)
-        .map_err(|_| malformed("Syntax errors in policy: it is not valid JSON."))?;
+/// The statements of a document; what is no JSON is refused in the words given.
+fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
+    let tree: Value = serde_json::from_str(document).map_err(|_| malformed(broken))?;
     if let Some(version) = tree.get("Version")
         && !["2012-10-17", "2008-10-17"].contains(&version.as_str().unwrap_or_default())
     {
@@ -210,7 +248,7 @@ fn has(statement: &Value, key: &str) -> bool {
 
 /// Checks a document that is attached to an identity.
 fn valid_policy(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "Syntax errors in policy.")? {
         if has(&statement, "Principal") {
             return Err(malformed("Policy document should not specify a principal."));
         }
@@ -223,7 +261,7 @@ fn valid_policy(document: &str) -> Result<(), Refusal> {
 
 /// Checks a document that says who may assume a role.
 fn valid_trust(document: &str) -> Result<(), Refusal> {
-    for statement in statements(document)? {
+    for statement in statements(document, "This policy contains invalid Json")? {
         if !has(&statement, "Principal") {
             return Err(malformed("AssumeRole policy must contain principals"));
         }

@@ -9,8 +9,8 @@ use super::super::toolbox::{
 };
 use super::super::{ACCOUNT, Answer, Refusal, World};
 use super::{
-    State, TAGS, conflict, encoded, exists, listed, over, required, size, unique_id, valid_name,
-    valid_path, valid_policy,
+    State, TAGS, conflict, encoded, exists, invalid, listed, over, required, size, unique_id,
+    valid_name, valid_path, valid_policy,
 };
 
 /// A customer-managed policy.
@@ -30,6 +30,9 @@ const AWS_OWNED: &str = "arn:aws:iam::aws:policy/";
 
 /// Refuses a policy that cannot be attached.
 pub(super) fn must_exist(state: &State, arn: &str) -> Result<(), Refusal> {
+    if !arn.starts_with("arn:") {
+        return Err(invalid("Invalid ARN:  Could not be parsed!"));
+    }
     match arn.starts_with(AWS_OWNED) || state.policies.contains_key(arn) {
         true => Ok(()),
         false => Err(refuse(

@@ -9,11 +9,14 @@ use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, iso, put, refuse, remove_tags, tag_list, tag_pairs, text, texts,
     within,
 };
-use super::super::{ACCOUNT, Answer, Refusal, World};
+use super::super::{ACCOUNT, Answer, Base, Refusal, World};
 use super::{
     State, TAGS, conflict, encoded, exists, gone, invalid, listed, over, policies, required, size,
     taken, unique_id, valid_name, valid_path, valid_policy, valid_trust,
 };
+
+/// What the paths of the roles begin with that services make for themselves.
+pub(super) const LINKED: &str = "/aws-service-role/";
 
 /// A role.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,14 +39,39 @@ impl Role {
         &self.path
     }
 
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether the trust policy names a service.
     pub(super) fn trusts(&self, service: &str) -> bool {
         self.trust.contains(service)
     }
 
+    /// One that a service makes for itself.
+    pub(super) fn linked(base: &Base, service: &str) -> Self {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": service },
+            "Action": "sts:AssumeRole",
+        }] });
+        Self {
+            path: format!("{LINKED}{service}/"),
+            id: unique_id("AROA", service),
+            created: base.now(),
+            trust: trust.to_string(),
+            max_session: 3600,
+            ..Self::default()
+        }
+    }
+
+    fn is_linked(&self) -> bool {
+        self.path.starts_with(LINKED)
+    }
+
     /// Whether it belongs to the account as a whole.
     pub(super) fn is_shared(&self) -> bool {
-        self.path == "/payctl/shared/"
+        self.path == "/payctl/shared/" || self.is_linked()
     }
 
     /// Whether a managed policy is its boundary.
@@ -196,7 +224,10 @@ fn create(world: &mut World, input: &Value) -> Answer {
         tags,
         ..Role::default()
     };
-    let view = role.full(name);
+    let mut view = role.full(name);
+    for later in ["MaxSessionDuration", "RoleLastUsed"] {
+        view.as_object_mut().and_then(|members| members.remove(later));
+    }
     world.iam.roles.insert(name.to_owned(), role);
     Ok(json!({ "Role": view }))
 }
@@ -229,6 +260,13 @@ fn retrust(state: &mut State, input: &Value) -> Answer {
 
 fn delete(state: &mut State, input: &Value) -> Answer {
     let (name, role) = find(state, input)?;
+    if role.is_linked() {
+        let message = format!(
+            "Cannot perform the operation on the protected role '{name}' - this role is only \
+             modifiable by AWS"
+        );
+        return Err(refuse(400, "UnmodifiableEntity", message));
+    }
     if !role.attached.is_empty() {
         return Err(conflict("Cannot delete entity, must detach all policies first."));
     }

@@ -171,3 +171,19 @@ fn an_operation_that_is_not_there_is_named() {
     assert_eq!(refusal.code, "NotImplementedInSandbox");
     assert!(refusal.message.contains("iam:CreateUser"));
 }
+
+#[test]
+fn a_new_role_is_shown_without_what_only_reading_tells() {
+    let mut world = World::default();
+    let input = json!({ "RoleName": "r", "AssumeRolePolicyDocument": trust() });
+    let made = ask(&mut world, "iam", "CreateRole", input).unwrap();
+    assert_eq!(made["Role"].get("MaxSessionDuration"), None);
+    let read = ask(&mut world, "iam", "GetRole", json!({ "RoleName": "r" })).unwrap();
+    assert_eq!(read["Role"]["MaxSessionDuration"], 3600);
+    let broken = json!({ "RoleName": "s", "AssumeRolePolicyDocument": "{" });
+    let refusal = ask(&mut world, "iam", "CreateRole", broken).unwrap_err();
+    assert_eq!(refusal.message, "This policy contains invalid Json");
+    let attach = json!({ "RoleName": "r", "PolicyArn": "no-arn" });
+    let refusal = ask(&mut world, "iam", "AttachRolePolicy", attach).unwrap_err();
+    assert_eq!(refusal.message, "Invalid ARN:  Could not be parsed!");
+}

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::toolbox::{at, here, is_name, need, text};
+use super::super::toolbox::{at, here, is_name, need, text, unfit};
 use super::super::{Answer, Refusal};
-use super::{Alias, MANAGED, State, alias_arn, exact, managed_id, no_alias, paged, pending};
+use super::references::{exact, pending};
+use super::{Alias, MANAGED, State, alias_arn, managed_id, no_alias, paged};
 
 /// The aliases, of one key or of all.
 pub(super) fn list(state: &State, region: &str, input: &Value) -> Answer {
@@ -48,14 +49,18 @@ fn alias_target(state: &State, region: &str, input: &Value) -> Result<String, Re
 /// Creates an alias.
 pub(super) fn create(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     let name = need(input, "AliasName", "ValidationException")?;
+    if !is_name(name, 1..=256, ":/_-") {
+        let rule = "Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$";
+        return Err(unfit("ValidationException", name, "aliasName", rule));
+    }
     if name.starts_with("alias/aws/") {
         let message = "Aliases that begin with alias/aws/ are reserved.";
         return Err(Refusal::new("NotAuthorizedException", message));
     }
-    if name.strip_prefix("alias/").is_none_or(|rest| !is_name(rest, 1..=250, "/_-")) {
-        let message = "Alias must start with the prefix \"alias/\" and have only /, _, - beside \
-                       letters and digits.";
-        return Err(Refusal::new("InvalidAliasNameException", message));
+    if !name.starts_with("alias/") {
+        let message = "Alias must start with the prefix \"alias/\". Please see \
+                       https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html";
+        return Err(Refusal::new("ValidationException", message));
     }
     let place = at(region, name);
     if state.aliases.contains_key(&place) {

@@ -5,7 +5,10 @@
 //! AWS-managed keys are in all lists.
 
 mod aliases;
+mod grants;
 mod policy;
+mod references;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +17,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::references::{enabled, exact, find, kept, resolve, wanted};
+use self::tags::TAG;
 use super::toolbox::{
-    Tags, add_tags, at, here, need, now, number, page, put, remove_tags, tag_list, tag_pairs, text,
+    Tags, at, digest, flag, here, need, now, number, page, put, remove_tags, tag_pairs, text,
     texts, uuid, uuid_of, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
@@ -43,6 +48,9 @@ struct Key {
     /// The rotation period in days.
     rotation: Option<i64>,
     tags: Tags,
+    /// Whether copies may stand in other regions; its id begins with `mrk-` then.
+    multi_region: bool,
+    grants: Vec<grants::Grant>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -56,8 +64,18 @@ struct Alias {
 /// The services whose keys AWS manages.
 const MANAGED: &[&str] = &["dynamodb", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm"];
 
-/// The names of the members of a tag.
-const TAG: (&str, &str) = ("TagKey", "TagValue");
+/// What the key of a service protects, in the words of its description.
+fn protects(service: &str) -> &'static str {
+    match service {
+        "dynamodb" => "DynamoDB data",
+        "rds" => "RDS database volumes",
+        "s3" => "S3 objects",
+        "secretsmanager" => "Secrets Manager data",
+        "sns" => "SNS data",
+        "sqs" => "SQS messages",
+        _ => "SSM parameters",
+    }
+}
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
@@ -75,11 +93,12 @@ pub(crate) fn usable(state: &State, region: &str, reference: &str) -> Option<Str
     ready.then(|| key_arn(region, &id))
 }
 
-/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`.
+/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`, or admits
+/// everybody.
 pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) -> bool {
     let id = arn.rsplit('/').next().unwrap_or(arn);
     let key = state.keys.get(&at(region, id));
-    key.is_some_and(|key| key.policy.contains(principal))
+    key.is_some_and(|key| key.policy.contains(principal) || policy::admits_everybody(&key.policy))
 }
 
 /// The ARN and the tags of the key that an id, ARN, alias or alias ARN stands for.
@@ -153,9 +172,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "ScheduleKeyDeletion" => schedule(state, region, input, today),
         "CancelKeyDeletion" => cancel(state, region, input),
         "TagResource" => {
-            let more = tag_list(input, "Tags", TAG);
-            let codes = ("TagException", "LimitExceededException");
-            add_tags(&mut kept(state, region, input)?.1.tags, more, codes)?;
+            tags::add(&mut kept(state, region, input)?.1.tags, input)?;
             Ok(json!({}))
         }
         "UntagResource" => {
@@ -163,7 +180,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(json!({}))
         }
         "ListResourceTags" => list_tags(state, region, input),
-        "ListGrants" => Ok(json!({ "Grants": [], "Truncated": false })),
+        "CreateGrant" => grants::create(world, region, input),
+        "ListGrants" => grants::list(state, region, input),
+        "RevokeGrant" => grants::revoke(state, region, input),
+        "RetireGrant" => grants::retire(state, region, input),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
@@ -219,84 +239,6 @@ fn no_alias(region: &str, name: &str) -> Refusal {
     Refusal::new("NotFoundException", format!("Alias {arn} is not found."))
 }
 
-fn wanted(input: &Value) -> Result<&str, Refusal> {
-    need(input, "KeyId", "ValidationException")
-}
-
-/// The id of an existing key, from an id or an ARN.
-fn exact(state: &State, region: &str, reference: &str) -> Result<String, Refusal> {
-    let id = match reference.strip_prefix("arn:") {
-        Some(_) => reference.strip_prefix(&key_arn(region, "")).unwrap_or(reference),
-        None => reference,
-    };
-    let known = state.keys.contains_key(&at(region, id));
-    match known || managed(region, id).is_some() {
-        true => Ok(id.to_owned()),
-        false => {
-            let arn = if id.starts_with("arn:") { id.to_owned() } else { key_arn(region, id) };
-            Err(Refusal::new("NotFoundException", format!("Key '{arn}' does not exist")))
-        }
-    }
-}
-
-/// The id of an existing key, from anything that can stand for one.
-fn resolve(state: &State, region: &str, reference: &str) -> Result<String, Refusal> {
-    let name = reference.strip_prefix(&alias_arn(region, "")).unwrap_or(reference);
-    if !name.starts_with("alias/") {
-        return exact(state, region, reference);
-    }
-    if let Some(service) = name.strip_prefix("alias/aws/")
-        && MANAGED.contains(&service)
-    {
-        return Ok(managed_id(region, service));
-    }
-    let alias = state.aliases.get(&at(region, name));
-    alias.map(|alias| alias.key.clone()).ok_or_else(|| no_alias(region, name))
-}
-
-/// A customer key, to change it.
-fn find<'a>(
-    state: &'a mut State,
-    region: &str,
-    input: &Value,
-) -> Result<(String, &'a mut Key), Refusal> {
-    let id = exact(state, region, wanted(input)?)?;
-    match state.keys.get_mut(&at(region, &id)) {
-        Some(key) => Ok((id, key)),
-        None => Err(Refusal::new(
-            "AccessDeniedException",
-            format!("{} is managed by AWS and cannot be changed.", key_arn(region, &id)),
-        )),
-    }
-}
-
-/// A customer key that is not about to be deleted.
-fn kept<'a>(
-    state: &'a mut State,
-    region: &str,
-    input: &Value,
-) -> Result<(String, &'a mut Key), Refusal> {
-    match find(state, region, input)? {
-        (id, key) if key.deletion.is_some() => Err(pending(region, &id)),
-        found => Ok(found),
-    }
-}
-
-fn pending(region: &str, id: &str) -> Refusal {
-    let message = format!("{} is pending deletion.", key_arn(region, id));
-    Refusal::new("KMSInvalidStateException", message)
-}
-
-fn enabled<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Key, Refusal> {
-    match kept(state, region, input)? {
-        (id, key) if key.disabled => {
-            let message = format!("{} is disabled.", key_arn(region, &id));
-            Err(Refusal::new("DisabledException", message))
-        }
-        (_, key) => Ok(key),
-    }
-}
-
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let policy = match text(input, "Policy").filter(|policy| !policy.is_empty()) {
         Some(policy) => policy::valid(policy, input)?,
@@ -309,14 +251,18 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         return Err(Refusal::new("UnsupportedOperationException", message));
     }
     let mut tags = Tags::new();
-    let codes = ("TagException", "LimitExceededException");
-    add_tags(&mut tags, tag_list(input, "Tags", TAG), codes)?;
-    let id = uuid(&mut world.base);
+    tags::add(&mut tags, input)?;
+    let multi_region = flag(input, "MultiRegion").unwrap_or(false);
+    let id = match (multi_region, uuid(&mut world.base)) {
+        (true, id) => format!("mrk-{}", id.replace('-', "")),
+        (false, id) => id,
+    };
     let key = Key {
         created: now(&world.base),
         description: text(input, "Description").unwrap_or_default().to_owned(),
         policy,
         tags,
+        multi_region,
         ..Key::default()
     };
     world.kms.keys.insert(at(region, &id), key);
@@ -325,7 +271,10 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
 
 fn metadata(state: &State, region: &str, id: &str) -> Value {
     let owned = managed(region, id).map(|service| Key {
-        description: format!("Default key that protects my {service} data"),
+        description: format!(
+            "Default key that protects my {} when no other key is defined",
+            protects(service)
+        ),
         ..Key::default()
     });
     let manager = if owned.is_some() { "AWS" } else { "CUSTOMER" };
@@ -345,8 +294,16 @@ fn metadata(state: &State, region: &str, id: &str) -> Value {
         "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
         "KeySpec": "SYMMETRIC_DEFAULT",
         "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
-        "MultiRegion": false,
+        "MultiRegion": key.multi_region,
+        "CurrentKeyMaterialId": digest(&format!("the material of key {id}")),
     });
+    if key.multi_region {
+        view["MultiRegionConfiguration"] = json!({
+            "MultiRegionKeyType": "PRIMARY",
+            "PrimaryKey": { "Arn": key_arn(region, id), "Region": region },
+            "ReplicaKeys": [],
+        });
+    }
     put(&mut view, "DeletionDate", key.deletion);
     view
 }

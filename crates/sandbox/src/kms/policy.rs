@@ -14,7 +14,7 @@ pub(super) fn default() -> String {
         "Action": "kms:*",
         "Resource": "*",
     }] });
-    format!("{policy:#}")
+    spread(&policy.to_string())
 }
 
 /// The policy as KMS returns it, if KMS would take it.
@@ -37,11 +37,74 @@ pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
     let safe = flag(input, "BypassPolicyLockoutSafetyCheck").unwrap_or(false)
         || statements.iter().any(|statement| lets_change_the_policy(statement));
     match safe {
-        true => Ok(format!("{tree:#}")),
+        true => Ok(spread(policy)),
         false => Err(malformed(
             "The new key policy will not allow you to update the key policy in the future.",
         )),
     }
+}
+
+/// Whether a policy admits everybody, without a condition.
+pub(super) fn admits_everybody(policy: &str) -> bool {
+    let tree: Value = serde_json::from_str(policy).unwrap_or_default();
+    let admits = |statement: &Value| {
+        let principal = &statement["Principal"];
+        statement["Effect"] == "Allow"
+            && (principal == "*" || principal["AWS"] == "*")
+            && statement.get("Condition").is_none()
+    };
+    match &tree["Statement"] {
+        Value::Array(statements) => statements.iter().any(admits),
+        statement => admits(statement),
+    }
+}
+
+/// JSON as KMS writes it: its members in their order, one a line, a list open on the line where it
+/// begins.
+fn spread(json: &str) -> String {
+    let mut out = String::new();
+    let mut open: Vec<char> = Vec::new();
+    let (mut quoted, mut escaped) = (false, false);
+    let line = |out: &mut String, open: &[char]| {
+        let depth = open.iter().filter(|c| **c == '{').count();
+        out.push_str(&format!("\n{}", "  ".repeat(depth)));
+    };
+    for c in json.chars() {
+        if quoted {
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            out.push(c);
+            continue;
+        }
+        if c.is_whitespace() {
+            continue;
+        }
+        let starts = out.ends_with(['{', '[', ',']);
+        let inside = open.last().copied();
+        match c {
+            '}' => {
+                open.pop();
+                line(&mut out, &open);
+            }
+            ']' => {
+                open.pop();
+                out.push(' ');
+            }
+            _ if starts && inside == Some('{') => line(&mut out, &open),
+            _ if starts => out.push(' '),
+            _ => {}
+        }
+        match c {
+            '{' | '[' => open.push(c),
+            '"' => quoted = true,
+            _ => {}
+        }
+        match c {
+            ':' => out.push_str(" : "),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 fn lets_change_the_policy(statement: &Value) -> bool {

@@ -157,6 +157,92 @@ fn alias_names_are_checked() {
         kms(&mut world, "CreateAlias", input)
     };
     assert_eq!(alias("alias/aws/mine"), Err("NotAuthorizedException".into()));
-    assert_eq!(alias("mine"), Err("InvalidAliasNameException".into()));
-    assert_eq!(alias("alias/a b"), Err("InvalidAliasNameException".into()));
+    assert_eq!(alias("mine"), Err("ValidationException".into()));
+    assert_eq!(alias("alias/a b"), Err("ValidationException".into()));
+}
+
+#[test]
+fn tags_are_refused_in_the_words_of_kms() {
+    let (mut world, id) = with_key();
+    let mut refused = |tags: Value| {
+        let input = json!({ "KeyId": id, "Tags": tags });
+        let refusal = ask(&mut world, "kms", "TagResource", input).unwrap_err();
+        (refusal.code, refusal.message)
+    };
+    let tag = |key: &str, value: &str| json!({ "TagKey": key, "TagValue": value });
+    let exception = |message: &str| ("TagException".to_owned(), message.to_owned());
+    let reserved = exception("Tags beginning with aws: are reserved");
+    assert_eq!(refused(json!([tag("AWS:a", "1")])), reserved);
+    let twice = json!([tag("k", "1"), tag("k", "2")]);
+    assert_eq!(refused(twice), exception("Duplicate tag keys"));
+    let many: Vec<Value> = (0..51).map(|n| tag(&n.to_string(), "")).collect();
+    assert_eq!(refused(json!(many)), exception("Too many tags"));
+    let (code, message) = refused(json!([tag("k", &"v".repeat(257))]));
+    assert_eq!(code, "ValidationException");
+    let end = "at 'tags.1.member.tagValue' failed to satisfy constraint: Member must have length \
+               less than or equal to 256";
+    assert!(message.ends_with(end), "{message}");
+}
+
+#[test]
+fn what_names_no_key_is_told_apart() {
+    let mut world = World::default();
+    let mut refused = |key: &str| {
+        let refusal = ask(&mut world, "kms", "ListGrants", json!({ "KeyId": key })).unwrap_err();
+        assert_eq!(refusal.code, "NotFoundException");
+        refusal.message
+    };
+    assert_eq!(refused("mrk-fake"), "Invalid keyId 'mrk-fake'");
+    let id = "134f2428-cec1-4b25-a1ae-9048164dba47";
+    let there = format!("arn:aws:kms:us-west-2:000000000000:key/{id}");
+    assert_eq!(refused(&there), "Invalid arn us-west-2");
+    let here = format!("arn:aws:kms:{REGION}:000000000000:key/{id}");
+    assert_eq!(refused(id), format!("Key '{here}' does not exist"));
+}
+
+#[test]
+fn a_key_for_several_regions_says_so_in_its_id() {
+    let mut world = World::default();
+    let made = kms(&mut world, "CreateKey", json!({ "MultiRegion": true })).unwrap();
+    let key = &made["KeyMetadata"];
+    assert!(key["KeyId"].as_str().is_some_and(super::references::is_id));
+    assert!(key["KeyId"].as_str().is_some_and(|id| id.starts_with("mrk-")));
+    assert_eq!(key["MultiRegionConfiguration"]["PrimaryKey"]["Arn"], key["Arn"]);
+}
+
+#[test]
+fn a_policy_keeps_its_order_and_what_its_texts_hold() {
+    let statement = r#"[{"Sid":"a \"b\": {,}","Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:*"],"Resource":"*"}]"#;
+    let policy = format!(r#"{{"Version":"2012-10-17","Id":"x","Statement":{statement}}}"#);
+    let mut world = World::default();
+    let made = kms(&mut world, "CreateKey", json!({ "Policy": policy })).unwrap();
+    let id = json!({ "KeyId": made["KeyMetadata"]["KeyId"] });
+    let answer = kms(&mut world, "GetKeyPolicy", id).unwrap();
+    let shown = "{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"x\",\n  \"Statement\" : [ {\n    \
+                 \"Sid\" : \"a \\\"b\\\": {,}\",\n    \"Effect\" : \"Allow\",\n    \"Principal\" : \
+                 {\n      \"AWS\" : \"*\"\n    },\n    \"Action\" : [ \"kms:*\" ],\n    \
+                 \"Resource\" : \"*\"\n  } ]\n}";
+    assert_eq!(answer["Policy"], shown);
+}
+
+#[test]
+fn a_grant_ends_by_its_id_or_by_its_token() {
+    let (mut world, id) = with_key();
+    let grant = json!({ "KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:role/r",
+        "Operations": ["Decrypt"], "Name": "g" });
+    let made = kms(&mut world, "CreateGrant", grant.clone()).unwrap();
+    assert_eq!(kms(&mut world, "CreateGrant", grant.clone()).unwrap(), made);
+    let key = json!({ "KeyId": id });
+    let listed = kms(&mut world, "ListGrants", key.clone()).unwrap();
+    assert_eq!(listed["Grants"][0]["GrantId"], made["GrantId"]);
+    let token = json!({ "GrantToken": made["GrantToken"] });
+    kms(&mut world, "RetireGrant", token.clone()).unwrap();
+    let again = kms(&mut world, "RetireGrant", token);
+    assert_eq!(again, Err("InvalidGrantTokenException".into()));
+    let made = kms(&mut world, "CreateGrant", grant).unwrap();
+    let by_id = json!({ "KeyId": id, "GrantId": made["GrantId"] });
+    kms(&mut world, "RevokeGrant", by_id.clone()).unwrap();
+    assert_eq!(kms(&mut world, "RevokeGrant", by_id), Err("NotFoundException".into()));
+    let listed = kms(&mut world, "ListGrants", key).unwrap();
+    assert_eq!(listed["Grants"], json!([]));
 }

@@ -4,25 +4,39 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::super::toolbox::{
-    Tags, add_tags, at, flag, here, map, number, page, put, text, texts, uuid,
+    Tags, at, flag, here, list as items, map, number, page, put, text, texts, uuid,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
-use super::{TAGS, arn, conflict, functions, gone, invalid};
+use super::model::Broken;
+use super::names::{NAMESPACED, Named, named};
+use super::{arn, conflict, functions, gone, invalid, no_such_function, tags};
 
 /// An event source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Mapping {
-    /// The name of the function.
+    /// The name of the function, with a qualifier if it was made for one.
     function: String,
     source: String,
     settings: Map<String, Value>,
     enabled: bool,
     pub(super) tags: Tags,
+    modified: f64,
     /// What AWS is doing, and until when.
     doing: String,
     until: f64,
 }
+
+const DELETING: &str = "Deleting";
+
+/// What queues know nothing of.
+const STREAM_SETTINGS: &[&str] = &[
+    "BisectBatchOnFunctionError",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "TumblingWindowInSeconds",
+];
 
 /// How long a strict sandbox takes for each change, in seconds.
 const TIME: f64 = 5.0;
@@ -37,15 +51,31 @@ impl Mapping {
         self.source.contains(":sqs:")
     }
 
+    /// Whether it is being deleted: it can still be read, but for its tags.
+    pub(super) fn is_going(&self) -> bool {
+        self.doing == DELETING
+    }
+
+    /// What AWS answers to a change: that it is under way.
+    fn changing(&self, region: &str, id: &str) -> Value {
+        self.view_at(region, id, &self.doing)
+    }
+
     fn view(&self, region: &str, id: &str, now: f64) -> Value {
-        let mut view = Value::Object(self.settings.clone());
         let rest = if self.enabled { "Enabled" } else { "Disabled" };
+        self.view_at(region, id, if self.until > now { &self.doing } else { rest })
+    }
+
+    fn view_at(&self, region: &str, id: &str, state: &str) -> Value {
+        let mut view = Value::Object(self.settings.clone());
         view["UUID"] = json!(id);
         view["FunctionArn"] = json!(arn(region, &self.function));
         view["EventSourceArn"] = json!(self.source);
         view["EventSourceMappingArn"] = json!(mapping_arn(region, id));
-        view["State"] = json!(if self.until > now { self.doing.as_str() } else { rest });
-        view["StateTransitionReason"] = json!("USER_INITIATED");
+        view["LastModified"] = json!(self.modified);
+        view["State"] = json!(state);
+        let reason = if self.is_queue() { "USER_INITIATED" } else { "User action" };
+        view["StateTransitionReason"] = json!(reason);
         view
     }
 
@@ -68,7 +98,7 @@ impl Mapping {
             return Err(invalid("BatchSize of a FIFO queue can be 10 at the most, without window"));
         }
         if queue && batch > 10 && window < 1 {
-            let message = "MaximumBatchingWindowInSeconds must be greater than 0 if maximum batch \
+            let message = "Maximum batch window in seconds must be greater than 0 if maximum batch \
                            size is greater than 10";
             return Err(invalid(message));
         }
@@ -86,15 +116,26 @@ impl Mapping {
             let types = json!(texts(input, "FunctionResponseTypes"));
             self.settings.insert("FunctionResponseTypes".to_owned(), types);
         }
-        if let Some(retries) = number(input, "MaximumRetryAttempts") {
-            if queue {
-                return Err(invalid("Unsupported MaximumRetryAttempts parameter for SQS"));
+        if let Some(criteria) = input.get("FilterCriteria") {
+            let filters = items(criteria, "Filters");
+            if !filters.iter().all(|filter| text(filter, "Pattern").is_none_or(is_pattern)) {
+                return Err(invalid("Invalid filter pattern definition."));
             }
-            self.settings.insert("MaximumRetryAttempts".to_owned(), json!(retries));
+            match filters {
+                [] => self.settings.remove("FilterCriteria"),
+                _ => self.settings.insert("FilterCriteria".to_owned(), criteria.clone()),
+            };
+        }
+        for key in STREAM_SETTINGS {
+            let Some(value) = input.get(*key) else { continue };
+            if queue {
+                return Err(invalid(format!("Unsupported {key} parameter for SQS")));
+            }
+            self.settings.insert((*key).to_owned(), value.clone());
         }
         let target = input.pointer("/DestinationConfig/OnFailure/Destination");
         match target.and_then(Value::as_str) {
-            Some(_) if queue => return Err(invalid("Unsupported DestinationConfig for SQS")),
+            Some(_) if queue => return Err(no_destination()),
             Some(target) => {
                 let config = match target.is_empty() {
                     true => json!({ "OnFailure": {} }),
@@ -112,21 +153,32 @@ impl Mapping {
 
     fn start(&mut self, world: &World, what: &str) {
         self.doing = what.to_owned();
+        self.modified = world.base.now().floor();
         self.until = world.base.now() + if world.base.strict { TIME } else { 0.0 };
     }
 }
 
-/// Whether that is the ARN of an event source that is being deleted: it can still be read, but for
-/// its tags.
-pub(super) fn is_going(world: &World, region: &str, arn: &str) -> bool {
-    let id = arn.rsplit(':').next().unwrap_or_default();
-    world.lambda.mappings.get(&at(region, id)).is_some_and(|found| found.doing == "Deleting")
+/// Whether a text is the pattern of an event: an object of lists of what fits.
+fn is_pattern(text: &str) -> bool {
+    fn fits(pattern: &Value) -> bool {
+        match pattern {
+            Value::Object(members) => members.values().all(fits),
+            Value::Array(values) => !values.is_empty(),
+            _ => false,
+        }
+    }
+    let pattern = serde_json::from_str(text).unwrap_or_default();
+    matches!(pattern, Value::Object(_)) && fits(&pattern)
+}
+
+fn no_destination() -> Refusal {
+    invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
 }
 
 /// Lets go of what has been deleted for long enough.
 pub(super) fn settle(world: &mut World) {
     let now = world.base.now();
-    world.lambda.mappings.retain(|_, found| found.doing != "Deleting" || found.until > now);
+    world.lambda.mappings.retain(|_, found| !found.is_going() || found.until > now);
 }
 
 /// A queue must hide its messages for as long as the function may take.
@@ -139,56 +191,97 @@ fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<()
         Some(_) => Ok(()),
         None => Err(invalid(
             "Error occurred while ReceiveMessage. SQS Error Code: \
-                             AWS.SimpleQueueService.NonExistentQueue",
+             AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does \
+             not exist.",
         )),
     }
 }
 
+/// The refusal of a second event source for the same function.
+fn twin(source: &str, function: &str, id: &str) -> Refusal {
+    let advice = format!("Please update or delete the existing mapping with UUID {id}");
+    conflict(match source.contains(":sqs:") {
+        true => format!(
+            "An event source mapping with SQS arn (\" {source} \") and function (\" {function} \") \
+             already exists. {advice}"
+        ),
+        false => format!(
+            "The event source arn (\" {source} \") and function (\" {function} \") provided \
+             mapping already exists. {advice}"
+        ),
+    })
+}
+
+/// The function that a request names, with its qualifier, and how long a call of it may take.
+fn target(world: &mut World, region: &str, input: &Value) -> Result<(String, i64), Refusal> {
+    let named = named(region, input, &NAMESPACED)?;
+    let function = functions::find(world, region, &named);
+    let timeout = function.map_err(|_| no_such_function())?.timeout();
+    let Named { name, qualifier } = named;
+    let function = qualifier.map_or(name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
+    Ok((function, timeout))
+}
+
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
-    let (function, found) = functions::find(world, region, input)?;
-    let timeout = found.timeout();
-    let source = text(input, "EventSourceArn").unwrap_or_default().to_owned();
     let start = text(input, "StartingPosition");
+    let mut broken = Broken::default();
+    broken.one_of("startingPosition", start, &["LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"]);
+    broken.refuse()?;
+    let source = text(input, "EventSourceArn").unwrap_or_default().to_owned();
+    let queue = source.contains(":sqs:");
+    if !queue && !source.contains(":dynamodb:") {
+        return Err(invalid("Unrecognized event source."));
+    }
+    if queue && input.pointer("/DestinationConfig/OnSuccess").is_some() {
+        return Err(no_destination());
+    }
+    let (function, timeout) = target(world, region, input)?;
     let is_twin = |other: &Mapping| other.function == function && other.source == source;
-    let twin = here(&world.lambda.mappings, region).find(|(_, other)| is_twin(other));
-    if let Some((id, _)) = twin {
-        return Err(conflict(format!(
-            "An event source mapping with event source arn (\" {source} \") and function name (\" \
-             {function} \") already exists. Please update or delete the existing mapping with \
-             UUID {id}"
-        )));
+    let other = here(&world.lambda.mappings, region).find(|(_, other)| is_twin(other));
+    if let Some((id, _)) = other {
+        return Err(twin(&source, &function, id));
     }
     let mut settings = Map::new();
-    if source.contains(":sqs:") {
+    settings.insert("FunctionResponseTypes".to_owned(), json!([]));
+    if queue {
         patient(world, region, &source, timeout)?;
         if start.is_some() {
             return Err(invalid("StartingPosition is not valid for SQS event sources."));
         }
         settings.insert("BatchSize".to_owned(), json!(10));
-    } else if dynamodb::has_stream(&world.dynamodb, region, &source) {
+    } else {
         let Some(start) = start else {
-            return Err(invalid("1 validation error: Starting position must be given"));
+            return Err(invalid(
+                "1 validation error detected: Value null at 'startingPosition' failed to satisfy \
+                 constraint: Member must not be null.",
+            ));
         };
+        if start == "AT_TIMESTAMP" {
+            return Err(invalid(format!("Unsupported starting position for arn type: {source}")));
+        }
+        if !dynamodb::has_stream(&world.dynamodb, region, &source) {
+            return Err(invalid(format!("Stream not found: {source}")));
+        }
         let defaults = json!({
             "BatchSize": 100,
             "StartingPosition": start,
             "MaximumRetryAttempts": -1,
             "MaximumRecordAgeInSeconds": -1,
             "ParallelizationFactor": 1,
+            "TumblingWindowInSeconds": 0,
             "BisectBatchOnFunctionError": false,
             "DestinationConfig": { "OnFailure": {} },
+            "LastProcessingResult": "No records processed",
         });
         settings.extend(defaults.as_object().cloned().unwrap_or_default());
-    } else {
-        return Err(invalid(format!("Unrecognized event source: {source}")));
     }
     settings.insert("MaximumBatchingWindowInSeconds".to_owned(), json!(0));
     let mut mapping = Mapping { function, source, settings, enabled: true, ..Mapping::default() };
     mapping.assign(input)?;
-    add_tags(&mut mapping.tags, map(input, "Tags"), TAGS)?;
+    tags::add(&mut mapping.tags, map(input, "Tags"))?;
     mapping.start(world, "Creating");
     let id = uuid(&mut world.base);
-    let view = mapping.view(region, &id, world.base.now());
+    let view = mapping.changing(region, &id);
     world.lambda.mappings.insert(at(region, &id), mapping);
     Ok(view)
 }
@@ -199,7 +292,7 @@ fn id(input: &Value) -> &str {
 
 fn find<'a>(world: &'a World, region: &str, input: &Value) -> Result<&'a Mapping, Refusal> {
     let found = world.lambda.mappings.get(&at(region, id(input)));
-    found.ok_or_else(|| gone(&format!("event source {}", id(input))))
+    found.ok_or_else(|| gone("The resource you requested does not exist."))
 }
 
 /// Refuses a change during another one.
@@ -219,7 +312,13 @@ pub(super) fn get(world: &World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
-    let all = here(&world.lambda.mappings, region);
+    let function = text(input, "FunctionName").map(|_| named(region, input, &NAMESPACED));
+    let function = function.transpose()?.map(|named| named.arn(region));
+    let source = text(input, "EventSourceArn");
+    let all = here(&world.lambda.mappings, region).filter(|(_, mapping)| {
+        source.is_none_or(|source| mapping.source == source)
+            && function.as_ref().is_none_or(|function| arn(region, &mapping.function) == *function)
+    });
     let all = all.map(|(id, mapping)| (id.to_owned(), mapping.view(region, id, now)));
     let limit = number(input, "MaxItems").unwrap_or(100).clamp(1, 100) as usize;
     let (mappings, next) = page(all.collect(), text(input, "Marker"), limit);
@@ -232,8 +331,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut mapping = find(world, region, input)?.clone();
     at_rest(&mapping, world.base.now())?;
     if text(input, "FunctionName").is_some() {
-        let (function, found) = functions::find(world, region, input)?;
-        let timeout = found.timeout();
+        let (function, timeout) = target(world, region, input)?;
         if mapping.is_queue() {
             patient(world, region, &mapping.source, timeout)?;
         }
@@ -241,7 +339,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     mapping.assign(input)?;
     mapping.start(world, "Updating");
-    let view = mapping.view(region, id(input), world.base.now());
+    let view = mapping.changing(region, id(input));
     world.lambda.mappings.insert(at(region, id(input)), mapping);
     Ok(view)
 }
@@ -249,8 +347,8 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut mapping = find(world, region, input)?.clone();
     at_rest(&mapping, world.base.now())?;
-    mapping.start(world, "Deleting");
-    let view = mapping.view(region, id(input), world.base.now());
+    mapping.start(world, DELETING);
+    let view = mapping.changing(region, id(input));
     world.lambda.mappings.insert(at(region, id(input)), mapping);
     settle(world);
     Ok(view)

@@ -5,10 +5,15 @@
 //! account keeps 100 concurrent calls free; roles are unknown for a while. In a strict sandbox
 //! functions and event sources take their time.
 
+mod changes;
+mod concurrency;
 mod functions;
 mod mappings;
+mod model;
+mod names;
 mod policies;
 mod settings;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::toolbox::{Tags, add_tags, at, here, map, refuse, remove_tags, text, texts};
+use super::toolbox::{Tags, at, here, refuse};
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -60,8 +65,37 @@ pub(crate) const ROUTES: &[RestRoute] = &[
 const CONCURRENCY: i64 = 1000;
 const UNRESERVED: i64 = 100;
 
-/// The codes for a bad tag and for too many.
-const TAGS: (&str, &str) = ("InvalidParameterValueException", "InvalidParameterValueException");
+/// The largest request that makes a function.
+pub(crate) const LARGEST_REQUEST: usize = 70_167_211;
+
+/// The HTTP status of an operation that went well.
+pub(crate) fn status(operation: &str) -> u16 {
+    match operation {
+        "CreateFunction" | "AddPermission" => 201,
+        "CreateEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => 202,
+        "DeleteFunction"
+        | "DeleteFunctionConcurrency"
+        | "RemovePermission"
+        | "TagResource"
+        | "UntagResource" => 204,
+        _ => 200,
+    }
+}
+
+/// The body of a refusal: what the model knows says whose fault it is, and names its message in
+/// one of two ways.
+pub(crate) fn body(code: &str, message: &str) -> Value {
+    let message = Some(message).filter(|message| !message.is_empty());
+    match code {
+        "ResourceNotFoundException" | "ResourceInUseException" => {
+            json!({ "Type": "User", "Message": message })
+        }
+        "InvalidParameterValueException"
+        | "PreconditionFailedException"
+        | "ResourceConflictException" => json!({ "Type": "User", "message": message }),
+        _ => json!({ "message": message }),
+    }
+}
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
@@ -77,6 +111,16 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn key_of(state: &State, region: &str, function: &str) -> Option<String> {
     let name = function.rsplit(':').next().unwrap_or(function);
     state.functions.get(&at(region, name))?.key()
+}
+
+/// Since when a function is active, or will be, if it is there.
+pub(crate) fn active_since(state: &State, region: &str, function: &str) -> Option<f64> {
+    state.functions.get(&at(region, name_in(function))).map(functions::Function::active_since)
+}
+
+/// How event sources say that there is no such function.
+pub(crate) fn no_such_function() -> Refusal {
+    invalid("Function does not exist")
 }
 
 /// The tags of every function and event source of a region, by ARN.
@@ -115,19 +159,22 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
                 "ConcurrentExecutions": CONCURRENCY,
-                "UnreservedConcurrentExecutions": functions::unreserved(&world.lambda, region),
+                "UnreservedConcurrentExecutions": concurrency::unreserved(&world.lambda, region),
             },
-            "AccountUsage": { "TotalCodeSize": 0, "FunctionCount": world.lambda.functions.len() },
+            "AccountUsage": {
+                "TotalCodeSize": functions::total(&world.lambda, region),
+                "FunctionCount": here(&world.lambda.functions, region).count(),
+            },
         })),
-        "CreateFunction" => functions::create(world, region, input),
+        "CreateFunction" => changes::create(world, region, input),
         "ListFunctions" => functions::list(world, region, input),
         "GetFunction" => functions::get(world, region, input),
         "GetFunctionConfiguration" => functions::configuration(world, region, input),
-        "UpdateFunctionConfiguration" => functions::configure(world, region, input),
-        "UpdateFunctionCode" => functions::load(world, region, input),
-        "DeleteFunction" => functions::delete(world, region, input),
-        "PutFunctionConcurrency" => functions::reserve(world, region, input),
-        "DeleteFunctionConcurrency" => functions::share(world, region, input),
+        "UpdateFunctionConfiguration" => changes::configure(world, region, input),
+        "UpdateFunctionCode" => changes::load(world, region, input),
+        "DeleteFunction" => changes::delete(world, region, input),
+        "PutFunctionConcurrency" => concurrency::reserve(world, region, input),
+        "DeleteFunctionConcurrency" => concurrency::share(world, region, input),
         "AddPermission" => policies::add(world, region, input),
         "GetPolicy" => policies::get(world, region, input),
         "RemovePermission" => policies::remove(world, region, input),
@@ -136,38 +183,11 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "GetEventSourceMapping" => mappings::get(world, region, input),
         "UpdateEventSourceMapping" => mappings::update(world, region, input),
         "DeleteEventSourceMapping" => mappings::delete(world, region, input),
-        "TagResource" => {
-            add_tags(tagged(&mut world.lambda, region, input)?, map(input, "Tags"), TAGS)?;
-            Ok(Value::Null)
-        }
-        "UntagResource" => {
-            let keys = match text(input, "tagKeys") {
-                Some(one) => vec![one.to_owned()],
-                None => texts(input, "tagKeys"),
-            };
-            remove_tags(tagged(&mut world.lambda, region, input)?, &keys);
-            Ok(Value::Null)
-        }
-        "ListTags" => {
-            let arn = text(input, "Resource").unwrap_or_default();
-            if mappings::is_going(world, region, arn) {
-                return Err(gone(arn));
-            }
-            Ok(json!({ "Tags": tagged(&mut world.lambda, region, input)? }))
-        }
+        "TagResource" => tags::set(world, region, input),
+        "UntagResource" => tags::unset(world, region, input),
+        "ListTags" => tags::list(world, region, input),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
-}
-
-/// The tags of a function or an event source, by its ARN.
-fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
-    let arn = text(input, "Resource").unwrap_or_default();
-    if let Some((_, id)) = arn.split_once(":event-source-mapping:") {
-        let found = state.mappings.get_mut(&at(region, id));
-        return found.map(|found| &mut found.tags).ok_or_else(|| gone(arn));
-    }
-    let found = state.functions.get_mut(&at(region, name_in(arn)));
-    found.map(|found| &mut found.tags).ok_or_else(|| gone(arn))
 }
 
 /// The name of a function that is given by name or by ARN.
@@ -187,6 +207,6 @@ fn conflict(message: impl Into<String>) -> Refusal {
     refuse(409, "ResourceConflictException", message)
 }
 
-fn gone(what: &str) -> Refusal {
-    refuse(404, "ResourceNotFoundException", format!("Not found: {what}"))
+fn gone(message: impl Into<String>) -> Refusal {
+    refuse(404, "ResourceNotFoundException", message)
 }

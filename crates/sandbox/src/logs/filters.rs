@@ -10,9 +10,21 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(INVALID, message))
 }
 
+/// Refuses a text that is longer than it may be.
+fn longest(input: &Value, key: &str, most: usize) -> Result<(), Refusal> {
+    match text(input, key).filter(|value| value.len() > most) {
+        None => Ok(()),
+        Some(value) => wrong(format!(
+            "1 validation error detected: Value '{value}' at '{key}' failed to satisfy constraint: \
+             Member must have length less than or equal to {most}"
+        )),
+    }
+}
+
 fn name(input: &Value) -> Result<&str, Refusal> {
     let name = need(input, "filterName", INVALID)?;
-    match name.len() <= 512 && !name.contains([':', '*']) {
+    longest(input, "filterName", 512)?;
+    match !name.contains([':', '*']) {
         true => Ok(name),
         false => wrong(format!("'{name}' is not a valid name of a metric filter.")),
     }
@@ -20,18 +32,23 @@ fn name(input: &Value) -> Result<&str, Refusal> {
 
 pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> Answer {
     let (group, name) = (group_name(input)?, name(input)?);
-    let Some(pattern) = text(input, "filterPattern").filter(|it| it.len() <= 1024) else {
-        return wrong("filterPattern must have at most 1024 characters.");
+    longest(input, "filterPattern", 1024)?;
+    let Some(pattern) = text(input, "filterPattern") else {
+        return wrong(
+            "1 validation error detected: Value null at 'filterPattern' failed to satisfy \
+             constraint: Member must not be null",
+        );
     };
     let transformations = list(input, "metricTransformations");
     let [transformation] = transformations else {
         return wrong("metricTransformations must have exactly one member.");
     };
     need(transformation, "metricValue", INVALID)?;
-    for key in ["metricName", "metricNamespace"] {
+    for (key, refused) in [("metricName", ":*$"), ("metricNamespace", "*$")] {
         let value = need(transformation, key, INVALID)?;
-        if value.len() > 255 || value.contains([':', '*', '$']) {
-            return wrong(format!("{key} must not contain : * or $."));
+        longest(transformation, key, 255)?;
+        if value.contains(|c| refused.contains(c)) {
+            return wrong(format!("{key} must not contain any of {refused}."));
         }
     }
     if text(transformation, "metricNamespace").is_some_and(|space| space.starts_with("AWS/")) {
@@ -48,8 +65,8 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> A
         return Err(Refusal::new("LimitExceededException", message));
     }
     let mut transformation = transformation.clone();
-    if transformation.get("unit").is_none() {
-        set(&mut transformation, "unit", Some("None"));
+    if let Some(default) = transformation.get("defaultValue").and_then(Value::as_f64) {
+        transformation["defaultValue"] = json!(default);
     }
     let filter = json!({
         "filterName": name,
@@ -57,6 +74,7 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> A
         "logGroupName": group,
         "metricTransformations": [transformation],
         "creationTime": now,
+        "applyOnTransformedLogs": false,
     });
     filters.insert(name.to_owned(), filter);
     Ok(json!({}))
@@ -67,15 +85,28 @@ pub(super) fn describe(state: &mut State, region: &str, input: &Value) -> Answer
     if let Some(name) = group {
         find(state, region, name)?;
     }
+    longest(input, "filterNamePrefix", 512)?;
+    longest(input, "metricName", 255)?;
+    longest(input, "metricNamespace", 255)?;
     let prefix = text(input, "filterNamePrefix").unwrap_or_default();
+    let counts = |filter: &Value| {
+        ["metricName", "metricNamespace"].iter().all(|key| {
+            let metric = &filter["metricTransformations"][0];
+            text(input, key).is_none_or(|wanted| text(metric, key) == Some(wanted))
+        })
+    };
     let groups = here(&state.groups, region);
     let groups = groups.filter(|(name, _)| group.is_none_or(|wanted| wanted == *name));
     let filters = groups.flat_map(|(group, kept)| {
-        let filters = kept.filters.iter().filter(|(name, _)| name.starts_with(prefix));
-        filters.map(move |(name, filter)| (format!("{group}:{name}"), filter.clone()))
+        let named = kept.filters.iter().filter(|(name, _)| name.starts_with(prefix));
+        let filters = named.filter(|(_, filter)| counts(filter));
+        filters.map(move |(name, filter)| (format!("{name}:{group}"), filter.clone()))
     });
+    // They are in the order of their own names, whatever group they are of.
+    let mut filters: Vec<(String, Value)> = filters.collect();
+    filters.sort_by(|(one, _), (other, _)| one.cmp(other));
     let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);
-    let (filters, next) = page(filters.collect(), text(input, "nextToken"), limit as usize);
+    let (filters, next) = page(filters, text(input, "nextToken"), limit as usize);
     let mut answer = json!({ "metricFilters": filters });
     set(&mut answer, "nextToken", next);
     Ok(answer)
@@ -120,9 +151,22 @@ mod tests {
         logs(&mut world, "CreateLogGroup", group.clone()).unwrap();
         logs(&mut world, "PutMetricFilter", filter(&metric)).unwrap();
         let found = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
-        assert_eq!(found["metricFilters"][0]["metricTransformations"][0]["unit"], "None");
+        assert!(found["metricFilters"][0]["metricTransformations"][0].get("unit").is_none());
+        let others = json!({ "metricName": "F", "metricNamespace": "Payments" });
+        let others = logs(&mut world, "DescribeMetricFilters", others).unwrap();
+        assert_eq!(others["metricFilters"], json!([]));
+        let long = json!({ "metricName": "E".repeat(256) });
+        assert_eq!(logs(&mut world, "DescribeMetricFilters", long), Err(INVALID.into()));
         let groups = logs(&mut world, "DescribeLogGroups", json!({})).unwrap();
         assert_eq!(groups["logGroups"][0]["metricFilterCount"], 1);
+        logs(&mut world, "CreateLogGroup", json!({ "logGroupName": "/ecs/0" })).unwrap();
+        let mut later = filter(&metric);
+        later["logGroupName"] = json!("/ecs/0");
+        later["filterName"] = json!("g");
+        logs(&mut world, "PutMetricFilter", later).unwrap();
+        let found = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
+        assert_eq!(found["metricFilters"][0]["filterName"], "f");
+        logs(&mut world, "DeleteLogGroup", json!({ "logGroupName": "/ecs/0" })).unwrap();
         let one = json!({ "logGroupName": "/ecs/a", "filterName": "f" });
         logs(&mut world, "DeleteMetricFilter", one.clone()).unwrap();
         let again = logs(&mut world, "DeleteMetricFilter", one);

@@ -10,8 +10,8 @@ use super::Need;
 /// All that a call needs beside what it does itself.
 pub(super) fn of(world: &World, call: &Call) -> Vec<Need> {
     let mut needs = looks(call);
-    needs.extend(first_use(call));
-    needs.extend(passed(world, call));
+    needs.extend(makes_role(call));
+    needs.extend(passes(world, call));
     needs.extend(keys(world, call));
     needs.extend(others(world, call));
     needs
@@ -40,9 +40,9 @@ fn looks(call: &Call) -> Vec<Need> {
     actions.iter().map(|action| Need::new(*action, "*")).collect()
 }
 
-/// The role that a service makes for itself when an account uses it for the first time.
-fn first_use(call: &Call) -> Option<Need> {
-    let service = match (call.service.as_str(), call.operation.as_str()) {
+/// The service that makes a role for itself when an account uses it for the first time so.
+pub(crate) fn first_use(call: &Call) -> Option<&'static str> {
+    Some(match (call.service.as_str(), call.operation.as_str()) {
         ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
         ("application-autoscaling", "RegisterScalableTarget") => {
             "ecs.application-autoscaling.amazonaws.com"
@@ -54,14 +54,17 @@ fn first_use(call: &Call) -> Option<Need> {
         ("wafv2", "PutLoggingConfiguration") => "wafv2.amazonaws.com",
         ("rds", "CreateDBSubnetGroup" | "CreateDBCluster") => "rds.amazonaws.com",
         _ => return None,
-    };
-    let arn = format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/AWSServiceRole");
-    let need = Need::new("iam:CreateServiceLinkedRole", arn);
+    })
+}
+
+fn makes_role(call: &Call) -> Option<Need> {
+    let service = first_use(call)?;
+    let need = Need::new("iam:CreateServiceLinkedRole", iam::linked_arn(service));
     Some(need.with("iam:AWSServiceName", service))
 }
 
-/// The roles that a call hands to a service.
-fn passed(world: &World, call: &Call) -> Vec<Need> {
+/// The roles that a call hands to a service, by their ARNs.
+pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<String>)> {
     let Call { service, operation, input, .. } = call;
     let roles_of = |profile: &str| iam::roles_of(&world.iam, profile);
     let given = |names: &[&str]| -> Vec<String> {
@@ -102,13 +105,19 @@ fn passed(world: &World, call: &Call) -> Vec<Need> {
                 .filter_map(|patch| text(patch, "value"));
             ("apigateway.amazonaws.com", roles.map(str::to_owned).collect())
         }
-        _ => return Vec::new(),
+        _ => return None,
     };
-    let pass = |role: String| {
-        let arn = if role.starts_with("arn:") { role } else { iam::role_arn(&world.iam, &role) };
-        Need::new("iam:PassRole", arn).with("iam:PassedToService", to)
+    let arn = |role: String| match role.starts_with("arn:") {
+        true => role,
+        false => iam::role_arn(&world.iam, &role),
     };
-    roles.into_iter().filter(|role| !role.is_empty()).map(pass).collect()
+    Some((to, roles.into_iter().filter(|role| !role.is_empty()).map(arn).collect()))
+}
+
+fn passes(world: &World, call: &Call) -> Vec<Need> {
+    let (to, roles) = passed(world, call).unwrap_or_default();
+    let pass = |arn| Need::new("iam:PassRole", arn).with("iam:PassedToService", to);
+    roles.into_iter().map(pass).collect()
 }
 
 /// What the launch template of a group holds.
@@ -220,6 +229,21 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
             if input.to_string().contains("/accessLogSettings") =>
         {
             vec![Need::new("logs:CreateLogDelivery", "*")]
+        }
+        // AWS puts the items in the caller's name.
+        ("dynamodb", "RestoreTableFromBackup" | "RestoreTableToPointInTime") => {
+            let name = text(input, "TargetTableName").unwrap_or_default();
+            let table = at("dynamodb", &format!("table/{name}"));
+            let actions = [
+                "BatchWriteItem",
+                "DeleteItem",
+                "GetItem",
+                "PutItem",
+                "Query",
+                "Scan",
+                "UpdateItem",
+            ];
+            actions.map(|action| Need::new(format!("dynamodb:{action}"), &*table)).into()
         }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {
             let bucket = text(input, "LogDestination").unwrap_or_default();

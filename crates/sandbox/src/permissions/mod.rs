@@ -8,6 +8,8 @@ mod behind;
 mod needs;
 mod tagged;
 
+pub(crate) use behind::{first_use, passed};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -265,6 +267,47 @@ mod tests {
             for action in ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"] {
                 assert!(needs.contains(&pair(action, key)), "{operation}: {needs:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_restore_acts_on_its_source_and_on_what_it_makes() {
+        let world = World::default();
+        let at = |service: &str, tail: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{tail}");
+        let (target, backup) = (at("dynamodb", "table/new"), at("dynamodb", "table/old/backup/1"));
+        for (operation, input, source) in [
+            (
+                "RestoreTableFromBackup",
+                json!({ "BackupArn": backup, "TargetTableName": "new" }),
+                backup.clone(),
+            ),
+            (
+                "RestoreTableToPointInTime",
+                json!({ "SourceTableName": "old", "TargetTableName": "new" }),
+                at("dynamodb", "table/old"),
+            ),
+        ] {
+            let needs = needed(&world, "dynamodb", operation, input);
+            let itself = format!("dynamodb:{operation}");
+            for (action, on) in
+                [(&*itself, &source), (&*itself, &target), ("dynamodb:PutItem", &target)]
+            {
+                assert!(needs.contains(&pair(action, on)), "{operation}: {needs:?}");
+            }
+        }
+        let tags = json!({ "Tag": [{ "Key": "k", "Value": "v" }] });
+        for (operation, member, source) in [
+            ("RestoreDBClusterFromSnapshot", "SnapshotIdentifier", "cluster-snapshot:old"),
+            ("RestoreDBClusterToPointInTime", "SourceDBClusterIdentifier", "cluster:old"),
+        ] {
+            let input = json!({ "DBClusterIdentifier": "new", member: "old", "Tags": tags });
+            let needs = needed(&world, "rds", operation, input);
+            for tail in [source, "cluster:new", "cluster-pg:default.any", "og:default:any"] {
+                let need = pair(&format!("rds:{operation}"), &at("rds", tail));
+                assert!(needs.contains(&need), "{operation}: {needs:?}");
+            }
+            let tagged = pair("rds:AddTagsToResource", &at("rds", "cluster:new"));
+            assert!(needs.contains(&tagged), "{operation}: {needs:?}");
         }
     }
 

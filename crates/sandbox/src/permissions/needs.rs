@@ -67,7 +67,11 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
                 true => name.to_owned(),
                 false => at(service, format!("table/{name}")),
             };
-            on(of(&["TableName", "ResourceArn"]).map(arn).into_iter().collect())
+            // A restore acts on what it takes from, and on what it makes.
+            let members =
+                ["TableName", "ResourceArn", "BackupArn", "SourceTableName", "TargetTableName"];
+            let named = members.iter().filter_map(|member| of(&[member])).map(arn);
+            on(if operation == "ListBackups" { Vec::new() } else { named.collect() })
         }
         "ecs" => of_ecs(call, &on),
         "elasticloadbalancing" => {
@@ -192,7 +196,7 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
 /// Tags given at creation need the permission to tag what is made.
 fn of_tags(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
     let tags = given(&call.input);
-    let creates = ["Create", "Put", "Register", "Run"];
+    let creates = ["Create", "Put", "Register", "Restore", "Run"];
     if tags.is_empty() || !creates.iter().any(|verb| call.operation.starts_with(verb)) {
         return Vec::new();
     }
@@ -452,6 +456,7 @@ fn of_rds(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
         ("DBSubnetGroupName", "subgrp"),
         ("FinalDBSnapshotIdentifier", "cluster-snapshot"),
         ("DBClusterSnapshotIdentifier", "cluster-snapshot"),
+        ("SourceDBClusterIdentifier", "cluster"),
     ];
     let mut arns: Vec<String> = match first(input, &["DBInstanceIdentifier"]) {
         Some(name) if operation.starts_with("Create") => vec![at("db", name)],
@@ -459,11 +464,18 @@ fn of_rds(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
     };
     arns.extend(members.iter().filter_map(|(member, kind)| of(member, kind)));
     arns.extend(first(input, &["ResourceName", "ResourceArn"]).map(str::to_owned));
+    arns.extend(first(input, &["SnapshotIdentifier"]).map(|snapshot| {
+        match snapshot.starts_with("arn:") {
+            true => snapshot.to_owned(),
+            false => at("cluster-snapshot", snapshot),
+        }
+    }));
     // What nobody names is AWS's own.
     let groups = first(input, &["DBClusterParameterGroupName"]).is_some();
+    let makes_cluster = operation == "CreateDBCluster" || operation.starts_with("RestoreDBCluster");
     arns.extend(match operation.as_str() {
-        "CreateDBCluster" if groups => vec![at("og", "default:any")],
-        "CreateDBCluster" => vec![at("og", "default:any"), at("cluster-pg", "default.any")],
+        _ if makes_cluster && groups => vec![at("og", "default:any")],
+        _ if makes_cluster => vec![at("og", "default:any"), at("cluster-pg", "default.any")],
         "CreateDBInstance" => vec![at("og", "default:any"), at("pg", "default.any")],
         _ => Vec::new(),
     });

@@ -35,6 +35,8 @@ pub(super) struct Cluster {
     pub backup_window: String,
     pub maintenance_window: String,
     pub protected: bool,
+    /// When its protection was lifted.
+    pub unprotected: f64,
     pub copies_tags: bool,
     pub exports: BTreeSet<String>,
     pub iam: bool,
@@ -52,6 +54,10 @@ pub(super) struct Scaling {
     pub max: f64,
     pub pause: Option<i64>,
 }
+
+/// How long a strict sandbox goes on to refuse the deletion of a cluster whose protection was lifted, in
+/// seconds.
+const UNPROTECTING: f64 = 20.0;
 
 const ENGINE: &str = "aurora-postgresql";
 
@@ -211,12 +217,6 @@ pub(super) fn make(
         let message = "DB Cluster already exists";
         return Err(Refusal::new("DBClusterAlreadyExistsFault", message));
     }
-    // As in an account that never had a database. The role is there a moment later.
-    if world.base.strict && !std::mem::replace(&mut world.rds.linked, true) {
-        let message = "Unable to create the resource. Verify that you have permission to create \
-                       service linked role. Otherwise wait and try again later";
-        return Err(Refusal::new(VALUE, message));
-    }
     let (user, password) = match source {
         Some(source) => (source.user.clone(), source.password.clone()),
         None => credentials(input)?,
@@ -270,6 +270,7 @@ pub(super) fn make(
         backup_window: window("PreferredBackupWindow", backup_window),
         maintenance_window: window("PreferredMaintenanceWindow", maintenance_window),
         protected: flag(input, "DeletionProtection").unwrap_or(false),
+        unprotected: 0.0,
         copies_tags: flag(input, "CopyTagsToSnapshot").unwrap_or(false),
         exports: exports(input, "EnableCloudwatchLogsExports")?,
         iam: flag(input, "EnableIAMDatabaseAuthentication").unwrap_or(false),
@@ -384,7 +385,8 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     write_logs(world, region, name);
     let State { clusters, instances, snapshots, .. } = &mut world.rds;
     let cluster = clusters.get_mut(&at(region, name)).ok_or_else(|| missing(name))?;
-    if cluster.protected {
+    let since = world.base.now() - cluster.unprotected;
+    if cluster.protected || world.base.strict && since < UNPROTECTING {
         let message = "Cannot delete protected Cluster, please disable deletion protection and \
                        try again.";
         return Err(Refusal::new(COMBINATION, message));

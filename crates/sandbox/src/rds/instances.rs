@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::ec2;
 use super::super::ec2::lent::{self, Lent};
+use super::super::ec2::zones;
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, need, number, tag_pairs, text,
 };
@@ -97,14 +98,7 @@ pub(super) fn valid_class(cluster: &Cluster, class: &str) -> Result<(), Refusal>
                        before creating a Serverless v2 DB instance.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
     }
-    let parts: Vec<&str> = class.split('.').collect();
-    let small = matches!(parts.last(), Some(&"micro" | &"small"));
-    let fits = match parts.as_slice() {
-        ["db", "serverless"] => true,
-        ["db", family, _] => !small && ["r", "t", "x"].iter().any(|f| family.starts_with(f)),
-        _ => false,
-    };
-    match fits {
+    match exists(class) {
         true => Ok(()),
         false => Err(Refusal::new(
             COMBINATION,
@@ -113,6 +107,38 @@ pub(super) fn valid_class(cluster: &Cluster, class: &str) -> Result<(), Refusal>
                  DBInstanceClass={class}, Engine=aurora-postgresql"
             ),
         )),
+    }
+}
+
+/// In which zones a class can be had.
+pub(super) fn orderable(region: &str, input: &Value) -> Answer {
+    let engine = need(input, "Engine", VALUE)?;
+    let Some(class) = text(input, "DBInstanceClass") else {
+        let call = "DescribeOrderableDBInstanceOptions without a class";
+        return Err(Refusal::not_covered("rds", call));
+    };
+    let zones = zones::names(region).into_iter().filter(|zone| !zones::is_full(region, zone));
+    let zones: Vec<Value> = zones.map(|zone| json!({ "Name": zone })).collect();
+    let view = json!({
+        "Engine": engine,
+        "EngineVersion": text(input, "EngineVersion").unwrap_or("15.19"),
+        "DBInstanceClass": class,
+        "AvailabilityZones": { "AvailabilityZone": zones },
+        "Vpc": true,
+    });
+    let views = Some(("1".to_owned(), view)).filter(|_| exists(class));
+    let list = ("OrderableDBInstanceOptions", "OrderableDBInstanceOption");
+    listed(input, list, views.into_iter().collect())
+}
+
+/// Whether Aurora PostgreSQL has a class.
+fn exists(class: &str) -> bool {
+    let parts: Vec<&str> = class.split('.').collect();
+    let small = matches!(parts.last(), Some(&"micro" | &"small"));
+    match parts.as_slice() {
+        ["db", "serverless"] => true,
+        ["db", family, _] => !small && ["r", "t", "x"].iter().any(|f| family.starts_with(f)),
+        _ => false,
     }
 }
 

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::passing::Passing;
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, number, page, put, remove_tags, tag_pairs, text,
 };
@@ -32,8 +33,6 @@ use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 pub(crate) struct State {
     clusters: BTreeMap<String, clusters::Cluster>,
     instances: BTreeMap<String, instances::Instance>,
-    /// Whether RDS has its role in the account.
-    linked: bool,
     parameter_groups: BTreeMap<String, parameters::Group>,
     #[serde(deserialize_with = "snapshots::read")]
     snapshots: BTreeMap<String, snapshots::Snapshot>,
@@ -85,6 +84,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "RestoreDBClusterFromSnapshot" => snapshots::restore(world, region, input),
         "RestoreDBClusterToPointInTime" => snapshots::restore_to_time(world, region, input),
         "DescribeDBEngineVersions" => clusters::versions(input),
+        "DescribeOrderableDBInstanceOptions" => instances::orderable(region, input),
         "CreateDBInstance" => instances::create(world, region, input),
         "DescribeDBInstances" => instances::describe(world, region, input),
         "ModifyDBInstance" => modify::instance(world, region, input),
@@ -128,17 +128,17 @@ const TAGS: (&str, &str) = (VALUE, VALUE);
 #[serde(default)]
 struct Stage {
     status: String,
-    reads: u32,
-    until: f64,
+    #[serde(flatten)]
+    passing: Passing,
 }
 
 const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
 
 impl Stage {
-    /// A state that lasts so many seconds if the sandbox is strict, else for one read.
+    /// A state that lasts so many seconds, or for one read.
     fn begin(base: &Base, status: &str, seconds: f64) -> Self {
-        Self { status: status.to_owned(), reads: 1, until: base.now() + seconds }
+        Self { status: status.to_owned(), passing: Passing::begin(base, 1, seconds) }
     }
 
     fn is(&self, status: &str) -> bool {
@@ -158,8 +158,7 @@ impl Stage {
 
     /// Grows older by a read; whether the state is over.
     fn passes(&mut self, base: &Base) -> bool {
-        self.reads = self.reads.saturating_sub(1);
-        if base.strict { base.now() >= self.until } else { self.reads == 0 }
+        self.passing.is_over(base)
     }
 }
 

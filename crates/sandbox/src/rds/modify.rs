@@ -69,6 +69,9 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
         cluster.maintenance_window = window.to_lowercase();
     }
     if let Some(on) = flag(input, "DeletionProtection") {
+        if cluster.protected && !on {
+            cluster.unprotected = world.base.now();
+        }
         cluster.protected = on;
     }
     if let Some(on) = flag(input, "CopyTagsToSnapshot") {

@@ -33,13 +33,28 @@ const STATIC: [&str; 5] = [
 ];
 
 /// Some of the parameters that are always listed.
-const DYNAMIC: [&str; 5] = [
+const DYNAMIC: [&str; 6] = [
     "log_min_duration_statement",
     "log_statement",
+    PASSWORDS,
     "rds.force_ssl",
     "statement_timeout",
     "work_mem",
 ];
+
+const PASSWORDS: &str = "password_encryption";
+
+/// The value that RDS gives a parameter of a family. Where it gives none, the engine has its own.
+fn given(family: &str, parameter: &str) -> Option<&'static str> {
+    let major = family.strip_prefix(FAMILY).and_then(|major| major.parse().ok()).unwrap_or(0);
+    match parameter {
+        PASSWORDS if major < 14 => Some("md5"),
+        PASSWORDS => Some("scram-sha-256"),
+        "rds.force_ssl" if major < 17 => Some("0"),
+        "rds.force_ssl" => Some("1"),
+        _ => None,
+    }
+}
 
 pub(super) fn missing(name: &str) -> Refusal {
     let message = format!("DBClusterParameterGroup not found: {name}");
@@ -128,11 +143,15 @@ pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     all.sort_unstable();
     all.dedup();
     let views = all.into_iter().map(|name| {
-        let value = group.parameters.get(name);
+        let (own, given) = (group.parameters.get(name), given(&group.family, name));
         let view = json!({
             "ParameterName": name,
-            "ParameterValue": value,
-            "Source": if value.is_some() { "user" } else { "engine-default" },
+            "ParameterValue": own.map(String::as_str).or(given),
+            "Source": match (own, given) {
+                (Some(_), _) => "user",
+                (None, Some(_)) => "system",
+                (None, None) => "engine-default",
+            },
             "ApplyType": if STATIC.contains(&name) { "static" } else { "dynamic" },
             "IsModifiable": true,
         });
@@ -161,15 +180,12 @@ pub(super) fn change(world: &mut World, region: &str, input: &Value, set: bool) 
             let message = "cannot use immediate apply method for static parameter";
             return Err(Refusal::new(COMBINATION, message));
         }
-        match set {
-            true => {
-                let value = need(parameter, "ParameterValue", VALUE)?.to_owned();
-                group.parameters.insert(name.to_owned(), value);
-            }
-            false => {
-                group.parameters.remove(name);
-            }
-        }
+        let value = set.then(|| need(parameter, "ParameterValue", VALUE)).transpose()?;
+        // A parameter that is set to what RDS gives it anyway counts as never set.
+        match value.filter(|value| given(&group.family, name) != Some(*value)) {
+            Some(value) => group.parameters.insert(name.to_owned(), value.to_owned()),
+            None => group.parameters.remove(name),
+        };
     }
     Ok(json!({ "DBClusterParameterGroupName": name }))
 }

@@ -1,7 +1,9 @@
 //! The sandbox's Secrets Manager.
 //!
 //! Quirks kept: ARNs end in six characters that change when a secret is made again; a secret that
-//! is scheduled for deletion is hidden and blocks its name; the request token is the version.
+//! is scheduled for deletion is hidden and blocks its name; the request token is the version, and
+//! what makes a version needs one, which every SDK sends by itself; what is gone already may be
+//! deleted by force.
 
 mod rotation;
 #[cfg(test)]
@@ -35,9 +37,12 @@ struct Secret {
     description: Option<String>,
     key: Option<String>,
     policy: Option<String>,
-    tags: Tags,
+    /// None until it is tagged for the first time.
+    tags: Option<Tags>,
     created: f64,
     changed: f64,
+    /// The day on which its value was read last.
+    accessed: Option<f64>,
     /// When it was deleted, and when it will be gone.
     deleted: Option<(f64, f64)>,
     versions: BTreeMap<String, values::Version>,
@@ -60,27 +65,19 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "CreateSecret" => create(world, region, input),
         "DescribeSecret" => Ok(any(state, region, input)?.describe()),
         "ListSecrets" => list_secrets(state, region, input),
-        "GetSecretValue" => {
-            let secret = live(state, region, input)?;
-            if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none())
-            {
-                let message = "Secrets Manager can't decrypt the protected secret text using the \
-                               provided KMS key.";
-                return Err(Refusal::new("DecryptionFailure", message));
-            }
-            values::get(secret, input)
-        }
+        "GetSecretValue" => read(world, region, input),
         "PutSecretValue" => values::put_value(world, region, input),
         "UpdateSecret" => values::update(world, region, input),
         "UpdateSecretVersionStage" => values::move_stage(live(state, region, input)?, input),
         "RotateSecret" => {
+            let token = values::token(input, INVALID)?;
             let secret = live(state, region, input)?;
-            rotation::rotate(secret, &world.lambda, region, input, today)
+            rotation::rotate(secret, &world.lambda, region, input, (token, today))
         }
         "CancelRotateSecret" => rotation::cancel(live(state, region, input)?),
-        "ListSecretVersionIds" => values::list_ids(any(state, region, input)?),
+        "ListSecretVersionIds" => Ok(values::list_ids(any(state, region, input)?, input)),
         "GetRandomPassword" => values::random_password(input),
-        "DeleteSecret" => delete(state, region, input, today),
+        "DeleteSecret" => delete(world, region, input, today),
         "RestoreSecret" => {
             let secret = any(state, region, input)?;
             secret.deleted = None;
@@ -88,11 +85,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "TagResource" => {
             let more = tag_list(input, "Tags", KEY_VALUE);
-            add_tags(&mut live(state, region, input)?.tags, more, TAGS)?;
+            add_tags(live(state, region, input)?.tags.get_or_insert_default(), more, TAGS)?;
             Ok(json!({}))
         }
         "UntagResource" => {
-            remove_tags(&mut live(state, region, input)?.tags, &texts(input, "TagKeys"));
+            if let Some(tags) = &mut live(state, region, input)?.tags {
+                remove_tags(tags, &texts(input, "TagKeys"));
+            }
             Ok(json!({}))
         }
         "GetResourcePolicy" => {
@@ -135,10 +134,11 @@ impl Secret {
         let mut view = self.named();
         view["CreatedDate"] = self.created.into();
         view["LastChangedDate"] = self.changed.into();
-        view["Tags"] = tag_pairs(&self.tags, KEY_VALUE).into();
+        put(&mut view, "Tags", self.tags.as_ref().map(|tags| tag_pairs(tags, KEY_VALUE)));
         put(&mut view, "Description", self.description.clone());
         put(&mut view, "KmsKeyId", self.key.clone().filter(|key| key != DEFAULT_KEY));
         put(&mut view, "DeletedDate", self.deleted.map(|(when, _)| when));
+        put(&mut view, "LastAccessedDate", self.accessed);
         self.rotation.describe(&mut view);
         if !self.versions.is_empty() {
             view["VersionIdsToStages"] = self.stages();
@@ -156,17 +156,40 @@ impl Secret {
             Some(value) => (value, false),
             None => (value, true),
         };
+        let tags = || self.tags.iter().flatten();
+        let description = self.description.as_deref().unwrap_or_default();
         let found = match key {
             "name" => self.name.starts_with(value),
-            "description" => self.description.as_ref().is_some_and(|text| text.starts_with(value)),
-            "tag-key" => self.tags.keys().any(|key| key.starts_with(value)),
-            "tag-value" => self.tags.values().any(|tag| tag.starts_with(value)),
-            "all" => ["name", "description", "tag-key", "tag-value"]
-                .iter()
-                .any(|key| self.matches(key, value)),
+            "description" => has_words(description, value),
+            "tag-key" => tags().any(|(key, _)| key.starts_with(value)),
+            "tag-value" => tags().any(|(_, tag)| tag.starts_with(value)),
+            "all" => {
+                let mut all = format!("{} {description}", self.name);
+                tags().for_each(|(key, tag)| all.push_str(&format!(" {key} {tag}")));
+                has_words(&all, value)
+            }
             _ => false,
         };
         found == wanted
+    }
+}
+
+/// Whether every word of a filter begins a word of the text, whatever the case.
+fn has_words(text: &str, filter: &str) -> bool {
+    let (text, filter) = (text.to_lowercase(), filter.to_lowercase());
+    let begins = |wanted: &str| text.split_whitespace().any(|word| word.starts_with(wanted));
+    filter.split_whitespace().all(begins)
+}
+
+/// Refuses what cannot be the name of any secret.
+fn valid_name(name: &str) -> Result<(), Refusal> {
+    match is_name(name, 1..=512, "/_+=.@-!") {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            "ValidationException",
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
+             following: -/_+=.@!",
+        )),
     }
 }
 
@@ -181,7 +204,13 @@ fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut 
                 |place: &String| state.secrets.get(place).is_some_and(|secret| secret.arn == id);
             whole.filter(fits).unwrap_or_else(|| at(region, rest))
         }
-        None => at(region, id),
+        None => {
+            // What begins like another ARN is looked up, and not found.
+            if !id.starts_with("arn:") {
+                valid_name(id)?;
+            }
+            at(region, id)
+        }
     };
     state.secrets.get_mut(&place).ok_or_else(|| {
         let message = "Secrets Manager can't find the specified secret.";
@@ -198,6 +227,17 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
         )),
         secret => Ok(secret),
     }
+}
+
+/// The value of a secret, if its key can be used.
+pub(crate) fn read(world: &mut World, region: &str, input: &Value) -> Answer {
+    let secret = live(&mut world.secretsmanager, region, input)?;
+    if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none()) {
+        let message = "Secrets Manager can't decrypt the protected secret text using the provided \
+                       KMS key.";
+        return Err(Refusal::new("DecryptionFailure", message));
+    }
+    values::get(secret, &mut world.base, input)
 }
 
 /// The ARN of the secret of that name.
@@ -220,6 +260,12 @@ fn arn_start(region: &str) -> String {
     format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:")
 }
 
+/// The ARN of a secret that is made now.
+fn new_arn(world: &mut World, region: &str, name: &str) -> String {
+    let suffix = &digest(&world.base.id("secret"))[..6];
+    format!("{}{name}-{suffix}", arn_start(region))
+}
+
 /// The key that is used when none is named; answers leave it out.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
@@ -236,33 +282,27 @@ fn valid_key(world: &World, region: &str, input: &Value) -> Result<Option<String
 
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "Name", INVALID)?;
-    if !is_name(name, 1..=512, "/_+=.@-!") {
-        let message = "Invalid name. Must be a valid name containing alphanumeric characters, or \
-                       any of the following: -/_+=.@!";
-        return Err(Refusal::new("ValidationException", message));
-    }
+    valid_name(name)?;
     let place = at(region, name);
-    let token = values::token(world, input)?;
     let version = values::Version::new(input, now(&world.base))?;
     if let Some(known) = world.secretsmanager.secrets.get(&place) {
-        return again(known, &token, version.as_ref());
+        return again(known, version.as_ref());
     }
     let key = valid_key(world, region, input)?;
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
-    let suffix = &digest(&world.base.id("secret"))[..6];
     let mut secret = Secret {
-        arn: format!("{}{name}-{suffix}", arn_start(region)),
+        arn: new_arn(world, region, name),
         name: name.to_owned(),
         description: text(input, "Description").filter(|d| !d.is_empty()).map(str::to_owned),
         key,
-        tags,
+        tags: Some(tags).filter(|tags| !tags.is_empty()),
         created: now(&world.base),
         changed: now(&world.base),
         ..Secret::default()
     };
     let mut answer = secret.named();
-    if let Some(version) = version {
+    if let Some((token, version)) = version {
         secret.store(&token, version, &["AWSCURRENT".to_owned()])?;
         answer["VersionId"] = token.into();
     }
@@ -271,7 +311,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 /// The answer to making a secret that is there already.
-fn again(known: &Secret, token: &str, version: Option<&values::Version>) -> Answer {
+fn again(known: &Secret, version: Option<&(String, values::Version)>) -> Answer {
     if known.deleted.is_some() {
         return Err(Refusal::new(
             "InvalidRequestException",
@@ -279,10 +319,11 @@ fn again(known: &Secret, token: &str, version: Option<&values::Version>) -> Answ
              for deletion.",
         ));
     }
-    let same = known.versions.get(token).zip(version);
-    if same.is_some_and(|(one, other)| one.holds_the_same_as(other)) {
+    if let Some((token, version)) = version
+        && known.versions.get(token).is_some_and(|one| one.holds_the_same_as(version))
+    {
         let mut answer = known.named();
-        answer["VersionId"] = token.into();
+        answer["VersionId"] = token.as_str().into();
         return Ok(answer);
     }
     let message = format!("The operation failed because the secret {} already exists.", known.name);
@@ -313,7 +354,7 @@ fn list_secrets(state: &State, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-fn delete(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
+fn delete(world: &mut World, region: &str, input: &Value, today: f64) -> Answer {
     let force = flag(input, "ForceDeleteWithoutRecovery").unwrap_or(false);
     let window = number(input, "RecoveryWindowInDays");
     if force && window.is_some() {
@@ -326,8 +367,18 @@ fn delete(state: &mut State, region: &str, input: &Value, today: f64) -> Answer 
         let message = "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).";
         return Err(Refusal::new(INVALID, message));
     }
+    let state = &mut world.secretsmanager;
     let secret = match force {
-        true => any(state, region, input)?,
+        // By force, what is not there is deleted like anything else.
+        true => match any(state, region, input) {
+            Ok(secret) => secret,
+            Err(refusal) if refusal.code == "ResourceNotFoundException" => {
+                let name = need(input, "SecretId", INVALID)?;
+                let arn = new_arn(world, region, name);
+                return Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": today }));
+            }
+            Err(refusal) => return Err(refusal),
+        },
         false => live(state, region, input)?,
     };
     let end = if force { today } else { today + days as f64 * 86_400.0 };

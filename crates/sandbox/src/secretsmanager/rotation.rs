@@ -41,13 +41,13 @@ fn invalid(message: &str) -> Refusal {
     Refusal::new(INVALID, message)
 }
 
-/// Configures the rotation.
+/// Configures the rotation; the token is the id of the version that it would make.
 pub(super) fn rotate(
     secret: &mut Secret,
     functions: &lambda::State,
     region: &str,
     input: &Value,
-    today: f64,
+    (token, today): (String, f64),
 ) -> Answer {
     let function = text(input, "RotationLambdaARN").map(str::to_owned);
     let function = function.or_else(|| secret.rotation.function.clone());
@@ -103,7 +103,9 @@ pub(super) fn rotate(
     secret.rotation.function = Some(function);
     let days = secret.rotation.days.unwrap_or(1);
     secret.rotation.next = Some(today + days as f64 * 86_400.0);
-    Ok(secret.named())
+    let mut answer = secret.named();
+    answer["VersionId"] = token.into();
+    Ok(answer)
 }
 
 /// Switches the rotation off.

@@ -6,10 +6,16 @@ use serde_json::{Value, json};
 
 use super::super::World;
 use super::super::toolbox::testing::ask;
+use super::super::toolbox::uuid;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-fn secrets(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
+/// A call as SDKs send it, with a token where one is wanted.
+fn secrets(world: &mut World, operation: &str, mut input: Value) -> Result<Value, String> {
+    let versioned = ["CreateSecret", "PutSecretValue", "UpdateSecret", "RotateSecret"];
+    if versioned.contains(&operation) && input.get("ClientRequestToken").is_none() {
+        input["ClientRequestToken"] = uuid(&mut world.base).into();
+    }
     ask(world, "secretsmanager", operation, input).map_err(|refusal| refusal.code)
 }
 
@@ -68,7 +74,7 @@ fn a_secret_scheduled_for_deletion_is_hidden_and_blocks_its_name() {
     assert_eq!(refused, Err("InvalidParameterException".into()));
     let window = json!({ "SecretId": "a/b", "RecoveryWindowInDays": 7 });
     secrets(&mut world, "DeleteSecret", window).unwrap();
-    let input = json!({ "Name": "a/b", "SecretString": "x" });
+    let input = json!({ "Name": "a/b", "SecretString": "x", "ClientRequestToken": TOKEN });
     let refusal = ask(&mut world, "secretsmanager", "CreateSecret", input).unwrap_err();
     assert_eq!(refusal.code, "InvalidRequestException");
     assert!(refusal.message.contains("already scheduled for deletion"));
@@ -185,4 +191,98 @@ fn only_a_function_that_permits_it_rotates_a_secret() {
         |name: &str| format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{name}");
     assert_eq!(permit("other", &secret("c-*")), denied());
     assert_eq!(permit("this", &secret("a/b-*")), Ok(()));
+}
+
+#[test]
+fn what_makes_a_version_needs_a_token() {
+    let mut world = with_secret();
+    let value = json!({ "SecretId": "a/b", "SecretString": "two" });
+    let mut refused = |operation: &str| {
+        let refusal = ask(&mut world, "secretsmanager", operation, value.clone()).unwrap_err();
+        assert!(refusal.message.starts_with("You must provide a ClientRequestToken value."));
+        refusal.code
+    };
+    assert_eq!(refused("PutSecretValue"), "InvalidRequestException");
+    assert_eq!(refused("UpdateSecret"), "InvalidRequestException");
+    assert_eq!(refused("RotateSecret"), "InvalidParameterException");
+}
+
+#[test]
+fn versions_are_told_with_their_keys_and_when_they_were_read() {
+    let mut world = with_secret();
+    let pending =
+        json!({ "SecretId": "a/b", "SecretString": "2", "VersionStages": ["AWSPENDING"] });
+    let pending = secrets(&mut world, "PutSecretValue", pending).unwrap()["VersionId"].clone();
+    secrets(&mut world, "GetSecretValue", id()).unwrap();
+    assert!(world.base.moved);
+    let versions = secrets(&mut world, "ListSecretVersionIds", id()).unwrap()["Versions"].clone();
+    assert_eq!(versions[0]["KmsKeyIds"], json!(["DefaultEncryptionKey"]));
+    assert_eq!(versions[0]["LastAccessedDate"].as_f64().map(|day| day % 86_400.0), Some(0.0));
+    assert_eq!((&versions[1]["VersionId"], versions[1].get("LastAccessedDate")), (&pending, None));
+
+    let current = json!({ "SecretId": "a/b", "VersionStage": "AWSCURRENT",
+        "MoveToVersionId": pending, "RemoveFromVersionId": TOKEN });
+    secrets(&mut world, "UpdateSecretVersionStage", current).unwrap();
+    let third = json!({ "SecretId": "a/b", "SecretString": "3" });
+    secrets(&mut world, "PutSecretValue", third).unwrap();
+    let stages = secrets(&mut world, "DescribeSecret", id()).unwrap()["VersionIdsToStages"].clone();
+    let pending = pending.as_str().unwrap();
+    assert_eq!(stages[pending], json!(["AWSPREVIOUS"]));
+    assert_eq!(stages.get(TOKEN), None);
+    let all = json!({ "SecretId": "a/b", "IncludeDeprecated": true });
+    let all = secrets(&mut world, "ListSecretVersionIds", all).unwrap();
+    assert_eq!(all["Versions"].as_array().map(Vec::len), Some(3));
+    let other = json!({ "SecretId": "a/b", "VersionId": pending, "VersionStage": "AWSCURRENT" });
+    let refused = secrets(&mut world, "GetSecretValue", other);
+    assert_eq!(refused, Err("InvalidRequestException".into()));
+}
+
+#[test]
+fn tags_are_shown_once_there_were_some() {
+    let mut world = World::default();
+    secrets(&mut world, "CreateSecret", json!({ "Name": "a/b" })).unwrap();
+    assert_eq!(secrets(&mut world, "DescribeSecret", id()).unwrap().get("Tags"), None);
+    let tags = json!({ "SecretId": "a/b", "Tags": [{ "Key": "k", "Value": "v" }] });
+    secrets(&mut world, "TagResource", tags).unwrap();
+    secrets(&mut world, "UntagResource", json!({ "SecretId": "a/b", "TagKeys": ["k"] })).unwrap();
+    let shown = secrets(&mut world, "DescribeSecret", id()).unwrap();
+    assert_eq!(shown["Tags"], json!([]));
+}
+
+#[test]
+fn a_description_is_found_by_the_beginnings_of_its_words() {
+    let mut world = World::default();
+    let input = json!({ "Name": "/b", "Description": "An secret" });
+    secrets(&mut world, "CreateSecret", input).unwrap();
+    for (key, value, there) in [
+        ("description", "a secret", true),
+        ("description", "secret", true),
+        ("description", "ecret", false),
+        ("description", "!a", false),
+        ("name", "/", true),
+        ("name", "b", false),
+        ("all", "/B an", true),
+    ] {
+        let input = json!({ "Filters": [{ "Key": key, "Values": [value] }] });
+        let found = secrets(&mut world, "ListSecrets", input).unwrap()["SecretList"].clone();
+        assert_eq!(found != json!([]), there, "{key} {value}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_name_is_told_from_what_is_not_there() {
+    let mut world = World::default();
+    let mut read = |id: &str| secrets(&mut world, "DescribeSecret", json!({ "SecretId": id }));
+    assert_eq!(read("a b"), Err("ValidationException".into()));
+    for gone in ["a", "arn:aws:secretsmanager:us-west-2:000000000000:secret:a-123456"] {
+        assert_eq!(read(gone), Err("ResourceNotFoundException".into()));
+    }
+}
+
+#[test]
+fn what_is_gone_is_deleted_by_force() {
+    let mut world = World::default();
+    assert_eq!(secrets(&mut world, "DeleteSecret", id()), Err("ResourceNotFoundException".into()));
+    let force = json!({ "SecretId": "a/b", "ForceDeleteWithoutRecovery": true });
+    assert_eq!(secrets(&mut world, "DeleteSecret", force).unwrap()["Name"], "a/b");
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::toolbox::{flag, need, now, put, text, texts, uuid, within};
-use super::super::{Answer, Refusal, World};
-use super::{INVALID, Secret, live, valid_key};
+use super::super::toolbox::{flag, need, now, put, text, texts, within};
+use super::super::{Answer, Base, Refusal, World};
+use super::{DEFAULT_KEY, INVALID, Secret, live, valid_key};
 
 /// One version of a value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -17,11 +17,15 @@ pub(super) struct Version {
     binary: Option<String>,
     pub(super) stages: BTreeSet<String>,
     created: f64,
+    /// The key that it is encrypted with, if the secret has one of its own.
+    key: Option<String>,
+    /// The day on which it was read last.
+    accessed: Option<f64>,
 }
 
 impl Version {
-    /// The version that a call sends, if it sends one.
-    pub(super) fn new(input: &Value, created: f64) -> Result<Option<Self>, Refusal> {
+    /// The version that a call sends, if it sends one, and its id.
+    pub(super) fn new(input: &Value, created: f64) -> Result<Option<(String, Self)>, Refusal> {
         let text_value = text(input, "SecretString").map(str::to_owned);
         let binary = text(input, "SecretBinary").map(str::to_owned);
         if text_value.is_some() && binary.is_some() {
@@ -31,8 +35,11 @@ impl Version {
         if text_value.as_ref().or(binary.as_ref()).is_some_and(|value| value.len() > 65_536) {
             return Err(Refusal::new(INVALID, "The value has more than 65536 bytes."));
         }
-        let version = Self { text: text_value, binary, stages: BTreeSet::new(), created };
-        Ok(Some(version).filter(|version| version.text.is_some() || version.binary.is_some()))
+        if text_value.is_none() && binary.is_none() {
+            return Ok(None);
+        }
+        let version = Self { text: text_value, binary, created, ..Self::default() };
+        Ok(Some((token(input, "InvalidRequestException")?, version)))
     }
 
     /// Whether two versions are the same value.
@@ -63,6 +70,8 @@ impl Secret {
                 other.stages.remove("AWSPREVIOUS");
                 if other.stages.remove("AWSCURRENT") {
                     other.stages.insert("AWSPREVIOUS".into());
+                    // It was pending until it became current, and is so no more.
+                    other.stages.remove("AWSPENDING");
                 }
             }
         }
@@ -71,36 +80,53 @@ impl Secret {
         }
         self.changed = version.created;
         version.stages = stages.iter().cloned().collect();
+        version.key = self.key.clone().filter(|key| key != DEFAULT_KEY);
         self.versions.insert(id.to_owned(), version);
         Ok(())
     }
 }
 
-/// The request token, which becomes the id of the version.
-pub(super) fn token(world: &mut World, input: &Value) -> Result<String, Refusal> {
+/// The request token, which becomes the id of the version. Without one, AWS refuses with the code.
+pub(super) fn token(input: &Value, missing: &str) -> Result<String, Refusal> {
     match text(input, "ClientRequestToken") {
         Some(token) if !(32..=64).contains(&token.len()) => {
             Err(Refusal::new(INVALID, "ClientRequestToken must be 32-64 characters long."))
         }
         Some(token) => Ok(token.to_owned()),
-        None => Ok(uuid(&mut world.base)),
+        None => Err(Refusal::new(
+            missing,
+            "You must provide a ClientRequestToken value. We recommend a UUID-type value.",
+        )),
     }
 }
 
-/// The value of one version.
-pub(super) fn get(secret: &Secret, input: &Value) -> Answer {
-    let stage = text(input, "VersionStage").unwrap_or("AWSCURRENT");
-    let found = match text(input, "VersionId") {
-        Some(id) => secret.versions.get_key_value(id),
-        None => secret.versions.iter().find(|(_, version)| version.stages.contains(stage)),
+/// The value of one version. That it was read is remembered by the day.
+pub(super) fn get(secret: &mut Secret, base: &mut Base, input: &Value) -> Answer {
+    let mut answer = secret.named();
+    let stage = text(input, "VersionStage");
+    let current = stage.unwrap_or("AWSCURRENT");
+    let (what, found) = match text(input, "VersionId") {
+        Some(id) => {
+            let found = secret.versions.iter_mut().find(|(version, _)| *version == id);
+            (format!("VersionId: {id}"), found)
+        }
+        None => {
+            let found = secret.versions.iter_mut().find(|(_, one)| one.stages.contains(current));
+            (format!("staging label: {current}"), found)
+        }
     };
     let Some((id, version)) = found else {
-        let message = format!(
-            "Secrets Manager can't find the specified secret value for staging label: {stage}"
-        );
+        let message = format!("Secrets Manager can't find the specified secret value for {what}");
         return Err(Refusal::new("ResourceNotFoundException", message));
     };
-    let mut answer = secret.named();
+    if stage.is_some_and(|stage| !version.stages.contains(stage)) {
+        let message = "You provided a VersionStage that is not associated to the provided \
+                       VersionId.";
+        return Err(Refusal::new("InvalidRequestException", message));
+    }
+    let day = Some((base.now() / 86_400.0).floor() * 86_400.0);
+    base.moved |= version.accessed != day || secret.accessed != day;
+    (version.accessed, secret.accessed) = (day, day);
     answer["VersionId"] = id.as_str().into();
     answer["VersionStages"] = json!(version.stages);
     answer["CreatedDate"] = version.created.into();
@@ -111,8 +137,7 @@ pub(super) fn get(secret: &Secret, input: &Value) -> Answer {
 
 /// A new version.
 pub(super) fn put_value(world: &mut World, region: &str, input: &Value) -> Answer {
-    let id = token(world, input)?;
-    let version = Version::new(input, now(&world.base))?.ok_or_else(|| {
+    let (id, version) = Version::new(input, now(&world.base))?.ok_or_else(|| {
         Refusal::new(INVALID, "You must provide either SecretString or SecretBinary.")
     })?;
     let mut stages = texts(input, "VersionStages");
@@ -129,7 +154,6 @@ pub(super) fn put_value(world: &mut World, region: &str, input: &Value) -> Answe
 
 /// Changes description, key or value.
 pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
-    let id = token(world, input)?;
     let today = now(&world.base);
     let version = Version::new(input, today)?;
     let key = valid_key(world, region, input)?;
@@ -142,7 +166,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     secret.changed = today;
     let mut answer = secret.named();
-    if let Some(version) = version {
+    if let Some((id, version)) = version {
         secret.store(&id, version, &["AWSCURRENT".to_owned()])?;
         answer["VersionId"] = id.into();
     }
@@ -187,21 +211,24 @@ pub(super) fn move_stage(secret: &mut Secret, input: &Value) -> Answer {
     Ok(secret.named())
 }
 
-/// All versions that still have a stage.
-pub(super) fn list_ids(secret: &Secret) -> Answer {
-    let staged = secret.versions.iter().filter(|(_, version)| !version.stages.is_empty());
-    let versions: Vec<Value> = staged
-        .map(|(id, version)| {
-            json!({
-                "VersionId": id,
-                "VersionStages": version.stages,
-                "CreatedDate": version.created,
-            })
-        })
-        .collect();
+/// The versions that still have a stage, or all, from the oldest to the newest.
+pub(super) fn list_ids(secret: &Secret, input: &Value) -> Value {
+    let all = flag(input, "IncludeDeprecated").unwrap_or(false);
+    let mut versions: Vec<_> = secret.versions.iter().collect();
+    versions.retain(|(_, version)| all || !version.stages.is_empty());
+    versions.sort_by(|(_, one), (_, other)| one.created.total_cmp(&other.created));
+    let views = versions.into_iter().map(|(id, version)| {
+        let key = version.key.as_deref().unwrap_or("DefaultEncryptionKey");
+        let mut view =
+            json!({ "VersionId": id, "CreatedDate": version.created, "KmsKeyIds": [key] });
+        put(&mut view, "LastAccessedDate", version.accessed);
+        let stages = Some(json!(version.stages)).filter(|_| !version.stages.is_empty());
+        put(&mut view, "VersionStages", stages);
+        view
+    });
     let mut answer = secret.named();
-    answer["Versions"] = versions.into();
-    Ok(answer)
+    answer["Versions"] = views.collect();
+    answer
 }
 
 /// A password of the wanted characters.

@@ -4,18 +4,23 @@
 //! HTTP wait for a confirmation that nobody sends, those of queues and functions are confirmed at
 //! once; a topic has a default policy.
 
+mod defaults;
+mod filters;
+mod publish;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, here, is_name, map, need, page, put, refuse, remove_tags,
-    tag_list, tag_pairs, text, texts, uuid,
+    KEY_VALUE, Tags, add_tags, at, here, is_name, list, map, page, put, refuse, remove_tags,
+    tag_list, tag_pairs, text, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -76,58 +81,49 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "CreateTopic" => create(state, region, input),
         "GetTopicAttributes" => {
-            let arn = need(input, "TopicArn", INVALID)?;
-            find(state, arn)?;
-            Ok(json!({ "Attributes": { "$map": describe(state, arn)? } }))
+            let arn = required(input, "TopicArn")?;
+            find(state, region, arn)?;
+            Ok(json!({ "Attributes": { "$map": describe(state, region, arn)? } }))
         }
         "SetTopicAttributes" => {
-            let arn = need(input, "TopicArn", INVALID)?;
-            let key = need(input, "AttributeName", INVALID)?;
-            let value = text(input, "AttributeValue").unwrap_or_default();
-            let topic = find(state, arn)?;
-            topic.assign(arn, key, value)?;
+            let arn = required(input, "TopicArn")?;
+            let topic = find(state, region, arn)?;
+            let key = required(input, "AttributeName")?;
+            topic.assign(arn, key, text(input, "AttributeValue").unwrap_or_default())?;
             Ok(json!({}))
         }
         "ListTopics" => {
             let arns = here(&state.topics, region)
                 .map(|(name, _)| (name.to_owned(), json!({ "TopicArn": arn(region, name) })));
-            let (topics, next) = page(arns.collect(), text(input, "NextToken"), 100);
-            let mut answer = json!({ "Topics": topics });
-            put(&mut answer, "NextToken", next);
-            Ok(answer)
+            listed("Topics", arns.collect(), input)
         }
         "DeleteTopic" => {
-            let arn = need(input, "TopicArn", INVALID)?;
-            state.topics.remove(&place(arn));
+            let arn = required(input, "TopicArn")?;
+            state.topics.remove(&place(region, arn)?);
             state.subscriptions.retain(|_, subscription| subscription.topic != arn);
             Ok(json!({}))
         }
         "TagResource" => {
-            let more = tag_list(input, "Tags", KEY_VALUE);
-            add_tags(&mut tagged(state, input)?.tags, more, TAGS)?;
+            let more = tags_of(input)?;
+            add_tags(&mut tagged(state, region, input)?.tags, more, TAGS)?;
             Ok(json!({}))
         }
         "UntagResource" => {
-            remove_tags(&mut tagged(state, input)?.tags, &texts(input, "TagKeys"));
+            remove_tags(&mut tagged(state, region, input)?.tags, &texts(input, "TagKeys"));
             Ok(json!({}))
         }
         "ListTagsForResource" => {
-            Ok(json!({ "Tags": tag_pairs(&tagged(state, input)?.tags, KEY_VALUE) }))
+            Ok(json!({ "Tags": tag_pairs(&tagged(state, region, input)?.tags, KEY_VALUE) }))
         }
-        "Publish" => {
-            let arn = text(input, "TopicArn").or(text(input, "TargetArn")).unwrap_or_default();
-            find(state, arn)?;
-            need(input, "Message", INVALID)?;
-            Ok(json!({ "MessageId": uuid(&mut world.base) }))
-        }
-        "Subscribe" => subscriptions::subscribe(world, input),
+        "Publish" => publish::publish(world, region, input),
+        "Subscribe" => subscriptions::subscribe(world, region, input),
         "Unsubscribe" => subscriptions::unsubscribe(state, input),
         "ListSubscriptions" => subscriptions::list(state, input, |arn, _| {
             arn.starts_with(&format!("arn:aws:sns:{region}:"))
         }),
         "ListSubscriptionsByTopic" => {
-            let topic = need(input, "TopicArn", INVALID)?;
-            find(state, topic)?;
+            let topic = required(input, "TopicArn")?;
+            find(state, region, topic)?;
             subscriptions::list(state, input, |_, subscription| subscription.topic == topic)
         }
         "GetSubscriptionAttributes" => subscriptions::get(state, input),
@@ -144,26 +140,69 @@ fn arn(region: &str, name: &str) -> String {
     format!("arn:aws:sns:{region}:{ACCOUNT}:{name}")
 }
 
-/// The key of a topic, from its ARN.
-fn place(arn: &str) -> String {
-    let parts: Vec<&str> = arn.split(':').collect();
-    match parts.as_slice() {
-        ["arn", _, "sns", region, _, name] => at(region, name),
-        _ => String::new(),
+/// A text member that must be there.
+fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
+    text(input, key)
+        .ok_or_else(|| invalid(format!("{key} Reason: no value for required parameter")))
+}
+
+/// The elements of an ARN; `key` is the member that it stands in.
+fn elements<'a>(key: &str, arn: &'a str) -> Result<Vec<&'a str>, Refusal> {
+    let elements: Vec<&str> = arn.split(':').collect();
+    match elements.len() {
+        0..6 => Err(invalid(format!(
+            "{key} Reason: An ARN must have at least 6 elements, not {}",
+            elements.len()
+        ))),
+        _ => Ok(elements),
     }
 }
 
-fn find<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Topic, Refusal> {
-    let place = place(arn);
-    if place.is_empty() {
-        return Err(invalid(format!("TopicArn Reason: {arn} is not the ARN of a topic")));
+/// The key of a topic, from its ARN. A topic is reached in its own region alone.
+fn place(region: &str, arn: &str) -> Result<String, Refusal> {
+    match elements("TopicArn", arn)?.as_slice() {
+        ["arn", _, "sns", home, _, name] if *home == region => Ok(at(region, name)),
+        _ => Err(invalid("TopicArn")),
     }
-    state.topics.get_mut(&place).ok_or_else(|| refuse(404, "NotFound", "Topic does not exist"))
 }
 
-fn tagged<'a>(state: &'a mut State, input: &Value) -> Result<&'a mut Topic, Refusal> {
-    let arn = need(input, "ResourceArn", INVALID)?;
-    find(state, arn).map_err(|_| refuse(404, "ResourceNotFound", "Resource does not exist"))
+fn find<'a>(state: &'a mut State, region: &str, arn: &str) -> Result<&'a mut Topic, Refusal> {
+    state.topics.get_mut(&place(region, arn)?).ok_or_else(no_topic)
+}
+
+fn no_topic() -> Refusal {
+    refuse(404, "NotFound", "Topic does not exist")
+}
+
+fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Topic, Refusal> {
+    let arn = required(input, "ResourceArn")?;
+    let found = find(state, region, arn);
+    found.map_err(|_| refuse(404, "ResourceNotFound", "Resource does not exist"))
+}
+
+/// The tags of a call, in which each key stands once.
+fn tags_of(input: &Value) -> Result<Tags, Refusal> {
+    let tags = tag_list(input, "Tags", KEY_VALUE);
+    match tags.len() == list(input, "Tags").len() {
+        true => Ok(tags),
+        false => Err(invalid("Duplicated keys are not allowed.")),
+    }
+}
+
+/// One page of a list. Tokens are opaque, in Base64.
+fn listed(member: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
+    let token = match text(input, "NextToken") {
+        None => None,
+        Some(token) => {
+            let decoded = BASE64_STANDARD.decode(token).ok();
+            let token = decoded.and_then(|token| String::from_utf8(token).ok());
+            Some(token.ok_or_else(|| invalid("NextToken Reason: invalid token"))?)
+        }
+    };
+    let (found, next) = page(items, token.as_deref(), 100);
+    let mut answer = json!({ member: found });
+    put(&mut answer, "NextToken", next.map(|next| BASE64_STANDARD.encode(next)));
+    Ok(answer)
 }
 
 impl Topic {
@@ -178,9 +217,14 @@ impl Topic {
         if key == "DisplayName" && value.chars().count() > 100 {
             return Err(invalid("DisplayName Reason: must be at most 100 characters long"));
         }
+        let value = match key {
+            "DeliveryPolicy" if !value.is_empty() => defaults::kept_delivery(value)
+                .map_err(|error| invalid(format!("{key}: failed to parse JSON. {error}")))?,
+            _ => value.to_owned(),
+        };
         match value.is_empty() {
             true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value.to_owned()),
+            false => self.attributes.insert(key.to_owned(), value),
         };
         Ok(())
     }
@@ -214,34 +258,29 @@ fn valid_policy(arn: &str, policy: &str) -> Result<(), Refusal> {
 }
 
 fn create(state: &mut State, region: &str, input: &Value) -> Answer {
-    let name = need(input, "Name", INVALID)?;
+    let name = required(input, "Name")?;
     let stem = name.strip_suffix(".fifo");
     let mut attributes = map(input, "Attributes");
     let fifo = attributes.remove("FifoTopic").is_some_and(|fifo| fifo == "true");
+    // Exactly the names of FIFO topics end in .fifo.
     if name.len() > 256 || !is_name(stem.unwrap_or(name), 1..=256, "_-") || fifo != stem.is_some() {
-        return Err(invalid(
-            "Topic Name Reason: only letters, digits, - and _, at most 256; exactly FIFO topics \
-             end in .fifo",
-        ));
+        return Err(invalid("Topic Name"));
     }
     let arn = arn(region, name);
     let answer = json!({ "TopicArn": arn });
     let mut topic = Topic::default();
-    let tags = tag_list(input, "Tags", KEY_VALUE);
-    add_tags(&mut topic.tags, tags, TAGS)?;
+    add_tags(&mut topic.tags, tags_of(input)?, TAGS)?;
     for (key, value) in &attributes {
         topic.assign(&arn, key, value)?;
     }
-    if state.topics.contains_key(&at(region, name)) {
-        let live = describe(state, &arn)?;
-        let known = &find(state, &arn)?.tags;
-        if !topic.tags.is_empty() && *known != topic.tags {
+    if let Some(known) = state.topics.get(&at(region, name)) {
+        let live = describe(state, region, &arn)?;
+        if topic.tags.iter().any(|(key, value)| known.tags.get(key) != Some(value)) {
             return Err(invalid("Tags Reason: Topic already exists with different tags"));
         }
-        let same = |(key, value): (&String, &String)| {
-            live.get(key).map_or(value.is_empty(), |known| known == value)
-        };
-        return match attributes.iter().all(same) {
+        let value = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or_default();
+        let same = |key| value(&live, key) == value(&topic.attributes, key);
+        return match attributes.keys().all(same) {
             true => Ok(answer),
             false => {
                 Err(invalid("Attributes Reason: Topic already exists with different attributes"))
@@ -253,20 +292,20 @@ fn create(state: &mut State, region: &str, input: &Value) -> Answer {
 }
 
 /// All attributes, with defaults.
-fn describe(state: &State, arn: &str) -> Result<BTreeMap<String, String>, Refusal> {
-    let topic = state.topics.get(&place(arn));
-    let topic = topic.ok_or_else(|| refuse(404, "NotFound", "Topic does not exist"))?;
+fn describe(state: &State, region: &str, arn: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let topic = state.topics.get(&place(region, arn)?).ok_or_else(no_topic)?;
+    let delivery = topic.attributes.get("DeliveryPolicy").map(String::as_str);
     let mine = state.subscriptions.values().filter(|subscription| subscription.topic == arn);
     let (pending, confirmed): (Vec<_>, Vec<_>) = mine.partition(|mine| mine.pending);
     let mut all: BTreeMap<String, String> = [
         ("TopicArn", arn.to_owned()),
         ("Owner", ACCOUNT.to_owned()),
         ("DisplayName", String::new()),
-        ("Policy", default_policy(arn)),
+        ("Policy", defaults::policy(arn)),
         ("SubscriptionsConfirmed", confirmed.len().to_string()),
         ("SubscriptionsPending", pending.len().to_string()),
         ("SubscriptionsDeleted", "0".to_owned()),
-        ("EffectiveDeliveryPolicy", delivery_policy()),
+        ("EffectiveDeliveryPolicy", defaults::effective_delivery(delivery)),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
@@ -277,47 +316,4 @@ fn describe(state: &State, arn: &str) -> Result<BTreeMap<String, String>, Refusa
     }
     all.extend(topic.attributes.clone());
     Ok(all)
-}
-
-fn default_policy(arn: &str) -> String {
-    let actions = [
-        "GetTopicAttributes",
-        "SetTopicAttributes",
-        "AddPermission",
-        "RemovePermission",
-        "DeleteTopic",
-        "Subscribe",
-        "ListSubscriptionsByTopic",
-        "Publish",
-    ];
-    json!({
-        "Version": "2008-10-17",
-        "Id": "__default_policy_ID",
-        "Statement": [{
-            "Sid": "__default_statement_ID",
-            "Effect": "Allow",
-            "Principal": { "AWS": "*" },
-            "Action": actions.map(|action| format!("SNS:{action}")),
-            "Resource": arn,
-            "Condition": { "StringEquals": { "AWS:SourceOwner": ACCOUNT } },
-        }],
-    })
-    .to_string()
-}
-
-fn delivery_policy() -> String {
-    json!({ "http": {
-        "defaultHealthyRetryPolicy": {
-            "minDelayTarget": 20,
-            "maxDelayTarget": 20,
-            "numRetries": 3,
-            "numMaxDelayRetries": 0,
-            "numNoDelayRetries": 0,
-            "numMinDelayRetries": 0,
-            "backoffFunction": "linear",
-        },
-        "disableSubscriptionOverrides": false,
-        "defaultRequestPolicy": { "headerContentType": "text/plain; charset=UTF-8" },
-    } })
-    .to_string()
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::toolbox::{flag, map, need, page, put, refuse, text, uuid};
+use super::super::toolbox::{flag, map, refuse, text, uuid};
 use super::super::{ACCOUNT, Answer, Refusal, World};
-use super::{INVALID, State, find, invalid};
+use super::{INVALID, State, elements, filters, find, invalid, listed, required};
 
 /// A subscription.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,38 +31,102 @@ const SETTABLE: &[&str] = &[
 ];
 
 impl Subscription {
-    fn assign(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    /// Sets an attribute if SNS would take it; an empty text clears one.
+    fn assign(&mut self, key: &str, value: &str) -> Result<(), String> {
         if !SETTABLE.contains(&key) {
-            return Err(invalid("AttributeName"));
+            return Err("AttributeName".to_owned());
         }
-        let json = ["DeliveryPolicy", "FilterPolicy", "RedrivePolicy"].contains(&key);
-        if json && !value.is_empty() && serde_json::from_str::<Value>(value).is_err() {
-            return Err(invalid(format!("{key}: not valid JSON")));
-        }
-        if key == "RawMessageDelivery" && !["true", "false"].contains(&value) {
-            return Err(invalid("Attributes Reason: RawMessageDelivery: must be true or false"));
+        let mut value = value.to_owned();
+        match key {
+            "RawMessageDelivery" => {
+                if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) {
+                    return Err(format!("{key}: Invalid value [{value}]. Must be true or false."));
+                }
+                value.make_ascii_lowercase();
+            }
+            "FilterPolicyScope" if ![FLAT, "MessageBody"].contains(&value.as_str()) => {
+                return Err(format!(
+                    "{key}: Invalid value [{value}]. Please use either MessageBody or \
+                     MessageAttributes"
+                ));
+            }
+            "FilterPolicy" if !value.is_empty() => {
+                let scope = self.attributes.get("FilterPolicyScope");
+                let is_flat = scope.is_none_or(|scope| scope == FLAT);
+                filters::check(&value, is_flat).map_err(|fault| match fault {
+                    filters::Fault::Policy(reason) => format!("{key}: {reason}"),
+                    filters::Fault::Nested => {
+                        format!("Filter policy scope {FLAT} does not support nested filter policy")
+                    }
+                })?;
+            }
+            "RedrivePolicy" if !value.is_empty() => {
+                self.check_redrive(&value).map_err(|reason| format!("{key}: {reason}"))?;
+            }
+            "DeliveryPolicy" if !value.is_empty() => {
+                parse(&value).map_err(|reason| format!("{key}: {reason}"))?;
+            }
+            _ => {}
         }
         match value.is_empty() || value == "{}" {
             true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value.to_owned()),
+            false => self.attributes.insert(key.to_owned(), value),
         };
         Ok(())
     }
 
-    /// What differs from the usual only, to compare two.
-    fn essence(&self) -> BTreeMap<&String, &String> {
-        self.attributes.iter().filter(|(_, value)| *value != "false").collect()
+    fn check_redrive(&self, policy: &str) -> Result<(), String> {
+        let policy = parse(policy)?;
+        let target = text(&policy, "deadLetterTargetArn").unwrap_or_default();
+        if !target.starts_with("arn:") || target.split(':').count() < 6 {
+            return Err("deadLetterTargetArn is an invalid arn".to_owned());
+        }
+        let fifo = [&self.topic, &self.endpoint].iter().all(|arn| arn.ends_with(".fifo"));
+        match fifo && !target.ends_with(".fifo") {
+            true => {
+                Err("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+                    .to_owned())
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// What was set, with the defaults that can be.
+    fn settings(&self) -> BTreeMap<String, String> {
+        let defaults = [("RawMessageDelivery", "false"), ("FilterPolicyScope", FLAT)];
+        let defaults = defaults.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        defaults.into_iter().chain(self.attributes.clone()).collect()
     }
 }
 
-fn valid_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
+/// The scope of a filter policy unless another is set.
+const FLAT: &str = "MessageAttributes";
+
+fn parse(json: &str) -> Result<Value, String> {
+    serde_json::from_str(json).map_err(|error| format!("failed to parse JSON. {error}"))
+}
+
+fn valid_endpoint(topic: &str, protocol: &str, endpoint: &str) -> Result<(), Refusal> {
     let fits = match protocol {
         "email" | "email-json" => endpoint.contains('@'),
         "http" => endpoint.starts_with("http://"),
         "https" => endpoint.starts_with("https://"),
-        "sqs" | "lambda" | "firehose" => endpoint.starts_with(&format!("arn:aws:{protocol}:")),
+        "sqs" if !endpoint.starts_with("arn:aws:sqs:") => {
+            return Err(invalid("SQS endpoint ARN"));
+        }
+        "sqs" if endpoint.ends_with(".fifo") && !topic.ends_with(".fifo") => {
+            return Err(invalid(
+                "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to \
+                 standard SNS topics",
+            ));
+        }
+        "sqs" => true,
+        "lambda" | "firehose" => endpoint.starts_with(&format!("arn:aws:{protocol}:")),
         "application" => endpoint.starts_with("arn:aws:sns:"),
-        "sms" => !endpoint.is_empty(),
+        "sms" if !is_phone_number(endpoint) => {
+            return Err(Refusal::new(INVALID, format!("Invalid SMS endpoint: {endpoint}")));
+        }
+        "sms" => true,
         _ => {
             let message = format!("Amazon SNS does not support this protocol string: {protocol}");
             return Err(invalid(message));
@@ -74,13 +138,22 @@ fn valid_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
     }
 }
 
+/// Digits with single separators between them, and a plus before them.
+pub(super) fn is_phone_number(number: &str) -> bool {
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let groups: Vec<&str> = number.split(['.', '/', '-']).collect();
+    let digits: usize = groups.iter().map(|group| group.len()).sum();
+    let is_group = |group: &&str| !group.is_empty() && group.chars().all(|c| c.is_ascii_digit());
+    (2..=15).contains(&digits) && groups.iter().all(is_group) && !number.starts_with('0')
+}
+
 /// Subscribes, or names the subscription that is there.
-pub(super) fn subscribe(world: &mut World, input: &Value) -> Answer {
-    let topic = need(input, "TopicArn", INVALID)?;
-    let protocol = need(input, "Protocol", INVALID)?;
+pub(super) fn subscribe(world: &mut World, region: &str, input: &Value) -> Answer {
+    let topic = required(input, "TopicArn")?;
+    find(&mut world.sns, region, topic)?;
+    let protocol = required(input, "Protocol")?;
     let endpoint = text(input, "Endpoint").unwrap_or_default();
-    find(&mut world.sns, topic)?;
-    valid_endpoint(protocol, endpoint)?;
+    valid_endpoint(topic, protocol, endpoint)?;
     let mut new = Subscription {
         topic: topic.to_owned(),
         protocol: protocol.to_owned(),
@@ -88,20 +161,28 @@ pub(super) fn subscribe(world: &mut World, input: &Value) -> Answer {
         pending: ["email", "email-json", "http", "https"].contains(&protocol),
         attributes: BTreeMap::new(),
     };
-    for (key, value) in map(input, "Attributes") {
-        new.assign(&key, &value)?;
+    // The scope of a filter comes first: it decides what the filter may be.
+    let given = map(input, "Attributes");
+    let (scopes, others): (Vec<_>, Vec<_>) =
+        given.iter().partition(|(key, _)| *key == "FilterPolicyScope");
+    for (key, value) in scopes.into_iter().chain(others) {
+        let refuse = |reason| invalid(format!("Attributes Reason: {reason}"));
+        new.assign(key, value).map_err(refuse)?;
     }
     let same = |old: &Subscription| {
         (&old.topic, &old.protocol, &old.endpoint) == (&new.topic, &new.protocol, &new.endpoint)
     };
     let known = world.sns.subscriptions.iter().find(|(_, old)| same(old));
     let (arn, pending) = match known {
-        Some((_, old)) if !new.attributes.is_empty() && old.essence() != new.essence() => {
-            return Err(invalid(
-                "Attributes Reason: Subscription already exists with different attributes",
-            ));
+        Some((arn, old)) => {
+            let (live, wanted) = (old.settings(), new.settings());
+            if given.keys().any(|key| live.get(key) != wanted.get(key)) {
+                return Err(invalid(
+                    "Attributes Reason: Subscription already exists with different attributes",
+                ));
+            }
+            (arn.clone(), old.pending)
         }
-        Some((arn, old)) => (arn.clone(), old.pending),
         None => {
             let arn = format!("{topic}:{}", uuid(&mut world.base));
             let pending = new.pending;
@@ -113,25 +194,29 @@ pub(super) fn subscribe(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "SubscriptionArn": if open { &*arn } else { "pending confirmation" } }))
 }
 
+/// The ARN of a subscription, if it has the form of one.
+fn arn_of(input: &Value) -> Result<&str, Refusal> {
+    let arn = required(input, "SubscriptionArn")?;
+    elements("SubscriptionArn", arn)?;
+    Ok(arn)
+}
+
 fn by_arn<'a>(state: &'a mut State, input: &Value) -> Result<&'a mut Subscription, Refusal> {
-    let arn = need(input, "SubscriptionArn", INVALID)?;
-    if !arn.starts_with("arn:aws:sns:") {
-        let message = format!("SubscriptionArn Reason: {arn} is not the ARN of a subscription");
-        return Err(invalid(message));
-    }
-    let found = state.subscriptions.get_mut(arn);
+    let found = state.subscriptions.get_mut(arn_of(input)?);
     found.ok_or_else(|| refuse(404, "NotFound", "Subscription does not exist"))
 }
 
 /// Ends a confirmed subscription; one that is gone does not matter.
 pub(super) fn unsubscribe(state: &mut State, input: &Value) -> Answer {
-    let arn = need(input, "SubscriptionArn", INVALID)?;
-    match by_arn(state, input) {
-        Ok(subscription) if subscription.pending => Err(invalid(
+    let arn = arn_of(input)?;
+    if arn.split(':').count() < 7 {
+        return Err(invalid("SubscriptionId"));
+    }
+    match state.subscriptions.get(arn) {
+        Some(subscription) if subscription.pending => Err(invalid(
             "SubscriptionArn Reason: Cannot unsubscribe a subscription that is pending \
              confirmation",
         )),
-        Err(refusal) if refusal.status != 404 => Err(refusal),
         _ => {
             state.subscriptions.remove(arn);
             Ok(json!({}))
@@ -157,15 +242,12 @@ pub(super) fn list(
         });
         (arn.clone(), view)
     });
-    let (views, next) = page(views.collect(), text(input, "NextToken"), 100);
-    let mut answer = json!({ "Subscriptions": views });
-    put(&mut answer, "NextToken", next);
-    Ok(answer)
+    listed("Subscriptions", views.collect(), input)
 }
 
 /// All attributes, with defaults.
 pub(super) fn get(state: &mut State, input: &Value) -> Answer {
-    let arn = need(input, "SubscriptionArn", INVALID)?;
+    let arn = arn_of(input)?;
     let subscription = by_arn(state, input)?;
     let mut all: BTreeMap<String, String> = [
         ("SubscriptionArn", arn.to_owned()),
@@ -175,23 +257,24 @@ pub(super) fn get(state: &mut State, input: &Value) -> Answer {
         ("Endpoint", subscription.endpoint.clone()),
         ("PendingConfirmation", subscription.pending.to_string()),
         ("ConfirmationWasAuthenticated", (!subscription.pending).to_string()),
-        ("RawMessageDelivery", "false".to_owned()),
         ("SubscriptionPrincipal", format!("arn:aws:iam::{ACCOUNT}:user/sandbox")),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
-    if subscription.attributes.contains_key("FilterPolicy") {
-        all.insert("FilterPolicyScope".into(), "MessageAttributes".into());
+    all.extend(subscription.settings());
+    // The scope shows with a filter only.
+    if !subscription.attributes.contains_key("FilterPolicy") {
+        all.remove("FilterPolicyScope");
     }
-    all.extend(subscription.attributes.clone());
     Ok(json!({ "Attributes": { "$map": all } }))
 }
 
 /// Sets one attribute.
 pub(super) fn set(state: &mut State, input: &Value) -> Answer {
-    let key = need(input, "AttributeName", INVALID)?;
+    let subscription = by_arn(state, input)?;
+    let key = required(input, "AttributeName")?;
     let value = text(input, "AttributeValue").unwrap_or_default();
-    by_arn(state, input)?.assign(key, value)?;
+    subscription.assign(key, value).map_err(invalid)?;
     Ok(json!({}))
 }

@@ -47,6 +47,137 @@ fn creating_again_succeeds_unless_tags_or_attributes_differ() {
     assert!(sns(&mut world, "CreateTopic", json!({ "Name": "t" })).is_ok());
     let other = json!({ "Name": "t", "Attributes": { "DisplayName": "Other" } });
     assert_eq!(sns(&mut world, "CreateTopic", other), Err("InvalidParameter".into()));
+    let twice = json!([{ "Key": "k", "Value": "v" }, { "Key": "k", "Value": "v" }]);
+    let twice = json!({ "Name": "u", "Tags": twice });
+    assert_eq!(sns(&mut world, "CreateTopic", twice), Err("InvalidParameter".into()));
+}
+
+#[test]
+fn what_is_no_topic_or_endpoint_is_refused_by_its_form() {
+    let mut world = with_topic();
+    let mut refusal = |input: Value| {
+        let operation = if input.get("Protocol").is_some() { "Subscribe" } else { "DeleteTopic" };
+        ask(&mut world, "sns", operation, input).unwrap_err().message
+    };
+    for (arn, expected) in [
+        ("t", "TopicArn Reason: An ARN must have at least 6 elements, not 1"),
+        ("arn:aws:sns:eu-west-1:t", "TopicArn Reason: An ARN must have at least 6 elements, not 5"),
+        ("arn:aws:sns:eu-west-2:000000000000:t", "TopicArn"),
+    ] {
+        let refused = refusal(json!({ "TopicArn": arn }));
+        assert_eq!(refused, format!("Invalid parameter: {expected}"));
+    }
+    let expected = "Invalid parameter: TopicArn Reason: no value for required parameter";
+    assert_eq!(refusal(json!({})), expected);
+    for (protocol, endpoint, expected) in [
+        ("sqs", "https://sqs/q", "Invalid parameter: SQS endpoint ARN"),
+        (
+            "sqs",
+            "arn:aws:sqs:eu-west-1:000000000000:q.fifo",
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be \
+             subscribed to standard SNS topics",
+        ),
+        ("sms", "+15--551234567", "Invalid SMS endpoint: +15--551234567"),
+        ("sms", "+15551234567.", "Invalid SMS endpoint: +15551234567."),
+    ] {
+        let input = json!({ "TopicArn": ARN, "Protocol": protocol, "Endpoint": endpoint });
+        assert_eq!(refusal(input), expected);
+    }
+    assert!(subscribe(&mut world, "sms", "+12/34-567.890").is_string());
+}
+
+#[test]
+fn a_delivery_policy_is_laid_over_that_of_sns() {
+    let mut world = with_topic();
+    let policy = json!({ "http": { "defaultHealthyRetryPolicy": { "numRetries": 1 },
+        "defaultRequestPolicy": null } });
+    set(&mut world, "DeliveryPolicy", &policy.to_string()).unwrap();
+    let all = attributes(&mut world);
+    let read = |key: &str| serde_json::from_str::<Value>(all[key].as_str().unwrap()).unwrap();
+    let kept = json!({ "http": { "defaultHealthyRetryPolicy": { "numRetries": 1 },
+        "disableSubscriptionOverrides": false } });
+    assert_eq!(read("DeliveryPolicy"), kept);
+    let effective = &read("EffectiveDeliveryPolicy")["http"];
+    assert_eq!(effective["defaultHealthyRetryPolicy"]["numRetries"], 1);
+    assert_eq!(effective["defaultHealthyRetryPolicy"]["minDelayTarget"], 20);
+    assert_eq!(effective["defaultRequestPolicy"]["headerContentType"], "text/plain; charset=UTF-8");
+}
+
+#[test]
+fn a_fifo_topic_needs_a_group_and_a_way_to_know_duplicates() {
+    let mut world = with_topic();
+    let fifo = json!({ "Name": "f.fifo", "Attributes": { "FifoTopic": "true" } });
+    let fifo = sns(&mut world, "CreateTopic", fifo).unwrap()["TopicArn"].clone();
+    let mut publish = |arn: &Value, more: Value| {
+        let mut input = json!({ "TopicArn": arn, "Message": "m" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        ask(&mut world, "sns", "Publish", input).map_err(|refusal| refusal.message)
+    };
+    let group = json!({ "MessageGroupId": "g" });
+    let both = json!({ "MessageGroupId": "g", "MessageDeduplicationId": "d" });
+    assert!(
+        publish(&fifo, json!({})).unwrap_err().contains("MessageGroupId parameter is required")
+    );
+    assert!(publish(&fifo, group).unwrap_err().contains("ContentBasedDeduplication"));
+    assert!(publish(&fifo, both.clone()).is_ok());
+    assert!(publish(&ARN.into(), both).unwrap_err().contains("not valid for this topic type"));
+    assert!(publish(&ARN.into(), json!({ "Message": "" })).unwrap_err().ends_with("Empty message"));
+}
+
+#[test]
+fn attributes_of_subscriptions_are_checked() {
+    let mut world = with_topic();
+    let arn = subscribe(&mut world, "sqs", "arn:aws:sqs:eu-west-1:000000000000:q");
+    let mut set = |key: &str, value: &str| {
+        let input =
+            json!({ "SubscriptionArn": arn, "AttributeName": key, "AttributeValue": value });
+        match ask(&mut world, "sns", "SetSubscriptionAttributes", input) {
+            Ok(_) => String::new(),
+            Err(refusal) => refusal.message,
+        }
+    };
+    let nested = r#"{"object": {"key": [{"prefix": "a"}]}}"#;
+    for (key, value, expected) in [
+        ("Colour", "red", "Invalid parameter: AttributeName"),
+        (
+            "RawMessageDelivery",
+            "Yes",
+            "Invalid parameter: RawMessageDelivery: Invalid value [Yes]. Must be true or false.",
+        ),
+        ("RawMessageDelivery", "TRUE", ""),
+        (
+            "RedrivePolicy",
+            r#"{"deadLetterTargetArn": "q"}"#,
+            "Invalid parameter: RedrivePolicy: deadLetterTargetArn is an invalid arn",
+        ),
+        (
+            "FilterPolicy",
+            nested,
+            "Invalid parameter: Filter policy scope MessageAttributes does not support nested \
+             filter policy",
+        ),
+        (
+            "FilterPolicy",
+            r#"{"k": []}"#,
+            "Invalid parameter: FilterPolicy: Empty arrays are not allowed",
+        ),
+        (
+            "FilterPolicyScope",
+            "Header",
+            "Invalid parameter: FilterPolicyScope: Invalid value [Header]. Please use either \
+             MessageBody or MessageAttributes",
+        ),
+        ("FilterPolicyScope", "MessageBody", ""),
+        ("FilterPolicy", nested, ""),
+    ] {
+        assert_eq!(set(key, value), expected, "{key} {value}");
+    }
+    let all = sns(&mut world, "GetSubscriptionAttributes", json!({ "SubscriptionArn": arn }));
+    let all = &all.unwrap()["Attributes"]["$map"];
+    assert_eq!(
+        (&all["RawMessageDelivery"], &all["FilterPolicyScope"]),
+        (&json!("true"), &json!("MessageBody"))
+    );
 }
 
 #[test]
@@ -133,7 +264,11 @@ fn subscribing_with_other_attributes_is_refused() {
     };
     let first = raw("true").unwrap();
     assert_eq!(raw("true").unwrap(), first);
+    assert_eq!(raw("True").unwrap(), first);
     assert_eq!(raw("false"), Err("InvalidParameter".into()));
+    let usual = json!({ "TopicArn": ARN, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:r:0:q",
+        "Attributes": { "FilterPolicyScope": "MessageAttributes" } });
+    assert_eq!(sns(&mut world, "Subscribe", usual).unwrap(), first);
 }
 
 #[test]

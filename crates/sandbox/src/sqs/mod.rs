@@ -4,6 +4,10 @@
 //! one; creation is idempotent while the given attributes equal the live ones; a strict sandbox
 //! keeps the name of a deleted queue for a minute, and shows old attributes for a while.
 
+mod attributes;
+mod contents;
+#[cfg(test)]
+mod message_tests;
 mod messages;
 #[cfg(test)]
 mod tests;
@@ -13,10 +17,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::attributes::{canonical, check, is_known, settings};
 use super::toolbox::{
-    Tags, add_tags, at, here, is_name, map, need, now, number, page, put, remove_tags, text, texts,
+    Tags, add_tags, at, here, is_name, map, now, number, page, put, remove_tags, text, texts,
 };
-use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
+use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 type Attributes = BTreeMap<String, String>;
 
@@ -41,26 +46,13 @@ struct Queue {
     /// The attributes before the last change.
     before: Attributes,
     messages: Vec<messages::Message>,
+    /// How many messages a FIFO queue has got, for their numbers.
+    numbered: u64,
+    /// What a FIFO queue takes for a duplicate, by deduplication id.
+    sent: BTreeMap<String, messages::Sent>,
+    /// When it was purged last.
+    purged: Option<f64>,
 }
-
-/// Numeric attributes with their defaults and ranges.
-const NUMBERS: &[(&str, &str, i64, i64)] = &[
-    ("DelaySeconds", "0", 0, 900),
-    ("MaximumMessageSize", "1048576", 1024, 1_048_576),
-    ("MessageRetentionPeriod", "345600", 60, 1_209_600),
-    ("ReceiveMessageWaitTimeSeconds", "0", 0, 20),
-    ("VisibilityTimeout", "30", 0, 43_200),
-];
-
-/// Other attributes that can be set.
-const TEXTS: &[&str] = &["KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy"];
-
-/// Attributes of FIFO queues with their defaults.
-const FIFO: &[(&str, &str)] = &[
-    ("ContentBasedDeduplication", "false"),
-    ("DeduplicationScope", "queue"),
-    ("FifoThroughputLimit", "perQueue"),
-];
 
 /// How long a strict sandbox shows attributes as they were before the last change, in seconds.
 const LAG: f64 = 20.0;
@@ -97,7 +89,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "CreateQueue" => create(world, region, input),
         "SetQueueAttributes" => set(world, region, input),
         "GetQueueUrl" => {
-            let name = need(input, "QueueName", MISSING)?;
+            let name = required(input, "QueueName")?;
             match world.sqs.queues.contains_key(&at(region, name)) {
                 true => Ok(json!({ "QueueUrl": url(region, name) })),
                 false => Err(no_queue()),
@@ -126,25 +118,48 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(if tags.is_empty() { json!({}) } else { json!({ "Tags": tags }) })
         }
         "PurgeQueue" => {
-            find(&mut world.sqs, region, input)?.messages.clear();
+            let place = place(region, input)?;
+            let queue = find(&mut world.sqs, region, input)?;
+            if queue.purged.is_some_and(|purged| today - purged < 60.0) {
+                let name = place.rsplit('|').next().unwrap_or_default();
+                let message =
+                    format!("Only one PurgeQueue operation on {name} is allowed every 60 seconds.");
+                return Err(refused("PurgeQueueInProgress", message).with_status(403));
+            }
+            queue.messages.clear();
+            queue.sent.clear();
+            queue.purged = Some(today);
             Ok(json!({}))
         }
         "SendMessage" => messages::send(world, region, input),
         "ReceiveMessage" => messages::receive(world, region, input),
         "DeleteMessage" => messages::delete(world, region, input),
+        "ChangeMessageVisibility" => messages::change_visibility(world, region, input),
         _ => Err(Refusal::not_covered(&call.service, &call.operation)),
     }
 }
-
-const MISSING: &str = "com.amazon.coral.service#MissingParameterException";
 
 fn refused(code: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(&format!("com.amazonaws.sqs#{code}"), message)
 }
 
-fn bad_value(key: &str, value: &str, reason: &str) -> Refusal {
-    let message = format!("Value {value} for parameter {key} is invalid. Reason: {reason}");
-    refused("InvalidAttributeValue", message)
+/// A refusal of a parameter, for which SQS's model has no shape.
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("com.amazon.coral.service#InvalidParameterValueException", message)
+}
+
+fn bad_parameter(key: &str, value: &str, reason: &str) -> Refusal {
+    invalid(format!("Value {value} for parameter {key} is invalid. Reason: {reason}"))
+}
+
+/// A text member that must be there and not be empty.
+fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
+    text(input, key).filter(|text| !text.is_empty()).ok_or_else(|| missing(key))
+}
+
+fn missing(key: &str) -> Refusal {
+    let message = format!("The request must contain the parameter {key}.");
+    Refusal::new("com.amazon.coral.service#MissingRequiredParameterException", message)
 }
 
 fn no_queue() -> Refusal {
@@ -156,7 +171,7 @@ fn url(region: &str, name: &str) -> String {
 }
 
 fn place(region: &str, input: &Value) -> Result<String, Refusal> {
-    let url = need(input, "QueueUrl", MISSING)?;
+    let url = required(input, "QueueUrl")?;
     Ok(at(region, url.rsplit('/').next().unwrap_or(url)))
 }
 
@@ -168,120 +183,10 @@ fn arn(region: &str, name: &str) -> String {
     format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}")
 }
 
-/// Checks attributes that are to be set on a queue.
-fn check(world: &World, region: &str, name: &str, attributes: &Attributes) -> Result<(), Refusal> {
-    let fifo = name.ends_with(".fifo");
-    for (key, value) in attributes {
-        if let Some((_, _, least, most)) = NUMBERS.iter().find(|(known, ..)| known == key) {
-            if !value.parse().is_ok_and(|number: i64| (*least..=*most).contains(&number)) {
-                return Err(bad_value(key, value, &format!("Must be from {least} to {most}.")));
-            }
-            continue;
-        }
-        let for_fifo = key == "FifoQueue" || FIFO.iter().any(|(known, _)| known == key);
-        match key.as_str() {
-            "RedrivePolicy" if !value.is_empty() => redrive(world, region, fifo, value)?,
-            "Policy" | "RedriveAllowPolicy" if !value.is_empty() => {
-                if serde_json::from_str::<Value>(value).is_ok_and(|tree| tree.is_object()) {
-                    continue;
-                }
-                return Err(bad_value(key, value, "It is not a JSON document."));
-            }
-            "KmsMasterKeyId" if !value.is_empty() => {
-                if kms::usable(&world.kms, region, value).is_none() {
-                    return Err(bad_value(key, value, "The key is not usable."));
-                }
-            }
-            "KmsDataKeyReusePeriodSeconds" => {
-                if !value.parse().is_ok_and(|seconds: i64| (60..=86_400).contains(&seconds)) {
-                    return Err(bad_value(key, value, "Must be from 60 to 86400."));
-                }
-            }
-            "SqsManagedSseEnabled" if ["true", "false"].contains(&value.as_str()) => {}
-            _ if TEXTS.contains(&key.as_str()) => {}
-            _ if for_fifo && fifo => {}
-            _ => {
-                return Err(refused("InvalidAttributeName", format!("Unknown Attribute {key}.")));
-            }
-        }
-    }
-    let key = attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty());
-    if key && attributes.get("SqsManagedSseEnabled").is_some_and(|on| on == "true") {
-        let reason = "You can use one type of server-side encryption (SSE) at one time.";
-        return Err(bad_value("SqsManagedSseEnabled", "true", reason));
-    }
-    Ok(())
-}
-
-fn redrive(world: &World, region: &str, fifo: bool, policy: &str) -> Result<(), Refusal> {
-    let bad = |reason: &str| bad_value("RedrivePolicy", policy, reason);
-    let tree: Value = serde_json::from_str(policy).map_err(|_| bad("It is not JSON."))?;
-    let target = text(&tree, "deadLetterTargetArn").ok_or_else(|| {
-        bad("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-    })?;
-    if !number(&tree, "maxReceiveCount").is_some_and(|count| (1..=1000).contains(&count)) {
-        return Err(bad("maxReceiveCount must be from 1 to 1000."));
-    }
-    let name = target.strip_prefix(&arn(region, "")).unwrap_or_default();
-    if !world.sqs.queues.contains_key(&at(region, name)) {
-        return Err(bad("Dead letter target does not exist."));
-    }
-    match name.ends_with(".fifo") == fifo {
-        true => Ok(()),
-        false => Err(bad("Dead-letter queue must be same type of queue as the source.")),
-    }
-}
-
-impl Queue {
-    /// Puts attributes on the queue; an empty text clears one.
-    fn assign(&mut self, attributes: Attributes) {
-        for (key, value) in attributes {
-            // The two ways of encryption replace each other.
-            match key.as_str() {
-                "KmsMasterKeyId" if !value.is_empty() => {
-                    self.attributes.remove("SqsManagedSseEnabled");
-                }
-                "SqsManagedSseEnabled" if value == "true" => {
-                    self.attributes.remove("KmsMasterKeyId");
-                }
-                _ => {}
-            }
-            match value.is_empty() {
-                true => self.attributes.remove(&key),
-                false => self.attributes.insert(key, value),
-            };
-        }
-    }
-}
-
-/// All settings, with defaults.
-fn settings(set: &Attributes, name: &str) -> Attributes {
-    let defaults = NUMBERS.iter().map(|(key, value, ..)| (*key, *value));
-    let fifo = name.ends_with(".fifo");
-    let fifo = fifo.then(|| FIFO.iter().copied().chain([("FifoQueue", "true")]));
-    let defaults = defaults.chain(fifo.into_iter().flatten());
-    let mut all: Attributes =
-        defaults.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    all.extend(set.clone());
-    let key = set.contains_key("KmsMasterKeyId");
-    all.entry("SqsManagedSseEnabled".into()).or_insert_with(|| (!key).to_string());
-    if key {
-        all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
-    }
-    all
-}
-
 fn create(world: &mut World, region: &str, input: &Value) -> Answer {
-    let name = need(input, "QueueName", MISSING)?;
-    let attributes = map(input, "Attributes");
-    let stem = name.strip_suffix(".fifo");
-    let fifo = attributes.get("FifoQueue").is_some_and(|fifo| fifo == "true");
-    if name.len() > 80 || !is_name(stem.unwrap_or(name), 1..=80, "_-") || fifo != stem.is_some() {
-        let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 \
-                       in length; exactly FIFO queues end in .fifo.";
-        let code = "com.amazon.coral.service#InvalidParameterValueException";
-        return Err(Refusal::new(code, message));
-    }
+    let name = required(input, "QueueName")?;
+    let attributes = canonical(map(input, "Attributes"));
+    check_name(name, attributes.get("FifoQueue").is_some_and(|fifo| fifo == "true"))?;
     check(world, region, name, &attributes)?;
     let place = at(region, name);
     let answer = json!({ "QueueUrl": url(region, name) });
@@ -319,16 +224,34 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
+/// Exactly the names of FIFO queues end in .fifo, and the suffix counts.
+fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
+    let stem = name.strip_suffix(".fifo");
+    if name.len() <= 80 && is_name(stem.unwrap_or(name), 1..=80, "_-") && fifo == stem.is_some() {
+        return Ok(());
+    }
+    Err(invalid(match fifo {
+        true => {
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+             underscores, must end with .fifo suffix and be 1 to 80 in length."
+        }
+        false => {
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        }
+    }))
+}
+
 fn set(world: &mut World, region: &str, input: &Value) -> Answer {
-    let attributes = map(input, "Attributes");
+    let attributes = canonical(map(input, "Attributes"));
     let place = place(region, input)?;
     let name = place.rsplit('|').next().unwrap_or_default();
     find(&mut world.sqs, region, input)?;
-    if attributes.contains_key("FifoQueue") {
-        let message = "You can specify the FifoQueue only during queue creation.";
-        return Err(refused("InvalidAttributeName", message));
-    }
     check(world, region, name, &attributes)?;
+    if attributes.get("FifoQueue").is_some_and(|fifo| fifo == "false") {
+        let message = "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is \
+                       not supported.";
+        return Err(refused("InvalidAttributeValue", message));
+    }
     let modified = now(&world.base);
     let queue = find(&mut world.sqs, region, input)?;
     queue.modified = modified;
@@ -345,7 +268,8 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
     let size = number(input, "MaxResults").map(|size| size.clamp(1, 1000));
     let limit = size.unwrap_or(1000) as usize;
     let (urls, next) = page(urls.collect(), text(input, "NextToken"), limit);
-    let mut answer = json!({ "QueueUrls": urls });
+    let mut answer = json!({});
+    put(&mut answer, "QueueUrls", Some(urls).filter(|urls| !urls.is_empty()));
     put(&mut answer, "NextToken", next.filter(|_| size.is_some()));
     Ok(answer)
 }
@@ -359,25 +283,18 @@ fn get(world: &mut World, region: &str, input: &Value, today: f64) -> Answer {
         true => settings(&queue.before, name),
         false => settings(&queue.attributes, name),
     };
-    let hidden = queue.messages.iter().filter(|message| message.is_hidden(today)).count();
+    let (waiting, flying, delayed) = messages::tally(queue, today);
     let seconds = |time: f64| (time as i64).to_string();
     all.extend([
         ("QueueArn".to_owned(), arn(region, name)),
         ("CreatedTimestamp".to_owned(), seconds(queue.created)),
         ("LastModifiedTimestamp".to_owned(), seconds(queue.modified)),
-        ("ApproximateNumberOfMessages".to_owned(), (queue.messages.len() - hidden).to_string()),
-        ("ApproximateNumberOfMessagesNotVisible".to_owned(), hidden.to_string()),
-        ("ApproximateNumberOfMessagesDelayed".to_owned(), "0".to_owned()),
+        ("ApproximateNumberOfMessages".to_owned(), waiting.to_string()),
+        ("ApproximateNumberOfMessagesNotVisible".to_owned(), flying.to_string()),
+        ("ApproximateNumberOfMessagesDelayed".to_owned(), delayed.to_string()),
     ]);
     let wanted = texts(input, "AttributeNames");
-    let known = |key: &String| {
-        let rest = ["All", "FifoQueue", "KmsDataKeyReusePeriodSeconds"];
-        all.contains_key(key)
-            || rest.contains(&key.as_str())
-            || TEXTS.contains(&key.as_str())
-            || FIFO.iter().any(|(known, _)| known == key)
-    };
-    if let Some(key) = wanted.iter().find(|key| !known(key)) {
+    if let Some(key) = wanted.iter().find(|key| !all.contains_key(*key) && !is_known(key)) {
         return Err(refused("InvalidAttributeName", format!("Unknown Attribute {key}.")));
     }
     if !wanted.iter().any(|key| key == "All") {

@@ -1,19 +1,23 @@
 //! The sandbox's Parameter Store.
 //!
 //! Quirks kept: tags and `Overwrite` exclude each other; every overwrite is a new version; the
-//! public parameters under `/aws/service/` name the images of Amazon Linux.
+//! public parameters under `/aws/service/` name the images of Amazon Linux; at the root a name is
+//! the same with and without its slash; secrets are read through `/aws/reference/secretsmanager/`.
 
+mod names;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::names::{place, plain};
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, page, put,
-    remove_tags, tag_list, tag_pairs, text, texts, within,
+    KEY_VALUE, Tags, add_tags, digest, flag, here, list, need, now, page, put, remove_tags,
+    tag_list, tag_pairs, text, texts, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
@@ -80,25 +84,22 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let state = &mut world.ssm;
     match call.operation.as_str() {
         "PutParameter" => put_parameter(world, region, input),
-        "GetParameter" => {
-            let name = need(input, "Name", INVALID)?;
-            match view(state, region, name, flag(input, "WithDecryption").unwrap_or(false)) {
-                Some(parameter) => Ok(json!({ "Parameter": parameter })),
-                None => Err(not_found(name)),
-            }
-        }
-        "GetParameters" => get_parameters(state, region, input),
+        "GetParameter" => values::get(world, region, input),
+        "GetParameters" => values::get_some(world, region, input),
         "GetParametersByPath" => by_path(state, region, input),
         "DescribeParameters" => describe(state, region, input),
         "DeleteParameter" => {
             let name = need(input, "Name", INVALID)?;
-            let removed = state.parameters.remove(&at(region, plain(name, region)));
-            removed.map(|_| json!({})).ok_or_else(|| not_found(name))
+            let removed = state.parameters.remove(&place(state, region, name));
+            removed.map(|_| json!({})).ok_or_else(|| {
+                let message = format!("The parameter {name} does not exist.");
+                Refusal::new("ParameterNotFound", message)
+            })
         }
         "DeleteParameters" => {
             let (mut deleted, mut invalid) = (Vec::new(), Vec::new());
-            for name in ten(input)? {
-                match state.parameters.remove(&at(region, plain(&name, region))) {
+            for name in values::ten(input)? {
+                match state.parameters.remove(&place(state, region, &name)) {
                     Some(_) => deleted.push(name),
                     None => invalid.push(name),
                 }
@@ -127,46 +128,14 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(INVALID, message)
 }
 
-fn not_found(name: &str) -> Refusal {
-    Refusal::new("ParameterNotFound", format!("The parameter {name} does not exist."))
-}
-
 fn arn(region: &str, name: &str) -> String {
     let slash = if name.starts_with('/') { "" } else { "/" };
     format!("arn:aws:ssm:{region}:{ACCOUNT}:parameter{slash}{name}")
 }
 
-/// The name in a name or an ARN.
-fn plain<'a>(reference: &'a str, region: &str) -> &'a str {
-    let start = arn(region, "/");
-    reference.strip_prefix(&start[..start.len() - 1]).unwrap_or(reference)
-}
-
-fn valid_name(name: &str) -> Result<(), Refusal> {
-    let first = name.trim_start_matches('/').to_lowercase();
-    if first.starts_with("aws") || first.starts_with("ssm") {
-        return Err(invalid(
-            "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).",
-        ));
-    }
-    let segments: Vec<&str> = name.strip_prefix('/').unwrap_or(name).split('/').collect();
-    if segments.len() > 15 {
-        let message = "The parameter name has more than 15 levels.";
-        return Err(Refusal::new("HierarchyLevelLimitExceededException", message));
-    }
-    let rooted = name.starts_with('/') || segments.len() == 1;
-    match rooted && name.len() <= 1011 && segments.iter().all(|s| is_name(s, 1..=1011, "_.-")) {
-        true => Ok(()),
-        false => Err(invalid(
-            "Parameter name must be a fully qualified name: only a mix of letters, numbers and \
-             the symbols .-_ in levels that each begin with /.",
-        )),
-    }
-}
-
 fn put_parameter(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = plain(need(input, "Name", INVALID)?, region);
-    valid_name(name)?;
+    names::valid(name)?;
     let value = need(input, "Value", INVALID)?;
     let overwrite = flag(input, "Overwrite").unwrap_or(false);
     if overwrite && !list(input, "Tags").is_empty() {
@@ -176,7 +145,7 @@ fn put_parameter(world: &mut World, region: &str, input: &Value) -> Answer {
              please use AddTagsToResource or RemoveTagsFromResource.",
         ));
     }
-    let place = at(region, name);
+    let place = place(&world.ssm, region, name);
     let old = world.ssm.parameters.get(&place);
     if old.is_some() && !overwrite {
         return Err(Refusal::new(
@@ -248,62 +217,6 @@ fn tier<'a>(input: &'a Value, value: &str, old: &'a str) -> Result<&'a str, Refu
     }
 }
 
-fn view(state: &State, region: &str, reference: &str, decrypt: bool) -> Option<Value> {
-    let reference = plain(reference, region);
-    let (name, version) = match reference.split_once(':') {
-        Some((name, version)) => (name, version.parse::<u64>().ok()),
-        None => (reference, None),
-    };
-    if let Some(image) = public_image(region, name) {
-        return Some(json!({
-            "Name": name,
-            "Type": "String",
-            "Value": image,
-            "Version": 1,
-            "LastModifiedDate": 1_700_000_000.0,
-            "ARN": format!("arn:aws:ssm:{region}::parameter{name}"),
-            "DataType": "text",
-        }));
-    }
-    let parameter = state.parameters.get(&at(region, name))?;
-    if version.is_some_and(|version| version != parameter.version) {
-        return None;
-    }
-    let value = match parameter.kind == "SecureString" && !decrypt {
-        true => format!("encrypted:{}", digest(&parameter.value)),
-        false => parameter.value.clone(),
-    };
-    Some(json!({
-        "Name": name,
-        "Type": parameter.kind,
-        "Value": value,
-        "Version": parameter.version,
-        "LastModifiedDate": parameter.modified,
-        "ARN": arn(region, name),
-        "DataType": "text",
-    }))
-}
-
-fn ten(input: &Value) -> Result<Vec<String>, Refusal> {
-    let names = texts(input, "Names");
-    match (1..=10).contains(&names.len()) {
-        true => Ok(names),
-        false => Err(invalid("Member must have 1 to 10 names.")),
-    }
-}
-
-fn get_parameters(state: &State, region: &str, input: &Value) -> Answer {
-    let decrypt = flag(input, "WithDecryption").unwrap_or(false);
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for name in ten(input)? {
-        match view(state, region, &name, decrypt) {
-            Some(parameter) => found.push(parameter),
-            None => missing.push(name),
-        }
-    }
-    Ok(json!({ "Parameters": found, "InvalidParameters": missing }))
-}
-
 fn is_below(name: &str, path: &str, recursive: bool) -> bool {
     let rest = name.strip_prefix(path.trim_end_matches('/')).and_then(|r| r.strip_prefix('/'));
     rest.is_some_and(|rest| recursive || !rest.contains('/'))
@@ -320,7 +233,7 @@ fn by_path(state: &State, region: &str, input: &Value) -> Answer {
     let own = here(&state.parameters, region).map(|(name, _)| name.to_owned());
     let names = public.chain(own).filter(|name| is_below(name, path, recursive));
     let views = names.filter_map(|name| {
-        let parameter = view(state, region, &name, decrypt)?;
+        let parameter = values::view(state, region, &name, decrypt)?;
         Some((name, parameter))
     });
     let limit = within(input, "MaxResults", 1..=10, INVALID)?.unwrap_or(10);
@@ -410,9 +323,9 @@ fn tagged<'a>(
         let message = "The sandbox tags resources of the type Parameter only.";
         return Err(Refusal::new("InvalidResourceType", message));
     }
-    let name = plain(need(input, "ResourceId", INVALID)?, region);
+    let place = place(state, region, need(input, "ResourceId", INVALID)?);
     state
         .parameters
-        .get_mut(&at(region, name))
+        .get_mut(&place)
         .ok_or_else(|| Refusal::new("InvalidResourceId", "The resource ID is not valid."))
 }

@@ -137,3 +137,43 @@ fn a_secure_string_is_shown_only_on_demand() {
     let described = ssm(&mut world, "DescribeParameters", json!({})).unwrap();
     assert_eq!(described["Parameters"][0]["KeyId"], "alias/aws/ssm");
 }
+
+#[test]
+fn at_the_root_a_name_is_the_same_with_and_without_its_slash() {
+    let mut world = World::default();
+    create(&mut world, "plain").unwrap();
+    assert_eq!(create(&mut world, "/plain"), Err("ParameterAlreadyExists".into()));
+    let arn = "arn:aws:ssm:eu-west-1:000000000000:parameter/plain";
+    for (asked, shown) in [("plain", "plain"), ("/plain", "/plain"), (arn, "plain")] {
+        let answer = ssm(&mut world, "GetParameter", json!({ "Name": asked })).unwrap();
+        assert_eq!(answer["Parameter"]["Name"], shown);
+        assert_eq!(answer["Parameter"]["ARN"], arn);
+    }
+    for malformed in ["/a//b", "a/b"] {
+        let refused = ssm(&mut world, "GetParameter", json!({ "Name": malformed }));
+        assert_eq!(refused, Err("ValidationException".into()));
+    }
+    let label = ssm(&mut world, "GetParameter", json!({ "Name": "plain:label" }));
+    assert_eq!(label, Err("ParameterNotFound".into()));
+    ssm(&mut world, "DeleteParameter", json!({ "Name": "/plain" })).unwrap();
+}
+
+#[test]
+fn a_secret_is_read_as_a_parameter_if_it_may_be_decrypted() {
+    let mut world = World::default();
+    let secret = json!({ "Name": "db", "SecretString": "s", "ClientRequestToken": "0".repeat(32) });
+    ask(&mut world, "secretsmanager", "CreateSecret", secret).unwrap();
+    let name = "/aws/reference/secretsmanager/db";
+    let closed = ssm(&mut world, "GetParameter", json!({ "Name": name }));
+    assert_eq!(closed, Err("ValidationException".into()));
+    let open = json!({ "Name": name, "WithDecryption": true });
+    let found = ssm(&mut world, "GetParameter", open).unwrap()["Parameter"].clone();
+    assert_eq!((&found["Name"], &found["Value"]), (&json!(name), &json!("s")));
+    assert!(
+        found["SourceResult"].as_str().is_some_and(|source| source.contains("\"name\":\"db\""))
+    );
+    let gone = format!("{name}2");
+    let input = json!({ "Names": [name, gone], "WithDecryption": true });
+    let answer = ssm(&mut world, "GetParameters", input).unwrap();
+    assert_eq!(answer["InvalidParameters"], json!([gone]));
+}

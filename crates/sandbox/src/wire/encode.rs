@@ -69,17 +69,22 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
     let (code_text, message_text) = (xml::escape(code), xml::escape(message));
     match route.protocol {
         Protocol::RestJson => {
-            let body = serde_json::json!({ "message": message }).to_string();
+            let body = rest::refusal(&route.service, code, message).to_string();
             let mut response = respond(*status, "application/json", &id, body);
             response.set("x-amzn-errortype", code.clone());
             response
         }
         Protocol::Json(kind) => {
             let (shape, query_code) = match route.service.as_str() {
-                "sqs" => sqs_codes(code),
+                "sqs" => {
+                    let (shape, old) = sqs_codes(code);
+                    (shape, Some(old))
+                }
                 _ => (code.as_str(), None),
             };
-            let body = serde_json::json!({ "__type": shape, "message": message }).to_string();
+            // The shapes of its errors spell the member so.
+            let member = if route.service == "secretsmanager" { "Message" } else { "message" };
+            let body = serde_json::json!({ "__type": shape, member: message }).to_string();
             let mut response = respond(*status, kind, &id, body);
             response.set("x-amzn-errortype", shape.to_owned());
             if let Some(code) = query_code {
@@ -104,6 +109,7 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             respond(*status, "text/xml;charset=UTF-8", &id, body)
         }
         Protocol::Query => {
+            let (code_text, message_text) = of_query(route, refusal);
             let fault = if *status >= 500 { "Receiver" } else { "Sender" };
             let body = format!(
                 "<ErrorResponse xmlns=\"{}\"><Error><Type>{fault}</Type><Code>{code_text}</Code>\
@@ -152,21 +158,34 @@ fn respond_cbor(status: u16, id: &str, value: &Value) -> Response {
 }
 
 /// SQS speaks JSON now, and still tells the codes of its old query protocol in a header of their
-/// own, which is where SDKs read them. Services may refuse with either, and with the
-/// shape's namespace.
-fn sqs_codes(code: &str) -> (&str, Option<String>) {
-    const OLD: &str = "AWS.SimpleQueueService.";
-    let code = code.rsplit('#').next().unwrap_or(code);
-    match code {
-        "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
-            ("QueueDoesNotExist", Some(format!("{OLD}NonExistentQueue")))
+/// own, which is where SDKs read them: the shape of a refusal, and that code.
+fn sqs_codes(code: &str) -> (&str, String) {
+    let shape = code.rsplit('#').next().unwrap_or(code);
+    let old = match shape {
+        "QueueNameExists" => "QueueAlreadyExists",
+        "InvalidParameterValueException" => "InvalidParameterValue",
+        "MissingRequiredParameterException" => "MissingParameter",
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDeletedRecently" | "PurgeQueueInProgress" => {
+            return (shape, format!("AWS.SimpleQueueService.{shape}"));
         }
-        "QueueNameExists" | "QueueAlreadyExists" => {
-            ("QueueNameExists", Some("QueueAlreadyExists".to_owned()))
+        shape => shape,
+    };
+    (shape, old.to_owned())
+}
+
+/// A refusal as the query protocol writes it. SQS's codes and one of its messages are older there.
+fn of_query(route: &Route, refusal: &Refusal) -> (String, String) {
+    let Refusal { code, message, .. } = refusal;
+    let (code, message) = match route.service.as_str() {
+        "sqs" if code.ends_with("#QueueDoesNotExist") => {
+            let message = format!("{} for this wsdl version.", message.trim_end_matches('.'));
+            (sqs_codes(code).1, message)
         }
-        "QueueDeletedRecently" => ("QueueDeletedRecently", Some(format!("{OLD}{code}"))),
-        other => (other.strip_prefix(OLD).unwrap_or(other), Some(other.to_owned())),
-    }
+        "sqs" => (sqs_codes(code).1, message.clone()),
+        _ => (code.clone(), message.clone()),
+    };
+    (xml::escape(&code), xml::escape(&message))
 }
 
 fn namespace(service: &str) -> &'static str {

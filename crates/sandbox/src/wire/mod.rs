@@ -150,16 +150,25 @@ fn nameless(request: &Request) -> String {
     format!("{} {}", request.method, request.path())
 }
 
-/// Service and region from the signature, in a header or in the query of a presigned request:
-/// `Credential=KEY/20260101/eu-west-1/sqs/aws4_request`.
-fn credential_scope(request: &Request) -> Option<(String, String)> {
+/// What signed a request, in a header or in the query of a presigned one:
+/// `KEY/20260101/eu-west-1/sqs/aws4_request`.
+fn credential(request: &Request) -> Option<String> {
     let presigned = || form::member(request.query(), "X-Amz-Credential");
     let header = request.header("authorization").and_then(|header| {
         let (_, after) = header.split_once("Credential=")?;
         Some(after.split([',', ' ']).next().unwrap_or_default().to_owned())
     });
-    let scope = header.or_else(presigned)?;
-    let mut parts = scope.rsplit('/').skip(1);
+    header.or_else(presigned)
+}
+
+fn access_key(request: &Request) -> Option<String> {
+    credential(request)?.split('/').next().map(str::to_owned)
+}
+
+/// Service and region from the signature.
+fn credential_scope(request: &Request) -> Option<(String, String)> {
+    let credential = credential(request)?;
+    let mut parts = credential.rsplit('/').skip(1);
     let (service, region) = (parts.next()?, parts.next()?);
     Some((service.to_owned(), region.to_owned()))
 }
@@ -216,6 +225,7 @@ pub(crate) fn handle(world: &mut World, request: &Request, guard: Option<&Guard>
         let Route { service, operation, region, .. } = route.clone();
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
         let call = Call { service, operation, input, region };
+        world.base.access_key = access_key(request);
         guard.map_or(Ok(()), |guard| guard.admits(world, request, &call))?;
         dispatch(world, &call)
     });

@@ -2,9 +2,10 @@
 //! query and body.
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Request;
+use crate::toolbox::refuse;
 use crate::{Refusal, apigateway, guardduty, lambda};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
@@ -23,8 +24,17 @@ fn routes(service: &str) -> &'static [RestRoute] {
 /// The HTTP status of an operation that went well.
 pub(crate) fn status(service: &str, operation: &str) -> u16 {
     match service {
+        "lambda" => lambda::status(operation),
         "apigateway" => apigateway::status(operation),
         _ => 200,
+    }
+}
+
+/// The body of a refusal.
+pub(crate) fn refusal(service: &str, code: &str, message: &str) -> Value {
+    match service {
+        "lambda" => lambda::body(code, message),
+        _ => json!({ "message": message }),
     }
 }
 
@@ -40,6 +50,15 @@ pub(crate) fn input(service: &str, request: &Request) -> Result<Value, Refusal> 
         let asked = format!("{} {}", request.method, request.path());
         return Err(Refusal::not_covered(service, &asked));
     };
+    if (service, operation) == ("lambda", "CreateFunction")
+        && request.body.len() > lambda::LARGEST_REQUEST
+    {
+        let message = format!(
+            "Request must be smaller than {} bytes for the {operation} operation",
+            lambda::LARGEST_REQUEST
+        );
+        return Err(refuse(413, "RequestEntityTooLargeException", message));
+    }
     let mut members = match serde_json::from_slice(&request.body) {
         _ if request.body.is_empty() => Map::new(),
         Ok(Value::Object(members)) => members,
@@ -103,8 +122,6 @@ fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -92,14 +92,70 @@ fn sqs_tells_its_old_code_too() {
         operation: "GetQueueUrl".into(),
         region: None,
     };
-    let check = |code| {
+    for (code, shape, old) in [
+        ("QueueDoesNotExist", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        ("com.amazonaws.sqs#QueueNameExists", "QueueNameExists", "QueueAlreadyExists"),
+        (
+            "com.amazon.coral.service#InvalidParameterValueException",
+            "InvalidParameterValueException",
+            "InvalidParameterValue",
+        ),
+        (
+            "QueueDeletedRecently",
+            "QueueDeletedRecently",
+            "AWS.SimpleQueueService.QueueDeletedRecently",
+        ),
+        ("InvalidAttributeName", "InvalidAttributeName", "InvalidAttributeName"),
+    ] {
         let response = refuse(&route, &Refusal::new(code, "no such queue"));
         let header =
             |name: &str| response.headers.iter().find(|(key, _)| key == name).unwrap().1.as_str();
-        assert_eq!(header("x-amzn-errortype"), "QueueDoesNotExist");
-        assert_eq!(header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+        assert_eq!(header("x-amzn-errortype"), shape);
+        assert_eq!(header("x-amzn-query-error"), format!("{old};Sender"));
+    }
+    // The query protocol knows the old codes alone.
+    let route = Route { protocol: Protocol::Query, ..route };
+    let refusal = Refusal::new("com.amazonaws.sqs#QueueDoesNotExist", "No queue.");
+    let body = text(&refuse(&route, &refusal)).to_owned();
+    assert!(body.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"), "{body}");
+    assert!(body.contains("<Message>No queue for this wsdl version.</Message>"), "{body}");
+}
+
+#[test]
+fn secrets_manager_spells_the_message_of_a_refusal_with_a_capital() {
+    for (service, member) in [("secretsmanager", "Message"), ("kms", "message")] {
+        let route = Route {
+            protocol: Protocol::Json("j"),
+            service: service.into(),
+            operation: "TagResource".into(),
+            region: None,
+        };
+        let response = refuse(&route, &Refusal::new("X", "no"));
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(body, json!({ "__type": "X", member: "no" }));
+    }
+}
+
+#[test]
+fn a_session_is_known_by_the_access_key_of_the_signature() {
+    let mut world = World::default();
+    let mut sts = |access_key: &str, body: &str| {
+        let scope = format!("Credential={access_key}/20260101/eu-west-1/sts/aws4_request, x");
+        let request = Request {
+            method: "POST".into(),
+            target: "/".into(),
+            headers: vec![
+                ("authorization".into(), format!("AWS4-HMAC-SHA256 {scope}")),
+                ("content-type".into(), "application/x-www-form-urlencoded".into()),
+            ],
+            body: body.into(),
+        };
+        text(&handle(&mut world, &request, None)).to_owned()
     };
-    check("QueueDoesNotExist");
-    check("com.amazonaws.sqs#QueueDoesNotExist");
-    check("AWS.SimpleQueueService.NonExistentQueue");
+    let role = "RoleArn=arn:aws:iam::000000000000:role/deploy&RoleSessionName=ci";
+    let made = sts("root", &format!("Action=AssumeRole&Version=2011-06-15&{role}"));
+    let access_key = made.split(['<', '>']).find(|part| part.starts_with("ASIA")).unwrap();
+    let who = "Action=GetCallerIdentity&Version=2011-06-15";
+    assert!(sts(access_key, who).contains(":assumed-role/deploy/ci<"));
+    assert!(sts("root", who).contains(":root<"));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, CustomizedMetricSpecification, MetricDimension,
+    AutoScalingGroup, CustomizedMetricSpecification, Instance, MetricDimension,
     PredefinedMetricSpecification, ScalingPolicy, TargetTrackingConfiguration,
 };
 
@@ -22,6 +22,7 @@ pub(super) fn tags(one: &AutoScalingGroup) -> Tags {
 /// A group as it is; whether its instances serve is left to the caller.
 pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<Group> {
     let tags = tags(&one);
+    let outdated = u32::try_from(outdated(&one)).unwrap_or(u32::MAX);
     let count = |number: Option<i32>| number.and_then(|it| it.try_into().ok()).unwrap_or_default();
     let texts = |ids: Vec<String>| ids.into_iter().map(Text::from).collect();
     let name = one.auto_scaling_group_name.unwrap_or_default();
@@ -48,7 +49,7 @@ pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<
         warmup: one.default_instance_warmup.and_then(|it| it.try_into().ok()),
         policies: policies.collect(),
         metrics: one.enabled_metrics.is_some_and(|metrics| !metrics.is_empty()),
-        refresh: None,
+        outdated: Some(outdated),
     };
     let arn = one.auto_scaling_group_arn.unwrap_or_default();
     let outputs = [(Output::Arn, arn), (Output::Id, name.clone()), (Output::Name, name.clone())];
@@ -56,6 +57,18 @@ pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<
     let phase = one.status.filter(|status| !status.is_empty());
     let phase = phase.map_or(Phase::Ready, Phase::Deleting);
     Live { id: name, spec, outputs: Outputs::from(outputs), tags, phase }
+}
+
+/// How many of its instances were launched from another version of its template.
+fn outdated(one: &AutoScalingGroup) -> usize {
+    let version = one.launch_template().and_then(|template| template.version());
+    let of_another = |instance: &&Instance| {
+        instance.launch_template().is_some_and(|template| template.version() != version)
+            && !instance
+                .lifecycle_state()
+                .is_some_and(|state| state.as_str().starts_with("Terminat"))
+    };
+    one.instances().iter().filter(of_another).count()
 }
 
 impl Policy {

@@ -183,7 +183,8 @@ pub(super) fn is_kms(sse: &SseDescription) -> bool {
     matches!(sse.status(), Some(SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating))
 }
 
-/// The attribute that items expire by; while expiry is being switched off it counts as off.
+/// The attribute that items expire by. While expiry is being switched off, which may take an hour and
+/// is in nobody's way, it counts as off.
 pub(super) fn ttl(live: Option<&TimeToLiveDescription>) -> Option<String> {
     let live = live?;
     match live.time_to_live_status() {
@@ -258,7 +259,7 @@ fn from_keys(
 }
 
 /// Whether everything about a table has come to rest.
-pub(super) fn phase(live: &TableDescription, ttl: Option<&TimeToLiveDescription>) -> Phase {
+pub(super) fn phase(live: &TableDescription) -> Phase {
     match live.table_status() {
         Some(TableStatus::Active) | None => {}
         Some(TableStatus::Deleting) => return Phase::Deleting("DELETING".to_owned()),
@@ -277,11 +278,7 @@ pub(super) fn phase(live: &TableDescription, ttl: Option<&TimeToLiveDescription>
     let sse = live.sse_description().and_then(|sse| sse.status()).filter(|status| {
         matches!(status, SseStatus::Enabling | SseStatus::Updating | SseStatus::Disabling)
     });
-    let ttl = ttl.and_then(|ttl| ttl.time_to_live_status());
-    let ttl = ttl.filter(|status| **status == TimeToLiveStatus::Disabling);
-    let at_work = index
-        .or_else(|| sse.map(|status| format!("encryption {status}")))
-        .or_else(|| ttl.map(|status| format!("expiry {status}")));
+    let at_work = index.or_else(|| sse.map(|status| format!("encryption {status}")));
     at_work.map_or(Phase::Ready, Phase::Pending)
 }
 
@@ -378,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_table_is_ready_when_all_of_it_has_come_to_rest() {
-        let at = |status| phase(&description(&Table::sample(), status), None);
+        let at = |status| phase(&description(&Table::sample(), status));
         assert_eq!(at(TableStatus::Active), Phase::Ready);
         assert_eq!(at(TableStatus::Creating), Phase::Pending("CREATING".into()));
         assert_eq!(at(TableStatus::Deleting), Phase::Deleting("DELETING".into()));
@@ -389,22 +386,18 @@ mod tests {
         for index in filling.global_secondary_indexes.iter_mut().flatten() {
             index.backfilling = Some(true);
         }
-        assert!(matches!(phase(&filling, None), Phase::Pending(_)));
+        assert!(matches!(phase(&filling), Phase::Pending(_)));
 
         let mut sealing = description(&Table::sample(), TableStatus::Active);
         sealing.sse_description =
             Some(SseDescription::builder().status(SseStatus::Updating).build());
-        assert!(matches!(phase(&sealing, None), Phase::Pending(_)));
+        assert!(matches!(phase(&sealing), Phase::Pending(_)));
     }
 
     #[test]
     fn expiry_counts_as_on_while_enabling_and_as_off_while_disabling() {
-        let table = description(&Table::sample(), TableStatus::Active);
         let enabling = expiry(TimeToLiveStatus::Enabling);
         assert_eq!(ttl(Some(&enabling)).as_deref(), Some("expires_at"));
-        assert_eq!(phase(&table, Some(&enabling)), Phase::Ready);
-        let disabling = expiry(TimeToLiveStatus::Disabling);
-        assert_eq!(ttl(Some(&disabling)), None);
-        assert!(matches!(phase(&table, Some(&disabling)), Phase::Pending(_)));
+        assert_eq!(ttl(Some(&expiry(TimeToLiveStatus::Disabling))), None);
     }
 }

@@ -1,8 +1,8 @@
 //! In which order a table is changed.
 //!
 //! DynamoDB takes one change at a time: unwanted indexes go first, one by one; then billing,
-//! capacity, stream and protection together; then new indexes, one by one; then encryption,
-//! expiry and backups, each alone.
+//! capacity, stream and protection together; then new indexes, one by one; then encryption, backups
+//! and expiry, each alone. Expiry is last, since a second change of it waits for up to an hour.
 
 use std::collections::BTreeMap;
 
@@ -53,11 +53,11 @@ pub(super) fn next_move(want: &Table, live: &Table) -> Option<Move> {
         .or_else(|| settings(want, live).map(Move::Settings))
         .or_else(|| add_index(want, live))
         .or_else(|| (want.encryption != live.encryption).then_some(Move::Encrypt))
-        .or_else(|| expiry(want, live))
         .or_else(|| {
             let backups = want.point_in_time_recovery;
             (backups != live.point_in_time_recovery).then_some(Move::Backups(backups))
         })
+        .or_else(|| expiry(want, live))
 }
 
 /// An index that is unwanted, or different in what cannot be changed: that is built again.
@@ -295,8 +295,8 @@ mod tests {
             Move::AddIndex("a-index".into()),
             Move::AddIndex("customer-index".into()),
             Move::Encrypt,
-            Move::Expiry("expires_at".into(), true),
             Move::Backups(false),
+            Move::Expiry("expires_at".into(), true),
         ];
         assert_eq!(moves(&want, &live), expected);
     }

@@ -95,10 +95,11 @@ fn phase(now: &FunctionConfiguration) -> Phase {
             let code = now.state_reason_code.as_ref().map(|code| code.as_str());
             Phase::Failed(reason(code, now.state_reason.as_deref()))
         }
-        Some(state @ (State::Deleting | State::Deactivating)) => {
-            Phase::Deleting(state.as_str().to_owned())
+        Some(State::Deleting) => Phase::Deleting("Deleting".to_owned()),
+        // It is on its way to being inactive, and stays.
+        Some(state @ (State::Pending | State::Deactivating)) => {
+            Phase::Pending(state.as_str().to_owned())
         }
-        Some(State::Pending) => Phase::Pending("Pending".to_owned()),
         _ if changing => Phase::Pending("update InProgress".to_owned()),
         _ => Phase::Ready,
     }
@@ -117,6 +118,14 @@ mod tests {
 
     fn configured() -> aws_sdk_lambda::types::builders::FunctionConfigurationBuilder {
         FunctionConfiguration::builder().function_name("dev-payment-lambda-validation")
+    }
+
+    #[test]
+    fn a_function_on_its_way_to_being_inactive_is_not_deleted() {
+        let at = |state| phase(&configured().state(state).build());
+        assert_eq!(at(State::Deactivating), Phase::Pending("Deactivating".into()));
+        assert_eq!(at(State::Inactive), Phase::Ready);
+        assert_eq!(at(State::Deleting), Phase::Deleting("Deleting".into()));
     }
 
     #[test]

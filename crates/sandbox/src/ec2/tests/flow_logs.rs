@@ -59,3 +59,29 @@ fn ec2_lets_itself_into_a_bucket_whose_policy_does_not_admit_it() {
     let policy = world.s3.buckets["logs"].policy.clone().expect("EC2 wrote one");
     assert!(policy.contains("AWSLogDeliveryWrite") && policy.contains("AWSLogDeliveryAclCheck"));
 }
+
+#[test]
+fn where_records_go_is_said_once_and_must_be_there() {
+    let mut world = World::default();
+    let vpc = vpc(&mut world);
+    let wanted = |destination: Option<&str>, group: Option<&str>| {
+        json!({
+            "ResourceType": "VPC", "ResourceId": [vpc], "TrafficType": "ALL",
+            "LogDestinationType": "s3", "LogDestination": destination, "LogGroupName": group,
+        })
+    };
+    let bucket = Some("arn:aws:s3:::gone");
+    for (destination, group, start) in [
+        (bucket, Some("g"), "Please only provide LogGroupName or only provide LogDestination."),
+        (None, Some("g"), "LogDestination type must be cloud-watch-logs"),
+        (None, None, "LogDestination can't be empty"),
+    ] {
+        let input = wanted(destination, group);
+        let message = refused(&mut world, "CreateFlowLogs", input, "InvalidParameter");
+        assert!(message.starts_with(start), "{message}");
+    }
+    let made = ask(&mut world, "CreateFlowLogs", wanted(bucket, None));
+    assert_eq!(made["flowLogIdSet"], json!([]));
+    let error = &made["unsuccessful"][0]["error"];
+    assert_eq!(error["message"], "LogDestination: gone does not exist");
+}

@@ -117,3 +117,28 @@ fn the_state_survives_being_written_down() {
     let read: World = serde_json::from_str(&written).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), written);
 }
+
+#[test]
+fn a_launch_template_goes_by_its_name_as_well() {
+    let mut world = World::default();
+    let data = json!({ "ImageId": "ami-1" });
+    let named = json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data });
+    ask(&mut world, "CreateLaunchTemplate", named.clone());
+    let made = ask(&mut world, "CreateLaunchTemplateVersion", named);
+    assert_eq!(made["launchTemplateVersion"]["versionNumber"], 2);
+    let other = json!({ "LaunchTemplateName": "api" });
+    let code = "InvalidLaunchTemplateName.NotFoundException";
+    refused(&mut world, "DeleteLaunchTemplate", other, code);
+    ask(&mut world, "DeleteLaunchTemplate", json!({ "LaunchTemplateName": "web" }));
+}
+
+#[test]
+fn what_is_tagged_is_known_by_its_arn() {
+    let mut world = World::default();
+    let vpc = vpc(&mut world);
+    let tags = json!({ "ResourceId": [vpc], "Tag": [{ "Key": "k", "Value": "v" }] });
+    ask(&mut world, "CreateTags", tags);
+    let all: Vec<_> = crate::ec2::all_tags(&world.ec2, "us-east-1").collect();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].0, format!("arn:aws:ec2:us-east-1:000000000000:vpc/{vpc}"));
+}

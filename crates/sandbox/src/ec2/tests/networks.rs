@@ -71,7 +71,7 @@ fn a_subnet_is_in_the_zone_that_was_asked_for() {
         "VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1c",
     });
     let answer = ask(&mut world, "CreateSubnet", input.clone());
-    assert_eq!(answer["subnet"]["availabilityZoneId"], "use1-az3");
+    assert_eq!(answer["subnet"]["availabilityZoneId"], "use1-az2");
     assert_eq!(answer["subnet"]["availableIpAddressCount"], 251);
     input["CidrBlock"] = json!("10.0.2.0/24");
     input["AvailabilityZone"] = json!("eu-west-1a");
@@ -93,7 +93,7 @@ fn the_quotas_of_a_new_account_hold_only_when_strict() {
 
 #[test]
 fn zones_have_the_ids_of_their_region() {
-    assert_eq!(zones::zone_id("us-east-1", "us-east-1a"), "use1-az1");
+    assert_eq!(zones::zone_id("us-east-1", "us-east-1a"), "use1-az6");
     assert_eq!(zones::zone_id("ap-southeast-2", "ap-southeast-2b"), "apse2-az2");
     let mut world = World::default();
     let input = json!({ "Filter": [
@@ -102,4 +102,28 @@ fn zones_have_the_ids_of_their_region() {
     ]});
     let answer = ask(&mut world, "DescribeAvailabilityZones", input);
     assert_eq!(length(&answer, "availabilityZoneInfo"), 6);
+}
+
+#[test]
+fn a_zone_that_is_full_has_no_instances() {
+    let mut world = World::default();
+    let vpc = vpc(&mut world);
+    let place =
+        json!({ "VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1c" });
+    let subnet = ask(&mut world, "CreateSubnet", place);
+    let launch = json!({ "ImageId": "ami-1", "InstanceType": "t4g.nano", "MinCount": "1",
+        "MaxCount": "1", "SubnetId": subnet["subnet"]["subnetId"] });
+    refused(&mut world, "RunInstances", launch, "Unsupported");
+    for kind in ["t4g.nano", "r7g.large"] {
+        let offered = ask(
+            &mut world,
+            "DescribeInstanceTypeOfferings",
+            json!({ "LocationType": "availability-zone",
+                "Filter": [{ "Name": "instance-type", "Value": [kind] }] }),
+        );
+        let places = offered["instanceTypeOfferingSet"].as_array().unwrap().iter();
+        let places: Vec<&str> = places.map(|one| one["location"].as_str().unwrap()).collect();
+        let open = ["us-east-1a", "us-east-1b", "us-east-1d", "us-east-1e", "us-east-1f"];
+        assert_eq!(places, open, "{kind}");
+    }
 }

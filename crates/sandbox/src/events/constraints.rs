@@ -1,0 +1,127 @@
+//! What EventBridge says of inputs that its model forbids: all that is wrong, in one message.
+
+use serde_json::Value;
+
+use super::super::Refusal;
+use super::super::toolbox::{number, text};
+use super::INVALID;
+
+/// What was found wrong so far.
+#[derive(Default)]
+pub(super) struct Constraints(Vec<String>);
+
+impl Constraints {
+    fn add(&mut self, value: &str, place: &str, constraint: &str) {
+        self.0.push(format!(
+            "Value {value} at '{place}' failed to satisfy constraint: Member must {constraint}"
+        ));
+    }
+
+    /// A member that has to be there.
+    pub(super) fn some(mut self, input: &Value, key: &str, place: &str) -> Self {
+        if text(input, key).is_none() {
+            self.add("null", place, "not be null");
+        }
+        self
+    }
+
+    /// A text of at most so many characters.
+    pub(super) fn length(mut self, input: &Value, key: &str, place: &str, most: usize) -> Self {
+        if let Some(value) = text(input, key).filter(|value| value.chars().count() > most) {
+            let constraint = format!("have length less than or equal to {most}");
+            self.add(&format!("'{value}'"), place, &constraint);
+        }
+        self
+    }
+
+    /// The name of a rule or the id of a target.
+    pub(super) fn name(mut self, input: &Value, key: &str, place: &str) -> Self {
+        self = self.some(input, key, place);
+        let value = text(input, key).unwrap_or("-");
+        if value.is_empty() {
+            self.add("''", place, "have length greater than or equal to 1");
+        }
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if value.is_empty() || !value.chars().all(fits) {
+            let constraint = r"satisfy regular expression pattern: [\.\-_A-Za-z0-9]+";
+            self.add(&format!("'{value}'"), place, constraint);
+        }
+        self.length(input, key, place, 64)
+    }
+
+    /// One of some words.
+    pub(super) fn word(mut self, input: &Value, key: &str, place: &str, words: &[&str]) -> Self {
+        if let Some(value) = text(input, key).filter(|value| !words.contains(value)) {
+            let constraint = format!("satisfy enum value set: [{}]", words.join(", "));
+            self.add(&format!("'{value}'"), place, &constraint);
+        }
+        self
+    }
+
+    /// A number in its range.
+    pub(super) fn range(
+        mut self,
+        input: &Value,
+        key: &str,
+        place: &str,
+        (least, most): (i64, i64),
+    ) -> Self {
+        let value = number(input, key);
+        if let Some(value) = value.filter(|value| *value < least) {
+            let constraint = format!("have value greater than or equal to {least}");
+            self.add(&format!("'{value}'"), place, &constraint);
+        }
+        if let Some(value) = value.filter(|value| *value > most) {
+            let constraint = format!("have value less than or equal to {most}");
+            self.add(&format!("'{value}'"), place, &constraint);
+        }
+        self
+    }
+
+    /// The refusal, if something is wrong.
+    pub(super) fn hold(self) -> Result<(), Refusal> {
+        let count = self.0.len();
+        let errors = match count {
+            0 => return Ok(()),
+            1 => "error",
+            _ => "errors",
+        };
+        let message = format!("{count} validation {errors} detected: {}", self.0.join("; "));
+        Err(Refusal::new(INVALID, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let input = json!({ "Name": "a b".repeat(22), "State": "ON", "Limit": 0 });
+        let name = input["Name"].as_str().unwrap();
+        let held = Constraints::default()
+            .name(&input, "Name", "name")
+            .word(&input, "State", "state", &["ENABLED", "DISABLED"])
+            .range(&input, "Limit", "limit", (1, 100))
+            .some(&input, "Rule", "rule")
+            .hold();
+        let at = |place: &str| format!("at '{place}' failed to satisfy constraint: Member must");
+        assert_eq!(
+            held.unwrap_err().message,
+            format!(
+                "5 validation errors detected: Value '{name}' {} satisfy regular expression \
+                 pattern: [\\.\\-_A-Za-z0-9]+; Value '{name}' {} have length less than or equal to \
+                 64; Value 'ON' {} satisfy enum value set: [ENABLED, DISABLED]; Value '0' {} have \
+                 value greater than or equal to 1; Value null {} not be null",
+                at("name"),
+                at("name"),
+                at("state"),
+                at("limit"),
+                at("rule"),
+            )
+        );
+        assert!(Constraints::default().name(&json!({ "N": "a.b-c_1" }), "N", "n").hold().is_ok());
+    }
+}

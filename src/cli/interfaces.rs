@@ -1,0 +1,56 @@
+//! Functions that leave their network while their roles lose the rights on interfaces: Lambda takes the
+//! interfaces away up to an hour later, in the name of the role, and without those rights they stay
+//! for ever, with the subnets that they stand in.
+
+use serde_json::Value;
+
+use super::error::{CliError, ErrorKind};
+use crate::aws::kinds::iam_role::Role;
+use crate::aws::kinds::lambda_function::Function;
+use crate::engine::plan::{Change, Plan};
+use crate::model::text::Output;
+
+/// Refuses a plan that would strand interfaces.
+pub(super) fn check(plan: &Plan) -> Result<(), CliError> {
+    let stranded = stranded(&plan.changes);
+    if stranded.is_empty() {
+        return Ok(());
+    }
+    let who: Vec<String> = stranded
+        .iter()
+        .map(|(function, role)| format!("{} and {}", function.address, role.address))
+        .collect();
+    let title = "a function leaves its network, and its role loses the rights on its interfaces";
+    Err(CliError::new(ErrorKind::User, title)
+        .because(format!(
+            "Lambda takes the interfaces away within an hour, in the name of the role\n{}",
+            who.join("\n")
+        ))
+        .hinted("take the function out of its network first, and the rights an hour later"))
+}
+
+/// The functions that leave their network, each with its role that can no longer take the interfaces
+/// away afterwards.
+fn stranded(changes: &[Change]) -> Vec<(&Change, &Change)> {
+    let leaves = changes.iter().filter_map(|change| {
+        let is = |spec: &Value| Function::of(&change.address, spec);
+        let (was, wanted) = (is(&change.live.as_ref()?.spec)?, is(&change.want.as_ref()?.spec)?);
+        (was.network.is_some() && wanted.network.is_none()).then_some((change, was.role))
+    });
+    let loses = |change: &&Change| {
+        let can = |spec: &Value| {
+            Role::of(&change.address, spec).is_some_and(|role| role.takes_interfaces_away())
+        };
+        change.live.as_ref().is_some_and(|live| can(&live.spec))
+            && !change.want.as_ref().is_some_and(|want| can(&want.spec))
+    };
+    let of = |change: &&Change, arn: &str| {
+        let outputs = change.live.as_ref().map(|live| &live.outputs);
+        outputs.and_then(|outputs| outputs.get(&Output::Arn)).is_some_and(|own| own == arn)
+    };
+    let pairs = leaves.filter_map(|(function, role)| {
+        let role = changes.iter().filter(loses).find(|change| of(change, role.known()))?;
+        Some((function, role))
+    });
+    pairs.collect()
+}

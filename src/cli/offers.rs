@@ -1,0 +1,129 @@
+//! Whether AWS has the classes of instances that a plan makes, in the zones where it makes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::error::{CliError, ErrorKind};
+use crate::aws::clients::Aws;
+use crate::aws::offers;
+use crate::engine::plan::{Action, Change, Plan};
+use crate::model::address::Address;
+use crate::model::desired::{Blueprint, Desired};
+use crate::model::text::each_ref;
+
+const SUBNET: &str = "ec2.subnet";
+const TEMPLATE: &str = "ec2.launch_template";
+const CLUSTER: &str = "rds.cluster";
+
+/// A class of instances: an EC2 instance type, or a database class with its version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Machine(String),
+    Database { class: String, version: String },
+}
+
+impl Class {
+    fn name(&self) -> &str {
+        match self {
+            Self::Machine(name) | Self::Database { class: name, .. } => name,
+        }
+    }
+}
+
+/// Refuses a plan that AWS would refuse in the middle. Nobody is asked if no instance is made or gets
+/// another class.
+pub(super) async fn check(aws: &Aws, blueprint: &Blueprint, plan: &Plan) -> Result<(), CliError> {
+    let resources = &blueprint.resources;
+    let mut known = BTreeMap::new();
+    let mut refused = Vec::new();
+    for change in &plan.changes {
+        let wanted = change.want.as_ref().filter(|_| is_new(change));
+        let Some(class) = wanted.and_then(|want| class(resources, want)) else { continue };
+        let zones = zones(resources, &change.address);
+        if !known.contains_key(&class) {
+            let asked = match &class {
+                Class::Machine(name) => offers::instance_type(aws, name).await,
+                Class::Database { class, version } => {
+                    offers::database_class(aws, version, class).await
+                }
+            };
+            let asked =
+                asked.map_err(|error| CliError::cloud("ask what AWS has in which zone", &error));
+            known.insert(class.clone(), asked?);
+        }
+        // Where there are several zones, AWS takes one that has it.
+        let Some(offered) = &known[&class] else { continue };
+        if zones.is_disjoint(offered) && !zones.is_empty() {
+            refused.push((change, class, zones));
+        }
+    }
+    let Some((_, class, _)) = refused.first() else { return Ok(()) };
+    let offered = known[class].iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let classes: BTreeSet<&str> = refused.iter().map(|(_, class, _)| class.name()).collect();
+    let classes = classes.into_iter().collect::<Vec<_>>().join(", ");
+    let who = refused.iter().map(|(change, class, zones)| {
+        let zones = zones.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        format!("{} {} in {zones} ({})\n", change.address, class.name(), change.origin)
+    });
+    let has = match offered.is_empty() {
+        true => format!("no zone of the region has {}", class.name()),
+        false => format!("{} is in {offered}", class.name()),
+    };
+    Err(CliError::new(ErrorKind::User, format!("AWS does not have {classes} in these zones"))
+        .because(format!("{}{has}", who.collect::<String>()))
+        .hinted("choose another class, or other zones as `zone_names` of [network]"))
+}
+
+/// Whether a change makes instances of a class that were not there before.
+fn is_new(change: &Change) -> bool {
+    let is_class = |field: &str| matches!(field, "class" | "instance_type");
+    matches!(change.action, Action::Create | Action::Replace)
+        || change.fields.iter().any(|field| is_class(&field.path))
+}
+
+/// The class of the instances that a resource makes, if it makes any.
+fn class(resources: &BTreeMap<Address, Desired>, want: &Desired) -> Option<Class> {
+    let text = |spec: &Value, field: &str| spec[field].as_str().map(str::to_owned);
+    match want.address.kind.as_str() {
+        "ec2.instance" => text(&want.spec, "instance_type").map(Class::Machine),
+        "autoscaling.group" => {
+            let template = used(resources, &want.address, TEMPLATE).pop_first()?;
+            text(&resources[&template].spec, "instance_type").map(Class::Machine)
+        }
+        "rds.instance" => {
+            let cluster = used(resources, &want.address, CLUSTER).pop_first()?;
+            let version = text(&resources[&cluster].spec, "engine_version")?;
+            Some(Class::Database { class: text(&want.spec, "class")?, version })
+        }
+        _ => None,
+    }
+}
+
+/// The zones of the subnets that a resource stands in, by itself or through what it belongs to.
+fn zones(resources: &BTreeMap<Address, Desired>, address: &Address) -> BTreeSet<String> {
+    let subnets = used(resources, address, SUBNET).into_iter();
+    let zone = |subnet: Address| resources[&subnet].spec["zone"].as_str().map(str::to_owned);
+    subnets.filter_map(zone).collect()
+}
+
+/// What a resource refers to of a kind: by itself, or else through what it refers to of the same service.
+fn used(
+    resources: &BTreeMap<Address, Desired>,
+    address: &Address,
+    kind: &str,
+) -> BTreeSet<Address> {
+    let Some(desired) = resources.get(address) else { return BTreeSet::new() };
+    let mut all = BTreeSet::new();
+    each_ref(&desired.spec, &mut |reference| {
+        all.insert(reference.to.clone());
+    });
+    let found: BTreeSet<Address> =
+        all.iter().filter(|to| to.kind == kind && resources.contains_key(*to)).cloned().collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let service = |address: &Address| address.kind.split('.').next().map(str::to_owned);
+    let own = all.iter().filter(|to| service(to) == service(address) && *to != address);
+    own.flat_map(|to| used(resources, to, kind)).collect()
+}

@@ -1,0 +1,257 @@
+//! What is too new: roles, the roles that services make for themselves, and new objects of a neighbour. And
+//! what is not ours although nothing says whose it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use payctl::aws::clients::Connection;
+use payctl::engine::event::{StepError, Verb};
+use payctl::engine::plan::{Action, Purpose};
+use payctl::model::address::Address;
+use payctl::ui::report::hints;
+use payctl_sandbox::{Faults, Guard, Sandbox};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::cli_support::Folder;
+use crate::support::{
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
+    shipped, some,
+};
+
+fn through(transport: SharedHttpClient) -> Connection {
+    Connection { transport: Some(transport), ..sandboxed(&Sandbox::in_memory()) }
+}
+
+/// Operations of which the first in an account, or the one right after what it needs, is refused, and who
+/// of AWS says so.
+const TOO_SOON: [&str; 7] = [
+    "apigateway.CreateRequestValidator",
+    "ecs.CreateCluster",
+    "ecs.RegisterTaskDefinition",
+    "lambda.CreateEventSourceMapping",
+    "lambda.CreateFunction",
+    "rds.CreateDBSubnetGroup",
+    "wafv2.PutLoggingConfiguration",
+];
+
+/// How often each was called to make the recommended platform.
+async fn calls(sandbox: &Sandbox) -> BTreeMap<&'static str, usize> {
+    let faults = Faults::new(sandbox.transport());
+    let provider = provider_for(&through(faults.transport()), "dev").await;
+    let blueprint = shipped(&provider).await;
+    run(&provider, &blueprint, Purpose::Apply).await;
+    expect_settled(&provider, &blueprint, "creation").await;
+    let made = faults.calls();
+    let count = |call: &'static str| (call, made.iter().filter(|one| *one == call).count());
+    TOO_SOON.into_iter().map(count).collect()
+}
+
+#[test]
+fn a_new_account_gets_the_whole_platform_in_one_apply() {
+    let plain = block_on(calls(&Sandbox::in_memory()));
+    let strict = block_on(calls(&Sandbox::in_memory_strict()));
+    for (call, once) in plain {
+        assert!(once > 0, "{call} is called");
+        assert!(strict[call] > once, "{call} is refused and tried again: {}", strict[call]);
+    }
+}
+
+#[test]
+fn a_role_that_may_not_be_passed_at_all_is_told_in_two_minutes() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["ecs.task_definition"]);
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let all = ["ec2", "ecs", "kms", "logs", "secretsmanager", "tag"];
+        let mut actions: Vec<String> = all.iter().map(|service| format!("{service}:*")).collect();
+        for verb in ["Attach", "Create", "Get", "List", "Put", "Tag"] {
+            actions.push(format!("iam:{verb}*"));
+        }
+        let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+        sandbox.guarded_by(Some(Guard::of(&json!({ "Statement": statement })).expect("a policy")));
+        let began = Instant::now();
+        let report = carry_out(&provider, &plan).await;
+        assert!(began.elapsed() < Duration::from_secs(150), "{:?}", began.elapsed());
+        let failed = report.failed.iter().find(|(address, ..)| address.name == "sample");
+        let Some((address, Verb::Create, StepError::Refused(error))) = failed else {
+            panic!("{:?}", report.failed);
+        };
+        assert_eq!(address.kind, "ecs.task_definition");
+        let hints = hints(error, &address.kind).join("\n");
+        assert!(hints.starts_with("allow iam:PassRole on arn:aws:iam::"), "{hints}");
+    });
+}
+
+/// What of these kinds is refused as somebody else's if it is made by hand between a plan and its apply.
+async fn refused(
+    sandbox: &Sandbox,
+    kinds: &[&str],
+    by_others: impl AsyncFnOnce(&SdkConfig),
+) -> Vec<String> {
+    let provider = provider(&sandboxed(sandbox)).await;
+    let blueprint = some(&provider, kinds);
+    let mut needed = blueprint.clone();
+    needed.resources.retain(|address, _| !kinds.contains(&address.kind.as_str()));
+    run(&provider, &needed, Purpose::Apply).await;
+    let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+    by_others(&by_hand(sandbox)).await;
+    let report = carry_out(&provider, &plan).await;
+    let not_ours = report.failed.into_iter().filter(|(_, _, error)| {
+        assert!(matches!(error, StepError::NotOurs(_)), "{error:?}");
+        true
+    });
+    not_ours.map(|(address, ..)| address.kind).collect()
+}
+
+/// Without any tags, so that nothing says whose it is.
+#[test]
+fn what_somebody_made_since_the_plan_is_not_taken_over() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let kinds = ["ecs.cluster", "sqs.queue"];
+        let found = refused(&sandbox, &kinds, async |hand| {
+            let sqs = aws_sdk_sqs::Client::new(hand);
+            sqs.create_queue().queue_name("sample-queue").send().await.expect("a queue");
+            let ecs = aws_sdk_ecs::Client::new(hand);
+            ecs.create_cluster().cluster_name("sample-cluster").send().await.expect("a cluster");
+        });
+        assert_eq!(found.await, kinds);
+    });
+}
+
+#[test]
+fn what_somebody_made_since_the_plan_is_not_overwritten() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let kinds = ["cloudwatch.alarm", "cloudwatch.dashboard"];
+        let body = json!({ "widgets": [] }).to_string();
+        let found = refused(&sandbox, &kinds, async |hand| {
+            let cloudwatch = aws_sdk_cloudwatch::Client::new(hand);
+            let alarm = cloudwatch.put_metric_alarm().alarm_name("sample-alarm");
+            let alarm = alarm.metric_name("Theirs").namespace("N").statistic("Sum".into());
+            let alarm = alarm.period(60).threshold(1.0).evaluation_periods(1);
+            let alarm = alarm.comparison_operator("GreaterThanThreshold".into());
+            alarm.send().await.expect("an alarm");
+            let dashboard = cloudwatch.put_dashboard().dashboard_name("sample-dashboard");
+            dashboard.dashboard_body(&body).send().await.expect("a dashboard");
+        });
+        assert_eq!(found.await, kinds);
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
+        let found = cloudwatch.describe_alarms().send().await.expect("alarms");
+        assert_eq!(found.metric_alarms()[0].metric_name(), Some("Theirs"));
+        let found = cloudwatch.get_dashboard().dashboard_name("sample-dashboard").send().await;
+        assert_eq!(found.expect("a dashboard").dashboard_body(), Some(body.as_str()));
+    });
+}
+
+#[test]
+fn a_key_that_was_let_go_of_a_moment_ago_is_not_taken_for_ours() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = some(&provider, &["kms.key"]);
+        let key = blueprint.resources.values_mut().find(|one| one.address.kind == "kms.key");
+        key.expect("a key").spec["kept"] = json!(true);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        sandbox.lag_tags(true).expect("a sandbox");
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!((plan.changes.len(), plan.count(Action::Create)), (1, 1), "{:?}", plan.changes);
+    });
+}
+
+#[test]
+fn a_log_role_of_the_account_that_is_gone_is_made_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["apigateway.account"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+        let iam = aws_sdk_iam::Client::new(&by_hand(&sandbox));
+        let name = "payctl-apigateway-logs-us-east-1";
+        let found = iam.list_attached_role_policies().role_name(name).send().await;
+        for policy in found.expect("policies").attached_policies() {
+            let call = iam.detach_role_policy().role_name(name);
+            call.policy_arn(policy.policy_arn().expect("an ARN")).send().await.expect("detached");
+        }
+        iam.delete_role().role_name(name).send().await.expect("deleted");
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        let address = Address::new("apigateway.account", "sample");
+        let made = plan.changes.iter().map(|change| (&change.address, change.action));
+        assert_eq!(made.collect::<Vec<_>>(), [(&address, Action::Create)]);
+        iam.get_role().role_name(name).send().await.expect("it is there again");
+        expect_settled(&provider, &blueprint, "the repair").await;
+    });
+}
+
+/// A function in a network, by a role that may manage its interfaces.
+const INSIDE: &str = r#"
+project = "shop"
+region = "us-east-1"
+
+[network]
+cidr = "10.0.0.0/16"
+
+[security_groups.functions]
+description = "Functions"
+
+[roles.check]
+services = "lambda.amazonaws.com"
+managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
+
+[functions.check]
+source = "../functions/check"
+runtime = "python3.13"
+role = "check"
+subnets = "private"
+security_groups = ["functions"]
+"#;
+
+#[test]
+fn the_rights_on_interfaces_go_after_the_interfaces() {
+    let folder = Folder::empty();
+    folder.write("functions/check/index.py", "def handler(event, context):\n    return {}\n");
+    folder.write("config/dev.toml", INSIDE);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    let place = "subnets = \"private\"\nsecurity_groups = [\"functions\"]\n";
+    let managed = "AWSLambdaVPCAccessExecutionRole";
+    folder.edit("config/dev.toml", managed, "AWSLambdaBasicExecutionRole");
+    folder.edit("config/dev.toml", place, "");
+    let refused = folder.expect(1, "plan --env dev --sandbox");
+    assert!(refused.err.contains("loses the rights on its interfaces"), "{}", refused.err);
+    assert!(refused.err.contains("lambda.function/check and iam.role/check"), "{}", refused.err);
+    // First the one, then the other.
+    folder.edit("config/dev.toml", "AWSLambdaBasicExecutionRole", managed);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.edit("config/dev.toml", managed, "AWSLambdaBasicExecutionRole");
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+}
+
+#[test]
+fn no_function_of_the_platform_can_bring_its_log_group_back() {
+    block_on(async {
+        let provider = provider_for(&sandboxed(&Sandbox::in_memory()), "dev").await;
+        let blueprint = shipped(&provider).await;
+        let roles = blueprint.resources.values().filter(|one| one.address.kind == "iam.role");
+        let of_functions: Vec<&Value> = roles
+            .map(|role| &role.spec)
+            .filter(|role| role["managed"].to_string().contains("/AWSLambda"))
+            .collect();
+        assert!(of_functions.len() > 3, "the platform has functions");
+        for role in of_functions {
+            let inline = role["inline"].as_object().into_iter().flatten();
+            let statements = inline.flat_map(|(_, document)| {
+                document["Statement"].as_array().cloned().unwrap_or_default()
+            });
+            let denies = |one: Value| {
+                one["Effect"] == "Deny" && one["Action"].to_string().contains("logs:CreateLogGroup")
+            };
+            assert!(statements.into_iter().any(denies), "{}", role["name"]);
+        }
+    });
+}

@@ -1,0 +1,44 @@
+//! What payctl makes of reads that answer from before and from after a change in turn.
+
+use std::time::Duration;
+
+use payctl::engine::plan::Purpose;
+use payctl_sandbox::{Faults, Sandbox};
+
+use crate::support::{block_on, expect_settled, provider, run, samples, sandboxed, some};
+
+const LASTS: Duration = Duration::from_secs(5);
+
+#[test]
+fn every_kind_lives_through_flapping_reads() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = samples(&provider.aws().scope);
+        sandbox.flap(Some(LASTS));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(LASTS).await;
+        expect_settled(&provider, &blueprint, "once the reads have caught up").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        sandbox.flap(None);
+        let left = sandbox.counts().expect("counts");
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+/// A parameter is complete when it is made: the old answers after that are no reason to write it again.
+#[test]
+fn a_fresh_parameter_is_written_once() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let faults = Faults::new(sandbox.transport());
+        let mut connection = sandboxed(&sandbox);
+        connection.transport = Some(faults.transport());
+        let provider = provider(&connection).await;
+        sandbox.flap(Some(LASTS));
+        run(&provider, &some(&provider, &["ssm.parameter"]), Purpose::Apply).await;
+        let calls = faults.calls();
+        let writes = calls.iter().filter(|call| *call == "ssm.PutParameter").count();
+        assert_eq!(writes, 1, "{calls:?}");
+    });
+}
