@@ -4,7 +4,7 @@
 //! with AES256 and disable ACLs without being asked; a bucket goes only when no version and no
 //! delete marker is left; creating an own bucket again succeeds in us-east-1 and is a conflict
 //! elsewhere. Object Lock holds what is written while a default is set. Not covered: multipart uploads,
-//! copies, ranges, ACL grants, locks of single objects.
+//! copies, ranges, ACLs and locks of single objects.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -279,7 +279,6 @@ pub(crate) fn handle(world: &mut World, request: &Request, route: &Route) -> Res
     match answer(world, &ask, &route.operation) {
         Ok(mut response) => {
             let id = encode::request_id();
-            response.set("x-amzn-requestid", id.clone());
             response.set("x-amz-request-id", id.clone());
             response.set("x-amz-id-2", id);
             response
