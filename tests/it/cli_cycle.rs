@@ -70,21 +70,21 @@ fn what_a_zone_does_not_have_is_refused_before_anything_is_made() {
     folder.write(
         "config/dev.toml",
         "project = \"shop\"\nregion = \"us-east-1\"\n\n[network]\ncidr = \"10.0.0.0/16\"\nzones = 1\n\
-         zone_names = [\"us-east-1c\"]\nnat = { kind = \"instance\" }\n",
+         zone_names = [\"us-east-1e\"]\nnat = { kind = \"instance\" }\n",
     );
     for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
         let refused = folder.expect(1, command);
         for said in [
             "AWS does not have t4g.nano in these zones",
-            "ec2.instance/nat-1 t4g.nano in us-east-1c (config/dev.toml:",
-            "t4g.nano is in us-east-1a, us-east-1b, us-east-1d",
+            "ec2.instance/nat-1 t4g.nano in us-east-1e (config/dev.toml:",
+            "t4g.nano is in us-east-1a, us-east-1b, us-east-1c",
             "other zones as `zone_names`",
         ] {
             assert!(refused.err.contains(said), "{}", refused.err);
         }
     }
     assert_eq!(folder.counts(), json!({}));
-    folder.edit("config/dev.toml", "us-east-1c", "us-east-1d");
+    folder.edit("config/dev.toml", "us-east-1e", "us-east-1d");
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.expect(0, "destroy --env dev --sandbox --auto-approve");
 }
