@@ -100,7 +100,7 @@ fn a_full_disk_is_an_error() {
     let folder = small();
     folder.write(".payctl", "");
     let refused = folder.expect(1, "plan --env dev --sandbox");
-    assert!(refused.err.contains("cannot open the sandbox"), "{}", refused.err);
+    assert!(refused.err.contains("cannot use the sandbox"), "{}", refused.err);
     let refused = small().expect(1, "plan --env dev --sandbox --out none/saved");
     assert!(refused.err.contains("cannot write the plan to none/saved"), "{}", refused.err);
 }
@@ -166,7 +166,7 @@ fn fed(folder: &Folder, line: &str, input: &[u8]) -> Ran {
 fn versions(folder: &Folder) -> Vec<Value> {
     let state = fs::read_to_string(folder.path(".payctl/sandbox/state.json")).expect("a state");
     let state: Value = serde_json::from_str(&state).expect("JSON");
-    let secrets = state["world"]["secrets"]["secrets"].as_object().expect("secrets");
+    let secrets = state["world"]["secretsmanager"]["secrets"].as_object().expect("secrets");
     let own = secrets.iter().find(|(name, _)| name.contains("provider-key")).expect("the secret");
     own.1["versions"].as_object().expect("versions").values().cloned().collect()
 }
