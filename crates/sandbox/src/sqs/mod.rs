@@ -6,8 +6,6 @@
 
 mod attributes;
 mod contents;
-#[cfg(test)]
-mod message_tests;
 mod messages;
 #[cfg(test)]
 mod tests;

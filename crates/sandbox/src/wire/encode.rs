@@ -159,19 +159,18 @@ fn respond_cbor(status: u16, id: &str, value: &Value) -> Response {
 
 /// SQS speaks JSON now, and still tells the codes of its old query protocol in a header of their
 /// own, which is where SDKs read them: the shape of a refusal, and that code.
-fn sqs_codes(code: &str) -> (&str, String) {
+fn sqs_codes(code: &str) -> (&str, &str) {
+    const OLD: &[(&str, &str)] = &[
+        ("InvalidParameterValueException", "InvalidParameterValue"),
+        ("MissingRequiredParameterException", "MissingParameter"),
+        ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress"),
+        ("QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"),
+        ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        ("QueueNameExists", "QueueAlreadyExists"),
+    ];
     let shape = code.rsplit('#').next().unwrap_or(code);
-    let old = match shape {
-        "QueueNameExists" => "QueueAlreadyExists",
-        "InvalidParameterValueException" => "InvalidParameterValue",
-        "MissingRequiredParameterException" => "MissingParameter",
-        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
-        "QueueDeletedRecently" | "PurgeQueueInProgress" => {
-            return (shape, format!("AWS.SimpleQueueService.{shape}"));
-        }
-        shape => shape,
-    };
-    (shape, old.to_owned())
+    let old = OLD.iter().find(|(known, _)| *known == shape);
+    (shape, old.map_or(shape, |(_, old)| old))
 }
 
 /// A refusal as the query protocol writes it. SQS's codes and one of its messages are older there.
@@ -183,9 +182,9 @@ fn of_query(route: &Route, refusal: &Refusal) -> (String, String) {
             (sqs_codes(code).1, message)
         }
         "sqs" => (sqs_codes(code).1, message.clone()),
-        _ => (code.clone(), message.clone()),
+        _ => (code.as_str(), message.clone()),
     };
-    (xml::escape(&code), xml::escape(&message))
+    (xml::escape(code), xml::escape(&message))
 }
 
 fn namespace(service: &str) -> &'static str {

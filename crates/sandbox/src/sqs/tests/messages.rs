@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::World;
-use super::super::toolbox::testing::ask;
+use super::super::{arn, url};
+use crate::World;
+use crate::toolbox::testing::ask;
 
 struct Queue(World, String);
 
@@ -14,7 +15,7 @@ impl Queue {
         let mut world = World::default();
         let input = json!({ "QueueName": name, "Attributes": attributes });
         ask(&mut world, "sqs", "CreateQueue", input).unwrap();
-        Self(world, super::url("eu-west-1", name))
+        Self(world, url("eu-west-1", name))
     }
 
     fn fifo() -> Self {
@@ -79,20 +80,20 @@ fn a_received_message_is_hidden_until_deleted() {
 #[tokio::test(start_paused = true)]
 async fn what_was_received_too_often_goes_to_the_dead_letter_queue() {
     let mut queue = Queue::new("dlq", json!({}));
-    let policy = json!({ "deadLetterTargetArn": super::arn("eu-west-1", "dlq"),
+    let policy = json!({ "deadLetterTargetArn": arn("eu-west-1", "dlq"),
         "maxReceiveCount": 1 });
     let attributes = json!({ "RedrivePolicy": policy.to_string(), "VisibilityTimeout": "10" });
     let input = json!({ "QueueName": "q", "Attributes": attributes });
     ask(&mut queue.0, "sqs", "CreateQueue", input).unwrap();
-    let mut queue = Queue(queue.0, super::url("eu-west-1", "q"));
+    let mut queue = Queue(queue.0, url("eu-west-1", "q"));
     queue.ask("SendMessage", json!({ "MessageBody": "hello" })).unwrap();
     assert_eq!(queue.bodies(1), "hello");
     tokio::time::advance(Duration::from_secs(11)).await;
     assert_eq!(queue.bodies(1), "");
-    let mut dead = Queue(queue.0, super::url("eu-west-1", "dlq"));
+    let mut dead = Queue(queue.0, url("eu-west-1", "dlq"));
     let message = dead.receive(1).remove(0);
     assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "2");
-    let source = super::arn("eu-west-1", "q");
+    let source = arn("eu-west-1", "q");
     assert_eq!(message["Attributes"]["DeadLetterQueueSourceArn"], source);
 }
 

@@ -1,9 +1,11 @@
 //! What SQS promises, call by call.
 
+mod messages;
+
 use serde_json::{Value, json};
 
-use super::super::World;
-use super::super::toolbox::testing::ask;
+use crate::World;
+use crate::toolbox::testing::ask;
 
 fn sqs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     ask(world, "sqs", operation, input)
