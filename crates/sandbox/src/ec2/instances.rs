@@ -145,6 +145,8 @@ pub(super) fn render(cx: &Cx<'_>, id: &str, one: &Instance) -> Value {
         "clientToken": one.token,
         "ebsOptimized": false,
         "enaSupport": true,
+        "enclaveOptions": { "enabled": false },
+        "hibernationOptions": { "configured": false },
         "hypervisor": "xen",
         "iamInstanceProfile": profile,
         "launchTime": stamp(one.launched),
