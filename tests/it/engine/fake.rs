@@ -193,6 +193,12 @@ impl FakeCloud {
         if faults.split == 0 {
             state.objects.iter_mut().for_each(|object| object.unseen = 0);
         }
+        // Those that flapped have caught up.
+        if !faults.flaps {
+            for object in state.objects.iter_mut().filter(|object| object.flaps) {
+                (object.flaps, object.hidden, object.stale) = (false, 0, None);
+            }
+        }
         state.faults = faults;
         state.operations = 0;
         state.since = Some(Instant::now());
