@@ -586,7 +586,10 @@ impl Step<'_> {
         loop {
             match self.call(self.provider.read(target)).await? {
                 Ok(live) => return Ok(live),
-                Err(error) if error.passes() => self.retry(error, pace.next()).await?,
+                // Of the several calls of a read, one may be answered from before the object was there.
+                Err(error) if error.passes() || error.class == ErrorClass::NotFound => {
+                    self.retry(error, pace.next()).await?;
+                }
                 Err(error) => return Err(StepError::Refused(error)),
             }
         }

@@ -27,10 +27,9 @@ fn through(transport: SharedHttpClient) -> Connection {
 
 /// Operations of which the first in an account, or the one right after what it needs, is refused, and who
 /// of AWS says so.
-const TOO_SOON: [&str; 7] = [
+const TOO_SOON: [&str; 6] = [
     "apigateway.CreateRequestValidator",
     "ecs.CreateCluster",
-    "ecs.RegisterTaskDefinition",
     "lambda.CreateEventSourceMapping",
     "lambda.CreateFunction",
     "rds.CreateDBSubnetGroup",
