@@ -87,11 +87,18 @@ struct Global {
         conflicts_with_all = ["profile", "assume_role", "endpoint_url"]
     )]
     sandbox: bool,
-    /// How long things take in the embedded AWS: no longer than needed, or as long as in the real one
+    /// How slow that is: `fast`, or `real`, as slow as AWS
     #[cfg(feature = "sandbox")]
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "PACE",
+        default_value_t,
+        hide_possible_values = true
+    )]
     sandbox_pace: SandboxPace,
-    /// How many times as fast as your clock the time of the embedded AWS runs, at --sandbox-pace real
+    /// How many times as fast its time runs, at the real pace
     #[cfg(feature = "sandbox")]
     #[arg(
         long,

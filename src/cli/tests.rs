@@ -45,20 +45,22 @@ fn the_help_lists_commands_and_global_flags() {
       -V, --version  Print version
 
     Global options:
-      -e, --env <NAME>          The environment. Without it: PAYCTL_ENV, or in a pull-request CI job
-                                `pr-<number>`
-          --config-dir <DIR>    The directory with the environments' config files [default: config]
-          --region <REGION>     The AWS region, instead of the config's
-          --profile <PROFILE>   The profile of the AWS config files
-          --assume-role <ARN>   The ARN of a role to assume
-          --endpoint-url <URL>  Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
-          --sandbox             Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
-          --json                Write one JSON object per line to stdout
-          --no-color            No colours; NO_COLOR and CLICOLOR=0 say so too
-      -v, --verbose...          Say more: -v every field of new resources and how many API calls of each
-                                sort, -vv what payctl does, -vvv what the SDK does
-          --parallelism <N>     How many resources are worked on at the same time [default: 16]
-          --target <ADDRESS>    Only this resource and what it needs; may be repeated
+      -e, --env <NAME>           The environment. Without it: PAYCTL_ENV, or in a pull-request CI job
+                                 `pr-<number>`
+          --config-dir <DIR>     The directory with the environments' config files [default: config]
+          --region <REGION>      The AWS region, instead of the config's
+          --profile <PROFILE>    The profile of the AWS config files
+          --assume-role <ARN>    The ARN of a role to assume
+          --endpoint-url <URL>   Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
+          --sandbox              Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
+          --sandbox-pace <PACE>  How slow that is: `fast`, or `real`, as slow as AWS [default: fast]
+          --sandbox-speed <N>    How many times as fast its time runs, at the real pace [default: 1]
+          --json                 Write one JSON object per line to stdout
+          --no-color             No colours; NO_COLOR and CLICOLOR=0 say so too
+      -v, --verbose...           Say more: -v every field of new resources and how many API calls of
+                                 each sort, -vv what payctl does, -vvv what the SDK does
+          --parallelism <N>      How many resources are worked on at the same time [default: 16]
+          --target <ADDRESS>     Only this resource and what it needs; may be repeated
     ");
 }
 
