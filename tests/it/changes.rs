@@ -51,7 +51,7 @@ impl Standing {
         let group = group.expect("the group");
         let version = group.launch_template().and_then(|template| template.version());
         let live = group.instances().iter().filter(|instance| {
-            !instance.lifecycle_state().is_some_and(|state| state.as_str() == "Terminating")
+            instance.lifecycle_state().is_none_or(|state| state.as_str() != "Terminating")
         });
         let versions = live.map(|instance| instance.launch_template()?.version());
         let versions: Vec<_> = versions.collect();

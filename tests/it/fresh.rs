@@ -27,13 +27,12 @@ fn through(transport: SharedHttpClient) -> Connection {
 
 /// Operations of which the first in an account, or the one right after what it needs, is refused, and who
 /// of AWS says so.
-const TOO_SOON: [&str; 6] = [
+const TOO_SOON: [&str; 5] = [
     "apigateway.CreateRequestValidator",
     "ecs.CreateCluster",
     "lambda.CreateEventSourceMapping",
     "lambda.CreateFunction",
     "rds.CreateDBSubnetGroup",
-    "wafv2.PutLoggingConfiguration",
 ];
 
 /// How often each was called to make the recommended platform.

@@ -21,18 +21,18 @@ fn sts(transport: SharedHttpClient) -> aws_sdk_sts::Client {
 
 async fn access_key(client: &aws_sdk_sts::Client) -> String {
     let call = client.assume_role().role_arn("arn:aws:iam::000000000000:role/p/deploy");
-    let answer = call.role_session_name("ci").send().await.unwrap();
+    let answer = call.role_session_name("ci").send().await.expect("an answer");
     assert_eq!(
-        answer.assumed_role_user().unwrap().arn(),
+        answer.assumed_role_user().expect("an answer").arn(),
         "arn:aws:sts::000000000000:assumed-role/deploy/ci"
     );
-    answer.credentials().unwrap().access_key_id().to_owned()
+    answer.credentials().expect("an answer").access_key_id().to_owned()
 }
 
 #[tokio::test]
 async fn the_sdk_is_answered_in_process() {
     let client = sts(Sandbox::in_memory().transport());
-    let caller = client.get_caller_identity().send().await.unwrap();
+    let caller = client.get_caller_identity().send().await.expect("an answer");
     assert_eq!(caller.account(), Some("000000000000"));
     assert_eq!(caller.arn(), Some("arn:aws:iam::000000000000:root"));
 }
@@ -42,24 +42,28 @@ async fn a_role_can_be_assumed() {
     let client = sts(Sandbox::in_memory().transport());
     assert!(access_key(&client).await.starts_with("ASIA"));
     let error = client.assume_role().role_arn("role").role_session_name("ci").send().await;
-    assert_eq!(error.unwrap_err().into_service_error().meta().code(), Some("ValidationError"));
+    assert_eq!(
+        error.expect_err("a refusal").into_service_error().meta().code(),
+        Some("ValidationError")
+    );
 }
 
 #[tokio::test]
 async fn what_is_not_covered_says_so() {
     let client = sts(Sandbox::in_memory().transport());
-    let error = client.get_session_token().send().await.unwrap_err().into_service_error();
+    let error =
+        client.get_session_token().send().await.expect_err("a refusal").into_service_error();
     assert_eq!(error.meta().code(), Some("NotImplementedInSandbox"));
-    assert!(error.meta().message().unwrap().contains("sts:GetSessionToken"));
+    assert!(error.meta().message().expect("an answer").contains("sts:GetSessionToken"));
 }
 
 #[tokio::test]
 async fn a_snapshot_brings_everything_back() {
     let sandbox = Sandbox::in_memory();
     let client = sts(sandbox.transport());
-    let before = sandbox.snapshot().unwrap();
+    let before = sandbox.snapshot().expect("an answer");
     let first = access_key(&client).await;
     assert_ne!(access_key(&client).await, first);
-    sandbox.restore(&before).unwrap();
+    sandbox.restore(&before).expect("an answer");
     assert_eq!(access_key(&client).await, first);
 }

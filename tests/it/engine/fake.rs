@@ -219,6 +219,11 @@ impl FakeCloud {
         self.state().log.clone()
     }
 
+    /// Forgets what was wrong so far.
+    pub fn forgive(&self) {
+        self.state().violations.clear();
+    }
+
     /// What the engine must never try.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()

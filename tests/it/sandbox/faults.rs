@@ -31,7 +31,7 @@ async fn under(fault: Fault) -> (Option<bool>, bool) {
         () = faults.stopped() => None,
     };
     assert_eq!(faults.struck(), [("s3.CreateBucket".to_owned(), fault)]);
-    (ended, !sandbox.counts().unwrap().is_empty())
+    (ended, !sandbox.counts().expect("an answer").is_empty())
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn each_fault_does_what_it_says() {
 #[tokio::test]
 async fn a_lost_reply_is_a_dispatch_failure() {
     let faults = Faults::new(Sandbox::in_memory().transport()).at(1, Fault::LoseReply);
-    let error = create(&faults).await.unwrap_err();
+    let error = create(&faults).await.expect_err("a refusal");
     assert!(matches!(error, SdkError::DispatchFailure(failure) if failure.is_io()));
 }
 
@@ -76,5 +76,5 @@ async fn after_a_stop_nothing_is_sent() {
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
     }
-    assert!(faults.has_stopped() && sandbox.counts().unwrap().is_empty());
+    assert!(faults.has_stopped() && sandbox.counts().expect("an answer").is_empty());
 }
