@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 mod connector;
+mod constraints;
 mod faults;
 mod flaps;
 mod fresh;

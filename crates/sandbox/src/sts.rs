@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::toolbox::{digest, is_name, list, number, text, texts, unfit};
+use super::constraints::unfit;
+use super::toolbox::{digest, is_name, list, number, text, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World, iam};
 
 /// What STS keeps.

@@ -18,16 +18,6 @@ pub(crate) fn refuse(status: u16, code: &str, message: impl Into<String>) -> Ref
     Refusal { status, ..Refusal::new(code, message) }
 }
 
-/// The refusal of a value that breaks a rule of the service's model, as the front end of most
-/// services words it.
-pub(crate) fn unfit(code: &str, value: &str, member: &str, rule: &str) -> Refusal {
-    let message = format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: \
-         {rule}"
-    );
-    Refusal::new(code, message)
-}
-
 /// A text member.
 pub(crate) fn text<'a>(input: &'a Value, key: &str) -> Option<&'a str> {
     input.get(key).and_then(Value::as_str)

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::super::Refusal;
+use super::super::constraints::{Broken, one_of};
 use super::super::toolbox::{list, text, texts};
 use super::patch::OPS;
 
@@ -12,20 +13,12 @@ pub(super) fn check(operation: &str, input: &Value) -> Result<(), Refusal> {
     for member in TEXTS.iter().filter(|(name, _)| *name == operation).flat_map(|(_, all)| *all) {
         are_texts(&input[member])?;
     }
-    let mut faults = Vec::new();
-    let mut fault = |value: &str, at: &str, what: String| {
-        faults.push(format!("Value '{value}' at '{at}' failed to satisfy constraint: {what}"));
-    };
+    let mut broken = Broken::default();
     let root = format!("{}{}Input", operation[..1].to_ascii_lowercase(), &operation[1..]);
-    let one_of =
-        |values: &[&str]| format!("Member must satisfy enum value set: [{}]", values.join(", "));
     if operation.starts_with("Update") {
         for (place, patch) in list(input, "patchOperations").iter().enumerate() {
-            let op = text(patch, "op").unwrap_or_default();
-            if !OPS.contains(&op) {
-                let at = format!("{root}.patchOperations.{}.member.op", place + 1);
-                fault(op, &at, one_of(&OPS));
-            }
+            let at = format!("{root}.patchOperations.{}.member.op", place + 1);
+            broken.one_of(&at, Some(text(patch, "op").unwrap_or_default()), &OPS);
         }
     }
     if operation == "CreateRestApi" {
@@ -34,31 +27,18 @@ pub(super) fn check(operation: &str, input: &Value) -> Result<(), Refusal> {
         let types = texts(endpoint, "types");
         if !types.iter().all(|kind| ENDPOINTS.contains(&&**kind)) {
             let what = format!("Member must satisfy constraint: [{}]", one_of(&ENDPOINTS));
-            fault(&format!("[{}]", types.join(", ")), &format!("{at}.types"), what);
+            broken.note(&format!("{at}.types"), format!("[{}]", types.join(", ")), &what);
         }
-        if let Some(kind) = text(endpoint, "ipAddressType").filter(|kind| !IP_TYPES.contains(kind))
-        {
-            fault(kind, &format!("{at}.ipAddressType"), one_of(&IP_TYPES));
-        }
+        broken.one_of(&format!("{at}.ipAddressType"), text(endpoint, "ipAddressType"), &IP_TYPES);
     }
-    if operation == "PutIntegration"
-        && let Some(kind) = text(input, "type").filter(|kind| !INTEGRATIONS.contains(kind))
-    {
-        fault(kind, &format!("{root}.type"), one_of(&INTEGRATIONS));
+    if operation == "PutIntegration" {
+        broken.one_of(&format!("{root}.type"), text(input, "type"), &INTEGRATIONS);
     }
     if let Some(status) = text(input, "status").filter(|status| !is_status(status)) {
         let what = r"Member must satisfy regular expression pattern: [1-5]\d\d";
-        fault(status, "statusCode", what.to_owned());
+        broken.note("statusCode", status, what);
     }
-    match faults.len() {
-        0 => Ok(()),
-        1 => Err(refused(format!("1 validation error detected: {}", faults[0]))),
-        many => Err(refused(format!("{many} validation errors detected: {}", faults.join("; ")))),
-    }
-}
-
-fn refused(message: String) -> Refusal {
-    Refusal::new("ValidationException", message)
+    broken.refuse()
 }
 
 /// The sorts of endpoints, in the order of the model.

@@ -3,24 +3,22 @@
 use serde_json::Value;
 
 use super::super::Refusal;
+use super::super::constraints::Broken;
 use super::super::toolbox::{number, text};
-use super::INVALID;
 
 /// What was found wrong so far.
 #[derive(Default)]
-pub(super) struct Constraints(Vec<String>);
+pub(super) struct Constraints(Broken);
 
 impl Constraints {
     fn add(&mut self, value: &str, place: &str, constraint: &str) {
-        self.0.push(format!(
-            "Value {value} at '{place}' failed to satisfy constraint: Member must {constraint}"
-        ));
+        self.0.note(place, value, &format!("Member must {constraint}"));
     }
 
     /// A member that has to be there.
     pub(super) fn some(mut self, input: &Value, key: &str, place: &str) -> Self {
         if text(input, key).is_none() {
-            self.add("null", place, "not be null");
+            self.0.missing(place);
         }
         self
     }
@@ -29,7 +27,7 @@ impl Constraints {
     pub(super) fn length(mut self, input: &Value, key: &str, place: &str, most: usize) -> Self {
         if let Some(value) = text(input, key).filter(|value| value.chars().count() > most) {
             let constraint = format!("have length less than or equal to {most}");
-            self.add(&format!("'{value}'"), place, &constraint);
+            self.add(value, place, &constraint);
         }
         self
     }
@@ -39,22 +37,19 @@ impl Constraints {
         self = self.some(input, key, place);
         let value = text(input, key).unwrap_or("-");
         if value.is_empty() {
-            self.add("''", place, "have length greater than or equal to 1");
+            self.add("", place, "have length greater than or equal to 1");
         }
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         if value.is_empty() || !value.chars().all(fits) {
             let constraint = r"satisfy regular expression pattern: [\.\-_A-Za-z0-9]+";
-            self.add(&format!("'{value}'"), place, constraint);
+            self.add(value, place, constraint);
         }
         self.length(input, key, place, 64)
     }
 
     /// One of some words.
     pub(super) fn word(mut self, input: &Value, key: &str, place: &str, words: &[&str]) -> Self {
-        if let Some(value) = text(input, key).filter(|value| !words.contains(value)) {
-            let constraint = format!("satisfy enum value set: [{}]", words.join(", "));
-            self.add(&format!("'{value}'"), place, &constraint);
-        }
+        self.0.one_of(place, text(input, key), words);
         self
     }
 
@@ -69,25 +64,18 @@ impl Constraints {
         let value = number(input, key);
         if let Some(value) = value.filter(|value| *value < least) {
             let constraint = format!("have value greater than or equal to {least}");
-            self.add(&format!("'{value}'"), place, &constraint);
+            self.add(&value.to_string(), place, &constraint);
         }
         if let Some(value) = value.filter(|value| *value > most) {
             let constraint = format!("have value less than or equal to {most}");
-            self.add(&format!("'{value}'"), place, &constraint);
+            self.add(&value.to_string(), place, &constraint);
         }
         self
     }
 
     /// The refusal, if something is wrong.
     pub(super) fn hold(self) -> Result<(), Refusal> {
-        let count = self.0.len();
-        let errors = match count {
-            0 => return Ok(()),
-            1 => "error",
-            _ => "errors",
-        };
-        let message = format!("{count} validation {errors} detected: {}", self.0.join("; "));
-        Err(Refusal::new(INVALID, message))
+        self.0.refuse()
     }
 }
 

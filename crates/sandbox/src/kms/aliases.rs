@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::toolbox::{at, here, is_name, need, text, unfit};
+use super::super::constraints::unfit;
+use super::super::toolbox::{at, here, is_name, need, text};
 use super::super::{Answer, Refusal};
 use super::references::{exact, pending};
 use super::{Alias, MANAGED, State, alias_arn, managed_id, no_alias, paged};

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::Refusal;
-use crate::toolbox::{Tags, add_tags, list, tag_list, text, unfit};
+use crate::constraints::unfit;
+use crate::toolbox::{Tags, add_tags, list, tag_list, text};
 
 /// The names of the members of a tag.
 pub(super) const TAG: (&str, &str) = ("TagKey", "TagValue");

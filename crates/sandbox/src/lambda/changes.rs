@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::super::constraints::Broken;
 use super::super::toolbox::{at, map, refuse, text};
 use super::super::{Answer, Refusal, World, ec2};
 use super::functions::{Doing, Function, find};
-use super::model::Broken;
 use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_alias, named};
 use super::{arn, conflict, invalid, settings, tags};
 

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::super::constraints::Broken;
 use super::super::toolbox::{
     Tags, at, digest, fits, here, iso, number, page, put, refuse, text, uuid_of,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World};
-use super::model::Broken;
 use super::names::{LATEST, NAMESPACED, Named, named};
 use super::{State, arn, conflict, gone};
 

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::super::constraints::Broken;
 use super::super::toolbox::{
     Tags, at, flag, here, list as items, map, number, page, put, text, texts, uuid,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
-use super::model::Broken;
 use super::names::{NAMESPACED, Named, named};
 use super::{arn, conflict, functions, gone, invalid, no_such_function, tags};
 

@@ -9,7 +9,6 @@ mod changes;
 mod concurrency;
 mod functions;
 mod mappings;
-mod model;
 mod names;
 mod policies;
 mod settings;

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
+use super::super::constraints::Broken;
 use super::super::toolbox::{refuse, text};
 use super::super::{ACCOUNT, Refusal};
-use super::model::Broken;
 use super::{arn, invalid};
 
 /// The model of a name.

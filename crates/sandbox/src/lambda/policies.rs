@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::constraints::Broken;
 use super::super::toolbox::text;
 use super::super::{Answer, Refusal, World};
-use super::model::Broken;
 use super::names::{LATEST, NAMESPACED, Named, at_most, is_alias, is_word, named};
 use super::{conflict, functions, gone, invalid};
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::constraints::Broken;
 use super::super::toolbox::{map, number, text, texts};
 use super::super::{Refusal, World, iam, kms};
 use super::invalid;
-use super::model::Broken;
 use super::names::{at_most, is_account};
 
 /// The longest time that a call may take, in seconds.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::constraints::{Broken, missing};
 use super::super::toolbox::{Tags, add_tags, at, map, remove_tags, text, texts};
 use super::super::{Answer, Refusal, World};
-use super::model::{Broken, missing};
 use super::names::{is_account, is_region, is_word};
 use super::{functions, gone, invalid};
 
@@ -117,7 +117,7 @@ pub(super) fn unset(world: &mut World, region: &str, input: &Value) -> Answer {
         None => texts(input, "tagKeys"),
     };
     if keys.is_empty() {
-        return Err(missing("tagKeys"));
+        return Err(missing("ValidationException", "tagKeys"));
     }
     change(world, region, input, |tags| {
         remove_tags(tags, &keys);

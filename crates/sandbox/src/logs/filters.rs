@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::constraints::{missing, unfit};
 use super::super::toolbox::{here, list, need, page, put as set, text, within};
 use super::super::{Answer, Refusal};
 use super::{INVALID, State, find, group_name};
@@ -14,10 +15,10 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, Refusal> {
 fn longest(input: &Value, key: &str, most: usize) -> Result<(), Refusal> {
     match text(input, key).filter(|value| value.len() > most) {
         None => Ok(()),
-        Some(value) => wrong(format!(
-            "1 validation error detected: Value '{value}' at '{key}' failed to satisfy constraint: \
-             Member must have length less than or equal to {most}"
-        )),
+        Some(value) => {
+            let rule = format!("Member must have length less than or equal to {most}");
+            Err(unfit(INVALID, value, key, &rule))
+        }
     }
 }
 
@@ -34,10 +35,7 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> A
     let (group, name) = (group_name(input)?, name(input)?);
     longest(input, "filterPattern", 1024)?;
     let Some(pattern) = text(input, "filterPattern") else {
-        return wrong(
-            "1 validation error detected: Value null at 'filterPattern' failed to satisfy \
-             constraint: Member must not be null",
-        );
+        return Err(missing(INVALID, "filterPattern"));
     };
     let transformations = list(input, "metricTransformations");
     let [transformation] = transformations else {

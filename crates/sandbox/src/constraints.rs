@@ -1,0 +1,66 @@
+//! What the front end of most services says of requests that break the service's model: all of it, in
+//! one message, before anything else is looked at.
+
+use std::fmt::Display;
+
+use super::Refusal;
+
+/// The rules that a request breaks.
+#[derive(Debug, Default)]
+pub(crate) struct Broken(Vec<String>);
+
+impl Broken {
+    /// Notes a member whose value breaks a rule.
+    pub(crate) fn note(&mut self, member: &str, value: impl Display, rule: &str) {
+        self.told(member, &format!("'{value}'"), rule);
+    }
+
+    /// Notes a member that is not there.
+    pub(crate) fn missing(&mut self, member: &str) {
+        self.told(member, "null", "Member must not be null");
+    }
+
+    /// Notes a text that is not one of those that the model knows.
+    pub(crate) fn one_of(&mut self, member: &str, value: Option<&str>, known: &[&str]) {
+        if let Some(value) = value.filter(|value| !known.contains(value)) {
+            self.note(member, value, &one_of(known));
+        }
+    }
+
+    fn told(&mut self, member: &str, value: &str, rule: &str) {
+        self.0.push(format!("Value {value} at '{member}' failed to satisfy constraint: {rule}"));
+    }
+
+    /// What AWS says of it.
+    pub(crate) fn message(&self) -> String {
+        let errors = if self.0.len() == 1 { "error" } else { "errors" };
+        format!("{} validation {errors} detected: {}", self.0.len(), self.0.join("; "))
+    }
+
+    /// Refuses the request if it breaks a rule.
+    pub(crate) fn refuse(self) -> Result<(), Refusal> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::new("ValidationException", self.message())),
+        }
+    }
+}
+
+/// The rule that a text is one of some.
+pub(crate) fn one_of(known: &[&str]) -> String {
+    format!("Member must satisfy enum value set: [{}]", known.join(", "))
+}
+
+/// The refusal of one value that breaks a rule.
+pub(crate) fn unfit(code: &str, value: &str, member: &str, rule: &str) -> Refusal {
+    let mut broken = Broken::default();
+    broken.note(member, value, rule);
+    Refusal::new(code, broken.message())
+}
+
+/// The refusal of a request that lacks a member.
+pub(crate) fn missing(code: &str, member: &str) -> Refusal {
+    let mut broken = Broken::default();
+    broken.missing(member);
+    Refusal::new(code, broken.message())
+}
