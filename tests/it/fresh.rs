@@ -253,3 +253,20 @@ fn no_function_of_the_platform_can_bring_its_log_group_back() {
         }
     });
 }
+
+/// EC2 hears of a profile first, and of the role in it later: it says so in other words.
+#[test]
+fn a_profile_is_waited_for_until_ec2_has_heard_of_its_role() {
+    for kind in ["ec2.instance", "autoscaling.group"] {
+        block_on(async {
+            let sandbox = Sandbox::in_memory_strict();
+            let faults = Faults::new(sandbox.transport()).keeping_answers();
+            let provider = provider(&through(faults.transport())).await;
+            run(&provider, &some(&provider, &[kind]), Purpose::Apply).await;
+            let answers = format!("{:?}", faults.answers());
+            for said in ["Invalid IAM Instance Profile", "has no associated IAM Roles"] {
+                assert!(answers.contains(said), "{kind}: {said}");
+            }
+        });
+    }
+}

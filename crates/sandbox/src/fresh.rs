@@ -4,7 +4,7 @@
 //! Who makes something is told of it at once, and other services believe it some seconds later, each in
 //! its own words. A strict sandbox takes that time; in another one everything counts at once.
 
-use super::permissions::{first_use, passed};
+use super::permissions::{first_use, passed, profile};
 use super::toolbox::{text, texts};
 use super::{Call, Refusal, World, apigateway, ec2, iam, lambda};
 
@@ -25,6 +25,10 @@ pub(crate) fn check(world: &mut World, call: &Call) -> Result<(), Refusal> {
         if is_fresh(world, &iam::linked_arn(service), OWN) {
             unlinked(call).map_or(Ok(()), Err)?;
         }
+    }
+    // A role in a profile goes by the profile.
+    if let Some(profile) = profile(world, call) {
+        return bare(world, call, &profile).map_or(Ok(()), Err);
     }
     let roles = passed(world, call).map(|(_, roles)| roles).unwrap_or_default();
     match roles.iter().find(|arn| is_fresh(world, arn, ROLE)) {
@@ -113,6 +117,23 @@ fn unlinked(call: &Call) -> Option<Refusal> {
     Some(refusal)
 }
 
+/// How an instance profile is refused that just got its role: EC2 hears of it first, and later of the role in it.
+fn bare(world: &World, call: &Call, profile: &str) -> Option<Refusal> {
+    let filled = iam::profile_filled(&world.iam, profile);
+    let text = match (is_new(world, filled, ROLE / 2.0), is_new(world, filled, ROLE)) {
+        (true, _) => "Invalid IAM Instance Profile name",
+        (false, true) => "IAM Instance Profile has no associated IAM Roles",
+        (false, false) => return None,
+    };
+    Some(match call.service.as_str() {
+        "autoscaling" => {
+            let text = format!("You must use a valid fully-formed launch template. {text}");
+            Refusal::new("ValidationError", text)
+        }
+        _ => Refusal::new("InvalidParameterValue", text),
+    })
+}
+
 /// How a service refuses a role that it does not know yet.
 fn unknown(call: &Call, arn: &str) -> Refusal {
     let name = arn.rsplit('/').next().unwrap_or(arn);
@@ -122,14 +143,7 @@ fn unknown(call: &Call, arn: &str) -> Refusal {
             "The role ARN does not have required permissions configured. Please grant trust \
              permission for API Gateway and add the required role policy.",
         ),
-        "autoscaling" => Refusal::new(
-            "ValidationError",
-            "You must use a valid fully-formed launch template. Invalid IAM Instance Profile name",
-        ),
-        "ec2" if call.operation == "CreateFlowLogs" => {
-            Refusal::new("InvalidParameter", "Unable to assume given IAM role")
-        }
-        "ec2" => Refusal::new("InvalidParameterValue", "Invalid IAM Instance Profile name"),
+        "ec2" => Refusal::new("InvalidParameter", "Unable to assume given IAM role"),
         "iam" => {
             Refusal::new("NoSuchEntity", format!("The role with name {name} cannot be found."))
                 .with_status(404)

@@ -77,6 +77,12 @@ pub(crate) fn made(state: &State, arn: &str) -> Option<f64> {
     state.roles.get(name).map(|role| role.created)
 }
 
+/// When an instance profile got its role, if it is there, by its name or ARN.
+pub(crate) fn profile_filled(state: &State, profile: &str) -> Option<f64> {
+    let name = profile.rsplit('/').next().unwrap_or(profile);
+    state.profiles.get(name).map(|profile| profile.filled)
+}
+
 /// The name of the role that a service makes for itself.
 fn linked_name(service: &str) -> String {
     let suffix = match service {

@@ -19,6 +19,9 @@ pub(crate) struct Profile {
     path: String,
     id: String,
     created: f64,
+    /// When its role was put into it.
+    #[serde(default)]
+    pub filled: f64,
     tags: Tags,
     /// The name of its role.
     pub role: Option<String>,
@@ -43,7 +46,7 @@ pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<
             list(state, input, |profile| profile.path.starts_with(prefix))
         }
         "ListInstanceProfilesForRole" => list_for_role(state, input),
-        "AddRoleToInstanceProfile" => add_role(state, input),
+        "AddRoleToInstanceProfile" => add_role(world, input),
         "RemoveRoleFromInstanceProfile" => remove_role(state, input),
         "DeleteInstanceProfile" => find(state, input)
             .and_then(|(name, profile)| match profile.role {
@@ -104,7 +107,7 @@ fn create(world: &mut World, input: &Value) -> Answer {
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
     let id = unique_id("AIPA", &world.base.id("profile"));
-    let profile = Profile { path, id, created: world.base.now(), tags, role: None };
+    let profile = Profile { path, id, created: world.base.now(), filled: 0.0, tags, role: None };
     let view = view(&world.iam, name, &profile);
     world.iam.profiles.insert(name.to_owned(), profile);
     Ok(json!({ "InstanceProfile": view }))
@@ -129,7 +132,8 @@ fn list_for_role(state: &State, input: &Value) -> Answer {
     list(state, input, |profile| profile.role.as_deref() == Some(role))
 }
 
-fn add_role(state: &mut State, input: &Value) -> Answer {
+fn add_role(world: &mut World, input: &Value) -> Answer {
+    let World { base, iam: state, .. } = world;
     let role = required(input, "RoleName")?;
     let known = state.roles.contains_key(role);
     let (_, profile) = find(state, input)?;
@@ -140,6 +144,7 @@ fn add_role(state: &mut State, input: &Value) -> Answer {
         return Err(over("InstanceSessionsPerInstanceProfile: 1"));
     }
     profile.role = Some(role.to_owned());
+    profile.filled = base.now();
     Ok(json!({}))
 }
 

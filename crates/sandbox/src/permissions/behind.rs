@@ -80,16 +80,10 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         ("ec2", "CreateFlowLogs") => {
             ("vpc-flow-logs.amazonaws.com", given(&["DeliverLogsPermissionArn"]))
         }
-        ("ec2", "RunInstances") => {
-            let profile = input.get("IamInstanceProfile");
-            let name = profile.and_then(|one| text(one, "Name").or(text(one, "Arn")));
-            ("ec2.amazonaws.com", name.map(roles_of).unwrap_or_default())
-        }
-        ("autoscaling", "CreateAutoScalingGroup" | "UpdateAutoScalingGroup") => {
-            let launched = template(world, call).unwrap_or_default();
-            let profile = launched.get("IamInstanceProfile");
-            let name = profile.and_then(|one| text(one, "Name").or(text(one, "Arn")));
-            ("ec2.amazonaws.com", name.map(roles_of).unwrap_or_default())
+        ("ec2", "RunInstances")
+        | ("autoscaling", "CreateAutoScalingGroup" | "UpdateAutoScalingGroup") => {
+            let roles = profile(world, call).map(|name| roles_of(&name)).unwrap_or_default();
+            ("ec2.amazonaws.com", roles)
         }
         ("iam", "AddRoleToInstanceProfile") => {
             let role = text(input, "RoleName").map(|name| iam::role_arn(&world.iam, name));
@@ -112,6 +106,19 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         false => iam::role_arn(&world.iam, &role),
     };
     Some((to, roles.into_iter().filter(|role| !role.is_empty()).map(arn).collect()))
+}
+
+/// The name or ARN of the instance profile that a call gives to instances.
+pub(crate) fn profile(world: &World, call: &Call) -> Option<String> {
+    let launched = match (call.service.as_str(), call.operation.as_str()) {
+        ("ec2", "RunInstances") => call.input.clone(),
+        ("autoscaling", "CreateAutoScalingGroup" | "UpdateAutoScalingGroup") => {
+            template(world, call)?
+        }
+        _ => return None,
+    };
+    let profile = launched.get("IamInstanceProfile")?;
+    text(profile, "Name").or(text(profile, "Arn")).map(str::to_owned)
 }
 
 fn passes(world: &World, call: &Call) -> Vec<Need> {

@@ -8,7 +8,7 @@ mod behind;
 mod needs;
 mod tagged;
 
-pub(crate) use behind::{first_use, passed};
+pub(crate) use behind::{first_use, passed, profile};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
