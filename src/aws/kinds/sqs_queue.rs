@@ -190,25 +190,11 @@ impl Resource for Queue {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // All managed attributes at once: a partial call clears none of the others on AWS, but
-        // some emulators drop a policy that is not sent again.
-        let mut attributes = self.to_attributes();
-        if live.spec.redrive.is_none() && self.redrive.is_none() {
-            attributes.remove(&Key::RedrivePolicy);
-        }
-        if self.encryption == Some(Encryption::Sqs)
-            && matches!(live.spec.encryption, Some(Encryption::Kms(_)))
-        {
-            attributes.insert(Key::KmsMasterKeyId, String::new());
-        }
-        if live.spec.policy.is_none() && self.policy.is_none() {
-            attributes.remove(&Key::Policy);
-        }
         cx.aws
             .sqs
             .set_queue_attributes()
             .queue_url(&live.id)
-            .set_attributes(Some(attributes))
+            .set_attributes(Some(self.attributes_after(&live.spec)))
             .send()
             .await
             .map_err(op("SetQueueAttributes"))?;
@@ -312,6 +298,24 @@ impl Queue {
         attributes
     }
 
+    /// What to send so that a queue becomes like this one: all attributes, so that a second call
+    /// completes a first one of which only a part was read back, and an empty text for what the queue
+    /// has and shall not have.
+    fn attributes_after(&self, live: &Self) -> HashMap<Key, String> {
+        let mut attributes = self.to_attributes();
+        if live.redrive.is_none() && self.redrive.is_none() {
+            attributes.remove(&Key::RedrivePolicy);
+        }
+        if live.policy.is_none() && self.policy.is_none() {
+            attributes.remove(&Key::Policy);
+        }
+        let had_key = matches!(live.encryption, Some(Encryption::Kms(_)));
+        if had_key && self.encryption == Some(Encryption::Sqs) {
+            attributes.insert(Key::KmsMasterKeyId, String::new());
+        }
+        attributes
+    }
+
     fn from_attributes(name: &str, attributes: &HashMap<Key, String>) -> Result<Self, OpError> {
         let text = |key| attributes.get(&key).filter(|text: &&String| !text.is_empty());
         let number = |key| text(key).and_then(|text| text.parse().ok());
@@ -369,6 +373,15 @@ mod tests {
         assert_eq!(attributes[&Key::RedrivePolicy], "");
         assert_eq!(attributes[&Key::Policy], "");
         assert_eq!(Queue::from_attributes("sample-queue", &attributes).unwrap(), Queue::sample());
+    }
+
+    #[test]
+    fn only_a_key_that_is_there_is_cleared() {
+        let own = Queue::sample();
+        let keyed = Queue { encryption: Some(Encryption::Kms("alias/a".into())), ..own.clone() };
+        assert_eq!(own.attributes_after(&own).get(&Key::KmsMasterKeyId), None);
+        assert_eq!(own.attributes_after(&keyed)[&Key::KmsMasterKeyId], "");
+        assert_eq!(keyed.attributes_after(&own)[&Key::KmsMasterKeyId], "alias/a");
     }
 
     #[test]
