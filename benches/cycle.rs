@@ -18,11 +18,11 @@ use payctl::aws::facts::connect;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{self, Facts};
 use payctl::config;
-use payctl::engine::apply::apply;
-use payctl::engine::plan::Purpose;
-use payctl::engine::planner::plan;
-use payctl::engine::stop::stop_pair;
-use payctl::engine::survey::survey;
+use payctl_engine::apply::apply;
+use payctl_engine::plan::Purpose;
+use payctl_engine::planner::plan;
+use payctl_engine::stop::stop_pair;
+use payctl_engine::survey::survey;
 use payctl_sandbox::Faults;
 use payctl_sandbox::Sandbox;
 

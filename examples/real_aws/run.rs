@@ -6,15 +6,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use payctl::aws::provider::AwsProvider;
-use payctl::engine::apply::{Report as Applied, apply};
-use payctl::engine::event::{Event, StepError, Verb};
-use payctl::engine::plan::{Action, Plan, Purpose};
-use payctl::engine::planner::plan;
-use payctl::engine::stop::{Stopper, stop_pair};
-use payctl::engine::survey::{Snapshot, survey};
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
-use payctl::model::live::Owner;
+use payctl_engine::apply::{Report as Applied, apply};
+use payctl_engine::event::{Event, StepError, Verb};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::live::Owner;
+use payctl_engine::plan::{Action, Plan, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::stop::{Stopper, stop_pair};
+use payctl_engine::survey::{Snapshot, survey};
 use serde_json::Value;
 
 /// One side of the comparison.

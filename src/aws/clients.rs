@@ -23,9 +23,9 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::error::op;
 use super::network;
 use super::pace::{OnlyThrottling, Operation, Pace};
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::package::Packages;
-use crate::model::scope::Scope;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::package::Packages;
+use payctl_engine::model::scope::Scope;
 
 /// How to reach AWS, or what stands in for it.
 #[derive(Clone, Debug, Default)]

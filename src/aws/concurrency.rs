@@ -3,7 +3,7 @@
 
 use super::clients::{Aws, patiently};
 use super::error::op;
-use crate::model::error::{ErrorClass, OpError};
+use payctl_engine::model::error::{ErrorClass, OpError};
 
 /// How many calls at the same time nobody may set aside.
 const FOR_EVERYBODY: i64 = 100;

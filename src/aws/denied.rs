@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::clients::Aws;
-use crate::model::error::{ErrorClass, OpError};
+use payctl_engine::model::error::{ErrorClass, OpError};
 
 /// What stands before the blob.
 const MARK: &str = "Encoded authorization failure message:";

@@ -12,8 +12,8 @@ use aws_types::request_id::RequestId;
 
 use super::clients::Aws;
 use super::network;
-use crate::model::error::{ErrorClass, OpError};
 use codes::{SIGNING, THROTTLED, classify};
+use payctl_engine::model::error::{ErrorClass, OpError};
 
 mod codes;
 

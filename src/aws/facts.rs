@@ -2,9 +2,9 @@
 
 use super::clients::{Aws, Connection, patiently};
 use super::error::op;
-use super::kinds::ec2::filter;
-use crate::model::error::OpError;
-use crate::model::zone::Zone;
+use super::kinds::ec2::common::filter;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::zone::Zone;
 
 /// The IAM actions that every command needs, whatever the config asks for: who we are, the zones of
 /// the region, and the tags of everything.

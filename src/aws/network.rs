@@ -21,7 +21,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::model::error::{ErrorClass, OpError};
+use payctl_engine::model::error::{ErrorClass, OpError};
 
 /// The variable that names the file with the certificates to trust.
 const BUNDLE: &str = "AWS_CA_BUNDLE";

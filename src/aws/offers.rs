@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::clients::{Aws, patiently};
 use super::error::op;
-use super::kinds::ec2::filter;
-use crate::model::error::OpError;
+use super::kinds::ec2::common::filter;
+use payctl_engine::model::error::OpError;
 
 /// Asks for the names of the zones that have an EC2 instance type.
 pub async fn instance_type(aws: &Aws, name: &str) -> Result<Option<BTreeSet<String>>, OpError> {

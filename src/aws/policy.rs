@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::facts;
 use super::kinds::KINDS;
-use crate::model::permit::{Only, Permit, When};
-use crate::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
+use payctl_engine::model::permit::{Only, Permit, When};
+use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 
 /// How many characters AWS allows in a managed policy, white space not counted.
 pub const LIMIT: usize = 6144;

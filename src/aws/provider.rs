@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::error::of_survey;
 use super::kinds::KINDS;
-use super::resource::{AnyKind, Survey};
-use crate::engine::provider::{Provider, Sweep, Target};
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Tags};
-use crate::model::meta::Meta;
+use super::resource::{AnyKind, Cx, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::provider::{Provider, Sweep, Target};
 
 /// AWS as the engine sees it.
 pub struct AwsProvider {
@@ -95,7 +95,7 @@ impl Provider for AwsProvider {
     }
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
-        Box::pin(async move { known(&target.address.kind)?.read(target.cx(&self.aws)).await })
+        Box::pin(async move { known(&target.address.kind)?.read(Cx::of(&self.aws, target)).await })
     }
 
     fn create<'a>(
@@ -103,9 +103,9 @@ impl Provider for AwsProvider {
         target: &'a Target,
         spec: &'a Value,
     ) -> BoxFuture<'a, Result<String, OpError>> {
-        Box::pin(
-            async move { known(&target.address.kind)?.create(target.cx(&self.aws), spec).await },
-        )
+        Box::pin(async move {
+            known(&target.address.kind)?.create(Cx::of(&self.aws, target), spec).await
+        })
     }
 
     fn update<'a>(
@@ -115,7 +115,7 @@ impl Provider for AwsProvider {
         live: &'a Live,
     ) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(async move {
-            known(&target.address.kind)?.update(target.cx(&self.aws), spec, live).await
+            known(&target.address.kind)?.update(Cx::of(&self.aws, target), spec, live).await
         })
     }
 
@@ -127,7 +127,7 @@ impl Provider for AwsProvider {
         unset: &'a [String],
     ) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(async move {
-            known(&target.address.kind)?.retag(target.cx(&self.aws), live, set, unset).await
+            known(&target.address.kind)?.retag(Cx::of(&self.aws, target), live, set, unset).await
         })
     }
 
@@ -136,8 +136,8 @@ impl Provider for AwsProvider {
         target: &'a Target,
         live: &'a Live,
     ) -> BoxFuture<'a, Result<(), OpError>> {
-        Box::pin(
-            async move { known(&target.address.kind)?.delete(target.cx(&self.aws), live).await },
-        )
+        Box::pin(async move {
+            known(&target.address.kind)?.delete(Cx::of(&self.aws, target), live).await
+        })
     }
 }

@@ -16,14 +16,14 @@ use serde_json::Value;
 
 use super::clients::Aws;
 use super::tags;
-use crate::engine::diff::diff_tags;
-use crate::engine::provider::{Answer, Sweep, Target};
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner, Phase, Tags};
-use crate::model::meta::Meta;
-use crate::model::scope::Scope;
-use crate::model::text::{Output, Outputs};
+use payctl_engine::diff::diff_tags;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::{Output, Outputs};
+use payctl_engine::provider::{Answer, Sweep, Target};
 
 /// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
 /// read back into the same fields.
@@ -94,7 +94,13 @@ pub struct Cx<'a> {
     pub tags: &'a Tags,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// What an operation on this target gets.
+    pub(crate) fn of(aws: &'a Aws, target: &'a Target) -> Self {
+        let Target { address, name, id, tags } = target;
+        Self { aws, address, name, id: id.as_deref(), tags }
+    }
+
     /// The id of an object that must exist.
     pub fn id(&self) -> &str {
         self.id.expect("the engine passes the id of what exists")
@@ -421,17 +427,5 @@ impl<R: Resource> AnyKind for Erased<R> {
             let live = Self::typed(live)?;
             R::delete(&cx, &live).await.map_err(Self::settle)
         })
-    }
-}
-
-impl Target {
-    pub(crate) fn cx<'a>(&'a self, aws: &'a Aws) -> Cx<'a> {
-        Cx {
-            aws,
-            address: &self.address,
-            name: &self.name,
-            id: self.id.as_deref(),
-            tags: &self.tags,
-        }
     }
 }

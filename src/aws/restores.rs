@@ -16,12 +16,12 @@ use serde_json::Value;
 
 use super::clients::{Aws, patiently};
 use super::error::{Gone, op};
-use super::kinds::dynamodb_table::{Source as TableSource, Table};
-use super::kinds::rds_cluster::{Cluster, Source as ClusterSource};
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::Live;
-use crate::model::meta::{LATEST, is_reached};
+use super::kinds::dynamodb::table::{Source as TableSource, Table};
+use super::kinds::rds::cluster::{Cluster, Source as ClusterSource};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Live;
+use payctl_engine::model::meta::{LATEST, is_reached};
 
 const TABLE: &str = "dynamodb.table";
 const CLUSTER: &str = "rds.cluster";

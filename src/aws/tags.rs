@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
 use super::clients::{Aws, soon};
-use crate::model::live::Tags;
-use crate::model::scope::{TAG_ENV, TAG_PROJECT};
+use payctl_engine::model::live::Tags;
+use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The services whose own lists do not tell tags.
 const TYPES: &[&str] = &[

@@ -3,7 +3,7 @@
 
 use super::clients::{Aws, patiently};
 use super::error::op;
-use crate::model::error::OpError;
+use payctl_engine::model::error::OpError;
 
 /// Asks for the versions that a cluster can be made with or be upgraded to.
 pub async fn offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::aws::kinds::apigateway_account::Account;
-use crate::aws::kinds::apigateway_api_key::ApiKey;
-use crate::aws::kinds::apigateway_definition::{Model, Validator, paths};
-use crate::aws::kinds::apigateway_rest_api::RestApi;
-use crate::aws::kinds::apigateway_stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
-use crate::aws::kinds::apigateway_usage_plan::{Quota, UsagePlan};
-use crate::aws::kinds::apigateway_vpc_link::VpcLink;
+use crate::aws::kinds::apigateway::account::Account;
+use crate::aws::kinds::apigateway::api_key::ApiKey;
+use crate::aws::kinds::apigateway::definition::{Model, Validator, paths};
+use crate::aws::kinds::apigateway::rest_api::RestApi;
+use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
+use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
+use crate::aws::kinds::apigateway::vpc_link::VpcLink;
 use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::permissions::Caller;

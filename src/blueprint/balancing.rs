@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::aws::kinds::elb_listener as listener;
-use crate::aws::kinds::elb_load_balancer as balancer;
-use crate::aws::kinds::elb_target_group as target;
+use crate::aws::kinds::elb::listener;
+use crate::aws::kinds::elb::load_balancer as balancer;
+use crate::aws::kinds::elb::target_group as target;
 use crate::config::schema::balancing::{
     BalancerType, Forward, Listener, LoadBalancer, Redirect, Scheme, TargetGroup, TargetProtocol,
 };
 use crate::config::schema::network::SubnetTier;
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::{id, vpc};
 use super::{Builder, Item, naming};

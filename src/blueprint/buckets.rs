@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::s3_bucket as spec;
+use crate::aws::kinds::s3::bucket as spec;
 use crate::config::schema::data::{Bucket, Lifecycle, LockMode, StorageClass};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

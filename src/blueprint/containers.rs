@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::ecs_cluster::{Cluster, Insights};
-use crate::aws::kinds::ecs_service::{Deployment, Propagate, Service, Target};
-use crate::aws::kinds::ecs_task_definition::{
+use crate::aws::kinds::ecs::cluster::{Cluster, Insights};
+use crate::aws::kinds::ecs::service::{Deployment, Propagate, Service, Target};
+use crate::aws::kinds::ecs::task_definition::{
     Architecture, Container, Health, Logs, Port, Secret, TaskDefinition,
 };
-use crate::aws::kinds::iam_role::Role;
-use crate::aws::kinds::scaling_target::{Policy, Target as ScalingTarget};
+use crate::aws::kinds::iam::role::Role;
+use crate::aws::kinds::scaling::target::{Policy, Target as ScalingTarget};
 use crate::config::schema::containers::{
     ContainerArchitecture, ContainerHealth, ContainerService, Insights as Measured, PropagateTags,
     Rolling, Scaling,
 };
 use crate::config::schema::text::{ItemName, PhysicalName};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::{Builder, Item};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::aws::kinds::cloudwatch_dashboard::Dashboard as DashboardSpec;
+use crate::aws::kinds::cloudwatch::dashboard::Dashboard as DashboardSpec;
 use crate::config::metrics::{Source, balancer_of, watchable};
 use crate::config::schema::text::{MetricName, Statistic, WatchedItem};
 use crate::config::schema::watching::{Dashboard, Generate, GraphKind, Line, Widget};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

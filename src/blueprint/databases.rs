@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::rds_cluster::{Cluster, Serverless, Source};
-use crate::aws::kinds::rds_cluster_parameter_group::ParameterGroup;
-use crate::aws::kinds::rds_instance::{Instance, Monitoring};
-use crate::aws::kinds::rds_subnet_group::SubnetGroup;
-use crate::aws::kinds::secretsmanager_attachment::Attachment;
-use crate::aws::kinds::secretsmanager_rotation::{Rotation, every};
+use crate::aws::kinds::rds::cluster::{Cluster, Serverless, Source};
+use crate::aws::kinds::rds::cluster_parameter_group::ParameterGroup;
+use crate::aws::kinds::rds::instance::{Instance, Monitoring};
+use crate::aws::kinds::rds::subnet_group::SubnetGroup;
+use crate::aws::kinds::secretsmanager::attachment::Attachment;
+use crate::aws::kinds::secretsmanager::rotation::{Rotation, every};
 use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::permissions::Caller;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::aws::kinds::events_rule::{Input, Rule, Target};
+use crate::aws::kinds::events::rule::{Input, Rule, Target};
 use crate::config::schema::events::EventRule;
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::permissions::Caller;
 use super::{Builder, Item};

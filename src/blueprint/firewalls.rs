@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::kinds::waf_association::{self, Association};
-use crate::aws::kinds::waf_web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
+use crate::aws::kinds::waf::association::{self, Association};
+use crate::aws::kinds::waf::web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
 use crate::config::rules::firewalls::{FIRST_GROUP, LOGS};
 use crate::config::schema::firewalls::{
     Firewall, FirewallLog, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
 };
 use crate::config::schema::text::{PhysicalName, RuleName};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
@@ -71,11 +71,11 @@ impl Builder<'_> {
         let (resource, logical, name) = match section {
             "load_balancers" => {
                 let balancer = Address::new("elb.load_balancer", target);
-                let name = waf_association::of_balancer(&self.physical_name(&balancer));
-                (balancer, waf_association::of_balancer(target), name)
+                let name = association::of_balancer(&self.physical_name(&balancer));
+                (balancer, association::of_balancer(target), name)
             }
             _ => {
-                let name = waf_association::of_stage(target);
+                let name = association::of_stage(target);
                 (Address::new("apigateway.stage", target), name.clone(), name)
             }
         };

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::aws::kinds::autoscaling_group::{Custom, Group, Metric, Policy};
-use crate::aws::kinds::ec2_launch_template::{LaunchTemplate, Volume};
-use crate::aws::kinds::iam_role::Role;
+use crate::aws::kinds::autoscaling::group::{Custom, Group, Metric, Policy};
+use crate::aws::kinds::ec2::launch_template::{LaunchTemplate, Volume};
+use crate::aws::kinds::iam::role::Role;
 use crate::config::schema::fleets::{Fleet, HealthCheck};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::{Builder, Item};

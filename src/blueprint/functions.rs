@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::lambda_event_source::EventSource;
-use crate::aws::kinds::lambda_function::{Function as Spec, Network};
+use crate::aws::kinds::lambda::event_source::EventSource;
+use crate::aws::kinds::lambda::function::{Function as Spec, Network};
 use crate::config::schema::functions::{Function, Trigger};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::{Builder, Item};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::address::Address;
-use crate::model::text::{Text, each_ref};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Text, each_ref};
 
 use super::Builder;
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::costs_anomaly_monitor::{self, AnomalyMonitor, Watched};
-use crate::aws::kinds::costs_anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
-use crate::aws::kinds::guardduty_detector::Detector;
+use crate::aws::kinds::costs::anomaly_monitor::{self, AnomalyMonitor, Watched};
+use crate::aws::kinds::costs::anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
+use crate::aws::kinds::guardduty::detector::Detector;
 use crate::config::schema::guards::{
     AlertFrequency, AnomalyThreshold, CostAnomaly, CostWatch, When,
 };
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
@@ -32,7 +32,7 @@ impl Builder<'_> {
             let name = self.item_name(kind, key, config.name.as_ref(), path);
             let watches = watched(&config.watch);
             let monitor = Address::new(kind, key.0.as_str());
-            let wanted = costs_anomaly_monitor::physical_name(&name, &watches);
+            let wanted = anomaly_monitor::physical_name(&name, &watches);
             self.add(Item::new(monitor.clone(), wanted, path), &AnomalyMonitor { name, watches });
             let subscribers = subscribers(config);
             if subscribers.is_empty() {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::kms_key::{DEFAULT_PERIOD, Key as KeySpec};
+use crate::aws::kinds::kms::key::{DEFAULT_PERIOD, Key as KeySpec};
 use crate::config::schema::access::Key;
 use crate::config::schema::messaging::Service;
 use crate::config::schema::text::KeyRef;
-use crate::model::address::Address;
-use crate::model::document::Document;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
 
 use super::{Builder, Item};
 

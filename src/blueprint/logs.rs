@@ -1,9 +1,9 @@
 //! `[log_groups]`, and the groups of everything that writes a log.
 
-use crate::aws::kinds::logs_log_group::LogGroup;
+use crate::aws::kinds::logs::log_group::LogGroup;
 use crate::config::schema::data::{LogTarget, Retention};
 use crate::config::schema::text::{KeyRef, PhysicalName};
-use crate::model::address::Address;
+use payctl_engine::model::address::Address;
 
 use super::{Builder, Item};
 

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::sns_subscription::Subscription as SubscriptionSpec;
-use crate::aws::kinds::sns_topic::Topic as TopicSpec;
-use crate::aws::kinds::sqs_queue::{Encryption, Queue as QueueSpec, Redrive};
+use crate::aws::kinds::sns::subscription::Subscription as SubscriptionSpec;
+use crate::aws::kinds::sns::topic::Topic as TopicSpec;
+use crate::aws::kinds::sqs::queue::{Encryption, Queue as QueueSpec, Redrive};
 use crate::config::rules::messaging::RETENTION;
 use crate::config::schema::messaging::{Queue, Service, Topic};
 use crate::config::schema::text::PhysicalName;
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Part, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Part, Text};
 
 use super::permissions::Caller;
 use super::{Builder, Item};

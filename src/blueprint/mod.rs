@@ -13,10 +13,10 @@ use crate::config::problem::Problem;
 use crate::config::schema::Config;
 use crate::config::schema::text::PhysicalName;
 use crate::config::{Loaded, inspect, sorted};
-use crate::model::address::Address;
-use crate::model::desired::{Blueprint, Desired};
-use crate::model::scope::Scope;
-use crate::model::zone::Zone;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::{Blueprint, Desired};
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::zone::Zone;
 
 use permissions::Caller;
 

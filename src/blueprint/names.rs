@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming;
 use crate::config::Loaded;
-use crate::model::desired::Blueprint;
+use payctl_engine::model::desired::Blueprint;
 
 /// The names of a blueprint's resources by kind. Where the pattern of the config gave a name, `*`
 /// takes the place of what it filled in, so that another item needs no other policy.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use sha2::{Digest, Sha256};
 
-use crate::model::scope::Scope;
+use payctl_engine::model::scope::Scope;
 
 /// What AWS demands of the names of one kind.
 #[derive(Clone, Copy, Debug)]

@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::aws::kinds::ec2_elastic_ip::ElasticIp;
-use crate::aws::kinds::ec2_instance::Instance;
-use crate::aws::kinds::ec2_nat_gateway::NatGateway;
-use crate::aws::kinds::ec2_route_table::Route;
-use crate::aws::kinds::ec2_security_group::SecurityGroup as GroupSpec;
-use crate::aws::kinds::ec2_security_group_rules::{Direction, Peer, Rule, Rules};
-use crate::aws::kinds::iam_role::Role;
+use crate::aws::kinds::ec2::elastic_ip::ElasticIp;
+use crate::aws::kinds::ec2::instance::Instance;
+use crate::aws::kinds::ec2::nat_gateway::NatGateway;
+use crate::aws::kinds::ec2::route_table::Route;
+use crate::aws::kinds::ec2::security_group::SecurityGroup as GroupSpec;
+use crate::aws::kinds::ec2::security_group_rules::{Direction, Peer, Rule, Rules};
+use crate::aws::kinds::iam::role::Role;
 use crate::config::schema::network::{NatKind, Network};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::network::{ANYWHERE, id, vpc};
 use super::{Builder, Item};

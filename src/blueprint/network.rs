@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::ec2_flow_log::FlowLog;
-use crate::aws::kinds::ec2_gateway_endpoint::GatewayEndpoint;
-use crate::aws::kinds::ec2_internet_gateway::InternetGateway;
-use crate::aws::kinds::ec2_route_table::{Route, RouteTable};
-use crate::aws::kinds::ec2_subnet::Subnet;
-use crate::aws::kinds::ec2_vpc::Vpc;
-use crate::aws::kinds::iam_role::Role;
+use crate::aws::kinds::ec2::flow_log::FlowLog;
+use crate::aws::kinds::ec2::gateway_endpoint::GatewayEndpoint;
+use crate::aws::kinds::ec2::internet_gateway::InternetGateway;
+use crate::aws::kinds::ec2::route_table::{Route, RouteTable};
+use crate::aws::kinds::ec2::subnet::Subnet;
+use crate::aws::kinds::ec2::vpc::Vpc;
+use crate::aws::kinds::iam::role::Role;
 use crate::config::ranges::Block;
 use crate::config::schema::network::{GatewayService, NatKind, Network, SubnetTier};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::text::Text;
+use payctl_engine::model::text::Text;
 
 use super::Builder;
 

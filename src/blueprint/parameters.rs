@@ -1,10 +1,10 @@
 //! `[parameters]`: what the platform publishes. The logical name is the full path.
 
-use crate::aws::kinds::ssm_parameter::Parameter as Spec;
+use crate::aws::kinds::ssm::parameter::Parameter as Spec;
 use crate::config::schema::text::Template;
 use crate::config::schema::{Parameter, ParameterValue};
-use crate::model::address::Address;
-use crate::model::text::Text;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::Text;
 
 use super::{Builder, Item};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::kinds::lambda_permissions::{Permission, Permissions};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use crate::aws::kinds::lambda::permissions::{Permission, Permissions};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::config::schema::OneOrMany;
 use crate::config::schema::access::{Effect, Statement};
-use crate::model::address::Address;
-use crate::model::text::{self, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{self, Text};
 
 use super::Builder;
 

@@ -4,8 +4,8 @@ use crate::config::references;
 use crate::config::schema::network::SubnetTier;
 use crate::config::schema::text::KeyRef;
 use crate::config::template::{Piece, pieces};
-use crate::model::address::Address;
-use crate::model::text::{Output, Part, Ref, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Part, Ref, Text};
 
 use super::Builder;
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::iam_instance_profile::InstanceProfile;
-use crate::aws::kinds::iam_role::Role as Spec;
+use crate::aws::kinds::iam::instance_profile::InstanceProfile;
+use crate::aws::kinds::iam::role::Role as Spec;
 use crate::config::schema::access::Role;
 use crate::config::schema::text::{PhysicalName, Template};
-use crate::model::address::Address;
-use crate::model::document::Document;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

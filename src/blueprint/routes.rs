@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::aws::kinds::apigateway_definition::{
+use crate::aws::kinds::apigateway::definition::{
     Answer, Authorizer as AuthorizerSpec, COGNITO, Integration, Link, Mapping, Route as Spec,
     TIMEOUT, split,
 };
 use crate::config::schema::apis::{Api, Authorizer, Cors, Gets, Route};
 use crate::config::schema::text::{FunctionRef, ItemName};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::Builder;
 use super::network::id;

@@ -1,7 +1,7 @@
 //! `[secrets]`: values that are generated once, or that people bring.
 
-use crate::aws::kinds::secretsmanager_secret::{Generate, Secret};
-use crate::model::address::Address;
+use crate::aws::kinds::secretsmanager::secret::{Generate, Secret};
+use payctl_engine::model::address::Address;
 
 use super::{Builder, Item};
 

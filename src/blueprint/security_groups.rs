@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::kinds::ec2_security_group::SecurityGroup as GroupSpec;
-use crate::aws::kinds::ec2_security_group_rules::{Direction, Peer, Rule, Rules};
+use crate::aws::kinds::ec2::security_group::SecurityGroup as GroupSpec;
+use crate::aws::kinds::ec2::security_group_rules::{Direction, Peer, Rule, Rules};
 use crate::config::schema::network::{Egress, Protocol, Rule as ConfigRule};
-use crate::model::address::Address;
+use payctl_engine::model::address::Address;
 
 use super::network::{ANYWHERE, id, vpc};
 use super::{Builder, Item};

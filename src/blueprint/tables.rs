@@ -1,11 +1,11 @@
 //! `[tables]`: DynamoDB tables.
 
-use crate::aws::kinds::dynamodb_table as spec;
+use crate::aws::kinds::dynamodb::table as spec;
 use crate::config::schema::data::{
     Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
 };
 use crate::config::schema::text::KeyAttribute;
-use crate::model::address::Address;
+use payctl_engine::model::address::Address;
 
 use super::{Builder, Item};
 

@@ -1,8 +1,8 @@
 //! Tags: the user's, the `Name`, and those that say whose an object is.
 
-use crate::model::address::Address;
-use crate::model::live::Tags;
-use crate::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT, TAG_SET};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::live::Tags;
+use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT, TAG_SET};
 
 use super::Builder;
 use crate::aws::kinds::KINDS;

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::kinds::cloudwatch_alarm::{
+use crate::aws::kinds::cloudwatch::alarm::{
     Alarm as AlarmSpec, Metric as MetricSpec, Operand, Query, Watches,
 };
-use crate::aws::kinds::logs_metric_filter::Filter;
+use crate::aws::kinds::logs::metric_filter::Filter;
 use crate::config::metrics::{
     FILTERS, Means, Source, Watchable, balancer_of, cluster_of, parts, storage, watchable,
 };
 use crate::config::schema::text::{ItemName, TopicRef};
 use crate::config::schema::watching::{Alarm, Unit};
-use crate::model::address::Address;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 

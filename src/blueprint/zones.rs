@@ -5,7 +5,7 @@ use crate::config::schema::Config;
 use crate::config::schema::balancing::BalancerType;
 use crate::config::schema::containers::{ContainerArchitecture, ContainerService};
 use crate::config::schema::network::{NatKind, Network};
-use crate::model::zone::Zone;
+use payctl_engine::model::zone::Zone;
 
 use super::Builder;
 

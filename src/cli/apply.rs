@@ -7,7 +7,7 @@ use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::session::Session;
 use super::{Context, saved, secret};
-use crate::engine::plan::{Plan, Purpose};
+use payctl_engine::plan::{Plan, Purpose};
 
 /// Make the environment what its config says
 #[derive(Debug, clap::Args)]

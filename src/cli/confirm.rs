@@ -1,10 +1,10 @@
 //! Who has to say yes, to what, and in which words.
 
 use super::error::{CliError, ErrorKind};
-use crate::engine::plan::{Change, Plan, Purpose};
-use crate::model::desired::Blueprint;
-use crate::model::scope::is_disposable;
 use crate::ui::screen::Screen;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::scope::is_disposable;
+use payctl_engine::plan::{Change, Plan, Purpose};
 
 /// What the user allowed beforehand, and what the environment forbids.
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,11 +134,11 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::engine::plan::{Action, FORMAT};
-    use crate::model::address::Address;
-    use crate::model::live::{Live, Phase, Tags};
-    use crate::model::scope::{Scope, TAG_DISPOSABLE, TAG_SET};
-    use crate::model::text::Outputs;
+    use payctl_engine::model::address::Address;
+    use payctl_engine::model::live::{Live, Phase, Tags};
+    use payctl_engine::model::scope::{Scope, TAG_DISPOSABLE, TAG_SET};
+    use payctl_engine::model::text::Outputs;
+    use payctl_engine::plan::{Action, FORMAT};
 
     fn plan(purpose: Purpose, loses: bool) -> Plan {
         let change = Change {

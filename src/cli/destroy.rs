@@ -5,7 +5,7 @@ use super::confirm::{Consent, check_destroyable};
 use super::error::CliError;
 use super::execute::execute;
 use super::session::Session;
-use crate::engine::plan::Purpose;
+use payctl_engine::plan::Purpose;
 
 /// Remove everything that belongs to the environment
 #[derive(Debug, clap::Args)]

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 
 use super::{Stage, exit};
-use crate::engine::planner::PlanError;
-use crate::engine::survey::SurveyError;
-use crate::model::error::{ErrorClass, OpError};
 use crate::ui::looking;
 use crate::ui::outputs::NoVariables;
 use crate::ui::report::{self, Block};
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::planner::PlanError;
+use payctl_engine::survey::SurveyError;
 
 /// Whose business an error is. It decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

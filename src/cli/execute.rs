@@ -14,20 +14,20 @@ use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit, restores, session};
 use crate::aws::denied;
-use crate::engine::apply::{self, Report};
-use crate::engine::event::{Event, StepError, Verb};
-use crate::engine::graph;
-use crate::engine::plan::{Plan, Purpose, left_alone};
-use crate::engine::provider::Provider as _;
-use crate::engine::stop::stop_pair;
-use crate::engine::survey::SurveyError;
-use crate::model::address::Address;
-use crate::model::desired::Blueprint;
-use crate::model::live::Owner;
-use crate::model::text::Outputs;
 use crate::ui::progress::{Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
+use payctl_engine::apply::{self, Report};
+use payctl_engine::event::{Event, StepError, Verb};
+use payctl_engine::graph;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::live::Owner;
+use payctl_engine::model::text::Outputs;
+use payctl_engine::plan::{Plan, Purpose, left_alone};
+use payctl_engine::provider::Provider as _;
+use payctl_engine::stop::stop_pair;
+use payctl_engine::survey::SurveyError;
 
 /// What is said if the end of a complete run cannot be shown.
 const MADE: &str =

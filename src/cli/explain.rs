@@ -10,9 +10,9 @@ use crate::aws::facts as aws_facts;
 use crate::aws::kinds::KINDS;
 use crate::aws::provider::find_kind;
 use crate::aws::resource::AnyKind;
-use crate::model::meta::Meta;
 use crate::ui::kind::{body, facts};
 use crate::ui::style::{Paint, Style};
+use payctl_engine::model::meta::Meta;
 
 /// Explain a kind of resource
 ///

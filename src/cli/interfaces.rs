@@ -5,10 +5,10 @@
 use serde_json::Value;
 
 use super::error::{CliError, ErrorKind};
-use crate::aws::kinds::iam_role::Role;
-use crate::aws::kinds::lambda_function::Function;
-use crate::engine::plan::{Change, Plan};
-use crate::model::text::Output;
+use crate::aws::kinds::iam::role::Role;
+use crate::aws::kinds::lambda::function::Function;
+use payctl_engine::model::text::Output;
+use payctl_engine::plan::{Change, Plan};
 
 /// Refuses a plan that would strand interfaces.
 pub(super) fn check(plan: &Plan) -> Result<(), CliError> {

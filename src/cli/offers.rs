@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::error::{CliError, ErrorKind};
 use crate::aws::clients::Aws;
 use crate::aws::offers;
-use crate::engine::plan::{Action, Change, Plan};
-use crate::model::address::Address;
-use crate::model::desired::{Blueprint, Desired};
-use crate::model::text::each_ref;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::{Blueprint, Desired};
+use payctl_engine::model::text::each_ref;
+use payctl_engine::plan::{Action, Change, Plan};
 
 const SUBNET: &str = "ec2.subnet";
 const TEMPLATE: &str = "ec2.launch_template";

@@ -3,9 +3,9 @@
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session};
 use super::{Context, exit};
-use crate::engine::plan::Purpose;
-use crate::model::text::Text;
 use crate::ui::{json, outputs};
+use payctl_engine::model::text::Text;
+use payctl_engine::plan::Purpose;
 
 /// Show the environment's outputs
 #[derive(Debug, clap::Args)]

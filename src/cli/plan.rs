@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, execute, exit, saved, secret};
-use crate::engine::plan::Purpose;
 use crate::ui::{json, plan as plan_text};
+use payctl_engine::plan::Purpose;
 
 /// Show what an apply would do; change nothing
 #[derive(Debug, clap::Args)]

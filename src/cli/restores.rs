@@ -10,14 +10,14 @@ use super::Context;
 use super::error::{CliError, ErrorKind};
 use crate::aws::clients::Aws;
 use crate::aws::restores::{Kept, Origin, kept, look};
-use crate::engine::apply::Report;
-use crate::engine::event::Verb;
-use crate::engine::plan::{Action, Change, Plan};
-use crate::model::desired::Blueprint;
-use crate::model::error::OpError;
-use crate::model::text::each_ref;
 use crate::ui::json as lines;
 use crate::ui::style::{count, span};
+use payctl_engine::apply::Report;
+use payctl_engine::event::Verb;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::text::each_ref;
+use payctl_engine::plan::{Action, Change, Plan};
 
 /// Refuses a plan whose sources are not there or do not fit, and says in the plan what they are. Nobody
 /// is asked if nothing is restored.

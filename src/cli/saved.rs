@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::error::{CliError, ErrorKind};
-use crate::engine::diff::FieldChange;
-use crate::engine::plan::{Change, FORMAT, Plan};
-use crate::model::address::Address;
-use crate::model::scope::Scope;
 use crate::ui::text::one_line;
+use payctl_engine::diff::FieldChange;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::plan::{Change, FORMAT, Plan};
 
 const AGAIN: &str = "make it again with `payctl plan --out FILE`";
 
@@ -178,10 +178,10 @@ fn brief(value: Option<&Value>) -> String {
 mod tests {
     use super::super::Stage;
     use super::*;
-    use crate::engine::plan::{Action, Purpose};
-    use crate::model::desired::Desired;
-    use crate::model::live::{Live, Phase, Tags};
-    use crate::model::text::Outputs;
+    use payctl_engine::model::desired::Desired;
+    use payctl_engine::model::live::{Live, Phase, Tags};
+    use payctl_engine::model::text::Outputs;
+    use payctl_engine::plan::{Action, Purpose};
 
     fn change() -> Change {
         let address = Address::new("sqs.queue", "jobs");

@@ -10,13 +10,13 @@ use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit};
-use crate::aws::kinds::secretsmanager_secret::bring;
-use crate::engine::survey::Snapshot;
-use crate::model::address::Address;
-use crate::model::desired::{Blueprint, Desired};
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::Owner;
+use crate::aws::kinds::secretsmanager::secret::bring;
 use crate::ui::json as lines;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::{Blueprint, Desired};
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Owner;
+use payctl_engine::survey::Snapshot;
 
 /// Bring the value of a secret
 #[derive(Debug, clap::Args)]

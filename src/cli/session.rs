@@ -16,25 +16,25 @@ use super::{Context, Global, interfaces, offers, restores, variable, versions};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
 use crate::aws::concurrency::{self, Shortage};
-use crate::aws::kinds::lambda_function::Function;
+use crate::aws::kinds::lambda::function::Function;
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
-use crate::engine::plan::{Change, Plan, Purpose};
-use crate::engine::planner::{self, PlanError};
-use crate::engine::provider::Provider as _;
-use crate::engine::survey::{self, Looking, Snapshot, SurveyError};
-use crate::model::address::Address;
-use crate::model::desired::Blueprint;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Owner, Phase};
-use crate::model::scope::Scope;
-use crate::model::text::Outputs;
-use crate::model::zone::Zone;
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Owner, Phase};
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::Outputs;
+use payctl_engine::model::zone::Zone;
+use payctl_engine::plan::{Change, Plan, Purpose};
+use payctl_engine::planner::{self, PlanError};
+use payctl_engine::provider::Provider as _;
+use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
 
 /// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
 const SILENT: usize = 1;
@@ -351,9 +351,9 @@ mod tests {
 
     use super::*;
     use crate::aws::provider::find_kind;
-    use crate::engine::plan::Action;
-    use crate::model::desired::Desired;
-    use crate::model::live::{Live, Tags};
+    use payctl_engine::model::desired::Desired;
+    use payctl_engine::model::live::{Live, Tags};
+    use payctl_engine::plan::Action;
 
     /// A function that reserves calls, under its address.
     fn function(name: &str, reserved: u32) -> (Address, Value) {
@@ -417,7 +417,7 @@ mod tests {
     fn what_everybody_shares_has_outputs_as_well() {
         let address = Address::new("guardduty.detector", "main");
         let (_, spec) = function("any", 1);
-        let outputs = Outputs::from([(crate::model::text::Output::Id, "d-1".to_owned())]);
+        let outputs = Outputs::from([(payctl_engine::model::text::Output::Id, "d-1".to_owned())]);
         let live = Live { id: "d-1".into(), spec, outputs, tags: Tags::new(), phase: Phase::Ready };
         let with = |owner| {
             let found = Found { address: address.clone(), owner, live: live.clone() };

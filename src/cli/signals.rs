@@ -3,7 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::{CliError, ErrorKind};
-use crate::engine::stop::Stopper;
+use payctl_engine::stop::Stopper;
 
 /// The signals that ask for a stop. From here on they no longer end the process by themselves.
 pub(super) struct Signals {

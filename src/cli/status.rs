@@ -3,8 +3,8 @@
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, exit, secret};
-use crate::engine::plan::Purpose;
 use crate::ui::status::{self, Health, Row};
+use payctl_engine::plan::Purpose;
 
 /// Show what exists and whether it is healthy
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::error::{CliError, ErrorKind};
 use crate::aws::clients::Aws;
 use crate::aws::versions::{is_offered, offered};
-use crate::engine::plan::{Change, Plan};
-use crate::model::meta::is_reached;
+use payctl_engine::model::meta::is_reached;
+use payctl_engine::plan::{Change, Plan};
 
 const CLUSTER: &str = "rds.cluster";
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Loaded;
 use super::schema::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem};
 use super::schema::watching::{Alarm, Line, Metric};
-use crate::model::text::Output;
+use payctl_engine::model::text::Output;
 
 /// A section whose items have metrics.
 #[derive(Debug)]

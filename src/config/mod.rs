@@ -36,7 +36,7 @@ use problem::{Sources, Span};
 use schema::Config;
 use tree::Node;
 
-use crate::model::package::Packages;
+use payctl_engine::model::package::Packages;
 
 /// A config that passed every check that needs no account.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Loaded;
 use super::files::{Refusal, Repository, unreadable};
 use super::problem::Problem;
-use crate::model::package::{Files, Package};
+use payctl_engine::model::package::{Files, Package};
 
 /// The packages of the functions, by function.
 pub(crate) type Sources = BTreeMap<String, Source>;

@@ -2,8 +2,8 @@
 
 use super::problem::suggest;
 use super::tree::{Node, Value};
-use crate::model::address::Address;
-use crate::model::text::Output;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::Output;
 
 /// An output that every item of a section offers.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::svg;
-use crate::model::address::Address;
-use crate::model::desired::Desired;
-use crate::model::text::each_ref;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Desired;
+use payctl_engine::model::text::each_ref;
 
 /// One resource.
 #[derive(Clone, Debug, PartialEq, Eq)]

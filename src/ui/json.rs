@@ -13,11 +13,11 @@ use super::looking;
 use super::plan::{Counts, Effort, visible};
 use super::report::{Block, cause, failure};
 use super::text::json_escaped;
-use crate::engine::apply::Report;
-use crate::engine::event::{Event, Verb};
-use crate::engine::plan::Plan;
-use crate::model::address::Address;
-use crate::model::text::Text;
+use payctl_engine::apply::Report;
+use payctl_engine::event::{Event, Verb};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::Text;
+use payctl_engine::plan::Plan;
 
 /// The version of the format.
 const VERSION: u32 = 1;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::style::span;
-use crate::model::meta::{Meta, Replace};
-use crate::model::permit::{Only, Permit};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::{Only, Permit};
 
 /// Everything that a user may want to know of a kind, as titles with their rows; code stands in
 /// backticks. What there is nothing to say of is left out.
@@ -188,7 +188,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::text::Output;
+    use payctl_engine::model::text::Output;
 
     const PERMITS: &[Permit] = &[
         Permit::look(&["service:List"], &["*"]),

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::style::{Paint, Style};
 use super::text::one_line;
-use crate::engine::survey::{Looking, SurveyError};
-use crate::model::error::OpError;
+use payctl_engine::model::error::OpError;
+use payctl_engine::survey::{Looking, SurveyError};
 
 /// `looking: 48 of 54 kinds, waiting for rds`.
 pub fn progress(looking: &Looking) -> String {
@@ -62,7 +62,7 @@ pub fn json(unseen: &[SurveyError]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::error::ErrorClass;
+    use payctl_engine::model::error::ErrorClass;
 
     fn unseen(kind: &str, op: &str, class: ErrorClass, code: &str) -> SurveyError {
         let error = OpError::new(op, class, code, "it says why");

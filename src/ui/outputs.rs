@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::style::{Paint, Style, table};
 use super::text::is_obeyed;
-use crate::model::address::Address;
-use crate::model::text::{Outputs as Live, Part, Ref, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Outputs as Live, Part, Ref, Text};
 
 /// Outputs by name; those with references left are not known yet.
 pub type Outputs = BTreeMap<String, Text>;
@@ -131,7 +131,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::text::Output;
+    use payctl_engine::model::text::Output;
 
     fn outputs() -> Outputs {
         let unknown = Text::reference(Address::new("ec2.vpc", "main"), Output::Id);

@@ -13,12 +13,12 @@ use super::report::Block;
 use super::style::{Paint, Style, count, span, telling_id, words};
 use super::text::one_line;
 use super::value::{self, Line};
-use crate::engine::diff::FieldChange;
-use crate::engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
-use crate::engine::survey::SurveyError;
-use crate::model::live::Tags;
-use crate::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
 use brief::{settings, wrapped};
+use payctl_engine::diff::FieldChange;
+use payctl_engine::model::live::Tags;
+use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
+use payctl_engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
+use payctl_engine::survey::SurveyError;
 
 mod brief;
 

@@ -10,8 +10,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::json;
 use super::style::{Paint, Style, count, span, step_words};
 use super::text::{one_line, shown};
-use crate::engine::event::Event;
-use crate::model::address::Address;
+use payctl_engine::event::Event;
+use payctl_engine::model::address::Address;
 
 /// How often plain output repeats that something is still being waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -232,8 +232,8 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::engine::event::{StepError, Verb};
-    use crate::model::error::{ErrorClass, OpError};
+    use payctl_engine::event::{StepError, Verb};
+    use payctl_engine::model::error::{ErrorClass, OpError};
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::style::{Paint, Style, span, step_words};
 use super::text::one_line;
-use crate::engine::apply::Report;
-use crate::engine::event::{StepError, Verb};
-use crate::engine::plan::{Change, Plan, Purpose};
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
+use payctl_engine::apply::Report;
+use payctl_engine::event::{StepError, Verb};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::plan::{Change, Plan, Purpose};
 
 /// One error: what happened, where, what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -285,8 +285,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::plan::Action;
-    use crate::model::scope::Scope;
+    use payctl_engine::model::scope::Scope;
+    use payctl_engine::plan::Action;
 
     fn change(address: &Address) -> Change {
         Change {

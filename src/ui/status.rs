@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::looking;
 use super::style::{Paint, Style, count, table, telling_id};
 use super::text::one_line;
-use crate::engine::survey::{Snapshot, SurveyError};
-use crate::model::address::Address;
-use crate::model::desired::Desired;
-use crate::model::live::{Found, Owner, Phase};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Desired;
+use payctl_engine::model::live::{Found, Owner, Phase};
+use payctl_engine::survey::{Snapshot, SurveyError};
 
 /// How one resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,8 +177,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::live::{Live, Tags};
-    use crate::model::text::Outputs;
+    use payctl_engine::model::live::{Live, Tags};
+    use payctl_engine::model::text::Outputs;
 
     fn desired(component: &str, address: Address) -> Desired {
         Desired {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::text::{mark, one_line};
-use crate::engine::event::Verb;
-use crate::engine::plan::Action;
+use payctl_engine::event::Verb;
+use payctl_engine::plan::Action;
 
 /// How text for one stream looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::graph::{Node, by_component};
-use crate::model::address::Address;
+use payctl_engine::model::address::Address;
 
 const BOX: (usize, usize) = (230, 40);
 const GAP: (usize, usize) = (90, 14);

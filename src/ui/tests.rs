@@ -17,13 +17,13 @@ use super::style::Style;
 use super::text::tests::{expect_harmless, without_looks};
 use super::text::{is_obeyed, shown};
 use super::{json as lines, plan as plan_text};
-use crate::engine::apply::Report;
-use crate::engine::event::{Event, StepError, Verb};
-use crate::engine::plan::Plan;
-use crate::engine::survey::SurveyError;
-use crate::model::address::Address;
-use crate::model::error::{ErrorClass, OpError};
-use crate::model::text::{Output, Text};
+use payctl_engine::apply::Report;
+use payctl_engine::event::{Event, StepError, Verb};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::text::{Output, Text};
+use payctl_engine::plan::Plan;
+use payctl_engine::survey::SurveyError;
 
 const PIECES: &[&str] = &[
     "a",

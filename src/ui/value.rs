@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::model::text::{Part, Ref, Text};
+use payctl_engine::model::text::{Part, Ref, Text};
 
 /// Lists and objects no wider than this stand on one line.
 const WIDE: usize = 60;
@@ -152,8 +152,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::address::Address;
-    use crate::model::text::Output;
+    use payctl_engine::model::address::Address;
+    use payctl_engine::model::text::Output;
 
     #[test]
     fn nested_values_read_like_yaml() {

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use payctl::blueprint::{Facts, build, problems};
 use payctl::config::load;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::{Action, Purpose};
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 

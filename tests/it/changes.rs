@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use payctl::aws::provider::AwsProvider;
-use payctl::engine::event::StepError;
-use payctl::engine::plan::{Action, Change, Plan, Purpose};
-use payctl::engine::provider::{Provider as _, Target};
+use payctl_engine::event::StepError;
+use payctl_engine::plan::{Action, Change, Plan, Purpose};
+use payctl_engine::provider::{Provider as _, Target};
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;

@@ -9,10 +9,10 @@ use payctl::aws::facts::zones;
 use payctl::aws::provider::AwsProvider;
 use payctl::blueprint::{self, Facts};
 use payctl::config;
-use payctl::engine::event::StepError;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
+use payctl_engine::event::StepError;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::{Action, Purpose};
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ macro_rules! client {
     }};
 }
 
-fn changed(plan: &payctl::engine::plan::Plan) -> Vec<String> {
+fn changed(plan: &payctl_engine::plan::Plan) -> Vec<String> {
     let changes = plan.changes.iter();
     changes.map(|change| format!("{:?} {}", change.action, change.address)).collect()
 }
@@ -291,10 +291,10 @@ fn a_service_of_somebody_else_is_not_touched() {
         let call = ecs.create_cluster().cluster_name("dev-payment-cluster-main");
         call.send().await.expect("a cluster");
         let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
-        let snapshot = payctl::engine::survey::survey(&provider, &blueprint.resources).await;
+        let snapshot = payctl_engine::survey::survey(&provider, &blueprint.resources).await;
         let snapshot = snapshot.expect("a survey");
         let plan =
-            payctl::engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
+            payctl_engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
         let plan = plan.expect("a plan");
         assert!(!plan.refused.is_empty(), "{:?}", plan.changes);
         assert!(plan.changes.iter().all(|change| change.action != Action::Update));

@@ -16,9 +16,9 @@ use payctl::aws::resource::AnyKind;
 use payctl::blueprint::{Facts, build};
 use payctl::cli::exit;
 use payctl::config;
-use payctl::model::desired::Blueprint;
-use payctl::model::meta::Replace;
 use payctl::ui::kind::facts;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::meta::Replace;
 use regex_lite::Regex;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item};
@@ -736,7 +736,7 @@ fn the_exit_codes_are_documented() {
 #[test]
 fn every_error_class_is_documented() {
     let page = read("docs/errors.md");
-    let source = read("src/model/error.rs");
+    let source = read("crates/engine/src/model/error.rs");
     let body = source.split_once("pub enum ErrorClass {").expect("the classes").1;
     let body = body.split_once('}').expect("their end").0;
     let classes = body.lines().map(str::trim).filter_map(|line| line.strip_suffix(','));

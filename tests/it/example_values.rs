@@ -12,10 +12,10 @@ use std::path::Path;
 
 use payctl::blueprint::{Facts, build};
 use payctl::config::{load, schema};
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
-use payctl::model::scope::TAG_KEYS;
-use payctl::model::text::Text;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::scope::TAG_KEYS;
+use payctl_engine::model::text::Text;
 use serde_json::{Map, Value, json};
 
 use crate::examples::dir_of;
@@ -48,7 +48,7 @@ fn found(blueprint: &Blueprint, address: &str, pointer: &str) -> Option<Value> {
         _ => {}
     }
     let desired = blueprint.resources.get(&address.parse::<Address>().ok()?)?;
-    let tags = |tags: &payctl::model::live::Tags| {
+    let tags = |tags: &payctl_engine::model::live::Tags| {
         let own = tags.get(TAG_KEYS).map(String::as_str).unwrap_or_default();
         let own: Vec<&str> = own.split(' ').collect();
         let once = std::ptr::eq(tags, &raw const desired.tags_once);

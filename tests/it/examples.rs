@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use payctl::aws::clients::Connection;
-use payctl::engine::plan::{Action, Plan, Purpose};
+use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_sandbox::Sandbox;
 use tempfile::TempDir;
 

@@ -7,8 +7,8 @@ use aws_sdk_wafv2::types::{
     OverrideAction, Rule, RuleGroupReferenceStatement, Scope, Statement, VisibilityConfig,
 };
 use payctl::config::schema::guards::ThreatFeature;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::model::address::Address;
+use payctl_engine::model::address::Address;
+use payctl_engine::plan::{Action, Purpose};
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 
@@ -230,10 +230,10 @@ fn a_rule_of_others_with_a_wanted_name_is_not_replaced() {
         theirs.send().await.expect("a rule");
         let provider = provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["events.rule", "sqs.queue"]);
-        let snapshot = payctl::engine::survey::survey(&provider, &blueprint.resources).await;
+        let snapshot = payctl_engine::survey::survey(&provider, &blueprint.resources).await;
         let snapshot = snapshot.expect("a survey");
         let plan =
-            payctl::engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
+            payctl_engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
         let refused = plan.expect("a plan").refused;
         assert_eq!(refused.len(), 1, "{refused:?}");
     });

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use payctl::aws::kinds::KINDS;
 use payctl::aws::provider::AwsProvider;
 use payctl::aws::resource::AnyKind;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::engine::provider::Provider as _;
-use payctl::model::address::Address;
-use payctl::model::scope::TAG_KEYS;
-use payctl::model::text::each_ref;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::scope::TAG_KEYS;
+use payctl_engine::model::text::each_ref;
+use payctl_engine::plan::{Action, Purpose};
+use payctl_engine::provider::Provider as _;
 use payctl_sandbox::Sandbox;
 use serde_json::Value;
 

@@ -38,7 +38,6 @@ mod fresh;
 // Functions: their sources, rules, and how they go.
 mod lambda;
 // Properties of the engine, on a cloud in memory.
-mod engine;
 // What cannot be looked at, through the real binary.
 mod looking;
 // Proxies, certificates, endpoints of a special sort.

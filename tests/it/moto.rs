@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use payctl::aws::clients::Connection;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::model::address::Address;
+use payctl_engine::model::address::Address;
+use payctl_engine::plan::{Action, Purpose};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use payctl::model::address::Address;
-use payctl::model::live::Tags;
-use payctl::model::scope::{Scope, TAG_DISPOSABLE, TAG_PROTECT};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::live::Tags;
+use payctl_engine::model::scope::{Scope, TAG_DISPOSABLE, TAG_PROTECT};
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 

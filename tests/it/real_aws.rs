@@ -5,7 +5,7 @@ mod acceptance;
 
 use std::sync::Mutex;
 
-use payctl::engine::plan::Purpose;
+use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 use payctl_sandbox::{Fault, Faults};
 

@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, BackupTypeFilter};
-use payctl::engine::plan::{Action, Purpose};
-use payctl::engine::planner::plan;
-use payctl::engine::survey::survey;
-use payctl::model::address::Address;
-use payctl::model::live::Owner;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::live::Owner;
+use payctl_engine::plan::{Action, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 

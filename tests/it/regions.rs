@@ -1,8 +1,8 @@
 //! The same environment in two regions of one account: what belongs to the account is seen from both.
 
 use payctl::aws::clients::Connection;
-use payctl::engine::plan::Purpose;
-use payctl::model::address::Address;
+use payctl_engine::model::address::Address;
+use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 
 use crate::support::{

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use payctl::aws::provider::AwsProvider;
-use payctl::engine::plan::{Plan, Purpose};
-use payctl::model::address::Address;
-use payctl::model::text::Outputs;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::Outputs;
+use payctl_engine::plan::{Plan, Purpose};
 use payctl_sandbox::Faults;
 use payctl_sandbox::Sandbox;
 use tokio::time::Instant;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use payctl::engine::apply::Report;
-use payctl::engine::plan::Purpose;
-use payctl::model::desired::Blueprint;
+use payctl_engine::apply::Report;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::Purpose;
 use payctl_sandbox::{Fault, Faults};
 use payctl_sandbox::{Sandbox, Snapshot};
 

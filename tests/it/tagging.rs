@@ -1,11 +1,11 @@
 //! The question for the tags of everything is answered late. A plan is right all the same, or what
 //! it missed is seen by the next one.
 
-use payctl::engine::plan::{Action, Purpose};
-use payctl::engine::planner::plan;
-use payctl::engine::survey::{PATIENCE, look};
-use payctl::model::address::Address;
-use payctl::model::scope::TAG_PROTECT;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::scope::TAG_PROTECT;
+use payctl_engine::plan::{Action, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::survey::{PATIENCE, look};
 use payctl_sandbox::Sandbox;
 
 use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use payctl::aws::clients::Connection;
 use payctl::aws::kinds::KINDS;
-use payctl::engine::plan::Purpose;
-use payctl::engine::planner::plan;
-use payctl::engine::provider::{Provider as _, Target};
-use payctl::engine::survey::survey;
-use payctl::model::live::Owner;
-use payctl::model::text::{Ref, resolve};
+use payctl_engine::model::live::Owner;
+use payctl_engine::model::text::{Ref, resolve};
+use payctl_engine::plan::Purpose;
+use payctl_engine::planner::plan;
+use payctl_engine::provider::{Provider as _, Target};
+use payctl_engine::survey::survey;
 use payctl_sandbox::Faults;
 use payctl_sandbox::Sandbox;
 
@@ -119,7 +119,8 @@ fn a_second_create_makes_a_second_object_only_where_the_kind_says_so() {
         run(&provider, &blueprint, Purpose::Apply).await;
         let outputs = {
             let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
-            let first = |found: &Vec<payctl::model::live::Found>| found[0].live.outputs.clone();
+            let first =
+                |found: &Vec<payctl_engine::model::live::Found>| found[0].live.outputs.clone();
             snapshot
                 .iter()
                 .map(|(address, found)| (address.clone(), first(found)))

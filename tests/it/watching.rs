@@ -3,11 +3,11 @@
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Statistic};
 use aws_sdk_cloudwatchlogs::types::MetricTransformation;
 use payctl::aws::provider::AwsProvider;
-use payctl::engine::plan::{Action, Purpose};
-use payctl::engine::planner::plan;
-use payctl::engine::survey::survey;
-use payctl::model::address::Address;
-use payctl::model::desired::Blueprint;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::{Action, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use payctl_sandbox::{Fault, Faults};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! What AWS's error codes mean.
 
-use crate::model::error::ErrorClass;
+use payctl_engine::model::error::ErrorClass;
 
 /// Codes with which AWS refuses a signature whose time is wrong, among other reasons.
 pub(super) const SIGNING: &[&str] = &[

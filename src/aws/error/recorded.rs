@@ -7,7 +7,7 @@
 
 use super::classify;
 use crate::aws::kinds::KINDS;
-use crate::model::error::ErrorClass::{
+use payctl_engine::model::error::ErrorClass::{
     self, Busy, Denied, Exists, Invalid, NotFound, NotYet, Quota, Service,
 };
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::text::{Output, Text};
+use payctl_engine::model::text::{Output, Text};
 
 /// The blueprint of a config; whoever calls functions is left to the test of functions.
 fn built(text: &str) -> Blueprint {

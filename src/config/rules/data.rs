@@ -12,7 +12,7 @@ use crate::config::schema::data::{
     Billing, Bucket, LogTarget, Projection, Retention, StorageClass, Table,
 };
 use crate::config::schema::text::{ItemName, KeyAttribute};
-use crate::model::meta::LATEST;
+use payctl_engine::model::meta::LATEST;
 
 /// The retention times that CloudWatch Logs takes, in days.
 const RETENTIONS: [u32; 22] = [

@@ -5,7 +5,7 @@ use crate::config::problem::suggest;
 use crate::config::schema::access::{Effect, Role};
 use crate::config::schema::functions::{Function, Trigger};
 use crate::config::schema::text::ItemName;
-use crate::model::package::BOOTSTRAP;
+use payctl_engine::model::package::BOOTSTRAP;
 
 /// What AWS still makes new functions with.
 const RUNTIMES: &[&str] = &[

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::address::Address;
+use payctl_engine::model::address::Address;
 
 const TOPIC: &str = "[topics.ops]\npublishers = [\"cloudwatch\"]\n";
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::super::style::count;
-use crate::model::text::{Part, Text};
+use payctl_engine::model::text::{Part, Text};
 
 /// Nested values no wider than this are shown as they are.
 const WIDE: usize = 60;
@@ -124,8 +124,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::address::Address;
-    use crate::model::text::Output;
+    use payctl_engine::model::address::Address;
+    use payctl_engine::model::text::Output;
 
     #[test]
     fn settings_come_first_and_long_values_are_counted() {

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::super::text::shown;
 use super::*;
-use crate::model::address::Address;
-use crate::model::desired::Desired;
-use crate::model::live::{Live, Phase};
-use crate::model::scope::Scope;
-use crate::model::text::{Output, Outputs, Text};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Desired;
+use payctl_engine::model::live::{Live, Phase};
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::{Output, Outputs, Text};
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use payctl::engine::plan::Purpose;
+use payctl_engine::plan::Purpose;
 use payctl_sandbox::{Faults, Sandbox};
 
 use crate::support::{block_on, expect_settled, provider, run, samples, sandboxed, some};

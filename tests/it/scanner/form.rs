@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use payctl::model::desired::{Blueprint, Desired};
-use payctl::model::text::{Output, Ref, resolve};
+use payctl_engine::model::desired::{Blueprint, Desired};
+use payctl_engine::model::text::{Output, Ref, resolve};
 use serde_json::{Map, Value, json};
 
 /// Kinds that no rule looks at.

@@ -1,0 +1,185 @@
+//! The role by which API Gateway writes logs: one for the account in each region, for every API.
+//!
+//! AWS quirks: there is nothing to create or to delete, only a setting. Whoever set it may have
+//! needed it for other APIs, so one that is there is taken as it is, and the setting and its role
+//! outlive every environment. The role lies outside the path of environments.
+
+use std::time::Duration;
+
+use aws_sdk_apigateway::operation::get_account::GetAccountOutput;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::common::replace;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// The setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    /// The name of the role that is made if the account has none.
+    pub role: String,
+    /// The ARN of the permissions boundary that the role is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<Text>,
+}
+
+/// Where roles lie that belong to no environment.
+const PATH: &str = "/payctl/shared/";
+
+impl Resource for Account {
+    const META: Meta = Meta {
+        notes: &[
+            "A role that the account has already is taken as it is, if it is still there: AWS keeps the \
+             setting when the role is deleted.",
+            "It serves every API of the region, and is not taken away with an environment.",
+        ],
+        create_only: &["boundary", "role"],
+        tagged: false,
+        deadline: Duration::from_secs(300),
+        transient: &[
+            ("BadRequestException", "role ARN does not have required permissions"),
+            ("BadRequestException", "could not successfully write to CloudWatch Logs"),
+        ],
+        permits: &[
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/account"]),
+            // Whoever set it chose the name of the role.
+            Permit::look(&["iam:GetRole"], &["iam::{account}:role/*"]),
+            Permit::create(&["apigateway:PATCH"], &["apigateway:{region}::/account"]),
+            Permit::create(
+                &["iam:AttachRolePolicy", "iam:CreateRole"],
+                &["iam::{account}:role/payctl/shared/payctl-apigateway-logs-{region}"],
+            ),
+            Permit::create(
+                &["iam:PassRole"],
+                &["iam::{account}:role/payctl/shared/payctl-apigateway-logs-{region}"],
+            )
+            .where_equal("iam:PassedToService", "apigateway.amazonaws.com"),
+        ],
+        ..Meta::new(
+            "apigateway.account",
+            "apigateway",
+            "The account's role by which API Gateway writes logs.",
+        )
+    };
+
+    fn sample() -> Self {
+        Self {
+            role: "payctl-apigateway-logs-us-east-1".into(),
+            boundary: Some("arn:aws:iam::aws:policy/PowerUserAccess".into()),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        Vec::new()
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let Some(address) = cx.wanted.values().next() else { return Ok(Vec::new()) };
+        let live = get(cx.aws).await?;
+        let found = |live| Found { address: address.clone(), owner: Owner::Shared, live };
+        Ok(live.map(found).into_iter().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        get(cx.aws).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let role = self.role(cx.aws).await?;
+        let call = cx.aws.apigateway.update_account();
+        let call = call.patch_operations(replace("/cloudwatchRoleArn", &role));
+        call.send().await.map_err(op("UpdateAccount"))?;
+        Ok(role)
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(_: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+impl Account {
+    /// The ARN of the role. Another environment, or an attempt before, may have made it or half of
+    /// it: every part is brought about by itself.
+    async fn role(&self, aws: &Aws) -> Result<String, OpError> {
+        let trust = Document::of([json!({
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": { "Service": "apigateway.amazonaws.com" },
+        })]);
+        let call = aws.iam.create_role().role_name(&self.role).path(PATH);
+        let call = call.description("API Gateway writes the logs of all its APIs by this role.");
+        let call = call.assume_role_policy_document(trust.to_json());
+        let boundary = self.boundary.as_ref().map(|arn| arn.known().to_owned());
+        let call = call.set_permissions_boundary(boundary);
+        match call.send().await.map_err(op("CreateRole")) {
+            Ok(_) => {}
+            Err(error) if error.class == ErrorClass::Exists => {}
+            Err(error) => return Err(error),
+        }
+        let policy = format!(
+            "arn:{}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            aws.scope.partition
+        );
+        let call = aws.iam.attach_role_policy().role_name(&self.role).policy_arn(policy);
+        call.send().await.map_err(op("AttachRolePolicy"))?;
+        let send = aws.iam.get_role().role_name(&self.role).send();
+        let role = send.await.map_err(op("GetRole"))?.role;
+        role.map(|role| role.arn).ok_or_else(|| super::common::incomplete("GetRole"))
+    }
+}
+
+/// The setting, unless its role is gone: then API Gateway writes nothing.
+async fn get(aws: &Aws) -> Result<Option<Live<Account>>, OpError> {
+    let answer = aws.apigateway.get_account().send().await.map_err(op("GetAccount")).or_gone()?;
+    let Some(live) = answer.and_then(to_live) else { return Ok(None) };
+    let role = aws.iam.get_role().role_name(&live.spec.role).send().await.map_err(op("GetRole"));
+    match role.or_gone() {
+        Ok(None) => Ok(None),
+        // Whoever may not look at it takes it for what AWS says.
+        Err(error) if error.class == ErrorClass::Denied => Ok(Some(live)),
+        role => role.map(|_| Some(live)),
+    }
+}
+
+fn to_live(account: GetAccountOutput) -> Option<Live<Account>> {
+    let role = account.cloudwatch_role_arn.filter(|arn| !arn.is_empty())?;
+    Some(Live {
+        id: role.clone(),
+        spec: Account { role: role.rsplit('/').next().unwrap_or(&role).to_owned(), boundary: None },
+        outputs: Outputs::from([(Output::Arn, role)]),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_without_a_role_has_no_setting() {
+        assert_eq!(to_live(GetAccountOutput::builder().build()), None);
+        let unset = GetAccountOutput::builder().cloudwatch_role_arn("").build();
+        assert_eq!(to_live(unset), None);
+        let arn = "arn:aws:iam::1:role/payctl/shared/logs";
+        let live = to_live(GetAccountOutput::builder().cloudwatch_role_arn(arn).build());
+        assert_eq!(live.map(|live| live.spec.role), Some("logs".into()));
+    }
+}

@@ -1,0 +1,144 @@
+//! What the kinds of API Gateway share: patches, tags, the APIs of an environment.
+//!
+//! Names are not unique in API Gateway, so objects are found by their ownership tags, which the
+//! lists carry. Every change is a JSON patch whose values are texts.
+
+use std::sync::Arc;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_apigateway::types::{Op, PatchOperation, RestApi};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::Survey;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Owner, Tags};
+
+/// The largest page of any list.
+pub(super) const PAGE: i32 = 500;
+
+/// Sets a value.
+pub(super) fn replace(path: impl Into<String>, value: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Replace).path(path).value(value).build()
+}
+
+/// Sets a value that may be absent, by an empty one.
+pub(super) fn clear(path: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Replace).path(path).build()
+}
+
+/// Takes something away.
+pub(super) fn remove(path: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Remove).path(path).build()
+}
+
+/// Adds something whose name is all that there is to it.
+pub(super) fn add(path: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Add).path(path).build()
+}
+
+/// Adds a value to a list.
+pub(super) fn append(path: impl Into<String>, value: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Add).path(path).value(value).build()
+}
+
+/// One step of a patch's path.
+pub(super) fn escape(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
+}
+
+/// The ARN by which API Gateway tags an object, `/restapis/ID`.
+pub(super) fn arn(aws: &Aws, path: &str) -> String {
+    let scope = &aws.scope;
+    format!("arn:{}:apigateway:{}::{path}", scope.partition, scope.region)
+}
+
+pub(super) async fn retag(
+    aws: &Aws,
+    path: &str,
+    set: &Tags,
+    unset: &[String],
+) -> Result<(), OpError> {
+    if !set.is_empty() {
+        let call = aws.apigateway.tag_resource().resource_arn(arn(aws, path));
+        let call = call.set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource"))?;
+    }
+    if !unset.is_empty() {
+        let call = aws.apigateway.untag_resource().resource_arn(arn(aws, path));
+        let call = call.set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource"))?;
+    }
+    Ok(())
+}
+
+/// Tags as every answer of API Gateway carries them.
+pub(super) fn tags(found: Option<std::collections::HashMap<String, String>>) -> Tags {
+    let tags = found.unwrap_or_default().into_iter();
+    tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
+}
+
+/// A map in an order.
+pub(super) fn ordered<T>(
+    found: Option<std::collections::HashMap<String, T>>,
+) -> BTreeMap<String, T> {
+    found.unwrap_or_default().into_iter().collect()
+}
+
+/// The REST APIs whose tags say that they are the environment's.
+pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Owner, RestApi)>, OpError> {
+    let list = async {
+        let pages = cx.aws.apigateway.get_rest_apis().limit(PAGE).into_paginator();
+        pages.items().send().try_collect().await.map_err(op("GetRestApis"))
+    };
+    let all: Arc<Vec<RestApi>> = cx.once("apigateway:GetRestApis", list).await?;
+    let ours = all.iter().filter(|api| api.id.is_some()).filter_map(|api| {
+        let name = api.name.as_deref().unwrap_or_default();
+        let (_, owner) = cx.ours(name, &tags(api.tags.clone()))?;
+        Some((owner, api.clone()))
+    });
+    Ok(ours.collect())
+}
+
+/// An answer that lacks what it must hold.
+pub(super) fn incomplete(operation: &str) -> OpError {
+    let message = "the answer of AWS lacks the id";
+    OpError::new(operation, ErrorClass::Service, "Incomplete", message)
+}
+
+/// Deletes the log groups that API Gateway writes executions of an API into: it makes them again
+/// with every late request, without tags and retention.
+pub(super) async fn delete_execution_logs(aws: &Aws, api: &str) -> Result<(), OpError> {
+    let prefix = execution_log(api, "");
+    let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+    let groups = call.into_paginator().items().send().try_collect().await;
+    let groups = groups.map_err(op("DescribeLogGroups"))?;
+    let names: BTreeSet<String> =
+        groups.into_iter().filter_map(|group| group.log_group_name).collect();
+    for name in names {
+        delete_execution_log(aws, &name).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the log group of one stage's executions.
+pub(super) async fn delete_execution_log(aws: &Aws, name: &str) -> Result<(), OpError> {
+    let send = aws.logs.delete_log_group().log_group_name(name).send();
+    send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
+}
+
+/// The name of the log group of a stage's executions, or of all of an API without a stage.
+pub(super) fn execution_log(api: &str, stage: &str) -> String {
+    format!("API-Gateway-Execution-Logs_{api}/{stage}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_a_path_are_escaped() {
+        assert_eq!(escape("application/x~y"), "application~1x~0y");
+    }
+}

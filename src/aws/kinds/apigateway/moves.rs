@@ -1,0 +1,337 @@
+//! The way from one definition of an API to another: one call after the other, since AWS refuses
+//! parallel changes, and in an order in which each is possible.
+//!
+//! Nothing of it is in force before a deployment, so a method that differs is deleted and made anew.
+//! Every move looks at what is there; the whole way may be gone again after any failure.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types::{
+    AuthorizerType, ConnectionType, IntegrationType, Op, PatchOperation,
+};
+
+use super::common::{append, replace};
+use super::definition::{Authorizer, Integration, Parts, Route, parent, split};
+use super::rest_api::RestApi;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use payctl_engine::model::error::OpError;
+
+/// What is to be done with one API.
+pub(super) struct Moves<'a> {
+    aws: &'a Aws,
+    api: &'a str,
+    want: &'a RestApi,
+    parts: Parts,
+}
+
+impl<'a> Moves<'a> {
+    pub(super) fn new(aws: &'a Aws, api: &'a str, want: &'a RestApi, parts: Parts) -> Self {
+        Self { aws, api, want, parts }
+    }
+
+    /// Everything, in order.
+    pub(super) async fn all(mut self) -> Result<(), OpError> {
+        self.put_validators().await?;
+        self.put_models().await?;
+        self.remove_paths().await?;
+        self.remove_methods().await?;
+        self.put_authorizers().await?;
+        self.add_paths().await?;
+        self.put_methods().await?;
+        // Nothing refers to them any more.
+        self.remove_authorizers().await?;
+        self.remove_validators().await?;
+        self.remove_models().await
+    }
+
+    async fn put_validators(&mut self) -> Result<(), OpError> {
+        for (name, want) in &self.want.validators {
+            let body = want.body.to_string();
+            let parameters = want.parameters.to_string();
+            match self.parts.validators.get(name) {
+                Some((_, live)) if live == want => {}
+                Some((id, _)) => {
+                    let call = self.aws.apigateway.update_request_validator();
+                    let call = call.rest_api_id(self.api).request_validator_id(id);
+                    let call = call.patch_operations(replace("/validateRequestBody", body));
+                    let call =
+                        call.patch_operations(replace("/validateRequestParameters", parameters));
+                    call.send().await.map_err(op("UpdateRequestValidator"))?;
+                }
+                None => {
+                    let call = self.aws.apigateway.create_request_validator();
+                    let call = call.rest_api_id(self.api).name(name);
+                    let call = call.validate_request_body(want.body);
+                    let call = call.validate_request_parameters(want.parameters);
+                    let made = call.send().await.map_err(op("CreateRequestValidator"))?;
+                    let id = made.id.unwrap_or_default();
+                    self.parts.validators.insert(name.clone(), (id, *want));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_models(&self) -> Result<(), OpError> {
+        for (name, want) in &self.want.models {
+            let schema = want.schema.to_string();
+            match self.parts.models.get(name) {
+                Some(live) if live == want => {}
+                Some(_) => {
+                    let call = self.aws.apigateway.update_model();
+                    let call = call.rest_api_id(self.api).model_name(name);
+                    let call = call.patch_operations(replace("/schema", schema));
+                    let call = call.patch_operations(replace("/description", &want.description));
+                    call.send().await.map_err(op("UpdateModel"))?;
+                }
+                None => {
+                    let call = self.aws.apigateway.create_model().rest_api_id(self.api);
+                    let call = call.name(name).content_type("application/json").schema(schema);
+                    let call = match want.description.as_str() {
+                        "" => call,
+                        text => call.description(text),
+                    };
+                    call.send().await.map_err(op("CreateModel"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Paths that nothing needs, each with all that lies below it.
+    async fn remove_paths(&mut self) -> Result<(), OpError> {
+        let want = &self.want.paths;
+        let is_surplus = |path: &str| path != "/" && !want.contains(path);
+        let surplus = self.parts.paths.iter().filter(|(path, _)| is_surplus(path));
+        for (_, id) in surplus.filter(|(path, _)| !is_surplus(parent(path))) {
+            let call = self.aws.apigateway.delete_resource().rest_api_id(self.api);
+            let send = call.resource_id(id).send();
+            send.await.map_err(op("DeleteResource")).or_gone()?;
+        }
+        self.parts.paths.retain(|path, _| !is_surplus(path));
+        self.parts.routes.retain(|route, _| !is_surplus(split(route).1));
+        Ok(())
+    }
+
+    /// Methods that nothing needs, and those that will be made anew.
+    async fn remove_methods(&mut self) -> Result<(), OpError> {
+        let Self { aws, api, want, parts } = self;
+        let mut kept = BTreeMap::new();
+        for (route, live) in std::mem::take(&mut parts.routes) {
+            let authorizer = live.authorizer.as_ref();
+            let replaced = authorizer.is_some_and(|name| is_replaced(want, parts, name));
+            if want.routes.get(&route) == Some(&live) && !replaced {
+                kept.insert(route, live);
+                continue;
+            }
+            let (method, path) = split(&route);
+            let Some(resource) = parts.paths.get(path) else { continue };
+            let call = aws.apigateway.delete_method().rest_api_id(*api);
+            let send = call.resource_id(resource).http_method(method).send();
+            send.await.map_err(op("DeleteMethod")).or_gone()?;
+        }
+        parts.routes = kept;
+        Ok(())
+    }
+
+    /// Before the methods that refer to them, and after those that referred to one of another kind,
+    /// which AWS does not change into each other.
+    async fn put_authorizers(&mut self) -> Result<(), OpError> {
+        let calls = &self.aws.apigateway;
+        for (name, want) in &self.want.authorizers {
+            let mut live = self.parts.authorizers.get(name);
+            if is_replaced(self.want, &self.parts, name)
+                && let Some((id, _)) = live.take()
+            {
+                let call = calls.delete_authorizer().rest_api_id(self.api).authorizer_id(id);
+                call.send().await.map_err(op("DeleteAuthorizer")).or_gone()?;
+            }
+            match live {
+                Some((_, live)) if live == want => {}
+                Some((id, live)) => {
+                    let call = calls.update_authorizer().rest_api_id(self.api).authorizer_id(id);
+                    let call = call.set_patch_operations(Some(patches(want, live)));
+                    call.send().await.map_err(op("UpdateAuthorizer"))?;
+                }
+                None => {
+                    let call = calls.create_authorizer().rest_api_id(self.api).name(name);
+                    let call = call.r#type(AuthorizerType::from(want.kind.as_str()));
+                    let pools: Vec<String> = want.pools.iter().cloned().collect();
+                    let call = call.set_provider_arns((!pools.is_empty()).then_some(pools));
+                    let uri = want.uri.as_ref().map(|uri| uri.known().to_owned());
+                    let call = call.set_authorizer_uri(uri);
+                    let sources = Some(want.sources()).filter(|sources| !sources.is_empty());
+                    let call = call.set_identity_source(sources);
+                    let seconds = want.cache_seconds.map(|seconds| seconds.try_into());
+                    let seconds = seconds.map(|seconds| seconds.unwrap_or(i32::MAX));
+                    let call = call.set_authorizer_result_ttl_in_seconds(seconds);
+                    let made = call.send().await.map_err(op("CreateAuthorizer"))?;
+                    let id = made.id.unwrap_or_default();
+                    self.parts.authorizers.insert(name.clone(), (id, want.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// In the order of their texts, parents come first.
+    async fn add_paths(&mut self) -> Result<(), OpError> {
+        for path in &self.want.paths {
+            if self.parts.paths.contains_key(path) {
+                continue;
+            }
+            let Some(above) = self.parts.paths.get(parent(path)) else { continue };
+            let part = path.rsplit('/').next().unwrap_or_default();
+            let call = self.aws.apigateway.create_resource().rest_api_id(self.api);
+            let send = call.parent_id(above).path_part(part).send();
+            let made = send.await.map_err(op("CreateResource"))?;
+            self.parts.paths.insert(path.clone(), made.id.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    async fn put_methods(&self) -> Result<(), OpError> {
+        for (route, want) in &self.want.routes {
+            let (method, path) = split(route);
+            if let (false, Some(resource)) =
+                (self.parts.routes.contains_key(route), self.parts.paths.get(path))
+            {
+                self.put_method(resource, method, want).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_method(&self, resource: &str, method: &str, want: &Route) -> Result<(), OpError> {
+        let validator = want.validator.as_ref().and_then(|name| self.parts.validators.get(name));
+        let call = self.aws.apigateway.put_method().rest_api_id(self.api);
+        let call = call.resource_id(resource).http_method(method);
+        let call = call.authorization_type(&want.authorization);
+        let authorizer = want.authorizer.as_ref().and_then(|name| self.parts.authorizers.get(name));
+        let call = call.set_authorizer_id(authorizer.map(|(id, _)| id.clone()));
+        let scopes: Vec<String> = want.scopes.iter().cloned().collect();
+        let call = call.set_authorization_scopes((!scopes.is_empty()).then_some(scopes));
+        let call = call.api_key_required(want.api_key_required);
+        let call = call.set_request_validator_id(validator.map(|(id, _)| id.clone()));
+        let call = call.set_request_models(some(&want.models));
+        let call = call.set_request_parameters(some(&want.parameters));
+        call.send().await.map_err(op("PutMethod"))?;
+        for (status, answer) in &want.responses {
+            let call = self.aws.apigateway.put_method_response().rest_api_id(self.api);
+            let call = call.resource_id(resource).http_method(method).status_code(status);
+            let call = call.set_response_parameters(some(&answer.parameters));
+            let call = call.set_response_models(some(&answer.models));
+            call.send().await.map_err(op("PutMethodResponse"))?;
+        }
+        match &want.integration {
+            Some(integration) => self.put_integration(resource, method, integration).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn put_integration(
+        &self,
+        resource: &str,
+        method: &str,
+        want: &Integration,
+    ) -> Result<(), OpError> {
+        let call = self.aws.apigateway.put_integration().rest_api_id(self.api);
+        let call = call.resource_id(resource).http_method(method);
+        let call = call.r#type(IntegrationType::from(want.kind.as_str()));
+        let call = call.set_integration_http_method(want.method.clone());
+        let call = call.set_uri(want.uri.as_ref().map(|uri| uri.known().to_owned()));
+        let call = call.timeout_in_millis(want.timeout_ms.try_into().unwrap_or(i32::MAX));
+        let call = call.set_request_parameters(some(&want.parameters));
+        let call = call.set_request_templates(some(&want.templates));
+        let call = call.passthrough_behavior(&want.passthrough);
+        let call = match &want.link {
+            Some(link) => {
+                let target = link.target.as_ref().map(|arn| arn.known().to_owned());
+                let call = call.connection_type(ConnectionType::VpcLink);
+                call.connection_id(link.id.known()).set_integration_target(target)
+            }
+            None => call,
+        };
+        call.send().await.map_err(op("PutIntegration"))?;
+        for (status, mapping) in &want.responses {
+            let call = self.aws.apigateway.put_integration_response().rest_api_id(self.api);
+            let call = call.resource_id(resource).http_method(method).status_code(status);
+            let call = call.set_selection_pattern(mapping.pattern.clone());
+            let call = call.set_response_parameters(some(&mapping.parameters));
+            let call = call.set_response_templates(some(&mapping.templates));
+            call.send().await.map_err(op("PutIntegrationResponse"))?;
+        }
+        Ok(())
+    }
+
+    async fn remove_authorizers(&self) -> Result<(), OpError> {
+        for (name, (id, _)) in &self.parts.authorizers {
+            if !self.want.authorizers.contains_key(name) {
+                let call = self.aws.apigateway.delete_authorizer();
+                let send = call.rest_api_id(self.api).authorizer_id(id).send();
+                send.await.map_err(op("DeleteAuthorizer")).or_gone()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_validators(&self) -> Result<(), OpError> {
+        for (name, (id, _)) in &self.parts.validators {
+            if !self.want.validators.contains_key(name) {
+                let call = self.aws.apigateway.delete_request_validator();
+                let send = call.rest_api_id(self.api).request_validator_id(id).send();
+                send.await.map_err(op("DeleteRequestValidator")).or_gone()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_models(&self) -> Result<(), OpError> {
+        for name in self.parts.models.keys() {
+            if !self.want.models.contains_key(name) {
+                let call = self.aws.apigateway.delete_model().rest_api_id(self.api);
+                let send = call.model_name(name).send();
+                send.await.map_err(op("DeleteModel")).or_gone()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an authorizer of this name becomes one of another kind.
+fn is_replaced(want: &RestApi, parts: &Parts, name: &str) -> bool {
+    let live = parts.authorizers.get(name).map(|(_, live)| &live.kind);
+    let want = want.authorizers.get(name).map(|want| &want.kind);
+    live.is_some() && want.is_some() && live != want
+}
+
+/// From one authorizer to another of its kind. It always has a user pool, so new ones come first.
+fn patches(want: &Authorizer, live: &Authorizer) -> Vec<PatchOperation> {
+    const POOLS: &str = "/providerARNs";
+    let mut patches: Vec<PatchOperation> =
+        want.pools.difference(&live.pools).map(|pool| append(POOLS, pool)).collect();
+    patches.extend(
+        live.pools
+            .difference(&want.pools)
+            .map(|pool| PatchOperation::builder().op(Op::Remove).path(POOLS).value(pool).build()),
+    );
+    if want.uri != live.uri {
+        let uri = want.uri.as_ref().map(|uri| uri.known().to_owned());
+        patches.push(replace("/authorizerUri", uri.unwrap_or_default()));
+    }
+    if want.identity != live.identity {
+        patches.push(replace("/identitySource", want.sources()));
+    }
+    if let Some(seconds) = want.cache_seconds
+        && want.cache_seconds != live.cache_seconds
+    {
+        patches.push(replace("/authorizerResultTtlInSeconds", seconds.to_string()));
+    }
+    patches
+}
+
+/// A map as the SDK takes it; an empty one is not sent.
+fn some<T: Clone>(map: &BTreeMap<String, T>) -> Option<std::collections::HashMap<String, T>> {
+    (!map.is_empty()).then(|| map.clone().into_iter().collect())
+}

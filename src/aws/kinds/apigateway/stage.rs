@@ -1,0 +1,466 @@
+//! Stages of REST APIs, with their deployment, logs, limits and variables.
+//!
+//! AWS quirks: a deployment is a picture of the API and never changes; which one it is stands in its
+//! description, so that a stage is moved to a new one exactly when the API differs from it. CreateStage
+//! takes neither logs nor method settings. Logging needs a role of the account. API Gateway makes
+//! the log group of executions by itself, without retention, unless it is there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_apigateway::types;
+use futures::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+
+use super::common::{
+    delete_execution_log, execution_log, incomplete, our_apis, remove, replace, retag,
+};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use convert::{Around, MARK, deployments, to_live};
+pub(crate) use execution_log::ExecutionLog;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Owner, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+mod convert;
+mod execution_log;
+
+/// A stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stage {
+    /// The id of the API.
+    pub api: Text,
+    /// The name; part of the URL.
+    pub name: String,
+    /// The version of the API that is deployed.
+    pub deployment: Text,
+    /// What it is for.
+    pub description: String,
+    /// Where every request is written to.
+    pub access_log: Option<AccessLog>,
+    /// Logs, metrics and limits by method, `*/*` for all.
+    pub methods: BTreeMap<String, Settings>,
+    /// Variables by name.
+    pub variables: BTreeMap<String, Text>,
+    /// Whether requests are traced by X-Ray.
+    pub tracing: bool,
+    /// The log group of executions; left as it is if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_log: Option<ExecutionLog>,
+}
+
+/// Where every request is written to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessLog {
+    /// The ARN of the log group.
+    pub group: Text,
+    /// What is written.
+    pub format: String,
+}
+
+/// Logs, metrics and limits of methods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// `OFF`, `ERROR` or `INFO`.
+    pub log_level: String,
+    /// Whether whole requests and answers are logged.
+    pub data_trace: bool,
+    /// Whether there are metrics by method.
+    pub metrics: bool,
+    /// How much is admitted; as much as the account may if none.
+    pub throttle: Option<Throttle>,
+}
+
+/// How much is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Throttle {
+    /// Requests in a second, on average.
+    pub rate: f64,
+    /// Requests at once.
+    pub burst: i32,
+}
+
+impl Resource for Stage {
+    const META: Meta = Meta {
+        notes: &[
+            "It gets a new deployment exactly when the API differs from the deployed one; old ones \
+             of payctl are removed.",
+            "The log group of executions goes with the stage, and once more with the API.",
+            "A late request can make the log group of executions again, without retention.",
+        ],
+        immutable: &["api", "name"],
+        replace: Replace::DeleteFirst,
+        held: true,
+        transient: &[
+            ("BadRequestException", "CloudWatch Logs role"),
+            ("BadRequestException", "usage plan"),
+            ("BadRequestException", "Usage Plan"),
+            ("BadRequestException", "Active stages pointing"),
+            ("InvalidParameterException", "KMS key"),
+            ("AccessDeniedException", "KMS key"),
+        ],
+        permits: &[
+            Permit::look(
+                &["apigateway:GET"],
+                &["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"],
+            ),
+            Permit::look(&["logs:DescribeLogGroups"], &["*"]),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/restapis/*"]),
+            Permit::change(
+                &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"],
+                &["apigateway:{region}::/restapis/*"],
+            ),
+            Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+            Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
+            Permit::set(&["logs:CreateLogDelivery"], &["*"]),
+            Permit::change(
+                &[
+                    "logs:AssociateKmsKey",
+                    "logs:CreateLogGroup",
+                    "logs:DeleteRetentionPolicy",
+                    "logs:DisassociateKmsKey",
+                    "logs:PutRetentionPolicy",
+                    "logs:TagResource",
+                ],
+                &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
+            ),
+            Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/restapis/*"]),
+            Permit::delete(
+                &["logs:DeleteLogGroup"],
+                &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
+            ),
+        ],
+        deadline: Duration::from_secs(900),
+        ..Meta::new(
+            "apigateway.stage",
+            "apigateway",
+            "A stage of a REST API with its deployment, logs and limits.",
+        )
+    };
+
+    fn sample() -> Self {
+        let api = |output| Text::reference(Address::new("apigateway.rest_api", "sample"), output);
+        let group = Address::new("logs.log_group", "sample");
+        Self {
+            api: api(Output::Id),
+            name: "sample".into(),
+            deployment: api(Output::Version),
+            description: "Sample stage".into(),
+            access_log: Some(AccessLog {
+                group: Text::reference(group, Output::Arn),
+                format: r#"{"requestId":"$context.requestId"}"#.into(),
+            }),
+            methods: BTreeMap::from([(
+                "*/*".into(),
+                Settings {
+                    log_level: "INFO".into(),
+                    data_trace: true,
+                    metrics: true,
+                    throttle: None,
+                },
+            )]),
+            variables: BTreeMap::from([("environment".into(), "sample".into())]),
+            tracing: false,
+            execution_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let all = |settings| BTreeMap::from([("*/*".to_owned(), settings)]);
+        let limited = Settings {
+            log_level: "ERROR".into(),
+            data_trace: false,
+            metrics: false,
+            throttle: Some(Throttle { rate: 100.0, burst: 200 }),
+        };
+        vec![
+            Self {
+                methods: all(limited.clone()),
+                tracing: true,
+                variables: BTreeMap::from([("level".into(), "2".into())]),
+                execution_log: Some(ExecutionLog { retention_days: Some(30), key: None }),
+                ..Self::sample()
+            },
+            Self {
+                methods: all(Settings { throttle: None, ..limited }),
+                description: String::new(),
+                access_log: None,
+                execution_log: Some(ExecutionLog {
+                    retention_days: None,
+                    key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
+                }),
+                ..Self::sample()
+            },
+            Self {
+                methods: BTreeMap::new(),
+                deployment: "another version".into(),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let apis = our_apis(cx).await?.into_iter();
+        let apis = apis.filter(|(owner, _)| *owner == Owner::Ours);
+        let found = apis.map(|(_, api)| async move {
+            let id = api.id.unwrap_or_default();
+            let stages = async {
+                let send = cx.aws.apigateway.get_stages().rest_api_id(&id).send();
+                send.await.map_err(op("GetStages")).or_gone()
+            };
+            let both = try_join(stages, Around::get(cx.aws, &id, "")).await?;
+            let (Some(stages), Some(around)) = both else { return Ok(Vec::new()) };
+            let stages = stages.item.unwrap_or_default().into_iter();
+            let lives = stages.map(|stage| to_live(cx.aws, &id, stage, &around));
+            let api_name = api.name.unwrap_or_default();
+            let claimed = lives.filter_map(|live| {
+                let name = format!("{api_name}/{}", live.spec.name);
+                let (address, owner) = cx.claim(&name, &live.tags)?;
+                Some(Found { address, owner, live })
+            });
+            Ok(claimed.collect())
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (api, name) = split(cx.id());
+        let stage = async {
+            let call = cx.aws.apigateway.get_stage().rest_api_id(api).stage_name(name);
+            call.send().await.map_err(op("GetStage")).or_gone()
+        };
+        let (Some(stage), Some(around)) = try_join(stage, Around::get(cx.aws, api, name)).await?
+        else {
+            return Ok(None);
+        };
+        let stage = types::Stage::builder()
+            .set_deployment_id(stage.deployment_id)
+            .set_stage_name(stage.stage_name)
+            .set_description(stage.description)
+            .set_method_settings(stage.method_settings)
+            .set_variables(stage.variables)
+            .set_access_log_settings(stage.access_log_settings)
+            .tracing_enabled(stage.tracing_enabled)
+            .set_tags(stage.tags);
+        Ok(Some(to_live(cx.aws, api, stage.build(), &around)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let api = self.api.known();
+        let deployment = self.deployed(cx.aws, api).await?;
+        let variables = self.variables.iter();
+        let variables = variables.map(|(name, value)| (name.clone(), value.known().to_owned()));
+        let call = cx.aws.apigateway.create_stage().rest_api_id(api).stage_name(&self.name);
+        let call = call.deployment_id(deployment).description(&self.description);
+        let call = call.tracing_enabled(self.tracing).set_variables(Some(variables.collect()));
+        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+        call.send().await.map_err(op("CreateStage"))?;
+        Ok(format!("{api}/{}", self.name))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (api, name) = split(&live.id);
+        if let Some(want) = &self.execution_log
+            && live.spec.execution_log.as_ref() != Some(want)
+        {
+            let name = execution_log(api, name);
+            want.put(cx, &name, live.spec.execution_log.as_ref()).await?;
+        }
+        let mut patches = self.patches(&live.spec);
+        let moves = self.deployment != live.spec.deployment;
+        if moves {
+            let deployment = self.deployed(cx.aws, api).await?;
+            patches.push(replace("/deploymentId", deployment));
+        }
+        if !patches.is_empty() {
+            let call = cx.aws.apigateway.update_stage().rest_api_id(api).stage_name(name);
+            let call = call.set_patch_operations(Some(patches));
+            call.send().await.map_err(op("UpdateStage"))?;
+        }
+        match moves {
+            true => prune(cx.aws, api).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        retag(cx.aws, &path(&live.id), set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (api, name) = split(&live.id);
+        let send = cx.aws.apigateway.delete_stage().rest_api_id(api).stage_name(name).send();
+        send.await.map_err(op("DeleteStage")).or_gone()?;
+        delete_execution_log(cx.aws, &execution_log(api, name)).await
+    }
+}
+
+/// Removes the deployments that payctl made and no stage uses any more.
+async fn prune(aws: &Aws, api: &str) -> Result<(), OpError> {
+    let stages = async {
+        let send = aws.apigateway.get_stages().rest_api_id(api).send();
+        send.await.map_err(op("GetStages"))
+    };
+    let (stages, all) = try_join(stages, deployments(aws, api)).await?;
+    let used = used_by(stages.item.unwrap_or_default());
+    for (id, description) in all.unwrap_or_default() {
+        if description.starts_with(MARK) && !used.contains(&id) {
+            let call = aws.apigateway.delete_deployment().rest_api_id(api).deployment_id(id);
+            call.send().await.map_err(op("DeleteDeployment")).or_gone()?;
+        }
+    }
+    Ok(())
+}
+
+/// The deployments of stages, and of the canaries beside them.
+fn used_by(stages: Vec<types::Stage>) -> BTreeSet<String> {
+    let both = |stage: types::Stage| {
+        let canary = stage.canary_settings.and_then(|canary| canary.deployment_id);
+        stage.deployment_id.into_iter().chain(canary)
+    };
+    stages.into_iter().flat_map(both).collect()
+}
+
+impl Stage {
+    /// The deployment of the wanted version: one that an earlier attempt left behind, or a new one.
+    async fn deployed(&self, aws: &Aws, api: &str) -> Result<String, OpError> {
+        let description = format!("{MARK}{}", self.deployment.known());
+        let there = deployments(aws, api).await?.unwrap_or_default();
+        if let Some((id, _)) = there.into_iter().find(|(_, found)| *found == description) {
+            return Ok(id);
+        }
+        let call = aws.apigateway.create_deployment().rest_api_id(api).description(description);
+        let made = call.send().await.map_err(op("CreateDeployment"))?;
+        made.id.ok_or_else(|| incomplete("CreateDeployment"))
+    }
+
+    /// What differs, but for the deployment.
+    fn patches(&self, live: &Self) -> Vec<types::PatchOperation> {
+        let mut patches = Vec::new();
+        if self.description != live.description {
+            patches.push(replace("/description", &self.description));
+        }
+        if self.tracing != live.tracing {
+            patches.push(replace("/tracingEnabled", self.tracing.to_string()));
+        }
+        match (&self.access_log, &live.access_log) {
+            (Some(want), live) if live.as_ref() != Some(want) => patches.extend([
+                replace("/accessLogSettings/destinationArn", want.group.known()),
+                replace("/accessLogSettings/format", &want.format),
+            ]),
+            (None, Some(_)) => patches.push(remove("/accessLogSettings")),
+            (Some(_) | None, _) => {}
+        }
+        for (name, value) in &self.variables {
+            if live.variables.get(name) != Some(value) {
+                patches.push(replace(format!("/variables/{name}"), value.known()));
+            }
+        }
+        let surplus = live.variables.keys().filter(|name| !self.variables.contains_key(*name));
+        patches.extend(surplus.map(|name| remove(format!("/variables/{name}"))));
+        for (method, want) in &self.methods {
+            if live.methods.get(method) != Some(want) {
+                patches.extend(want.patches(method));
+            }
+        }
+        let surplus = live.methods.keys().filter(|method| !self.methods.contains_key(*method));
+        patches.extend(surplus.map(|method| remove(format!("/{method}"))));
+        patches
+    }
+}
+
+impl Settings {
+    /// All settings of a method. No limit of its own is a negative one.
+    fn patches(&self, method: &str) -> Vec<types::PatchOperation> {
+        let throttle = self.throttle.unwrap_or(Throttle { rate: -1.0, burst: -1 });
+        [
+            ("logging/loglevel", self.log_level.clone()),
+            ("logging/dataTrace", self.data_trace.to_string()),
+            ("metrics/enabled", self.metrics.to_string()),
+            ("throttling/rateLimit", throttle.rate.to_string()),
+            ("throttling/burstLimit", throttle.burst.to_string()),
+        ]
+        .map(|(setting, value)| replace(format!("/{method}/{setting}"), value))
+        .into()
+    }
+}
+
+/// API and name, from the id of a stage.
+fn split(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or((id, ""))
+}
+
+fn path(id: &str) -> String {
+    let (api, name) = split(id);
+    format!("/restapis/{api}/stages/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Stage {
+        let group = "arn:aws:logs:us-east-1:1:log-group:g";
+        let access_log = AccessLog { group: group.into(), format: "{}".into() };
+        Stage {
+            api: "a1b2c3d4e5".into(),
+            deployment: "d1".into(),
+            access_log: Some(access_log),
+            ..Stage::sample()
+        }
+    }
+
+    #[test]
+    fn a_stage_without_settings_gets_all_of_them_and_none_again() {
+        let bare = Stage {
+            methods: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            access_log: None,
+            ..known()
+        };
+        let paths = |patches: Vec<types::PatchOperation>| -> Vec<String> {
+            patches.into_iter().filter_map(|patch| patch.path).collect()
+        };
+        assert_eq!(
+            paths(known().patches(&bare)),
+            [
+                "/accessLogSettings/destinationArn",
+                "/accessLogSettings/format",
+                "/variables/environment",
+                "/*/*/logging/loglevel",
+                "/*/*/logging/dataTrace",
+                "/*/*/metrics/enabled",
+                "/*/*/throttling/rateLimit",
+                "/*/*/throttling/burstLimit",
+            ]
+        );
+        assert_eq!(
+            paths(bare.patches(&known())),
+            ["/accessLogSettings", "/variables/environment", "/*/*"]
+        );
+        assert!(known().patches(&known()).is_empty());
+    }
+
+    #[test]
+    fn a_canary_uses_its_deployment() {
+        let canary = types::CanarySettings::builder().deployment_id("new").build();
+        let stage = types::Stage::builder().deployment_id("old").canary_settings(canary).build();
+        let used = used_by(vec![stage, types::Stage::builder().build()]);
+        assert_eq!(used, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+    }
+}

@@ -1,0 +1,132 @@
+//! What API Gateway and the logs answer, as live stages.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+use futures::future::try_join;
+
+use super::{AccessLog, ExecutionLog, Settings, Stage, Throttle, path};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::kinds::apigateway::common::{PAGE, arn, execution_log, ordered, tags};
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Live, Phase};
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// What precedes the version in the description of a deployment.
+pub(super) const MARK: &str = "payctl ";
+
+/// What stands around the stages of an API.
+pub(super) struct Around {
+    /// The descriptions of deployments by id.
+    deployments: BTreeMap<String, String>,
+    /// Log groups of executions by name.
+    groups: BTreeMap<String, LogGroup>,
+}
+
+impl Around {
+    pub(super) async fn get(aws: &Aws, api: &str, stage: &str) -> Result<Option<Self>, OpError> {
+        let groups = async {
+            let prefix = execution_log(api, stage);
+            let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+            let pages = call.into_paginator().items().send();
+            pages.try_collect().await.map_err(op("DescribeLogGroups"))
+        };
+        let (found, groups) = try_join(deployments(aws, api), groups).await?;
+        let named = |group: LogGroup| Some((group.log_group_name.clone()?, group));
+        let groups = groups.into_iter().filter_map(named).collect();
+        Ok(found.map(|deployments| Self { deployments, groups }))
+    }
+
+    /// The version of a deployment; none if payctl did not make it.
+    fn version_of(&self, deployment: Option<&str>) -> &str {
+        let description = deployment.and_then(|id| self.deployments.get(id));
+        description.and_then(|text| text.strip_prefix(MARK)).unwrap_or_default()
+    }
+}
+
+/// The descriptions of an API's deployments by id.
+pub(super) async fn deployments(
+    aws: &Aws,
+    api: &str,
+) -> Result<Option<BTreeMap<String, String>>, OpError> {
+    let call = aws.apigateway.get_deployments().rest_api_id(api).limit(PAGE);
+    let found = call.into_paginator().items().send().try_collect().await;
+    let found = found.map_err(op("GetDeployments")).or_gone()?;
+    let described =
+        |found: types::Deployment| Some((found.id?, found.description.unwrap_or_default()));
+    Ok(found.map(|found| found.into_iter().filter_map(described).collect()))
+}
+
+impl Settings {
+    pub(super) fn of(found: types::MethodSetting) -> Self {
+        let (rate, burst) = (found.throttling_rate_limit, found.throttling_burst_limit);
+        let limited = rate >= 0.0 && burst >= 0;
+        Self {
+            log_level: found.logging_level.unwrap_or_else(|| "OFF".into()),
+            data_trace: found.data_trace_enabled,
+            metrics: found.metrics_enabled,
+            throttle: limited.then_some(Throttle { rate, burst }),
+        }
+    }
+}
+
+/// A stage as AWS describes it.
+pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around) -> Live<Stage> {
+    let name = stage.stage_name.unwrap_or_default();
+    let id = format!("{api}/{name}");
+    let version = around.version_of(stage.deployment_id.as_deref()).to_owned();
+    let log = |settings: types::AccessLogSettings| {
+        let group = settings.destination_arn.filter(|arn| !arn.is_empty())?;
+        let group = group.strip_suffix(":*").unwrap_or(&group);
+        Some(AccessLog { group: group.into(), format: settings.format.unwrap_or_default() })
+    };
+    let group = around.groups.get(&execution_log(api, &name));
+    let methods = ordered(stage.method_settings).into_iter();
+    let variables = ordered(stage.variables).into_iter();
+    let scope = &aws.scope;
+    let dns = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let url = format!("https://{api}.execute-api.{}.{dns}/{name}", scope.region);
+    Live {
+        outputs: Outputs::from([
+            (Output::Id, id.clone()),
+            (Output::Name, name.clone()),
+            (Output::Arn, arn(aws, &path(&id))),
+            (Output::Url, url),
+        ]),
+        spec: Stage {
+            api: api.into(),
+            name,
+            deployment: version.into(),
+            description: stage.description.unwrap_or_default(),
+            access_log: stage.access_log_settings.and_then(log),
+            methods: methods.map(|(method, found)| (method, Settings::of(found))).collect(),
+            variables: variables.map(|(name, value)| (name, value.into())).collect(),
+            tracing: stage.tracing_enabled,
+            execution_log: group.map(|group| ExecutionLog {
+                retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
+                key: group.kms_key_id.clone().filter(|key| !key.is_empty()).map(Text::from),
+            }),
+        },
+        id,
+        tags: tags(stage.tags),
+        phase: Phase::Ready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_deployment_of_payctl_has_a_version() {
+        let found = [("ours", "payctl v1"), ("theirs", "by hand"), ("bare", "")];
+        let found = found.map(|(id, text)| (id.to_owned(), text.to_owned()));
+        let around = Around { deployments: found.into(), groups: BTreeMap::new() };
+        assert_eq!(around.version_of(Some("ours")), "v1");
+        for other in [Some("theirs"), Some("bare"), Some("gone"), None] {
+            assert_eq!(around.version_of(other), "", "{other:?}");
+        }
+    }
+}

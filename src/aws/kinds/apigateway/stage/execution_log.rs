@@ -1,0 +1,69 @@
+//! The log group of a stage's executions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::error::op;
+use crate::aws::resource::Cx;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::text::Text;
+
+/// The log group of executions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecutionLog {
+    /// How long events are kept, in days; none is for ever.
+    pub retention_days: Option<u32>,
+    /// The ARN of the key that encrypts it.
+    pub key: Option<Text>,
+}
+
+impl ExecutionLog {
+    /// Makes the group, or what differs of it.
+    pub(super) async fn put(
+        &self,
+        cx: &Cx<'_>,
+        name: &str,
+        live: Option<&Self>,
+    ) -> Result<(), OpError> {
+        let logs = &cx.aws.logs;
+        if live.is_none() {
+            let call = logs.create_log_group().log_group_name(name);
+            let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
+            // It is the stage's own: with tags of ownership it would pass for a log group of ours.
+            let tags = cx.tags.clone().into_iter();
+            let tags = tags.filter(|(key, _)| !key.starts_with("payctl:"));
+            let call = call.set_tags(Some(tags.collect()));
+            let made = call.send().await.map_err(op("CreateLogGroup"));
+            // API Gateway may have been faster.
+            if let Err(error) = made
+                && error.class != ErrorClass::Exists
+            {
+                return Err(error);
+            }
+        }
+        let before = live.and_then(|live| live.retention_days);
+        match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
+            Some(days) if before != self.retention_days => {
+                let call = logs.put_retention_policy().log_group_name(name);
+                let send = call.retention_in_days(days).send();
+                send.await.map_err(op("PutRetentionPolicy"))?;
+            }
+            None if before.is_some() => {
+                let send = logs.delete_retention_policy().log_group_name(name).send();
+                send.await.map_err(op("DeleteRetentionPolicy"))?;
+            }
+            Some(_) | None => {}
+        }
+        match (&self.key, live.and_then(|live| live.key.as_ref())) {
+            (Some(key), before) if live.is_some() && before != Some(key) => {
+                let call = logs.associate_kms_key().log_group_name(name).kms_key_id(key.known());
+                call.send().await.map_err(op("AssociateKmsKey")).map(drop)
+            }
+            (None, Some(_)) => {
+                let send = logs.disassociate_kms_key().log_group_name(name).send();
+                send.await.map_err(op("DisassociateKmsKey")).map(drop)
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+}

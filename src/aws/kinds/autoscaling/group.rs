@@ -1,0 +1,461 @@
+//! Groups of instances that scale, with their policies folded in.
+//!
+//! AWS quirks: what scales a group moves its desired number, so that number is managed only while
+//! no policy does. An instance that cannot be launched fails no call; the group tries again, and
+//! the reason stands in its activities. Target groups, policies and metrics have calls of their
+//! own. Deletion is forced, and the group stays until its instances are terminated. A new template
+//! version changes no running instance; a refresh does, one at a time. It launches what the group says
+//! when it starts, so that it starts after the update; and one that runs has to be cancelled before the
+//! next can start.
+
+mod convert;
+mod moves;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState,
+    ScalingPolicy, Tag,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    /// The name.
+    pub name: String,
+    /// The fewest instances.
+    pub min: u32,
+    /// The most instances.
+    pub max: u32,
+    /// How many there are; unmanaged where policies decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<u32>,
+    /// How many there are at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<u32>,
+    /// The ids of the subnets.
+    pub subnets: BTreeSet<Text>,
+    /// The id of the launch template.
+    pub template: Text,
+    /// The version of the launch template.
+    pub template_version: Text,
+    /// The ARNs of the target groups that its instances join.
+    pub target_groups: BTreeSet<Text>,
+    /// Who says that an instance is ill: `EC2` alone, or `ELB` too.
+    pub health_check: String,
+    /// For how many seconds a new instance is not judged.
+    pub grace: u32,
+    /// After how many seconds a new instance counts in metrics.
+    pub warmup: Option<u32>,
+    /// What scales it, by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Whether its own metrics are collected.
+    pub metrics: bool,
+    /// How many instances have another version of the template, and nothing is replacing them; none
+    /// should where a new version is for running instances as well, and else it is unmanaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<u32>,
+}
+
+/// A policy that holds a metric at a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The metric.
+    pub metric: Metric,
+    /// The value.
+    pub target: f64,
+    /// Whether it also takes instances away.
+    pub scale_in: bool,
+}
+
+/// What a policy watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metric {
+    /// One that AWS keeps for every group, `ASGAverageCPUUtilization`.
+    Predefined(String),
+    /// One that somebody publishes.
+    Custom(Custom),
+    /// Something that payctl never makes, by AWS's name.
+    Other(String),
+}
+
+/// A metric that somebody publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Custom {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+    /// The dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// `Average` and the like.
+    pub statistic: String,
+}
+
+/// How often metrics of a group are published; AWS knows no other word.
+const GRANULARITY: &str = "1Minute";
+/// The resource type in tags.
+const TAGGED: &str = "auto-scaling-group";
+
+impl Resource for Group {
+    const META: Meta = Meta {
+        notes: &[
+            "The number of instances is managed only while no policy scales the group.",
+            "A new group waits until its instances are in service, and says why one could not be \
+             launched.",
+            "A group whose instances cannot be launched is repaired by changing what is wrong: the \
+             change is sent, and payctl waits for the instances again.",
+            "A new version of the launch template is for new instances; with `refresh` running \
+             ones are replaced too, some at a time, also if an earlier refresh failed. A refresh that \
+             still runs when the template changes again is cancelled for the next one.",
+            "Its own tags go to its instances, but not those that say whose the group is.",
+            "Deleting it terminates its instances at once.",
+        ],
+        immutable: &["name"],
+        create_only: &["initial"],
+        observed: &["outdated"],
+        replace: Replace::DeleteFirst,
+        open: true,
+        deadline: Duration::from_secs(900),
+        settle: Duration::from_secs(60),
+        transient: &[
+            ("ValidationError", "Invalid IAM Instance Profile"),
+            ("ValidationError", "has no associated IAM Roles"),
+            ("ValidationError", "does not exist"),
+        ],
+        permits: &[
+            Permit::look(
+                &[
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeInstanceRefreshes",
+                    "autoscaling:DescribePolicies",
+                    "ec2:DescribeInstanceTypeOfferings",
+                ],
+                &["*"],
+            ),
+            Permit::watch(&["autoscaling:DescribeScalingActivities"], &["*"]),
+            Permit::create(
+                &["autoscaling:CreateAutoScalingGroup"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "autoscaling.amazonaws.com"),
+            Permit::set(
+                &["autoscaling:CreateOrUpdateTags"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::set(&["ec2:RunInstances"], &["*"]),
+            Permit::set(
+                &["ec2:CreateTags"],
+                &["ec2:{here}:instance/*", "ec2:{here}:network-interface/*", "ec2:{here}:volume/*"],
+            )
+            .where_equal("ec2:CreateAction", "RunInstances"),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ec2.amazonaws.com"),
+            Permit::change(
+                &[
+                    "autoscaling:AttachLoadBalancerTargetGroups",
+                    "autoscaling:CancelInstanceRefresh",
+                    "autoscaling:DeletePolicy",
+                    "autoscaling:DeleteTags",
+                    "autoscaling:DetachLoadBalancerTargetGroups",
+                    "autoscaling:DisableMetricsCollection",
+                    "autoscaling:EnableMetricsCollection",
+                    "autoscaling:PutScalingPolicy",
+                    "autoscaling:StartInstanceRefresh",
+                    "autoscaling:UpdateAutoScalingGroup",
+                ],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+            Permit::delete(
+                &["autoscaling:DeleteAutoScalingGroup"],
+                &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
+            ),
+        ],
+        ..Meta::new(
+            "autoscaling.group",
+            "autoscaling",
+            "A group of EC2 instances with the policies that scale it.",
+        )
+    };
+
+    fn sample() -> Self {
+        let output = |kind, output| Text::reference(Address::new(kind, "sample"), output);
+        let cpu = Policy {
+            metric: Metric::Predefined("ASGAverageCPUUtilization".into()),
+            target: 70.0,
+            scale_in: true,
+        };
+        Self {
+            name: "sample-group".into(),
+            min: 1,
+            max: 2,
+            desired: None,
+            initial: Some(1),
+            subnets: BTreeSet::from([output("ec2.subnet", Output::Id)]),
+            template: output("ec2.launch_template", Output::Id),
+            template_version: output("ec2.launch_template", Output::Version),
+            target_groups: BTreeSet::new(),
+            health_check: "EC2".into(),
+            grace: 300,
+            warmup: None,
+            policies: BTreeMap::from([("cpu".to_owned(), cpu)]),
+            metrics: true,
+            outdated: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let memory = Policy {
+            metric: Metric::Custom(Custom {
+                namespace: "CWAgent".into(),
+                name: "mem_used_percent".into(),
+                dimensions: BTreeMap::from([(
+                    "AutoScalingGroupName".to_owned(),
+                    "sample-group".to_owned(),
+                )]),
+                statistic: "Average".into(),
+            }),
+            target: 80.0,
+            scale_in: false,
+        };
+        let both = Self {
+            policies: BTreeMap::from([
+                (
+                    "cpu".to_owned(),
+                    Policy { target: 60.5, ..Self::sample().policies["cpu"].clone() },
+                ),
+                ("memory".to_owned(), memory),
+            ]),
+            ..Self::sample()
+        };
+        let second = Text::reference(Address::new("ec2.subnet", "sample-b"), Output::Id);
+        let subnets = Self::sample().subnets.into_iter().chain([second]).collect();
+        vec![
+            Self { max: 3, warmup: Some(120), ..both.clone() },
+            Self { health_check: "ELB".into(), grace: 60, subnets, ..both },
+            Self {
+                min: 2,
+                max: 4,
+                desired: Some(2),
+                policies: BTreeMap::new(),
+                metrics: false,
+                ..Self::sample()
+            },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.fleets.describe_auto_scaling_groups().max_records(100).into_paginator();
+        let listed = pages.items().send().try_collect().await;
+        let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
+        let found = listed.into_iter().filter_map(|one| {
+            let (address, owner) =
+                cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
+            Some(async move {
+                Ok::<_, OpError>(Found { address, owner, live: live(cx.aws, one).await? })
+            })
+        });
+        try_join_all(found).await
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let call = cx.aws.fleets.describe_auto_scaling_groups();
+        let send = call.auto_scaling_group_names(cx.id()).send();
+        let answer = send.await.map_err(op("DescribeAutoScalingGroups"))?;
+        let Some(one) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
+            return Ok(None);
+        };
+        let short = missing(&one);
+        let mut live = live(cx.aws, one).await?;
+        if let (Some(short), Phase::Ready) = (short, &live.phase) {
+            live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
+                Some(reason) => format!("{short}: {reason}"),
+                None => short,
+            });
+        }
+        Ok(Some(live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let groups = known(&self.target_groups);
+        let call = cx.aws.fleets.create_auto_scaling_group();
+        let call = call
+            .auto_scaling_group_name(&self.name)
+            .set_min_size(self.min.try_into().ok())
+            .set_max_size(self.max.try_into().ok())
+            .set_desired_capacity(self.desired.or(self.initial).and_then(|it| it.try_into().ok()))
+            .vpc_zone_identifier(known(&self.subnets).join(","))
+            .launch_template(self.launch())
+            .set_target_group_arns((!groups.is_empty()).then_some(groups))
+            .health_check_type(&self.health_check)
+            .set_health_check_grace_period(self.grace.try_into().ok())
+            .set_default_instance_warmup(self.warmup.and_then(|it| it.try_into().ok()))
+            .set_tags(Some(cx.tags.iter().map(|tag| to_tag(&self.name, tag)).collect()));
+        call.send().await.map_err(op("CreateAutoScalingGroup"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let was = &live.spec;
+        // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
+        // next read asks for, could not start.
+        if self.outdated.is_some() && self.template_version != was.template_version {
+            let call = cx.aws.fleets.cancel_instance_refresh().auto_scaling_group_name(&live.id);
+            // What is being launched may never serve.
+            let send = call.wait_for_transitioning_instances(false).send();
+            send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
+        }
+        if self.has_other_settings(was) {
+            self.change(cx.aws).await?;
+        }
+        self.join_and_leave(cx.aws, was).await?;
+        self.set_policies(cx.aws, was).await?;
+        if self.metrics && !was.metrics {
+            let call = cx.aws.fleets.enable_metrics_collection();
+            let call = call.auto_scaling_group_name(&live.id).granularity(GRANULARITY);
+            call.send().await.map_err(op("EnableMetricsCollection"))?;
+        }
+        if !self.metrics && was.metrics {
+            let call = cx.aws.fleets.disable_metrics_collection();
+            let send = call.auto_scaling_group_name(&live.id).send();
+            send.await.map_err(op("DisableMetricsCollection"))?;
+        }
+        // Last of all, since it launches what the group says now.
+        if self.outdated.is_some() && self.outdated != was.outdated {
+            let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
+            call.send().await.map_err(op("StartInstanceRefresh"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let tags = set.iter().map(|tag| to_tag(&live.id, tag)).collect();
+            let call = cx.aws.fleets.create_or_update_tags().set_tags(Some(tags));
+            call.send().await.map_err(op("CreateOrUpdateTags"))?;
+        }
+        if !unset.is_empty() {
+            let tag = |key: &String| {
+                Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
+            };
+            let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+            call.send().await.map_err(op("DeleteTags"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let call = cx.aws.fleets.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
+        let send = call.force_delete(true).send();
+        send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
+    }
+}
+
+/// A group with its policies, and with what is being done about outdated instances.
+async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
+    let policies = policies(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
+    let mut live = convert::live(one, policies);
+    if live.spec.outdated != Some(0) && is_refreshing(aws, &live.id).await? {
+        live.spec.outdated = Some(0);
+    }
+    Ok(live)
+}
+
+/// Whether instances are being replaced. What is being cancelled or undone replaces none.
+async fn is_refreshing(aws: &Aws, group: &str) -> Result<bool, OpError> {
+    use InstanceRefreshStatus::{Baking, InProgress, Pending};
+    let call = aws.fleets.describe_instance_refreshes().auto_scaling_group_name(group);
+    let answer = match call.send().await.map_err(op("DescribeInstanceRefreshes")).or_gone() {
+        // An emulator without this question has no refreshes either: none is missing there.
+        Err(_) if aws.is_elsewhere => return Ok(true),
+        answer => answer?,
+    };
+    let known = answer.and_then(|answer| answer.instance_refreshes).unwrap_or_default();
+    let mut statuses = known.into_iter().filter_map(|refresh| refresh.status);
+    Ok(statuses.any(|status| matches!(status, Pending | InProgress | Baking)))
+}
+
+fn known(texts: &BTreeSet<Text>) -> Vec<String> {
+    texts.iter().map(|text| text.known().to_owned()).collect()
+}
+
+/// Instances get the tags of the group, but those that say whose it is: an instance that claimed
+/// to be the group would be taken for it.
+fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
+    Tag::builder()
+        .resource_id(group)
+        .resource_type(TAGGED)
+        .key(key)
+        .value(value)
+        .propagate_at_launch(!key.starts_with("payctl:"))
+        .build()
+}
+
+async fn policies(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
+    let pages = aws.fleets.describe_policies().auto_scaling_group_name(group).into_paginator();
+    let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
+    Ok(policies.or_gone()?.unwrap_or_default())
+}
+
+/// How many of its instances serve, if not all that it should have.
+fn missing(one: &AutoScalingGroup) -> Option<String> {
+    let serves = |state: Option<&LifecycleState>| state == Some(&LifecycleState::InService);
+    let serving = one.instances().iter().filter(|it| serves(it.lifecycle_state.as_ref())).count();
+    let desired = usize::try_from(one.desired_capacity.unwrap_or_default()).unwrap_or_default();
+    (serving < desired).then(|| format!("{serving} of {desired} instances in service"))
+}
+
+/// Why the last launch failed, if it did.
+async fn last_failure(aws: &Aws, group: &str) -> Result<Option<String>, OpError> {
+    let call = aws.fleets.describe_scaling_activities().auto_scaling_group_name(group);
+    let answer = call.max_records(1).send().await.map_err(op("DescribeScalingActivities"))?;
+    let last = answer.activities.unwrap_or_default().into_iter().next();
+    let failed =
+        last.filter(|last| last.status_code.as_ref().is_some_and(|code| code.as_str() == "Failed"));
+    Ok(failed.and_then(|failed| failed.status_message))
+}
+
+impl Group {
+    fn launch(&self) -> LaunchTemplateSpecification {
+        LaunchTemplateSpecification::builder()
+            .launch_template_id(self.template.known())
+            .version(self.template_version.known())
+            .build()
+    }
+
+    /// Whether something differs that is set with the group itself.
+    fn has_other_settings(&self, was: &Self) -> bool {
+        (self.min, self.max, self.grace, self.warmup) != (was.min, was.max, was.grace, was.warmup)
+            || self.desired.is_some() && self.desired != was.desired
+            || self.subnets != was.subnets
+            || self.template != was.template
+            || self.template_version != was.template_version
+            || self.health_check != was.health_check
+    }
+}

@@ -1,0 +1,401 @@
+//! CloudWatch metric alarms, on one metric or on metric math.
+//!
+//! AWS quirks: PutMetricAlarm replaces the whole alarm, and takes tags for a new one only. The
+//! names of others may carry the environment's name too (`TargetTracking-...` of scaling
+//! policies), so tags say whose an alarm is. What was not said comes back as a default or not at
+//! all; here everything is said. A percentile goes into a member of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types;
+use aws_sdk_cloudwatch::types::MetricAlarm;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common::{metric_of, queries, retag, tags, to_dimensions, to_queries, to_tags};
+use crate::aws::error::{Gone, op, taken};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alarm {
+    /// The name.
+    pub name: String,
+    /// What people read when it goes off; may be empty.
+    pub description: String,
+    /// What it watches.
+    pub watches: Watches,
+    /// How a value is compared with the threshold: `GreaterThanThreshold` ...
+    pub comparison: String,
+    /// The threshold.
+    pub threshold: f64,
+    /// How many periods are looked at.
+    pub periods: i32,
+    /// In how many of them the threshold must be broken.
+    pub datapoints: i32,
+    /// What a period without data counts as: `missing`, `ignore`, `breaching`, `notBreaching`.
+    pub missing: String,
+    /// Whether a percentile of too few samples counts: `evaluate` or `ignore`.
+    pub few_samples: Option<String>,
+    /// Whether its actions are carried out.
+    pub enabled: bool,
+    /// What is called when it goes off, by ARN.
+    pub alarm_actions: BTreeSet<Text>,
+    /// What is called when all is well again.
+    pub ok_actions: BTreeSet<Text>,
+    /// What is called when data are missing.
+    pub missing_actions: BTreeSet<Text>,
+}
+
+/// What an alarm watches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Watches {
+    /// One metric.
+    Metric(Metric),
+    /// The result of metric math, by the ids of its parts.
+    Math(BTreeMap<String, Query>),
+}
+
+/// A statistic of a metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metric {
+    /// The namespace, `AWS/Lambda`.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its dimensions.
+    pub dimensions: BTreeMap<String, Text>,
+    /// `Sum`, `Average`, `p99` ...
+    pub statistic: String,
+    /// The period in seconds.
+    pub period: i32,
+    /// Only data with this unit.
+    pub unit: Option<String>,
+}
+
+/// A part of metric math.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    /// What it is: a metric, or an expression over the others.
+    pub is: Operand,
+    /// The name that graphs show.
+    pub label: Option<String>,
+    /// Whether this is what the threshold is compared with.
+    pub result: bool,
+}
+
+/// A metric, or an expression over metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operand {
+    /// A metric.
+    Metric(Metric),
+    /// An expression.
+    Expression(String),
+}
+
+impl Resource for Alarm {
+    const META: Meta = Meta {
+        notes: &[
+            "An alarm is replaced as a whole by each change and keeps its state.",
+            "A topic with a customer key gets its messages only if the policies of the topic and of \
+             the key admit cloudwatch.amazonaws.com.",
+            "The alarms of scaling policies (TargetTracking-...) belong to Auto Scaling and are left \
+             alone.",
+        ],
+        immutable: &["name"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(120),
+        permits: &[
+            Permit::look(&["cloudwatch:DescribeAlarms"], &["*"]),
+            Permit::look(&["cloudwatch:ListTagsForResource"], &["cloudwatch:{here}:alarm:{seen}"]),
+            Permit::set(
+                &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+                &["cloudwatch:{here}:alarm:{name}"],
+            ),
+            Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch:{here}:alarm:{name}"]),
+            Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:{name}"]),
+        ],
+        ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
+    };
+
+    fn sample() -> Self {
+        let topic = Text::reference(Address::new("sns.topic", "sample"), Output::Arn);
+        Self {
+            name: "sample-alarm".into(),
+            description: "Messages are left lying".into(),
+            watches: Watches::Metric(Metric::sample()),
+            comparison: "GreaterThanThreshold".into(),
+            threshold: 5.0,
+            periods: 1,
+            datapoints: 1,
+            missing: "missing".into(),
+            few_samples: None,
+            enabled: true,
+            alarm_actions: BTreeSet::from([topic]),
+            ok_actions: BTreeSet::new(),
+            missing_actions: BTreeSet::new(),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let sample = Self::sample();
+        let part = |is, result| Query { is, label: None, result };
+        let share = Operand::Expression("100 * old / FILL(all, 1)".into());
+        let math = BTreeMap::from([
+            ("all".to_owned(), part(Operand::Metric(Metric::sample()), false)),
+            ("old".to_owned(), part(Operand::Metric(Metric::sample()), false)),
+            ("share".to_owned(), Query { label: Some("Share".into()), ..part(share, true) }),
+        ]);
+        let slow = Metric {
+            statistic: "p99.9".into(),
+            period: 60,
+            unit: Some("Seconds".into()),
+            dimensions: BTreeMap::new(),
+            ..Metric::sample()
+        };
+        vec![
+            Self {
+                threshold: 0.5,
+                comparison: "LessThanOrEqualToThreshold".into(),
+                periods: 3,
+                datapoints: 2,
+                missing: "notBreaching".into(),
+                ..sample.clone()
+            },
+            Self {
+                description: String::new(),
+                watches: Watches::Metric(slow),
+                few_samples: Some("ignore".into()),
+                enabled: false,
+                ok_actions: sample.alarm_actions.clone(),
+                missing_actions: sample.alarm_actions.clone(),
+                alarm_actions: BTreeSet::new(),
+                ..sample.clone()
+            },
+            Self { watches: Watches::Math(math), ..sample },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        // By prefix would be fewer pages, but explicit names have no prefix in common.
+        let mut pages = cx
+            .aws
+            .cloudwatch
+            .describe_alarms()
+            .alarm_types(types::AlarmType::MetricAlarm)
+            .max_records(100)
+            .into_paginator()
+            .send();
+        let mut candidates = Vec::new();
+        while let Some(page) = pages.next().await {
+            let alarms = page.map_err(op("DescribeAlarms"))?.metric_alarms.unwrap_or_default();
+            candidates.extend(alarms.into_iter().filter(|alarm| is_candidate(cx, alarm)));
+        }
+        let found = candidates.into_iter().map(|alarm| async move {
+            let name = alarm.alarm_name.clone().unwrap_or_default();
+            let arn = alarm.alarm_arn.clone().unwrap_or_default();
+            let tags = cx.tags(&arn, tags(cx.aws, &arn)).await;
+            let Some(tags) = cx.if_permitted(&name, tags)? else {
+                return Ok(None);
+            };
+            let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };
+            Ok(Some(Found { address, owner, live: to_live(alarm, tags) }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let call = cx.aws.cloudwatch.describe_alarms().alarm_names(cx.id());
+        let send = call.alarm_types(types::AlarmType::MetricAlarm).send();
+        let found = send.await.map_err(op("DescribeAlarms"))?.metric_alarms.unwrap_or_default();
+        let mut found = found.into_iter();
+        let Some(alarm) = found.find(|alarm| alarm.alarm_name.as_deref() == Some(cx.id())) else {
+            return Ok(None);
+        };
+        let arn = alarm.alarm_arn.clone().unwrap_or_default();
+        Ok(tags(cx.aws, &arn).await?.map(|tags| to_live(alarm, tags)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It replaces as well what somebody made since the survey.
+        let call = cx.aws.cloudwatch.describe_alarms().alarm_names(&self.name);
+        let types = vec![types::AlarmType::CompositeAlarm, types::AlarmType::MetricAlarm];
+        let found = call.set_alarm_types(Some(types)).send().await.map_err(op("DescribeAlarms"))?;
+        if !found.metric_alarms().is_empty() || !found.composite_alarms().is_empty() {
+            return Err(taken("PutMetricAlarm", "an alarm"));
+        }
+        self.put(cx, Some(cx.tags)).await?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        self.put(cx, None).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        retag(cx.aws, arn, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.cloudwatch.delete_alarms().alarm_names(&live.id).send();
+        send.await.map_err(op("DeleteAlarms")).or_gone().map(drop)
+    }
+}
+
+impl Metric {
+    fn sample() -> Self {
+        let queue = Text::reference(Address::new("sqs.queue", "sample"), Output::Name);
+        Self {
+            namespace: "AWS/SQS".into(),
+            name: "ApproximateAgeOfOldestMessage".into(),
+            dimensions: BTreeMap::from([("QueueName".to_owned(), queue)]),
+            statistic: "Maximum".into(),
+            period: 300,
+            unit: None,
+        }
+    }
+}
+
+fn is_candidate(cx: &Survey<'_>, alarm: &MetricAlarm) -> bool {
+    let name = alarm.alarm_name.as_deref().unwrap_or_default();
+    let of_scaling = name.starts_with("TargetTracking-");
+    cx.wanted.contains_key(name) || (cx.is_candidate(name) && !of_scaling)
+}
+
+impl Alarm {
+    /// Sends the whole alarm; with tags only when it is new.
+    async fn put(&self, cx: &Cx<'_>, tags: Option<&Tags>) -> Result<(), OpError> {
+        let actions = |actions: &BTreeSet<Text>| {
+            Some(actions.iter().map(|action| action.known().to_owned()).collect())
+        };
+        let call = cx
+            .aws
+            .cloudwatch
+            .put_metric_alarm()
+            .alarm_name(&self.name)
+            .alarm_description(&self.description)
+            .comparison_operator(self.comparison.as_str().into())
+            .threshold(self.threshold)
+            .evaluation_periods(self.periods)
+            .datapoints_to_alarm(self.datapoints)
+            .treat_missing_data(&self.missing)
+            .set_evaluate_low_sample_count_percentile(self.few_samples.clone())
+            .actions_enabled(self.enabled)
+            .set_alarm_actions(actions(&self.alarm_actions))
+            .set_ok_actions(actions(&self.ok_actions))
+            .set_insufficient_data_actions(actions(&self.missing_actions))
+            .set_tags(tags.map(to_tags));
+        let call = match &self.watches {
+            Watches::Metric(metric) => {
+                let call = call
+                    .namespace(&metric.namespace)
+                    .metric_name(&metric.name)
+                    .set_dimensions(Some(to_dimensions(&metric.dimensions)))
+                    .period(metric.period)
+                    .set_unit(metric.unit.as_deref().map(types::StandardUnit::from));
+                match types::Statistic::try_parse(&metric.statistic) {
+                    Ok(statistic) => call.statistic(statistic),
+                    Err(_) => call.extended_statistic(&metric.statistic),
+                }
+            }
+            Watches::Math(parts) => call.set_metrics(Some(to_queries(parts))),
+        };
+        call.send().await.map_err(op("PutMetricAlarm")).map(drop)
+    }
+}
+
+fn to_live(alarm: MetricAlarm, tags: Tags) -> Live<Alarm> {
+    let name = alarm.alarm_name.clone().unwrap_or_default();
+    let outputs = Outputs::from([
+        (Output::Arn, alarm.alarm_arn.clone().unwrap_or_default()),
+        (Output::Name, name.clone()),
+    ]);
+    Live { id: name, spec: Alarm::of(alarm), outputs, tags, phase: Phase::Ready }
+}
+
+impl Alarm {
+    fn of(alarm: MetricAlarm) -> Self {
+        let actions = |actions: Option<Vec<String>>| {
+            actions.unwrap_or_default().into_iter().map(Text::from).collect()
+        };
+        let text = |word: Option<types::ComparisonOperator>| {
+            word.map(|word| word.as_str().to_owned()).unwrap_or_default()
+        };
+        let periods = alarm.evaluation_periods.unwrap_or(1);
+        let watches = match alarm.metrics.as_deref() {
+            Some(parts) if !parts.is_empty() => Watches::Math(queries(parts)),
+            _ => Watches::Metric(metric_of(&alarm)),
+        };
+        Self {
+            name: alarm.alarm_name.unwrap_or_default(),
+            description: alarm.alarm_description.unwrap_or_default(),
+            watches,
+            comparison: text(alarm.comparison_operator),
+            threshold: alarm.threshold.unwrap_or_default(),
+            periods,
+            datapoints: alarm.datapoints_to_alarm.unwrap_or(periods),
+            missing: alarm.treat_missing_data.unwrap_or_else(|| "missing".into()),
+            few_samples: alarm.evaluate_low_sample_count_percentile.filter(|it| !it.is_empty()),
+            enabled: alarm.actions_enabled.unwrap_or(true),
+            alarm_actions: actions(alarm.alarm_actions),
+            ok_actions: actions(alarm.ok_actions),
+            missing_actions: actions(alarm.insufficient_data_actions),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_said_is_read_as_the_default() {
+        let alarm = MetricAlarm::builder()
+            .alarm_name("a")
+            .namespace("AWS/SQS")
+            .metric_name("m")
+            .extended_statistic("p99")
+            .period(300)
+            .evaluation_periods(3)
+            .threshold(1.0)
+            .build();
+        let alarm = Alarm::of(alarm);
+        assert_eq!((alarm.periods, alarm.datapoints), (3, 3));
+        assert_eq!((alarm.missing.as_str(), alarm.enabled), ("missing", true));
+        let Watches::Metric(metric) = alarm.watches else { panic!("it watches one metric") };
+        assert_eq!(metric.statistic, "p99");
+        assert!(metric.dimensions.is_empty() && metric.unit.is_none());
+    }
+
+    #[test]
+    fn metric_math_survives_the_round_trip() {
+        let Some(Watches::Math(mut parts)) = Alarm::variants().pop().map(|alarm| alarm.watches)
+        else {
+            panic!("the last variant has metric math");
+        };
+        for part in parts.values_mut() {
+            if let Operand::Metric(metric) = &mut part.is {
+                metric.dimensions.insert("QueueName".into(), "sample-queue".into());
+            }
+        }
+        assert_eq!(queries(&to_queries(&parts)), parts);
+    }
+}

@@ -1,0 +1,221 @@
+//! CloudWatch dashboards.
+//!
+//! AWS quirks: dashboards belong to the account, not to a region. PutDashboard replaces the body and
+//! takes tags for a new one only; it may succeed and still say what it cannot show. One unknown name
+//! spoils a whole deletion.
+
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types::DashboardValidationMessage;
+use futures::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::common::{retag, tags, to_tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op, taken};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dashboard {
+    /// The name.
+    pub name: String,
+    /// The body, as a tree. References may stand inside.
+    pub body: Value,
+}
+
+impl Resource for Dashboard {
+    const META: Meta = Meta {
+        notes: &[
+            "Dashboards belong to the account: names by the pattern end in the region.",
+            "CloudWatch may store a dashboard and still object to a part of it; the step then fails \
+             with its words, and the next run takes the dashboard as it is.",
+            "An account has three dashboards free of charge.",
+        ],
+        immutable: &["name"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(120),
+        permits: &[
+            Permit::look(&["cloudwatch:ListDashboards"], &["*"]),
+            Permit::look(
+                &["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"],
+                &["common::{account}:dashboard/{seen}"],
+            ),
+            Permit::set(
+                &["cloudwatch:PutDashboard", "cloudwatch:TagResource"],
+                &["common::{account}:dashboard/{name}"],
+            ),
+            Permit::change(&["cloudwatch:UntagResource"], &["common::{account}:dashboard/{name}"]),
+            Permit::delete(
+                &["cloudwatch:DeleteDashboards"],
+                &["common::{account}:dashboard/{name}"],
+            ),
+        ],
+        ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
+    };
+
+    fn sample() -> Self {
+        let queue = Text::reference(Address::new("sqs.queue", "sample"), Output::Name);
+        let metric = json!(["AWS/SQS", "NumberOfMessagesSent", "QueueName", queue]);
+        let widget = json!({
+            "type": "metric", "x": 0, "y": 0, "width": 12, "height": 6,
+            "properties": {
+                "title": "Messages", "metrics": [metric], "region": "us-east-1",
+                "view": "timeSeries", "stacked": false, "stat": "Sum", "period": 300,
+            },
+        });
+        Self { name: "sample-dashboard".into(), body: json!({ "widgets": [widget] }) }
+    }
+
+    fn variants() -> Vec<Self> {
+        let text = json!({
+            "type": "text", "x": 0, "y": 0, "width": 24, "height": 2,
+            "properties": { "markdown": "# Sample" },
+        });
+        let mut both = Self::sample();
+        both.body["widgets"][0]["y"] = 2.into();
+        both.body["widgets"].as_array_mut().expect("a list").push(text.clone());
+        vec![both, Self { body: json!({ "widgets": [text] }), ..Self::sample() }]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let entries = cx.aws.cloudwatch.list_dashboards().into_paginator().items().send();
+        let entries = entries.collect::<Result<Vec<_>, _>>().await.map_err(op("ListDashboards"))?;
+        let candidates = entries.into_iter().filter_map(|entry| {
+            let (name, arn) = (entry.dashboard_name?, entry.dashboard_arn?);
+            cx.is_candidate(&name).then_some((name, arn))
+        });
+        let found = candidates.map(|(name, arn)| async move {
+            let both = try_join(cx.tags(&arn, tags(cx.aws, &arn)), get(cx.aws, &name)).await;
+            let both = both.map(|(tags, found)| tags.zip(found));
+            let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
+            let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };
+            Ok(Some(Found { address, owner, live: found.live(tags)? }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let Some(found) = get(cx.aws, cx.id()).await? else { return Ok(None) };
+        match tags(cx.aws, &found.arn).await? {
+            Some(tags) => found.live(tags).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It replaces as well what somebody made since the survey.
+        if get(cx.aws, &self.name).await?.is_some() {
+            return Err(taken("PutDashboard", "a dashboard"));
+        }
+        self.put(cx, Some(cx.tags)).await?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        self.put(cx, None).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        retag(cx.aws, arn, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.cloudwatch.delete_dashboards().dashboard_names(&live.id).send();
+        send.await.map_err(op("DeleteDashboards")).or_gone().map(drop)
+    }
+}
+
+impl Dashboard {
+    async fn put(&self, cx: &Cx<'_>, tags: Option<&Tags>) -> Result<(), OpError> {
+        let call = cx.aws.cloudwatch.put_dashboard().dashboard_name(&self.name);
+        let call = call.dashboard_body(self.body.to_string()).set_tags(tags.map(to_tags));
+        let answer = call.send().await.map_err(op("PutDashboard"))?;
+        let messages = answer.dashboard_validation_messages.unwrap_or_default();
+        match objections(&messages) {
+            None => Ok(()),
+            Some(text) => {
+                let (class, code) = (ErrorClass::Invalid, "DashboardValidationMessages");
+                Err(OpError::new("PutDashboard", class, code, text))
+            }
+        }
+    }
+}
+
+/// What CloudWatch says of a dashboard that it has stored, as a sentence.
+fn objections(messages: &[DashboardValidationMessage]) -> Option<String> {
+    let each = messages.iter().map(|message| {
+        let text = message.message().unwrap_or("it gave no reason");
+        format!("{} ({text})", message.data_path().unwrap_or("the body"))
+    });
+    let all: Vec<String> = each.collect();
+    let all = all.join(", ");
+    (!messages.is_empty())
+        .then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
+}
+
+/// A dashboard as it was read.
+struct Read {
+    arn: String,
+    name: String,
+    body: String,
+    url: String,
+}
+
+async fn get(aws: &Aws, name: &str) -> Result<Option<Read>, OpError> {
+    let send = aws.cloudwatch.get_dashboard().dashboard_name(name).send();
+    let Some(found) = send.await.map_err(op("GetDashboard")).or_gone()? else { return Ok(None) };
+    let (region, partition) = (&aws.scope.region, &aws.scope.partition);
+    let console = match partition.as_str() {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    Ok(Some(Read {
+        arn: found.dashboard_arn.unwrap_or_default(),
+        name: name.to_owned(),
+        body: found.dashboard_body.unwrap_or_default(),
+        url: format!("https://{console}/cloudwatch/home?region={region}#dashboards:name={name}"),
+    }))
+}
+
+impl Read {
+    fn live(self, tags: Tags) -> Result<Live<Dashboard>, OpError> {
+        let Self { arn, name, body, url } = self;
+        let body = serde_json::from_str(&body).map_err(|error| {
+            let message = format!("the body of {name} is no JSON: {error}");
+            OpError::new("GetDashboard", ErrorClass::Bug, "Body", message)
+        })?;
+        let outputs =
+            Outputs::from([(Output::Arn, arn), (Output::Name, name.clone()), (Output::Url, url)]);
+        let spec = Dashboard { name: name.clone(), body };
+        Ok(Live { id: name, spec, outputs, tags, phase: Phase::Ready })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cloudwatch_objects_to_is_said() {
+        assert_eq!(objections(&[]), None);
+        let message = DashboardValidationMessage::builder().data_path("/widgets/0").message("no");
+        let text = objections(&[message.build()]).unwrap();
+        assert!(text.ends_with("objects to /widgets/0 (no)"), "{text}");
+    }
+}

@@ -1,0 +1,3 @@
+pub(crate) mod alarm;
+pub(crate) mod common;
+pub(crate) mod dashboard;

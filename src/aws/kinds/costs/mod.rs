@@ -1,0 +1,2 @@
+pub(crate) mod anomaly_monitor;
+pub(crate) mod anomaly_subscription;

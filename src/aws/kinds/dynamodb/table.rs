@@ -1,0 +1,543 @@
+//! DynamoDB tables, with indexes, stream, TTL, backups and encryption folded in.
+//!
+//! AWS quirks: creation can set everything but TTL and backups. Afterwards only one thing can be
+//! changed at a time, in an order that `update` knows, and while the table is `UPDATING` every
+//! other change is refused. Defaults are told by silence: no billing summary is provisioned, no
+//! encryption description is DynamoDB's own key. A protected table refuses its deletion. A restore
+//! takes neither tags nor most settings, and takes its time; what it was made from stands in the
+//! description of the table for ever.
+
+mod convert;
+mod restore;
+mod update;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoveryStatus, SseDescription, Tag, TimeToLiveDescription,
+};
+use aws_sdk_kms::types::KeyManagerType;
+use futures::future::{join, try_join_all};
+use futures::try_join;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    /// The name.
+    pub name: String,
+    /// The partition key.
+    pub partition_key: Attribute,
+    /// The sort key.
+    pub sort_key: Option<Attribute>,
+    /// Global secondary indexes by name.
+    pub indexes: BTreeMap<String, Index>,
+    /// How capacity is paid.
+    pub billing: Billing,
+    /// What the stream carries; none when there is no stream.
+    pub stream: Option<StreamView>,
+    /// The attribute that holds the expiry time; none when items do not expire.
+    pub ttl: Option<String>,
+    /// Whether the table can be restored to any second of the last 35 days.
+    pub point_in_time_recovery: bool,
+    /// How it is encrypted.
+    pub encryption: Encryption,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// What its first items come from; none when it begins empty.
+    #[serde(default)]
+    pub restore_from: Option<Source>,
+}
+
+/// What the first items of a table come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// A backup, by ARN.
+    Backup {
+        /// The ARN.
+        backup: String,
+    },
+    /// Another table as it was at a time.
+    Time {
+        /// Its name.
+        table: String,
+        /// `2026-11-28T12:00:00Z`, or `latest`.
+        at: String,
+    },
+}
+
+/// A key attribute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attribute {
+    /// Its name.
+    pub name: String,
+    /// Its type: `S`, `N` or `B`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A global secondary index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Index {
+    /// The partition key.
+    pub partition_key: Attribute,
+    /// The sort key.
+    pub sort_key: Option<Attribute>,
+    /// Which attributes it carries.
+    pub projection: Projection,
+    /// Its own capacity; only with provisioned billing.
+    pub capacity: Option<Capacity>,
+}
+
+/// Which attributes an index carries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Projection {
+    /// All.
+    All,
+    /// Only keys.
+    KeysOnly,
+    /// Keys and these.
+    Include(BTreeSet<String>),
+}
+
+/// How capacity is paid.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Billing {
+    /// By request.
+    OnDemand,
+    /// By reserved capacity.
+    Provisioned(Capacity),
+}
+
+/// Reserved capacity units.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Capacity {
+    /// Read units.
+    pub read: u32,
+    /// Write units.
+    pub write: u32,
+}
+
+/// What a stream record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StreamView {
+    /// The keys.
+    KeysOnly,
+    /// The item after the change.
+    NewImage,
+    /// The item before the change.
+    OldImage,
+    /// Both.
+    NewAndOldImages,
+}
+
+/// How a table is encrypted at rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Encryption {
+    /// A key that DynamoDB owns.
+    Owned,
+    /// The account's aws/dynamodb key.
+    Managed,
+    /// A customer key, by ARN.
+    Kms(Text),
+}
+
+impl Resource for Table {
+    const META: Meta = Meta {
+        notes: &[
+            "AWS changes one thing at a time: each index that is added or removed is a step of its \
+             own, and so are encryption, expiry and backups.",
+            "A changed index is removed and built again from the table; no item is lost, but \
+             queries on it fail until it is built.",
+            "A changed stream view makes a new stream with a new ARN.",
+            "Expiry can be changed once an hour: a second change goes last of all, and waits until AWS takes \
+             it. Switching it off takes AWS up to an hour, and nothing waits for that.",
+            "Billing can be changed to on-demand four times in 24 hours.",
+            "Deletion protection is lifted by payctl when it deletes the table.",
+            "A restore takes from minutes to hours, with the indexes and the billing of its source; all \
+             that is set otherwise is changed once it is done, one thing at a time.",
+            "A restore takes no tags. A table that was restored and lacks its tags, after a crash, is \
+             taken over only if AWS says that it was made from what `restore_from` names.",
+        ],
+        create_only: &["restore_from"],
+        made_from: Some("restore_from"),
+        regain: Some(restore::regain),
+        immutable: &["name", "partition_key", "sort_key"],
+        moves: &[("stream", Output::StreamArn)],
+        replace: Replace::Forbidden,
+        data: Some("all items of the table"),
+        guard: Some("deletion_protection"),
+        // A restore takes hours if the table is large and has indexes.
+        deadline: Duration::from_secs(6 * 3600),
+        settle: Duration::from_secs(60),
+        transient: &[
+            // A key that was just made.
+            ("ValidationException", "KMS"),
+            // What was asked for is so already, and the description lags behind.
+            ("ValidationException", "TimeToLive is already"),
+            ("ValidationException", "already has an enabled stream"),
+            ("ValidationException", "index which already exists"),
+            ("ValidationException", "will not change"),
+        ],
+        permits: &[
+            Permit::look(&["dynamodb:ListTables"], &["*"]),
+            Permit::look(
+                &[
+                    "dynamodb:DescribeContinuousBackups",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:DescribeTimeToLive",
+                    "dynamodb:ListTagsOfResource",
+                ],
+                &["dynamodb:{here}:table/{seen}"],
+            ),
+            Permit::look(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(&["dynamodb:CreateTable"], &["dynamodb:{here}:table/{name}"]),
+            Permit::set(
+                &[
+                    "dynamodb:TagResource",
+                    "dynamodb:UpdateContinuousBackups",
+                    "dynamodb:UpdateTable",
+                    "dynamodb:UpdateTimeToLive",
+                ],
+                &["dynamodb:{here}:table/{name}"],
+            ),
+            Permit::set(
+                &[
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "dynamodb.{region}.amazonaws.com"),
+            Permit::change(&["dynamodb:UntagResource"], &["dynamodb:{here}:table/{name}"]),
+            Permit::delete(
+                &["dynamodb:DeleteTable", "dynamodb:UpdateTable"],
+                &["dynamodb:{here}:table/{name}"],
+            ),
+            // With `restore_from`: AWS puts the items in the caller's name.
+            Permit::look(&["dynamodb:ListBackups"], &["*"]),
+            Permit::look(&["dynamodb:DescribeBackup"], &["dynamodb:{here}:table/*/backup/*"]),
+            Permit::create(
+                &["dynamodb:RestoreTableFromBackup"],
+                &["dynamodb:{here}:table/*/backup/*", "dynamodb:{here}:table/{name}"],
+            ),
+            Permit::create(
+                &["dynamodb:RestoreTableToPointInTime"],
+                &["dynamodb:{here}:table/{seen}", "dynamodb:{here}:table/{name}"],
+            ),
+            Permit::create(
+                &[
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:Scan",
+                    "dynamodb:UpdateItem",
+                ],
+                &["dynamodb:{here}:table/{name}"],
+            ),
+        ],
+        ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
+    };
+
+    fn sample() -> Self {
+        let customer = Index {
+            partition_key: Attribute::text("customer_id"),
+            sort_key: Some(Attribute::number("timestamp")),
+            projection: Projection::All,
+            capacity: None,
+        };
+        Self {
+            name: "sample-table".into(),
+            partition_key: Attribute::text("transaction_id"),
+            sort_key: Some(Attribute::number("timestamp")),
+            indexes: BTreeMap::from([("customer-index".to_owned(), customer)]),
+            billing: Billing::OnDemand,
+            stream: Some(StreamView::NewAndOldImages),
+            ttl: None,
+            point_in_time_recovery: true,
+            encryption: Encryption::Managed,
+            deletion_protection: false,
+            restore_from: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let capacity = |units| Capacity { read: units, write: units };
+        let index = |partition: &str, projection, capacity| Index {
+            partition_key: Attribute::text(partition),
+            sort_key: None,
+            projection,
+            capacity,
+        };
+        let some = |name: &str| Projection::Include(BTreeSet::from([name.to_owned()]));
+
+        let mut grown = Self::sample();
+        let status = index("status", some("amount"), None);
+        grown.indexes.insert("status-index".into(), status);
+        grown.stream = Some(StreamView::KeysOnly);
+        grown.ttl = Some("expires_at".into());
+        grown.deletion_protection = true;
+
+        let mut provisioned = grown.clone();
+        provisioned.billing = Billing::Provisioned(capacity(5));
+        provisioned.indexes = BTreeMap::from([(
+            "status-index".to_owned(),
+            index("state", Projection::KeysOnly, Some(capacity(2))),
+        )]);
+        provisioned.stream = None;
+        provisioned.encryption = Encryption::Owned;
+
+        let mut scaled = provisioned.clone();
+        scaled.billing = Billing::Provisioned(capacity(7));
+        scaled.indexes.insert(
+            "customer-index".to_owned(),
+            index("customer_id", Projection::All, Some(capacity(3))),
+        );
+        scaled.ttl = None;
+        scaled.point_in_time_recovery = false;
+
+        vec![grown, provisioned, scaled, Self::sample()]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut pages = cx.aws.dynamodb.list_tables().into_paginator().items().send();
+        let mut candidates = Vec::new();
+        while let Some(name) = pages.next().await {
+            let name = name.map_err(op("ListTables"))?;
+            if cx.is_candidate(&name) {
+                candidates.push(name);
+            }
+        }
+        let found = candidates.iter().map(|name| async move {
+            // Nearly every candidate is ours, so the description does not wait for the tags.
+            let arn = arn(cx.aws, name);
+            let tags = cx.tags(&arn, tags(cx.aws, name));
+            let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;
+            let tags = cx.if_permitted(name, tags)?;
+            let claimed = match (&tags, &live) {
+                (Some(tags), _) => cx.claim(name, tags),
+                (None, Ok(Some(Live { phase: Phase::Deleting(_), .. }))) => cx.claim_dying(name),
+                (None, _) => None,
+            };
+            let Some((address, owner)) = claimed else { return Ok(None) };
+            let live = live?.map(|live| Live { tags: tags.unwrap_or_default(), ..live });
+            Ok(live.map(|live| Found { address, owner: restore::owner(owner, &live), live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
+        // A table that was just made may be described before its tags can be read.
+        Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if let Some(source) = &self.restore_from {
+            self.restore(cx, source).await?;
+            return Ok(self.name.clone());
+        }
+        let indexes = self.indexes.iter().map(|index| self.to_index(index)).collect();
+        let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
+        let stream = self.stream.map(|view| convert::to_stream(Some(view)));
+        cx.aws
+            .dynamodb
+            .create_table()
+            .table_name(&self.name)
+            .set_attribute_definitions(Some(self.definitions(self.indexes.values())))
+            .set_key_schema(Some(convert::to_keys(&self.partition_key, self.sort_key.as_ref())))
+            .set_global_secondary_indexes(
+                Some(indexes).filter(|indexes: &Vec<_>| !indexes.is_empty()),
+            )
+            .billing_mode(self.billing.to_mode())
+            .set_provisioned_throughput(self.billing.capacity().map(Capacity::to_throughput))
+            .set_stream_specification(stream)
+            .set_sse_specification(sse)
+            .deletion_protection_enabled(self.deletion_protection)
+            .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateTable"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        match update::next_move(self, &live.spec) {
+            Some(next) => update::make(cx.aws, self, &live.spec, next).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = arn(cx.aws, &live.id);
+        if !set.is_empty() {
+            let tags = set.iter().map(to_tag).collect();
+            let call = cx.aws.dynamodb.tag_resource().resource_arn(&arn).set_tags(Some(tags));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.dynamodb.untag_resource().resource_arn(&arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Deletion comes first and protection is lifted only when it is in the way: lifting it
+        // starts an update, and while that runs deletion is refused and called again.
+        match delete_table(cx.aws, &live.id).await {
+            Err(error) if error.class == ErrorClass::Invalid && live.spec.deletion_protection => {
+                update::unprotect(cx.aws, &live.id).await?;
+                delete_table(cx.aws, &live.id).await
+            }
+            done => done,
+        }
+    }
+}
+
+async fn delete_table(aws: &Aws, name: &str) -> Result<(), OpError> {
+    let send = aws.dynamodb.delete_table().table_name(name).send();
+    send.await.map_err(op("DeleteTable")).or_gone().map(drop)
+}
+
+fn arn(aws: &Aws, name: &str) -> String {
+    let scope = &aws.scope;
+    format!("arn:{}:dynamodb:{}:{}:table/{name}", scope.partition, scope.region, scope.account)
+}
+
+fn to_tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
+}
+
+async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let arn = arn(aws, name);
+    let (mut tags, mut next) = (Tags::new(), None);
+    loop {
+        let call = aws.dynamodb.list_tags_of_resource().resource_arn(&arn).set_next_token(next);
+        let answer = call.send().await.map_err(op("ListTagsOfResource")).or_gone()?;
+        let Some(answer) = answer else { return Ok(None) };
+        let page = answer.tags.unwrap_or_default().into_iter();
+        tags.extend(page.map(|tag| (tag.key, tag.value)));
+        next = answer.next_token;
+        if next.is_none() {
+            return Ok(Some(tags));
+        }
+    }
+}
+
+/// Everything but the tags.
+async fn describe(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    name: &str,
+) -> Result<Option<Live<Table>>, OpError> {
+    let table = async {
+        let send = aws.dynamodb.describe_table().table_name(name).send();
+        send.await.map_err(op("DescribeTable")).or_gone()
+    };
+    let (table, ttl, backups) = try_join!(table, ttl(aws, name), backups(aws, name))?;
+    let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
+    let encryption = encryption(aws, survey, table.sse_description()).await?;
+    let arn = table.table_arn.clone().unwrap_or_else(|| arn(aws, name));
+    let mut outputs = Outputs::from([
+        (Output::Arn, arn),
+        (Output::Id, name.to_owned()),
+        (Output::Name, name.to_owned()),
+    ]);
+    let spec = Table {
+        name: name.to_owned(),
+        ttl: convert::ttl(ttl.as_ref()),
+        point_in_time_recovery: backups,
+        encryption,
+        ..convert::from_description(&table)?
+    };
+    if spec.stream.is_some()
+        && let Some(stream) = table.latest_stream_arn()
+    {
+        outputs.insert(Output::StreamArn, stream.to_owned());
+    }
+    let phase = convert::phase(&table);
+    Ok(Some(Live { id: name.to_owned(), spec, outputs, tags: Tags::new(), phase }))
+}
+
+async fn ttl(aws: &Aws, name: &str) -> Result<Option<TimeToLiveDescription>, OpError> {
+    let send = aws.dynamodb.describe_time_to_live().table_name(name).send();
+    let answer = send.await.map_err(op("DescribeTimeToLive")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.time_to_live_description))
+}
+
+async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    let send = aws.dynamodb.describe_continuous_backups().table_name(name).send();
+    let answer = send.await.map_err(op("DescribeContinuousBackups")).or_gone()?;
+    let backups = answer.and_then(|answer| answer.continuous_backups_description);
+    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description);
+    let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status);
+    Ok(status == Some(PointInTimeRecoveryStatus::Enabled))
+}
+
+/// Only KMS knows whether a key is the account's aws/dynamodb key or a customer's.
+async fn encryption(
+    aws: &Aws,
+    survey: Option<&Survey<'_>>,
+    sse: Option<&SseDescription>,
+) -> Result<Encryption, OpError> {
+    let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
+    let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
+    let customers = Encryption::Kms(key.into());
+    // Another account's key can only be a customer key, and need not let us describe it.
+    if key.split(':').nth(4) != Some(&aws.scope.account) {
+        return Ok(customers);
+    }
+    // A key with our tags is a customer's.
+    if let Some(survey) = survey
+        && survey.settled_tags(key).await.is_some()
+    {
+        return Ok(customers);
+    }
+    let mut known = aws.managed_keys.lock().await;
+    let managed = match known.get(key) {
+        Some(managed) => *managed,
+        None => {
+            let send = aws.kms.describe_key().key_id(key).send().await;
+            let Some(answer) = send.map_err(op("DescribeKey")).or_gone()? else {
+                return Ok(customers);
+            };
+            let manager = answer.key_metadata.and_then(|key| key.key_manager);
+            let managed = manager == Some(KeyManagerType::Aws);
+            known.insert(key.to_owned(), managed);
+            managed
+        }
+    };
+    Ok(if managed { Encryption::Managed } else { customers })
+}

@@ -1,0 +1,123 @@
+//! Tables that are made from a backup, or from another table as it was.
+
+use aws_sdk_dynamodb::types::RestoreSummary;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::Value;
+
+use super::{Encryption, Source, Table, arn, to_tag};
+use crate::aws::error::op;
+use crate::aws::resource::Cx;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Live, Owner};
+use payctl_engine::model::meta::LATEST;
+
+impl Table {
+    /// Starts a restore. Of what the table is to be, only its encryption is said: no item is ever
+    /// written under another key. Indexes and billing come from the source, and what differs is changed
+    /// once the items are there.
+    pub(super) async fn restore(&self, cx: &Cx<'_>, source: &Source) -> Result<(), OpError> {
+        let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
+        match source {
+            Source::Backup { backup } => {
+                let call = cx.aws.dynamodb.restore_table_from_backup().backup_arn(backup);
+                let call = call.target_table_name(&self.name).set_sse_specification_override(sse);
+                call.send().await.map_err(op("RestoreTableFromBackup"))?;
+            }
+            Source::Time { table, at } => {
+                let call = cx.aws.dynamodb.restore_table_to_point_in_time();
+                let call = call.source_table_name(table).target_table_name(&self.name);
+                let call = match at.as_str() {
+                    LATEST => call.use_latest_restorable_time(true),
+                    at => call.restore_date_time(time(at)?),
+                };
+                let send = call.set_sse_specification_override(sse).send();
+                send.await.map_err(op("RestoreTableToPointInTime"))?;
+            }
+        }
+        // A restore takes no tags. AWS may refuse them while it is at work: then they are set as soon
+        // as it is done. What would be refused for ever is better known now than in hours.
+        let tags = cx.tags.iter().map(to_tag).collect();
+        let call = cx.aws.dynamodb.tag_resource().resource_arn(arn(cx.aws, &self.name));
+        match call.set_tags(Some(tags)).send().await.map_err(op("TagResource")) {
+            Err(error) if error.class == ErrorClass::Denied => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A time of the config, which has been checked.
+fn time(at: &str) -> Result<DateTime, OpError> {
+    DateTime::from_str(at, Format::DateTime).map_err(|error| {
+        let message = format!("`{at}` is no time: {error}");
+        OpError::new("RestoreTableToPointInTime", ErrorClass::Bug, "NoTime", message)
+    })
+}
+
+/// What a table was made from, as AWS tells it.
+pub(super) fn source(summary: Option<&RestoreSummary>) -> Option<Source> {
+    let summary = summary?;
+    if let Some(backup) = summary.source_backup_arn() {
+        return Some(Source::Backup { backup: backup.to_owned() });
+    }
+    let (_, table) = summary.source_table_arn()?.rsplit_once(":table/")?;
+    let whole = DateTime::from_secs(summary.restore_date_time().secs());
+    let at = whole.fmt(Format::DateTime).ok()?;
+    Some(Source::Time { table: table.to_owned(), at })
+}
+
+/// Whose a table is: one that was restored and has no tags at all may be ours, since a restore
+/// takes none. What it was made from decides.
+pub(super) fn owner(owner: Owner, live: &Live<Table>) -> Owner {
+    match owner {
+        Owner::Foreign(_) if live.tags.is_empty() && live.spec.restore_from.is_some() => {
+            Owner::Nobody
+        }
+        owner => owner,
+    }
+}
+
+/// What can be got back of a deleted table.
+pub(super) fn regain(live: &Value) -> Option<String> {
+    (live["point_in_time_recovery"] == true).then(|| {
+        "AWS keeps the last state of the items in a backup for 35 days; `restore_from` takes its \
+         ARN"
+        .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(backup: Option<&str>, seconds: f64) -> RestoreSummary {
+        RestoreSummary::builder()
+            .set_source_backup_arn(backup.map(str::to_owned))
+            .source_table_arn("arn:aws:dynamodb:us-east-1:000000000000:table/orders")
+            .restore_date_time(DateTime::from_secs_f64(seconds))
+            .restore_in_progress(true)
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_table_tells_what_it_was_made_from() {
+        assert_eq!(source(None), None);
+        let at = source(Some(&summary(None, 1_700_000_000.25)));
+        let time = Source::Time { table: "orders".into(), at: "2023-11-14T22:13:20Z".into() };
+        assert_eq!(at, Some(time));
+        let from = source(Some(&summary(Some("arn:backup"), 0.0)));
+        assert_eq!(from, Some(Source::Backup { backup: "arn:backup".into() }));
+    }
+
+    #[test]
+    fn a_source_reads_as_it_is_written() {
+        for source in [
+            Source::Backup { backup: "b".into() },
+            Source::Time { table: "t".into(), at: LATEST.into() },
+        ] {
+            let text = serde_json::to_value(&source).unwrap();
+            assert_eq!(serde_json::from_value::<Source>(text).unwrap(), source);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Elastic IP addresses.
+//!
+//! AWS quirks: allocation has neither a token nor a name, so a lost reply would leak an address
+//! that costs money; it is found by its tags. While a NAT gateway is still going away, releasing
+//! its address is answered with `AuthFailure`, as if it were somebody else's.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Address as AwsAddress, DomainType, Filter, ResourceType};
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs};
+
+/// An elastic IP address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ElasticIp {}
+
+impl Resource for ElasticIp {
+    const META: Meta = Meta {
+        notes: &[
+            "A region allows five of them unless the quota was raised.",
+            "The address itself is lost for good when it is released.",
+        ],
+        replace: Replace::CreateFirst,
+        doubles: true,
+        held: true,
+        settle: common::SETTLE,
+        deadline: Duration::from_secs(600),
+        // A NAT gateway that is still going away holds it.
+        transient: &[("AuthFailure", "permission to access the specified resource")],
+        permits: &[
+            Permit::look(&["ec2:DescribeAddresses"], &["*"]),
+            Permit::create(&["ec2:AllocateAddress"], &["ec2:{here}:elastic-ip/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:elastic-ip/*"])
+                .where_equal("ec2:CreateAction", "AllocateAddress"),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:elastic-ip/*"])
+                .ours(),
+            Permit::delete(&["ec2:ReleaseAddress"], &["ec2:{here}:elastic-ip/*"]).ours(),
+        ],
+        ..Meta::new("ec2.elastic_ip", "ec2", "A public IPv4 address that stays the same.")
+    };
+
+    fn sample() -> Self {
+        Self {}
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(common::found(cx, find(cx.aws, common::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::pick(cx, find(cx.aws, vec![common::filter("allocation-id", [cx.id()])]).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let tags = common::tagged(ResourceType::ElasticIp, cx.tags);
+        let call = cx.aws.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let answer = call.send().await.map_err(op("AllocateAddress"))?;
+        common::made("AllocateAddress", answer.allocation_id)
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.release_address().allocation_id(&live.id).send();
+        send.await.map_err(op("ReleaseAddress")).or_gone().map(drop)
+    }
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<ElasticIp>>, OpError> {
+    let send = aws.ec2.describe_addresses().set_filters(Some(filters)).send();
+    let answer = send.await.map_err(op("DescribeAddresses"))?;
+    Ok(answer.addresses.unwrap_or_default().into_iter().map(live).collect())
+}
+
+fn live(address: AwsAddress) -> Live<ElasticIp> {
+    let id = address.allocation_id.unwrap_or_default();
+    let mut outputs = Outputs::from([(Output::Id, id.clone())]);
+    outputs.extend(address.public_ip.map(|ip| (Output::PublicIp, ip)));
+    Live { id, spec: ElasticIp {}, outputs, tags: common::tags(address.tags), phase: Phase::Ready }
+}

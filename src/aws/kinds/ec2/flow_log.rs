@@ -1,0 +1,231 @@
+//! Flow logs of a VPC: which connections there were, to a log group or a bucket.
+//!
+//! AWS quirks: nothing of a flow log can be changed but its tags. Creation and deletion answer with
+//! success and list what was refused. A second one with the same settings is refused
+//! (`FlowLogAlreadyExists`), so a new one has to wait for the old one's end. The role is tried when
+//! the flow log is made; whether records arrive is told afterwards only, in `deliverLogsStatus`.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    Filter, FlowLog as AwsFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType,
+    TrafficType,
+};
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A flow log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FlowLog {
+    /// The id of the VPC.
+    pub vpc: Text,
+    /// Which connections: `ALL`, `ACCEPT` or `REJECT`.
+    pub traffic: String,
+    /// The ARN of the log group or of the bucket.
+    pub destination: Text,
+    /// The ARN of the role that writes into a log group; a bucket needs none.
+    pub role: Option<Text>,
+    /// Over how many seconds the packets of a connection are added up: 60 or 600.
+    pub interval: i32,
+}
+
+impl Resource for FlowLog {
+    const META: Meta = Meta {
+        notes: &[
+            "Nothing of a flow log can be changed: a new one takes the place of the old one, and what \
+             happens in the seconds between is not recorded.",
+            "AWS tells only afterwards whether records arrive: `aws ec2 describe-flow-logs` shows \
+             DeliverLogsStatus.",
+            "Traffic to Amazon's DNS servers, to the metadata service and to the time service is \
+             never recorded.",
+        ],
+        immutable: &["vpc", "traffic", "destination", "role", "interval"],
+        replace: Replace::DeleteFirst,
+        settle: common::SETTLE,
+        deadline: Duration::from_secs(300),
+        transient: &[("InvalidParameter", "Unable to assume given IAM role")],
+        permits: &[
+            Permit::look(&["ec2:DescribeFlowLogs"], &["*"]),
+            Permit::create(&["ec2:CreateFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).made_ours(),
+            Permit::create(&["ec2:CreateFlowLogs"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc-flow-log/*"])
+                .where_equal("ec2:CreateAction", "CreateFlowLogs"),
+            Permit::create(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "vpc-flow-logs.amazonaws.com"),
+            // Into a bucket.
+            Permit::create(&["logs:CreateLogDelivery"], &["*"]),
+            Permit::create(&["s3:GetBucketPolicy"], &["s3:::{s3.bucket}"]),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:vpc-flow-log/*"])
+                .ours(),
+            Permit::delete(&["ec2:DeleteFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).ours(),
+            Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
+        ],
+        ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
+    };
+
+    fn sample() -> Self {
+        let reference = |kind, output| Text::reference(Address::new(kind, "sample"), output);
+        Self {
+            vpc: reference("ec2.vpc", Output::Id),
+            traffic: "ALL".into(),
+            destination: reference("logs.log_group", Output::Arn),
+            role: Some(reference("iam.role", Output::Arn)),
+            interval: 600,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        Vec::new()
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(common::found(cx, find(cx.aws, common::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::pick(cx, find(cx.aws, vec![common::filter("flow-log-id", [cx.id()])]).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let destination = self.destination.known();
+        let kind = match is_bucket(destination) {
+            true => LogDestinationType::S3,
+            false => LogDestinationType::CloudWatchLogs,
+        };
+        let role = self.role.as_ref().map(|role| role.known().to_owned());
+        let answer = cx
+            .aws
+            .ec2
+            .create_flow_logs()
+            .resource_type(FlowLogsResourceType::Vpc)
+            .resource_ids(self.vpc.known())
+            .traffic_type(TrafficType::from(self.traffic.as_str()))
+            .log_destination_type(kind)
+            .log_destination(destination)
+            .set_deliver_logs_permission_arn(role)
+            .max_aggregation_interval(self.interval)
+            .tag_specifications(common::tagged(ResourceType::VpcFlowLog, cx.tags))
+            .send()
+            .await
+            .map_err(op("CreateFlowLogs"))?;
+        common::refused("CreateFlowLogs", answer.unsuccessful)?;
+        common::made("CreateFlowLogs", answer.flow_log_ids.unwrap_or_default().into_iter().next())
+    }
+
+    /// Every field is immutable.
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_flow_logs().flow_log_ids(&live.id).send();
+        let Some(answer) = send.await.map_err(op("DeleteFlowLogs")).or_gone()? else {
+            return Ok(());
+        };
+        common::refused("DeleteFlowLogs", answer.unsuccessful).or_gone().map(drop)
+    }
+}
+
+fn is_bucket(arn: &str) -> bool {
+    arn.split(':').nth(2) == Some("s3")
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<FlowLog>>, OpError> {
+    let call = aws.ec2.describe_flow_logs().set_filter(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    let found: Result<Vec<AwsFlowLog>, _> = pages.try_collect().await;
+    let found = found.map_err(op("DescribeFlowLogs")).or_gone()?.unwrap_or_default();
+    Ok(found.into_iter().map(|flow_log| live(&aws.scope, flow_log)).collect())
+}
+
+fn live(scope: &Scope, found: AwsFlowLog) -> Live<FlowLog> {
+    let id = found.flow_log_id.unwrap_or_default();
+    let role = found.deliver_logs_permission_arn.filter(|arn| !arn.is_empty());
+    // Old ones tell the name of the group only.
+    let destination = found.log_destination.filter(|arn| !arn.is_empty()).unwrap_or_else(|| {
+        let Scope { partition, region, account, .. } = scope;
+        let group = found.log_group_name.unwrap_or_default();
+        format!("arn:{partition}:logs:{region}:{account}:log-group:{group}")
+    });
+    Live {
+        spec: FlowLog {
+            vpc: found.resource_id.unwrap_or_default().into(),
+            traffic: found.traffic_type.map_or_else(String::new, |kind| kind.as_str().to_owned()),
+            destination: destination.trim_end_matches(":*").into(),
+            role: role.map(Text::from),
+            interval: found.max_aggregation_interval.unwrap_or(600),
+        },
+        outputs: Outputs::from([(Output::Id, id.clone())]),
+        tags: common::tags(found.tags),
+        phase: Phase::Ready,
+        id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
+
+    use super::*;
+    use payctl_engine::model::error::ErrorClass;
+
+    #[test]
+    fn the_group_is_told_by_arn_or_by_name() {
+        let scope = Scope {
+            project: "payment".into(),
+            env: "dev".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        let arn = "arn:aws:logs:us-east-1:123456789012:log-group:flows";
+        let check =
+            |found: AwsFlowLog| assert_eq!(live(&scope, found).spec.destination, arn.into());
+        check(AwsFlowLog::builder().log_group_name("flows").build());
+        check(AwsFlowLog::builder().log_destination(format!("{arn}:*")).build());
+        check(AwsFlowLog::builder().log_destination(arn).log_group_name("flows").build());
+    }
+
+    #[test]
+    fn a_refusal_in_the_list_is_an_error() {
+        let item = |code: &str, message: &str| {
+            let error = UnsuccessfulItemError::builder().code(code).message(message).build();
+            Some(vec![UnsuccessfulItem::builder().error(error).build()])
+        };
+        let taken = item("FlowLogAlreadyExists", "There is an existing Flow Log");
+        let taken = common::refused("CreateFlowLogs", taken).expect_err("it was refused");
+        assert_eq!(taken.class, ErrorClass::Exists);
+        let gone = item("InvalidFlowLogId.NotFound", "These flow log ids are not found");
+        let gone = common::refused("DeleteFlowLogs", gone).expect_err("it was refused");
+        assert_eq!(gone.class, ErrorClass::NotFound);
+        assert_eq!(common::refused("DeleteFlowLogs", Some(Vec::new())), Ok(()));
+    }
+
+    #[test]
+    fn a_bucket_is_known_by_its_arn() {
+        assert!(is_bucket("arn:aws:s3:::logs"));
+        assert!(is_bucket("arn:aws-us-gov:s3:::logs/vpc/"));
+        assert!(!is_bucket("arn:aws:logs:us-east-1:1:log-group:s3"));
+    }
+}

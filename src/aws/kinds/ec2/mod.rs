@@ -1,0 +1,15 @@
+pub(crate) mod common;
+pub(crate) mod elastic_ip;
+pub(crate) mod flow_log;
+pub(crate) mod gateway_endpoint;
+pub(crate) mod instance;
+pub(crate) mod internet_gateway;
+pub(crate) mod launch_template;
+pub(crate) mod nat_gateway;
+pub(crate) mod permissions;
+pub(crate) mod route_table;
+pub(crate) mod routes;
+pub(crate) mod security_group;
+pub(crate) mod security_group_rules;
+pub(crate) mod subnet;
+pub(crate) mod vpc;

@@ -1,0 +1,252 @@
+//! The calls behind security group rules, for the rules' own kind and for the default group of a
+//! VPC.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{
+    IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup, UserIdGroupPair,
+};
+
+use super::common;
+use super::security_group::list;
+use super::security_group_rules::{Direction, Peer, Rule};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use payctl_engine::model::error::OpError;
+
+/// The rules of a group.
+pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {
+    let directed = |direction, permissions: &[IpPermission]| {
+        let rules = permissions.iter().flat_map(|permission| Rule::read(direction, permission));
+        rules.collect::<Vec<Rule>>()
+    };
+    let mut rules = directed(Direction::Ingress, group.ip_permissions());
+    rules.extend(directed(Direction::Egress, group.ip_permissions_egress()));
+    rules.into_iter().collect()
+}
+
+/// Gives a group exactly these rules: what is missing first, so that nothing that stays is cut off.
+pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
+    let found = list(aws, vec![common::filter("group-id", [group])]).await?;
+    let found = found.iter().filter(|found| found.group_id.as_deref() == Some(group));
+    let have: BTreeSet<Rule> = found.flat_map(rules_of).collect();
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let want = || want.iter().filter(|rule| rule.direction == direction);
+        let is_missing = |rule: &&Rule| !have.iter().any(|other| other.does_the_same(rule));
+        let is_reworded = |rule: &&Rule| {
+            let mut same = have.iter().filter(|other| other.does_the_same(rule));
+            same.any(|other| other.description != rule.description)
+        };
+        let missing = want().filter(is_missing).map(Rule::permission).collect();
+        authorize(aws, group, direction, missing).await?;
+        let reworded = want().filter(is_reworded).map(Rule::permission).collect();
+        describe(aws, group, direction, reworded).await?;
+    }
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let surplus = have.iter().filter(|rule| {
+            rule.direction == direction && !want.iter().any(|other| other.does_the_same(rule))
+        });
+        revoke(aws, group, direction, surplus.map(Rule::permission).collect()).await?;
+    }
+    Ok(())
+}
+
+async fn authorize(
+    aws: &Aws,
+    group: &str,
+    direction: Direction,
+    permissions: Vec<IpPermission>,
+) -> Result<(), OpError> {
+    if permissions.is_empty() {
+        return Ok(());
+    }
+    match direction {
+        Direction::Ingress => {
+            let call = aws.ec2.authorize_security_group_ingress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("AuthorizeSecurityGroupIngress")).map(drop)
+        }
+        Direction::Egress => {
+            let call = aws.ec2.authorize_security_group_egress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("AuthorizeSecurityGroupEgress")).map(drop)
+        }
+    }
+}
+
+async fn describe(
+    aws: &Aws,
+    group: &str,
+    direction: Direction,
+    permissions: Vec<IpPermission>,
+) -> Result<(), OpError> {
+    if permissions.is_empty() {
+        return Ok(());
+    }
+    match direction {
+        Direction::Ingress => {
+            let call = aws.ec2.update_security_group_rule_descriptions_ingress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("UpdateSecurityGroupRuleDescriptionsIngress")).map(drop)
+        }
+        Direction::Egress => {
+            let call = aws.ec2.update_security_group_rule_descriptions_egress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("UpdateSecurityGroupRuleDescriptionsEgress")).map(drop)
+        }
+    }
+}
+
+async fn revoke(
+    aws: &Aws,
+    group: &str,
+    direction: Direction,
+    permissions: Vec<IpPermission>,
+) -> Result<(), OpError> {
+    if permissions.is_empty() {
+        return Ok(());
+    }
+    match direction {
+        Direction::Ingress => {
+            let call = aws.ec2.revoke_security_group_ingress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("RevokeSecurityGroupIngress")).or_gone().map(drop)
+        }
+        Direction::Egress => {
+            let call = aws.ec2.revoke_security_group_egress().group_id(group);
+            let send = call.set_ip_permissions(Some(permissions)).send();
+            send.await.map_err(op("RevokeSecurityGroupEgress")).or_gone().map(drop)
+        }
+    }
+}
+
+impl Rule {
+    /// The rules of one direction that AWS merged into one permission by protocol and ports.
+    fn read(direction: Direction, permission: &IpPermission) -> Vec<Self> {
+        let mut peers: Vec<(Option<Peer>, Option<String>)> = Vec::new();
+        for range in permission.ip_ranges() {
+            peers.push((range.cidr_ip.clone().map(Peer::Cidr), range.description.clone()));
+        }
+        for range in permission.ipv6_ranges() {
+            peers.push((range.cidr_ipv6.clone().map(Peer::Cidr), range.description.clone()));
+        }
+        for pair in permission.user_id_group_pairs() {
+            let group = pair.group_id.as_deref().map(|group| Peer::Group(group.into()));
+            peers.push((group, pair.description.clone()));
+        }
+        for list in permission.prefix_list_ids() {
+            let id = list.prefix_list_id.clone();
+            peers.push((id.map(Peer::PrefixList), list.description.clone()));
+        }
+        let rules = peers.into_iter().filter_map(|(peer, description)| {
+            let rule = Self {
+                direction,
+                protocol: permission.ip_protocol.clone().unwrap_or_else(|| "-1".to_owned()),
+                from_port: permission.from_port,
+                to_port: permission.to_port,
+                peer: peer?,
+                description,
+            };
+            Some(rule.canonical())
+        });
+        rules.collect()
+    }
+
+    fn permission(&self) -> IpPermission {
+        let (from, to) = match self.protocol.as_str() {
+            // Every type, or every code of a type.
+            "icmp" | "icmpv6" => (self.from_port.or(Some(-1)), self.to_port.or(Some(-1))),
+            _ => (self.from_port, self.to_port),
+        };
+        let permission =
+            IpPermission::builder().ip_protocol(&self.protocol).set_from_port(from).set_to_port(to);
+        let text = self.description.clone();
+        let permission = match &self.peer {
+            Peer::Cidr(range) if range.contains(':') => permission
+                .ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).set_description(text).build()),
+            Peer::Cidr(range) => permission
+                .ip_ranges(IpRange::builder().cidr_ip(range).set_description(text).build()),
+            Peer::Group(group) => permission.user_id_group_pairs(
+                UserIdGroupPair::builder().group_id(group.known()).set_description(text).build(),
+            ),
+            Peer::PrefixList(list) => permission.prefix_list_ids(
+                PrefixListId::builder().prefix_list_id(list).set_description(text).build(),
+            ),
+        };
+        permission.build()
+    }
+
+    /// Whether two rules differ in their descriptions at most.
+    fn does_the_same(&self, other: &Self) -> bool {
+        let bare = |rule: &Self| Self { description: None, ..rule.clone() };
+        bare(self) == bare(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
+        Rule {
+            direction: Direction::Ingress,
+            protocol: protocol.into(),
+            from_port: from,
+            to_port: to,
+            peer,
+            description: None,
+        }
+    }
+
+    fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
+        rule(protocol, from, to, Peer::Cidr("0.0.0.0/0".into()))
+    }
+
+    #[test]
+    fn a_rule_is_read_back_as_it_was_sent() {
+        for peer in [
+            Peer::Cidr("10.0.0.0/8".into()),
+            Peer::Cidr("2001:db8::/64".into()),
+            Peer::Group("sg-2".into()),
+            Peer::PrefixList("pl-1".into()),
+        ] {
+            let sent = Rule {
+                description: Some("why".into()),
+                ..rule("tcp", Some(80), Some(90), peer.clone())
+            };
+            assert_eq!(Rule::read(Direction::Ingress, &sent.permission()), [sent]);
+        }
+        let ping = from_all("icmp", None, None);
+        assert_eq!(ping.permission().from_port, Some(-1));
+        assert_eq!(Rule::read(Direction::Ingress, &ping.permission()), [ping]);
+    }
+
+    #[test]
+    fn a_merged_permission_is_a_rule_for_each_peer() {
+        let described = |text: &str| Some(text.to_owned());
+        let merged = IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(443)
+            .to_port(443)
+            .ip_ranges(IpRange::builder().cidr_ip("10.0.0.0/8").description("a").build())
+            .ip_ranges(IpRange::builder().cidr_ip("10.1.0.0/16").build())
+            .user_id_group_pairs(
+                UserIdGroupPair::builder().group_id("sg-2").description("b").build(),
+            );
+        let https = |peer| rule("tcp", Some(443), Some(443), peer);
+        let expected = [
+            Rule { description: described("a"), ..https(Peer::Cidr("10.0.0.0/8".into())) },
+            https(Peer::Cidr("10.1.0.0/16".into())),
+            Rule { description: described("b"), ..https(Peer::Group("sg-2".into())) },
+        ];
+        assert_eq!(Rule::read(Direction::Ingress, &merged.build()), expected);
+    }
+
+    #[test]
+    fn rules_that_differ_in_their_text_do_the_same() {
+        let plain = from_all("tcp", Some(1), Some(1));
+        let described = Rule { description: Some("x".into()), ..plain.clone() };
+        assert!(plain.does_the_same(&described));
+        assert!(!plain.does_the_same(&from_all("tcp", Some(1), Some(2))));
+    }
+}

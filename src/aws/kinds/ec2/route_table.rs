@@ -1,0 +1,310 @@
+//! Route tables, with routes and subnet associations folded in.
+//!
+//! AWS quirks: the local route, the routes of gateway endpoints and propagated routes come and go
+//! by themselves and are not listed here. A route whose target is gone stays as a black hole; it is
+//! read as a target that nobody wants, so that it is replaced. A route to an instance comes back with the
+//! instance and its interface; the interface counts. A subnet has one explicit association at
+//! most: a subnet of another table is moved, never doubly associated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    Filter, ResourceType, RouteTable as AwsTable, RouteTableAssociation,
+    RouteTableAssociationStateCode,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use super::routes::{create_route, delete_route, replace_route, route};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A route table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteTable {
+    /// The id of the VPC.
+    pub vpc: Text,
+    /// Destinations (CIDR) and where they lead; the local route is not listed.
+    pub routes: BTreeMap<String, Route>,
+    /// The ids of the associated subnets.
+    pub subnets: BTreeSet<Text>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Route {
+    /// An internet gateway, by id.
+    InternetGateway(Text),
+    /// A NAT gateway, by id.
+    NatGateway(Text),
+    /// A network interface, by id.
+    Interface(Text),
+    /// What payctl never asks for but may find: a target set by somebody else.
+    Other(String),
+}
+
+impl Resource for RouteTable {
+    const META: Meta = Meta {
+        notes: &[
+            "Local and propagated routes and those of gateway endpoints are left alone; every \
+             other route that the config does not contain is removed.",
+            "A subnet that is associated with another route table is moved to this one.",
+        ],
+        immutable: &["vpc"],
+        replace: Replace::CreateFirst,
+        doubles: true,
+        // Deleting a subnet ends its association; a gateway can be detached with routes to it.
+        lets_go: &["ec2.subnet", "ec2.internet_gateway"],
+        settle: common::SETTLE,
+        // A route shows in some answers before it shows in all.
+        steady: 2,
+        deadline: Duration::from_secs(300),
+        transient: &[
+            // An internet gateway that was attached a moment ago.
+            ("InvalidParameterValue", "belong to different networks"),
+            // The route went since it was read; the next look finds that out.
+            ("InvalidParameterValue", "There is no route defined"),
+        ],
+        permits: &[
+            Permit::look(&["ec2:DescribeRouteTables"], &["*"]),
+            Permit::create(&["ec2:CreateRouteTable"], &["ec2:{here}:route-table/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:route-table/*"])
+                .where_equal("ec2:CreateAction", "CreateRouteTable"),
+            Permit::change(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:CreateRoute",
+                    "ec2:CreateTags",
+                    "ec2:DeleteRoute",
+                    "ec2:DeleteTags",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRoute",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:{here}:route-table/*"],
+            )
+            .ours(),
+            Permit::delete(
+                &["ec2:DeleteRouteTable", "ec2:DisassociateRouteTable"],
+                &["ec2:{here}:route-table/*"],
+            )
+            .ours(),
+            Permit::create(&["ec2:CreateRouteTable"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::change(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:{here}:subnet/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
+        ],
+        ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
+    };
+
+    fn sample() -> Self {
+        let id = |kind| Text::reference(Address::new(kind, "sample"), Output::Id);
+        let gateway = Route::InternetGateway(id("ec2.internet_gateway"));
+        Self {
+            vpc: id("ec2.vpc"),
+            routes: BTreeMap::from([("0.0.0.0/0".into(), gateway)]),
+            subnets: BTreeSet::from([id("ec2.subnet")]),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let gateway = Self::sample().routes["0.0.0.0/0"].clone();
+        let elsewhere = BTreeMap::from([
+            ("198.51.100.0/24".to_owned(), gateway.clone()),
+            ("203.0.113.0/24".to_owned(), gateway),
+        ]);
+        vec![
+            Self { routes: elsewhere, ..Self::sample() },
+            Self { routes: BTreeMap::new(), subnets: BTreeSet::new(), ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let tables = list(cx.aws, common::ours(&cx.aws.scope)).await?;
+        Ok(common::found(cx, tables.into_iter().map(live).collect()))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let tables = list(cx.aws, vec![common::filter("route-table-id", [cx.id()])]).await?;
+        Ok(common::pick(cx, tables.into_iter().map(live).collect()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx
+            .aws
+            .ec2
+            .create_route_table()
+            .vpc_id(self.vpc.known())
+            .tag_specifications(common::tagged(ResourceType::RouteTable, cx.tags));
+        let answer = call.send().await.map_err(op("CreateRouteTable"))?;
+        common::made("CreateRouteTable", answer.route_table.and_then(|table| table.route_table_id))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (want, have) = (&self.routes, &live.spec.routes);
+        let changed = want.iter().filter(|(to, route)| have.get(*to) != Some(*route));
+        try_join_all(changed.map(|(to, route)| async move {
+            match have.contains_key(to) {
+                true => replace_route(cx.aws, &live.id, to, route).await,
+                false => create_route(cx.aws, &live.id, to, route).await,
+            }
+        }))
+        .await?;
+        let surplus = have.keys().filter(|to| !want.contains_key(*to));
+        try_join_all(surplus.map(|to| delete_route(cx.aws, &live.id, to))).await?;
+        move_subnets(cx.aws, &live.id, &self.subnets, &live.spec.subnets).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        move_subnets(cx.aws, &live.id, &BTreeSet::new(), &live.spec.subnets).await?;
+        let send = cx.aws.ec2.delete_route_table().route_table_id(&live.id).send();
+        send.await.map_err(op("DeleteRouteTable")).or_gone().map(drop)
+    }
+}
+
+async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsTable>, OpError> {
+    // A page of this call holds 100 at most.
+    let call = aws.ec2.describe_route_tables().set_filters(Some(filters)).max_results(100);
+    let pages = call.into_paginator().items().send();
+    pages.try_collect().await.map_err(op("DescribeRouteTables"))
+}
+
+fn live(table: AwsTable) -> Live<RouteTable> {
+    let id = table.route_table_id.unwrap_or_default();
+    let associations = table.associations.unwrap_or_default();
+    let subnets = associations.into_iter().filter(is_in_force).filter_map(|it| it.subnet_id);
+    let routes = table.routes.unwrap_or_default();
+    Live {
+        spec: RouteTable {
+            vpc: table.vpc_id.unwrap_or_default().into(),
+            routes: routes.iter().filter_map(route).collect(),
+            subnets: subnets.map(Text::from).collect(),
+        },
+        outputs: Outputs::from([(Output::Id, id.clone())]),
+        tags: common::tags(table.tags),
+        phase: Phase::Ready,
+        id,
+    }
+}
+
+fn is_in_force(association: &RouteTableAssociation) -> bool {
+    use RouteTableAssociationStateCode::{Disassociated, Disassociating, Failed};
+    let state = association.association_state.as_ref().and_then(|state| state.state.as_ref());
+    !matches!(state, Some(Disassociated | Disassociating | Failed))
+}
+
+/// Associates what is wanted and not there, taking it from other tables, and lets go of the rest.
+async fn move_subnets(
+    aws: &Aws,
+    table: &str,
+    want: &BTreeSet<Text>,
+    have: &BTreeSet<Text>,
+) -> Result<(), OpError> {
+    let moving: Vec<&str> = want.symmetric_difference(have).map(Text::known).collect();
+    if moving.is_empty() {
+        return Ok(());
+    }
+    let current = associations(aws, &moving).await?;
+    let missing = want.difference(have).map(|subnet| {
+        let old = current.iter().find(|old| old.subnet_id.as_deref() == Some(subnet.known()));
+        associate(aws, table, subnet.known(), old)
+    });
+    try_join_all(missing).await?;
+    let surplus = current.iter().filter(|old| {
+        let subnet = Text::from(old.subnet_id.as_deref().unwrap_or_default());
+        old.route_table_id.as_deref() == Some(table) && !want.contains(&subnet)
+    });
+    try_join_all(surplus.map(|old| disassociate(aws, old))).await.map(drop)
+}
+
+/// The explicit associations of some subnets, with whichever table.
+async fn associations(aws: &Aws, subnets: &[&str]) -> Result<Vec<RouteTableAssociation>, OpError> {
+    let filters = vec![common::filter("association.subnet-id", subnets.iter().copied())];
+    let tables = list(aws, filters).await?;
+    let all = tables.into_iter().flat_map(|table| {
+        let id = table.route_table_id;
+        let of_table = move |mut association: RouteTableAssociation| {
+            association.route_table_id = association.route_table_id.or_else(|| id.clone());
+            association
+        };
+        table.associations.unwrap_or_default().into_iter().map(of_table)
+    });
+    let moving = |it: &RouteTableAssociation| {
+        is_in_force(it) && it.subnet_id.as_deref().is_some_and(|id| subnets.contains(&id))
+    };
+    Ok(all.filter(moving).collect())
+}
+
+async fn associate(
+    aws: &Aws,
+    table: &str,
+    subnet: &str,
+    old: Option<&RouteTableAssociation>,
+) -> Result<(), OpError> {
+    match old {
+        Some(old) if old.route_table_id.as_deref() == Some(table) => Ok(()),
+        Some(old) => {
+            let call = aws
+                .ec2
+                .replace_route_table_association()
+                .set_association_id(old.route_table_association_id.clone())
+                .route_table_id(table);
+            call.send().await.map_err(op("ReplaceRouteTableAssociation")).map(drop)
+        }
+        None => {
+            let call = aws.ec2.associate_route_table().route_table_id(table).subnet_id(subnet);
+            call.send().await.map_err(op("AssociateRouteTable")).map(drop)
+        }
+    }
+}
+
+async fn disassociate(aws: &Aws, old: &RouteTableAssociation) -> Result<(), OpError> {
+    let id = old.route_table_association_id.clone();
+    let send = aws.ec2.disassociate_route_table().set_association_id(id).send();
+    send.await.map_err(op("DisassociateRouteTable")).or_gone().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::RouteTableAssociationState;
+
+    use super::*;
+
+    #[test]
+    fn associations_that_ended_do_not_count() {
+        let association = |state: &str| {
+            let state = RouteTableAssociationState::builder().state(state.into()).build();
+            RouteTableAssociation::builder().association_state(state).build()
+        };
+        assert!(is_in_force(&association("associated")));
+        assert!(is_in_force(&RouteTableAssociation::builder().build()));
+        assert!(!is_in_force(&association("disassociating")));
+    }
+}

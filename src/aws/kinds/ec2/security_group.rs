@@ -1,0 +1,152 @@
+//! Security groups without their rules, so that groups may refer to each other.
+//!
+//! AWS quirks: name and description never change. AWS gives every new group a rule that lets
+//! everything out; the rules' own kind replaces it. A group stays undeletable while an interface
+//! uses it or a rule of another group refers to it.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as AwsGroup};
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A security group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecurityGroup {
+    /// The name, unique in the VPC.
+    pub name: String,
+    /// The description, which AWS requires and never changes.
+    pub description: String,
+    /// The id of the VPC.
+    pub vpc: Text,
+}
+
+impl Resource for SecurityGroup {
+    const META: Meta = Meta {
+        notes: &[
+            "Its rules are a resource of their own, ec2.security_group_rules.",
+            "It cannot be deleted while anything uses it; the interfaces of load balancers, \
+             databases and functions outlive their owners by minutes, and payctl waits for them.",
+        ],
+        immutable: &["name", "description", "vpc"],
+        replace: Replace::DeleteFirst,
+        doubles: true,
+        held: true,
+        settle: common::SETTLE,
+        deadline: common::INTERFACES,
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
+            Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{here}:security-group/*"])
+                .made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:security-group/*"])
+                .where_equal("ec2:CreateAction", "CreateSecurityGroup"),
+            Permit::change(&["ec2:CreateTags", "ec2:DeleteTags"], &["ec2:{here}:security-group/*"])
+                .ours(),
+            Permit::delete(&["ec2:DeleteSecurityGroup"], &["ec2:{here}:security-group/*"]).ours(),
+            Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
+            Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
+        ],
+        ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-group".into(),
+            description: "Sample".into(),
+            vpc: Text::reference(Address::new("ec2.vpc", "sample"), Output::Id),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let groups = ours(cx).await?.to_vec().into_iter();
+        Ok(groups.filter_map(|group| cx.found(live(group), |spec| &spec.name)).collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let groups = list(cx.aws, vec![common::filter("group-id", [cx.id()])]).await?;
+        Ok(common::pick(cx, groups.into_iter().map(live).collect()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx
+            .aws
+            .ec2
+            .create_security_group()
+            .group_name(&self.name)
+            .description(&self.description)
+            .vpc_id(self.vpc.known())
+            .tag_specifications(common::tagged(ResourceType::SecurityGroup, cx.tags));
+        let answer = call.send().await.map_err(op("CreateSecurityGroup"))?;
+        common::made("CreateSecurityGroup", answer.group_id)
+    }
+
+    async fn update(&self, _: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_security_group().group_id(&live.id).send();
+        match send.await.map_err(op("DeleteSecurityGroup")).or_gone() {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                let held = common::filter("group-id", [&live.id]);
+                Err(common::held_by_functions(cx.aws, held, refused).await)
+            }
+        }
+    }
+}
+
+/// The environment's groups; also for the kind of their rules.
+pub(super) async fn ours(cx: &Survey<'_>) -> Result<Arc<Vec<AwsGroup>>, OpError> {
+    cx.once("ec2:DescribeSecurityGroups", list(cx.aws, common::ours(&cx.aws.scope))).await
+}
+
+/// The groups that match; also for the kind of their rules.
+pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
+    let call = aws.ec2.describe_security_groups().set_filters(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    pages.try_collect().await.map_err(op("DescribeSecurityGroups"))
+}
+
+fn live(group: AwsGroup) -> Live<SecurityGroup> {
+    let id = group.group_id.unwrap_or_default();
+    let name = group.group_name.unwrap_or_default();
+    let mut outputs = Outputs::from([(Output::Id, id.clone()), (Output::Name, name.clone())]);
+    outputs.extend(group.security_group_arn.map(|arn| (Output::Arn, arn)));
+    Live {
+        spec: SecurityGroup {
+            name,
+            description: group.description.unwrap_or_default(),
+            vpc: group.vpc_id.unwrap_or_default().into(),
+        },
+        outputs,
+        tags: common::tags(group.tags),
+        phase: Phase::Ready,
+        id,
+    }
+}

@@ -1,0 +1,301 @@
+//! All rules of one security group, as one set.
+//!
+//! The set exists exactly while its group, found by the group's tags, has a rule: so it can be
+//! emptied before any group is deleted, and groups may refer to each other. A group that should
+//! have no rules at all cannot be expressed.
+//!
+//! AWS quirks: a new group lets everything out. One duplicate refuses a whole batch, and a
+//! duplicate is one whose description alone differs. Ports come back as -1 where there are none,
+//! protocols by name, address ranges with their host bits zero; `canonical` settles all of that in
+//! both directions.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::SecurityGroup;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::common;
+use super::permissions::{rules_of, sync};
+use super::security_group::{self, list as groups, ours};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// Tells the id of the rules from that of their group, so that whoever names the group is known to
+/// use the group.
+const SUFFIX: &str = "/rules";
+
+/// The rules of a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rules {
+    /// The id of the security group.
+    pub group: Text,
+    /// The rules; any other rule of the group is removed.
+    #[serde(deserialize_with = "canonical")]
+    pub rules: BTreeSet<Rule>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// In or out.
+    pub direction: Direction,
+    /// `tcp`, `udp`, `icmp`, `icmpv6` or `-1` for all.
+    pub protocol: String,
+    /// The first port (or ICMP type); none when all.
+    pub from_port: Option<i32>,
+    /// The last port (or ICMP code); none when all.
+    pub to_port: Option<i32>,
+    /// From where or to where.
+    pub peer: Peer,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// In or out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    /// Into the group's interfaces.
+    Ingress,
+    /// Out of the group's interfaces.
+    Egress,
+}
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Peer {
+    /// An address range, IPv4 or IPv6.
+    Cidr(String),
+    /// A security group, by id.
+    Group(Text),
+    /// A prefix list, by id.
+    PrefixList(String),
+}
+
+impl Resource for Rules {
+    const META: Meta = Meta {
+        notes: &[
+            "The set is complete: a rule that the config does not contain is removed, also the one \
+             that AWS gives every new group.",
+            "New rules are added before old ones are removed.",
+        ],
+        immutable: &["group"],
+        replace: Replace::DeleteFirst,
+        tagged: false,
+        settle: common::SETTLE,
+        deadline: Duration::from_secs(300),
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
+            Permit::set(
+                &[
+                    "ec2:AuthorizeSecurityGroupEgress",
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+                ],
+                &["ec2:{here}:security-group/*"],
+            )
+            .ours(),
+            Permit::delete(
+                &["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+                &["ec2:{here}:security-group/*"],
+            )
+            .ours(),
+        ],
+        ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
+    };
+
+    fn sample() -> Self {
+        let group = Text::reference(Address::new("ec2.security_group", "sample"), Output::Id);
+        let rule = |direction, port: Option<i32>, peer| Rule {
+            direction,
+            protocol: if port.is_some() { "tcp" } else { "-1" }.into(),
+            from_port: port,
+            to_port: port,
+            peer,
+            description: None,
+        };
+        let from_vpc = rule(Direction::Ingress, Some(443), Peer::Cidr("10.90.0.0/16".into()));
+        let rules = BTreeSet::from([
+            Rule { description: Some("From the VPC".into()), ..from_vpc },
+            rule(Direction::Ingress, Some(5432), Peer::Group(group.clone())),
+            rule(Direction::Egress, None, Peer::Cidr("0.0.0.0/0".into())),
+        ]);
+        Self { group, rules }
+    }
+
+    fn variants() -> Vec<Self> {
+        let sample = Self::sample();
+        let each = |change: fn(Rule) -> Rule| Self {
+            rules: sample.rules.iter().cloned().map(change).collect(),
+            ..sample.clone()
+        };
+        let reworded = each(|rule| Rule {
+            description: rule.description.map(|_| "Reworded".to_owned()),
+            ..rule
+        });
+        let over_udp = each(|rule| match rule.direction {
+            Direction::Ingress => Rule { protocol: "udp".into(), ..rule },
+            Direction::Egress => Rule { peer: Peer::Cidr("10.90.0.0/16".into()), ..rule },
+        });
+        let only_one = Self {
+            rules: sample.rules.iter().take(1).cloned().collect(),
+            group: sample.group.clone(),
+        };
+        vec![reworded, over_udp, only_one]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let found = ours(cx).await?.to_vec().into_iter();
+        let found = found.filter_map(|group| {
+            let name = group.group_name().unwrap_or_default();
+            let (of, owner) = cx.ours(name, &common::tags(group.tags.clone()))?;
+            if owner != Owner::Ours || of.kind != security_group::SecurityGroup::META.kind {
+                return None;
+            }
+            let address = Address::new(Self::META.kind, of.name);
+            Some(Found { address, owner, live: live(&group)? })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
+        let found = groups(cx.aws, vec![common::filter("group-id", [id])]).await?;
+        let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
+        Ok(group.as_ref().and_then(live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if self.rules.is_empty() {
+            let message = "a security group needs at least one rule; to close it, let it reach \
+                           only 255.255.255.255/32";
+            return Err(OpError::new("create", ErrorClass::Invalid, "NoRules", message));
+        }
+        let group = self.group.known();
+        sync(cx.aws, group, &self.rules).await?;
+        Ok(format!("{group}{SUFFIX}"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        sync(cx.aws, live.spec.group.known(), &self.rules).await
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        sync(cx.aws, live.spec.group.known(), &BTreeSet::new()).await
+    }
+}
+
+/// The rules of a group as one object; none when there are none.
+fn live(group: &SecurityGroup) -> Option<Live<Rules>> {
+    let id = group.group_id.clone().unwrap_or_default();
+    let rules = rules_of(group);
+    (!rules.is_empty()).then(|| Live {
+        id: format!("{id}{SUFFIX}"),
+        spec: Rules { group: id.as_str().into(), rules },
+        outputs: Outputs::new(),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    })
+}
+
+fn canonical<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Rule>, D::Error> {
+    let rules = BTreeSet::<Rule>::deserialize(deserializer)?;
+    Ok(rules.into_iter().map(Rule::canonical).collect())
+}
+
+impl Rule {
+    /// The rule as AWS would return it.
+    pub(super) fn canonical(self) -> Self {
+        let protocol = match self.protocol.to_lowercase().as_str() {
+            "all" => "-1".to_owned(),
+            "6" => "tcp".to_owned(),
+            "17" => "udp".to_owned(),
+            "1" => "icmp".to_owned(),
+            "58" => "icmpv6".to_owned(),
+            other => other.to_owned(),
+        };
+        let (from, to) = (self.from_port.filter(|it| *it >= 0), self.to_port.filter(|it| *it >= 0));
+        let (from_port, to_port) = match protocol.as_str() {
+            "tcp" | "udp" => match from {
+                Some(port) => (Some(port), Some(to.unwrap_or(port))),
+                None => (Some(0), Some(to.unwrap_or(65_535))),
+            },
+            "icmp" | "icmpv6" => (from, to),
+            // AWS ignores the ports of every other protocol.
+            _ => (None, None),
+        };
+        let peer = match self.peer {
+            Peer::Cidr(range) => Peer::Cidr(common::canonical_cidr(&range)),
+            other => other,
+        };
+        let description = self.description.filter(|text| !text.is_empty());
+        Self { protocol, from_port, to_port, peer, description, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
+        Rule {
+            direction: Direction::Ingress,
+            protocol: protocol.into(),
+            from_port: from,
+            to_port: to,
+            peer,
+            description: None,
+        }
+    }
+
+    fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
+        rule(protocol, from, to, Peer::Cidr("0.0.0.0/0".into()))
+    }
+
+    #[test]
+    fn every_spelling_has_one_canonical_form() {
+        let check = |written: Rule, canonical| assert_eq!(written.canonical(), canonical);
+        check(from_all("TCP", None, None), from_all("tcp", Some(0), Some(65_535)));
+        check(from_all("6", Some(443), None), from_all("tcp", Some(443), Some(443)));
+        check(from_all("all", Some(0), Some(65_535)), from_all("-1", None, None));
+        check(from_all("-1", Some(-1), Some(-1)), from_all("-1", None, None));
+        check(from_all("1", Some(-1), Some(-1)), from_all("icmp", None, None));
+        check(from_all("icmp", Some(8), Some(-1)), from_all("icmp", Some(8), None));
+        let range = |text: &str| rule("udp", Some(53), Some(53), Peer::Cidr(text.into()));
+        check(range("10.1.2.3/16"), range("10.1.0.0/16"));
+        let blank = Rule { description: Some(String::new()), ..from_all("-1", None, None) };
+        check(blank, from_all("-1", None, None));
+    }
+
+    #[test]
+    fn decoding_a_spec_makes_its_rules_canonical() {
+        let written = Rules {
+            group: "sg-1".into(),
+            rules: BTreeSet::from([from_all("6", None, None), from_all("tcp", None, None)]),
+        };
+        let decoded: Rules =
+            serde_json::from_value(serde_json::to_value(written).unwrap()).unwrap();
+        assert_eq!(decoded.rules, BTreeSet::from([from_all("tcp", Some(0), Some(65_535))]));
+    }
+
+    #[test]
+    fn a_group_without_rules_has_no_rules_object() {
+        assert_eq!(live(&SecurityGroup::builder().group_id("sg-1").build()), None);
+    }
+}

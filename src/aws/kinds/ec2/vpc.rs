@@ -1,0 +1,269 @@
+//! VPCs, with DNS settings and the stripped default security group folded in.
+//!
+//! AWS quirks: neither a token nor a name is unique, so a VPC is found by its tags. The two DNS
+//! settings are read and changed one by one, and host names need name resolution. AWS makes a
+//! default security group with every VPC, and lists it a little later; it cannot be deleted, only
+//! emptied.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, Filter, ResourceType, SecurityGroup, Vpc as AwsVpc, VpcAttributeName,
+    VpcState,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use super::permissions::{rules_of, sync};
+use super::security_group_rules::{Direction, Peer, Rule};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs};
+
+/// A VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vpc {
+    /// The address range.
+    pub cidr: String,
+    /// Whether the VPC resolves names.
+    pub dns_support: bool,
+    /// Whether instances get host names.
+    pub dns_hostnames: bool,
+    /// Whether the default security group has no rules at all.
+    pub default_group_closed: bool,
+}
+
+impl Resource for Vpc {
+    const META: Meta = Meta {
+        notes: &[
+            "The main route table, the default network ACL and the default security group come \
+             and go with the VPC; payctl changes only the rules of that group.",
+            "Another address range means another VPC, and everything in it anew. A load balancer \
+             cannot follow, nor can a target group whose name is taken: take them out of the config \
+             first, and put them back afterwards.",
+            "A default security group that is no longer to be closed gets back the two rules that \
+             AWS gives a new one.",
+        ],
+        immutable: &["cidr"],
+        replace: Replace::CreateFirst,
+        doubles: true,
+        held: true,
+        settle: common::SETTLE,
+        deadline: Duration::from_secs(600),
+        permits: &[
+            Permit::look(&["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"], &["*"]),
+            Permit::create(&["ec2:CreateVpc"], &["ec2:{here}:vpc/*"]).made_ours(),
+            Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc/*"])
+                .where_equal("ec2:CreateAction", "CreateVpc"),
+            Permit::change(
+                &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifyVpcAttribute"],
+                &["ec2:{here}:vpc/*"],
+            )
+            .ours(),
+            Permit::delete(&["ec2:DeleteVpc"], &["ec2:{here}:vpc/*"]).ours(),
+            Permit::look(&["ec2:DescribeVpcAttribute"], &["ec2:{here}:vpc/*"]),
+            Permit::set(
+                &[
+                    "ec2:AuthorizeSecurityGroupEgress",
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                ],
+                &["ec2:{here}:security-group/*"],
+            ),
+        ],
+        ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            cidr: "10.90.0.0/16".into(),
+            dns_support: true,
+            dns_hostnames: true,
+            default_group_closed: true,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { dns_hostnames: false, ..Self::sample() },
+            Self { dns_hostnames: false, dns_support: false, ..Self::sample() },
+            Self { default_group_closed: false, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        Ok(common::found(cx, find(cx.aws, common::ours(&cx.aws.scope)).await?))
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::pick(cx, find(cx.aws, vec![common::filter("vpc-id", [cx.id()])]).await?))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.ec2.create_vpc().cidr_block(&self.cidr);
+        let call = call.tag_specifications(common::tagged(ResourceType::Vpc, cx.tags));
+        let answer = call.send().await.map_err(op("CreateVpc"))?;
+        common::made("CreateVpc", answer.vpc.and_then(|vpc| vpc.vpc_id))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (support, hostnames) = (self.dns_support, self.dns_hostnames);
+        // Host names need name resolution: it is switched on before them and off after them.
+        if support && !live.spec.dns_support {
+            set_support(cx.aws, &live.id, true).await?;
+        }
+        if hostnames != live.spec.dns_hostnames {
+            set_hostnames(cx.aws, &live.id, hostnames).await?;
+        }
+        if !support && live.spec.dns_support {
+            set_support(cx.aws, &live.id, false).await?;
+        }
+        if self.default_group_closed != live.spec.default_group_closed
+            && let Some(group) = default_group(cx.aws, &live.id).await?
+            && let Some(group) = group.group_id
+        {
+            let rules = match self.default_group_closed {
+                true => BTreeSet::new(),
+                false => rules_of_a_new_vpc(&group),
+            };
+            sync(cx.aws, &group, &rules).await?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ec2.delete_vpc().vpc_id(&live.id).send();
+        send.await.map_err(op("DeleteVpc")).or_gone().map(drop)
+    }
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, OpError> {
+    let call = aws.ec2.describe_vpcs().set_filters(Some(filters)).max_results(1000);
+    let pages = call.into_paginator().items().send();
+    let vpcs: Vec<AwsVpc> = pages.try_collect().await.map_err(op("DescribeVpcs"))?;
+    let lives = vpcs.into_iter().map(|vpc| describe(aws, vpc));
+    Ok(try_join_all(lives).await?.into_iter().flatten().collect())
+}
+
+async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> {
+    let id = vpc.vpc_id.unwrap_or_default();
+    let (dns_support, dns_hostnames, group) = futures::try_join!(
+        attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
+        attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
+        default_group(aws, &id),
+    )?;
+    let (Some(dns_support), Some(dns_hostnames)) = (dns_support, dns_hostnames) else {
+        return Ok(None);
+    };
+    Ok(Some(Live {
+        spec: Vpc {
+            cidr: vpc.cidr_block.unwrap_or_default(),
+            dns_support,
+            dns_hostnames,
+            default_group_closed: group.as_ref().is_some_and(|group| rules_of(group).is_empty()),
+        },
+        outputs: Outputs::from([(Output::Id, id.clone())]),
+        tags: common::tags(vpc.tags),
+        phase: phase(vpc.state.as_ref(), group.is_some()),
+        id,
+    }))
+}
+
+/// A group that is not listed yet has rules all the same, and somebody has to take them away.
+fn phase(state: Option<&VpcState>, has_group: bool) -> Phase {
+    match state {
+        Some(VpcState::Available) | None if has_group => Phase::Ready,
+        Some(VpcState::Available) | None => {
+            Phase::Pending("without its default security group".into())
+        }
+        Some(VpcState::Deleting) => Phase::Deleting("deleting".into()),
+        Some(other) => Phase::Pending(other.as_str().to_owned()),
+    }
+}
+
+/// One DNS setting; `None` when the VPC is gone.
+async fn attribute(aws: &Aws, vpc: &str, name: VpcAttributeName) -> Result<Option<bool>, OpError> {
+    let call = aws.ec2.describe_vpc_attribute().vpc_id(vpc).attribute(name.clone());
+    let answer = call.send().await.map_err(op("DescribeVpcAttribute")).or_gone()?;
+    Ok(answer.map(|answer| {
+        let value = match name {
+            VpcAttributeName::EnableDnsSupport => answer.enable_dns_support,
+            _ => answer.enable_dns_hostnames,
+        };
+        value.and_then(|value| value.value).unwrap_or(false)
+    }))
+}
+
+async fn set_support(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let call = aws.ec2.modify_vpc_attribute().vpc_id(vpc).enable_dns_support(value);
+    call.send().await.map_err(op("ModifyVpcAttribute")).map(drop)
+}
+
+async fn set_hostnames(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let call = aws.ec2.modify_vpc_attribute().vpc_id(vpc).enable_dns_hostnames(value);
+    call.send().await.map_err(op("ModifyVpcAttribute")).map(drop)
+}
+
+async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<SecurityGroup>, OpError> {
+    let call = aws
+        .ec2
+        .describe_security_groups()
+        .filters(common::filter("vpc-id", [vpc]))
+        .filters(common::filter("group-name", ["default"]));
+    let answer = call.send().await.map_err(op("DescribeSecurityGroups"))?;
+    let mut groups = answer.security_groups.unwrap_or_default().into_iter();
+    Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)))
+}
+
+/// What AWS puts into the default security group of a new VPC.
+fn rules_of_a_new_vpc(group: &str) -> BTreeSet<Rule> {
+    let rule = |direction, peer| Rule {
+        direction,
+        protocol: "-1".into(),
+        from_port: None,
+        to_port: None,
+        peer,
+        description: None,
+    };
+    BTreeSet::from([
+        rule(Direction::Ingress, Peer::Group(group.into())),
+        rule(Direction::Egress, Peer::Cidr("0.0.0.0/0".into())),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vpc_is_usable_once_it_is_available_with_its_default_group() {
+        let check = |state, has_group, expected| {
+            assert_eq!(phase(Some(&state), has_group), expected);
+        };
+        check(VpcState::Available, true, Phase::Ready);
+        let without = "without its default security group";
+        check(VpcState::Available, false, Phase::Pending(without.into()));
+        check(VpcState::Pending, true, Phase::Pending("pending".into()));
+        check(VpcState::Deleting, false, Phase::Deleting("deleting".into()));
+    }
+}

@@ -1,0 +1,265 @@
+//! ECS clusters, with Container Insights and capacity providers folded in.
+//!
+//! AWS quirks: a deleted cluster is described as `INACTIVE` for ever, and a cluster of that name
+//! comes back under the same ARN; creating an existing name succeeds without a word; settings and
+//! tags are described only if asked for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{
+    Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName as Setting,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common::{clusters, from_tags, no_arn, retag, to_tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op, taken};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs};
+
+/// A cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    /// The name.
+    pub name: String,
+    /// What Container Insights measures.
+    pub insights: Insights,
+    /// The capacity providers that tasks of others may name, `FARGATE` and `FARGATE_SPOT`; services
+    /// made here have the launch type FARGATE.
+    pub capacity_providers: BTreeSet<String>,
+}
+
+/// What Container Insights measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Insights {
+    /// Nothing.
+    Disabled,
+    /// Clusters and services.
+    Enabled,
+    /// Clusters, services, tasks and containers.
+    Enhanced,
+}
+
+impl Insights {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Enhanced => "enhanced",
+        }
+    }
+}
+
+/// How many clusters one call describes.
+const BATCH: usize = 100;
+
+impl Resource for Cluster {
+    const META: Meta = Meta {
+        notes: &[
+            "A deleted cluster stays visible as INACTIVE; payctl does not count it.",
+            "The first cluster of an account makes the service-linked role AWSServiceRoleForECS.",
+            "A change of the capacity providers clears the cluster's default strategy.",
+        ],
+        immutable: &["name"],
+        replace: Replace::CreateFirst,
+        held: true,
+        transient: &[
+            ("InvalidParameterException", "Unable to assume the service linked role"),
+            ("ClientException", "not ACTIVE"),
+            ("ClusterContainsCapacityProviderException", ""),
+            ("ClusterContainsContainerInstancesException", ""),
+            ("ClusterContainsServicesException", ""),
+            ("ClusterContainsTasksException", ""),
+            ("UpdateInProgressException", ""),
+        ],
+        permits: &[
+            Permit::look(&["ecs:ListClusters"], &["*"]),
+            Permit::look(&["ecs:DescribeClusters"], &["ecs:{here}:cluster/{seen}"]),
+            Permit::create(&["ecs:CreateCluster"], &["ecs:{here}:cluster/{name}"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ecs.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ecs.amazonaws.com"),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:cluster/{name}"]),
+            Permit::change(
+                &["ecs:PutClusterCapacityProviders", "ecs:UntagResource", "ecs:UpdateCluster"],
+                &["ecs:{here}:cluster/{name}"],
+            ),
+            Permit::delete(&["ecs:DeleteCluster"], &["ecs:{here}:cluster/{name}"]),
+        ],
+        deadline: Duration::from_secs(900),
+        ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-cluster".into(),
+            insights: Insights::Enabled,
+            capacity_providers: BTreeSet::new(),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let both = BTreeSet::from(["FARGATE".to_owned(), "FARGATE_SPOT".to_owned()]);
+        vec![
+            Self { insights: Insights::Disabled, ..Self::sample() },
+            Self { insights: Insights::Enhanced, capacity_providers: both, ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let arns = clusters(cx).await?;
+        let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, arns));
+        let lives = try_join_all(batches).await?.into_iter().flatten();
+        let found = lives.filter_map(|live| {
+            let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(describe(cx.aws, &[cx.id().to_owned()]).await?.pop())
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It succeeds as well on a cluster that somebody made since the survey.
+        if !describe(cx.aws, std::slice::from_ref(&self.name)).await?.is_empty() {
+            return Err(taken("CreateCluster", "a cluster"));
+        }
+        let providers: Vec<String> = self.capacity_providers.iter().cloned().collect();
+        let made = cx
+            .aws
+            .ecs
+            .create_cluster()
+            .cluster_name(&self.name)
+            .settings(self.setting())
+            .set_capacity_providers(Some(providers).filter(|all| !all.is_empty()))
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateCluster"))?;
+        let arn = made.cluster.and_then(|cluster| cluster.cluster_arn);
+        arn.ok_or_else(|| no_arn("CreateCluster"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if self.insights != live.spec.insights {
+            let call = cx.aws.ecs.update_cluster().cluster(&live.id).settings(self.setting());
+            call.send().await.map_err(op("UpdateCluster"))?;
+        }
+        if self.capacity_providers != live.spec.capacity_providers {
+            let providers = self.capacity_providers.iter().cloned().collect();
+            let call = cx.aws.ecs.put_cluster_capacity_providers().cluster(&live.id);
+            let call = call.set_capacity_providers(Some(providers));
+            let call = call.set_default_capacity_provider_strategy(Some(Vec::new()));
+            call.send().await.map_err(op("PutClusterCapacityProviders"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.ecs.delete_cluster().cluster(&live.id).send();
+        send.await.map_err(op("DeleteCluster")).or_gone().map(drop)
+    }
+}
+
+/// The clusters among these that live, settings and tags included.
+async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpError> {
+    let call = aws.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
+    let call = call.include(ClusterField::Settings).include(ClusterField::Tags);
+    let answer = call.send().await.map_err(op("DescribeClusters"))?;
+    // What is missing stands among `failures`, which say no more than that.
+    Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(live).collect())
+}
+
+/// `None` for a cluster that was deleted.
+fn live(cluster: Described) -> Option<Live<Cluster>> {
+    let status = cluster.status.unwrap_or_default();
+    let attaching = cluster.attachments_status.filter(|status| status == "UPDATE_IN_PROGRESS");
+    let phase = match status.as_str() {
+        "INACTIVE" => return None,
+        "DEPROVISIONING" => Phase::Deleting(status),
+        "FAILED" => Phase::Failed("ECS could not provide the cluster's resources".into()),
+        "ACTIVE" => attaching.map_or(Phase::Ready, Phase::Pending),
+        _ => Phase::Pending(status),
+    };
+    let settings = cluster.settings.unwrap_or_default();
+    let insights = settings.into_iter().find(|one| one.name == Some(Setting::ContainerInsights));
+    let insights = match insights.and_then(|one| one.value).as_deref() {
+        Some("enabled") => Insights::Enabled,
+        Some("enhanced") => Insights::Enhanced,
+        _ => Insights::Disabled,
+    };
+    let (arn, name) = (cluster.cluster_arn?, cluster.cluster_name?);
+    Some(Live {
+        id: arn.clone(),
+        spec: Cluster {
+            name: name.clone(),
+            insights,
+            capacity_providers: cluster
+                .capacity_providers
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+        },
+        outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name)]),
+        tags: from_tags(cluster.tags),
+        phase,
+    })
+}
+
+impl Cluster {
+    fn setting(&self) -> ClusterSetting {
+        let setting = ClusterSetting::builder().name(Setting::ContainerInsights);
+        setting.value(self.insights.word()).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(status: &str) -> Described {
+        let cluster = Described::builder().cluster_arn("arn:c").cluster_name("c").status(status);
+        cluster.build()
+    }
+
+    #[test]
+    fn an_inactive_cluster_is_gone_and_one_without_settings_measures_nothing() {
+        assert_eq!(live(described("INACTIVE")), None);
+        let found = live(described("ACTIVE")).unwrap();
+        assert_eq!((found.phase, found.spec.insights), (Phase::Ready, Insights::Disabled));
+        let found = live(described("PROVISIONING")).unwrap();
+        assert_eq!(found.phase, Phase::Pending("PROVISIONING".into()));
+    }
+
+    #[test]
+    fn settings_survive_the_round_trip() {
+        for insights in [Insights::Disabled, Insights::Enabled, Insights::Enhanced] {
+            let want = Cluster { insights, ..Cluster::sample() };
+            let mut answer = described("ACTIVE");
+            answer.settings = Some(vec![want.setting()]);
+            assert_eq!(live(answer).unwrap().spec.insights, insights);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the kinds of ECS share: tags, names in ARNs, the clusters worth a look.
+
+use std::sync::Arc;
+
+use aws_sdk_ecs::types::Tag;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::op;
+use crate::aws::resource::Survey;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Tags;
+
+/// What follows the last slash of an ARN: a name, or `FAMILY:REVISION`.
+pub(super) fn name_in(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// The ARNs of all clusters that carry the environment's name or a wanted one.
+pub(super) async fn clusters(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
+    let list = async {
+        let pages = cx.aws.ecs.list_clusters().into_paginator().items().send();
+        pages.try_collect().await.map_err(op("ListClusters"))
+    };
+    let all: Arc<Vec<String>> = cx.once("ecs:ListClusters", list).await?;
+    Ok(all.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned().collect())
+}
+
+pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
+    let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+    tags.unwrap_or_default().into_iter().filter_map(pair).collect()
+}
+
+pub(super) async fn retag(
+    aws: &Aws,
+    arn: &str,
+    set: &Tags,
+    unset: &[String],
+) -> Result<(), OpError> {
+    if !set.is_empty() {
+        let call = aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagResource"))?;
+    }
+    if !unset.is_empty() {
+        let call = aws.ecs.untag_resource().resource_arn(arn).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource"))?;
+    }
+    Ok(())
+}
+
+/// The error of an answer without the ARN of what was made.
+pub(super) fn no_arn(operation: &'static str) -> OpError {
+    OpError::new(operation, ErrorClass::Service, "NoArn", "AWS returned no ARN")
+}

@@ -1,0 +1,4 @@
+pub(crate) mod cluster;
+pub(crate) mod common;
+pub(crate) mod service;
+pub(crate) mod task_definition;

@@ -1,0 +1,445 @@
+//! Fargate services: how many tasks, of which definition, where, and behind what.
+//!
+//! AWS quirks: a deleted service drains, keeps its name meanwhile, and is described as `INACTIVE`
+//! afterwards; a target group must be in use by a listener before a service may name it; ECS never
+//! gives up on a deployment unless the circuit breaker is on, and with rollback the service then
+//! names the older task definition again. Where there is none to go back to, as with the first
+//! deployment, it stays as it is and starts no more tasks until a new deployment is asked for.
+
+mod convert;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{
+    Deployment as Rolled, DeploymentRolloutState as Rollout, LaunchType, SchedulingStrategy,
+    Service as Described, ServiceField,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common::{clusters, from_tags, no_arn, retag, to_tags};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    /// The name, unique in the cluster.
+    pub name: String,
+    /// The cluster, by ARN.
+    pub cluster: Text,
+    /// The revision of the task definition, by ARN.
+    pub task_definition: Text,
+    /// How many tasks run; unmanaged where scaling decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<u32>,
+    /// How many tasks run at first, where scaling decides later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<u32>,
+    /// The subnets of the tasks.
+    pub subnets: BTreeSet<Text>,
+    /// The security groups of the tasks.
+    pub security_groups: BTreeSet<Text>,
+    /// Whether tasks get public addresses.
+    pub public_ip: bool,
+    /// The target groups that tasks are registered with.
+    pub load_balancers: BTreeSet<Target>,
+    /// How many seconds a new task may be unhealthy.
+    pub health_grace: u32,
+    /// How new tasks replace old ones.
+    pub deployment: Deployment,
+    /// Whether commands can be run in the containers.
+    pub execute_command: bool,
+    /// Whose tags the tasks get.
+    pub propagate_tags: Propagate,
+    /// Whether ECS keeps the tasks spread over the zones.
+    pub zone_rebalancing: bool,
+    /// The version of Fargate, `LATEST` or a number.
+    pub platform_version: String,
+    /// Why ECS gave up the deployment that the service is on. Nobody wants one: another is started.
+    pub failed_deployment: Option<String>,
+    /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable: Option<bool>,
+}
+
+/// A target group, and what of the task is registered with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// The target group, by ARN.
+    pub target_group: Text,
+    /// The container.
+    pub container: String,
+    /// The container's port.
+    pub port: u16,
+}
+
+/// How new tasks replace old ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deployment {
+    /// How much of the desired number must run meanwhile, in percent.
+    pub minimum_percent: u32,
+    /// How much of it may run meanwhile, in percent.
+    pub maximum_percent: u32,
+    /// Whether a deployment whose tasks do not start is given up.
+    pub circuit_breaker: bool,
+    /// Whether the service then goes back to what ran before.
+    pub rollback: bool,
+}
+
+/// Whose tags tasks get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Propagate {
+    /// None.
+    None,
+    /// The service's.
+    Service,
+    /// The task definition's.
+    TaskDefinition,
+}
+
+/// How many services one call describes.
+const BATCH: usize = 10;
+
+impl Resource for Service {
+    const META: Meta = Meta {
+        notes: &[
+            "A deployment is not waited for unless `wait_until_stable` asks for it.",
+            "A deleted service drains first, for as long as its target group's deregistration \
+             delay, and its name is taken until then.",
+            "After a rollback the service names its older task definition, and the next plan \
+             shows that. Where there was none to go back to, the next apply starts the deployment \
+             again.",
+            "Tasks read secrets when they start: after a rotation a new deployment is needed, which \
+             the rotation function starts.",
+            "A target group must be in use by a listener before a service can name it.",
+        ],
+        immutable: &["name", "cluster"],
+        create_only: &["initial"],
+        complaint: Some("failed_deployment"),
+        observed: &["failed_deployment", "stable"],
+        replace: Replace::CreateFirst,
+        deadline: Duration::from_secs(1200),
+        propagation: Duration::from_secs(300),
+        transient: &[
+            ("InvalidParameterException", "does not have an associated load balancer"),
+            ("InvalidParameterException", "Unable to assume the service linked role"),
+            ("InvalidParameterException", "verify that the ECS service role being passed"),
+            ("InvalidParameterException", "cannot be stopped while deployments are active"),
+            ("ServiceNotActiveException", ""),
+        ],
+        permits: &[
+            Permit::look(&["ecs:ListClusters", "ecs:ListServices"], &["*"]),
+            Permit::look(&["ecs:DescribeServices"], &["ecs:{here}:service/{seen}"]),
+            Permit::create(&["ecs:CreateService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ecs.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ecs.amazonaws.com"),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::change(
+                &["ecs:UntagResource", "ecs:UpdateService"],
+                &["ecs:{here}:service/{ecs.cluster}/*"],
+            ),
+            Permit::delete(
+                &["ecs:DeleteService", "ecs:UpdateService"],
+                &["ecs:{here}:service/{ecs.cluster}/*"],
+            ),
+        ],
+        ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
+    };
+
+    fn sample() -> Self {
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        let id = |kind| Text::reference(Address::new(kind, "sample"), Output::Id);
+        Self {
+            name: "sample-service".into(),
+            cluster: arn("ecs.cluster"),
+            task_definition: arn("ecs.task_definition"),
+            desired: Some(1),
+            initial: Some(1),
+            subnets: BTreeSet::from([id("ec2.subnet")]),
+            security_groups: BTreeSet::from([id("ec2.security_group")]),
+            public_ip: false,
+            load_balancers: BTreeSet::new(),
+            health_grace: 0,
+            deployment: Deployment {
+                minimum_percent: 100,
+                maximum_percent: 200,
+                circuit_breaker: true,
+                rollback: true,
+            },
+            execute_command: false,
+            propagate_tags: Propagate::Service,
+            zone_rebalancing: true,
+            platform_version: "LATEST".into(),
+            failed_deployment: None,
+            stable: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let deployment = |minimum_percent, maximum_percent, circuit_breaker, rollback| Deployment {
+            minimum_percent,
+            maximum_percent,
+            circuit_breaker,
+            rollback,
+        };
+        vec![
+            Self {
+                desired: Some(2),
+                public_ip: true,
+                execute_command: true,
+                propagate_tags: Propagate::TaskDefinition,
+                stable: Some(true),
+                ..Self::sample()
+            },
+            Self {
+                zone_rebalancing: false,
+                deployment: deployment(50, 150, true, false),
+                platform_version: "1.4.0".into(),
+                ..Self::sample()
+            },
+            Self {
+                propagate_tags: Propagate::None,
+                deployment: deployment(50, 200, false, false),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let clusters = clusters(cx).await?;
+        let lives = try_join_all(clusters.iter().map(|cluster| within(cx, cluster))).await?;
+        let found = lives.into_iter().flatten().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let found = describe(cx.aws, cluster_of(cx.id()), &[cx.id().to_owned()]).await?;
+        Ok(found.into_iter().find_map(live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let made = cx
+            .aws
+            .ecs
+            .create_service()
+            .service_name(&self.name)
+            .cluster(self.cluster.known())
+            .task_definition(self.task_definition.known())
+            .launch_type(LaunchType::Fargate)
+            .scheduling_strategy(SchedulingStrategy::Replica)
+            .desired_count(self.count())
+            .network_configuration(self.network())
+            .set_load_balancers(Some(self.targets()).filter(|targets| !targets.is_empty()))
+            .set_health_check_grace_period_seconds(self.grace())
+            .deployment_configuration(self.deployment.configuration())
+            .enable_execute_command(self.execute_command)
+            .propagate_tags(self.propagate_tags.value())
+            .availability_zone_rebalancing(self.rebalancing())
+            .platform_version(&self.platform_version)
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateService"))?;
+        let arn = made.service.and_then(|service| service.service_arn);
+        arn.ok_or_else(|| no_arn("CreateService"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let waits = self.stable == Some(true) && live.spec.stable != Some(true);
+        if waits {
+            self.rolled_back(cx.aws, &live.id).await?;
+        }
+        let same = Self { desired: live.spec.desired, ..self.clone() };
+        let same = Self { initial: None, stable: live.spec.stable, ..same };
+        if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
+            let message = "a deployment is under way, or not all tasks run";
+            return match waits {
+                true => {
+                    Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
+                }
+                false => Ok(()),
+            };
+        }
+        self.change(cx.aws, live).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // With force, ECS itself sets the number of tasks to zero.
+        let call = cx.aws.ecs.delete_service().cluster(cluster_of(&live.id)).service(&live.id);
+        call.force(true).send().await.map_err(op("DeleteService")).or_gone().map(drop)
+    }
+}
+
+/// The services of a cluster that live.
+async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, OpError> {
+    let call = cx.aws.ecs.list_services().cluster(cluster).max_results(100);
+    let mut pages = call.into_paginator().items().send();
+    let mut arns = Vec::new();
+    while let Some(arn) = pages.next().await {
+        match arn.map_err(op("ListServices")).or_gone()? {
+            Some(arn) => arns.push(arn),
+            // The cluster was deleted since it was listed.
+            None => return Ok(Vec::new()),
+        }
+    }
+    let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, cluster, arns));
+    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(live).collect())
+}
+
+/// `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
+fn cluster_of(arn: &str) -> &str {
+    arn.rsplit('/').nth(1).unwrap_or(arn)
+}
+
+async fn describe(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Described>, OpError> {
+    let call = aws.ecs.describe_services().cluster(cluster).set_services(Some(arns.to_vec()));
+    let call = call.include(ServiceField::Tags);
+    let answer = call.send().await.map_err(op("DescribeServices")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.services).unwrap_or_default())
+}
+
+/// `None` for a service that was deleted.
+fn live(found: Described) -> Option<Live<Service>> {
+    let status = found.status.clone().unwrap_or_default();
+    let phase = match status.as_str() {
+        "INACTIVE" => return None,
+        "DRAINING" => Phase::Deleting(status),
+        _ => Phase::Ready,
+    };
+    let (arn, tags) = (found.service_arn.clone()?, from_tags(found.tags.clone()));
+    let spec = Service::from_described(found)?;
+    let outputs = Outputs::from([
+        (Output::Arn, arn.clone()),
+        (Output::Id, format!("service/{}/{}", cluster_of(&arn), spec.name)),
+        (Output::Name, spec.name.clone()),
+    ]);
+    Some(Live { id: arn, spec, outputs, tags, phase })
+}
+
+impl Service {
+    /// Fails if ECS gave up the deployment of the wanted task definition, and is going back.
+    async fn rolled_back(&self, aws: &Aws, arn: &str) -> Result<(), OpError> {
+        let found = describe(aws, cluster_of(arn), &[arn.to_owned()]).await?.pop();
+        match found.and_then(|found| rolled_back(&found, self.task_definition.known())) {
+            Some(reason) => {
+                let class = ErrorClass::Invalid;
+                Err(OpError::new("DescribeServices", class, "DeploymentFailed", reason))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why ECS gave up the deployment of a task definition and went back to another one, if it did.
+fn rolled_back(found: &Described, task_definition: &str) -> Option<String> {
+    let is_of = |deployment: &Rolled| deployment.task_definition() == Some(task_definition);
+    if found.deployments().iter().any(|one| is_primary(one) && is_of(one)) {
+        return None;
+    }
+    let failed = found.deployments().iter().find(|one| has_failed(one) && is_of(one))?;
+    Some(reason(found, failed))
+}
+
+/// Why ECS gave up the deployment that the service is on, if it did.
+fn given_up(found: &Described) -> Option<String> {
+    let failed = found.deployments().iter().find(|one| is_primary(one) && has_failed(one))?;
+    Some(reason(found, failed))
+}
+
+fn is_primary(deployment: &Rolled) -> bool {
+    deployment.status() == Some("PRIMARY")
+}
+
+fn has_failed(deployment: &Rolled) -> bool {
+    deployment.rollout_state() == Some(&Rollout::Failed)
+}
+
+/// What ECS says of a deployment that failed, and the last that happened.
+fn reason(found: &Described, failed: &Rolled) -> String {
+    let reason = failed.rollout_state_reason().unwrap_or("no reason given");
+    match found.events().iter().find_map(|event| event.message()) {
+        Some(event) => format!("{reason} Last event: {event}"),
+        None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::ServiceEvent;
+
+    use super::*;
+
+    #[test]
+    fn the_cluster_stands_in_the_arn() {
+        assert_eq!(cluster_of("arn:aws:ecs:us-east-1:1:service/main/web"), "main");
+    }
+
+    #[test]
+    fn a_deployment_that_was_given_up_says_why() {
+        let found = |primary: &str, state: Rollout, other: &str, its: Rollout| {
+            let rolled = |status: &str, revision: &str, state: Rollout| {
+                let rolled = Rolled::builder().status(status).task_definition(revision);
+                let rolled = rolled.rollout_state(state);
+                rolled.rollout_state_reason("circuit breaker: tasks failed to start.").build()
+            };
+            Described::builder()
+                .deployments(rolled("PRIMARY", primary, state))
+                .deployments(rolled("ACTIVE", other, its))
+                .events(ServiceEvent::builder().message("the last event").build())
+                .build()
+        };
+        let says_why = |reason: Option<String>| {
+            let reason = reason.expect("it was given up");
+            assert!(reason.contains("circuit breaker") && reason.ends_with("the last event"));
+        };
+        let back = found("arn:t:1", Rollout::InProgress, "arn:t:2", Rollout::Failed);
+        says_why(rolled_back(&back, "arn:t:2"));
+        assert_eq!((rolled_back(&back, "arn:t:1"), given_up(&back)), (None, None));
+        let stuck = found("arn:t:2", Rollout::Failed, "arn:t:1", Rollout::InProgress);
+        says_why(given_up(&stuck));
+        assert_eq!(rolled_back(&stuck, "arn:t:2"), None);
+        let again = found("arn:t:2", Rollout::InProgress, "arn:t:2", Rollout::Failed);
+        assert_eq!((rolled_back(&again, "arn:t:2"), given_up(&again)), (None, None));
+    }
+
+    #[test]
+    fn a_service_that_drains_is_on_its_way_out() {
+        let described = |status: &str| {
+            let service = Described::builder().service_arn("arn:x:service/c/s").status(status);
+            service.service_name("s").cluster_arn("arn:c").task_definition("arn:t").build()
+        };
+        assert_eq!(live(described("INACTIVE")), None);
+        let draining = live(described("DRAINING")).unwrap();
+        assert_eq!(draining.phase, Phase::Deleting("DRAINING".into()));
+        assert_eq!(draining.outputs[&Output::Id], "service/c/s");
+    }
+}

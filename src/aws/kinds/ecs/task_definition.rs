@@ -1,0 +1,358 @@
+//! Task definitions for Fargate: a family of revisions as one object.
+//!
+//! AWS quirks: a revision never changes, every registration makes a new one, and numbers never
+//! start again; so the object is the family, and what it says is its newest revision of ours. A
+//! revision that somebody else registered on top (a pipeline, say) is left alone and not used.
+//! Nothing that a revision names is checked before a task starts.
+
+mod convert;
+mod revisions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_ecs::types::TaskDefinitionFamilyStatus;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use self::revisions::{newest, retire, revisions};
+use super::common::retag;
+use crate::aws::error::op;
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+/// A task definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskDefinition {
+    /// The family.
+    pub name: String,
+    /// CPU units of the task; 1024 are one vCPU.
+    pub cpu: u32,
+    /// Memory of the task, in MiB.
+    pub memory: u32,
+    /// The processor that it runs on.
+    pub architecture: Architecture,
+    /// Disk space of the task, in GiB; 20 is AWS's own.
+    pub storage: u32,
+    /// The role that the containers work with, by ARN.
+    pub task_role: Option<Text>,
+    /// The role that starts them: image, logs, secrets.
+    pub execution_role: Option<Text>,
+    /// The containers by name.
+    pub containers: BTreeMap<String, Container>,
+}
+
+/// A type of processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86,
+    /// Graviton.
+    Arm64,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Container {
+    /// The image.
+    pub image: Text,
+    /// Whether the task ends with it.
+    pub essential: bool,
+    /// Its share of the CPU units; 0 is no share of its own.
+    pub cpu: u32,
+    /// The memory that it must not exceed, in MiB.
+    pub memory: Option<u32>,
+    /// The ports that it listens on.
+    pub ports: BTreeSet<Port>,
+    /// Environment variables.
+    pub environment: BTreeMap<String, Text>,
+    /// Environment variables whose values are secrets.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where its output goes.
+    pub logs: Option<Logs>,
+    /// Replaces the image's entry point, unless empty.
+    pub entry_point: Vec<String>,
+    /// Replaces the image's command, unless empty.
+    pub command: Vec<String>,
+    /// How its health is found out.
+    pub health: Option<Health>,
+    /// Whether its file system cannot be written.
+    pub read_only_root: bool,
+    /// Folders that can be written all the same: each has an empty volume of the task.
+    pub writable: BTreeSet<String>,
+    /// The user that it runs as, unless the image says.
+    pub user: Option<String>,
+    /// How long it has to end, in seconds.
+    pub stop_timeout: Option<u32>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Port {
+    /// The number.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// A value that the task reads when it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    /// The ARN of a secret or of an SSM parameter.
+    pub from: Text,
+    /// The field of a secret that is a JSON object.
+    pub field: Option<String>,
+}
+
+/// A log group of CloudWatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// Its name.
+    pub group: Text,
+    /// Its region.
+    pub region: String,
+    /// What the names of the streams begin with.
+    pub prefix: String,
+}
+
+/// How a container's health is found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// `CMD` or `CMD-SHELL`, and what is run.
+    pub command: Vec<String>,
+    /// Seconds between two checks.
+    pub interval: u32,
+    /// Seconds until a check has failed.
+    pub timeout: u32,
+    /// How many must fail.
+    pub retries: u32,
+    /// Seconds at the start in which failures do not count.
+    pub start_period: u32,
+}
+
+/// How many revisions stay when a new one is registered: the service may still be on an older one
+/// (its deployments failed, and ECS rolled it back), and would be rolled back to it again.
+const KEPT: usize = 10;
+
+impl Resource for TaskDefinition {
+    const META: Meta = Meta {
+        notes: &[
+            "Every change registers a new revision; numbers never start again.",
+            "When a revision is registered, the ten before it stay, and older ones are \
+             deregistered and deleted. Tasks that still run one are not disturbed.",
+            "A revision that somebody else registered in the family is neither used nor deleted.",
+            "Image, roles, log group and secrets are looked up only when a task starts.",
+            "AWS denies passing a role that was just made: payctl tries for 90 seconds, and takes what \
+             is denied after that for what it says.",
+            "A volume belongs to root unless the image declares its folder as a volume, with another \
+             owner.",
+        ],
+        immutable: &["name"],
+        replace: Replace::CreateFirst,
+        doubles: true,
+        moves: &[
+            ("cpu", Output::Arn),
+            ("memory", Output::Arn),
+            ("architecture", Output::Arn),
+            ("storage", Output::Arn),
+            ("task_role", Output::Arn),
+            ("execution_role", Output::Arn),
+            ("containers", Output::Arn),
+        ],
+        deadline: Duration::from_secs(300),
+        // A role that was just made cannot be passed for some seconds; whoever may not pass it at all
+        // hears the same words, and should not wait for long.
+        propagation: Duration::from_secs(90),
+        transient: &[
+            ("AccessDeniedException", "to perform: iam:PassRole on"),
+            ("ClientException", "Role is not valid"),
+            ("ClientException", "Too many concurrent attempts"),
+        ],
+        permits: &[
+            Permit::look(
+                &[
+                    "ecs:DescribeTaskDefinition",
+                    "ecs:ListTaskDefinitionFamilies",
+                    "ecs:ListTaskDefinitions",
+                ],
+                &["*"],
+            ),
+            // AWS checks a registration against everything, whatever its reference says.
+            Permit::set(&["ecs:RegisterTaskDefinition"], &["*"]),
+            Permit::set(&["ecs:TagResource"], &["ecs:{here}:task-definition/{name}:*"]),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ecs-tasks.amazonaws.com"),
+            Permit::change(&["ecs:DeregisterTaskDefinition"], &["*"]),
+            Permit::change(
+                &["ecs:DeleteTaskDefinitions", "ecs:UntagResource"],
+                &["ecs:{here}:task-definition/{name}:*"],
+            ),
+            Permit::delete(&["ecs:DeregisterTaskDefinition"], &["*"]),
+            Permit::delete(
+                &["ecs:DeleteTaskDefinitions"],
+                &["ecs:{here}:task-definition/{name}:*"],
+            ),
+        ],
+        ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
+    };
+
+    fn sample() -> Self {
+        let role = || Some(Text::reference(Address::new("iam.role", "sample"), Output::Arn));
+        let log_group = Address::new("logs.log_group", "sample");
+        let secret = Address::new("secretsmanager.secret", "sample");
+        let container = Container {
+            image: "public.ecr.aws/nginx/nginx:1.27".into(),
+            essential: true,
+            cpu: 0,
+            memory: None,
+            ports: BTreeSet::from([Port { port: 80, protocol: "tcp".into() }]),
+            environment: BTreeMap::from([("STAGE".to_owned(), "sample".into())]),
+            secrets: BTreeMap::from([(
+                "PASSWORD".to_owned(),
+                Secret {
+                    from: Text::reference(secret, Output::Arn),
+                    field: Some("password".into()),
+                },
+            )]),
+            logs: Some(Logs {
+                group: Text::reference(log_group, Output::Name),
+                region: "us-east-1".into(),
+                prefix: "sample".into(),
+            }),
+            entry_point: Vec::new(),
+            command: Vec::new(),
+            health: None,
+            read_only_root: false,
+            writable: BTreeSet::new(),
+            user: None,
+            stop_timeout: None,
+        };
+        Self {
+            name: "sample-task".into(),
+            cpu: 256,
+            memory: 512,
+            architecture: Architecture::X86,
+            storage: 20,
+            task_role: role(),
+            execution_role: role(),
+            containers: BTreeMap::from([("web".to_owned(), container)]),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let sample = Self::sample();
+        let web = &sample.containers["web"];
+        let changed = Container {
+            image: "public.ecr.aws/nginx/nginx:1.28".into(),
+            environment: BTreeMap::from([
+                ("DB_HOST".to_owned(), "localhost".into()),
+                ("STAGE".to_owned(), "".into()),
+            ]),
+            entry_point: vec!["/docker-entrypoint.sh".into()],
+            command: vec!["nginx".into(), "-g".into(), "daemon off;".into()],
+            health: Some(Health {
+                command: vec!["CMD-SHELL".into(), "curl -f http://localhost/ || exit 1".into()],
+                interval: 30,
+                timeout: 5,
+                retries: 3,
+                start_period: 10,
+            }),
+            read_only_root: true,
+            writable: ["/run", "/var/cache/nginx"].map(str::to_owned).into(),
+            user: Some("nginx".into()),
+            stop_timeout: Some(60),
+            ..web.clone()
+        };
+        let secret = web.secrets["PASSWORD"].clone();
+        let beside = Container {
+            image: "public.ecr.aws/docker/library/busybox:1".into(),
+            essential: false,
+            cpu: 64,
+            memory: Some(128),
+            ports: BTreeSet::from([Port { port: 8125, protocol: "udp".into() }]),
+            environment: BTreeMap::new(),
+            secrets: BTreeMap::from([("ALL".to_owned(), Secret { field: None, ..secret })]),
+            logs: None,
+            ..web.clone()
+        };
+        // Without an execution role there are neither logs nor secrets.
+        let bare = Container { logs: None, secrets: BTreeMap::new(), ..web.clone() };
+        let both = BTreeMap::from([("beside".to_owned(), beside), ("web".to_owned(), web.clone())]);
+        vec![
+            Self { containers: BTreeMap::from([("web".to_owned(), changed)]), ..sample.clone() },
+            Self { cpu: 512, memory: 1024, containers: both, ..sample.clone() },
+            Self {
+                architecture: Architecture::Arm64,
+                storage: 30,
+                task_role: None,
+                execution_role: None,
+                containers: BTreeMap::from([("web".to_owned(), bare)]),
+                ..sample.clone()
+            },
+            sample,
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let call = cx.aws.ecs.list_task_definition_families();
+        let call = call.status(TaskDefinitionFamilyStatus::Active);
+        let mut pages = call.into_paginator().items().send();
+        let mut families = Vec::new();
+        while let Some(family) = pages.next().await {
+            let family = family.map_err(op("ListTaskDefinitionFamilies"))?;
+            if cx.is_candidate(&family) {
+                families.push(family);
+            }
+        }
+        let lives = try_join_all(families.iter().map(|family| newest(cx.aws, family))).await?;
+        let found = lives.into_iter().flatten().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        // What is left of the family once ours are gone belongs to others.
+        let found = newest(cx.aws, cx.id()).await?;
+        Ok(found.filter(|live| cx.aws.scope.owned(&live.tags).is_some()))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        self.register(cx).await?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let old = revisions(cx.aws, &live.id).await?;
+        retire(cx.aws, old.get(KEPT..).unwrap_or_default()).await?;
+        self.register(cx).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        retag(cx.aws, arn, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        retire(cx.aws, &revisions(cx.aws, &live.id).await?).await
+    }
+}

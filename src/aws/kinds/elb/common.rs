@@ -1,0 +1,123 @@
+//! What all Elastic Load Balancing kinds share: tags, which no list call returns.
+//!
+//! Names are unique, but say nothing of their owner, so every candidate's tags are read: up to
+//! twenty objects in one call.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+use futures::future::try_join_all;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::Survey;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Owner, Tags};
+
+/// How many objects one DescribeTags call takes.
+const BATCH: usize = 20;
+
+/// The longest name of an environment that stands whole in every name here, which has 32 characters
+/// at the most, digests among them.
+const LONGEST_ENV: usize = 16;
+
+/// Whether an object of this name is worth reading its tags.
+pub(super) fn may_be_ours(cx: &Survey<'_>, name: &str) -> bool {
+    cx.is_candidate(name) || cx.aws.scope.env.len() > LONGEST_ENV
+}
+
+/// What a claim becomes where the environment's name may not stand whole in a name: such a name ends
+/// with a digest, and then the tags decide.
+pub(super) fn shortened(
+    cx: &Survey<'_>,
+    name: &str,
+    claim: Option<(Address, Owner)>,
+) -> Option<(Address, Owner)> {
+    let is_digest = |tail: &str| tail.len() == 8 && tail.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_short = cx.aws.scope.env.len() > LONGEST_ENV
+        && name.rsplit_once('-').is_some_and(|(_, tail)| is_digest(tail));
+    let (address, owner) = claim?;
+    match owner {
+        Owner::Disputed(_) if is_short => Some((address, Owner::Ours)),
+        owner => Some((address, owner)),
+    }
+}
+
+/// The tags of objects, by ARN. What is gone by now is left out.
+async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
+    let batches = arns.chunks(BATCH).map(|batch| async move {
+        if let Some(all) = described(aws, batch).await.or_gone()? {
+            return Ok(all);
+        }
+        // One of them vanished, and the call was refused for all.
+        let single = batch
+            .iter()
+            .map(|arn| async { described(aws, std::slice::from_ref(arn)).await.or_gone() });
+        let single = try_join_all(single).await?;
+        Ok::<_, OpError>(single.into_iter().flatten().flatten().collect())
+    });
+    let described: Vec<TagDescription> =
+        try_join_all(batches).await?.into_iter().flatten().collect();
+    let pairs = |tags: Vec<Tag>| {
+        tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+    };
+    let entry =
+        |one: TagDescription| Some((one.resource_arn?, pairs(one.tags.unwrap_or_default())));
+    Ok(described.into_iter().filter_map(entry).collect())
+}
+
+async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, OpError> {
+    let send = aws.balancers.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
+    let answer = send.await.map_err(op("DescribeTags"))?;
+    Ok(answer.tag_descriptions.unwrap_or_default())
+}
+
+/// The tags of many objects, by ARN: only those that the one question does not settle are asked for.
+pub(super) async fn tags_of_all(
+    cx: &Survey<'_>,
+    arns: impl Iterator<Item = String>,
+) -> Result<BTreeMap<String, Tags>, OpError> {
+    let (mut settled, mut open) = (BTreeMap::new(), Vec::new());
+    for arn in arns {
+        match cx.settled_tags(&arn).await {
+            Some(tags) => drop(settled.insert(arn, tags)),
+            None => open.push(arn),
+        }
+    }
+    settled.extend(tags(cx.aws, &open).await?);
+    Ok(settled)
+}
+
+/// The tags of one object; `None` if it is gone.
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    Ok(tags(aws, &[arn.to_owned()]).await?.remove(arn))
+}
+
+/// Tags for a create call.
+pub(super) fn to_tags(tags: &Tags) -> Option<Vec<Tag>> {
+    Some(tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+}
+
+/// Sets and removes tags of one object.
+pub(super) async fn retag(
+    aws: &Aws,
+    arn: &str,
+    set: &Tags,
+    unset: &[String],
+) -> Result<(), OpError> {
+    if !set.is_empty() {
+        let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
+        call.send().await.map_err(op("AddTags"))?;
+    }
+    if !unset.is_empty() {
+        let call = aws.balancers.remove_tags().resource_arns(arn);
+        call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags"))?;
+    }
+    Ok(())
+}
+
+/// The ARN in the answer of a create call.
+pub(super) fn made(op: &'static str, arn: Option<String>) -> Result<String, OpError> {
+    arn.ok_or_else(|| OpError::new(op, ErrorClass::Service, "NoArn", "AWS returned no ARN"))
+}

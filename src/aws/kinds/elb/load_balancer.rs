@@ -1,0 +1,302 @@
+//! Load balancers, with their attributes folded in.
+//!
+//! AWS quirks: creation takes no attributes, and succeeds for an existing name if the settings are
+//! the same. Attributes are strings, and each type knows others. Access logs are tried out at once:
+//! AWS writes an object to the bucket and refuses if it cannot. A deleted load balancer is not
+//! found at once, while its network interfaces hold subnets, groups and the internet gateway for
+//! minutes more: it is gone when they are.
+
+mod convert;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::NetworkInterface;
+use aws_sdk_elasticloadbalancingv2::types::{
+    LoadBalancer as AwsLoadBalancer, LoadBalancerAttribute,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use self::convert::{PROTECTION, changes, going, live, metric};
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::kinds::ec2;
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoadBalancer {
+    /// The name.
+    pub name: String,
+    /// `application` or `network`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `internal` or `internet-facing`.
+    pub scheme: String,
+    /// The ids of its subnets, one in each zone.
+    pub subnets: BTreeSet<Text>,
+    /// The ids of its security groups.
+    pub groups: BTreeSet<Text>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// After how many seconds without data a connection is closed (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<u32>,
+    /// Whether clients may speak HTTP/2 (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<bool>,
+    /// Whether headers with invalid names are removed (application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_invalid_headers: Option<bool>,
+    /// Whether each node sends to the targets of all zones (network; application always does).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_zone: Option<bool>,
+    /// Where requests are logged; nowhere if none.
+    pub access_log: Option<AccessLog>,
+}
+
+/// Where requests are logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessLog {
+    /// The name of the bucket.
+    pub bucket: Text,
+    /// What the keys of the objects begin with.
+    pub prefix: String,
+}
+
+impl Resource for LoadBalancer {
+    const META: Meta = Meta {
+        notes: &[
+            "A new one takes two to four minutes until it serves.",
+            "It counts as deleted once its network interfaces are gone too, some minutes later: \
+             they hold its subnets and security groups.",
+            "Access logs go only to a bucket of the same region without a customer key, and its \
+             policy must admit them; AWS tries it out at once.",
+            "A network load balancer made without a security group can never get one.",
+        ],
+        immutable: &["name", "type", "scheme"],
+        replace: Replace::DeleteFirst,
+        guard: Some("deletion_protection"),
+        deadline: Duration::from_secs(1200),
+        settle: Duration::from_secs(60),
+        transient: &[("InvalidConfigurationRequest", "Access Denied for bucket")],
+        permits: &[
+            Permit::look(
+                &[
+                    "elasticloadbalancing:DescribeLoadBalancerAttributes",
+                    "elasticloadbalancing:DescribeLoadBalancers",
+                    "elasticloadbalancing:DescribeTags",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["elasticloadbalancing:CreateLoadBalancer"],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::create(
+                &[
+                    "ec2:DescribeAccountAttributes",
+                    "ec2:DescribeAddresses",
+                    "ec2:DescribeInternetGateways",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com"),
+            Permit::set(
+                &[
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::change(
+                &[
+                    "elasticloadbalancing:RemoveTags",
+                    "elasticloadbalancing:SetSecurityGroups",
+                    "elasticloadbalancing:SetSubnets",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::delete(
+                &[
+                    "elasticloadbalancing:DeleteLoadBalancer",
+                    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                ],
+                &["elasticloadbalancing:{here}:loadbalancer/*/{name}/*"],
+            ),
+            Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
+        ],
+        ..Meta::new(
+            "elb.load_balancer",
+            "elasticloadbalancing",
+            "An application or network load balancer with its attributes.",
+        )
+    };
+
+    fn sample() -> Self {
+        let id = |kind, name| Text::reference(Address::new(kind, name), Output::Id);
+        let subnets = [id("ec2.subnet", "sample"), id("ec2.subnet", "sample-b")];
+        Self {
+            name: "sample-balancer".into(),
+            kind: "application".into(),
+            scheme: "internal".into(),
+            subnets: BTreeSet::from(subnets),
+            groups: BTreeSet::from([id("ec2.security_group", "sample")]),
+            deletion_protection: false,
+            idle_timeout: Some(60),
+            http2: Some(true),
+            drop_invalid_headers: Some(true),
+            cross_zone: None,
+            access_log: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let bucket = Text::reference(Address::new("s3.bucket", "sample"), Output::Name);
+        let log = AccessLog { bucket, prefix: "balancer".into() };
+        vec![
+            Self { idle_timeout: Some(120), http2: Some(false), ..Self::sample() },
+            Self { access_log: Some(log), drop_invalid_headers: Some(false), ..Self::sample() },
+            Self { deletion_protection: true, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut listed = list(cx).await?.to_vec();
+        listed.retain(|one| common::may_be_ours(cx, one.load_balancer_name().unwrap_or_default()));
+        let arns = listed.iter().filter_map(|one| one.load_balancer_arn.clone());
+        let mut tags = common::tags_of_all(cx, arns).await?;
+        let found = listed.into_iter().filter_map(|one| {
+            let tags = tags.remove(one.load_balancer_arn()?)?;
+            let name = one.load_balancer_name()?;
+            let (address, owner) = common::shortened(cx, name, cx.claim(name, &tags))?;
+            Some(async move {
+                let attributes = attributes(cx.aws, one.load_balancer_arn().unwrap_or_default());
+                let live = attributes.await?.map(|attributes| live(one, &attributes, tags));
+                Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
+            })
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (arn, aws) = (cx.id(), cx.aws);
+        let send = aws.balancers.describe_load_balancers().load_balancer_arns(arn).send();
+        let described = async { send.await.map_err(op("DescribeLoadBalancers")).or_gone() };
+        let (described, attributes, tags) =
+            futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
+        let one = described.and_then(|answer| answer.load_balancers?.into_iter().next());
+        match (one, attributes, tags) {
+            (Some(one), Some(attributes), Some(tags)) => Ok(Some(live(one, &attributes, tags))),
+            _ => Ok(going(arn, interfaces(aws, arn).await?)),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.balancers.create_load_balancer();
+        let call = call
+            .name(&self.name)
+            .r#type(self.kind.as_str().into())
+            .scheme(self.scheme.as_str().into())
+            .set_subnets(Some(known(&self.subnets)))
+            .set_security_groups((!self.groups.is_empty()).then(|| known(&self.groups)))
+            .set_tags(common::to_tags(cx.tags));
+        let answer = call.send().await.map_err(op("CreateLoadBalancer"))?;
+        let one = answer.load_balancers.unwrap_or_default().into_iter().next();
+        common::made("CreateLoadBalancer", one.and_then(|one| one.load_balancer_arn))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (balancers, arn) = (&cx.aws.balancers, &live.id);
+        if self.subnets != live.spec.subnets {
+            let call = balancers.set_subnets().load_balancer_arn(arn);
+            let send = call.set_subnets(Some(known(&self.subnets))).send();
+            send.await.map_err(op("SetSubnets"))?;
+        }
+        if self.groups != live.spec.groups {
+            let call = balancers.set_security_groups().load_balancer_arn(arn);
+            let send = call.set_security_groups(Some(known(&self.groups))).send();
+            send.await.map_err(op("SetSecurityGroups"))?;
+        }
+        set(cx.aws, arn, changes(&self.attributes(), &live.spec.attributes())).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if live.spec.deletion_protection {
+            set(cx.aws, &live.id, vec![(PROTECTION, "false".to_owned())]).await.or_gone()?;
+        }
+        let send = cx.aws.balancers.delete_load_balancer().load_balancer_arn(&live.id).send();
+        send.await.map_err(op("DeleteLoadBalancer")).or_gone().map(drop)
+    }
+}
+
+fn known(texts: &BTreeSet<Text>) -> Vec<String> {
+    texts.iter().map(|text| text.known().to_owned()).collect()
+}
+
+/// All load balancers of the region.
+pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsLoadBalancer>>, OpError> {
+    let list = async {
+        let pages = cx.aws.balancers.describe_load_balancers().page_size(400).into_paginator();
+        pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
+    };
+    cx.once("elb:DescribeLoadBalancers", list).await
+}
+
+async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
+    let send = aws.balancers.describe_load_balancer_attributes().load_balancer_arn(arn).send();
+    let answer = send.await.map_err(op("DescribeLoadBalancerAttributes")).or_gone()?;
+    let pair = |one: LoadBalancerAttribute| Some((one.key?, one.value.unwrap_or_default()));
+    let all = |list: Vec<LoadBalancerAttribute>| list.into_iter().filter_map(pair).collect();
+    Ok(answer.map(|answer| all(answer.attributes.unwrap_or_default())))
+}
+
+async fn set(aws: &Aws, arn: &str, changes: Vec<(&str, String)>) -> Result<(), OpError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let attributes = changes
+        .into_iter()
+        .map(|(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build());
+    let call = aws.balancers.modify_load_balancer_attributes().load_balancer_arn(arn);
+    let send = call.set_attributes(Some(attributes.collect())).send();
+    send.await.map_err(op("ModifyLoadBalancerAttributes")).map(drop)
+}
+
+/// The network interfaces that are still there.
+async fn interfaces(aws: &Aws, arn: &str) -> Result<Vec<NetworkInterface>, OpError> {
+    let call = aws.ec2.describe_network_interfaces();
+    let description = format!("ELB {}", metric(arn));
+    let send = call.filters(ec2::common::filter("description", [&description])).send();
+    let answer = send.await.map_err(op("DescribeNetworkInterfaces"))?;
+    let mut found = answer.network_interfaces.unwrap_or_default();
+    found.retain(|one| one.description() == Some(&description));
+    Ok(found)
+}

@@ -1,0 +1,4 @@
+pub(crate) mod common;
+pub(crate) mod listener;
+pub(crate) mod load_balancer;
+pub(crate) mod target_group;

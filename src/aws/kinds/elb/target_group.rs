@@ -1,0 +1,408 @@
+//! Target groups, with health check and attributes folded in.
+//!
+//! AWS quirks: what cannot be changed makes a new group necessary, while a listener uses the old
+//! one, whose name is taken: so a name ends in a digest of what cannot be changed. Attributes are
+//! strings, and each protocol and target type knows others. A group cannot be deleted while a
+//! listener or a rule forwards to it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Matcher, TargetGroup as AwsTargetGroup, TargetGroupAttribute,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetGroup {
+    /// The name.
+    pub name: String,
+    /// The id of the VPC.
+    pub vpc: Text,
+    /// What it speaks with the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`.
+    pub protocol: String,
+    /// `HTTP1`, `HTTP2` or `GRPC`; only with HTTP and HTTPS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<String>,
+    /// The port of targets that name none.
+    pub port: u16,
+    /// What the targets are: `ip`, `instance` or `alb`.
+    pub target_type: String,
+    /// How targets are checked.
+    pub health: Health,
+    /// How many seconds a target that leaves may finish its work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deregistration_delay: Option<u32>,
+    /// Whether a client stays with its target.
+    pub stickiness: Option<Stickiness>,
+    /// Over how many seconds a new target gets its full share; HTTP and HTTPS only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<u32>,
+}
+
+/// How targets are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// `HTTP`, `HTTPS` or `TCP`.
+    pub protocol: String,
+    /// The port, or `traffic-port`.
+    pub port: String,
+    /// What is asked for; not with TCP.
+    pub path: Option<String>,
+    /// The codes of a healthy answer; not with TCP.
+    pub matcher: Option<String>,
+    /// Seconds from check to check.
+    pub interval: u32,
+    /// Seconds until an answer counts as missing.
+    pub timeout: u32,
+    /// How many good answers make a target healthy.
+    pub healthy: u32,
+    /// How many missing answers make it unhealthy.
+    pub unhealthy: u32,
+}
+
+/// By what a client is known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stickiness {
+    /// A cookie of the load balancer, for so many seconds.
+    Cookie(u32),
+    /// Its address.
+    SourceIp,
+}
+
+const DELAY: &str = "deregistration_delay.timeout_seconds";
+const STICKY: &str = "stickiness.enabled";
+const STICKY_TYPE: &str = "stickiness.type";
+const STICKY_SECONDS: &str = "stickiness.lb_cookie.duration_seconds";
+const SLOW_START: &str = "slow_start.duration_seconds";
+
+impl Resource for TargetGroup {
+    const META: Meta = Meta {
+        notes: &[
+            "Protocol, port, VPC and target type cannot be changed: a new group is made under a \
+             new name, listeners and services move over, and the old one goes.",
+            "Such a move cuts traffic: a listener turns to the new group at once, whose targets are \
+             not there or not healthy yet. To change without a gap, add a second group with a \
+             service of its own, move the listener's weights over to it (`forward = { blue = 90, \
+             green = 10 }`), and remove the first group when it has no weight left.",
+            "A target that leaves is served until its deregistration delay is over.",
+        ],
+        immutable: &["name", "vpc", "protocol", "protocol_version", "port", "target_type"],
+        replace: Replace::CreateFirst,
+        held: true,
+        deadline: Duration::from_secs(300),
+        settle: Duration::from_secs(60),
+        permits: &[
+            Permit::look(
+                &[
+                    "elasticloadbalancing:DescribeTags",
+                    "elasticloadbalancing:DescribeTargetGroupAttributes",
+                    "elasticloadbalancing:DescribeTargetGroups",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["elasticloadbalancing:CreateTargetGroup"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::create(&["ec2:DescribeInternetGateways", "ec2:DescribeVpcs"], &["*"]),
+            Permit::set(
+                &[
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:ModifyTargetGroupAttributes",
+                ],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::change(
+                &["elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:RemoveTags"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+            Permit::delete(
+                &["elasticloadbalancing:DeleteTargetGroup"],
+                &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
+            ),
+        ],
+        ..Meta::new(
+            "elb.target_group",
+            "elasticloadbalancing",
+            "A group of targets that a load balancer sends requests to, with its health check.",
+        )
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-targets".into(),
+            vpc: Text::reference(Address::new("ec2.vpc", "sample"), Output::Id),
+            protocol: "HTTP".into(),
+            protocol_version: Some("HTTP1".into()),
+            port: 80,
+            target_type: "ip".into(),
+            health: Health {
+                protocol: "HTTP".into(),
+                port: "traffic-port".into(),
+                path: Some("/health".into()),
+                matcher: Some("200".into()),
+                interval: 30,
+                timeout: 5,
+                healthy: 2,
+                unhealthy: 3,
+            },
+            deregistration_delay: Some(300),
+            stickiness: None,
+            slow_start: Some(0),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let health = Health {
+            protocol: "HTTPS".into(),
+            port: "8443".into(),
+            path: Some("/ready".into()),
+            matcher: Some("200-299".into()),
+            interval: 10,
+            timeout: 4,
+            healthy: 3,
+            unhealthy: 5,
+        };
+        vec![
+            Self { health, ..Self::sample() },
+            Self {
+                deregistration_delay: Some(30),
+                stickiness: Some(Stickiness::Cookie(3600)),
+                slow_start: Some(60),
+                ..Self::sample()
+            },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.balancers.describe_target_groups().page_size(400).into_paginator();
+        let listed = pages.items().send().try_collect().await;
+        let mut listed: Vec<AwsTargetGroup> = listed.map_err(op("DescribeTargetGroups"))?;
+        listed.retain(|one| common::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
+        let arns = listed.iter().filter_map(|one| one.target_group_arn.clone());
+        let mut tags = common::tags_of_all(cx, arns).await?;
+        let found = listed.into_iter().filter_map(|one| {
+            let tags = tags.remove(one.target_group_arn()?)?;
+            let name = one.target_group_name()?;
+            let (address, owner) = common::shortened(cx, name, cx.claim(name, &tags))?;
+            Some(async move {
+                let attributes = attributes(cx.aws, one.target_group_arn().unwrap_or_default());
+                let live = attributes.await?.map(|attributes| live(one, &attributes, tags));
+                Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
+            })
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (arn, aws) = (cx.id(), cx.aws);
+        let send = aws.balancers.describe_target_groups().target_group_arns(arn).send();
+        let described = async { send.await.map_err(op("DescribeTargetGroups")).or_gone() };
+        let (described, attributes, tags) =
+            futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
+        let one = described.and_then(|answer| answer.target_groups?.into_iter().next());
+        Ok(one
+            .zip(attributes)
+            .zip(tags)
+            .map(|((one, attributes), tags)| live(one, &attributes, tags)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let health = &self.health;
+        let call = cx.aws.balancers.create_target_group();
+        let call = call
+            .name(&self.name)
+            .vpc_id(self.vpc.known())
+            .protocol(self.protocol.as_str().into())
+            .set_protocol_version(self.protocol_version.clone())
+            .port(self.port.into())
+            .target_type(self.target_type.as_str().into())
+            .health_check_enabled(true)
+            .health_check_protocol(health.protocol.as_str().into())
+            .health_check_port(&health.port)
+            .set_health_check_path(health.path.clone())
+            .set_matcher(self.matcher())
+            .set_health_check_interval_seconds(health.interval.try_into().ok())
+            .set_health_check_timeout_seconds(health.timeout.try_into().ok())
+            .set_healthy_threshold_count(health.healthy.try_into().ok())
+            .set_unhealthy_threshold_count(health.unhealthy.try_into().ok())
+            .set_tags(common::to_tags(cx.tags));
+        let answer = call.send().await.map_err(op("CreateTargetGroup"))?;
+        let one = answer.target_groups.unwrap_or_default().into_iter().next();
+        common::made("CreateTargetGroup", one.and_then(|one| one.target_group_arn))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let health = &self.health;
+        if *health != live.spec.health {
+            let call = cx.aws.balancers.modify_target_group().target_group_arn(&live.id);
+            let call = call
+                .health_check_enabled(true)
+                .health_check_protocol(health.protocol.as_str().into())
+                .health_check_port(&health.port)
+                .set_health_check_path(health.path.clone())
+                .set_matcher(self.matcher())
+                .set_health_check_interval_seconds(health.interval.try_into().ok())
+                .set_health_check_timeout_seconds(health.timeout.try_into().ok())
+                .set_healthy_threshold_count(health.healthy.try_into().ok())
+                .set_unhealthy_threshold_count(health.unhealthy.try_into().ok());
+            call.send().await.map_err(op("ModifyTargetGroup"))?;
+        }
+        let old = live.spec.attributes();
+        let changes =
+            self.attributes().into_iter().filter(|(key, value)| old.get(key) != Some(value));
+        let changes: Vec<_> = changes
+            .map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build())
+            .collect();
+        if !changes.is_empty() {
+            let call = cx.aws.balancers.modify_target_group_attributes();
+            let send = call.target_group_arn(&live.id).set_attributes(Some(changes)).send();
+            send.await.map_err(op("ModifyTargetGroupAttributes"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.id, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.balancers.delete_target_group().target_group_arn(&live.id).send();
+        send.await.map_err(op("DeleteTargetGroup")).or_gone().map(drop)
+    }
+}
+
+async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
+    let send = aws.balancers.describe_target_group_attributes().target_group_arn(arn).send();
+    let answer = send.await.map_err(op("DescribeTargetGroupAttributes")).or_gone()?;
+    let pair = |one: TargetGroupAttribute| Some((one.key?, one.value.unwrap_or_default()));
+    let all = |list: Vec<TargetGroupAttribute>| list.into_iter().filter_map(pair).collect();
+    Ok(answer.map(|answer| all(answer.attributes.unwrap_or_default())))
+}
+
+fn live(
+    one: AwsTargetGroup,
+    attributes: &BTreeMap<String, String>,
+    tags: Tags,
+) -> Live<TargetGroup> {
+    let id = one.target_group_arn.unwrap_or_default();
+    let name = one.target_group_name.unwrap_or_default();
+    let text = |key: &str| attributes.get(key).map(String::as_str);
+    let number = |key: &str| text(key).and_then(|text| text.parse().ok());
+    let count = |number: Option<i32>| number.and_then(|it| it.try_into().ok()).unwrap_or_default();
+    let sticky = (text(STICKY) == Some("true")).then(|| match text(STICKY_TYPE) {
+        Some("source_ip") => Stickiness::SourceIp,
+        _ => Stickiness::Cookie(number(STICKY_SECONDS).unwrap_or_default()),
+    });
+    let protocol = one.protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
+    let is_http = protocol.starts_with("HTTP");
+    let check = one.health_check_protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
+    let asks = check.starts_with("HTTP");
+    let matcher = one.matcher.and_then(|matcher| matcher.http_code.or(matcher.grpc_code));
+    let spec = TargetGroup {
+        name: name.clone(),
+        vpc: one.vpc_id.unwrap_or_default().into(),
+        protocol_version: one.protocol_version.filter(|_| is_http),
+        port: one.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
+        target_type: one.target_type.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        health: Health {
+            protocol: check,
+            port: one.health_check_port.unwrap_or_default(),
+            path: one.health_check_path.filter(|_| asks),
+            matcher: matcher.filter(|_| asks),
+            interval: count(one.health_check_interval_seconds),
+            timeout: count(one.health_check_timeout_seconds),
+            healthy: count(one.healthy_threshold_count),
+            unhealthy: count(one.unhealthy_threshold_count),
+        },
+        deregistration_delay: number(DELAY),
+        stickiness: sticky,
+        slow_start: number(SLOW_START).filter(|_| is_http),
+        protocol,
+    };
+    // `targetgroup/NAME/ID`.
+    let metric = id.rsplit(':').next().unwrap_or_default().to_owned();
+    let outputs = [
+        (Output::Arn, id.clone()),
+        (Output::Id, id.clone()),
+        (Output::Name, name),
+        (Output::Metric, metric),
+    ];
+    Live { spec, outputs: Outputs::from(outputs), tags, phase: Phase::Ready, id }
+}
+
+impl TargetGroup {
+    fn matcher(&self) -> Option<Matcher> {
+        let codes = self.health.matcher.as_ref()?;
+        let matcher = Matcher::builder();
+        Some(match self.protocol_version.as_deref() {
+            Some("GRPC") => matcher.grpc_code(codes).build(),
+            _ => matcher.http_code(codes).build(),
+        })
+    }
+
+    /// The attributes that it must have.
+    fn attributes(&self) -> BTreeMap<&'static str, String> {
+        let mut all = BTreeMap::from([(STICKY, self.stickiness.is_some().to_string())]);
+        all.extend(self.deregistration_delay.map(|seconds| (DELAY, seconds.to_string())));
+        all.extend(self.slow_start.map(|seconds| (SLOW_START, seconds.to_string())));
+        match self.stickiness {
+            None => {}
+            Some(Stickiness::SourceIp) => drop(all.insert(STICKY_TYPE, "source_ip".into())),
+            Some(Stickiness::Cookie(seconds)) => {
+                all.insert(STICKY_TYPE, "lb_cookie".into());
+                all.insert(STICKY_SECONDS, seconds.to_string());
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_survive_the_round_trip() {
+        for want in [Some(Stickiness::Cookie(60)), Some(Stickiness::SourceIp), None] {
+            let want = TargetGroup { stickiness: want, ..TargetGroup::sample() };
+            let attributes = want.attributes().into_iter();
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value)).collect();
+            let one = AwsTargetGroup::builder().protocol("HTTP".into()).build();
+            let read = live(one, &attributes, Tags::new()).spec;
+            assert_eq!(read.stickiness, want.stickiness);
+            assert_eq!(read.deregistration_delay, want.deregistration_delay);
+        }
+    }
+
+    #[test]
+    fn a_check_over_tcp_has_neither_path_nor_codes() {
+        let one = AwsTargetGroup::builder().protocol("TCP".into()).protocol_version("HTTP1");
+        let one = one.health_check_protocol("TCP".into()).health_check_path("/").build();
+        let read = live(one, &BTreeMap::new(), Tags::new()).spec;
+        assert_eq!((read.health.path, read.health.matcher, read.slow_start), (None, None, None));
+        assert_eq!(read.protocol_version, None);
+    }
+}

@@ -1,0 +1,229 @@
+//! The GuardDuty detector of account and region.
+//!
+//! AWS quirks: there is one at most, so one that others made is shared: taken as it is. Every
+//! feature that the creation does not name is switched on, and costs; one that the region does not
+//! have must not be named. So the creation names those of every region, and what else it switched
+//! on is read back and switched off at once. A detector that is not there is a bad request, not a
+//! missing object. The old `dataSources` say the same as `features` and are not read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_guardduty::types::{
+    DetectorFeature, DetectorFeatureConfiguration, FeatureStatus, FindingPublishingFrequency,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs};
+
+/// A detector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Detector {
+    /// How often findings that changed are sent on: `FIFTEEN_MINUTES`, `ONE_HOUR` or `SIX_HOURS`.
+    pub frequency: String,
+    /// The plans that are on beside the foundation (CloudTrail, DNS, flow logs).
+    pub features: BTreeSet<String>,
+}
+
+/// The plans that cost extra and that every region has: named at creation, so that none of them is
+/// on for a moment. The first update switches off what else AWS switched on.
+const PLANS: &[&str] = &[
+    "EBS_MALWARE_PROTECTION",
+    "EKS_AUDIT_LOGS",
+    "LAMBDA_NETWORK_LOGS",
+    "RDS_LOGIN_EVENTS",
+    "RUNTIME_MONITORING",
+    "S3_DATA_EVENTS",
+];
+
+/// What every detector watches, and nobody can switch off.
+const FOUNDATION: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
+
+impl Resource for Detector {
+    const META: Meta = Meta {
+        notes: &[
+            "There is one detector for each account and region. One that others made is shared: \
+             payctl takes it as it is, and neither changes nor deletes it.",
+            "The environment that made the detector takes it away when it is destroyed, also from \
+             others that share it; their next apply makes a new one.",
+            "GuardDuty is billed by what it reads; plans that the config does not name stay off. \
+             AWS switches a new plan on with a new detector where the region has it; payctl \
+             switches it off in the same step.",
+        ],
+        replace: Replace::DeleteFirst,
+        data: Some("the findings of the detector"),
+        deadline: Duration::from_secs(180),
+        permits: &[
+            Permit::look(&["guardduty:ListDetectors"], &["*"]),
+            Permit::look(&["guardduty:GetDetector"], &["guardduty:{here}:detector/*"]),
+            Permit::create(&["guardduty:CreateDetector"], &["*"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/guardduty.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "guardduty.amazonaws.com"),
+            Permit::set(&["guardduty:TagResource"], &["guardduty:{here}:detector/*"]),
+            Permit::change(
+                &["guardduty:UntagResource", "guardduty:UpdateDetector"],
+                &["guardduty:{here}:detector/*"],
+            ),
+            Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
+        ],
+        ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
+    };
+
+    fn sample() -> Self {
+        Self { frequency: "FIFTEEN_MINUTES".into(), features: BTreeSet::new() }
+    }
+
+    fn variants() -> Vec<Self> {
+        let features = ["LAMBDA_NETWORK_LOGS", "S3_DATA_EVENTS"].map(str::to_owned);
+        vec![
+            Self { frequency: "SIX_HOURS".into(), ..Self::sample() },
+            Self { features: features.into(), ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let ids = cx.aws.guardduty.list_detectors().into_paginator().items().send();
+        let ids = ids.collect::<Result<Vec<_>, _>>().await.map_err(op("ListDetectors"))?;
+        let found = ids.iter().map(|id| async move {
+            let Some(live) = describe(cx.aws, id).await? else { return Ok(None) };
+            let claimed = match cx.aws.scope.owned(&live.tags) {
+                Some(address) => Some((address, Owner::Ours)),
+                None => cx.wanted.values().next().map(|address| (address.clone(), Owner::Shared)),
+            };
+            Ok(claimed.map(|(address, owner)| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        describe(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let made = cx
+            .aws
+            .guardduty
+            .create_detector()
+            .enable(true)
+            .finding_publishing_frequency(FindingPublishingFrequency::from(&*self.frequency))
+            .set_features(Some(switched(PLANS, &self.features)))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateDetector"))?;
+        made.detector_id.ok_or_else(|| {
+            let message = "AWS returned no detector id";
+            OpError::new("CreateDetector", ErrorClass::Service, "NoId", message)
+        })
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Only what differs: AWS takes the old and the new runtime monitoring not together.
+        let differ = self.features.symmetric_difference(&live.spec.features);
+        let differ: Vec<&str> = differ.map(String::as_str).collect();
+        let features = (!differ.is_empty()).then(|| switched(&differ, &self.features));
+        cx.aws
+            .guardduty
+            .update_detector()
+            .detector_id(&live.id)
+            .enable(true)
+            .finding_publishing_frequency(FindingPublishingFrequency::from(&*self.frequency))
+            .set_features(features)
+            .send()
+            .await
+            .map_err(op("UpdateDetector"))?;
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = arn(cx.aws, &live.id);
+        if !set.is_empty() {
+            let tags = set.clone().into_iter().collect();
+            let call = cx.aws.guardduty.tag_resource().resource_arn(&arn).set_tags(Some(tags));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.guardduty.untag_resource().resource_arn(&arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.guardduty.delete_detector().detector_id(&live.id).send();
+        send.await.map_err(op("DeleteDetector")).or_gone().map(drop)
+    }
+}
+
+fn arn(aws: &Aws, id: &str) -> String {
+    let scope = &aws.scope;
+    format!("arn:{}:guardduty:{}:{}:detector/{id}", scope.partition, scope.region, scope.account)
+}
+
+/// These features, each on or off.
+fn switched(names: &[&str], on: &BTreeSet<String>) -> Vec<DetectorFeatureConfiguration> {
+    let each = names.iter().map(|name| {
+        let status = match on.contains(*name) {
+            true => FeatureStatus::Enabled,
+            false => FeatureStatus::Disabled,
+        };
+        let feature = DetectorFeature::from(*name);
+        DetectorFeatureConfiguration::builder().name(feature).status(status).build()
+    });
+    each.collect()
+}
+
+async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Detector>>, OpError> {
+    let send = aws.guardduty.get_detector().detector_id(id).send();
+    let Some(found) = send.await.map_err(op("GetDetector")).or_gone()? else { return Ok(None) };
+    let is_on = |status: &Option<FeatureStatus>| *status == Some(FeatureStatus::Enabled);
+    let features = found.features.unwrap_or_default().into_iter();
+    let features = features.filter(|feature| is_on(&feature.status)).filter_map(|feature| {
+        let name = feature.name?.as_str().to_owned();
+        (!FOUNDATION.contains(&&*name)).then_some(name)
+    });
+    let frequency = found.finding_publishing_frequency;
+    let frequency = frequency.unwrap_or(FindingPublishingFrequency::SixHours);
+    let spec = Detector { frequency: frequency.as_str().to_owned(), features: features.collect() };
+    Ok(Some(Live {
+        id: id.to_owned(),
+        spec,
+        outputs: Outputs::from([(Output::Id, id.to_owned()), (Output::Arn, arn(aws, id))]),
+        tags: found.tags.unwrap_or_default().into_iter().collect(),
+        phase: Phase::Ready,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plan_is_named_and_only_the_wanted_are_on() {
+        let wanted = BTreeSet::from(["S3_DATA_EVENTS".to_owned()]);
+        let features = switched(PLANS, &wanted);
+        assert_eq!(features.len(), PLANS.len());
+        let on = features.iter().filter(|plan| plan.status == Some(FeatureStatus::Enabled));
+        let on: Vec<_> = on.map(|plan| plan.name.clone()).collect();
+        assert_eq!(on, [Some(DetectorFeature::S3DataEvents)]);
+    }
+}

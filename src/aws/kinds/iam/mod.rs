@@ -1,0 +1,2 @@
+pub(crate) mod instance_profile;
+pub(crate) mod role;

@@ -1,0 +1,523 @@
+//! IAM roles, with inline policies and attached managed policies folded in.
+//!
+//! AWS quirks: documents come back URL-encoded; the list of roles has neither tags nor boundary;
+//! names are unique in the account, whatever the path; two calls tell everything of every role
+//! of the account, where asking for each role takes four; right after creation the ARN may read as the
+//! unique id (`AROA...`) while the role spreads; a role cannot be deleted while anything is attached.
+
+mod bulk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_iam::types;
+use futures::future::{try_join, try_join_all, try_join3};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Role {
+    /// The name, unique in the account.
+    pub name: String,
+    /// The path, `Scope::iam_path` for every role that payctl makes.
+    pub path: String,
+    /// What it is for.
+    pub description: String,
+    /// Who may assume it.
+    pub trust: Document,
+    /// Inline policies by name; any other is removed.
+    pub inline: BTreeMap<String, Document>,
+    /// ARNs of attached managed policies; any other is detached.
+    pub managed: BTreeSet<Text>,
+    /// How long a session may last, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session: Option<u32>,
+    /// The ARN of the permissions boundary; none when there shall be none.
+    #[serde(default)]
+    pub boundary: Option<Text>,
+}
+
+impl Role {
+    /// What a plan says of a role; nothing if the address is another kind's.
+    pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
+        Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
+    }
+
+    /// Whether Lambda can take away the interfaces of functions in its name.
+    pub(crate) fn takes_interfaces_away(&self) -> bool {
+        const MANAGED: [&str; 2] =
+            ["/AWSLambdaENIManagementAccess", "/AWSLambdaVPCAccessExecutionRole"];
+        const ACTIONS: [&str; 2] = ["\"ec2:DeleteNetworkInterface\"", "\"ec2:*\""];
+        let mut managed = self.managed.iter().filter_map(Text::literal);
+        managed.any(|arn| MANAGED.iter().any(|policy| arn.ends_with(policy)))
+            || self.inline.values().any(|document| {
+                let text = document.to_json();
+                ACTIONS.iter().any(|action| text.contains(action))
+            })
+    }
+}
+
+impl Resource for Role {
+    const META: Meta = Meta {
+        notes: &[
+            "A new role is usable by other services after 5 to 60 seconds; payctl tries again.",
+            "A role made again under the same name is another principal: policies that named the \
+             old one must be put again.",
+            "All inline policies of a role together have at most 10240 characters.",
+        ],
+        immutable: &["name", "path"],
+        // Lambda removes the interfaces of a deleted function in the name of the function's role.
+        outlives: &["ec2.subnet"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(180),
+        settle: Duration::from_secs(30),
+        // A role or user that was made a moment ago. A service's name that is wrong stays wrong.
+        transient: &[("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"")],
+        permits: &[
+            Permit::look(&["iam:GetAccountAuthorizationDetails", "iam:ListRoles"], &["*"]),
+            Permit::look(
+                &[
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListRolePolicies",
+                ],
+                &["iam::{account}:role/{seen}"],
+            ),
+            Permit::create(&["iam:CreateRole"], &["iam::{account}:role{path}*"]),
+            Permit::set(
+                &["iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:TagRole"],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::change(
+                &[
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                ],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::delete(
+                &[
+                    "iam:DeleteRole",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:ListInstanceProfilesForRole",
+                ],
+                &["iam::{account}:role{path}*"],
+            ),
+            Permit::delete(
+                &["iam:RemoveRoleFromInstanceProfile"],
+                &["iam::{account}:instance-profile{path}*"],
+            ),
+        ],
+        ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
+    };
+
+    fn sample() -> Self {
+        let read = serde_json::json!({
+            "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::sample/*",
+        });
+        Self {
+            name: "sample-role".into(),
+            path: "/payctl/payment/sample/us-east-1/".into(),
+            description: "What the sample service may do.".into(),
+            trust: trust(&["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]),
+            inline: BTreeMap::from([("read".into(), Document::of([read]))]),
+            managed: BTreeSet::new(),
+            max_session: Some(3600),
+            boundary: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let managed = |name: &str| Text::from(format!("arn:aws:iam::aws:policy/{name}"));
+        let write = serde_json::json!({
+            "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::sample/*",
+        });
+        vec![
+            Self {
+                description: "Another purpose.".into(),
+                trust: trust(&["ec2.amazonaws.com"]),
+                max_session: Some(7200),
+                ..Self::sample()
+            },
+            Self {
+                inline: BTreeMap::from([("write".into(), Document::of([write]))]),
+                managed: BTreeSet::from([managed("AmazonSSMManagedInstanceCore")]),
+                ..Self::sample()
+            },
+            Self {
+                inline: BTreeMap::new(),
+                managed: BTreeSet::from([managed("CloudWatchAgentServerPolicy")]),
+                boundary: Some(managed("ReadOnlyAccess")),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let lives = match bulk::survey(cx).await? {
+            Some(lives) => lives,
+            None => one_by_one(cx).await?,
+        };
+        let found = lives.into_iter().filter_map(|live| {
+            let (address, owner) = cx.claim_at(&live.spec.path, &live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        describe(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        cx.aws
+            .iam
+            .create_role()
+            .role_name(&self.name)
+            .path(&self.path)
+            .description(&self.description)
+            .assume_role_policy_document(self.trust.to_json())
+            .set_max_session_duration(self.session())
+            .set_permissions_boundary(self.boundary.as_ref().map(|arn| arn.known().to_owned()))
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateRole"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        self.update_role(cx.aws, live).await?;
+        // What is added first is there before what it replaces goes.
+        self.add_policies(cx.aws, live).await?;
+        self.remove_policies(cx.aws, live).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let call = cx.aws.iam.tag_role().role_name(&live.id).set_tags(Some(to_tags(set)));
+            call.send().await.map_err(op("TagRole"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.iam.untag_role().role_name(&live.id);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagRole"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (aws, role) = (cx.aws, live.id.as_str());
+        // What is attached now counts, not what was when the plan was made.
+        let now = try_join3(profiles(aws, role), managed(aws, role), inline_names(aws, role));
+        let Some((profiles, managed, inline)) = now.await.or_gone()? else { return Ok(()) };
+        try_join3(
+            try_join_all(profiles.iter().map(|profile| remove_from(aws, profile, role))),
+            try_join_all(managed.iter().map(|arn| detach(aws, role, arn.known()))),
+            try_join_all(inline.iter().map(|name| delete_inline(aws, role, name))),
+        )
+        .await?;
+        let send = aws.iam.delete_role().role_name(role).send();
+        send.await.map_err(op("DeleteRole")).or_gone().map(drop)
+    }
+}
+
+impl Role {
+    fn session(&self) -> Option<i32> {
+        self.max_session.and_then(|seconds| i32::try_from(seconds).ok())
+    }
+
+    async fn update_role(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        if self.trust != live.spec.trust {
+            let call = aws.iam.update_assume_role_policy().role_name(&live.id);
+            let call = call.policy_document(self.trust.to_json());
+            call.send().await.map_err(op("UpdateAssumeRolePolicy"))?;
+        }
+        let session = self.session().or(live.spec.session());
+        if self.description != live.spec.description || session != live.spec.session() {
+            let call = aws.iam.update_role().role_name(&live.id).description(&self.description);
+            let call = call.set_max_session_duration(session);
+            call.send().await.map_err(op("UpdateRole"))?;
+        }
+        match (&self.boundary, &live.spec.boundary) {
+            (Some(new), old) if old.as_ref() != Some(new) => {
+                let call = aws.iam.put_role_permissions_boundary().role_name(&live.id);
+                let send = call.permissions_boundary(new.known()).send();
+                let result = send.await.map_err(op("PutRolePermissionsBoundary"));
+                result.map_err(|error| known_to_aws(error, new.known())).map(drop)
+            }
+            (None, Some(_)) => {
+                let send = aws.iam.delete_role_permissions_boundary().role_name(&live.id).send();
+                send.await.map_err(op("DeleteRolePermissionsBoundary")).map(drop)
+            }
+            (Some(_), _) | (None, None) => Ok(()),
+        }
+    }
+
+    async fn add_policies(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let old = &live.spec.inline;
+        let new = self.inline.iter().filter(|(name, policy)| old.get(*name) != Some(*policy));
+        let put = new.map(|(name, policy)| async move {
+            let call = aws.iam.put_role_policy().role_name(&live.id).policy_name(name);
+            let call = call.policy_document(policy.to_json());
+            call.send().await.map_err(op("PutRolePolicy"))
+        });
+        let attach = self.managed.difference(&live.spec.managed).map(|arn| async move {
+            let call = aws.iam.attach_role_policy().role_name(&live.id).policy_arn(arn.known());
+            let attached = call.send().await.map_err(op("AttachRolePolicy"));
+            attached.map_err(|error| known_to_aws(error, arn.known()))
+        });
+        try_join(try_join_all(put), try_join_all(attach)).await.map(drop)
+    }
+
+    async fn remove_policies(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let role = live.id.as_str();
+        let inline = live.spec.inline.keys().filter(|name| !self.inline.contains_key(*name));
+        let managed = live.spec.managed.difference(&self.managed);
+        try_join(
+            try_join_all(inline.map(|name| delete_inline(aws, role, name))),
+            try_join_all(managed.map(|arn| detach(aws, role, arn.known()))),
+        )
+        .await
+        .map(drop)
+    }
+}
+
+/// AWS's own policies are always there: one that is not found will not turn up by waiting.
+fn known_to_aws(error: OpError, policy: &str) -> OpError {
+    let is_final = error.class == ErrorClass::NotFound
+        && policy.contains(":iam::aws:policy/")
+        && error.message.contains(policy);
+    if is_final { OpError { class: ErrorClass::Invalid, ..error } } else { error }
+}
+
+/// The names of all roles under the environment's own path.
+async fn under_path(aws: &Aws) -> Result<Vec<String>, OpError> {
+    let pages = aws.iam.list_roles().path_prefix(aws.scope.iam_path()).into_paginator();
+    let roles = pages.items().send().try_collect().await.map_err(op("ListRoles"))?;
+    Ok(roles.into_iter().map(|role| role.role_name).collect())
+}
+
+/// Every role that may matter, each by itself.
+async fn one_by_one(cx: &Survey<'_>) -> Result<Vec<Live<Role>>, OpError> {
+    // A wanted name can be taken under any other path.
+    let wanted = try_join_all(cx.wanted.keys().map(|name| probe(cx.aws, name)));
+    let (listed, wanted) = try_join(under_path(cx.aws), wanted).await?;
+    let names: BTreeSet<String> = listed.into_iter().chain(wanted.into_iter().flatten()).collect();
+    let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
+    Ok(lives.into_iter().flatten().collect())
+}
+
+/// A role that most likely exists: everything at once.
+async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Role>>, OpError> {
+    let all = try_join3(get(aws, name), inline(aws, name), managed(aws, name));
+    match all.await.or_gone()? {
+        Some((Some(role), inline, managed)) => to_live(role, inline, managed).map(Some),
+        Some((None, ..)) | None => Ok(None),
+    }
+}
+
+/// The name of a role, if it exists.
+async fn probe(aws: &Aws, name: &str) -> Result<Option<String>, OpError> {
+    let role = get(aws, name).await.or_gone()?.flatten();
+    Ok(role.map(|role| role.role_name))
+}
+
+async fn get(aws: &Aws, name: &str) -> Result<Option<types::Role>, OpError> {
+    let answer = aws.iam.get_role().role_name(name).send().await.map_err(op("GetRole"))?;
+    Ok(answer.role)
+}
+
+async fn inline_names(aws: &Aws, role: &str) -> Result<Vec<String>, OpError> {
+    let pages = aws.iam.list_role_policies().role_name(role).into_paginator();
+    pages.items().send().try_collect().await.map_err(op("ListRolePolicies"))
+}
+
+async fn inline(aws: &Aws, role: &str) -> Result<BTreeMap<String, Document>, OpError> {
+    let names = inline_names(aws, role).await?;
+    let policies = names.into_iter().map(|name| async move {
+        let send = aws.iam.get_role_policy().role_name(role).policy_name(&name).send();
+        // Deleted since it was listed.
+        let Some(answer) = send.await.map_err(op("GetRolePolicy")).or_gone()? else {
+            return Ok(None);
+        };
+        Ok(Some((name, document("GetRolePolicy", &answer.policy_document)?)))
+    });
+    Ok(try_join_all(policies).await?.into_iter().flatten().collect())
+}
+
+async fn managed(aws: &Aws, role: &str) -> Result<BTreeSet<Text>, OpError> {
+    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator();
+    let policies = pages.items().send().try_collect().await;
+    let policies = policies.map_err(op("ListAttachedRolePolicies"))?;
+    Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).map(Text::from).collect())
+}
+
+async fn profiles(aws: &Aws, role: &str) -> Result<Vec<String>, OpError> {
+    let pages = aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator();
+    let profiles = pages.items().send().try_collect().await;
+    let profiles = profiles.map_err(op("ListInstanceProfilesForRole"))?;
+    Ok(profiles.into_iter().map(|profile| profile.instance_profile_name).collect())
+}
+
+async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), OpError> {
+    let send = aws.iam.detach_role_policy().role_name(role).policy_arn(arn).send();
+    send.await.map_err(op("DetachRolePolicy")).or_gone().map(drop)
+}
+
+async fn delete_inline(aws: &Aws, role: &str, name: &str) -> Result<(), OpError> {
+    let send = aws.iam.delete_role_policy().role_name(role).policy_name(name).send();
+    send.await.map_err(op("DeleteRolePolicy")).or_gone().map(drop)
+}
+
+/// Takes a role out of an instance profile.
+pub(super) async fn remove_from(aws: &Aws, profile: &str, role: &str) -> Result<(), OpError> {
+    let call = aws.iam.remove_role_from_instance_profile().instance_profile_name(profile);
+    let send = call.role_name(role).send();
+    send.await.map_err(op("RemoveRoleFromInstanceProfile")).or_gone().map(drop)
+}
+
+fn to_live(
+    role: types::Role,
+    inline: BTreeMap<String, Document>,
+    managed: BTreeSet<Text>,
+) -> Result<Live<Role>, OpError> {
+    let phase = match role.arn.starts_with("arn:") {
+        true => Phase::Ready,
+        false => Phase::Pending("the role is not visible everywhere yet".into()),
+    };
+    let boundary = role.permissions_boundary.and_then(|policy| policy.permissions_boundary_arn);
+    Ok(Live {
+        id: role.role_name.clone(),
+        outputs: Outputs::from([
+            (Output::Arn, role.arn),
+            (Output::Name, role.role_name.clone()),
+            (Output::Id, role.role_id),
+        ]),
+        tags: from_tags(role.tags.as_deref().unwrap_or_default()),
+        phase,
+        spec: Role {
+            name: role.role_name,
+            path: role.path,
+            description: role.description.unwrap_or_default(),
+            trust: match role.assume_role_policy_document {
+                Some(text) => document("GetRole", &text)?,
+                None => Document::of([]),
+            },
+            inline,
+            managed,
+            max_session: role.max_session_duration.and_then(|seconds| seconds.try_into().ok()),
+            boundary: boundary.map(Text::from),
+        },
+    })
+}
+
+fn document(op: &str, text: &str) -> Result<Document, OpError> {
+    Document::parse(text)
+        .map_err(|error| OpError::new(op, ErrorClass::Bug, "Policy", error.to_string()))
+}
+
+/// Tags as IAM takes them.
+pub(super) fn to_tags(tags: &Tags) -> Vec<types::Tag> {
+    let tag = |(key, value): (&String, &String)| {
+        types::Tag::builder().key(key).value(value).build().expect("a tag has a key and a value")
+    };
+    tags.iter().map(tag).collect()
+}
+
+/// Tags as IAM returns them, without AWS's own.
+pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
+    let ours = tags.iter().filter(|tag| !tag.key.starts_with("aws:"));
+    ours.map(|tag| (tag.key.clone(), tag.value.clone())).collect()
+}
+
+/// Lets AWS services assume a role.
+fn trust(services: &[&str]) -> Document {
+    Document::of([serde_json::json!({
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": services },
+    })])
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    fn role(arn: &str) -> types::Role {
+        let trust = Role::sample().trust.to_json().replace('{', "%7B").replace('"', "%22");
+        types::Role::builder()
+            .role_name("sample-role")
+            .path("/payctl/payment/sample/us-east-1/")
+            .role_id("AROASAMPLE")
+            .arn(arn)
+            .create_date(DateTime::from_secs(0))
+            .assume_role_policy_document(trust)
+            .description("What the sample service may do.")
+            .max_session_duration(3600)
+            .tags(types::Tag::builder().key("aws:x").value("1").build().unwrap())
+            .tags(types::Tag::builder().key("Team").value("pay").build().unwrap())
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_role_is_read_back_as_it_was_wanted() {
+        let inline = Role::sample().inline;
+        let live = to_live(role("arn:aws:iam::1:role/r"), inline, BTreeSet::new()).unwrap();
+        assert_eq!(live.spec, Role::sample());
+        assert_eq!(live.phase, Phase::Ready);
+        assert_eq!(live.tags, Tags::from([("Team".into(), "pay".into())]));
+    }
+
+    #[test]
+    fn a_policy_of_aws_that_is_not_found_is_a_typing_error() {
+        let class = |policy: &str, named: &str| {
+            let message = format!("Policy {named} does not exist or is not attachable.");
+            let error = OpError::new("op", ErrorClass::NotFound, "NoSuchEntity", message);
+            known_to_aws(error, policy).class
+        };
+        let (typo, own) = ("arn:aws:iam::aws:policy/Typo", "arn:aws:iam::1:policy/own");
+        assert_eq!(class(typo, typo), ErrorClass::Invalid);
+        assert_eq!(class(own, own), ErrorClass::NotFound);
+        assert_eq!(class(typo, "the role"), ErrorClass::NotFound);
+    }
+
+    #[test]
+    fn a_boundary_that_the_config_drops_must_be_absent() {
+        let spec = serde_json::to_value(Role::sample()).unwrap();
+        assert_eq!(spec.get("boundary"), Some(&serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_role_whose_arn_is_its_id_is_not_ready() {
+        let live = to_live(role("AROASAMPLE"), BTreeMap::new(), BTreeSet::new()).unwrap();
+        assert!(matches!(live.phase, Phase::Pending(_)));
+    }
+}

@@ -1,0 +1,437 @@
+//! Customer keys, with alias, policy and rotation folded in.
+//!
+//! AWS quirks: a key has neither a name nor a client token, so after a lost reply it is found by
+//! its tags; deletion takes 7 to 30 days, in which the key is still listed with its tags, and its
+//! aliases stay taken unless they are deleted first; reads lag behind writes for a minute; tags of
+//! other people's keys may not be readable.
+
+use std::time::Duration;
+
+use aws_sdk_kms::types;
+use futures::future::{try_join_all, try_join3};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::scope::Scope;
+
+mod read;
+
+use read::{aliases_of, facts, foreign, inventory, is_of_aws, pick, tags, waiting};
+
+/// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
+pub(crate) const TAG_RECOVERY: &str = "payctl:recovery-days";
+
+/// The tag that keeps `kept`. Not among `Live.tags`.
+const TAG_KEPT: &str = "payctl:kept";
+
+/// What AWS takes when nobody says otherwise.
+pub(crate) const DEFAULT_RECOVERY: u32 = 30;
+
+/// How often AWS rotates, in days, unless told otherwise.
+pub(crate) const DEFAULT_PERIOD: u32 = 365;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Key {
+    /// The alias, `alias/...`.
+    pub alias: String,
+    /// What the key is for.
+    pub description: String,
+    /// Who may use and manage it.
+    pub policy: Document,
+    /// Whether the key can be used. Always wanted: payctl enables what others disabled.
+    pub enabled: bool,
+    /// Whether AWS rotates the key material.
+    pub rotation: bool,
+    /// How often, in days; every 365 days if none.
+    #[serde(default, deserialize_with = "period")]
+    pub rotation_days: Option<u32>,
+    /// How long a deleted key can be brought back, in days (kept in a tag, for the deletion).
+    pub recovery_days: u32,
+    /// Whether its deletion leaves it to you instead, for a snapshot that nobody could read without
+    /// it (kept in a tag). It stays so once it was: the snapshot may have been taken meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
+}
+
+/// AWS's default period counts as none.
+fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<u32>::deserialize(deserializer)?.filter(|days| *days != DEFAULT_PERIOD))
+}
+
+impl Resource for Key {
+    const META: Meta = Meta {
+        notes: &[
+            "A key costs about 1 dollar a month from its creation, not while it waits for deletion.",
+            "A deleted key can be brought back for 7 to 30 days; payctl does so when the same \
+             environment wants it again, and what it encrypts stays readable.",
+            "The key of a database with a final snapshot is never deleted, for the snapshot needs it: \
+             the environment then lets go of it (alias and ownership tags go) and you keep it, at its \
+             price, until you need the snapshot no more.",
+            "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
+            "The policy must keep the account's root, or nobody can manage the key any more.",
+            "Where a policy asks for a key's tags, as those of `payctl policy` do, AWS may take five \
+             minutes until it knows them: payctl waits that long before it gives up.",
+        ],
+        replace: Replace::Forbidden,
+        doubles: true,
+        data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
+        regain: Some(regain),
+        settle: Duration::from_secs(60),
+        propagation: Duration::from_secs(330),
+        transient: &[
+            ("MalformedPolicyDocumentException", "invalid principal"),
+            ("AccessDeniedException", "to perform: kms:DeleteAlias"),
+            ("AccessDeniedException", "to perform: kms:EnableKey on"),
+            ("AccessDeniedException", "to perform: kms:PutKeyPolicy"),
+            ("AccessDeniedException", "to perform: kms:ScheduleKeyDeletion"),
+            ("AccessDeniedException", "to perform: kms:TagResource"),
+            ("AccessDeniedException", "to perform: kms:UpdateAlias"),
+            ("AccessDeniedException", "to perform: kms:UpdateKeyDescription"),
+        ],
+        permits: &[
+            Permit::look(&["kms:ListAliases", "kms:ListKeys"], &["*"]),
+            Permit::look(
+                &[
+                    "kms:DescribeKey",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                ],
+                &["kms:{here}:key/*"],
+            ),
+            Permit::create(&["kms:CreateKey"], &["*"]).made_ours(),
+            Permit::create(&["kms:TagResource"], &["kms:{here}:key/*"]).made_ours(),
+            Permit::create(&["kms:CancelKeyDeletion"], &["kms:{here}:key/*"]).ours(),
+            Permit::set(&["kms:CreateAlias"], &["kms:{here}:{name}"]),
+            // The key may be so new that its tags do not count yet.
+            Permit::set(&["kms:CreateAlias", "kms:EnableKeyRotation"], &["kms:{here}:key/*"]),
+            Permit::change(
+                &[
+                    "kms:DisableKeyRotation",
+                    "kms:EnableKey",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                    "kms:UntagResource",
+                    "kms:UpdateAlias",
+                    "kms:UpdateKeyDescription",
+                ],
+                &["kms:{here}:key/*"],
+            )
+            .ours(),
+            Permit::change(&["kms:DeleteAlias", "kms:UpdateAlias"], &["kms:{here}:{name}"]),
+            Permit::change(&["kms:DeleteAlias"], &["kms:{here}:key/*"]).ours(),
+            Permit::delete(
+                &["kms:DeleteAlias", "kms:ScheduleKeyDeletion", "kms:UntagResource"],
+                &["kms:{here}:key/*"],
+            )
+            .ours(),
+            Permit::delete(&["kms:DeleteAlias"], &["kms:{here}:{name}"]),
+        ],
+        ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            alias: "alias/sample-key".into(),
+            description: "Encrypts what the sample keeps.".into(),
+            policy: sample_policy("kms:Decrypt*"),
+            enabled: true,
+            rotation: true,
+            rotation_days: None,
+            recovery_days: 7,
+            kept: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self {
+                description: "Another purpose.".into(),
+                recovery_days: 14,
+                kept: Some(true),
+                ..Self::sample()
+            },
+            Self {
+                alias: "alias/sample-other-key".into(),
+                rotation_days: Some(180),
+                policy: sample_policy("kms:ReEncrypt*"),
+                kept: Some(false),
+                ..Self::sample()
+            },
+            Self { rotation: false, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let inventory = inventory(cx.aws).await?;
+        let index = cx.tags_of_everything().await;
+        let arn_of = |id: &str| {
+            let Scope { partition, region, account, .. } = &cx.aws.scope;
+            format!("arn:{partition}:kms:{region}:{account}:key/{id}")
+        };
+        let candidates = inventory.iter().filter(|(id, aliases)| {
+            let candidate = |alias: &String| !is_of_aws(alias) && cx.is_candidate(alias);
+            // A crash between CreateKey and CreateAlias leaves a key of ours without alias. What only
+            // its tags call ours is named, and left alone.
+            let claims = || index.is_some_and(|index| index.contains_key(&arn_of(id)));
+            aliases.is_empty() || aliases.iter().any(candidate) || claims()
+        });
+        let found = candidates.map(|(id, aliases)| async move {
+            let wanted = pick(aliases, |alias| cx.wanted.contains_key(alias));
+            let alias = match cx.wanted.contains_key(wanted) {
+                true => wanted,
+                false => pick(aliases, |alias| cx.is_candidate(alias)),
+            };
+            let arn = arn_of(id);
+            let read = async { tags(cx.aws, id).await.or_gone() };
+            let tags = match aliases.is_empty() {
+                // One that was let go of a moment ago would pass for ours by tags that lag behind.
+                true => read.await,
+                false => cx.tags(&arn, read).await,
+            };
+            let Some(tags) = cx.if_permitted(alias, tags)? else {
+                return Ok(None);
+            };
+            let claimed = match aliases.is_empty() {
+                // Without an alias it has no name, and its tags alone say whose it is.
+                true => cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours)),
+                false => cx.claim(alias, &tags),
+            };
+            let Some((address, owner)) = claimed else { return Ok(None) };
+            let live = match owner {
+                Owner::Ours => facts(cx.aws, id).await?.map(|facts| facts.into_live(alias, tags)),
+                Owner::Foreign(_) | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => {
+                    Some(foreign(id, alias, tags))
+                }
+            };
+            Ok(live.map(|live| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let id = cx.id();
+        let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
+        let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
+        // One that was let go of is somebody else's.
+        if cx.aws.scope.owned(&tags).is_none() {
+            return Ok(None);
+        }
+        Ok(Some(facts.into_live(pick(&aliases, |alias| alias == cx.name), tags)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        if let Some(id) = waiting(cx).await? {
+            let send = cx.aws.kms.cancel_key_deletion().key_id(&id).send();
+            return match send.await.map_err(op("CancelKeyDeletion")) {
+                // Another run was faster.
+                Err(error) if error.class == ErrorClass::Invalid => {
+                    facts(cx.aws, &id).await?.map(|_| id).ok_or(error)
+                }
+                cancelled => cancelled.map(|_| id),
+            };
+        }
+        // That it is kept comes later: until then nothing is encrypted with it, and it can go.
+        let mut tags = cx.tags.clone();
+        tags.insert(TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
+        let call = cx.aws.kms.create_key().description(&self.description);
+        let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
+        let created = call.send().await.map_err(op("CreateKey"))?;
+        created.key_metadata.map(|key| key.key_id).ok_or_else(|| {
+            OpError::new("CreateKey", ErrorClass::Service, "NoKey", "AWS returned no key id")
+        })
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (kms, id) = (&cx.aws.kms, live.id.as_str());
+        // A disabled key takes no changes of its rotation, so it is enabled first.
+        if self.enabled && !live.spec.enabled {
+            kms.enable_key().key_id(id).send().await.map_err(op("EnableKey"))?;
+        }
+        if self.policy != live.spec.policy {
+            let call = kms.put_key_policy().key_id(id).policy_name("default");
+            let call = call.policy(self.policy.to_json());
+            call.send().await.map_err(op("PutKeyPolicy"))?;
+        }
+        if self.description != live.spec.description {
+            let call = kms.update_key_description().key_id(id).description(&self.description);
+            call.send().await.map_err(op("UpdateKeyDescription"))?;
+        }
+        let kept = self.kept.is_some() && self.kept != live.spec.kept;
+        if kept || self.recovery_days != live.spec.recovery_days {
+            let call = kms.tag_resource().key_id(id).set_tags(Some(to_tags(&self.own_tags())));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        self.update_rotation(cx.aws, live).await?;
+        self.update_alias(cx.aws, live).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let call = cx.aws.kms.tag_resource().key_id(&live.id).set_tags(Some(to_tags(set)));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.kms.untag_resource().key_id(&live.id);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (aws, id) = (cx.aws, live.id.as_str());
+        // An alias stays taken until the key is gone for good, so the aliases go first.
+        let Some(aliases) = aliases_of(aws, id).await.or_gone()? else { return Ok(()) };
+        try_join_all(aliases.iter().map(|alias| delete_alias(aws, alias))).await?;
+        if live.spec.kept == Some(true) {
+            return let_go(aws, id).await;
+        }
+        // A tag that somebody edited must not stand in the way.
+        let days = live.spec.recovery_days.clamp(7, 30) as i32;
+        let call = aws.kms.schedule_key_deletion().key_id(id).pending_window_in_days(days);
+        match call.send().await.map_err(op("ScheduleKeyDeletion")).or_gone() {
+            // It may be scheduled already.
+            Err(error) if error.class == ErrorClass::Invalid => match facts(aws, id).await? {
+                Some(_) => Err(error),
+                None => Ok(()),
+            },
+            scheduled => scheduled.map(drop),
+        }
+    }
+}
+
+impl Key {
+    /// What is kept in tags.
+    fn own_tags(&self) -> Tags {
+        let recovery = (TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
+        let kept = self.kept.map(|kept| (TAG_KEPT.to_owned(), kept.to_string()));
+        std::iter::once(recovery).chain(kept).collect()
+    }
+
+    async fn update_rotation(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let period = self.rotation_days != live.spec.rotation_days;
+        if self.rotation && (!live.spec.rotation || period) {
+            // Without a period AWS keeps the one that the key had.
+            let days = self.rotation_days.unwrap_or(DEFAULT_PERIOD) as i32;
+            let call = aws.kms.enable_key_rotation().key_id(&live.id);
+            let call = call.rotation_period_in_days(days);
+            call.send().await.map_err(op("EnableKeyRotation"))?;
+        }
+        if !self.rotation && live.spec.rotation {
+            let send = aws.kms.disable_key_rotation().key_id(&live.id).send();
+            send.await.map_err(op("DisableKeyRotation"))?;
+        }
+        Ok(())
+    }
+
+    async fn update_alias(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        if self.alias == live.spec.alias {
+            return Ok(());
+        }
+        let call = aws.kms.create_alias().alias_name(&self.alias).target_key_id(&live.id);
+        match call.send().await.map_err(op("CreateAlias")) {
+            Err(taken) if taken.class == ErrorClass::Exists => {
+                self.take_alias(aws, &live.id, taken).await?;
+            }
+            created => drop(created?),
+        }
+        // Another key of ours may have taken the old alias meanwhile.
+        match live.spec.alias.as_str() {
+            old if aliases_of(aws, &live.id).await?.iter().any(|alias| alias == old) => {
+                delete_alias(aws, old).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Points an alias that exists to this key, if it points to a key of this environment: one that
+    /// waits for its deletion, as a rule.
+    async fn take_alias(&self, aws: &Aws, id: &str, taken: OpError) -> Result<(), OpError> {
+        let send = aws.kms.describe_key().key_id(&self.alias).send();
+        let holder = send.await.map_err(op("DescribeKey"))?.key_metadata;
+        let holder = holder.map(|key| key.key_id).unwrap_or_default();
+        if holder == id {
+            return Ok(());
+        }
+        if aws.scope.owned(&tags(aws, &holder).await?).is_none() {
+            let message = format!(
+                "{} points to key {holder}, which is not this environment's: delete the alias or \
+                 choose another one",
+                self.alias
+            );
+            return Err(OpError { message, ..taken });
+        }
+        let call = aws.kms.update_alias().alias_name(&self.alias).target_key_id(id);
+        call.send().await.map_err(op("UpdateAlias")).map(drop)
+    }
+}
+
+/// Takes payctl's own tags from a key, so that no environment knows it any more.
+async fn let_go(aws: &Aws, id: &str) -> Result<(), OpError> {
+    let Some(tags) = tags(aws, id).await.or_gone()? else { return Ok(()) };
+    let ours: Vec<String> = tags.into_keys().filter(|key| key.starts_with("payctl:")).collect();
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let send = aws.kms.untag_resource().key_id(id).set_tag_keys(Some(ours)).send();
+    send.await.map_err(op("UntagResource")).map(drop)
+}
+
+async fn delete_alias(aws: &Aws, alias: &str) -> Result<(), OpError> {
+    let send = aws.kms.delete_alias().alias_name(alias).send();
+    send.await.map_err(op("DeleteAlias")).or_gone().map(drop)
+}
+
+/// Tags as KMS takes them.
+fn to_tags(tags: &Tags) -> Vec<types::Tag> {
+    let tag = |(key, value): (&String, &String)| {
+        let tag = types::Tag::builder().tag_key(key).tag_value(value);
+        tag.build().expect("a tag has a key and a value")
+    };
+    tags.iter().map(tag).collect()
+}
+
+/// Admits the accounts of the sandbox and of moto, and the log groups of the samples.
+fn sample_policy(action: &str) -> Document {
+    Document::of([
+        json!({
+            "Sid": "Account", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": { "AWS": "*" },
+            "Condition": { "StringEquals": {
+                "kms:CallerAccount": ["000000000000", "123456789012"],
+            } },
+        }),
+        json!({
+            "Sid": "Logs", "Effect": "Allow", "Resource": "*",
+            "Action": ["kms:Encrypt*", "kms:GenerateDataKey*", "kms:Describe*", action],
+            "Principal": { "Service": "logs.us-east-1.amazonaws.com" },
+        }),
+    ])
+}
+
+/// What can be got back of a deleted key.
+fn regain(live: &Value) -> Option<String> {
+    if live["kept"] == true {
+        return Some(
+            "it is not deleted but left to you, for the snapshot that needs it".to_owned(),
+        );
+    }
+    let days = live["recovery_days"].as_u64()?;
+    Some(format!("for {days} days; an apply of the same environment takes it back"))
+}

@@ -1,0 +1,403 @@
+//! Lambda functions.
+//!
+//! AWS quirks: code and configuration are changed by separate calls, which must not overlap; each
+//! change is asynchronous and may fail after it was accepted. A function in a VPC leaves network
+//! interfaces behind that hold its subnets and security groups for up to 45 minutes; a function
+//! that is about to go is moved to the VPC's default group first, which frees the groups of the
+//! environment. GetFunction alone tells tags and concurrency.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus,
+    Runtime, TracingConfig, TracingMode, VpcConfig,
+};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::kinds::ec2;
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::package::Packages;
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+mod convert;
+
+/// A function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Function {
+    /// The name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The ARN of the role that it runs in.
+    pub role: Text,
+    /// The runtime, `python3.13`.
+    pub runtime: String,
+    /// What is called.
+    pub handler: String,
+    /// The processor: `arm64` or `x86_64`.
+    pub architecture: String,
+    /// MB of memory.
+    pub memory: u32,
+    /// Seconds until a call is given up.
+    pub timeout: u32,
+    /// MB of disk.
+    pub disk: u32,
+    /// The SHA-256 of its package in base64.
+    pub code: String,
+    /// Environment variables.
+    pub environment: BTreeMap<String, Text>,
+    /// The ARN of the key that encrypts them; Lambda's own if none.
+    pub environment_key: Option<Text>,
+    /// Where it is in a VPC; outside if none.
+    pub network: Option<Network>,
+    /// The ARN of the queue or topic for asynchronous calls that fail.
+    pub dead_letter: Option<Text>,
+    /// Whether calls are traced.
+    pub tracing: bool,
+    /// How many calls are set aside for it; none if it shares the account's.
+    pub reserved_concurrency: Option<u32>,
+    /// Why the last change failed after AWS had accepted it. Nobody wants one: it is sent again.
+    pub failed_update: Option<String>,
+}
+
+/// Where a function is in a VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Network {
+    /// The ids of the subnets.
+    pub subnets: BTreeSet<Text>,
+    /// The ids of the security groups.
+    pub security_groups: BTreeSet<Text>,
+}
+
+impl Function {
+    /// What a plan says of a function; nothing if the address is another kind's.
+    pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
+        Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
+    }
+}
+
+impl Resource for Function {
+    const META: Meta = Meta {
+        notes: &[
+            "Its package is made from the source folder; the same files give the same digest on \
+             every machine, and a function whose digest is unchanged is not deployed again.",
+            "Lambda removes a deleted function's network interfaces later, in the name of its role: a \
+             destroy keeps roles until the subnets are gone. Where only a function and its role \
+             leave the config, take the function out first and the role an hour later.",
+            "Code and configuration are changed one after the other.",
+            "AWS takes 5 to 40 minutes to release the network interfaces of a deleted function; \
+             its subnets wait for that. It is moved to the VPC's default group first, so that the \
+             environment's own security groups need not wait as long.",
+            "Reserved concurrency is taken from the account's: 100 must stay free for all others.",
+            "A call that runs late writes to its log group again if the role may create one: AWS's policies \
+             for functions allow it, and a statement with `effect = \"deny\"` takes it back.",
+            "A plan that takes a function out of its network and the rights on interfaces from its role is \
+             refused: the interfaces would stay for ever.",
+            "A change that AWS accepts and fails later, such as a move into a subnet without free \
+             addresses, ends the step with AWS's reason; the next plan shows it as `failed_update` \
+             and sends the change again.",
+        ],
+        immutable: &["name"],
+        replace: Replace::DeleteFirst,
+        complaint: Some("failed_update"),
+        deadline: Duration::from_secs(900),
+        propagation: Duration::from_secs(300),
+        transient: common::TRANSIENT,
+        permits: &[
+            Permit::look(&["lambda:GetAccountSettings", "lambda:ListFunctions"], &["*"]),
+            Permit::look(
+                &["lambda:GetFunction", "lambda:ListTags"],
+                &["lambda:{here}:function:{seen}"],
+            ),
+            Permit::look(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
+            Permit::create(&["lambda:CreateFunction"], &["lambda:{here}:function:{name}"]),
+            Permit::create(
+                &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
+                &["*"],
+            ),
+            Permit::set(
+                &["lambda:PutFunctionConcurrency", "lambda:TagResource"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "lambda.amazonaws.com"),
+            Permit::set(&["kms:CreateGrant", "kms:Encrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
+            Permit::change(
+                &[
+                    "lambda:DeleteFunctionConcurrency",
+                    "lambda:UntagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                ],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteFunction", "lambda:UpdateFunctionConfiguration"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
+        ],
+        ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
+    };
+
+    fn sample() -> Self {
+        let reference = |kind, output| Text::reference(Address::new(kind, "sample"), output);
+        let [package, _] = Packages::samples();
+        Self {
+            name: "sample-function".into(),
+            description: "Sample".into(),
+            role: reference("iam.role", Output::Arn),
+            runtime: "python3.13".into(),
+            handler: "index.handler".into(),
+            architecture: "arm64".into(),
+            memory: 512,
+            timeout: 28,
+            disk: 512,
+            code: package.digest,
+            environment: BTreeMap::from([(
+                "TABLE".to_owned(),
+                reference("dynamodb.table", Output::Name),
+            )]),
+            environment_key: None,
+            network: Some(Network {
+                subnets: BTreeSet::from([reference("ec2.subnet", Output::Id)]),
+                security_groups: BTreeSet::from([reference("ec2.security_group", Output::Id)]),
+            }),
+            dead_letter: None,
+            tracing: false,
+            reserved_concurrency: None,
+            failed_update: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let reference = |kind, output| Text::reference(Address::new(kind, "sample"), output);
+        let [_, changed] = Packages::samples();
+        let code = changed.digest;
+        vec![
+            Self { code, memory: 1024, reserved_concurrency: Some(5), ..Self::sample() },
+            Self {
+                description: String::new(),
+                runtime: "python3.14".into(),
+                handler: "index.main".into(),
+                timeout: 20,
+                disk: 1024,
+                architecture: "x86_64".into(),
+                environment: BTreeMap::new(),
+                environment_key: Some(reference("kms.key", Output::Arn)),
+                network: None,
+                dead_letter: Some(reference("sqs.queue", Output::Arn)),
+                tracing: true,
+                reserved_concurrency: Some(0),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let names = common::candidates(cx).await?;
+        let found = names.iter().map(|name| async move {
+            let found = common::function_of(cx, name).await?;
+            let claim = |live: Live<Self>| {
+                let (address, owner) = cx.claim(name, &live.tags)?;
+                Some(Found { address, owner, live })
+            };
+            Ok(found.and_then(convert::live).and_then(claim))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::function(cx.aws, cx.id()).await?.and_then(convert::live))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let code = FunctionCode::builder().zip_file(self.archive(cx.aws, "CreateFunction")?);
+        let call = cx
+            .aws
+            .lambda
+            .create_function()
+            .function_name(&self.name)
+            .description(&self.description)
+            .role(self.role.known())
+            .runtime(Runtime::from(self.runtime.as_str()))
+            .handler(&self.handler)
+            .architectures(Architecture::from(self.architecture.as_str()))
+            .memory_size(signed(self.memory))
+            .timeout(signed(self.timeout))
+            .ephemeral_storage(self.storage())
+            .environment(self.variables())
+            .set_kms_key_arn(self.environment_key.as_ref().map(|key| key.known().to_owned()))
+            .set_vpc_config(self.network.as_ref().map(Network::config))
+            .set_dead_letter_config(self.dead_letter.as_ref().map(dead_letter))
+            .tracing_config(self.traces())
+            .code(code.build())
+            .set_tags(Some(cx.tags.clone().into_iter().collect()));
+        call.send().await.map_err(op("CreateFunction"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let now = &live.spec;
+        let behind = Self {
+            code: self.code.clone(),
+            architecture: self.architecture.clone(),
+            reserved_concurrency: self.reserved_concurrency,
+            ..now.clone()
+        };
+        if *self != behind {
+            self.configure(cx.aws, now).await
+        } else if self.code != now.code || self.architecture != now.architecture {
+            let call = cx.aws.lambda.update_function_code().function_name(&self.name);
+            let call = call.architectures(Architecture::from(self.architecture.as_str()));
+            let call = call.zip_file(self.archive(cx.aws, "UpdateFunctionCode")?);
+            call.send().await.map_err(op("UpdateFunctionCode")).map(drop)
+        } else if let Some(calls) = self.reserved_concurrency {
+            let call = cx.aws.lambda.put_function_concurrency().function_name(&self.name);
+            let call = call.reserved_concurrent_executions(signed(calls));
+            call.send().await.map_err(op("PutFunctionConcurrency")).map(drop)
+        } else {
+            let call = cx.aws.lambda.delete_function_concurrency().function_name(&self.name);
+            call.send().await.map_err(op("DeleteFunctionConcurrency")).map(drop)
+        }
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        common::retag(cx.aws, arn, set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if live.spec.network.is_some() && leave_groups(cx.aws, &live.id).await? {
+            return Ok(());
+        }
+        let send = cx.aws.lambda.delete_function().function_name(&live.id).send();
+        send.await.map_err(op("DeleteFunction")).or_gone().map(drop)
+    }
+}
+
+impl Function {
+    /// The package to upload.
+    fn archive(&self, aws: &Aws, op: &'static str) -> Result<Blob, OpError> {
+        aws.packages.get(&self.code).map(Blob::new).ok_or_else(|| {
+            let message = format!(
+                "the sources of {} have changed since the plan was made; make the plan again",
+                self.name
+            );
+            OpError::new(op, ErrorClass::Invalid, "SourcesChanged", message)
+        })
+    }
+
+    /// Sends the whole configuration; what the function shall not have is cleared.
+    async fn configure(&self, aws: &Aws, now: &Self) -> Result<(), OpError> {
+        let cleared = now.network.as_ref().map(|_| Network::nowhere());
+        let key = self.environment_key.as_ref().map(|key| key.known().to_owned());
+        let none = now.environment_key.as_ref().map(|_| String::new());
+        let nobody = || now.dead_letter.as_ref().map(|_| dead_letter(&Text::default()));
+        let call = aws
+            .lambda
+            .update_function_configuration()
+            .function_name(&self.name)
+            .description(&self.description)
+            .role(self.role.known())
+            .runtime(Runtime::from(self.runtime.as_str()))
+            .handler(&self.handler)
+            .memory_size(signed(self.memory))
+            .timeout(signed(self.timeout))
+            .ephemeral_storage(self.storage())
+            .environment(self.variables())
+            .set_kms_key_arn(key.or(none))
+            .set_vpc_config(self.network.as_ref().map(Network::config).or(cleared))
+            .set_dead_letter_config(self.dead_letter.as_ref().map(dead_letter).or_else(nobody))
+            .tracing_config(self.traces());
+        call.send().await.map_err(op("UpdateFunctionConfiguration")).map(drop)
+    }
+
+    fn storage(&self) -> EphemeralStorage {
+        let storage = EphemeralStorage::builder().size(signed(self.disk)).build();
+        storage.expect("the size is set")
+    }
+
+    fn variables(&self) -> Environment {
+        let variables = self.environment.iter();
+        let variables = variables.map(|(name, value)| (name.clone(), value.known().to_owned()));
+        Environment::builder().set_variables(Some(variables.collect())).build()
+    }
+
+    fn traces(&self) -> TracingConfig {
+        let mode = if self.tracing { TracingMode::Active } else { TracingMode::PassThrough };
+        TracingConfig::builder().mode(mode).build()
+    }
+}
+
+impl Network {
+    fn config(&self) -> VpcConfig {
+        let known = |ids: &BTreeSet<Text>| ids.iter().map(|id| id.known().to_owned()).collect();
+        VpcConfig::builder()
+            .set_subnet_ids(Some(known(&self.subnets)))
+            .set_security_group_ids(Some(known(&self.security_groups)))
+            .build()
+    }
+
+    /// Outside of every VPC.
+    fn nowhere() -> VpcConfig {
+        let none = || Some(Vec::new());
+        VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()
+    }
+}
+
+fn dead_letter(target: &Text) -> DeadLetterConfig {
+    DeadLetterConfig::builder().target_arn(target.known()).build()
+}
+
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Moves a function to the default group of its VPC, so that its interfaces hold none of ours.
+/// Whether that is under way; what cannot be moved is deleted where it is.
+async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    let answer = common::function(aws, name).await?;
+    let now = answer.and_then(|answer| answer.configuration).filter(convert::can_move);
+    let Some(place) = now.and_then(|now| now.vpc_config) else { return Ok(false) };
+    let vpc = place.vpc_id.unwrap_or_default();
+    let filters =
+        vec![ec2::common::filter("vpc-id", [vpc]), ec2::common::filter("group-name", ["default"])];
+    let call = aws.ec2.describe_security_groups().set_filters(Some(filters));
+    let groups = call.send().await.map_err(op("DescribeSecurityGroups"))?.security_groups;
+    let default = groups.unwrap_or_default().into_iter().find_map(|group| group.group_id);
+    let held = place.security_group_ids.unwrap_or_default();
+    let Some(default) = default.filter(|default| held != [default.clone()]) else {
+        return Ok(false);
+    };
+    let vpc = VpcConfig::builder().set_subnet_ids(place.subnet_ids).security_group_ids(default);
+    let call = aws.lambda.update_function_configuration().function_name(name);
+    let send = call.vpc_config(vpc.build()).send();
+    match send.await.map_err(op("UpdateFunctionConfiguration")) {
+        Ok(moved) => Ok(moved.last_update_status != Some(LastUpdateStatus::Successful)),
+        Err(error) if error.passes() => Err(error),
+        Err(_) => Ok(false),
+    }
+}

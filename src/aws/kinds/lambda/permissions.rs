@@ -1,0 +1,262 @@
+//! The policy of a function: who may call it, all statements as one object.
+//!
+//! AWS quirks: a statement is added and removed by its id and never changed; statements that are
+//! added at the same time may be lost, so they come one after another. The policy has no tags: it
+//! belongs to whom its function belongs to, and goes with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::common;
+use super::function::Function;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// Everybody who may call a function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Permissions {
+    /// The ARN of the function.
+    pub function: Text,
+    /// The statements by their ids.
+    pub callers: BTreeMap<String, Permission>,
+}
+
+/// Somebody who may call a function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Permission {
+    /// The service (`events.amazonaws.com`) or account.
+    pub principal: String,
+    /// What is allowed, as a rule `lambda:InvokeFunction`.
+    pub action: String,
+    /// The ARN of the resource in whose name it calls; `*` stands for any text.
+    pub source: Option<Text>,
+    /// The account of that resource, if it must be checked.
+    pub source_account: Option<String>,
+}
+
+impl Permission {
+    /// A service that calls in the name of a resource.
+    pub(crate) fn service(principal: &str, source: Text) -> Self {
+        let action = "lambda:InvokeFunction".to_owned();
+        Self { principal: principal.into(), action, source: Some(source), source_account: None }
+    }
+}
+
+impl Resource for Permissions {
+    const META: Meta = Meta {
+        notes: &[
+            "All statements of a function's policy are one object: what others add to it is \
+             removed.",
+            "It goes with its function, but not with who calls it.",
+        ],
+        immutable: &["function"],
+        tagged: false,
+        deadline: Duration::from_secs(300),
+        permits: &[
+            Permit::look(&["lambda:ListFunctions"], &["*"]),
+            Permit::look(
+                &["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"],
+                &["lambda:{here}:function:{seen}"],
+            ),
+            Permit::set(
+                &["lambda:AddPermission", "lambda:RemovePermission"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
+            Permit::delete(
+                &["lambda:RemovePermission"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
+        ],
+        ..Meta::new("lambda.permissions", "lambda", "Who may call a Lambda function.")
+    };
+
+    fn sample() -> Self {
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        let caller =
+            |id: &str, service, source| (id.to_owned(), Permission::service(service, arn(source)));
+        let callers = [
+            caller("events", "events.amazonaws.com", "events.rule"),
+            caller("secret", "secretsmanager.amazonaws.com", "secretsmanager.secret"),
+            caller("topic", "sns.amazonaws.com", "sns.topic"),
+        ];
+        Self { function: arn("lambda.function"), callers: callers.into() }
+    }
+
+    fn variants() -> Vec<Self> {
+        let bucket = Permission {
+            source_account: Some("000000000000".into()),
+            ..Permission::service("s3.amazonaws.com", "arn:aws:s3:::sample-bucket".into())
+        };
+        let other = "arn:aws:events:us-east-1:000000000000:rule/other".into();
+        let mut callers = Self::sample().callers;
+        callers.remove("topic");
+        callers.insert("bucket".into(), bucket);
+        callers.insert("events".into(), Permission::service("events.amazonaws.com", other));
+        vec![Self { callers, ..Self::sample() }]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let names = common::candidates(cx).await?;
+        let found = names.iter().map(|name| async move {
+            let Some(function) = common::function_of(cx, name).await? else { return Ok(None) };
+            let tags = function.tags.unwrap_or_default().into_iter().collect();
+            // AWS answers 15 questions for policies in a second: only what is ours is asked for.
+            let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+            // The survey of functions says so.
+            let is_of_function = [Self::META.kind, Function::META.kind].contains(&&*address.kind);
+            if !is_of_function || matches!(owner, Owner::Disputed(_)) {
+                return Ok(None);
+            }
+            let live = find(cx.aws, name).await?;
+            let address = Address::new(Self::META.kind, address.name);
+            Ok(live.map(|live| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        find(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let name = common::name_in(self.function.known());
+        if let Some((id, permission)) = self.callers.first_key_value() {
+            permission.add(cx.aws, name, id).await?;
+        }
+        Ok(name.to_owned())
+    }
+
+    /// One statement at a time. What is missing comes before what must go: without a statement
+    /// there is no policy.
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let now = &live.spec.callers;
+        let differs = |(id, wanted): &(&String, &Permission)| now.get(*id) != Some(*wanted);
+        let missing = self.callers.iter().find(|(id, _)| !now.contains_key(*id));
+        if let Some((id, permission)) = missing.or_else(|| self.callers.iter().find(differs)) {
+            if now.contains_key(id) {
+                remove(cx.aws, &live.id, id).await?;
+            }
+            return permission.add(cx.aws, &live.id, id).await;
+        }
+        match now.keys().find(|id| !self.callers.contains_key(*id)) {
+            Some(id) => remove(cx.aws, &live.id, id).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        for id in live.spec.callers.keys() {
+            remove(cx.aws, &live.id, id).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Permission {
+    async fn add(&self, aws: &Aws, function: &str, id: &str) -> Result<(), OpError> {
+        let call = aws
+            .lambda
+            .add_permission()
+            .function_name(function)
+            .statement_id(id)
+            .action(&self.action)
+            .principal(&self.principal)
+            .set_source_arn(self.source.as_ref().map(|source| source.known().to_owned()))
+            .set_source_account(self.source_account.clone());
+        call.send().await.map_err(op("AddPermission")).map(drop)
+    }
+
+    /// Reads a statement of a policy.
+    fn read(statement: &Value) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let principal = match &statement["Principal"] {
+            Value::Object(who) => who.values().find_map(text),
+            who => text(who),
+        };
+        let condition = |key: &str| {
+            let operators = statement["Condition"].as_object().into_iter().flatten();
+            let mut found = operators.filter_map(|(_, keys)| keys.as_object()).flatten();
+            found
+                .find_map(|(name, value)| value.as_str().filter(|_| name.eq_ignore_ascii_case(key)))
+        };
+        Self {
+            principal: principal.unwrap_or_default(),
+            action: text(&statement["Action"]).unwrap_or_default(),
+            source: condition("aws:SourceArn").map(Text::from),
+            source_account: condition("aws:SourceAccount").map(str::to_owned),
+        }
+    }
+}
+
+async fn remove(aws: &Aws, function: &str, id: &str) -> Result<(), OpError> {
+    let call = aws.lambda.remove_permission().function_name(function).statement_id(id);
+    call.send().await.map_err(op("RemovePermission")).or_gone().map(drop)
+}
+
+async fn find(aws: &Aws, name: &str) -> Result<Option<Live<Permissions>>, OpError> {
+    let send = aws.lambda.get_policy().function_name(name).send();
+    let answer = send.await.map_err(op("GetPolicy")).or_gone()?;
+    let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
+    let callers = read_policy(&policy)?;
+    let function = common::arn_of(aws, name).into();
+    Ok((!callers.is_empty()).then(|| Live {
+        id: name.to_owned(),
+        spec: Permissions { function, callers },
+        outputs: Outputs::new(),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    }))
+}
+
+fn read_policy(policy: &str) -> Result<BTreeMap<String, Permission>, OpError> {
+    let tree: Value = serde_json::from_str(policy)
+        .map_err(|error| OpError::new("GetPolicy", ErrorClass::Bug, "Policy", error.to_string()))?;
+    let statements = tree["Statement"].as_array().into_iter().flatten();
+    Ok(statements
+        .map(|found| {
+            (found["Sid"].as_str().unwrap_or_default().to_owned(), Permission::read(found))
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_read_as_lambda_writes_it() {
+        let policy = r#"{"Version":"2012-10-17","Id":"default","Statement":[
+            {"Sid":"api","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},
+             "Action":"lambda:InvokeFunction","Resource":"arn:f",
+             "Condition":{"ArnLike":{"AWS:SourceArn":"arn:api/*"}}},
+            {"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},
+             "Action":"lambda:InvokeFunction","Resource":"arn:f",
+             "Condition":{"StringEquals":{"AWS:SourceAccount":"1"},
+                          "ArnLike":{"AWS:SourceArn":"arn:b"}}},
+            {"Sid":"other","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::2:root"},
+             "Action":"lambda:GetFunction","Resource":"arn:f"}]}"#;
+        let callers = read_policy(policy).unwrap();
+        let api = Permission::service("apigateway.amazonaws.com", "arn:api/*".into());
+        assert_eq!(callers["api"], api);
+        assert_eq!(callers["s3"].source_account.as_deref(), Some("1"));
+        assert_eq!(callers["other"].principal, "arn:aws:iam::2:root");
+        assert_eq!(callers["other"].source, None);
+    }
+}

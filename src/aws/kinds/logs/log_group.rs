@@ -1,0 +1,330 @@
+//! CloudWatch log groups with their retention.
+//!
+//! AWS quirks: retention is a call of its own, and never expiring is its absence; one of the two
+//! ARNs ends in `:*`, which no other service accepts; a list by a part of the name tells names
+//! only, neither retention nor key; a late writer makes a deleted group again, without retention
+//! and tags.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::types;
+use futures::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogGroup {
+    /// The name.
+    pub name: String,
+    /// How long events are kept, in days; none is for ever.
+    pub retention_days: Option<u32>,
+    /// The ARN of the KMS key; none when not encrypted by one.
+    pub key: Option<Text>,
+}
+
+impl Resource for LogGroup {
+    const META: Meta = Meta {
+        notes: &[
+            "Whoever still writes to a deleted log group makes it again, without retention and tags. \
+             An apply takes a wanted group under `/aws/` that has no tags at all and sets it right; \
+             a destroy leaves it, since nothing tells whose it is: look for such groups some \
+             minutes after a destroy, `aws logs describe-log-groups --log-group-name-pattern ENV`.",
+            "A retention policy of the account overrides the retention of its log groups.",
+            "The policy of the key must admit the service logs.REGION.amazonaws.com.",
+            "Events that were encrypted with a key stay so after the key is taken away.",
+        ],
+        immutable: &["name"],
+        replace: Replace::Forbidden,
+        data: Some("the log events"),
+        deadline: Duration::from_secs(180),
+        transient: &[
+            ("InvalidParameterException", "KMS key"),
+            ("AccessDeniedException", "KMS key"),
+        ],
+        permits: &[
+            Permit::look(&["logs:DescribeLogGroups"], &["*"]),
+            Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
+            // Tags given at creation are checked as the creation is, others as the ARN is given.
+            Permit::set(
+                &["logs:TagResource"],
+                &["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"],
+            ),
+            // AWS asks whether the group's streams may be used: `log-group:NAME:log-stream:`.
+            Permit::set(
+                &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:PutRetentionPolicy"],
+                &["logs:{here}:log-group:{name}:*"],
+            ),
+            Permit::change(&["logs:UntagResource"], &["logs:{here}:log-group:{name}"]),
+            Permit::change(
+                &["logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey"],
+                &["logs:{here}:log-group:{name}:*"],
+            ),
+            Permit::delete(&["logs:DeleteLogGroup"], &["logs:{here}:log-group:{name}:*"]),
+        ],
+        ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "/sample/log-group".into(),
+            retention_days: Some(7),
+            key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { retention_days: Some(30), ..Self::sample() },
+            Self { retention_days: None, key: None, ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        // An account may have thousands of groups: only those that have the environment in their
+        // name are listed, and wanted names without it are looked up one by one.
+        let env = &cx.aws.scope.env;
+        let others = cx.wanted.keys().filter(|name| !name.contains(env.as_str()));
+        let (groups, others) =
+            try_join(candidates(cx), try_join_all(others.map(|name| find(cx.aws, name)))).await?;
+        let lives =
+            groups.into_iter().chain(others.into_iter().flatten()).map(|group| async move {
+                let tags = cx.tags(arn(&group), tags(cx.aws, arn(&group))).await?;
+                Ok(tags.map(|tags| to_live(group, tags)))
+            });
+        let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            let owner = match owner {
+                // A group of others that nobody tagged: AWS's services leave such ones.
+                Owner::Foreign(_) if live.tags.is_empty() && is_of_a_service(&live.id) => {
+                    Owner::Nobody
+                }
+                owner => owner,
+            };
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        match find(cx.aws, cx.id()).await? {
+            Some(group) => describe(cx.aws, group).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.logs.create_log_group().log_group_name(&self.name);
+        let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
+        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
+        call.send().await.map_err(op("CreateLogGroup"))?;
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if self.retention_days != live.spec.retention_days {
+            self.put_retention(cx.aws, &live.id).await?;
+        }
+        if self.key != live.spec.key {
+            self.put_key(cx.aws, &live.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
+        if !set.is_empty() {
+            let call = cx.aws.logs.tag_resource().resource_arn(&arn);
+            let call = call.set_tags(Some(set.clone().into_iter().collect()));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.logs.untag_resource().resource_arn(&arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.logs.delete_log_group().log_group_name(&live.id).send();
+        send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
+    }
+}
+
+impl LogGroup {
+    async fn put_retention(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
+        match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
+            Some(days) => {
+                let call = aws.logs.put_retention_policy().log_group_name(name);
+                let send = call.retention_in_days(days).send();
+                send.await.map_err(op("PutRetentionPolicy")).map(drop)
+            }
+            None => {
+                let send = aws.logs.delete_retention_policy().log_group_name(name).send();
+                send.await.map_err(op("DeleteRetentionPolicy")).map(drop)
+            }
+        }
+    }
+
+    async fn put_key(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
+        match &self.key {
+            Some(key) => {
+                let call = aws.logs.associate_kms_key().log_group_name(name);
+                let send = call.kms_key_id(key.known()).send();
+                send.await.map_err(op("AssociateKmsKey")).map(drop)
+            }
+            None => {
+                let send = aws.logs.disassociate_kms_key().log_group_name(name).send();
+                send.await.map_err(op("DisassociateKmsKey")).map(drop)
+            }
+        }
+    }
+}
+
+/// How many groups AWS describes by name in one call.
+const MOST: usize = 50;
+
+/// The groups with the environment's name in theirs.
+async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
+    let call = cx.aws.logs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
+    let listed = call.limit(50).into_paginator().items().send().try_collect().await;
+    let names = listed.map_err(op("DescribeLogGroups"))?.into_iter();
+    let names: BTreeSet<String> = names
+        .filter_map(|group| group.log_group_name)
+        // Those of API Gateway are folded into its stages.
+        .filter(|name| !name.starts_with("API-Gateway-Execution-Logs_") && cx.is_candidate(name))
+        .collect();
+    let all: Vec<&String> = names.iter().collect();
+    let described = all.chunks(MOST).map(|some| async move {
+        let some = some.iter().map(|name| (*name).clone()).collect();
+        let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(some));
+        let groups = call.into_paginator().items().send().try_collect().await;
+        groups.map_err(op("DescribeLogGroups"))
+    });
+    let groups: BTreeMap<String, types::LogGroup> = try_join_all(described)
+        .await?
+        .into_iter()
+        .flatten()
+        .filter_map(|group| Some((group.log_group_name.clone()?, group)))
+        // An endpoint that does not know the question answers with all groups.
+        .filter(|(name, _)| names.contains(name))
+        .collect();
+    Ok(groups.into_values().collect())
+}
+
+/// Whether a name is one that AWS's services give to the groups that they make.
+fn is_of_a_service(name: &str) -> bool {
+    name.starts_with("/aws/")
+}
+
+/// The group of exactly this name. A search by prefix, in order: it comes first of those whose
+/// names begin with it.
+async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError> {
+    let call = aws.logs.describe_log_groups().log_group_name_prefix(name);
+    let mut groups = call.into_paginator().items().send();
+    while let Some(group) = groups.next().await {
+        let group = group.map_err(op("DescribeLogGroups"))?;
+        if group.log_group_name.as_deref() == Some(name) {
+            return Ok(Some(group));
+        }
+    }
+    Ok(None)
+}
+
+/// Completes a listed group with its tags. `None` if it was deleted since.
+async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
+    let tags = tags(aws, arn(&group)).await?;
+    Ok(tags.map(|tags| to_live(group, tags)))
+}
+
+/// The tags of a group, by its name; `None` if there is none.
+pub(super) async fn tags_of(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>, OpError> {
+    let Scope { partition, region, account, .. } = &cx.aws.scope;
+    let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
+    cx.tags(&arn, tags(cx.aws, &arn)).await
+}
+
+async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.logs.list_tags_for_resource().resource_arn(arn).send();
+    let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
+    let own = |tags: HashMap<String, String>| {
+        tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()
+    };
+    Ok(answer.map(|answer| answer.tags.map(own).unwrap_or_default()))
+}
+
+/// The ARN that other services accept.
+fn arn(group: &types::LogGroup) -> &str {
+    let arn = group.log_group_arn.as_deref().or(group.arn.as_deref()).unwrap_or_default();
+    arn.strip_suffix(":*").unwrap_or(arn)
+}
+
+fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
+    let arn = arn(&group).to_owned();
+    let name = group.log_group_name.unwrap_or_default();
+    Live {
+        id: name.clone(),
+        outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name.clone())]),
+        tags,
+        phase: Phase::Ready,
+        spec: LogGroup {
+            name,
+            retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
+            key: group.kms_key_id.filter(|key| !key.is_empty()).map(Text::from),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arn_never_ends_in_a_star() {
+        let group = types::LogGroup::builder().arn("arn:aws:logs:r:1:log-group:g:*").build();
+        assert_eq!(arn(&group), "arn:aws:logs:r:1:log-group:g");
+        let group = types::LogGroup::builder().arn("a:*").log_group_arn("b").build();
+        assert_eq!(arn(&group), "b");
+    }
+
+    #[test]
+    fn a_group_is_made_with_the_permission_on_its_streams() {
+        let on = |action: &str| -> BTreeSet<&str> {
+            let permits = LogGroup::META.permits.iter();
+            let permits = permits.filter(|permit| permit.actions.contains(&action));
+            permits.flat_map(|permit| permit.on.iter().copied()).collect()
+        };
+        let [bare, streams] = ["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"];
+        assert_eq!(on("logs:CreateLogGroup"), BTreeSet::from([streams]));
+        assert_eq!(on("logs:TagResource"), BTreeSet::from([bare, streams]));
+    }
+
+    #[test]
+    fn a_group_that_never_expires_has_no_retention() {
+        let group = types::LogGroup::builder().log_group_name("g");
+        let live = to_live(group.clone().build(), Tags::new());
+        assert_eq!(live.spec, LogGroup { name: "g".into(), retention_days: None, key: None });
+        let live = to_live(group.retention_in_days(7).kms_key_id("k").build(), Tags::new());
+        assert_eq!(live.spec.retention_days, Some(7));
+        assert_eq!(live.spec.key, Some("k".into()));
+    }
+}

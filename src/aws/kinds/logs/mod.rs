@@ -1,0 +1,2 @@
+pub(crate) mod log_group;
+pub(crate) mod metric_filter;

@@ -1,0 +1,500 @@
+//! Aurora PostgreSQL clusters: the data, its credentials, and how it is kept.
+//!
+//! AWS quirks: a cluster has no instance of its own, and no endpoint answers before it has one;
+//! changes wait for the maintenance window unless they are to apply at once, and until then they
+//! show as pending; AWS moves the version ahead by itself and takes none back; the encryption key
+//! comes back even if none was named; a cluster is protected, kept in a snapshot or not when it is
+//! deleted by what that call says, so the wish for a snapshot lies in a tag. A restored cluster has
+//! the users and passwords of its source, and tells nothing of it: both lie in tags.
+//!
+//! The credentials are read from their secret inside `create`, and after a restore inside `update`,
+//! and nowhere else: they are in no spec, no plan and no error.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+mod convert;
+mod restore;
+
+use convert::to_live;
+
+/// An Aurora PostgreSQL cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    /// The identifier, in lower case.
+    pub name: String,
+    /// The version of PostgreSQL, `15.19`, or a major one.
+    pub engine_version: String,
+    /// The database that the cluster begins with; only PostgreSQL's own ones if none.
+    pub database: Option<String>,
+    /// The port.
+    pub port: u16,
+    /// The ARN of the secret whose `username` and `password` the cluster begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Text>,
+    /// The name of the subnet group.
+    pub subnet_group: Text,
+    /// The ids of the security groups.
+    pub security_groups: BTreeSet<Text>,
+    /// The name of the cluster parameter group.
+    pub parameter_group: Text,
+    /// How far instances of the class db.serverless scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serverless: Option<Serverless>,
+    /// The ARN of the key that encrypts it; the account's aws/rds key if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Text>,
+    /// How many days backups are kept.
+    pub backup_days: u32,
+    /// When backups are taken, `03:00-04:00` in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_window: Option<String>,
+    /// When AWS may work on it, `sun:05:00-sun:06:00` in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<String>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// Whether a snapshot is taken before it is deleted (kept in a tag).
+    pub final_snapshot: bool,
+    /// Whether snapshots carry its tags.
+    pub copy_tags_to_snapshots: bool,
+    /// The logs that go to CloudWatch.
+    pub log_exports: BTreeSet<String>,
+    /// Whether IAM can hand out passwords.
+    pub iam_authentication: bool,
+    /// Whether the Data API is on.
+    pub data_api: bool,
+    /// What it begins with; none when it begins empty. A tag remembers it.
+    #[serde(default)]
+    pub restore_from: Option<Source>,
+    /// Whether the password is that of its secret. A tag says that it still is that of a source.
+    #[serde(default = "yes")]
+    pub own_password: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a cluster begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// A snapshot.
+    Snapshot {
+        /// Its name or ARN.
+        snapshot: String,
+    },
+    /// Another cluster as it was at a time.
+    Time {
+        /// Its identifier.
+        cluster: String,
+        /// `2026-11-28T12:00:00Z`, or `latest`.
+        at: String,
+    },
+}
+
+/// Capacity of serverless instances, in Aurora capacity units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Serverless {
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+    /// After how many idle seconds it pauses, if the least is 0.
+    pub pause_after: Option<u32>,
+}
+
+/// The tag that remembers whether a final snapshot is wanted.
+const TAG_SNAPSHOT: &str = "payctl:final-snapshot";
+
+const ENGINE: &str = "aurora-postgresql";
+
+impl Resource for Cluster {
+    const META: Meta = Meta {
+        notes: &[
+            "The user and the password are those that the secret holds when the cluster is made; \
+             later the secret's rotation changes them, never payctl.",
+            "AWS may move the minor version ahead; payctl then leaves it there. A new major \
+             version is an upgrade in place that takes the database down for some minutes.",
+            "AWS retires versions and takes them for no new cluster: plan and apply ask what it offers \
+             before a cluster is made or upgraded.",
+            "Changes take effect at once, not in the maintenance window.",
+            "A cluster that somebody stopped stays stopped until something of it is changed or deleted: \
+             AWS does neither before it runs, so it is started first.",
+            "Deletion lifts its protection first, and takes a final snapshot if that was wanted. \
+             A snapshot needs the key that the cluster was encrypted with for ever: a key of the \
+             same environment is then left to you instead of being deleted.",
+            "Exported logs go to log groups that must be there before, or RDS makes them without a \
+             retention and nobody owns them.",
+            "Scaling limits of serverless instances can be changed, not taken away.",
+            "A restored cluster keeps the users of its source. The password of the first one becomes that \
+             of the secret as soon as the data is there, before any instance is made.",
+        ],
+        immutable: &["name", "database", "subnet_group", "key"],
+        create_only: &["credentials", "restore_from"],
+        made_from: Some("restore_from"),
+        regain: Some(restore::regain),
+        rises: &["engine_version"],
+        replace: Replace::Forbidden,
+        held: true,
+        data: Some("the database"),
+        guard: Some("deletion_protection"),
+        // A large cluster is restored for hours.
+        deadline: Duration::from_secs(6 * 3600),
+        settle: Duration::from_secs(60),
+        transient: &[
+            ("KMSKeyNotAccessibleFault", ""),
+            ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            // The first database of an account: AWS makes that role meanwhile.
+            ("InvalidParameterValue", "Missing necessary credentials"),
+            ("InvalidParameterValue", "service linked role"),
+            ("InvalidVPCNetworkStateFault", ""),
+            // Lifted a moment ago.
+            ("InvalidParameterCombination", "disable deletion protection"),
+        ],
+        permits: &[
+            Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),
+            Permit::create(
+                &["rds:CreateDBCluster"],
+                &[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:subgrp:{rds.subnet_group}",
+                ],
+            ),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/rds.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
+            Permit::create(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(
+                &["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "rds.{region}.amazonaws.com"),
+            Permit::create(
+                &["secretsmanager:GetSecretValue"],
+                &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
+            ),
+            Permit::create(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:cluster:{name}"]),
+            Permit::change(
+                &[
+                    "rds:DisableHttpEndpoint",
+                    "rds:EnableHttpEndpoint",
+                    "rds:ModifyDBCluster",
+                    "rds:RemoveTagsFromResource",
+                    "rds:StartDBCluster",
+                ],
+                &["rds:{here}:cluster:{name}"],
+            ),
+            Permit::change(
+                &["rds:ModifyDBCluster"],
+                &[
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                ],
+            ),
+            Permit::delete(
+                &["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:StartDBCluster"],
+                &["rds:{here}:cluster:{name}"],
+            ),
+            Permit::delete(
+                &["rds:AddTagsToResource", "rds:CreateDBClusterSnapshot", "rds:DeleteDBCluster"],
+                &["rds:{here}:cluster-snapshot:{name}*"],
+            ),
+            Permit::delete(&["rds:CreateDBClusterSnapshot"], &["rds:{here}:cluster:{name}"]),
+            // With `restore_from`.
+            Permit::look(&["rds:DescribeDBClusterSnapshots"], &["*"]),
+            Permit::create(
+                &["rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime"],
+                &[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster:{seen}",
+                    "rds:{here}:cluster-pg:{rds.cluster_parameter_group}",
+                    "rds:{here}:cluster-pg:default*",
+                    "rds:{here}:cluster-snapshot:*",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:subgrp:{rds.subnet_group}",
+                ],
+            ),
+        ],
+        ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
+    };
+
+    fn sample() -> Self {
+        let of = |kind: &str, output| Text::reference(Address::new(kind, "sample"), output);
+        Self {
+            name: "sample-database".into(),
+            engine_version: "15.17".into(),
+            database: Some("sampledb".into()),
+            port: 5432,
+            credentials: Some(of("secretsmanager.secret", Output::Arn)),
+            subnet_group: of("rds.subnet_group", Output::Name),
+            security_groups: BTreeSet::from([of("ec2.security_group", Output::Id)]),
+            parameter_group: of("rds.cluster_parameter_group", Output::Name),
+            serverless: Some(Serverless { min: 0.5, max: 2.0, pause_after: None }),
+            key: Some(of("kms.key", Output::Arn)),
+            backup_days: 1,
+            backup_window: None,
+            maintenance_window: None,
+            deletion_protection: false,
+            final_snapshot: false,
+            copy_tags_to_snapshots: true,
+            log_exports: BTreeSet::new(),
+            iam_authentication: false,
+            data_api: false,
+            restore_from: None,
+            own_password: true,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self {
+                serverless: Some(Serverless { min: 0.0, max: 4.0, pause_after: Some(600) }),
+                backup_days: 7,
+                backup_window: Some("03:00-04:00".into()),
+                maintenance_window: Some("sun:05:00-sun:06:00".into()),
+                log_exports: BTreeSet::from(["postgresql".into()]),
+                port: 5433,
+                ..Self::sample()
+            },
+            Self {
+                engine_version: "15.19".into(),
+                deletion_protection: true,
+                final_snapshot: true,
+                copy_tags_to_snapshots: false,
+                iam_authentication: true,
+                ..Self::sample()
+            },
+            Self {
+                engine_version: "15.19".into(),
+                parameter_group: "default.aurora-postgresql15".into(),
+                data_api: true,
+                deletion_protection: true,
+                ..Self::sample()
+            },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.rds.describe_db_clusters().max_records(100).into_paginator();
+        let listed = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+        let found = listed.map_err(op("DescribeDBClusters"))?.into_iter().filter_map(|cluster| {
+            let live = to_live(cluster);
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        describe(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let mut tags = cx.tags.clone();
+        tags.insert(TAG_SNAPSHOT.into(), self.final_snapshot.to_string());
+        if let Some(source) = &self.restore_from {
+            return self.restore(cx.aws, source, tags).await;
+        }
+        let Credentials { username, password } = self.credentials(cx.aws).await?;
+        let call = cx.aws.rds.create_db_cluster().db_cluster_identifier(&self.name);
+        let call = call.engine(ENGINE).engine_version(&self.engine_version);
+        let call = call.set_database_name(self.database.clone()).port(self.port.into());
+        let call = call.master_username(username).master_user_password(password);
+        let call = call.db_subnet_group_name(self.subnet_group.known());
+        let call = call.set_vpc_security_group_ids(Some(self.group_ids()));
+        let call = call.db_cluster_parameter_group_name(self.parameter_group.known());
+        let scaling = self.serverless.map(Serverless::to_sdk);
+        let call = call.set_serverless_v2_scaling_configuration(scaling);
+        let key = self.key.as_ref().map(|key| key.known().to_owned());
+        let call = call.storage_encrypted(true).set_kms_key_id(key);
+        let call = call.backup_retention_period(days(self.backup_days));
+        let call = call.set_preferred_backup_window(self.backup_window.clone());
+        let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
+        let call = call.deletion_protection(self.deletion_protection);
+        let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
+        let call = call.set_enable_cloudwatch_logs_exports(self.exports());
+        let call = call.enable_iam_database_authentication(self.iam_authentication);
+        let call = call.enable_http_endpoint(self.data_api);
+        let send = call.set_tags(Some(common::to_tags(&tags))).send();
+        let made = send.await.map_err(op("CreateDBCluster"))?;
+        let made = made.db_cluster.and_then(|cluster| cluster.db_cluster_identifier);
+        made.ok_or_else(|| common::no_answer("CreateDBCluster"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        common::awake(cx.aws, &live.id, self.change(cx.aws, live).await).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Asked again, it may be free of its protection already.
+        let Some(live) = describe(cx.aws, &live.id).await? else { return Ok(()) };
+        if matches!(live.phase, Phase::Deleting(_)) {
+            return Ok(());
+        }
+        common::awake(cx.aws, &live.id, remove(cx.aws, &live).await).await
+    }
+}
+
+/// What a cluster begins with. Not shown, wherever it may end up.
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+impl Cluster {
+    /// One move towards what is wanted.
+    async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let arn = &live.outputs[&Output::Arn];
+        let was = &live.spec;
+        if self.own_password && !was.own_password {
+            return self.take_password(aws, &live.id, arn).await;
+        }
+        if self.final_snapshot != was.final_snapshot {
+            let tag = Tags::from([(TAG_SNAPSHOT.into(), self.final_snapshot.to_string())]);
+            common::retag(aws, arn, &tag, &[]).await?;
+        }
+        if let Some(call) = self.modification(aws, was) {
+            let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();
+            // One at a time: the cluster is at work then.
+            return send.await.map_err(op("ModifyDBCluster")).map(drop);
+        }
+        if self.data_api != was.data_api {
+            if self.data_api {
+                let send = aws.rds.enable_http_endpoint().resource_arn(arn).send();
+                send.await.map_err(op("EnableHttpEndpoint"))?;
+            } else {
+                let send = aws.rds.disable_http_endpoint().resource_arn(arn).send();
+                send.await.map_err(op("DisableHttpEndpoint"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the credentials that the cluster begins with.
+    async fn credentials(&self, aws: &Aws) -> Result<Credentials, OpError> {
+        let secret = self.credentials.as_ref().map(Text::known).unwrap_or_default();
+        let send = aws.secrets.get_secret_value().secret_id(secret).send();
+        let value = send.await.map_err(op("GetSecretValue"))?.secret_string.unwrap_or_default();
+        // The decoder's own words may quote the value.
+        serde_json::from_str(&value).map_err(|_| {
+            let message = format!(
+                "the secret {secret} is no JSON with `username` and `password`: put such a value \
+                 into it, then run again"
+            );
+            OpError::new("GetSecretValue", ErrorClass::Invalid, "NoCredentials", message)
+        })
+    }
+
+    fn exports(&self) -> Option<Vec<String>> {
+        let exports: Vec<String> = self.log_exports.iter().cloned().collect();
+        Some(exports).filter(|exports| !exports.is_empty())
+    }
+
+    fn group_ids(&self) -> Vec<String> {
+        self.security_groups.iter().map(|group| group.known().to_owned()).collect()
+    }
+}
+
+/// Lifts the protection, and deletes.
+async fn remove(aws: &Aws, live: &Live<Cluster>) -> Result<(), OpError> {
+    if live.spec.deletion_protection {
+        let call = aws.rds.modify_db_cluster().db_cluster_identifier(&live.id);
+        let send = call.deletion_protection(false).apply_immediately(true).send();
+        send.await.map_err(op("ModifyDBCluster"))?;
+    }
+    let call = aws.rds.delete_db_cluster().db_cluster_identifier(&live.id);
+    let call = match live.spec.final_snapshot {
+        true => call.final_db_snapshot_identifier(snapshot_name(&live.id, SystemTime::now())),
+        false => call.skip_final_snapshot(true),
+    };
+    call.send().await.map_err(op("DeleteDBCluster")).or_gone().map(drop)
+}
+
+async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Cluster>>, OpError> {
+    let send = aws.rds.describe_db_clusters().db_cluster_identifier(id).send();
+    let answer = send.await.map_err(op("DescribeDBClusters")).or_gone()?;
+    let cluster = answer.and_then(|answer| answer.db_clusters?.into_iter().next());
+    Ok(cluster.map(to_live))
+}
+
+fn days(days: u32) -> i32 {
+    i32::try_from(days).unwrap_or(i32::MAX)
+}
+
+/// The major part of a version.
+fn major(version: &str) -> &str {
+    version.split('.').next().unwrap_or(version)
+}
+
+/// The longest name of a snapshot.
+const SNAPSHOT_LIMIT: usize = 63;
+
+/// A name that no earlier snapshot has.
+fn snapshot_name(cluster: &str, now: SystemTime) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let tail = format!("-final-{seconds}");
+    let head: String = cluster.chars().take(SNAPSHOT_LIMIT - tail.len()).collect();
+    format!("{}{tail}", head.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_named_by_cluster_and_time() {
+        let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        assert_eq!(snapshot_name("payments", at), "payments-final-1700000000");
+        let long = snapshot_name(&"a".repeat(63), at);
+        assert_eq!(long.len(), SNAPSHOT_LIMIT);
+        assert!(long.ends_with("a-final-1700000000"));
+    }
+
+    #[test]
+    fn credentials_never_show() {
+        let credentials: Credentials =
+            serde_json::from_str(r#"{"username":"u","password":"p-w"}"#).unwrap();
+        assert!(!format!("{credentials:?}").contains("p-w"));
+    }
+}

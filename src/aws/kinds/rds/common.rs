@@ -1,0 +1,72 @@
+//! What the kinds of RDS share: tags, and the ways of its API.
+
+use aws_sdk_rds::types::Tag;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Tags;
+
+/// Tags as RDS takes them.
+pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Tags as RDS returns them.
+pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
+    let pair = |tag: Tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+    tags.unwrap_or_default().into_iter().map(pair).collect()
+}
+
+/// The tags of what does not list them itself.
+pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.rds.list_tags_for_resource().resource_name(arn).send();
+    let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
+    Ok(answer.map(|answer| from_tags(answer.tag_list)))
+}
+
+/// Sets and removes tags.
+pub(super) async fn retag(
+    aws: &Aws,
+    arn: &str,
+    set: &Tags,
+    unset: &[String],
+) -> Result<(), OpError> {
+    if !set.is_empty() {
+        let call = aws.rds.add_tags_to_resource().resource_name(arn);
+        let send = call.set_tags(Some(to_tags(set))).send();
+        send.await.map_err(op("AddTagsToResource"))?;
+    }
+    if !unset.is_empty() {
+        let call = aws.rds.remove_tags_from_resource().resource_name(arn);
+        let send = call.set_tag_keys(Some(unset.to_vec())).send();
+        send.await.map_err(op("RemoveTagsFromResource"))?;
+    }
+    Ok(())
+}
+
+/// What became of a change of a cluster or of one of its instances. AWS changes and deletes nothing
+/// of a stopped cluster: then it is started, and the refusal passes once it is awake.
+pub(super) async fn awake(
+    aws: &Aws,
+    cluster: &str,
+    done: Result<(), OpError>,
+) -> Result<(), OpError> {
+    match done {
+        Err(refused) if refused.class == ErrorClass::Busy => {
+            let send = aws.rds.describe_db_clusters().db_cluster_identifier(cluster).send();
+            let found = send.await.map_err(op("DescribeDBClusters"))?.db_clusters;
+            if found.unwrap_or_default().iter().any(|one| one.status() == Some("stopped")) {
+                let send = aws.rds.start_db_cluster().db_cluster_identifier(cluster).send();
+                send.await.map_err(op("StartDBCluster"))?;
+            }
+            Err(refused)
+        }
+        done => done,
+    }
+}
+
+/// The error for an answer that lacks what it is about.
+pub(super) fn no_answer(op: &str) -> OpError {
+    OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS returned no description")
+}

@@ -1,0 +1,362 @@
+//! Instances of Aurora clusters: the machines that serve the data.
+//!
+//! AWS quirks: which instance writes changes with every failover and is nobody's to say; what
+//! concerns the data (backups, protection, encryption) is the cluster's; an instance that is being
+//! deleted keeps its name taken for minutes.
+
+use std::time::Duration;
+
+use aws_sdk_rds::types::{DbInstance, Filter, PendingModifiedValues};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::common;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// An instance of an Aurora cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Instance {
+    /// The identifier, in lower case.
+    pub name: String,
+    /// The identifier of the cluster.
+    pub cluster: Text,
+    /// The class, `db.serverless` or `db.t3.medium`.
+    pub class: String,
+    /// Who takes over from a failed writer: the lowest number first.
+    pub tier: u32,
+    /// How many days Performance Insights keeps its data; off if none.
+    pub insights_days: Option<u32>,
+    /// Enhanced monitoring, if any.
+    pub monitoring: Option<Monitoring>,
+    /// Whether it has a public address.
+    pub public: bool,
+    /// Whether AWS may move its minor version ahead.
+    pub auto_minor_upgrades: bool,
+}
+
+/// Enhanced monitoring.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Monitoring {
+    /// How many seconds lie between two samples.
+    pub interval: u32,
+    /// The ARN of the role that writes them.
+    pub role: Text,
+}
+
+const ENGINE: &str = "aurora-postgresql";
+
+impl Resource for Instance {
+    const META: Meta = Meta {
+        notes: &[
+            "Which instance writes is decided by AWS: the first one at the beginning, later by the \
+             tiers.",
+            "A change of the class restarts the instance; with a second one the cluster fails over. \
+             Instances of one cluster change their class one after the other.",
+            "Its deletion counts as done once AWS has accepted it; the cluster waits for it.",
+        ],
+        immutable: &["name", "cluster"],
+        replace: Replace::DeleteFirst,
+        // Nothing but the cluster waits for its end, and the cluster stays until then.
+        lingers: true,
+        deadline: Duration::from_secs(5400),
+        settle: Duration::from_secs(60),
+        transient: &[
+            ("InvalidParameterValue", "IAM role ARN value is invalid"),
+            ("InvalidParameterValue", "Missing necessary credentials"),
+            ("InvalidParameterValue", "service linked role"),
+            ("KMSKeyNotAccessibleFault", ""),
+        ],
+        permits: &[
+            Permit::look(
+                &[
+                    "rds:DescribeDBClusters",
+                    "rds:DescribeDBInstances",
+                    "rds:DescribeOrderableDBInstanceOptions",
+                ],
+                &["*"],
+            ),
+            Permit::create(
+                &["rds:CreateDBInstance"],
+                &[
+                    "rds:{here}:db:{name}",
+                    "rds:{here}:cluster:{rds.cluster}",
+                    "rds:{here}:og:default*",
+                    "rds:{here}:pg:default*",
+                ],
+            ),
+            Permit::create(&["kms:DescribeKey"], &["kms:{here}:key/*"]),
+            Permit::create(
+                &["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
+                &["kms:{here}:key/*"],
+            )
+            .where_equal("kms:ViaService", "rds.{region}.amazonaws.com"),
+            Permit::set(&["rds:AddTagsToResource"], &["rds:{here}:db:{name}"]),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "monitoring.rds.amazonaws.com"),
+            Permit::change(
+                &["rds:ModifyDBInstance", "rds:RemoveTagsFromResource"],
+                &["rds:{here}:db:{name}"],
+            ),
+            Permit::set(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
+            Permit::delete(&["rds:DeleteDBInstance"], &["rds:{here}:db:{name}"]),
+            Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
+        ],
+        ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-database-1".into(),
+            cluster: Text::reference(Address::new("rds.cluster", "sample"), Output::Id),
+            class: "db.serverless".into(),
+            tier: 0,
+            insights_days: Some(7),
+            monitoring: None,
+            public: false,
+            auto_minor_upgrades: true,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let role = Text::reference(Address::new("iam.role", "sample"), Output::Arn);
+        vec![
+            Self {
+                class: "db.t3.medium".into(),
+                tier: 2,
+                monitoring: Some(Monitoring { interval: 60, role }),
+                ..Self::sample()
+            },
+            Self { insights_days: None, auto_minor_upgrades: false, ..Self::sample() },
+            Self { public: true, insights_days: Some(31), ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let pages = cx.aws.rds.describe_db_instances().max_records(100).into_paginator();
+        let listed = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+        let found = listed.map_err(op("DescribeDBInstances"))?.into_iter().filter_map(|instance| {
+            let live = to_live(instance);
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
+        Ok(found.collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        describe(cx.aws, cx.id()).await
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let call = cx.aws.rds.create_db_instance().db_instance_identifier(&self.name);
+        let call = call.engine(ENGINE).db_cluster_identifier(self.cluster.known());
+        let call = call.db_instance_class(&self.class).promotion_tier(number(self.tier));
+        let call = call.publicly_accessible(self.public);
+        let call = call.auto_minor_version_upgrade(self.auto_minor_upgrades);
+        let call = call.enable_performance_insights(self.insights_days.is_some());
+        let call = call.set_performance_insights_retention_period(self.insights_days.map(number));
+        let monitoring = self.monitoring.as_ref();
+        let interval = monitoring.map_or(0, |monitoring| monitoring.interval);
+        let call = call.monitoring_interval(number(interval));
+        let role = monitoring.map(|monitoring| monitoring.role.known().to_owned());
+        let call = call.set_monitoring_role_arn(role);
+        let made = call.set_tags(Some(common::to_tags(cx.tags))).send().await;
+        let made = made.map_err(op("CreateDBInstance"))?;
+        let id = made.db_instance.and_then(|made| made.db_instance_identifier);
+        id.ok_or_else(|| common::no_answer("CreateDBInstance"))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        common::awake(cx.aws, self.cluster.known(), self.change(cx.aws, live).await).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // The data is the cluster's; a snapshot of an instance there cannot be.
+        let call = cx.aws.rds.delete_db_instance().db_instance_identifier(&live.id);
+        let send = call.skip_final_snapshot(true).send();
+        match send.await.map_err(op("DeleteDBInstance")).or_gone() {
+            Err(error) if error.class == ErrorClass::Busy => {
+                match describe(cx.aws, &live.id).await?.map(|live| live.phase) {
+                    None | Some(Phase::Deleting(_)) => Ok(()),
+                    Some(_) => common::awake(cx.aws, live.spec.cluster.known(), Err(error)).await,
+                }
+            }
+            deleted => deleted.map(drop),
+        }
+    }
+}
+
+/// Held by the instance that is about to restart.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+impl Instance {
+    /// One move towards what is wanted.
+    async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
+        let was = &live.spec;
+        let mut call = aws.rds.modify_db_instance().db_instance_identifier(&live.id);
+        call = call.apply_immediately(true);
+        // Between the look at the others and the change nobody else may begin one.
+        let _turn = match self.class != was.class {
+            true => {
+                let turn = TURN.lock().await;
+                self.others_stand(aws).await?;
+                call = call.db_instance_class(&self.class);
+                Some(turn)
+            }
+            false => None,
+        };
+        if self.tier != was.tier {
+            call = call.promotion_tier(number(self.tier));
+        }
+        if self.public != was.public {
+            call = call.publicly_accessible(self.public);
+        }
+        if self.auto_minor_upgrades != was.auto_minor_upgrades {
+            call = call.auto_minor_version_upgrade(self.auto_minor_upgrades);
+        }
+        if self.insights_days != was.insights_days {
+            call = call.enable_performance_insights(self.insights_days.is_some());
+            call = call.set_performance_insights_retention_period(self.insights_days.map(number));
+        }
+        if self.monitoring != was.monitoring {
+            let monitoring = self.monitoring.as_ref();
+            let interval = monitoring.map_or(0, |monitoring| monitoring.interval);
+            let role = monitoring.map(|monitoring| monitoring.role.known().to_owned());
+            call = call.monitoring_interval(number(interval)).set_monitoring_role_arn(role);
+        }
+        call.send().await.map_err(op("ModifyDBInstance")).map(drop)
+    }
+
+    /// Refuses for now while another instance of the cluster is at work or about to restart: one
+    /// of them has to serve.
+    async fn others_stand(&self, aws: &Aws) -> Result<(), OpError> {
+        let cluster = Filter::builder().name("db-cluster-id").values(self.cluster.known()).build();
+        let pages = aws.rds.describe_db_instances().filters(cluster).into_paginator().items();
+        let members = pages.send().try_collect().await.map_err(op("DescribeDBInstances"))?;
+        let falls = |member: &&DbInstance| {
+            let pending = member.pending_modified_values();
+            let restarts = pending.is_some_and(|pending| pending.db_instance_class().is_some());
+            let status = member.db_instance_status().unwrap_or_default();
+            restarts || !matches!(phase(status), Phase::Ready)
+        };
+        let mut others = members
+            .iter()
+            .filter(|member| member.db_instance_identifier() != Some(self.name.as_str()));
+        match others.find(falls) {
+            None => Ok(()),
+            Some(other) => {
+                let other = other.db_instance_identifier().unwrap_or_default();
+                let message = format!("{other} of the same cluster is at work");
+                Err(OpError::new("ModifyDBInstance", ErrorClass::Busy, "OneAtATime", message))
+            }
+        }
+    }
+}
+
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Instance>>, OpError> {
+    let send = aws.rds.describe_db_instances().db_instance_identifier(id).send();
+    let answer = send.await.map_err(op("DescribeDBInstances")).or_gone()?;
+    let instance = answer.and_then(|answer| answer.db_instances?.into_iter().next());
+    Ok(instance.map(to_live))
+}
+
+/// An instance as RDS describes it; what is pending counts as done.
+fn to_live(instance: DbInstance) -> Live<Instance> {
+    let pending = instance.pending_modified_values;
+    let pending = pending.unwrap_or_else(|| PendingModifiedValues::builder().build());
+    let text = |text: Option<String>| text.unwrap_or_default();
+    let whole = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    let (id, arn) = (text(instance.db_instance_identifier), text(instance.db_instance_arn));
+    let interval = whole(instance.monitoring_interval).filter(|interval| *interval > 0);
+    let insights = instance.performance_insights_enabled.unwrap_or_default();
+    let days = whole(instance.performance_insights_retention_period).filter(|days| *days > 0);
+    Live {
+        id: id.clone(),
+        phase: phase(&text(instance.db_instance_status)),
+        outputs: Outputs::from([(Output::Arn, arn), (Output::Id, id.clone())]),
+        tags: common::from_tags(instance.tag_list),
+        spec: Instance {
+            name: id,
+            cluster: text(instance.db_cluster_identifier).into(),
+            class: text(pending.db_instance_class.or(instance.db_instance_class)),
+            // AWS's own default.
+            tier: whole(instance.promotion_tier).unwrap_or(1),
+            insights_days: insights.then(|| days.unwrap_or(7)),
+            monitoring: interval.map(|interval| Monitoring {
+                interval,
+                role: text(instance.monitoring_role_arn).into(),
+            }),
+            public: instance.publicly_accessible.unwrap_or_default(),
+            auto_minor_upgrades: instance.auto_minor_version_upgrade.unwrap_or_default(),
+        },
+    }
+}
+
+/// Where an instance stands. What optimises its storage or is backed up can be used.
+fn phase(status: &str) -> Phase {
+    match status {
+        "available" | "storage-optimization" | "backing-up" | "stopped" => Phase::Ready,
+        "deleting" => Phase::Deleting(status.to_owned()),
+        "failed"
+        | "insufficient-capacity"
+        | "inaccessible-encryption-credentials"
+        | "restore-error" => Phase::Failed(status.to_owned()),
+        _ if status.starts_with("incompatible-") => Phase::Failed(status.to_owned()),
+        _ => Phase::Pending(status.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_that_is_pending_counts_as_reached() {
+        let pending = PendingModifiedValues::builder().db_instance_class("db.r6g.large").build();
+        let instance = DbInstance::builder().db_instance_class("db.t3.medium");
+        let live = to_live(instance.pending_modified_values(pending).build());
+        assert_eq!(live.spec.class, "db.r6g.large");
+    }
+
+    #[test]
+    fn what_is_off_is_none() {
+        let instance = DbInstance::builder().monitoring_interval(0);
+        let live = to_live(instance.performance_insights_enabled(false).build());
+        assert_eq!((live.spec.insights_days, live.spec.monitoring), (None, None));
+        let on = DbInstance::builder().performance_insights_enabled(true).build();
+        assert_eq!(to_live(on).spec.insights_days, Some(7));
+    }
+
+    #[test]
+    fn a_status_says_whether_an_instance_can_be_used() {
+        assert_eq!(phase("storage-optimization"), Phase::Ready);
+        assert_eq!(
+            phase("configuring-log-exports"),
+            Phase::Pending("configuring-log-exports".into())
+        );
+        assert!(matches!(phase("incompatible-parameters"), Phase::Failed(_)));
+    }
+}

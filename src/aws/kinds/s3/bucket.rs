@@ -1,0 +1,468 @@
+//! Buckets, with all their sub-configurations folded in; emptied before deletion.
+//!
+//! AWS quirks: names are unique in the world, so a name that is not in our list may still be
+//! taken (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
+//! ACLs, so creation looks first. Each sub-configuration is a call of its own that replaces the
+//! whole; two at once abort each other. A bucket is refused deletion while any object version,
+//! delete marker or late log file is left.
+
+mod convert;
+mod empty;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging,
+};
+use futures::future::{FutureExt, try_join_all};
+use futures::try_join;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, is_elsewhere, is_no_bucket, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bucket {
+    /// The name, unique in the world.
+    pub name: String,
+    /// Whether overwritten and deleted objects are kept as versions.
+    pub versioning: bool,
+    /// How objects are encrypted.
+    pub encryption: Encryption,
+    /// Whether everything public is blocked (all four settings).
+    pub block_public_access: bool,
+    /// Who may use it.
+    pub policy: Option<Document>,
+    /// Lifecycle rules by id.
+    pub lifecycle: BTreeMap<String, LifecycleRule>,
+    /// Where access logs go.
+    pub access_log: Option<AccessLog>,
+    /// How long versions of objects cannot be deleted.
+    pub object_lock: Option<ObjectLock>,
+}
+
+/// How objects are encrypted at rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Encryption {
+    /// A key that S3 manages (SSE-S3).
+    S3,
+    /// A KMS key by id, ARN or alias, with an S3 bucket key.
+    Kms(Text),
+}
+
+/// What happens to objects with time. Days count from creation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LifecycleRule {
+    /// Only objects whose key starts with this; all if empty.
+    pub prefix: String,
+    /// Storage class (`GLACIER`) by number of days.
+    pub transitions: BTreeMap<String, u32>,
+    /// Deletion after so many days.
+    pub expire_days: Option<u32>,
+    /// Storage class by number of days after a version was superseded.
+    pub old_version_transitions: BTreeMap<String, u32>,
+    /// Deletion of superseded versions after so many days.
+    pub old_version_expire_days: Option<u32>,
+    /// Abandoned multipart uploads are removed after so many days.
+    pub abort_uploads_days: Option<u32>,
+}
+
+/// How long versions of objects cannot be deleted, from when they were written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectLock {
+    /// `GOVERNANCE` (who has a permission of its own can lift it) or `COMPLIANCE` (nobody can).
+    pub mode: String,
+    /// Days; a year counts 365.
+    pub days: i32,
+}
+
+/// Where access logs go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessLog {
+    /// The name of the receiving bucket.
+    pub bucket: Text,
+    /// What the log keys start with.
+    pub prefix: String,
+}
+
+impl Resource for Bucket {
+    const META: Meta = Meta {
+        notes: &[
+            "Bucket names are shared by all AWS accounts of the world.",
+            "ACLs are off: every object belongs to the bucket's owner.",
+            "Versioning that was on once can only be suspended; old versions stay.",
+            "Before deletion the bucket loses its policy and is emptied: objects, old versions, delete \
+             markers and unfinished uploads. Logs that arrive meanwhile are removed too.",
+            "A deleted bucket's name may be taken by anybody, and stays blocked for a while.",
+            "Object Lock cannot be turned off again, only its default for new objects; versioning \
+             then stays on. What it holds cannot be deleted before its time: payctl never lifts a \
+             lock, so a destroy stops at the bucket and says until when.",
+            "A bucket with Object Lock cannot receive the access logs of other buckets.",
+        ],
+        immutable: &["name"],
+        replace: Replace::Forbidden,
+        data: Some("all objects of the bucket and their versions"),
+        deadline: Duration::from_secs(1800),
+        settle: Duration::from_secs(60),
+        transient: &[
+            // Not seen everywhere yet.
+            ("InvalidBucketState", "Versioning must be 'Enabled'"),
+            ("MalformedPolicy", "principal"),
+            ("InvalidTargetBucketForLogging", "does not exist"),
+        ],
+        permits: &[
+            Permit::look(&["s3:ListAllMyBuckets"], &["*"]),
+            Permit::look(
+                &[
+                    "s3:GetBucketLogging",
+                    "s3:GetBucketObjectLockConfiguration",
+                    "s3:GetBucketPolicy",
+                    "s3:GetBucketPublicAccessBlock",
+                    "s3:GetBucketTagging",
+                    "s3:GetBucketVersioning",
+                    "s3:GetEncryptionConfiguration",
+                    "s3:GetLifecycleConfiguration",
+                ],
+                &["s3:::{seen}"],
+            ),
+            Permit::look(&["s3:ListBucketVersions"], &["s3:::{seen}"]),
+            Permit::create(
+                &["s3:CreateBucket", "s3:PutBucketOwnershipControls", "s3:TagResource"],
+                &["s3:::{name}"],
+            ),
+            Permit::set(
+                &[
+                    "s3:PutBucketLogging",
+                    "s3:PutBucketObjectLockConfiguration",
+                    "s3:PutBucketPolicy",
+                    "s3:PutBucketPublicAccessBlock",
+                    "s3:PutBucketTagging",
+                    "s3:PutBucketVersioning",
+                    "s3:PutEncryptionConfiguration",
+                    "s3:PutLifecycleConfiguration",
+                ],
+                &["s3:::{name}"],
+            ),
+            Permit::change(&["s3:DeleteBucketPolicy"], &["s3:::{name}"]),
+            Permit::delete(
+                &[
+                    "s3:DeleteBucket",
+                    "s3:DeleteBucketPolicy",
+                    "s3:ListBucketMultipartUploads",
+                    "s3:ListBucketVersions",
+                ],
+                &["s3:::{name}"],
+            ),
+            Permit::delete(
+                &[
+                    "s3:AbortMultipartUpload",
+                    "s3:DeleteObject",
+                    "s3:DeleteObjectVersion",
+                    "s3:GetObjectRetention",
+                ],
+                &["s3:::{name}/*"],
+            ),
+        ],
+        ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
+    };
+
+    fn sample() -> Self {
+        let archive = LifecycleRule {
+            transitions: BTreeMap::from([("GLACIER".to_owned(), 90)]),
+            abort_uploads_days: Some(7),
+            ..LifecycleRule::default()
+        };
+        Self {
+            name: "sample-payment-bucket-000000000000-us-east-1".into(),
+            versioning: false,
+            encryption: Encryption::S3,
+            block_public_access: true,
+            policy: Some(tls_only("sample-payment-bucket-000000000000-us-east-1")),
+            lifecycle: BTreeMap::from([("archive".to_owned(), archive)]),
+            access_log: None,
+            object_lock: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let expire = LifecycleRule {
+            prefix: "logs/".into(),
+            transitions: BTreeMap::from([
+                ("STANDARD_IA".to_owned(), 30),
+                ("GLACIER".to_owned(), 60),
+            ]),
+            expire_days: Some(365),
+            old_version_transitions: BTreeMap::from([("GLACIER".to_owned(), 30)]),
+            old_version_expire_days: Some(90),
+            abort_uploads_days: None,
+        };
+        let mut two_rules = Self::sample().lifecycle;
+        two_rules.insert("expire".to_owned(), expire);
+        let kms = || Encryption::Kms("alias/aws/s3".into());
+        let lock = |mode: &str, days| Some(ObjectLock { mode: mode.into(), days });
+        vec![
+            Self { versioning: true, lifecycle: two_rules, ..Self::sample() },
+            Self { encryption: kms(), policy: None, ..Self::sample() },
+            Self { block_public_access: false, lifecycle: BTreeMap::new(), ..Self::sample() },
+            // From here on versioning stays on.
+            Self { versioning: true, object_lock: lock("GOVERNANCE", 1), ..Self::sample() },
+            Self { versioning: true, object_lock: lock("COMPLIANCE", 400), ..Self::sample() },
+            Self { versioning: true, ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        // With any parameter at all, the answer tells each bucket's region.
+        let mut pages = cx.aws.s3.list_buckets().max_buckets(1000).into_paginator().items().send();
+        let mut listed = BTreeMap::new();
+        while let Some(bucket) = pages.next().await {
+            let bucket = bucket.map_err(op("ListBuckets"))?;
+            listed.insert(bucket.name.unwrap_or_default(), bucket.bucket_region);
+        }
+        let unlisted = cx.wanted.keys().filter(|name| !listed.contains_key(*name));
+        let unlisted = unlisted.map(|name| survey_unlisted(cx, name).left_future());
+        let here = listed
+            .iter()
+            .filter(|(name, _)| cx.is_candidate(name))
+            .map(|(name, region)| survey_listed(cx, name, region.as_deref()).right_future());
+        Ok(try_join_all(unlisted.chain(here)).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (seen, live) = try_join!(look(cx.aws, cx.id()), settings::describe(cx.aws, cx.id()))?;
+        let Look::Open(tags) = seen else { return Ok(None) };
+        Ok(live.map(|live| Live { tags, ..live }))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        match look(cx.aws, &self.name).await {
+            Ok(Look::Free) => {}
+            Err(error) if error.class != ErrorClass::Denied => return Err(error),
+            Ok(Look::Open(_) | Look::Elsewhere) | Err(_) => {
+                let (code, message) = ("BucketAlreadyExists", "the bucket exists already");
+                return Err(OpError::new("CreateBucket", ErrorClass::Exists, code, message));
+            }
+        }
+        let region = cx.aws.scope.region.as_str();
+        let place = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+        cx.aws
+            .s3
+            .create_bucket()
+            .bucket(&self.name)
+            .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+            .set_object_lock_enabled_for_bucket(self.object_lock.as_ref().map(|_| true))
+            .create_bucket_configuration(
+                CreateBucketConfiguration::builder()
+                    .set_location_constraint(place)
+                    .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
+                    .build(),
+            )
+            .send()
+            .await
+            .map_err(op("CreateBucket"))?;
+        // Endpoints that predate tags in CreateBucket drop them without a word.
+        if tags(cx.aws, &self.name).await?.is_empty() {
+            put_tags(cx.aws, &self.name, cx.tags).await?;
+        }
+        Ok(self.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        settings::send(cx.aws, self, &live.spec).await
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        // The call replaces the whole set, so it starts from what is there now.
+        let mut tags = tags(cx.aws, &live.id).await?;
+        tags.retain(|key, _| !key.starts_with("aws:") && !unset.contains(key));
+        tags.extend(set.clone());
+        put_tags(cx.aws, &live.id, &tags).await
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        // Without its policy nobody can deny us the emptying, and services stop writing logs.
+        if live.spec.policy.is_some() {
+            settings::delete_policy(cx.aws, &live.id).await.or_gone()?;
+        }
+        empty::empty(cx.aws, &live.id).await.or_gone()?;
+        let send = cx.aws.s3.delete_bucket().bucket(&live.id).send();
+        send.await.map_err(op("DeleteBucket")).or_gone().map(drop)
+    }
+}
+
+fn tls_only(bucket: &str) -> Document {
+    Document::of([json!({
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+    })])
+}
+
+/// A bucket in the account's list.
+async fn survey_listed(
+    cx: &Survey<'_>,
+    name: &str,
+    region: Option<&str>,
+) -> Result<Option<Found<Bucket>>, OpError> {
+    let is_other = |region: &&str| !region.is_empty() && *region != cx.aws.scope.region;
+    if let Some(region) = region.filter(is_other) {
+        return Ok(foreign(cx, name, &format!("this account, in region {region}")));
+    }
+    // It may be ours: that its tags may not be read must not hide it.
+    let arn = format!("arn:{}:s3:::{name}", cx.aws.scope.partition);
+    let seen = match cx.settled_tags(&arn).await {
+        Some(tags) => Ok(Look::Open(tags)),
+        None => look(cx.aws, name).await,
+    };
+    match cx.if_permitted(name, seen.map(Some))? {
+        Some(seen) => claim(cx, name, seen).await,
+        None => Ok(None),
+    }
+}
+
+/// A wanted name that is not in the account's list: somewhere in the world it may be taken.
+async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Bucket>>, OpError> {
+    match look(cx.aws, name).await {
+        Err(error) if error.class == ErrorClass::Denied => {
+            Ok(foreign(cx, name, "another account, or s3:GetBucketTagging is denied"))
+        }
+        seen => claim(cx, name, seen?).await,
+    }
+}
+
+async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<Bucket>>, OpError> {
+    let tags = match seen {
+        Look::Open(tags) => tags,
+        Look::Elsewhere => return Ok(foreign(cx, name, "somebody, in another region")),
+        Look::Free => return Ok(None),
+    };
+    let Some((address, mut owner)) = cx.claim(name, &tags) else { return Ok(None) };
+    if tags.is_empty() && is_half_made(cx.aws, name).await? {
+        owner = Owner::Ours;
+    }
+    let live = match owner {
+        Owner::Ours => settings::describe(cx.aws, name).await?.map(|live| Live { tags, ..live }),
+        Owner::Foreign(_) | Owner::Disputed(_) | Owner::Shared | Owner::Nobody => {
+            Some(blank(cx.aws, name, tags))
+        }
+    };
+    Ok(live.map(|live| Found { address, owner, live }))
+}
+
+/// Whether a bucket of a wanted name, without any tag, is one that we were making when we were
+/// stopped. AWS tags a bucket in the call that makes it; only endpoints that drop those tags leave
+/// such a one, and then it is empty.
+async fn is_half_made(aws: &Aws, name: &str) -> Result<bool, OpError> {
+    if !aws.is_elsewhere {
+        return Ok(false);
+    }
+    let call = aws.s3.list_object_versions().bucket(name).max_keys(1);
+    let held = call.send().await.map_err(op("ListObjectVersions")).or_gone()?;
+    Ok(held.is_some_and(|held| held.versions().is_empty() && held.delete_markers().is_empty()))
+}
+
+fn foreign(cx: &Survey<'_>, name: &str, owner: &str) -> Option<Found<Bucket>> {
+    let address = cx.wanted.get(name)?.clone();
+    let live = blank(cx.aws, name, Tags::new());
+    Some(Found { address, owner: Owner::Foreign(owner.to_owned()), live })
+}
+
+/// A bucket whose settings are nobody's business here.
+fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
+    let spec = Bucket {
+        name: name.to_owned(),
+        versioning: false,
+        encryption: Encryption::S3,
+        block_public_access: true,
+        policy: None,
+        lifecycle: BTreeMap::new(),
+        access_log: None,
+        object_lock: None,
+    };
+    live(aws, spec, tags)
+}
+
+fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
+    let scope = &aws.scope;
+    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let name = spec.name.clone();
+    Live {
+        id: name.clone(),
+        spec,
+        outputs: Outputs::from([
+            (Output::Arn, format!("arn:{}:s3:::{name}", scope.partition)),
+            (Output::Endpoint, format!("{name}.s3.{}.{suffix}", scope.region)),
+            (Output::Id, name.clone()),
+            (Output::Name, name),
+        ]),
+        tags,
+        phase: Phase::Ready,
+    }
+}
+
+/// What the world says about a bucket name. Refused permission is an error: as a rule, another
+/// account has it.
+enum Look {
+    /// Nobody has it.
+    Free,
+    /// It exists and shows us its tags.
+    Open(Tags),
+    /// It exists in another region.
+    Elsewhere,
+}
+
+async fn look(aws: &Aws, name: &str) -> Result<Look, OpError> {
+    let send = aws.s3.get_bucket_tagging().bucket(name).send();
+    match send.await.map_err(op("GetBucketTagging")) {
+        Ok(answer) => {
+            let pairs = answer.tag_set.into_iter().map(|tag| (tag.key, tag.value));
+            Ok(Look::Open(pairs.collect()))
+        }
+        Err(error) if is_no_bucket(&error) => Ok(Look::Free),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(Look::Open(Tags::new())),
+        Err(error) if is_elsewhere(&error) => Ok(Look::Elsewhere),
+        Err(error) => Err(error),
+    }
+}
+
+async fn tags(aws: &Aws, name: &str) -> Result<Tags, OpError> {
+    match look(aws, name).await? {
+        Look::Open(tags) => Ok(tags),
+        Look::Free | Look::Elsewhere => Ok(Tags::new()),
+    }
+}
+
+async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), OpError> {
+    let tagging = Tagging::builder().set_tag_set(Some(tags.iter().map(to_tag).collect()));
+    let tagging = tagging.build().expect("a tag set was given");
+    let send = aws.s3.put_bucket_tagging().bucket(name).tagging(tagging).send();
+    send.await.map_err(op("PutBucketTagging")).map(drop)
+}
+
+fn to_tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
+}

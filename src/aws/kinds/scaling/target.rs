@@ -1,0 +1,386 @@
+//! What Application Auto Scaling keeps within bounds, with its target-tracking policies folded in.
+//!
+//! The dimension names the service and what of it is scaled, so that every namespace could use
+//! this; the survey looks where payctl has targets ([`NAMESPACES`]).
+//!
+//! AWS quirks: registering is an upsert, and takes tags only the first time; policies carry no
+//! tags and go with their target, as do their alarms; targets of deleted services linger.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_applicationautoscaling::types::{
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTarget,
+    ScalingPolicy, ServiceNamespace, TargetTrackingScalingPolicyConfiguration as Tracking,
+};
+use futures::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A scalable target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// What is scaled, `service/CLUSTER/NAME`.
+    pub resource: Text,
+    /// In which respect, `ecs:service:DesiredCount`.
+    pub dimension: String,
+    /// The least.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// The target-tracking policies by name.
+    pub policies: BTreeMap<String, Policy>,
+}
+
+/// A policy that keeps a metric near a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The metric, one of AWS's own.
+    pub metric: String,
+    /// The value.
+    pub value: f64,
+    /// Seconds after growing before it may grow again.
+    pub out_cooldown: u32,
+    /// Seconds after shrinking before it may shrink again.
+    pub in_cooldown: u32,
+    /// Whether it also shrinks.
+    pub shrinks: bool,
+}
+
+/// Where payctl has targets.
+const NAMESPACES: [ServiceNamespace; 1] = [ServiceNamespace::Ecs];
+
+impl Resource for Target {
+    const META: Meta = Meta {
+        notes: &[
+            "Registering moves the number of tasks between the bounds at once.",
+            "Each policy makes alarms named TargetTracking-...; they go with it.",
+            "Policies of other types are left alone.",
+        ],
+        immutable: &["resource", "dimension"],
+        replace: Replace::CreateFirst,
+        deadline: Duration::from_secs(300),
+        transient: &[
+            ("ConcurrentUpdateException", ""),
+            ("FailedResourceAccessException", ""),
+            ("ValidationException", "ECS service doesn't exist"),
+            ("ValidationException", "Unable to assume IAM role"),
+        ],
+        permits: &[
+            Permit::look(&["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"], &["*"]),
+            Permit::look(&["application-autoscaling:ListTagsForResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::set(&["application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::create(&["iam:CreateServiceLinkedRole"], &["iam::{account}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/*"]).where_equal("iam:AWSServiceName", "ecs.application-autoscaling.amazonaws.com"),
+            Permit::set(&["application-autoscaling:TagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::set(&["cloudwatch:DescribeAlarms"], &["*"]),
+            Permit::set(&["cloudwatch:PutMetricAlarm"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
+            Permit::set(&["ecs:DescribeServices", "ecs:UpdateService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
+            Permit::change(&["application-autoscaling:UntagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
+            Permit::change(&["application-autoscaling:DeleteScalingPolicy"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::change(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
+            Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
+        ],
+        ..Meta::new(
+            "scaling.target",
+            "application-autoscaling",
+            "What is scaled automatically, within bounds and by metrics.",
+        )
+    };
+
+    fn sample() -> Self {
+        Self {
+            resource: Text::reference(Address::new("ecs.service", "sample"), Output::Id),
+            dimension: "ecs:service:DesiredCount".into(),
+            min: 1,
+            max: 4,
+            policies: BTreeMap::from([("cpu".to_owned(), Policy::sample("CPU"))]),
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let (cpu, memory) = (Policy::sample("CPU"), Policy::sample("Memory"));
+        let slow = Policy { value: 50.5, out_cooldown: 60, shrinks: false, ..cpu.clone() };
+        vec![
+            Self {
+                max: 10,
+                policies: BTreeMap::from([("cpu".to_owned(), cpu), ("memory".to_owned(), memory)]),
+                ..Self::sample()
+            },
+            Self { min: 0, policies: BTreeMap::from([("cpu".to_owned(), slow)]), ..Self::sample() },
+            Self { policies: BTreeMap::new(), ..Self::sample() },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let spaces = NAMESPACES
+            .iter()
+            .map(|space| try_join(targets(cx.aws, space, None), policies(cx.aws, space, None)));
+        let all = try_join_all(spaces).await?;
+        let candidates = all.iter().flat_map(|(targets, policies)| {
+            let targets = targets.iter().filter(|target| cx.is_candidate(&target.resource_id));
+            targets.map(move |target| (target, policies))
+        });
+        let found = candidates.map(|(target, policies)| async move {
+            let read = cx.if_permitted(&target.resource_id, tags(cx.aws, target).await)?;
+            let Some(tags) = read else { return Ok(None) };
+            let claim = cx.claim(&target.resource_id, &tags);
+            let found =
+                |(address, owner)| Found { address, owner, live: live(target, policies, tags) };
+            Ok(claim.map(found))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (dimension, resource) = parts(cx.id());
+        let space = namespace(dimension);
+        let (targets, policies) = try_join(
+            targets(cx.aws, &space, Some(resource)),
+            policies(cx.aws, &space, Some(resource)),
+        )
+        .await?;
+        let is_it = |target: &&ScalableTarget| {
+            target.resource_id == resource && target.scalable_dimension.as_str() == dimension
+        };
+        let Some(target) = targets.iter().find(is_it) else { return Ok(None) };
+        let tags = tags(cx.aws, target).await?;
+        Ok(tags.map(|tags| live(target, &policies, tags)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let tags = cx.tags.clone().into_iter().collect();
+        self.register(cx.aws, Some(tags)).await?;
+        Ok(format!("{}/{}", self.dimension, self.resource.known()))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        if (self.min, self.max) != (live.spec.min, live.spec.max) {
+            self.register(cx.aws, None).await?;
+        }
+        for (name, policy) in &self.policies {
+            if live.spec.policies.get(name) != Some(policy) {
+                self.put(cx.aws, name, policy).await?;
+            }
+        }
+        for name in live.spec.policies.keys().filter(|name| !self.policies.contains_key(*name)) {
+            self.remove(cx.aws, name).await?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        if !set.is_empty() {
+            let tags = set.clone().into_iter().collect();
+            let call = cx.aws.scaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.scaling.untag_resource().resource_arn(arn);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (dimension, resource) = parts(&live.id);
+        let call = cx.aws.scaling.deregister_scalable_target();
+        let call = call.service_namespace(namespace(dimension)).resource_id(resource);
+        let send = call.scalable_dimension(ScalableDimension::from(dimension)).send();
+        send.await.map_err(op("DeregisterScalableTarget")).or_gone().map(drop)
+    }
+}
+
+/// Dimension and resource of an id, `ecs:service:DesiredCount/service/CLUSTER/NAME`.
+fn parts(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or((id, ""))
+}
+
+/// The service that a dimension belongs to.
+fn namespace(dimension: &str) -> ServiceNamespace {
+    ServiceNamespace::from(dimension.split(':').next().unwrap_or_default())
+}
+
+async fn targets(
+    aws: &Aws,
+    space: &ServiceNamespace,
+    resource: Option<&str>,
+) -> Result<Vec<ScalableTarget>, OpError> {
+    let call = aws.scaling.describe_scalable_targets().service_namespace(space.clone());
+    let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
+    let pages = call.into_paginator().items().send();
+    pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
+}
+
+async fn policies(
+    aws: &Aws,
+    space: &ServiceNamespace,
+    resource: Option<&str>,
+) -> Result<Vec<ScalingPolicy>, OpError> {
+    let call = aws.scaling.describe_scaling_policies().service_namespace(space.clone());
+    let call = call.set_resource_id(resource.map(str::to_owned));
+    let pages = call.into_paginator().items().send();
+    pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
+}
+
+async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
+    // Targets from before 2023 have no ARN and so no tags, until they are registered anew.
+    let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
+    let send = aws.scaling.list_tags_for_resource().resource_arn(arn).send();
+    let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
+    Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+}
+
+fn live(target: &ScalableTarget, policies: &[ScalingPolicy], tags: Tags) -> Live<Target> {
+    let (resource, dimension) = (&target.resource_id, target.scalable_dimension.as_str());
+    let own = policies.iter().filter(|policy| {
+        policy.resource_id == *resource && policy.scalable_dimension.as_str() == dimension
+    });
+    let own = own.filter_map(|policy| {
+        let tracking = policy.target_tracking_scaling_policy_configuration.as_ref()?;
+        Some((policy.policy_name.clone(), Policy::from_tracking(tracking)))
+    });
+    let arn = target.scalable_target_arn.clone().unwrap_or_default();
+    Live {
+        id: format!("{dimension}/{resource}"),
+        spec: Target {
+            resource: resource.as_str().into(),
+            dimension: dimension.to_owned(),
+            min: u32::try_from(target.min_capacity).unwrap_or_default(),
+            max: u32::try_from(target.max_capacity).unwrap_or_default(),
+            policies: own.collect(),
+        },
+        outputs: Outputs::from([(Output::Arn, arn)]),
+        tags,
+        phase: Phase::Ready,
+    }
+}
+
+impl Target {
+    async fn register(
+        &self,
+        aws: &Aws,
+        tags: Option<std::collections::HashMap<String, String>>,
+    ) -> Result<(), OpError> {
+        aws.scaling
+            .register_scalable_target()
+            .service_namespace(namespace(&self.dimension))
+            .resource_id(self.resource.known())
+            .scalable_dimension(ScalableDimension::from(self.dimension.as_str()))
+            .min_capacity(int(self.min))
+            .max_capacity(int(self.max))
+            .set_tags(tags)
+            .send()
+            .await
+            .map_err(op("RegisterScalableTarget"))?;
+        Ok(())
+    }
+
+    async fn put(&self, aws: &Aws, name: &str, policy: &Policy) -> Result<(), OpError> {
+        aws.scaling
+            .put_scaling_policy()
+            .policy_name(name)
+            .service_namespace(namespace(&self.dimension))
+            .resource_id(self.resource.known())
+            .scalable_dimension(ScalableDimension::from(self.dimension.as_str()))
+            .policy_type(PolicyType::TargetTrackingScaling)
+            .target_tracking_scaling_policy_configuration(policy.tracking()?)
+            .send()
+            .await
+            .map_err(op("PutScalingPolicy"))?;
+        Ok(())
+    }
+
+    async fn remove(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
+        let call = aws.scaling.delete_scaling_policy().policy_name(name);
+        let call = call.service_namespace(namespace(&self.dimension));
+        let call = call.resource_id(self.resource.known());
+        let call = call.scalable_dimension(ScalableDimension::from(self.dimension.as_str()));
+        call.send().await.map_err(op("DeleteScalingPolicy")).or_gone().map(drop)
+    }
+}
+
+impl Policy {
+    fn sample(what: &str) -> Self {
+        Self {
+            metric: format!("ECSServiceAverage{what}Utilization"),
+            value: 70.0,
+            out_cooldown: 300,
+            in_cooldown: 300,
+            shrinks: true,
+        }
+    }
+
+    fn tracking(&self) -> Result<Tracking, OpError> {
+        let metric = MetricType::from(self.metric.as_str());
+        let incomplete = |error: aws_sdk_applicationautoscaling::error::BuildError| {
+            OpError::new("PutScalingPolicy", ErrorClass::Bug, "Policy", error.to_string())
+        };
+        let metric = PredefinedMetricSpecification::builder().predefined_metric_type(metric);
+        Tracking::builder()
+            .target_value(self.value)
+            .predefined_metric_specification(metric.build().map_err(incomplete)?)
+            .scale_out_cooldown(int(self.out_cooldown))
+            .scale_in_cooldown(int(self.in_cooldown))
+            .disable_scale_in(!self.shrinks)
+            .build()
+            .map_err(incomplete)
+    }
+
+    /// A policy for a metric of one's own has no name for it here, and so differs from any.
+    fn from_tracking(found: &Tracking) -> Self {
+        let metric = found.predefined_metric_specification.as_ref();
+        let metric = metric.map(|metric| metric.predefined_metric_type.as_str().to_owned());
+        let seconds =
+            |cooldown: Option<i32>| u32::try_from(cooldown.unwrap_or(300)).unwrap_or_default();
+        Self {
+            metric: metric.unwrap_or_default(),
+            value: found.target_value,
+            out_cooldown: seconds(found.scale_out_cooldown),
+            in_cooldown: seconds(found.scale_in_cooldown),
+            shrinks: !found.disable_scale_in.unwrap_or_default(),
+        }
+    }
+}
+
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_dimension_namespace_and_resource() {
+        let (dimension, resource) = parts("ecs:service:DesiredCount/service/main/web");
+        assert_eq!((dimension, resource), ("ecs:service:DesiredCount", "service/main/web"));
+        assert_eq!(namespace(dimension), ServiceNamespace::Ecs);
+    }
+
+    #[test]
+    fn policies_survive_the_round_trip() {
+        for want in Target::variants().into_iter().flat_map(|target| target.policies) {
+            assert_eq!(Policy::from_tracking(&want.1.tracking().unwrap()), want.1);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+pub(crate) mod attachment;
+pub(crate) mod rotation;
+pub(crate) mod secret;

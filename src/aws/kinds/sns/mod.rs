@@ -1,0 +1,2 @@
+pub(crate) mod subscription;
+pub(crate) mod topic;

@@ -1,0 +1,283 @@
+//! SNS topics, with policy and encryption folded in.
+//!
+//! AWS quirks: CreateTopic on an existing name succeeds only if tags and attributes are the same,
+//! so creation sends nothing but the name, what cannot change, and the tags. Attributes are set
+//! one by one. A topic without a policy of its own returns AWS's default policy. Policies and key
+//! changes are eventually consistent, and a policy that names a role too early is refused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Topic {
+    /// The name; ends in `.fifo` exactly for FIFO topics.
+    pub name: String,
+    /// The name that people see.
+    pub display_name: String,
+    /// The KMS key, by id, ARN or alias; none when not encrypted.
+    pub key: Option<Text>,
+    /// Who may publish and subscribe; AWS's default policy if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Document>,
+}
+
+const DISPLAY_NAME: &str = "DisplayName";
+const KEY: &str = "KmsMasterKeyId";
+const POLICY: &str = "Policy";
+
+impl Resource for Topic {
+    const META: Meta = Meta {
+        notes: &[
+            "Without a policy in the config the topic keeps AWS's default policy: this account.",
+            "CloudWatch, EventBridge and S3 can publish to an encrypted topic only if it uses a \
+             customer key whose policy admits them; with alias/aws/sns their messages are lost.",
+            "A policy is refused for a while after a role that it names was made; payctl waits.",
+        ],
+        immutable: &["name"],
+        replace: Replace::DeleteFirst,
+        deadline: Duration::from_secs(180),
+        settle: Duration::from_secs(30),
+        transient: &[
+            ("InvalidParameter", "PrincipalNotFound"),
+            ("InvalidParameter", "invalid principal"),
+        ],
+        permits: &[
+            Permit::look(&["sns:ListTopics"], &["*"]),
+            Permit::look(
+                &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+                &["sns:{here}:{seen}"],
+            ),
+            Permit::create(&["sns:CreateTopic"], &["sns:{here}:{name}"]),
+            Permit::set(&["sns:SetTopicAttributes", "sns:TagResource"], &["sns:{here}:{name}"]),
+            Permit::change(&["sns:UntagResource"], &["sns:{here}:{name}"]),
+            Permit::delete(&["sns:DeleteTopic"], &["sns:{here}:{name}"]),
+        ],
+        ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-topic".into(),
+            display_name: "Sample alerts".into(),
+            key: Some("alias/aws/sns".into()),
+            policy: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        let policy = Document::of([json!({
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": { "Service": "cloudwatch.amazonaws.com" },
+            "Action": "sns:Publish",
+            "Resource": "arn:aws:sns:us-east-1:000000000000:sample-topic",
+        })]);
+        vec![
+            Self { display_name: "Other alerts".into(), ..Self::sample() },
+            Self { key: None, policy: Some(policy), ..Self::sample() },
+            Self { display_name: String::new(), ..Self::sample() },
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let topics = listed(cx).await?;
+        let topics = topics.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned();
+        let found = topics.map(|arn| async move {
+            let tags = cx.if_permitted(name_in(&arn), cx.tags(&arn, tags(cx.aws, &arn)).await)?;
+            let Some(tags) = tags else { return Ok(None) };
+            let Some((address, owner)) = cx.claim(name_in(&arn), &tags) else { return Ok(None) };
+            let live = describe(cx.aws, &arn, tags).await?;
+            Ok(live.map(|live| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        match tags(cx.aws, cx.id()).await? {
+            Some(tags) => describe(cx.aws, cx.id(), tags).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let fifo = self.name.ends_with(".fifo");
+        let fifo = fifo.then(|| HashMap::from([("FifoTopic".to_owned(), "true".to_owned())]));
+        let created = cx
+            .aws
+            .sns
+            .create_topic()
+            .name(&self.name)
+            .set_attributes(fifo)
+            .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateTopic"))?;
+        created.topic_arn.ok_or_else(|| {
+            OpError::new("CreateTopic", ErrorClass::Service, "NoArn", "AWS returned no topic ARN")
+        })
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        for (attribute, value) in self.changes(&live.spec) {
+            cx.aws
+                .sns
+                .set_topic_attributes()
+                .topic_arn(&live.id)
+                .attribute_name(attribute)
+                .attribute_value(value)
+                .send()
+                .await
+                .map_err(op("SetTopicAttributes"))?;
+        }
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let tags = set.iter().map(to_tag).collect();
+            let call = cx.aws.sns.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
+            call.send().await.map_err(op("TagResource"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.sns.untag_resource().resource_arn(&live.id);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagResource"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.sns.delete_topic().topic_arn(&live.id).send();
+        send.await.map_err(op("DeleteTopic")).or_gone().map(drop)
+    }
+}
+
+/// The name at the end of a topic's ARN.
+pub(super) fn name_in(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+/// The ARNs of all topics.
+pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<String>>, OpError> {
+    let list = async {
+        let topics = cx.aws.sns.list_topics().into_paginator().items().send();
+        let topics = topics.try_collect().await.map_err(op("ListTopics"))?;
+        Ok(topics.into_iter().filter_map(|topic| topic.topic_arn).collect())
+    };
+    cx.once("sns:ListTopics", list).await
+}
+
+pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.sns.list_tags_for_resource().resource_arn(arn).send();
+    let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
+    let pairs = |tag: aws_sdk_sns::types::Tag| (tag.key, tag.value);
+    Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().map(pairs).collect()))
+}
+
+fn to_tag((key, value): (&String, &String)) -> aws_sdk_sns::types::Tag {
+    aws_sdk_sns::types::Tag::builder()
+        .key(key)
+        .value(value)
+        .build()
+        .expect("a tag with key and value is complete")
+}
+
+async fn describe(aws: &Aws, arn: &str, tags: Tags) -> Result<Option<Live<Topic>>, OpError> {
+    let send = aws.sns.get_topic_attributes().topic_arn(arn).send();
+    let Some(answer) = send.await.map_err(op("GetTopicAttributes")).or_gone()? else {
+        return Ok(None);
+    };
+    let name = name_in(arn);
+    Ok(Some(Live {
+        id: arn.to_owned(),
+        spec: Topic::from_attributes(name, &answer.attributes.unwrap_or_default())?,
+        outputs: Outputs::from([
+            (Output::Arn, arn.to_owned()),
+            (Output::Id, arn.to_owned()),
+            (Output::Name, name.to_owned()),
+        ]),
+        tags,
+        phase: Phase::Ready,
+    }))
+}
+
+impl Topic {
+    fn from_attributes(name: &str, attributes: &HashMap<String, String>) -> Result<Self, OpError> {
+        let text = |key: &str| attributes.get(key).filter(|text| !text.is_empty());
+        let policy = text(POLICY).map(|text| Document::parse(text)).transpose();
+        Ok(Self {
+            name: name.to_owned(),
+            display_name: text(DISPLAY_NAME).cloned().unwrap_or_default(),
+            key: text(KEY).map(|key| key.as_str().into()),
+            policy: policy.map_err(|error| {
+                OpError::new("GetTopicAttributes", ErrorClass::Bug, POLICY, error.to_string())
+            })?,
+        })
+    }
+
+    /// The attributes that differ, with the values that they must get.
+    fn changes(&self, live: &Self) -> Vec<(&'static str, String)> {
+        let mut changes = Vec::new();
+        if self.key != live.key {
+            changes.push((KEY, self.key.as_ref().map(Text::known).unwrap_or_default().to_owned()));
+        }
+        if self.display_name != live.display_name {
+            changes.push((DISPLAY_NAME, self.display_name.clone()));
+        }
+        if let Some(policy) = &self.policy
+            && self.policy != live.policy
+        {
+            changes.push((POLICY, policy.to_json()));
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_survive_the_round_trip() {
+        let empty = Topic::from_attributes("sample-topic", &HashMap::new()).unwrap();
+        for want in Topic::variants() {
+            let attributes = want.changes(&empty).into_iter();
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value)).collect();
+            assert_eq!(Topic::from_attributes("sample-topic", &attributes).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn a_key_is_cleared_with_an_empty_string() {
+        let want = Topic { key: None, ..Topic::sample() };
+        assert_eq!(want.changes(&Topic::sample()), [(KEY, String::new())]);
+    }
+
+    #[test]
+    fn an_unmanaged_policy_is_left_alone() {
+        let live = Topic { policy: Some(Document::of([])), ..Topic::sample() };
+        assert!(Topic::sample().changes(&live).is_empty());
+    }
+}

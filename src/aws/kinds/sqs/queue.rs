@@ -1,0 +1,392 @@
+//! SQS queues, with policy, redrive and encryption folded in.
+//!
+//! AWS quirks: all attributes are strings and come back with their defaults; attributes are
+//! cleared with an empty string; changes take up to 60 seconds to be read back, and so does the
+//! name of a deleted queue to be free again (`QueueDeletedRecently`). CreateQueue on an existing
+//! name succeeds if every given attribute equals the live one, so creation sends only the name,
+//! what cannot change, and the tags.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName as Key;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::aws::error::{Gone, op, taken};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Queue {
+    /// The name; ends in `.fifo` exactly for FIFO queues.
+    pub name: String,
+    /// How long a received message stays hidden, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility_timeout: Option<u32>,
+    /// How long a message is kept, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<u32>,
+    /// How long every new message stays hidden, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
+    /// How long a receive call waits for a message, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_wait: Option<u32>,
+    /// How it is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// Where messages go that cannot be processed; nowhere if none.
+    #[serde(default)]
+    pub redrive: Option<Redrive>,
+    /// Who may use it; only this account if none.
+    #[serde(default)]
+    pub policy: Option<Document>,
+}
+
+/// How a queue is encrypted at rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Encryption {
+    /// A key that SQS manages.
+    Sqs,
+    /// A KMS key, by id, ARN or alias.
+    Kms(Text),
+}
+
+/// Where messages go that cannot be processed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redrive {
+    /// The ARN of the dead-letter queue.
+    pub target: Text,
+    /// After how many receives.
+    pub max_receives: u32,
+}
+
+impl Resource for Queue {
+    const META: Meta = Meta {
+        notes: &[
+            "A deleted queue's name is free again after 60 seconds; payctl waits for it.",
+            "Changes take up to 60 seconds to be in force, a retention time up to 15 minutes.",
+            "A queue encrypted with alias/aws/sqs cannot receive from SNS, EventBridge or S3.",
+        ],
+        immutable: &["name"],
+        replace: Replace::DeleteFirst,
+        data: Some("the messages in the queue"),
+        deadline: Duration::from_secs(300),
+        settle: Duration::from_secs(75),
+        // Its attributes flap for up to a minute after a change.
+        steady: 6,
+        // SQS words a role that it does not see yet like any other mistake in a policy.
+        transient: &[
+            ("InvalidAttributeValue", "parameter Policy"),
+            ("InvalidParameterValue", "parameter Policy"),
+            ("InvalidParameterValue", "Dead letter target"),
+            ("InvalidAttributeValue", "Dead letter target"),
+            ("InvalidParameterValueException", "Dead letter target"),
+        ],
+        permits: &[
+            Permit::look(&["sqs:ListQueues"], &["*"]),
+            Permit::look(&["sqs:GetQueueAttributes", "sqs:ListQueueTags"], &["sqs:{here}:{seen}"]),
+            Permit::create(&["sqs:CreateQueue"], &["sqs:{here}:{name}"]),
+            Permit::set(&["sqs:SetQueueAttributes", "sqs:TagQueue"], &["sqs:{here}:{name}"]),
+            Permit::change(&["sqs:UntagQueue"], &["sqs:{here}:{name}"]),
+            Permit::delete(&["sqs:DeleteQueue"], &["sqs:{here}:{name}"]),
+        ],
+        ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
+    };
+
+    fn sample() -> Self {
+        Self {
+            name: "sample-queue".into(),
+            visibility_timeout: Some(60),
+            retention: Some(1_209_600),
+            delay: None,
+            receive_wait: Some(20),
+            encryption: Some(Encryption::Sqs),
+            redrive: None,
+            policy: None,
+        }
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self { visibility_timeout: Some(120), delay: Some(5), ..Self::sample() },
+            Self { retention: Some(600), receive_wait: Some(0), ..Self::sample() },
+            Self {
+                encryption: Some(Encryption::Kms("alias/aws/sqs".into())),
+                policy: Some(Document::of([json!({
+                    "Sid": "Topics",
+                    "Effect": "Allow",
+                    "Principal": { "Service": "sns.amazonaws.com" },
+                    "Action": "sqs:SendMessage",
+                    "Resource": "arn:aws:sqs:us-east-1:000000000000:sample-queue",
+                })])),
+                ..Self::sample()
+            },
+            Self::sample(),
+        ]
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let mut pages = cx.aws.sqs.list_queues().max_results(1000).into_paginator().items().send();
+        let mut candidates = Vec::new();
+        while let Some(url) = pages.next().await {
+            let url = url.map_err(op("ListQueues"))?;
+            if cx.is_candidate(name_in(&url)) {
+                candidates.push(url);
+            }
+        }
+        let found = candidates.iter().map(|url| async move {
+            let arn = arn(cx.aws, name_in(url));
+            let tags = cx.tags(&arn, tags(cx.aws, url)).await;
+            let tags = cx.if_permitted(name_in(url), tags)?;
+            let Some(tags) = tags else { return Ok(None) };
+            let Some((address, owner)) = cx.claim(name_in(url), &tags) else { return Ok(None) };
+            let live = describe(cx.aws, url, tags).await?;
+            Ok(live.map(|live| Found { address, owner, live }))
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        match tags(cx.aws, cx.id()).await? {
+            Some(tags) => describe(cx.aws, cx.id(), tags).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // It succeeds as well on a queue that somebody made since the survey.
+        let listed = cx.aws.sqs.list_queues().queue_name_prefix(&self.name).send().await;
+        let listed = listed.map_err(op("ListQueues"))?.queue_urls.unwrap_or_default();
+        if listed.iter().any(|url| name_in(url) == self.name) {
+            return Err(taken("CreateQueue", "a queue"));
+        }
+        let fifo = self.name.ends_with(".fifo").then(|| (Key::FifoQueue, "true".to_owned()));
+        let created = cx
+            .aws
+            .sqs
+            .create_queue()
+            .queue_name(&self.name)
+            .set_attributes(fifo.map(|attribute| HashMap::from([attribute])))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateQueue"))?;
+        created.queue_url.ok_or_else(|| {
+            OpError::new("CreateQueue", ErrorClass::Service, "NoUrl", "AWS returned no queue URL")
+        })
+    }
+
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        cx.aws
+            .sqs
+            .set_queue_attributes()
+            .queue_url(&live.id)
+            .set_attributes(Some(self.attributes_after(&live.spec)))
+            .send()
+            .await
+            .map_err(op("SetQueueAttributes"))?;
+        Ok(())
+    }
+
+    async fn retag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+        unset: &[String],
+    ) -> Result<(), OpError> {
+        if !set.is_empty() {
+            let tags = set.clone().into_iter().collect();
+            let call = cx.aws.sqs.tag_queue().queue_url(&live.id).set_tags(Some(tags));
+            call.send().await.map_err(op("TagQueue"))?;
+        }
+        if !unset.is_empty() {
+            let call = cx.aws.sqs.untag_queue().queue_url(&live.id);
+            let call = call.set_tag_keys(Some(unset.to_vec()));
+            call.send().await.map_err(op("UntagQueue"))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let send = cx.aws.sqs.delete_queue().queue_url(&live.id).send();
+        send.await.map_err(op("DeleteQueue")).or_gone().map(drop)
+    }
+}
+
+fn name_in(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
+fn arn(aws: &crate::aws::clients::Aws, name: &str) -> String {
+    let Scope { partition, region, account, .. } = &aws.scope;
+    format!("arn:{partition}:sqs:{region}:{account}:{name}")
+}
+
+async fn tags(aws: &crate::aws::clients::Aws, url: &str) -> Result<Option<Tags>, OpError> {
+    let send = aws.sqs.list_queue_tags().queue_url(url).send();
+    let answer = send.await.map_err(op("ListQueueTags")).or_gone()?;
+    Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+}
+
+async fn describe(
+    aws: &crate::aws::clients::Aws,
+    url: &str,
+    tags: Tags,
+) -> Result<Option<Live<Queue>>, OpError> {
+    let call = aws.sqs.get_queue_attributes().queue_url(url).attribute_names(Key::All);
+    let Some(answer) = call.send().await.map_err(op("GetQueueAttributes")).or_gone()? else {
+        return Ok(None);
+    };
+    let attributes = answer.attributes.unwrap_or_default();
+    let arn = attributes.get(&Key::QueueArn).cloned().unwrap_or_default();
+    Ok(Some(Live {
+        id: url.to_owned(),
+        spec: Queue::from_attributes(name_in(url), &attributes)?,
+        outputs: Outputs::from([
+            (Output::Arn, arn),
+            (Output::Name, name_in(url).to_owned()),
+            (Output::Url, url.to_owned()),
+            (Output::Id, url.to_owned()),
+        ]),
+        tags,
+        phase: Phase::Ready,
+    }))
+}
+
+impl Queue {
+    fn to_attributes(&self) -> HashMap<Key, String> {
+        let mut attributes = HashMap::new();
+        let mut number = |key, value: Option<u32>| {
+            if let Some(value) = value {
+                attributes.insert(key, value.to_string());
+            }
+        };
+        number(Key::VisibilityTimeout, self.visibility_timeout);
+        number(Key::MessageRetentionPeriod, self.retention);
+        number(Key::DelaySeconds, self.delay);
+        number(Key::ReceiveMessageWaitTimeSeconds, self.receive_wait);
+        match &self.encryption {
+            Some(Encryption::Sqs) => {
+                attributes.insert(Key::SqsManagedSseEnabled, "true".into());
+            }
+            Some(Encryption::Kms(key)) => {
+                attributes.insert(Key::KmsMasterKeyId, key.known().into());
+            }
+            None => {}
+        }
+        // An empty string clears what a queue shall not have.
+        let redrive = self.redrive.as_ref().map(|Redrive { target, max_receives }| {
+            let target = target.known();
+            json!({ "deadLetterTargetArn": target, "maxReceiveCount": max_receives }).to_string()
+        });
+        attributes.insert(Key::RedrivePolicy, redrive.unwrap_or_default());
+        let policy = self.policy.as_ref().map(Document::to_json);
+        attributes.insert(Key::Policy, policy.unwrap_or_default());
+        attributes
+    }
+
+    /// What to send so that a queue becomes like this one: all attributes, so that a second call
+    /// completes a first one of which only a part was read back, and an empty text for what the queue
+    /// has and shall not have.
+    fn attributes_after(&self, live: &Self) -> HashMap<Key, String> {
+        let mut attributes = self.to_attributes();
+        if live.redrive.is_none() && self.redrive.is_none() {
+            attributes.remove(&Key::RedrivePolicy);
+        }
+        if live.policy.is_none() && self.policy.is_none() {
+            attributes.remove(&Key::Policy);
+        }
+        let had_key = matches!(live.encryption, Some(Encryption::Kms(_)));
+        if had_key && self.encryption == Some(Encryption::Sqs) {
+            attributes.insert(Key::KmsMasterKeyId, String::new());
+        }
+        attributes
+    }
+
+    fn from_attributes(name: &str, attributes: &HashMap<Key, String>) -> Result<Self, OpError> {
+        let text = |key| attributes.get(&key).filter(|text: &&String| !text.is_empty());
+        let number = |key| text(key).and_then(|text| text.parse().ok());
+        let encryption = match text(Key::KmsMasterKeyId) {
+            Some(key) => Encryption::Kms(key.as_str().into()),
+            None => Encryption::Sqs,
+        };
+        let managed = text(Key::SqsManagedSseEnabled).is_none_or(|on| on == "true");
+        let policy = text(Key::Policy).map(|text| Document::parse(text)).transpose();
+        Ok(Self {
+            name: name.to_owned(),
+            visibility_timeout: number(Key::VisibilityTimeout),
+            retention: number(Key::MessageRetentionPeriod),
+            delay: number(Key::DelaySeconds),
+            receive_wait: number(Key::ReceiveMessageWaitTimeSeconds),
+            encryption: Some(encryption).filter(|how| *how != Encryption::Sqs || managed),
+            redrive: text(Key::RedrivePolicy).and_then(|text| redrive(text)),
+            policy: policy.map_err(|error| {
+                OpError::new("GetQueueAttributes", ErrorClass::Bug, "Policy", error.to_string())
+            })?,
+        })
+    }
+}
+
+fn redrive(text: &str) -> Option<Redrive> {
+    let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let count = fields.get("maxReceiveCount")?;
+    // AWS returns a number or a string, as it was sent.
+    let max_receives = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
+    Some(Redrive {
+        target: fields.get("deadLetterTargetArn")?.as_str()?.into(),
+        max_receives: u32::try_from(max_receives).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_survive_the_round_trip() {
+        let queue = Queue {
+            redrive: Some(Redrive { target: "arn:aws:sqs:r:1:dlq".into(), max_receives: 5 }),
+            policy: Some(Document::of([json!({ "Effect": "Allow", "Action": "sqs:*" })])),
+            encryption: Some(Encryption::Kms("alias/a".into())),
+            delay: Some(3),
+            ..Queue::sample()
+        };
+        assert_eq!(Queue::from_attributes(&queue.name, &queue.to_attributes()).unwrap(), queue);
+    }
+
+    #[test]
+    fn what_a_queue_shall_not_have_is_cleared_with_an_empty_string() {
+        let attributes = Queue::sample().to_attributes();
+        assert_eq!(attributes[&Key::RedrivePolicy], "");
+        assert_eq!(attributes[&Key::Policy], "");
+        assert_eq!(Queue::from_attributes("sample-queue", &attributes).unwrap(), Queue::sample());
+    }
+
+    #[test]
+    fn only_a_key_that_is_there_is_cleared() {
+        let own = Queue::sample();
+        let keyed = Queue { encryption: Some(Encryption::Kms("alias/a".into())), ..own.clone() };
+        assert_eq!(own.attributes_after(&own).get(&Key::KmsMasterKeyId), None);
+        assert_eq!(own.attributes_after(&keyed)[&Key::KmsMasterKeyId], "");
+        assert_eq!(keyed.attributes_after(&own)[&Key::KmsMasterKeyId], "alias/a");
+    }
+
+    #[test]
+    fn a_receive_count_may_come_back_as_text() {
+        let text = r#"{"deadLetterTargetArn":"arn:d","maxReceiveCount":"7"}"#;
+        assert_eq!(redrive(text).map(|redrive| redrive.max_receives), Some(7));
+    }
+}

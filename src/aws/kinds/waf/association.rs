@@ -1,0 +1,251 @@
+//! What a web ACL protects: it and one load balancer or API stage.
+//!
+//! AWS quirks: an association has no tags and no id; a resource has one ACL at most, so it is known
+//! by the resource, and another ACL simply takes the place of the first: a move from one to the other
+//! is one call, and the resource is never without. WAF does not see a resource or an ACL that is new
+//! for a while (`WAFUnavailableEntityException`).
+
+use std::time::Duration;
+
+use aws_sdk_wafv2::types::ResourceType;
+use futures::future::{join3, try_join_all};
+use serde::{Deserialize, Serialize};
+
+use super::web_acl::{self, WebAcl};
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Outputs, Text};
+
+/// An association.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Association {
+    /// The ARN of the web ACL.
+    pub acl: Text,
+    /// The ARN of the load balancer or API stage.
+    pub resource: Text,
+}
+
+/// The name of what protects a load balancer, by the name of that.
+pub(crate) fn of_balancer(name: &str) -> String {
+    format!("lb-{name}")
+}
+
+/// The name of what protects the stage of an API, by the item's name.
+pub(crate) fn of_stage(api: &str) -> String {
+    format!("api-{api}")
+}
+
+/// What follows the ARN of the resource in the id, which must not be taken for the resource itself.
+const SLOT: &str = "/acl";
+
+impl Resource for Association {
+    const META: Meta = Meta {
+        notes: &[
+            "WAF sees a new load balancer or stage only after a while; payctl waits up to ten \
+             minutes.",
+            "A resource has one web ACL: an association takes the place of whatever was there. One \
+             that moves to another firewall is never without protection.",
+        ],
+        immutable: &["resource"],
+        replace: Replace::DeleteFirst,
+        tagged: false,
+        deadline: Duration::from_secs(600),
+        propagation: Duration::from_secs(600),
+        settle: Duration::from_secs(60),
+        permits: &[
+            Permit::look(&["wafv2:ListWebACLs"], &["*"]),
+            Permit::look(
+                &["wafv2:GetWebACL", "wafv2:ListResourcesForWebACL", "wafv2:ListTagsForResource"],
+                &["wafv2:{here}:regional/webacl/{seen}/*"],
+            ),
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/tags/*"]),
+            Permit::watch(
+                &["wafv2:GetWebACLForResource"],
+                &[
+                    "wafv2:{here}:regional/webacl/*/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{seen}/*",
+                    // The name of a load balancer is short: that of the environment may not fit in.
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::set(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:{here}:regional/webacl/{waf.web_acl}/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::set(&["apigateway:SetWebACL"], &["apigateway:{region}::/restapis/*/stages/*"]),
+            Permit::set(&["elasticloadbalancing:SetWebAcl"], &["*"]),
+            // What load balancing checks of its own.
+            Permit::watch(
+                &["elasticloadbalancing:GetLoadBalancerWebACL"],
+                &[
+                    "elasticloadbalancing:{here}:loadbalancer/app/{seen}/*",
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                ],
+            ),
+            Permit::set(
+                &["elasticloadbalancing:CreateWebACLAssociation"],
+                &["elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*"],
+            ),
+            Permit::delete(
+                &["elasticloadbalancing:DeleteWebACLAssociation"],
+                &["elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*"],
+            ),
+            Permit::delete(
+                &["wafv2:DisassociateWebACL"],
+                &[
+                    "elasticloadbalancing:{here}:loadbalancer/app/{elb.load_balancer}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ],
+            ),
+            Permit::delete(
+                &["apigateway:SetWebACL"],
+                &["apigateway:{region}::/restapis/*/stages/*"],
+            ),
+            Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
+        ],
+        ..Meta::new("waf.association", "wafv2", "What a web ACL protects.")
+    };
+
+    fn sample() -> Self {
+        let arn = |kind| Text::reference(Address::new(kind, "sample"), Output::Arn);
+        Self { acl: arn("waf.web_acl"), resource: arn("elb.load_balancer") }
+    }
+
+    fn sample_name() -> &'static str {
+        "lb-sample-balancer"
+    }
+
+    fn variants() -> Vec<Self> {
+        Vec::new()
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let acls = web_acl::candidates(cx).await?;
+        let found = acls.iter().map(|acl| {
+            survey_acl(cx, acl.name().unwrap_or_default(), acl.arn().unwrap_or_default())
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let resource = resource_of(cx.id());
+        Ok(acl_of(cx.aws, resource).await?.map(|acl| live(&acl, resource)))
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        self.associate(cx.aws).await?;
+        Ok(format!("{}{SLOT}", self.resource.known()))
+    }
+
+    async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
+        self.associate(cx.aws).await
+    }
+
+    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let resource = resource_of(&live.id);
+        if acl_of(cx.aws, resource).await?.as_deref() != Some(live.spec.acl.known()) {
+            let message = "the web ACL is not there any more: there is none, or another one";
+            let class = ErrorClass::NotFound;
+            return Err(OpError::new("GetWebACLForResource", class, "NotAssociated", message));
+        }
+        let send = cx.aws.waf.disassociate_web_acl().resource_arn(resource).send();
+        send.await.map_err(op("DisassociateWebACL")).or_gone().map(drop)
+    }
+}
+
+/// The ARN of the load balancer or stage that an id stands for.
+fn resource_of(id: &str) -> &str {
+    id.strip_suffix(SLOT).unwrap_or(id)
+}
+
+/// The ARN of the web ACL that a resource has.
+async fn acl_of(aws: &Aws, resource: &str) -> Result<Option<String>, OpError> {
+    let send = aws.waf.get_web_acl_for_resource().resource_arn(resource).send();
+    let answer = send.await.map_err(op("GetWebACLForResource")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
+}
+
+impl Association {
+    async fn associate(&self, aws: &Aws) -> Result<(), OpError> {
+        let call = aws.waf.associate_web_acl().web_acl_arn(self.acl.known());
+        let send = call.resource_arn(self.resource.known()).send();
+        send.await.map_err(op("AssociateWebACL")).map(drop)
+    }
+}
+
+/// What one ACL protects, if the ACL is ours.
+async fn survey_acl(
+    cx: &Survey<'_>,
+    name: &str,
+    arn: &str,
+) -> Result<Vec<Found<Association>>, OpError> {
+    let (tags, balancers, stages) = Box::pin(join3(
+        cx.tags(arn, web_acl::tags(cx.aws, arn)),
+        protected(cx.aws, arn, ResourceType::ApplicationLoadBalancer),
+        protected(cx.aws, arn, ResourceType::ApiGateway),
+    ))
+    .await;
+    let tags = cx.if_permitted(name, tags)?.unwrap_or_default();
+    let is_ours = matches!(
+        cx.ours(name, &tags),
+        Some((acl, Owner::Ours)) if acl.kind == WebAcl::META.kind
+    );
+    if !is_ours {
+        return Ok(Vec::new());
+    }
+    let found = balancers?.into_iter().chain(stages?).map(async |resource| {
+        let name = name_for(cx, &resource).await?;
+        let wanted = cx.wanted.get(&name).cloned();
+        let address = wanted.unwrap_or_else(|| Address::new(Association::META.kind, name));
+        Ok(Found { address, owner: Owner::Ours, live: live(arn, &resource) })
+    });
+    try_join_all(found).await
+}
+
+async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<String>, OpError> {
+    let send = aws.waf.list_resources_for_web_acl().web_acl_arn(acl).resource_type(kind).send();
+    let answer = send.await.map_err(op("ListResourcesForWebACL")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
+}
+
+/// The name of what protects a resource. That of a load balancer stands in its ARN; a stage's says
+/// nothing, so its tags say which API it belongs to.
+async fn name_for(cx: &Survey<'_>, resource: &str) -> Result<String, OpError> {
+    if let Some((_, tail)) = resource.split_once(":loadbalancer/") {
+        return Ok(of_balancer(tail.split('/').nth(1).unwrap_or(tail)));
+    }
+    let ask = async {
+        let send = cx.aws.apigateway.get_tags().resource_arn(resource).send();
+        let answer = send.await.map_err(op("GetTags")).or_gone()?;
+        Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+    };
+    let tags: Tags = cx.tags(resource, ask).await?.unwrap_or_default();
+    let unknown = || resource.rsplit("/restapis/").next().unwrap_or(resource).replace('/', "-");
+    Ok(of_stage(&cx.aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name)))
+}
+
+fn live(acl: &str, resource: &str) -> Live<Association> {
+    Live {
+        id: format!("{resource}{SLOT}"),
+        spec: Association { acl: acl.into(), resource: resource.into() },
+        outputs: Outputs::new(),
+        tags: Tags::new(),
+        phase: Phase::Ready,
+    }
+}

@@ -1,0 +1,2 @@
+pub(crate) mod association;
+pub(crate) mod web_acl;
