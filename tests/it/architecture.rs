@@ -183,13 +183,13 @@ fn error_codes_are_read_in_one_place() {
     let words = ["ErrorMetadata", "ProvideErrorMetadata", "SdkError"];
     forbid(&["src/aws"], &words, &["src/aws/error.rs"], why);
     // These hand a failure that AWS lists inside a success to the reader.
-    let hand_on = ["src/aws/kinds/ec2.rs", "src/aws/kinds/s3_bucket/empty.rs"];
+    let hand_on = ["src/aws/kinds/ec2/common.rs", "src/aws/kinds/s3/bucket/empty.rs"];
     forbid(&["crates/engine/src", "src/aws/kinds"], &["error.code", "err.code"], &hand_on, why);
 }
 
 #[test]
 fn only_two_kinds_read_a_secret() {
-    let readers = ["src/aws/kinds/rds_cluster.rs", "src/aws/kinds/secretsmanager_attachment.rs"];
+    let readers = ["src/aws/kinds/rds/cluster.rs", "src/aws/kinds/secretsmanager/attachment.rs"];
     forbid(
         &["src/aws"],
         &["get_secret_value"],

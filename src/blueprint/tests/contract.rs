@@ -22,7 +22,14 @@ fn show(problems: Vec<Problem>) -> Vec<String> {
     problems.iter().map(Problem::to_string).collect()
 }
 
-impl Blueprint {
+/// What the tests ask of a blueprint.
+trait Drawn {
+    fn of(&self, kind: &str) -> Vec<&Desired>;
+    fn one(&self, kind: &str, name: &str) -> &Desired;
+    fn cidrs(&self) -> Vec<(String, String)>;
+}
+
+impl Drawn for Blueprint {
     fn of(&self, kind: &str) -> Vec<&Desired> {
         self.resources.values().filter(|desired| desired.address.kind == kind).collect()
     }
