@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 use std::time::{Duration, SystemTime};
 
+#[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
 
@@ -178,8 +179,10 @@ fn unread(error: io::Error) -> CliError {
 }
 
 /// A terminal without its echo, until this is dropped.
+#[cfg(unix)]
 struct Silence(Termios);
 
+#[cfg(unix)]
 impl Silence {
     fn begin() -> Result<Self, CliError> {
         let failed = |error: rustix::io::Errno| unread(error.into());
@@ -192,10 +195,24 @@ impl Silence {
     }
 }
 
+#[cfg(unix)]
 impl Drop for Silence {
     fn drop(&mut self) {
         // A terminal that is gone needs no echo.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+/// A console without its echo: payctl has no way to it on Windows.
+#[cfg(windows)]
+struct Silence;
+
+#[cfg(windows)]
+impl Silence {
+    fn begin() -> Result<Self, CliError> {
+        let title = "payctl cannot hide what you type on Windows";
+        let hint = "put the value into a pipe or a file: payctl secret set NAME < FILE";
+        Err(CliError::new(ErrorKind::User, title).hinted(hint))
     }
 }
 

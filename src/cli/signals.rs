@@ -1,60 +1,24 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, the second ends the wait for it.
+//! The signals that ask for a stop: the first asks for a clean one, the second ends the wait for it.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
-use super::error::{CliError, ErrorKind};
 use payctl_engine::stop::Stopper;
 
-/// The signals that ask for a stop. From here on they no longer end the process by themselves.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    /// None where the process was told to outlive its terminal, as by `nohup`.
-    hangup: Option<Signal>,
-}
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub(super) use unix::Signals;
+#[cfg(windows)]
+pub(super) use windows::Signals;
 
 impl Signals {
-    /// Takes the signals over.
-    pub(super) fn take() -> Result<Self, CliError> {
-        let take = |kind| {
-            signal(kind).map_err(|error| {
-                CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)
-            })
-        };
-        let hangup = (!hangup_is_ignored()).then(|| take(SignalKind::hangup())).transpose()?;
-        Ok(Self {
-            interrupt: take(SignalKind::interrupt())?,
-            terminate: take(SignalKind::terminate())?,
-            hangup,
-        })
-    }
-
-    /// Completes with the next signal.
-    pub(super) async fn next(&mut self) {
-        let Self { interrupt, terminate, hangup } = self;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            Some(_) = async { Some(hangup.as_mut()?.recv().await) } => {}
-        }
-    }
-
     /// Asks for a stop at the first signal; completes at the second. A terminal that is closed may
     /// say so twice, and nobody asks for haste with that.
     pub(super) async fn stop_twice(&mut self, stopper: &Stopper) {
         self.next().await;
         stopper.stop();
-        self.hangup = None;
+        self.outlive_the_terminal();
         self.next().await;
     }
-}
-
-/// Whether whoever started this process has it ignore SIGHUP. Where the system does not tell, it is
-/// taken over.
-fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let bit = 1 << (SignalKind::hangup().as_raw_value() - 1);
-    mask.is_some_and(|mask| mask & bit != 0)
 }

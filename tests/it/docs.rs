@@ -586,9 +586,14 @@ fn edit(item: &mut Item, path: &[&str], value: Option<&toml_edit::Value>) -> boo
 fn pages() -> BTreeMap<PathBuf, String> {
     let mut open = vec![root().join("docs")];
     let mut pages = BTreeMap::new();
-    for name in
-        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "functions/README.md"]
-    {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "functions/README.md",
+    ] {
         pages.insert(root().join(name), read(name));
     }
     while let Some(folder) = open.pop() {
