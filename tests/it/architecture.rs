@@ -275,11 +275,17 @@ fn the_facts_of_every_kind_make_sense() {
         for path in meta.immutable.iter().chain(meta.create_only) {
             assert!(known(path), "{name}: no sample and no variant has the field `{path}`");
         }
-        if let Some(field) = meta.complaint {
-            assert!(known(field), "{name}: `complaint` names the field `{field}`, which none has");
+        if let Some(field) = meta.failure_field {
+            assert!(
+                known(field),
+                "{name}: `failure_field` names the field `{field}`, which none has"
+            );
         }
-        for (field, _) in meta.moves {
-            assert!(known(field), "{name}: `moves` names the field `{field}`, which none has");
+        for (field, _) in meta.changed_outputs {
+            assert!(
+                known(field),
+                "{name}: `changed_outputs` names the field `{field}`, which none has"
+            );
             let fixed = meta.is_immutable(field) || meta.create_only.contains(field);
             assert!(!fixed, "{name}: `{field}` never changes, so it moves no output");
         }

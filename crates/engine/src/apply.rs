@@ -272,7 +272,7 @@ impl Run<'_> {
     /// What a spec refers to that another run may have made as well.
     fn refs(&self, spec: &Value) -> Refs {
         let doubles =
-            |to: &Address| self.kinds.get(to.kind.as_str()).is_some_and(|meta| meta.doubles);
+            |to: &Address| self.kinds.get(to.kind.as_str()).is_some_and(|meta| meta.can_duplicate);
         let Ok(outputs) = self.outputs.lock() else { return Refs::new() };
         let mut refs = Refs::new();
         for (field, value) in spec.as_object().into_iter().flatten() {

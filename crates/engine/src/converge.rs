@@ -142,7 +142,7 @@ impl Step<'_> {
                 .into_iter()
                 .map(|change| change.path)
                 .filter(|path| !paths.contains(path) && !is_within(path, paths))
-                .filter(|path| !self.meta.observed.contains(&path.as_str()))
+                .filter(|path| !self.meta.status_fields.contains(&path.as_str()))
                 .collect();
             looks += 1;
             if moved.is_empty() {
@@ -180,7 +180,7 @@ impl Step<'_> {
                     Err(error) => return Err(StepError::Refused(error)),
                 }
             }
-            if self.meta.lingers || self.is_gone(target).await? {
+            if self.meta.listed_after_delete || self.is_gone(target).await? {
                 return Ok(());
             }
         }
@@ -246,7 +246,7 @@ impl Step<'_> {
         loop {
             let Some(left) = self.read(target).await? else {
                 missed += 1;
-                if missed >= self.meta.steady {
+                if missed >= self.meta.agreeing_reads {
                     return Ok(true);
                 }
                 self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
@@ -260,7 +260,7 @@ impl Step<'_> {
                     status
                 }
                 Phase::Ready | Phase::Failed(_) => {
-                    if moving || asked.elapsed() > self.meta.settle {
+                    if moving || asked.elapsed() > self.meta.read_lag {
                         return Ok(false);
                     }
                     "deleting".to_owned()
@@ -276,7 +276,7 @@ impl Step<'_> {
         let mut untagged_since: Option<Instant> = None;
         let mut was_dying = false;
         loop {
-            if self.meta.doubles
+            if self.meta.can_duplicate
                 && let Some(found) = self.made_meanwhile(target).await?
             {
                 return Ok((found, Origin::Elsewhere));
@@ -284,7 +284,7 @@ impl Step<'_> {
             match self.call(self.provider.create(target, &want.spec)).await? {
                 Ok(id) => {
                     target.id = Some(id);
-                    let (live, verdict) = match self.meta.doubles {
+                    let (live, verdict) = match self.meta.can_duplicate {
                         true => self.appear_among_rivals(target).await?,
                         false => (self.appear(target).await?, Verdict::Stays),
                     };
@@ -355,7 +355,7 @@ impl Step<'_> {
         }
         Ok(match (there, dying) {
             // Of several, one may be another run's that is being taken back.
-            (Some(found), _) if self.meta.doubles && found.owner == Owner::Ours => {
+            (Some(found), _) if self.meta.can_duplicate && found.owner == Owner::Ours => {
                 Look::There(self.made_meanwhile(target).await?.unwrap_or(found))
             }
             (Some(found), _) => Look::There(found),
@@ -412,7 +412,7 @@ impl Step<'_> {
                     false => Err(StepError::Rival(quarrels)),
                 };
             }
-            if since.elapsed() > self.meta.settle {
+            if since.elapsed() > self.meta.read_lag {
                 return Err(StepError::Rival(fixed.into_iter().map(str::to_owned).collect()));
             }
             self.wait("made by another run".to_owned(), pace.next()).await?;
@@ -474,11 +474,13 @@ impl Step<'_> {
             match &live.phase {
                 Phase::Failed(reason) => return Err(StepError::FailedLater(reason.clone())),
                 Phase::Deleting(status) => self.wait(status.clone(), pace.next()).await?,
-                Phase::Pending(status) if changes.is_empty() || !self.meta.open => {
+                Phase::Pending(status)
+                    if changes.is_empty() || !self.meta.updatable_while_pending =>
+                {
                     self.wait(status.clone(), pace.next()).await?;
                 }
                 Phase::Ready if changes.is_empty() => {
-                    if last.is_none() || times >= self.meta.steady {
+                    if last.is_none() || times >= self.meta.agreeing_reads {
                         return Ok(live);
                     }
                     self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
@@ -489,7 +491,7 @@ impl Step<'_> {
                         changes.iter().map(|change| change.path.clone()).collect()
                     };
                     let stale = last.as_ref().filter(|(before, _)| *before == changes);
-                    let may_lag = stale.is_some_and(|(_, at)| at.elapsed() < self.meta.settle);
+                    let may_lag = stale.is_some_and(|(_, at)| at.elapsed() < self.meta.read_lag);
                     if !may_lag
                         && last.is_some()
                         && let Some(reason) = self.complaint(&changes)
@@ -567,7 +569,7 @@ impl Step<'_> {
 
     /// Why AWS failed a change that it had accepted.
     fn complaint(&self, changes: &[FieldChange]) -> Option<String> {
-        let field = self.meta.complaint?;
+        let field = self.meta.failure_field?;
         let found = changes.iter().find(|change| change.path == field)?;
         found.before.as_ref()?.as_str().map(str::to_owned)
     }

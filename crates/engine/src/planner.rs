@@ -59,8 +59,8 @@ pub fn plan(
         let meta = |address: &Address| kinds.get(address.kind.as_str());
         let is_held = |used: &Address, user: &Address| {
             let kind = used.kind.as_str();
-            meta(used).is_some_and(|meta| meta.held)
-                && meta(user).is_none_or(|meta| !meta.lets_go.contains(&kind))
+            meta(used).is_some_and(|meta| meta.use_blocks_delete)
+                && meta(user).is_none_or(|meta| !meta.does_not_block.contains(&kind))
         };
         match graph::tangled(&plan.changes, &is_held) {
             Some(address) if forced.insert(address.clone()) => {}
@@ -343,7 +343,7 @@ impl<'a> Planner<'a> {
             }
             let meta = self.kinds.get(address.kind.as_str());
             let dying = matches!(live.phase, Phase::Deleting(_));
-            if dying && meta.is_some_and(|meta| meta.lingers) {
+            if dying && meta.is_some_and(|meta| meta.listed_after_delete) {
                 continue;
             }
             let want = self.blueprint.resources.get(address);
@@ -357,7 +357,8 @@ impl<'a> Planner<'a> {
             };
             // A second key that two runs made, and that nothing with data uses, has never held any.
             // What could not be looked at may use it.
-            let is_second = kept.contains_key(address) && meta.is_some_and(|meta| meta.doubles);
+            let is_second =
+                kept.contains_key(address) && meta.is_some_and(|meta| meta.can_duplicate);
             let is_blind = self.snapshot.unseen.iter().any(|unseen| !unseen.is_unsupported());
             let is_empty = is_second && !is_blind && !self.owners.standing(found).holds_data;
             let data = meta.and_then(|meta| meta.data).filter(|_| !dying && !is_empty);
@@ -393,7 +394,7 @@ impl<'a> Planner<'a> {
         let deleted: BTreeSet<Address> = deleted.map(|change| change.address.clone()).collect();
         for change in self.plan.changes.iter_mut().filter(|it| it.action == Action::Delete) {
             let meta = self.kinds.get(change.address.kind.as_str());
-            let outlived = meta.map(|meta| meta.outlives).unwrap_or_default();
+            let outlived = meta.map(|meta| meta.delete_after).unwrap_or_default();
             let is_outlived = |address: &&Address| outlived.contains(&address.kind.as_str());
             change.outlives = deleted.iter().filter(is_outlived).cloned().collect();
         }
@@ -448,7 +449,7 @@ impl<'a> Planner<'a> {
         fields: &[FieldChange],
     ) {
         let mut outputs = live.outputs.clone();
-        for (field, output) in meta.moves {
+        for (field, output) in meta.changed_outputs {
             if fields.iter().any(|change| change.path.split('.').next() == Some(field)) {
                 outputs.remove(output);
             }

@@ -1,6 +1,6 @@
 //! Two runs at once: how they come to the same object where AWS would make two.
 //!
-//! Nothing in the call keeps AWS from making a second VPC or key (`META.doubles`). So a step looks
+//! Nothing in the call keeps AWS from making a second VPC or key (`META.can_duplicate`). So a step looks
 //! right before it creates, and takes what is there. After it has created it looks until its own
 //! object is listed: of two runs the one whose object is listed last sees the other's then. Both
 //! know the same order, that of the ids. The run with the greater id takes its object back at once.

@@ -35,51 +35,51 @@ pub struct Meta {
     pub regain: Option<fn(&Value) -> Option<String>>,
     /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
     /// one or a later one is as wanted, since no version can be taken back.
-    pub rises: &'static [&'static str],
+    pub floating_versions: &'static [&'static str],
     /// Top-level maps whose entries AWS does not tell apart from its own values once they equal those,
     /// each with the field of a live spec that lists AWS's values: a wanted entry that stands there is as
     /// wanted.
-    pub given: &'static [(&'static str, &'static str)],
+    pub aws_defaults: &'static [(&'static str, &'static str)],
     /// The top-level field in which AWS tells why a change failed that it had accepted: nobody wants
     /// one, so that the change is sent again, and one that follows an update ends the step.
-    pub complaint: Option<&'static str>,
+    pub failure_field: Option<&'static str>,
     /// Top-level fields that tell what AWS is at: that one differs since the plan means nothing.
-    pub observed: &'static [&'static str],
+    pub status_fields: &'static [&'static str],
     /// Outputs that get a new value when a field changes: (top-level field, output).
-    pub moves: &'static [(&'static str, Output)],
+    pub changed_outputs: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
     pub replace: Replace,
     /// Whether a second create can make a second object although one of ours is there, since nothing
     /// in the call is unique, or only within a parent of which there may be two.
-    pub doubles: bool,
+    pub can_duplicate: bool,
     /// Whether AWS refuses to delete it while others use it: what uses it then has to let go or go
     /// first, if need be by being replaced as well.
-    pub held: bool,
+    pub use_blocks_delete: bool,
     /// The held kinds that AWS deletes all the same while only objects of this kind use them.
-    pub lets_go: &'static [&'static str],
+    pub does_not_block: &'static [&'static str],
     /// Kinds whose deleted objects should be gone before it goes, although none refers to it.
-    pub outlives: &'static [&'static str],
+    pub delete_after: &'static [&'static str],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
     /// The top-level field that says whether AWS refuses to delete it. In a protected environment it is
     /// not lifted on the way.
-    pub guard: Option<&'static str>,
+    pub protection_field: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
     /// Whether it can be changed while AWS is still at work on it: what keeps AWS from getting ready
     /// may be what the change repairs.
-    pub open: bool,
+    pub updatable_while_pending: bool,
     /// Whether AWS may list a deleted object for days: its deletion counts as done once accepted.
-    pub lingers: bool,
+    pub listed_after_delete: bool,
     /// How long AWS may take until the object is ready, changed or gone.
     pub deadline: Duration,
     /// How long what was just made may stay invisible to its service.
     pub propagation: Duration,
     /// How long reads may still show the old value after a change.
-    pub settle: Duration,
+    pub read_lag: Duration,
     /// How many reads in a row must show it as wanted, or gone, before that is believed: where old and
     /// new answers come in turn for a while.
-    pub steady: u32,
+    pub agreeing_reads: u32,
     /// Error codes, with a fragment of the message or "", that pass by themselves while other
     /// objects become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
@@ -110,25 +110,25 @@ impl Meta {
             create_only: &[],
             made_from: None,
             regain: None,
-            rises: &[],
-            given: &[],
-            complaint: None,
-            observed: &[],
-            moves: &[],
+            floating_versions: &[],
+            aws_defaults: &[],
+            failure_field: None,
+            status_fields: &[],
+            changed_outputs: &[],
             replace: Replace::DeleteFirst,
-            doubles: false,
-            held: false,
-            lets_go: &[],
-            outlives: &[],
+            can_duplicate: false,
+            use_blocks_delete: false,
+            does_not_block: &[],
+            delete_after: &[],
             data: None,
-            guard: None,
+            protection_field: None,
             tagged: true,
-            open: false,
-            lingers: false,
+            updatable_while_pending: false,
+            listed_after_delete: false,
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),
-            settle: Duration::from_secs(20),
-            steady: 1,
+            read_lag: Duration::from_secs(20),
+            agreeing_reads: 1,
             transient: &[],
             permits: &[],
         }

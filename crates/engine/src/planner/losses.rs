@@ -35,7 +35,8 @@ pub(super) fn refuse(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot
         let is_empty = change.action == Action::Delete
             && change.irreversible.is_none()
             && meta.is_some_and(|meta| meta.data.is_some());
-        let held = meta.and_then(|meta| meta.guard).and_then(|field| live.spec.get(field));
+        let held =
+            meta.and_then(|meta| meta.protection_field).and_then(|field| live.spec.get(field));
         let (reason, hint) = if is_protected(&live.tags) && !is_empty {
             let is_surplus = !blueprint.resources.contains_key(&change.address);
             let hint = if is_surplus { UNPROTECT_SURPLUS } else { UNPROTECT };

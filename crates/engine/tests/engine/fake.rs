@@ -24,22 +24,22 @@ use payctl_engine::provider::{Provider, Sweep, Target};
 pub const NODE: Meta = Meta {
     immutable: &["zone", "home"],
     replace: Replace::CreateFirst,
-    doubles: true,
-    held: true,
+    can_duplicate: true,
+    use_blocks_delete: true,
     ..Meta::new("fake.node", "one", "An object without a unique name.")
 };
 /// With a unique name, like a queue.
 pub const NAMED: Meta = Meta {
     immutable: &["name", "zone", "home"],
     replace: Replace::DeleteFirst,
-    held: true,
+    use_blocks_delete: true,
     ..Meta::new("fake.named", "two", "An object with a unique name.")
 };
 /// Holds data, like a table.
 pub const STORE: Meta = Meta {
     immutable: &["name", "zone", "home"],
     replace: Replace::Forbidden,
-    held: true,
+    use_blocks_delete: true,
     data: Some("the data"),
     ..Meta::new("fake.store", "two", "An object that holds data.")
 };
@@ -47,22 +47,22 @@ pub const STORE: Meta = Meta {
 pub const LINK: Meta = Meta {
     immutable: &["name"],
     tagged: false,
-    held: true,
+    use_blocks_delete: true,
     ..Meta::new("fake.link", "one", "An object without tags.")
 };
 
 /// Its name is its id, like that of a function.
 pub const SLOT: Meta = Meta {
     immutable: &["name", "zone", "home"],
-    held: true,
+    use_blocks_delete: true,
     propagation: Duration::from_secs(600),
     ..Meta::new("fake.slot", "two", "An object that goes by its name.")
 };
 /// It holds data and has no unique name, like a key.
 pub const KEY: Meta = Meta {
     replace: Replace::Forbidden,
-    doubles: true,
-    held: true,
+    can_duplicate: true,
+    use_blocks_delete: true,
     data: Some("what it encrypts"),
     ..Meta::new("fake.key", "one", "An object without a unique name that holds data.")
 };
