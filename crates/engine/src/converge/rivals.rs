@@ -15,7 +15,8 @@ use futures::future::try_join;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Outcome, Pace, Step, Want};
+use super::calls::Pace;
+use super::{Outcome, Step, Want};
 use crate::diff::FieldChange;
 use crate::event::StepError;
 use crate::model::address::Address;

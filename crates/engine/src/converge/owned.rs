@@ -1,0 +1,65 @@
+//! Whose an object is: looked at right before each update and each deletion.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::calls::{FIRST_PAUSE, Pace};
+use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
+use crate::event::StepError;
+use crate::model::live::{Live, Phase};
+use crate::provider::Target;
+
+impl Step<'_> {
+    /// Reads what the plan saw, and stops if it is not ours. What AWS is deleting may have lost its
+    /// tags already, and is only waited for.
+    pub(super) async fn read_owned(
+        &self,
+        target: &Target,
+        planned: &Live,
+    ) -> Outcome<Option<Live>> {
+        let mut pace = Pace::new();
+        let since = Instant::now();
+        let mut missed = 0;
+        loop {
+            let Some(live) = self.read(target).await? else {
+                missed += 1;
+                if missed == SURE {
+                    return Ok(None);
+                }
+                self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                continue;
+            };
+            missed = 0;
+            // What AWS's services made by themselves has no tags before it is taken over. What was
+            // being deleted had lost its own: one without any that can be used is somebody else's.
+            let was_dying = matches!(planned.phase, Phase::Deleting(_));
+            let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
+            if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
+                return Ok(Some(live));
+            }
+            if !live.tags.is_empty() {
+                return Err(not_ours());
+            }
+            self.wait_for_tags(since, pace.next()).await?;
+        }
+    }
+
+    /// Waits for tags that cannot be seen; what has none after a while is somebody else's.
+    async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
+        match since.elapsed() > TAG_LAG {
+            true => Err(not_ours()),
+            false => self.wait("its tags are not visible".to_owned(), pause).await,
+        }
+    }
+
+    /// Whether the tags of an object make it this environment's, under this address. What carries no
+    /// tags is owned through its parent.
+    pub(super) fn owns(&self, live: &Live) -> bool {
+        !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
+    }
+}
+
+pub(super) fn not_ours() -> StepError {
+    StepError::Moved(vec!["its owner".to_owned()])
+}
