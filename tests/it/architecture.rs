@@ -171,8 +171,8 @@ fn only_the_engine_waits() {
     // Connecting comes before the engine, and the pace of a service is below it.
     let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace.rs"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
-    let why = "there is one loop that waits, in converge.rs; a survey may be tried again";
-    let may = ["crates/engine/src/converge.rs", "crates/engine/src/survey.rs"];
+    let why = "there is one loop that waits, in converge; a survey may be tried again";
+    let may = ["crates/engine/src/converge/calls.rs", "crates/engine/src/survey.rs"];
     forbid(&["crates/engine/src"], &["sleep(", "time::sleep("], &may, why);
 }
 

@@ -225,21 +225,9 @@ mod tests {
     #[test]
     fn what_is_outlived_goes_before_what_is_only_named() {
         let deletion = |name: &str, uses: &[&str], outlives: &[&str]| Change {
-            address: address(name),
-            action: Action::Delete,
-            name: name.to_owned(),
-            component: String::new(),
-            origin: String::new(),
-            fields: Vec::new(),
-            because: None,
-            irreversible: None,
-            regain: None,
-            create_first: false,
-            want: None,
-            live: None,
-            needs: BTreeSet::new(),
             uses: uses.iter().map(|name| address(name)).collect(),
             outlives: outlives.iter().map(|name| address(name)).collect(),
+            ..Change::new(address(name), Action::Delete)
         };
         let orders = |changes: &[Change], first: &str, then: &str| {
             let at = |name| changes.iter().position(|change| change.address == address(name));

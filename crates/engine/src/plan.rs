@@ -76,6 +76,29 @@ pub struct Change {
     pub outlives: BTreeSet<Address>,
 }
 
+impl Change {
+    /// A change of which nothing else is known.
+    pub fn new(address: Address, action: Action) -> Self {
+        Self {
+            address,
+            action,
+            name: String::new(),
+            component: String::new(),
+            origin: String::new(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            regain: None,
+            create_first: false,
+            want: None,
+            live: None,
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            outlives: BTreeSet::new(),
+        }
+    }
+}
+
 /// Something that payctl will not do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {

@@ -369,21 +369,15 @@ impl<'a> Planner<'a> {
             }
             self.plan.outputs.entry(address.clone()).or_insert_with(|| live.outputs.clone());
             self.plan.changes.push(Change {
-                address: address.clone(),
-                action: Action::Delete,
                 name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
                 component: want.map_or_else(|| component(address), |want| want.component.clone()),
                 origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
-                fields: Vec::new(),
                 because,
                 irreversible: data.map(str::to_owned),
                 regain: regain.and_then(|regain| regain(&live.spec)),
-                create_first: false,
-                want: None,
                 live: Some(live.clone()),
-                needs: BTreeSet::new(),
                 uses,
-                outlives: BTreeSet::new(),
+                ..Change::new(address.clone(), Action::Delete)
             });
         }
     }
@@ -413,21 +407,16 @@ impl<'a> Planner<'a> {
             live.as_ref().map(|live| self.owners.used_by(&want.address, live)).unwrap_or_default();
         uses.extend(want.after.iter().cloned());
         Change {
-            address: want.address.clone(),
-            action,
             name: want.name.clone(),
             component: want.component.clone(),
             origin: want.origin.clone(),
             fields,
             because,
-            irreversible: None,
-            regain: None,
-            create_first: false,
             want: Some(want.clone()),
             live,
             needs,
             uses,
-            outlives: BTreeSet::new(),
+            ..Change::new(want.address.clone(), action)
         }
     }
 
