@@ -31,7 +31,7 @@ pub(crate) mod rivals;
 mod settle;
 
 /// What is said while a look is repeated.
-const AGAIN: &str = "reading it once more";
+const AGAIN: &str = "reading it again";
 /// How many looks in a row must tell of what nobody expects: reads may answer from before and from
 /// after a change in turn for a while.
 const SURE: u32 = 2;

@@ -34,7 +34,7 @@ pub enum Action {
     Create,
     /// It is changed in place.
     Update,
-    /// It is made anew.
+    /// A new object takes its place.
     Replace,
     /// It is deleted.
     Delete,
@@ -72,8 +72,9 @@ pub struct Change {
     pub needs: BTreeSet<Address>,
     /// What its live object uses: that may only go after it.
     pub uses: BTreeSet<Address>,
-    /// What goes before its live object where nothing speaks against it.
-    pub outlives: BTreeSet<Address>,
+    /// What is deleted before its live object, if no dependency is against it.
+    #[serde(rename = "outlives")]
+    pub delete_after: BTreeSet<Address>,
 }
 
 impl Change {
@@ -94,7 +95,7 @@ impl Change {
             live: None,
             needs: BTreeSet::new(),
             uses: BTreeSet::new(),
-            outlives: BTreeSet::new(),
+            delete_after: BTreeSet::new(),
         }
     }
 }
@@ -171,7 +172,7 @@ pub struct Plan {
     /// What a reader should know beside.
     #[serde(default)]
     pub notes: Vec<Note>,
-    /// The kinds that could not be looked at: the plan says nothing of them.
+    /// The kinds that payctl could not read: the plan says nothing about them.
     #[serde(default)]
     pub unseen: Vec<SurveyError>,
     /// What is not the environment's, although its tags say so.

@@ -188,7 +188,7 @@ impl Step<'_> {
         loop {
             match self.read(target).await? {
                 Some(live) => return Ok(live),
-                None => self.wait("not visible yet".to_owned(), pace.next()).await?,
+                None => self.wait("waiting for it to appear".to_owned(), pace.next()).await?,
             }
         }
     }
@@ -214,7 +214,7 @@ impl Step<'_> {
             if since.elapsed() > self.meta.read_lag {
                 return Err(StepError::Rival(fixed.into_iter().map(str::to_owned).collect()));
             }
-            self.wait("made by another run".to_owned(), pace.next()).await?;
+            self.wait("waiting for another run to finish it".to_owned(), pace.next()).await?;
             if let Some(now) = self.read(target).await? {
                 live = now;
             }

@@ -118,12 +118,12 @@ pub(super) fn next(
     if let Some(tagged_at) = history.tagged_at.filter(|_| history.is_bare) {
         return match now - tagged_at > TAG_LAG {
             true => Next::Fail(not_ours()),
-            false => Next::Wait("its tags are not visible".to_owned()),
+            false => Next::Wait("waiting for its tags".to_owned()),
         };
     }
     let written_at = history.written_for(changes);
     if written_at.is_some_and(|at| now - at < meta.read_lag) {
-        return Next::Wait("waiting to read the change back".to_owned());
+        return Next::Wait("waiting for reads to show the change".to_owned());
     }
     if history.written.is_some()
         && let Some(reason) = failure(meta, changes)

@@ -1,4 +1,4 @@
-//! Whose an object is: looked at right before each update and each deletion.
+//! Whose an object is: checked right before each update and each deletion.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Step<'_> {
     async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
         match since.elapsed() > TAG_LAG {
             true => Err(not_ours()),
-            false => self.wait("its tags are not visible".to_owned(), pause).await,
+            false => self.wait("waiting for its tags".to_owned(), pause).await,
         }
     }
 

@@ -53,7 +53,8 @@ impl Step<'_> {
             if standing.len() < 2 || since.elapsed() > UNDECIDED {
                 return Ok((!standing.is_empty()).then(|| standing.swap_remove(0)));
             }
-            self.wait("other runs made two".to_owned(), pace.next()).await?;
+            self.wait("waiting for other runs to agree on one object".to_owned(), pace.next())
+                .await?;
         }
     }
 
@@ -82,16 +83,19 @@ impl Step<'_> {
                 standing.into_iter().partition(|found| found.live.id == made.id);
             let status = match rivals.first() {
                 None if !own.is_empty() || since.elapsed() > LIST_LAG => return Ok(Verdict::Stays),
-                None => "not listed yet",
+                None => "waiting for lists to show it",
                 Some(rival) => {
                     let crowded = *crowded.get_or_insert_with(Instant::now);
                     let yields = rival.live.id < made.id || crowded.elapsed() > PATIENCE;
                     if yields && self.take_back(target, made).await? {
-                        let status = format!("took {} back: {} stays", made.id, rival.live.id);
+                        let status = format!(
+                            "deleted {}, since another run's {} stays",
+                            made.id, rival.live.id
+                        );
                         self.say(status);
                         return self.still_there(target, rivals.swap_remove(0)).await;
                     }
-                    "another run made one too"
+                    "waiting for another run to delete its copy"
                 }
             };
             self.wait(status.to_owned(), pace.next()).await?;

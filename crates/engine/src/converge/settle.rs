@@ -28,7 +28,7 @@ impl Step<'_> {
         let mut looks = 0;
         loop {
             let Some(live) = self.read_owned(&target, planned).await? else {
-                return Err(StepError::Moved(vec!["it is gone".to_owned()]));
+                return Err(StepError::Moved(vec!["it no longer exists".to_owned()]));
             };
             let moved: Vec<String> = self
                 .differences(want, &live)
@@ -90,7 +90,7 @@ impl Step<'_> {
                 // A reader that lags behind, or the object is gone: the deadline decides.
                 None => {
                     history.saw_nothing();
-                    self.wait("not visible".to_owned(), pace.next()).await?;
+                    self.wait("waiting for reads to show it".to_owned(), pace.next()).await?;
                 }
             }
         }

@@ -6,9 +6,7 @@ use payctl_engine::apply::apply;
 use payctl_engine::event::{Event, StepError, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::plan::Purpose;
-use payctl_engine::planner::plan;
 use payctl_engine::stop::stop_pair;
-use payctl_engine::survey::survey;
 use serde_json::json;
 
 use crate::fake::{Death, FakeCloud, Faults};

@@ -13,7 +13,7 @@ use payctl_engine::event::{Event, StepError};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::error::ErrorClass;
-use payctl_engine::plan::{Action, Change, Plan, Purpose};
+use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_engine::planner::plan;
 use payctl_engine::stop::stop_pair;
 use serde_json::json;

@@ -15,7 +15,7 @@ use crate::fake::{FakeCloud, Faults};
 use crate::support::*;
 
 /// Something to be made twice at once. What holds data refers to the rest, as a database stands in a
-/// network; of such, only `anchors` cannot let go of it. What would have to be made anew under the
+/// network; of such, only `anchors` cannot let go of it. What would have to be replaced under the
 /// same name in another network, as a target group, is nothing that data needs.
 fn entangled(random: &mut fastrand::Rng, anchors: usize) -> Blueprint {
     let mut new = blueprint();

@@ -72,8 +72,8 @@ fn next_decides_from_phase_changes_history_and_time() {
         Next::Fail(StepError::NotReady { status: "changing size".to_owned(), waited })
     };
     let unsettled = || Next::Fail(StepError::Unsettled(vec!["size".to_owned()]));
-    let tags = || wait("its tags are not visible");
-    let lag = || wait("waiting to read the change back");
+    let tags = || wait("waiting for its tags");
+    let lag = || wait("waiting for reads to show the change");
     let times = |times, past: Past| Past { times, ..past };
     let bare = |bare_for| Past { bare_for: Some(bare_for), ..NOTHING };
     let vain = |past: Past| Past { in_vain: 1, ..past };

@@ -99,7 +99,7 @@ impl FakeCloud {
         self.state().refusals
     }
 
-    /// How many operations ran at the same time, at the most, by service.
+    /// The largest number of operations that ran at the same time, by service.
     pub fn most_at_once(&self) -> BTreeMap<&'static str, usize> {
         self.state().most.clone()
     }
