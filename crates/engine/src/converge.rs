@@ -30,23 +30,23 @@ mod owned;
 pub(crate) mod rivals;
 mod settle;
 
-/// What is said while a look is repeated.
+/// The status while a read is repeated.
 const AGAIN: &str = "reading it again";
-/// How many looks in a row must tell of what nobody expects: reads may answer from before and from
-/// after a change in turn for a while.
+/// How many reads in a row must agree on something unexpected: for a while, reads may give answers from
+/// before and from after a change in turn.
 const SURE: u32 = 2;
-/// How long a fresh object may lack the tags that it was made with.
+/// How long a new object may lack the tags that it was created with.
 const TAG_LAG: Duration = Duration::from_secs(15);
 
 /// What one step works with.
 pub(crate) struct Step<'a> {
     /// The cloud.
     pub provider: &'a dyn Provider,
-    /// Whose step it is.
+    /// The resource.
     pub address: &'a Address,
     /// The id of the object that it replaces, if that still stands beside it.
     pub replaces: Option<&'a str>,
-    /// Whose environment it is.
+    /// The environment.
     pub scope: &'a Scope,
     /// The facts of the kind.
     pub meta: &'static Meta,
@@ -54,9 +54,9 @@ pub(crate) struct Step<'a> {
     pub all: &'a Semaphore,
     /// Limits operations on this service.
     pub service: &'a Semaphore,
-    /// The wish to stop.
+    /// Says whether a stop was asked for.
     pub stop: &'a Stop,
-    /// Who listens.
+    /// Receives the events.
     pub listener: Listener<'a>,
     /// When the step began.
     pub began: Instant,
@@ -68,7 +68,7 @@ pub(crate) struct Want {
     pub spec: Value,
     /// The tags that are kept up to date.
     pub tags: Tags,
-    /// What it refers to that another run may have made as well.
+    /// The references to objects that another run may have created as well.
     pub refs: Refs,
 }
 

@@ -12,9 +12,9 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner};
 use crate::provider::Target;
 
-/// How soon the first look is taken while AWS is at work.
+/// The first pause between two reads.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// How far apart looks become.
+/// The longest pause between two reads.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A wait that starts short and grows.
@@ -33,7 +33,7 @@ impl Pace {
 }
 
 impl Step<'_> {
-    /// Reads, again and again while reading fails in a way that passes.
+    /// Reads the object, and repeats that while it fails in a way that passes.
     pub(super) async fn read(&self, target: &Target) -> Outcome<Option<Live>> {
         let mut pace = Pace::new();
         loop {
@@ -48,7 +48,7 @@ impl Step<'_> {
         }
     }
 
-    /// Everything of a kind, again and again while looking fails in a way that passes.
+    /// Lists a kind, and repeats that while it fails in a way that passes.
     pub(super) async fn surveyed(
         &self,
         kind: &str,
@@ -66,7 +66,7 @@ impl Step<'_> {
         }
     }
 
-    /// Everything that is listed under the address, but for what is being replaced.
+    /// Everything that is listed under the address, except the object that is being replaced.
     pub(super) async fn listed(&self, target: &Target) -> Outcome<Vec<Found>> {
         let wanted = BTreeMap::from([(target.name.clone(), self.address.clone())]);
         let mut found = self.surveyed(&self.address.kind, &wanted).await?;
@@ -78,8 +78,8 @@ impl Step<'_> {
         Ok(found)
     }
 
-    /// Whether an error passes by itself, and its time for that is not over. What a call refers
-    /// to exists; if AWS does not find it, that is a reader lagging behind.
+    /// Whether an error passes by itself, within the time for that. The objects that a call refers to
+    /// exist: if AWS does not find them, its reader lags behind.
     pub(super) fn may_pass(&self, error: &OpError) -> bool {
         match error.class {
             ErrorClass::NotFound | ErrorClass::NotYet | ErrorClass::Exists => {
@@ -121,7 +121,7 @@ impl Step<'_> {
         self.pause(pause).await
     }
 
-    /// Tells what the step is at.
+    /// Reports the status of the step.
     pub(super) fn say(&self, status: String) {
         let (address, elapsed) = (self.address.clone(), self.began.elapsed());
         (self.listener)(Event::Waiting { address, status, elapsed });

@@ -11,17 +11,17 @@ use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::scope::Scope;
 use crate::provider::Target;
 
-/// How many looks it takes to believe that a create with a lost reply did not happen.
+/// How many surveys without a result show that a create with a lost reply did not happen.
 const LOOKS_AFTER_LOST_REPLY: u32 = 6;
 
-/// What a step goes on with, and who made it.
+/// The object that a step continues with, and who created it.
 type Made = (Found, Origin);
 
-/// Who made what a step goes on with.
+/// Who created the object.
 enum Origin {
     /// This step.
     Here,
-    /// Another run, or this step, its reply lost.
+    /// Another run, or this step with a lost reply.
     Elsewhere,
 }
 
@@ -29,7 +29,7 @@ enum Origin {
 enum Look {
     /// An object.
     There(Found),
-    /// Only what AWS is about to delete, with its status.
+    /// Only an object that AWS is deleting, with its status.
     Dying(String),
     Nothing,
 }
@@ -44,11 +44,11 @@ struct Attempts {
 }
 
 impl Step<'_> {
-    /// Makes an object that was absent when the plan was made.
+    /// Creates an object that did not exist when the plan was made.
     pub(crate) async fn create(&self, mut target: Target, want: &Want) -> Outcome<Live> {
         target.id = None;
         let (Found { owner, live, .. }, origin) = self.create_once(&mut target, want).await?;
-        // Somebody was faster, and it serves everybody as it is.
+        // Another run was faster, and the object serves the whole account as it is.
         if owner == Owner::Shared {
             return Ok(live);
         }
@@ -59,7 +59,7 @@ impl Step<'_> {
         self.settle_created(target, want, live).await
     }
 
-    /// Creates once, and finds out what became of it.
+    /// Creates the object once, and finds out what became of the call.
     async fn create_once(&self, target: &mut Target, want: &Want) -> Outcome<Made> {
         let mut attempts = Attempts { pace: Pace::new(), untagged_since: None, was_dying: false };
         loop {
@@ -88,7 +88,7 @@ impl Step<'_> {
         }
     }
 
-    /// AWS has made it. `None` if two runs took theirs back, so that there is nothing.
+    /// AWS created it. `None` if two runs deleted theirs again, so that nothing is left.
     async fn accepted(&self, target: &mut Target, id: String) -> Outcome<Option<Made>> {
         target.id = Some(id);
         let (live, verdict) = match self.meta.can_duplicate {
@@ -132,14 +132,14 @@ impl Step<'_> {
                 attempts.was_dying = false;
                 self.retry(error, attempts.pace.next()).await?;
             }
-            // What has the name cannot be seen, and does not go away.
+            // The object with that name cannot be seen, and it does not go away.
             Look::Nothing => return Err(StepError::Refused(error)),
         }
         Ok(None)
     }
 
-    /// It may have happened. Looks more than once, since a new object is not visible everywhere at
-    /// once. `None` if nothing shows.
+    /// The call may have taken effect. Looks several times, since a new object is not visible everywhere
+    /// at once. `None` if nothing is found.
     async fn reply_lost(
         &self,
         target: &Target,
@@ -193,9 +193,9 @@ impl Step<'_> {
         }
     }
 
-    /// Waits until what somebody made differs only in what can be changed in place. It may belong to
-    /// another network, if two runs that began at the same time do not see each other: then the step
-    /// fails, and the next run brings the two together.
+    /// Waits until the object of another run differs only in fields that can be changed in place. It may
+    /// belong to another network, if two concurrent runs do not see each other: then the step fails, and
+    /// the next run merges the two.
     async fn reconcile(&self, target: &mut Target, want: &Want, mut live: Live) -> Outcome<Live> {
         let since = Instant::now();
         let mut pace = Pace::new();

@@ -12,7 +12,7 @@ use crate::model::scope::{TAG_PROTECT, is_protected};
 use crate::provider::Target;
 
 impl Step<'_> {
-    /// Deletes what the plan saw, and waits until it is gone. It is looked at first: it may have gone,
+    /// Deletes the object that the plan saw, and waits until it is gone. It is read first: it may be gone,
     /// or belong to somebody else by now.
     pub(crate) async fn delete(&self, target: &Target, planned: &Live) -> Outcome<()> {
         let mut pace = Pace::new();
@@ -29,7 +29,7 @@ impl Step<'_> {
                 match self.call(self.provider.delete(target, planned)).await? {
                     Ok(()) => {}
                     Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
-                    // In use, or the reply was lost: it may be on its way out already.
+                    // It is in use, or the reply was lost: AWS may be deleting it already.
                     Err(error) if error.passes() => {
                         self.retry(error, pace.next()).await?;
                         continue;
@@ -43,14 +43,14 @@ impl Step<'_> {
         }
     }
 
-    /// Whether what is read under an id is not what the plan saw there.
+    /// Whether the object under an id is not the one that the plan saw.
     fn is_another(&self, planned: &Live, live: &Live) -> bool {
         let fixed = |change: &FieldChange| self.meta.is_immutable(&change.path);
         diff(self.meta, &planned.spec, &live.spec).iter().any(fixed)
     }
 
-    /// Waits until a deletion that AWS accepted is over. False if it has to be asked again: the
-    /// object is still there untouched after a while, or that was a first move, which is over.
+    /// Waits until a deletion that AWS accepted is over. False if the deletion has to be sent again: the
+    /// object is unchanged after a while, or the call was a first move, which is done.
     async fn is_gone(&self, target: &Target) -> Outcome<bool> {
         let asked = Instant::now();
         let mut pace = Pace::new();

@@ -11,8 +11,8 @@ use crate::model::live::{Live, Phase};
 use crate::provider::Target;
 
 impl Step<'_> {
-    /// Reads what the plan saw, and stops if it is not ours. What AWS is deleting may have lost its
-    /// tags already, and is only waited for.
+    /// Reads the object that the plan saw, and fails if it is not ours. An object that AWS is deleting may
+    /// have lost its tags already; the step only waits for it.
     pub(super) async fn read_owned(
         &self,
         target: &Target,
@@ -31,8 +31,8 @@ impl Step<'_> {
                 continue;
             };
             missed = 0;
-            // What AWS's services made by themselves has no tags before it is taken over. What was
-            // being deleted had lost its own: one without any that can be used is somebody else's.
+            // An object that a service of AWS made has no tags before it is taken over. An object that was
+            // being deleted had lost its own: a usable one without tags is not ours.
             let was_dying = matches!(planned.phase, Phase::Deleting(_));
             let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
             if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
@@ -45,7 +45,7 @@ impl Step<'_> {
         }
     }
 
-    /// Waits for tags that cannot be seen; what has none after a while is somebody else's.
+    /// Waits for tags that reads do not show yet; an object without tags after a while is not ours.
     async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
         match since.elapsed() > TAG_LAG {
             true => Err(not_ours()),
@@ -53,8 +53,8 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the tags of an object make it this environment's, under this address. What carries no
-    /// tags is owned through its parent.
+    /// Whether the tags of an object say that it belongs to this environment and address. An object of
+    /// an untagged kind is owned through its parent.
     pub(super) fn owns(&self, live: &Live) -> bool {
         !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
     }

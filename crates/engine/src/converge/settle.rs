@@ -16,8 +16,8 @@ use crate::model::live::{Live, Tags};
 use crate::provider::Target;
 
 impl Step<'_> {
-    /// Changes an object to what the plan shows. `planned` is what the plan saw, and `paths` are those
-    /// that may differ.
+    /// Changes an object to the planned state. `planned` is the object that the plan saw, and `paths` are
+    /// the fields that may differ.
     pub(crate) async fn update(
         &self,
         target: Target,
@@ -96,7 +96,7 @@ impl Step<'_> {
         }
     }
 
-    /// One update of what is still ours; false if it was not accepted this time.
+    /// Sends one update if the object is still ours; false if AWS did not accept it this time.
     async fn write(
         &self,
         target: &Target,
@@ -105,7 +105,7 @@ impl Step<'_> {
         changes: &[FieldChange],
         pace: &mut Pace,
     ) -> Outcome<bool> {
-        // The tags of what was just made, or made by AWS's services, may not be there yet.
+        // A new object, or one that a service of AWS made, may not have its tags yet.
         if !live.tags.is_empty() && !self.owns(live) {
             return Err(not_ours());
         }
@@ -119,7 +119,7 @@ impl Step<'_> {
         }
         match result {
             Ok(()) => Ok(true),
-            // What it refers to may lag behind; what it asks for may have taken effect already.
+            // A reference may not be visible yet, or the update may have taken effect already.
             Err(error) if self.may_pass(&error) => {
                 self.retry(error, pace.next()).await?;
                 Ok(false)
