@@ -359,7 +359,7 @@ fn no_other_config_gets_around_a_live_protection() {
         1,
         "apply --env prod --sandbox --config-dir other --auto-approve --allow-data-loss",
     );
-    assert!(refused.err.contains("put it back into the config"), "{}", refused.err);
+    assert!(refused.err.contains("add it to the config again"), "{}", refused.err);
     assert_eq!(folder.counts(), made);
     // Another environment sees nothing of it.
     folder.write("config/prod2.toml", &config("shop", "", TABLE));
