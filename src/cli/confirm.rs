@@ -129,7 +129,7 @@ fn explain(title: String, losses: &[&Change]) -> CliError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use serde_json::Value;
 
@@ -142,21 +142,8 @@ mod tests {
 
     fn plan(purpose: Purpose, loses: bool) -> Plan {
         let change = Change {
-            address: Address::new("dynamodb.table", "transactions"),
-            action: Action::Replace,
-            name: String::new(),
-            component: String::new(),
-            origin: String::new(),
-            fields: Vec::new(),
-            because: None,
             irreversible: loses.then(|| "the items in the table".to_owned()),
-            regain: None,
-            create_first: false,
-            want: None,
-            live: None,
-            needs: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            outlives: BTreeSet::new(),
+            ..Change::new(Address::new("dynamodb.table", "transactions"), Action::Replace)
         };
         Plan {
             format: FORMAT,

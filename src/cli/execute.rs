@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -17,8 +16,8 @@ use crate::aws::denied;
 use crate::ui::progress::{Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
-use payctl_engine::apply::{self, Report};
-use payctl_engine::event::{Event, StepError, Verb};
+use payctl_engine::apply::{Report, Run};
+use payctl_engine::event::StepError;
 use payctl_engine::graph;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
@@ -101,59 +100,24 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
     let progress = Progress::new(mode, cx.screen.err, steps, Box::new(SystemTime::now));
     let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
-    let so_far = Mutex::new(Report::default());
-    let listener = |event| {
-        progress.event(&event);
-        remember(&mut so_far.lock().unwrap_or_else(PoisonError::into_inner), event);
-    };
-    let began = Instant::now();
+    let listener = |event| progress.event(&event);
     let parallelism = usize::from(cx.global.parallelism);
-    let run = apply::apply(&session.provider, plan, parallelism, &stop, &listener);
-    let report = tokio::select! {
-        report = run => Some(report),
-        () = signals.stop_twice(&stopper) => None,
+    let run = Run::new(&session.provider, plan, parallelism, &stop, &listener);
+    let is_cut_short = tokio::select! {
+        () = run.carry_out() => false,
+        () = signals.stop_twice(&stopper) => true,
     };
     progress.finish();
-    let mut report = match report {
-        Some(report) => report,
-        None => {
-            cx.note("Stopped at once: calls in flight may have taken effect all the same.");
-            let so_far = so_far.into_inner().unwrap_or_else(PoisonError::into_inner);
-            cut_short(plan, Report { elapsed: began.elapsed(), ..so_far })
-        }
-    };
+    if is_cut_short {
+        cx.note("Stopped at once: calls in flight may have taken effect all the same.");
+    }
+    let mut report = run.report();
     for (_, _, error) in &mut report.failed {
         if let StepError::Refused(error) | StepError::TimedOut { error, .. } = error {
             denied::decode(session.provider.aws(), error).await;
         }
     }
     Ok(report)
-}
-
-/// Keeps what a report is made from if the run cannot end by itself.
-fn remember(so_far: &mut Report, event: Event) {
-    match event {
-        Event::Finished { address, verb, .. } => so_far.done.push((address, verb)),
-        Event::Failed { address, verb, error } => so_far.failed.push((address, verb, error)),
-        Event::Skipped { address, verb, because } => so_far.skipped.push((address, verb, because)),
-        Event::Started { .. }
-        | Event::Waiting { .. }
-        | Event::Retrying { .. }
-        | Event::Stopping { .. } => {}
-    }
-}
-
-/// The report of a run that was ended at once: whatever did not end remains.
-fn cut_short(plan: &Plan, so_far: Report) -> Report {
-    let steps = graph::steps(&plan.changes).steps.into_iter();
-    let steps = steps.map(|step| (plan.changes[step.change].address.clone(), step.verb));
-    let ended = |step: &(Address, Verb)| {
-        so_far.done.contains(step)
-            || so_far.failed.iter().any(|(address, verb, _)| (address, verb) == (&step.0, &step.1))
-            || so_far.skipped.iter().any(|(address, verb, _)| (address, verb) == (&step.0, &step.1))
-    };
-    let remaining = steps.filter(|step| !ended(step)).collect();
-    Report { remaining, interrupted: true, ..so_far }
 }
 
 fn show_report(

@@ -186,8 +186,6 @@ mod tests {
     fn change() -> Change {
         let address = Address::new("sqs.queue", "jobs");
         Change {
-            address: address.clone(),
-            action: Action::Update,
             name: "dev-jobs".into(),
             component: "queues".into(),
             origin: "config/dev.toml:4".into(),
@@ -197,12 +195,8 @@ mod tests {
                 after: Some(json!(2)),
                 unknown: false,
             }],
-            because: None,
-            irreversible: None,
-            regain: None,
-            create_first: false,
             want: Some(Desired {
-                address,
+                address: address.clone(),
                 name: "dev-jobs".into(),
                 component: "queues".into(),
                 origin: "config/dev.toml:4".into(),
@@ -218,9 +212,7 @@ mod tests {
                 tags: Tags::new(),
                 phase: Phase::Ready,
             }),
-            needs: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            outlives: BTreeSet::new(),
+            ..Change::new(address, Action::Update)
         }
     }
 

@@ -381,21 +381,11 @@ mod tests {
             after: BTreeSet::new(),
         };
         Change {
-            address,
-            action,
             name: "f".into(),
             component: "functions".into(),
-            origin: String::new(),
-            fields: Vec::new(),
-            because: None,
-            irreversible: None,
-            regain: None,
-            create_first: false,
             want: (action != Action::Delete).then_some(want),
             live: (action != Action::Create).then_some(live),
-            needs: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            outlives: BTreeSet::new(),
+            ..Change::new(address, action)
         }
     }
 

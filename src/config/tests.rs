@@ -1,5 +1,11 @@
 //! The front end as a whole: one table of bad values, and damaged files.
 
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::layers::Dir;
+use super::loading::inspect_from;
 use super::*;
 use crate::blueprint::{Facts, build};
 

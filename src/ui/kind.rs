@@ -18,7 +18,7 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
         ("Good to know", meta.notes.iter().map(|&note| note.to_owned()).collect()),
         ("Fields that AWS cannot change in place", code(meta.immutable)),
         ("Fields that are set at creation and not compared again", code(meta.create_only)),
-        ("Fields that tell what AWS is at, and may differ from the plan", code(meta.observed)),
+        ("Fields that tell what AWS is at, and may differ from the plan", code(meta.status_fields)),
         ("Life", life(meta)),
         ("Errors that payctl waits out here, beside the usual ones", transient.collect()),
         ("IAM actions", meta.permits.iter().map(permit).collect()),
@@ -43,29 +43,29 @@ fn life(meta: &Meta) -> Vec<String> {
         .to_owned(),
     ];
     life.extend(meta.data.map(|data| format!("Lost for good when it is deleted: {data}.")));
-    if meta.held {
+    if meta.use_blocks_delete {
         life.push("AWS refuses to delete it while others use it.".to_owned());
     }
-    let used = meta.lets_go.iter();
+    let used = meta.does_not_block.iter();
     life.extend(used.map(|used| format!("AWS deletes a `{used}` although one of these uses it.")));
-    let outlived = meta.outlives.iter();
+    let outlived = meta.delete_after.iter();
     life.extend(outlived.map(|kind| format!("Where both are deleted, each `{kind}` goes first.")));
-    if meta.open {
+    if meta.updatable_while_pending {
         life.push("It can be changed while AWS is still at work on it.".to_owned());
     }
-    if meta.lingers {
+    if meta.listed_after_delete {
         life.push("AWS may list it for days after its deletion.".to_owned());
     }
-    life.extend(meta.rises.iter().map(|field| {
+    life.extend(meta.floating_versions.iter().map(|field| {
         format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
     }));
-    life.extend(meta.given.iter().map(|(field, given)| {
+    life.extend(meta.aws_defaults.iter().map(|(field, given)| {
         format!("What `{field}` wants at the value that AWS gave it (`{given}`) is as wanted.")
     }));
-    life.extend(meta.guard.map(|guard| {
+    life.extend(meta.protection_field.map(|guard| {
         format!("In a protected environment it is deleted only once `{guard}` is off.")
     }));
-    life.extend(meta.moves.iter().map(|(field, output)| {
+    life.extend(meta.changed_outputs.iter().map(|(field, output)| {
         let output = json!(output);
         format!("A change of `{field}` gives the output {output} a new value.")
     }));
@@ -78,7 +78,7 @@ fn life(meta: &Meta) -> Vec<String> {
         "What it refers to may be unknown to its service for {} after it was made.",
         span(meta.propagation)
     ));
-    life.push(format!("Reads may lag {} behind a change.", span(meta.settle)));
+    life.push(format!("Reads may lag {} behind a change.", span(meta.read_lag)));
     life
 }
 
@@ -117,25 +117,25 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         create_only,
         made_from,
         regain,
-        rises,
-        given,
-        complaint,
-        observed,
-        moves,
+        floating_versions,
+        aws_defaults,
+        failure_field,
+        status_fields,
+        changed_outputs,
         replace,
-        doubles,
-        held,
-        lets_go,
-        outlives,
+        can_duplicate,
+        use_blocks_delete,
+        does_not_block,
+        delete_after,
         data,
-        guard,
+        protection_field,
         tagged,
-        open,
-        lingers,
+        updatable_while_pending,
+        listed_after_delete,
         deadline,
         propagation,
-        settle,
-        steady,
+        read_lag,
+        agreeing_reads,
         transient,
         permits,
     } = *meta;
@@ -144,8 +144,10 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         Replace::DeleteFirst => "delete_first",
         Replace::Forbidden => "forbidden",
     };
-    let moves = moves.iter().map(|(field, output)| json!({ "field": field, "output": output }));
-    let given = given.iter().map(|(field, by)| json!({ "field": field, "given_by": by }));
+    let changed_outputs =
+        changed_outputs.iter().map(|(field, output)| json!({ "field": field, "output": output }));
+    let aws_defaults =
+        aws_defaults.iter().map(|(field, by)| json!({ "field": field, "given_by": by }));
     let transient =
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
@@ -157,25 +159,25 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "create_only": create_only,
         "made_from": made_from,
         "regain": regain.is_some(),
-        "rises": rises,
-        "given": given.collect::<Vec<_>>(),
-        "complaint": complaint,
-        "observed": observed,
-        "moves": moves.collect::<Vec<_>>(),
+        "rises": floating_versions,
+        "given": aws_defaults.collect::<Vec<_>>(),
+        "complaint": failure_field,
+        "observed": status_fields,
+        "moves": changed_outputs.collect::<Vec<_>>(),
         "replace": replace,
-        "doubles": doubles,
-        "held": held,
-        "lets_go": lets_go,
-        "outlives": outlives,
+        "doubles": can_duplicate,
+        "held": use_blocks_delete,
+        "lets_go": does_not_block,
+        "outlives": delete_after,
         "data": data,
-        "guard": guard,
+        "guard": protection_field,
         "tagged": tagged,
-        "open": open,
-        "lingers": lingers,
+        "open": updatable_while_pending,
+        "lingers": listed_after_delete,
         "deadline_s": deadline.as_secs(),
         "propagation_s": propagation.as_secs(),
-        "settle_s": settle.as_secs(),
-        "steady": steady,
+        "settle_s": read_lag.as_secs(),
+        "steady": agreeing_reads,
         "transient": transient.collect::<Vec<_>>(),
         "actions": meta.actions(),
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),
@@ -203,21 +205,21 @@ mod tests {
             notes: &["A note."],
             immutable: &["name"],
             create_only: &["password"],
-            rises: &["version"],
-            moves: &[("stream", Output::Arn)],
+            floating_versions: &["version"],
+            changed_outputs: &[("stream", Output::Arn)],
             replace: Replace::Forbidden,
-            held: true,
-            lets_go: &["a.used"],
-            outlives: &["a.neighbour"],
-            observed: &["stable"],
-            open: true,
+            use_blocks_delete: true,
+            does_not_block: &["a.used"],
+            delete_after: &["a.neighbour"],
+            status_fields: &["stable"],
+            updatable_while_pending: true,
             data: Some("everything"),
-            guard: Some("kept"),
+            protection_field: Some("kept"),
             tagged: false,
-            lingers: true,
+            listed_after_delete: true,
             deadline: Duration::from_secs(7200),
             propagation: Duration::from_secs(300),
-            settle: Duration::from_secs(33),
+            read_lag: Duration::from_secs(33),
             transient: &[("Code", "words"), ("Other", "")],
             permits: PERMITS,
             ..Meta::new("service.thing", "service", "A thing.")

@@ -281,7 +281,6 @@ fn done(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -290,21 +289,10 @@ mod tests {
 
     fn change(address: &Address) -> Change {
         Change {
-            address: address.clone(),
-            action: Action::Create,
             name: "dev-payment-payments".into(),
             component: "queues".into(),
             origin: "config/dev.toml:41".into(),
-            fields: Vec::new(),
-            because: None,
-            irreversible: None,
-            regain: None,
-            create_first: false,
-            want: None,
-            live: None,
-            needs: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            outlives: BTreeSet::new(),
+            ..Change::new(address.clone(), Action::Create)
         }
     }
 

@@ -171,8 +171,8 @@ fn only_the_engine_waits() {
     // Connecting comes before the engine, and the pace of a service is below it.
     let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace.rs"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
-    let why = "there is one loop that waits, in converge.rs; a survey may be tried again";
-    let may = ["crates/engine/src/converge.rs", "crates/engine/src/survey.rs"];
+    let why = "there is one loop that waits, in converge; a survey may be tried again";
+    let may = ["crates/engine/src/converge/calls.rs", "crates/engine/src/survey.rs"];
     forbid(&["crates/engine/src"], &["sleep(", "time::sleep("], &may, why);
 }
 
@@ -275,11 +275,17 @@ fn the_facts_of_every_kind_make_sense() {
         for path in meta.immutable.iter().chain(meta.create_only) {
             assert!(known(path), "{name}: no sample and no variant has the field `{path}`");
         }
-        if let Some(field) = meta.complaint {
-            assert!(known(field), "{name}: `complaint` names the field `{field}`, which none has");
+        if let Some(field) = meta.failure_field {
+            assert!(
+                known(field),
+                "{name}: `failure_field` names the field `{field}`, which none has"
+            );
         }
-        for (field, _) in meta.moves {
-            assert!(known(field), "{name}: `moves` names the field `{field}`, which none has");
+        for (field, _) in meta.changed_outputs {
+            assert!(
+                known(field),
+                "{name}: `changed_outputs` names the field `{field}`, which none has"
+            );
             let fixed = meta.is_immutable(field) || meta.create_only.contains(field);
             assert!(!fixed, "{name}: `{field}` never changes, so it moves no output");
         }

@@ -94,7 +94,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
             let mut follows = false;
             each_ref(&blueprint.resources[address].spec, &mut |reference| {
                 let kind = KINDS.iter().find(|kind| kind.meta().kind == reference.to.kind);
-                let moves = kind.expect("a known kind").meta().moves;
+                let moves = kind.expect("a known kind").meta().changed_outputs;
                 follows |= changed.contains(&reference.to)
                     && moves.iter().any(|(_, output)| *output == reference.output);
             });

@@ -347,7 +347,7 @@ fn no_other_config_gets_around_a_live_protection() {
     ] {
         let refused = folder.expect(1, &line);
         let said = format!("{}{}", refused.out, refused.err);
-        for word in ["dynamodb.table/orders", "it carries the tag payctl:protect", "and apply"] {
+        for word in ["dynamodb.table/orders", "it has the tag payctl:protect", "and apply"] {
             assert!(said.contains(word), "{line}: no `{word}` in\n{said}");
         }
         assert_eq!(folder.counts(), made, "{line}");
@@ -359,7 +359,7 @@ fn no_other_config_gets_around_a_live_protection() {
         1,
         "apply --env prod --sandbox --config-dir other --auto-approve --allow-data-loss",
     );
-    assert!(refused.err.contains("put it back into the config"), "{}", refused.err);
+    assert!(refused.err.contains("add it to the config again"), "{}", refused.err);
     assert_eq!(folder.counts(), made);
     // Another environment sees nothing of it.
     folder.write("config/prod2.toml", &config("shop", "", TABLE));
@@ -381,7 +381,7 @@ fn no_plan_file_gets_around_a_protection_that_came_later() {
     let made = folder.counts();
     for (dir, said) in [
         ("config", "prod is protected and may not be destroyed"),
-        ("other", "it is protected: it carries the tag payctl:protect"),
+        ("other", "it is protected: it has the tag payctl:protect"),
     ] {
         let line = format!(
             "apply --sandbox --config-dir {dir} --auto-approve --allow-data-loss saved.plan"
@@ -400,7 +400,7 @@ fn protection_comes_off_alone_and_then_anything_goes() {
     folder.edit("config/prod.toml", "[queues.jobs]", "[queues.jobs]\nvisibility_timeout = 77");
     let plan = folder.expect(2, "plan --env prod --sandbox --detailed-exitcode");
     for said in [
-        "its protection comes off alone; the next apply changes visibility_timeout",
+        "this apply only removes the protection; the next one changes visibility_timeout",
         "0 to create, 2 to change, 0 to replace, 0 to delete",
         "tags.payctl:protect",
     ] {
@@ -409,7 +409,7 @@ fn protection_comes_off_alone_and_then_anything_goes() {
     assert!(!plan.out.contains("-> 77") && !plan.out.contains("deletion_protection:"));
     // Not yet: the tag is still there.
     let refused = folder.expect(1, DESTROY);
-    assert!(refused.err.contains("it carries the tag payctl:protect"), "{}", refused.err);
+    assert!(refused.err.contains("it has the tag payctl:protect"), "{}", refused.err);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     assert_eq!(tags_of_table(&folder, "prod").get(TAG_PROTECT), None);
     let plan = folder.expect(2, "plan --env prod --sandbox --detailed-exitcode");

@@ -149,7 +149,7 @@ fn a_second_create_makes_a_second_object_only_where_the_kind_says_so() {
                 .filter(|found| found.address == desired.address && found.owner == Owner::Ours);
             if ours.count() > 1 {
                 twice.push(kind.meta().kind);
-                assert!(kind.meta().doubles, "{} can be made twice", kind.meta().kind);
+                assert!(kind.meta().can_duplicate, "{} can be made twice", kind.meta().kind);
             }
         }
         println!("made twice: {twice:?}");

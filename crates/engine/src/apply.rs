@@ -1,7 +1,7 @@
 //! Carries a plan out: every step starts the moment that what it waits for is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -47,13 +47,39 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes in what happened to a step.
+    fn record(&mut self, event: &Event) {
+        match event {
+            Event::Finished { address, verb, .. } => self.done.push((address.clone(), *verb)),
+            Event::Failed { address, verb, error } => {
+                self.failed.push((address.clone(), *verb, error.clone()));
+            }
+            Event::Skipped { address, verb, because } => {
+                self.skipped.push((address.clone(), *verb, because.clone()));
+            }
+            Event::Started { .. }
+            | Event::Waiting { .. }
+            | Event::Retrying { .. }
+            | Event::Stopping { .. } => {}
+        }
+    }
+
+    /// The steps that ended, well or not. Two objects of one address make two equal steps.
+    fn ended(&self) -> Vec<(&Address, Verb)> {
+        let done = self.done.iter().map(|(address, verb)| (address, *verb));
+        let failed = self.failed.iter().map(|(address, verb, _)| (address, *verb));
+        let skipped = self.skipped.iter().map(|(address, verb, _)| (address, *verb));
+        done.chain(failed).chain(skipped).collect()
+    }
+
     /// Whether everything was done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && self.remaining.is_empty()
     }
 }
 
-/// Carries out a plan. Dropping the future at any moment is as safe as killing the process.
+/// Carries out a plan and reports. Dropping the future at any moment is as safe as killing the process;
+/// who wants a report then as well holds a [`Run`].
 pub async fn apply(
     provider: &dyn Provider,
     plan: &Plan,
@@ -61,23 +87,9 @@ pub async fn apply(
     stop: &Stop,
     listener: Listener<'_>,
 ) -> Report {
-    let began = Instant::now();
-    let run = Run {
-        provider,
-        scope: &plan.scope,
-        changes: &plan.changes,
-        graph: graph::steps(&plan.changes),
-        kinds: provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect(),
-        all: Semaphore::new(parallelism.max(1)),
-        services: services(provider),
-        outputs: Mutex::new(plan.outputs.clone()),
-        stop,
-        listener,
-    };
-    let mut report = run.carry_out().await;
-    report.outputs = run.outputs.into_inner().unwrap_or_default();
-    report.elapsed = began.elapsed();
-    report
+    let run = Run::new(provider, plan, parallelism, stop, listener);
+    run.carry_out().await;
+    run.report()
 }
 
 fn services(provider: &dyn Provider) -> BTreeMap<&'static str, Semaphore> {
@@ -86,7 +98,8 @@ fn services(provider: &dyn Provider) -> BTreeMap<&'static str, Semaphore> {
     provider.kinds().iter().map(limit).collect()
 }
 
-struct Run<'a> {
+/// A plan that is being carried out.
+pub struct Run<'a> {
     provider: &'a dyn Provider,
     scope: &'a Scope,
     changes: &'a [Change],
@@ -97,28 +110,54 @@ struct Run<'a> {
     outputs: Mutex<BTreeMap<Address, Outputs>>,
     stop: &'a Stop,
     listener: Listener<'a>,
+    began: Instant,
+    /// What the events have told so far.
+    so_far: Mutex<Report>,
 }
 
-impl Run<'_> {
-    async fn carry_out(&self) -> Report {
+impl<'a> Run<'a> {
+    /// A run in which nothing has begun yet.
+    pub fn new(
+        provider: &'a dyn Provider,
+        plan: &'a Plan,
+        parallelism: usize,
+        stop: &'a Stop,
+        listener: Listener<'a>,
+    ) -> Self {
+        Self {
+            provider,
+            scope: &plan.scope,
+            changes: &plan.changes,
+            graph: graph::steps(&plan.changes),
+            kinds: provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect(),
+            all: Semaphore::new(parallelism.max(1)),
+            services: services(provider),
+            outputs: Mutex::new(plan.outputs.clone()),
+            stop,
+            listener,
+            began: Instant::now(),
+            so_far: Mutex::default(),
+        }
+    }
+
+    /// Carries the plan out. Dropping the future at any moment is as safe as killing the process.
+    pub async fn carry_out(&self) {
+        let listener = |event| self.tell(event);
         let count = self.graph.steps.len();
         let mut waits: Vec<BTreeSet<usize>> = self.graph.after.clone();
         let mut open: BTreeSet<usize> = (0..count).collect();
-        let mut report = Report::default();
         let mut running = FuturesUnordered::new();
-        let mut in_flight: BTreeSet<usize> = BTreeSet::new();
         let mut grace = None;
         // Nothing can succeed any more, so that nothing is begun.
         let mut is_over = false;
-        let began = Instant::now();
         loop {
             if !self.stop.is_requested() && !is_over {
                 let ready: Vec<usize> =
                     open.iter().copied().filter(|step| waits[*step].is_empty()).collect();
                 for step in ready {
                     open.remove(&step);
-                    in_flight.insert(step);
-                    running.push(async move { (step, self.step(step).await) });
+                    let listener = &listener;
+                    running.push(async move { (step, self.step(step, listener).await) });
                 }
             }
             if running.is_empty() {
@@ -128,36 +167,54 @@ impl Run<'_> {
                 finished = running.next() => finished,
                 () = self.stop.requested(), if grace.is_none() => {
                     grace = Some(Instant::now() + GRACE);
-                    (self.listener)(Event::Stopping { in_flight: in_flight.len() });
+                    self.tell(Event::Stopping { in_flight: running.len() });
                     continue;
                 }
-                () = sleep_until(grace.unwrap_or(began)), if grace.is_some() => break,
+                () = sleep_until(grace.unwrap_or(self.began)), if grace.is_some() => break,
             };
             let Some((step, outcome)) = finished else { break };
-            in_flight.remove(&step);
-            let (address, verb) = self.name(step);
             match outcome {
-                Ok(()) => {
-                    report.done.push((address, verb));
-                    waits.iter_mut().for_each(|befores| {
-                        befores.remove(&step);
-                    });
-                }
-                Err(StepError::Interrupted) => report.remaining.push((address, verb)),
+                Ok(()) => waits.iter_mut().for_each(|befores| {
+                    befores.remove(&step);
+                }),
+                Err(StepError::Interrupted) => {}
                 Err(error) => {
                     is_over |= ends_everything(&error);
-                    self.skip(step, &mut open, &mut report);
-                    report.failed.push((address, verb, error));
+                    self.skip(step, &mut open);
                 }
             }
         }
-        report.interrupted = self.stop.is_requested();
-        report.remaining.extend(in_flight.into_iter().chain(open).map(|step| self.name(step)));
-        report
+    }
+
+    /// What became of the plan, at any moment: whatever has not ended remains.
+    pub fn report(&self) -> Report {
+        let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = so_far.ended();
+        let mut remaining: Vec<_> =
+            (0..self.graph.steps.len()).map(|step| self.name(step)).collect();
+        remaining.retain(|(address, verb)| {
+            let at = ended.iter().position(|step| *step == (address, *verb));
+            at.map(|at| ended.swap_remove(at)).is_none()
+        });
+        Report {
+            done: so_far.done.clone(),
+            failed: so_far.failed.clone(),
+            skipped: so_far.skipped.clone(),
+            remaining,
+            interrupted: self.stop.is_requested(),
+            outputs: self.outputs.lock().map(|outputs| outputs.clone()).unwrap_or_default(),
+            elapsed: self.began.elapsed(),
+        }
+    }
+
+    /// Keeps an event for the report and passes it on.
+    fn tell(&self, event: Event) {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner).record(&event);
+        (self.listener)(event);
     }
 
     /// Gives up every step that waits, directly or not, for a failed one.
-    fn skip(&self, failed: usize, open: &mut BTreeSet<usize>, report: &mut Report) {
+    fn skip(&self, failed: usize, open: &mut BTreeSet<usize>) {
         let because = self.name(failed).0;
         let mut lost = BTreeSet::from([failed]);
         while let Some(step) =
@@ -166,9 +223,7 @@ impl Run<'_> {
             open.remove(&step);
             lost.insert(step);
             let (address, verb) = self.name(step);
-            let event = Event::Skipped { address: address.clone(), verb, because: because.clone() };
-            (self.listener)(event);
-            report.skipped.push((address, verb, because.clone()));
+            self.tell(Event::Skipped { address, verb, because: because.clone() });
         }
     }
 
@@ -177,21 +232,17 @@ impl Run<'_> {
         (self.changes[step.change].address.clone(), step.verb)
     }
 
-    async fn step(&self, step: usize) -> Result<(), StepError> {
+    async fn step(&self, step: usize, listener: Listener<'_>) -> Result<(), StepError> {
         let graph::Step { change, verb } = self.graph.steps[step];
         let change = &self.changes[change];
         let address = change.address.clone();
         let began = Instant::now();
-        (self.listener)(Event::Started { address: address.clone(), verb });
-        let result = self.carry_out_step(change, verb, began).await;
+        listener(Event::Started { address: address.clone(), verb });
+        let result = self.carry_out_step(change, verb, began, listener).await;
         match &result {
-            Ok(()) => {
-                (self.listener)(Event::Finished { address, verb, elapsed: began.elapsed() });
-            }
+            Ok(()) => listener(Event::Finished { address, verb, elapsed: began.elapsed() }),
             Err(StepError::Interrupted) => {}
-            Err(error) => {
-                (self.listener)(Event::Failed { address, verb, error: error.clone() });
-            }
+            Err(error) => listener(Event::Failed { address, verb, error: error.clone() }),
         }
         result
     }
@@ -201,6 +252,7 @@ impl Run<'_> {
         change: &Change,
         verb: Verb,
         began: Instant,
+        listener: Listener<'_>,
     ) -> Result<(), StepError> {
         let bug = |code: &str, message: String| {
             let op = change.address.to_string();
@@ -218,7 +270,7 @@ impl Run<'_> {
             all: &self.all,
             service: self.services.get(meta.service).ok_or_else(unknown)?,
             stop: self.stop,
-            listener: self.listener,
+            listener,
             began,
         };
         let mut target = Target {
@@ -272,7 +324,7 @@ impl Run<'_> {
     /// What a spec refers to that another run may have made as well.
     fn refs(&self, spec: &Value) -> Refs {
         let doubles =
-            |to: &Address| self.kinds.get(to.kind.as_str()).is_some_and(|meta| meta.doubles);
+            |to: &Address| self.kinds.get(to.kind.as_str()).is_some_and(|meta| meta.can_duplicate);
         let Ok(outputs) = self.outputs.lock() else { return Refs::new() };
         let mut refs = Refs::new();
         for (field, value) in spec.as_object().into_iter().flatten() {

@@ -33,10 +33,10 @@ pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
     for (field, value) in want {
         let version = |value: Option<&'_ Value>| value.and_then(Value::as_str).map(str::to_owned);
         let versions = version(Some(value)).zip(version(live.get(field)));
-        let risen = meta.rises.contains(&field.as_str())
+        let is_raised = meta.floating_versions.contains(&field.as_str())
             && versions.is_some_and(|(want, live)| is_reached(&want, &live));
-        if !risen && !meta.create_only.contains(&field.as_str()) {
-            let whole = with_given(meta, field, value, live);
+        if !is_raised && !meta.create_only.contains(&field.as_str()) {
+            let whole = with_aws_defaults(meta, field, value, live);
             compare(field, Some(value), whole.as_ref().or(live.get(field)), &mut changes);
         }
     }
@@ -44,8 +44,13 @@ pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
 }
 
 /// A live map with the entries that AWS gave it, as far as these are wanted.
-fn with_given(meta: &Meta, field: &str, want: &Value, live: &Map<String, Value>) -> Option<Value> {
-    let (_, from) = meta.given.iter().find(|(to, _)| *to == field)?;
+fn with_aws_defaults(
+    meta: &Meta,
+    field: &str,
+    want: &Value,
+    live: &Map<String, Value>,
+) -> Option<Value> {
+    let (_, from) = meta.aws_defaults.iter().find(|(to, _)| *to == field)?;
     let given = live.get(*from)?.as_object()?;
     let mut whole = live.get(field)?.as_object()?.clone();
     for (key, value) in given {
@@ -136,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_version_that_aws_moved_ahead_is_no_difference() {
-        let meta = Meta { rises: &["version"], ..META };
+        let meta = Meta { floating_versions: &["version"], ..META };
         let differs = |want: &str, live: &str| {
             !diff(&meta, &json!({ "version": want }), &json!({ "version": live })).is_empty()
         };
@@ -151,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_at_the_value_that_aws_gave_is_no_difference() {
-        let meta = Meta { given: &[("set", "defaults")], ..META };
+        let meta = Meta { aws_defaults: &[("set", "defaults")], ..META };
         let paths = |want: Value| {
             let live = json!({ "set": { "a": "1" }, "defaults": { "b": "2", "c": "3" } });
             let changes = diff(&meta, &json!({ "set": want }), &live);

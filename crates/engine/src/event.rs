@@ -101,7 +101,7 @@ pub enum StepError {
         waited: Duration,
     },
     /// AWS accepted the request and failed later.
-    #[error("AWS accepted it, and then it failed: {0}")]
+    #[error("AWS accepted the request, and it failed later: {0}")]
     FailedLater(String),
     /// The name is taken by an object that is not ours.
     #[error("the name is taken: it belongs to {0}")]
@@ -110,13 +110,13 @@ pub enum StepError {
     #[error("it has changed since the plan was made ({})", .0.join(", "))]
     Moved(Vec<String>),
     /// Another run made it with values that this one cannot go on with.
-    #[error("another run made it with other values: {}", .0.join(", "))]
+    #[error("another run created it with other values: {}", .0.join(", "))]
     Rival(Vec<String>),
     /// A field does not keep the value that it is given.
-    #[error("AWS keeps changing these values back: {}", .0.join(", "))]
+    #[error("AWS keeps resetting these fields: {}", .0.join(", "))]
     Unsettled(Vec<String>),
     /// The run was stopped.
-    #[error("stopped before it was done")]
+    #[error("stopped before it finished")]
     Interrupted,
 }
 

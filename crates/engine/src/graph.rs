@@ -58,21 +58,22 @@ pub struct Steps {
 /// Builds the graph of steps from the changes of a plan, not from the config: apply can do nothing
 /// that the plan does not show.
 pub fn steps(changes: &[Change]) -> Steps {
-    let Edges { steps, hard, soft, outlived, loose } = edges(changes);
-    Steps { after: [soft, outlived, loose].into_iter().fold(hard, without_circles), steps }
+    let Edges { steps, hard, soft, late, loose } = edges(changes);
+    Steps { after: [soft, late, loose].into_iter().fold(hard, without_circles), steps }
 }
 
 /// A change that must become a replacement that deletes first, because steps wait for each other
 /// in a circle: something has to be deleted that AWS does not delete while it is used
-/// (`is_held`, by what), and its user waits for something that waits for the deletion.
+/// (`blocks_delete`, by what), and its user waits for something that waits for the deletion. Returns the user,
+/// and what it uses.
 pub fn tangled(
     changes: &[Change],
-    is_held: &dyn Fn(&Address, &Address) -> bool,
-) -> Option<Address> {
+    blocks_delete: &dyn Fn(&Address, &Address) -> bool,
+) -> Option<(Address, Address)> {
     let Edges { steps, hard, soft, .. } = edges(changes);
     let address = |step: usize| &changes[steps[step].change].address;
     for (delete, users) in soft.iter().enumerate() {
-        for user in users.iter().filter(|user| is_held(address(delete), address(**user))) {
+        for user in users.iter().filter(|user| blocks_delete(address(delete), address(**user))) {
             // The user's write half comes before the deletion; if it waits for the deletion
             // itself, directly or through others, it has to be deleted instead.
             let mut all = hard.clone();
@@ -90,7 +91,7 @@ pub fn tangled(
                 Action::Create | Action::Delete => false,
             };
             if can_let_go_first {
-                return Some(change.address.clone());
+                return Some((change.address.clone(), address(delete).clone()));
             }
         }
     }
@@ -101,12 +102,12 @@ struct Edges {
     steps: Vec<Step>,
     /// By step: what must come before, always.
     hard: Vec<BTreeSet<usize>>,
-    /// By deleting step: by what the object is used, and should be no more.
+    /// By deleting step: the users of the object, which should be gone or changed before.
     soft: Vec<BTreeSet<usize>>,
-    /// By deleting step: what the object had better outlive.
-    outlived: Vec<BTreeSet<usize>>,
-    /// By deleting step: by what that goes late the object is used. A role that names it is in
-    /// nobody's way.
+    /// By deleting step: what should be deleted before, although it does not use the object.
+    late: Vec<BTreeSet<usize>>,
+    /// By deleting step: the users that are deleted late. A role that names the object does not block
+    /// its deletion.
     loose: Vec<BTreeSet<usize>>,
 }
 
@@ -132,7 +133,7 @@ fn edges(changes: &[Change]) -> Edges {
     }
     let mut hard = vec![BTreeSet::new(); steps.len()];
     let mut soft = vec![BTreeSet::new(); steps.len()];
-    let mut outlived = vec![BTreeSet::new(); steps.len()];
+    let mut late = vec![BTreeSet::new(); steps.len()];
     let mut loose = vec![BTreeSet::new(); steps.len()];
     let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
     for (change, planned) in changes.iter().enumerate() {
@@ -152,20 +153,20 @@ fn edges(changes: &[Change]) -> Edges {
                 hard[write].insert(before);
             }
         }
-        // What the live object uses goes only after it has gone, or has let go.
+        // What the live object uses is deleted only after it is deleted or no longer uses it.
         for used in planned.uses.iter().flat_map(named).filter(|used| *used != change) {
             if let Some((delete, user)) = deletes[used].zip(deletes[change].or(writes[change])) {
-                let edges = if planned.outlives.is_empty() { &mut soft } else { &mut loose };
+                let edges = if planned.delete_after.is_empty() { &mut soft } else { &mut loose };
                 edges[delete].insert(user);
             }
         }
-        for first in planned.outlives.iter().flat_map(named) {
+        for first in planned.delete_after.iter().flat_map(named) {
             if let Some((delete, before)) = deletes[change].zip(deletes[first]) {
-                outlived[delete].insert(before);
+                late[delete].insert(before);
             }
         }
     }
-    Edges { steps, hard, soft, outlived, loose }
+    Edges { steps, hard, soft, late, loose }
 }
 
 /// Joins two sorts of edges, leaving out the soft ones that would close a circle: two live objects
@@ -224,22 +225,10 @@ mod tests {
 
     #[test]
     fn what_is_outlived_goes_before_what_is_only_named() {
-        let deletion = |name: &str, uses: &[&str], outlives: &[&str]| Change {
-            address: address(name),
-            action: Action::Delete,
-            name: name.to_owned(),
-            component: String::new(),
-            origin: String::new(),
-            fields: Vec::new(),
-            because: None,
-            irreversible: None,
-            regain: None,
-            create_first: false,
-            want: None,
-            live: None,
-            needs: BTreeSet::new(),
+        let deletion = |name: &str, uses: &[&str], delete_after: &[&str]| Change {
             uses: uses.iter().map(|name| address(name)).collect(),
-            outlives: outlives.iter().map(|name| address(name)).collect(),
+            delete_after: delete_after.iter().map(|name| address(name)).collect(),
+            ..Change::new(address(name), Action::Delete)
         };
         let orders = |changes: &[Change], first: &str, then: &str| {
             let at = |name| changes.iter().position(|change| change.address == address(name));

@@ -23,7 +23,7 @@ type Object<'a> = (&'a Address, &'a str);
 /// What speaks for an object of which there may be a second one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Standing {
-    /// How much it would take to let go of it.
+    /// How much it would take to stop using it.
     pub weight: Weight,
     /// Whether anything uses it.
     pub is_used: bool,
@@ -39,11 +39,11 @@ pub(super) enum Weight {
     None,
     /// What uses it can be changed in place.
     Loose,
-    /// What uses it would have to be made anew.
+    /// Its users would have to be replaced.
     Fixed,
     /// Something that holds data uses it, and somewhere on the way a change in place is possible.
     LooseData,
-    /// Something that holds data uses it, and would have to be made anew.
+    /// Something that holds data uses it, and would have to be replaced.
     FixedData,
 }
 
@@ -135,8 +135,8 @@ impl<'a> Owners<'a> {
         uses
     }
 
-    /// What a tree of the object at `own` refers to. An object's own name is no reference to what else
-    /// has that name; a name of several addresses stands for one of them.
+    /// What a tree of the object at `own` refers to. An object's own name is not a reference to others
+    /// with that name; a name of several addresses stands for one of them.
     fn each_id(&self, own: &Address, tree: &Value, found: &mut dyn FnMut(Object<'a>)) {
         match tree {
             Value::String(text) => {

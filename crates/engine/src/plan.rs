@@ -34,7 +34,7 @@ pub enum Action {
     Create,
     /// It is changed in place.
     Update,
-    /// It is made anew.
+    /// A new object takes its place.
     Replace,
     /// It is deleted.
     Delete,
@@ -72,8 +72,32 @@ pub struct Change {
     pub needs: BTreeSet<Address>,
     /// What its live object uses: that may only go after it.
     pub uses: BTreeSet<Address>,
-    /// What goes before its live object where nothing speaks against it.
-    pub outlives: BTreeSet<Address>,
+    /// What is deleted before its live object, if no dependency is against it.
+    #[serde(rename = "outlives")]
+    pub delete_after: BTreeSet<Address>,
+}
+
+impl Change {
+    /// A change of which nothing else is known.
+    pub fn new(address: Address, action: Action) -> Self {
+        Self {
+            address,
+            action,
+            name: String::new(),
+            component: String::new(),
+            origin: String::new(),
+            fields: Vec::new(),
+            because: None,
+            irreversible: None,
+            regain: None,
+            create_first: false,
+            want: None,
+            live: None,
+            needs: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            delete_after: BTreeSet::new(),
+        }
+    }
 }
 
 /// Something that payctl will not do.
@@ -148,7 +172,7 @@ pub struct Plan {
     /// What a reader should know beside.
     #[serde(default)]
     pub notes: Vec<Note>,
-    /// The kinds that could not be looked at: the plan says nothing of them.
+    /// The kinds that payctl could not read: the plan says nothing about them.
     #[serde(default)]
     pub unseen: Vec<SurveyError>,
     /// What is not the environment's, although its tags say so.

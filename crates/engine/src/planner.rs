@@ -9,19 +9,24 @@ use serde_json::Value;
 use super::diff::{FieldChange, diff, diff_tags};
 use super::graph;
 use super::owners::{Owners, Standing};
-use super::plan::{Action, Change, FORMAT, Note, Plan, Purpose, Refused, left_alone};
+use super::plan::{Action, Change, FORMAT, Plan, Purpose, Refused, left_alone};
 use super::provider::Provider;
 use super::survey::Snapshot;
 use crate::model::address::Address;
 use crate::model::desired::{Blueprint, Desired};
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
-use crate::model::meta::{Meta, Replace};
-use crate::model::scope::{Scope, TAG_PROTECT, is_protected};
+use crate::model::meta::Meta;
+use crate::model::scope::{Scope, is_protected};
 use crate::model::text::{Ref, each_ref, resolve};
 
 mod losses;
+mod replace;
 mod targets;
+mod unseen;
+
+use replace::{Forced, reason_of_user, reason_to_replace};
+use unseen::{hint_to_see, unseen_need};
 
 /// A plan that cannot be made.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,7 +35,7 @@ pub enum PlanError {
     #[error("{0}")]
     Spec(OpError),
     /// Resources that refer to each other in a circle.
-    #[error("these resources refer to each other in a circle: {}", list(.0))]
+    #[error("these resources form a circular reference: {}", list(.0))]
     Circle(Vec<Address>),
     /// A target that names nothing.
     #[error("no resource matches the target `{0}`")]
@@ -50,20 +55,22 @@ pub fn plan(
     targets: &[String],
 ) -> Result<Plan, PlanError> {
     let kinds: Kinds = provider.kinds().into_iter().map(|meta| (meta.kind, meta)).collect();
-    let mut forced = BTreeSet::new();
+    let mut forced = Forced::new();
     let mut plan = loop {
         let plan = draft(provider, &kinds, blueprint, snapshot, purpose, &forced)?;
-        // Something has to be deleted before it is made anew, and cannot be deleted while others
-        // use it that in turn wait for the new one: one of those is replaced as well, and what
-        // depends on it is looked at again.
+        // A delete-first replacement cannot delete the old object while others use it, and those wait
+        // for the new one: one of them is replaced as well, and the plan is made again.
         let meta = |address: &Address| kinds.get(address.kind.as_str());
-        let is_held = |used: &Address, user: &Address| {
+        let blocks_delete = |used: &Address, user: &Address| {
             let kind = used.kind.as_str();
-            meta(used).is_some_and(|meta| meta.held)
-                && meta(user).is_none_or(|meta| !meta.lets_go.contains(&kind))
+            meta(used).is_some_and(|meta| meta.use_blocks_delete)
+                && meta(user).is_none_or(|meta| !meta.does_not_block.contains(&kind))
         };
-        match graph::tangled(&plan.changes, &is_held) {
-            Some(address) if forced.insert(address.clone()) => {}
+        match graph::tangled(&plan.changes, &blocks_delete) {
+            Some((user, used)) if !forced.contains_key(&user) => {
+                let why = reason_of_user(&plan, &used);
+                forced.insert(user, why);
+            }
             Some(_) | None => break plan,
         }
     };
@@ -83,7 +90,7 @@ fn draft(
     blueprint: &Blueprint,
     snapshot: &Snapshot,
     purpose: Purpose,
-    forced: &BTreeSet<Address>,
+    forced: &Forced,
 ) -> Result<Plan, PlanError> {
     let mut planner = Planner {
         provider,
@@ -118,7 +125,7 @@ fn draft(
         }
     }
     planner.surplus(&kept);
-    planner.outlive();
+    planner.order_deletions();
     Ok(planner.plan)
 }
 
@@ -129,9 +136,8 @@ struct Planner<'a> {
     kinds: &'a Kinds,
     owners: Owners<'a>,
     plan: Plan,
-    /// What has to be replaced, deleting first, because of what it uses.
-    forced: &'a BTreeSet<Address>,
-    /// What was refused since it could not be looked at, and has no outputs that are known.
+    forced: &'a Forced,
+    /// Resources that were refused since payctl could not read them: their outputs are not known.
     blind: BTreeSet<Address>,
 }
 
@@ -151,7 +157,7 @@ impl<'a> Planner<'a> {
     fn desired(&mut self, want: &Desired) -> Result<Option<String>, PlanError> {
         let meta = self.meta(&want.address)?;
         if let Some(error) = self.snapshot.unseen(&want.address.kind) {
-            let (reason, hint) = (format!("it cannot be looked at: {error}"), to_see(error));
+            let (reason, hint) = (format!("payctl cannot read it: {error}"), hint_to_see(error));
             self.refuse(want, reason, hint);
             self.blind.insert(want.address.clone());
             return Ok(None);
@@ -159,16 +165,16 @@ impl<'a> Planner<'a> {
         let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
         let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
         let stands = self.stands_for(want, meta, &spec);
-        if let Some(needed) = needs_blindly(want, &self.blind) {
-            let reason = format!("it refers to {needed}, which cannot be looked at");
+        if let Some(needed) = unseen_need(want, &self.blind) {
+            let reason = format!("it refers to {needed}, which payctl cannot read");
             self.refuse(want, reason, String::new());
             return Ok(self.keep_blindly(want, stands.map(|(live, _)| live)));
         }
         let Some((live, fields)) = stands else {
             return Ok(self.absent(want, meta, &spec));
         };
-        let forced = self.forced.contains(&want.address);
-        if let Some(because) = because_anew(meta, live, &fields, forced) {
+        let forced = self.forced.get(&want.address);
+        if let Some(because) = reason_to_replace(meta, live, &fields, forced) {
             self.replace(want, meta, live, fields, because);
             return Ok(Some(live.id.clone()));
         }
@@ -179,9 +185,9 @@ impl<'a> Planner<'a> {
         self.note_source(want, meta, live);
         self.keep_outputs(meta, &want.address, live, &fields);
         let because = match &live.phase {
-            Phase::Pending(status) if fields.is_empty() => {
-                Some(format!("AWS is still at work ({status}); wait until it is ready"))
-            }
+            Phase::Pending(status) if fields.is_empty() => Some(format!(
+                "AWS is still working on it ({status}); payctl waits until it is ready"
+            )),
             _ => None,
         };
         if fields.is_empty() && because.is_none() {
@@ -193,23 +199,13 @@ impl<'a> Planner<'a> {
         Ok(Some(live.id.clone()))
     }
 
-    /// What may differ from what is wanted keeps its outputs; what is not there has none.
-    fn keep_blindly(&mut self, want: &Desired, live: Option<&Live>) -> Option<String> {
-        let Some(live) = live else {
-            self.blind.insert(want.address.clone());
-            return None;
-        };
-        self.plan.outputs.insert(want.address.clone(), live.outputs.clone());
-        Some(live.id.clone())
-    }
-
     /// What was found under an address.
     fn found(&self, address: &Address) -> &'a [Found] {
         self.snapshot.get(address).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The object of ours that stands for a wanted resource, and what differs. There may be several,
-    /// after a crash or two runs at once: the one that need not be made anew, that most depends on,
+    /// after a crash or two runs at once: the one that need not be replaced, that most depends on,
     /// and that needs least.
     fn stands_for(
         &self,
@@ -268,71 +264,6 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// Says that what stands is not made anew from what it is to be made from.
-    fn note_source(&mut self, want: &Desired, meta: &Meta, live: &Live) {
-        let Some(field) = meta.made_from.filter(|_| meta.source(&want.spec).is_some()) else {
-            return;
-        };
-        if meta.is_made_from(&want.spec, &live.spec) {
-            return;
-        }
-        self.plan.notes.push(Note {
-            address: want.address.clone(),
-            origin: want.origin.clone(),
-            text: format!("`{field}` is set, but {} exists: nothing is restored into it", want.name),
-            hint: format!(
-                "to restore beside it, add another one under another name with `{field}`; once that \
-                 is not needed, remove `{field}` here"
-            ),
-        });
-    }
-
-    /// Plans a new object in the place of one that cannot become what is wanted.
-    fn replace(
-        &mut self,
-        want: &Desired,
-        meta: &Meta,
-        live: &Live,
-        fields: Vec<FieldChange>,
-        because: String,
-    ) {
-        if let (Replace::Forbidden, Some(data)) = (meta.replace, meta.data) {
-            self.refuse(
-                want,
-                format!("{because}, and a new one would lose {data}"),
-                "take the change back, or add a resource under another name, move the data over \
-                 and remove this one"
-                    .to_owned(),
-            );
-            return;
-        }
-        let mut change =
-            self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
-        let failed = matches!(live.phase, Phase::Failed(_));
-        let forced = self.forced.contains(&want.address);
-        change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
-        change.irreversible = meta.data.map(str::to_owned);
-        change.regain = meta.regain.and_then(|regain| regain(&live.spec));
-        self.plan.changes.push(change);
-    }
-
-    /// Plans to take the protection off a live object, and nothing else: whatever else is wanted of it
-    /// waits, so that nobody lifts the protection and goes on in one stroke.
-    fn unprotect(&mut self, want: &Desired, meta: &Meta, live: &Live, fields: Vec<FieldChange>) {
-        let (mark, later): (Vec<FieldChange>, Vec<FieldChange>) =
-            fields.into_iter().partition(|field| field.path == format!("tags.{TAG_PROTECT}"));
-        let later: Vec<&str> = later.iter().map(|field| field.path.as_str()).collect();
-        let because = (!later.is_empty()).then(|| {
-            format!("its protection comes off alone; the next apply changes {}", later.join(", "))
-        });
-        self.keep_outputs(meta, &want.address, live, &mark);
-        let mut tags = live.tags.clone();
-        tags.remove(TAG_PROTECT);
-        let want = Desired { spec: live.spec.clone(), tags, ..want.clone() };
-        let change = self.change(&want, Action::Update, Some(live.clone()), mark, because);
-        self.plan.changes.push(change);
-    }
-
     /// Plans the deletion of everything of ours that nothing stands for. What AWS is deleting
     /// already is waited for: others can only go after it.
     fn surplus(&mut self, kept: &BTreeMap<Address, String>) {
@@ -343,7 +274,7 @@ impl<'a> Planner<'a> {
             }
             let meta = self.kinds.get(address.kind.as_str());
             let dying = matches!(live.phase, Phase::Deleting(_));
-            if dying && meta.is_some_and(|meta| meta.lingers) {
+            if dying && meta.is_some_and(|meta| meta.listed_after_delete) {
                 continue;
             }
             let want = self.blueprint.resources.get(address);
@@ -356,8 +287,9 @@ impl<'a> Planner<'a> {
                 (Purpose::Apply, false) => Some("it is no longer in the config".to_owned()),
             };
             // A second key that two runs made, and that nothing with data uses, has never held any.
-            // What could not be looked at may use it.
-            let is_second = kept.contains_key(address) && meta.is_some_and(|meta| meta.doubles);
+            // An object of a kind that could not be read may use it.
+            let is_second =
+                kept.contains_key(address) && meta.is_some_and(|meta| meta.can_duplicate);
             let is_blind = self.snapshot.unseen.iter().any(|unseen| !unseen.is_unsupported());
             let is_empty = is_second && !is_blind && !self.owners.standing(found).holds_data;
             let data = meta.and_then(|meta| meta.data).filter(|_| !dying && !is_empty);
@@ -368,34 +300,28 @@ impl<'a> Planner<'a> {
             }
             self.plan.outputs.entry(address.clone()).or_insert_with(|| live.outputs.clone());
             self.plan.changes.push(Change {
-                address: address.clone(),
-                action: Action::Delete,
                 name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
                 component: want.map_or_else(|| component(address), |want| want.component.clone()),
                 origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
-                fields: Vec::new(),
                 because,
                 irreversible: data.map(str::to_owned),
                 regain: regain.and_then(|regain| regain(&live.spec)),
-                create_first: false,
-                want: None,
                 live: Some(live.clone()),
-                needs: BTreeSet::new(),
                 uses,
-                outlives: BTreeSet::new(),
+                ..Change::new(address.clone(), Action::Delete)
             });
         }
     }
 
     /// Puts what nothing refers to, and what yet must go before something else, in its order.
-    fn outlive(&mut self) {
+    fn order_deletions(&mut self) {
         let deleted = self.plan.changes.iter().filter(|change| change.action == Action::Delete);
         let deleted: BTreeSet<Address> = deleted.map(|change| change.address.clone()).collect();
         for change in self.plan.changes.iter_mut().filter(|it| it.action == Action::Delete) {
             let meta = self.kinds.get(change.address.kind.as_str());
-            let outlived = meta.map(|meta| meta.outlives).unwrap_or_default();
-            let is_outlived = |address: &&Address| outlived.contains(&address.kind.as_str());
-            change.outlives = deleted.iter().filter(is_outlived).cloned().collect();
+            let firsts = meta.map(|meta| meta.delete_after).unwrap_or_default();
+            let goes_first = |address: &&Address| firsts.contains(&address.kind.as_str());
+            change.delete_after = deleted.iter().filter(goes_first).cloned().collect();
         }
     }
 
@@ -412,21 +338,16 @@ impl<'a> Planner<'a> {
             live.as_ref().map(|live| self.owners.used_by(&want.address, live)).unwrap_or_default();
         uses.extend(want.after.iter().cloned());
         Change {
-            address: want.address.clone(),
-            action,
             name: want.name.clone(),
             component: want.component.clone(),
             origin: want.origin.clone(),
             fields,
             because,
-            irreversible: None,
-            regain: None,
-            create_first: false,
             want: Some(want.clone()),
             live,
             needs,
             uses,
-            outlives: BTreeSet::new(),
+            ..Change::new(want.address.clone(), action)
         }
     }
 
@@ -448,48 +369,13 @@ impl<'a> Planner<'a> {
         fields: &[FieldChange],
     ) {
         let mut outputs = live.outputs.clone();
-        for (field, output) in meta.moves {
+        for (field, output) in meta.changed_outputs {
             if fields.iter().any(|change| change.path.split('.').next() == Some(field)) {
                 outputs.remove(output);
             }
         }
         self.plan.outputs.insert(address.clone(), outputs);
     }
-}
-
-/// Why a live object cannot become what is wanted, if it cannot.
-fn because_anew(meta: &Meta, live: &Live, fields: &[FieldChange], forced: bool) -> Option<String> {
-    let paths = fields.iter().map(|field| field.path.as_str());
-    let fixed: Vec<&str> = paths.filter(|path| meta.is_immutable(path)).collect();
-    match &live.phase {
-        Phase::Failed(reason) => Some(format!("it failed: {reason}")),
-        _ if !fixed.is_empty() => Some(format!("AWS cannot change {} in place", fixed.join(", "))),
-        _ if forced => Some("what it uses has to be deleted before it can let go".to_owned()),
-        _ => None,
-    }
-}
-
-/// Something that a wanted resource refers to and that is not known, if there is any.
-fn needs_blindly(want: &Desired, blind: &BTreeSet<Address>) -> Option<Address> {
-    let mut needed = None;
-    each_ref(&want.spec, &mut |reference| {
-        if blind.contains(&reference.to) {
-            needed = Some(reference.to.clone());
-        }
-    });
-    needed
-}
-
-/// What makes a kind visible that could not be looked at.
-fn to_see(error: &OpError) -> String {
-    let hint = match error.class {
-        ErrorClass::Denied => "allow the call for the role that payctl uses",
-        ErrorClass::Unsupported => {
-            "take it out of the config, or use an endpoint that knows the service"
-        }
-        _ => "run the same command again once the service answers",
-    };
-    hint.to_owned()
 }
 
 /// What a wanted resource refers to or waits for.

@@ -1,6 +1,6 @@
 //! Everything that an environment has in the cloud, seen in one sweep.
 //!
-//! Looking is never all or nothing: a kind that cannot be looked at is said, and the others are seen
+//! A survey is never all or nothing: a kind that cannot be read is reported, and the others are seen
 //! all the same. There is one deadline over everything.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
@@ -18,12 +18,12 @@ use crate::model::desired::Desired;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::Found;
 
-/// What was found, by address, and which kinds could not be looked at. More than one object for an
+/// What was found, by address, and which kinds could not be read. More than one object for an
 /// address is possible: after a lost reply, or in the middle of a replacement.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     found: BTreeMap<Address, Vec<Found>>,
-    /// The kinds that could not be looked at: what there is of them is not known.
+    /// The kinds that could not be read: what exists of them is not known.
     pub unseen: Vec<SurveyError>,
 }
 
@@ -33,7 +33,7 @@ impl Snapshot {
         Self::default()
     }
 
-    /// Why a kind could not be looked at, if it could not.
+    /// Why a kind could not be read, if so.
     pub fn unseen(&self, kind: &str) -> Option<&OpError> {
         self.unseen.iter().find(|unseen| unseen.kind == kind).map(|unseen| &unseen.error)
     }
@@ -70,7 +70,7 @@ impl DerefMut for Snapshot {
 
 /// A kind that could not be surveyed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("cannot look at {kind}: {error}")]
+#[error("cannot read {kind}: {error}")]
 pub struct SurveyError {
     /// The kind.
     pub kind: String,
@@ -89,7 +89,7 @@ impl SurveyError {
 /// How far looking has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looking {
-    /// How many kinds were looked at.
+    /// How many kinds were read.
     pub done: usize,
     /// How many kinds there are.
     pub all: usize,
@@ -104,7 +104,7 @@ const TRIES: u32 = 6;
 /// throttles takes a minute or two.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Surveys every kind, and fails if one of them cannot be looked at.
+/// Surveys every kind, and fails if one of them cannot be read.
 pub async fn survey(
     provider: &dyn Provider,
     resources: &BTreeMap<Address, Desired>,

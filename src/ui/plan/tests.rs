@@ -19,20 +19,9 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 fn change(action: Action, address: Address, component: &str, origin: &str) -> Change {
     Change {
         name: format!("dev-payment-{}", address.name),
-        address,
-        action,
         component: component.into(),
         origin: origin.into(),
-        fields: Vec::new(),
-        because: None,
-        irreversible: None,
-        regain: None,
-        create_first: false,
-        want: None,
-        live: None,
-        needs: BTreeSet::new(),
-        uses: BTreeSet::new(),
-        outlives: BTreeSet::new(),
+        ..Change::new(address, action)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two runs at once: how they come to the same object where AWS would make two.
 //!
-//! Nothing in the call keeps AWS from making a second VPC or key (`META.doubles`). So a step looks
+//! Nothing in the call keeps AWS from making a second VPC or key (`META.can_duplicate`). So a step looks
 //! right before it creates, and takes what is there. After it has created it looks until its own
 //! object is listed: of two runs the one whose object is listed last sees the other's then. Both
 //! know the same order, that of the ids. The run with the greater id takes its object back at once.
@@ -15,7 +15,8 @@ use futures::future::try_join;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Outcome, Pace, Step, Want};
+use super::calls::Pace;
+use super::{Outcome, Step, Want};
 use crate::diff::FieldChange;
 use crate::event::StepError;
 use crate::model::address::Address;
@@ -52,7 +53,8 @@ impl Step<'_> {
             if standing.len() < 2 || since.elapsed() > UNDECIDED {
                 return Ok((!standing.is_empty()).then(|| standing.swap_remove(0)));
             }
-            self.wait("other runs made two".to_owned(), pace.next()).await?;
+            self.wait("waiting for other runs to agree on one object".to_owned(), pace.next())
+                .await?;
         }
     }
 
@@ -81,16 +83,19 @@ impl Step<'_> {
                 standing.into_iter().partition(|found| found.live.id == made.id);
             let status = match rivals.first() {
                 None if !own.is_empty() || since.elapsed() > LIST_LAG => return Ok(Verdict::Stays),
-                None => "not listed yet",
+                None => "waiting for lists to show it",
                 Some(rival) => {
                     let crowded = *crowded.get_or_insert_with(Instant::now);
                     let yields = rival.live.id < made.id || crowded.elapsed() > PATIENCE;
                     if yields && self.take_back(target, made).await? {
-                        let status = format!("took {} back: {} stays", made.id, rival.live.id);
+                        let status = format!(
+                            "deleted {}, since another run's {} stays",
+                            made.id, rival.live.id
+                        );
                         self.say(status);
                         return self.still_there(target, rivals.swap_remove(0)).await;
                     }
-                    "another run made one too"
+                    "waiting for another run to delete its copy"
                 }
             };
             self.wait(status.to_owned(), pace.next()).await?;

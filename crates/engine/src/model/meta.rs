@@ -24,64 +24,65 @@ pub struct Meta {
     pub notes: &'static [&'static str],
     /// Dotted paths in the spec that AWS cannot change in place.
     pub immutable: &'static [&'static str],
-    /// Top-level fields that matter only when the object is made and cannot be read back: never
-    /// compared.
+    /// Top-level fields that matter only at creation and cannot be read back: they are never compared.
     pub create_only: &'static [&'static str],
-    /// The top-level field that says what an object was made from, if from anything. One without
-    /// tags is taken over only if it was made from what is wanted; that of one that stands since
-    /// before means nothing any more, and a plan says so.
+    /// The top-level field that names the source of an object, such as a backup. An object without tags
+    /// is taken over only if its source is the wanted one. An object that existed before is not made
+    /// again from another source, and a plan says so.
     pub made_from: Option<&'static str>,
-    /// What can still be got back of a deleted object, from its live spec; a sentence without a period.
+    /// What can still be recovered of a deleted object, from its live spec; a sentence without a period.
     pub regain: Option<fn(&Value) -> Option<String>>,
-    /// Top-level version fields that AWS moves ahead by itself: a live version that is the wanted
-    /// one or a later one is as wanted, since no version can be taken back.
-    pub rises: &'static [&'static str],
-    /// Top-level maps whose entries AWS does not tell apart from its own values once they equal those,
-    /// each with the field of a live spec that lists AWS's values: a wanted entry that stands there is as
-    /// wanted.
-    pub given: &'static [(&'static str, &'static str)],
-    /// The top-level field in which AWS tells why a change failed that it had accepted: nobody wants
-    /// one, so that the change is sent again, and one that follows an update ends the step.
-    pub complaint: Option<&'static str>,
-    /// Top-level fields that tell what AWS is at: that one differs since the plan means nothing.
-    pub observed: &'static [&'static str],
+    /// Top-level version fields that AWS raises by itself. A live version counts as wanted if it is the
+    /// wanted one or a later one, since no version can be lowered.
+    pub floating_versions: &'static [&'static str],
+    /// Top-level maps whose entries AWS does not tell from its own defaults once the values are equal.
+    /// Each comes with the field of a live spec that lists the defaults: a wanted entry with the value of
+    /// its default counts as set.
+    pub aws_defaults: &'static [(&'static str, &'static str)],
+    /// The top-level field that holds AWS's reason if a change failed after AWS had accepted it. The wanted
+    /// value is always null, so that a later run sends the change again. A reason that appears after an
+    /// update ends the step.
+    pub failure_field: Option<&'static str>,
+    /// Top-level fields that only report a status. A difference between plan and apply there does not stop
+    /// a step.
+    pub status_fields: &'static [&'static str],
     /// Outputs that get a new value when a field changes: (top-level field, output).
-    pub moves: &'static [(&'static str, Output)],
+    pub changed_outputs: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
     pub replace: Replace,
-    /// Whether a second create can make a second object although one of ours is there, since nothing
-    /// in the call is unique, or only within a parent of which there may be two.
-    pub doubles: bool,
-    /// Whether AWS refuses to delete it while others use it: what uses it then has to let go or go
-    /// first, if need be by being replaced as well.
-    pub held: bool,
-    /// The held kinds that AWS deletes all the same while only objects of this kind use them.
-    pub lets_go: &'static [&'static str],
-    /// Kinds whose deleted objects should be gone before it goes, although none refers to it.
-    pub outlives: &'static [&'static str],
+    /// Whether a second create makes a second object although one of ours exists: nothing in the call is
+    /// unique, or only within a parent of which there may be two.
+    pub can_duplicate: bool,
+    /// Whether AWS refuses to delete it while others use it. Its users must then stop using it or be
+    /// deleted first, if need be by being replaced as well.
+    pub use_blocks_delete: bool,
+    /// The kinds with `use_blocks_delete` that AWS deletes although objects of this kind use them.
+    pub does_not_block: &'static [&'static str],
+    /// Kinds whose deleted objects should be gone before it is deleted, although none refers to it.
+    pub delete_after: &'static [&'static str],
     /// What is lost for good when the object is deleted, if anything.
     pub data: Option<&'static str>,
-    /// The top-level field that says whether AWS refuses to delete it. In a protected environment it is
-    /// not lifted on the way.
-    pub guard: Option<&'static str>,
+    /// The top-level field that switches AWS's deletion protection on. In a protected environment payctl
+    /// does not switch it off to delete the object.
+    pub protection_field: Option<&'static str>,
     /// Whether AWS keeps tags on it. Untagged kinds are owned through a parent or by name.
     pub tagged: bool,
-    /// Whether it can be changed while AWS is still at work on it: what keeps AWS from getting ready
-    /// may be what the change repairs.
-    pub open: bool,
-    /// Whether AWS may list a deleted object for days: its deletion counts as done once accepted.
-    pub lingers: bool,
+    /// Whether it can be updated while AWS is still working on it: the update may repair what keeps it
+    /// pending.
+    pub updatable_while_pending: bool,
+    /// Whether AWS may list a deleted object for days: the deletion counts as done once AWS accepted it.
+    pub listed_after_delete: bool,
     /// How long AWS may take until the object is ready, changed or gone.
     pub deadline: Duration,
-    /// How long what was just made may stay invisible to its service.
+    /// How long a new object that it refers to may stay invisible to its service.
     pub propagation: Duration,
     /// How long reads may still show the old value after a change.
-    pub settle: Duration,
-    /// How many reads in a row must show it as wanted, or gone, before that is believed: where old and
-    /// new answers come in turn for a while.
-    pub steady: u32,
-    /// Error codes, with a fragment of the message or "", that pass by themselves while other
-    /// objects become visible to this service.
+    pub read_lag: Duration,
+    /// How many reads in a row must show the wanted state, or nothing after a deletion, before payctl
+    /// believes them: some services give old and new answers in turn for a while.
+    pub agreeing_reads: u32,
+    /// Error codes, with a fragment of the message or "", that pass by themselves while other objects
+    /// become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
     /// The permissions that its calls need, for policies, `explain` and the docs.
     pub permits: &'static [Permit],
@@ -110,25 +111,25 @@ impl Meta {
             create_only: &[],
             made_from: None,
             regain: None,
-            rises: &[],
-            given: &[],
-            complaint: None,
-            observed: &[],
-            moves: &[],
+            floating_versions: &[],
+            aws_defaults: &[],
+            failure_field: None,
+            status_fields: &[],
+            changed_outputs: &[],
             replace: Replace::DeleteFirst,
-            doubles: false,
-            held: false,
-            lets_go: &[],
-            outlives: &[],
+            can_duplicate: false,
+            use_blocks_delete: false,
+            does_not_block: &[],
+            delete_after: &[],
             data: None,
-            guard: None,
+            protection_field: None,
             tagged: true,
-            open: false,
-            lingers: false,
+            updatable_while_pending: false,
+            listed_after_delete: false,
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),
-            settle: Duration::from_secs(20),
-            steady: 1,
+            read_lag: Duration::from_secs(20),
+            agreeing_reads: 1,
             transient: &[],
             permits: &[],
         }

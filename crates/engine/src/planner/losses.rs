@@ -1,4 +1,4 @@
-//! What a plan may not lose.
+//! Refuses a plan that would lose what is protected.
 
 use serde_json::Value;
 
@@ -10,13 +10,13 @@ use crate::plan::{Action, Change, Plan, Purpose, Refused};
 use crate::survey::Snapshot;
 
 /// How to lift the protection of an object that the config asks for.
-const UNPROTECT: &str = "if that is meant, set `protect = false` in the environment's config and apply: that takes the tag \
-     `payctl:protect` off and does nothing else to it; then do this again";
+const UNPROTECT: &str = "if you want that, set `protect = false` in the environment's config and apply: that only removes the tag \
+     `payctl:protect`; then run this again";
 /// The same for one that it no longer asks for.
-const UNPROTECT_SURPLUS: &str = "if that is meant, put it back into the config, set `protect = false` and apply: that takes the \
-     tag `payctl:protect` off; then take it out again";
-const RELEASE: &str = "if that is meant, set `deletion_protection = false` on it and apply while it is still in the config; \
-     then do this again";
+const UNPROTECT_SURPLUS: &str = "if you want that, add it to the config again, set `protect = false` and apply: that only removes the \
+     tag `payctl:protect`; then remove it from the config";
+const RELEASE: &str = "if you want that, set `deletion_protection = false` on it and apply while it is still in the config; \
+     then run this again";
 
 /// Refuses whatever a protected environment would lose: what carries the live tag, whatever the config
 /// says; and what the config protects, whatever is live.
@@ -35,15 +35,16 @@ pub(super) fn refuse(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot
         let is_empty = change.action == Action::Delete
             && change.irreversible.is_none()
             && meta.is_some_and(|meta| meta.data.is_some());
-        let held = meta.and_then(|meta| meta.guard).and_then(|field| live.spec.get(field));
+        let protection =
+            meta.and_then(|meta| meta.protection_field).and_then(|field| live.spec.get(field));
         let (reason, hint) = if is_protected(&live.tags) && !is_empty {
             let is_surplus = !blueprint.resources.contains_key(&change.address);
             let hint = if is_surplus { UNPROTECT_SURPLUS } else { UNPROTECT };
-            (format!("it is protected: it carries the tag {TAG_PROTECT}"), hint)
+            (format!("it is protected: it has the tag {TAG_PROTECT}"), hint)
         } else if let (true, Some(lost)) = (blueprint.protect, &change.irreversible) {
             (format!("this environment is protected, and this would lose {lost}"), UNPROTECT)
-        } else if is_guarded && held == Some(&Value::Bool(true)) {
-            let why = "AWS refuses to delete it, and this environment is protected";
+        } else if is_guarded && protection == Some(&Value::Bool(true)) {
+            let why = "AWS's deletion protection is on, and this environment is protected";
             (why.to_owned(), RELEASE)
         } else {
             continue;
@@ -63,7 +64,7 @@ pub(super) fn refuse(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot
         losses.extend(others.into_iter().map(|found| Refused {
             address: found.address.clone(),
             origin: String::new(),
-            reason: format!("it is protected: it carries the tag {TAG_PROTECT}"),
+            reason: format!("it is protected: it has the tag {TAG_PROTECT}"),
             hint: UNPROTECT.to_owned(),
         }));
         if blueprint.protect && losses.is_empty() {

@@ -5,7 +5,21 @@ use std::time::Duration;
 use payctl_engine::survey::{Looking, PATIENCE, look};
 use tokio::time::Instant;
 
-use super::*;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use payctl_engine::apply::apply;
+use payctl_engine::event::{Event, StepError};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::error::ErrorClass;
+use payctl_engine::plan::{Action, Plan, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::stop::stop_pair;
+use serde_json::json;
+
+use crate::fake::{FakeCloud, Faults};
+use crate::support::*;
 
 const KINDS: [&str; 5] = ["fake.node", "fake.named", "fake.store", "fake.link", "fake.slot"];
 

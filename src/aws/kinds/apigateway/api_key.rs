@@ -31,7 +31,7 @@ impl Resource for ApiKey {
     const META: Meta = Meta {
         notes: &["The value is made by AWS and never shown: GetApiKey with includeValue tells it."],
         replace: Replace::CreateFirst,
-        doubles: true,
+        can_duplicate: true,
         data: Some("the value of the key"),
         permits: &[
             Permit::look(

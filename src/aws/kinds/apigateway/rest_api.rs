@@ -86,9 +86,9 @@ impl Resource for RestApi {
             "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
         ],
         replace: Replace::CreateFirst,
-        doubles: true,
-        complaint: Some("failed_update"),
-        moves: &[
+        can_duplicate: true,
+        failure_field: Some("failed_update"),
+        changed_outputs: &[
             ("policy", Output::Version),
             ("binary_types", Output::Version),
             ("minimum_compression", Output::Version),

@@ -99,7 +99,7 @@ impl Resource for Stage {
         ],
         immutable: &["api", "name"],
         replace: Replace::DeleteFirst,
-        held: true,
+        use_blocks_delete: true,
         transient: &[
             ("BadRequestException", "CloudWatch Logs role"),
             ("BadRequestException", "usage plan"),

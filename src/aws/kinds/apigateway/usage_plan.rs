@@ -54,7 +54,7 @@ impl Resource for UsagePlan {
     const META: Meta = Meta {
         notes: &["AWS changes one usage plan in 20 seconds for the whole account."],
         replace: Replace::CreateFirst,
-        doubles: true,
+        can_duplicate: true,
         deadline: Duration::from_secs(900),
         permits: &[
             Permit::look(

@@ -41,8 +41,8 @@ impl Resource for VpcLink {
         ],
         immutable: &["subnets", "groups"],
         replace: Replace::CreateFirst,
-        doubles: true,
-        held: true,
+        can_duplicate: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(1200),
         transient: &[("BadRequestException", "referenced"), ("BadRequestException", "in use")],
         permits: &[

@@ -81,10 +81,10 @@ impl Resource for AnomalyMonitor {
         ],
         immutable: &["watches"],
         replace: Replace::DeleteFirst,
-        doubles: true,
-        held: true,
+        can_duplicate: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[("ValidationException", "associated with a subscription")],
         permits: &[
             Permit::look(&["ce:GetAnomalyMonitors", "ce:ListTagsForResource"], &["*"]),

@@ -88,9 +88,9 @@ impl Resource for AnomalySubscription {
              caller who may not ask is not told of it, unless something of it is wanted.",
         ],
         replace: Replace::DeleteFirst,
-        doubles: true,
+        can_duplicate: true,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[("ValidationException", "does not have permission")],
         permits: &[
             Permit::look(&["ce:GetAnomalySubscriptions", "ce:ListTagsForResource"], &["*"]),

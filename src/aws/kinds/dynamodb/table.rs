@@ -182,13 +182,13 @@ impl Resource for Table {
         made_from: Some("restore_from"),
         regain: Some(restore::regain),
         immutable: &["name", "partition_key", "sort_key"],
-        moves: &[("stream", Output::StreamArn)],
+        changed_outputs: &[("stream", Output::StreamArn)],
         replace: Replace::Forbidden,
         data: Some("all items of the table"),
-        guard: Some("deletion_protection"),
+        protection_field: Some("deletion_protection"),
         // A restore takes hours if the table is large and has indexes.
         deadline: Duration::from_secs(6 * 3600),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[
             // A key that was just made.
             ("ValidationException", "KMS"),

@@ -31,9 +31,9 @@ impl Resource for ElasticIp {
             "The address itself is lost for good when it is released.",
         ],
         replace: Replace::CreateFirst,
-        doubles: true,
-        held: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        use_blocks_delete: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
         // A NAT gateway that is still going away holds it.
         transient: &[("AuthFailure", "permission to access the specified resource")],

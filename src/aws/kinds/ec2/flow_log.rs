@@ -53,7 +53,7 @@ impl Resource for FlowLog {
         ],
         immutable: &["vpc", "traffic", "destination", "role", "interval"],
         replace: Replace::DeleteFirst,
-        settle: common::SETTLE,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(300),
         transient: &[("InvalidParameter", "Unable to assume given IAM role")],
         permits: &[

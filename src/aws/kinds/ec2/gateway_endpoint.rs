@@ -48,8 +48,8 @@ impl Resource for GatewayEndpoint {
         ],
         immutable: &["vpc", "service"],
         replace: Replace::DeleteFirst,
-        doubles: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
         permits: &[
             Permit::look(&["ec2:DescribeVpcEndpoints"], &["*"]),

@@ -74,8 +74,8 @@ impl Resource for Instance {
         immutable: &["instance_type", "subnet", "profile", "user_data"],
         create_only: &["image_parameter", "encrypted"],
         replace: Replace::CreateFirst,
-        doubles: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
         transient: &[
             ("InvalidParameterValue", "Invalid IAM Instance Profile"),

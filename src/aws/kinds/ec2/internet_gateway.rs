@@ -44,9 +44,9 @@ impl Resource for InternetGateway {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
-        doubles: true,
-        held: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        use_blocks_delete: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(1200),
         permits: &[
             Permit::look(&["ec2:DescribeInternetGateways"], &["*"]),

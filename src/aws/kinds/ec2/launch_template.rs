@@ -83,7 +83,7 @@ impl Resource for LaunchTemplate {
             "Deleting it deletes all versions, even while a group uses it.",
         ],
         immutable: &["name"],
-        moves: &[
+        changed_outputs: &[
             ("image", Output::Version),
             ("instance_type", Output::Version),
             ("groups", Output::Version),
@@ -95,7 +95,7 @@ impl Resource for LaunchTemplate {
         ],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
-        settle: common::SETTLE,
+        read_lag: common::SETTLE,
         permits: &[
             Permit::look(
                 &["ec2:DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplates"],
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn every_change_but_of_the_name_makes_a_new_version() {
         let spec = serde_json::to_value(LaunchTemplate::sample()).unwrap();
-        let moves = LaunchTemplate::META.moves.iter().map(|(field, _)| *field);
+        let moves = LaunchTemplate::META.changed_outputs.iter().map(|(field, _)| *field);
         let moves: BTreeSet<&str> = moves.chain(["name"]).collect();
         let fields: BTreeSet<&str> = spec.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(moves, fields);

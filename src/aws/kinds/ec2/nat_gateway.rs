@@ -41,8 +41,8 @@ impl Resource for NatGateway {
         ],
         immutable: &["subnet", "address"],
         replace: Replace::DeleteFirst,
-        doubles: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(900),
         permits: &[
             Permit::look(&["ec2:DescribeNatGateways"], &["*"]),

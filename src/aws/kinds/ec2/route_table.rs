@@ -63,12 +63,12 @@ impl Resource for RouteTable {
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
-        doubles: true,
+        can_duplicate: true,
         // Deleting a subnet ends its association; a gateway can be detached with routes to it.
-        lets_go: &["ec2.subnet", "ec2.internet_gateway"],
-        settle: common::SETTLE,
+        does_not_block: &["ec2.subnet", "ec2.internet_gateway"],
+        read_lag: common::SETTLE,
         // A route shows in some answers before it shows in all.
-        steady: 2,
+        agreeing_reads: 2,
         deadline: Duration::from_secs(300),
         transient: &[
             // An internet gateway that was attached a moment ago.

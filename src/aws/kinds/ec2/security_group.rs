@@ -41,9 +41,9 @@ impl Resource for SecurityGroup {
         ],
         immutable: &["name", "description", "vpc"],
         replace: Replace::DeleteFirst,
-        doubles: true,
-        held: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        use_blocks_delete: true,
+        read_lag: common::SETTLE,
         deadline: common::INTERFACES,
         permits: &[
             Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),

@@ -91,7 +91,7 @@ impl Resource for Rules {
         immutable: &["group"],
         replace: Replace::DeleteFirst,
         tagged: false,
-        settle: common::SETTLE,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(300),
         permits: &[
             Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),

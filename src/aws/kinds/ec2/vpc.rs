@@ -54,9 +54,9 @@ impl Resource for Vpc {
         ],
         immutable: &["cidr"],
         replace: Replace::CreateFirst,
-        doubles: true,
-        held: true,
-        settle: common::SETTLE,
+        can_duplicate: true,
+        use_blocks_delete: true,
+        read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
         permits: &[
             Permit::look(&["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"], &["*"]),

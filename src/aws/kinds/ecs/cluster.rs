@@ -70,7 +70,7 @@ impl Resource for Cluster {
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
-        held: true,
+        use_blocks_delete: true,
         transient: &[
             ("InvalidParameterException", "Unable to assume the service linked role"),
             ("ClientException", "not ACTIVE"),

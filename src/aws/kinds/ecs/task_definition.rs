@@ -162,8 +162,8 @@ impl Resource for TaskDefinition {
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
-        doubles: true,
-        moves: &[
+        can_duplicate: true,
+        changed_outputs: &[
             ("cpu", Output::Arn),
             ("memory", Output::Arn),
             ("architecture", Output::Arn),

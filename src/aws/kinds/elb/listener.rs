@@ -120,7 +120,7 @@ impl Resource for Listener {
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
             // It moves here from another load balancer, which has not let it go yet.

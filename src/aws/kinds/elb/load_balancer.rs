@@ -87,9 +87,9 @@ impl Resource for LoadBalancer {
         ],
         immutable: &["name", "type", "scheme"],
         replace: Replace::DeleteFirst,
-        guard: Some("deletion_protection"),
+        protection_field: Some("deletion_protection"),
         deadline: Duration::from_secs(1200),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[("InvalidConfigurationRequest", "Access Denied for bucket")],
         permits: &[
             Permit::look(

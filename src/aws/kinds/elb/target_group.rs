@@ -105,9 +105,9 @@ impl Resource for TargetGroup {
         ],
         immutable: &["name", "vpc", "protocol", "protocol_version", "port", "target_type"],
         replace: Replace::CreateFirst,
-        held: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(300),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         permits: &[
             Permit::look(
                 &[

@@ -94,7 +94,7 @@ impl Resource for Rule {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(300),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[
             ("ValidationException", "cannot be assumed by principal"),
             ("ValidationException", "since it has targets"),

@@ -39,7 +39,7 @@ impl Resource for InstanceProfile {
         immutable: &["name", "path"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[
             ("InvalidParameterValue", "Invalid IAM Instance Profile name"),
             // The role that it had, or the one that it was just given, is not seen yet.

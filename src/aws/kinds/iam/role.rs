@@ -80,10 +80,10 @@ impl Resource for Role {
         ],
         immutable: &["name", "path"],
         // Lambda removes the interfaces of a deleted function in the name of the function's role.
-        outlives: &["ec2.subnet"],
+        delete_after: &["ec2.subnet"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         // A role or user that was made a moment ago. A service's name that is wrong stays wrong.
         transient: &[("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"")],
         permits: &[

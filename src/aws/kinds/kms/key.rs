@@ -83,10 +83,10 @@ impl Resource for Key {
              minutes until it knows them: payctl waits that long before it gives up.",
         ],
         replace: Replace::Forbidden,
-        doubles: true,
+        can_duplicate: true,
         data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
         regain: Some(regain),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         propagation: Duration::from_secs(330),
         transient: &[
             ("MalformedPolicyDocumentException", "invalid principal"),

@@ -113,7 +113,7 @@ impl Resource for Function {
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
-        complaint: Some("failed_update"),
+        failure_field: Some("failed_update"),
         deadline: Duration::from_secs(900),
         propagation: Duration::from_secs(300),
         transient: common::TRANSIENT,

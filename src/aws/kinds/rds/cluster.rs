@@ -151,14 +151,14 @@ impl Resource for Cluster {
         create_only: &["credentials", "restore_from"],
         made_from: Some("restore_from"),
         regain: Some(restore::regain),
-        rises: &["engine_version"],
+        floating_versions: &["engine_version"],
         replace: Replace::Forbidden,
-        held: true,
+        use_blocks_delete: true,
         data: Some("the database"),
-        guard: Some("deletion_protection"),
+        protection_field: Some("deletion_protection"),
         // A large cluster is restored for hours.
         deadline: Duration::from_secs(6 * 3600),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[
             ("KMSKeyNotAccessibleFault", ""),
             ("InvalidParameterValue", "IAM role ARN value is invalid"),

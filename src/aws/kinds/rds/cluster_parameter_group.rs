@@ -50,11 +50,11 @@ impl Resource for ParameterGroup {
             "A new major version of the database gets a new group.",
         ],
         immutable: &["name", "family", "description"],
-        given: &[("parameters", "defaults")],
+        aws_defaults: &[("parameters", "defaults")],
         replace: Replace::CreateFirst,
-        held: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(900),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         permits: &[
             Permit::look(&["rds:DescribeDBClusterParameterGroups"], &["*"]),
             Permit::look(

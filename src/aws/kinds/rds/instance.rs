@@ -67,9 +67,9 @@ impl Resource for Instance {
         immutable: &["name", "cluster"],
         replace: Replace::DeleteFirst,
         // Nothing but the cluster waits for its end, and the cluster stays until then.
-        lingers: true,
+        listed_after_delete: true,
         deadline: Duration::from_secs(5400),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
             ("InvalidParameterValue", "Missing necessary credentials"),

@@ -41,9 +41,9 @@ impl Resource for SubnetGroup {
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
-        held: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(900),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         // The first database of an account: AWS makes the role of RDS meanwhile.
         transient: &[
             ("InvalidParameterValue", "Missing necessary credentials"),

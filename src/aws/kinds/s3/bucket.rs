@@ -119,7 +119,7 @@ impl Resource for Bucket {
         replace: Replace::Forbidden,
         data: Some("all objects of the bucket and their versions"),
         deadline: Duration::from_secs(1800),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[
             // Not seen everywhere yet.
             ("InvalidBucketState", "Versioning must be 'Enabled'"),

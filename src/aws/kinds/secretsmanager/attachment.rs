@@ -77,7 +77,7 @@ impl Resource for Attachment {
         replace: Replace::DeleteFirst,
         tagged: false,
         deadline: Duration::from_secs(300),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         // A key that was just enabled.
         transient: &[
             ("DecryptionFailure", ""),

@@ -61,7 +61,7 @@ impl Resource for Rotation {
         replace: Replace::DeleteFirst,
         tagged: false,
         deadline: Duration::from_secs(600),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[
             ("AccessDeniedException", "cannot invoke the specified Lambda function"),
             ("InvalidRequestException", "previous rotation"),

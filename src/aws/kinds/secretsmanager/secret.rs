@@ -88,7 +88,7 @@ impl Resource for Secret {
         ],
         immutable: &["name"],
         create_only: &["generate"],
-        observed: &["has_value"],
+        status_fields: &["has_value"],
         replace: Replace::Forbidden,
         data: Some("the secret value"),
         regain: Some(regain),

@@ -73,9 +73,9 @@ impl Resource for Subscription {
         immutable: &["topic", "protocol", "endpoint"],
         replace: Replace::CreateFirst,
         tagged: false,
-        lingers: true,
+        listed_after_delete: true,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         permits: &[
             Permit::look(
                 &["sns:GetSubscriptionAttributes", "sns:ListSubscriptions", "sns:ListTopics"],

@@ -53,7 +53,7 @@ impl Resource for Topic {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
-        settle: Duration::from_secs(30),
+        read_lag: Duration::from_secs(30),
         transient: &[
             ("InvalidParameter", "PrincipalNotFound"),
             ("InvalidParameter", "invalid principal"),

@@ -84,9 +84,9 @@ impl Resource for Queue {
         replace: Replace::DeleteFirst,
         data: Some("the messages in the queue"),
         deadline: Duration::from_secs(300),
-        settle: Duration::from_secs(75),
+        read_lag: Duration::from_secs(75),
         // Its attributes flap for up to a minute after a change.
-        steady: 6,
+        agreeing_reads: 6,
         // SQS words a role that it does not see yet like any other mistake in a policy.
         transient: &[
             ("InvalidAttributeValue", "parameter Policy"),

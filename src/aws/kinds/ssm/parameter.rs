@@ -45,7 +45,7 @@ impl Resource for Parameter {
         immutable: &["name", "list"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
-        settle: Duration::from_secs(20),
+        read_lag: Duration::from_secs(20),
         permits: &[
             Permit::look(&["ssm:DescribeParameters"], &["*"]),
             Permit::look(

@@ -58,7 +58,7 @@ impl Resource for Association {
         tagged: false,
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(600),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         permits: &[
             Permit::look(&["wafv2:ListWebACLs"], &["*"]),
             Permit::look(

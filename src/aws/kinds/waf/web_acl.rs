@@ -147,9 +147,9 @@ impl Resource for WebAcl {
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
-        held: true,
+        use_blocks_delete: true,
         deadline: Duration::from_secs(600),
-        settle: Duration::from_secs(60),
+        read_lag: Duration::from_secs(60),
         transient: &[("WAFServiceLinkedRoleErrorException", "")],
         permits: &[
             Permit::look(&["wafv2:ListWebACLs"], &["*"]),

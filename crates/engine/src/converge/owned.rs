@@ -1,0 +1,65 @@
+//! Whose an object is: checked right before each update and each deletion.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::calls::{FIRST_PAUSE, Pace};
+use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
+use crate::event::StepError;
+use crate::model::live::{Live, Phase};
+use crate::provider::Target;
+
+impl Step<'_> {
+    /// Reads the object that the plan saw, and fails if it is not ours. An object that AWS is deleting may
+    /// have lost its tags already; the step only waits for it.
+    pub(super) async fn read_owned(
+        &self,
+        target: &Target,
+        planned: &Live,
+    ) -> Outcome<Option<Live>> {
+        let mut pace = Pace::new();
+        let since = Instant::now();
+        let mut missed = 0;
+        loop {
+            let Some(live) = self.read(target).await? else {
+                missed += 1;
+                if missed == SURE {
+                    return Ok(None);
+                }
+                self.wait(AGAIN.to_owned(), FIRST_PAUSE).await?;
+                continue;
+            };
+            missed = 0;
+            // An object that a service of AWS made has no tags before it is taken over. An object that was
+            // being deleted had lost its own: a usable one without tags is not ours.
+            let was_dying = matches!(planned.phase, Phase::Deleting(_));
+            let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
+            if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
+                return Ok(Some(live));
+            }
+            if !live.tags.is_empty() {
+                return Err(not_ours());
+            }
+            self.wait_for_tags(since, pace.next()).await?;
+        }
+    }
+
+    /// Waits for tags that reads do not show yet; an object without tags after a while is not ours.
+    async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
+        match since.elapsed() > TAG_LAG {
+            true => Err(not_ours()),
+            false => self.wait("waiting for its tags".to_owned(), pause).await,
+        }
+    }
+
+    /// Whether the tags of an object say that it belongs to this environment and address. An object of
+    /// an untagged kind is owned through its parent.
+    pub(super) fn owns(&self, live: &Live) -> bool {
+        !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
+    }
+}
+
+pub(super) fn not_ours() -> StepError {
+    StepError::Moved(vec!["its owner".to_owned()])
+}

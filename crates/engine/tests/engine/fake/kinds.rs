@@ -1,0 +1,63 @@
+//! The kinds of the fake cloud.
+
+use std::time::Duration;
+
+use payctl_engine::model::meta::{Meta, Replace};
+
+/// Found by tags only, like a VPC.
+pub const NODE: Meta = Meta {
+    immutable: &["zone", "home"],
+    replace: Replace::CreateFirst,
+    can_duplicate: true,
+    use_blocks_delete: true,
+    ..Meta::new("fake.node", "one", "An object without a unique name.")
+};
+/// With a unique name, like a queue.
+pub const NAMED: Meta = Meta {
+    immutable: &["name", "zone", "home"],
+    replace: Replace::DeleteFirst,
+    use_blocks_delete: true,
+    ..Meta::new("fake.named", "two", "An object with a unique name.")
+};
+/// Holds data, like a table.
+pub const STORE: Meta = Meta {
+    immutable: &["name", "zone", "home"],
+    replace: Replace::Forbidden,
+    use_blocks_delete: true,
+    data: Some("the data"),
+    ..Meta::new("fake.store", "two", "An object that holds data.")
+};
+/// Without tags, like a subscription.
+pub const LINK: Meta = Meta {
+    immutable: &["name"],
+    tagged: false,
+    use_blocks_delete: true,
+    ..Meta::new("fake.link", "one", "An object without tags.")
+};
+
+/// Its name is its id, like that of a function.
+pub const SLOT: Meta = Meta {
+    immutable: &["name", "zone", "home"],
+    use_blocks_delete: true,
+    propagation: Duration::from_secs(600),
+    ..Meta::new("fake.slot", "two", "An object that goes by its name.")
+};
+/// It holds data and has no unique name, like a key.
+pub const KEY: Meta = Meta {
+    replace: Replace::Forbidden,
+    can_duplicate: true,
+    use_blocks_delete: true,
+    data: Some("what it encrypts"),
+    ..Meta::new("fake.key", "one", "An object without a unique name that holds data.")
+};
+/// One for everybody in the account.
+pub const ACCOUNT: Meta =
+    Meta { immutable: &["name"], ..Meta::new("fake.account", "one", "An object for everybody.") };
+
+/// All of them.
+pub const KINDS: [&Meta; 7] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &KEY, &ACCOUNT];
+
+/// The facts of a kind.
+pub fn meta_of(kind: &str) -> &'static Meta {
+    KINDS.iter().copied().find(|meta| meta.kind == kind).unwrap_or(&NODE)
+}

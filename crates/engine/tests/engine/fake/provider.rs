@@ -1,0 +1,224 @@
+//! The fake cloud as the engine sees it.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::model::scope::Scope;
+use payctl_engine::provider::{Provider, Sweep, Target};
+use serde_json::{Value, json};
+
+use super::kinds::{ACCOUNT, KINDS, SLOT, meta_of};
+use super::state::{Object, State};
+use super::{FakeCloud, Sort};
+
+fn name_of(spec: &Value) -> Option<&str> {
+    spec.get("name").and_then(Value::as_str)
+}
+
+impl Provider for FakeCloud {
+    fn kinds(&self) -> Vec<&'static Meta> {
+        KINDS.to_vec()
+    }
+
+    fn limit(&self, service: &str) -> usize {
+        match service {
+            "one" => 3,
+            _ => 8,
+        }
+    }
+
+    fn canonical(&self, _: &str, spec: &Value) -> Result<Value, OpError> {
+        let mut spec = spec.clone();
+        if let Some(links) = spec.get_mut("links").and_then(Value::as_array_mut) {
+            links.sort_by_key(Value::to_string);
+            links.dedup();
+        }
+        Ok(spec)
+    }
+
+    fn survey<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a BTreeMap<String, Address>,
+        _: Option<&'a Sweep>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        let blind = self.state().faults.blind.iter().find(|(blind, _)| *blind == kind).cloned();
+        if let Some((_, None)) = blind {
+            return Box::pin(std::future::pending());
+        }
+        let view = self.view;
+        Box::pin(self.operate("Survey", kind, Sort::Read, move |state, scope| {
+            if let Some((_, Some(class))) = blind {
+                return Err(OpError::new("Survey", class, "Blind", "it cannot be seen"));
+            }
+            state.tick();
+            let lags = state.faults.survey_lags;
+            let mut found = Vec::new();
+            for object in state.objects.iter_mut().filter(|object| object.address.kind == kind) {
+                if !lags {
+                    object.hidden = 0;
+                }
+                let Some(live) = object.look(view) else { continue };
+                let wanted_as = name_of(&object.spec).and_then(|name| wanted.get(name));
+                let claim = match (scope.owned(&object.tags), wanted_as) {
+                    (Some(address), _) => Some((address, Owner::Ours)),
+                    (None, _) if !meta_of(kind).tagged => {
+                        Some((object.address.clone(), Owner::Ours))
+                    }
+                    (None, _) if kind == ACCOUNT.kind => {
+                        Some((object.address.clone(), Owner::Shared))
+                    }
+                    (None, Some(address)) => {
+                        let owner = Scope::describe_owner(&object.tags);
+                        Some((address.clone(), Owner::Foreign(owner)))
+                    }
+                    (None, None) => None,
+                };
+                found.extend(claim.map(|(address, owner)| Found { address, owner, live }));
+            }
+            Ok(found)
+        }))
+    }
+
+    fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        let view = self.view;
+        Box::pin(self.operate("Read", &target.address.kind, Sort::Read, move |state, _| {
+            state.tick();
+            let id = target.id.as_deref().unwrap_or_default();
+            Ok(state.at(id).ok().and_then(|object| object.look(view)))
+        }))
+    }
+
+    fn create<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+    ) -> BoxFuture<'a, Result<String, OpError>> {
+        let name = format!("Create {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                let kind = &target.address.kind;
+                let taken = name_of(spec).is_some_and(|name| {
+                    state.objects.iter().any(|other| {
+                        other.address.kind == *kind && name_of(&other.spec) == Some(name)
+                    })
+                });
+                if taken {
+                    let message = "the name is taken";
+                    return Err(OpError::new("Create", ErrorClass::Exists, "Exists", message));
+                }
+                state.check_links(&target.address, spec)?;
+                if state.faults.not_yet > 0 {
+                    state.faults.not_yet -= 1;
+                    let message = "it is not visible yet";
+                    return Err(OpError::new("Create", ErrorClass::NotYet, "NotYet", message));
+                }
+                let id = match name_of(spec).filter(|_| *kind == SLOT.kind) {
+                    Some(name) => format!("slot/{name}"),
+                    None => state.id(),
+                };
+                let mut object =
+                    Object::new(id.clone(), target.address.clone(), spec.clone(), Tags::new());
+                // Creation sets only what it must; the rest is for `update`.
+                object.spec["size"] = json!(0);
+                if meta_of(kind).tagged {
+                    object.tags = target.tags.clone();
+                }
+                object.hidden = state.lag();
+                object.flaps = state.faults.flaps;
+                let split = state.faults.split;
+                object.made_in = self.view;
+                object.unseen = u32::try_from(state.draw(split + 1)).unwrap_or_default();
+                let pending = state.faults.pending;
+                object.pending = u32::try_from(state.draw(pending + 1)).unwrap_or_default();
+                let corpse = state.faults.corpse;
+                // A corpse that may hold data is a person's business.
+                let breaks = meta_of(kind).data.is_none() && state.happens(corpse);
+                object.failed = breaks.then(|| "it broke".to_owned());
+                state.objects.push(object);
+                Ok(id)
+            };
+            self.operate(&name, &target.address.kind, Sort::Create, effect).await
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: &'a Target,
+        spec: &'a Value,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Update {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                state.check_links(&target.address, spec)?;
+                let (lag, flaps) = (state.lag(), state.faults.flaps);
+                let object = state.at(&live.id)?;
+                object.flaps = flaps;
+                let fixed = meta_of(&target.address.kind).immutable;
+                if let Some(path) = fixed.iter().find(|path| object.spec[**path] != spec[**path]) {
+                    let message = format!("{} cannot change {path}", target.address);
+                    state.violations.push(message.clone());
+                    return Err(OpError::new("Update", ErrorClass::Invalid, "Immutable", message));
+                }
+                object.stale = Some((lag, object.spec.clone()));
+                object.spec = spec.clone();
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+
+    fn retag<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+        set: &'a Tags,
+        unset: &'a [String],
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Retag {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, _: &Scope| {
+                let object = state.at(&live.id)?;
+                object.tags.extend(set.clone());
+                object.tags.retain(|key, _| !unset.contains(key));
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        let name = format!("Delete {}", target.address);
+        Box::pin(async move {
+            let effect = |state: &mut State, scope: &Scope| {
+                let dependent = state.objects.iter().find(|other| {
+                    other.id != live.id && State::links(&other.spec).contains(&live.id)
+                });
+                if let Some(dependent) = dependent {
+                    let message = format!("{} uses {}", dependent.address, target.address);
+                    state.refusals += 1;
+                    return Err(OpError::new("Delete", ErrorClass::Busy, "InUse", message));
+                }
+                let looks = state.lag().max(state.faults.dying) + 1;
+                let object = state.at(&live.id)?;
+                let foreign =
+                    meta_of(&target.address.kind).tagged && scope.owned(&object.tags).is_none();
+                object.deleting = Some(object.deleting.unwrap_or(looks));
+                if foreign {
+                    state.violations.push(format!("{} is not ours", target.address));
+                }
+                Ok(())
+            };
+            self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
+        })
+    }
+}

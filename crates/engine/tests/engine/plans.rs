@@ -1,0 +1,104 @@
+//! What a plan says, and what it is limited to.
+
+use std::collections::BTreeMap;
+
+use payctl_engine::apply::apply;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::{Action, Plan, Purpose};
+use payctl_engine::planner::plan;
+use payctl_engine::stop::stop_pair;
+use payctl_engine::survey::survey;
+use serde_json::json;
+
+use crate::fake::{FakeCloud, Faults};
+use crate::support::*;
+
+#[test]
+fn a_plan_writes_nothing() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
+        assert_eq!(plan.count(Action::Create), 2);
+        assert!(cloud.log().is_empty());
+    });
+}
+
+#[test]
+fn data_is_never_replaced_and_a_protected_environment_loses_nothing() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = blueprint();
+        put(&mut wanted, "fake.store", "data", json!({ "size": 1, "zone": "a" }), &[]);
+        converge(&cloud, &wanted, Purpose::Apply).await;
+        let mut moved = wanted.clone();
+        put(&mut moved, "fake.store", "data", json!({ "size": 1, "zone": "b" }), &[]);
+        let plan = plan_now(&cloud, &moved, Purpose::Apply).await;
+        assert!(plan.refused[0].reason.contains("lose the data"), "{:?}", plan.refused);
+        let protected = Blueprint { protect: true, ..wanted };
+        let plan = plan_now(&cloud, &protected, Purpose::Destroy).await;
+        assert_eq!(plan.refused.len(), 1);
+        let emptied = Blueprint { resources: BTreeMap::new(), ..protected };
+        let plan = plan_now(&cloud, &emptied, Purpose::Apply).await;
+        assert_eq!(plan.refused.len(), 1);
+    });
+}
+
+#[test]
+fn what_uses_a_replaced_target_lets_go_with_it() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        converge(&cloud, &two(), Purpose::Apply).await;
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "base", json!({ "size": 1, "zone": "b" }), &[]);
+        let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        let target = ["fake.node/base".to_owned()];
+        let plan = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &target).expect("a plan");
+        let (_stopper, stop) = stop_pair();
+        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        assert!(report.is_complete(), "{report:#?}");
+        check_settled(&cloud, &wanted).await;
+    });
+}
+
+#[test]
+fn a_target_brings_what_it_needs_and_nothing_else() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut wanted = two();
+        put(&mut wanted, "fake.node", "apart", json!({ "size": 1, "zone": "a" }), &[]);
+        let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
+        let target =
+            |target: &str| plan(&cloud, &wanted, &snapshot, Purpose::Apply, &[target.to_owned()]);
+        let addresses = |plan: Plan| {
+            plan.changes.iter().map(|change| change.address.to_string()).collect::<Vec<_>>()
+        };
+        let top = addresses(target("fake.named/top").expect("a plan"));
+        assert_eq!(top, ["fake.node/base", "fake.named/top"]);
+        assert!(target("fake.named/none").is_err());
+    });
+}
+
+#[test]
+fn a_saved_plan_survives_its_file() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
+        let text = serde_json::to_string(&plan).expect("a plan serialises");
+        let again: Plan = serde_json::from_str(&text).expect("a plan deserialises");
+        assert_eq!(again, plan);
+    });
+}
+
+#[test]
+fn what_becomes_visible_late_is_waited_for_as_long_as_its_kind_says() {
+    block_on(async {
+        let late = || Faults { not_yet: 45, ..Faults::default() };
+        for (kind, completes) in [("fake.slot", true), ("fake.named", false)] {
+            let cloud = FakeCloud::new(scope(), 1);
+            let mut wanted = blueprint();
+            put(&mut wanted, kind, "late", json!({ "size": 1 }), &[]);
+            let report = once(&cloud, &wanted, late()).await;
+            assert_eq!(report.is_complete(), completes, "{kind}: {report:#?}");
+        }
+    });
+}

@@ -1,0 +1,114 @@
+//! A loaded config, and what the rules and the blueprint ask of it: where a value stands, and what was
+//! typed, whether it fits or not.
+
+use std::path::PathBuf;
+
+use super::packages;
+use super::problem::{Place, Problem, Sources};
+use super::schema::Config;
+use super::tree::{self, Node};
+
+use payctl_engine::model::package::Packages;
+
+/// A config that passed every check that needs no account.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The name of the environment.
+    pub env: String,
+    /// What was typed, merged and with its inputs filled in.
+    pub config: Config,
+    /// The files that it was made from, the environment's own first.
+    pub files: Vec<PathBuf>,
+    /// Whether nothing had to be left out of `config`.
+    pub(crate) intact: bool,
+    /// What the functions are made of, by function.
+    pub(crate) functions: packages::Sources,
+    /// The tree of the files, with what was left out of `config`.
+    pub(super) full: Node,
+    /// The tree that `config` was made from.
+    pub(super) tree: Node,
+    /// Where everything stands.
+    pub(super) sources: Sources,
+}
+
+impl Loaded {
+    /// The packages of all functions.
+    pub fn packages(&self) -> Packages {
+        self.functions.values().map(|source| source.package.clone()).collect()
+    }
+
+    /// Where a value stands, or the nearest table above it.
+    pub fn place(&self, path: &[&str]) -> Place {
+        self.sources.place(self.tree.locate(path))
+    }
+
+    /// A problem with the value at a path.
+    pub fn problem(
+        &self,
+        path: &[&str],
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Problem {
+        self.sources.problem(self.tree.locate(path), message, fix)
+    }
+
+    /// The names of the items of a section, also of those that were left out.
+    pub(crate) fn names(&self, section: &str) -> Vec<&str> {
+        self.full.keys(section)
+    }
+
+    /// Whether an item has a key with something in it, left out or not.
+    pub(crate) fn says(&self, item: &[&str], key: &str) -> bool {
+        let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
+        let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
+        value.is_some_and(|value| !matches!(value, tree::Value::Array(items) if items.is_empty()))
+    }
+
+    /// The string at a path, left out or not.
+    pub(crate) fn string(&self, path: &[&str]) -> Option<&str> {
+        let (key, path) = path.split_last()?;
+        path.iter().try_fold(&self.full, |node, step| node.get(step))?.text(key)
+    }
+
+    /// Whether a word stands somewhere below a path, as a key or as a string.
+    pub(crate) fn mentions(&self, path: &[&str], word: &str) -> bool {
+        let node = path.iter().try_fold(&self.full, |node, step| node.get(step));
+        node.is_some_and(|node| node.mentions(word))
+    }
+
+    /// How many items a list has, left out or not.
+    pub(crate) fn length(&self, path: &[&str]) -> usize {
+        let found = path.iter().try_fold(&self.full, |node, step| node.get(step));
+        match found.map(|node| &node.value) {
+            Some(tree::Value::Array(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
+    /// A whole number of the config, left out or not.
+    pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
+        let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
+        match found.value {
+            tree::Value::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether a section is there, left out or not.
+    pub(crate) fn has(&self, section: &str) -> bool {
+        self.full.get(section).is_some()
+    }
+
+    /// Where the config asks for an item: its key, `config/base.toml:41`.
+    pub(crate) fn origin(&self, path: &[&str]) -> String {
+        let mut node = &self.tree;
+        for step in path {
+            match node.get(step) {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        let place = self.sources.place(node.key_at);
+        format!("{}:{}", place.file.display(), place.line)
+    }
+}
