@@ -47,16 +47,16 @@ impl Resource for Dashboard {
             Permit::look(&["cloudwatch:ListDashboards"], &["*"]),
             Permit::look(
                 &["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"],
-                &["common::{account}:dashboard/{seen}"],
+                &["cloudwatch::{account}:dashboard/{seen}"],
             ),
             Permit::set(
                 &["cloudwatch:PutDashboard", "cloudwatch:TagResource"],
-                &["common::{account}:dashboard/{name}"],
+                &["cloudwatch::{account}:dashboard/{name}"],
             ),
-            Permit::change(&["cloudwatch:UntagResource"], &["common::{account}:dashboard/{name}"]),
+            Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch::{account}:dashboard/{name}"]),
             Permit::delete(
                 &["cloudwatch:DeleteDashboards"],
-                &["common::{account}:dashboard/{name}"],
+                &["cloudwatch::{account}:dashboard/{name}"],
             ),
         ],
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
