@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::clients::Aws;
 use super::error::of_survey;
-use super::kinds::KINDS;
+use super::kinds::{KINDS, find_kind};
 use super::resource::{AnyKind, Cx, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -30,11 +30,6 @@ impl AwsProvider {
     pub fn aws(&self) -> &Aws {
         &self.aws
     }
-}
-
-/// The kind of this name, if there is one.
-pub fn find_kind(name: &str) -> Option<&'static dyn AnyKind> {
-    KINDS.iter().copied().find(|kind| kind.meta().kind == name)
 }
 
 fn known(name: &str) -> Result<&'static dyn AnyKind, OpError> {

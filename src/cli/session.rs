@@ -350,7 +350,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::provider::find_kind;
+    use crate::aws::kinds::find_kind;
     use payctl_engine::model::desired::Desired;
     use payctl_engine::model::live::{Live, Tags};
     use payctl_engine::plan::Action;

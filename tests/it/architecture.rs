@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use payctl::aws::kinds::KINDS;
-use payctl::aws::provider::find_kind;
+use payctl::aws::kinds::find_kind;
 use payctl::blueprint::{Facts, build};
 use payctl::config;
 use payctl_engine::model::desired::Blueprint;

@@ -3,6 +3,7 @@
 //! A new kind is one file here, its `mod` line and its line in the table.
 
 use super::resource::{AnyKind, kind};
+use payctl_engine::model::meta::Meta;
 
 pub(crate) mod apigateway;
 pub(crate) mod autoscaling;
@@ -85,3 +86,13 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<waf::association::Association>(),
     kind::<waf::web_acl::WebAcl>(),
 ];
+
+/// The kind of this name, if there is one.
+pub fn find_kind(name: &str) -> Option<&'static dyn AnyKind> {
+    KINDS.iter().copied().find(|kind| kind.meta().kind == name)
+}
+
+/// The facts of the kind of this name, if there is one.
+pub fn find_meta(name: &str) -> Option<&'static Meta> {
+    find_kind(name).map(AnyKind::meta)
+}

@@ -5,7 +5,7 @@
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
-use super::common::{PAGE, arn, incomplete, replace, retag, tags};
+use super::common::{PAGE, arn, incomplete, named, replace, retag, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -44,6 +44,7 @@ impl Resource for ApiKey {
             Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/apikeys/*"]),
         ],
+        names: Some(named("api-key")),
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

@@ -14,6 +14,15 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Owner, Tags};
+use payctl_engine::model::naming::NameRule;
+
+/// What API Gateway takes as a name, in words.
+pub(super) const NAME_RULE: &str = "letters, digits and . _ -";
+
+/// The rule for names of API Gateway.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    NameRule::new(word, 255, r"^[A-Za-z0-9._-]{1,255}$", NAME_RULE)
+}
 
 /// The largest page of any list.
 pub(super) const PAGE: i32 = 500;

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::common::{
-    add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, remove, replace, retag,
-    tags,
+    add, arn, clear, delete_execution_logs, escape, incomplete, named, our_apis, remove, replace,
+    retag, tags,
 };
 use super::definition::{
     Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
@@ -33,6 +33,7 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// A REST API.
@@ -132,6 +133,8 @@ impl Resource for RestApi {
                 &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
             ),
         ],
+        names: Some(named("api")),
+        sizes: &[SizeLimit::policy("policy", "policy", 8192)],
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

@@ -10,7 +10,7 @@ use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
-use super::common::{PAGE, append, arn, incomplete, remove, replace, retag, tags};
+use super::common::{PAGE, append, arn, incomplete, named, remove, replace, retag, tags};
 use super::stage::Throttle;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -73,6 +73,7 @@ impl Resource for UsagePlan {
                 &["apigateway:{region}::/usageplans/*"],
             ),
         ],
+        names: Some(named("usage-plan")),
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

@@ -28,6 +28,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -192,6 +193,12 @@ impl Resource for Group {
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "fleet",
+            255,
+            r"^[\x20-\x39\x3b-\x7e]{1,255}$",
+            "a group's name is 1 to 255 characters without a colon",
+        )),
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",

@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -127,6 +128,12 @@ impl Resource for Alarm {
             Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch:{here}:alarm:{name}"]),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:{name}"]),
         ],
+        names: Some(NameRule::new(
+            "alarm",
+            255,
+            r"^[^\x00-\x1F\x7F-\x9F]{1,255}$",
+            "an alarm's name is 1 to 255 characters without control characters",
+        )),
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

@@ -19,6 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -59,6 +60,15 @@ impl Resource for Dashboard {
                 &["common::{account}:dashboard/{name}"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "dashboard",
+                255,
+                r"^[A-Za-z0-9_-]{1,255}$",
+                "a dashboard's name is 1 to 255 letters, digits, _ and -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 

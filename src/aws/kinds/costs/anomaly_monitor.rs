@@ -20,6 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -96,6 +97,15 @@ impl Resource for AnomalyMonitor {
             ),
             Permit::delete(&["ce:DeleteAnomalyMonitor"], &["ce::{account}:anomalymonitor/*"]),
         ],
+        names: Some(
+            NameRule::new(
+                "cost-monitor",
+                128,
+                r"^[A-Za-z0-9 ._-]{1,128}$",
+                "a monitor's name is 1 to 128 letters, digits, spaces and . _ -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 

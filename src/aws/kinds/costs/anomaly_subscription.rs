@@ -22,6 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -105,6 +106,15 @@ impl Resource for AnomalySubscription {
                 &["ce::{account}:anomalysubscription/*"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "cost-alert",
+                128,
+                r"^[A-Za-z0-9 ._-]{1,128}$",
+                "a subscription's name is 1 to 128 letters, digits, spaces and . _ -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("costs.anomaly_subscription", "ce", "Who hears of unusual costs.")
     };
 

@@ -28,6 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -261,6 +262,13 @@ impl Resource for Table {
                 &["dynamodb:{here}:table/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "table",
+            255,
+            r"^[a-zA-Z0-9_.-]{3,255}$",
+            "a table's name is 3 to 255 letters, digits and _ . -",
+        )),
+        arn: Some("dynamodb:{here}:table/{name}"),
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

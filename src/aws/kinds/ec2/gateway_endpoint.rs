@@ -21,6 +21,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -69,6 +70,7 @@ impl Resource for GatewayEndpoint {
             .ours(),
             Permit::change(&["ec2:ModifyVpcEndpoint"], &["ec2:{here}:route-table/*"]).ours(),
         ],
+        names: Some(NameRule::tag("endpoint")),
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -76,6 +77,7 @@ impl Resource for InternetGateway {
             .ours(),
             Permit::delete(&["ec2:DetachInternetGateway"], &["ec2:{here}:vpc/*"]).ours(),
         ],
+        names: Some(NameRule::tag("internet-gateway")),
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

@@ -25,6 +25,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -112,6 +113,7 @@ impl Resource for RouteTable {
             .ours(),
             Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
         ],
+        names: Some(NameRule::tag("route-table")),
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

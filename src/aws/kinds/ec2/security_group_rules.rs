@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -113,6 +114,7 @@ impl Resource for Rules {
             )
             .ours(),
         ],
+        names: Some(NameRule::tag("security-group-rules")),
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

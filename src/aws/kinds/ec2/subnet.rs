@@ -18,6 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -63,6 +64,7 @@ impl Resource for Subnet {
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
             Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
+        names: Some(NameRule::tag("subnet")),
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 

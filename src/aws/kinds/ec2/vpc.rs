@@ -24,6 +24,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -80,6 +81,7 @@ impl Resource for Vpc {
                 &["ec2:{here}:security-group/*"],
             ),
         ],
+        names: Some(NameRule::tag("vpc")),
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

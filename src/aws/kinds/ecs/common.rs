@@ -9,6 +9,12 @@ use crate::aws::error::op;
 use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of ECS.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    NameRule::new(word, 255, r"^[a-zA-Z0-9_-]{1,255}$", "1 to 255 letters, digits, _ and -")
+}
 
 /// What follows the last slash of an ARN: a name, or `FAMILY:REVISION`.
 pub(super) fn name_in(arn: &str) -> &str {

@@ -18,7 +18,7 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{clusters, from_tags, no_arn, retag, to_tags};
+use super::common::{clusters, from_tags, named, no_arn, retag, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -159,6 +159,7 @@ impl Resource for Service {
                 &["ecs:{here}:service/{ecs.cluster}/*"],
             ),
         ],
+        names: Some(named("service")),
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

@@ -16,7 +16,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use self::revisions::{newest, retire, revisions};
-use super::common::retag;
+use super::common::{named, retag};
 use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
@@ -206,6 +206,7 @@ impl Resource for TaskDefinition {
                 &["ecs:{here}:task-definition/{name}:*"],
             ),
         ],
+        names: Some(named("task")),
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

@@ -14,6 +14,14 @@ use crate::aws::resource::Survey;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Owner, Tags};
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of load balancers and target groups.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    const PATTERN: &str = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$";
+    const RULE: &str = "1 to 32 letters, digits and dashes, and no dash at either end";
+    NameRule::new(word, 32, PATTERN, RULE)
+}
 
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;

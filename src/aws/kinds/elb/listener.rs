@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -152,6 +153,7 @@ impl Resource for Listener {
                 &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
             ),
         ],
+        names: Some(NameRule::tag("listener")),
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",

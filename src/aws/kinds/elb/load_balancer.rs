@@ -144,6 +144,7 @@ impl Resource for LoadBalancer {
             ),
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
         ],
+        names: Some(common::named("lb")),
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",

@@ -138,6 +138,7 @@ impl Resource for TargetGroup {
                 &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
             ),
         ],
+        names: Some(common::named("tg")),
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",

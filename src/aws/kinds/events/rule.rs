@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -119,6 +120,13 @@ impl Resource for Rule {
                 &["events:{here}:rule/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "rule",
+            64,
+            r"^[._A-Za-z0-9-]{1,64}$",
+            "a rule's name is 1 to 64 letters, digits and . _ -",
+        )),
+        arn: Some("events:{here}:rule/{name}"),
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 

@@ -21,6 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -78,6 +79,7 @@ impl Resource for Detector {
             ),
             Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
         ],
+        names: Some(NameRule::tag("detector")),
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

@@ -18,6 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -68,6 +69,16 @@ impl Resource for InstanceProfile {
                 &["iam::{account}:instance-profile{path}*"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "profile",
+                128,
+                r"^[\w+=,.@-]{1,128}$",
+                "a profile's name is 1 to 128 letters, digits and _+=,.@-",
+            )
+            .of_account(),
+        ),
+        arn: Some("iam::{account}:instance-profile{path}{name}"),
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

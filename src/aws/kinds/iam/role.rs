@@ -23,7 +23,9 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::{SizeLimit, characters_of_all};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -127,6 +129,23 @@ impl Resource for Role {
                 &["iam:RemoveRoleFromInstanceProfile"],
                 &["iam::{account}:instance-profile{path}*"],
             ),
+        ],
+        names: Some(
+            NameRule::new(
+                "role",
+                64,
+                r"^[\w+=,.@-]{1,64}$",
+                "a role's name is 1 to 64 letters, digits and _+=,.@-",
+            )
+            .of_account(),
+        ),
+        arn: Some("iam::{account}:role{path}{name}"),
+        sizes: &[
+            SizeLimit::policy("trust policy", "trust", 2048),
+            SizeLimit {
+                measure: characters_of_all,
+                ..SizeLimit::policy("own policies", "inline", 10_240)
+            },
         ],
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };

@@ -27,6 +27,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -153,6 +154,13 @@ impl Resource for Function {
             ),
             Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
         ],
+        names: Some(NameRule::new(
+            "lambda",
+            64,
+            r"^[a-zA-Z0-9_-]{1,64}$",
+            "a function's name is 1 to 64 letters, digits, _ and -",
+        )),
+        arn: Some("lambda:{here}:function:{name}"),
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

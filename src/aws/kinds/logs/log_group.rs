@@ -19,6 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -74,6 +75,16 @@ impl Resource for LogGroup {
             ),
             Permit::delete(&["logs:DeleteLogGroup"], &["logs:{here}:log-group:{name}:*"]),
         ],
+        names: Some(NameRule {
+            is_reserved: Some(is_reserved),
+            ..NameRule::new(
+                "log-group",
+                512,
+                r"^[._/#A-Za-z0-9-]{1,512}$",
+                "a log group's name is 1 to 512 letters, digits and . - _ / #, and does not begin with aws/",
+            )
+        }),
+        arn: Some("logs:{here}:log-group:{name}"),
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 
@@ -292,6 +303,11 @@ fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
             key: group.kms_key_id.filter(|key| !key.is_empty()).map(Text::from),
         },
     }
+}
+
+/// Names that AWS keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("aws/")
 }
 
 #[cfg(test)]

@@ -240,6 +240,11 @@ impl Resource for Cluster {
                 ],
             ),
         ],
+        names: Some(common::named("database", 63)),
+        unsettled: &[(
+            "engine_version",
+            "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why",
+        )],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 

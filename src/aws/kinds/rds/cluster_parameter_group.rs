@@ -79,6 +79,7 @@ impl Resource for ParameterGroup {
                 &["rds:{here}:cluster-pg:{name}"],
             ),
         ],
+        names: Some(common::named("parameters", 255)),
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

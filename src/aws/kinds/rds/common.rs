@@ -6,6 +6,14 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of RDS.
+pub(super) const fn named(word: &'static str, limit: usize) -> NameRule {
+    const RULE: &str = "a database's name is up to 63 lower-case letters, digits and single dashes, and \
+                        begins with a letter";
+    NameRule::new(word, limit, "^[a-z](-?[a-z0-9])*$", RULE)
+}
 
 /// Tags as RDS takes them.
 pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {

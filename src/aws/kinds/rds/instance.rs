@@ -111,6 +111,7 @@ impl Resource for Instance {
             Permit::delete(&["rds:DeleteDBInstance"], &["rds:{here}:db:{name}"]),
             Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
         ],
+        names: Some(common::named("database-instance", 63)),
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

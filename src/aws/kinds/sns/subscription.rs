@@ -89,6 +89,7 @@ impl Resource for Subscription {
             Permit::change(&["sns:SetSubscriptionAttributes"], &["*"]),
             Permit::delete(&["sns:Unsubscribe"], &["*"]),
         ],
+        may_share_name: true,
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 

@@ -20,7 +20,9 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -69,6 +71,14 @@ impl Resource for Topic {
             Permit::change(&["sns:UntagResource"], &["sns:{here}:{name}"]),
             Permit::delete(&["sns:DeleteTopic"], &["sns:{here}:{name}"]),
         ],
+        names: Some(NameRule::new(
+            "topic",
+            256,
+            r"^[A-Za-z0-9_-]{1,251}(\.fifo)?$",
+            "a topic's name is 1 to 256 letters, digits, _ and -",
+        )),
+        arn: Some("sns:{here}:{name}"),
+        sizes: &[SizeLimit::policy("policy", "policy", 30_720)],
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 

@@ -19,6 +19,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -59,6 +60,7 @@ impl Resource for Parameter {
             Permit::change(&["ssm:RemoveTagsFromResource"], &["ssm:{here}:parameter/{name}"]),
             Permit::delete(&["ssm:DeleteParameter"], &["ssm:{here}:parameter/{name}"]),
         ],
+        sizes: &[SizeLimit::policy("value", "value", 4096)],
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -196,6 +197,12 @@ impl Resource for WebAcl {
             )
             .where_equal("iam:AWSServiceName", "wafv2.amazonaws.com"),
         ],
+        names: Some(NameRule::new(
+            "firewall",
+            128,
+            r"^[A-Za-z0-9_-]{1,128}$",
+            "a web ACL's name is 1 to 128 letters, digits, _ and -",
+        )),
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL: which requests get through.")
     };
 
