@@ -1,3 +1,6 @@
+//! CloudWatch.
+
 pub(crate) mod alarm;
 pub(crate) mod common;
 pub(crate) mod dashboard;
+pub(crate) mod rates;

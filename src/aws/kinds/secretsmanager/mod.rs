@@ -1,3 +1,5 @@
+//! Secrets Manager.
+
 pub(crate) mod attachment;
 pub(crate) mod rotation;
 pub(crate) mod secret;
