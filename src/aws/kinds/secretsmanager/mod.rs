@@ -3,3 +3,4 @@
 pub(crate) mod attachment;
 pub(crate) mod rotation;
 pub(crate) mod secret;
+pub(crate) mod values;
