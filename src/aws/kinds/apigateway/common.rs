@@ -63,23 +63,24 @@ pub(super) fn arn(aws: &Aws, path: &str) -> String {
     format!("arn:{}:apigateway:{}::{path}", scope.partition, scope.region)
 }
 
-pub(super) async fn retag(
-    aws: &Aws,
-    path: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.apigateway.tag_resource().resource_arn(arn(aws, path));
-        let call = call.set_tags(Some(set.clone().into_iter().collect()));
-        call.send().await.map_err(op("TagResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.apigateway.untag_resource().resource_arn(arn(aws, path));
-        let call = call.set_tag_keys(Some(unset.to_vec()));
-        call.send().await.map_err(op("UntagResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, path: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws
+        .apigateway
+        .tag_resource()
+        .resource_arn(arn(aws, path))
+        .set_tags(Some(set.clone().into_iter().collect()));
+    call.send().await.map_err(op("TagResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, path: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws
+        .apigateway
+        .untag_resource()
+        .resource_arn(arn(aws, path))
+        .set_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
 /// Tags as every answer of API Gateway carries them.

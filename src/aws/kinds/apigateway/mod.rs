@@ -4,7 +4,6 @@ pub(crate) mod account;
 pub(crate) mod api_key;
 pub(crate) mod common;
 pub(crate) mod definition;
-pub(crate) mod moves;
 pub(crate) mod rates;
 pub(crate) mod rest_api;
 pub(crate) mod stage;

@@ -356,25 +356,21 @@ impl Resource for Group {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(|tag| to_tag(&live.id, tag)).collect();
-            let call = cx.aws.fleets.create_or_update_tags().set_tags(Some(tags));
-            call.send().await.map_err(op("CreateOrUpdateTags"))?;
-        }
-        if !unset.is_empty() {
-            let tag = |key: &String| {
-                Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
-            };
-            let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
-            call.send().await.map_err(op("DeleteTags"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .fleets
+            .create_or_update_tags()
+            .set_tags(Some(set.iter().map(|tag| to_tag(&live.id, tag)).collect()));
+        call.send().await.map_err(op("CreateOrUpdateTags")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let tag = |key: &String| {
+            Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
+        };
+        let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+        call.send().await.map_err(op("DeleteTags")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

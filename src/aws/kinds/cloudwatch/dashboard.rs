@@ -11,7 +11,7 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::common::{retag, tags, to_tags};
+use super::common::{add_tags, remove_tags, tags, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -134,14 +134,14 @@ impl Resource for Dashboard {
         self.put(cx, None).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        retag(cx.aws, arn, set, unset).await
+        add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -3,4 +3,5 @@
 pub(crate) mod alarm;
 pub(crate) mod common;
 pub(crate) mod dashboard;
+pub(crate) mod metric;
 pub(crate) mod rates;

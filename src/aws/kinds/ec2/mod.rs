@@ -13,7 +13,6 @@ pub(crate) mod nat_gateway;
 pub(crate) mod offers;
 pub(crate) mod permissions;
 pub(crate) mod route_table;
-pub(crate) mod routes;
 pub(crate) mod security_group;
 pub(crate) mod security_group_rules;
 pub(crate) mod subnet;

@@ -107,22 +107,16 @@ pub(super) fn to_tags(tags: &Tags) -> Option<Vec<Tag>> {
     Some(tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
 }
 
-/// Sets and removes tags of one object.
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
-        call.send().await.map_err(op("AddTags"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.balancers.remove_tags().resource_arns(arn);
-        call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
+    call.send().await.map_err(op("AddTags")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws.balancers.remove_tags().resource_arns(arn);
+    call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags")).map(drop)
 }
 
 /// The ARN in the answer of a create call.

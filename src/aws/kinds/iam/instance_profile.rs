@@ -136,23 +136,24 @@ impl Resource for InstanceProfile {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.iam.tag_instance_profile().instance_profile_name(&live.id);
-            let call = call.set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagInstanceProfile"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.iam.untag_instance_profile().instance_profile_name(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagInstanceProfile"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .iam
+            .tag_instance_profile()
+            .instance_profile_name(&live.id)
+            .set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagInstanceProfile")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .iam
+            .untag_instance_profile()
+            .instance_profile_name(&live.id)
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagInstanceProfile")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -233,22 +233,14 @@ impl Resource for Role {
         self.remove_policies(cx.aws, live).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.iam.tag_role().role_name(&live.id).set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagRole"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.iam.untag_role().role_name(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagRole"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.iam.tag_role().role_name(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagRole")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.iam.untag_role().role_name(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagRole")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -288,22 +288,14 @@ impl Resource for Key {
         self.update_alias(cx.aws, live).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.kms.tag_resource().key_id(&live.id).set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.kms.untag_resource().key_id(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.kms.tag_resource().key_id(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.kms.untag_resource().key_id(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

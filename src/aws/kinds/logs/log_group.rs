@@ -155,24 +155,22 @@ impl Resource for LogGroup {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
-        if !set.is_empty() {
-            let call = cx.aws.logs.tag_resource().resource_arn(&arn);
-            let call = call.set_tags(Some(set.clone().into_iter().collect()));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.logs.untag_resource().resource_arn(&arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+        let call = cx
+            .aws
+            .logs
+            .tag_resource()
+            .resource_arn(&arn)
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
+        let call =
+            cx.aws.logs.untag_resource().resource_arn(&arn).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

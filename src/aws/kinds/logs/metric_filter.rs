@@ -147,10 +147,6 @@ impl Resource for Filter {
         self.put(cx.aws).await
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let Filter { name, log_group, .. } = &live.spec;
         let call = cx.aws.logs.delete_metric_filter().log_group_name(log_group.known());

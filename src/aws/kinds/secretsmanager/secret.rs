@@ -238,23 +238,15 @@ impl Resource for Secret {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.secrets.tag_resource().secret_id(&live.id);
-            let call = call.set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.secrets.untag_resource().secret_id(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.secrets.tag_resource().secret_id(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call =
+            cx.aws.secrets.untag_resource().secret_id(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

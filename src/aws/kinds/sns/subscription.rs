@@ -182,10 +182,6 @@ impl Resource for Subscription {
         Ok(())
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         if Pending::parse(&live.id).is_some() {
             // It stays in the list for days, so nobody may wait until it is gone.

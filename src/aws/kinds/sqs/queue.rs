@@ -219,23 +219,19 @@ impl Resource for Queue {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.clone().into_iter().collect();
-            let call = cx.aws.sqs.tag_queue().queue_url(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagQueue"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.sqs.untag_queue().queue_url(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagQueue"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .sqs
+            .tag_queue()
+            .queue_url(&live.id)
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagQueue")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.sqs.untag_queue().queue_url(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagQueue")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -373,23 +373,20 @@ impl Resource for WebAcl {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.waf.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.waf.untag_resource().resource_arn(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .waf
+            .tag_resource()
+            .resource_arn(&live.id)
+            .set_tags(Some(set.iter().map(to_tag).collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call =
+            cx.aws.waf.untag_resource().resource_arn(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
