@@ -21,8 +21,10 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::error::op;
+use super::kinds::{apigateway, cloudwatch};
 use super::network;
-use super::pace::{OnlyThrottling, Operation, Pace};
+use super::pace::retries::OnlyThrottling;
+use super::pace::{Operation, Pace};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::scope::Scope;
@@ -87,13 +89,16 @@ pub struct Aws {
 }
 
 macro_rules! client {
-    ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {{
+    ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {
+        client!($service, $config, $meter, alone &[] $(, $setting($value))?)
+    };
+    ($service:ident, $config:expr, $meter:expr, alone $alone:expr $(, $setting:ident($value:expr))?) => {{
         let transport = $config.http_client().expect("`load` gives a transport");
         // Only throttled calls are retried here, so there is no reason to ever run dry.
         let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
             $service::config::Builder::from($config)
-                .http_client(Pace::default().client(transport))
+                .http_client(Pace::new($alone).client(transport))
                 .retry_classifier(OnlyThrottling)
                 .retry_partition(budget.token_bucket(TokenBucket::unlimited()).build())
                 .interceptor($meter.clone())
@@ -134,7 +139,7 @@ impl Aws {
         let identity = || async {
             aws.sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))
         };
-        let both = async { tokio::join!(patiently(identity), question(&aws)) };
+        let both = async { tokio::join!(retry_read(identity), question(&aws)) };
         let (caller, answer) = tokio::time::timeout(CONNECTING, both).await.map_err(|_| {
             let message = format!("no answer in {} s", CONNECTING.as_secs());
             OpError::new("GetCallerIdentity", ErrorClass::Service, "NoAnswer", message)
@@ -169,11 +174,11 @@ impl Aws {
             is_elsewhere,
             is_special,
             managed_keys: Arc::default(),
-            apigateway: client!(aws_sdk_apigateway, &config, meter),
-            vpc_links: client!(aws_sdk_apigatewayv2, &config, meter),
+            apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),
+            vpc_links: client!(aws_sdk_apigatewayv2, &config, meter, alone apigateway::rates::RATES.alone),
             scaling: client!(aws_sdk_applicationautoscaling, &config, meter),
             fleets: client!(aws_sdk_autoscaling, &config, meter),
-            cloudwatch: client!(aws_sdk_cloudwatch, &config, meter),
+            cloudwatch: client!(aws_sdk_cloudwatch, &config, meter, alone cloudwatch::rates::RATES.alone),
             costs: client!(aws_sdk_costexplorer, &config, meter),
             ecs: client!(aws_sdk_ecs, &config, meter),
             balancers: client!(aws_sdk_elasticloadbalancingv2, &config, meter),
@@ -210,8 +215,8 @@ pub(super) async fn soon<T>(question: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(SHORT, question).await.ok()
 }
 
-/// Reads once more when a read fails in a way that passes: reading again is always safe.
-pub(crate) async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, OpError>
+/// Reads again, up to four times, when a read fails in a way that passes: reading again is always safe.
+pub(crate) async fn retry_read<T, F>(read: impl Fn() -> F) -> Result<T, OpError>
 where
     F: Future<Output = Result<T, OpError>>,
 {

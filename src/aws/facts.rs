@@ -1,6 +1,6 @@
 //! What must be known about the account and region before a blueprint can be drawn.
 
-use super::clients::{Aws, Connection, patiently};
+use super::clients::{Aws, Connection, retry_read};
 use super::error::op;
 use super::kinds::ec2::common::filter;
 use payctl_engine::model::error::OpError;
@@ -30,7 +30,7 @@ pub async fn zones(aws: &Aws) -> Result<Vec<Zone>, OpError> {
         .filters(filter("zone-type", ["availability-zone"]))
         .filters(filter("opt-in-status", ["opt-in-not-required", "opted-in"]));
     let send = || async { call.clone().send().await.map_err(op("DescribeAvailabilityZones")) };
-    let answer = patiently(send).await?;
+    let answer = retry_read(send).await?;
     let zones = answer.availability_zones.unwrap_or_default();
     let zones = zones.into_iter().filter_map(|zone| {
         Some(Zone { name: zone.zone_name?, id: zone.zone_id.unwrap_or_default() })

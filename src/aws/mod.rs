@@ -1,17 +1,15 @@
 //! AWS through its SDK: the only place (beside the sandbox's HTTP boundary) that knows SDK types.
 
 pub mod clients;
-pub mod concurrency;
 pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
 mod network;
-pub mod offers;
 mod pace;
 pub mod policy;
+pub mod preflight;
 pub mod provider;
 pub mod resource;
 pub mod restores;
 mod tags;
-pub mod versions;

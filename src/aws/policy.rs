@@ -188,18 +188,9 @@ fn condition(scope: &Scope, only: Only) -> Condition {
         Only::Ours => tags("ResourceTag"),
         Only::MadeOurs => tags("RequestTag"),
         Only::Equal(key, value) => {
-            Condition::from([(key.to_owned(), BTreeSet::from([filled(scope, value)]))])
+            Condition::from([(key.to_owned(), BTreeSet::from([scope.filled(value)]))])
         }
     }
-}
-
-/// Fills in what the scope tells.
-fn filled(scope: &Scope, text: &str) -> String {
-    let Scope { account, region, .. } = scope;
-    text.replace("{here}", &format!("{region}:{account}"))
-        .replace("{region}", region)
-        .replace("{account}", account)
-        .replace("{path}", &scope.iam_path())
 }
 
 /// The ARNs that a shape stands for.
@@ -207,7 +198,7 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
     if shape == "*" {
         return BTreeSet::from(["*".to_owned()]);
     }
-    let arn = format!("arn:{}:{}", scope.partition, filled(scope, shape));
+    let arn = format!("arn:{}:{}", scope.partition, scope.filled(shape));
     let Some((before, rest)) = arn.split_once('{') else { return BTreeSet::from([arn]) };
     let Some((placeholder, after)) = rest.split_once('}') else { return BTreeSet::from([arn]) };
     let of = |kind: &str| names.get(kind).cloned().unwrap_or_default();

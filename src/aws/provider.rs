@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::clients::Aws;
 use super::error::of_survey;
-use super::kinds::KINDS;
+use super::kinds::{KINDS, RATES, find_kind};
+use super::pace::rates::AT_ONCE;
 use super::resource::{AnyKind, Cx, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -32,11 +33,6 @@ impl AwsProvider {
     }
 }
 
-/// The kind of this name, if there is one.
-pub fn find_kind(name: &str) -> Option<&'static dyn AnyKind> {
-    KINDS.iter().copied().find(|kind| kind.meta().kind == name)
-}
-
 fn known(name: &str) -> Result<&'static dyn AnyKind, OpError> {
     find_kind(name).ok_or_else(|| {
         OpError::new(
@@ -54,19 +50,8 @@ impl Provider for AwsProvider {
     }
 
     fn limit(&self, service: &str) -> usize {
-        match service {
-            // One global control plane with low rates.
-            "iam" => 6,
-            // PutParameter is allowed about three times a second.
-            "ssm" => 3,
-            // PutMetricAlarm is allowed about three times a second.
-            "monitoring" => 3,
-            // Ten calls a second in all, and far fewer of some.
-            "apigateway" => 6,
-            // CreateTable and UpdateTable are limited by account.
-            "dynamodb" => 8,
-            _ => 16,
-        }
+        let rates = RATES.iter().find(|rates| rates.service == service);
+        rates.map_or(AT_ONCE, |rates| rates.at_once)
     }
 
     fn canonical(&self, kind: &str, spec: &Value) -> Result<Value, OpError> {

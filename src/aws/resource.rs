@@ -1,11 +1,12 @@
 //! The trait that every kind implements, and its erasure for the engine.
 //!
-//! A kind is one file: a spec struct, its `META`, and six operations in this order: `survey`,
-//! `read`, `create`, `update`, `retag`, `delete`; then conversions, then tests. What a kind must
+//! A kind is one file: a spec struct, its `META`, and its operations in this order: `survey`,
+//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. What a kind must
 //! not do: retry, sleep or wait (the engine does), print, keep state, or touch an object that does
 //! not carry the environment's ownership tags.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError};
 
@@ -67,13 +68,45 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
         live: &Live<Self>,
     ) -> impl Future<Output = Result<(), OpError>> + Send;
 
-    /// Sets and removes tags. Only called for kinds whose `META.tagged` is true.
+    /// Sets tags; there is at least one. Only called for kinds whose `META.tagged` is true.
+    fn tag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        set: &Tags,
+    ) -> impl Future<Output = Result<(), OpError>> + Send {
+        let _ = (cx, live, set);
+        ready(Ok(()))
+    }
+
+    /// Removes tags; there is at least one. Only called for kinds whose `META.tagged` is true.
+    fn untag(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+        unset: &[String],
+    ) -> impl Future<Output = Result<(), OpError>> + Send {
+        let _ = (cx, live, unset);
+        ready(Ok(()))
+    }
+
+    /// Sets and removes tags, in two calls. A kind whose service takes all tags in one call says so here,
+    /// instead of `tag` and `untag`.
     fn retag(
         cx: &Cx<'_>,
         live: &Live<Self>,
         set: &Tags,
         unset: &[String],
-    ) -> impl Future<Output = Result<(), OpError>> + Send;
+    ) -> impl Future<Output = Result<(), OpError>> + Send {
+        let (sets, removes) = (!set.is_empty(), !unset.is_empty());
+        async move {
+            if sets {
+                Self::tag(cx, live, set).await?;
+            }
+            if removes {
+                Self::untag(cx, live, unset).await?;
+            }
+            Ok(())
+        }
+    }
 
     /// Starts deletion, lifting deletion protection first if there is any. Already gone is success.
     fn delete(cx: &Cx<'_>, live: &Live<Self>) -> impl Future<Output = Result<(), OpError>> + Send;

@@ -10,10 +10,16 @@ use crate::config::schema::messaging::Service;
 use crate::config::schema::text::KeyRef;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
 impl Builder<'_> {
+    /// The ARN of a customer key.
+    pub(super) fn key(&self, key: &KeyRef) -> Text {
+        Text::reference(Address::new("kms.key", key.0.as_str()), Output::Arn)
+    }
+
     pub(super) fn keys(&mut self) {
         for (key, config) in &self.config.keys {
             let path: &[&str] = &["keys", key];

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::aws::kinds::find_meta;
 use crate::config::problem::Problem;
 use crate::config::schema::Config;
 use crate::config::schema::text::PhysicalName;
@@ -264,7 +265,7 @@ impl Builder<'_> {
             self.problem(&path, format!("`{full}` does not name the environment"), fix);
         }
         let name = naming::shorten(&full, &self.scope, rule.limit);
-        if !naming::is_valid(rule, &name) || is_reserved(kind, &name) {
+        if !naming::is_valid(rule, &name) {
             self.problem(&path, format!("`{name}` is not possible as a name"), rule.rule);
         }
         name
@@ -276,7 +277,7 @@ impl Builder<'_> {
         let mut twice = Vec::new();
         for desired in self.resources.values() {
             let Address { kind, name: logical } = &desired.address;
-            if kind == "sns.subscription" {
+            if find_meta(kind).is_some_and(|meta| meta.may_share_name) {
                 continue;
             }
             let key = (kind.clone(), desired.name.to_lowercase());
@@ -304,20 +305,5 @@ impl Builder<'_> {
         let mut path = vec![component.clone(), explicit.unwrap_or(&address.name).to_owned()];
         path.extend(explicit.map(|_| "name".to_owned()));
         path
-    }
-}
-
-/// Names in the right characters that AWS keeps for itself.
-fn is_reserved(kind: &str, name: &str) -> bool {
-    match kind {
-        "ec2.security_group" => name == "default" || name.to_lowercase().starts_with("sg-"),
-        "kms.key" | "logs.log_group" => name.starts_with("aws/"),
-        "s3.bucket" => {
-            let prefixes = ["xn--", "sthree-", "amzn-s3-demo-"];
-            let suffixes = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"];
-            prefixes.iter().any(|prefix| name.starts_with(prefix))
-                || suffixes.iter().any(|suffix| name.ends_with(suffix))
-        }
-        _ => false,
     }
 }

@@ -11,7 +11,7 @@ use payctl_engine::model::desired::Blueprint;
 pub fn names(loaded: &Loaded, blueprint: &Blueprint) -> BTreeMap<String, BTreeSet<String>> {
     let pattern = &loaded.config.naming.pattern;
     let render = |rule| naming::render(pattern, &blueprint.scope, rule, "*");
-    let patterns = naming::RULES.iter().map(|rule| (rule.kind, render(rule)));
+    let patterns = naming::rules().map(|(kind, rule)| (kind, render(rule)));
     let patterns: BTreeMap<&str, String> = patterns.collect();
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for desired in blueprint.resources.values() {

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::aws::kinds::find_meta;
 use crate::config::schema::OneOrMany;
 use crate::config::schema::access::{Effect, Statement};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{self, Text};
 
 use super::Builder;
@@ -75,39 +77,15 @@ impl Builder<'_> {
             let spec = text::resolve(&desired.spec, &|reference| {
                 Some(self.predict(reference).unwrap_or_else(|| "x".repeat(40)))
             });
-            let size = |policy: &Value| match policy {
-                Value::Null => 0,
-                policy => policy.to_string().len(),
-            };
-            let all = |policies: &Value| {
-                policies.as_object().into_iter().flatten().map(|(_, policy)| size(policy)).sum()
-            };
-            let found: &[(&str, usize, usize)] = match address.kind.as_str() {
-                "iam.role" => &[
-                    ("trust policy", size(&spec["trust"]), 2048),
-                    ("own policies", all(&spec["inline"]), 10_240),
-                ],
-                "apigateway.rest_api" => &[("policy", size(&spec["policy"]), 8192)],
-                "kms.key" => &[("policy", size(&spec["policy"]), 32_768)],
-                "s3.bucket" => &[("policy", size(&spec["policy"]), 20_480)],
-                "sns.topic" => &[("policy", size(&spec["policy"]), 30_720)],
-                "sqs.queue" => &[("policy", size(&spec["policy"]), 8192)],
-                "ssm.parameter" => &[("value", spec["value"].as_str().map_or(0, str::len), 4096)],
-                _ => &[],
-            };
-            for (what, size, most) in found {
-                if size > most {
+            let limits = find_meta(&address.kind).map_or(&[][..], |meta| meta.sizes);
+            for SizeLimit { what, field, measure, most, unit, fix } in limits {
+                let size = measure(&spec[*field]);
+                if size > *most {
                     let path = [desired.component.as_str(), &address.name];
-                    let message = format!("the {what} of {address} has {size} characters");
-                    let fix = format!("AWS takes {most}; say it in fewer statements");
+                    let message = format!("the {what} of {address} has {size} {unit}");
+                    let fix = fix.replace("{most}", &most.to_string());
                     problems.push(self.loaded.problem(&path, message, fix));
                 }
-            }
-            let statements = spec["policy"]["Statement"].as_array().map_or(0, Vec::len);
-            if address.kind == "sqs.queue" && statements > 20 {
-                let path = [desired.component.as_str(), &address.name];
-                let message = format!("the policy of {address} has {statements} statements");
-                problems.push(self.loaded.problem(&path, message, "SQS takes 20"));
             }
         }
         self.problems.extend(problems);

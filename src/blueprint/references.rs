@@ -1,13 +1,13 @@
 //! `${tables.transactions.name}`: from the words of the config to references.
 
+use crate::aws::kinds::find_meta;
 use crate::config::references;
 use crate::config::schema::network::SubnetTier;
-use crate::config::schema::text::KeyRef;
 use crate::config::template::{Piece, pieces};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Part, Ref, Text};
 
-use super::Builder;
+use super::{Builder, network};
 
 impl Builder<'_> {
     /// A string with its references. The config was checked, so every one is known.
@@ -33,18 +33,11 @@ impl Builder<'_> {
         Text::from_parts(parts)
     }
 
-    /// The ARN of a customer key.
-    pub(super) fn key(&self, key: &KeyRef) -> Text {
-        Text::reference(Address::new("kms.key", key.0.as_str()), Output::Arn)
-    }
-
     fn reference(&self, expr: &str) -> Text {
         let steps: Vec<&str> = expr.split('.').collect();
         let (section, name, word) = match steps.as_slice() {
             ["account"] => return self.facts.account.clone().into(),
-            ["network", "vpc_id"] => {
-                return Text::reference(Address::new("ec2.vpc", "main"), Output::Id);
-            }
+            ["network", "vpc_id"] => return network::vpc(),
             ["network", "cidr"] => {
                 let network = self.config.network.as_ref();
                 return network.map_or("", |network| &*network.cidr).into();
@@ -80,21 +73,6 @@ impl Builder<'_> {
 
     /// The ARN that follows from a name.
     pub(super) fn arn(&self, kind: &str, name: &str) -> Option<String> {
-        let super::Facts { account, region, partition, .. } = self.facts;
-        let path = self.scope.iam_path();
-        let tail = match kind {
-            "dynamodb.table" => format!("dynamodb:{region}:{account}:table/{name}"),
-            "ecs.cluster" => format!("ecs:{region}:{account}:cluster/{name}"),
-            "events.rule" => format!("events:{region}:{account}:rule/{name}"),
-            "iam.role" => format!("iam::{account}:role{path}{name}"),
-            "iam.instance_profile" => format!("iam::{account}:instance-profile{path}{name}"),
-            "lambda.function" => format!("lambda:{region}:{account}:function:{name}"),
-            "logs.log_group" => format!("logs:{region}:{account}:log-group:{name}"),
-            "s3.bucket" => format!("s3:::{name}"),
-            "sns.topic" => format!("sns:{region}:{account}:{name}"),
-            "sqs.queue" => format!("sqs:{region}:{account}:{name}"),
-            _ => return None,
-        };
-        Some(format!("arn:{partition}:{tail}"))
+        find_meta(kind)?.arn_of(&self.scope, name)
     }
 }

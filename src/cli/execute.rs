@@ -126,16 +126,18 @@ fn show_report(
     plan: &Plan,
     report: &Report,
 ) -> Result<(), CliError> {
-    let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report));
+    let kinds = session.provider.kinds();
+    let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report, &kinds));
+    let text = report::text(plan, report, &kinds, cx.screen.err);
     let shown = match cx.screen.json {
         true => cx.screen.data(&line),
         false => {
-            cx.screen.note(&format!("\n{}", report::text(plan, report, cx.screen.err)));
+            cx.screen.note(&format!("\n{text}"));
             Ok(())
         }
     };
     if shown.is_err() {
-        cx.screen.note(&report::text(plan, report, cx.screen.err));
+        cx.screen.note(&text);
     }
     if report.is_complete() {
         return shown.map_err(|error| CliError::from(error).hinted(MADE));

@@ -8,7 +8,7 @@ use super::error::{CliError, ErrorKind};
 use super::{Context, exit};
 use crate::aws::facts as aws_facts;
 use crate::aws::kinds::KINDS;
-use crate::aws::provider::find_kind;
+use crate::aws::kinds::find_kind;
 use crate::aws::resource::AnyKind;
 use crate::ui::kind::{body, facts};
 use crate::ui::style::{Paint, Style};

@@ -30,11 +30,10 @@ mod execute;
 pub mod exit;
 mod explain;
 mod graph;
-mod interfaces;
-mod offers;
 mod outputs;
 mod plan;
 mod policy;
+mod preflight;
 mod restores;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -45,7 +44,6 @@ mod session;
 mod signals;
 mod status;
 mod validate;
-mod versions;
 
 /// Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud
 /// is the only record.

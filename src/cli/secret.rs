@@ -5,18 +5,18 @@ use std::time::{Duration, SystemTime};
 
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit};
 use crate::aws::kinds::secretsmanager::secret::bring;
+use crate::aws::kinds::secretsmanager::values::{self, Closed, LONGEST};
 use crate::ui::json as lines;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::{Blueprint, Desired};
 use payctl_engine::model::error::{ErrorClass, OpError};
-use payctl_engine::model::live::Owner;
 use payctl_engine::survey::Snapshot;
 
 /// Bring the value of a secret
@@ -39,12 +39,8 @@ enum Command {
     },
 }
 
-/// The most that Secrets Manager takes.
-const LONGEST: usize = 65_536;
 /// How often a call is made whose answers are lost.
 const TRIES: u32 = 5;
-
-const KIND: &str = "secretsmanager.secret";
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let Command::Set { name } = &args.command;
@@ -68,22 +64,22 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
 
 /// The secret that somebody may bring a value for.
 fn brought<'a>(blueprint: &'a Blueprint, name: &str) -> Result<&'a Desired, CliError> {
-    let Some(desired) = blueprint.resources.get(&Address::new(KIND, name)) else {
-        let names = blueprint.resources.keys().filter(|address| address.kind == KIND);
-        let names: Vec<&str> = names.map(|address| address.name.as_str()).collect();
-        let error = CliError::new(ErrorKind::User, format!("there is no secret `{name}`"));
-        return Err(match names.is_empty() {
-            true => error.hinted(format!("add [secrets.{name}] with `generate = false`")),
-            false => error.hinted(format!("secrets of the config: {}", names.join(", "))),
-        });
-    };
-    let is_given = |kind| blueprint.resources.contains_key(&Address::new(kind, name));
-    let other = if desired.spec.get("generate").is_some_and(|value| !value.is_null()) {
-        "payctl generates its value: `generate = false` in the config would let you bring one"
-    } else if is_given("secretsmanager.attachment") || is_given("secretsmanager.rotation") {
-        "a database or a rotation depends on its value: change it there"
-    } else {
-        return Ok(desired);
+    let (desired, other) = match values::find(&blueprint.resources, name) {
+        Ok(desired) => return Ok(desired),
+        Err(Closed::Unknown(names)) => {
+            let error = CliError::new(ErrorKind::User, format!("there is no secret `{name}`"));
+            return Err(match names.is_empty() {
+                true => error.hinted(format!("add [secrets.{name}] with `generate = false`")),
+                false => error.hinted(format!("secrets of the config: {}", names.join(", "))),
+            });
+        }
+        Err(Closed::Generated(desired)) => {
+            let hint = "payctl generates its value: `generate = false` in the config would let you bring one";
+            (desired, hint)
+        }
+        Err(Closed::Used(desired)) => {
+            (desired, "a database or a rotation depends on its value: change it there")
+        }
     };
     let title = format!("nobody brings the value of `{name}`");
     Err(CliError::new(ErrorKind::User, title).because(desired.origin.clone()).hinted(other))
@@ -248,23 +244,12 @@ pub(super) fn waiting(
     blueprint: &Blueprint,
     snapshot: &Snapshot,
 ) -> Vec<(Address, String)> {
-    if snapshot.unseen(KIND).is_some() {
-        return Vec::new();
-    }
-    let waits = |desired: &&Desired| {
-        let is_generated = desired.spec.get("generate").is_some_and(|value| !value.is_null());
-        let found = snapshot.get(&desired.address).into_iter().flatten();
-        let mut ours = found.filter(|found| found.owner == Owner::Ours);
-        let has_value =
-            ours.any(|found| found.live.spec.get("has_value") == Some(&Value::Bool(true)));
-        desired.address.kind == KIND && !is_generated && !has_value
-    };
     let sandbox = if cx.global.sandbox { " --sandbox" } else { "" };
     let text = |desired: &Desired| {
         let (name, env) = (&desired.address.name, &blueprint.scope.env);
         format!("no value yet: run payctl secret set {name} --env {env}{sandbox}")
     };
-    let waiting = blueprint.resources.values().filter(waits);
+    let waiting = values::waiting(&blueprint.resources, snapshot).into_iter();
     waiting.map(|desired| (desired.address.clone(), text(desired))).collect()
 }
 

@@ -5,18 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
 #[cfg(feature = "sandbox")]
 use super::sandbox::embed;
-use super::{Context, Global, interfaces, offers, restores, variable, versions};
+use super::{Context, Global, preflight, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection};
-use crate::aws::concurrency::{self, Shortage};
-use crate::aws::kinds::lambda::function::Function;
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::{self, Facts};
@@ -31,7 +28,7 @@ use payctl_engine::model::live::{Found, Owner, Phase};
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::Outputs;
 use payctl_engine::model::zone::Zone;
-use payctl_engine::plan::{Change, Plan, Purpose};
+use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
@@ -146,36 +143,10 @@ impl Session {
         )
     }
 
-    /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
-    /// databases that are to be made or upgraded, and the classes of instances in their zones, whether
-    /// what is to be restored is there, and whether the account can set aside the calls that functions
-    /// want for themselves. Nobody is asked if they want no more than before.
-    /// What would show only an hour after the apply is refused here as well.
+    /// Asks the kinds what would only show in the middle of an apply, or after it. AWS is asked only about
+    /// what the plan makes or changes.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
-        interfaces::check(plan)?;
-        versions::check(self.provider.aws(), plan).await?;
-        offers::check(self.provider.aws(), &self.blueprint, plan).await?;
-        restores::check(self.provider.aws(), &self.blueprint, plan).await?;
-        let more = reservations(&plan.changes);
-        let wanted: i64 = more.iter().map(|(_, more)| more).sum();
-        if wanted <= 0 {
-            return Ok(());
-        }
-        let asked = concurrency::shortage(self.provider.aws(), wanted).await;
-        let asked = asked.map_err(|error| CliError::cloud("ask for the limits of Lambda", &error));
-        let Some(Shortage { possible, limit, .. }) = asked? else { return Ok(()) };
-        let who: Vec<String> = more
-            .iter()
-            .filter(|(_, more)| *more > 0)
-            .map(|(change, more)| format!("{} +{more} ({})", change.address, change.origin))
-            .collect();
-        let title = format!("the account cannot reserve {wanted} more concurrent calls");
-        Err(CliError::new(ErrorKind::User, title)
-            .because(format!(
-                "of its {limit}, {possible} more can be set aside: 100 stay for all others\n{}",
-                who.join("\n")
-            ))
-            .hinted("lower or remove `reserved_concurrency`, or ask AWS for a higher quota"))
+        preflight::check(self.provider.aws(), &self.blueprint, plan).await
     }
 
     /// The configured address that looks most like this text.
@@ -200,20 +171,6 @@ impl Session {
             }
         }
     }
-}
-
-/// How many more calls each change sets aside; less than none for what gives some back.
-fn reservations(changes: &[Change]) -> Vec<(&Change, i64)> {
-    let reserved = |address: &Address, spec: &Value| {
-        let function = Function::of(address, spec);
-        function.and_then(|function| function.reserved_concurrency).map_or(0, i64::from)
-    };
-    let more = changes.iter().map(|change| {
-        let now = change.live.as_ref().map_or(0, |live| reserved(&change.address, &live.spec));
-        let then = change.want.as_ref().map_or(0, |want| reserved(&change.address, &want.spec));
-        (change, then - now)
-    });
-    more.filter(|(_, more)| *more != 0).collect()
 }
 
 /// Loads one environment's config.
@@ -350,63 +307,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::provider::find_kind;
-    use payctl_engine::model::desired::Desired;
     use payctl_engine::model::live::{Live, Tags};
-    use payctl_engine::plan::Action;
-
-    /// A function that reserves calls, under its address.
-    fn function(name: &str, reserved: u32) -> (Address, Value) {
-        let mut spec = find_kind("lambda.function").unwrap().sample();
-        spec["reserved_concurrency"] = json!(reserved);
-        (Address::new("lambda.function", name), spec)
-    }
-
-    fn change((address, spec): (Address, Value), action: Action) -> Change {
-        let live = Live {
-            id: "f".into(),
-            spec: spec.clone(),
-            outputs: Outputs::new(),
-            tags: Tags::new(),
-            phase: Phase::Ready,
-        };
-        let want = Desired {
-            address: address.clone(),
-            name: "f".into(),
-            component: "functions".into(),
-            origin: String::new(),
-            spec,
-            tags: Tags::new(),
-            tags_once: Tags::new(),
-            after: BTreeSet::new(),
-        };
-        Change {
-            name: "f".into(),
-            component: "functions".into(),
-            want: (action != Action::Delete).then_some(want),
-            live: (action != Action::Create).then_some(live),
-            ..Change::new(address, action)
-        }
-    }
-
-    #[test]
-    fn a_function_that_goes_gives_its_calls_back() {
-        let renamed = [
-            change(function("new", 100), Action::Create),
-            change(function("old", 100), Action::Delete),
-            change(function("same", 7), Action::Update),
-        ];
-        let more: Vec<_> = reservations(&renamed)
-            .iter()
-            .map(|(change, more)| (&*change.address.name, *more))
-            .collect();
-        assert_eq!(more, [("new", 100), ("old", -100)]);
-    }
 
     #[test]
     fn what_everybody_shares_has_outputs_as_well() {
-        let address = Address::new("guardduty.detector", "main");
-        let (_, spec) = function("any", 1);
+        let address = Address::new("service.shared", "main");
+        let spec = json!({});
         let outputs = Outputs::from([(payctl_engine::model::text::Output::Id, "d-1".to_owned())]);
         let live = Live { id: "d-1".into(), spec, outputs, tags: Tags::new(), phase: Phase::Ready };
         let with = |owner| {

@@ -16,6 +16,7 @@ use super::text::json_escaped;
 use payctl_engine::apply::Report;
 use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::meta::Meta;
 use payctl_engine::model::text::Text;
 use payctl_engine::plan::Plan;
 
@@ -119,10 +120,10 @@ pub fn event(event: &Event) -> (&'static str, Value) {
 }
 
 /// The body of a `report` line.
-pub fn report(plan: &Plan, report: &Report) -> Value {
+pub fn report(plan: &Plan, report: &Report, kinds: &[&'static Meta]) -> Value {
     let failed = report.failed.iter().map(|(address, verb, error)| {
         let change = plan.changes.iter().find(|change| change.address == *address);
-        let mut body = block(&failure(address, *verb, change, error));
+        let mut body = block(&failure(address, *verb, change, error, kinds));
         body["address"] = json!(address);
         body["step"] = json!(step(*verb));
         body["error"] = json!(cause(error));

@@ -113,6 +113,11 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         service,
         summary,
         notes,
+        // What the blueprint is drawn by is told where the config is.
+        names: _,
+        may_share_name: _,
+        arn: _,
+        sizes: _,
         immutable,
         create_only,
         made_from,
@@ -120,6 +125,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         floating_versions,
         aws_defaults,
         failure_field,
+        // A hint, shown where it helps.
+        unsettled: _,
         status_fields,
         changed_outputs,
         replace,

@@ -9,6 +9,7 @@ use payctl_engine::apply::Report;
 use payctl_engine::event::{StepError, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::meta::Meta;
 use payctl_engine::plan::{Change, Plan, Purpose};
 
 /// One error: what happened, where, what to do.
@@ -153,7 +154,14 @@ pub fn cause(error: &StepError) -> Option<&OpError> {
     }
 }
 
-fn advice(address: &Address, error: &StepError) -> Vec<String> {
+/// What the kind of an object says of fields that AWS did not change although it was asked to.
+fn hint_of(address: &Address, fields: &[String], kinds: &[&'static Meta]) -> Option<&'static str> {
+    let meta = kinds.iter().find(|meta| meta.kind == address.kind)?;
+    let known = meta.unsettled.iter().find(|(field, _)| fields.iter().any(|one| one == field));
+    known.map(|(_, hint)| *hint)
+}
+
+fn advice(address: &Address, error: &StepError, kinds: &[&'static Meta]) -> Vec<String> {
     let hint = match error {
         StepError::Refused(error) | StepError::TimedOut { error, .. } => {
             return hints(error, &address.kind);
@@ -172,25 +180,28 @@ fn advice(address: &Address, error: &StepError) -> Vec<String> {
              together"
                 .to_owned()
         }
-        StepError::Unsettled(fields) if fields.iter().any(|field| field == "engine_version") => {
-            "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why"
-                .to_owned()
-        }
-        StepError::Unsettled(_) => {
-            format!("this is a bug in payctl's kind {}: please report it", address.kind)
-        }
+        StepError::Unsettled(fields) => match hint_of(address, fields, kinds) {
+            Some(hint) => hint.to_owned(),
+            None => format!("this is a bug in payctl's kind {}: please report it", address.kind),
+        },
         StepError::Interrupted => return Vec::new(),
     };
     vec![hint]
 }
 
 /// The block for a step that failed.
-pub fn failure(address: &Address, verb: Verb, change: Option<&Change>, error: &StepError) -> Block {
+pub fn failure(
+    address: &Address,
+    verb: Verb,
+    change: Option<&Change>,
+    error: &StepError,
+    kinds: &[&'static Meta],
+) -> Block {
     Block {
         title: format!("cannot {} {address}", step_words(verb).verb),
         what: Some(error.to_string()),
         place: change.map(place).filter(|place| !place.is_empty()),
-        hints: advice(address, error),
+        hints: advice(address, error, kinds),
         details: Vec::new(),
     }
 }
@@ -209,13 +220,13 @@ fn place(change: &Change) -> String {
 }
 
 /// How an apply or destroy ended: errors, what was skipped and what remains, and the totals.
-pub fn text(plan: &Plan, report: &Report, style: Style) -> String {
+pub fn text(plan: &Plan, report: &Report, kinds: &[&'static Meta], style: Style) -> String {
     let changes: BTreeMap<&Address, &Change> =
         plan.changes.iter().map(|change| (&change.address, change)).collect();
     let mut text = String::new();
     for (address, verb, error) in &report.failed {
         let change = changes.get(address).copied();
-        text.push_str(&failure(address, *verb, change, error).text(style));
+        text.push_str(&failure(address, *verb, change, error, kinds).text(style));
         text.push('\n');
     }
     let mut section = |title: &str, rows: Vec<String>| {
@@ -342,7 +353,7 @@ mod tests {
     #[test]
     fn a_failed_step_says_what_where_and_what_to_do() {
         let (plan, report) = example();
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @r#"
         error: cannot create sqs.queue/payments
           what:  CreateQueue: AccessDenied: User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no identity-based policy allows the sqs:CreateQueue action (request 4f1c)
           where: config/dev.toml:41 [queues], name dev-payment-payments
@@ -368,7 +379,7 @@ mod tests {
             interrupted: true,
             ..report
         };
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @r#"
+        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @r#"
         Done before the stop:
           + kms.key/data
 
@@ -384,15 +395,20 @@ mod tests {
     fn a_complete_run_is_one_line() {
         let (plan, report) = example();
         let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
-        insta::assert_snapshot!(text(&plan, &report, Style::PLAIN), @"Apply complete: 1 created in 34 s.");
+        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @"Apply complete: 1 created in 34 s.");
     }
 
     #[test]
     fn an_upgrade_that_did_not_happen_is_no_bug() {
-        let address = "rds.cluster/customer".parse().unwrap();
-        let advice = |field: &str| advice(&address, &StepError::Unsettled(vec![field.into()]));
-        assert!(advice("engine_version")[0].contains("did not carry out the upgrade"));
-        assert!(advice("backup_days")[0].contains("a bug in payctl"));
+        const UPGRADE: Meta = Meta {
+            unsettled: &[("version", "the events of the thing say why")],
+            ..Meta::new("service.thing", "service", "A thing.")
+        };
+        let address = "service.thing/customer".parse().unwrap();
+        let unsettled = |field: &str| StepError::Unsettled(vec![field.into()]);
+        let advice = |field: &str| advice(&address, &unsettled(field), &[&UPGRADE]);
+        assert_eq!(advice("version"), ["the events of the thing say why"]);
+        assert!(advice("days")[0].contains("a bug in payctl"));
     }
 
     #[test]

@@ -204,8 +204,8 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
         interrupted: true,
         ..Report::default()
     };
-    people.push(report::text(&plan, &report, style));
-    line(&lines::report(&plan, &report));
+    people.push(report::text(&plan, &report, &[], style));
+    line(&lines::report(&plan, &report, &[]));
     let block = Block {
         title: hostile(random),
         what: Some(hostile(random)),

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use payctl::aws::kinds::KINDS;
-use payctl::aws::provider::find_kind;
+use payctl::aws::kinds::{KINDS, find_kind};
 use payctl::blueprint::{Facts, build};
 use payctl::config;
 use payctl_engine::model::desired::Blueprint;
@@ -137,6 +136,104 @@ fn the_engine_knows_no_kind() {
 }
 
 #[test]
+fn what_is_about_one_kind_lives_with_the_kind() {
+    let names = KINDS.iter().map(|kind| kind.meta().kind);
+    let quoted: Vec<String> = names.map(|kind| format!("\"{kind}\"")).collect();
+    let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
+    let why = "give the kind a fact (META) or its service a check (CHECKS), and ask for that";
+    forbid(&["src/cli", "src/ui"], &quoted, &[], why);
+    // Of the kinds, cli has the table; of their services, only what `payctl secret` is about.
+    let services: Vec<String> = services().iter().map(|name| format!("kinds::{name}")).collect();
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    forbid(&["src/cli"], &services, &["src/cli/secret.rs"], why);
+    // What all kinds share names none; the clients of the services do, and the zones are EC2's.
+    let shared: Vec<String> = sources("src/aws").into_iter().map(|source| source.path).collect();
+    let shared: Vec<&str> = shared
+        .iter()
+        .map(String::as_str)
+        .filter(|path| !path.starts_with("src/aws/kinds/"))
+        .collect();
+    forbid(&shared, &quoted, &[], why);
+    let may = ["src/aws/clients.rs", "src/aws/facts.rs"];
+    forbid(&shared, &services, &may, why);
+    // A file of the blueprint that draws a section names the kinds that it draws, and so does what it
+    // refers to. These draw none.
+    let drawing = [
+        "src/blueprint/mod.rs",
+        "src/blueprint/naming.rs",
+        "src/blueprint/names.rs",
+        "src/blueprint/references.rs",
+        "src/blueprint/policies.rs",
+        "src/blueprint/outputs.rs",
+        "src/blueprint/graph.rs",
+        "src/blueprint/tags.rs",
+        "src/blueprint/zones.rs",
+    ];
+    forbid(&drawing, &quoted, &[], why);
+}
+
+/// The services that have a folder of kinds.
+fn services() -> BTreeSet<String> {
+    let name = |kind: &str| kind.split('.').next().map(str::to_owned);
+    KINDS.iter().filter_map(|kind| name(kind.meta().kind)).collect()
+}
+
+/// The files of the program, each with those that it uses, as far as `use` tells.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let all = sources("src/aws/kinds");
+    // `table/convert.rs` belongs to `table.rs`, and `mod.rs` is the folder.
+    let room = |path: &str| -> Option<String> {
+        let inner = path.strip_prefix("src/aws/kinds/")?.strip_suffix(".rs")?;
+        let steps: Vec<&str> = inner.split('/').take(2).collect();
+        (steps.len() == 2 && steps[1] != "mod").then(|| steps.join("/"))
+    };
+    let rooms: BTreeSet<String> = all.iter().filter_map(|source| room(&source.path)).collect();
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in &all {
+        let Some(own) = room(&source.path) else { continue };
+        let service = own.split('/').next().unwrap_or_default().to_owned();
+        let inside = source.path.matches('/').count() > 4;
+        let code: String = source.code().map(|(_, line)| line.trim()).collect::<Vec<_>>().join(" ");
+        for used in code.split("use ").skip(1).filter_map(|rest| rest.split_once(';')) {
+            let text = used.0.replace(' ', "");
+            let near = if inside { "super::super::" } else { "super::" };
+            let text = text.replace("crate::aws::kinds::", "@");
+            let text = match text.strip_prefix(near) {
+                Some(rest) if !rest.starts_with("super") => format!("@{service}::{rest}"),
+                _ => text,
+            };
+            let to = rooms.iter().filter(|to| {
+                let (service, file) = to.split_once('/').expect("a folder and a file");
+                let Some(rest) = text.strip_prefix(&format!("@{service}")) else { return false };
+                let names = rest.split(['{', '}', ',', ':']).filter(|name| !name.is_empty());
+                rest.starts_with("::") && names.take(8).any(|name| name == file)
+            });
+            let to = to.filter(|to| **to != own).cloned();
+            arrows.entry(own.clone()).or_default().extend(to);
+        }
+    }
+    arrows
+}
+
+#[test]
+fn the_files_of_the_kinds_use_each_other_in_no_circle() {
+    let mut open = arrows();
+    assert!(open.values().map(BTreeSet::len).sum::<usize>() > 50, "the arrows are not seen");
+    loop {
+        let done: BTreeSet<String> = open
+            .iter()
+            .filter(|(_, to)| to.iter().all(|to| !open.contains_key(to)))
+            .map(|(from, _)| from.clone())
+            .collect();
+        if done.is_empty() {
+            break;
+        }
+        open.retain(|from, _| !done.contains(from));
+    }
+    assert!(open.is_empty(), "these use each other in a circle: {open:#?}");
+}
+
+#[test]
 fn what_is_computed_does_no_io() {
     let io = [
         "std::fs",
@@ -169,7 +266,7 @@ fn only_ui_and_cli_print() {
 fn only_the_engine_waits() {
     let why = "a kind never retries, sleeps or waits: the engine does";
     // Connecting comes before the engine, and the pace of a service is below it.
-    let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace.rs"];
+    let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "there is one loop that waits, in converge; a survey may be tried again";
     let may = ["crates/engine/src/converge/calls.rs", "crates/engine/src/survey.rs"];
@@ -242,9 +339,9 @@ fn every_test_file_is_run() {
     }
 }
 
-/// The file of a kind: `service.thing` lives in `service_thing.rs`.
+/// The file of a kind: `service.thing` lives in `service/thing.rs`.
 fn file_of(kind: &str) -> String {
-    format!("src/aws/kinds/{}.rs", kind.replace('.', "_"))
+    format!("src/aws/kinds/{}.rs", kind.replace('.', "/"))
 }
 
 #[test]

@@ -1,8 +1,14 @@
 //! The table of kinds: plan, docs, `explain` and the round trip are loops over it.
 //!
-//! A new kind is one file here, its `mod` line and its line in the table.
+//! A folder for each service holds its kinds, what they share, how fast the service takes calls
+//! (`rates.rs`) and what is looked at before an apply (`CHECKS`). A new kind is one file in the folder of its
+//! service, its `mod` line there and its line in the table here.
 
+use super::pace::rates::Rates;
+use super::preflight::Check;
 use super::resource::{AnyKind, kind};
+use super::restores::Keeper;
+use payctl_engine::model::meta::Meta;
 
 pub(crate) mod apigateway;
 pub(crate) mod autoscaling;
@@ -85,3 +91,36 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<waf::association::Association>(),
     kind::<waf::web_acl::WebAcl>(),
 ];
+
+/// The services that take fewer calls than others.
+pub(super) static RATES: &[Rates] = &[
+    apigateway::rates::RATES,
+    cloudwatch::rates::RATES,
+    dynamodb::rates::RATES,
+    iam::rates::RATES,
+    ssm::rates::RATES,
+];
+
+/// What the services look at before an apply.
+static CHECKS: &[&[Check]] =
+    &[autoscaling::CHECKS, dynamodb::CHECKS, ec2::CHECKS, lambda::CHECKS, rds::CHECKS];
+
+/// Who finds out what AWS keeps of what was deleted.
+pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];
+
+/// What is looked at before an apply, in the order of the subjects.
+pub fn checks() -> Vec<&'static Check> {
+    let mut checks: Vec<&Check> = CHECKS.iter().copied().flatten().collect();
+    checks.sort_by_key(|check| check.subject);
+    checks
+}
+
+/// The kind of this name, if there is one.
+pub fn find_kind(name: &str) -> Option<&'static dyn AnyKind> {
+    KINDS.iter().copied().find(|kind| kind.meta().kind == name)
+}
+
+/// The facts of the kind of this name, if there is one.
+pub fn find_meta(name: &str) -> Option<&'static Meta> {
+    find_kind(name).map(AnyKind::meta)
+}

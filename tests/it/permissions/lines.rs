@@ -5,12 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use payctl::aws::concurrency::shortage;
-use payctl::aws::kinds::KINDS;
+use payctl::aws::kinds::{KEEPERS, KINDS, checks};
 use payctl::aws::policy::{Names, Statement, Task, document, least};
+use payctl::aws::preflight::{Fate, Planned, Preflight};
 use payctl::aws::provider::AwsProvider;
-use payctl::aws::restores;
-use payctl::aws::versions::offered;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::{Scope, TAG_KEYS};
@@ -295,8 +293,7 @@ impl Account {
         self.others_run(&blueprint, Purpose::Apply).await;
         self.act(plan_now(&provider, &blueprint, Purpose::Apply)).await;
         self.sandbox.lag_tags(false).expect("a sandbox");
-        self.act(preflight(&provider)).await;
-        self.act(sources(&provider, &blueprint)).await;
+        self.act(preflight(&provider, &blueprint)).await;
     }
 
     /// What others do to the samples, and an apply puts right.
@@ -381,29 +378,33 @@ async fn run(
     plan
 }
 
-/// What is asked between a plan and an apply, and only if something is wanted.
-async fn preflight(provider: &AwsProvider) {
-    let asked = shortage(provider.aws(), 1).await;
-    assert!(asked.is_ok(), "{asked:?}");
-    let asked = offered(provider.aws()).await;
-    assert!(asked.is_ok(), "{asked:?}");
-}
-
-/// What a plan asks about what is to be restored, whether it is there or not.
-async fn sources(provider: &AwsProvider, blueprint: &Blueprint) {
-    let aws = provider.aws();
+/// What is asked between a plan and an apply, and only if something is wanted; of what is to be restored,
+/// whether it is there or not.
+async fn preflight(provider: &AwsProvider, blueprint: &Blueprint) {
     let backup = "arn:aws:dynamodb:us-east-1:000000000000:table/sample-table/backup/01-ab";
-    for (kind, source) in [
-        ("dynamodb.table", json!({ "backup": backup })),
-        ("dynamodb.table", json!({ "table": "sample-table", "at": "latest" })),
-        ("rds.cluster", json!({ "snapshot": "sample-snapshot" })),
-        ("rds.cluster", json!({ "cluster": "sample-database", "at": "latest" })),
+    for (kind, field, value) in [
+        ("lambda.function", "reserved_concurrency", json!(5)),
+        ("dynamodb.table", "restore_from", json!({ "backup": backup })),
+        ("dynamodb.table", "restore_from", json!({ "table": "sample-table", "at": "latest" })),
+        ("rds.cluster", "restore_from", json!({ "snapshot": "sample-snapshot" })),
+        ("rds.cluster", "restore_from", json!({ "cluster": "sample-database", "at": "latest" })),
     ] {
         let address = Address::new(kind, "sample");
-        let mut spec = blueprint.resources[&address].spec.clone();
-        spec["restore_from"] = source;
-        let looked = restores::look(aws, &address, &spec, None).await;
-        assert!(looked.is_ok(), "{address}: {looked:?}");
+        let mut want = blueprint.resources[&address].clone();
+        want.spec[field] = value;
+        let planned = Planned {
+            address: &address,
+            origin: "",
+            fate: Fate::Created,
+            changed: Vec::new(),
+            want: Some(&want),
+            live: None,
+        };
+        let cx = Preflight::new(provider.aws(), vec![planned], &blueprint.resources);
+        for check in checks() {
+            let found = (check.run)(&cx).await;
+            assert!(found.is_ok(), "{address}: {found:?}");
+        }
     }
 }
 
@@ -433,10 +434,14 @@ async fn destroying(account: &mut Account) {
 }
 
 async fn what_is_kept(provider: &AwsProvider, gone: &Plan) {
-    let deleted = gone.changes.iter();
-    let deleted: Vec<_> =
-        deleted.filter_map(|change| Some((&change.address, change.live.as_ref()?))).collect();
-    let kept = restores::kept(provider.aws(), &deleted).await.expect("it is told");
+    let mut kept = Vec::new();
+    for change in &gone.changes {
+        let keeper = KEEPERS.iter().find(|keeper| keeper.kind == change.address.kind);
+        if let Some((keeper, live)) = keeper.zip(change.live.as_ref()) {
+            let asked = (keeper.ask)(provider.aws(), &change.address, live).await;
+            kept.extend(asked.expect("it is told"));
+        }
+    }
     assert_eq!(kept.len(), 2, "{kept:?}");
 }
 

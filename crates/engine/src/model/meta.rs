@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::naming::NameRule;
 use super::permit::Permit;
+use super::scope::Scope;
+use super::size::SizeLimit;
 use super::text::Output;
 
 /// The time that stands for "as late as possible".
@@ -22,6 +25,15 @@ pub struct Meta {
     pub summary: &'static str,
     /// What AWS does that a user should know; sentences for `explain` and the docs.
     pub notes: &'static [&'static str],
+    /// What AWS demands of its names, if it has names of its own.
+    pub names: Option<NameRule>,
+    /// Whether several may have the same name, because it is named after what it joins.
+    pub may_share_name: bool,
+    /// Its ARN after the partition, where that follows from the name: `sqs:{here}:{name}`, with what
+    /// [`Scope::filled`] fills in.
+    pub arn: Option<&'static str>,
+    /// How large parts of its spec may be.
+    pub sizes: &'static [SizeLimit],
     /// Dotted paths in the spec that AWS cannot change in place.
     pub immutable: &'static [&'static str],
     /// Top-level fields that matter only at creation and cannot be read back: they are never compared.
@@ -43,6 +55,9 @@ pub struct Meta {
     /// value is always null, so that a later run sends the change again. A reason that appears after an
     /// update ends the step.
     pub failure_field: Option<&'static str>,
+    /// What to do if AWS accepts a change of a top-level field and does not carry it out, where that
+    /// is not a mistake of the kind: (field, hint).
+    pub unsettled: &'static [(&'static str, &'static str)],
     /// Top-level fields that only report a status. A difference between plan and apply there does not stop
     /// a step.
     pub status_fields: &'static [&'static str],
@@ -107,6 +122,10 @@ impl Meta {
             service,
             summary,
             notes: &[],
+            names: None,
+            may_share_name: false,
+            arn: None,
+            sizes: &[],
             immutable: &[],
             create_only: &[],
             made_from: None,
@@ -114,6 +133,7 @@ impl Meta {
             floating_versions: &[],
             aws_defaults: &[],
             failure_field: None,
+            unsettled: &[],
             status_fields: &[],
             changed_outputs: &[],
             replace: Replace::DeleteFirst,
@@ -138,6 +158,12 @@ impl Meta {
     /// The IAM actions that its calls need, each once, in order.
     pub fn actions(&self) -> BTreeSet<&'static str> {
         self.permits.iter().flat_map(|permit| permit.actions).copied().collect()
+    }
+
+    /// The ARN that follows from a name.
+    pub fn arn_of(&self, scope: &Scope, name: &str) -> Option<String> {
+        let tail = scope.filled(self.arn?).replace("{name}", name);
+        Some(format!("arn:{}:{tail}", scope.partition))
     }
 
     /// Whether an error passes by itself for this kind, although its code alone does not say so. What a

@@ -102,6 +102,16 @@ impl Scope {
         format!("/payctl/{}/{}/{}/", self.project, self.env, self.region)
     }
 
+    /// A text with what the scope tells: `{here}` (region and account, as ARNs have them), `{region}`,
+    /// `{account}` and `{path}` (of IAM).
+    pub fn filled(&self, text: &str) -> String {
+        let Self { account, region, .. } = self;
+        text.replace("{here}", &format!("{region}:{account}"))
+            .replace("{region}", region)
+            .replace("{account}", account)
+            .replace("{path}", &self.iam_path())
+    }
+
     /// Whether a physical name carries this environment's name as a whole word, as every name that
     /// payctl gives does. Lists that cannot filter by tag are narrowed with it, and what has another
     /// name is not ours, whatever its tags say. An empty name says nothing.

@@ -105,10 +105,6 @@ impl Resource for Account {
         Ok(())
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(_: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
         Ok(())
     }

@@ -5,7 +5,7 @@
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
-use super::common::{PAGE, arn, incomplete, replace, retag, tags};
+use super::common::{PAGE, add_tags, arn, incomplete, named, remove_tags, replace, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -44,6 +44,7 @@ impl Resource for ApiKey {
             Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/apikeys/*"]),
         ],
+        names: Some(named("api-key")),
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 
@@ -95,13 +96,12 @@ impl Resource for ApiKey {
         call.send().await.map_err(op("UpdateApiKey")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &format!("/apikeys/{}", live.id), set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &format!("/apikeys/{}", live.id), set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &format!("/apikeys/{}", live.id), unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

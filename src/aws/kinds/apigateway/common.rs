@@ -14,6 +14,15 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Owner, Tags};
+use payctl_engine::model::naming::NameRule;
+
+/// What API Gateway takes as a name, in words.
+pub(super) const NAME_RULE: &str = "letters, digits and . _ -";
+
+/// The rule for names of API Gateway.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    NameRule::new(word, 255, r"^[A-Za-z0-9._-]{1,255}$", NAME_RULE)
+}
 
 /// The largest page of any list.
 pub(super) const PAGE: i32 = 500;
@@ -54,23 +63,24 @@ pub(super) fn arn(aws: &Aws, path: &str) -> String {
     format!("arn:{}:apigateway:{}::{path}", scope.partition, scope.region)
 }
 
-pub(super) async fn retag(
-    aws: &Aws,
-    path: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.apigateway.tag_resource().resource_arn(arn(aws, path));
-        let call = call.set_tags(Some(set.clone().into_iter().collect()));
-        call.send().await.map_err(op("TagResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.apigateway.untag_resource().resource_arn(arn(aws, path));
-        let call = call.set_tag_keys(Some(unset.to_vec()));
-        call.send().await.map_err(op("UntagResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, path: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws
+        .apigateway
+        .tag_resource()
+        .resource_arn(arn(aws, path))
+        .set_tags(Some(set.clone().into_iter().collect()));
+    call.send().await.map_err(op("TagResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, path: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws
+        .apigateway
+        .untag_resource()
+        .resource_arn(arn(aws, path))
+        .set_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
 /// Tags as every answer of API Gateway carries them.

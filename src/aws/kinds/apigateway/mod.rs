@@ -1,8 +1,10 @@
+//! API Gateway.
+
 pub(crate) mod account;
 pub(crate) mod api_key;
 pub(crate) mod common;
 pub(crate) mod definition;
-pub(crate) mod moves;
+pub(crate) mod rates;
 pub(crate) mod rest_api;
 pub(crate) mod stage;
 pub(crate) mod usage_plan;

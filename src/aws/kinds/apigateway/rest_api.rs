@@ -17,23 +17,26 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::common::{
-    add, arn, clear, delete_execution_logs, escape, incomplete, our_apis, remove, replace, retag,
-    tags,
+    add, add_tags, arn, clear, delete_execution_logs, escape, incomplete, named, our_apis, remove,
+    remove_tags, replace, tags,
 };
 use super::definition::{
     Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
 };
-use super::moves::Moves;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use moves::Moves;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::{Document, NotADocument};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+
+mod moves;
 
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +135,8 @@ impl Resource for RestApi {
                 &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
             ),
         ],
+        names: Some(named("api")),
+        sizes: &[SizeLimit::policy("policy", "policy", 8192)],
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",
@@ -358,13 +363,12 @@ impl Resource for RestApi {
         }
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &format!("/restapis/{}", live.id), set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &format!("/restapis/{}", live.id), set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &format!("/restapis/{}", live.id), unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

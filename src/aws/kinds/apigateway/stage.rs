@@ -13,7 +13,8 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::common::{
-    delete_execution_log, execution_log, incomplete, our_apis, remove, replace, retag,
+    add_tags, delete_execution_log, execution_log, incomplete, our_apis, remove, remove_tags,
+    replace,
 };
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -293,13 +294,12 @@ impl Resource for Stage {
         }
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &path(&live.id), set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &path(&live.id), set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &path(&live.id), unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -10,7 +10,9 @@ use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
-use super::common::{PAGE, append, arn, incomplete, remove, replace, retag, tags};
+use super::common::{
+    PAGE, add_tags, append, arn, incomplete, named, remove, remove_tags, replace, tags,
+};
 use super::stage::Throttle;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -73,6 +75,7 @@ impl Resource for UsagePlan {
                 &["apigateway:{region}::/usageplans/*"],
             ),
         ],
+        names: Some(named("usage-plan")),
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",
@@ -181,13 +184,12 @@ impl Resource for UsagePlan {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &format!("/usageplans/{}", live.id), set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &format!("/usageplans/{}", live.id), set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &format!("/usageplans/{}", live.id), unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

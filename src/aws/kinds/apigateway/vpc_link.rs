@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_apigatewayv2::types;
 use serde::{Deserialize, Serialize};
 
-use super::common::{arn, incomplete, tags};
+use super::common::{NAME_RULE, arn, incomplete, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -17,6 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -62,6 +63,7 @@ impl Resource for VpcLink {
             Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/vpclinks/*"]),
         ],
+        names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
         ..Meta::new("apigateway.vpc_link", "apigateway", "A way for REST APIs into a network.")
     };
 
@@ -127,24 +129,24 @@ impl Resource for VpcLink {
         call.send().await.map_err(op("UpdateVpcLink")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        let arn = arn(cx.aws, &format!("/vpclinks/{}", live.id));
-        if !set.is_empty() {
-            let call = cx.aws.vpc_links.tag_resource().resource_arn(&arn);
-            let call = call.set_tags(Some(set.clone().into_iter().collect()));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.vpc_links.untag_resource().resource_arn(&arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .vpc_links
+            .tag_resource()
+            .resource_arn(arn(cx.aws, &format!("/vpclinks/{}", live.id)))
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .vpc_links
+            .untag_resource()
+            .resource_arn(arn(cx.aws, &format!("/vpclinks/{}", live.id)))
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -28,6 +28,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -192,6 +193,12 @@ impl Resource for Group {
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "fleet",
+            255,
+            r"^[\x20-\x39\x3b-\x7e]{1,255}$",
+            "a group's name is 1 to 255 characters without a colon",
+        )),
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",
@@ -349,25 +356,21 @@ impl Resource for Group {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(|tag| to_tag(&live.id, tag)).collect();
-            let call = cx.aws.fleets.create_or_update_tags().set_tags(Some(tags));
-            call.send().await.map_err(op("CreateOrUpdateTags"))?;
-        }
-        if !unset.is_empty() {
-            let tag = |key: &String| {
-                Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
-            };
-            let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
-            call.send().await.map_err(op("DeleteTags"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .fleets
+            .create_or_update_tags()
+            .set_tags(Some(set.iter().map(|tag| to_tag(&live.id, tag)).collect()));
+        call.send().await.map_err(op("CreateOrUpdateTags")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let tag = |key: &String| {
+            Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
+        };
+        let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+        call.send().await.map_err(op("DeleteTags")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -1,1 +1,9 @@
+//! EC2 Auto Scaling.
+
+use crate::aws::preflight::Check;
+
 pub(crate) mod group;
+mod offers;
+
+/// What is looked at before an apply.
+pub(super) const CHECKS: &[Check] = &[offers::CHECK];

@@ -13,13 +13,16 @@ use aws_sdk_cloudwatch::types::MetricAlarm;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{metric_of, queries, retag, tags, to_dimensions, to_queries, to_tags};
+use super::common::{add_tags, remove_tags, tags, to_tags};
+pub(crate) use super::metric::{Metric, Operand, Query};
+use super::metric::{metric_of, queries, to_dimensions, to_queries};
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -65,46 +68,6 @@ pub(crate) enum Watches {
     Math(BTreeMap<String, Query>),
 }
 
-/// A statistic of a metric.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Metric {
-    /// The namespace, `AWS/Lambda`.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its dimensions.
-    pub dimensions: BTreeMap<String, Text>,
-    /// `Sum`, `Average`, `p99` ...
-    pub statistic: String,
-    /// The period in seconds.
-    pub period: i32,
-    /// Only data with this unit.
-    pub unit: Option<String>,
-}
-
-/// A part of metric math.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Query {
-    /// What it is: a metric, or an expression over the others.
-    pub is: Operand,
-    /// The name that graphs show.
-    pub label: Option<String>,
-    /// Whether this is what the threshold is compared with.
-    pub result: bool,
-}
-
-/// A metric, or an expression over metrics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Operand {
-    /// A metric.
-    Metric(Metric),
-    /// An expression.
-    Expression(String),
-}
-
 impl Resource for Alarm {
     const META: Meta = Meta {
         notes: &[
@@ -127,6 +90,12 @@ impl Resource for Alarm {
             Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch:{here}:alarm:{name}"]),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:{name}"]),
         ],
+        names: Some(NameRule::new(
+            "alarm",
+            255,
+            r"^[^\x00-\x1F\x7F-\x9F]{1,255}$",
+            "an alarm's name is 1 to 255 characters without control characters",
+        )),
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 
@@ -244,14 +213,14 @@ impl Resource for Alarm {
         self.put(cx, None).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        retag(cx.aws, arn, set, unset).await
+        add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

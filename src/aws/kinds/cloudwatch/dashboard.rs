@@ -11,7 +11,7 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::common::{retag, tags, to_tags};
+use super::common::{add_tags, remove_tags, tags, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -19,6 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -59,6 +60,15 @@ impl Resource for Dashboard {
                 &["cloudwatch::{account}:dashboard/{name}"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "dashboard",
+                255,
+                r"^[A-Za-z0-9_-]{1,255}$",
+                "a dashboard's name is 1 to 255 letters, digits, _ and -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 
@@ -124,14 +134,14 @@ impl Resource for Dashboard {
         self.put(cx, None).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        retag(cx.aws, arn, set, unset).await
+        add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -20,6 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -96,6 +97,15 @@ impl Resource for AnomalyMonitor {
             ),
             Permit::delete(&["ce:DeleteAnomalyMonitor"], &["ce::{account}:anomalymonitor/*"]),
         ],
+        names: Some(
+            NameRule::new(
+                "cost-monitor",
+                128,
+                r"^[A-Za-z0-9 ._-]{1,128}$",
+                "a monitor's name is 1 to 128 letters, digits, spaces and . _ -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 
@@ -151,13 +161,12 @@ impl Resource for AnomalyMonitor {
         send.await.map_err(op("UpdateAnomalyMonitor")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -193,23 +202,21 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
         .map(|answer| answer.resource_tags.unwrap_or_default().into_iter().map(pairs).collect()))
 }
 
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let tags = set.iter().map(to_tag).collect();
-        let call = aws.costs.tag_resource().resource_arn(arn).set_resource_tags(Some(tags));
-        call.send().await.map_err(op("TagResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.costs.untag_resource().resource_arn(arn);
-        let call = call.set_resource_tag_keys(Some(unset.to_vec()));
-        call.send().await.map_err(op("UntagResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws
+        .costs
+        .tag_resource()
+        .resource_arn(arn)
+        .set_resource_tags(Some(set.iter().map(to_tag).collect()));
+    call.send().await.map_err(op("TagResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call =
+        aws.costs.untag_resource().resource_arn(arn).set_resource_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
 fn watched(monitor: &AwsMonitor) -> Watched {

@@ -14,7 +14,7 @@ use aws_sdk_costexplorer::types::{
 use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 
-use super::anomaly_monitor::{retag, tags, to_tag};
+use super::anomaly_monitor::{add_tags, remove_tags, tags, to_tag};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -22,6 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -105,6 +106,15 @@ impl Resource for AnomalySubscription {
                 &["ce::{account}:anomalysubscription/*"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "cost-alert",
+                128,
+                r"^[A-Za-z0-9 ._-]{1,128}$",
+                "a subscription's name is 1 to 128 letters, digits, spaces and . _ -",
+            )
+            .of_account(),
+        ),
         ..Meta::new("costs.anomaly_subscription", "ce", "Who hears of unusual costs.")
     };
 
@@ -188,13 +198,12 @@ impl Resource for AnomalySubscription {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

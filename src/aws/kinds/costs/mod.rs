@@ -1,2 +1,4 @@
+//! Cost Anomaly Detection.
+
 pub(crate) mod anomaly_monitor;
 pub(crate) mod anomaly_subscription;

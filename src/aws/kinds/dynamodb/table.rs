@@ -28,6 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -261,6 +262,13 @@ impl Resource for Table {
                 &["dynamodb:{here}:table/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "table",
+            255,
+            r"^[a-zA-Z0-9_.-]{3,255}$",
+            "a table's name is 3 to 255 letters, digits and _ . -",
+        )),
+        arn: Some("dynamodb:{here}:table/{name}"),
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 
@@ -393,24 +401,24 @@ impl Resource for Table {
         }
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        let arn = arn(cx.aws, &live.id);
-        if !set.is_empty() {
-            let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.dynamodb.tag_resource().resource_arn(&arn).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.dynamodb.untag_resource().resource_arn(&arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .dynamodb
+            .tag_resource()
+            .resource_arn(arn(cx.aws, &live.id))
+            .set_tags(Some(set.iter().map(to_tag).collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .dynamodb
+            .untag_resource()
+            .resource_arn(arn(cx.aws, &live.id))
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -82,24 +82,18 @@ fn list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-/// Sets and removes tags of one object.
-pub(super) async fn retag(
-    aws: &Aws,
-    id: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.ec2.create_tags().resources(id).set_tags(Some(list(set)));
-        call.send().await.map_err(op("CreateTags"))?;
-    }
-    if !unset.is_empty() {
-        // A key without a value removes the tag whatever its value.
-        let keys = unset.iter().map(|key| Tag::builder().key(key).build()).collect();
-        let call = aws.ec2.delete_tags().resources(id).set_tags(Some(keys));
-        call.send().await.map_err(op("DeleteTags"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, id: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws.ec2.create_tags().resources(id).set_tags(Some(list(set)));
+    call.send().await.map_err(op("CreateTags")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, id: &str, unset: &[String]) -> Result<(), OpError> {
+    // A key without a value removes the tag whatever its value.
+    let keys = unset.iter().map(|key| Tag::builder().key(key).build()).collect();
+    let call = aws.ec2.delete_tags().resources(id).set_tags(Some(keys));
+    call.send().await.map_err(op("DeleteTags")).map(drop)
 }
 
 /// What a refused deletion waits for, if that is the network interfaces of functions, which outlive

@@ -21,6 +21,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -72,6 +73,7 @@ impl Resource for FlowLog {
             Permit::delete(&["ec2:DeleteFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).ours(),
             Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
         ],
+        names: Some(NameRule::tag("flow-log")),
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 
@@ -129,13 +131,12 @@ impl Resource for FlowLog {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

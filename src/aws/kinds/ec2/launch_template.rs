@@ -29,6 +29,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -118,6 +119,12 @@ impl Resource for LaunchTemplate {
             Permit::delete(&["ec2:DeleteLaunchTemplate"], &["ec2:{here}:launch-template/*"]).ours(),
             Permit::set(&["ssm:GetParameters"], &["ssm:{region}::parameter/aws/service/*"]),
         ],
+        names: Some(NameRule::new(
+            "template",
+            128,
+            r"^[a-zA-Z0-9().\-/_]{3,128}$",
+            "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
+        )),
         ..Meta::new("ec2.launch_template", "ec2", "What the instances of a group are made of.")
     };
 
@@ -214,13 +221,12 @@ impl Resource for LaunchTemplate {
         send.await.map_err(op("ModifyLaunchTemplate")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -1,3 +1,7 @@
+//! EC2 and its networks.
+
+use crate::aws::preflight::Check;
+
 pub(crate) mod common;
 pub(crate) mod elastic_ip;
 pub(crate) mod flow_log;
@@ -6,10 +10,13 @@ pub(crate) mod instance;
 pub(crate) mod internet_gateway;
 pub(crate) mod launch_template;
 pub(crate) mod nat_gateway;
+pub(crate) mod offers;
 pub(crate) mod permissions;
 pub(crate) mod route_table;
-pub(crate) mod routes;
 pub(crate) mod security_group;
 pub(crate) mod security_group_rules;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
+
+/// What is looked at before an apply.
+pub(super) const CHECKS: &[Check] = &[offers::CHECK];

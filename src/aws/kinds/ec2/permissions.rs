@@ -1,4 +1,4 @@
-//! The calls behind security group rules, for the rules' own kind and for the default group of a
+//! Security group rules and the calls behind them, for the rules' own kind and for the default group of a
 //! VPC.
 
 use std::collections::BTreeSet;
@@ -7,12 +7,54 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup, UserIdGroupPair,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::common;
 use super::security_group::list;
-use super::security_group_rules::{Direction, Peer, Rule};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::OpError;
+use payctl_engine::model::text::Text;
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// In or out.
+    pub direction: Direction,
+    /// `tcp`, `udp`, `icmp`, `icmpv6` or `-1` for all.
+    pub protocol: String,
+    /// The first port (or ICMP type); none when all.
+    pub from_port: Option<i32>,
+    /// The last port (or ICMP code); none when all.
+    pub to_port: Option<i32>,
+    /// From where or to where.
+    pub peer: Peer,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// In or out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    /// Into the group's interfaces.
+    Ingress,
+    /// Out of the group's interfaces.
+    Egress,
+}
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Peer {
+    /// An address range, IPv4 or IPv6.
+    Cidr(String),
+    /// A security group, by id.
+    Group(Text),
+    /// A prefix list, by id.
+    PrefixList(String),
+}
 
 /// The rules of a group.
 pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {

@@ -17,7 +17,6 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::common;
-use super::routes::{create_route, delete_route, replace_route, route};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -25,8 +24,12 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use routes::{create_route, delete_route, replace_route, route};
+
+mod routes;
 
 /// A route table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +115,7 @@ impl Resource for RouteTable {
             .ours(),
             Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
         ],
+        names: Some(NameRule::tag("route-table")),
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 
@@ -173,13 +177,12 @@ impl Resource for RouteTable {
         move_subnets(cx.aws, &live.id, &self.subnets, &live.spec.subnets).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -17,6 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -58,6 +59,15 @@ impl Resource for SecurityGroup {
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
             Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
+        names: Some(NameRule {
+            is_reserved: Some(is_reserved),
+            ..NameRule::new(
+                "security-group",
+                255,
+                r"^[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}$",
+                "1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*; not `default`, not `sg-...`",
+            )
+        }),
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 
@@ -100,13 +110,12 @@ impl Resource for SecurityGroup {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -149,4 +158,9 @@ fn live(group: AwsGroup) -> Live<SecurityGroup> {
         phase: Phase::Ready,
         id,
     }
+}
+
+/// Names that AWS keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    name == "default" || name.to_lowercase().starts_with("sg-")
 }

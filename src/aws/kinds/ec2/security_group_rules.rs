@@ -16,6 +16,7 @@ use aws_sdk_ec2::types::SecurityGroup;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::common;
+pub(crate) use super::permissions::{Direction, Peer, Rule};
 use super::permissions::{rules_of, sync};
 use super::security_group::{self, list as groups, ours};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -23,6 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -39,46 +41,6 @@ pub(crate) struct Rules {
     /// The rules; any other rule of the group is removed.
     #[serde(deserialize_with = "canonical")]
     pub rules: BTreeSet<Rule>,
-}
-
-/// One rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rule {
-    /// In or out.
-    pub direction: Direction,
-    /// `tcp`, `udp`, `icmp`, `icmpv6` or `-1` for all.
-    pub protocol: String,
-    /// The first port (or ICMP type); none when all.
-    pub from_port: Option<i32>,
-    /// The last port (or ICMP code); none when all.
-    pub to_port: Option<i32>,
-    /// From where or to where.
-    pub peer: Peer,
-    /// What it is for.
-    pub description: Option<String>,
-}
-
-/// In or out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Direction {
-    /// Into the group's interfaces.
-    Ingress,
-    /// Out of the group's interfaces.
-    Egress,
-}
-
-/// The other side of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Peer {
-    /// An address range, IPv4 or IPv6.
-    Cidr(String),
-    /// A security group, by id.
-    Group(Text),
-    /// A prefix list, by id.
-    PrefixList(String),
 }
 
 impl Resource for Rules {
@@ -113,6 +75,7 @@ impl Resource for Rules {
             )
             .ours(),
         ],
+        names: Some(NameRule::tag("security-group-rules")),
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 
@@ -190,10 +153,6 @@ impl Resource for Rules {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         sync(cx.aws, live.spec.group.known(), &self.rules).await
-    }
-
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -16,14 +16,14 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::common;
-use super::permissions::{rules_of, sync};
-use super::security_group_rules::{Direction, Peer, Rule};
+use super::permissions::{Direction, Peer, Rule, rules_of, sync};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -80,6 +80,7 @@ impl Resource for Vpc {
                 &["ec2:{here}:security-group/*"],
             ),
         ],
+        names: Some(NameRule::tag("vpc")),
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 
@@ -140,13 +141,12 @@ impl Resource for Vpc {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

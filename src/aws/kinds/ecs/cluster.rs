@@ -13,7 +13,7 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{clusters, from_tags, no_arn, retag, to_tags};
+use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -97,6 +97,8 @@ impl Resource for Cluster {
             Permit::delete(&["ecs:DeleteCluster"], &["ecs:{here}:cluster/{name}"]),
         ],
         deadline: Duration::from_secs(900),
+        names: Some(named("cluster")),
+        arn: Some("ecs:{here}:cluster/{name}"),
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 
@@ -168,13 +170,12 @@ impl Resource for Cluster {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

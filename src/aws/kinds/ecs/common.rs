@@ -9,6 +9,12 @@ use crate::aws::error::op;
 use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of ECS.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    NameRule::new(word, 255, r"^[a-zA-Z0-9_-]{1,255}$", "1 to 255 letters, digits, _ and -")
+}
 
 /// What follows the last slash of an ARN: a name, or `FAMILY:REVISION`.
 pub(super) fn name_in(arn: &str) -> &str {
@@ -34,21 +40,16 @@ pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
     tags.unwrap_or_default().into_iter().filter_map(pair).collect()
 }
 
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(to_tags(set)));
-        call.send().await.map_err(op("TagResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.ecs.untag_resource().resource_arn(arn).set_tag_keys(Some(unset.to_vec()));
-        call.send().await.map_err(op("UntagResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(to_tags(set)));
+    call.send().await.map_err(op("TagResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws.ecs.untag_resource().resource_arn(arn).set_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
 /// The error of an answer without the ARN of what was made.

@@ -1,3 +1,5 @@
+//! ECS.
+
 pub(crate) mod cluster;
 pub(crate) mod common;
 pub(crate) mod service;

@@ -18,7 +18,7 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{clusters, from_tags, no_arn, retag, to_tags};
+use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -159,6 +159,7 @@ impl Resource for Service {
                 &["ecs:{here}:service/{ecs.cluster}/*"],
             ),
         ],
+        names: Some(named("service")),
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 
@@ -283,13 +284,12 @@ impl Resource for Service {
         self.change(cx.aws, live).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

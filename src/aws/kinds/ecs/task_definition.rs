@@ -16,7 +16,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use self::revisions::{newest, retire, revisions};
-use super::common::retag;
+use super::common::{add_tags, named, remove_tags};
 use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
@@ -206,6 +206,7 @@ impl Resource for TaskDefinition {
                 &["ecs:{here}:task-definition/{name}:*"],
             ),
         ],
+        names: Some(named("task")),
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 
@@ -342,14 +343,14 @@ impl Resource for TaskDefinition {
         self.register(cx).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        retag(cx.aws, arn, set, unset).await
+        add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -14,6 +14,14 @@ use crate::aws::resource::Survey;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Owner, Tags};
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of load balancers and target groups.
+pub(super) const fn named(word: &'static str) -> NameRule {
+    const PATTERN: &str = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$";
+    const RULE: &str = "1 to 32 letters, digits and dashes, and no dash at either end";
+    NameRule::new(word, 32, PATTERN, RULE)
+}
 
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;
@@ -99,22 +107,16 @@ pub(super) fn to_tags(tags: &Tags) -> Option<Vec<Tag>> {
     Some(tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
 }
 
-/// Sets and removes tags of one object.
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
-        call.send().await.map_err(op("AddTags"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.balancers.remove_tags().resource_arns(arn);
-        call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
+    call.send().await.map_err(op("AddTags")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws.balancers.remove_tags().resource_arns(arn);
+    call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags")).map(drop)
 }
 
 /// The ARN in the answer of a create call.

@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -152,6 +153,7 @@ impl Resource for Listener {
                 &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
             ),
         ],
+        names: Some(NameRule::tag("listener")),
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",
@@ -260,13 +262,12 @@ impl Resource for Listener {
         call.send().await.map_err(op("ModifyListener")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -144,6 +144,7 @@ impl Resource for LoadBalancer {
             ),
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
         ],
+        names: Some(common::named("lb")),
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",
@@ -239,13 +240,12 @@ impl Resource for LoadBalancer {
         set(cx.aws, arn, changes(&self.attributes(), &live.spec.attributes())).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

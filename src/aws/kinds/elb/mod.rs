@@ -1,3 +1,5 @@
+//! Elastic Load Balancing.
+
 pub(crate) mod common;
 pub(crate) mod listener;
 pub(crate) mod load_balancer;

@@ -138,6 +138,7 @@ impl Resource for TargetGroup {
                 &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
             ),
         ],
+        names: Some(common::named("tg")),
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",
@@ -279,13 +280,12 @@ impl Resource for TargetGroup {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.id, set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.id, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.id, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -1,1 +1,3 @@
+//! EventBridge.
+
 pub(crate) mod rule;

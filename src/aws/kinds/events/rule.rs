@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -119,6 +120,13 @@ impl Resource for Rule {
                 &["events:{here}:rule/{name}"],
             ),
         ],
+        names: Some(NameRule::new(
+            "rule",
+            64,
+            r"^[._A-Za-z0-9-]{1,64}$",
+            "a rule's name is 1 to 64 letters, digits and . _ -",
+        )),
+        arn: Some("events:{here}:rule/{name}"),
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 
@@ -248,23 +256,24 @@ impl Resource for Rule {
         })
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.events.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.events.untag_resource().resource_arn(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .events
+            .tag_resource()
+            .resource_arn(&live.id)
+            .set_tags(Some(set.iter().map(to_tag).collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .events
+            .untag_resource()
+            .resource_arn(&live.id)
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -21,6 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -78,6 +79,7 @@ impl Resource for Detector {
             ),
             Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
         ],
+        names: Some(NameRule::tag("detector")),
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 
@@ -148,24 +150,24 @@ impl Resource for Detector {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        let arn = arn(cx.aws, &live.id);
-        if !set.is_empty() {
-            let tags = set.clone().into_iter().collect();
-            let call = cx.aws.guardduty.tag_resource().resource_arn(&arn).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.guardduty.untag_resource().resource_arn(&arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .guardduty
+            .tag_resource()
+            .resource_arn(arn(cx.aws, &live.id))
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .guardduty
+            .untag_resource()
+            .resource_arn(arn(cx.aws, &live.id))
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

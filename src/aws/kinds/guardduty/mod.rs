@@ -1,1 +1,3 @@
+//! GuardDuty.
+
 pub(crate) mod detector;

@@ -18,6 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -68,6 +69,16 @@ impl Resource for InstanceProfile {
                 &["iam::{account}:instance-profile{path}*"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "profile",
+                128,
+                r"^[\w+=,.@-]{1,128}$",
+                "a profile's name is 1 to 128 letters, digits and _+=,.@-",
+            )
+            .of_account(),
+        ),
+        arn: Some("iam::{account}:instance-profile{path}{name}"),
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 
@@ -125,23 +136,24 @@ impl Resource for InstanceProfile {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.iam.tag_instance_profile().instance_profile_name(&live.id);
-            let call = call.set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagInstanceProfile"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.iam.untag_instance_profile().instance_profile_name(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagInstanceProfile"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .iam
+            .tag_instance_profile()
+            .instance_profile_name(&live.id)
+            .set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagInstanceProfile")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .iam
+            .untag_instance_profile()
+            .instance_profile_name(&live.id)
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagInstanceProfile")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -23,7 +23,9 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::{SizeLimit, characters_of_all};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -128,6 +130,23 @@ impl Resource for Role {
                 &["iam::{account}:instance-profile{path}*"],
             ),
         ],
+        names: Some(
+            NameRule::new(
+                "role",
+                64,
+                r"^[\w+=,.@-]{1,64}$",
+                "a role's name is 1 to 64 letters, digits and _+=,.@-",
+            )
+            .of_account(),
+        ),
+        arn: Some("iam::{account}:role{path}{name}"),
+        sizes: &[
+            SizeLimit::policy("trust policy", "trust", 2048),
+            SizeLimit {
+                measure: characters_of_all,
+                ..SizeLimit::policy("own policies", "inline", 10_240)
+            },
+        ],
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };
 
@@ -214,22 +233,14 @@ impl Resource for Role {
         self.remove_policies(cx.aws, live).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.iam.tag_role().role_name(&live.id).set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagRole"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.iam.untag_role().role_name(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagRole"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.iam.tag_role().role_name(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagRole")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.iam.untag_role().role_name(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagRole")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

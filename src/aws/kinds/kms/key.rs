@@ -19,8 +19,10 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
+use payctl_engine::model::size::SizeLimit;
 
 mod read;
 
@@ -137,6 +139,16 @@ impl Resource for Key {
             .ours(),
             Permit::delete(&["kms:DeleteAlias"], &["kms:{here}:{name}"]),
         ],
+        names: Some(NameRule {
+            is_reserved: Some(is_reserved),
+            ..NameRule::new(
+                "key",
+                250,
+                r"^[a-zA-Z0-9/_-]{1,250}$",
+                "an alias is 1 to 250 letters, digits and / _ -, and does not begin with aws/",
+            )
+        }),
+        sizes: &[SizeLimit::policy("policy", "policy", 32_768)],
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 
@@ -276,22 +288,14 @@ impl Resource for Key {
         self.update_alias(cx.aws, live).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.kms.tag_resource().key_id(&live.id).set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.kms.untag_resource().key_id(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.kms.tag_resource().key_id(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.kms.untag_resource().key_id(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -434,4 +438,9 @@ fn regain(live: &Value) -> Option<String> {
     }
     let days = live["recovery_days"].as_u64()?;
     Some(format!("for {days} days; an apply of the same environment takes it back"))
+}
+
+/// Aliases that AWS keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("aws/")
 }

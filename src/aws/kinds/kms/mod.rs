@@ -1,1 +1,3 @@
+//! KMS.
+
 pub(crate) mod key;

@@ -78,23 +78,17 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
-/// Sets and removes tags.
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let tags = set.clone().into_iter().collect();
-        let call = aws.lambda.tag_resource().resource(arn).set_tags(Some(tags));
-        call.send().await.map_err(op("TagResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(unset.to_vec()));
-        call.send().await.map_err(op("UntagResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call =
+        aws.lambda.tag_resource().resource(arn).set_tags(Some(set.clone().into_iter().collect()));
+    call.send().await.map_err(op("TagResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
 #[cfg(test)]

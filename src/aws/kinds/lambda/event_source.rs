@@ -202,14 +202,14 @@ impl Resource for EventSource {
         call.send().await.map_err(op("UpdateEventSourceMapping")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        common::retag(cx.aws, arn, set, unset).await
+        common::add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        common::remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

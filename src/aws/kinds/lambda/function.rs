@@ -27,6 +27,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -153,6 +154,13 @@ impl Resource for Function {
             ),
             Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
         ],
+        names: Some(NameRule::new(
+            "lambda",
+            64,
+            r"^[a-zA-Z0-9_-]{1,64}$",
+            "a function's name is 1 to 64 letters, digits, _ and -",
+        )),
+        arn: Some("lambda:{here}:function:{name}"),
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 
@@ -279,14 +287,14 @@ impl Resource for Function {
         }
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        common::retag(cx.aws, arn, set, unset).await
+        common::add_tags(cx.aws, arn, set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        common::remove_tags(cx.aws, arn, unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -157,10 +157,6 @@ impl Resource for Permissions {
         }
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         for id in live.spec.callers.keys() {
             remove(cx.aws, &live.id, id).await?;

@@ -19,6 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -74,6 +75,16 @@ impl Resource for LogGroup {
             ),
             Permit::delete(&["logs:DeleteLogGroup"], &["logs:{here}:log-group:{name}:*"]),
         ],
+        names: Some(NameRule {
+            is_reserved: Some(is_reserved),
+            ..NameRule::new(
+                "log-group",
+                512,
+                r"^[._/#A-Za-z0-9-]{1,512}$",
+                "a log group's name is 1 to 512 letters, digits and . - _ / #, and does not begin with aws/",
+            )
+        }),
+        arn: Some("logs:{here}:log-group:{name}"),
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 
@@ -144,24 +155,22 @@ impl Resource for LogGroup {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
-        if !set.is_empty() {
-            let call = cx.aws.logs.tag_resource().resource_arn(&arn);
-            let call = call.set_tags(Some(set.clone().into_iter().collect()));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.logs.untag_resource().resource_arn(&arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+        let call = cx
+            .aws
+            .logs
+            .tag_resource()
+            .resource_arn(&arn)
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
+        let call =
+            cx.aws.logs.untag_resource().resource_arn(&arn).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -292,6 +301,11 @@ fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
             key: group.kms_key_id.filter(|key| !key.is_empty()).map(Text::from),
         },
     }
+}
+
+/// Names that AWS keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("aws/")
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -67,6 +68,12 @@ impl Resource for Filter {
                 &["logs:{here}:log-group:{logs.log_group}:*"],
             ),
         ],
+        names: Some(NameRule::new(
+            "metric-filter",
+            512,
+            r"^[^:*]{1,512}$",
+            "a metric filter's name is 1 to 512 characters without : and *",
+        )),
         ..Meta::new("logs.metric_filter", "logs", "A metric that is counted from a log group.")
     };
 
@@ -138,10 +145,6 @@ impl Resource for Filter {
 
     async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
         self.put(cx.aws).await
-    }
-
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

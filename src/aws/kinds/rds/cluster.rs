@@ -240,6 +240,11 @@ impl Resource for Cluster {
                 ],
             ),
         ],
+        names: Some(common::named("database", 63)),
+        unsettled: &[(
+            "engine_version",
+            "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why",
+        )],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 
@@ -350,13 +355,12 @@ impl Resource for Cluster {
         common::awake(cx.aws, &live.id, self.change(cx.aws, live).await).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.outputs[&Output::Arn], set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.outputs[&Output::Arn], unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -392,7 +396,7 @@ impl Cluster {
         }
         if self.final_snapshot != was.final_snapshot {
             let tag = Tags::from([(TAG_SNAPSHOT.into(), self.final_snapshot.to_string())]);
-            common::retag(aws, arn, &tag, &[]).await?;
+            common::add_tags(aws, arn, &tag).await?;
         }
         if let Some(call) = self.modification(aws, was) {
             let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();

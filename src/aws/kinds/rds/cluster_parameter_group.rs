@@ -79,6 +79,7 @@ impl Resource for ParameterGroup {
                 &["rds:{here}:cluster-pg:{name}"],
             ),
         ],
+        names: Some(common::named("parameters", 255)),
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",
@@ -179,13 +180,12 @@ impl Resource for ParameterGroup {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.outputs[&Output::Arn], set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.outputs[&Output::Arn], unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

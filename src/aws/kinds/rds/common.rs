@@ -6,6 +6,14 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::naming::NameRule;
+
+/// The rule for names of RDS.
+pub(super) const fn named(word: &'static str, limit: usize) -> NameRule {
+    const RULE: &str = "a database's name is up to 63 lower-case letters, digits and single dashes, and \
+                        begins with a letter";
+    NameRule::new(word, limit, "^[a-z](-?[a-z0-9])*$", RULE)
+}
 
 /// Tags as RDS takes them.
 pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {
@@ -25,24 +33,17 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
     Ok(answer.map(|answer| from_tags(answer.tag_list)))
 }
 
-/// Sets and removes tags.
-pub(super) async fn retag(
-    aws: &Aws,
-    arn: &str,
-    set: &Tags,
-    unset: &[String],
-) -> Result<(), OpError> {
-    if !set.is_empty() {
-        let call = aws.rds.add_tags_to_resource().resource_name(arn);
-        let send = call.set_tags(Some(to_tags(set))).send();
-        send.await.map_err(op("AddTagsToResource"))?;
-    }
-    if !unset.is_empty() {
-        let call = aws.rds.remove_tags_from_resource().resource_name(arn);
-        let send = call.set_tag_keys(Some(unset.to_vec())).send();
-        send.await.map_err(op("RemoveTagsFromResource"))?;
-    }
-    Ok(())
+/// Sets tags.
+pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+    let call = aws.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(to_tags(set)));
+    call.send().await.map_err(op("AddTagsToResource")).map(drop)
+}
+
+/// Removes tags.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+    let call =
+        aws.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(unset.to_vec()));
+    call.send().await.map_err(op("RemoveTagsFromResource")).map(drop)
 }
 
 /// What became of a change of a cluster or of one of its instances. AWS changes and deletes nothing

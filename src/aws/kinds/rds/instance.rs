@@ -111,6 +111,7 @@ impl Resource for Instance {
             Permit::delete(&["rds:DeleteDBInstance"], &["rds:{here}:db:{name}"]),
             Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
         ],
+        names: Some(common::named("database-instance", 63)),
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 
@@ -180,13 +181,12 @@ impl Resource for Instance {
         common::awake(cx.aws, self.cluster.known(), self.change(cx.aws, live).await).await
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.outputs[&Output::Arn], set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.outputs[&Output::Arn], unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

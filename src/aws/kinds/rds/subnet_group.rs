@@ -65,6 +65,7 @@ impl Resource for SubnetGroup {
             )
             .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
         ],
+        names: Some(common::named("subnet-group", 255)),
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may stand in.")
     };
 
@@ -124,13 +125,12 @@ impl Resource for SubnetGroup {
         send.await.map_err(op("ModifyDBSubnetGroup")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        common::retag(cx.aws, &live.outputs[&Output::Arn], set, unset).await
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        common::add_tags(cx.aws, &live.outputs[&Output::Arn], set).await
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        common::remove_tags(cx.aws, &live.outputs[&Output::Arn], unset).await
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

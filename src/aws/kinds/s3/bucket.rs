@@ -28,7 +28,9 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -179,6 +181,18 @@ impl Resource for Bucket {
                 &["s3:::{name}/*"],
             ),
         ],
+        names: Some(NameRule {
+            shared: Shared::World,
+            is_reserved: Some(is_reserved),
+            ..NameRule::new(
+                "bucket",
+                63,
+                r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+                "a bucket's name is 3 to 63 lower-case letters, digits and dashes (dots break TLS)",
+            )
+        }),
+        arn: Some("s3:::{name}"),
+        sizes: &[SizeLimit::policy("policy", "policy", 20_480)],
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 
@@ -465,4 +479,12 @@ async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), OpError> {
 
 fn to_tag((key, value): (&String, &String)) -> Tag {
     Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
+}
+
+/// Names that AWS keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    let prefixes = ["xn--", "sthree-", "amzn-s3-demo-"];
+    let suffixes = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+        || suffixes.iter().any(|suffix| name.ends_with(suffix))
 }

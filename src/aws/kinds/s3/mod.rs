@@ -1,1 +1,3 @@
+//! S3.
+
 pub(crate) mod bucket;

@@ -1,1 +1,3 @@
+//! Application Auto Scaling.
+
 pub(crate) mod target;

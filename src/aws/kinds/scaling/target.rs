@@ -181,24 +181,22 @@ impl Resource for Target {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        if !set.is_empty() {
-            let tags = set.clone().into_iter().collect();
-            let call = cx.aws.scaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.scaling.untag_resource().resource_arn(arn);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+        let call = cx
+            .aws
+            .scaling
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
+        let call =
+            cx.aws.scaling.untag_resource().resource_arn(arn).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -197,10 +197,6 @@ impl Resource for Attachment {
         Ok(())
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let secret = secret_of(&live.id);
         if describe(cx.aws, None, secret).await?.is_none() {

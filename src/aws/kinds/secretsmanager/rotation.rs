@@ -144,10 +144,6 @@ impl Resource for Rotation {
         self.rotate(cx.aws).await
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let call = cx.aws.secrets.cancel_rotate_secret().secret_id(secret_of(&live.id));
         call.send().await.map_err(op("CancelRotateSecret")).or_gone().map(drop)

@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV};
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -124,6 +125,15 @@ impl Resource for Secret {
                 &["secretsmanager:{here}:secret:{name}*"],
             ),
         ],
+        names: Some(NameRule {
+            is_unwise: Some(looks_like_arn_suffix),
+            ..NameRule::new(
+                "secret",
+                512,
+                r"^[A-Za-z0-9/_+=.@-]{1,512}$",
+                "a secret's name is 1 to 512 letters, digits and / _ + = . @ -",
+            )
+        }),
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
@@ -228,23 +238,15 @@ impl Resource for Secret {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let call = cx.aws.secrets.tag_resource().secret_id(&live.id);
-            let call = call.set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.secrets.untag_resource().secret_id(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx.aws.secrets.tag_resource().secret_id(&live.id).set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call =
+            cx.aws.secrets.untag_resource().secret_id(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -485,6 +487,14 @@ pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
 fn regain(live: &Value) -> Option<String> {
     let days = live["recovery_days"].as_u64().filter(|days| *days > 0)?;
     Some(format!("for {days} days; an apply of the same environment takes it back"))
+}
+
+/// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending with the
+/// one that it gives to ARNs, and advises against it.
+fn looks_like_arn_suffix(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, tail)| {
+        tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 #[cfg(test)]

@@ -1,2 +1,4 @@
+//! SNS.
+
 pub(crate) mod subscription;
 pub(crate) mod topic;

@@ -89,6 +89,7 @@ impl Resource for Subscription {
             Permit::change(&["sns:SetSubscriptionAttributes"], &["*"]),
             Permit::delete(&["sns:Unsubscribe"], &["*"]),
         ],
+        may_share_name: true,
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 
@@ -178,10 +179,6 @@ impl Resource for Subscription {
                 .await
                 .map_err(op("SetSubscriptionAttributes"))?;
         }
-        Ok(())
-    }
-
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
         Ok(())
     }
 

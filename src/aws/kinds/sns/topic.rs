@@ -20,7 +20,9 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -69,6 +71,14 @@ impl Resource for Topic {
             Permit::change(&["sns:UntagResource"], &["sns:{here}:{name}"]),
             Permit::delete(&["sns:DeleteTopic"], &["sns:{here}:{name}"]),
         ],
+        names: Some(NameRule::new(
+            "topic",
+            256,
+            r"^[A-Za-z0-9_-]{1,251}(\.fifo)?$",
+            "a topic's name is 1 to 256 letters, digits, _ and -",
+        )),
+        arn: Some("sns:{here}:{name}"),
+        sizes: &[SizeLimit::policy("policy", "policy", 30_720)],
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 
@@ -149,23 +159,20 @@ impl Resource for Topic {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.sns.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.sns.untag_resource().resource_arn(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .sns
+            .tag_resource()
+            .resource_arn(&live.id)
+            .set_tags(Some(set.iter().map(to_tag).collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call =
+            cx.aws.sns.untag_resource().resource_arn(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -1,1 +1,3 @@
+//! SQS.
+
 pub(crate) mod queue;

@@ -20,8 +20,10 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
+use payctl_engine::model::size::{SizeLimit, statements};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// A queue.
@@ -102,6 +104,22 @@ impl Resource for Queue {
             Permit::set(&["sqs:SetQueueAttributes", "sqs:TagQueue"], &["sqs:{here}:{name}"]),
             Permit::change(&["sqs:UntagQueue"], &["sqs:{here}:{name}"]),
             Permit::delete(&["sqs:DeleteQueue"], &["sqs:{here}:{name}"]),
+        ],
+        names: Some(NameRule::new(
+            "queue",
+            80,
+            r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$|^[A-Za-z0-9_-]{1,80}$",
+            "a queue's name is 1 to 80 letters, digits, _ and -",
+        )),
+        arn: Some("sqs:{here}:{name}"),
+        sizes: &[
+            SizeLimit::policy("policy", "policy", 8192),
+            SizeLimit {
+                measure: statements,
+                unit: "statements",
+                fix: "SQS takes {most}",
+                ..SizeLimit::policy("policy", "policy", 20)
+            },
         ],
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
@@ -201,23 +219,19 @@ impl Resource for Queue {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.clone().into_iter().collect();
-            let call = cx.aws.sqs.tag_queue().queue_url(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagQueue"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.sqs.untag_queue().queue_url(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagQueue"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .sqs
+            .tag_queue()
+            .queue_url(&live.id)
+            .set_tags(Some(set.clone().into_iter().collect()));
+        call.send().await.map_err(op("TagQueue")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call = cx.aws.sqs.untag_queue().queue_url(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagQueue")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

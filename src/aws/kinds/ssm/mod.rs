@@ -1,1 +1,4 @@
+//! SSM Parameter Store.
+
 pub(crate) mod parameter;
+pub(crate) mod rates;

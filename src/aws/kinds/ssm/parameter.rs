@@ -19,6 +19,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
+use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -59,6 +60,7 @@ impl Resource for Parameter {
             Permit::change(&["ssm:RemoveTagsFromResource"], &["ssm:{here}:parameter/{name}"]),
             Permit::delete(&["ssm:DeleteParameter"], &["ssm:{here}:parameter/{name}"]),
         ],
+        sizes: &[SizeLimit::policy("value", "value", 4096)],
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 
@@ -118,24 +120,28 @@ impl Resource for Parameter {
         call.overwrite(true).send().await.map_err(op("PutParameter")).map(drop)
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let parameter = ResourceTypeForTagging::Parameter;
-        if !set.is_empty() {
-            let call = cx.aws.ssm.add_tags_to_resource().resource_type(parameter.clone());
-            let call = call.resource_id(&live.id).set_tags(Some(to_tags(set)));
-            call.send().await.map_err(op("AddTagsToResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.ssm.remove_tags_from_resource().resource_type(parameter);
-            let call = call.resource_id(&live.id).set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("RemoveTagsFromResource"))?;
-        }
-        Ok(())
+        let call = cx
+            .aws
+            .ssm
+            .add_tags_to_resource()
+            .resource_type(parameter)
+            .resource_id(&live.id)
+            .set_tags(Some(to_tags(set)));
+        call.send().await.map_err(op("AddTagsToResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let parameter = ResourceTypeForTagging::Parameter;
+        let call = cx
+            .aws
+            .ssm
+            .remove_tags_from_resource()
+            .resource_type(parameter)
+            .resource_id(&live.id)
+            .set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("RemoveTagsFromResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

@@ -153,10 +153,6 @@ impl Resource for Association {
         self.associate(cx.aws).await
     }
 
-    async fn retag(_: &Cx<'_>, _: &Live<Self>, _: &Tags, _: &[String]) -> Result<(), OpError> {
-        Ok(())
-    }
-
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let resource = resource_of(&live.id);
         if acl_of(cx.aws, resource).await?.as_deref() != Some(live.spec.acl.known()) {

@@ -1,2 +1,4 @@
+//! WAF.
+
 pub(crate) mod association;
 pub(crate) mod web_acl;

@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -196,6 +197,12 @@ impl Resource for WebAcl {
             )
             .where_equal("iam:AWSServiceName", "wafv2.amazonaws.com"),
         ],
+        names: Some(NameRule::new(
+            "firewall",
+            128,
+            r"^[A-Za-z0-9_-]{1,128}$",
+            "a web ACL's name is 1 to 128 letters, digits, _ and -",
+        )),
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL: which requests get through.")
     };
 
@@ -366,23 +373,20 @@ impl Resource for WebAcl {
         Ok(())
     }
 
-    async fn retag(
-        cx: &Cx<'_>,
-        live: &Live<Self>,
-        set: &Tags,
-        unset: &[String],
-    ) -> Result<(), OpError> {
-        if !set.is_empty() {
-            let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.waf.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
-            call.send().await.map_err(op("TagResource"))?;
-        }
-        if !unset.is_empty() {
-            let call = cx.aws.waf.untag_resource().resource_arn(&live.id);
-            let call = call.set_tag_keys(Some(unset.to_vec()));
-            call.send().await.map_err(op("UntagResource"))?;
-        }
-        Ok(())
+    async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
+        let call = cx
+            .aws
+            .waf
+            .tag_resource()
+            .resource_arn(&live.id)
+            .set_tags(Some(set.iter().map(to_tag).collect()));
+        call.send().await.map_err(op("TagResource")).map(drop)
+    }
+
+    async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
+        let call =
+            cx.aws.waf.untag_resource().resource_arn(&live.id).set_tag_keys(Some(unset.to_vec()));
+        call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {

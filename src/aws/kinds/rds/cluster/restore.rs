@@ -110,7 +110,7 @@ impl Cluster {
         let call = aws.rds.modify_db_cluster().db_cluster_identifier(id);
         let send = call.master_user_password(password).apply_immediately(true).send();
         send.await.map_err(op("ModifyDBCluster"))?;
-        common::retag(aws, arn, &Tags::new(), &[TAG_PASSWORD.to_owned()]).await
+        common::remove_tags(aws, arn, &[TAG_PASSWORD.to_owned()]).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{Route as AwsRoute, RouteOrigin, RouteState};
 
-use super::route_table::Route;
+use super::Route;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::{ErrorClass, OpError};

@@ -10,11 +10,13 @@ use aws_sdk_apigateway::types::{
     AuthorizerType, ConnectionType, IntegrationType, Op, PatchOperation,
 };
 
-use super::common::{append, replace};
-use super::definition::{Authorizer, Integration, Parts, Route, parent, split};
-use super::rest_api::RestApi;
+use super::RestApi;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::apigateway::common::{append, replace};
+use crate::aws::kinds::apigateway::definition::{
+    Authorizer, Integration, Parts, Route, parent, split,
+};
 use payctl_engine::model::error::OpError;
 
 /// What is to be done with one API.

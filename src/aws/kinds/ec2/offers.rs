@@ -1,0 +1,65 @@
+//! In which zones AWS has an instance type: it refuses the others, and would do so in the middle of an
+//! apply.
+
+use std::collections::BTreeSet;
+
+use super::common::filter;
+use super::instance::Instance;
+use super::subnet::Subnet;
+use crate::aws::clients::{Aws, retry_read};
+use crate::aws::error::op;
+use crate::aws::preflight::{Check, Finding, Planned, Preflight, Subject};
+use crate::aws::resource::Resource as _;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
+
+/// Looks whether AWS has the types of new instances in their zones.
+pub(super) const CHECK: Check =
+    Check { subject: Subject::Zones, doing: ASKING, run: |cx| Box::pin(check(cx)) };
+
+/// What all checks of zones do.
+pub(crate) const ASKING: &str = "ask what AWS has in which zone";
+
+const TYPE: &str = "instance_type";
+
+async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
+    let mut findings = Vec::new();
+    for planned in cx.of(Instance::META.kind).filter(|planned| planned.makes(TYPE)) {
+        let wanted = planned.want.and_then(|want| want.spec[TYPE].as_str());
+        if let Some(wanted) = wanted {
+            findings.extend(available(cx, planned, wanted).await?);
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether AWS has an instance type in one of the zones of what is made of it.
+pub(crate) async fn available(
+    cx: &Preflight<'_>,
+    planned: &Planned<'_>,
+    instance_type: &str,
+) -> Result<Option<Finding>, OpError> {
+    let zones = zones_of(cx, planned.address);
+    let question = format!("ec2 {instance_type}");
+    cx.available(planned, instance_type, zones, offered(cx.aws, instance_type), question).await
+}
+
+/// The zones of the subnets that a resource stands in, by itself or through what it belongs to.
+pub(crate) fn zones_of(cx: &Preflight<'_>, address: &Address) -> BTreeSet<String> {
+    let subnets = cx.used(address, Subnet::META.kind).into_iter();
+    let zone = |subnet: Address| cx.resources[&subnet].spec["zone"].as_str().map(str::to_owned);
+    subnets.filter_map(zone).collect()
+}
+
+/// Asks for the names of the zones that have an instance type.
+async fn offered(aws: &Aws, name: &str) -> Result<BTreeSet<String>, OpError> {
+    let ask = || async {
+        let call = aws.ec2.describe_instance_type_offerings();
+        let call = call.location_type("availability-zone".into());
+        let pages = call.filters(filter("instance-type", [name])).into_paginator().items().send();
+        let found = pages.collect::<Result<Vec<_>, _>>().await;
+        found.map_err(op("DescribeInstanceTypeOfferings"))
+    };
+    let found = retry_read(ask).await?;
+    Ok(found.into_iter().filter_map(|one| one.location).collect())
+}

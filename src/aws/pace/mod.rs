@@ -1,0 +1,126 @@
+//! How one service is called: as fast as it likes until it throttles, then slower for all tasks
+//! together, then faster again. What only looks is sent again when its reply is lost; everything
+//! else is the engine's business.
+//!
+//! The SDK has an adaptive mode of its own; it measures the rate before the first throttling and
+//! slows a short run with few calls down to one call in two seconds.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::time::sleep;
+
+use super::error::is_throttling;
+use answer::answer;
+use lane::Lane;
+use reads::{FIRST_PAUSE, READS, is_lost, is_read};
+use retries::{First, is_first};
+
+mod answer;
+mod lane;
+pub(super) mod rates;
+mod reads;
+pub(super) mod retries;
+
+/// The pace of one service, shared by all tasks: one lane for each operation that has a rate of its
+/// own, and the first for all others.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    alone: &'static [&'static str],
+    lanes: Arc<[Lane]>,
+}
+
+impl Pace {
+    /// The pace of a service in which these operations have rates of their own.
+    pub(super) fn new(alone: &'static [&'static str]) -> Self {
+        Self { alone, lanes: (0..=alone.len()).map(|_| Lane::default()).collect() }
+    }
+
+    fn lane(&self, operation: &str) -> &Lane {
+        let alone = self.alone.iter().position(|alone| *alone == operation);
+        &self.lanes[alone.map_or(0, |at| at + 1)]
+    }
+
+    /// A client whose calls keep this pace.
+    pub(super) fn client(&self, inner: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Paced { pace: self.clone(), inner })
+    }
+}
+
+/// The name of the operation that a request is for; it travels with the request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Operation(pub(super) String);
+
+#[derive(Debug)]
+struct Paced<T> {
+    pace: Pace,
+    inner: T,
+}
+
+impl HttpClient for Paced<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Paced { pace: self.pace.clone(), inner })
+    }
+}
+
+impl HttpConnector for Paced<SharedHttpConnector> {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let (pace, inner) = (self.pace.clone(), self.inner.clone());
+        HttpConnectorFuture::new(async move {
+            let Operation(operation) = request.extension().cloned().unwrap_or_default();
+            let lane = pace.lane(&operation);
+            let is_first = is_first(&request);
+            let mut pause = FIRST_PAUSE;
+            let mut left = if is_read(&operation) { READS } else { 1 };
+            loop {
+                let sent = lane.turn().await;
+                left -= 1;
+                let again = (left > 0).then(|| request.try_clone()).flatten();
+                let mut reply = answer(&inner, request).await;
+                if let Ok(answer) = &mut reply {
+                    lane.learn(sent, is_throttling(answer));
+                    if is_first {
+                        answer.add_extension(First);
+                    }
+                }
+                match again {
+                    Some(same) if is_lost(&reply) => request = same,
+                    Some(_) | None => return reply,
+                }
+                sleep(pause).await;
+                pause *= 3;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_operation_with_a_rate_of_its_own_slows_nothing_else() {
+        let pace = Pace::new(&["CreateThing", "DeleteThing"]);
+        pace.lane("DeleteThing").learn(Instant::now(), true);
+        assert!(!pace.lane("DeleteThing").distance().is_zero());
+        for other in ["GetThings", "CreateThing", ""] {
+            assert_eq!(pace.lane(other).distance(), Duration::ZERO, "{other}");
+        }
+        pace.lane("GetThings").learn(Instant::now(), true);
+        assert!(!pace.lane("ListParts").distance().is_zero());
+    }
+}

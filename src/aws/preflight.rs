@@ -1,0 +1,256 @@
+//! What would show only in the middle of an apply, or after it. The kinds look for it before anything is
+//! written, with the whole plan at hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::clients::Aws;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Desired;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Live;
+use payctl_engine::model::text::each_ref;
+
+/// One check of a kind.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// What it is about.
+    pub subject: Subject,
+    /// What cannot be done if the question fails, `ask which databases AWS offers`.
+    pub doing: &'static str,
+    /// Looks, and asks AWS only if the plan makes or changes something that it is about.
+    pub run: for<'a> fn(&'a Preflight<'a>) -> Checked<'a>,
+}
+
+/// What a check finds.
+pub type Checked<'a> = BoxFuture<'a, Result<Vec<Finding>, OpError>>;
+
+/// What checks are about, in their order: what one finds is told before the next is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// What would be left behind.
+    Leftovers,
+    /// The versions that AWS offers.
+    Versions,
+    /// What AWS has in which zone.
+    Zones,
+    /// What something is made from.
+    Sources,
+    /// What the account may have.
+    Limits,
+}
+
+/// A plan, as the kinds see it.
+pub struct Preflight<'a> {
+    /// The clients.
+    pub aws: &'a Aws,
+    /// What the plan does.
+    pub planned: Vec<Planned<'a>>,
+    /// Everything that the config wants.
+    pub resources: &'a BTreeMap<Address, Desired>,
+    zones: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
+}
+
+/// What a plan does with one resource.
+#[derive(Clone, Debug)]
+pub struct Planned<'a> {
+    /// Its identity.
+    pub address: &'a Address,
+    /// Where the config asks for it.
+    pub origin: &'a str,
+    /// What happens to it.
+    pub fate: Fate,
+    /// The dotted paths of what differs.
+    pub changed: Vec<&'a str>,
+    /// What is wanted.
+    pub want: Option<&'a Desired>,
+    /// What is there.
+    pub live: Option<&'a Live>,
+}
+
+/// What happens to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is made.
+    Created,
+    /// It is changed in place.
+    Updated,
+    /// Another one takes its place.
+    Replaced,
+    /// It is deleted.
+    Deleted,
+}
+
+/// What a check has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// AWS does not have it in the zones where the plan makes it.
+    Unavailable {
+        /// What is made there.
+        address: Address,
+        /// Where the config asks for it.
+        origin: String,
+        /// What AWS does not have there, `t4g.nano`.
+        what: String,
+        /// The zones where the plan makes it.
+        zones: BTreeSet<String>,
+        /// The zones that have it.
+        offered: BTreeSet<String>,
+    },
+    /// What it is made from is there, and fits.
+    Restored {
+        /// What is made.
+        address: Address,
+        /// What it is made from.
+        origin: Origin,
+    },
+    /// It cannot be made from what is named.
+    Unrestorable {
+        /// What cannot be made.
+        address: Address,
+        /// Why not, and what to do.
+        obstacle: Obstacle,
+    },
+    /// Anything else that speaks against the plan.
+    Problem {
+        /// What is wrong.
+        title: String,
+        /// Why.
+        because: String,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+/// What something can be made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// What it is, `the backup nightly of the table orders`.
+    pub what: String,
+    /// The name of the table or cluster, if it stands and is read at a time.
+    pub stands: Option<String>,
+    /// The time of its data.
+    pub at: SystemTime,
+    /// The same as a config states it.
+    pub time: String,
+}
+
+/// Why something cannot be made from what is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is wrong.
+    pub why: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Obstacle {
+    /// An obstacle, and what to do about it.
+    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: hint.into() }
+    }
+}
+
+impl<'a> Preflight<'a> {
+    /// A plan before it is carried out.
+    pub fn new(
+        aws: &'a Aws,
+        planned: Vec<Planned<'a>>,
+        resources: &'a BTreeMap<Address, Desired>,
+    ) -> Self {
+        Self { aws, planned, resources, zones: Mutex::default() }
+    }
+
+    /// What the plan does with the resources of a kind.
+    pub fn of(&self, kind: &str) -> impl Iterator<Item = &Planned<'a>> {
+        self.planned.iter().filter(move |planned| planned.address.kind == kind)
+    }
+
+    /// What a resource refers to of a kind: by itself, or else through what it refers to of the same
+    /// service.
+    pub fn used(&self, address: &Address, kind: &str) -> BTreeSet<Address> {
+        let Some(desired) = self.resources.get(address) else { return BTreeSet::new() };
+        let mut all = BTreeSet::new();
+        each_ref(&desired.spec, &mut |reference| {
+            all.insert(reference.to.clone());
+        });
+        let is_found = |to: &&Address| to.kind == kind && self.resources.contains_key(*to);
+        let found: BTreeSet<Address> = all.iter().filter(is_found).cloned().collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let service = |address: &Address| address.kind.split('.').next().map(str::to_owned);
+        let own = all.iter().filter(|to| service(to) == service(address) && *to != address);
+        own.flat_map(|to| self.used(to, kind)).collect()
+    }
+
+    /// Whether AWS has something in one of the zones where a resource is made: it takes one that has
+    /// it. The zones of each thing are asked for once. An emulator that does not know the question, or no
+    /// answer to it, refuses nothing either.
+    pub async fn available(
+        &self,
+        planned: &Planned<'_>,
+        what: &str,
+        zones: BTreeSet<String>,
+        ask: impl Future<Output = Result<BTreeSet<String>, OpError>>,
+        question: String,
+    ) -> Result<Option<Finding>, OpError> {
+        let mut known = self.zones.lock().await;
+        if !known.contains_key(&question) {
+            let offered = match ask.await {
+                Err(_) if self.aws.is_elsewhere => None,
+                Ok(zones) if self.aws.is_elsewhere && zones.is_empty() => None,
+                zones => Some(zones?),
+            };
+            known.insert(question.clone(), offered);
+        }
+        let Some(offered) = &known[&question] else { return Ok(None) };
+        let is_missing = zones.is_disjoint(offered) && !zones.is_empty();
+        Ok(is_missing.then(|| Finding::Unavailable {
+            address: planned.address.clone(),
+            origin: planned.origin.to_owned(),
+            what: what.to_owned(),
+            zones,
+            offered: offered.clone(),
+        }))
+    }
+
+    /// What a look at a source found: what is there may still be deleted by the same plan.
+    pub fn source(&self, planned: &Planned<'_>, looked: Result<Origin, Obstacle>) -> Finding {
+        let address = planned.address.clone();
+        let is_deleted = |origin: &Origin| {
+            self.of(&address.kind).any(|other| {
+                matches!(other.fate, Fate::Deleted | Fate::Replaced)
+                    && other.live.is_some_and(|live| Some(&live.id) == origin.stands.as_ref())
+            })
+        };
+        match looked {
+            Ok(origin) if is_deleted(&origin) => {
+                let why = format!("this plan deletes {}", origin.what);
+                let hint = "restore first, and remove it in a change of its own";
+                Finding::Unrestorable { address, obstacle: Obstacle::new(why, hint) }
+            }
+            Ok(origin) => Finding::Restored { address, origin },
+            Err(obstacle) => Finding::Unrestorable { address, obstacle },
+        }
+    }
+}
+
+impl Planned<'_> {
+    /// Whether it makes an object, or changes a field of one.
+    pub fn makes(&self, field: &str) -> bool {
+        matches!(self.fate, Fate::Created | Fate::Replaced) || self.changed.contains(&field)
+    }
+}
+
+/// A spec of a plan as its kind has it.
+pub fn decode<T: DeserializeOwned>(spec: &Value) -> Result<T, OpError> {
+    serde_json::from_value(spec.clone()).map_err(|error| {
+        OpError::new("look", ErrorClass::Bug, "PayctlBug", format!("no such spec: {error}"))
+    })
+}
