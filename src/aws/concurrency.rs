@@ -1,31 +1,31 @@
-//! Whether the account has the calls that functions want set aside: AWS refuses what leaves too few
-//! for everybody else, and would do so in the middle of an apply.
+//! Checks the reserved concurrency of a plan against the account's limit. AWS would refuse too high
+//! a reservation in the middle of an apply.
 
 use super::clients::{Aws, patiently};
 use super::error::op;
 use payctl_engine::model::error::{ErrorClass, OpError};
 
-/// How many calls at the same time nobody may set aside.
+/// The concurrent calls that must stay unreserved.
 const FOR_EVERYBODY: i64 = 100;
 
-/// More calls than the account can set aside.
+/// A reservation that the account cannot make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// How many more are wanted than are set aside now.
+    /// The number of calls to reserve in addition.
     pub wanted: i64,
-    /// How many more can be.
+    /// The number of calls that can be reserved in addition.
     pub possible: i64,
-    /// How many the account has at all.
+    /// The limit of the account.
     pub limit: i64,
 }
 
-/// Asks whether so many more calls can be set aside.
+/// Checks whether the account can reserve this many more calls.
 pub async fn shortage(aws: &Aws, wanted: i64) -> Result<Option<Shortage>, OpError> {
     let ask = || async {
         aws.lambda.get_account_settings().send().await.map_err(op("GetAccountSettings"))
     };
     let answer = match patiently(ask).await {
-        // An emulator without this question has no limit either.
+        // An emulator without this operation does not have a limit either.
         Err(error) if aws.is_elsewhere && error.class == ErrorClass::NotFound => return Ok(None),
         answer => answer?,
     };

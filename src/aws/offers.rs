@@ -1,4 +1,4 @@
-//! In which zones AWS has a class of instances: it refuses the others, and would do so in the middle of
+//! The zones in which AWS offers an instance class. AWS would refuse other zones in the middle of
 //! an apply.
 
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ pub async fn database_class(
     version: &str,
     class: &str,
 ) -> Result<Option<BTreeSet<String>>, OpError> {
-    // A major version alone stands for whichever AWS takes.
+    // A major version stands for the version that AWS chooses.
     let exact = version.contains('.').then(|| version.to_owned());
     let ask = || async {
         let call = aws.rds.describe_orderable_db_instance_options().engine("aurora-postgresql");

@@ -1,10 +1,10 @@
-//! How one service is called: as fast as it likes until it throttles, then slower for all tasks
-//! together, then faster again. What only looks is sent again when its reply is lost; everything
-//! else is the engine's business. The time that an answer may take is kept here as well, since it
-//! must not run while a call waits for its turn.
+//! The rate of calls to one service: as fast as it allows until it throttles, then slower for all
+//! tasks together, then faster again. This module also repeats reads whose reply was lost; the
+//! engine handles all other errors. It keeps the timeout of an answer too, which must not run while
+//! a call waits for its turn.
 //!
-//! The SDK has an adaptive mode of its own; it measures the rate before the first throttling and
-//! slows a short run with few calls down to one call in two seconds.
+//! The SDK has an adaptive mode too. It measures the rate before the first throttling, and slows a
+//! short run with few calls down to one call in two seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -58,8 +58,8 @@ pub(super) struct Pace(Arc<[Lane; ALONE.len() + 1]>);
 /// Calls that are throttled together.
 #[derive(Debug, Default)]
 struct Lane {
-    /// When the last call went. Who holds this is next; the others wait in their order, so that
-    /// all of them profit when it goes faster again.
+    /// The time of the last call. The lock holder sends next; the others wait in their order, so
+    /// that all of them profit when it goes faster again.
     last: tokio::sync::Mutex<Option<Instant>>,
     tempo: Mutex<Tempo>,
 }
@@ -87,8 +87,8 @@ impl Lane {
         *last.insert(Instant::now())
     }
 
-    /// Learns from an answer. What was sent before the distance grew says nothing of how it is
-    /// now: a burst of calls that are throttled together makes it grow once.
+    /// Learns from an answer. A call that was sent before the distance grew says nothing about how
+    /// it is now: a burst of calls that are throttled together makes it grow once.
     fn learn(&self, sent: Instant, is_throttled: bool) {
         let mut tempo = self.tempo();
         if tempo.slowed.is_some_and(|slowed| sent <= slowed) {
@@ -112,16 +112,16 @@ impl Pace {
         &self.0[alone.map_or(0, |at| at + 1)]
     }
 
-    /// A client whose calls keep this pace.
+    /// A client with calls at this pace.
     pub(super) fn client(&self, inner: SharedHttpClient) -> SharedHttpClient {
         SharedHttpClient::new(Paced { pace: self.clone(), inner })
     }
 }
 
-/// Lets the SDK retry only what provably did not happen: throttling, and once a signature that this
-/// machine's clock made too old or too new, which the SDK puts right from the answer's date. Every
-/// other failure goes to the engine, which looks before it acts. The SDK's own rules would send
-/// `CreateVpc` again after a lost reply and make two.
+/// Lets the SDK retry only calls that provably had no effect: throttling, and once a signature that
+/// this machine's clock made too old or too new, which the SDK corrects from the answer's date.
+/// Every other failure goes to the engine, which looks before it acts. The SDK's own rules would
+/// send `CreateVpc` again after a lost reply and make two.
 #[derive(Debug)]
 pub(super) struct OnlyThrottling;
 
@@ -246,7 +246,7 @@ fn is_read(operation: &str) -> bool {
     ["Describe", "Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Whether it stays open what became of a request.
+/// Whether the result of a request is unknown.
 fn is_lost(reply: &Result<HttpResponse, ConnectorError>) -> bool {
     match reply {
         Ok(answer) => matches!(answer.status().as_u16(), 500 | 502 | 504),

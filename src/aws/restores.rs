@@ -1,6 +1,6 @@
-//! What tables and databases are to be made from: whether it is there, whether it fits, how old it
-//! is. Asked before anything is changed, and only of what is made with `restore_from`; and what is left
-//! of those that were deleted.
+//! The sources of restores: whether they exist, whether they fit, and how old they are. payctl
+//! checks them before it changes anything, and only for resources with `restore_from`. Also the
+//! backups that AWS keeps of deleted tables and clusters.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -26,12 +26,12 @@ use payctl_engine::model::meta::{LATEST, is_reached};
 const TABLE: &str = "dynamodb.table";
 const CLUSTER: &str = "rds.cluster";
 
-/// What something can be made from.
+/// The source of a restore.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
-    /// What it is, `the backup nightly of the table orders`.
+    /// Its description, `the backup nightly of the table orders`.
     pub what: String,
-    /// The name of the table or cluster, if it stands and is read at a time.
+    /// The name of the live table or cluster, if it is restored to a point in time.
     pub stands: Option<String>,
     /// The time of its data.
     pub at: SystemTime,
@@ -44,12 +44,12 @@ impl Origin {
     }
 }
 
-/// Why something cannot be made from what is named.
+/// Why a source cannot be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// What is wrong.
+    /// The reason.
     pub why: String,
-    /// What to do.
+    /// The hint.
     pub hint: String,
 }
 
@@ -61,8 +61,8 @@ impl Obstacle {
 
 type Looked = Result<Origin, Obstacle>;
 
-/// Looks at what a resource is to be made from. `user` is the name that its secret holds. `None` if it is
-/// made from nothing, or the endpoint cannot tell.
+/// Reads the source of a restore. `user` is the name in the secret. `None` if it is made from
+/// nothing, or the endpoint cannot tell.
 pub async fn look(
     aws: &Aws,
     address: &Address,
@@ -114,7 +114,7 @@ async fn of_table_at(aws: &Aws, want: &Table, table: &str, at: &str) -> Result<L
         send.await.map_err(op("DescribeContinuousBackups")).or_gone()
     };
     let Some(answer) = patiently(ask).await? else {
-        let why = format!("there is no table {table} in {}", aws.scope.region);
+        let why = format!("the table {table} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let recovery = answer
@@ -127,7 +127,7 @@ async fn of_table_at(aws: &Aws, want: &Table, table: &str, at: &str) -> Result<L
         found.earliest_restorable_date_time.zip(found.latest_restorable_date_time)
     });
     let Some(window) = window else {
-        let why = format!("{table} has no point-in-time recovery");
+        let why = format!("{table} does not have point-in-time recovery");
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let at = match within(table, at, window) {
@@ -161,7 +161,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     };
     let found = patiently(ask).await?.and_then(|answer| answer.backup_description);
     let Some(found) = found else {
-        let why = format!("there is no backup {backup}");
+        let why = format!("the backup {backup} does not exist");
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let Some(details) = found.backup_details else {
@@ -169,7 +169,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     };
     if details.backup_status != BackupStatus::Available {
         let why = format!("the backup {backup} is {}", details.backup_status);
-        let hint = "wait until it is AVAILABLE, or name another one";
+        let hint = "wait until it is AVAILABLE, or choose another one";
         return Ok(Err(Obstacle::new(why, hint)));
     }
     let keys = found.source_table_details.map(|source| source.key_schema).unwrap_or_default();
@@ -180,7 +180,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     Ok(Ok(Origin { what, stands: None, at: instant(details.backup_creation_date_time) }))
 }
 
-/// A table keeps the key of what it is made from.
+/// A restored table keeps the key of its source.
 fn other_keys(want: &Table, table: &str, keys: &[KeySchemaElement]) -> Option<Obstacle> {
     let wanted: Vec<&str> = [Some(&want.partition_key), want.sort_key.as_ref()]
         .into_iter()
@@ -190,8 +190,8 @@ fn other_keys(want: &Table, table: &str, keys: &[KeySchemaElement]) -> Option<Ob
     let found: Vec<&str> = keys.iter().map(KeySchemaElement::attribute_name).collect();
     (wanted != found).then(|| {
         let (found, wanted) = (found.join(", "), wanted.join(", "));
-        let why = format!("the key of {table} is {found}, and that of this table {wanted}");
-        Obstacle::new(why, "a restored table keeps its key: state the same one")
+        let why = format!("the key of {table} is {found}, but the key of this table is {wanted}");
+        Obstacle::new(why, "a restored table keeps its key: set the same one")
     })
 }
 
@@ -200,9 +200,9 @@ async fn backups_hint(aws: &Aws, table: &str) -> Result<String, OpError> {
     let mut known = backups(aws, table, BackupTypeFilter::All).await?;
     known.sort();
     let Some((at, arn)) = known.pop() else {
-        return Ok(format!("there is no backup of {table} either; is the region right?"));
+        return Ok(format!("there is no backup of {table} either; check the region"));
     };
-    Ok(format!("its newest backup is of {at}: restore_from = {{ backup = \"{arn}\" }}"))
+    Ok(format!("its newest backup is from {at}: restore_from = {{ backup = \"{arn}\" }}"))
 }
 
 /// Time and ARN of the backups of a table that can be restored.
@@ -251,13 +251,13 @@ async fn of_snapshot(
     };
     let found = patiently(ask).await?.and_then(|answer| answer.db_cluster_snapshots);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {
-        let why = format!("there is no snapshot {snapshot} in {}", aws.scope.region);
+        let why = format!("the snapshot {snapshot} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, snapshots_hint(aws, &want.name).await?)));
     };
     let status = found.status().unwrap_or_default();
     if status != "available" {
         let why = format!("the snapshot {snapshot} is {status}");
-        return Ok(Err(Obstacle::new(why, "wait until it is available, or name another one")));
+        return Ok(Err(Obstacle::new(why, "wait until it is available, or choose another one")));
     }
     let what = format!("the snapshot {snapshot}");
     let traits = Traits {
@@ -271,7 +271,7 @@ async fn of_snapshot(
         return Ok(Err(obstacle));
     }
     if found.storage_encrypted() == Some(false) && want.key.is_none() {
-        let hint = "name a `key` that encrypts the new cluster";
+        let hint = "set `key` to encrypt the new cluster";
         return Ok(Err(Obstacle::new(format!("{what} is not encrypted"), hint)));
     }
     match found.snapshot_create_time {
@@ -293,7 +293,7 @@ async fn of_cluster_at(
     };
     let found = patiently(ask).await?.and_then(|answer| answer.db_clusters);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {
-        let why = format!("there is no cluster {cluster} in {}", aws.scope.region);
+        let why = format!("the cluster {cluster} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, snapshots_hint(aws, cluster).await?)));
     };
     let what = format!("the cluster {cluster}");
@@ -308,7 +308,7 @@ async fn of_cluster_at(
         return Ok(Err(obstacle));
     }
     if found.storage_encrypted() == Some(false) {
-        let hint = "take a snapshot of it, and restore that with a `key`";
+        let hint = "take a snapshot of it, and restore the snapshot with a `key`";
         return Ok(Err(Obstacle::new(format!("{what} is not encrypted"), hint)));
     }
     let Some(window) = found.earliest_restorable_time.zip(found.latest_restorable_time) else {
@@ -324,7 +324,7 @@ fn type_of(snapshot: &str) -> Option<&'static str> {
     name.starts_with("rds:").then_some("automated")
 }
 
-/// What a cluster takes over from what it is made from.
+/// The settings that a restored cluster keeps from its source.
 struct Traits<'a> {
     what: &'a str,
     engine: Option<&'a str>,
@@ -334,34 +334,37 @@ struct Traits<'a> {
 }
 
 impl Traits<'_> {
-    /// What does not fit.
+    /// The setting that does not fit.
     fn misfit(&self, want: &Cluster, user: Option<&str>) -> Option<Obstacle> {
         let what = self.what;
         if let Some(engine) = self.engine.filter(|engine| *engine != "aurora-postgresql") {
-            let why = format!("{what} is of the engine {engine}");
-            return Some(Obstacle::new(why, "only Aurora PostgreSQL can be restored here"));
+            let why = format!("{what} has the engine {engine}");
+            return Some(Obstacle::new(why, "payctl restores only Aurora PostgreSQL"));
         }
         let wanted = want.engine_version.as_str();
         if let Some(version) = self.version.filter(|version| !can_become(version, wanted)) {
-            let why = format!("{what} is of version {version}, and this cluster of {wanted}");
+            let why = format!("{what} has version {version}, but this cluster has {wanted}");
             let hint = format!(
-                "set engine_version = \"{version}\" to restore it; an upgrade is a change of its own"
+                "set engine_version = \"{version}\" to restore it; upgrade it in a separate change"
             );
             return Some(Obstacle::new(why, hint));
         }
         if let (Some(found), Some(user)) = (self.user, user)
             && found != user
         {
-            let why = format!("the user of {what} is {found}, and that of the secret {user}");
-            let hint =
-                format!("a restore keeps its users: set username = \"{found}\" in the secret");
+            let why =
+                format!("the user of {what} is {found}, but the user in the secret is {user}");
+            let hint = format!(
+                "a restored cluster keeps its users: set username = \"{found}\" in the secret"
+            );
             return Some(Obstacle::new(why, hint));
         }
         if let (Some(found), Some(wanted)) = (self.database, want.database.as_deref())
             && found != Some(wanted)
         {
             let found = found.unwrap_or("(none)");
-            let why = format!("{what} began with the database {found}, and this one with {wanted}");
+            let why =
+                format!("the first database of {what} is {found}, but the config has {wanted}");
             return Some(Obstacle::new(why, format!("set database = \"{found}\"")));
         }
         None
@@ -379,10 +382,10 @@ async fn snapshots_hint(aws: &Aws, cluster: &str) -> Result<String, OpError> {
     let mut known = snapshots(aws, cluster).await?;
     known.sort();
     let Some((at, name)) = known.pop() else {
-        return Ok(format!("there is no snapshot of {cluster}; is the region right?"));
+        return Ok(format!("there is no snapshot of {cluster}; check the region"));
     };
     Ok(format!(
-        "the newest snapshot of {cluster} is of {at}: restore_from = {{ snapshot = \"{name}\" }}"
+        "the newest snapshot of {cluster} is from {at}: restore_from = {{ snapshot = \"{name}\" }}"
     ))
 }
 
@@ -414,7 +417,7 @@ fn within(name: &str, at: &str, (first, last): (DateTime, DateTime)) -> Result<D
             let (first, last) = (text(first), text(last));
             let why =
                 format!("{name} can be restored to a time from {first} to {last}, not to {at}");
-            let hint = "name a time in between, or `latest`; what is older may be in a backup";
+            let hint = "choose a time in between, or `latest`; a backup may have older data";
             Err(Obstacle::new(why, hint))
         }
     }
@@ -423,8 +426,8 @@ fn within(name: &str, at: &str, (first, last): (DateTime, DateTime)) -> Result<D
 fn elsewhere(aws: &Aws, word: &str, arn: &str) -> Option<Obstacle> {
     let account = arn.split(':').nth(4).unwrap_or_default();
     if account != aws.scope.account {
-        let why = format!("the {word} {arn} is of another account than {}", aws.scope.account);
-        return Some(Obstacle::new(why, "AWS Backup copies between accounts"));
+        let why = format!("the {word} {arn} belongs to another account than {}", aws.scope.account);
+        return Some(Obstacle::new(why, "copy it into this account with AWS Backup"));
     }
     region_of(word, aws, arn)
 }
@@ -433,12 +436,17 @@ fn region_of(word: &str, aws: &Aws, arn: &str) -> Option<Obstacle> {
     let region = arn.split(':').nth(3).unwrap_or_default();
     (region != aws.scope.region).then(|| {
         let why = format!("the {word} {arn} is in {region}, not in {}", aws.scope.region);
-        Obstacle::new(why, format!("copy it into {} first, and name the copy", aws.scope.region))
+        Obstacle::new(why, format!("copy it to {} first, and use the copy", aws.scope.region))
     })
 }
 
 fn no_time(op: &str) -> OpError {
-    OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS tells no time to restore to")
+    OpError::new(
+        op,
+        ErrorClass::Service,
+        "NoAnswer",
+        "AWS did not return the times that it can restore to",
+    )
 }
 
 fn instant(at: DateTime) -> SystemTime {
@@ -450,14 +458,14 @@ fn text(at: DateTime) -> String {
     DateTime::from_secs(at.secs()).fmt(Format::DateTime).unwrap_or_default()
 }
 
-/// What is left of something that was deleted.
+/// The backup of a deleted object.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Kept {
-    /// What was deleted.
+    /// The address of the deleted object.
     pub address: Address,
     /// The time of the data.
     pub at: String,
-    /// What brings it back, as it stands in a config.
+    /// The value of `restore_from` that restores it.
     pub restore_from: String,
 }
 
@@ -468,7 +476,7 @@ impl fmt::Display for Kept {
     }
 }
 
-/// Looks for what AWS keeps of deleted tables and clusters.
+/// Finds the backups that AWS keeps of deleted tables and clusters.
 pub async fn kept(aws: &Aws, deleted: &[(&Address, &Live)]) -> Result<Vec<Kept>, OpError> {
     let looks = deleted.iter().map(|(address, live)| async move {
         let (newest, word) = match address.kind.as_str() {

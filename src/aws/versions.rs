@@ -1,5 +1,5 @@
-//! Which versions of Aurora PostgreSQL AWS offers: a retired one is refused for a new cluster, and
-//! would be in the middle of an apply.
+//! The versions of Aurora PostgreSQL that AWS offers. AWS would refuse a retired one for a new
+//! cluster in the middle of an apply.
 
 use super::clients::{Aws, patiently};
 use super::error::op;

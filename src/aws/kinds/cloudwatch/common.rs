@@ -1,4 +1,4 @@
-//! What the kinds of CloudWatch share: tags, and metrics to and from the SDK.
+//! Helpers of the CloudWatch kinds: tags, and conversions of metrics.
 
 use std::collections::BTreeMap;
 

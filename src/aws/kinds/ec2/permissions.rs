@@ -1,5 +1,4 @@
-//! The calls behind security group rules, for the rules' own kind and for the default group of a
-//! VPC.
+//! The calls for security group rules, used by their own kind and by the default group of a VPC.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +24,8 @@ pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {
     rules.into_iter().collect()
 }
 
-/// Gives a group exactly these rules: what is missing first, so that nothing that stays is cut off.
+/// Gives a group exactly these rules. It adds missing rules first, so that it never interrupts
+/// allowed traffic.
 pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
     let found = list(aws, vec![common::filter("group-id", [group])]).await?;
     let found = found.iter().filter(|found| found.group_id.as_deref() == Some(group));

@@ -1,4 +1,4 @@
-//! What the kinds of ECS share: tags, names in ARNs, the clusters worth a look.
+//! Helpers of the ECS kinds: tags, names in ARNs, the clusters to read.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 
-/// What follows the last slash of an ARN: a name, or `FAMILY:REVISION`.
+/// The text after the last slash of an ARN: a name, or `FAMILY:REVISION`.
 pub(super) fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
@@ -51,7 +51,7 @@ pub(super) async fn retag(
     Ok(())
 }
 
-/// The error of an answer without the ARN of what was made.
+/// The error of an answer without the ARN of the new object.
 pub(super) fn no_arn(operation: &'static str) -> OpError {
-    OpError::new(operation, ErrorClass::Service, "NoArn", "AWS returned no ARN")
+    OpError::new(operation, ErrorClass::Service, "NoArn", "AWS did not return an ARN")
 }
