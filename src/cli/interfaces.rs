@@ -1,6 +1,6 @@
-//! Functions that leave their network while their roles lose the rights on interfaces: Lambda takes the
-//! interfaces away up to an hour later, in the name of the role, and without those rights they stay
-//! for ever, with the subnets that they stand in.
+//! Functions that leave their network while their roles lose the permissions for interfaces. Lambda
+//! deletes the interfaces up to an hour later with the permissions of the role. Without these, the
+//! interfaces and their subnets stay for ever.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::aws::kinds::lambda::function::Function;
 use payctl_engine::model::text::Output;
 use payctl_engine::plan::{Change, Plan};
 
-/// Refuses a plan that would strand interfaces.
+/// Refuses a plan that would orphan interfaces.
 pub(super) fn check(plan: &Plan) -> Result<(), CliError> {
     let stranded = stranded(&plan.changes);
     if stranded.is_empty() {
@@ -20,17 +20,19 @@ pub(super) fn check(plan: &Plan) -> Result<(), CliError> {
         .iter()
         .map(|(function, role)| format!("{} and {}", function.address, role.address))
         .collect();
-    let title = "a function leaves its network, and its role loses the rights on its interfaces";
+    let title = "a function leaves its network while its role loses the permissions for its \
+                 network interfaces";
     Err(CliError::new(ErrorKind::User, title)
         .because(format!(
-            "Lambda takes the interfaces away within an hour, in the name of the role\n{}",
+            "Lambda deletes the interfaces up to an hour later, with the permissions of the \
+             role\n{}",
             who.join("\n")
         ))
-        .hinted("take the function out of its network first, and the rights an hour later"))
+        .hinted("first remove the function from its network; remove the permissions an hour later"))
 }
 
-/// The functions that leave their network, each with its role that can no longer take the interfaces
-/// away afterwards.
+/// The functions that leave their network, each with the role that can then no longer delete its
+/// interfaces.
 fn stranded(changes: &[Change]) -> Vec<(&Change, &Change)> {
     let leaves = changes.iter().filter_map(|change| {
         let is = |spec: &Value| Function::of(&change.address, spec);

@@ -1,4 +1,4 @@
-//! Whether AWS has the classes of instances that a plan makes, in the zones where it makes them.
+//! Checks that AWS has the instance classes of a plan in their availability zones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +31,8 @@ impl Class {
     }
 }
 
-/// Refuses a plan that AWS would refuse in the middle. Nobody is asked if no instance is made or gets
-/// another class.
+/// Refuses a plan that would fail in the middle. It makes no call if the plan does not create an
+/// instance or change a class.
 pub(super) async fn check(aws: &Aws, blueprint: &Blueprint, plan: &Plan) -> Result<(), CliError> {
     let resources = &blueprint.resources;
     let mut known = BTreeMap::new();
@@ -48,11 +48,11 @@ pub(super) async fn check(aws: &Aws, blueprint: &Blueprint, plan: &Plan) -> Resu
                     offers::database_class(aws, version, class).await
                 }
             };
-            let asked =
-                asked.map_err(|error| CliError::cloud("ask what AWS has in which zone", &error));
+            let asked = asked
+                .map_err(|error| CliError::cloud("list the instance classes of each zone", &error));
             known.insert(class.clone(), asked?);
         }
-        // Where there are several zones, AWS takes one that has it.
+        // If there are several zones, AWS uses one that has the class.
         let Some(offered) = &known[&class] else { continue };
         if zones.is_disjoint(offered) && !zones.is_empty() {
             refused.push((change, class, zones));
@@ -67,22 +67,22 @@ pub(super) async fn check(aws: &Aws, blueprint: &Blueprint, plan: &Plan) -> Resu
         format!("{} {} in {zones} ({})\n", change.address, class.name(), change.origin)
     });
     let has = match offered.is_empty() {
-        true => format!("no zone of the region has {}", class.name()),
-        false => format!("{} is in {offered}", class.name()),
+        true => format!("no zone of this region has {}", class.name()),
+        false => format!("{} is available in {offered}", class.name()),
     };
-    Err(CliError::new(ErrorKind::User, format!("AWS does not have {classes} in these zones"))
+    Err(CliError::new(ErrorKind::User, format!("AWS does not offer {classes} in these zones"))
         .because(format!("{}{has}", who.collect::<String>()))
-        .hinted("choose another class, or other zones as `zone_names` of [network]"))
+        .hinted("choose another class, or set other zones in `zone_names` of [network]"))
 }
 
-/// Whether a change makes instances of a class that were not there before.
+/// Whether a change creates instances, or gives them another class.
 fn is_new(change: &Change) -> bool {
     let is_class = |field: &str| matches!(field, "class" | "instance_type");
     matches!(change.action, Action::Create | Action::Replace)
         || change.fields.iter().any(|field| is_class(&field.path))
 }
 
-/// The class of the instances that a resource makes, if it makes any.
+/// The class of the instances that a resource creates, if it creates any.
 fn class(resources: &BTreeMap<Address, Desired>, want: &Desired) -> Option<Class> {
     let text = |spec: &Value, field: &str| spec[field].as_str().map(str::to_owned);
     match want.address.kind.as_str() {
@@ -100,14 +100,15 @@ fn class(resources: &BTreeMap<Address, Desired>, want: &Desired) -> Option<Class
     }
 }
 
-/// The zones of the subnets that a resource stands in, by itself or through what it belongs to.
+/// The zones of the subnets of a resource, or of the resource that it belongs to.
 fn zones(resources: &BTreeMap<Address, Desired>, address: &Address) -> BTreeSet<String> {
     let subnets = used(resources, address, SUBNET).into_iter();
     let zone = |subnet: Address| resources[&subnet].spec["zone"].as_str().map(str::to_owned);
     subnets.filter_map(zone).collect()
 }
 
-/// What a resource refers to of a kind: by itself, or else through what it refers to of the same service.
+/// The resources of a kind that a resource refers to, directly or through others of its own
+/// service.
 fn used(
     resources: &BTreeMap<Address, Desired>,
     address: &Address,

@@ -1,5 +1,5 @@
-//! What a plan makes from a backup, a snapshot or another time: looked at before anything is changed,
-//! and told in the plan. And what is left of what was deleted.
+//! Restores from a backup, a snapshot or a point in time: payctl checks them before it changes
+//! anything, and the plan describes them. Also the backups that AWS keeps of deleted objects.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,8 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::text::each_ref;
 use payctl_engine::plan::{Action, Change, Plan};
 
-/// Refuses a plan whose sources are not there or do not fit, and says in the plan what they are. Nobody
-/// is asked if nothing is restored.
+/// Refuses a plan whose sources are missing or do not fit, and describes them in the plan. It makes
+/// no call if the plan does not restore anything.
 pub(super) async fn check(
     aws: &Aws,
     blueprint: &Blueprint,
@@ -34,7 +34,8 @@ pub(super) async fn check(
         Ok::<_, OpError>((change.address.clone(), looked))
     });
     let looked = try_join_all(looks).await;
-    let looked = looked.map_err(|error| CliError::cloud("look at what is restored", &error))?;
+    let looked =
+        looked.map_err(|error| CliError::cloud("read the source of the restore", &error))?;
     let mut refused = Vec::new();
     for (address, looked) in looked {
         let Some(looked) = looked else { continue };
@@ -49,7 +50,7 @@ pub(super) async fn check(
         let looked = looked.and_then(|origin| match deleted(&origin) {
             true => Err((
                 format!("this plan deletes {}", origin.what),
-                "restore first, and remove it in a change of its own".to_owned(),
+                "restore first, and remove it in a separate change".to_owned(),
             )),
             false => Ok(origin),
         });
@@ -72,7 +73,7 @@ pub(super) async fn check(
     Err(hints.into_iter().fold(error, CliError::hinted))
 }
 
-/// The user that the secret of a database holds.
+/// The user in the secret of a database.
 fn user_of<'a>(blueprint: &'a Blueprint, change: &Change) -> Option<&'a str> {
     let credentials = change.want.as_ref()?.spec.get("credentials")?;
     let mut secret = None;
@@ -81,13 +82,11 @@ fn user_of<'a>(blueprint: &'a Blueprint, change: &Change) -> Option<&'a str> {
     secret.spec.pointer("/generate/template/username")?.as_str()
 }
 
-/// What a plan says of something that is restored.
+/// The text in a plan for a restored resource.
 fn told(origin: &Origin, now: SystemTime) -> String {
     let age = now.duration_since(origin.at).unwrap_or_default();
     let (what, at, age) = (&origin.what, origin.time(), old(age));
-    format!(
-        "it is restored from {what}: the data of {at}, {age} ago; whatever was written later is not in it"
-    )
+    format!("restored from {what}: the data of {at}, {age} ago; it does not have later writes")
 }
 
 fn old(age: Duration) -> String {
@@ -98,8 +97,8 @@ fn old(age: Duration) -> String {
     }
 }
 
-/// Says what AWS keeps of the tables and clusters that were deleted. It is good to know, and no
-/// reason to fail.
+/// Lists what AWS keeps of deleted tables and clusters. This is only information: an error here
+/// does not fail the command.
 pub(super) async fn say_kept(cx: &Context, aws: &Aws, plan: &Plan, report: &Report) {
     let deleted = plan.changes.iter().filter(|change| {
         change.regain.is_some()
@@ -110,7 +109,7 @@ pub(super) async fn say_kept(cx: &Context, aws: &Aws, plan: &Plan, report: &Repo
     match kept(aws, &deleted).await {
         Ok(kept) if kept.is_empty() => {}
         Ok(kept) => show_kept(cx, &kept),
-        Err(error) => cx.note(format_args!("Could not look for what AWS keeps: {error}")),
+        Err(error) => cx.note(format_args!("Could not list the backups that AWS keeps: {error}")),
     }
 }
 
@@ -121,7 +120,7 @@ fn show_kept(cx: &Context, kept: &[Kept]) {
             return;
         }
     }
-    cx.note("What AWS keeps of it, and how to get it back (docs/recovery.md):");
+    cx.note("AWS keeps these backups; docs/recovery.md says how to restore them:");
     kept.iter().for_each(|kept| cx.note(format_args!("  {kept}")));
 }
 
@@ -136,8 +135,8 @@ mod tests {
         let after = |seconds| told(&origin, at + Duration::from_secs(seconds));
         assert_eq!(
             after(3 * 3600),
-            "it is restored from the table orders: the data of 2023-11-14T22:13:20Z, 3 h 00 m ago; \
-             whatever was written later is not in it"
+            "restored from the table orders: the data of 2023-11-14T22:13:20Z, 3 h 00 m ago; it \
+             does not have later writes"
         );
         assert!(after(3 * 24 * 3600).contains("22:13:20Z, 3 days ago"));
     }

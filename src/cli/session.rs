@@ -36,18 +36,18 @@ use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
 
-/// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
+/// How many kinds make no call unless the config uses them, so that a survey always sees them.
 const SILENT: usize = 1;
 
 /// An environment, connected.
 pub(super) struct Session {
-    /// What it should consist of.
+    /// The resources that it should have.
     pub blueprint: Blueprint,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
     screen: Screen,
-    /// The kinds of which was said that they cannot be looked at.
+    /// The kinds that payctl has warned about, since it could not read them.
     warned: RefCell<BTreeSet<String>>,
 }
 
@@ -70,8 +70,8 @@ impl Session {
         Ok(Self { blueprint, provider, began, screen: cx.screen, warned })
     }
 
-    /// Looks at everything that the environment has in the cloud, and warns of what could not be
-    /// looked at. An error only if nothing could.
+    /// Reads everything that the environment has in the cloud, and warns of kinds that it could not
+    /// read. Fails only if it could not read anything.
     pub(super) async fn survey(&self, purpose: Purpose) -> Result<Snapshot, CliError> {
         let so_far = Mutex::new(None);
         let listener = |looking| {
@@ -92,8 +92,8 @@ impl Session {
         Ok(snapshot)
     }
 
-    /// Shows on stderr how far looking has come, while it lasts: in a terminal as one line that
-    /// changes, elsewhere as a line now and then. What is fast says nothing.
+    /// Shows the progress of a survey on stderr: in a terminal as one line that changes, elsewhere
+    /// as a line now and then. A fast survey shows nothing.
     async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
         let redraws = self.screen.redraws && !self.screen.json;
         let (first, every) = match redraws {
@@ -146,11 +146,10 @@ impl Session {
         )
     }
 
-    /// Asks what would only show in the middle of an apply: whether AWS offers the versions of
-    /// databases that are to be made or upgraded, and the classes of instances in their zones, whether
-    /// what is to be restored is there, and whether the account can set aside the calls that functions
-    /// want for themselves. Nobody is asked if they want no more than before.
-    /// What would show only an hour after the apply is refused here as well.
+    /// Checks in advance what would fail in the middle of an apply: database versions, instance
+    /// classes in their zones, sources of restores, and reserved concurrency. It makes no call for
+    /// a check that the plan does not need. It also refuses plans that would fail only an hour
+    /// after the apply.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
         interfaces::check(plan)?;
         versions::check(self.provider.aws(), plan).await?;
@@ -162,7 +161,8 @@ impl Session {
             return Ok(());
         }
         let asked = concurrency::shortage(self.provider.aws(), wanted).await;
-        let asked = asked.map_err(|error| CliError::cloud("ask for the limits of Lambda", &error));
+        let asked =
+            asked.map_err(|error| CliError::cloud("read the account limits of Lambda", &error));
         let Some(Shortage { possible, limit, .. }) = asked? else { return Ok(()) };
         let who: Vec<String> = more
             .iter()
@@ -172,7 +172,8 @@ impl Session {
         let title = format!("the account cannot reserve {wanted} more concurrent calls");
         Err(CliError::new(ErrorKind::User, title)
             .because(format!(
-                "of its {limit}, {possible} more can be set aside: 100 stay for all others\n{}",
+                "of its {limit}, it can reserve {possible} more: 100 stay unreserved for all \
+                 other functions\n{}",
                 who.join("\n")
             ))
             .hinted("lower or remove `reserved_concurrency`, or ask AWS for a higher quota"))
@@ -186,13 +187,13 @@ impl Session {
         alike.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, address)| address)
     }
 
-    /// What was done so far.
+    /// The effort so far.
     pub(super) fn effort(&self) -> Effort {
         let calls = self.provider.aws().meter.total();
         Effort { calls, elapsed: self.began.elapsed() }
     }
 
-    /// Says with `-v` which calls were made.
+    /// With `-v`, lists the calls that payctl made.
     pub(super) fn explain_calls(&self, cx: &Context) {
         if cx.global.verbose > 0 {
             for (call, number) in self.provider.aws().meter.counts() {
@@ -202,7 +203,7 @@ impl Session {
     }
 }
 
-/// How many more calls each change sets aside; less than none for what gives some back.
+/// How many more concurrent calls each change reserves; negative if it gives some back.
 fn reservations(changes: &[Change]) -> Vec<(&Change, i64)> {
     let reserved = |address: &Address, spec: &Value| {
         let function = Function::of(address, spec);
@@ -222,13 +223,13 @@ fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
         .map_err(|_| CliError::config(&problems(global, env)))
 }
 
-/// What an environment should consist of, as far as that can be told without an account.
+/// The blueprint of an environment, as far as payctl knows it without an account.
 pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
     blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
 }
 
-/// Who an environment is in an account, and what its objects are called there.
+/// The scope of an environment in an account, and the names of its objects there.
 pub(super) fn names(
     global: &Global,
     env: &str,
@@ -239,17 +240,17 @@ pub(super) fn names(
     let account = match (account, pinned) {
         (Some(account), Some(pinned)) if account != pinned => {
             let title =
-                format!("the config allows only account {pinned}, and --account is {account}");
+                format!("--account is {account}, but the config allows only account {pinned}");
             return Err(CliError::new(ErrorKind::User, title));
         }
         (account, pinned) => account.or(pinned),
     };
     let mut facts = Facts::placeholder(&loaded.config.region);
-    // The sandbox's account is that of facts which nobody asked for.
+    // The sandbox has the account of the placeholder facts.
     if !global.sandbox {
         let none = || {
-            CliError::new(ErrorKind::User, "a policy names the account, and none is known")
-                .hinted("give `account` in the config, or --account ID")
+            CliError::new(ErrorKind::User, "a policy needs the account, which is not known")
+                .hinted("set `account` in the config, or use --account ID")
         };
         facts.account = account.ok_or_else(none)?.to_owned();
     }
@@ -259,12 +260,12 @@ pub(super) fn names(
     Ok((blueprint.scope, names))
 }
 
-/// Everything that is wrong with an environment, as far as that can be told without an account.
+/// All problems of an environment, as far as payctl can find them without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
     blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
 }
 
-/// The outputs of what is live, and ours or everybody's.
+/// The outputs of live objects that this environment owns or shares.
 pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     let ours = |(address, found): (&Address, &Vec<Found>)| {
         let ours = found.iter().find(|found| matches!(found.owner, Owner::Ours | Owner::Shared))?;
@@ -273,7 +274,8 @@ pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     snapshot.iter().filter_map(ours).collect()
 }
 
-/// How to reach the cloud: what the flags say, else the config, else the ordinary chain.
+/// How to reach the cloud: from the flags, else from the config, else from the default chain of the
+/// SDK.
 fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> {
     let mut connection = Connection {
         region: Some(loaded.config.region.0.clone()),
@@ -295,7 +297,7 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
         .hinted("build it with the default features"))
 }
 
-/// Why there is no connection, and what helps if an endpoint stands in for AWS.
+/// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {
@@ -306,16 +308,17 @@ fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     let is_near = ["127.", "localhost", "[::1]"].iter().any(|near| host.starts_with(near));
     match error.class {
         ErrorClass::Credentials if is_near => failed.instead(
-            "an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+            "an emulator takes any credentials: export AWS_ACCESS_KEY_ID=test \
+             AWS_SECRET_ACCESS_KEY=test",
         ),
         ErrorClass::Service => {
-            failed.instead("check that something listens there: `payctl sandbox serve` does")
+            failed.instead("check that a server listens there, such as `payctl sandbox serve`")
         }
         _ => failed,
     }
 }
 
-/// Refuses to touch another account than the one that the config names.
+/// Refuses an account that the config does not name.
 fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
     match &loaded.config.account {
         Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
@@ -328,7 +331,7 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
     }
 }
 
-/// What the blueprint needs to know about the account and the region.
+/// The facts about account and region that the blueprint needs.
 fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
     Ok(Facts {

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, the second ends the wait for it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, the second stops at once.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,12 +9,12 @@ use payctl_engine::stop::Stopper;
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None where the process was told to outlive its terminal, as by `nohup`.
+    /// `None` if the process should outlive its terminal, as with `nohup`.
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Takes over the signals.
     pub(super) fn take() -> Result<Self, CliError> {
         let take = |kind| {
             signal(kind).map_err(|error| {
@@ -39,8 +39,8 @@ impl Signals {
         }
     }
 
-    /// Asks for a stop at the first signal; completes at the second. A terminal that is closed may
-    /// say so twice, and nobody asks for haste with that.
+    /// Asks for a stop at the first signal; completes at the second. A closed terminal may send
+    /// SIGHUP twice, which does not mean to stop at once.
     pub(super) async fn stop_twice(&mut self, stopper: &Stopper) {
         self.next().await;
         stopper.stop();
@@ -49,8 +49,8 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process has it ignore SIGHUP. Where the system does not tell, it is
-/// taken over.
+/// Whether this process was started with SIGHUP ignored. If the system does not tell, payctl takes
+/// over the signal.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Whether AWS offers the versions of the databases that a plan makes or upgrades.
+//! Checks that AWS offers the database versions of a plan.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,16 @@ use payctl_engine::plan::{Change, Plan};
 
 const CLUSTER: &str = "rds.cluster";
 
-/// Refuses a plan that AWS would refuse in the middle. Nobody is asked if no version rises.
+/// Refuses a plan that would fail in the middle. It makes no call if the plan does not create or
+/// upgrade a cluster.
 pub(super) async fn check(aws: &Aws, plan: &Plan) -> Result<(), CliError> {
     let rising: Vec<(&Change, &str)> = plan.changes.iter().filter_map(rise).collect();
     if rising.is_empty() {
         return Ok(());
     }
     let asked = offered(aws).await;
-    let asked = asked.map_err(|error| CliError::cloud("ask which databases AWS offers", &error));
+    let asked = asked
+        .map_err(|error| CliError::cloud("list the database versions that AWS offers", &error));
     let Some(offered) = asked? else { return Ok(()) };
     let refused: Vec<_> =
         rising.into_iter().filter(|(_, version)| !is_offered(version, &offered)).collect();
@@ -32,10 +34,10 @@ pub(super) async fn check(aws: &Aws, plan: &Plan) -> Result<(), CliError> {
     let title = format!("AWS does not offer Aurora PostgreSQL {versions}");
     Err(CliError::new(ErrorKind::User, title)
         .because(format!("{}it offers {}", who.collect::<String>(), offered.join(", ")))
-        .hinted("state one of these as `engine_version`; AWS retires versions"))
+        .hinted("set `engine_version` to one of these; AWS retires old versions"))
 }
 
-/// The version of a cluster that a change makes or upgrades.
+/// The version of a cluster that a change creates or upgrades.
 fn rise(change: &Change) -> Option<(&Change, &str)> {
     let want = change.want.as_ref().filter(|_| change.address.kind == CLUSTER)?;
     let want = want.spec["engine_version"].as_str()?;
