@@ -29,10 +29,10 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::scope::Scope;
 
-/// How to reach AWS, or what stands in for it.
+/// How to reach AWS or an endpoint that stands in for it.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
-    /// The region; the ordinary chain decides if unset.
+    /// The region; from the SDK's default chain if unset.
     pub region: Option<String>,
     /// The profile of the shared config files.
     pub profile: Option<String>,
@@ -40,7 +40,7 @@ pub struct Connection {
     pub assume_role: Option<String>,
     /// Another endpoint for every service.
     pub endpoint_url: Option<String>,
-    /// Fixed keys (id and secret) instead of the ordinary chain, for emulators.
+    /// Fixed keys (id and secret) instead of the default chain, for emulators.
     pub keys: Option<(String, String)>,
     /// Another transport instead of the network.
     pub transport: Option<SharedHttpClient>,
@@ -49,11 +49,11 @@ pub struct Connection {
 /// The clients of one environment.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    /// Where we are and for whom.
+    /// The account, the region and the environment.
     pub scope: Scope,
     /// How many calls were made.
     pub meter: Meter,
-    /// What functions run; whoever connects fills it in.
+    /// The packages of functions; the caller sets them after connecting.
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
@@ -94,7 +94,7 @@ macro_rules! client {
     };
     ($service:ident, $config:expr, $meter:expr, alone $alone:expr $(, $setting:ident($value:expr))?) => {{
         let transport = $config.http_client().expect("`load` gives a transport");
-        // Only throttled calls are retried here, so there is no reason to ever run dry.
+        // The SDK retries only throttled calls here, so it never needs to run out of retries.
         let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
             $service::config::Builder::from($config)
@@ -128,7 +128,7 @@ impl Aws {
         Ok(Self::connect_asking(connection, project, env, async |_| Ok(())).await?.0)
     }
 
-    /// The same, with another question asked at the same time, which knows no account yet.
+    /// The same, and makes another call at the same time, which does not know the account yet.
     pub(super) async fn connect_asking<T>(
         connection: &Connection,
         project: &str,
@@ -155,7 +155,8 @@ impl Aws {
     async fn open(connection: &Connection, project: &str, env: &str) -> Result<Self, OpError> {
         let config = load(connection).await?;
         let region = config.region().map(|region| region.as_ref().to_owned()).ok_or_else(|| {
-            let message = "no region is set: give `region` in the config, --region or AWS_REGION";
+            let message = "no region is set: set `region` in the config, or use --region or \
+                           AWS_REGION";
             OpError::new("connect", ErrorClass::Invalid, "NoRegion", message)
         })?;
         let meter = Meter::default();
@@ -204,18 +205,18 @@ impl Aws {
     }
 }
 
-/// How long the first questions may take.
+/// The time limit of the first calls.
 const CONNECTING: Duration = Duration::from_secs(90);
 
-/// How long a question may take that others wait for and can do without.
+/// The time limit of an optional call that others wait for.
 const SHORT: Duration = Duration::from_secs(20);
 
-/// The answer to a question that others wait for and can do without, if it comes soon.
+/// The answer of an optional call that others wait for, if it comes soon.
 pub(super) async fn soon<T>(question: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(SHORT, question).await.ok()
 }
 
-/// Reads again, up to four times, when a read fails in a way that passes: reading again is always safe.
+/// Repeats a read, up to four times, after a temporary error: a read is always safe to repeat.
 pub(crate) async fn retry_read<T, F>(read: impl Fn() -> F) -> Result<T, OpError>
 where
     F: Future<Output = Result<T, OpError>>,
@@ -278,12 +279,12 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
-/// Counts the calls that go out, by operation, and tells the transport what each is for.
+/// Counts calls by operation, and tells the transport the purpose of each.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Mutex<BTreeMap<String, usize>>>);
 
 impl Meter {
-    /// How many requests were sent, attempts counted one by one.
+    /// The number of requests; every attempt counts.
     pub fn total(&self) -> usize {
         self.counts().values().sum()
     }

@@ -1,4 +1,4 @@
-//! What a refused call lacked, where AWS only says so in code.
+//! Decodes the encoded messages of denied calls.
 //!
 //! EC2 answers `You are not authorized ... Encoded authorization failure message: <blob>`; STS
 //! decodes the blob for those who may call `sts:DecodeAuthorizationMessage`.
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::clients::Aws;
 use payctl_engine::model::error::{ErrorClass, OpError};
 
-/// What stands before the blob.
+/// The text before the blob.
 const MARK: &str = "Encoded authorization failure message:";
 
 /// Replaces an encoded message by the sentence that other services use. Without the permission to

@@ -53,14 +53,14 @@ const NO_CODE: &str = "Unknown";
 const NO_MESSAGE: &str = "AWS gave no message";
 /// The code of an answer that the SDK could not read.
 const UNREADABLE: &str = "UnreadableAnswer";
-/// The service that is asked in CBOR.
+/// The service with the CBOR protocol.
 const CBOR: &str = "monitoring";
-/// The code where there is no host of the service's name.
+/// The code of a service whose host name does not exist.
 const NO_HOST: &str = "NoSuchHost";
 
-/// What the error of a survey means. A service that has no host, while others have, is not in the
-/// region. An endpoint that stands in for AWS and answers without a code, as AWS never does, knows no
-/// such operation.
+/// Classifies the error of a survey. If only this service does not have a host, the region does not
+/// offer it. If an endpoint that stands in for AWS answers without a code, which AWS never does, it
+/// does not know the operation.
 pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
     let class = ErrorClass::Unsupported;
     let is_speechless = error.message == NO_MESSAGE
@@ -71,9 +71,10 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
     if aws.is_elsewhere && (is_speechless || is_foreign) {
         let message = match service {
             CBOR => {
-                "it does not speak RPC v2 CBOR, the one protocol in which the AWS SDK asks CloudWatch"
+                "it does not speak RPC v2 CBOR, the only protocol that the AWS SDK uses for \
+                 CloudWatch"
             }
-            _ => "it has no such operation",
+            _ => "it does not have this operation",
         };
         return OpError { class, message: message.to_owned(), ..error };
     }
@@ -84,7 +85,7 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
     }
 }
 
-/// What an answer says that is no success.
+/// The error in an answer that is not a success.
 fn answered(
     name: &str,
     raw: &HttpResponse,
@@ -113,7 +114,8 @@ fn answered(
     }
 }
 
-/// What kept a call from its answer: the way, the endpoint, the credentials; else the reply is lost.
+/// Classifies a call without an answer: the network, the endpoint or the credentials failed, else
+/// the reply was lost.
 fn unsent(
     name: &str,
     error: &(dyn std::error::Error + 'static),
@@ -141,7 +143,7 @@ fn unsent(
 /// The code of a call whose reply was lost.
 const LOST: &str = "ConnectionLost";
 
-/// Turns a failure that AWS lists inside a successful answer into ours.
+/// Turns a failure that AWS lists inside a successful answer into our error.
 pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>) -> OpError {
     let message = message.into();
     let status = match code {
@@ -151,19 +153,19 @@ pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>)
     OpError::new(name, classify(code, &message, status), code, message)
 }
 
-/// The refusal of what AWS would make by changing what is there under its name.
+/// The error of a creation that AWS would turn into a change of an existing object with this name.
 pub(crate) fn taken(name: &'static str, what: &str) -> OpError {
-    let message = format!("{what} of that name exists already");
+    let message = format!("{what} with this name already exists");
     OpError::new(name, ErrorClass::Exists, "AlreadyExists", message)
 }
 
-/// Whether there is no such bucket, as opposed to one without what was asked for.
+/// Whether the bucket itself does not exist, and not only the requested part of it.
 pub(crate) fn is_no_bucket(error: &OpError) -> bool {
     error.code == "NoSuchBucket"
 }
 
-/// Whether a value cannot be read because its key is disabled, waits for its deletion, or may not be
-/// used.
+/// Whether a value cannot be read because its key is disabled, has a pending deletion, or denies
+/// its use.
 pub(crate) fn is_undecryptable(error: &OpError) -> bool {
     error.code == "DecryptionFailure"
         || error.code.starts_with("KMS")
@@ -176,8 +178,8 @@ pub(crate) fn is_elsewhere(error: &OpError) -> bool {
     redirects.contains(&error.code.as_str())
 }
 
-/// What a successful answer holds that the SDK could not read. Some endpoints spell an answer
-/// otherwise than AWS.
+/// The body of a successful answer that the SDK could not parse. Some endpoints format answers
+/// differently from AWS.
 pub(crate) fn unread<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
     let SdkError::ServiceError(service) = error else { return None };
     let raw = service.raw();
@@ -185,7 +187,7 @@ pub(crate) fn unread<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
     Some(String::from_utf8_lossy(body).into_owned())
 }
 
-/// Reads of what may not exist.
+/// Reads of objects that may not exist.
 pub(crate) trait Gone<T> {
     /// Not found is `None`.
     fn or_gone(self) -> Result<Option<T>, OpError>;
@@ -225,7 +227,7 @@ fn is_about_endpoints(chain: &str) -> bool {
     chain.contains("Invalid Configuration:") || chain.contains("failed to resolve an endpoint")
 }
 
-/// Whether a host's name is unknown, as opposed to nobody being there to ask.
+/// Whether a host name does not exist, as opposed to a resolver that does not answer.
 fn is_about_names(chain: &str) -> bool {
     let words = [
         "Name or service not known",
@@ -236,13 +238,13 @@ fn is_about_names(chain: &str) -> bool {
     words.iter().any(|words| chain.contains(words))
 }
 
-/// Whether credentials that could not be had may be had soon: whoever gives them did not answer. The
-/// call itself was never sent.
+/// Whether missing credentials may be available soon, since their provider did not answer. The call
+/// itself was never sent.
 fn will_be_there(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     let mut text = String::new();
     while let Some(error) = next {
-        // What wraps the error of whoever gives them speaks of the call.
+        // The outer error is about the call, the inner one about the provider.
         text = chain(error);
         match error.downcast_ref::<CredentialsError>() {
             Some(
@@ -279,13 +281,13 @@ fn will_be_there(error: &(dyn std::error::Error + 'static)) -> bool {
     says(&absent) && !says(&refused)
 }
 
-/// How far this machine's clock is off.
+/// The error of this machine's clock.
 struct Skew {
     by: Duration,
     is_behind: bool,
 }
 
-/// How far clocks may be apart: AWS takes signatures of five minutes, most services of fifteen.
+/// The largest accepted error: AWS accepts signatures for five minutes, most services for fifteen.
 const CLOSE: Duration = Duration::from_secs(240);
 
 /// How far this machine's clock is off by an answer's own date, if that is too far.
@@ -309,7 +311,7 @@ fn skewed(error: OpError, skew: &Skew) -> OpError {
     OpError { class: ErrorClass::Clock, message, ..error }
 }
 
-/// Whether an answer says that nothing happened because of too many calls.
+/// Whether an answer says that AWS did nothing because of too many calls.
 pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     let status = response.status().as_u16();
     if status < 400 {
@@ -334,14 +336,14 @@ fn start(response: &HttpResponse) -> &[u8] {
     &body[..body.len().min(4096)]
 }
 
-/// Which of these codes an answer that was not read yet tells, in whatever protocol.
+/// Finds one of these codes in an unparsed answer of any protocol.
 fn told<'a>(
     response: &HttpResponse,
     mut codes: impl Iterator<Item = &'a &'a str>,
 ) -> Option<&'a str> {
     let headers = response.headers();
     let header = headers.get("x-amzn-errortype").unwrap_or_default();
-    // What spoke the query protocol before tells its codes there, as `CODE;Sender`.
+    // Services that once had the query protocol put their codes there, as `CODE;Sender`.
     let query = headers.get("x-amzn-query-error").unwrap_or_default();
     let query = query.split(';').next().unwrap_or_default();
     let body = start(response);

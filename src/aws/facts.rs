@@ -1,4 +1,4 @@
-//! What must be known about the account and region before a blueprint can be drawn.
+//! The facts about account and region that a blueprint needs.
 
 use super::clients::{Aws, Connection, retry_read};
 use super::error::op;
@@ -6,12 +6,12 @@ use super::kinds::ec2::common::filter;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::zone::Zone;
 
-/// The IAM actions that every command needs, whatever the config asks for: who we are, the zones of
-/// the region, and the tags of everything.
+/// The IAM actions that every command needs, whatever the config contains: for the identity of the
+/// caller, the zones of the region, and the tags of all resources.
 pub const ACTIONS: &[&str] =
     &["ec2:DescribeAvailabilityZones", "sts:GetCallerIdentity", "tag:GetResources"];
 
-/// Connects, and asks at the same time for the zones of the region.
+/// Connects, and reads the zones of the region at the same time.
 pub async fn connect(
     connection: &Connection,
     project: &str,
@@ -20,9 +20,9 @@ pub async fn connect(
     Aws::connect_asking(connection, project, env, zones).await
 }
 
-/// The availability zones that this account may use in the region, in the order of their names. Local
-/// and wavelength zones are left out; so are zones that need opting in. A zone that is impaired at
-/// the moment counts: without it subnets would move to other zones.
+/// The availability zones that this account may use in the region, in the order of their names. The
+/// list leaves out local and wavelength zones, and zones that need an opt-in. It includes zones
+/// that are impaired at the moment: otherwise subnets would move to other zones.
 pub async fn zones(aws: &Aws) -> Result<Vec<Zone>, OpError> {
     let call = aws
         .ec2

@@ -1,4 +1,4 @@
-//! AWS through its SDK: the only place (beside the sandbox's HTTP boundary) that knows SDK types.
+//! AWS through its SDK. Only this module and the sandbox's HTTP boundary use SDK types.
 
 pub mod clients;
 pub mod denied;

@@ -1,7 +1,7 @@
-//! The way to AWS: TLS, the certificates that are trusted, and proxies.
+//! The connection to AWS: TLS, trusted certificates, and proxies.
 //!
-//! What every AWS tool reads is read here as well: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`
-//! (in lower case too) and `AWS_CA_BUNDLE`, or `ca_bundle` of the profile.
+//! payctl reads the same settings as other AWS tools: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+//! `NO_PROXY` (also in lower case) and `AWS_CA_BUNDLE`, or `ca_bundle` of the profile.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -55,14 +55,14 @@ fn client(tls: TlsContext, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
     })
 }
 
-/// Where the file with the certificates is, and who says so.
+/// The path of the certificate file, and the setting that names it.
 async fn bundle(profile: Option<&str>) -> Option<(String, &'static str)> {
     if let Some(path) = variable(BUNDLE) {
         return Some((path, BUNDLE));
     }
     let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
     let chosen = profile.map(|profile| Cow::Owned(profile.to_owned()));
-    // A file that cannot be read is the business of whoever looks for credentials in it.
+    // If the profile cannot be read, the credentials chain reports that.
     let profiles = aws_config::profile::load(&fs, &env, &files, chosen).await.ok()?;
     Some((profiles.get("ca_bundle")?.to_owned(), "ca_bundle of the profile"))
 }
@@ -74,11 +74,11 @@ fn certificates(path: &str, told: &str) -> Result<Vec<u8>, OpError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate =
-            certificate.map_err(|error| failed(format!("it is no PEM file: {error:?}")))?;
+            certificate.map_err(|error| failed(format!("it is not a PEM file: {error:?}")))?;
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
     match roots.is_empty() {
-        true => Err(failed("it holds no certificate".to_owned())),
+        true => Err(failed("it does not contain a certificate".to_owned())),
         false => Ok(pem),
     }
 }
@@ -106,16 +106,18 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// What went wrong on the way, where that is the proxy's doing or a certificate's.
+/// Explains errors of the proxy or of a certificate.
 pub(super) fn explain(op: &str, chain: &str) -> Option<OpError> {
     let error = |class, code: &str, hint: String| {
         Some(OpError::new(op, class, code, format!("{chain} ({hint})")))
     };
     if chain.contains("invalid peer certificate") {
         let hint = match variable(BUNDLE) {
-            Some(path) => format!("{BUNDLE} names {path}, which does not vouch for it"),
+            Some(path) => format!("{BUNDLE} names {path}, which does not verify this certificate"),
             None => {
-                format!("if your network opens TLS, name the file with its certificate in {BUNDLE}")
+                format!(
+                    "if your network inspects TLS, set {BUNDLE} to the file with its certificate"
+                )
             }
         };
         return error(ErrorClass::Invalid, "UntrustedCertificate", hint);
@@ -127,7 +129,7 @@ pub(super) fn explain(op: &str, chain: &str) -> Option<OpError> {
     let (variable, proxy) = proxy()?;
     if chain.contains("proxy authorization required") {
         let hint =
-            format!("{variable} names the proxy {proxy}: give it http://USER:PASSWORD@HOST:PORT");
+            format!("{variable} names the proxy {proxy}: set it to http://USER:PASSWORD@HOST:PORT");
         return error(ErrorClass::Invalid, "ProxyAuthenticationRequired", hint);
     }
     error(ErrorClass::Service, "ProxyFailed", format!("{variable} names the proxy {proxy}"))
@@ -149,7 +151,7 @@ pub(super) fn is_near(url: &str) -> bool {
     }
 }
 
-/// Where the metadata of an instance is in IPv6.
+/// The IPv6 address of the instance metadata service.
 const METADATA_V6: &str = "fd00:ec2::254";
 
 /// Two ways out: with a proxy and without.
@@ -221,7 +223,7 @@ mod tests {
         let said = |path: &str| certificates(path, BUNDLE).unwrap_err().message;
         assert!(said(path).starts_with(&format!("AWS_CA_BUNDLE names {path}: No such file")));
         std::fs::write(path, "hello").unwrap();
-        assert!(said(path).ends_with("it holds no certificate"));
+        assert!(said(path).ends_with("it does not contain a certificate"));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         std::fs::write(path, broken).unwrap();
         assert!(said(path).contains(path));

@@ -1,4 +1,4 @@
-//! The least IAM policy for a task, from the permissions that the kinds state.
+//! The least IAM policy for a task, from the permissions that the kinds declare.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 /// How many characters AWS allows in a managed policy, white space not counted.
 pub const LIMIT: usize = 6144;
 
-/// What somebody may do with an environment.
+/// A task with an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Plan it, and look at it in every other way.
     Plan,
-    /// Make and change it, and delete what it no longer wants.
+    /// Create and change it, and delete objects that it no longer wants.
     Apply,
     /// Delete it.
     Destroy,
@@ -46,7 +46,7 @@ pub struct Statement {
     pub actions: BTreeSet<String>,
     /// The resources, as ARNs with `*`.
     pub resources: BTreeSet<String>,
-    /// What must hold beside: the request's value of each key is one of these.
+    /// The conditions: the request's value of each key is one of these.
     pub condition: Condition,
 }
 
@@ -162,7 +162,7 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     grouped.into_iter().map(statement).collect()
 }
 
-/// The same for every environment whose name differs in its number alone: `pr-7` becomes `pr-*`.
+/// The same for every environment whose name differs only in its number: `pr-7` becomes `pr-*`.
 /// `None` if the name does not end in a number.
 pub fn for_any_number(scope: &Scope, names: &Names) -> Option<(Scope, Names)> {
     let stem = scope.env.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -193,7 +193,7 @@ fn condition(scope: &Scope, only: Only) -> Condition {
     }
 }
 
-/// The ARNs that a shape stands for.
+/// The ARNs of a shape.
 fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<String> {
     if shape == "*" {
         return BTreeSet::from(["*".to_owned()]);
@@ -205,7 +205,7 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
     let found = match placeholder {
         "name" => of(own),
         "seen" => {
-            // What a kind reads of its own may stand under the names of its parent.
+            // A kind may read objects with the names of its parent.
             let marked = format!("*{}*", scope.env);
             let others = of(own).into_iter().filter(|name| !name.contains(&scope.env));
             others.chain([marked]).collect()

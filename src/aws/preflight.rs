@@ -21,7 +21,7 @@ use payctl_engine::model::text::each_ref;
 pub struct Check {
     /// What it is about.
     pub subject: Subject,
-    /// What cannot be done if the question fails, `ask which databases AWS offers`.
+    /// What cannot be done if the question fails, `list the database versions that AWS offers`.
     pub doing: &'static str,
     /// Looks, and asks AWS only if the plan makes or changes something that it is about.
     pub run: for<'a> fn(&'a Preflight<'a>) -> Checked<'a>,
@@ -118,21 +118,21 @@ pub enum Finding {
     },
     /// Anything else that speaks against the plan.
     Problem {
-        /// What is wrong.
+        /// The reason.
         title: String,
         /// Why.
         because: String,
-        /// What to do.
+        /// The hint.
         hint: &'static str,
     },
 }
 
-/// What something can be made from.
+/// The source of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// What it is, `the backup nightly of the table orders`.
+    /// Its description, `the backup nightly of the table orders`.
     pub what: String,
-    /// The name of the table or cluster, if it stands and is read at a time.
+    /// The name of the live table or cluster, if it is restored to a point in time.
     pub stands: Option<String>,
     /// The time of its data.
     pub at: SystemTime,
@@ -140,12 +140,12 @@ pub struct Origin {
     pub time: String,
 }
 
-/// Why something cannot be made from what is named.
+/// Why a source cannot be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// What is wrong.
+    /// The reason.
     pub why: String,
-    /// What to do.
+    /// The hint.
     pub hint: String,
 }
 
@@ -232,7 +232,7 @@ impl<'a> Preflight<'a> {
         match looked {
             Ok(origin) if is_deleted(&origin) => {
                 let why = format!("this plan deletes {}", origin.what);
-                let hint = "restore first, and remove it in a change of its own";
+                let hint = "restore first, and remove it in a separate change";
                 Finding::Unrestorable { address, obstacle: Obstacle::new(why, hint) }
             }
             Ok(origin) => Finding::Restored { address, origin },

@@ -39,7 +39,7 @@ fn known(name: &str) -> Result<&'static dyn AnyKind, OpError> {
             name,
             ErrorClass::Bug,
             "UnknownKind",
-            format!("this version of payctl has no kind `{name}`"),
+            format!("this version of payctl does not know the kind `{name}`"),
         )
     })
 }

@@ -1,9 +1,9 @@
-//! The trait that every kind implements, and its erasure for the engine.
+//! The trait that every kind implements, and its type-erased form for the engine.
 //!
 //! A kind is one file: a spec struct, its `META`, and its operations in this order: `survey`,
-//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. What a kind must
-//! not do: retry, sleep or wait (the engine does), print, keep state, or touch an object that does
-//! not carry the environment's ownership tags.
+//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. A kind must not
+//! retry, sleep or wait (the engine does that), print, keep state, or change an object without the
+//! environment's ownership tags.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -49,8 +49,9 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// from the sample, and from the variant before it, by updates alone.
     fn variants() -> Vec<Self>;
 
-    /// Everything of this kind that is ours, and whatever else has a wanted name, in as few calls
-    /// as the API allows; details in parallel. Dead objects that AWS still lists are left out.
+    /// All objects of this kind that this environment owns, and all others with a wanted name, in
+    /// as few calls as the API allows; details in parallel. Dead objects that AWS still lists are
+    /// left out.
     fn survey(cx: &Survey<'_>) -> impl Future<Output = Result<Vec<Found<Self>>, OpError>> + Send;
 
     /// One object again, by its id (`cx.id()`): the engine looks for what it has no id of by survey.
@@ -112,23 +113,23 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn delete(cx: &Cx<'_>, live: &Live<Self>) -> impl Future<Output = Result<(), OpError>> + Send;
 }
 
-/// What an operation on one object gets.
+/// The context of an operation on one object.
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {
     /// The clients, and the environment's scope.
     pub aws: &'a Aws,
-    /// Whose operation this is.
+    /// The address of the resource.
     pub address: &'a Address,
     /// The physical name.
     pub name: &'a str,
-    /// What AWS knows it by, once it exists.
+    /// Its id in AWS, if it exists.
     pub id: Option<&'a str>,
     /// All tags for its creation, ownership tags among them.
     pub tags: &'a Tags,
 }
 
 impl<'a> Cx<'a> {
-    /// What an operation on this target gets.
+    /// The context of an operation on this target.
     pub(crate) fn of(aws: &'a Aws, target: &'a Target) -> Self {
         let Target { address, name, id, tags } = target;
         Self { aws, address, name, id: id.as_deref(), tags }
@@ -140,14 +141,14 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// What a survey gets.
+/// The context of a survey.
 #[derive(Clone, Copy)]
 pub struct Survey<'a> {
     /// The clients, and the environment's scope.
     pub aws: &'a Aws,
     /// The physical names that the environment wants, with their addresses.
     pub wanted: &'a BTreeMap<String, Address>,
-    /// What all kinds share, if all are surveyed.
+    /// The shared answers, if all kinds are surveyed.
     pub sweep: Option<&'a Sweep>,
 }
 
@@ -159,8 +160,8 @@ impl Survey<'_> {
     }
 
     /// The tags of an object: those that one question told of many objects, if they are as they
-    /// should be, else as `read` tells. That question lags behind, so it is believed only where
-    /// it shows nothing to do: a tag that was taken away a moment ago is seen by the next plan.
+    /// should be, else as `read` tells. That question lags behind, so it is believed only where it
+    /// shows nothing to do: the next plan sees a tag that was removed a moment ago.
     pub async fn tags(
         &self,
         arn: &str,
@@ -201,8 +202,8 @@ impl Survey<'_> {
         Some(self.sweep?.tags.get_or_init(|| tags::of_everything(self.aws)).await)
     }
 
-    /// What was read of an object that may be somebody else's. That we may not read it matters
-    /// only if we want its name: what is ours can be read.
+    /// The read of an object that another owner may have. A denial matters only if the config wants
+    /// its name: payctl can read its own objects.
     pub fn if_permitted<T>(
         &self,
         name: &str,
@@ -216,29 +217,30 @@ impl Survey<'_> {
         }
     }
 
-    /// Whose an object is whose tags say that it is ours. Whoever may tag can write such tags on
-    /// anything, so its name must fit: it is wanted, or it holds the environment's name, as every
-    /// name does that this environment ever gave.
+    /// The owner of an object whose tags name this environment. Anyone who may tag can write such
+    /// tags on anything, so its name must fit: it is wanted, or it holds the environment's name, as
+    /// every name does that this environment ever gave.
     pub fn ours(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         let address = self.aws.scope.owned(tags)?;
         let owner = match self.is_candidate(name) {
             true => Owner::Ours,
             false => Owner::Disputed(format!(
-                "its tags say that it is {address} of this environment, but `{name}` does not name {}",
+                "its tags say that it is {address} of this environment, but its name `{name}` \
+                 does not contain {}",
                 self.aws.scope.env
             )),
         };
         Some((address, owner))
     }
 
-    /// Whose an object is that AWS is deleting, and tells no tags of any more. It holds its name until
-    /// it is gone, so it is waited for; nothing else is ever done to it.
+    /// The owner of an object that AWS is deleting, and whose tags it no longer returns. It holds
+    /// its name until it is gone, so it is waited for; nothing else is ever done to it.
     pub fn claim_dying(&self, name: &str) -> Option<(Address, Owner)> {
         Some((self.wanted.get(name)?.clone(), Owner::Ours))
     }
 
-    /// Decides from its name and its tags whose an object is. `None`: its tags do not say that it is
-    /// ours, and its name is not wanted.
+    /// Decides the owner of an object from its name and its tags. `None`: its tags do not name this
+    /// environment, and its name is not wanted.
     pub fn claim(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         self.ours(name, tags).or_else(|| {
             let address = self.wanted.get(name)?.clone();
@@ -246,7 +248,7 @@ impl Survey<'_> {
         })
     }
 
-    /// The same for what stands under a path of IAM, which must fit as well.
+    /// The same for an object with an IAM path, which must fit too.
     pub fn claim_at(&self, path: &str, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         let (address, owner) = self.claim(name, tags)?;
         let ours = self.aws.scope.iam_path();
@@ -257,19 +259,20 @@ impl Survey<'_> {
             "its tags say that it is {address} of this environment, but its path {path} is not {ours}"
         );
         Some(match self.wanted.get(name) {
-            Some(wanted) => (wanted.clone(), Owner::Foreign(format!("somebody else ({why})"))),
+            Some(wanted) => (wanted.clone(), Owner::Foreign(format!("another owner ({why})"))),
             None => (address, Owner::Disputed(why)),
         })
     }
 
-    /// A live object whose name is in nobody else's way, if its tags say that it is ours.
+    /// A live object whose name cannot conflict with others, if its tags name this environment.
     pub fn found<S>(&self, live: Live<S>, name: impl Fn(&S) -> &str) -> Option<Found<S>> {
         let (address, owner) = self.ours(name(&live.spec), &live.tags)?;
         Some(Found { address, owner, live })
     }
 
-    /// What the one question tells of objects that claim to be of this kind under a name that is not
-    /// this environment's. Lists that are narrowed by name pass them over; here they are named.
+    /// The objects in the answer of the tagging API that claim to be of this kind under a name that
+    /// is not this environment's. Lists that are narrowed by name pass them over; here they are
+    /// named.
     pub(crate) async fn strangers(&self, kind: &str, found: &[Found]) -> Vec<Found> {
         let Some(index) = self.tags_of_everything().await else { return Vec::new() };
         let is_found = |arn: &String| {
@@ -294,7 +297,7 @@ impl Survey<'_> {
     }
 }
 
-/// A kind whose type is erased: the engine works on JSON values.
+/// A kind with its type erased: the engine works on JSON values.
 pub trait AnyKind: Send + Sync {
     /// The constant facts.
     fn meta(&self) -> &'static Meta;
@@ -362,7 +365,7 @@ impl<R: Resource> Erased<R> {
     fn erased(live: Live<R>) -> Result<Live, OpError> {
         let spec = Self::encode(&live.spec)?;
         let Live { id, outputs, mut tags, phase, .. } = live;
-        // AWS's own tags can be neither set nor removed, so nobody may compare them.
+        // AWS's own tags cannot be set or removed, so payctl must not compare them.
         tags.retain(|key, _| !key.starts_with("aws:"));
         Ok(Live { id, spec, outputs, tags, phase })
     }
@@ -408,7 +411,7 @@ impl<R: Resource> AnyKind for Erased<R> {
                 let Found { address, owner, live } = found;
                 let owner = match owner {
                     Owner::Ours if address.kind != R::META.kind => Owner::Disputed(format!(
-                        "its tags say that it is {address}, and it is of the kind {}",
+                        "its tags say that it is {address}, but its kind is {}",
                         R::META.kind
                     )),
                     owner => owner,

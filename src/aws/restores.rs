@@ -1,5 +1,5 @@
-//! What tables and databases are made from, and what AWS keeps of those that were deleted: what the
-//! services have in common. Their own part is in their folders.
+//! The sources of restores, and the backups that AWS keeps of deleted tables and clusters: what the services
+//! have in common. Their own parts are in their folders.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ use payctl_engine::model::meta::LATEST;
 /// What a look at a source finds.
 pub(super) type Looked = Result<Origin, Obstacle>;
 
-/// What something can be made from: `stands` is its name if it is read at a time.
+/// A source: `stands` is the name of the live object if it is restored to a point in time.
 pub(super) fn origin(what: String, stands: Option<&str>, at: DateTime) -> Origin {
     Origin {
         what,
@@ -29,7 +29,7 @@ pub(super) fn origin(what: String, stands: Option<&str>, at: DateTime) -> Origin
     }
 }
 
-/// What was found. An emulator that cannot be asked may still be able to restore.
+/// The answer. An emulator that does not know the question may still be able to restore.
 pub(super) fn answered(
     aws: &Aws,
     asked: Result<Looked, OpError>,
@@ -58,7 +58,7 @@ pub(super) fn within(
             let (first, last) = (text(first), text(last));
             let why =
                 format!("{name} can be restored to a time from {first} to {last}, not to {at}");
-            let hint = "name a time in between, or `latest`; what is older may be in a backup";
+            let hint = "choose a time in between, or `latest`; a backup may have older data";
             Err(Obstacle::new(why, hint))
         }
     }
@@ -67,8 +67,8 @@ pub(super) fn within(
 pub(super) fn elsewhere(aws: &Aws, word: &str, arn: &str) -> Option<Obstacle> {
     let account = arn.split(':').nth(4).unwrap_or_default();
     if account != aws.scope.account {
-        let why = format!("the {word} {arn} is of another account than {}", aws.scope.account);
-        return Some(Obstacle::new(why, "AWS Backup copies between accounts"));
+        let why = format!("the {word} {arn} belongs to another account than {}", aws.scope.account);
+        return Some(Obstacle::new(why, "copy it into this account with AWS Backup"));
     }
     region_of(word, aws, arn)
 }
@@ -77,12 +77,17 @@ pub(super) fn region_of(word: &str, aws: &Aws, arn: &str) -> Option<Obstacle> {
     let region = arn.split(':').nth(3).unwrap_or_default();
     (region != aws.scope.region).then(|| {
         let why = format!("the {word} {arn} is in {region}, not in {}", aws.scope.region);
-        Obstacle::new(why, format!("copy it into {} first, and name the copy", aws.scope.region))
+        Obstacle::new(why, format!("copy it to {} first, and use the copy", aws.scope.region))
     })
 }
 
 pub(super) fn no_time(op: &str) -> OpError {
-    OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS tells no time to restore to")
+    OpError::new(
+        op,
+        ErrorClass::Service,
+        "NoAnswer",
+        "AWS did not return the times that it can restore to",
+    )
 }
 
 pub(super) fn instant(at: DateTime) -> SystemTime {
@@ -94,26 +99,26 @@ pub(super) fn text(at: DateTime) -> String {
     DateTime::from_secs(at.secs()).fmt(Format::DateTime).unwrap_or_default()
 }
 
-/// How it is found out what AWS keeps of a deleted resource of a kind.
+/// How payctl finds the backups that AWS keeps of the deleted objects of a kind.
 #[derive(Clone, Copy)]
 pub struct Keeper {
     /// The kind.
     pub kind: &'static str,
-    /// Asks for the newest that can be restored.
+    /// Asks for the newest backup.
     pub ask: for<'a> fn(&'a Aws, &'a Address, &'a Live) -> Asked<'a>,
 }
 
-/// What AWS keeps of one deleted resource.
+/// The backup that AWS keeps of one deleted object.
 pub type Asked<'a> = BoxFuture<'a, Result<Option<Kept>, OpError>>;
 
-/// What is left of something that was deleted.
+/// The backup of a deleted object.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Kept {
-    /// What was deleted.
+    /// The address of the deleted object.
     pub address: Address,
     /// The time of the data.
     pub at: String,
-    /// What brings it back, as it stands in a config.
+    /// The value of `restore_from` that restores it.
     pub restore_from: String,
 }
 
@@ -125,7 +130,7 @@ impl fmt::Display for Kept {
 }
 
 impl Kept {
-    /// The newest of what AWS keeps of a deleted resource, each with its time.
+    /// The newest backup of a deleted object, of all with their times.
     pub(super) fn newest(
         address: &Address,
         word: &str,

@@ -1,8 +1,8 @@
-//! The tags of everything that is ours, from the Resource Groups Tagging API.
+//! The tags of all objects of the environment, from the Resource Groups Tagging API.
 //!
-//! AWS quirks: the answer lags behind by seconds to minutes, shows what is gone already, and does
-//! not know every type. So it stands only for the question about tags of what a service's own list
-//! shows, and only where it agrees with what is wanted (`Survey::tags`).
+//! AWS quirks: the answer lags behind by seconds to minutes, contains deleted objects, and does not
+//! know every type. So payctl uses it only for the tags of objects in a service's own list, and
+//! only if they equal the wanted tags (`Survey::tags`).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::clients::{Aws, soon};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
-/// The services whose own lists do not tell tags.
+/// The services whose own lists do not return tags.
 const TYPES: &[&str] = &[
     "apigateway",
     "cloudwatch",
@@ -32,7 +32,7 @@ const TYPES: &[&str] = &[
     "wafv2",
 ];
 
-/// The part of an ARN that holds the object's name; nothing where only an id stands there.
+/// The part of an ARN with the object's name; `None` if it only has an id.
 pub(super) fn name_in(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (service, name) = (parts.next()?, parts.nth(2)?);
@@ -40,7 +40,7 @@ pub(super) fn name_in(arn: &str) -> Option<&str> {
     (!is_id).then_some(name)
 }
 
-/// Tags by ARN; nothing where the question is not answered, and then every service is asked.
+/// Tags by ARN; `None` if the API does not answer, and then payctl asks every service.
 pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
     soon(ask(aws)).await.unwrap_or_default()
 }

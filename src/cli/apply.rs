@@ -9,16 +9,16 @@ use super::session::Session;
 use super::{Context, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
 
-/// Make the environment what its config says
+/// Make the environment match its config
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Carry out this saved plan, if nothing has changed since it was made
+    /// A saved plan to carry out; payctl refuses it if anything has changed since
     #[arg(value_name = "FILE", conflicts_with = "targets")]
     file: Option<PathBuf>,
-    /// Do not ask; data is lost only with --allow-data-loss as well
+    /// Do not ask for confirmation; changes that lose data also need --allow-data-loss
     #[arg(long)]
     auto_approve: bool,
-    /// Together with --auto-approve: allow changes that lose data for good
+    /// With --auto-approve: also allow changes that lose data for good
     #[arg(long)]
     allow_data_loss: bool,
 }
@@ -41,7 +41,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         check_destroyable(&session.blueprint)?;
     }
     let snapshot = session.survey(purpose).await?;
-    // What a file says is compared, never carried out.
+    // payctl compares the file with a new plan and carries out the new plan, never the file.
     let mut plan = session.plan(&snapshot, purpose, targets)?;
     if let Some(saved) = &saved {
         saved::check(saved, &plan)?;
@@ -61,7 +61,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     ended.and_then(|code| reminded.map(|()| code))
 }
 
-/// A saved plan knows its environment; a flag may only agree.
+/// A saved plan names its environment; the flag may only repeat it.
 fn env_of(cx: &Context, plan: &Plan) -> Result<String, CliError> {
     let planned = &plan.scope.env;
     match &cx.global.env {
@@ -69,7 +69,7 @@ fn env_of(cx: &Context, plan: &Plan) -> Result<String, CliError> {
             ErrorKind::User,
             format!("the plan is for {planned}, not for {flag}"),
         )
-        .hinted("leave --env out: the plan knows its environment")),
+        .hinted("leave out --env: the plan names its environment")),
         Some(_) | None => Ok(planned.clone()),
     }
 }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::error::CliError;
 use super::{Cli, Context, exit};
 
-/// Print the completion script for a shell
+/// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell

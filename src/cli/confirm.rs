@@ -1,4 +1,4 @@
-//! Who has to say yes, to what, and in which words.
+//! Confirmation: which plans need it, and what the user has to type.
 
 use super::error::{CliError, ErrorKind};
 use crate::ui::screen::Screen;
@@ -6,7 +6,7 @@ use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::is_disposable;
 use payctl_engine::plan::{Change, Plan, Purpose};
 
-/// What the user allowed beforehand, and what the environment forbids.
+/// What the flags allow, and what the environment forbids.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Consent {
     /// `--auto-approve`.
@@ -17,11 +17,11 @@ pub(super) struct Consent {
     pub(super) protect: bool,
     /// `disposable = true` in the environment's config.
     pub(super) disposable: bool,
-    /// Whether somebody can answer a question.
+    /// Whether a person can answer a question.
     pub(super) answers: bool,
 }
 
-/// What has to be typed before anything happens.
+/// What the user has to type before anything happens.
 #[derive(Debug, PartialEq, Eq)]
 enum Question<'a> {
     /// Nothing.
@@ -34,17 +34,17 @@ enum Question<'a> {
 
 const UNPROTECT: &str =
     "set `protect = false` in its config and apply first; no flag lifts this guard";
-/// What the flags do not cover, for a destroy.
+/// A hint for a destroy whose flags do not cover data loss.
 const UNMARKED: &str =
-    "what an apply with `disposable = true` has marked is destroyed without that flag";
+    "resources that an apply marked as `disposable = true` do not need that flag";
 
-/// Refuses to destroy a protected environment, before anything is looked at.
+/// Refuses to destroy a protected environment before payctl reads anything.
 pub(super) fn check_destroyable(blueprint: &Blueprint) -> Result<(), CliError> {
     let env = &blueprint.scope.env;
     match blueprint.protect {
         false => Ok(()),
         true => {
-            let title = format!("{env} is protected and may not be destroyed");
+            let title = format!("{env} is protected and cannot be destroyed");
             Err(CliError::new(ErrorKind::User, title).hinted(UNPROTECT))
         }
     }
@@ -59,7 +59,7 @@ pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Re
             (format!("This cannot be undone. Type the environment's name, {env}, to go on: "), env)
         }
     };
-    // Beside the runtime, so that a signal ends the command while nobody answers.
+    // On a thread of its own, so that a signal ends the command while it waits for the answer.
     let answer = tokio::task::spawn_blocking(move || screen.ask(&question)).await;
     match answer.map_err(std::io::Error::from)?? == word {
         true => Ok(()),
@@ -78,11 +78,11 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
     if consent.protect && (destroys || !losses.is_empty()) {
         let verb = if destroys { "be destroyed" } else { "lose data" };
         return Err(
-            explain(format!("{env} is protected and may not {verb}"), &losses).hinted(UNPROTECT)
+            explain(format!("{env} is protected and cannot {verb}"), &losses).hinted(UNPROTECT)
         );
     }
-    // What was made to be lost needs no flag of its own. A destroy asks what is live alone, since it
-    // may have no config; an apply wants both to say so.
+    // Disposable resources do not need a flag of their own. A destroy reads only the live tags,
+    // since it may have no config; an apply also needs the config to say so.
     let is_meant = |change: &&Change| {
         let is_marked = change.live.as_ref().is_some_and(|live| is_disposable(&live.tags));
         is_marked && (destroys || consent.disposable)
@@ -95,7 +95,7 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
     match (consent.auto_approve, consent.answers) {
         (true, _) if !guarded.is_empty() && !consent.allow_data_loss => {
             let error = explain(format!("this plan loses data in {env} for good"), &guarded)
-                .hinted("--auto-approve does not cover that: add --allow-data-loss as well");
+                .hinted("--auto-approve does not cover data loss: add --allow-data-loss");
             Err(hinted(error))
         }
         (true, _) => Ok(Question::None),
@@ -106,7 +106,7 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
                 true => "--auto-approve",
                 false => "--auto-approve --allow-data-loss",
             };
-            let error = explain("nobody is here to confirm the plan".to_owned(), &losses)
+            let error = explain("cannot ask for confirmation: not a terminal".to_owned(), &losses)
                 .hinted(format!("run it in a terminal, or with {flags}"));
             Err(hinted(error))
         }

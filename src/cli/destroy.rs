@@ -7,13 +7,13 @@ use super::execute::execute;
 use super::session::Session;
 use payctl_engine::plan::Purpose;
 
-/// Remove everything that belongs to the environment
+/// Delete everything that belongs to the environment
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Do not ask; data is lost only with --allow-data-loss as well, or if it was made disposable
+    /// Do not ask for confirmation; data that is not disposable also needs --allow-data-loss
     #[arg(long)]
     auto_approve: bool,
-    /// Together with --auto-approve: allow to lose data for good
+    /// With --auto-approve: also allow the loss of data for good
     #[arg(long)]
     allow_data_loss: bool,
 }

@@ -7,7 +7,7 @@ use super::{Context, exit};
 use crate::config::{self, Environment};
 use crate::ui::text::one_line;
 
-/// Show the environments that are configured
+/// Show the configured environments
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -16,7 +16,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List them; templates with the names that they match
+    /// List them; a template is shown with the names that it matches
     List,
 }
 

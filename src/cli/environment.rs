@@ -1,11 +1,11 @@
-//! Which environment is meant: `--env`, `PAYCTL_ENV`, or the pull request that a CI job runs for.
+//! How payctl finds the environment's name: `--env`, `PAYCTL_ENV`, or the pull request of a CI job.
 
 use std::path::Path;
 
 use super::error::{CliError, ErrorKind};
 use crate::config;
 
-/// Variables that CI systems set in pull-request jobs, with what stands before the number.
+/// Variables that CI systems set in pull-request jobs, each with the text before the number.
 const PULL_REQUESTS: &[(&str, &str)] = &[
     ("GITHUB_REF", "refs/pull/"),
     ("CI_MERGE_REQUEST_IID", ""),
@@ -32,7 +32,7 @@ pub(super) fn choose(
     if let Some(number) = pull_request(variable) {
         return Ok(format!("pr-{number}"));
     }
-    let error = CliError::new(ErrorKind::User, "no environment is chosen");
+    let error = CliError::new(ErrorKind::User, "no environment was chosen");
     let found = found(config_dir)?;
     Err(match found.as_slice() {
         [] => error.hinted(format!("there is no *.toml file in {}", config_dir.display())),
@@ -48,13 +48,13 @@ fn pull_request(variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
         let value = variable(name)?;
         let number = value.strip_prefix(before)?;
         let number = number.split('/').next()?;
-        // Some systems say `false` when a job runs for no pull request.
+        // Some systems say `false` when a job does not run for a pull request.
         number.parse().ok()
     })
 }
 
-/// What to type after `--env` for everything that the config directory offers: names, and for
-/// templates names that match.
+/// The words to type after `--env` for each environment in the config directory: its name, or an
+/// example that matches its template.
 pub(super) fn found(config_dir: &Path) -> Result<Vec<String>, CliError> {
     let found = config::find_environments(config_dir);
     let found = found.map_err(|problem| CliError::config(&[problem]))?;

@@ -11,7 +11,7 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::planner::PlanError;
 use payctl_engine::survey::SurveyError;
 
-/// Whose business an error is. It decides the exit code.
+/// The area that an error belongs to. It decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorKind {
     /// The user asked for something impossible.
@@ -30,12 +30,13 @@ pub(super) enum ErrorKind {
     Bug,
 }
 
-/// An error with what to do about it.
+/// An error with hints for the user.
 #[derive(Clone, Debug)]
 pub(super) struct CliError {
-    /// Whose business it is.
+    /// The area that it belongs to.
     pub(super) kind: ErrorKind,
-    /// What happened. `None` if it was said already, as after an apply that failed in part.
+    /// What happened. `None` if the user has read it already, as after an apply that failed in
+    /// part.
     pub(super) source: Option<Box<Block>>,
 }
 
@@ -50,7 +51,7 @@ impl CliError {
         Self { kind, source: None }
     }
 
-    /// The error with what happened in detail.
+    /// The error with details of what happened.
     #[must_use]
     pub(super) fn because(mut self, what: impl fmt::Display) -> Self {
         if let Some(block) = &mut self.source {
@@ -77,8 +78,8 @@ impl CliError {
         self.hinted(hint)
     }
 
-    /// The only place where an error becomes an exit code. Once changes were begun, no error means
-    /// that nothing was changed.
+    /// The only place where an error becomes an exit code. Once payctl has begun to change things,
+    /// no exit code says that nothing was changed.
     pub(super) fn exit_code(&self, stage: Stage) -> u8 {
         match self.kind {
             ErrorKind::User | ErrorKind::Config | ErrorKind::Cloud | ErrorKind::Bug
@@ -119,7 +120,7 @@ impl CliError {
         Self { kind, source: Some(Box::new(block)) }
     }
 
-    /// Everything that is wrong in a config.
+    /// All problems of a config.
     pub(super) fn config<P: fmt::Display>(problems: &[P]) -> Self {
         let number = problems.len();
         let plural = if number == 1 { "" } else { "s" };
@@ -136,7 +137,7 @@ impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => {
-                Self::new(ErrorKind::User, "nobody reads the output any more")
+                Self::new(ErrorKind::User, "cannot write the output: its reader has gone")
             }
             _ => Self::new(ErrorKind::User, "cannot write the output").because(error),
         }
@@ -158,7 +159,7 @@ impl From<PlanError> for CliError {
         match error {
             PlanError::Spec(error) => Self::cloud("make a plan", &error),
             PlanError::Circle(_) => Self::new(ErrorKind::Config, error.to_string())
-                .hinted("take one of the references out"),
+                .hinted("remove one of the references"),
             PlanError::NoSuchTarget(_) => Self::new(ErrorKind::User, error.to_string())
                 .hinted("payctl status lists every address"),
         }
@@ -167,12 +168,12 @@ impl From<PlanError> for CliError {
 
 impl From<Vec<SurveyError>> for CliError {
     fn from(errors: Vec<SurveyError>) -> Self {
-        // What ends everything is the reason for all else.
+        // The error that stopped the survey is the reason for all others.
         let ends = errors.iter().find(|unseen| unseen.error.ends_everything());
         let Some(first) = ends.or(errors.first()) else {
             return Self::new(ErrorKind::Bug, "a survey failed without an error");
         };
-        let error = Self::cloud(format!("look at {}", first.kind), &first.error);
+        let error = Self::cloud(format!("read {}", first.kind), &first.error);
         match ends.is_some() || errors.len() == 1 {
             true => error,
             false => error.because(looking::reasons(&errors).join("\n")),
@@ -226,6 +227,6 @@ mod tests {
         let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(error.exit_code(Stage::Looking), 1);
         assert_eq!(error.exit_code(Stage::Changed), 3);
-        assert_eq!(error.source.unwrap().title, "nobody reads the output any more");
+        assert_eq!(error.source.unwrap().title, "cannot write the output: its reader has gone");
     }
 }

@@ -28,9 +28,8 @@ use payctl_engine::provider::Provider as _;
 use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::SurveyError;
 
-/// What is said if the end of a complete run cannot be shown.
-const MADE: &str =
-    "everything in the plan was carried out; payctl status and payctl outputs show it";
+/// The hint if payctl cannot show the end of a complete run.
+const MADE: &str = "payctl carried out the whole plan; see payctl status and payctl outputs";
 
 /// Shows a plan, asks, carries it out and reports.
 pub(super) async fn execute(
@@ -77,7 +76,7 @@ fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliErro
         true => cx.screen.data(&line()),
         false => cx.screen.tell(&format!("{}\n", text())),
     };
-    // What nobody can see is not carried out.
+    // payctl does not carry out a plan that the user cannot see.
     shown.map_err(|error| CliError::from(error).hinted("nothing was changed"))
 }
 
@@ -109,7 +108,7 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
     };
     progress.finish();
     if is_cut_short {
-        cx.note("Stopped at once: calls in flight may have taken effect all the same.");
+        cx.note("Stopped at once: calls in flight may still have taken effect.");
     }
     let mut report = run.report();
     for (_, _, error) in &mut report.failed {
@@ -142,7 +141,7 @@ fn show_report(
     if report.is_complete() {
         return shown.map_err(|error| CliError::from(error).hinted(MADE));
     }
-    // That nobody reads the report makes it no better.
+    // A report that cannot be written does not change how the run ended.
     session.explain_calls(cx);
     Err(CliError::said(match report.interrupted {
         true => ErrorKind::Interrupted,
@@ -163,12 +162,12 @@ fn show_outputs(
     cx.show("outputs", || lines::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
 }
 
-/// How long AWS may go on listing what is deleted.
+/// How long AWS may still list deleted objects.
 const ECHO: Duration = Duration::from_secs(90);
-/// How long to wait until it is looked again.
+/// The pause between two surveys.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Looks until nothing is left, or until what is left can no longer be an echo.
+/// Surveys until nothing remains, or until the remaining objects can no longer be an echo.
 async fn look_until_gone(
     mut look: impl AsyncFnMut() -> Result<Vec<String>, CliError>,
     say: impl Fn(&str),
@@ -180,12 +179,12 @@ async fn look_until_gone(
             return Ok(left);
         }
         let what = left.join(", ");
-        say(&format!("AWS still lists {what}; looking again in {} s.", PAUSE.as_secs()));
+        say(&format!("AWS still lists {what}; checking again in {} s.", PAUSE.as_secs()));
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// After a destroy: says that nothing is left only after having looked.
+/// After a destroy: verifies with a new survey that nothing remains.
 async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let calls = session.effort().calls;
     let planned = |address: &Address| {
@@ -221,7 +220,7 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         cx.note(plan_text::left_alone(&claims, cx.screen.err));
     }
     if !left.is_empty() {
-        return Err(CliError::new(ErrorKind::Partial, "something is left")
+        return Err(CliError::new(ErrorKind::Partial, "some objects remain")
             .because(left.join("\n"))
             .hinted("run the same command again"));
     }
@@ -229,19 +228,17 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
         return Err(error);
     }
     let what = match plan.targets.is_empty() {
-        true => format!("nothing of {} is left", plan.scope),
-        false => format!("none of the targets is left in {}", plan.scope),
+        true => format!("nothing of {} remains", plan.scope),
+        false => format!("none of the targets remains in {}", plan.scope),
     };
-    cx.note(format_args!(
-        "Looked again, at {kinds} kinds of resources in {calls} API calls: {what}."
-    ));
+    cx.note(format_args!("Verified: {what} ({kinds} kinds, {calls} API calls)."));
     for reason in looking::reasons(&unseen) {
-        cx.note(format_args!("Not looked at: {reason}."));
+        cx.note(format_args!("Not verified: {reason}."));
     }
     Ok(())
 }
 
-/// Of the kinds that could not be looked at those that a plan is about.
+/// The kinds that a plan is about and that payctl could not read.
 pub(super) fn of_targets(unseen: &[SurveyError], plan: &Plan) -> Vec<SurveyError> {
     let is_meant = |kind: &str| {
         let kind_of = |target: &str| target.split('/').next() == Some(kind);
@@ -250,16 +247,14 @@ pub(super) fn of_targets(unseen: &[SurveyError], plan: &Plan) -> Vec<SurveyError
     unseen.iter().filter(|unseen| is_meant(&unseen.kind)).cloned().collect()
 }
 
-/// The error of a destroy that cannot say whether anything is left: kinds that could not be looked
-/// at, although the endpoint may hold some.
+/// The error of a destroy that cannot say whether anything remains: payctl could not read some
+/// kinds that the endpoint may hold.
 pub(super) fn unlooked(unseen: &[SurveyError], kind: ErrorKind) -> Option<CliError> {
     let failed = unseen.iter().filter(|unseen| !unseen.is_unsupported()).cloned();
     let failed: Vec<SurveyError> = failed.collect();
     let first = failed.first()?;
-    let title = format!(
-        "{} could not be looked at: what there is of them stays",
-        count(failed.len(), "kind")
-    );
+    let title =
+        format!("{} could not be read: their objects may remain", count(failed.len(), "kind"));
     let hints = report::hints(&first.error, &first.kind);
     let error = CliError::new(kind, title).because(looking::reasons(&failed).join("\n"));
     Some(hints.into_iter().fold(error, CliError::hinted))

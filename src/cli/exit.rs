@@ -1,8 +1,8 @@
 //! The exit codes: a promise to scripts, kept here and nowhere else.
 
-/// Everything was done.
+/// Success.
 pub const SUCCESS: u8 = 0;
-/// Something is wrong; nothing was changed. Usage errors too.
+/// An error, also one of usage; nothing was changed.
 pub const ERROR: u8 = 1;
 /// `plan --detailed-exitcode`: there are changes.
 pub const CHANGES: u8 = 2;

@@ -16,8 +16,8 @@ use payctl_engine::model::meta::Meta;
 
 /// Explain a kind of resource
 ///
-/// What AWS demands of it, what a replacement loses, which permissions it needs. Without a kind,
-/// lists all kinds, and the permissions that every command needs.
+/// Shows what AWS demands of it, what a replacement loses, and which permissions it needs. Without
+/// a kind, lists all kinds and the permissions that every command needs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A kind like sqs.queue, or an address like sqs.queue/payments

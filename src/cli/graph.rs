@@ -4,10 +4,10 @@ use super::error::CliError;
 use super::{Context, exit, session};
 use crate::ui::graph::{self, Node};
 
-/// Draw the resources and what needs what, without talking to AWS
+/// Draw the resources and their dependencies, without calling AWS
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The language of the drawing
+    /// The format of the drawing
     #[arg(long, value_enum, default_value_t = Format::Dot)]
     format: Format,
 }

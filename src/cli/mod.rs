@@ -1,7 +1,7 @@
-//! How people say what they want: one file per command, shared flags, exit codes.
+//! The command line: one file per command, shared flags, exit codes.
 //!
-//! A command is its `Args` (whose doc comments are the help text) and a `run`. Everything that it
-//! finds out is data for `ui`; everything that it changes goes through `engine`.
+//! A command consists of its `Args`, whose doc comments are the help text, and a `run`. Its results
+//! are data for `ui`; its changes go through `engine`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -45,7 +45,7 @@ mod signals;
 mod status;
 mod validate;
 
-/// Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud
+/// Creates, changes and deletes payment infrastructure on AWS. It has no state file: the live cloud
 /// is the only record.
 #[derive(Debug, Parser)]
 #[command(name = "payctl", version, propagate_version = false, max_term_width = 100)]
@@ -60,32 +60,32 @@ struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The environment. Without it: PAYCTL_ENV, or in a pull-request CI job `pr-<number>`
+    /// The environment; the default is PAYCTL_ENV, or `pr-<number>` in the CI job of a pull request
     #[arg(long, short, global = true, value_name = "NAME")]
     env: Option<String>,
-    /// The directory with the environments' config files
+    /// The directory of the config files
     #[arg(long, global = true, value_name = "DIR", default_value = "config")]
     config_dir: PathBuf,
-    /// The AWS region, instead of the config's
+    /// The AWS region; overrides the config
     #[arg(long, global = true)]
     region: Option<String>,
-    /// The profile of the AWS config files
+    /// The profile in the AWS config files
     #[arg(long, global = true)]
     profile: Option<String>,
     /// The ARN of a role to assume
     #[arg(long, global = true, value_name = "ARN")]
     assume_role: Option<String>,
-    /// Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
+    /// The endpoint for all AWS services; AWS_ENDPOINT_URL works too
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
+    /// Use the embedded AWS in .payctl/sandbox instead of the real one
     #[arg(
         long,
         global = true,
         conflicts_with_all = ["profile", "assume_role", "endpoint_url"]
     )]
     sandbox: bool,
-    /// How slow that is: `fast`, or `real`, as slow as AWS
+    /// The sandbox's pace: `fast`, or `real` as in AWS
     #[cfg(feature = "sandbox")]
     #[arg(
         long,
@@ -96,7 +96,7 @@ struct Global {
         hide_possible_values = true
     )]
     sandbox_pace: SandboxPace,
-    /// How many times as fast its time runs, at the real pace
+    /// The speed of the real pace, as a multiple of AWS's
     #[cfg(feature = "sandbox")]
     #[arg(
         long,
@@ -109,14 +109,14 @@ struct Global {
     /// Write one JSON object per line to stdout
     #[arg(long, global = true)]
     json: bool,
-    /// No colours; NO_COLOR and CLICOLOR=0 say so too
+    /// No colours; NO_COLOR and CLICOLOR=0 work too
     #[arg(long, global = true)]
     no_color: bool,
-    /// Say more: -v every field of new resources and how many API calls of each sort, -vv what
-    /// payctl does, -vvv what the SDK does
+    /// Say more: -v shows every field of new resources and counts the API calls, -vv logs what
+    /// payctl does, -vvv also logs the SDK
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// How many resources are worked on at the same time
+    /// How many resources payctl changes at the same time
     #[arg(
         long,
         global = true,
@@ -125,13 +125,13 @@ struct Global {
         value_parser = clap::value_parser!(u16).range(1..=256)
     )]
     parallelism: u16,
-    /// Only this resource and what it needs; may be repeated
+    /// Only this resource and its dependencies; may be repeated
     #[arg(long = "target", global = true, value_name = "ADDRESS")]
     targets: Vec<String>,
 }
 
 impl Global {
-    /// Refuses what is meant for the embedded AWS: the real one is not asked under another wish.
+    /// Refuses the sandbox's flags without `--sandbox`, so that they never lead to the real AWS.
     fn wants_no_sandbox(&self) -> Result<(), CliError> {
         #[cfg(feature = "sandbox")]
         if self.sandbox_pace != SandboxPace::default() || self.sandbox_speed != 1 {
@@ -139,13 +139,13 @@ impl Global {
                 ErrorKind::User,
                 "--sandbox-pace and --sandbox-speed need --sandbox",
             )
-            .hinted("add --sandbox, or leave them out"));
+            .hinted("add --sandbox, or remove these flags"));
         }
         Ok(())
     }
 }
 
-/// How long things take in the embedded AWS.
+/// The pace of the embedded AWS.
 #[cfg(feature = "sandbox")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum SandboxPace {
@@ -173,19 +173,19 @@ enum Command {
     Sandbox(sandbox::Args),
 }
 
-/// What every command gets.
+/// The context that every command gets.
 struct Context {
     global: Global,
     screen: Screen,
     stage: Cell<Stage>,
 }
 
-/// How far a command has come; it decides what a signal does.
+/// The stage of a command; it decides what a signal does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Nothing was changed; a signal ends the command.
     Looking,
-    /// Changes are being made; a signal is for whoever makes them.
+    /// payctl is changing things; the code that does so handles the signal.
     Changing,
     /// Changes were made; a signal ends the command.
     Changed,
@@ -230,15 +230,15 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
     }
 }
 
-/// Runs what talks to the cloud. Only here is an async runtime built, so that everything else
-/// starts at once.
+/// Runs a command that calls the cloud. payctl builds its async runtime only here, so that other
+/// commands start at once.
 fn wait(task: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         CliError::new(ErrorKind::Bug, "cannot start the async runtime").because(error)
     })?;
     let result = runtime.block_on(Box::pin(task));
-    // After a second Ctrl-C nothing may hold the process up.
+    // After a second Ctrl-C nothing may delay the end of the process.
     runtime.shutdown_background();
     result
 }
@@ -258,7 +258,7 @@ async fn stoppable(
         let title = match cx.stage.get() {
             Stage::Looking => "stopped; nothing was changed",
             Stage::Changing => continue,
-            Stage::Changed => "stopped while looking at the result; the changes are made",
+            Stage::Changed => "stopped while reading the result; all changes were made",
         };
         if cx.screen.redraws {
             // The terminal shows ^C at the end of a line.
@@ -293,7 +293,7 @@ impl Context {
         Ok(())
     }
 
-    /// How much of a plan is shown.
+    /// How much of a plan to show.
     fn detail(&self) -> Detail {
         match self.global.verbose {
             0 => Detail::Short,
@@ -322,7 +322,7 @@ impl Context {
 
 /// Shows a usage error, the help or the version.
 fn explain_usage(usage: &clap::Error) -> u8 {
-    // Nothing can be done about a stream that is closed.
+    // payctl cannot report a closed stream anywhere.
     drop(usage.print());
     match usage.kind() {
         Usage::DisplayHelp | Usage::DisplayVersion => exit::SUCCESS,

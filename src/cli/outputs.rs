@@ -10,10 +10,10 @@ use payctl_engine::plan::Purpose;
 /// Show the environment's outputs
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// As NAME=value lines, for docker and dotenv
+    /// Print NAME=value lines, for docker and dotenv
     #[arg(long, conflicts_with_all = ["shell", "json"])]
     env_file: bool,
-    /// As `export NAME='value'` lines, for eval
+    /// Print `export NAME='value'` lines, for eval
     #[arg(long, conflicts_with = "json")]
     shell: bool,
 }
@@ -39,7 +39,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     match unseen.is_empty() {
         true => Ok(exit::SUCCESS),
         false => {
-            let title = "not every output could be looked at";
+            let title = "some outputs could not be read";
             Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join("\n")))
         }
     }

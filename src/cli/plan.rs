@@ -8,7 +8,7 @@ use super::{Context, execute, exit, saved, secret};
 use crate::ui::{json, plan as plan_text};
 use payctl_engine::plan::Purpose;
 
-/// Show what an apply would do; change nothing
+/// Show what an apply would do, without changing anything
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Write the plan to a file, for `payctl apply FILE`
@@ -29,7 +29,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
     let effort = Some(session.effort());
-    // First: a reader of stdout that leaves takes nothing from the file.
+    // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
         saved::write(path, &plan)?;
@@ -47,7 +47,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         return Err(execute::refused(&plan));
     }
     if let Some(path) = out {
-        cx.note(format_args!("Saved. Carry it out with: payctl apply {}", path.display()));
+        cx.note(format_args!("Plan saved. Carry it out with: payctl apply {}", path.display()));
     }
     if args.destroy
         && let Some(error) =

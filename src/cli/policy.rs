@@ -9,34 +9,35 @@ use crate::aws::policy::{LIMIT, Statement, Task, document, for_any_number, least
 
 /// Print the least IAM policy for a task
 ///
-/// What a role must be allowed to plan, apply or destroy the environment, and nothing else: actions,
-/// resources by the names of the config, conditions where AWS knows them in every call. It talks to
-/// nobody. A plan looks at every kind of resource; what is made, changed and deleted are the kinds
-/// that the config wants.
+/// The policy allows a role to plan, apply or destroy the environment, and nothing else. It lists
+/// actions, limits them to the names of the config, and adds conditions that AWS knows in every
+/// call. This command does not call AWS. A plan reads every kind of resource; only the kinds that
+/// the config uses are created, changed and deleted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What the role is for
+    /// The task of the role
     #[arg(long = "for", value_name = "TASK", value_enum)]
     task: For,
-    /// The account, if the config names none
+    /// The account, if the config does not name one
     #[arg(long, value_name = "ID", value_parser = account)]
     account: Option<String>,
-    /// For every environment that differs from this one in its number alone: pr-1, pr-2 ...
+    /// Cover every environment that differs from this one only in its number: pr-1, pr-2 ...
     #[arg(long)]
     any_number: bool,
-    /// Write the policy to numbered files in this directory, each short enough for a managed policy
+    /// Write the policy to numbered files in this directory, each within the limit of a managed
+    /// policy
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// What a role is for.
+/// The task of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum For {
     /// Plan, status, outputs and graph
     Plan,
-    /// Apply, and all of a plan
+    /// Apply, and all that plan needs
     Apply,
-    /// Destroy, and all of a plan
+    /// Destroy, and all that plan needs
     Destroy,
 }
 
@@ -44,7 +45,7 @@ enum For {
 fn account(text: &str) -> Result<String, String> {
     match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok(text.to_owned()),
-        false => Err("an account's id has 12 digits".to_owned()),
+        false => Err("an account id has 12 digits".to_owned()),
     }
 }
 
@@ -73,20 +74,20 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         );
     }
     let whole = document(&statements);
-    // The same with and without --json: a policy is JSON, and AWS reads it whole.
+    // The output is the same with --json: a policy is JSON, and AWS reads it as a whole.
     cx.screen.data(&format!("{whole:#}\n"))?;
     let length = length(&whole);
     if length > LIMIT {
         cx.note(format_args!(
-            "{length} characters: more than the {LIMIT} of a managed policy. --out DIR writes it in \
-             {} parts; attach them all to the role.",
+            "The policy has {length} characters; a managed policy has at most {LIMIT}. --out DIR \
+             writes it in {} parts: attach all of them to the role.",
             split(&statements).len()
         ));
     }
     Ok(exit::SUCCESS)
 }
 
-/// Writes each part to a file of its own, and says which.
+/// Writes each part to its own file, and prints the path.
 fn write(cx: &Context, dir: &Path, stem: &str, statements: &[Statement]) -> Result<u8, CliError> {
     let failed = |path: &Path, error: std::io::Error| {
         let title = format!("cannot write {}", path.display());

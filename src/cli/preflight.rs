@@ -102,13 +102,13 @@ fn not_in_zones(refused: &[Unavailable]) -> CliError {
         format!("{address} {what} in {} ({origin})\n", joined(zones))
     });
     let has = if first.offered.is_empty() {
-        format!("no zone of the region has {}", first.what)
+        format!("no zone of this region has {}", first.what)
     } else {
         format!("{} is in {}", first.what, joined(&first.offered))
     };
-    CliError::new(ErrorKind::User, format!("AWS does not have {classes} in these zones"))
+    CliError::new(ErrorKind::User, format!("AWS does not offer {classes} in these zones"))
         .because(format!("{}{has}", who.collect::<String>()))
-        .hinted("choose another class, or other zones as `zone_names` of [network]")
+        .hinted("choose another class, or set other zones in `zone_names` of [network]")
 }
 
 fn not_restored(changes: &[Change], refused: Vec<(Address, Obstacle)>) -> CliError {
@@ -126,13 +126,11 @@ fn not_restored(changes: &[Change], refused: Vec<(Address, Obstacle)>) -> CliErr
     refused.into_iter().map(|(_, obstacle)| obstacle.hint).fold(error, CliError::hinted)
 }
 
-/// What a plan says of something that is restored.
+/// The text in a plan for a restored resource.
 fn told(origin: &Origin, now: SystemTime) -> String {
     let age = now.duration_since(origin.at).unwrap_or_default();
     let (what, at, age) = (&origin.what, &origin.time, old(age));
-    format!(
-        "it is restored from {what}: the data of {at}, {age} ago; whatever was written later is not in it"
-    )
+    format!("restored from {what}: the data of {at}, {age} ago; it does not have later writes")
 }
 
 fn old(age: Duration) -> String {
@@ -155,8 +153,8 @@ mod tests {
         let after = |seconds| told(&origin, at + Duration::from_secs(seconds));
         assert_eq!(
             after(3 * 3600),
-            "it is restored from the table orders: the data of 2023-11-14T22:13:20Z, 3 h 00 m ago; \
-             whatever was written later is not in it"
+            "restored from the table orders: the data of 2023-11-14T22:13:20Z, 3 h 00 m ago; it \
+             does not have later writes"
         );
         assert!(after(3 * 24 * 3600).contains("22:13:20Z, 3 days ago"));
     }

@@ -1,4 +1,4 @@
-//! What AWS keeps of what was deleted.
+//! The backups that AWS keeps of deleted objects.
 
 use std::time::SystemTime;
 
@@ -17,8 +17,8 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::Live;
 use payctl_engine::plan::Plan;
 
-/// Says what AWS keeps of what was deleted. It is good to know, and no
-/// reason to fail.
+/// Lists what AWS keeps of deleted tables and clusters. This is only information: an error here
+/// does not fail the command.
 pub(super) async fn say_kept(cx: &Context, aws: &Aws, plan: &Plan, report: &Report) {
     let deleted = plan.changes.iter().filter(|change| {
         change.regain.is_some()
@@ -29,7 +29,7 @@ pub(super) async fn say_kept(cx: &Context, aws: &Aws, plan: &Plan, report: &Repo
     match kept(aws, &deleted).await {
         Ok(kept) if kept.is_empty() => {}
         Ok(kept) => show_kept(cx, &kept),
-        Err(error) => cx.note(format_args!("Could not look for what AWS keeps: {error}")),
+        Err(error) => cx.note(format_args!("Could not list the backups that AWS keeps: {error}")),
     }
 }
 
@@ -49,6 +49,6 @@ fn show_kept(cx: &Context, kept: &[Kept]) {
             return;
         }
     }
-    cx.note("What AWS keeps of it, and how to get it back (docs/recovery.md):");
+    cx.note("AWS keeps these backups; docs/recovery.md says how to restore them:");
     kept.iter().for_each(|kept| cx.note(format_args!("  {kept}")));
 }

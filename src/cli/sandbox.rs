@@ -15,7 +15,7 @@ use crate::aws::clients::Connection;
 /// Where the sandbox keeps its state, below the working directory.
 const SANDBOX: &str = ".payctl/sandbox";
 
-/// The embedded AWS that --sandbox uses
+/// Manage the embedded AWS that --sandbox uses
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,15 +24,15 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Serve it on 127.0.0.1, for the AWS CLI, boto3 and Terraform
+    /// Serve the sandbox on 127.0.0.1 for the AWS CLI, boto3 and Terraform
     Serve {
-        /// The port; 0 takes a free one
+        /// The port; 0 chooses a free one
         #[arg(long, default_value_t = 4566)]
         port: u16,
     },
-    /// Empty it
+    /// Delete everything in the sandbox
     Reset,
-    /// Show what is in it
+    /// Count the objects in the sandbox
     Status,
 }
 
@@ -48,7 +48,7 @@ fn failed(error: SandboxError) -> CliError {
     CliError::new(ErrorKind::User, "cannot use the sandbox").because(error)
 }
 
-/// The sandbox as the flags and variables want it.
+/// Opens the sandbox with the settings of the flags and variables.
 fn opened(global: &Global) -> Result<Sandbox, CliError> {
     let sandbox = Sandbox::open(Path::new(SANDBOX)).map_err(failed)?;
     let speed = global.sandbox_speed.into();
@@ -59,14 +59,17 @@ fn opened(global: &Global) -> Result<Sandbox, CliError> {
         })
         .map_err(failed)?;
     sandbox.guarded_by(guard()?);
-    sandbox.flap(milliseconds("PAYCTL_SANDBOX_FLAP_MS", "cannot let the sandbox's reads flap")?);
+    sandbox.flap(milliseconds(
+        "PAYCTL_SANDBOX_FLAP_MS",
+        "cannot set how long the sandbox's reads flap",
+    )?);
     Ok(sandbox)
 }
 
-/// Plugs it in.
+/// Connects payctl to the sandbox.
 pub(super) fn embed(connection: &mut Connection, global: &Global) -> Result<(), CliError> {
     let transport = opened(global)?.transport();
-    let delay = milliseconds("PAYCTL_SANDBOX_DELAY_MS", "cannot slow the sandbox down")?;
+    let delay = milliseconds("PAYCTL_SANDBOX_DELAY_MS", "cannot set the delay of the sandbox")?;
     connection.transport = Some(match delay {
         Some(delay) => Faults::new(transport).with_delay(delay).transport(),
         None => transport,
@@ -75,7 +78,7 @@ pub(super) fn embed(connection: &mut Connection, global: &Global) -> Result<(), 
     Ok(())
 }
 
-/// The policy that the sandbox goes by, to rehearse with the permissions of a role.
+/// The policy that the sandbox enforces, to rehearse with the permissions of a role.
 fn guard() -> Result<Option<Guard>, CliError> {
     const VARIABLE: &str = "PAYCTL_SANDBOX_POLICY";
     let Some(path) = variable(VARIABLE) else { return Ok(None) };
@@ -87,7 +90,7 @@ fn guard() -> Result<Option<Guard>, CliError> {
     Guard::of(&policy).map(Some).map_err(|error| failed(&error))
 }
 
-/// A time that a variable gives.
+/// The time in a variable.
 fn milliseconds(name: &str, title: &str) -> Result<Option<Duration>, CliError> {
     let Some(text) = variable(name) else { return Ok(None) };
     match text.parse() {
@@ -108,11 +111,11 @@ async fn serve_on(cx: &Context, port: u16) -> Result<u8, CliError> {
     let ready = |address: SocketAddr| {
         let url = format!("http://{address}");
         let text = format!(
-            "The sandbox answers at {url}; Ctrl-C ends it.\n\
+            "The sandbox answers at {url}; stop it with Ctrl-C.\n\
              export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=sandbox \
              AWS_SECRET_ACCESS_KEY=sandbox\n"
         );
-        // Whoever started it may have closed the pipe; it serves all the same.
+        // The caller may have closed the pipe; the sandbox still serves.
         drop(cx.show("serving", || json!({ "url": url }), || text));
     };
     serve(sandbox, port, signals.next(), ready).await.map_err(not_served)?;
@@ -123,7 +126,7 @@ fn reset(cx: &Context) -> Result<u8, CliError> {
     let existed = Sandbox::reset(Path::new(SANDBOX)).map_err(failed)?;
     let text = match existed {
         true => "The sandbox is empty.\n",
-        false => "There was no sandbox.\n",
+        false => "There is no sandbox.\n",
     };
     cx.show("reset", || json!({ "existed": existed }), || text.to_owned())?;
     Ok(exit::SUCCESS)

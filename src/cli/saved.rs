@@ -1,4 +1,4 @@
-//! Plans in files: written by `plan --out`, carried out by `apply FILE` if nothing has moved.
+//! Plans in files: `plan --out` writes them, `apply FILE` carries them out if nothing has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -13,26 +13,26 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::plan::{Change, FORMAT, Plan};
 
-const AGAIN: &str = "make it again with `payctl plan --out FILE`";
+const AGAIN: &str = "make a new plan with `payctl plan --out FILE`";
 
-/// Writes a plan. The file is for its owner alone: it shows how the environment is built. It is there
-/// as a whole or not at all, and takes the place of a regular file only.
+/// Writes a plan. Only the owner can read the file, since it shows how the environment is built.
+/// The write is atomic and replaces only a regular file.
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(ErrorKind::User, format!("cannot write the plan to {}", path.display()))
             .because(error)
-            .hinted("choose another place for it with --out")
+            .hinted("choose another path with --out")
     };
     let mut text = serde_json::to_string_pretty(plan)
         .map_err(|error| CliError::new(ErrorKind::Bug, "cannot encode the plan").because(error))?;
     text.push('\n');
     if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        let what = "it is a link, a device or a folder, and a plan is a regular file";
+        let what = "the path is a link, a device or a folder; a plan is a regular file";
         return Err(failed(std::io::Error::other(what)));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    // Made with the mode 0600, beside the file, whose place it takes in one move.
+    // A temporary file with mode 0600 beside the target, which a rename then replaces.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
@@ -54,24 +54,27 @@ pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
     if format != Some(u64::from(FORMAT)) {
         let format = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
         return Err(failed(format!(
-            "it has format {format}, and this payctl knows {FORMAT} alone"
+            "it has format {format}; this version of payctl reads only format {FORMAT}"
         )));
     }
     serde_json::from_value(tree).map_err(|error| failed(format!("the file is damaged: {error}")))
 }
 
-/// Refuses a plan that was made for another place.
+/// Refuses a plan that was made for another account, region or environment.
 pub(super) fn check_place(saved: &Plan, here: &Scope) -> Result<(), CliError> {
     if saved.scope == *here {
         return Ok(());
     }
-    Err(CliError::new(ErrorKind::User, "the plan was made for another place")
-        .because(format!("the plan: {}\nhere:     {here}", saved.scope))
-        .hinted("use the credentials and the region that it was made with"))
+    Err(CliError::new(
+        ErrorKind::User,
+        "the plan was made for another environment, account or region",
+    )
+    .because(format!("the plan: {}\nnow:      {here}", saved.scope))
+    .hinted("use the credentials and the region of the plan"))
 }
 
-/// Refuses a plan that is not what would be planned now: the environment, the config or the file
-/// has changed since it was made. What is carried out is the plan that was made now, never the file.
+/// Refuses a plan that differs from a new one: the environment, the config or the file has changed
+/// since it was made. payctl carries out the new plan, never the file.
 pub(super) fn check(saved: &Plan, now: &Plan) -> Result<(), CliError> {
     match difference(saved, now) {
         None => Ok(()),
@@ -81,7 +84,7 @@ pub(super) fn check(saved: &Plan, now: &Plan) -> Result<(), CliError> {
     }
 }
 
-/// The first difference of what two plans would do.
+/// The first difference between the effects of two plans.
 fn difference(saved: &Plan, now: &Plan) -> Option<String> {
     let (saved, now) = (by_address(saved), by_address(now));
     let addresses: BTreeSet<&Address> = saved.keys().chain(now.keys()).copied().collect();
@@ -95,7 +98,7 @@ fn difference(saved: &Plan, now: &Plan) -> Option<String> {
     })
 }
 
-/// The changes of each address; of several, in the order of their ids.
+/// The changes of each address, in the order of their ids.
 fn by_address(plan: &Plan) -> BTreeMap<&Address, Vec<&Change>> {
     let mut changes: BTreeMap<&Address, Vec<&Change>> = BTreeMap::new();
     for change in &plan.changes {
@@ -106,8 +109,8 @@ fn by_address(plan: &Plan) -> BTreeMap<&Address, Vec<&Change>> {
     changes
 }
 
-/// What a change would do. Where it stands in the config, what is given once (such as the time of
-/// creation) and what AWS is at may differ.
+/// The effect of a change. Three things may differ: the place in the config, tags that are set once
+/// (such as the time of creation), and the status in AWS.
 fn view(change: &Change) -> Value {
     let values = |field: &FieldChange| {
         (field.path.clone(), json!({ "from": field.before, "to": field.after }))
@@ -135,8 +138,8 @@ fn view(change: &Change) -> Value {
     there.map(|(name, value)| (name.to_owned(), value)).collect::<Map<String, Value>>().into()
 }
 
-/// The first difference below a path, with both values. What is missing is not what is `null`: the
-/// one is left as it is, the other must be absent.
+/// The first difference below a path, with both values. A missing value is not `null`: payctl
+/// leaves a missing one as it is, and removes one that is `null`.
 fn differs(path: &str, saved: Option<&Value>, now: Option<&Value>) -> Option<String> {
     match (saved, now) {
         (saved, now) if saved == now => None,
@@ -157,7 +160,7 @@ fn differs(path: &str, saved: Option<&Value>, now: Option<&Value>) -> Option<Str
     }
 }
 
-/// A value in few words: of a change that only one of the plans has, what it does.
+/// A value in a few words; for a change that only one of the plans has, its action.
 fn brief(value: Option<&Value>) -> String {
     const MOST: usize = 200;
     let Some(value) = value else { return "nothing".to_owned() };
@@ -296,7 +299,7 @@ mod tests {
     fn refusal(edit: impl Fn(&mut Plan)) -> String {
         let mut file = plan();
         edit(&mut file);
-        let stale = check(&file, &plan()).expect_err("it is not what would be planned");
+        let stale = check(&file, &plan()).expect_err("the plans differ");
         assert_eq!(stale.exit_code(Stage::Looking), 4);
         stale.source.unwrap().what.unwrap()
     }

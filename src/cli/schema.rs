@@ -9,7 +9,7 @@ use crate::config;
 pub(super) struct Args {}
 
 pub(super) fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
-    // The same with and without --json: a schema is JSON, and editors read it whole.
+    // The output is the same with --json: a schema is JSON, and editors read it as a whole.
     cx.screen.data(&format!("{:#}\n", config::schema()))?;
     Ok(exit::SUCCESS)
 }

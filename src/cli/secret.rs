@@ -1,4 +1,4 @@
-//! `payctl secret`: values that people bring, such as the key of a payment provider.
+//! `payctl secret`: values that people set, such as the key of a payment provider.
 
 use std::io::{self, Read as _};
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use payctl_engine::model::desired::{Blueprint, Desired};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::survey::Snapshot;
 
-/// Bring the value of a secret
+/// Set the value of a secret
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,18 +28,18 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Give a secret its value, from standard input or a prompt that does not show it
+    /// Set the value of a secret, from standard input or a hidden prompt
     ///
-    /// The secret must have `generate = false` in the config, and be there: `payctl apply` makes it.
-    /// The value is what a pipe or a file holds, without one line break at its end. In a terminal it
-    /// is asked for. It is never shown, and no argument takes it.
+    /// The secret must have `generate = false` in the config and exist: `payctl apply` creates it.
+    /// payctl reads the value from a pipe or a file, without one line break at its end, or asks for
+    /// it in a terminal. It never shows the value, and does not take it as an argument.
     Set {
         /// The secret: NAME of [secrets.NAME]
         name: String,
     },
 }
 
-/// How often a call is made whose answers are lost.
+/// How often payctl repeats a call whose answer was lost.
 const TRIES: u32 = 5;
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -62,7 +62,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     Ok(exit::SUCCESS)
 }
 
-/// The secret that somebody may bring a value for.
+/// A secret whose value people may set.
 fn brought<'a>(blueprint: &'a Blueprint, name: &str) -> Result<&'a Desired, CliError> {
     let (desired, other) = match values::find(&blueprint.resources, name) {
         Ok(desired) => return Ok(desired),
@@ -74,14 +74,14 @@ fn brought<'a>(blueprint: &'a Blueprint, name: &str) -> Result<&'a Desired, CliE
             });
         }
         Err(Closed::Generated(desired)) => {
-            let hint = "payctl generates its value: `generate = false` in the config would let you bring one";
+            let hint = "payctl generates its value: set `generate = false` in the config to bring your own";
             (desired, hint)
         }
         Err(Closed::Used(desired)) => {
             (desired, "a database or a rotation depends on its value: change it there")
         }
     };
-    let title = format!("nobody brings the value of `{name}`");
+    let title = format!("the value of `{name}` cannot be set here");
     Err(CliError::new(ErrorKind::User, title).because(desired.origin.clone()).hinted(other))
 }
 
@@ -110,24 +110,23 @@ async fn put(
     let arn = sent.map_err(|error| {
         let failed = CliError::cloud(format!("set the value of {}", desired.address), &error);
         match error.class {
-            ErrorClass::NotFound => failed.instead("payctl apply makes it"),
+            ErrorClass::NotFound => failed.instead("run payctl apply to create it"),
             _ => failed,
         }
     })?;
     Ok((version, arn))
 }
 
-/// The id of a new version. At random: a digest of the value would tell whoever guesses the value
-/// that it is right.
+/// The id of a new version. It is random: with a digest of the value, anyone could check a guess.
 fn version() -> Result<String, CliError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        CliError::new(ErrorKind::User, "the system gives no random numbers").because(error)
+        CliError::new(ErrorKind::User, "cannot get random numbers from the system").because(error)
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Calls again, with the same id, if the answer was lost: that makes no second version.
+/// Calls again with the same id if the answer was lost, which does not create a second version.
 async fn send(
     session: &Session,
     desired: &Desired,
@@ -146,11 +145,11 @@ async fn send(
     }
 }
 
-/// What was typed; the terminal shows nothing of it.
+/// Reads what the user types, with the terminal's echo off.
 async fn asked(cx: &Context, name: &str) -> Result<Vec<u8>, CliError> {
-    // Beside the runtime, so that a signal ends the command; then the echo comes back all the same.
+    // On a thread of its own, so that a signal ends the command; the echo comes back even then.
     let silence = Silence::begin()?;
-    cx.screen.note(&format!("Value of {name}, which is not shown: "));
+    cx.screen.note(&format!("Value of {name} (hidden): "));
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)
@@ -160,7 +159,7 @@ async fn asked(cx: &Context, name: &str) -> Result<Vec<u8>, CliError> {
     Ok(line.into_bytes())
 }
 
-/// What a pipe or a file holds; no more than is needed to see that it is too much.
+/// Reads a pipe or a file, up to one byte more than is allowed.
 async fn piped() -> Result<Vec<u8>, CliError> {
     let read = tokio::task::spawn_blocking(|| {
         let mut bytes = Vec::new();
@@ -224,21 +223,21 @@ fn checked(mut value: Vec<u8>, name: &str) -> Result<String, CliError> {
         Err(CliError::new(ErrorKind::User, format!("the value {title}")).hinted(hint))
     };
     if value.is_empty() {
-        let hint = format!("in a terminal it is asked for; or: payctl secret set {name} < FILE");
+        let hint = format!("type it in a terminal, or run: payctl secret set {name} < FILE");
         return refuse("is empty; nothing was changed", hint);
     }
     if value.len() > LONGEST {
-        let hint = "put it into a bucket, and the key to it into the secret".to_owned();
-        return refuse("has more than the 65,536 bytes that Secrets Manager takes", hint);
+        let hint = "store it in a bucket, and its object key in the secret".to_owned();
+        return refuse("is too long: Secrets Manager takes at most 65,536 bytes", hint);
     }
     match String::from_utf8(value) {
         Ok(value) => Ok(value),
         // The error would hold the value.
-        Err(_) => refuse("is not text in UTF-8", "encode it, as Base64 for example".to_owned()),
+        Err(_) => refuse("is not UTF-8 text", "encode it, for example as Base64".to_owned()),
     }
 }
 
-/// The secrets that wait for somebody to bring their value, and what to do.
+/// The secrets that wait for their value, and what to do.
 pub(super) fn waiting(
     cx: &Context,
     blueprint: &Blueprint,

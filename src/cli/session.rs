@@ -33,18 +33,18 @@ use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
 
-/// How many kinds ask nothing unless something of them is wanted, so that they are always seen.
+/// How many kinds make no call unless the config uses them, so that a survey always sees them.
 const SILENT: usize = 1;
 
 /// An environment, connected.
 pub(super) struct Session {
-    /// What it should consist of.
+    /// The resources that it should have.
     pub blueprint: Blueprint,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
     screen: Screen,
-    /// The kinds of which was said that they cannot be looked at.
+    /// The kinds that payctl has warned about, since it could not read them.
     warned: RefCell<BTreeSet<String>>,
 }
 
@@ -67,8 +67,8 @@ impl Session {
         Ok(Self { blueprint, provider, began, screen: cx.screen, warned })
     }
 
-    /// Looks at everything that the environment has in the cloud, and warns of what could not be
-    /// looked at. An error only if nothing could.
+    /// Reads everything that the environment has in the cloud, and warns of kinds that it could not
+    /// read. Fails only if it could not read anything.
     pub(super) async fn survey(&self, purpose: Purpose) -> Result<Snapshot, CliError> {
         let so_far = Mutex::new(None);
         let listener = |looking| {
@@ -89,8 +89,8 @@ impl Session {
         Ok(snapshot)
     }
 
-    /// Shows on stderr how far looking has come, while it lasts: in a terminal as one line that
-    /// changes, elsewhere as a line now and then. What is fast says nothing.
+    /// Shows the progress of a survey on stderr: in a terminal as one line that changes, elsewhere
+    /// as a line now and then. A fast survey shows nothing.
     async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
         let redraws = self.screen.redraws && !self.screen.json;
         let (first, every) = match redraws {
@@ -143,8 +143,8 @@ impl Session {
         )
     }
 
-    /// Asks the kinds what would only show in the middle of an apply, or after it. AWS is asked only about
-    /// what the plan makes or changes.
+    /// Checks in advance what would fail in the middle of an apply, or after it. It makes no call for a
+    /// check that the plan does not need.
     pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
         preflight::check(self.provider.aws(), &self.blueprint, plan).await
     }
@@ -157,13 +157,13 @@ impl Session {
         alike.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, address)| address)
     }
 
-    /// What was done so far.
+    /// The effort so far.
     pub(super) fn effort(&self) -> Effort {
         let calls = self.provider.aws().meter.total();
         Effort { calls, elapsed: self.began.elapsed() }
     }
 
-    /// Says with `-v` which calls were made.
+    /// With `-v`, lists the calls that payctl made.
     pub(super) fn explain_calls(&self, cx: &Context) {
         if cx.global.verbose > 0 {
             for (call, number) in self.provider.aws().meter.counts() {
@@ -179,13 +179,13 @@ fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
         .map_err(|_| CliError::config(&problems(global, env)))
 }
 
-/// What an environment should consist of, as far as that can be told without an account.
+/// The blueprint of an environment, as far as payctl knows it without an account.
 pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
     blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
 }
 
-/// Who an environment is in an account, and what its objects are called there.
+/// The scope of an environment in an account, and the names of its objects there.
 pub(super) fn names(
     global: &Global,
     env: &str,
@@ -196,17 +196,17 @@ pub(super) fn names(
     let account = match (account, pinned) {
         (Some(account), Some(pinned)) if account != pinned => {
             let title =
-                format!("the config allows only account {pinned}, and --account is {account}");
+                format!("--account is {account}, but the config allows only account {pinned}");
             return Err(CliError::new(ErrorKind::User, title));
         }
         (account, pinned) => account.or(pinned),
     };
     let mut facts = Facts::placeholder(&loaded.config.region);
-    // The sandbox's account is that of facts which nobody asked for.
+    // The sandbox has the account of the placeholder facts.
     if !global.sandbox {
         let none = || {
-            CliError::new(ErrorKind::User, "a policy names the account, and none is known")
-                .hinted("give `account` in the config, or --account ID")
+            CliError::new(ErrorKind::User, "a policy needs the account, which is not known")
+                .hinted("set `account` in the config, or use --account ID")
         };
         facts.account = account.ok_or_else(none)?.to_owned();
     }
@@ -216,12 +216,12 @@ pub(super) fn names(
     Ok((blueprint.scope, names))
 }
 
-/// Everything that is wrong with an environment, as far as that can be told without an account.
+/// All problems of an environment, as far as payctl can find them without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
     blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
 }
 
-/// The outputs of what is live, and ours or everybody's.
+/// The outputs of live objects that this environment owns or shares.
 pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     let ours = |(address, found): (&Address, &Vec<Found>)| {
         let ours = found.iter().find(|found| matches!(found.owner, Owner::Ours | Owner::Shared))?;
@@ -230,7 +230,8 @@ pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     snapshot.iter().filter_map(ours).collect()
 }
 
-/// How to reach the cloud: what the flags say, else the config, else the ordinary chain.
+/// How to reach the cloud: from the flags, else from the config, else from the default chain of the
+/// SDK.
 fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> {
     let mut connection = Connection {
         region: Some(loaded.config.region.0.clone()),
@@ -252,7 +253,7 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
         .hinted("build it with the default features"))
 }
 
-/// Why there is no connection, and what helps if an endpoint stands in for AWS.
+/// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {
@@ -263,16 +264,17 @@ fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     let is_near = ["127.", "localhost", "[::1]"].iter().any(|near| host.starts_with(near));
     match error.class {
         ErrorClass::Credentials if is_near => failed.instead(
-            "an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+            "an emulator takes any credentials: export AWS_ACCESS_KEY_ID=test \
+             AWS_SECRET_ACCESS_KEY=test",
         ),
         ErrorClass::Service => {
-            failed.instead("check that something listens there: `payctl sandbox serve` does")
+            failed.instead("check that a server listens there, such as `payctl sandbox serve`")
         }
         _ => failed,
     }
 }
 
-/// Refuses to touch another account than the one that the config names.
+/// Refuses an account that the config does not name.
 fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
     match &loaded.config.account {
         Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
@@ -285,7 +287,7 @@ fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
     }
 }
 
-/// What the blueprint needs to know about the account and the region.
+/// The facts about account and region that the blueprint needs.
 fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
     Ok(Facts {

@@ -1,4 +1,4 @@
-//! The signals that ask for a stop: the first asks for a clean one, the second ends the wait for it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, the second stops at once.
 
 use payctl_engine::stop::Stopper;
 
@@ -13,8 +13,8 @@ pub(super) use unix::Signals;
 pub(super) use windows::Signals;
 
 impl Signals {
-    /// Asks for a stop at the first signal; completes at the second. A terminal that is closed may
-    /// say so twice, and nobody asks for haste with that.
+    /// Asks for a stop at the first signal; completes at the second. A closed terminal may send
+    /// SIGHUP twice, which does not mean to stop at once.
     pub(super) async fn stop_twice(&mut self, stopper: &Stopper) {
         self.next().await;
         stopper.stop();

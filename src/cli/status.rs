@@ -29,7 +29,7 @@ pub(super) async fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     match unseen.is_empty() {
         true => Ok(exit::SUCCESS),
         false => {
-            let title = "not everything that is configured could be looked at";
+            let title = "some configured resources could not be read";
             Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join(", ")))
         }
     }

@@ -18,26 +18,26 @@ fn the_command_line_is_consistent() {
 fn the_help_lists_commands_and_global_flags() {
     let help = Cli::command().term_width(100).render_help().to_string();
     insta::assert_snapshot!(help, @"
-    Stands up, changes and tears down payment infrastructure on AWS. No state file: the live cloud is
+    Creates, changes and deletes payment infrastructure on AWS. It has no state file: the live cloud is
     the only record
 
     Usage: payctl [OPTIONS] <COMMAND>
 
     Commands:
-      plan         Show what an apply would do; change nothing
-      apply        Make the environment what its config says
-      destroy      Remove everything that belongs to the environment
-      validate     Check the config, without talking to AWS
+      plan         Show what an apply would do, without changing anything
+      apply        Make the environment match its config
+      destroy      Delete everything that belongs to the environment
+      validate     Check the config, without calling AWS
       outputs      Show the environment's outputs
       status       Show what exists and whether it is healthy
-      graph        Draw the resources and what needs what, without talking to AWS
+      graph        Draw the resources and their dependencies, without calling AWS
       explain      Explain a kind of resource
       policy       Print the least IAM policy for a task
       schema       Print the JSON Schema of the config files, for editors
-      completions  Print the completion script for a shell
-      env          Show the environments that are configured
-      secret       Bring the value of a secret
-      sandbox      The embedded AWS that --sandbox uses
+      completions  Print the completion script of a shell
+      env          Show the configured environments
+      secret       Set the value of a secret
+      sandbox      Manage the embedded AWS that --sandbox uses
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -45,22 +45,22 @@ fn the_help_lists_commands_and_global_flags() {
       -V, --version  Print version
 
     Global options:
-      -e, --env <NAME>           The environment. Without it: PAYCTL_ENV, or in a pull-request CI job
-                                 `pr-<number>`
-          --config-dir <DIR>     The directory with the environments' config files [default: config]
-          --region <REGION>      The AWS region, instead of the config's
-          --profile <PROFILE>    The profile of the AWS config files
+      -e, --env <NAME>           The environment; the default is PAYCTL_ENV, or `pr-<number>` in the CI
+                                 job of a pull request
+          --config-dir <DIR>     The directory of the config files [default: config]
+          --region <REGION>      The AWS region; overrides the config
+          --profile <PROFILE>    The profile in the AWS config files
           --assume-role <ARN>    The ARN of a role to assume
-          --endpoint-url <URL>   Another endpoint for every AWS service; AWS_ENDPOINT_URL is read too
-          --sandbox              Use the embedded AWS, kept in .payctl/sandbox, instead of the real one
-          --sandbox-pace <PACE>  How slow that is: `fast`, or `real`, as slow as AWS [default: fast]
-          --sandbox-speed <N>    How many times as fast its time runs, at the real pace [default: 1]
+          --endpoint-url <URL>   The endpoint for all AWS services; AWS_ENDPOINT_URL works too
+          --sandbox              Use the embedded AWS in .payctl/sandbox instead of the real one
+          --sandbox-pace <PACE>  The sandbox's pace: `fast`, or `real` as in AWS [default: fast]
+          --sandbox-speed <N>    The speed of the real pace, as a multiple of AWS's [default: 1]
           --json                 Write one JSON object per line to stdout
-          --no-color             No colours; NO_COLOR and CLICOLOR=0 say so too
-      -v, --verbose...           Say more: -v every field of new resources and how many API calls of
-                                 each sort, -vv what payctl does, -vvv what the SDK does
-          --parallelism <N>      How many resources are worked on at the same time [default: 16]
-          --target <ADDRESS>     Only this resource and what it needs; may be repeated
+          --no-color             No colours; NO_COLOR and CLICOLOR=0 work too
+      -v, --verbose...           Say more: -v shows every field of new resources and counts the API
+                                 calls, -vv logs what payctl does, -vvv also logs the SDK
+          --parallelism <N>      How many resources payctl changes at the same time [default: 16]
+          --target <ADDRESS>     Only this resource and its dependencies; may be repeated
     ");
 }
 

@@ -6,9 +6,9 @@ use super::error::CliError;
 use super::{Context, environment, exit, session};
 use crate::config::Problem;
 
-/// Check the config, without talking to AWS
+/// Check the config, without calling AWS
 ///
-/// Without an environment, checks all that there are.
+/// Without an environment, checks all environments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
@@ -21,7 +21,7 @@ pub(super) fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
             envs => envs,
         },
     };
-    // Environments share files, and so their problems.
+    // Environments share files, and therefore problems.
     let mut problems: Vec<Problem> = Vec::new();
     for env in &envs {
         problems.extend(session::problems(&cx.global, env));

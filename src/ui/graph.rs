@@ -1,4 +1,4 @@
-//! The resources of an environment and what refers to what: DOT, Mermaid, SVG, JSON.
+//! The resources of an environment and the references between them: DOT, Mermaid, SVG, JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,12 +17,13 @@ pub struct Node {
     pub address: Address,
     /// The part of the platform that it belongs to.
     pub component: String,
-    /// What must exist before it.
+    /// The resources that must exist before it.
     pub refs: BTreeSet<Address>,
 }
 
 impl Node {
-    /// The node of a desired resource: what its spec refers to, and what it comes after.
+    /// The node of a desired resource. It needs the resources that its spec refers to, and those
+    /// that it comes after.
     pub fn of(desired: &Desired) -> Self {
         let mut refs = desired.after.clone();
         each_ref(&desired.spec, &mut |reference| {

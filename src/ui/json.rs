@@ -1,7 +1,7 @@
 //! The machine's view: one JSON object per line, each with `"v": 1` and a `type`.
 //!
-//! `docs/json.md` is the contract. Members may be added within a version; none is renamed, removed
-//! or given another meaning without a new one.
+//! `docs/json.md` is the contract. A version may get new members. Only a new version may rename or
+//! remove a member, or change its meaning.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,7 @@ pub fn line(at: SystemTime, kind: &str, body: &Value) -> String {
     ));
     let head = format!("{{\"v\":{VERSION},\"type\":{},\"time\":{}", json!(kind), json!(time.ok()));
     let body = json_escaped(&body.to_string());
-    // The three members that every line has come first, for people who read along.
+    // The three members of every line come first, for people who read along.
     match body.strip_prefix('{').filter(|rest| *rest != "}") {
         Some(rest) => format!("{head},{rest}\n"),
         None => format!("{head}}}\n"),
@@ -160,7 +160,7 @@ pub fn block(block: &Block) -> Value {
     })
 }
 
-/// The body of an `outputs` line; what is not known yet is null.
+/// The body of an `outputs` line; a value that is not known yet is null.
 pub fn outputs<'a>(outputs: impl IntoIterator<Item = (&'a String, &'a Text)>) -> Value {
     let values = outputs.into_iter().map(|(name, text)| (name.clone(), json!(text.literal())));
     json!({ "outputs": Value::Object(values.collect()) })

@@ -1,4 +1,4 @@
-//! What a kind of resource is like: for `explain` and for the pages of the docs.
+//! The description of a kind of resource, for `explain` and for the pages of the docs.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use super::style::span;
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::{Only, Permit};
 
-/// Everything that a user may want to know of a kind, as titles with their rows; code stands in
-/// backticks. What there is nothing to say of is left out.
+/// The facts about a kind that users may want to know, as titles with rows; code stands in
+/// backticks. A title without rows is left out.
 pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
     let code = |rows: &[&str]| rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>();
     let transient = meta.transient.iter().map(|(code, fragment)| match *fragment {
@@ -17,10 +17,10 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
     let mut facts = vec![
         ("Good to know", meta.notes.iter().map(|&note| note.to_owned()).collect()),
         ("Fields that AWS cannot change in place", code(meta.immutable)),
-        ("Fields that are set at creation and not compared again", code(meta.create_only)),
-        ("Fields that tell what AWS is at, and may differ from the plan", code(meta.status_fields)),
+        ("Fields that are set at creation and not compared later", code(meta.create_only)),
+        ("Fields that show the status in AWS and may differ from the plan", code(meta.status_fields)),
         ("Life", life(meta)),
-        ("Errors that payctl waits out here, beside the usual ones", transient.collect()),
+        ("Errors that payctl also retries for this kind", transient.collect()),
         ("IAM actions", meta.permits.iter().map(permit).collect()),
     ];
     facts.retain(|(_, rows)| !rows.is_empty());
@@ -31,54 +31,60 @@ fn life(meta: &Meta) -> Vec<String> {
     let mut life = vec![
         match meta.replace {
             Replace::CreateFirst => {
-                "Replacement: the new one is made first, then the old one goes."
+                "Replacement: payctl creates the new one, then deletes the old one."
             }
             Replace::DeleteFirst => {
-                "Replacement: the old one goes first, since the name or the slot is taken."
+                "Replacement: payctl deletes the old one first, since it occupies the name or the \
+                 slot."
             }
             Replace::Forbidden => {
-                "Replacement: refused, since it holds data; move the data to a new one yourself."
+                "Replacement: payctl refuses it, since the object holds data; move the data to a \
+                 new one yourself."
             }
         }
         .to_owned(),
     ];
-    life.extend(meta.data.map(|data| format!("Lost for good when it is deleted: {data}.")));
+    life.extend(meta.data.map(|data| format!("A deletion loses this for good: {data}.")));
     if meta.use_blocks_delete {
-        life.push("AWS refuses to delete it while others use it.".to_owned());
+        life.push("AWS refuses to delete it while other resources use it.".to_owned());
     }
     let used = meta.does_not_block.iter();
-    life.extend(used.map(|used| format!("AWS deletes a `{used}` although one of these uses it.")));
+    life.extend(
+        used.map(|used| format!("AWS deletes a `{used}` even while one of these uses it.")),
+    );
     let outlived = meta.delete_after.iter();
-    life.extend(outlived.map(|kind| format!("Where both are deleted, each `{kind}` goes first.")));
+    life.extend(
+        outlived.map(|kind| format!("If both are deleted, payctl deletes each `{kind}` first.")),
+    );
     if meta.updatable_while_pending {
-        life.push("It can be changed while AWS is still at work on it.".to_owned());
+        life.push("payctl can change it while an earlier change is still in progress.".to_owned());
     }
     if meta.listed_after_delete {
-        life.push("AWS may list it for days after its deletion.".to_owned());
+        life.push("AWS may still list it for days after its deletion.".to_owned());
     }
     life.extend(meta.floating_versions.iter().map(|field| {
-        format!("AWS may move `{field}` ahead by itself: a later version is as wanted.")
+        format!("AWS may raise `{field}` on its own: payctl accepts a later version.")
     }));
     life.extend(meta.aws_defaults.iter().map(|(field, given)| {
-        format!("What `{field}` wants at the value that AWS gave it (`{given}`) is as wanted.")
+        format!("payctl accepts `{field}` if it equals the value that AWS assigned (`{given}`).")
     }));
     life.extend(meta.protection_field.map(|guard| {
-        format!("In a protected environment it is deleted only once `{guard}` is off.")
+        format!("In a protected environment payctl deletes it only after `{guard}` is off.")
     }));
     life.extend(meta.changed_outputs.iter().map(|(field, output)| {
         let output = json!(output);
-        format!("A change of `{field}` gives the output {output} a new value.")
+        format!("A change of `{field}` changes the output {output}.")
     }));
     life.push(match meta.tagged {
-        true => "Ownership: its tags, and its name where it has one.".to_owned(),
-        false => "Ownership: through its parent or its name; AWS keeps no tags on it.".to_owned(),
+        true => "Ownership: by its tags, and by its name if it has one.".to_owned(),
+        false => "Ownership: by its parent or its name; AWS does not store tags for it.".to_owned(),
     });
-    life.push(format!("AWS may take up to {}; then payctl gives up.", span(meta.deadline)));
+    life.push(format!("payctl waits up to {} for AWS.", span(meta.deadline)));
     life.push(format!(
-        "What it refers to may be unknown to its service for {} after it was made.",
+        "AWS may not see a referenced resource for {} after its creation.",
         span(meta.propagation)
     ));
-    life.push(format!("Reads may lag {} behind a change.", span(meta.read_lag)));
+    life.push(format!("Reads may show the old state for {} after a change.", span(meta.read_lag)));
     life
 }
 
@@ -106,7 +112,7 @@ fn permit_body(permit: &Permit) -> Value {
     json!({ "when": permit.when.word(), "actions": permit.actions, "on": permit.on, "only": only })
 }
 
-/// The same for programs. All members are named, so that none that is added is forgotten.
+/// The same as JSON. The pattern names all members, so that the compiler points out a new one.
 pub fn body(meta: &Meta, sample: &Value) -> Value {
     let Meta {
         kind,
@@ -242,29 +248,29 @@ mod tests {
         Fields that AWS cannot change in place
         `name`
 
-        Fields that are set at creation and not compared again
+        Fields that are set at creation and not compared later
         `password`
 
-        Fields that tell what AWS is at, and may differ from the plan
+        Fields that show the status in AWS and may differ from the plan
         `stable`
 
         Life
-        Replacement: refused, since it holds data; move the data to a new one yourself.
-        Lost for good when it is deleted: everything.
-        AWS refuses to delete it while others use it.
-        AWS deletes a `a.used` although one of these uses it.
-        Where both are deleted, each `a.neighbour` goes first.
-        It can be changed while AWS is still at work on it.
-        AWS may list it for days after its deletion.
-        AWS may move `version` ahead by itself: a later version is as wanted.
-        In a protected environment it is deleted only once `kept` is off.
-        A change of `stream` gives the output "arn" a new value.
-        Ownership: through its parent or its name; AWS keeps no tags on it.
-        AWS may take up to 2 h 00 m; then payctl gives up.
-        What it refers to may be unknown to its service for 5 m 00 s after it was made.
-        Reads may lag 33 s behind a change.
+        Replacement: payctl refuses it, since the object holds data; move the data to a new one yourself.
+        A deletion loses this for good: everything.
+        AWS refuses to delete it while other resources use it.
+        AWS deletes a `a.used` even while one of these uses it.
+        If both are deleted, payctl deletes each `a.neighbour` first.
+        payctl can change it while an earlier change is still in progress.
+        AWS may still list it for days after its deletion.
+        AWS may raise `version` on its own: payctl accepts a later version.
+        In a protected environment payctl deletes it only after `kept` is off.
+        A change of `stream` changes the output "arn".
+        Ownership: by its parent or its name; AWS does not store tags for it.
+        payctl waits up to 2 h 00 m for AWS.
+        AWS may not see a referenced resource for 5 m 00 s after its creation.
+        Reads may show the old state for 33 s after a change.
 
-        Errors that payctl waits out here, beside the usual ones
+        Errors that payctl also retries for this kind
         `Code` with "words"
         `Other`
 

@@ -1,4 +1,4 @@
-//! What looking at the cloud says: how far it has come, and what could not be looked at.
+//! Texts about a survey: its progress, and the kinds that payctl could not read.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::text::one_line;
 use payctl_engine::model::error::OpError;
 use payctl_engine::survey::{Looking, SurveyError};
 
-/// `looking: 48 of 54 kinds, waiting for rds`.
+/// `reading: 48 of 54 kinds, waiting for rds`.
 pub fn progress(looking: &Looking) -> String {
     let waiting: Vec<&str> = looking.waiting.iter().copied().collect();
     let waiting = match waiting.as_slice() {
@@ -19,15 +19,15 @@ pub fn progress(looking: &Looking) -> String {
         }
         few => format!(", waiting for {}", few.join(", ")),
     };
-    format!("looking: {} of {} kinds{waiting}", looking.done, looking.all)
+    format!("reading: {} of {} kinds{waiting}", looking.done, looking.all)
 }
 
-/// A line for each reason why kinds could not be looked at.
+/// A line for each reason why payctl could not read some kinds.
 pub fn reasons(unseen: &[SurveyError]) -> Vec<String> {
     let (unsupported, failed): (Vec<_>, Vec<_>) =
         unseen.iter().partition(|unseen| unseen.is_unsupported());
     let failed = alike(&failed, OpError::to_string);
-    let failed = failed.iter().map(|(why, kinds)| format!("cannot look at {kinds}: {why}"));
+    let failed = failed.iter().map(|(why, kinds)| format!("cannot read {kinds}: {why}"));
     let unsupported = alike(&unsupported, |error| error.message.clone());
     let unsupported = unsupported
         .iter()
@@ -35,7 +35,7 @@ pub fn reasons(unseen: &[SurveyError]) -> Vec<String> {
     failed.chain(unsupported).map(|reason| one_line(&reason)).collect()
 }
 
-/// The kinds that have the same reason, by that reason.
+/// The kinds by the reason that they share.
 fn alike(unseen: &[&SurveyError], why: fn(&OpError) -> String) -> BTreeMap<String, String> {
     let mut alike: BTreeMap<String, String> = BTreeMap::new();
     for SurveyError { kind, error } in unseen {
@@ -54,7 +54,7 @@ pub fn warnings(unseen: &[SurveyError], style: Style) -> String {
     reasons(unseen).iter().map(|reason| format!("{warning} {reason}\n")).collect()
 }
 
-/// The kinds that could not be looked at, as a member of JSON lines.
+/// The kinds that payctl could not read, as a member of JSON lines.
 pub fn json(unseen: &[SurveyError]) -> Value {
     unseen.iter().map(|unseen| json!({ "kind": unseen.kind, "error": unseen.error })).collect()
 }
@@ -76,10 +76,10 @@ mod tests {
             all: 54,
             waiting: waiting.iter().copied().collect(),
         };
-        assert_eq!(progress(&looking(&["rds"])), "looking: 53 of 54 kinds, waiting for rds");
+        assert_eq!(progress(&looking(&["rds"])), "reading: 53 of 54 kinds, waiting for rds");
         assert_eq!(
             progress(&looking(&["ec2", "iam", "kms", "rds", "sqs"])),
-            "looking: 49 of 54 kinds, waiting for ec2, iam, kms and 2 more"
+            "reading: 49 of 54 kinds, waiting for ec2, iam, kms and 2 more"
         );
     }
 
@@ -93,8 +93,8 @@ mod tests {
             unseen("guards.detector", "ListDetectors", ErrorClass::Unsupported, "NoCode"),
         ];
         insta::assert_snapshot!(warnings(&all, Style::PLAIN), @"
-        warning: cannot look at rds.cluster, rds.instance: DescribeDBClusters: Timeout: it says why
-        warning: cannot look at ec2.vpc: DescribeVpcs: UnauthorizedOperation: it says why
+        warning: cannot read rds.cluster, rds.instance: DescribeDBClusters: Timeout: it says why
+        warning: cannot read ec2.vpc: DescribeVpcs: UnauthorizedOperation: it says why
         warning: this endpoint does not know costs.monitor, guards.detector: it says why
         ");
     }

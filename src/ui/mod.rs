@@ -1,7 +1,7 @@
-//! What people (and programs) see: pure functions from plain data to text, and the screen.
+//! The output for people and programs: pure functions from plain data to text, and the screen.
 //!
-//! Data goes to stdout, everything else to stderr. Nothing here calls the cloud or decides
-//! anything; the same text comes out with and without colour.
+//! Data goes to stdout, everything else to stderr. This module does not call the cloud and does not
+//! decide anything. Its text is the same with and without colour.
 
 pub mod graph;
 pub mod json;

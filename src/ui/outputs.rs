@@ -7,10 +7,10 @@ use super::text::is_obeyed;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Outputs as Live, Part, Ref, Text};
 
-/// Outputs by name; those with references left are not known yet.
+/// Outputs by name; an output that still has references is not known yet.
 pub type Outputs = BTreeMap<String, Text>;
 
-/// The outputs with what is live filled in.
+/// The outputs, with references replaced by live values.
 pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
     let fill = |part: &Part| match part {
         Part::Ref(Ref { to, output }) => {
@@ -23,7 +23,7 @@ pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
     outputs.iter().map(|(name, text)| (name.clone(), fill(text))).collect()
 }
 
-/// Why outputs do not become variables.
+/// Why outputs cannot become variables.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoVariables {
     /// Two outputs whose variables would have the same name.
@@ -36,8 +36,8 @@ pub enum NoVariables {
         /// The variable.
         variable: String,
     },
-    /// A value that a terminal might obey.
-    #[error("the output `{0}` holds control characters")]
+    /// A value with characters that may control a terminal.
+    #[error("the output `{0}` contains control characters")]
     Control(String),
 }
 
@@ -186,7 +186,7 @@ mod tests {
     fn what_a_terminal_obeys_becomes_no_variable() {
         for value in ["a\u{1b}[2J", "a\rb", "a\u{202e}b"] {
             let outputs = Outputs::from([("note".into(), value.into())]);
-            let refused = "the output `note` holds control characters";
+            let refused = "the output `note` contains control characters";
             assert_eq!(shell(&outputs).unwrap_err().to_string(), refused);
             assert_eq!(env_file(&outputs).unwrap_err().to_string(), refused);
         }

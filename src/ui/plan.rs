@@ -1,7 +1,7 @@
 //! The text of a plan: by component, change by change, field by field.
 //!
-//! A pure function of the plan and a style. payctl's own tags are never shown; tags that every new
-//! resource gets are said once, at the top.
+//! A pure function of the plan and a style. It never shows payctl's own tags; it lists the tags of
+//! every new resource once, at the top.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ mod brief;
 /// How wide wrapped lines get.
 const WIDE: usize = 100;
 
-/// How much of new resources is shown; what changes is always shown field by field.
+/// How much of new resources is shown. Changes are always shown field by field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// A line or two for each.
@@ -34,7 +34,7 @@ pub enum Detail {
     Full,
 }
 
-/// What making the plan took.
+/// The effort of making the plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// How many API calls.
@@ -154,7 +154,7 @@ pub fn summary(plan: &Plan, style: Style, effort: Option<Effort>) -> String {
         text.push_str(&style.paint(Paint::Bad, &note));
     }
     if !plan.unseen.is_empty() {
-        let note = format!(" {} not seen.", count(plan.unseen.len(), "kind"));
+        let note = format!(" {} not read.", count(plan.unseen.len(), "kind"));
         text.push_str(&style.paint(Paint::Warn, &note));
     }
     if let Some(Effort { calls, elapsed }) = effort {
@@ -174,13 +174,16 @@ fn loses(number: usize) -> String {
     format!("{} {verb}", count(number, "change"))
 }
 
-/// What is left alone although its tags say that it is the environment's.
+/// Objects that payctl leaves alone although their tags name the environment.
 pub fn left_alone(left: &[LeftAlone], style: Style) -> String {
     let mut text = String::new();
     line(
         &mut text,
         0,
-        &style.paint(Paint::Warn, "Left alone, since it only claims to be of this environment:"),
+        &style.paint(
+            Paint::Warn,
+            "Left alone, because only the tags say that this environment owns it:",
+        ),
     );
     for LeftAlone { address, id, reason } in left {
         line(&mut text, 2, &format!("{address}  {}", style.paint(Paint::Dim, id)));
@@ -245,8 +248,8 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
     }
     if change.action == Action::Replace {
         let order = match change.create_first {
-            true => "the new one is made before the old one goes",
-            false => "the old one goes before the new one is made",
+            true => "the new one is created before the old one is deleted",
+            false => "the old one is deleted before the new one is created",
         };
         line(text, 6, order);
     }
@@ -265,11 +268,11 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
         line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
     }
     if let Some(regain) = &change.regain {
-        line(text, 6, &format!("what can be got back: {regain}"));
+        line(text, 6, &format!("recoverable: {regain}"));
     }
 }
 
-/// Whether a resource is made that was not there.
+/// Whether a change creates a resource that did not exist.
 fn is_new(change: &Change) -> bool {
     change.action == Action::Create
 }
@@ -306,7 +309,7 @@ enum Shape {
 }
 
 fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
-    // What is made has no old values worth a mark.
+    // A new resource does not have old values to mark.
     let is_new = action == Action::Create;
     let before = field.before.as_ref().filter(|value| !value.is_null());
     let after = field.after.as_ref().filter(|value| !value.is_null());
@@ -342,7 +345,7 @@ fn marked(line: &Line, style: Style) -> String {
         Line::Old(text) => style.paint(Paint::Bad, &format!("- {text}")),
         Line::New(text) => style.paint(Paint::Good, &format!("+ {text}")),
         Line::Gap(lines) => {
-            style.paint(Paint::Dim, &format!("  ... {} as before", count(*lines, "line")))
+            style.paint(Paint::Dim, &format!("  ... {} unchanged", count(*lines, "line")))
         }
     }
 }
@@ -360,12 +363,13 @@ fn as_fields(spec: &Value) -> Vec<FieldChange> {
     fields.map(field).collect()
 }
 
-/// Whether a tag is payctl's own affair: protection and disposability are the user's.
+/// Whether a tag is internal to payctl. The tags of protection and disposability are not: the user
+/// sets them.
 fn is_own(tag: &str) -> bool {
     tag.starts_with("payctl:") && tag != TAG_PROTECT && tag != TAG_DISPOSABLE
 }
 
-/// The field without payctl's own tags; `None` if nothing else is in it.
+/// The field without payctl's own tags; `None` if it has no others.
 pub(super) fn visible(field: &FieldChange) -> Option<FieldChange> {
     if field.path.strip_prefix("tags.").is_some_and(is_own) {
         return None;
@@ -393,7 +397,7 @@ fn common_tags(plan: &Plan) -> Tags {
     let mut common = new_tags(first, &nothing);
     for change in std::iter::once(second).chain(created) {
         let tags = new_tags(change, &nothing);
-        // Kinds without tags say nothing about those that have them.
+        // Only kinds with tags count.
         if !tags.is_empty() {
             common.retain(|key, value| tags.get(key) == Some(value));
         }
@@ -401,7 +405,7 @@ fn common_tags(plan: &Plan) -> Tags {
     common
 }
 
-/// The user's tags of a new resource, without those that all have and without its name.
+/// The user's tags of a new resource, without the common ones and without its name.
 fn new_tags(change: &Change, common: &Tags) -> Tags {
     let want = match change.action {
         Action::Create => change.want.as_ref(),

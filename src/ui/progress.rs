@@ -1,4 +1,4 @@
-//! What apply does, while it does it: live lines on a terminal, plain lines elsewhere, or JSON.
+//! The progress of an apply: live lines on a terminal, plain lines elsewhere, or JSON.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,10 +13,10 @@ use super::text::{one_line, shown};
 use payctl_engine::event::Event;
 use payctl_engine::model::address::Address;
 
-/// How often plain output repeats that something is still being waited for.
+/// How often plain output repeats that a step is still waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often live lines are drawn again.
+/// How often live lines are redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Tells the time; a test gives its own.
@@ -26,7 +26,7 @@ pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 pub enum Mode {
     /// Running steps are redrawn in place on stderr, finished ones scroll above.
     Live,
-    /// A line when something ends, and now and then while it is waited for.
+    /// A line when a step ends, and now and then while it waits.
     Lines(Box<dyn Write + Send>),
     /// One JSON object per event.
     Json(Box<dyn Write + Send>),
@@ -43,7 +43,7 @@ struct State {
     view: View,
     total: usize,
     ended: usize,
-    /// How long each step had been waited for when that was last said.
+    /// How long each step had waited when a line last said so.
     said: BTreeMap<Address, Duration>,
 }
 
@@ -73,7 +73,7 @@ impl Progress {
         Self { style, clock, state: Mutex::new(state) }
     }
 
-    /// Shows one event. A stream that nobody reads any more does not stop an apply.
+    /// Shows one event. A closed stream does not stop an apply.
     pub fn event(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { view, total, ended, said } = &mut *state;
@@ -97,7 +97,7 @@ impl Progress {
         }
     }
 
-    /// Takes the live lines away.
+    /// Removes the live lines.
     pub fn finish(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let View::Live(bars) = &state.view {
@@ -139,10 +139,10 @@ impl Progress {
     }
 }
 
-/// What is said when a stop was asked for.
+/// The message after a request to stop.
 fn stopping(in_flight: usize) -> String {
     format!(
-        "Stopping: letting {} in flight finish; press Ctrl-C again to stop at once.",
+        "Stopping: {} in flight will finish; press Ctrl-C again to stop at once.",
         count(in_flight, "step")
     )
 }
@@ -165,7 +165,7 @@ fn is_due(event: &Event, said: &mut BTreeMap<Address, Duration>) -> bool {
             said.remove(address);
             true
         }
-        // The first tries follow each other fast and mostly help.
+        // The first retries follow each other fast, and mostly help.
         Event::Retrying { after, .. } => after.as_secs() > 0,
         Event::Stopping { .. } => true,
     }
@@ -303,7 +303,7 @@ mod tests {
         [ 1/12] + ec2.nat_gateway/a created in 23 s
         [ 2/12] ! sqs.queue/payments not deleted: CreateQueue: AccessDenied: no
         [ 3/12] o sns.subscription/ops skipped: waits for sqs.queue/payments
-        [ 3/12] Stopping: letting 1 step in flight finish; press Ctrl-C again to stop at once.
+        [ 3/12] Stopping: 1 step in flight will finish; press Ctrl-C again to stop at once.
         "#);
     }
 

@@ -1,4 +1,4 @@
-//! How an apply ended, and the block that every error is shown in.
+//! The report of an apply, and the block that shows every error.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,18 +12,18 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::meta::Meta;
 use payctl_engine::plan::{Change, Plan, Purpose};
 
-/// One error: what happened, where, what to do.
+/// One error: what happened, where, and what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// What could not be done, `cannot create sqs.queue/payments`.
+    /// The title, such as `cannot create sqs.queue/payments`.
     pub title: String,
     /// What happened.
     pub what: Option<String>,
-    /// Where in the config, or in the cloud.
+    /// The place in the config or in the cloud.
     pub place: Option<String>,
-    /// What to do.
+    /// The hint.
     pub hints: Vec<String>,
-    /// Longer texts that stand for themselves, like the problems of a config.
+    /// Longer texts that need no label, such as the problems of a config.
     pub details: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ pub struct Missing {
     pub action: String,
     /// The resource, if AWS names it.
     pub resource: Option<String>,
-    /// Whether a policy denies it, rather than none allowing it.
+    /// Whether a policy denies it explicitly, or no policy allows it.
     pub explicit: bool,
 }
 
@@ -81,7 +81,8 @@ pub fn missing(message: &str) -> Option<Missing> {
 
 /// What to do about a refused call.
 pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
-    // What was waited out, since AWS denies what is new as well, may be a denial all the same.
+    // payctl retries some denials, since AWS also denies calls about new objects. Such an error may
+    // still be a real denial.
     let lacks = match error.class {
         ErrorClass::Denied | ErrorClass::NotYet => missing(&error.message),
         _ => None,
@@ -92,7 +93,8 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
             Some(Missing { action, resource, explicit }) => {
                 let resource = resource.map(|on| format!(" on {on}")).unwrap_or_default();
                 match explicit {
-                    true => format!("a policy denies {action}{resource} explicitly; lift that"),
+                    true => format!("a policy denies {action}{resource} explicitly; remove that \
+                                     statement"),
                     false => format!("allow {action}{resource} for the role that payctl uses"),
                 }
             }
@@ -106,11 +108,11 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
             ];
         }
         ErrorClass::Clock => {
-            return vec!["set the clock of this machine, and run the same command again".into()];
+            return vec!["correct the clock of this machine, and run the same command again".into()];
         }
-        ErrorClass::Quota => "ask AWS for a higher quota, or use less of it".to_owned(),
+        ErrorClass::Quota => "ask AWS for a higher quota, or use fewer of these resources".to_owned(),
         ErrorClass::Exists => {
-            "somebody else has this name: choose another, or remove what has it".to_owned()
+            "another object has this name: choose another name, or remove that object".to_owned()
         }
         ErrorClass::Bug => {
             return vec!["this is a bug in payctl: please report it with this message".into()];
@@ -119,7 +121,7 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
             "run the same command again: it continues where this run stopped".to_owned()
         }
         ErrorClass::NotYet | ErrorClass::Busy => {
-            "it did not pass in time; run the same command again".to_owned()
+            "AWS still refused the call at the deadline; run the same command again".to_owned()
         }
         ErrorClass::Unsupported => {
             "this endpoint does not know the service or the operation: use another endpoint or region"
@@ -135,7 +137,7 @@ fn explain(kind: &str) -> Vec<String> {
     match kind.is_empty() {
         true => Vec::new(),
         false => {
-            vec![format!("what AWS demands of it, and the permissions: payctl explain {kind}")]
+            vec![format!("for AWS's rules and the permissions, run: payctl explain {kind}")]
         }
     }
 }
@@ -166,18 +168,18 @@ fn advice(address: &Address, error: &StepError, kinds: &[&'static Meta]) -> Vec<
         StepError::Refused(error) | StepError::TimedOut { error, .. } => {
             return hints(error, &address.kind);
         }
-        StepError::NotReady { .. } => "run the same command again: it goes on waiting".to_owned(),
+        StepError::NotReady { .. } => "run the same command again: it continues to wait".to_owned(),
         StepError::FailedLater(_) => {
-            "put right what AWS complains of and run the same command again: it tries once more"
+            "correct the cause that AWS names, and run the same command again: it retries"
                 .to_owned()
         }
         StepError::NotOurs(_) => {
             "give this resource another `name`, or remove the other object".to_owned()
         }
-        StepError::Moved(_) => "somebody else works on it too: make a new plan".to_owned(),
+        StepError::Moved(_) => "it changed since the plan: make a new plan".to_owned(),
         StepError::Rival(_) => {
-            "wait until the other run has ended, and run the same command again: it brings what the two made \
-             together"
+            "wait until the other run has ended, and run the same command again: it merges what \
+             both created"
                 .to_owned()
         }
         StepError::Unsettled(fields) => match hint_of(address, fields, kinds) {
@@ -219,7 +221,7 @@ fn place(change: &Change) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// How an apply or destroy ended: errors, what was skipped and what remains, and the totals.
+/// The end of an apply or destroy: errors, skipped and remaining steps, and the totals.
 pub fn text(plan: &Plan, report: &Report, kinds: &[&'static Meta], style: Style) -> String {
     let changes: BTreeMap<&Address, &Change> =
         plan.changes.iter().map(|change| (&change.address, change)).collect();
@@ -358,7 +360,7 @@ mod tests {
           what:  CreateQueue: AccessDenied: User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no identity-based policy allows the sqs:CreateQueue action (request 4f1c)
           where: config/dev.toml:41 [queues], name dev-payment-payments
           hint:  allow sqs:CreateQueue on arn:aws:sqs:us-east-1:1:q for the role that payctl uses
-          hint:  what AWS demands of it, and the permissions: payctl explain sqs.queue
+          hint:  for AWS's rules and the permissions, run: payctl explain sqs.queue
 
         Skipped:
           + sns.topic/ops  waits for sqs.queue/payments

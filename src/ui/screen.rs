@@ -1,11 +1,11 @@
-//! The terminal, or what stands in its place: the only place that writes to stdout and stderr.
+//! The terminal or the streams that replace it. Only this module writes to stdout and stderr.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::style::{Style, Wishes};
 use super::text::{one_line, shown};
 
-/// The two streams, and what the user wants to see on them.
+/// The two streams, and how to write to them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Screen {
     /// How data looks.
@@ -16,12 +16,12 @@ pub struct Screen {
     pub json: bool,
     /// Whether messages go to a terminal that can redraw lines.
     pub redraws: bool,
-    /// Whether somebody can answer a question.
+    /// Whether a person can answer a question.
     pub answers: bool,
 }
 
 impl Screen {
-    /// Looks at the streams of this process.
+    /// Inspects the streams of this process.
     pub fn open(json: bool, no_color: bool) -> Self {
         let variable = |name| std::env::var(name).ok();
         let (no_color_variable, clicolor) = (variable("NO_COLOR"), variable("CLICOLOR"));
@@ -59,12 +59,12 @@ impl Screen {
         io::stderr().lock().write_all(shown(self.err, text).as_bytes())
     }
 
-    /// Writes a message to stderr. Nobody is left to tell if that fails.
+    /// Writes a message to stderr. It ignores errors, since they could not be shown anywhere.
     pub fn note(&self, text: &str) {
         drop(self.tell(text));
     }
 
-    /// Shows a line on stderr in the place of the one before; an empty one takes that away.
+    /// Replaces the last line on stderr; an empty text removes it.
     pub fn redraw(&self, line: &str) {
         let line = shown(self.err, &one_line(line));
         drop(io::stderr().lock().write_all(format!("\r\u{1b}[K{line}").as_bytes()));
@@ -79,7 +79,7 @@ impl Screen {
     }
 }
 
-/// Stderr for the log: what a library says may hold anything as well.
+/// Stderr for the log. It escapes control characters, since libraries may log any text.
 #[derive(Debug)]
 pub struct Log;
 

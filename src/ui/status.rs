@@ -1,4 +1,4 @@
-//! What exists of an environment, and how it is.
+//! The resources of an environment, and their health.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,26 +13,26 @@ use payctl_engine::model::desired::Desired;
 use payctl_engine::model::live::{Found, Owner, Phase};
 use payctl_engine::survey::{Snapshot, SurveyError};
 
-/// How one resource is.
+/// The health of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It exists and can be used.
     Ready,
-    /// AWS is at work; the text is AWS's own status.
+    /// A change is in progress; the text is AWS's own status.
     Busy(String),
-    /// It ended in a state that only deletion leaves; the text is AWS's reason.
+    /// It ended in a state that only a deletion can end; the text is AWS's reason.
     Failed(String),
-    /// It is configured and does not exist.
+    /// It is configured but does not exist.
     Missing,
-    /// It exists and waits for something that somebody must bring; the text says how.
+    /// It exists and waits for a value that a person must set; the text says how.
     Empty(String),
-    /// It is configured, and its kind could not be looked at; the text says why.
+    /// It is configured, but payctl could not read its kind; the text says why.
     Unseen(String),
-    /// It exists and is not configured.
+    /// It exists but is not configured.
     Surplus,
-    /// Its name is taken; the text says by whom.
+    /// Its name is taken; the text names the owner.
     Foreign(String),
-    /// Only its tags say that it is the environment's; the text says why that is not enough.
+    /// Only its tags say that this environment owns it; the text says why that is not enough.
     Disputed(String),
 }
 
@@ -45,13 +45,13 @@ pub struct Row {
     pub address: Address,
     /// Its physical name.
     pub name: String,
-    /// What AWS knows it by.
+    /// Its id in AWS.
     pub id: Option<String>,
-    /// How it is.
+    /// Its health.
     pub health: Health,
 }
 
-/// Puts together what is configured and what a survey found.
+/// Combines the configured resources with those that a survey found.
 pub fn rows<'a>(wanted: impl IntoIterator<Item = &'a Desired>, found: &Snapshot) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut surplus: BTreeMap<&Address, Vec<&Found>> =
@@ -127,7 +127,7 @@ pub fn text(rows: &[Row], style: Style) -> String {
             component = &row.component;
             let _ = writeln!(text, "{}", style.paint(Paint::Bold, &one_line(component)));
         }
-        // The first cell is painted last: colour codes have a width for the table.
+        // The first cell is painted last, since the table would count colour codes as width.
         let (word, paint, _) = row.health.word();
         let rest = line.strip_prefix(word).unwrap_or(&line);
         let _ = writeln!(text, "  {}{rest}", style.paint(paint, word));

@@ -18,7 +18,7 @@ pub struct Style {
 pub enum Paint {
     /// Headings.
     Bold,
-    /// What matters less.
+    /// Less important text.
     Dim,
     /// Created, healthy.
     Good,
@@ -30,7 +30,7 @@ pub enum Paint {
     Odd,
 }
 
-/// What decides about colour.
+/// The settings that decide about colour.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wishes<'a> {
     /// `--no-color`.
@@ -47,7 +47,7 @@ impl Style {
     /// No colour.
     pub const PLAIN: Self = Self { color: false };
 
-    /// Colour, if the stream is a terminal and nobody objects.
+    /// Colour, if the stream is a terminal and no setting turns it off.
     pub fn decide(is_terminal: bool, wishes: Wishes<'_>) -> Self {
         let objects = wishes.no_color_flag
             || wishes.no_color.is_some_and(|value| !value.is_empty())
@@ -65,7 +65,7 @@ impl Style {
     }
 }
 
-/// How an action is marked and spoken of.
+/// The mark, the colour and the words of an action.
 pub(super) struct Words {
     pub mark: &'static str,
     pub paint: Paint,

@@ -1,5 +1,6 @@
-//! A layered drawing: what needs nothing stands at the left, everything else to the right of what
-//! it needs (longest path). Boxes of one column are ordered by the mean height of what they need.
+//! A layered drawing: resources without dependencies stand at the left, all others to the right of
+//! their dependencies (longest path). The boxes of a column are ordered by the mean height of their
+//! dependencies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -56,11 +57,12 @@ pub(super) fn draw(nodes: &[Node]) -> String {
     text
 }
 
-/// The nodes by how long the longest chain of what they need is.
+/// The nodes by the length of their longest chain of dependencies.
 fn columns(nodes: &[Node]) -> Vec<Vec<&Node>> {
     let mut depth: BTreeMap<&Address, usize> =
         nodes.iter().map(|node| (&node.address, 0)).collect();
-    // As many rounds as there are nodes settle any graph without cycles, and end for any other.
+    // A graph without cycles settles within as many rounds as it has nodes. The limit ends the loop
+    // for any other graph.
     for _ in 0..nodes.len() {
         let mut settled = true;
         for node in nodes {
@@ -83,7 +85,7 @@ fn columns(nodes: &[Node]) -> Vec<Vec<&Node>> {
         column.sort_by_cached_key(|node| {
             let below: Vec<usize> =
                 node.refs.iter().filter_map(|to| rows.get(to).copied()).collect();
-            // In hundredths, since heights are compared and floats have no order.
+            // In hundredths, since floats do not have a total order.
             let mean = 100 * below.iter().sum::<usize>() / below.len().max(1);
             (mean, node.component.clone(), node.address.clone())
         });
@@ -104,7 +106,7 @@ fn places<'a>(columns: &[Vec<&'a Node>]) -> BTreeMap<&'a Address, (usize, usize)
     columns.iter().enumerate().flat_map(column).collect()
 }
 
-/// A curve from the right side of what is needed to the left side of what needs it.
+/// A curve from the right side of a dependency to the left side of the resource that needs it.
 fn edge(text: &mut String, needed: (usize, usize), by: (usize, usize)) {
     let (x1, y1) = (needed.0 + BOX.0, needed.1 + BOX.1 / 2);
     let (x2, y2) = (by.0, by.1 + BOX.1 / 2);

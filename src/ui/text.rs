@@ -1,10 +1,10 @@
-//! The boundary to the terminal: every text for people passes here before it is written.
+//! The boundary to the terminal: every text for people passes through here before payctl writes it.
 //!
-//! A name, a tag, a message of AWS or a line of a config may hold what a terminal obeys: colours,
-//! a cursor that moves, letters that run backwards. Here such characters become their escapes. The
-//! renderers therefore mark colour with characters that no text holds (`mark`), and only
-//! [`shown`] makes control codes of them. A value that brings such a mark gets a colour, at most,
-//! where there is any, and to the end of its line.
+//! A name, a tag, a message of AWS or a line of a config may contain characters that control a
+//! terminal: colours, cursor movements, right-to-left text. This module escapes such characters.
+//! The renderers therefore mark colour with characters that do not occur in texts (`mark`), and
+//! only [`shown`] turns them into control codes. A value with such a mark gets at most a colour, up
+//! to the end of its line.
 
 use super::style::{Paint, Style};
 
@@ -28,8 +28,8 @@ pub(super) fn mark(paint: Paint, text: &str) -> String {
     format!("{begin}{text}{END}")
 }
 
-/// What is written to a terminal: marks as control codes if there is colour, everything else that a
-/// terminal might obey as an escape. Line breaks stay.
+/// The text for a terminal: marks become control codes if colour is on, and other control
+/// characters become escapes. Line breaks stay.
 pub fn shown(style: Style, text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut is_open = false;
@@ -58,13 +58,13 @@ pub fn shown(style: Style, text: &str) -> String {
     shown
 }
 
-/// A text that must not begin another line.
+/// A text on one line: its line breaks become escapes.
 pub fn one_line(text: &str) -> String {
     text.replace('\n', "\\n")
 }
 
-/// A JSON text in which what a terminal might obey is escaped as JSON does it. JSON itself holds
-/// such characters in strings alone, where an escape means the same.
+/// A JSON text with control characters as JSON escapes. In JSON such characters occur only in
+/// strings, where an escape means the same.
 pub(super) fn json_escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for letter in json.chars() {
@@ -81,8 +81,8 @@ pub(super) fn json_escaped(json: &str) -> String {
     escaped
 }
 
-/// Whether a terminal might do something else with a character than show it: control characters
-/// (C0, DEL, C1), what changes the direction of text, and what cannot be seen.
+/// Whether a character may control a terminal: control characters (C0, DEL, C1), those that change
+/// the direction of text, and invisible ones.
 pub fn is_obeyed(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,

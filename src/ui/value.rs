@@ -92,11 +92,11 @@ pub(super) enum Line {
     Old(String),
     /// Only after.
     New(String),
-    /// So many equal lines left out.
+    /// The number of equal lines left out.
     Gap(usize),
 }
 
-/// What differs between two values, line by line, with a little context.
+/// The difference between two values, line by line, with a little context.
 pub(super) fn difference(before: &[String], after: &[String]) -> Vec<Line> {
     let all = align(before, after);
     let differs: Vec<bool> = all.iter().map(|line| !matches!(line, Line::Same(_))).collect();
@@ -116,7 +116,7 @@ pub(super) fn difference(before: &[String], after: &[String]) -> Vec<Line> {
     shown
 }
 
-/// The longest common subsequence of lines, with what only one side has in between.
+/// The longest common subsequence of lines, with the lines of only one side in between.
 fn align(before: &[String], after: &[String]) -> Vec<Line> {
     let (rows, columns) = (before.len(), after.len());
     let mut common = vec![vec![0_usize; columns + 1]; rows + 1];

@@ -75,10 +75,10 @@ fn what_a_zone_does_not_have_is_refused_before_anything_is_made() {
     for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
         let refused = folder.expect(1, command);
         for said in [
-            "AWS does not have t4g.nano in these zones",
+            "AWS does not offer t4g.nano in these zones",
             "ec2.instance/nat-1 t4g.nano in us-east-1e (config/dev.toml:",
-            "t4g.nano is in us-east-1a, us-east-1b, us-east-1c",
-            "other zones as `zone_names`",
+            "t4g.nano is available in us-east-1a, us-east-1b, us-east-1c",
+            "set other zones in `zone_names`",
         ] {
             assert!(refused.err.contains(said), "{}", refused.err);
         }
@@ -113,7 +113,7 @@ fn a_saved_destroy_of_a_target_leaves_the_rest_alone() {
     folder.expect(0, &format!("plan --env dev --sandbox {queue}"));
     let line = "apply --sandbox --auto-approve --allow-data-loss saved.plan";
     let destroyed = folder.expect(0, line);
-    assert!(destroyed.err.contains("none of the targets is left"), "{}", destroyed.err);
+    assert!(destroyed.err.contains("none of the targets remains"), "{}", destroyed.err);
     assert_eq!(folder.counts()["sqs.queues"], 1);
 }
 
@@ -257,7 +257,7 @@ fn prod_is_protected() {
     folder.expect(0, "plan --env prod --sandbox --detailed-exitcode");
     let made = folder.counts();
     let refused = folder.expect(1, "destroy --env prod --sandbox --auto-approve");
-    assert!(refused.err.contains("prod is protected and may not be"), "{}", refused.err);
+    assert!(refused.err.contains("prod is protected and cannot be"), "{}", refused.err);
     assert_eq!(folder.counts(), made);
 }
 

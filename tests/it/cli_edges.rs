@@ -36,7 +36,7 @@ fn an_apply_whose_plan_nobody_can_read_does_not_begin() {
     let folder = small();
     let ran = unread(&folder, &format!("{APPLY} --json"));
     ran.expect(1, "apply --json, unread");
-    assert!(ran.err.contains("error: nobody reads the output any more"), "{}", ran.err);
+    assert!(ran.err.contains("error: cannot write the output: its reader has gone"), "{}", ran.err);
     assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
     assert_eq!(folder.counts(), json!({}));
 
@@ -62,7 +62,7 @@ fn an_apply_whose_reader_leaves_ends_with_a_report_on_stderr() {
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("Apply complete: 2 created"), "{said}");
-    assert!(said.contains("everything in the plan was carried out"), "{said}");
+    assert!(said.contains("payctl carried out the whole plan"), "{said}");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
 
     // Without --json, stdout holds the outputs alone.
@@ -70,7 +70,7 @@ fn an_apply_whose_reader_leaves_ends_with_a_report_on_stderr() {
     let ran = unread(&folder, APPLY);
     ran.expect(3, "apply, unread");
     assert!(ran.err.contains("Apply complete: 2 created"), "{}", ran.err);
-    assert!(ran.err.contains("everything in the plan was carried out"), "{}", ran.err);
+    assert!(ran.err.contains("payctl carried out the whole plan"), "{}", ran.err);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_a_terminal_would_obey_is_shown_escaped() {
     assert!(shown.out.contains("a\\u001b[31mb\\u009bc\\u202ed"), "{}", shown.out);
     for format in ["--shell", "--env-file"] {
         let refused = folder.expect(1, &format!("outputs --env dev --sandbox {format}"));
-        assert!(refused.err.contains("`Bad` holds control characters"), "{}", refused.err);
+        assert!(refused.err.contains("`Bad` contains control characters"), "{}", refused.err);
     }
 }
 
@@ -177,7 +177,7 @@ fn a_secret_waits_for_its_value_and_takes_it_from_standard_input() {
     let missing = fed(&folder, SET, b"sk_live_1");
     missing.expect(1, "secret set before the apply");
     assert!(missing.err.contains("does not exist"), "{}", missing.err);
-    assert!(missing.err.contains("payctl apply makes it"), "{}", missing.err);
+    assert!(missing.err.contains("run payctl apply to create it"), "{}", missing.err);
 
     assert!(folder.expect(0, APPLY).err.contains(WAITS));
     let plan = folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
@@ -223,10 +223,10 @@ fn what_is_no_value_or_no_secret_to_bring_is_refused() {
     };
     refused(SET, b"", "the value is empty");
     refused(SET, b"\n", "the value is empty");
-    refused(SET, &[b'x'; 65_537], "more than the 65,536 bytes");
-    refused(SET, b"sk_live\xff", "is not text in UTF-8");
+    refused(SET, &[b'x'; 65_537], "at most 65,536 bytes");
+    refused(SET, b"sk_live\xff", "is not UTF-8 text");
     let generated = "secret set made --env dev --sandbox";
-    refused(generated, b"sk_live", "nobody brings the value of `made`");
+    refused(generated, b"sk_live", "the value of `made` cannot be set here");
     let unknown = "secret set provider --env dev --sandbox";
     refused(unknown, b"sk_live", "secrets of the config: made, provider-key");
     assert_eq!(versions(&folder), Vec::<Value>::new());
@@ -248,7 +248,7 @@ def read():
         return False
     seen += piece
     return bool(piece)
-while b"which is not shown: " not in seen and read():
+while b"(hidden): " not in seen and read():
     pass
 os.write(terminal, typed)
 while read():
@@ -274,7 +274,7 @@ fn a_terminal_is_asked_and_shows_nothing() {
     };
     let shown = typed("sk_live_3\n");
     assert!(shown.starts_with("0 True\n"), "{shown}");
-    assert!(shown.contains("Value of provider-key, which is not shown: "), "{shown}");
+    assert!(shown.contains("Value of provider-key (hidden): "), "{shown}");
     assert!(!shown.contains("sk_live"), "{shown}");
     assert_eq!(versions(&folder)[0]["text"], "sk_live_3");
     let shown = typed("sk_live_4\u{3}");

@@ -116,8 +116,14 @@ fn a_state_that_cannot_be_used_is_explained() {
     for (state, expected) in [
         ("", "is damaged: it is empty"),
         ("{\"version\":1,\"world\":{\"base\"", "is damaged: EOF"),
-        ("{\"version\":0,\"world\":{}}", "has format 0, and this payctl knows format 1"),
-        ("{\"version\":99,\"universe\":{}}", "has format 99, and this payctl knows format 1"),
+        (
+            "{\"version\":0,\"world\":{}}",
+            "has format 0; this version of payctl reads only format 1",
+        ),
+        (
+            "{\"version\":99,\"universe\":{}}",
+            "has format 99; this version of payctl reads only format 1",
+        ),
     ] {
         folder.write(".payctl/sandbox/state.json", state);
         for command in ["plan --env dev --sandbox", "sandbox status", "sandbox serve --port 0"] {

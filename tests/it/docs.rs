@@ -67,9 +67,9 @@ fn kind_page(kind: &dyn AnyKind) -> String {
 fn the_pages_of_the_kinds_are_up_to_date() {
     let always: Vec<String> = ACTIONS.iter().map(|action| format!("`{action}`")).collect();
     let mut index = format!(
-        "{GENERATED}# Kinds\n\nEvery kind of resource that payctl knows; `payctl explain KIND` says the \
-         same in the terminal. Every command looks at all kinds, and needs these IAM actions beside \
-         theirs: {}.\n\n| kind | what it is | replacement |\n|---|---|---|\n",
+        "{GENERATED}# Kinds\n\nThe kinds of resources that payctl knows. `payctl explain KIND` \
+         shows the same in the terminal. Every command reads all kinds, and also needs these IAM \
+         actions: {}.\n\n| kind | what it is | replacement |\n|---|---|---|\n",
         always.join(", ")
     );
     let mut pages = BTreeSet::from(["README.md".to_owned()]);
@@ -330,42 +330,44 @@ const PREFACE: &str = "# Config
 
 One TOML file describes one environment: `config/dev.toml` is `--env dev`. `payctl validate` checks
 all of them without an account, and `payctl schema` prints the JSON Schema that this page is made
-from. A file that holds every key once is [examples/full/full.toml](examples/full/full.toml).
+from. [examples/full/full.toml](examples/full/full.toml) contains every key once.
 
 ## Files and layers
 
-- `extends = \"base.toml\"` builds on another file of the directory. Tables merge by key and the
-  file that extends wins; a list or a plain value is replaced as a whole. `base.toml` itself is no
-  environment.
+- `extends = \"base.toml\"` builds on another file of the directory. Tables merge by key, and the
+  file that extends wins. It replaces a list or a plain value as a whole. `base.toml` itself is not
+  an environment.
 - A file with `[template]` serves every environment whose whole name matches its `pattern`:
-  `payctl apply --env pr-123`. A name has up to 48 lower-case letters, digits and single dashes.
-- Items are named in their header, in any number: `[tables.transactions]`, `[queues.payments]`.
-- Names of resources come from `naming.pattern`, shortened with a hash where AWS allows less. An
-  explicit `name` must contain the environment's name as a whole word.
+  `payctl apply --env pr-123`. A name has at most 48 lower-case letters, digits and single dashes.
+- The header of an item names it: `[tables.transactions]`, `[queues.payments]`. A section may have
+  any number of items.
+- payctl builds names of resources from `naming.pattern`, and shortens them with a hash if they are
+  too long for AWS. An explicit `name` must contain the environment's name as a whole word.
 
 ## What a config may read
 
-A config may come from somebody who must not see the machine that runs payctl, such as the author of
-a pull request. So it reads little of it:
+A config may come from an author who must not see the machine that runs payctl, such as the author
+of a pull request. So payctl limits what a config can read:
 
-- **Files inside the repository alone**: below the nearest folder with `.git`, the config folder itself
-  or one above it; without any, below the folder above the config folder. `extends` takes a file of
-  the config folder, the `source` of a function a folder of the repository. A link is followed if it
-  ends inside. No path from the config to what it names may hold a name that begins with a dot:
-  `.git` holds the credentials of a checkout.
-- **Regular files alone**: no pipes, sockets and devices. A config file has up to 1 MB, a folder up to
-  1000 of them. A function has up to 20,000 files, 250 MB, and 50 MB when it is zipped; all functions
-  together 2 GB.
-- **No keys in packages.** What begins with a dot (`.env`, `.npmrc`, `.aws`), `__pycache__`, `tests` and
-  `*.pyc` are left out. Refused are `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`, `*.kdbx`, `*.ppk`,
-  `id_rsa*`, `id_dsa*`, `id_ecdsa*` and `id_ed25519*` but for `.pub`; data files (`.csv`, `.ini`, `.json`,
-  `.toml`, `.txt`, `.xml`, `.yaml`, `.yml`, or without an ending) whose name ends in `credentials`,
-  `accessKeys` or `rootkey`; whatever begins like a private key in PEM, and a `*.pem`, `*.crt` or `*.cer`
-  that holds one. Certificates pass. A key belongs into a secret: see [secrets.md](secrets.md).
-- **Declared variables alone.** `${var.NAME}` reads a variable of the process that
-  [`[variables]`](#variablesname) names, and none that is named like a credential: `AWS_*` but for
-  `AWS_REGION` and `AWS_DEFAULT_REGION`, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`,
-  `CREDENTIAL` or `KEY`, in capitals or not.
+- **Only files inside the repository.** The repository is the nearest folder with `.git`: the config
+  folder itself or one above it. Without `.git` it is the parent of the config folder. `extends`
+  names a file of the config folder, and the `source` of a function names a folder of the
+  repository. payctl follows a link only if it ends inside. No path from the config to such a file
+  may contain a name that begins with a dot: `.git` contains the credentials of a checkout.
+- **Only regular files**, not pipes, sockets or devices. A config file has at most 1 MB, and a folder
+  at most 1000 of them. A function has at most 20,000 files, 250 MB, and 50 MB as a zip file. All
+  functions together have at most 2 GB.
+- **No keys in packages.** payctl leaves out names that begin with a dot (`.env`, `.npmrc`, `.aws`),
+  `__pycache__`, `tests` and `*.pyc`. It refuses `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`,
+  `*.kdbx`, `*.ppk`, and `id_rsa*`, `id_dsa*`, `id_ecdsa*` and `id_ed25519*` except `.pub` files. It
+  refuses data files (`.csv`, `.ini`, `.json`, `.toml`, `.txt`, `.xml`, `.yaml`, `.yml`, or without
+  an extension) whose name ends in `credentials`, `accessKeys` or `rootkey`. It refuses files that
+  begin like a private key in PEM, and a `*.pem`, `*.crt` or `*.cer` that contains one. Certificates
+  are allowed. Store keys in secrets: see [secrets.md](secrets.md).
+- **Only declared variables.** `${var.NAME}` reads a variable of the process that
+  [`[variables]`](#variablesname) names. Its name must not look like a credential: payctl refuses
+  `AWS_*` except `AWS_REGION` and `AWS_DEFAULT_REGION`, and names that contain `TOKEN`, `SECRET`,
+  `PASSWORD`, `PASSWD`, `CREDENTIAL` or `KEY`, in upper or lower case.
 
 ## Inside strings
 
@@ -377,8 +379,8 @@ a pull request. So it reads little of it:
 | `${var.NAME}` | the variable `NAME` of the process, as `[variables]` declares it |
 | `$${` | a literal `${`, which IAM policy variables need |
 
-Where the tables below say *string with references*, outputs of other resources may stand too. What
-refers to them is made after them, and changes when they do:
+A *string with references* in the tables below may also contain outputs of other resources. A
+resource with such a reference is created after the other, and changes with it:
 
 | reference | outputs |
 |---|---|

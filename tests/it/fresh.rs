@@ -221,7 +221,11 @@ fn the_rights_on_interfaces_go_after_the_interfaces() {
     folder.edit("config/dev.toml", managed, "AWSLambdaBasicExecutionRole");
     folder.edit("config/dev.toml", place, "");
     let refused = folder.expect(1, "plan --env dev --sandbox");
-    assert!(refused.err.contains("loses the rights on its interfaces"), "{}", refused.err);
+    assert!(
+        refused.err.contains("loses the permissions for its network interfaces"),
+        "{}",
+        refused.err
+    );
     assert!(refused.err.contains("lambda.function/check and iam.role/check"), "{}", refused.err);
     // First the one, then the other.
     folder.edit("config/dev.toml", "AWSLambdaBasicExecutionRole", managed);

@@ -1,4 +1,4 @@
-//! What cannot be looked at, through the real binary: denied, unknown to the endpoint, silent.
+//! Kinds that payctl cannot read, through the real binary: denied, unknown to the endpoint, silent.
 
 use serde_json::Value;
 
@@ -61,12 +61,9 @@ fn has(text: &str, words: &str) {
 fn what_is_denied_and_not_wanted_is_a_warning_and_a_destroy_says_what_it_did_not_see() {
     let between = Between::new(CONFIG, |service| (service == "ce").then(denied));
     let plan = between.expect(2, "plan --detailed-exitcode");
-    has(
-        &plan.err,
-        "warning: cannot look at costs.anomaly_monitor: GetAnomalyMonitors: AccessDenied",
-    );
+    has(&plan.err, "warning: cannot read costs.anomaly_monitor: GetAnomalyMonitors: AccessDenied");
     has(&plan.out, "2 to create");
-    has(&plan.out, "2 kinds not seen.");
+    has(&plan.out, "2 kinds not read.");
     between.expect(0, "apply --auto-approve");
     let empty = between.expect(0, "plan --detailed-exitcode --json");
     let line: Value = serde_json::from_str(empty.out.trim()).expect("one JSON line");
@@ -74,14 +71,14 @@ fn what_is_denied_and_not_wanted_is_a_warning_and_a_destroy_says_what_it_did_not
     assert_eq!(line["unseen"][0]["error"]["class"], "denied");
     let shown = between.expect(1, "plan --destroy");
     has(&shown.out, "2 to delete");
-    has(&shown.err, "error: 2 kinds could not be looked at: what there is of them stays");
+    has(&shown.err, "error: 2 kinds could not be read: their objects may remain");
     let destroyed = between.expect(3, "destroy --auto-approve --allow-data-loss");
-    has(&destroyed.err, "error: 2 kinds could not be looked at: what there is of them stays");
+    has(&destroyed.err, "error: 2 kinds could not be read: their objects may remain");
     has(&destroyed.err, "hint:  allow x:List on * for the role that payctl uses");
     let again = between.expect(3, "destroy --auto-approve --allow-data-loss");
     has(&again.err, "Nothing to destroy was found.");
     let line = "destroy --auto-approve --allow-data-loss --target sqs.queue/jobs";
-    has(&between.expect(0, line).err, "none of the targets is left");
+    has(&between.expect(0, line).err, "none of the targets remains");
 }
 
 #[test]
@@ -99,9 +96,9 @@ fn an_endpoint_that_does_not_know_a_service_holds_nothing_of_it() {
         has(&applied.err, "not speak RPC v2 CBOR");
         between.expect(0, "plan --detailed-exitcode");
         let destroyed = between.expect(0, "destroy --auto-approve --allow-data-loss");
-        has(&destroyed.err, "Looked again, at ");
-        has(&destroyed.err, "nothing of shop dev (account 000000000000, us-east-1) is left.");
-        has(&destroyed.err, "Not looked at: this endpoint does not know ");
+        let gone = "Verified: nothing of shop dev (account 000000000000, us-east-1) remains (";
+        has(&destroyed.err, gone);
+        has(&destroyed.err, "Not verified: this endpoint does not know ");
     }
 }
 
@@ -119,10 +116,10 @@ fn what_is_denied_and_wanted_is_refused_and_the_rest_is_shown() {
     let status = between.expect(1, "status");
     has(&status.out, "unseen  sqs.queue/jobs");
     has(&status.out, "ok      dynamodb.table/carts");
-    has(&status.err, "not everything that is configured could be looked at");
+    has(&status.err, "some configured resources could not be read");
     let outputs = between.expect(1, "outputs --shell");
     has(&outputs.out, "export CARTS='dev-shop-table-carts'");
-    has(&outputs.err, "error: not every output could be looked at\n  what:  jobs: ");
+    has(&outputs.err, "error: some outputs could not be read\n  what:  jobs: ");
 }
 
 #[test]
@@ -132,7 +129,7 @@ fn a_service_that_is_silent_is_named_while_it_is_waited_for() {
     let line = format!("plan --env dev --endpoint-url {url}");
     let mut running = between.folder.start_with_keys(&line);
     assert!(running.wait_for("waiting for rds", 1), "{}", running.said());
-    has(&running.said(), "looking: ");
+    has(&running.said(), "reading: ");
     drop(running);
 }
 
@@ -150,7 +147,7 @@ fn a_clock_that_is_wrong_is_named() {
     let ran = ended(&mut command);
     ran.expect(1, "plan");
     has(&ran.err, "minutes ahead of AWS's");
-    has(&ran.err, "hint:  set the clock of this machine");
+    has(&ran.err, "hint:  correct the clock of this machine");
 }
 
 #[test]

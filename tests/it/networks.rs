@@ -40,7 +40,7 @@ fn plan(folder: &Folder, variables: &[(&str, &str)]) -> Command {
 /// The account was reached, and its queues are denied.
 fn expect_reached(ran: &Ran) {
     ran.expect(1, "plan");
-    let denied = "cannot look at sqs.queue: ListQueues: AccessDenied";
+    let denied = "cannot read sqs.queue: ListQueues: AccessDenied";
     assert!(ran.err.contains(denied), "{}", ran.err);
 }
 
@@ -105,7 +105,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
     folder.write("ca.pem", "hello");
     let ran = ended(&mut plan(&folder, &[("AWS_CA_BUNDLE", "ca.pem")]));
     ran.expect(1, "plan");
-    assert!(ran.err.contains("ca.pem: it holds no certificate"), "{}", ran.err);
+    assert!(ran.err.contains("ca.pem: it does not contain a certificate"), "{}", ran.err);
 }
 
 #[test]

@@ -206,7 +206,7 @@ const FOREIGN: &[&str] = &[
 ];
 
 fn names_all(text: &str) {
-    assert!(text.contains("only claims to be of this environment"), "{text}");
+    assert!(text.contains("only the tags say that this environment owns it"), "{text}");
     for name in FOREIGN {
         assert!(text.contains(name), "{name} is not named in\n{text}");
     }
@@ -263,7 +263,7 @@ fn what_only_its_tags_call_ours_is_named_and_left_alone() {
         .flatten()
         .find(|one| one["address"] == "secretsmanager.secret/api");
     let reason = secret.expect("the secret")["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("does not name dev"), "{reason}");
+    assert!(reason.contains("does not contain dev"), "{reason}");
     let status = folder.expect(0, "status --env dev --sandbox");
     assert!(status.out.contains(&format!("{} left", FOREIGN.len())), "{}", status.out);
 
@@ -336,7 +336,7 @@ fn no_other_config_gets_around_a_live_protection() {
     assert_eq!(tags_of_table(&folder, "prod").get(TAG_PROTECT).map(String::as_str), Some("true"));
     let made = folder.counts();
     let here = folder.expect(1, DESTROY);
-    assert!(here.err.contains("prod is protected and may not be destroyed"), "{}", here.err);
+    assert!(here.err.contains("prod is protected and cannot be destroyed"), "{}", here.err);
 
     // The same environment, by a folder that says nothing of protection.
     folder.write("other/prod.toml", &config("shop", "", TABLE));
@@ -380,8 +380,8 @@ fn no_plan_file_gets_around_a_protection_that_came_later() {
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     let made = folder.counts();
     for (dir, said) in [
-        ("config", "prod is protected and may not be destroyed"),
-        ("other", "it is protected: it has the tag payctl:protect"),
+        ("config", "prod is protected and cannot be destroyed"),
+        ("other", "it is protected: it carries the tag payctl:protect"),
     ] {
         let line = format!(
             "apply --sandbox --config-dir {dir} --auto-approve --allow-data-loss saved.plan"

@@ -168,7 +168,7 @@ fn a_lost_table_comes_back_with_its_items_and_its_settings() {
     let plan = shop.plan(2);
     let what =
         format!("from the backup {TABLE}$DeletedTableBackup of the table {TABLE}: the data of");
-    has(&plan, &["because: it is restored", &what, "whatever was written later is not in it"]);
+    has(&plan, &["because: restored", &what, "it does not have later writes"]);
     shop.apply();
     has(&shop.plan(0), &["No changes:"]);
     assert!(!shop.plan(0).contains("note:"), "what was restored needs no note");
@@ -220,7 +220,7 @@ fn wrong_items_are_restored_beside_the_table() {
     let beside = format!("[tables.orders-before]\npartition_key = \"id:S\"\n\n{SHOP_END}");
     shop.folder.edit("config/dev.toml", SHOP_END, &beside);
     shop.restore("[tables.orders-before]", &source);
-    let what = format!("it is restored from the table {TABLE}: the data of {before}, ");
+    let what = format!("restored from the table {TABLE}: the data of {before}, ");
     has(&shop.plan(2), &["+ dynamodb.table/orders-before", &what]);
     shop.folder.expect(
         0,
@@ -258,13 +258,16 @@ fn what_cannot_be_restored_is_refused_before_anything_is_made() {
             format!("table = \"{TABLE}\", at = \"2999-01-01T00:00:00Z\""),
             "can be restored to a time from",
         ),
-        ("table = \"nobodys\", at = \"latest\"".into(), "there is no table nobodys in us-east-1"),
         (
-            format!("backup = \"{}\"", arn("us-east-1", ours)),
-            "there is no backup arn:aws:dynamodb:",
+            "table = \"nobodys\", at = \"latest\"".into(),
+            "the table nobodys does not exist in us-east-1",
         ),
+        (format!("backup = \"{}\"", arn("us-east-1", ours)), "the backup arn:aws:dynamodb:"),
         (format!("backup = \"{}\"", arn("eu-west-1", ours)), "is in eu-west-1, not in us-east-1"),
-        (format!("backup = \"{}\"", arn("us-east-1", "111111111111")), "is of another account"),
+        (
+            format!("backup = \"{}\"", arn("us-east-1", "111111111111")),
+            "belongs to another account",
+        ),
     ];
     for (source, expected) in cases {
         let text = format!(
@@ -284,7 +287,10 @@ fn what_cannot_be_restored_is_refused_before_anything_is_made() {
     );
     shop.folder.write("config/dev.toml", &other);
     let refused = shop.folder.expect(1, "plan --env dev --sandbox");
-    has(&refused.err, &["the key of dev-shop-table-orders is id, and that of this table number"]);
+    has(
+        &refused.err,
+        &["the key of dev-shop-table-orders is id, but the key of this table is number"],
+    );
     // Nothing is restored from what the same plan deletes.
     let renamed = SHOP.replace("[tables.orders", "[tables.bills").replace(
         "[tables.bills]",
@@ -351,24 +357,24 @@ fn a_lost_cluster_comes_back_and_its_secret_opens_it() {
 
     shop.restore("[databases.main]", "snapshot = \"lost\"");
     let refused = shop.folder.expect(1, "plan --env dev --sandbox");
-    has(&refused.err, &["there is no snapshot lost in us-east-1", "{ snapshot = \"nightly\" }"]);
+    has(
+        &refused.err,
+        &["the snapshot lost does not exist in us-east-1", "{ snapshot = \"nightly\" }"],
+    );
     shop.folder.edit("config/dev.toml", "\"lost\"", "\"nightly\"");
     shop.folder.edit("config/dev.toml", "dbadmin", "somebody");
     let refused = shop.folder.expect(1, "plan --env dev --sandbox");
     has(
         &refused.err,
-        &["the user of the snapshot nightly is dbadmin, and that of the secret somebody"],
+        &["the user of the snapshot nightly is dbadmin, but the user in the secret is somebody"],
     );
     shop.folder.edit("config/dev.toml", "somebody", "dbadmin");
     shop.folder.edit("config/dev.toml", "15.19", "15.18");
     let refused = shop.folder.expect(1, "plan --env dev --sandbox");
-    has(&refused.err, &["is of version 15.19, and this cluster of 15.18"]);
+    has(&refused.err, &["has version 15.19, but this cluster has 15.18"]);
     shop.folder.edit("config/dev.toml", "15.18", "15.19");
 
-    has(
-        &shop.plan(2),
-        &["+ rds.cluster/main", "it is restored from the snapshot nightly: the data of"],
-    );
+    has(&shop.plan(2), &["+ rds.cluster/main", "restored from the snapshot nightly: the data of"]);
     shop.apply();
     has(&shop.plan(0), &["No changes:"]);
     let (now, then) = (password(&shop, "clusters", name), password(&shop, "snapshots", "nightly"));
@@ -408,7 +414,7 @@ fn a_cluster_is_restored_beside_to_a_time() {
     let refused = shop.folder.expect(1, "plan --env dev --sandbox");
     has(&refused.err, &["dev-shop-database-main can be restored to a time from"]);
     beside("latest");
-    has(&shop.plan(2), &["it is restored from the cluster dev-shop-database-main: the data of"]);
+    has(&shop.plan(2), &["restored from the cluster dev-shop-database-main: the data of"]);
     shop.apply();
     shop.plan(0);
     let (own, other) = ("dev-shop-database-before", "dev-shop-database-main");
@@ -427,10 +433,7 @@ fn a_wrong_apply_is_taken_back_and_says_what_stays_lost() {
     let said = format!("{}{}", refused.out, refused.err);
     has(&said, &["this environment is protected, and this would lose all items of the table"]);
     shop.folder.write("config/dev.toml", wrong);
-    has(
-        &shop.plan(2),
-        &["! lost for good: all items", "what can be got back: AWS keeps the last state"],
-    );
+    has(&shop.plan(2), &["! lost for good: all items", "recoverable: AWS keeps the last state"]);
     let applied =
         shop.folder.expect(0, "apply --env dev --sandbox --auto-approve --allow-data-loss").err;
     let line = applied.lines().find(|line| line.contains("restore_from = ")).expect("what is kept");

@@ -1,6 +1,6 @@
-//! Serves an empty sandbox on 127.0.0.1 until it is killed, and keeps nothing:
-//! `cargo run -p payctl-sandbox --example serve -- 4567`. It needs no part of the SDK, so that a change of the sandbox
-//! can be tried within seconds; `payctl sandbox serve` is what users have.
+//! Serves an empty sandbox on 127.0.0.1 until it is killed, and keeps nothing: `cargo run -p
+//! payctl-sandbox --example serve -- 4567`. It does not need the SDK, so you can try a change of
+//! the sandbox within seconds; users run `payctl sandbox serve`.
 
 use std::future::pending;
 use std::io;

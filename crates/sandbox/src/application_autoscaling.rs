@@ -1,7 +1,8 @@
 //! The sandbox's Application Auto Scaling (JSON protocol).
 //!
-//! Quirks kept: registering is an upsert whose tags count the first time only, and moves what it
-//! scales into the bounds at once; policies go with their target; a target outlives its service.
+//! Quirks kept: a registration is an upsert that sets tags only the first time, and moves the
+//! scaled number into the bounds at once; policies are deleted with their target; a target outlives
+//! its service.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The sandbox as a transport of the SDK: requests are answered in this process.
+//! The sandbox as a transport of the SDK, which answers requests in this process.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,25 +33,26 @@ struct Inner {
     flaps: Option<Flaps>,
 }
 
-/// How long what AWS does takes here.
+/// The pace of the sandbox's transitions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// A read or two.
     Fast,
-    /// As long as it takes AWS, on a clock that runs `speed` times as fast as the wall clock; names of
-    /// what was deleted stay taken for as long, and small accounts meet their quotas.
+    /// AWS's own time, on a clock that runs `speed` times as fast as the wall clock. Names of
+    /// deleted objects stay taken for that time, and the quotas of small accounts apply.
     Real {
         /// 1 is AWS's own pace.
         speed: f64,
     },
 }
 
-/// Everything in a sandbox at one moment.
+/// The state of a sandbox at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot(World);
 
 impl Sandbox {
-    /// The sandbox kept in a directory, made if it is missing. Several processes may have it open.
+    /// Opens the sandbox in a directory, and creates it if it is missing. Several processes may
+    /// have it open.
     pub fn open(dir: &Path) -> Result<Self, SandboxError> {
         let (store, world) = Store::open(dir)?;
         Ok(Self::new(store, world))
@@ -73,7 +74,7 @@ impl Sandbox {
         Self(Arc::new(Mutex::new(Inner { store, world, guard: None, flaps: None })))
     }
 
-    /// Goes on at a pace. What is under way keeps the time that it was given.
+    /// Continues at a pace. Transitions in progress keep their time.
     pub fn run_at(&self, pace: Pace) -> Result<(), SandboxError> {
         let (strict, speed) = match pace {
             Pace::Fast => (false, 1.0),
@@ -87,48 +88,47 @@ impl Sandbox {
         }
     }
 
-    /// Lets each read that follows a change within so long show what was before it and what is now in
-    /// turn. Without a time, reads show what is.
+    /// Makes reads alternate between the old and the new state for this long after a change.
+    /// Without a time, reads show the new state.
     pub fn flap(&self, time: Option<Duration>) {
         self.lock().flaps = time.map(Flaps::lasting);
     }
 
-    /// Empties the sandbox in a directory, even a damaged one. Says whether there was any.
+    /// Empties the sandbox in a directory, even a damaged one. Returns whether it existed.
     pub fn reset(dir: &Path) -> Result<bool, SandboxError> {
         store::reset(dir)
     }
 
-    /// What the SDK sends its requests through.
+    /// The transport for the SDK.
     pub fn transport(&self) -> SharedHttpClient {
         SharedHttpClient::new(self.clone())
     }
 
-    /// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+    /// The number of live objects by `service.things`, without zeros.
     pub fn counts(&self) -> Result<BTreeMap<String, usize>, SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, true, |world| counts(world))
     }
 
-    /// Everything as it is now.
+    /// The current state.
     pub fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, true, |world| Snapshot(world.clone()))
     }
 
-    /// Lets the Tagging API lag: it goes on telling of the tags of this moment, until it is told
-    /// otherwise.
+    /// Lets the Tagging API lag: it returns the tags of this moment until it is turned off.
     pub fn lag_tags(&self, lags: bool) -> Result<(), SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, false, |world| world.tagged = lags.then(|| Box::new(world.clone())))
     }
 
-    /// Makes everything as it was.
+    /// Restores a state.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, false, |world| *world = snapshot.0.clone())
     }
 
-    /// Allows from now on only what a guard's policy allows; everything without a guard.
+    /// From now on allows only calls that the guard's policy allows; all calls without a guard.
     pub fn guarded_by(&self, guard: Option<Guard>) {
         self.lock().guard = guard;
     }
@@ -150,8 +150,8 @@ impl Sandbox {
         })
     }
 
-    /// A poisoned lock is taken all the same: the panic that poisoned it is reported already, and
-    /// every other answer is still of use.
+    /// Takes a poisoned lock too: its panic is already reported, and all other answers are still
+    /// useful.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! What the front end of most services says of requests that break the service's model: all of it, in
-//! one message, before anything else is looked at.
+//! Violations of a service's model. The front end of most services reports all of them in one
+//! message, before it checks anything else.
 
 use std::fmt::Display;
 

@@ -1,7 +1,7 @@
-//! The sandbox's cost anomaly detection. It belongs to the account, so it knows no regions.
+//! The sandbox's cost anomaly detection. It belongs to the account, so it does not have regions.
 //!
-//! Quirks kept: one monitor of all services; a monitor with subscriptions stays; topics hear at
-//! once and addresses daily or weekly; numbers come back as strings.
+//! Quirks kept: one monitor of all services; a monitor with subscriptions cannot be deleted; topics
+//! get immediate messages, addresses daily or weekly ones; numbers come back as strings.
 
 use std::collections::BTreeMap;
 

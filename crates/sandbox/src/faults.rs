@@ -1,8 +1,8 @@
-//! Faults between the SDK and whatever answers it: AWS, an emulator, or the sandbox.
+//! Faults between the SDK and its endpoint: AWS, an emulator, or the sandbox.
 //!
-//! A fault strikes the k-th call, or any call with a chance drawn from a seed. A "stop" is the
-//! death of the process as seen from outside: from that call on nothing is sent and nothing comes
-//! back, and [`Faults::stopped`] tells the test to drop everything that waits.
+//! A fault hits the k-th call, or any call with a probability from a seed. A "stop" is the death of
+//! the process as seen from outside: from that call on, no request is sent and no answer comes
+//! back, and [`Faults::stopped`] tells the test to drop all waiting tasks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ use super::wire::{Protocol, Route, decode, encode};
 pub enum Fault {
     /// The process dies before the call is sent.
     StopBefore,
-    /// The process dies when the call has taken effect and before its reply arrives.
+    /// The process dies after the call took effect and before its reply arrives.
     StopAfter,
     /// The call takes effect, and the connection breaks before its reply arrives.
     LoseReply,
@@ -51,7 +51,7 @@ impl Fault {
     ];
 }
 
-/// What a call was answered with.
+/// The answer of a call.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// The call, `ec2.DescribeVpcs`.
@@ -63,7 +63,7 @@ pub struct Said {
     pub is_xml: bool,
 }
 
-/// A transport that does to chosen calls what networks, services and people do to them.
+/// A transport that injects faults of networks, services and people into chosen calls.
 #[derive(Clone, Debug)]
 pub struct Faults(Arc<Shared>);
 
@@ -100,15 +100,15 @@ impl Faults {
         Self(Arc::new(Shared { inner, state: Mutex::default(), stopped }))
     }
 
-    /// Strikes the call of this number, from 1, over all services.
+    /// Hits the call with this number, from 1, over all services.
     #[must_use]
     pub fn at(self, call: usize, fault: Fault) -> Self {
         self.state().at.insert(call, fault);
         self
     }
 
-    /// Strikes so many percent of the calls with one of `faults`. The same seed strikes the same
-    /// call numbers.
+    /// Hits this percentage of the calls with one of `faults`. The same seed hits the same call
+    /// numbers.
     #[must_use]
     pub fn at_random(self, seed: u64, percent: u8, faults: &[Fault]) -> Self {
         let chance = Chance { seed, percent: percent.into(), faults: faults.to_vec() };
@@ -116,7 +116,7 @@ impl Faults {
         self
     }
 
-    /// Counts and strikes only calls that change something, going by the operation's name.
+    /// Counts and hits only calls that change something, by the operation's name.
     #[must_use]
     pub fn only_writes(self) -> Self {
         self.state().only_writes = true;
@@ -130,39 +130,40 @@ impl Faults {
         self
     }
 
-    /// Keeps what the calls are answered with.
+    /// Records the answers of calls.
     #[must_use]
     pub fn keeping_answers(self) -> Self {
         self.state().said = Some(Vec::new());
         self
     }
 
-    /// What the SDK sends its requests through.
+    /// The transport for the SDK.
     pub fn transport(&self) -> SharedHttpClient {
         SharedHttpClient::new(self.clone())
     }
 
-    /// What the calls were answered with, in the order of the answers, if that is kept.
+    /// The recorded answers in their order.
     pub fn answers(&self) -> Vec<Said> {
         self.state().said.clone().unwrap_or_default()
     }
 
-    /// All calls in their order, `ec2.CreateVpc`, those struck and those not counted among them.
+    /// All calls in their order, `ec2.CreateVpc`, including those that were hit and those that were
+    /// not counted.
     pub fn calls(&self) -> Vec<String> {
         self.state().calls.clone()
     }
 
-    /// How many calls were counted: the largest number at which a fault could have struck.
+    /// The number of counted calls, which is the largest number that a fault can hit.
     pub fn counted(&self) -> usize {
         self.state().counted
     }
 
-    /// The calls that were struck, in their order.
+    /// The calls that were hit, in their order.
     pub fn struck(&self) -> Vec<(String, Fault)> {
         self.state().struck.clone()
     }
 
-    /// Waits until the process "died": drop then whatever is waiting for a reply.
+    /// Waits until the process "died": then drop all tasks that wait for a reply.
     pub async fn stopped(&self) {
         let mut stopped = self.0.stopped.subscribe();
         // The sender lives in `self`, so that it cannot be gone.

@@ -1,4 +1,5 @@
-//! Reads that are answered from before and from after a change in turn, as readers that lag behind do.
+//! Reads that alternate between the states before and after a change, as with replicas that lag
+//! behind.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

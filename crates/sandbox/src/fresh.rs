@@ -1,16 +1,16 @@
-//! What is too new for the services that ask for it: roles that were just made, the roles that services
-//! make for themselves when an account uses them for the first time, and new objects of a neighbour.
+//! Objects that are too new for other services to see: new roles, the roles that services create on
+//! first use in an account, and new objects of a neighbour.
 //!
-//! Who makes something is told of it at once, and other services believe it some seconds later, each in
-//! its own words. A strict sandbox takes that time; in another one everything counts at once.
+//! The service of an object sees it at once. Other services see it some seconds later, and refuse
+//! it until then in their own words. Only a strict sandbox takes that time.
 
 use super::permissions::{first_use, passed, profile};
 use super::toolbox::{text, texts};
 use super::{Call, Refusal, World, apigateway, ec2, iam, lambda};
 
-/// How long services do not know a role that was just made, in seconds.
+/// How long services do not see a new role, in seconds.
 const ROLE: f64 = 8.0;
-/// The same for a role that a service made for itself.
+/// The same for a service-linked role.
 const OWN: f64 = 15.0;
 /// How long Auto Scaling fails to launch anything by its own new role: it tries again by itself.
 const LAUNCHES: f64 = 240.0;
@@ -18,7 +18,7 @@ const LAUNCHES: f64 = 240.0;
 /// become active, nor the validators of API Gateway a new API.
 const OBJECT: f64 = 10.0;
 
-/// Makes the role that a service needs for itself, and refuses what cannot be done yet.
+/// Creates the service-linked role that a call needs, and refuses calls that are too early.
 pub(crate) fn check(world: &mut World, call: &Call) -> Result<(), Refusal> {
     if let Some(service) = first_use(call) {
         iam::link(world, service);
@@ -52,12 +52,12 @@ fn is_fresh(world: &World, arn: &str, lasts: f64) -> bool {
     is_new(world, iam::made(&world.iam, arn), lasts)
 }
 
-/// Whether something was made a moment ago. What is not there is not new either.
+/// Whether an object is new. A missing object is not new.
 fn is_new(world: &World, made: Option<f64>, lasts: f64) -> bool {
     world.base.strict && made.is_some_and(|made| world.base.now() < made + lasts)
 }
 
-/// How a service refuses what refers to something that it does not see yet.
+/// A service's refusal of a reference to an object that it does not see yet.
 fn unseen(world: &World, call: &Call) -> Option<Refusal> {
     let Call { region, input, .. } = call;
     match (call.service.as_str(), call.operation.as_str()) {

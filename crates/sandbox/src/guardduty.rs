@@ -1,7 +1,7 @@
 //! The sandbox's GuardDuty: detectors.
 //!
-//! Quirks kept: one detector for each region; features that the creation does not name go on; a
-//! detector that is not there is a bad request.
+//! Quirks kept: one detector for each region; features that the creation does not name are turned
+//! on; a missing detector is a bad request.
 
 use std::collections::BTreeMap;
 

@@ -2,12 +2,12 @@
 //!
 //! The SDK (or the AWS CLI, through `serve`) sends real requests; `wire` decodes them into a
 //! `Call`, the service's module answers from the `World`, and the answer is encoded the way the
-//! service's protocol wants it. It behaves as AWS does where that matters to payctl: dependency
-//! violations, soft deletes, slow transitions, defaults that come back unasked.
+//! service's protocol wants it. It behaves like AWS where that matters to payctl: dependency
+//! violations, soft deletes, slow transitions, unrequested defaults.
 //!
-//! A service is one module with a `State` (its field in the `World`), `call`, and `counts` (what
-//! lives, for `sandbox status` and for tests); it is named once in `dispatch` and once in
-//! `counts`. S3 alone works on the raw request, since REST has no operation name to decode.
+//! A service is one module with a `State` (its field in the `World`), `call`, and `counts` (the
+//! number of objects, for `sandbox status` and for tests). `dispatch` and `counts` each name it
+//! once. Only S3 works on the raw request, since its REST requests do not have an operation name.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -63,10 +63,10 @@ pub use store::SandboxError;
 /// One API call, decoded.
 ///
 /// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
-/// tree, `Filter.1.Value.1=x` as `{"Filter": [{"Value": ["x"]}]}` (EC2),
-/// `Tags.member.1.Key=k` as `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`,
-/// `Attributes.entry.1.value=v` as `{"Attributes": {"k": "v"}}`; every leaf is a string there, and
-/// so is an empty list or map (`""`), because that is how it is sent.
+/// tree, `Filter.1.Value.1=x` as `{"Filter": [{"Value": ["x"]}]}` (EC2), `Tags.member.1.Key=k` as
+/// `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`, `Attributes.entry.1.value=v`
+/// as `{"Attributes": {"k": "v"}}`; every leaf is a string there, and so is an empty list or map
+/// (`""`), because clients send it like that.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// The service as AWS signs it: `ec2`, `iam`, `sqs`, `logs` ...
@@ -79,10 +79,10 @@ pub(crate) struct Call {
     pub region: String,
 }
 
-/// What a call is answered with. Query services: an object with the members as they stand in the
-/// XML (`{"vpcSet": [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements, `null`
-/// members are left out, and an object under the key `$map` becomes a map of the query protocol:
-/// `{"Attributes": {"$map": {"k": "v"}}}` is
+/// The answer of a call. Query services: an object with the members of the XML (`{"vpcSet":
+/// [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements, `null` members are left
+/// out, and an object under the key `$map` becomes a map of the query protocol: `{"Attributes":
+/// {"$map": {"k": "v"}}}` is
 /// `<Attributes><entry><key>k</key><value>v</value></entry></Attributes>`.
 ///
 /// An operation without output answers `Value::Null` (EC2 then says `<return>true</return>`).
@@ -97,7 +97,7 @@ pub(crate) struct Refusal {
     pub code: String,
     /// The message.
     pub message: String,
-    /// What S3 tells beside it, in the order of its elements.
+    /// S3's further elements, in their order.
     pub details: Vec<(String, String)>,
 }
 
@@ -119,8 +119,8 @@ impl Refusal {
         Self { status, ..self }
     }
 
-    /// The refusal of what real AWS could do and the sandbox cannot. Status 400, so that no client
-    /// tries again.
+    /// The refusal of a call that AWS supports and the sandbox does not. Status 400, so that
+    /// clients do not retry.
     pub(crate) fn not_covered(service: &str, operation: &str) -> Self {
         let message = format!(
             "the sandbox does not know {service}:{operation}; it covers the operations that \
@@ -134,9 +134,9 @@ impl Refusal {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct World {
-    /// Makes ids and tells the time.
+    /// Ids and time.
     pub base: Base,
-    /// What the Tagging API still tells of, while it lags behind.
+    /// The old tags that the Tagging API returns while it lags behind.
     #[serde(skip)]
     pub tagged: Option<Box<World>>,
     /// Cost anomaly detection.
@@ -170,7 +170,7 @@ pub(crate) struct World {
     pub logs: logs::State,
     /// Sessions of roles.
     pub sts: sts::State,
-    /// What is scaled automatically.
+    /// Scalable targets and policies.
     #[serde(alias = "scaling")]
     pub application_autoscaling: application_autoscaling::State,
     /// Alarms and dashboards.
@@ -187,9 +187,9 @@ pub(crate) struct World {
     pub sqs: sqs::State,
     /// Parameters.
     pub ssm: ssm::State,
-    /// Buckets and what is in them.
+    /// Buckets and their objects.
     pub s3: s3::State,
-    /// Web ACLs and what they protect.
+    /// Web ACLs and their associations.
     pub waf: waf::State,
 }
 
@@ -224,7 +224,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// How many objects of each sort live, by `service.things`; nothing is listed with zero.
+/// The number of live objects by `service.things`, without zeros.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let services = [
         (
@@ -261,30 +261,30 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
     all
 }
 
-/// What every service shares.
+/// The shared state of all services.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Base {
-    /// Counts made ids.
+    /// The counter of ids.
     pub made: u64,
-    /// Whether to be as slow and unforgiving as AWS: names of deleted things stay taken for a
-    /// while and transitions take their time by [`Base::now`]. Off unless a test asks for it.
+    /// Whether the sandbox is as slow and strict as AWS: names of deleted objects stay taken for a
+    /// while, and transitions take time by [`Base::now`]. Off by default.
     pub strict: bool,
-    /// How its time runs, if not as the wall clock does.
+    /// The rate of its time, if it differs from the wall clock.
     pub rate: Option<Rate>,
-    /// Where the time comes from; not part of what is saved.
+    /// The source of time; not saved.
     #[serde(skip)]
     pub clock: Clock,
     /// The access key that signed the call which is being answered.
     #[serde(skip)]
     pub access_key: Option<String>,
-    /// Whether a call that only reads has brought something to its next state: that has to be kept
-    /// as well, or another process sees the old one for ever.
+    /// Whether a read has advanced a state, which must be saved too. Otherwise another process
+    /// would see the old state for ever.
     #[serde(skip)]
     pub moved: bool,
 }
 
-/// The account that the sandbox pretends to be.
+/// The id of the sandbox's account.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
 impl Base {
@@ -309,13 +309,13 @@ impl Base {
         self.rate.as_ref().map_or(1.0, |rate| rate.speed)
     }
 
-    /// Whether it is as strict as that, and its time as fast.
+    /// Whether it already has this strictness and speed.
     fn is_at(&self, strict: bool, speed: f64) -> bool {
         self.strict == strict && self.speed() == speed
     }
 
-    /// Is as strict as that from now on, and lets its time run so many times as fast as the wall clock.
-    /// Time never goes back.
+    /// Sets the strictness, and the speed of its time as a multiple of the wall clock. Time never
+    /// goes back.
     fn run_at(&mut self, strict: bool, speed: f64) {
         self.strict = strict;
         if self.speed() != speed {
@@ -324,7 +324,7 @@ impl Base {
     }
 }
 
-/// How time runs from a moment on.
+/// The rate of time from a moment on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Rate {
@@ -332,7 +332,7 @@ pub(crate) struct Rate {
     own: f64,
     /// The same by the wall clock.
     wall: f64,
-    /// How many times as fast as the wall clock it runs.
+    /// The speed as a multiple of the wall clock.
     speed: f64,
 }
 

@@ -1,8 +1,8 @@
 //! The sandbox's CloudWatch Logs.
 //!
-//! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention knows a few values only;
-//! a key must admit the Logs service of the region in its policy; a list by a part of the name tells
-//! little of each group. Metric filters count nothing.
+//! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention has a few allowed values;
+//! the policy of a key must allow the Logs service of the region; a list by a part of the name
+//! shows little of each group. Metric filters do not count.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! States that pass by themselves.
+//! States that pass on their own.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
-//! The JSON text of a world, kept in pieces, so that a call pays for what it changed.
+//! The JSON text of a world in pieces, so that a call writes only what it changed.
 //!
-//! A debug build, which is what `cargo run` makes, needs ten times longer to write the text of a
-//! few hundred objects than to compare them with what they were.
+//! A debug build, as from `cargo run`, takes ten times longer to write the text of a few hundred
+//! objects than to compare them with their old state.
 
 use std::collections::BTreeMap;
 

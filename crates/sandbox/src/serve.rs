@@ -1,8 +1,8 @@
 //! The sandbox on a loopback port, for the AWS CLI, boto3 and Terraform.
 //!
-//! A web page that somebody has open can send requests to loopback as well. So what comes from a
-//! browser is refused: a host of another name (DNS that was pointed here), an origin, and whatever
-//! is not signed as AWS's clients sign. The signature itself is not checked: any keys will do.
+//! A web page in a browser can also send requests to loopback. So the server refuses requests from
+//! browsers: those for another host name (DNS rebinding), those with an origin, and those without a
+//! signature in AWS's form. It does not check the signature itself: any keys work.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,10 +19,10 @@ use tokio::task::JoinSet;
 use super::connector::Sandbox;
 use super::wire::{Request, Response, Route};
 
-/// The most that one request may carry.
+/// The largest body of a request.
 const LARGEST_BODY: usize = 96 << 20;
 
-/// Serves until `stop` is done, on 127.0.0.1 only. Port 0 takes a free one; `on_ready` is told.
+/// Serves on 127.0.0.1 until `stop` is done. Port 0 chooses a free one, which `on_ready` gets.
 pub async fn serve(
     sandbox: Sandbox,
     port: u16,
@@ -113,7 +113,7 @@ fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
     match service.as_str() {
         "s3" if presigned && request.method != "POST" => Ok(()),
         "sts" if presigned && operation == "GetCallerIdentity" => Ok(()),
-        // Whoever has no keys yet signs nothing.
+        // A client without keys does not sign.
         "sts" if operation.starts_with("AssumeRoleWith") && request.method == "POST" => Ok(()),
         _ => Err("the sandbox answers signed requests only: any keys will do"),
     }

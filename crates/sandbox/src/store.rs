@@ -1,9 +1,10 @@
-//! Where a world is kept: in memory, or in a directory that several processes may use at once.
+//! The storage of a world: in memory, or in a directory that several processes may use at once.
 //!
 //! `state.json` is replaced as a whole (written beside it, then renamed), under a lock that is held
-//! for one call only, after each call that changed something (a read may: states pass by reading), before the call is answered: what the sandbox acknowledged survives any kill
-//! of the process. It is not synced to the disk; a power failure may cost the last calls. The
-//! file starts with a stamp, unique to each write, by which a process sees that another one wrote.
+//! for one call only. This happens after each call with a change (also after reads, which advance
+//! states) and before its answer, so an acknowledged change survives any kill of the process. The
+//! file is not synced to the disk; a power failure may lose the last calls. The file starts with a
+//! stamp, unique to each write, by which a process sees that another one wrote.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use super::World;
 use super::pieces::Pieces;
 
-/// The form of the file that this build reads and writes.
+/// The format of the file that this build reads and writes.
 const VERSION: u32 = 1;
 
 /// Why the sandbox's state cannot be used.
@@ -26,14 +27,14 @@ pub enum SandboxError {
     /// The directory or a file in it cannot be used.
     #[error("cannot {doing} the sandbox's {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The verb of what failed.
         doing: &'static str,
-        /// On which path.
+        /// The path of the file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The state file is not what payctl wrote.
+    /// The state file is damaged.
     #[error(
         "the sandbox's state file {} is damaged: {reason}; `payctl sandbox reset` empties the \
          sandbox", path.display()
@@ -41,13 +42,13 @@ pub enum SandboxError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
     /// The state file comes from another version of payctl.
     #[error(
-        "the sandbox's state file {} has format {found}, and this payctl knows format {VERSION} \
-         alone: use the payctl that wrote it, or empty the sandbox with `payctl sandbox reset`",
+        "the sandbox's state file {} has format {found}; this version of payctl reads only format \
+         {VERSION}: use the payctl that wrote it, or empty the sandbox with `payctl sandbox reset`",
         path.display()
     )]
     Version {
@@ -58,10 +59,10 @@ pub enum SandboxError {
     },
 }
 
-/// Where a world is kept.
+/// The storage of a world.
 #[derive(Debug)]
 pub(crate) enum Store {
-    /// Nowhere: it ends with the process.
+    /// In memory: it ends with the process.
     Memory,
     /// In a directory.
     Disk(Disk),
@@ -72,17 +73,17 @@ pub(crate) enum Store {
 pub(crate) struct Disk {
     state: PathBuf,
     lock: Arc<File>,
-    /// How the file began when this process last read or wrote it; `None` if there was none.
+    /// The stamp of the file when this process last read or wrote it; `None` without a file.
     seen: Option<[u8; HEAD]>,
     pieces: Pieces,
 }
 
-/// A lock that is given back even if the call panics: other processes wait for it.
+/// A lock that is released even if the call panics: other processes wait for it.
 struct Held(Arc<File>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Closing the file gives it back as well.
+        // Closing the file releases it too.
         if let Err(error) = self.0.unlock() {
             tracing::debug!(%error, "the sandbox's lock could not be given back");
         }
@@ -103,7 +104,7 @@ struct Whole {
 }
 
 impl Store {
-    /// Opens a directory, made if it is missing, and reads its world.
+    /// Opens a directory, creates it if it is missing, and reads its world.
     pub(crate) fn open(dir: &Path) -> Result<(Self, World), SandboxError> {
         let mut disk = Disk::open(dir)?;
         let mut world = World::default();
@@ -111,8 +112,8 @@ impl Store {
         Ok((Self::Disk(disk), world))
     }
 
-    /// Runs one call on the newest world, and keeps what it changed before returning. If keeping
-    /// it fails, the change is forgotten.
+    /// Runs one call on the newest world, and saves its changes before returning. If the save
+    /// fails, the change is dropped.
     pub(crate) fn run<T>(
         &mut self,
         world: &mut World,
@@ -223,7 +224,7 @@ impl Disk {
     }
 }
 
-/// Empties the sandbox in a directory, whatever its file contains. Says whether there was any.
+/// Empties the sandbox in a directory, whatever its file contains. Returns whether it existed.
 pub(crate) fn reset(dir: &Path) -> Result<bool, SandboxError> {
     if !dir.exists() {
         return Ok(false);
@@ -245,7 +246,7 @@ fn head_of(bytes: &[u8]) -> Option<[u8; HEAD]> {
     Some(bytes.first_chunk().copied().unwrap_or([0; HEAD]))
 }
 
-/// Unique to each write: when, by whom, and the how-manieth.
+/// Unique to each write: the time, the process and a counter.
 fn stamp() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xffff;
@@ -341,7 +342,7 @@ mod tests {
         check("{\"version\":1,\"world\":{\"base\"", "is damaged: EOF");
         check("[]", "is damaged");
         check("{\"version\":1,\"world\":{\"base\":7}}", "is damaged: invalid type");
-        check("{\"version\":7,\"universe\":{}}", "has format 7, and this payctl knows format 1");
+        check("{\"version\":7,\"universe\":{}}", "has format 7; this version of payctl reads only");
         assert!(reset(dir.path()).unwrap());
         assert!(Store::open(dir.path()).is_ok());
     }

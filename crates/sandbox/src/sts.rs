@@ -1,8 +1,8 @@
-//! STS: who am I, and assuming a role.
+//! STS: the caller's identity, and assuming a role.
 //!
-//! The caller is the account's root, or the role whose session it is: by the access key alone, since
-//! the sandbox checks no signature and no permission. Assumed credentials work like any others. A
-//! role that is not there is assumed as well.
+//! The caller is the account's root or the role of a session. Only the access key decides, since
+//! the sandbox does not check signatures. Assumed credentials work like any others. A missing role
+//! can be assumed too.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! The sandbox's Resource Groups Tagging API: what is tagged, whatever service it belongs to.
+//! The sandbox's Resource Groups Tagging API: tagged objects of all services.
 //!
-//! Quirks kept: it is regional, it knows only some types, it tells of objects by ARN alone, and it
-//! lags behind where a test wants it to.
+//! Quirks kept: it is regional, it knows only some types, it returns objects only by ARN, and it
+//! lags behind if a test wants that.
 
 use serde_json::{Value, json};
 

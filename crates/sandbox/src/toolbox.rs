@@ -1,6 +1,6 @@
-//! What the services of the sandbox share: reading inputs, tags, pages, regions, ids and times.
+//! Helpers of the sandbox's services: inputs, tags, pages, regions, ids and times.
 //!
-//! Regional objects are kept in one map per service, under `region|name` ([`at`]).
+//! Each service has one map of regional objects, with keys `region|name` ([`at`]).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ pub(crate) fn text<'a>(input: &'a Value, key: &str) -> Option<&'a str> {
     input.get(key).and_then(Value::as_str)
 }
 
-/// A text member that must be there and not be empty.
+/// A required text member that must not be empty.
 pub(crate) fn need<'a>(input: &'a Value, key: &str, code: &str) -> Result<&'a str, Refusal> {
     text(input, key).filter(|text| !text.is_empty()).ok_or_else(|| {
         Refusal::new(code, format!("Value at '{key}' failed to satisfy constraint: is required"))
@@ -62,7 +62,7 @@ pub(crate) fn map(input: &Value, key: &str) -> BTreeMap<String, String> {
     entries.iter().map(entry).collect()
 }
 
-/// A number that must lie in a range.
+/// A number in a range.
 pub(crate) fn within(
     input: &Value,
     key: &str,
@@ -100,7 +100,7 @@ pub(crate) fn tag_pairs(tags: &Tags, (name, value): (&str, &str)) -> Vec<Value> 
 /// The usual names of the members of a tag.
 pub(crate) const KEY_VALUE: (&str, &str) = ("Key", "Value");
 
-/// Adds tags if AWS would take them; the codes are those for a bad tag and for too many.
+/// Adds tags if AWS would accept them; the codes are those for a bad tag and for too many.
 pub(crate) fn add_tags(
     tags: &mut Tags,
     more: Tags,

@@ -1,4 +1,4 @@
-//! What AWS's error codes mean.
+//! The meaning of AWS's error codes.
 
 use payctl_engine::model::error::ErrorClass;
 
@@ -28,7 +28,7 @@ pub(super) const THROTTLED: &[&str] = &[
     "EC2ThrottledException",
 ];
 
-/// Codes that mean "exists already" and do not say so by their ending.
+/// Codes that mean "already exists" although their ending does not say so.
 const EXISTS: &[&str] = &[
     "EntityAlreadyExists",
     "ResourceExistsException",
@@ -61,7 +61,7 @@ const EXISTS: &[&str] = &[
     "IdempotentParameterMismatch",
 ];
 
-/// In use or being changed: passes when the other change is done.
+/// In use or being changed: the error passes when the other change is done.
 const BUSY: &[&str] = &[
     "DependencyViolation",
     "DeleteConflict",
@@ -98,10 +98,10 @@ const BUSY: &[&str] = &[
     "InvalidResourceStateFault",
 ];
 
-/// Not seen yet by a service that has to see it: passes when it is.
+/// Not visible yet to another service: the error passes when it is.
 const NOT_YET: &[&str] = &["WAFUnavailableEntityException"];
 
-/// Codes that mean "not found" and do not say so by their form.
+/// Codes that mean "not found" although their form does not say so.
 const ABSENT: &[&str] = &[
     "QueueDoesNotExist",
     // SSM's word for a parameter that is not there.
@@ -112,7 +112,7 @@ const ABSENT: &[&str] = &[
     "WAFNonexistentItemException",
 ];
 
-/// Codes that leave open what happened although their status says that it did not.
+/// Codes after which the result is unknown, although the status says that the call failed.
 const OPEN: &[&str] = &["WAFTagOperationException"];
 
 /// Codes of an endpoint that does not know the service or the operation.
@@ -161,8 +161,8 @@ const CREDENTIALS: &[&str] = &[
     "IncompleteSignatureException",
 ];
 
-/// Codes that mean something else with certain words in the message: the code, the words in lower
-/// case, and what both mean together. The first row that fits wins, before everything else.
+/// Codes whose meaning depends on words in the message: the code, the words in lower case, and
+/// their class. The first matching row wins, before all other lists.
 pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     // API Gateway tells of full quotas with the status, and its second version with the code, of
     // throttling.
@@ -190,7 +190,7 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     // A detector, of which an account has one, and one that is not there.
     ("BadRequestException", "already exists", ErrorClass::Exists),
     ("BadRequestException", "not owned by the current account", ErrorClass::NotFound),
-    // EC2's word for keys that it does not know, and for what belongs to somebody else.
+    // EC2's word for unknown keys, and for objects of other owners.
     ("AuthFailure", "credentials", ErrorClass::Credentials),
     // ECS's word for a family without active revisions, or a revision that is not there.
     ("ClientException", "describe task definition", ErrorClass::NotFound),
@@ -207,7 +207,7 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("BadRequestException", "invalid request validator identifier", ErrorClass::NotFound),
     ("BadRequestException", "invalid model identifier", ErrorClass::NotFound),
     ("BadRequestException", "invalid authorizer id", ErrorClass::NotFound),
-    // A setting that was taken away already.
+    // A setting that was already removed.
     ("BadRequestException", "cannot remove method setting", ErrorClass::NotFound),
     // Auto Scaling has no code of its own for what is not there.
     ("ValidationError", "not found", ErrorClass::NotFound),
@@ -218,8 +218,8 @@ pub(super) fn says(message: &str, words: &str) -> bool {
     message.match_indices(words).any(|(at, _)| !message[..at].ends_with(char::is_alphanumeric))
 }
 
-/// What an error means: by its code and message, by its code, by the form of its code, by its
-/// status. A code that is listed wins over its form: `TooManyUpdates` is no quota.
+/// Classifies an error: first by its code and message, then by its code, the form of its code, and
+/// its status. A listed code wins over its form: `TooManyUpdates` is not a quota.
 pub(super) fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     let lists = [
         (THROTTLED, ErrorClass::Throttled),
@@ -242,7 +242,7 @@ pub(super) fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
     }
 }
 
-/// What a code that is in no list means, by its form in lower case and its status.
+/// Classifies an unlisted code by its form in lower case and its status.
 fn by_form(code: &str, status: u16) -> ErrorClass {
     let is_quota = ["limitexceeded", "limitsexceeded", "quotaexceeded"]
         .iter()

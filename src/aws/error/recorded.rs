@@ -1,9 +1,9 @@
-//! Refusals that were recorded from AWS, of operations that payctl calls, and what each has to lead to.
-//! What passes by itself for one kind only stands in that kind's `META.transient`.
+//! Errors that were recorded from AWS, of operations that payctl calls, and the class of each.
+//! Errors that are temporary for only one kind are in that kind's `META.transient`.
 //!
-//! Left out: what AWS says of the form of one member (`1 validation error detected: ...`), in which no
-//! two differ for payctl, but for one of each service; and operations of the same names in members that
-//! payctl never sends (layers, images, aliases, packages in buckets).
+//! The list has only one error about the form of a member (`1 validation error detected: ...`) for
+//! each service, since payctl treats all of them alike. It leaves out members that payctl never
+//! sends (layers, images, aliases, packages in buckets).
 
 use super::classify;
 use crate::aws::kinds::KINDS;

@@ -49,8 +49,8 @@ impl Lane {
         *last.insert(Instant::now())
     }
 
-    /// Learns from an answer. What was sent before the distance grew says nothing of how it is
-    /// now: a burst of calls that are throttled together makes it grow once.
+    /// Learns from an answer. A call that was sent before the distance grew says nothing about how
+    /// it is now: a burst of calls that are throttled together makes it grow once.
     pub(super) fn learn(&self, sent: Instant, is_throttled: bool) {
         let mut tempo = self.tempo();
         if tempo.slowed.is_some_and(|slowed| sent <= slowed) {

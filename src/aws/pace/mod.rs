@@ -2,8 +2,8 @@
 //! together, then faster again. What only looks is sent again when its reply is lost; everything
 //! else is the engine's business.
 //!
-//! The SDK has an adaptive mode of its own; it measures the rate before the first throttling and
-//! slows a short run with few calls down to one call in two seconds.
+//! The SDK has an adaptive mode too. It measures the rate before the first throttling, and slows a
+//! short run with few calls down to one call in two seconds.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Pace {
         &self.lanes[alone.map_or(0, |at| at + 1)]
     }
 
-    /// A client whose calls keep this pace.
+    /// A client with calls at this pace.
     pub(super) fn client(&self, inner: SharedHttpClient) -> SharedHttpClient {
         SharedHttpClient::new(Paced { pace: self.clone(), inner })
     }

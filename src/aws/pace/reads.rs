@@ -15,7 +15,7 @@ pub(super) fn is_read(operation: &str) -> bool {
     ["Describe", "Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Whether it stays open what became of a request.
+/// Whether the result of a request is unknown.
 pub(super) fn is_lost(reply: &Result<HttpResponse, ConnectorError>) -> bool {
     match reply {
         Ok(answer) => matches!(answer.status().as_u16(), 500 | 502 | 504),

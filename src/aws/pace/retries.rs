@@ -10,10 +10,10 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 
 use crate::aws::error::{is_skewed, is_throttling};
 
-/// Lets the SDK retry only what provably did not happen: throttling, and once a signature that this
-/// machine's clock made too old or too new, which the SDK puts right from the answer's date. Every
-/// other failure goes to the engine, which looks before it acts. The SDK's own rules would send
-/// `CreateVpc` again after a lost reply and make two.
+/// Lets the SDK retry only calls that provably had no effect: throttling, and once a signature that
+/// this machine's clock made too old or too new, which the SDK corrects from the answer's date.
+/// Every other failure goes to the engine, which looks before it acts. The SDK's own rules would
+/// send `CreateVpc` again after a lost reply and make two.
 #[derive(Debug)]
 pub(in crate::aws) struct OnlyThrottling;
 

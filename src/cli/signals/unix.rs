@@ -8,12 +8,12 @@ use crate::cli::error::{CliError, ErrorKind};
 pub(in crate::cli) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None where the process was told to outlive its terminal, as by `nohup`.
+    /// `None` if the process should outlive its terminal, as with `nohup`.
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Takes over the signals.
     pub(in crate::cli) fn take() -> Result<Self, CliError> {
         let take = |kind| {
             signal(kind).map_err(|error| {
@@ -44,8 +44,8 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process has it ignore SIGHUP. Where the system does not tell, it is
-/// taken over.
+/// Whether this process was started with SIGHUP ignored. If the system does not tell, payctl takes
+/// over the signal.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

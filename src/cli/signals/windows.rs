@@ -14,7 +14,7 @@ pub(in crate::cli) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Takes over the signals.
     pub(in crate::cli) fn take() -> Result<Self, CliError> {
         let failed = |error: io::Error| {
             CliError::new(ErrorKind::Bug, "cannot listen for signals").because(error)

@@ -1,7 +1,6 @@
-//! New resources in a line or two: settings as they are, long values counted.
+//! New resources in a line or two: plain settings in full, long values as counts.
 //!
-//! What a reader checks first comes first: plain settings, then what the resource refers to, then
-//! what was counted.
+//! The settings that a reader checks first come first: plain ones, then references, then counts.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +10,7 @@ use payctl_engine::model::text::{Part, Text};
 /// Nested values no wider than this are shown as they are.
 const WIDE: usize = 60;
 
-/// The settings of a new resource. `name` is said already.
+/// The settings of a new resource, without `name`, which the heading has.
 pub(super) fn settings(spec: &Value, name: &str) -> Vec<String> {
     let fields = spec.as_object().into_iter().flatten();
     let mut shown: Vec<(Rank, String)> = fields
@@ -104,7 +103,7 @@ fn object(map: &Map<String, Value>) -> Option<(Rank, String)> {
     if shown.is_empty() {
         return None;
     }
-    // The keys of many or long values say more than their number does.
+    // For many or long values the keys say more than their number.
     let keys = map.keys().cloned().map(|key| (Rank::Counted, key)).collect::<Vec<_>>();
     joined(&shown, '{', '}')
         .or_else(|| joined(&keys, '{', '}'))

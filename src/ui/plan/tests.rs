@@ -203,14 +203,14 @@ fn a_plan_without_colour() {
           tags: Tier=private
       ± ec2.vpc/main  dev-payment-main  config/base.toml:8
           because: AWS cannot change `cidr` in place
-          the new one is made before the old one goes
+          the new one is created before the old one is deleted
           cidr: "10.0.0.0/16" -> "10.1.0.0/16"
 
     no longer configured
       - dynamodb.table/old  dev-payment-old
           because: it is no longer in the config
           ! lost for good: the items in the table
-          what can be got back: AWS keeps a backup
+          recoverable: AWS keeps a backup
 
     queues
       ~ sqs.queue/payments  dev-payment-payments  config/dev.toml:41
@@ -218,7 +218,7 @@ fn a_plan_without_colour() {
           delay:              (not set) -> 5
           encryption.kms:     "arn:aws:kms:x" -> (known after apply: kms.key/data arn)
           policy:
-              ... 12 lines as before
+              ... 12 lines unchanged
                     - "sqs:ReceiveMessage"
                     - "sqs:GetQueueAttributes"
             -     Effect: "Deny"
@@ -319,14 +319,14 @@ fn a_plan_with_colour() {
           tags: Tier=private
       ^[35m± ec2.vpc/main^[0m  ^[2mdev-payment-main^[0m  ^[2mconfig/base.toml:8^[0m
           because: AWS cannot change `cidr` in place
-          the new one is made before the old one goes
+          the new one is created before the old one is deleted
           cidr: ^[31m"10.0.0.0/16"^[0m -> ^[32m"10.1.0.0/16"^[0m
 
     ^[1mno longer configured^[0m
       ^[31m- dynamodb.table/old^[0m  ^[2mdev-payment-old^[0m
           because: it is no longer in the config
           ^[31m! lost for good: the items in the table^[0m
-          what can be got back: AWS keeps a backup
+          recoverable: AWS keeps a backup
 
     ^[1mqueues^[0m
       ^[33m~ sqs.queue/payments^[0m  ^[2mdev-payment-payments^[0m  ^[2mconfig/dev.toml:41^[0m
@@ -334,7 +334,7 @@ fn a_plan_with_colour() {
           delay:              ^[31m(not set)^[0m -> ^[32m5^[0m
           encryption.kms:     ^[31m"arn:aws:kms:x"^[0m -> ^[32m(known after apply: kms.key/data arn)^[0m
           policy:
-            ^[2m  ... 12 lines as before^[0m
+            ^[2m  ... 12 lines unchanged^[0m
                     - "sqs:ReceiveMessage"
                     - "sqs:GetQueueAttributes"
             ^[31m-     Effect: "Deny"^[0m
@@ -399,7 +399,7 @@ fn what_only_claims_to_be_ours_is_named() {
     note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
       remove it
 
-    Left alone, since it only claims to be of this environment:
+    Left alone, because only the tags say that this environment owns it:
       secretsmanager.secret/api  stripe-live
           its tags say that it is, but `stripe-live` does not name dev
 

@@ -111,7 +111,7 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
                 changed[*what] = json!(patch.text());
             }
             ("replace", ["type"]) => {
-                // Between user pools and functions there is no way.
+                // An authorizer cannot change between user pools and functions.
                 if (patch.text() == COGNITO) != (changed["type"] == COGNITO) {
                     return Err(patch.refused(&PATHS));
                 }

@@ -1,4 +1,4 @@
-//! Deployments: pictures of an API that never change.
+//! Deployments: snapshots of an API that never change.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Integrations and their answers: read, changed and taken away one by one.
+//! Integrations and their answers: read, changed and deleted one by one.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,9 @@
 //! The sandbox's API Gateway: REST APIs (v1) and the VPC links of v2, both REST with JSON.
 //!
-//! Quirks kept: names are not unique; what is deployed is a picture, and one that a stage uses
-//! cannot be deleted; logging needs the role of the account; a method is created once and then only
-//! patched; `{a}` has no siblings `{b}`; plans hold stages, deployments hold VPC links.
+//! Quirks kept: names are not unique; a deployment is a snapshot, and cannot be deleted while a
+//! stage uses it; logging needs the role of the account; a method is created once and then only
+//! patched; `{a}` cannot have a sibling `{b}`; plans block the deletion of stages, and deployments
+//! that of VPC links.
 
 mod apis;
 mod authorizers;
@@ -234,7 +235,7 @@ pub(crate) fn made(state: &State, region: &str, api: &str) -> Option<f64> {
     state.apis.get(&at(region, api)).map(|api| api.created)
 }
 
-/// How validators say that there is no such API.
+/// The error of validators for a missing API.
 pub(crate) fn no_such_api() -> Refusal {
     bad("Invalid REST API identifier specified")
 }

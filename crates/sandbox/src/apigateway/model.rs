@@ -1,5 +1,5 @@
-//! What does not fit the model of an operation. AWS tells all of it at once, before it looks at
-//! anything else.
+//! Violations of an operation's model. AWS reports all of them at once, before it checks anything
+//! else.
 
 use serde_json::Value;
 
@@ -57,7 +57,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("TagResource", &["tags"]),
 ];
 
-/// The refusal of what is no text in a map of texts: that is found while the input is read.
+/// The refusal of a value that is not a text in a map of texts. The parser finds it.
 fn are_texts(map: &Value) -> Result<(), Refusal> {
     for value in map.as_object().into_iter().flat_map(|map| map.values()) {
         let class = match value {

@@ -1,10 +1,10 @@
 //! The sandbox's EC2 Auto Scaling.
 //!
-//! Its instances are instances of the sandbox's EC2, with interfaces that hold subnets and groups.
-//! Quirks kept: a group with instances is deleted only by force, and stays listed as "Delete in
-//! progress" until they are terminated; a launch that fails fails no call, and stands in the
-//! activities; a volume's customer key must admit it; one refresh runs at a time, in a strict sandbox
-//! for half an hour; nothing scales by itself, since nothing is measured.
+//! Its instances are instances of the sandbox's EC2, with interfaces that block subnets and groups.
+//! Quirks kept: a group with instances can only be deleted by force, and stays listed as "Delete in
+//! progress" until they are terminated; a failed launch does not fail a call, but is in the
+//! activities; a volume's customer key must allow Auto Scaling; one refresh runs at a time, in a
+//! strict sandbox for half an hour; no group scales on its own, since there are no metrics.
 
 mod groups;
 mod policies;

@@ -1,8 +1,8 @@
-//! The sandbox's CloudWatch: metric alarms and dashboards, no metrics.
+//! The sandbox's CloudWatch: metric alarms and dashboards, but not metrics.
 //!
-//! Quirks kept: PutMetricAlarm and PutDashboard replace what is there and ignore tags then; what
-//! was not said comes back as AWS's default; dashboards belong to the account, not to a region; a
-//! deletion of unknown alarms succeeds, of unknown dashboards it does not.
+//! Quirks kept: PutMetricAlarm and PutDashboard replace an existing object and then ignore tags;
+//! missing members come back with AWS's defaults; dashboards belong to the account, not to a
+//! region; a deletion of unknown alarms succeeds, one of unknown dashboards fails.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteDashboards" => dashboards::delete(state, input),
         "ListTagsForResource" => match tags(state, region, input) {
             Ok(tags) => Ok(json!({ "Tags": tag_pairs(tags, KEY_VALUE) })),
-            // What is gone has no tags, and is no mistake.
+            // A deleted object does not have tags, which is not an error.
             Err(refusal) if refusal.code == GONE => Ok(json!({ "Tags": [] })),
             Err(refusal) => Err(refusal),
         },

@@ -1,4 +1,4 @@
-//! Backups, and what is made from them or from a table as it was.
+//! Backups, and restores from them or to a point in time.
 
 use std::collections::BTreeMap;
 

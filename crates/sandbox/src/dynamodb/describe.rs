@@ -1,4 +1,4 @@
-//! What DynamoDB says about a table.
+//! The description of a table.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! The sandbox's DynamoDB: tables with their states, TTL and backups, and a few items.
 //!
-//! Quirks kept: states pass by reading (a new table is `CREATING` for the first `DescribeTable`);
-//! one index per update and one update at a time; backups are not available to the first who asks
-//! after creation; what is as by default is left out of the description; a restore brings the items
-//! back and takes neither tags nor most settings, and a table under restore cannot be tagged.
+//! Quirks kept: reads advance states (a new table is `CREATING` for the first `DescribeTable`); one
+//! index per update and one update at a time; backups are not available to the first read after
+//! creation; descriptions leave out defaults; a restore brings back the items but not tags or most
+//! settings, and a table under restore cannot be tagged.
 
 mod backups;
 mod describe;

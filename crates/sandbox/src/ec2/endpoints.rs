@@ -202,7 +202,7 @@ pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     Ok(json!({ "return": true }))
 }
 
-/// Deletes each; what could not be deleted is in the answer, which is no error.
+/// Deletes each. The answer lists failed deletions and is not an error.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let ids = cx.list("VpcEndpointId");
     if ids.is_empty() {

@@ -1,5 +1,5 @@
-//! Flow logs of VPCs. Nothing of one can be changed; what was refused stands in the answer. A deleted
-//! VPC leaves its flow logs behind.
+//! Flow logs of VPCs. They cannot be changed; a successful answer lists errors. A deleted VPC
+//! leaves its flow logs behind.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -191,7 +191,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
-/// Deletes each; what could not be deleted is in the answer, which is no error.
+/// Deletes each. The answer lists failed deletions and is not an error.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let ids = cx.list("FlowLogId");
     if ids.is_empty() {

@@ -1,5 +1,5 @@
-//! Network interfaces: those of instances, of NAT gateways, and those that other services hold.
-//! They have no life of their own.
+//! Network interfaces of instances, NAT gateways and other services. They live as long as their
+//! owners.
 
 use serde_json::{Value, json};
 

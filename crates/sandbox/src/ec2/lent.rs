@@ -1,5 +1,5 @@
-//! Interfaces that other services have in subnets: load balancers, databases, tasks. They hold
-//! subnet and groups like any other, and go when their service lets go.
+//! Interfaces that other services have in subnets: load balancers, databases, tasks. They block
+//! subnet and groups like any other, until their service releases them.
 
 use serde::{Deserialize, Serialize};
 

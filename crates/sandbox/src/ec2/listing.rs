@@ -1,7 +1,7 @@
-//! What all Describe calls share: ids, filters, pages.
+//! Helpers of all Describe calls: ids, filters, pages.
 //!
-//! Filters look at the answer as it will be sent: a filter is a name and the path to the values in
-//! an item. A filter that is not in the table is refused, as AWS refuses it.
+//! Filters work on the answer: a filter is a name and the path to the values in an item. The
+//! sandbox refuses a filter that is not in the table, as AWS does.
 
 use serde_json::{Map, Value, json};
 

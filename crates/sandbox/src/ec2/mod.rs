@@ -1,8 +1,8 @@
 //! EC2 and VPC.
 //!
-//! Objects live by region. Slow transitions are counted in reads, not in seconds: a rehearsal that
-//! polls twice has waited long enough. What AWS makes by itself (main route tables, default groups,
-//! network ACLs, interfaces) is there too, and leaves with its owner.
+//! Each region has its own objects. Slow transitions count reads, not seconds: a rehearsal that
+//! polls twice has waited long enough. The objects that AWS creates on its own (main route tables,
+//! default groups, network ACLs, interfaces) exist too, and are deleted with their owner.
 
 mod addresses;
 mod cidr;

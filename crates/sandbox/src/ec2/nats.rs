@@ -1,4 +1,4 @@
-//! NAT gateways. They fail after the call that made them, and stay listed when they are dead.
+//! NAT gateways. They fail after the call that created them, and stay listed after their deletion.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What a security group rule says, in the three shapes that EC2 has for it.
+//! The content of a security group rule, in EC2's three shapes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Routes. Whether a route still leads somewhere is found out when it is read.
+//! Routes. A read finds out whether the target of a route still exists.
 
 use serde_json::{Value, json};
 
@@ -114,7 +114,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     let target = target(cx, &vpc)?;
     let local = is_local(cx, &vpc, &to);
     let table = found_mut(&mut cx.here.tables, "rtb", id)?;
-    // The same route again is no error.
+    // A repeated route is not an error.
     if table.routes.get(&to) == Some(&target) {
         return Ok(json!({ "return": true }));
     }

@@ -1,9 +1,9 @@
 //! The network interfaces of functions: one for each subnet and set of security groups, shared by
-//! all functions that are there.
+//! all functions with both.
 //!
-//! AWS releases them long after the last function has left; here that takes time in a strict
-//! sandbox alone. Then they are `available` for a while, so that whoever waits may delete them, and
-//! then AWS does.
+//! AWS releases them long after the last function has left; here only a strict sandbox takes that
+//! time. Then they are `available` for a while, so that a waiting caller may delete them, and then
+//! AWS deletes them.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     functions: BTreeSet<String>,
     /// When the last of them left.
     left: Option<f64>,
-    /// Whether AWS has let go of it.
+    /// Whether AWS has released it.
     available: bool,
 }
 

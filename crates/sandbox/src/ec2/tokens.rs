@@ -1,4 +1,4 @@
-//! Client tokens: the same request with the same token makes nothing new.
+//! Client tokens: the same request with the same token does not create a second object.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What the region has without anybody making it: zones, limits, instance types, images.
+//! The given facts of a region: zones, limits, instance types, images.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Task definitions: families of revisions that never start again.
+//! Task definitions: families of revisions whose numbers never restart.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Deployments: how a service gets from one task definition to another, or does not.
+//! Deployments: how a service moves from one task definition to another, or fails to.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! The sandbox's ECS: clusters, task definitions and Fargate services (JSON protocol).
 //!
-//! Quirks kept: deleted clusters and services are described as `INACTIVE`; revisions never start
-//! again; nothing that a revision names is checked before a task starts; a service whose tasks
-//! cannot start never settles, and only the circuit breaker gives up; tasks hold network
-//! interfaces. In a strict sandbox deployments and draining take their time.
+//! Quirks kept: deleted clusters and services are described as `INACTIVE`; revision numbers never
+//! restart; the references of a revision are not checked before a task starts; a service whose
+//! tasks cannot start never settles, and only the circuit breaker gives up; tasks hold network
+//! interfaces. In a strict sandbox deployments and draining take time.
 
 mod clusters;
 mod definitions;

@@ -1,9 +1,9 @@
 //! The sandbox's Elastic Load Balancing.
 //!
-//! Quirks kept: a name that is taken is refused unless all settings are the same; a port is taken
-//! once on each load balancer; what a listener forwards to cannot be deleted and belongs to one
-//! load balancer; network interfaces hold subnets and groups. In a strict sandbox a load balancer
-//! takes two minutes to become active, and its interfaces outlive it by one.
+//! Quirks kept: a taken name is refused unless all settings are the same; a load balancer has one
+//! listener per port; the target group of a listener cannot be deleted and belongs to one load
+//! balancer; network interfaces block subnets and groups. In a strict sandbox a load balancer takes
+//! two minutes to become active, and its interfaces outlive it by one.
 
 mod balancers;
 mod listeners;

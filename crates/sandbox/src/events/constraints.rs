@@ -1,4 +1,4 @@
-//! What EventBridge says of inputs that its model forbids: all that is wrong, in one message.
+//! Violations of EventBridge's model, all in one message.
 
 use serde_json::Value;
 

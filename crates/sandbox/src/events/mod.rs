@@ -1,7 +1,8 @@
 //! The sandbox's EventBridge: rules of the default bus and their targets.
 //!
 //! Quirks kept: PutRule replaces a rule and then ignores tags; single targets fail inside a
-//! successful answer; a rule with targets stays; deleting what is gone succeeds.
+//! successful answer; a rule with targets cannot be deleted; the deletion of a missing rule
+//! succeeds.
 
 mod constraints;
 mod schedules;

@@ -1,7 +1,7 @@
 //! The sandbox's IAM: roles, customer-managed policies and instance profiles.
 //!
-//! Quirks kept: documents come back URL-encoded; names are unique whatever their case; a role can
-//! only be deleted once nothing hangs on it; `ListRoles` shows neither tags nor boundary; every
+//! Quirks kept: documents come back URL-encoded; names are unique whatever their case; a role with
+//! attachments cannot be deleted; `ListRoles` does not show tags and boundaries; every
 //! `arn:aws:iam::aws:policy/` ARN can be attached.
 
 mod policies;

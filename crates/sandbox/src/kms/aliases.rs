@@ -1,4 +1,4 @@
-//! Aliases, those of the keys that AWS manages included.
+//! Aliases, including those of AWS-managed keys.
 
 use serde_json::{Value, json};
 

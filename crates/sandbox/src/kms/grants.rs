@@ -1,4 +1,4 @@
-//! Grants: who may use a key beside those whom its policy names.
+//! Grants: permissions for a key in addition to its policy.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

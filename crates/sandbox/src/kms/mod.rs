@@ -1,7 +1,7 @@
 //! The sandbox's KMS: customer keys, aliases, and the keys that AWS manages.
 //!
-//! Quirks kept: a deleted key stays listed with its tags until its window is over, and so do its
-//! aliases, which block their names; a policy that would lock everybody out is refused; the
+//! Quirks kept: a deleted key stays listed with its tags until its waiting period ends, and so do
+//! its aliases, which block their names; a policy that would lock out all users is refused; the
 //! AWS-managed keys are in all lists.
 
 mod aliases;

@@ -1,4 +1,4 @@
-//! Key policies, and the check that somebody can still change them.
+//! Key policies, and the check that the caller can still change them.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What stands for a key: its id, its ARN, and often an alias.
+//! References to a key: its id, its ARN, and often an alias.
 
 use serde_json::Value;
 

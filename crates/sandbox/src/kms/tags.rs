@@ -1,4 +1,4 @@
-//! The tags of keys, and what KMS says of wrong ones.
+//! The tags of keys, and KMS's errors for invalid ones.
 
 use serde_json::Value;
 

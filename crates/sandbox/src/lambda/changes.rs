@@ -1,4 +1,4 @@
-//! How functions are made, changed and deleted.
+//! Creation, change and deletion of functions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The calls that are set aside for a function.
+//! The reserved concurrency of a function.
 
 use serde_json::{Value, json};
 

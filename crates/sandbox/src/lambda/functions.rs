@@ -1,4 +1,4 @@
-//! Functions: what they are, and what is told of them.
+//! Functions and their descriptions.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
@@ -189,7 +189,7 @@ pub(super) fn total(state: &State, region: &str) -> usize {
     here(&state.functions, region).map(|(_, function)| function.size).sum()
 }
 
-/// The function that a request is about. There are no versions but the last.
+/// The function that a request is about. Only the latest version exists.
 pub(super) fn find<'a>(
     world: &'a mut World,
     region: &str,

@@ -84,7 +84,7 @@ impl Mapping {
         for (key, most) in [("BatchSize", 10_000), ("MaximumBatchingWindowInSeconds", 300)] {
             if let Some(value) = number(input, key) {
                 if value > most {
-                    return Err(invalid(format!("{key} can be {most} at the most")));
+                    return Err(invalid(format!("{key} can be at most {most}")));
                 }
                 self.settings.insert(key.to_owned(), json!(value));
             }
@@ -95,7 +95,7 @@ impl Mapping {
         let batch = of(&self.settings, "BatchSize");
         let window = of(&self.settings, "MaximumBatchingWindowInSeconds");
         if queue && self.source.ends_with(".fifo") && (batch > 10 || window > 0) {
-            return Err(invalid("BatchSize of a FIFO queue can be 10 at the most, without window"));
+            return Err(invalid("BatchSize of a FIFO queue can be at most 10, without window"));
         }
         if queue && batch > 10 && window < 1 {
             let message = "Maximum batch window in seconds must be greater than 0 if maximum batch \

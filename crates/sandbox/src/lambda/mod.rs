@@ -1,9 +1,9 @@
-//! The sandbox's Lambda: functions, their policies, event sources. Nothing runs here.
+//! The sandbox's Lambda: functions, their policies, event sources. It does not run functions.
 //!
 //! Quirks kept: a second change during the first is refused (`ResourceConflictException`); code and
-//! configuration are separate; a function in a VPC holds network interfaces that outlive it; the
-//! account keeps 100 concurrent calls free; roles are unknown for a while. In a strict sandbox
-//! functions and event sources take their time.
+//! configuration are separate; a function in a VPC has network interfaces that outlive it; 100
+//! concurrent calls of the account stay unreserved; new roles are unknown for a while. In a strict
+//! sandbox functions and event sources take time.
 
 mod changes;
 mod concurrency;
@@ -121,7 +121,7 @@ pub(crate) fn active_since(state: &State, region: &str, function: &str) -> Optio
     state.functions.get(&at(region, name_in(function))).map(functions::Function::active_since)
 }
 
-/// How event sources say that there is no such function.
+/// The error of event sources for a missing function.
 pub(crate) fn no_such_function() -> Refusal {
     invalid("Function does not exist")
 }

@@ -1,5 +1,5 @@
-//! The policies of functions, statement by statement. Versions and aliases have none, since there
-//! are none.
+//! The policies of functions, statement by statement. The sandbox does not have versions and
+//! aliases.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The configuration of a function: what AWS takes, and what it makes of it.
+//! The configuration of a function: AWS's checks and defaults.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
-//! What AWS does in the caller's name behind a call: services look at networks, use keys, hand
-//! roles on, and make roles of their own when they are used for the first time.
+//! The calls that AWS makes with the caller's permissions behind a call: services read networks,
+//! use keys, pass roles, and create service-linked roles on first use.
 
 use serde_json::Value;
 

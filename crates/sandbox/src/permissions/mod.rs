@@ -1,8 +1,8 @@
 //! A sandbox that allows only what an IAM policy allows, as AWS does.
 //!
-//! What each call needs is told here by AWS's own rules (`needs`, `behind`), not by what payctl
-//! states, so that a policy that is too short fails here as it would there. Of IAM's language, what
-//! payctl writes is understood: statements that allow, wildcards, and conditions of equality.
+//! The needs of each call follow AWS's own rules (`needs`, `behind`), not the facts that payctl
+//! declares, so a policy that is too narrow fails here as in AWS. Of IAM's language, it understands
+//! the parts that payctl writes: statements that allow, wildcards, and conditions of equality.
 
 mod behind;
 mod needs;
@@ -19,14 +19,14 @@ use super::toolbox::fits;
 use super::wire::{Request, Route};
 use super::{ACCOUNT, Call, Refusal, World};
 
-/// What a call must be allowed to do.
+/// A permission that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     /// The action, `sqs:CreateQueue`.
     pub action: String,
-    /// The ARN of the resource; `*` where AWS checks the action alone.
+    /// The ARN of the resource; `*` if AWS checks only the action.
     pub resource: String,
-    /// The keys of the request that conditions may ask for.
+    /// The condition keys of the request.
     pub context: BTreeMap<String, String>,
 }
 
@@ -92,7 +92,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// A policy, and what it was asked for.
+/// A policy, and the permissions that calls needed.
 #[derive(Clone, Debug)]
 pub struct Guard {
     allowed: Arc<Vec<Allow>>,
@@ -100,7 +100,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that goes by a policy.
+    /// A guard that enforces a policy.
     pub fn of(policy: &Value) -> Result<Self, String> {
         let statements = match policy.get("Statement") {
             Some(Value::Array(statements)) => statements.iter().map(Allow::of).collect(),
@@ -115,12 +115,12 @@ impl Guard {
         self.allowed.iter().any(|statement| statement.allows(need))
     }
 
-    /// All that was needed so far.
+    /// All permissions that calls have needed so far.
     pub fn asked(&self) -> BTreeSet<Need> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Refuses a call for which the policy does not allow all that it needs.
+    /// Refuses a call if the policy does not allow all its needs.
     pub(crate) fn admits(
         &self,
         world: &World,
@@ -144,7 +144,7 @@ impl Guard {
     }
 }
 
-/// The refusal as a service words it.
+/// The refusal in the words of the service.
 fn refuse(service: &str, need: &Need) -> Refusal {
     let Need { action, resource, .. } = need;
     let message = format!(

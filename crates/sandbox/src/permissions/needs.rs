@@ -1,7 +1,7 @@
-//! What AWS checks for a call itself: its actions and the resources that they act on.
+//! The permissions that AWS checks for a call itself: its actions and their resources.
 //!
-//! By the service authorization reference. An action that has no type of resource there is checked
-//! against `*`; so is one that lists.
+//! They follow the service authorization reference. An action without a resource type there is
+//! checked against `*`, and so is a list action.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The tags that a call gives, wherever a service takes them.
+//! The tags in a call, wherever a service takes them.
 
 use std::collections::BTreeMap;
 

@@ -201,7 +201,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     make(world, region, input, None)
 }
 
-/// Makes a cluster, or makes one anew from what another one was.
+/// Creates a cluster, or restores one.
 pub(super) fn make(
     world: &mut World,
     region: &str,

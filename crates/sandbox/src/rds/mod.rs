@@ -1,11 +1,11 @@
 //! The sandbox's RDS: Aurora PostgreSQL clusters with their instances and groups.
 //!
-//! Quirks kept: states that take their time; a cluster is deleted only unprotected, with or without
-//! a final snapshot as the call says, and once all its instances are on their way out; groups that
-//! are in use stay; windows and keys come back although nobody named them; the interfaces of the
-//! instances hold subnets and security groups; exported logs make their own log groups. Passwords are
-//! checked and not kept, but whether one is another can be told. A restored cluster has the users and
-//! the password of its source, and no instances.
+//! Quirks kept: states take time; a cluster can be deleted only without protection and when all its
+//! instances are being deleted, and the call decides about a final snapshot; groups in use cannot
+//! be deleted; windows and keys come back even if the call did not set them; the interfaces of the
+//! instances block subnets and security groups; exported logs create their own log groups. The
+//! sandbox checks passwords and does not store them, but can tell whether one differs. A restored
+//! cluster has the users and the password of its source, but not its instances.
 
 mod clusters;
 mod groups;

@@ -1,4 +1,4 @@
-//! Cluster parameter groups. AWS's defaults exist without being made.
+//! Cluster parameter groups. AWS's default groups always exist.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Snapshots of clusters, and what is made from them or from a cluster as it was.
+//! Snapshots of clusters, and restores from them or to a point in time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What AWS refuses in a sub-configuration, and what it fills in. Each check says whether there is
-//! anything to keep.
+//! AWS's errors and defaults for sub-configurations. Each check says whether there is anything to
+//! store.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The sub-configurations of a bucket: one table, kept and given back as the XML that was put,
-//! with what AWS fills in unasked and what it refuses.
+//! The sub-configurations of a bucket: one table that stores and returns the XML of the request,
+//! with AWS's defaults and errors.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! S3: buckets with their sub-configurations, objects with their versions.
 //!
-//! Path style and virtual-hosted requests. As on AWS: new buckets block public access, encrypt
-//! with AES256 and disable ACLs without being asked; a bucket goes only when no version and no
-//! delete marker is left; creating an own bucket again succeeds in us-east-1 and is a conflict
-//! elsewhere. Object Lock holds what is written while a default is set. Not covered: multipart uploads,
-//! copies, ranges, ACLs and locks of single objects.
+//! Path style and virtual-hosted requests. As on AWS: new buckets block public access, encrypt with
+//! AES256 and disable ACLs by default; a bucket with versions or delete markers cannot be deleted;
+//! the creation of an existing bucket of the same owner succeeds in us-east-1 and is a conflict
+//! elsewhere. Object Lock protects objects that are written while a default is set. Not covered:
+//! multipart uploads, copies, ranges, ACLs and locks of single objects.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

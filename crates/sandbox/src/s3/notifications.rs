@@ -1,4 +1,4 @@
-//! Where a bucket tells of its objects: queues, topics and functions.
+//! The notifications of a bucket: queues, topics and functions.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What browsers get of a bucket: its website, and CORS.
+//! The website of a bucket, and CORS.
 
 use super::checks::argument;
 use crate::Refusal;

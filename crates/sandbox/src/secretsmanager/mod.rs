@@ -1,9 +1,9 @@
 //! The sandbox's Secrets Manager.
 //!
-//! Quirks kept: ARNs end in six characters that change when a secret is made again; a secret that
-//! is scheduled for deletion is hidden and blocks its name; the request token is the version, and
-//! what makes a version needs one, which every SDK sends by itself; what is gone already may be
-//! deleted by force.
+//! Quirks kept: ARNs end in six characters that change when a secret is recreated; a secret that is
+//! scheduled for deletion is hidden and blocks its name; the request token is the version, and
+//! every call that creates a version needs one, which all SDKs send; a forced deletion of a missing
+//! secret succeeds.
 
 mod rotation;
 #[cfg(test)]

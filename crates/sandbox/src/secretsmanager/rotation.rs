@@ -1,4 +1,4 @@
-//! Rotation: configured, and never carried out, since the sandbox runs no functions.
+//! Rotation: its configuration only, since the sandbox does not run functions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

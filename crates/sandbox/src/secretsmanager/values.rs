@@ -258,7 +258,7 @@ pub(super) fn random_password(input: &Value) -> Answer {
     }
     loop {
         let password = random_text(&all, length)?;
-        // One of each type, by trying again: short passwords need a few rounds at the most.
+        // One of each type, with retries: short passwords need at most a few rounds.
         if sets.iter().all(|set| password.chars().any(|c| set.contains(&c))) {
             return Ok(json!({ "RandomPassword": password }));
         }

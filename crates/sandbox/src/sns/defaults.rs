@@ -1,4 +1,4 @@
-//! What a topic has unless something else is set.
+//! The default settings of a topic.
 
 use serde_json::{Value, json};
 

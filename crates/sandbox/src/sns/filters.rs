@@ -1,4 +1,4 @@
-//! Filter policies of subscriptions: what SNS takes for one.
+//! Filter policies of subscriptions, and SNS's checks of them.
 
 use std::fmt;
 use std::net::IpAddr;

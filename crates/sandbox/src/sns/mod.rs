@@ -1,7 +1,7 @@
 //! The sandbox's SNS.
 //!
 //! Quirks kept: creation is idempotent unless tags or attributes differ; subscriptions by mail and
-//! HTTP wait for a confirmation that nobody sends, those of queues and functions are confirmed at
+//! HTTP wait for a confirmation that never comes, those of queues and functions are confirmed at
 //! once; a topic has a default policy.
 
 mod defaults;

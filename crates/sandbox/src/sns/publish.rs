@@ -1,4 +1,4 @@
-//! Publishing: what SNS takes. Nothing is delivered.
+//! Publishing, with SNS's checks. The sandbox does not deliver messages.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Attributes of queues: what SQS takes, and what it shows.
+//! Attributes of queues: SQS's checks and descriptions.
 
 use serde_json::Value;
 

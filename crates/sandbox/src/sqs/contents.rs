@@ -1,4 +1,4 @@
-//! What a message holds: what SQS takes, and the sums over it that clients check.
+//! The content of a message: SQS's checks, and the digests that clients check.
 
 use std::collections::BTreeMap;
 

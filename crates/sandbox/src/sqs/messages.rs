@@ -1,8 +1,8 @@
 //! Messages: sent, hidden while received, deleted, moved to a dead-letter queue.
 //!
-//! Of FIFO queues: a message is handed out only while none before it in its group is hidden, groups
-//! that were not served for longest come first, and what is sent twice within five minutes arrives
-//! once. Nobody waits for a message: what is there is answered at once.
+//! FIFO queues: a message is delivered only while no earlier one of its group is hidden. The group
+//! that waited longest comes first. A duplicate within five minutes is dropped. There is no long
+//! polling: a receive returns at once.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The sandbox's SQS (JSON protocol).
 //!
 //! Quirks kept: all attributes are texts and come back with their defaults; an empty text clears
-//! one; creation is idempotent while the given attributes equal the live ones; a strict sandbox
-//! keeps the name of a deleted queue for a minute, and shows old attributes for a while.
+//! one; creation is idempotent if the given attributes equal the live ones; a strict sandbox blocks
+//! the name of a deleted queue for a minute, and shows old attributes for a while.
 
 mod attributes;
 mod contents;

@@ -1,8 +1,8 @@
 //! The sandbox's Parameter Store.
 //!
-//! Quirks kept: tags and `Overwrite` exclude each other; every overwrite is a new version; the
+//! Quirks kept: tags and `Overwrite` exclude each other; every overwrite creates a version; the
 //! public parameters under `/aws/service/` name the images of Amazon Linux; at the root a name is
-//! the same with and without its slash; secrets are read through `/aws/reference/secretsmanager/`.
+//! the same with and without its slash; `/aws/reference/secretsmanager/` reads secrets.
 
 mod names;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The names of parameters, and what stands for one.
+//! The names of parameters, and references to them.
 
 use super::{INVALID, State, arn, invalid};
 use crate::Refusal;

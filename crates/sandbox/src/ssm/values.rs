@@ -1,4 +1,4 @@
-//! What a name is answered with: a parameter, an image that Amazon names, or a secret.
+//! The value of a name: a parameter, an image of Amazon, or a secret.
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn secret(world: &mut World, region: &str, id: &str, decrypt: bool) -> Answer {
     }))
 }
 
-/// A name and the version behind it; what is no number is the version of nothing.
+/// A name and the version behind it; a version that is not a number does not exist.
 fn split(reference: &str) -> (&str, Option<u64>) {
     match reference.split_once(':') {
         Some((name, version)) => (name, Some(version.parse().unwrap_or(0))),

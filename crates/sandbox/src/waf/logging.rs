@@ -1,4 +1,4 @@
-//! Where web ACLs log their requests.
+//! The logs of web ACLs.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,10 @@
-//! The sandbox's WAFv2, for what is regional.
+//! The sandbox's WAFv2, for regional resources.
 //!
 //! Quirks kept: every write needs the lock token of the last read; a resource has one web ACL, and
-//! another takes its place; an associated ACL cannot be deleted; an association goes with its
-//! resource. Logs go where the name begins with `aws-waf-logs-` only. If strict, a new ACL cannot be
-//! associated for a moment, and one that was let go counts as associated for a while.
+//! a new one replaces it; an associated ACL cannot be deleted; an association is deleted with its
+//! resource. The name of a log destination must begin with `aws-waf-logs-`. A strict sandbox
+//! refuses to associate a new ACL for a moment, and treats a released one as associated for a
+//! while.
 
 use std::collections::BTreeMap;
 

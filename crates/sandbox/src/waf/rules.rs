@@ -1,4 +1,4 @@
-//! What WAF checks of the rules of an ACL, fills in, and charges for them.
+//! WAF's checks, defaults and capacity units for the rules of an ACL.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
-//! RPC v2 CBOR, which CloudWatch speaks: the path names service and operation, input and answer are
-//! CBOR maps.
+//! RPC v2 CBOR, the protocol of CloudWatch: the path names service and operation, input and answer
+//! are CBOR maps.
 //!
-//! Times are tagged numbers, and clients insist on the tag: an answer says [`time()`]. An answer
-//! must hold doubles where the API has them (`5.0`, not `5`).
+//! Times are tagged numbers, and clients require the tag: answers use [`time()`]. Answers must
+//! contain doubles where the API has them (`5.0`, not `5`).
 
 use ciborium::Value as Cbor;
 use serde_json::{Map, Number, Value, json};

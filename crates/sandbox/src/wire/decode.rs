@@ -1,4 +1,4 @@
-//! Answers read back into JSON, for those who compare what a client was told.
+//! Decodes answers into JSON, for tests that compare them.
 
 use serde_json::{Map, Value};
 

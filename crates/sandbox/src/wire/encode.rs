@@ -1,4 +1,4 @@
-//! Answers and refusals as each protocol writes them.
+//! Encodes answers and errors for each protocol.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! The query protocols' forms: `Filter.1.Value.1=x` to a tree and nothing else.
+//! The forms of the query protocols: turns `Filter.1.Value.1=x` into a tree.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Requests in, responses out: which service and operation a request is for, its input as JSON,
-//! and the answer in the protocol that the client speaks.
+//! Decodes requests and encodes responses: finds the service and operation of a request, turns its
+//! input into JSON, and writes the answer in the client's protocol.
 //!
-//! The service is read from the signature (nothing is verified), else from what names it: the
-//! target header, the form's version, the host. What names no service is S3.
+//! The service comes from the signature (which is not verified), else from the target header, the
+//! form's version or the host. A request without any of these is for S3.
 
 use serde_json::{Map, Value};
 

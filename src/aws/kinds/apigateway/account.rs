@@ -1,8 +1,8 @@
-//! The role by which API Gateway writes logs: one for the account in each region, for every API.
+//! The role that API Gateway uses to write logs: one per account and region, for all APIs.
 //!
-//! AWS quirks: there is nothing to create or to delete, only a setting. Whoever set it may have
-//! needed it for other APIs, so one that is there is taken as it is, and the setting and its role
-//! outlive every environment. The role lies outside the path of environments.
+//! AWS quirks: this is only a setting, which is never created or deleted. Other APIs may need an
+//! existing one, so payctl keeps it as it is, and the setting and its role outlive every
+//! environment. The role is outside the path of environments.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Account {
-    /// The name of the role that is made if the account has none.
+    /// The name of the role that payctl creates if the account does not have one.
     pub role: String,
     /// The ARN of the permissions boundary that the role is made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<Text>,
 }
 
-/// Where roles lie that belong to no environment.
+/// The path of roles that do not belong to an environment.
 const PATH: &str = "/payctl/shared/";
 
 impl Resource for Account {
     const META: Meta = Meta {
         notes: &[
-            "A role that the account has already is taken as it is, if it is still there: AWS keeps the \
-             setting when the role is deleted.",
-            "It serves every API of the region, and is not taken away with an environment.",
+            "payctl keeps a role that the account already has, if the role still exists: AWS \
+             keeps the setting even after the role is deleted.",
+            "It serves every API of the region, so a destroy does not remove it.",
         ],
         create_only: &["boundary", "role"],
         tagged: false,
@@ -51,7 +51,7 @@ impl Resource for Account {
         ],
         permits: &[
             Permit::look(&["apigateway:GET"], &["apigateway:{region}::/account"]),
-            // Whoever set it chose the name of the role.
+            // The role may have any name.
             Permit::look(&["iam:GetRole"], &["iam::{account}:role/*"]),
             Permit::create(&["apigateway:PATCH"], &["apigateway:{region}::/account"]),
             Permit::create(
@@ -67,7 +67,7 @@ impl Resource for Account {
         ..Meta::new(
             "apigateway.account",
             "apigateway",
-            "The account's role by which API Gateway writes logs.",
+            "The account's role that API Gateway uses to write logs.",
         )
     };
 
@@ -148,7 +148,7 @@ async fn get(aws: &Aws) -> Result<Option<Live<Account>>, OpError> {
     let role = aws.iam.get_role().role_name(&live.spec.role).send().await.map_err(op("GetRole"));
     match role.or_gone() {
         Ok(None) => Ok(None),
-        // Whoever may not look at it takes it for what AWS says.
+        // Without the permission to read the role, payctl trusts the setting.
         Err(error) if error.class == ErrorClass::Denied => Ok(Some(live)),
         role => role.map(|_| Some(live)),
     }

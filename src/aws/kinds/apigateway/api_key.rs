@@ -1,6 +1,6 @@
-//! API keys. AWS makes up the value; payctl never reads it.
+//! API keys. AWS generates the value; payctl never reads it.
 //!
-//! AWS quirks: names are not unique, and creation takes no token.
+//! AWS quirks: names are not unique, and creation does not take a token.
 
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
@@ -21,15 +21,18 @@ use payctl_engine::model::text::{Output, Outputs};
 pub(crate) struct ApiKey {
     /// The name.
     pub name: String,
-    /// Whose it is.
+    /// Its description.
     pub description: String,
-    /// Whether calls with it are admitted.
+    /// Whether calls with it are allowed.
     pub enabled: bool,
 }
 
 impl Resource for ApiKey {
     const META: Meta = Meta {
-        notes: &["The value is made by AWS and never shown: GetApiKey with includeValue tells it."],
+        notes: &[
+            "AWS generates the value, and payctl never shows it: GetApiKey with includeValue \
+             returns it.",
+        ],
         replace: Replace::CreateFirst,
         can_duplicate: true,
         data: Some("the value of the key"),

@@ -1,4 +1,4 @@
-//! What the kinds of API Gateway share: patches, tags, the APIs of an environment.
+//! Helpers of the API Gateway kinds: patches, tags, the APIs of an environment.
 //!
 //! Names are not unique in API Gateway, so objects are found by their ownership tags, which the
 //! lists carry. Every change is a JSON patch whose values are texts.
@@ -37,12 +37,12 @@ pub(super) fn clear(path: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Replace).path(path).build()
 }
 
-/// Takes something away.
+/// Removes a value.
 pub(super) fn remove(path: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Remove).path(path).build()
 }
 
-/// Adds something whose name is all that there is to it.
+/// Adds a value that consists only of its name.
 pub(super) fn add(path: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Add).path(path).build()
 }
@@ -96,7 +96,7 @@ pub(super) fn ordered<T>(
     found.unwrap_or_default().into_iter().collect()
 }
 
-/// The REST APIs whose tags say that they are the environment's.
+/// The REST APIs whose tags name the environment.
 pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Owner, RestApi)>, OpError> {
     let list = async {
         let pages = cx.aws.apigateway.get_rest_apis().limit(PAGE).into_paginator();
@@ -111,14 +111,14 @@ pub(super) async fn our_apis(cx: &Survey<'_>) -> Result<Vec<(Owner, RestApi)>, O
     Ok(ours.collect())
 }
 
-/// An answer that lacks what it must hold.
+/// The error of an answer without a required member.
 pub(super) fn incomplete(operation: &str) -> OpError {
-    let message = "the answer of AWS lacks the id";
+    let message = "AWS did not return the id";
     OpError::new(operation, ErrorClass::Service, "Incomplete", message)
 }
 
-/// Deletes the log groups that API Gateway writes executions of an API into: it makes them again
-/// with every late request, without tags and retention.
+/// Deletes the execution log groups of an API. API Gateway recreates them with every late request,
+/// without tags and retention.
 pub(super) async fn delete_execution_logs(aws: &Aws, api: &str) -> Result<(), OpError> {
     let prefix = execution_log(api, "");
     let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);

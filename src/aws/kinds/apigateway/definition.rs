@@ -1,7 +1,7 @@
-//! What a REST API consists of: its routes, authorizers, models and validators as they are wanted, and
-//! read back into the same form.
+//! The definition of a REST API: its routes, authorizers, models and validators, both wanted and
+//! live, in the same form.
 //!
-//! AWS fills in what is not sent (`WHEN_NO_MATCH`, 29 seconds); both sides spell it out.
+//! AWS fills in defaults (`WHEN_NO_MATCH`, 29 seconds); both sides state them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,13 @@ use payctl_engine::model::text::Text;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Route {
-    /// Who may call it: `NONE` is everybody, `AWS_IAM` whom IAM permits, `COGNITO_USER_POOLS` and
-    /// `CUSTOM` whom the authorizer lets in.
+    /// Who may call it: `NONE` allows everybody, `AWS_IAM` callers with an IAM permission,
+    /// `COGNITO_USER_POOLS` and `CUSTOM` callers that the authorizer accepts.
     pub authorization: String,
     /// The name of the authorizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorizer: Option<String>,
-    /// A token must have one of these scopes; without any, it must be one that says who calls.
+    /// A token must have one of these scopes; without scopes it must be an identity token.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub scopes: BTreeSet<String>,
     /// Whether a call needs an API key.
@@ -37,13 +37,13 @@ pub(crate) struct Route {
     pub models: BTreeMap<String, String>,
     /// Request parameters, and whether they must be there.
     pub parameters: BTreeMap<String, bool>,
-    /// What the method may answer, by status.
+    /// The responses of the method, by status.
     pub responses: BTreeMap<String, Answer>,
-    /// What stands behind it; none only while it is being made.
+    /// The integration; `None` only during the creation.
     pub integration: Option<Integration>,
 }
 
-/// What a method may answer with one status.
+/// The response of a method with one status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
@@ -53,31 +53,31 @@ pub(crate) struct Answer {
     pub models: BTreeMap<String, String>,
 }
 
-/// What stands behind a method.
+/// The integration of a method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Integration {
     /// `AWS_PROXY`, `HTTP_PROXY`, `MOCK` ...
     pub kind: String,
-    /// With which method it is called.
+    /// The HTTP method of its requests.
     pub method: Option<String>,
-    /// Where it is.
+    /// Its URI.
     pub uri: Option<Text>,
-    /// The way into the network.
+    /// Its connection to the network.
     pub link: Option<Link>,
-    /// How many milliseconds it may take.
+    /// The timeout in milliseconds.
     pub timeout_ms: u32,
-    /// Where its parameters come from.
+    /// The sources of its parameters.
     pub parameters: BTreeMap<String, String>,
     /// Templates of its request by content type.
     pub templates: BTreeMap<String, String>,
-    /// What becomes of content without a template.
+    /// How it handles content without a template.
     pub passthrough: String,
-    /// How its answers are passed on, by status.
+    /// The responses to callers, by status.
     pub responses: BTreeMap<String, Mapping>,
 }
 
-/// A way into the network.
+/// A connection to a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Link {
@@ -87,19 +87,19 @@ pub(crate) struct Link {
     pub target: Option<Text>,
 }
 
-/// How one answer is passed on.
+/// One response to callers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mapping {
-    /// Which answers, by a pattern; the others if none.
+    /// The pattern of the answers that it handles; all others if `None`.
     pub pattern: Option<String>,
-    /// Where headers come from.
+    /// The sources of headers.
     pub parameters: BTreeMap<String, String>,
     /// Templates by content type.
     pub templates: BTreeMap<String, String>,
 }
 
-/// Who looks at the callers of methods.
+/// A check of the callers of methods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authorizer {
@@ -109,9 +109,9 @@ pub(crate) struct Authorizer {
     pub pools: BTreeSet<String>,
     /// The call of the function.
     pub uri: Option<Text>,
-    /// What tells callers apart, `method.request.header.Authorization`.
+    /// The source of the caller's identity, `method.request.header.Authorization`.
     pub identity: BTreeSet<String>,
-    /// How many seconds an answer of the function counts; nothing that a user pool would be asked.
+    /// How many seconds an answer of the function is cached; not used with user pools.
     pub cache_seconds: Option<u32>,
 }
 
@@ -132,16 +132,16 @@ pub(crate) struct Validator {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
-    /// What it describes.
+    /// Its description.
     pub description: String,
     /// The JSON schema.
     pub schema: Value,
 }
 
-/// What every API has without being asked.
+/// The models that every new API has.
 const DEFAULT_MODELS: [&str; 2] = ["Empty", "Error"];
 
-/// The ids that a definition has in AWS, and what stands behind them.
+/// The ids of a definition in AWS, with their objects.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     /// The ids of resources by path.
@@ -157,7 +157,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Reads everything at once. `None` if the API is gone.
+    /// Reads everything in parallel. `None` if the API is gone.
     pub(super) async fn get(aws: &Aws, api: &str) -> Result<Option<Self>, OpError> {
         let all = try_join4(
             resources(aws, api),
@@ -182,7 +182,7 @@ impl Parts {
     }
 }
 
-/// The names of what methods refer to by id.
+/// The names of the objects that methods refer to by id.
 #[derive(Default)]
 struct Names<'a> {
     authorizers: BTreeMap<&'a str, &'a str>,
@@ -193,7 +193,8 @@ fn names<T>(found: &BTreeMap<String, (String, T)>) -> BTreeMap<&str, &str> {
     found.iter().map(|(name, (id, _))| (id.as_str(), name.as_str())).collect()
 }
 
-/// What an id is called. One that is gone by now shows by its id, and so differs from every name.
+/// The name of an id. A deleted object keeps its id as its name, which differs from every real
+/// name.
 fn named(id: Option<String>, names: &BTreeMap<&str, &str>) -> Option<String> {
     let id = id.filter(|id| !id.is_empty())?;
     Some(names.get(id.as_str()).map_or(id.clone(), |name| (*name).to_owned()))
@@ -264,7 +265,7 @@ impl Authorizer {
         }
     }
 
-    /// Where the identity stands, as AWS takes it.
+    /// The identity source in AWS's form.
     pub(super) fn sources(&self) -> String {
         self.identity.iter().map(String::as_str).collect::<Vec<_>>().join(",")
     }
@@ -355,7 +356,7 @@ pub(crate) fn split(route: &str) -> (&str, &str) {
     route.split_once(' ').unwrap_or((route, "/"))
 }
 
-/// The path that another lies in.
+/// The parent of a path.
 pub(super) fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) | None => "/",

@@ -1,10 +1,10 @@
-//! REST APIs with everything that a deployment takes a picture of: paths, methods, integrations,
-//! authorizers, validators, models and the resource policy.
+//! REST APIs with all parts of a deployment: paths, methods, integrations, authorizers, validators,
+//! models and the resource policy.
 //!
-//! AWS quirks: names are not unique and creation takes no token; parallel changes of one API
-//! conflict, so they are made one after the other; nothing of this is in force before it is
-//! deployed, so a method that differs is simply made anew; an authorizer that a method refers to
-//! cannot be deleted; the policy comes back escaped, and its `execute-api:/...` as the ARN of this API;
+//! AWS quirks: names are not unique, and creation does not take a token. Parallel changes of one
+//! API conflict, so payctl makes them one after the other. Changes take effect with a deployment,
+//! so payctl simply recreates a method that differs. An authorizer that a method refers to cannot
+//! be deleted. The policy comes back escaped, with the ARN of this API for `execute-api:/...`.
 //! DeleteRestApi is allowed once in 30 seconds for the whole account.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,19 +42,19 @@ mod moves;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestApi {
-    /// The name; metrics are known by it.
+    /// The name; metrics use it.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
-    /// Where it answers: `EDGE` or `REGIONAL`.
+    /// The endpoint type: `EDGE` or `REGIONAL`.
     pub endpoint: String,
-    /// Who may call it; everybody whom its methods admit if none.
+    /// Who may call it; without a policy, only the methods decide.
     pub policy: Option<Document>,
-    /// Content types that are passed on as bytes.
+    /// Content types that are passed on unchanged, as bytes.
     pub binary_types: BTreeSet<String>,
-    /// From how many bytes on answers are compressed; never if none.
+    /// The minimum size of compressed answers in bytes; never compressed if `None`.
     pub minimum_compression: Option<u32>,
-    /// Where API keys come from: `HEADER` or `AUTHORIZER`.
+    /// The source of API keys: `HEADER` or `AUTHORIZER`.
     pub key_source: String,
     /// Models of bodies by name.
     pub models: BTreeMap<String, Model>,
@@ -63,30 +63,31 @@ pub(crate) struct RestApi {
     /// Authorizers by name.
     #[serde(default)]
     pub authorizers: BTreeMap<String, Authorizer>,
-    /// Every path below the root, also those that only lead to others.
+    /// Every path below the root, including parents without methods.
     pub paths: BTreeSet<String>,
     /// Methods by `POST /path`.
     pub routes: BTreeMap<String, Route>,
-    /// The versions and ciphers of TLS that callers may use, by AWS's name; not looked after if none.
+    /// AWS's name of the TLS versions and ciphers that callers may use; unmanaged if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_policy: Option<String>,
-    /// Why the last change failed after AWS had accepted it. Nobody wants one: it is sent again.
+    /// Why the last change failed after AWS had accepted it. It is never wanted, so payctl sends
+    /// the change again.
     pub failed_update: Option<String>,
 }
 
 impl Resource for RestApi {
     const META: Meta = Meta {
         notes: &[
-            "What is changed here is in force once the stage has a deployment of it.",
-            "AWS deletes one REST API in 30 seconds for the whole account; payctl waits its turn.",
-            "The version is a digest of what is live; the deployment of a stage carries it.",
-            "A change of the security policy takes AWS about 15 minutes; the API answers meanwhile. Its \
-             endpoint then serves only callers who name its own host (access mode STRICT).",
-            "What goes through a VPC link is sent under the path of its integration. AWS's guide says that \
-             the name of the stage would stand before it, so that a template overrides the path; it holds \
-             for JSON and for requests without a body.",
-            "Gateway responses and documentation are left as they are.",
-            "An authorizer that becomes one of another kind is made anew, with the methods that use it.",
+            "A change takes effect when the stage gets a deployment with it.",
+            "AWS allows one deletion of a REST API per 30 seconds and account; payctl waits.",
+            "The version is a digest of the live API; the deployment of a stage records it.",
+            "A change of the security policy takes about 15 minutes, while the API still answers. \
+             After it the endpoint serves only callers who name its own host (access mode STRICT).",
+            "Requests through a VPC link use the path of their integration. According to AWS's \
+             guide, the stage name would come before it, so a template overrides the path for \
+             JSON and for requests without a body.",
+            "payctl leaves gateway responses and documentation as they are.",
+            "If an authorizer changes its type, payctl recreates it and the methods that use it.",
         ],
         replace: Replace::CreateFirst,
         can_duplicate: true,
@@ -356,7 +357,7 @@ impl Resource for RestApi {
             let call = call.set_patch_operations(Some(patches));
             call.send().await.map_err(op("UpdateRestApi"))?;
         }
-        // What the plan saw may have moved on since an attempt that failed half-way.
+        // The live state may differ from the plan after an attempt that failed half-way.
         match Parts::get(cx.aws, &live.id).await? {
             Some(parts) => Moves::new(cx.aws, &live.id, self, parts).all().await,
             None => Ok(()),
@@ -378,10 +379,10 @@ impl Resource for RestApi {
     }
 }
 
-/// How an endpoint with a policy of the newer sort takes callers.
+/// The access mode of an endpoint with a newer security policy.
 const STRICT: types::EndpointAccessMode = types::EndpointAccessMode::Strict;
 
-/// Whether a security policy is of the newer sort, which needs an access mode.
+/// Whether a security policy is a newer one, which needs an access mode.
 fn is_enhanced(policy: &str) -> bool {
     policy.starts_with("SecurityPolicy_")
 }
@@ -488,7 +489,7 @@ impl RestApi {
         patches
     }
 
-    /// A digest of everything that a deployment takes a picture of.
+    /// A digest of all parts of a deployment.
     fn version(&self) -> String {
         let Self { policy, binary_types, minimum_compression, key_source, .. } = self;
         let Self { models, validators, routes, authorizers, .. } = self;
@@ -519,8 +520,7 @@ async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>
     parts.map(|parts| to_live(aws, api, parts)).transpose()
 }
 
-/// A policy with what it says of this API by ARN in the short form, in which it can be said before the
-/// API has an id.
+/// A policy with the ARN of this API in the short form, which does not need the API's id.
 fn shortened(policy: &Document, own: &str) -> Document {
     let mut tree = policy.value().clone();
     let shorten = |resource: &mut Value| {

@@ -1,9 +1,9 @@
 //! Stages of REST APIs, with their deployment, logs, limits and variables.
 //!
-//! AWS quirks: a deployment is a picture of the API and never changes; which one it is stands in its
-//! description, so that a stage is moved to a new one exactly when the API differs from it. CreateStage
-//! takes neither logs nor method settings. Logging needs a role of the account. API Gateway makes
-//! the log group of executions by itself, without retention, unless it is there already.
+//! AWS quirks: a deployment is a snapshot of the API and never changes. payctl stores the API's
+//! version in its description, so a stage moves to a new deployment exactly when the API differs.
+//! CreateStage does not take logs or method settings. Logging needs a role of the account. API
+//! Gateway creates a missing log group of executions without retention.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,9 +41,9 @@ pub(crate) struct Stage {
     pub name: String,
     /// The version of the API that is deployed.
     pub deployment: Text,
-    /// What it is for.
+    /// Its description.
     pub description: String,
-    /// Where every request is written to.
+    /// The access log of all requests.
     pub access_log: Option<AccessLog>,
     /// Logs, metrics and limits by method, `*/*` for all.
     pub methods: BTreeMap<String, Settings>,
@@ -51,18 +51,18 @@ pub(crate) struct Stage {
     pub variables: BTreeMap<String, Text>,
     /// Whether requests are traced by X-Ray.
     pub tracing: bool,
-    /// The log group of executions; left as it is if unset.
+    /// The log group of executions; unmanaged if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_log: Option<ExecutionLog>,
 }
 
-/// Where every request is written to.
+/// The access log of all requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessLog {
     /// The ARN of the log group.
     pub group: Text,
-    /// What is written.
+    /// The format of a line.
     pub format: String,
 }
 
@@ -72,15 +72,15 @@ pub(crate) struct AccessLog {
 pub(crate) struct Settings {
     /// `OFF`, `ERROR` or `INFO`.
     pub log_level: String,
-    /// Whether whole requests and answers are logged.
+    /// Whether the log contains whole requests and answers.
     pub data_trace: bool,
     /// Whether there are metrics by method.
     pub metrics: bool,
-    /// How much is admitted; as much as the account may if none.
+    /// The limits; those of the account if `None`.
     pub throttle: Option<Throttle>,
 }
 
-/// How much is admitted.
+/// The limits of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Throttle {
@@ -93,10 +93,10 @@ pub(crate) struct Throttle {
 impl Resource for Stage {
     const META: Meta = Meta {
         notes: &[
-            "It gets a new deployment exactly when the API differs from the deployed one; old ones \
-             of payctl are removed.",
-            "The log group of executions goes with the stage, and once more with the API.",
-            "A late request can make the log group of executions again, without retention.",
+            "It gets a new deployment exactly when the API differs from the deployed one; payctl \
+             deletes its own old deployments.",
+            "payctl deletes the log group of executions with the stage, and again with the API.",
+            "A late request can recreate the log group of executions, without retention.",
         ],
         immutable: &["api", "name"],
         replace: Replace::DeleteFirst,
@@ -310,7 +310,7 @@ impl Resource for Stage {
     }
 }
 
-/// Removes the deployments that payctl made and no stage uses any more.
+/// Deletes the deployments that payctl created and no stage uses any more.
 async fn prune(aws: &Aws, api: &str) -> Result<(), OpError> {
     let stages = async {
         let send = aws.apigateway.get_stages().rest_api_id(api).send();
@@ -349,7 +349,7 @@ impl Stage {
         made.id.ok_or_else(|| incomplete("CreateDeployment"))
     }
 
-    /// What differs, but for the deployment.
+    /// The differences, except for the deployment.
     fn patches(&self, live: &Self) -> Vec<types::PatchOperation> {
         let mut patches = Vec::new();
         if self.description != live.description {
@@ -385,7 +385,7 @@ impl Stage {
 }
 
 impl Settings {
-    /// All settings of a method. No limit of its own is a negative one.
+    /// All settings of a method. A negative limit means that it does not have its own.
     fn patches(&self, method: &str) -> Vec<types::PatchOperation> {
         let throttle = self.throttle.unwrap_or(Throttle { rate: -1.0, burst: -1 });
         [

@@ -1,7 +1,7 @@
-//! Usage plans: how much the holders of API keys may call.
+//! Usage plans: limits and quotas of API keys.
 //!
-//! AWS quirks: names are not unique, and creation takes no token; a plan can only be deleted once
-//! it names no stage; UpdateUsagePlan is allowed once in 20 seconds for the whole account.
+//! AWS quirks: names are not unique, and creation does not take a token. A plan with stages cannot
+//! be deleted. UpdateUsagePlan is allowed once in 20 seconds for the whole account.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,23 +30,23 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct UsagePlan {
     /// The name.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// The ids of stages, `API/STAGE`.
     pub stages: BTreeSet<Text>,
-    /// How fast each key may call; as fast as the stage admits if none.
+    /// The rate limit of each key; that of the stage if `None`.
     pub throttle: Option<Throttle>,
-    /// How much each key may call; without an end if none.
+    /// The quota of each key; unlimited if `None`.
     pub quota: Option<Quota>,
     /// The ids of its keys.
     pub keys: BTreeSet<Text>,
 }
 
-/// How much each key may call.
+/// The quota of each key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quota {
-    /// So many calls.
+    /// The number of calls.
     pub limit: i32,
     /// In each `DAY`, `WEEK` or `MONTH`.
     pub period: String,
@@ -54,7 +54,7 @@ pub(crate) struct Quota {
 
 impl Resource for UsagePlan {
     const META: Meta = Meta {
-        notes: &["AWS changes one usage plan in 20 seconds for the whole account."],
+        notes: &["AWS allows one change of a usage plan per 20 seconds and account."],
         replace: Replace::CreateFirst,
         can_duplicate: true,
         deadline: Duration::from_secs(900),
@@ -79,7 +79,7 @@ impl Resource for UsagePlan {
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",
-            "How much the holders of API keys may call a stage.",
+            "A usage plan: the limits and quota of API keys for a stage.",
         )
     };
 
@@ -193,7 +193,7 @@ impl Resource for UsagePlan {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // An earlier attempt may have taken its stages off: AWS refuses to do that twice.
+        // An earlier attempt may have removed its stages: AWS refuses to do that twice.
         let send = cx.aws.apigateway.get_usage_plan().usage_plan_id(&live.id).send();
         let plan = send.await.map_err(op("GetUsagePlan")).or_gone()?;
         let left = stages(plan.and_then(|plan| plan.api_stages));

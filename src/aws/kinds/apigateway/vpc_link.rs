@@ -1,7 +1,7 @@
-//! VPC links of the second version: interfaces in subnets, by which APIs reach load balancers.
+//! VPC links of the second version: interfaces in subnets that connect APIs with load balancers.
 //!
-//! AWS quirks: subnets and groups never change; a link without traffic for 60 days is inactive, and
-//! awakes with the next request; it cannot be deleted while an API, or a deployment of one, names it.
+//! AWS quirks: subnets and groups never change. A link without traffic for 60 days becomes inactive
+//! until the next request. It cannot be deleted while an API or a deployment refers to it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,9 +36,9 @@ pub(crate) struct VpcLink {
 impl Resource for VpcLink {
     const META: Meta = Meta {
         notes: &[
-            "AWS takes 2 to 4 minutes to make one.",
+            "AWS takes 2 to 4 minutes to create one.",
             "A link without traffic for 60 days is inactive until the next request.",
-            "It goes after the APIs that use it, and after their deployments.",
+            "payctl deletes it after the APIs that use it and after their deployments.",
         ],
         immutable: &["subnets", "groups"],
         replace: Replace::CreateFirst,
@@ -64,7 +64,11 @@ impl Resource for VpcLink {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/vpclinks/*"]),
         ],
         names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
-        ..Meta::new("apigateway.vpc_link", "apigateway", "A way for REST APIs into a network.")
+        ..Meta::new(
+            "apigateway.vpc_link",
+            "apigateway",
+            "A VPC link, which lets REST APIs reach a network.",
+        )
     };
 
     fn sample() -> Self {

@@ -1,12 +1,12 @@
-//! Groups of instances that scale, with their policies folded in.
+//! Auto Scaling groups, with their policies folded in.
 //!
-//! AWS quirks: what scales a group moves its desired number, so that number is managed only while
-//! no policy does. An instance that cannot be launched fails no call; the group tries again, and
-//! the reason stands in its activities. Target groups, policies and metrics have calls of their
-//! own. Deletion is forced, and the group stays until its instances are terminated. A new template
-//! version changes no running instance; a refresh does, one at a time. It launches what the group says
-//! when it starts, so that it starts after the update; and one that runs has to be cancelled before the
-//! next can start.
+//! AWS quirks: scaling policies change the desired number, so payctl manages that number only
+//! without policies. If an instance cannot be launched, no call fails: the group retries, and its
+//! activities have the reason. Target groups, policies and metrics have their own calls. A deletion
+//! is forced, and the group stays until its instances are terminated. A new template version does
+//! not change running instances; a refresh replaces them, one at a time. A refresh uses the group's
+//! settings at its start, so it comes after the update. A running refresh must be cancelled before
+//! the next one starts.
 
 mod convert;
 mod moves;
@@ -42,10 +42,10 @@ pub(crate) struct Group {
     pub min: u32,
     /// The most instances.
     pub max: u32,
-    /// How many there are; unmanaged where policies decide.
+    /// The desired number; unmanaged if policies decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<u32>,
-    /// How many there are at first.
+    /// The desired number at creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<u32>,
     /// The ids of the subnets.
@@ -56,13 +56,13 @@ pub(crate) struct Group {
     pub template_version: Text,
     /// The ARNs of the target groups that its instances join.
     pub target_groups: BTreeSet<Text>,
-    /// Who says that an instance is ill: `EC2` alone, or `ELB` too.
+    /// The source of health checks: only `EC2`, or also `ELB`.
     pub health_check: String,
-    /// For how many seconds a new instance is not judged.
+    /// The grace period of a new instance in seconds.
     pub grace: u32,
-    /// After how many seconds a new instance counts in metrics.
+    /// The warm-up of a new instance in seconds, before metrics count it.
     pub warmup: Option<u32>,
-    /// What scales it, by name.
+    /// The scaling policies by name.
     pub policies: BTreeMap<String, Policy>,
     /// Whether its own metrics are collected.
     pub metrics: bool,
@@ -84,19 +84,19 @@ pub(crate) struct Policy {
     pub scale_in: bool,
 }
 
-/// What a policy watches.
+/// The metric of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Metric {
     /// One that AWS keeps for every group, `ASGAverageCPUUtilization`.
     Predefined(String),
-    /// One that somebody publishes.
+    /// A custom metric.
     Custom(Custom),
     /// Something that payctl never makes, by AWS's name.
     Other(String),
 }
 
-/// A metric that somebody publishes.
+/// A custom metric.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Custom {
@@ -118,16 +118,16 @@ const TAGGED: &str = "auto-scaling-group";
 impl Resource for Group {
     const META: Meta = Meta {
         notes: &[
-            "The number of instances is managed only while no policy scales the group.",
-            "A new group waits until its instances are in service, and says why one could not be \
-             launched.",
-            "A group whose instances cannot be launched is repaired by changing what is wrong: the \
-             change is sent, and payctl waits for the instances again.",
-            "A new version of the launch template is for new instances; with `refresh` running \
-             ones are replaced too, some at a time, also if an earlier refresh failed. A refresh that \
-             still runs when the template changes again is cancelled for the next one.",
-            "Its own tags go to its instances, but not those that say whose the group is.",
-            "Deleting it terminates its instances at once.",
+            "payctl manages the number of instances only if no policy scales the group.",
+            "payctl waits until the instances of a new group are in service, and reports why one \
+             could not be launched.",
+            "If the instances of a group cannot be launched, correct the cause in the config: \
+             payctl sends the change and waits for the instances again.",
+            "A new version of the launch template applies to new instances. With `refresh`, \
+             payctl also replaces running ones, some at a time, even after a failed refresh. If \
+             the template changes again, it cancels a running refresh and starts the next one.",
+            "Its instances get its tags, except the ownership tags of the group.",
+            "A deletion terminates its instances at once.",
         ],
         immutable: &["name"],
         create_only: &["initial"],
@@ -329,7 +329,7 @@ impl Resource for Group {
         // next read asks for, could not start.
         if self.outdated.is_some() && self.template_version != was.template_version {
             let call = cx.aws.fleets.cancel_instance_refresh().auto_scaling_group_name(&live.id);
-            // What is being launched may never serve.
+            // Instances in launch may never serve.
             let send = call.wait_for_transitioning_instances(false).send();
             send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
         }
@@ -348,7 +348,7 @@ impl Resource for Group {
             let send = call.auto_scaling_group_name(&live.id).send();
             send.await.map_err(op("DisableMetricsCollection"))?;
         }
-        // Last of all, since it launches what the group says now.
+        // This comes last, since a refresh uses the group's current settings.
         if self.outdated.is_some() && self.outdated != was.outdated {
             let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
             call.send().await.map_err(op("StartInstanceRefresh"))?;
@@ -380,7 +380,7 @@ impl Resource for Group {
     }
 }
 
-/// A group with its policies, and with what is being done about outdated instances.
+/// A group with its policies, and with the state of its refresh.
 async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
     let policies = policies(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
     let mut live = convert::live(one, policies);
@@ -390,12 +390,13 @@ async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> 
     Ok(live)
 }
 
-/// Whether instances are being replaced. What is being cancelled or undone replaces none.
+/// Whether instances are being replaced. A refresh that is being cancelled or rolled back does not
+/// count.
 async fn is_refreshing(aws: &Aws, group: &str) -> Result<bool, OpError> {
     use InstanceRefreshStatus::{Baking, InProgress, Pending};
     let call = aws.fleets.describe_instance_refreshes().auto_scaling_group_name(group);
     let answer = match call.send().await.map_err(op("DescribeInstanceRefreshes")).or_gone() {
-        // An emulator without this question has no refreshes either: none is missing there.
+        // An emulator without this operation does not have refreshes either.
         Err(_) if aws.is_elsewhere => return Ok(true),
         answer => answer?,
     };
@@ -408,8 +409,8 @@ fn known(texts: &BTreeSet<Text>) -> Vec<String> {
     texts.iter().map(|text| text.known().to_owned()).collect()
 }
 
-/// Instances get the tags of the group, but those that say whose it is: an instance that claimed
-/// to be the group would be taken for it.
+/// Instances get the tags of the group, except its ownership tags: an instance that claimed to be
+/// the group would be taken for it.
 fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
     Tag::builder()
         .resource_id(group)

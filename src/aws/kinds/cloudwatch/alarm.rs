@@ -1,9 +1,9 @@
 //! CloudWatch metric alarms, on one metric or on metric math.
 //!
-//! AWS quirks: PutMetricAlarm replaces the whole alarm, and takes tags for a new one only. The
-//! names of others may carry the environment's name too (`TargetTracking-...` of scaling
-//! policies), so tags say whose an alarm is. What was not said comes back as a default or not at
-//! all; here everything is said. A percentile goes into a member of its own.
+//! AWS quirks: PutMetricAlarm replaces the whole alarm, and takes tags only for a new one. Names of
+//! other alarms may contain the environment's name too (`TargetTracking-...` of scaling policies),
+//! so payctl decides ownership by tags. Members that were not sent come back as defaults or not at
+//! all, so payctl sends all of them. Percentiles have their own member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,33 +32,33 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct Alarm {
     /// The name.
     pub name: String,
-    /// What people read when it goes off; may be empty.
+    /// The text for people; may be empty.
     pub description: String,
-    /// What it watches.
+    /// The metric or expression.
     pub watches: Watches,
     /// How a value is compared with the threshold: `GreaterThanThreshold` ...
     pub comparison: String,
     /// The threshold.
     pub threshold: f64,
-    /// How many periods are looked at.
+    /// The number of evaluated periods.
     pub periods: i32,
     /// In how many of them the threshold must be broken.
     pub datapoints: i32,
-    /// What a period without data counts as: `missing`, `ignore`, `breaching`, `notBreaching`.
+    /// How a period without data counts: `missing`, `ignore`, `breaching`, `notBreaching`.
     pub missing: String,
     /// Whether a percentile of too few samples counts: `evaluate` or `ignore`.
     pub few_samples: Option<String>,
     /// Whether its actions are carried out.
     pub enabled: bool,
-    /// What is called when it goes off, by ARN.
+    /// The ARNs of the actions for the state ALARM.
     pub alarm_actions: BTreeSet<Text>,
-    /// What is called when all is well again.
+    /// The ARNs of the actions for the state OK.
     pub ok_actions: BTreeSet<Text>,
-    /// What is called when data are missing.
+    /// The ARNs of the actions for missing data.
     pub missing_actions: BTreeSet<Text>,
 }
 
-/// What an alarm watches.
+/// The metric or expression of an alarm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Watches {
@@ -71,11 +71,11 @@ pub(crate) enum Watches {
 impl Resource for Alarm {
     const META: Meta = Meta {
         notes: &[
-            "An alarm is replaced as a whole by each change and keeps its state.",
-            "A topic with a customer key gets its messages only if the policies of the topic and of \
-             the key admit cloudwatch.amazonaws.com.",
-            "The alarms of scaling policies (TargetTracking-...) belong to Auto Scaling and are left \
-             alone.",
+            "A change overwrites the whole alarm, which keeps its state.",
+            "A topic with a customer key receives messages only if the policies of the topic and \
+             of the key allow cloudwatch.amazonaws.com.",
+            "The alarms of scaling policies (TargetTracking-...) belong to Auto Scaling; payctl \
+             leaves them alone.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -198,7 +198,7 @@ impl Resource for Alarm {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        // It replaces as well what somebody made since the survey.
+        // The call would also overwrite one that others created since the survey.
         let call = cx.aws.cloudwatch.describe_alarms().alarm_names(&self.name);
         let types = vec![types::AlarmType::CompositeAlarm, types::AlarmType::MetricAlarm];
         let found = call.set_alarm_types(Some(types)).send().await.map_err(op("DescribeAlarms"))?;

@@ -1,8 +1,8 @@
 //! CloudWatch dashboards.
 //!
-//! AWS quirks: dashboards belong to the account, not to a region. PutDashboard replaces the body and
-//! takes tags for a new one only; it may succeed and still say what it cannot show. One unknown name
-//! spoils a whole deletion.
+//! AWS quirks: dashboards belong to the account, not to a region. PutDashboard replaces the body
+//! and takes tags only for a new one. It may succeed and still report problems. One unknown name
+//! fails a whole deletion.
 
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ pub(crate) struct Dashboard {
 impl Resource for Dashboard {
     const META: Meta = Meta {
         notes: &[
-            "Dashboards belong to the account: names by the pattern end in the region.",
-            "CloudWatch may store a dashboard and still object to a part of it; the step then fails \
-             with its words, and the next run takes the dashboard as it is.",
-            "An account has three dashboards free of charge.",
+            "Dashboards belong to the account, so names from the pattern end in the region.",
+            "CloudWatch may store a dashboard and still report problems in it. The step then \
+             fails with its messages, and the next run accepts the dashboard as it is.",
+            "Three dashboards per account are free of charge.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -122,7 +122,7 @@ impl Resource for Dashboard {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        // It replaces as well what somebody made since the survey.
+        // The call would also overwrite one that others created since the survey.
         if get(cx.aws, &self.name).await?.is_some() {
             return Err(taken("PutDashboard", "a dashboard"));
         }
@@ -166,16 +166,16 @@ impl Dashboard {
     }
 }
 
-/// What CloudWatch says of a dashboard that it has stored, as a sentence.
+/// The problems that CloudWatch reports of a stored dashboard, as a sentence.
 fn objections(messages: &[DashboardValidationMessage]) -> Option<String> {
     let each = messages.iter().map(|message| {
-        let text = message.message().unwrap_or("it gave no reason");
+        let text = message.message().unwrap_or("AWS gave no reason");
         format!("{} ({text})", message.data_path().unwrap_or("the body"))
     });
     let all: Vec<String> = each.collect();
     let all = all.join(", ");
     (!messages.is_empty())
-        .then(|| format!("the dashboard is stored, but CloudWatch objects to {all}"))
+        .then(|| format!("CloudWatch stored the dashboard, but reports problems: {all}"))
 }
 
 /// A dashboard as it was read.
@@ -207,7 +207,7 @@ impl Read {
     fn live(self, tags: Tags) -> Result<Live<Dashboard>, OpError> {
         let Self { arn, name, body, url } = self;
         let body = serde_json::from_str(&body).map_err(|error| {
-            let message = format!("the body of {name} is no JSON: {error}");
+            let message = format!("the body of {name} is not JSON: {error}");
             OpError::new("GetDashboard", ErrorClass::Bug, "Body", message)
         })?;
         let outputs =
@@ -226,6 +226,6 @@ mod tests {
         assert_eq!(objections(&[]), None);
         let message = DashboardValidationMessage::builder().data_path("/widgets/0").message("no");
         let text = objections(&[message.build()]).unwrap();
-        assert!(text.ends_with("objects to /widgets/0 (no)"), "{text}");
+        assert!(text.ends_with("reports problems: /widgets/0 (no)"), "{text}");
     }
 }

@@ -29,11 +29,11 @@ pub(crate) struct Metric {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    /// What it is: a metric, or an expression over the others.
+    /// A metric, or an expression over the others.
     pub is: Operand,
     /// The name that graphs show.
     pub label: Option<String>,
-    /// Whether this is what the threshold is compared with.
+    /// Whether the alarm compares this one with the threshold.
     pub result: bool,
 }
 

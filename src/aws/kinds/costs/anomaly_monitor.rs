@@ -1,8 +1,9 @@
 //! Monitors of cost anomaly detection.
 //!
-//! AWS quirks: Cost Explorer is global and belongs to the account. There is one monitor of all AWS
-//! services at most, and AWS itself makes it in new accounts: one that others made is shared. Nothing
-//! but the name of a monitor can change. What is not there is unknown (`UnknownMonitorException`).
+//! AWS quirks: Cost Explorer is global and belongs to the account. An account has at most one
+//! monitor of all AWS services, and AWS creates it in new accounts: payctl shares one that others
+//! created. Only the name of a monitor can change. A missing monitor is unknown
+//! (`UnknownMonitorException`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,31 +31,31 @@ use payctl_engine::model::text::{Output, Outputs};
 pub(crate) struct AnomalyMonitor {
     /// The name.
     pub name: String,
-    /// Whose costs it watches.
+    /// The costs that it watches.
     pub watches: Watched,
 }
 
-/// Whose costs a monitor watches.
+/// The costs that a monitor watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Watched {
     /// Each AWS service of the account.
     Services,
-    /// What carries a cost allocation tag.
+    /// Costs with a cost allocation tag.
     Tag {
         /// The key of the tag.
         key: String,
         /// Its values.
         values: BTreeSet<String>,
     },
-    /// What is in a cost category.
+    /// Costs in a cost category.
     CostCategory {
         /// The name of the category.
         key: String,
         /// Its values.
         values: BTreeSet<String>,
     },
-    /// What payctl cannot say; found only.
+    /// One that payctl cannot express; only live objects have it.
     Other(String),
 }
 
@@ -72,13 +73,15 @@ const SERVICES: &str = ".services";
 impl Resource for AnomalyMonitor {
     const META: Meta = Meta {
         notes: &[
-            "An account has one monitor of all services. One that others made, or that AWS made, \
-             is shared: payctl takes it as it is, and neither changes nor deletes it.",
-            "Only activated cost allocation tags can be watched.",
-            "AWS may bill each request to Cost Explorer at 0.01 US dollars. A plan makes one for each \
-             kind of it, also where nothing of it is configured: nothing else tells what is left. A \
-             caller who may not ask is not told of it, unless something of it is wanted.",
-            "Detection starts about a day after the monitor was made, and needs ten days of costs.",
+            "An account has one monitor of all services. payctl shares one that AWS or others \
+             created, and does not change or delete it.",
+            "A monitor can only use activated cost allocation tags.",
+            "AWS may charge 0.01 US dollars for each request to Cost Explorer. A plan makes one \
+             request for each of its kinds, even if the config does not use them: otherwise \
+             payctl could not find remaining objects. payctl ignores a denied request if the \
+             config does not use the kind.",
+            "Detection starts about a day after the monitor was created, and needs ten days of \
+             costs.",
         ],
         immutable: &["watches"],
         replace: Replace::DeleteFirst,
@@ -272,7 +275,7 @@ impl AnomalyMonitor {
                 Expression::builder().cost_categories(category.set_match_options(equals()).build())
             }
             Watched::Other(_) => {
-                let message = "what this monitor watches cannot be said";
+                let message = "payctl cannot express what this monitor watches";
                 return Err(OpError::new("monitor", ErrorClass::Bug, "UnknownMonitor", message));
             }
         };

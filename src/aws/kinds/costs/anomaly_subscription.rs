@@ -1,8 +1,8 @@
-//! Who hears of unusual costs.
+//! A subscription to unusual costs.
 //!
-//! AWS quirks: topics hear at once and at once only, e-mail addresses daily or weekly. Thresholds
-//! are expressions whose numbers are strings. What is not there is unknown
-//! (`UnknownSubscriptionException`); a monitor that is not there yet is too.
+//! AWS quirks: topics get only immediate messages, e-mail addresses only daily or weekly ones.
+//! Thresholds are expressions whose numbers are strings. A missing subscription is unknown
+//! (`UnknownSubscriptionException`), and so is a monitor that is not visible yet.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct AnomalySubscription {
     pub name: String,
     /// The ARNs of the monitors.
     pub monitors: BTreeSet<Text>,
-    /// Who hears of anomalies.
+    /// The subscribers.
     pub subscribers: BTreeSet<Subscriber>,
     /// How often: `IMMEDIATE`, `DAILY` or `WEEKLY`.
     pub frequency: String,
@@ -42,7 +42,7 @@ pub(crate) struct AnomalySubscription {
     pub threshold: Threshold,
 }
 
-/// Who hears of anomalies.
+/// The subscribers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Subscriber {
@@ -58,7 +58,7 @@ pub(crate) enum Subscriber {
 pub(crate) enum Threshold {
     /// From this many dollars on.
     Amount(u64),
-    /// From this many percent above what was expected on.
+    /// The least percentage above the expected costs.
     Percent(u64),
     /// From both on.
     Both {
@@ -74,19 +74,21 @@ pub(crate) enum Threshold {
         /// Percent.
         percent: u64,
     },
-    /// What payctl cannot say; found only.
+    /// One that payctl cannot express; only live objects have it.
     Other(String),
 }
 
 impl Resource for AnomalySubscription {
     const META: Meta = Meta {
         notes: &[
-            "A topic hears of each anomaly at once, e-mail addresses once a day or week.",
-            "The policy of the topic must admit costalerts.amazonaws.com; an e-mail address must \
+            "A topic gets a message for each anomaly at once; e-mail addresses get a summary once \
+             a day or week.",
+            "The policy of the topic must allow costalerts.amazonaws.com; an e-mail address must \
              be confirmed.",
-            "AWS may bill each request to Cost Explorer at 0.01 US dollars. A plan makes one for each \
-             kind of it, also where nothing of it is configured: nothing else tells what is left. A \
-             caller who may not ask is not told of it, unless something of it is wanted.",
+            "AWS may charge 0.01 US dollars for each request to Cost Explorer. A plan makes one \
+             request for each of its kinds, even if the config does not use them: otherwise \
+             payctl could not find remaining objects. payctl ignores a denied request if the \
+             config does not use the kind.",
         ],
         replace: Replace::DeleteFirst,
         can_duplicate: true,
@@ -115,7 +117,7 @@ impl Resource for AnomalySubscription {
             )
             .of_account(),
         ),
-        ..Meta::new("costs.anomaly_subscription", "ce", "Who hears of unusual costs.")
+        ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 
     fn sample() -> Self {
@@ -151,7 +153,7 @@ impl Resource for AnomalySubscription {
         let found = found.map(|found| async move {
             let tags = tags(cx.aws, found.subscription_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&found.subscription_name, tags)?.unwrap_or_default();
-            // Names are not unique, so somebody else's of the same name is in nobody's way.
+            // Names are not unique, so another one with the same name does not conflict.
             let claimed = cx.ours(&found.subscription_name, &tags);
             let live = |(address, owner)| Found { address, owner, live: live(&found, tags) };
             Ok(claimed.map(live))
@@ -274,7 +276,7 @@ impl AnomalySubscription {
 }
 
 impl Threshold {
-    /// `None` for what was only found.
+    /// `None` for one that only live objects have.
     fn to_aws(&self) -> Option<Expression> {
         let amount = |from| at_least(Dimension::AnomalyTotalImpactAbsolute, from);
         let percent = |from| at_least(Dimension::AnomalyTotalImpactPercentage, from);

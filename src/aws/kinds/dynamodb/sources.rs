@@ -19,7 +19,7 @@ use payctl_engine::model::live::Live;
 /// Looks at what new tables are made from.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Sources,
-    doing: "look at what is restored",
+    doing: "read the source of the restore",
     run: |cx| Box::pin(check(cx)),
 };
 
@@ -61,7 +61,7 @@ async fn of_table_at(aws: &Aws, want: &Table, table: &str, at: &str) -> Result<L
         send.await.map_err(op("DescribeContinuousBackups")).or_gone()
     };
     let Some(answer) = retry_read(ask).await? else {
-        let why = format!("there is no table {table} in {}", aws.scope.region);
+        let why = format!("the table {table} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let recovery = answer
@@ -74,7 +74,7 @@ async fn of_table_at(aws: &Aws, want: &Table, table: &str, at: &str) -> Result<L
         found.earliest_restorable_date_time.zip(found.latest_restorable_date_time)
     });
     let Some(window) = window else {
-        let why = format!("{table} has no point-in-time recovery");
+        let why = format!("{table} does not have point-in-time recovery");
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let at = match within(table, at, window) {
@@ -104,7 +104,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     };
     let found = retry_read(ask).await?.and_then(|answer| answer.backup_description);
     let Some(found) = found else {
-        let why = format!("there is no backup {backup}");
+        let why = format!("the backup {backup} does not exist");
         return Ok(Err(Obstacle::new(why, backups_hint(aws, table).await?)));
     };
     let Some(details) = found.backup_details else {
@@ -112,7 +112,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     };
     if details.backup_status != BackupStatus::Available {
         let why = format!("the backup {backup} is {}", details.backup_status);
-        let hint = "wait until it is AVAILABLE, or name another one";
+        let hint = "wait until it is AVAILABLE, or choose another one";
         return Ok(Err(Obstacle::new(why, hint)));
     }
     let keys = found.source_table_details.map(|source| source.key_schema).unwrap_or_default();
@@ -123,7 +123,7 @@ async fn of_backup(aws: &Aws, want: &Table, backup: &str) -> Result<Looked, OpEr
     Ok(Ok(origin(what, None, details.backup_creation_date_time)))
 }
 
-/// A table keeps the key of what it is made from.
+/// A restored table keeps the key of its source.
 fn other_keys(want: &Table, table: &str, keys: &[KeySchemaElement]) -> Option<Obstacle> {
     let wanted: Vec<&str> = [Some(&want.partition_key), want.sort_key.as_ref()]
         .into_iter()
@@ -133,8 +133,8 @@ fn other_keys(want: &Table, table: &str, keys: &[KeySchemaElement]) -> Option<Ob
     let found: Vec<&str> = keys.iter().map(KeySchemaElement::attribute_name).collect();
     (wanted != found).then(|| {
         let (found, wanted) = (found.join(", "), wanted.join(", "));
-        let why = format!("the key of {table} is {found}, and that of this table {wanted}");
-        Obstacle::new(why, "a restored table keeps its key: state the same one")
+        let why = format!("the key of {table} is {found}, but the key of this table is {wanted}");
+        Obstacle::new(why, "a restored table keeps its key: set the same one")
     })
 }
 
@@ -143,9 +143,9 @@ async fn backups_hint(aws: &Aws, table: &str) -> Result<String, OpError> {
     let mut known = backups(aws, table, BackupTypeFilter::All).await?;
     known.sort();
     let Some((at, arn)) = known.pop() else {
-        return Ok(format!("there is no backup of {table} either; is the region right?"));
+        return Ok(format!("there is no backup of {table} either; check the region"));
     };
-    Ok(format!("its newest backup is of {at}: restore_from = {{ backup = \"{arn}\" }}"))
+    Ok(format!("its newest backup is from {at}: restore_from = {{ backup = \"{arn}\" }}"))
 }
 
 /// Time and ARN of the backups of a table that can be restored.

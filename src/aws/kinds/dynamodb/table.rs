@@ -1,11 +1,11 @@
 //! DynamoDB tables, with indexes, stream, TTL, backups and encryption folded in.
 //!
-//! AWS quirks: creation can set everything but TTL and backups. Afterwards only one thing can be
-//! changed at a time, in an order that `update` knows, and while the table is `UPDATING` every
-//! other change is refused. Defaults are told by silence: no billing summary is provisioned, no
-//! encryption description is DynamoDB's own key. A protected table refuses its deletion. A restore
-//! takes neither tags nor most settings, and takes its time; what it was made from stands in the
-//! description of the table for ever.
+//! AWS quirks: creation can set everything except TTL and backups. Later AWS makes one change at a
+//! time, in an order that `update` knows, and refuses every other change while the table is
+//! `UPDATING`. A missing member means a default: without a billing summary the table is
+//! provisioned, without an encryption description it uses DynamoDB's own key. AWS refuses to delete
+//! a protected table. A restore is slow and does not take tags or most settings; the description of
+//! the table names its source for ever.
 
 mod convert;
 mod restore;
@@ -46,7 +46,7 @@ pub(crate) struct Table {
     pub indexes: BTreeMap<String, Index>,
     /// How capacity is paid.
     pub billing: Billing,
-    /// What the stream carries; none when there is no stream.
+    /// The content of stream records; `None` without a stream.
     pub stream: Option<StreamView>,
     /// The attribute that holds the expiry time; none when items do not expire.
     pub ttl: Option<String>,
@@ -56,12 +56,12 @@ pub(crate) struct Table {
     pub encryption: Encryption,
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
-    /// What its first items come from; none when it begins empty.
+    /// The source of a restore; `None` for an empty table.
     #[serde(default)]
     pub restore_from: Option<Source>,
 }
 
-/// What the first items of a table come from.
+/// The source of a restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Source {
@@ -136,7 +136,7 @@ pub(crate) struct Capacity {
     pub write: u32,
 }
 
-/// What a stream record carries.
+/// The content of a stream record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StreamView {
@@ -165,19 +165,20 @@ pub(crate) enum Encryption {
 impl Resource for Table {
     const META: Meta = Meta {
         notes: &[
-            "AWS changes one thing at a time: each index that is added or removed is a step of its \
-             own, and so are encryption, expiry and backups.",
-            "A changed index is removed and built again from the table; no item is lost, but \
-             queries on it fail until it is built.",
-            "A changed stream view makes a new stream with a new ARN.",
-            "Expiry can be changed once an hour: a second change goes last of all, and waits until AWS takes \
-             it. Switching it off takes AWS up to an hour, and nothing waits for that.",
-            "Billing can be changed to on-demand four times in 24 hours.",
-            "Deletion protection is lifted by payctl when it deletes the table.",
-            "A restore takes from minutes to hours, with the indexes and the billing of its source; all \
-             that is set otherwise is changed once it is done, one thing at a time.",
-            "A restore takes no tags. A table that was restored and lacks its tags, after a crash, is \
-             taken over only if AWS says that it was made from what `restore_from` names.",
+            "AWS makes one change at a time: payctl adds and removes each index in a separate \
+             step, and so changes encryption, expiry and backups.",
+            "payctl removes a changed index and builds it again from the table. The table keeps \
+             all items, but queries on the index fail until it is built.",
+            "A change of the stream view creates a new stream with a new ARN.",
+            "AWS allows one change of expiry per hour: payctl makes a second one last, and waits \
+             until AWS accepts it. AWS takes up to an hour to turn expiry off; payctl does not \
+             wait for that.",
+            "AWS allows four changes to on-demand billing in 24 hours.",
+            "payctl turns deletion protection off when it deletes the table.",
+            "A restore takes minutes to hours and has the indexes and the billing of its source. \
+             payctl makes all other changes after it, one at a time.",
+            "A restore cannot set tags. After a crash, payctl adopts a restored table without \
+             tags only if AWS says that it was restored from the source in `restore_from`.",
         ],
         create_only: &["restore_from"],
         made_from: Some("restore_from"),
@@ -193,7 +194,7 @@ impl Resource for Table {
         transient: &[
             // A key that was just made.
             ("ValidationException", "KMS"),
-            // What was asked for is so already, and the description lags behind.
+            // The setting already has this value, and the description lags behind.
             ("ValidationException", "TimeToLive is already"),
             ("ValidationException", "already has an enabled stream"),
             ("ValidationException", "index which already exists"),
@@ -342,7 +343,8 @@ impl Resource for Table {
             }
         }
         let found = candidates.iter().map(|name| async move {
-            // Nearly every candidate is ours, so the description does not wait for the tags.
+            // This environment owns nearly every candidate, so the description does not wait for
+            // the tags.
             let arn = arn(cx.aws, name);
             let tags = cx.tags(&arn, tags(cx.aws, name));
             let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;

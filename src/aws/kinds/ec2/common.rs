@@ -1,9 +1,9 @@
-//! What all EC2 kinds share: filters by ownership, tags, derived client tokens.
+//! Helpers of the EC2 kinds: filters by ownership, tags, derived client tokens.
 //!
-//! EC2 knows no unique names, so objects are found by their ownership tags, and filters are used
-//! even for single ids: a filter that matches nothing is an empty list, an unknown id an error.
-//! Filter values are patterns, and some emulators ignore some filters, so every answer is checked
-//! again here.
+//! EC2 does not have unique names, so payctl finds objects by their ownership tags. It uses filters
+//! even for single ids: a filter without a match returns an empty list, but an unknown id is an
+//! error. Filter values are patterns, and some emulators ignore some filters, so this module checks
+//! every answer again.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,15 +44,15 @@ pub(super) fn ours(scope: &Scope) -> Vec<Filter> {
     ]
 }
 
-/// What belongs to the environment under one address.
+/// The objects of the environment with one address.
 pub(super) fn at(scope: &Scope, address: &Address) -> Vec<Filter> {
     let mut filters = ours(scope);
     filters.push(filter(format!("tag:{TAG_ADDRESS}"), [address.to_string()]));
     filters
 }
 
-/// Keeps of a survey what really is ours. What has nothing but an id has no name that could say
-/// otherwise; its `Name` is a tag like those that make it ours.
+/// Keeps the objects that this environment really owns. An object with only an id does not have a
+/// name that could contradict its tags; its `Name` is a tag too.
 pub(super) fn found<S>(cx: &Survey<'_>, lives: Vec<Live<S>>) -> Vec<Found<S>> {
     let claim = |live: Live<S>| {
         let address = cx.aws.scope.owned(&live.tags)?;
@@ -97,7 +97,7 @@ pub(super) async fn remove_tags(aws: &Aws, id: &str, unset: &[String]) -> Result
 }
 
 /// What a refused deletion waits for, if that is the network interfaces of functions, which outlive
-/// their functions. Those that AWS has let go of are deleted.
+/// their functions. Those that AWS has released are deleted.
 pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError) -> OpError {
     if refused.class != ErrorClass::Busy {
         return refused;
@@ -117,7 +117,7 @@ pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError)
             (one.status(), one.network_interface_id())
         {
             let call = aws.ec2.delete_network_interface().network_interface_id(id);
-            // Whoever is faster, AWS or we: the next look tells.
+            // AWS may delete it first: the next read shows that.
             drop(call.send().await);
         }
     }
@@ -125,7 +125,7 @@ pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError)
         return refused;
     }
     let message = format!(
-        "{} Lambda network interfaces are still there; AWS takes 5 to 40 minutes",
+        "{} Lambda network interfaces remain; AWS takes 5 to 40 minutes to delete them",
         left.len()
     );
     OpError { code: WAITS_FOR_FUNCTIONS.to_owned(), message, ..refused }
@@ -134,8 +134,9 @@ pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError)
 /// How the description of a function's interface begins.
 const FUNCTION_INTERFACE: &str = "AWS Lambda VPC ENI";
 
-/// What people see while a deletion waits for them.
-const WAITS_FOR_FUNCTIONS: &str = "waits for Lambda network interfaces (AWS takes 5 to 40 minutes)";
+/// The status that people see while a deletion waits for them.
+const WAITS_FOR_FUNCTIONS: &str = "waiting for Lambda network interfaces (AWS takes 5 to 40 \
+                                   minutes)";
 
 /// How long the deletion of what holds network interfaces may take.
 pub(super) const INTERFACES: Duration = Duration::from_secs(45 * 60);
@@ -143,7 +144,7 @@ pub(super) const INTERFACES: Duration = Duration::from_secs(45 * 60);
 /// The id in the answer of a create call.
 pub(super) fn made(op: &'static str, id: Option<String>) -> Result<String, OpError> {
     id.ok_or_else(|| {
-        let message = "AWS answered without the id of the new object";
+        let message = "AWS did not return the id of the new object";
         OpError::new(op, ErrorClass::Service, "NoId", message)
     })
 }
@@ -172,7 +173,8 @@ fn token_of(
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An address range as AWS writes it: host bits zero, IPv6 compressed. What is no range stays.
+/// An address range as AWS writes it: host bits zero, IPv6 compressed. Any other text stays as it
+/// is.
 pub(super) fn canonical_cidr(text: &str) -> String {
     let Some((address, length)) = text.split_once('/') else { return text.to_owned() };
     let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else {
@@ -191,7 +193,7 @@ pub(super) fn canonical_cidr(text: &str) -> String {
     format!("{masked}/{length}")
 }
 
-/// The first of the refusals that an answer lists beside what was done.
+/// The first error that a successful answer lists.
 pub(super) fn refused(
     op: &'static str,
     items: Option<Vec<UnsuccessfulItem>>,

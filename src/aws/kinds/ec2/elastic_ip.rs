@@ -1,8 +1,8 @@
 //! Elastic IP addresses.
 //!
-//! AWS quirks: allocation has neither a token nor a name, so a lost reply would leak an address
-//! that costs money; it is found by its tags. While a NAT gateway is still going away, releasing
-//! its address is answered with `AuthFailure`, as if it were somebody else's.
+//! AWS quirks: an allocation does not have a token or a name, so payctl finds the address of a lost
+//! reply by its tags; otherwise it would leak and cost money. While a NAT gateway is being deleted,
+//! a release of its address fails with `AuthFailure`, as if another account owned it.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ pub(crate) struct ElasticIp {}
 impl Resource for ElasticIp {
     const META: Meta = Meta {
         notes: &[
-            "A region allows five of them unless the quota was raised.",
-            "The address itself is lost for good when it is released.",
+            "The default quota is five per region.",
+            "The address is lost for good when it is released.",
         ],
         replace: Replace::CreateFirst,
         can_duplicate: true,
@@ -48,7 +48,7 @@ impl Resource for ElasticIp {
             Permit::delete(&["ec2:ReleaseAddress"], &["ec2:{here}:elastic-ip/*"]).ours(),
         ],
         names: Some(NameRule::tag("address")),
-        ..Meta::new("ec2.elastic_ip", "ec2", "A public IPv4 address that stays the same.")
+        ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 
     fn sample() -> Self {

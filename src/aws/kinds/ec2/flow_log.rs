@@ -1,9 +1,9 @@
-//! Flow logs of a VPC: which connections there were, to a log group or a bucket.
+//! Flow logs of a VPC: a record of its connections in a log group or a bucket.
 //!
-//! AWS quirks: nothing of a flow log can be changed but its tags. Creation and deletion answer with
-//! success and list what was refused. A second one with the same settings is refused
-//! (`FlowLogAlreadyExists`), so a new one has to wait for the old one's end. The role is tried when
-//! the flow log is made; whether records arrive is told afterwards only, in `deliverLogsStatus`.
+//! AWS quirks: only the tags of a flow log can be changed. Creation and deletion succeed and list
+//! their errors in the answer. AWS refuses a second one with the same settings
+//! (`FlowLogAlreadyExists`), so a new one waits for the deletion of the old one. AWS tests the role
+//! at creation; only `deliverLogsStatus` shows later whether records arrive.
 
 use std::time::Duration;
 
@@ -45,12 +45,12 @@ pub(crate) struct FlowLog {
 impl Resource for FlowLog {
     const META: Meta = Meta {
         notes: &[
-            "Nothing of a flow log can be changed: a new one takes the place of the old one, and what \
-             happens in the seconds between is not recorded.",
-            "AWS tells only afterwards whether records arrive: `aws ec2 describe-flow-logs` shows \
-             DeliverLogsStatus.",
-            "Traffic to Amazon's DNS servers, to the metadata service and to the time service is \
-             never recorded.",
+            "A flow log cannot be changed: payctl replaces it, and AWS does not record the \
+             traffic of the seconds between.",
+            "AWS reports only later whether records arrive: see DeliverLogsStatus in `aws ec2 \
+             describe-flow-logs`.",
+            "AWS never records traffic to Amazon's DNS servers, the metadata service and the time \
+             service.",
         ],
         immutable: &["vpc", "traffic", "destination", "role", "interval"],
         replace: Replace::DeleteFirst,

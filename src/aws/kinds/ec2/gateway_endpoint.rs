@@ -1,9 +1,9 @@
 //! Gateway endpoints for S3 and DynamoDB.
 //!
-//! AWS quirks: states come in lower case although the API's model writes them with capitals.
-//! Without a policy AWS returns one that allows everything; that one counts as none. Deletion
-//! answers with success and lists what it refused. A route table leads to one endpoint of a
-//! service at most, so a second creation is refused (`RouteAlreadyExists`).
+//! AWS quirks: states come in lower case although the API's model has capitals. Without a policy
+//! AWS returns one that allows everything, which payctl treats as none. A deletion succeeds and
+//! lists its errors in the answer. A route table has at most one endpoint of a service, so AWS
+//! refuses a second creation (`RouteAlreadyExists`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct GatewayEndpoint {
     pub service: String,
     /// The ids of the route tables that lead to it.
     pub route_tables: BTreeSet<Text>,
-    /// What may be done through it; everything if none.
+    /// The policy of the endpoint; allows everything if `None`.
     // Serialised also when none: no policy means full access, not any policy.
     #[serde(default)]
     pub policy: Option<Document>,
@@ -44,8 +44,8 @@ pub(crate) struct GatewayEndpoint {
 impl Resource for GatewayEndpoint {
     const META: Meta = Meta {
         notes: &[
-            "It costs nothing; traffic to the service no longer needs a NAT gateway.",
-            "AWS adds and removes the routes in its route tables by itself.",
+            "It is free of charge; traffic to the service no longer needs a NAT gateway.",
+            "AWS adds and removes the routes in its route tables.",
         ],
         immutable: &["vpc", "service"],
         replace: Replace::DeleteFirst,
@@ -74,7 +74,7 @@ impl Resource for GatewayEndpoint {
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",
-            "A private way from a VPC to S3 or DynamoDB, through its route tables.",
+            "A gateway endpoint: a private route from a VPC to S3 or DynamoDB.",
         )
     };
 
@@ -170,7 +170,7 @@ async fn find(
     endpoints.into_iter().filter_map(|endpoint| live(endpoint).transpose()).collect()
 }
 
-/// `None` for what is deleted and only listed still, and for endpoints of other types.
+/// `None` for deleted endpoints that AWS still lists, and for endpoints of other types.
 fn live(endpoint: VpcEndpoint) -> Result<Option<Live<GatewayEndpoint>>, OpError> {
     let is_gateway = !matches!(&endpoint.vpc_endpoint_type, Some(other)
         if !other.as_str().eq_ignore_ascii_case("gateway"));
@@ -201,7 +201,7 @@ fn policy(text: Option<&str>) -> Result<Option<Document>, OpError> {
     Ok(Some(policy).filter(|_| !is_default))
 }
 
-/// What AWS sets where no policy is given, but for the version.
+/// AWS's default policy, except for the version.
 fn everything() -> Document {
     let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" });
     Document::of([allow])

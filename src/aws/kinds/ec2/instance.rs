@@ -1,10 +1,11 @@
 //! Single instances, such as a NAT instance.
 //!
 //! AWS quirks: the source/destination check cannot be set at launch, so a new NAT instance drops
-//! packets until `update` has run. `running` says only that it boots: it can be of use once AWS's own
-//! checks are through, which a survey does not ask for. Terminated instances stay listed, with their tags, for about an
-//! hour; one that AWS could not start ends there too, with the reason. The image parameter changes every week or two: it is read at creation only. A stopped
-//! instance counts as failed and is replaced: it holds nothing that a new one does not have.
+//! packets until `update` has run. `running` says only that it boots: it is usable when AWS's
+//! status checks pass, which a survey does not read. Terminated instances stay listed with their
+//! tags for about an hour, also those that AWS could not start, with the reason. The image
+//! parameter changes every week or two: payctl reads it only at creation. A stopped instance counts
+//! as failed and is replaced, since it does not hold any state.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,14 +64,15 @@ const ROOT: &str = "/dev/xvda";
 impl Resource for Instance {
     const META: Meta = Meta {
         notes: &[
-            "The image is looked up when the instance is made; a newer image does not replace it.",
-            "A stopped instance is replaced by a new one.",
+            "payctl looks up the image when it creates the instance; a newer image does not \
+             replace it.",
+            "payctl replaces a stopped instance.",
             "Its metadata service answers only requests with a session token (IMDSv2).",
-            "It gets a public address if its subnet gives one.",
-            "Its disk is encrypted from the start or never: one that was made otherwise stays so \
-             until it is replaced.",
-            "A new one counts as ready when AWS's checks of it are through, two or three minutes \
-             after its start: what sends packets to it waits for that.",
+            "It gets a public address if its subnet assigns one.",
+            "A disk can only be encrypted at creation: an existing instance keeps its disk until \
+             it is replaced.",
+            "A new instance is ready when AWS's status checks pass, two or three minutes after \
+             its start. Routes to it wait for that.",
         ],
         immutable: &["instance_type", "subnet", "profile", "user_data"],
         create_only: &["image_parameter", "encrypted"],
@@ -210,7 +212,7 @@ impl Resource for Instance {
         match was {
             // One that died by itself reads as failed for as long as it is listed.
             Some(InstanceStateName::Terminated) => {
-                let message = "the instance is terminated already";
+                let message = "the instance is already terminated";
                 Err(OpError::new("TerminateInstances", ErrorClass::NotFound, "Terminated", message))
             }
             _ => Ok(()),
@@ -245,15 +247,16 @@ impl Instance {
     }
 }
 
-/// The image id that a public parameter holds now.
+/// The current image id of a public parameter.
 async fn image(aws: &Aws, parameter: &str) -> Result<String, OpError> {
     let send = aws.ssm.get_parameter().name(parameter).send();
     let found = send.await.map_err(op("GetParameter")).or_gone()?;
     let value = found.and_then(|found| found.parameter).and_then(|parameter| parameter.value);
     value.ok_or_else(|| {
         let region = &aws.scope.region;
-        let message =
-            format!("the image parameter {parameter} does not exist in {region}; name another one");
+        let message = format!(
+            "the image parameter {parameter} does not exist in {region}; choose another one"
+        );
         OpError::new("GetParameter", ErrorClass::Invalid, "ParameterNotFound", message)
     })
 }
@@ -349,7 +352,7 @@ fn decoded(user_data: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|text| !text.is_empty())
 }
 
-/// `None` for what is terminated and only listed still.
+/// `None` for terminated instances that AWS still lists.
 fn phase(instance: &AwsInstance) -> Option<Phase> {
     match instance.state.as_ref()?.name.as_ref()? {
         InstanceStateName::Terminated => None,
@@ -364,7 +367,8 @@ fn phase(instance: &AwsInstance) -> Option<Phase> {
     }
 }
 
-/// Whether AWS has had its first look at an instance that runs. What it found then is not asked.
+/// Whether AWS has finished the first status checks of a running instance. Their result does not
+/// matter.
 async fn checked(aws: &Aws, id: &str) -> Result<Phase, OpError> {
     let send = aws.ec2.describe_instance_status().instance_ids(id).send();
     let answer = send.await.map_err(op("DescribeInstanceStatus")).or_gone()?;
@@ -376,8 +380,8 @@ async fn checked(aws: &Aws, id: &str) -> Result<Phase, OpError> {
     })
 }
 
-/// Why an instance is terminated that nobody terminated: a launch that AWS accepted and could not
-/// carry out ends like that.
+/// Why AWS terminated an instance on its own: a launch that AWS accepted and could not carry out
+/// ends like that.
 fn died(instance: &AwsInstance) -> Option<Phase> {
     let reason = instance.state_reason.as_ref()?;
     let code = reason.code.as_deref().filter(|code| *code != "Client.UserInitiatedShutdown")?;

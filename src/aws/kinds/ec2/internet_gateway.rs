@@ -1,8 +1,8 @@
 //! Internet gateways, with their attachment folded in.
 //!
-//! AWS quirks: a gateway is made first and attached by a second call, so a crash in between leaves
-//! it detached. It remembers the VPC that it was made for in the tag `payctl:vpc`, so that it is
-//! attached later and not replaced. It cannot be detached while the VPC holds public addresses.
+//! AWS quirks: one call creates a gateway and a second one attaches it, so a crash in between
+//! leaves it detached. Its tag `payctl:vpc` names its VPC, so that the next run attaches it instead
+//! of replacing it. It cannot be detached while the VPC has public addresses.
 
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(crate) struct InternetGateway {
 impl Resource for InternetGateway {
     const META: Meta = Meta {
         notes: &[
-            "It can be detached, and so deleted, only after everything in the VPC that has a \
-             public address is gone; payctl waits for that.",
+            "AWS detaches it only after all public addresses in the VPC are gone; a deletion \
+             waits for that.",
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
@@ -164,7 +164,7 @@ fn live(gateway: AwsGateway) -> Live<InternetGateway> {
     }
 }
 
-/// The gateway itself has no state, its attachment has: `available` once attached.
+/// Only the attachment has a state: `available` when attached.
 fn phase(attachment: Option<&InternetGatewayAttachment>) -> Phase {
     match attachment.and_then(|attachment| attachment.state.as_ref()) {
         Some(state @ (AttachmentStatus::Attaching | AttachmentStatus::Detaching)) => {

@@ -1,9 +1,9 @@
-//! Launch templates: what the instances of a group are made of.
+//! Launch templates for the instances of a group.
 //!
-//! AWS quirks: versions cannot be changed, so a change is a new version that becomes the default
-//! one; a version made from another silently keeps what the request leaves out, so each is made
-//! from nothing. Versions carry no tags. The image may be the name of a public parameter, which AWS
-//! looks up at every launch.
+//! AWS quirks: versions cannot be changed, so a change creates a new version that becomes the
+//! default one. A version that is based on another silently keeps members that the request leaves
+//! out, so payctl creates each from scratch. Versions do not have tags. The image may be the name
+//! of a public parameter, which AWS looks up at every launch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -77,11 +77,11 @@ pub(crate) struct Volume {
 impl Resource for LaunchTemplate {
     const META: Meta = Meta {
         notes: &[
-            "A change makes a new version, which becomes the default; running instances stay as \
+            "A change creates a new version, which becomes the default; running instances stay as \
              they are until they are replaced.",
-            "An image by parameter is looked up at every launch, so that new instances have the \
-             newest one.",
-            "Deleting it deletes all versions, even while a group uses it.",
+            "AWS looks up an image parameter at every launch, so that new instances get the \
+             newest image.",
+            "A deletion removes all versions, even while a group uses it.",
         ],
         immutable: &["name"],
         changed_outputs: &[
@@ -125,7 +125,7 @@ impl Resource for LaunchTemplate {
             r"^[a-zA-Z0-9().\-/_]{3,128}$",
             "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
         )),
-        ..Meta::new("ec2.launch_template", "ec2", "What the instances of a group are made of.")
+        ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 
     fn sample() -> Self {

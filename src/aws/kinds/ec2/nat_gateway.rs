@@ -1,8 +1,8 @@
 //! Public NAT gateways in one zone.
 //!
-//! AWS quirks: creation succeeds at once and fails later (state `failed`, with a reason); a failed
-//! gateway can only be deleted. Deleted ones stay listed, with their tags, for about an hour.
-//! Deleting takes a minute or two, in which the gateway still holds its address.
+//! AWS quirks: creation succeeds at once and may fail later (state `failed`, with a reason); a
+//! failed gateway can only be deleted. Deleted ones stay listed with their tags for about an hour.
+//! A deletion takes a minute or two, during which the gateway still holds its address.
 
 use std::time::Duration;
 
@@ -36,9 +36,9 @@ pub(crate) struct NatGateway {
 impl Resource for NatGateway {
     const META: Meta = Meta {
         notes: &[
-            "It takes one to three minutes until it is available, and as long to delete.",
-            "It works only if an internet gateway is attached to its VPC before; otherwise it ends \
-             as failed and the next run makes it again.",
+            "AWS takes one to three minutes to create it, and as long to delete it.",
+            "Its VPC needs an attached internet gateway first; without one it fails, and the next \
+             run recreates it.",
         ],
         immutable: &["subnet", "address"],
         replace: Replace::DeleteFirst,
@@ -138,7 +138,7 @@ async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
     Ok(ids)
 }
 
-/// `None` for what is deleted and only listed still.
+/// `None` for deleted gateways that AWS still lists.
 fn live(gateway: AwsGateway) -> Option<Live<NatGateway>> {
     let phase = phase(&gateway)?;
     let id = gateway.nat_gateway_id.unwrap_or_default();

@@ -18,7 +18,7 @@ pub(super) const CHECK: Check =
     Check { subject: Subject::Zones, doing: ASKING, run: |cx| Box::pin(check(cx)) };
 
 /// What all checks of zones do.
-pub(crate) const ASKING: &str = "ask what AWS has in which zone";
+pub(crate) const ASKING: &str = "list the instance classes of each zone";
 
 const TYPE: &str = "instance_type";
 
@@ -44,7 +44,7 @@ pub(crate) async fn available(
     cx.available(planned, instance_type, zones, offered(cx.aws, instance_type), question).await
 }
 
-/// The zones of the subnets that a resource stands in, by itself or through what it belongs to.
+/// The zones of the subnets of a resource, or of the resource that it belongs to.
 pub(crate) fn zones_of(cx: &Preflight<'_>, address: &Address) -> BTreeSet<String> {
     let subnets = cx.used(address, Subnet::META.kind).into_iter();
     let zone = |subnet: Address| cx.resources[&subnet].spec["zone"].as_str().map(str::to_owned);

@@ -28,9 +28,9 @@ pub(crate) struct Rule {
     pub from_port: Option<i32>,
     /// The last port (or ICMP code); none when all.
     pub to_port: Option<i32>,
-    /// From where or to where.
+    /// The source or the destination.
     pub peer: Peer,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
 }
 
@@ -67,7 +67,8 @@ pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {
     rules.into_iter().collect()
 }
 
-/// Gives a group exactly these rules: what is missing first, so that nothing that stays is cut off.
+/// Gives a group exactly these rules. It adds missing rules first, so that it never interrupts
+/// allowed traffic.
 pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
     let found = list(aws, vec![common::filter("group-id", [group])]).await?;
     let found = found.iter().filter(|found| found.group_id.as_deref() == Some(group));

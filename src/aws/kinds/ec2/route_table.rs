@@ -1,10 +1,10 @@
 //! Route tables, with routes and subnet associations folded in.
 //!
-//! AWS quirks: the local route, the routes of gateway endpoints and propagated routes come and go
-//! by themselves and are not listed here. A route whose target is gone stays as a black hole; it is
-//! read as a target that nobody wants, so that it is replaced. A route to an instance comes back with the
-//! instance and its interface; the interface counts. A subnet has one explicit association at
-//! most: a subnet of another table is moved, never doubly associated.
+//! AWS quirks: AWS manages the local route, the routes of gateway endpoints and propagated routes;
+//! the spec does not list them. A route whose target is gone stays as a black hole; payctl reads it
+//! as an unwanted target, so that it is replaced. A route to an instance comes back with the
+//! instance and its interface; the interface counts. A subnet has at most one explicit association:
+//! payctl moves a subnet of another table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -37,13 +37,13 @@ mod routes;
 pub(crate) struct RouteTable {
     /// The id of the VPC.
     pub vpc: Text,
-    /// Destinations (CIDR) and where they lead; the local route is not listed.
+    /// Destinations (CIDR) and their targets, without the local route.
     pub routes: BTreeMap<String, Route>,
     /// The ids of the associated subnets.
     pub subnets: BTreeSet<Text>,
 }
 
-/// Where a route leads.
+/// The target of a route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Route {
@@ -53,16 +53,16 @@ pub(crate) enum Route {
     NatGateway(Text),
     /// A network interface, by id.
     Interface(Text),
-    /// What payctl never asks for but may find: a target set by somebody else.
+    /// A target that others set; payctl never wants one.
     Other(String),
 }
 
 impl Resource for RouteTable {
     const META: Meta = Meta {
         notes: &[
-            "Local and propagated routes and those of gateway endpoints are left alone; every \
-             other route that the config does not contain is removed.",
-            "A subnet that is associated with another route table is moved to this one.",
+            "payctl leaves local routes, propagated routes and those of gateway endpoints alone, \
+             and removes every other route that the config does not contain.",
+            "payctl moves a subnet of another route table to this one.",
         ],
         immutable: &["vpc"],
         replace: Replace::CreateFirst,
@@ -223,7 +223,7 @@ fn is_in_force(association: &RouteTableAssociation) -> bool {
     !matches!(state, Some(Disassociated | Disassociating | Failed))
 }
 
-/// Associates what is wanted and not there, taking it from other tables, and lets go of the rest.
+/// Associates missing subnets, also those of other tables, and disassociates the rest.
 async fn move_subnets(
     aws: &Aws,
     table: &str,

@@ -1,8 +1,8 @@
 //! Security groups without their rules, so that groups may refer to each other.
 //!
-//! AWS quirks: name and description never change. AWS gives every new group a rule that lets
-//! everything out; the rules' own kind replaces it. A group stays undeletable while an interface
-//! uses it or a rule of another group refers to it.
+//! AWS quirks: name and description never change. AWS gives every new group a rule that allows all
+//! outbound traffic; the kind of the rules replaces it. A group cannot be deleted while an
+//! interface uses it or a rule of another group refers to it.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub(crate) struct SecurityGroup {
 impl Resource for SecurityGroup {
     const META: Meta = Meta {
         notes: &[
-            "Its rules are a resource of their own, ec2.security_group_rules.",
-            "It cannot be deleted while anything uses it; the interfaces of load balancers, \
+            "Its rules are a separate resource, ec2.security_group_rules.",
+            "It cannot be deleted while a resource uses it. The interfaces of load balancers, \
              databases and functions outlive their owners by minutes, and payctl waits for them.",
         ],
         immutable: &["name", "description", "vpc"],

@@ -1,12 +1,12 @@
 //! All rules of one security group, as one set.
 //!
-//! The set exists exactly while its group, found by the group's tags, has a rule: so it can be
-//! emptied before any group is deleted, and groups may refer to each other. A group that should
-//! have no rules at all cannot be expressed.
+//! The set exists exactly while its group, which payctl finds by the group's tags, has a rule. So
+//! it can be emptied before any group is deleted, and groups may refer to each other. The spec
+//! cannot express a group without rules.
 //!
-//! AWS quirks: a new group lets everything out. One duplicate refuses a whole batch, and a
-//! duplicate is one whose description alone differs. Ports come back as -1 where there are none,
-//! protocols by name, address ranges with their host bits zero; `canonical` settles all of that in
+//! AWS quirks: a new group allows all outbound traffic. One duplicate fails a whole batch, and
+//! rules that differ only in their description are duplicates. Missing ports come back as -1,
+//! protocols by name, address ranges with zero host bits; `canonical` normalises all of that in
 //! both directions.
 
 use std::collections::BTreeSet;
@@ -46,9 +46,9 @@ pub(crate) struct Rules {
 impl Resource for Rules {
     const META: Meta = Meta {
         notes: &[
-            "The set is complete: a rule that the config does not contain is removed, also the one \
-             that AWS gives every new group.",
-            "New rules are added before old ones are removed.",
+            "The set is complete: payctl removes rules that the config does not contain, \
+             including the default rule of a new group.",
+            "payctl adds new rules before it removes old ones.",
         ],
         immutable: &["group"],
         replace: Replace::DeleteFirst,
@@ -142,8 +142,8 @@ impl Resource for Rules {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         if self.rules.is_empty() {
-            let message = "a security group needs at least one rule; to close it, let it reach \
-                           only 255.255.255.255/32";
+            let message = "a security group needs at least one rule; to close it, allow only \
+                           traffic to 255.255.255.255/32";
             return Err(OpError::new("create", ErrorClass::Invalid, "NoRules", message));
         }
         let group = self.group.known();

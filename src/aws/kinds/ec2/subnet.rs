@@ -1,9 +1,9 @@
 //! Subnets.
 //!
-//! AWS quirks: public addresses cannot be switched on at creation; attributes are changed one at a
-//! time. An address range that overlaps another subnet's is refused (`InvalidSubnet.Conflict`), so
-//! a second creation cannot double a subnet. A subnet stays undeletable while any interface is in
-//! it, and those of load balancers, databases and functions outlive their owners by minutes.
+//! AWS quirks: public addresses cannot be turned on at creation; attributes are changed one at a
+//! time. AWS refuses overlapping address ranges (`InvalidSubnet.Conflict`), so a second creation
+//! cannot duplicate a subnet. A subnet cannot be deleted while it contains an interface, and those
+//! of load balancers, databases and functions outlive their owners by minutes.
 
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, ResourceType, Subnet as AwsSubnet, SubnetState,
@@ -39,9 +39,9 @@ pub(crate) struct Subnet {
 impl Resource for Subnet {
     const META: Meta = Meta {
         notes: &[
-            "AWS keeps the first four addresses and the last one of every subnet for itself.",
-            "It cannot be deleted while network interfaces are in it; payctl waits for them, up to \
-             45 minutes for those of functions.",
+            "AWS reserves the first four addresses and the last one of every subnet.",
+            "It cannot be deleted while it contains network interfaces; payctl waits for them, up \
+             to 45 minutes for those of functions.",
         ],
         immutable: &["vpc", "cidr", "zone"],
         replace: Replace::DeleteFirst,

@@ -1,9 +1,9 @@
-//! VPCs, with DNS settings and the stripped default security group folded in.
+//! VPCs, with DNS settings and the closed default security group folded in.
 //!
-//! AWS quirks: neither a token nor a name is unique, so a VPC is found by its tags. The two DNS
-//! settings are read and changed one by one, and host names need name resolution. AWS makes a
-//! default security group with every VPC, and lists it a little later; it cannot be deleted, only
-//! emptied.
+//! AWS quirks: a VPC does not have a token or a unique name, so payctl finds it by its tags. The
+//! two DNS settings are read and changed one by one, and host names need name resolution. AWS
+//! creates a default security group with every VPC, and lists it a little later; it cannot be
+//! deleted, only emptied.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,20 +37,20 @@ pub(crate) struct Vpc {
     pub dns_support: bool,
     /// Whether instances get host names.
     pub dns_hostnames: bool,
-    /// Whether the default security group has no rules at all.
+    /// Whether the default security group is closed, that is, without rules.
     pub default_group_closed: bool,
 }
 
 impl Resource for Vpc {
     const META: Meta = Meta {
         notes: &[
-            "The main route table, the default network ACL and the default security group come \
-             and go with the VPC; payctl changes only the rules of that group.",
-            "Another address range means another VPC, and everything in it anew. A load balancer \
-             cannot follow, nor can a target group whose name is taken: take them out of the config \
-             first, and put them back afterwards.",
-            "A default security group that is no longer to be closed gets back the two rules that \
-             AWS gives a new one.",
+            "AWS creates and deletes the main route table, the default network ACL and the \
+             default security group with the VPC; payctl changes only the rules of that group.",
+            "A change of the address range replaces the VPC and everything in it. A load balancer \
+             cannot move, and neither can a target group whose name is taken: remove them from \
+             the config first, and add them again afterwards.",
+            "If the default security group is no longer closed, payctl restores the two rules \
+             that AWS gives a new one.",
         ],
         immutable: &["cidr"],
         replace: Replace::CreateFirst,
@@ -187,12 +187,12 @@ async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> 
     }))
 }
 
-/// A group that is not listed yet has rules all the same, and somebody has to take them away.
+/// A group that AWS does not list yet also has rules, which payctl has to remove.
 fn phase(state: Option<&VpcState>, has_group: bool) -> Phase {
     match state {
         Some(VpcState::Available) | None if has_group => Phase::Ready,
         Some(VpcState::Available) | None => {
-            Phase::Pending("without its default security group".into())
+            Phase::Pending("its default security group is missing".into())
         }
         Some(VpcState::Deleting) => Phase::Deleting("deleting".into()),
         Some(other) => Phase::Pending(other.as_str().to_owned()),
@@ -235,7 +235,7 @@ async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<SecurityGroup>, Op
     Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)))
 }
 
-/// What AWS puts into the default security group of a new VPC.
+/// The rules in the default security group of a new VPC.
 fn rules_of_a_new_vpc(group: &str) -> BTreeSet<Rule> {
     let rule = |direction, peer| Rule {
         direction,
@@ -261,7 +261,7 @@ mod tests {
             assert_eq!(phase(Some(&state), has_group), expected);
         };
         check(VpcState::Available, true, Phase::Ready);
-        let without = "without its default security group";
+        let without = "its default security group is missing";
         check(VpcState::Available, false, Phase::Pending(without.into()));
         check(VpcState::Pending, true, Phase::Pending("pending".into()));
         check(VpcState::Deleting, false, Phase::Deleting("deleting".into()));

@@ -1,8 +1,8 @@
 //! ECS clusters, with Container Insights and capacity providers folded in.
 //!
-//! AWS quirks: a deleted cluster is described as `INACTIVE` for ever, and a cluster of that name
-//! comes back under the same ARN; creating an existing name succeeds without a word; settings and
-//! tags are described only if asked for.
+//! AWS quirks: AWS describes a deleted cluster as `INACTIVE` for ever, and a new cluster with that
+//! name has the same ARN. The creation of an existing name succeeds silently. Descriptions contain
+//! settings and tags only on request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,14 +29,14 @@ use payctl_engine::model::text::{Output, Outputs};
 pub(crate) struct Cluster {
     /// The name.
     pub name: String,
-    /// What Container Insights measures.
+    /// The level of Container Insights.
     pub insights: Insights,
     /// The capacity providers that tasks of others may name, `FARGATE` and `FARGATE_SPOT`; services
     /// made here have the launch type FARGATE.
     pub capacity_providers: BTreeSet<String>,
 }
 
-/// What Container Insights measures.
+/// The level of Container Insights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Insights {
@@ -64,9 +64,9 @@ const BATCH: usize = 100;
 impl Resource for Cluster {
     const META: Meta = Meta {
         notes: &[
-            "A deleted cluster stays visible as INACTIVE; payctl does not count it.",
-            "The first cluster of an account makes the service-linked role AWSServiceRoleForECS.",
-            "A change of the capacity providers clears the cluster's default strategy.",
+            "A deleted cluster stays visible as INACTIVE; payctl ignores it.",
+            "The first cluster of an account creates the service-linked role AWSServiceRoleForECS.",
+            "A change of the capacity providers resets the cluster's default strategy.",
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
@@ -135,7 +135,7 @@ impl Resource for Cluster {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        // It succeeds as well on a cluster that somebody made since the survey.
+        // The call also succeeds on a cluster that others created since the survey.
         if !describe(cx.aws, std::slice::from_ref(&self.name)).await?.is_empty() {
             return Err(taken("CreateCluster", "a cluster"));
         }
@@ -189,7 +189,7 @@ async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpEr
     let call = aws.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
     let call = call.include(ClusterField::Settings).include(ClusterField::Tags);
     let answer = call.send().await.map_err(op("DescribeClusters"))?;
-    // What is missing stands among `failures`, which say no more than that.
+    // Missing clusters are in `failures`, without other details.
     Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(live).collect())
 }
 

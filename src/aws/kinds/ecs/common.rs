@@ -1,4 +1,4 @@
-//! What the kinds of ECS share: tags, names in ARNs, the clusters worth a look.
+//! Helpers of the ECS kinds: tags, names in ARNs, the clusters to read.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) const fn named(word: &'static str) -> NameRule {
     NameRule::new(word, 255, r"^[a-zA-Z0-9_-]{1,255}$", "1 to 255 letters, digits, _ and -")
 }
 
-/// What follows the last slash of an ARN: a name, or `FAMILY:REVISION`.
+/// The text after the last slash of an ARN: a name, or `FAMILY:REVISION`.
 pub(super) fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
@@ -52,7 +52,7 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Resul
     call.send().await.map_err(op("UntagResource")).map(drop)
 }
 
-/// The error of an answer without the ARN of what was made.
+/// The error of an answer without the ARN of the new object.
 pub(super) fn no_arn(operation: &'static str) -> OpError {
-    OpError::new(operation, ErrorClass::Service, "NoArn", "AWS returned no ARN")
+    OpError::new(operation, ErrorClass::Service, "NoArn", "AWS did not return an ARN")
 }

@@ -1,10 +1,10 @@
-//! Fargate services: how many tasks, of which definition, where, and behind what.
+//! Fargate services: the number of tasks, their definition, network and load balancers.
 //!
 //! AWS quirks: a deleted service drains, keeps its name meanwhile, and is described as `INACTIVE`
-//! afterwards; a target group must be in use by a listener before a service may name it; ECS never
-//! gives up on a deployment unless the circuit breaker is on, and with rollback the service then
-//! names the older task definition again. Where there is none to go back to, as with the first
-//! deployment, it stays as it is and starts no more tasks until a new deployment is asked for.
+//! afterwards. A listener must use a target group before a service can use it. ECS gives up a
+//! deployment only if the circuit breaker is on; with rollback the service then uses the older task
+//! definition again. If there is none, as in the first deployment, the service stays as it is and
+//! does not start more tasks until a new deployment is forced.
 
 mod convert;
 
@@ -39,10 +39,10 @@ pub(crate) struct Service {
     pub cluster: Text,
     /// The revision of the task definition, by ARN.
     pub task_definition: Text,
-    /// How many tasks run; unmanaged where scaling decides.
+    /// The number of tasks; unmanaged if scaling decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<u32>,
-    /// How many tasks run at first, where scaling decides later.
+    /// The number of tasks at creation, if scaling decides later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<u32>,
     /// The subnets of the tasks.
@@ -59,20 +59,21 @@ pub(crate) struct Service {
     pub deployment: Deployment,
     /// Whether commands can be run in the containers.
     pub execute_command: bool,
-    /// Whose tags the tasks get.
+    /// The source of the tasks' tags.
     pub propagate_tags: Propagate,
     /// Whether ECS keeps the tasks spread over the zones.
     pub zone_rebalancing: bool,
     /// The version of Fargate, `LATEST` or a number.
     pub platform_version: String,
-    /// Why ECS gave up the deployment that the service is on. Nobody wants one: another is started.
+    /// Why ECS gave up the current deployment. It is never wanted, so payctl starts another
+    /// deployment.
     pub failed_deployment: Option<String>,
     /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable: Option<bool>,
 }
 
-/// A target group, and what of the task is registered with it.
+/// A target group, and the container and port that register with it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Target {
@@ -92,13 +93,13 @@ pub(crate) struct Deployment {
     pub minimum_percent: u32,
     /// How much of it may run meanwhile, in percent.
     pub maximum_percent: u32,
-    /// Whether a deployment whose tasks do not start is given up.
+    /// Whether ECS gives up a deployment whose tasks do not start.
     pub circuit_breaker: bool,
-    /// Whether the service then goes back to what ran before.
+    /// Whether the service then rolls back.
     pub rollback: bool,
 }
 
-/// Whose tags tasks get.
+/// The source of the tasks' tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Propagate {
@@ -116,15 +117,14 @@ const BATCH: usize = 10;
 impl Resource for Service {
     const META: Meta = Meta {
         notes: &[
-            "A deployment is not waited for unless `wait_until_stable` asks for it.",
-            "A deleted service drains first, for as long as its target group's deregistration \
-             delay, and its name is taken until then.",
-            "After a rollback the service names its older task definition, and the next plan \
-             shows that. Where there was none to go back to, the next apply starts the deployment \
-             again.",
-            "Tasks read secrets when they start: after a rotation a new deployment is needed, which \
-             the rotation function starts.",
-            "A target group must be in use by a listener before a service can name it.",
+            "payctl waits for a deployment only if `wait_until_stable` is set.",
+            "A deleted service first drains for the deregistration delay of its target group; its \
+             name is taken until then.",
+            "After a rollback the service uses its older task definition, and the next plan shows \
+             that. If it did not have an older one, the next apply starts the deployment again.",
+            "Tasks read secrets when they start. After a rotation they need a new deployment, \
+             which the rotation function starts.",
+            "A listener must use a target group before a service can use it.",
         ],
         immutable: &["name", "cluster"],
         create_only: &["initial"],
@@ -273,7 +273,7 @@ impl Resource for Service {
         let same = Self { desired: live.spec.desired, ..self.clone() };
         let same = Self { initial: None, stable: live.spec.stable, ..same };
         if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
-            let message = "a deployment is under way, or not all tasks run";
+            let message = "a deployment is in progress, or some tasks are not running";
             return match waits {
                 true => {
                     Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
@@ -383,9 +383,9 @@ fn has_failed(deployment: &Rolled) -> bool {
     deployment.rollout_state() == Some(&Rollout::Failed)
 }
 
-/// What ECS says of a deployment that failed, and the last that happened.
+/// ECS's reason for a failed deployment, and the last event.
 fn reason(found: &Described, failed: &Rolled) -> String {
-    let reason = failed.rollout_state_reason().unwrap_or("no reason given");
+    let reason = failed.rollout_state_reason().unwrap_or("AWS gave no reason.");
     match found.events().iter().find_map(|event| event.message()) {
         Some(event) => format!("{reason} Last event: {event}"),
         None => reason.to_owned(),

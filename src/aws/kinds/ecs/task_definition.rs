@@ -1,9 +1,9 @@
 //! Task definitions for Fargate: a family of revisions as one object.
 //!
-//! AWS quirks: a revision never changes, every registration makes a new one, and numbers never
-//! start again; so the object is the family, and what it says is its newest revision of ours. A
-//! revision that somebody else registered on top (a pipeline, say) is left alone and not used.
-//! Nothing that a revision names is checked before a task starts.
+//! AWS quirks: a revision never changes, every registration creates a new one, and numbers never
+//! restart. So the object is the family, and its spec is the newest revision that payctl owns.
+//! payctl leaves revisions that others registered, such as a pipeline, alone and does not use them.
+//! AWS does not check the references of a revision before a task starts.
 
 mod convert;
 mod revisions;
@@ -67,7 +67,7 @@ pub(crate) struct Container {
     pub image: Text,
     /// Whether the task ends with it.
     pub essential: bool,
-    /// Its share of the CPU units; 0 is no share of its own.
+    /// Its reserved CPU units; 0 reserves none.
     pub cpu: u32,
     /// The memory that it must not exceed, in MiB.
     pub memory: Option<u32>,
@@ -75,9 +75,9 @@ pub(crate) struct Container {
     pub ports: BTreeSet<Port>,
     /// Environment variables.
     pub environment: BTreeMap<String, Text>,
-    /// Environment variables whose values are secrets.
+    /// Environment variables with secret values.
     pub secrets: BTreeMap<String, Secret>,
-    /// Where its output goes.
+    /// The log of its output.
     pub logs: Option<Logs>,
     /// Replaces the image's entry point, unless empty.
     pub entry_point: Vec<String>,
@@ -123,7 +123,7 @@ pub(crate) struct Logs {
     pub group: Text,
     /// Its region.
     pub region: String,
-    /// What the names of the streams begin with.
+    /// The prefix of stream names.
     pub prefix: String,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct Logs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
-    /// `CMD` or `CMD-SHELL`, and what is run.
+    /// `CMD` or `CMD-SHELL`, and the command.
     pub command: Vec<String>,
     /// Seconds between two checks.
     pub interval: u32,
@@ -150,14 +150,14 @@ const KEPT: usize = 10;
 impl Resource for TaskDefinition {
     const META: Meta = Meta {
         notes: &[
-            "Every change registers a new revision; numbers never start again.",
-            "When a revision is registered, the ten before it stay, and older ones are \
-             deregistered and deleted. Tasks that still run one are not disturbed.",
-            "A revision that somebody else registered in the family is neither used nor deleted.",
-            "Image, roles, log group and secrets are looked up only when a task starts.",
-            "AWS denies passing a role that was just made: payctl tries for 90 seconds, and takes what \
-             is denied after that for what it says.",
-            "A volume belongs to root unless the image declares its folder as a volume, with another \
+            "Every change registers a new revision; its numbers never restart.",
+            "When payctl registers a revision, it keeps the ten before it and deregisters and \
+             deletes older ones. Tasks that still run one continue.",
+            "payctl does not use or delete revisions that others registered in the family.",
+            "ECS looks up the image, roles, log group and secrets only when a task starts.",
+            "AWS denies iam:PassRole for a new role at first: payctl retries for 90 seconds, and \
+             then reports the denial.",
+            "Root owns a volume, unless the image declares its folder as a volume with another \
              owner.",
         ],
         immutable: &["name"],
@@ -327,7 +327,7 @@ impl Resource for TaskDefinition {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        // What is left of the family once ours are gone belongs to others.
+        // Other owners have the revisions that remain in the family.
         let found = newest(cx.aws, cx.id()).await?;
         Ok(found.filter(|live| cx.aws.scope.owned(&live.tags).is_some()))
     }

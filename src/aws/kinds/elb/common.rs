@@ -1,6 +1,6 @@
-//! What all Elastic Load Balancing kinds share: tags, which no list call returns.
+//! Helpers of the Elastic Load Balancing kinds: tags, which list calls do not return.
 //!
-//! Names are unique, but say nothing of their owner, so every candidate's tags are read: up to
+//! Names are unique but do not show the owner, so payctl reads the tags of every candidate, up to
 //! twenty objects in one call.
 
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ pub(super) const fn named(word: &'static str) -> NameRule {
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;
 
-/// The longest name of an environment that stands whole in every name here, which has 32 characters
-/// at the most, digests among them.
+/// The longest name of an environment that fits as a whole into every name here, which has 32
+/// characters at most, digests among them.
 const LONGEST_ENV: usize = 16;
 
 /// Whether an object of this name is worth reading its tags.
@@ -35,8 +35,8 @@ pub(super) fn may_be_ours(cx: &Survey<'_>, name: &str) -> bool {
     cx.is_candidate(name) || cx.aws.scope.env.len() > LONGEST_ENV
 }
 
-/// What a claim becomes where the environment's name may not stand whole in a name: such a name ends
-/// with a digest, and then the tags decide.
+/// The ownership claim if the environment's name may not fit as a whole into a name: such a name
+/// ends with a digest, and then the tags decide.
 pub(super) fn shortened(
     cx: &Survey<'_>,
     name: &str,
@@ -52,7 +52,7 @@ pub(super) fn shortened(
     }
 }
 
-/// The tags of objects, by ARN. What is gone by now is left out.
+/// The tags of objects by ARN, without objects that no longer exist.
 async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
     let batches = arns.chunks(BATCH).map(|batch| async move {
         if let Some(all) = described(aws, batch).await.or_gone()? {
@@ -121,5 +121,5 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Resul
 
 /// The ARN in the answer of a create call.
 pub(super) fn made(op: &'static str, arn: Option<String>) -> Result<String, OpError> {
-    arn.ok_or_else(|| OpError::new(op, ErrorClass::Service, "NoArn", "AWS returned no ARN"))
+    arn.ok_or_else(|| OpError::new(op, ErrorClass::Service, "NoArn", "AWS did not return an ARN"))
 }

@@ -1,9 +1,9 @@
 //! Listeners of load balancers, with their default action.
 //!
-//! AWS quirks: a listener has no name; a port is taken once on each load balancer. An action that
-//! forwards is returned twice, as one group and as a list with weights, and the weight of a single
-//! group means nothing. A new certificate is not found for a while. A listener vanishes with its
-//! load balancer.
+//! AWS quirks: a listener does not have a name; a load balancer has at most one on each port. AWS
+//! returns a forward action twice, as one group and as a list with weights; the weight of a single
+//! group does not matter. AWS may not find a new certificate for a while. A load balancer deletes
+//! its listeners.
 
 mod convert;
 
@@ -41,11 +41,11 @@ pub(crate) struct Listener {
     pub certificate: Option<Text>,
     /// The security policy that clients must meet; with HTTPS and TLS.
     pub tls_policy: Option<String>,
-    /// What becomes of a request.
+    /// The action for a request.
     pub action: Action,
 }
 
-/// What becomes of a request.
+/// The action for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
@@ -79,7 +79,7 @@ pub(crate) struct Share {
     pub weight: u16,
 }
 
-/// Where a client is sent. `#{host}` and the like stand for what it asked for.
+/// The target of a redirect. `#{host}` and the like stand for parts of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redirect {
@@ -112,10 +112,10 @@ pub(crate) struct Respond {
 impl Resource for Listener {
     const META: Meta = Meta {
         notes: &[
-            "Moving traffic between target groups is one call that changes weights; nothing is \
-             replaced.",
-            "A certificate that was just issued is not found for a while; payctl waits.",
-            "Rules of the listener belong to whoever made them; payctl has the default action.",
+            "One call changes the weights of target groups, so traffic moves without a \
+             replacement.",
+            "AWS may not find a new certificate for a while; payctl waits.",
+            "payctl manages only the default action; other rules of the listener stay as they are.",
         ],
         immutable: &["load_balancer"],
         replace: Replace::CreateFirst,
@@ -157,7 +157,7 @@ impl Resource for Listener {
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",
-            "A port of a load balancer, and what becomes of the requests that arrive there.",
+            "A listener: a port of a load balancer, and the action for its requests.",
         )
     };
 
@@ -221,7 +221,7 @@ impl Resource for Listener {
         let mut tags = common::tags_of_all(cx, arns).await?;
         let found = listeners.into_iter().filter_map(|one| {
             let tags = tags.remove(one.listener_arn()?)?;
-            // A listener of somebody else on our load balancer stands in nobody's way by name.
+            // A listener that others added to our load balancer cannot conflict by name.
             let name = balancer_in(one.listener_arn()?);
             let (address, owner) = common::shortened(cx, name, cx.ours(name, &tags))?;
             Some(Found { address, owner, live: live(one, tags) })
@@ -276,7 +276,7 @@ impl Resource for Listener {
     }
 }
 
-/// The name of the load balancer, which stands in the ARN of each of its listeners.
+/// The name of the load balancer, from the ARN of its listener.
 fn balancer_in(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! Load balancers, with their attributes folded in.
 //!
-//! AWS quirks: creation takes no attributes, and succeeds for an existing name if the settings are
-//! the same. Attributes are strings, and each type knows others. Access logs are tried out at once:
-//! AWS writes an object to the bucket and refuses if it cannot. A deleted load balancer is not
-//! found at once, while its network interfaces hold subnets, groups and the internet gateway for
-//! minutes more: it is gone when they are.
+//! AWS quirks: creation does not take attributes, and succeeds for an existing name with the same
+//! settings. Attributes are strings, and each type has others. AWS tests access logs at once: it
+//! writes an object to the bucket and refuses if it cannot. A deleted load balancer vanishes at
+//! once, but its network interfaces block subnets, groups and the internet gateway for minutes
+//! more: payctl counts it as deleted when they are gone.
 
 mod convert;
 
@@ -61,29 +61,29 @@ pub(crate) struct LoadBalancer {
     /// Whether each node sends to the targets of all zones (network; application always does).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_zone: Option<bool>,
-    /// Where requests are logged; nowhere if none.
+    /// The access log; off if `None`.
     pub access_log: Option<AccessLog>,
 }
 
-/// Where requests are logged.
+/// The access log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessLog {
     /// The name of the bucket.
     pub bucket: Text,
-    /// What the keys of the objects begin with.
+    /// The prefix of object keys.
     pub prefix: String,
 }
 
 impl Resource for LoadBalancer {
     const META: Meta = Meta {
         notes: &[
-            "A new one takes two to four minutes until it serves.",
-            "It counts as deleted once its network interfaces are gone too, some minutes later: \
-             they hold its subnets and security groups.",
-            "Access logs go only to a bucket of the same region without a customer key, and its \
-             policy must admit them; AWS tries it out at once.",
-            "A network load balancer made without a security group can never get one.",
+            "A new one serves after two to four minutes.",
+            "It counts as deleted when its network interfaces are gone too, some minutes later: \
+             they block the deletion of its subnets and security groups.",
+            "Access logs need a bucket in the same region, without a customer key, whose policy \
+             allows them; AWS tests this at once.",
+            "A network load balancer that was created without a security group can never get one.",
         ],
         immutable: &["name", "type", "scheme"],
         replace: Replace::DeleteFirst,

@@ -1,8 +1,8 @@
 //! Target groups, with health check and attributes folded in.
 //!
-//! AWS quirks: what cannot be changed makes a new group necessary, while a listener uses the old
-//! one, whose name is taken: so a name ends in a digest of what cannot be changed. Attributes are
-//! strings, and each protocol and target type knows others. A group cannot be deleted while a
+//! AWS quirks: a change of an immutable setting needs a new group while a listener still uses the
+//! old one, whose name is taken. So a name ends in a digest of the immutable settings. Attributes
+//! are strings, and each protocol and target type has others. A group cannot be deleted while a
 //! listener or a rule forwards to it.
 
 use std::collections::BTreeMap;
@@ -33,14 +33,14 @@ pub(crate) struct TargetGroup {
     pub name: String,
     /// The id of the VPC.
     pub vpc: Text,
-    /// What it speaks with the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`.
+    /// The protocol of the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`.
     pub protocol: String,
     /// `HTTP1`, `HTTP2` or `GRPC`; only with HTTP and HTTPS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
     /// The port of targets that name none.
     pub port: u16,
-    /// What the targets are: `ip`, `instance` or `alb`.
+    /// The type of the targets: `ip`, `instance` or `alb`.
     pub target_type: String,
     /// How targets are checked.
     pub health: Health,
@@ -62,7 +62,7 @@ pub(crate) struct Health {
     pub protocol: String,
     /// The port, or `traffic-port`.
     pub port: String,
-    /// What is asked for; not with TCP.
+    /// The path of the request; not with TCP.
     pub path: Option<String>,
     /// The codes of a healthy answer; not with TCP.
     pub matcher: Option<String>,
@@ -76,7 +76,7 @@ pub(crate) struct Health {
     pub unhealthy: u32,
 }
 
-/// By what a client is known again.
+/// How stickiness recognises a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stickiness {
@@ -95,13 +95,13 @@ const SLOW_START: &str = "slow_start.duration_seconds";
 impl Resource for TargetGroup {
     const META: Meta = Meta {
         notes: &[
-            "Protocol, port, VPC and target type cannot be changed: a new group is made under a \
-             new name, listeners and services move over, and the old one goes.",
-            "Such a move cuts traffic: a listener turns to the new group at once, whose targets are \
-             not there or not healthy yet. To change without a gap, add a second group with a \
-             service of its own, move the listener's weights over to it (`forward = { blue = 90, \
-             green = 10 }`), and remove the first group when it has no weight left.",
-            "A target that leaves is served until its deregistration delay is over.",
+            "Protocol, port, VPC and target type cannot be changed: payctl creates a group with a \
+             new name, moves listeners and services to it, and deletes the old one.",
+            "Such a replacement interrupts traffic: the listener uses the new group before its \
+             targets are registered and healthy. For a change without a gap, add a second group \
+             with its own service, shift the listener's weights (`forward = { blue = 90, green = \
+             10 }`), and remove the first group when its weight is 0.",
+            "A deregistered target serves its open requests until the deregistration delay ends.",
         ],
         immutable: &["name", "vpc", "protocol", "protocol_version", "port", "target_type"],
         replace: Replace::CreateFirst,
@@ -142,7 +142,7 @@ impl Resource for TargetGroup {
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",
-            "A group of targets that a load balancer sends requests to, with its health check.",
+            "A group of targets for the requests of a load balancer, with its health check.",
         )
     };
 

@@ -1,9 +1,9 @@
 //! EventBridge rules of the default bus, with their targets folded in.
 //!
-//! AWS quirks: PutRule replaces the whole rule, also somebody else's, and ignores tags on one that
-//! exists; so creation looks first. PutTargets and RemoveTargets fail for single targets inside a
-//! successful answer. A target's retry policy comes back only if it was sent, so it always is.
-//! A rule with targets cannot be deleted.
+//! AWS quirks: PutRule replaces the whole rule, also one of another owner, and ignores tags on an
+//! existing one; so creation checks first. PutTargets and RemoveTargets report errors of single
+//! targets inside a successful answer. A target's retry policy comes back only if it was sent, so
+//! payctl always sends it. A rule with targets cannot be deleted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -33,7 +33,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct Rule {
     /// The name.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// When it fires, `rate(...)` or `cron(...)`.
     pub schedule: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Rule {
     pub pattern: Option<Value>,
     /// Whether it fires at all.
     pub enabled: bool,
-    /// Who hears of it, by id.
+    /// Its targets by id.
     pub targets: BTreeMap<String, Target>,
 }
 
@@ -51,17 +51,17 @@ pub(crate) struct Rule {
 pub(crate) struct Target {
     /// The ARN of a function, topic or queue.
     pub arn: Text,
-    /// What it gets.
+    /// Its input.
     pub input: Input,
     /// How often delivery is tried again.
     pub retries: i32,
     /// How many seconds delivery is tried.
     pub max_age: i32,
-    /// The ARN of the queue for what cannot be delivered.
+    /// The ARN of the dead-letter queue.
     pub dead_letter: Option<Text>,
 }
 
-/// What a target gets.
+/// The input of a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Input {
@@ -80,7 +80,7 @@ pub(crate) enum Input {
     },
 }
 
-/// AWS's own values for what a target does not say.
+/// AWS's defaults for a target.
 pub(crate) const RETRIES: i32 = 185;
 /// The same, in seconds.
 pub(crate) const MAX_AGE: i32 = 86_400;
@@ -88,9 +88,9 @@ pub(crate) const MAX_AGE: i32 = 86_400;
 impl Resource for Rule {
     const META: Meta = Meta {
         notes: &[
-            "Nothing checks that a target admits EventBridge: events that it refuses go to the \
-             dead-letter queue, or nowhere. payctl checks it in the config.",
-            "A changed or deleted rule may still fire for a moment.",
+            "AWS does not check that a target allows EventBridge: rejected events go to the \
+             dead-letter queue or are lost. payctl checks this in the config.",
+            "A changed or deleted rule may still trigger for a moment.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -238,7 +238,7 @@ impl Resource for Rule {
         if (Self { targets, ..self.clone() }) != live.spec {
             self.put(cx.aws, None).await?;
         }
-        // A rule has five targets at most, so what goes makes room first.
+        // A rule has at most five targets, so payctl removes old ones first.
         let gone = live.spec.targets.keys().filter(|id| !self.targets.contains_key(*id));
         remove(cx.aws, &self.name, gone.cloned().collect()).await?;
         let differs =
@@ -352,7 +352,7 @@ async fn describe(aws: &Aws, name: &str) -> Result<Option<Listed>, OpError> {
 fn live(rule: &Listed, targets: &[AwsTarget], tags: Tags) -> Live<Rule> {
     let name = rule.name().unwrap_or_default().to_owned();
     let arn = rule.arn().unwrap_or_default().to_owned();
-    // What is no JSON differs from every pattern, and is replaced.
+    // A text that is not JSON differs from every pattern, so payctl replaces it.
     let pattern = rule
         .event_pattern()
         .map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())));
@@ -393,7 +393,7 @@ impl Rule {
             .await
             .map_err(op("PutRule"))?;
         made.rule_arn.ok_or_else(|| {
-            OpError::new("PutRule", ErrorClass::Service, "NoArn", "AWS returned no ARN")
+            OpError::new("PutRule", ErrorClass::Service, "NoArn", "AWS did not return an ARN")
         })
     }
 }

@@ -1,10 +1,10 @@
-//! The GuardDuty detector of account and region.
+//! The GuardDuty detector of an account and region.
 //!
-//! AWS quirks: there is one at most, so one that others made is shared: taken as it is. Every
-//! feature that the creation does not name is switched on, and costs; one that the region does not
-//! have must not be named. So the creation names those of every region, and what else it switched
-//! on is read back and switched off at once. A detector that is not there is a bad request, not a
-//! missing object. The old `dataSources` say the same as `features` and are not read.
+//! AWS quirks: there is at most one, so payctl shares one that others created, as it is. AWS turns
+//! on every feature that the creation does not name, which costs money, but refuses features that
+//! the region does not have. So the creation names those of every region, and payctl then turns off
+//! the others at once. A missing detector is a bad request, not a missing object. The old
+//! `dataSources` duplicate `features`, so payctl does not read them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -46,19 +46,19 @@ const PLANS: &[&str] = &[
     "S3_DATA_EVENTS",
 ];
 
-/// What every detector watches, and nobody can switch off.
+/// Features that every detector has and that cannot be turned off.
 const FOUNDATION: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
 
 impl Resource for Detector {
     const META: Meta = Meta {
         notes: &[
-            "There is one detector for each account and region. One that others made is shared: \
-             payctl takes it as it is, and neither changes nor deletes it.",
-            "The environment that made the detector takes it away when it is destroyed, also from \
-             others that share it; their next apply makes a new one.",
-            "GuardDuty is billed by what it reads; plans that the config does not name stay off. \
-             AWS switches a new plan on with a new detector where the region has it; payctl \
-             switches it off in the same step.",
+            "Each account has one detector per region. payctl shares one that others created, and \
+             does not change or delete it.",
+            "A destroy of the environment that created the detector deletes it, also for others \
+             that share it; their next apply creates a new one.",
+            "AWS charges GuardDuty by the data that it reads; protection plans that the config \
+             does not name stay off. AWS turns new protection plans on for a new detector; payctl \
+             turns them off in the same step.",
         ],
         replace: Replace::DeleteFirst,
         data: Some("the findings of the detector"),
@@ -127,7 +127,7 @@ impl Resource for Detector {
             .await
             .map_err(op("CreateDetector"))?;
         made.detector_id.ok_or_else(|| {
-            let message = "AWS returned no detector id";
+            let message = "AWS did not return a detector id";
             OpError::new("CreateDetector", ErrorClass::Service, "NoId", message)
         })
     }

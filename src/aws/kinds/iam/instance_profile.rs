@@ -1,7 +1,7 @@
 //! Instance profiles, with their one role folded in.
 //!
-//! AWS quirks: a profile holds at most one role, so changing it is removal, then addition; lists
-//! may leave the tags out; EC2 sees a new profile only after some seconds.
+//! AWS quirks: a profile has at most one role, so a change first removes the old role. Lists may
+//! leave out the tags. EC2 sees a new profile only after some seconds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct InstanceProfile {
 
 impl Resource for InstanceProfile {
     const META: Meta = Meta {
-        notes: &["EC2 accepts a new profile after 10 seconds or more; payctl tries again."],
+        notes: &["EC2 accepts a new profile after 10 seconds or more; payctl retries."],
         immutable: &["name", "path"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),

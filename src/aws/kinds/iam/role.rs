@@ -1,9 +1,9 @@
 //! IAM roles, with inline policies and attached managed policies folded in.
 //!
-//! AWS quirks: documents come back URL-encoded; the list of roles has neither tags nor boundary;
-//! names are unique in the account, whatever the path; two calls tell everything of every role
-//! of the account, where asking for each role takes four; right after creation the ARN may read as the
-//! unique id (`AROA...`) while the role spreads; a role cannot be deleted while anything is attached.
+//! AWS quirks: documents come back URL-encoded. The list of roles does not have tags or boundaries.
+//! Names are unique in the account, whatever the path. Two calls return everything about all roles
+//! of the account, while a single role needs four. Right after creation the ARN may come back as
+//! the unique id (`AROA...`) until the role has spread. A role with attachments cannot be deleted.
 
 mod bulk;
 
@@ -36,7 +36,7 @@ pub(crate) struct Role {
     pub name: String,
     /// The path, `Scope::iam_path` for every role that payctl makes.
     pub path: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// Who may assume it.
     pub trust: Document,
@@ -53,12 +53,12 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    /// What a plan says of a role; nothing if the address is another kind's.
+    /// The wanted spec of a role in a plan; `None` for other kinds.
     pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
         Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
     }
 
-    /// Whether Lambda can take away the interfaces of functions in its name.
+    /// Whether Lambda can delete the interfaces of functions with its permissions.
     pub(crate) fn takes_interfaces_away(&self) -> bool {
         const MANAGED: [&str; 2] =
             ["/AWSLambdaENIManagementAccess", "/AWSLambdaVPCAccessExecutionRole"];
@@ -75,10 +75,10 @@ impl Role {
 impl Resource for Role {
     const META: Meta = Meta {
         notes: &[
-            "A new role is usable by other services after 5 to 60 seconds; payctl tries again.",
-            "A role made again under the same name is another principal: policies that named the \
-             old one must be put again.",
-            "All inline policies of a role together have at most 10240 characters.",
+            "Other services can use a new role after 5 to 60 seconds; payctl retries.",
+            "A recreated role with the same name is another principal: policies that name the old \
+             one must be written again.",
+            "The inline policies of a role have at most 10240 characters in total.",
         ],
         immutable: &["name", "path"],
         // Lambda removes the interfaces of a deleted function in the name of the function's role.
@@ -228,7 +228,7 @@ impl Resource for Role {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         self.update_role(cx.aws, live).await?;
-        // What is added first is there before what it replaces goes.
+        // Additions come first, so that no permission is missing in between.
         self.add_policies(cx.aws, live).await?;
         self.remove_policies(cx.aws, live).await
     }
@@ -245,7 +245,7 @@ impl Resource for Role {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (aws, role) = (cx.aws, live.id.as_str());
-        // What is attached now counts, not what was when the plan was made.
+        // The current attachments count, not those of the plan.
         let now = try_join3(profiles(aws, role), managed(aws, role), inline_names(aws, role));
         let Some((profiles, managed, inline)) = now.await.or_gone()? else { return Ok(()) };
         try_join3(
@@ -421,7 +421,7 @@ fn to_live(
 ) -> Result<Live<Role>, OpError> {
     let phase = match role.arn.starts_with("arn:") {
         true => Phase::Ready,
-        false => Phase::Pending("the role is not visible everywhere yet".into()),
+        false => Phase::Pending("the role has not reached all of AWS yet".into()),
     };
     let boundary = role.permissions_boundary.and_then(|policy| policy.permissions_boundary_arn);
     Ok(Live {

@@ -1,9 +1,9 @@
 //! Customer keys, with alias, policy and rotation folded in.
 //!
-//! AWS quirks: a key has neither a name nor a client token, so after a lost reply it is found by
-//! its tags; deletion takes 7 to 30 days, in which the key is still listed with its tags, and its
-//! aliases stay taken unless they are deleted first; reads lag behind writes for a minute; tags of
-//! other people's keys may not be readable.
+//! AWS quirks: a key does not have a name or a client token, so payctl finds it by its tags after a
+//! lost reply. A deletion takes 7 to 30 days; meanwhile AWS lists the key with its tags, and its
+//! aliases stay taken unless they are deleted first. Reads lag behind writes for a minute. The tags
+//! of keys of other owners may not be readable.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) const TAG_RECOVERY: &str = "payctl:recovery-days";
 /// The tag that keeps `kept`. Not among `Live.tags`.
 const TAG_KEPT: &str = "payctl:kept";
 
-/// What AWS takes when nobody says otherwise.
+/// AWS's default.
 pub(crate) const DEFAULT_RECOVERY: u32 = 30;
 
 /// How often AWS rotates, in days, unless told otherwise.
@@ -46,11 +46,11 @@ pub(crate) const DEFAULT_PERIOD: u32 = 365;
 pub(crate) struct Key {
     /// The alias, `alias/...`.
     pub alias: String,
-    /// What the key is for.
+    /// Its description.
     pub description: String,
     /// Who may use and manage it.
     pub policy: Document,
-    /// Whether the key can be used. Always wanted: payctl enables what others disabled.
+    /// Whether the key can be used. Always wanted: payctl enables a key that others disabled.
     pub enabled: bool,
     /// Whether AWS rotates the key material.
     pub rotation: bool,
@@ -59,8 +59,9 @@ pub(crate) struct Key {
     pub rotation_days: Option<u32>,
     /// How long a deleted key can be brought back, in days (kept in a tag, for the deletion).
     pub recovery_days: u32,
-    /// Whether its deletion leaves it to you instead, for a snapshot that nobody could read without
-    /// it (kept in a tag). It stays so once it was: the snapshot may have been taken meanwhile.
+    /// Whether a deletion releases it to the user instead, for a snapshot that nobody could read
+    /// without it (kept in a tag). It stays so once it was: the snapshot may have been taken
+    /// meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<bool>,
 }
@@ -73,20 +74,21 @@ fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
 impl Resource for Key {
     const META: Meta = Meta {
         notes: &[
-            "A key costs about 1 dollar a month from its creation, not while it waits for deletion.",
-            "A deleted key can be brought back for 7 to 30 days; payctl does so when the same \
-             environment wants it again, and what it encrypts stays readable.",
-            "The key of a database with a final snapshot is never deleted, for the snapshot needs it: \
-             the environment then lets go of it (alias and ownership tags go) and you keep it, at its \
-             price, until you need the snapshot no more.",
-            "payctl enables a key that somebody disabled, or whose deletion somebody cancelled.",
-            "The policy must keep the account's root, or nobody can manage the key any more.",
-            "Where a policy asks for a key's tags, as those of `payctl policy` do, AWS may take five \
-             minutes until it knows them: payctl waits that long before it gives up.",
+            "A key costs about 1 US dollar a month, but not while its deletion is pending.",
+            "A deleted key can be recovered for 7 to 30 days. If the same environment needs it \
+             again, payctl does so, and all data that it encrypted stays readable.",
+            "payctl never deletes the key of a database with a final snapshot, since the snapshot \
+             needs it. Instead it removes the alias and the ownership tags. You keep the key, and \
+             pay for it, for as long as you need the snapshot.",
+            "payctl enables a key that was disabled or whose deletion was cancelled.",
+            "The policy must allow the root of the account. Otherwise nobody can manage the key \
+             any more.",
+            "If an IAM policy tests the tags of a key, as those of `payctl policy` do, AWS may \
+             take five minutes to see new tags: payctl waits for that.",
         ],
         replace: Replace::Forbidden,
         can_duplicate: true,
-        data: Some("everything encrypted with it becomes unreadable when the waiting period ends"),
+        data: Some("all data encrypted with it, when the waiting period ends"),
         regain: Some(regain),
         read_lag: Duration::from_secs(60),
         propagation: Duration::from_secs(330),
@@ -193,8 +195,8 @@ impl Resource for Key {
         };
         let candidates = inventory.iter().filter(|(id, aliases)| {
             let candidate = |alias: &String| !is_of_aws(alias) && cx.is_candidate(alias);
-            // A crash between CreateKey and CreateAlias leaves a key of ours without alias. What only
-            // its tags call ours is named, and left alone.
+            // A crash between CreateKey and CreateAlias leaves a key of ours without alias. payctl
+            // reports a key that only its tags claim, and leaves it alone.
             let claims = || index.is_some_and(|index| index.contains_key(&arn_of(id)));
             aliases.is_empty() || aliases.iter().any(candidate) || claims()
         });
@@ -207,7 +209,7 @@ impl Resource for Key {
             let arn = arn_of(id);
             let read = async { tags(cx.aws, id).await.or_gone() };
             let tags = match aliases.is_empty() {
-                // One that was let go of a moment ago would pass for ours by tags that lag behind.
+                // The tags of a key that was just released lag behind and would still claim it.
                 true => read.await,
                 false => cx.tags(&arn, read).await,
             };
@@ -215,7 +217,7 @@ impl Resource for Key {
                 return Ok(None);
             };
             let claimed = match aliases.is_empty() {
-                // Without an alias it has no name, and its tags alone say whose it is.
+                // Without an alias it does not have a name, so only its tags show the owner.
                 true => cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours)),
                 false => cx.claim(alias, &tags),
             };
@@ -235,7 +237,7 @@ impl Resource for Key {
         let id = cx.id();
         let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
         let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
-        // One that was let go of is somebody else's.
+        // A released key belongs to the user.
         if cx.aws.scope.owned(&tags).is_none() {
             return Ok(None);
         }
@@ -260,7 +262,7 @@ impl Resource for Key {
         let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
         let created = call.send().await.map_err(op("CreateKey"))?;
         created.key_metadata.map(|key| key.key_id).ok_or_else(|| {
-            OpError::new("CreateKey", ErrorClass::Service, "NoKey", "AWS returned no key id")
+            OpError::new("CreateKey", ErrorClass::Service, "NoKey", "AWS did not return a key id")
         })
     }
 
@@ -306,7 +308,7 @@ impl Resource for Key {
         if live.spec.kept == Some(true) {
             return let_go(aws, id).await;
         }
-        // A tag that somebody edited must not stand in the way.
+        // An edited tag must not block the run.
         let days = live.spec.recovery_days.clamp(7, 30) as i32;
         let call = aws.kms.schedule_key_deletion().key_id(id).pending_window_in_days(days);
         match call.send().await.map_err(op("ScheduleKeyDeletion")).or_gone() {
@@ -321,7 +323,7 @@ impl Resource for Key {
 }
 
 impl Key {
-    /// What is kept in tags.
+    /// The values that payctl stores in tags.
     fn own_tags(&self) -> Tags {
         let recovery = (TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
         let kept = self.kept.map(|kept| (TAG_KEPT.to_owned(), kept.to_string()));
@@ -355,7 +357,7 @@ impl Key {
             }
             created => drop(created?),
         }
-        // Another key of ours may have taken the old alias meanwhile.
+        // Another key of this environment may have the old alias by now.
         match live.spec.alias.as_str() {
             old if aliases_of(aws, &live.id).await?.iter().any(|alias| alias == old) => {
                 delete_alias(aws, old).await
@@ -375,8 +377,8 @@ impl Key {
         }
         if aws.scope.owned(&tags(aws, &holder).await?).is_none() {
             let message = format!(
-                "{} points to key {holder}, which is not this environment's: delete the alias or \
-                 choose another one",
+                "{} points to key {holder}, which this environment does not own: delete the alias \
+                 or choose another one",
                 self.alias
             );
             return Err(OpError { message, ..taken });
@@ -429,15 +431,16 @@ fn sample_policy(action: &str) -> Document {
     ])
 }
 
-/// What can be got back of a deleted key.
+/// The part of a deleted key that can be recovered.
 fn regain(live: &Value) -> Option<String> {
     if live["kept"] == true {
         return Some(
-            "it is not deleted but left to you, for the snapshot that needs it".to_owned(),
+            "payctl does not delete it, since the final snapshot needs it; you own it then"
+                .to_owned(),
         );
     }
     let days = live["recovery_days"].as_u64()?;
-    Some(format!("for {days} days; an apply of the same environment takes it back"))
+    Some(format!("for {days} days; an apply of the same environment restores it"))
 }
 
 /// Aliases that AWS keeps for itself.

@@ -1,4 +1,4 @@
-//! What the Lambda kinds share: names of functions, tags, and the errors that pass by themselves.
+//! Helpers of the Lambda kinds: names of functions, tags, and temporary errors.
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use futures::future::FutureExt;
@@ -20,7 +20,7 @@ pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
 ];
 
-/// The names of the functions that may be ours.
+/// The names of the functions that this environment may own.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
     let list = async {
         let pages = cx.aws.lambda.list_functions().into_paginator().items().send();
@@ -32,7 +32,8 @@ pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> 
     Ok(all.iter().filter(|name| cx.is_candidate(name)).cloned().collect())
 }
 
-/// What AWS tells of a function that may be ours: two kinds ask, and it is asked once in a sweep.
+/// The description of a function that this environment may own. Two kinds need it, and a survey
+/// reads it once.
 pub(super) async fn function_of(
     cx: &Survey<'_>,
     name: &str,
@@ -42,14 +43,14 @@ pub(super) async fn function_of(
     cx.if_permitted(name, answer.map(|answer| (*answer).clone()))
 }
 
-/// What AWS tells of a function.
+/// AWS's description of a function.
 pub(super) async fn function(aws: &Aws, name: &str) -> Result<Option<GetFunctionOutput>, OpError> {
     let send = aws.lambda.get_function().function_name(name).send();
     send.await.map_err(op("GetFunction")).or_gone()?.map(whole).transpose()
 }
 
 /// Refuses an answer without the tags: AWS gives it to those who may not read them, and a function
-/// without tags would pass for somebody else's.
+/// without tags would seem to have another owner.
 fn whole(answer: GetFunctionOutput) -> Result<GetFunctionOutput, OpError> {
     let Some(untold) = answer.tags_error else { return Ok(answer) };
     let error = listed("GetFunction", &untold.error_code, untold.message);

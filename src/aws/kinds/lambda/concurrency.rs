@@ -1,5 +1,5 @@
-//! Whether the account has the calls that functions want set aside: AWS refuses what leaves too few
-//! for everybody else, and would do so in the middle of an apply.
+//! Checks the reserved concurrency of a plan against the account's limit. AWS would refuse too high
+//! a reservation in the middle of an apply.
 
 use serde_json::Value;
 
@@ -13,19 +13,19 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 /// Looks whether the account can set aside the calls that functions want for themselves.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Limits,
-    doing: "ask for the limits of Lambda",
+    doing: "read the account limits of Lambda",
     run: |cx| Box::pin(check(cx)),
 };
 
-/// How many calls at the same time nobody may set aside.
+/// The concurrent calls that must stay unreserved.
 const FOR_EVERYBODY: i64 = 100;
 
-/// More calls than the account can set aside.
+/// A reservation that the account cannot make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shortage {
-    /// How many more can be.
+    /// The number of calls that can be reserved in addition.
     possible: i64,
-    /// How many the account has at all.
+    /// The limit of the account.
     limit: i64,
 }
 
@@ -47,14 +47,15 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(vec![Finding::Problem {
         title: format!("the account cannot reserve {wanted} more concurrent calls"),
         because: format!(
-            "of its {limit}, {possible} more can be set aside: 100 stay for all others\n{}",
+            "of its {limit}, it can reserve {possible} more: 100 stay unreserved for all \
+             other functions\n{}",
             who.join("\n")
         ),
         hint: "lower or remove `reserved_concurrency`, or ask AWS for a higher quota",
     }])
 }
 
-/// How many more calls each change sets aside; less than none for what gives some back.
+/// How many more concurrent calls each change reserves; negative if it gives some back.
 fn reservations<'a>(planned: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, i64)> {
     let reserved = |address: &Address, spec: &Value| {
         let function = Function::of(address, spec);
@@ -68,13 +69,13 @@ fn reservations<'a>(planned: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, i64)> {
     more.filter(|(_, more)| *more != 0).collect()
 }
 
-/// Asks whether so many more calls can be set aside.
+/// Checks whether the account can reserve this many more calls.
 async fn shortage(aws: &Aws, wanted: i64) -> Result<Option<Shortage>, OpError> {
     let ask = || async {
         aws.lambda.get_account_settings().send().await.map_err(op("GetAccountSettings"))
     };
     let answer = match retry_read(ask).await {
-        // An emulator without this question has no limit either.
+        // An emulator without this operation does not have a limit either.
         Err(error) if aws.is_elsewhere && error.class == ErrorClass::NotFound => return Ok(None),
         answer => answer?,
     };

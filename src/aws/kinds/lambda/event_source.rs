@@ -1,9 +1,9 @@
-//! Event sources: queues and table streams that make a function run.
+//! Event sources: queues and table streams that trigger a function.
 //!
-//! AWS quirks: a mapping has no name but a UUID, and there is one at the most for each function and
-//! source; every change is asynchronous. Whether it is enabled can only be told from its state.
-//! Streams have a position, retries and a destination for failures; queues have none of these, and
-//! alone have a limit of concurrent calls.
+//! AWS quirks: a mapping has a UUID instead of a name, and there is at most one for each function
+//! and source. Every change is asynchronous. Only its state shows whether it is enabled. Only
+//! streams have a position, retries and a destination for failures; only queues have a limit of
+//! concurrent calls.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) struct EventSource {
     pub source: Text,
     /// Whether it is switched on.
     pub enabled: bool,
-    /// How many records a call gets at the most.
+    /// The most records that a call gets.
     pub batch_size: u32,
     /// How many seconds records are gathered.
     pub window: u32,
@@ -42,7 +42,7 @@ pub(crate) struct EventSource {
     pub max_concurrency: Option<u32>,
     /// Whether the function reports which records failed.
     pub report_failures: bool,
-    /// Where a stream is read from at first, `LATEST`; nowhere for queues.
+    /// The starting position of a stream, `LATEST`; `None` for queues.
     pub start: Option<String>,
     /// How often a failed batch of a stream is tried again; -1 is until it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,8 +54,8 @@ pub(crate) struct EventSource {
 impl Resource for EventSource {
     const META: Meta = Meta {
         notes: &[
-            "AWS refuses a queue whose messages come back before the function's timeout is over.",
-            "A stream is read from `start` on only when the event source is made.",
+            "AWS refuses a queue whose visibility timeout is shorter than the function's timeout.",
+            "`start` takes effect only when the event source is created.",
         ],
         immutable: &["source"],
         create_only: &["start"],
@@ -83,7 +83,7 @@ impl Resource for EventSource {
         ..Meta::new(
             "lambda.event_source",
             "lambda",
-            "A queue or table stream that makes a Lambda function run.",
+            "A queue or table stream that triggers a Lambda function.",
         )
     };
 
@@ -176,7 +176,7 @@ impl Resource for EventSource {
             .set_tags(Some(cx.tags.clone().into_iter().collect()));
         let made = call.send().await.map_err(op("CreateEventSourceMapping"))?;
         made.uuid.ok_or_else(|| {
-            let message = "AWS answered without the id of the new event source";
+            let message = "AWS did not return the id of the new event source";
             OpError::new("CreateEventSourceMapping", ErrorClass::Service, "NoId", message)
         })
     }
@@ -219,7 +219,7 @@ impl Resource for EventSource {
 }
 
 impl EventSource {
-    /// What tells a mapping from all others, since it has no name: its function and its source.
+    /// The identity of a mapping, which does not have a name: its function and its source.
     pub(crate) fn name(function: &str, source: &str) -> String {
         format!("{function} {source}")
     }
@@ -233,7 +233,7 @@ impl EventSource {
 /// The state of one that AWS is deleting.
 const DELETING: &str = "Deleting";
 
-/// Without a number the limit is taken away.
+/// Without a number AWS removes the limit.
 fn scaling(most: Option<u32>) -> ScalingConfig {
     ScalingConfig::builder().set_maximum_concurrency(most.map(signed)).build()
 }

@@ -1,10 +1,10 @@
 //! Lambda functions.
 //!
-//! AWS quirks: code and configuration are changed by separate calls, which must not overlap; each
-//! change is asynchronous and may fail after it was accepted. A function in a VPC leaves network
-//! interfaces behind that hold its subnets and security groups for up to 45 minutes; a function
-//! that is about to go is moved to the VPC's default group first, which frees the groups of the
-//! environment. GetFunction alone tells tags and concurrency.
+//! AWS quirks: separate calls change code and configuration, and must not overlap. Each change is
+//! asynchronous and may fail after AWS accepted it. A deleted function in a VPC leaves network
+//! interfaces that block its subnets and security groups for up to 45 minutes. So payctl first
+//! moves it to the VPC's default group, which frees the groups of the environment. Only GetFunction
+//! returns tags and concurrency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,13 +40,13 @@ mod convert;
 pub(crate) struct Function {
     /// The name.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// The ARN of the role that it runs in.
     pub role: Text,
     /// The runtime, `python3.13`.
     pub runtime: String,
-    /// What is called.
+    /// The handler.
     pub handler: String,
     /// The processor: `arm64` or `x86_64`.
     pub architecture: String,
@@ -62,7 +62,7 @@ pub(crate) struct Function {
     pub environment: BTreeMap<String, Text>,
     /// The ARN of the key that encrypts them; Lambda's own if none.
     pub environment_key: Option<Text>,
-    /// Where it is in a VPC; outside if none.
+    /// Its place in a VPC; outside if `None`.
     pub network: Option<Network>,
     /// The ARN of the queue or topic for asynchronous calls that fail.
     pub dead_letter: Option<Text>,
@@ -70,11 +70,12 @@ pub(crate) struct Function {
     pub tracing: bool,
     /// How many calls are set aside for it; none if it shares the account's.
     pub reserved_concurrency: Option<u32>,
-    /// Why the last change failed after AWS had accepted it. Nobody wants one: it is sent again.
+    /// Why the last change failed after AWS had accepted it. It is never wanted, so payctl sends
+    /// the change again.
     pub failed_update: Option<String>,
 }
 
-/// Where a function is in a VPC.
+/// The place of a function in a VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Network {
@@ -85,7 +86,7 @@ pub(crate) struct Network {
 }
 
 impl Function {
-    /// What a plan says of a function; nothing if the address is another kind's.
+    /// The wanted spec of a function in a plan; `None` for other kinds.
     pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
         Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
     }
@@ -94,23 +95,26 @@ impl Function {
 impl Resource for Function {
     const META: Meta = Meta {
         notes: &[
-            "Its package is made from the source folder; the same files give the same digest on \
-             every machine, and a function whose digest is unchanged is not deployed again.",
-            "Lambda removes a deleted function's network interfaces later, in the name of its role: a \
-             destroy keeps roles until the subnets are gone. Where only a function and its role \
-             leave the config, take the function out first and the role an hour later.",
-            "Code and configuration are changed one after the other.",
-            "AWS takes 5 to 40 minutes to release the network interfaces of a deleted function; \
-             its subnets wait for that. It is moved to the VPC's default group first, so that the \
-             environment's own security groups need not wait as long.",
-            "Reserved concurrency is taken from the account's: 100 must stay free for all others.",
-            "A call that runs late writes to its log group again if the role may create one: AWS's policies \
-             for functions allow it, and a statement with `effect = \"deny\"` takes it back.",
-            "A plan that takes a function out of its network and the rights on interfaces from its role is \
-             refused: the interfaces would stay for ever.",
-            "A change that AWS accepts and fails later, such as a move into a subnet without free \
-             addresses, ends the step with AWS's reason; the next plan shows it as `failed_update` \
-             and sends the change again.",
+            "payctl builds its package from the source folder. The same files have the same \
+             digest on every machine, and payctl does not deploy a function whose digest is \
+             unchanged.",
+            "Lambda deletes a function's network interfaces later, with the permissions of its \
+             role: a destroy keeps roles until the subnets are gone. If you remove only a \
+             function and its role from the config, remove the function first and the role an \
+             hour later.",
+            "payctl changes code and configuration one after the other.",
+            "AWS takes 5 to 40 minutes to delete the network interfaces of a deleted function; \
+             its subnets wait for that. payctl first moves the function to the VPC's default \
+             security group, so that its own groups do not have to wait.",
+            "Reserved concurrency reduces that of the account, where 100 must stay unreserved for \
+             all other functions.",
+            "A late call recreates the log group if the role may create one. AWS's managed \
+             policies for functions allow that; deny it with a statement with `effect = \"deny\"`.",
+            "payctl refuses a plan that removes a function from its network and the permissions \
+             for interfaces from its role: the interfaces would stay for ever.",
+            "AWS may accept a change that fails later, such as a move to a subnet without free \
+             addresses. The step then fails with AWS's reason; the next plan shows it as \
+             `failed_update` and sends the change again.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -311,14 +315,14 @@ impl Function {
     fn archive(&self, aws: &Aws, op: &'static str) -> Result<Blob, OpError> {
         aws.packages.get(&self.code).map(Blob::new).ok_or_else(|| {
             let message = format!(
-                "the sources of {} have changed since the plan was made; make the plan again",
+                "the sources of {} have changed since the plan; make a new plan",
                 self.name
             );
             OpError::new(op, ErrorClass::Invalid, "SourcesChanged", message)
         })
     }
 
-    /// Sends the whole configuration; what the function shall not have is cleared.
+    /// Sends the whole configuration, and clears settings that are not wanted.
     async fn configure(&self, aws: &Aws, now: &Self) -> Result<(), OpError> {
         let cleared = now.network.as_ref().map(|_| Network::nowhere());
         let key = self.environment_key.as_ref().map(|key| key.known().to_owned());
@@ -384,8 +388,9 @@ fn signed(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// Moves a function to the default group of its VPC, so that its interfaces hold none of ours.
-/// Whether that is under way; what cannot be moved is deleted where it is.
+/// Moves a function to the default group of its VPC, so that its interfaces do not block our
+/// groups. Returns whether the move is in progress; a function that cannot move is deleted in
+/// place.
 async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
     let answer = common::function(aws, name).await?;
     let now = answer.and_then(|answer| answer.configuration).filter(convert::can_move);

@@ -1,6 +1,6 @@
-//! Functions that leave their network while their roles lose the rights on interfaces: Lambda takes the
-//! interfaces away up to an hour later, in the name of the role, and without those rights they stay
-//! for ever, with the subnets that they stand in.
+//! Functions that leave their network while their roles lose the permissions for interfaces. Lambda
+//! deletes the interfaces up to an hour later with the permissions of the role. Without these, the
+//! interfaces and their subnets stay for ever.
 
 use std::future::ready;
 
@@ -28,18 +28,19 @@ fn check(cx: &Preflight<'_>) -> Vec<Finding> {
         .map(|(function, role)| format!("{} and {}", function.address, role.address))
         .collect();
     vec![Finding::Problem {
-        title: "a function leaves its network, and its role loses the rights on its interfaces"
+        title: "a function leaves its network while its role loses the permissions for its network interfaces"
             .to_owned(),
         because: format!(
-            "Lambda takes the interfaces away within an hour, in the name of the role\n{}",
+            "Lambda deletes the interfaces up to an hour later, with the permissions of the \
+             role\n{}",
             who.join("\n")
         ),
-        hint: "take the function out of its network first, and the rights an hour later",
+        hint: "first remove the function from its network; remove the permissions an hour later",
     }]
 }
 
-/// The functions that leave their network, each with its role that can no longer take the interfaces
-/// away afterwards.
+/// The functions that leave their network, each with the role that can then no longer delete its
+/// interfaces.
 fn stranded<'a>(all: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, &'a Planned<'a>)> {
     let leaves = all.iter().filter_map(|planned| {
         let is = |spec: &Value| Function::of(planned.address, spec);

@@ -1,8 +1,8 @@
 //! The policy of a function: who may call it, all statements as one object.
 //!
-//! AWS quirks: a statement is added and removed by its id and never changed; statements that are
-//! added at the same time may be lost, so they come one after another. The policy has no tags: it
-//! belongs to whom its function belongs to, and goes with it.
+//! AWS quirks: calls add and remove a statement by its id, but never change one. Statements that
+//! are added at the same time may get lost, so payctl adds them one after another. The policy does
+//! not have tags: the owner of the function owns it, and it is deleted with the function.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,9 +39,9 @@ pub(crate) struct Permissions {
 pub(crate) struct Permission {
     /// The service (`events.amazonaws.com`) or account.
     pub principal: String,
-    /// What is allowed, as a rule `lambda:InvokeFunction`.
+    /// The allowed action, usually `lambda:InvokeFunction`.
     pub action: String,
-    /// The ARN of the resource in whose name it calls; `*` stands for any text.
+    /// The ARN of the calling resource; `*` matches any text.
     pub source: Option<Text>,
     /// The account of that resource, if it must be checked.
     pub source_account: Option<String>,
@@ -58,9 +58,8 @@ impl Permission {
 impl Resource for Permissions {
     const META: Meta = Meta {
         notes: &[
-            "All statements of a function's policy are one object: what others add to it is \
-             removed.",
-            "It goes with its function, but not with who calls it.",
+            "payctl manages the whole policy of a function: it removes statements that others add.",
+            "AWS deletes it with its function, but not with the callers.",
         ],
         immutable: &["function"],
         tagged: false,
@@ -80,7 +79,11 @@ impl Resource for Permissions {
                 &["lambda:{here}:function:{lambda.function}"],
             ),
         ],
-        ..Meta::new("lambda.permissions", "lambda", "Who may call a Lambda function.")
+        ..Meta::new(
+            "lambda.permissions",
+            "lambda",
+            "The policy of a Lambda function: who may call it.",
+        )
     };
 
     fn sample() -> Self {
@@ -113,7 +116,7 @@ impl Resource for Permissions {
         let found = names.iter().map(|name| async move {
             let Some(function) = common::function_of(cx, name).await? else { return Ok(None) };
             let tags = function.tags.unwrap_or_default().into_iter().collect();
-            // AWS answers 15 questions for policies in a second: only what is ours is asked for.
+            // AWS allows 15 reads of policies per second, so payctl reads only its own.
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             // The survey of functions says so.
             let is_of_function = [Self::META.kind, Function::META.kind].contains(&&*address.kind);
@@ -139,8 +142,7 @@ impl Resource for Permissions {
         Ok(name.to_owned())
     }
 
-    /// One statement at a time. What is missing comes before what must go: without a statement
-    /// there is no policy.
+    /// One statement at a time. Additions come before removals: a policy cannot be empty.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec.callers;
         let differs = |(id, wanted): &(&String, &Permission)| now.get(*id) != Some(*wanted);

@@ -1,8 +1,8 @@
 //! CloudWatch log groups with their retention.
 //!
-//! AWS quirks: retention is a call of its own, and never expiring is its absence; one of the two
-//! ARNs ends in `:*`, which no other service accepts; a list by a part of the name tells names
-//! only, neither retention nor key; a late writer makes a deleted group again, without retention
+//! AWS quirks: retention has its own call, and without retention events never expire. One of the
+//! two ARNs ends in `:*`, which no other service accepts. A list by a part of the name returns only
+//! names, not the retention and the key. A late write recreates a deleted group, without retention
 //! and tags.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,13 +39,14 @@ pub(crate) struct LogGroup {
 impl Resource for LogGroup {
     const META: Meta = Meta {
         notes: &[
-            "Whoever still writes to a deleted log group makes it again, without retention and tags. \
-             An apply takes a wanted group under `/aws/` that has no tags at all and sets it right; \
-             a destroy leaves it, since nothing tells whose it is: look for such groups some \
-             minutes after a destroy, `aws logs describe-log-groups --log-group-name-pattern ENV`.",
+            "A late write to a deleted log group recreates it, without retention and tags. An \
+             apply adopts such a group under `/aws/` if the config wants it and it has no tags. A \
+             destroy leaves it, since its owner is unknown: look for such groups some minutes \
+             after a destroy with `aws logs describe-log-groups --log-group-name-pattern ENV`.",
             "A retention policy of the account overrides the retention of its log groups.",
-            "The policy of the key must admit the service logs.REGION.amazonaws.com.",
-            "Events that were encrypted with a key stay so after the key is taken away.",
+            "The policy of the key must allow the service logs.REGION.amazonaws.com.",
+            "Events that were encrypted with a key stay encrypted after the key is removed from \
+             the group.",
         ],
         immutable: &["name"],
         replace: Replace::Forbidden,
@@ -119,7 +120,7 @@ impl Resource for LogGroup {
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.id, &live.tags)?;
             let owner = match owner {
-                // A group of others that nobody tagged: AWS's services leave such ones.
+                // A group without tags: services of AWS create such groups.
                 Owner::Foreign(_) if live.tags.is_empty() && is_of_a_service(&live.id) => {
                     Owner::Nobody
                 }

@@ -1,8 +1,8 @@
-//! Metric filters: what is counted from the events of a log group.
+//! Metric filters, which count events of a log group.
 //!
-//! AWS quirks: a filter carries no tags, so it is ours if its log group is and if it carries the
-//! environment's name. PutMetricFilter replaces it. A metric without a unit has the unit `None`;
-//! an omitted default is no default, not zero.
+//! AWS quirks: a filter cannot have tags, so payctl owns it if it owns the log group and the
+//! filter's name contains the environment. PutMetricFilter replaces it. A metric without a unit has
+//! the unit `None`; an omitted default is not zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) struct Filter {
     pub namespace: String,
     /// The name of the metric.
     pub metric: String,
-    /// What each event adds: a number, or a field such as `$.amount`.
+    /// The value of each event: a number, or a field such as `$.amount`.
     pub value: String,
     /// The value of a period without events; none if there is none.
     pub default: Option<f64>,
@@ -50,10 +50,10 @@ pub(crate) struct Filter {
 impl Resource for Filter {
     const META: Meta = Meta {
         notes: &[
-            "It carries no tags: it is payctl's if its log group is and if the environment stands in \
-             its name.",
-            "It counts new events only, and each combination of dimensions is a metric of its own \
-             that costs money.",
+            "It cannot have tags: payctl owns it if it owns the log group and the filter's name \
+             contains the environment.",
+            "It counts only new events. Each combination of dimensions is a separate metric, \
+             which costs money.",
         ],
         immutable: &["name", "log_group"],
         replace: Replace::DeleteFirst,
@@ -74,7 +74,11 @@ impl Resource for Filter {
             r"^[^:*]{1,512}$",
             "a metric filter's name is 1 to 512 characters without : and *",
         )),
-        ..Meta::new("logs.metric_filter", "logs", "A metric that is counted from a log group.")
+        ..Meta::new(
+            "logs.metric_filter",
+            "logs",
+            "A metric filter, which counts events of a log group.",
+        )
     };
 
     fn sample() -> Self {

@@ -1,14 +1,14 @@
-//! Aurora PostgreSQL clusters: the data, its credentials, and how it is kept.
+//! Aurora PostgreSQL clusters: the data, its credentials and its backups.
 //!
-//! AWS quirks: a cluster has no instance of its own, and no endpoint answers before it has one;
-//! changes wait for the maintenance window unless they are to apply at once, and until then they
-//! show as pending; AWS moves the version ahead by itself and takes none back; the encryption key
-//! comes back even if none was named; a cluster is protected, kept in a snapshot or not when it is
-//! deleted by what that call says, so the wish for a snapshot lies in a tag. A restored cluster has
-//! the users and passwords of its source, and tells nothing of it: both lie in tags.
+//! AWS quirks: a new cluster does not have an instance, and its endpoint does not answer before it
+//! has one. Changes wait for the maintenance window unless they should apply at once; until then
+//! they are pending. AWS raises the version on its own and cannot lower it. AWS returns an
+//! encryption key even if none was set. The call that deletes a cluster decides about a final
+//! snapshot, so a tag stores that wish. A restored cluster has the users and passwords of its
+//! source without showing it, so tags store both.
 //!
-//! The credentials are read from their secret inside `create`, and after a restore inside `update`,
-//! and nowhere else: they are in no spec, no plan and no error.
+//! Only `create`, and `update` after a restore, read the credentials from their secret: specs,
+//! plans and errors never contain them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
     pub database: Option<String>,
     /// The port.
     pub port: u16,
-    /// The ARN of the secret whose `username` and `password` the cluster begins with.
+    /// The ARN of the secret with the first `username` and `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Text>,
     /// The name of the subnet group.
@@ -79,7 +79,7 @@ pub(crate) struct Cluster {
     pub iam_authentication: bool,
     /// Whether the Data API is on.
     pub data_api: bool,
-    /// What it begins with; none when it begins empty. A tag remembers it.
+    /// The source of a restore; `None` for an empty database. A tag stores it.
     #[serde(default)]
     pub restore_from: Option<Source>,
     /// Whether the password is that of its secret. A tag says that it still is that of a source.
@@ -91,7 +91,7 @@ fn yes() -> bool {
     true
 }
 
-/// What a cluster begins with.
+/// The source of a restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Source {
@@ -129,23 +129,23 @@ const ENGINE: &str = "aurora-postgresql";
 impl Resource for Cluster {
     const META: Meta = Meta {
         notes: &[
-            "The user and the password are those that the secret holds when the cluster is made; \
-             later the secret's rotation changes them, never payctl.",
-            "AWS may move the minor version ahead; payctl then leaves it there. A new major \
-             version is an upgrade in place that takes the database down for some minutes.",
-            "AWS retires versions and takes them for no new cluster: plan and apply ask what it offers \
-             before a cluster is made or upgraded.",
+            "AWS sets the user and the password from the secret when it creates the cluster; \
+             later only the secret's rotation changes the password.",
+            "AWS may raise the minor version; payctl accepts that. A new major version is an \
+             in-place upgrade that stops the database for some minutes.",
+            "AWS does not accept retired versions for new clusters: plan and apply check the \
+             offered versions before they create or upgrade a cluster.",
             "Changes take effect at once, not in the maintenance window.",
-            "A cluster that somebody stopped stays stopped until something of it is changed or deleted: \
-             AWS does neither before it runs, so it is started first.",
-            "Deletion lifts its protection first, and takes a final snapshot if that was wanted. \
-             A snapshot needs the key that the cluster was encrypted with for ever: a key of the \
-             same environment is then left to you instead of being deleted.",
-            "Exported logs go to log groups that must be there before, or RDS makes them without a \
-             retention and nobody owns them.",
-            "Scaling limits of serverless instances can be changed, not taken away.",
-            "A restored cluster keeps the users of its source. The password of the first one becomes that \
-             of the secret as soon as the data is there, before any instance is made.",
+            "A stopped cluster stays stopped until a plan changes or deletes it or one of its \
+             instances: payctl then starts it first, since AWS cannot change a stopped cluster.",
+            "A deletion first turns deletion protection off, and takes a final snapshot if the \
+             config wants one. The snapshot needs the cluster's key for as long as it exists, so \
+             payctl does not delete a key of the same environment: you own it then.",
+            "The log groups of exported logs must exist first. Otherwise RDS creates them without \
+             retention, and nobody owns them.",
+            "The scaling limits of serverless instances can be changed, but not removed.",
+            "A restored cluster keeps the users of its source. payctl sets the master password to \
+             that of the secret after the data is restored and before it creates an instance.",
         ],
         immutable: &["name", "database", "subnet_group", "key"],
         create_only: &["credentials", "restore_from"],
@@ -243,7 +243,7 @@ impl Resource for Cluster {
         names: Some(common::named("database", 63)),
         unsettled: &[(
             "engine_version",
-            "AWS did not carry out the upgrade: the events of the cluster in the RDS console say why",
+            "AWS did not carry out the upgrade; the cluster's events in the RDS console say why",
         )],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
@@ -373,7 +373,7 @@ impl Resource for Cluster {
     }
 }
 
-/// What a cluster begins with. Not shown, wherever it may end up.
+/// The source of a restore. Not shown, wherever it may end up.
 #[derive(Deserialize)]
 struct Credentials {
     username: String,
@@ -387,7 +387,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Cluster {
-    /// One move towards what is wanted.
+    /// One step towards the wanted state.
     async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let arn = &live.outputs[&Output::Arn];
         let was = &live.spec;
@@ -423,8 +423,8 @@ impl Cluster {
         // The decoder's own words may quote the value.
         serde_json::from_str(&value).map_err(|_| {
             let message = format!(
-                "the secret {secret} is no JSON with `username` and `password`: put such a value \
-                 into it, then run again"
+                "the secret {secret} is not JSON with `username` and `password`: set such a \
+                 value, then run again"
             );
             OpError::new("GetSecretValue", ErrorClass::Invalid, "NoCredentials", message)
         })

@@ -1,9 +1,9 @@
-//! Cluster parameter groups: settings of PostgreSQL that a database asks for.
+//! Cluster parameter groups: PostgreSQL parameters of a database.
 //!
-//! AWS quirks: at most twenty parameters go into one call; static ones take effect with the next
-//! restart of the instances, and AWS refuses to set them at once; a parameter that is set to its
-//! default is not told apart from one that nobody set (`Source` stays `system`); the list shows
-//! neither parameters nor tags.
+//! AWS quirks: one call takes at most twenty parameters. Static ones take effect with the next
+//! restart of the instances, and AWS refuses to apply them at once. AWS does not distinguish a
+//! parameter with its default from an unset one (`Source` stays `system`). The list does not show
+//! parameters or tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct ParameterGroup {
     pub name: String,
     /// The engine and major version that it is for, `aurora-postgresql15`.
     pub family: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// The parameters to set; of a live group those that differ from AWS's defaults.
     pub parameters: BTreeMap<String, String>,
@@ -45,9 +45,9 @@ const AT_ONCE: usize = 20;
 impl Resource for ParameterGroup {
     const META: Meta = Meta {
         notes: &[
-            "Static parameters take effect when the instances are restarted, which payctl leaves \
-             to you.",
-            "A new major version of the database gets a new group.",
+            "Static parameters take effect when you restart the instances; payctl does not \
+             restart them.",
+            "A new major version of the database needs a new group.",
         ],
         immutable: &["name", "family", "description"],
         aws_defaults: &[("parameters", "defaults")],
@@ -83,7 +83,7 @@ impl Resource for ParameterGroup {
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",
-            "The settings of an Aurora PostgreSQL cluster.",
+            "The parameters of an Aurora PostgreSQL cluster.",
         )
     };
 
@@ -239,7 +239,7 @@ fn pair(found: Parameter) -> Option<(String, String)> {
     Some((found.parameter_name?, found.parameter_value.unwrap_or_default()))
 }
 
-/// All parameters, whoever set them.
+/// All parameters, including AWS's defaults.
 async fn parameters(aws: &Aws, group: &str) -> Result<Vec<Parameter>, OpError> {
     let call = aws.rds.describe_db_cluster_parameters().db_cluster_parameter_group_name(group);
     let pages = call.max_records(100).into_paginator();

@@ -1,4 +1,4 @@
-//! What the kinds of RDS share: tags, and the ways of its API.
+//! Helpers of the RDS kinds: tags, and quirks of the API.
 
 use aws_sdk_rds::types::Tag;
 
@@ -26,7 +26,7 @@ pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
     tags.unwrap_or_default().into_iter().map(pair).collect()
 }
 
-/// The tags of what does not list them itself.
+/// The tags of an object whose list does not return them.
 pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.rds.list_tags_for_resource().resource_name(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
@@ -46,7 +46,7 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Resul
     call.send().await.map_err(op("RemoveTagsFromResource")).map(drop)
 }
 
-/// What became of a change of a cluster or of one of its instances. AWS changes and deletes nothing
+/// The result of a change of a cluster or of one of its instances. AWS changes and deletes nothing
 /// of a stopped cluster: then it is started, and the refusal passes once it is awake.
 pub(super) async fn awake(
     aws: &Aws,
@@ -67,7 +67,7 @@ pub(super) async fn awake(
     }
 }
 
-/// The error for an answer that lacks what it is about.
+/// The error for an answer without its object.
 pub(super) fn no_answer(op: &str) -> OpError {
-    OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS returned no description")
+    OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS did not return a description")
 }

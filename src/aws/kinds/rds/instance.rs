@@ -1,8 +1,8 @@
 //! Instances of Aurora clusters: the machines that serve the data.
 //!
-//! AWS quirks: which instance writes changes with every failover and is nobody's to say; what
-//! concerns the data (backups, protection, encryption) is the cluster's; an instance that is being
-//! deleted keeps its name taken for minutes.
+//! AWS quirks: the writer changes with every failover, and the spec cannot choose it. Settings of
+//! the data (backups, protection, encryption) belong to the cluster. The name of a deleted instance
+//! stays taken for minutes.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) struct Instance {
     pub cluster: Text,
     /// The class, `db.serverless` or `db.t3.medium`.
     pub class: String,
-    /// Who takes over from a failed writer: the lowest number first.
+    /// The promotion tier: after a failure of the writer, the lowest number takes over.
     pub tier: u32,
     /// How many days Performance Insights keeps its data; off if none.
     pub insights_days: Option<u32>,
@@ -58,11 +58,11 @@ const ENGINE: &str = "aurora-postgresql";
 impl Resource for Instance {
     const META: Meta = Meta {
         notes: &[
-            "Which instance writes is decided by AWS: the first one at the beginning, later by the \
-             tiers.",
-            "A change of the class restarts the instance; with a second one the cluster fails over. \
-             Instances of one cluster change their class one after the other.",
-            "Its deletion counts as done once AWS has accepted it; the cluster waits for it.",
+            "AWS chooses the writer: at first the first instance, later by the promotion tiers.",
+            "A change of the class restarts the instance; if there is a second one, the cluster \
+             fails over. payctl changes the classes in a cluster one after the other.",
+            "A deletion is done when AWS accepts it; the deletion of the cluster waits for the \
+             rest.",
         ],
         immutable: &["name", "cluster"],
         replace: Replace::DeleteFirst,
@@ -209,12 +209,12 @@ impl Resource for Instance {
 static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Instance {
-    /// One move towards what is wanted.
+    /// One step towards the wanted state.
     async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let was = &live.spec;
         let mut call = aws.rds.modify_db_instance().db_instance_identifier(&live.id);
         call = call.apply_immediately(true);
-        // Between the look at the others and the change nobody else may begin one.
+        // Between the check of the others and the change, no other task may begin one.
         let _turn = match self.class != was.class {
             true => {
                 let turn = TURN.lock().await;
@@ -265,7 +265,7 @@ impl Instance {
             None => Ok(()),
             Some(other) => {
                 let other = other.db_instance_identifier().unwrap_or_default();
-                let message = format!("{other} of the same cluster is at work");
+                let message = format!("a change of {other} in the same cluster is in progress");
                 Err(OpError::new("ModifyDBInstance", ErrorClass::Busy, "OneAtATime", message))
             }
         }
@@ -315,7 +315,7 @@ fn to_live(instance: DbInstance) -> Live<Instance> {
     }
 }
 
-/// Where an instance stands. What optimises its storage or is backed up can be used.
+/// The phase of an instance. It is usable during a storage optimisation or a backup.
 fn phase(status: &str) -> Phase {
     match status {
         "available" | "storage-optimization" | "backing-up" | "stopped" => Phase::Ready,

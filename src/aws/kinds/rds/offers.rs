@@ -38,7 +38,7 @@ fn class<'a>(cx: &'a Preflight<'_>, planned: &'a Planned<'_>) -> Option<(&'a str
 
 /// Asks for the names of the zones that have a class for a version of Aurora PostgreSQL.
 async fn offered(aws: &Aws, version: &str, class: &str) -> Result<BTreeSet<String>, OpError> {
-    // A major version alone stands for whichever AWS takes.
+    // A major version stands for the version that AWS chooses.
     let exact = version.contains('.').then(|| version.to_owned());
     let ask = || async {
         let call = aws.rds.describe_orderable_db_instance_options().engine("aurora-postgresql");

@@ -20,7 +20,7 @@ use payctl_engine::model::text::each_ref;
 /// Looks at what new clusters are made from.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Sources,
-    doing: "look at what is restored",
+    doing: "read the source of the restore",
     run: |cx| Box::pin(check(cx)),
 };
 
@@ -86,13 +86,13 @@ async fn of_snapshot(
     };
     let found = retry_read(ask).await?.and_then(|answer| answer.db_cluster_snapshots);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {
-        let why = format!("there is no snapshot {snapshot} in {}", aws.scope.region);
+        let why = format!("the snapshot {snapshot} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, snapshots_hint(aws, &want.name).await?)));
     };
     let status = found.status().unwrap_or_default();
     if status != "available" {
         let why = format!("the snapshot {snapshot} is {status}");
-        return Ok(Err(Obstacle::new(why, "wait until it is available, or name another one")));
+        return Ok(Err(Obstacle::new(why, "wait until it is available, or choose another one")));
     }
     let what = format!("the snapshot {snapshot}");
     let traits = Traits {
@@ -106,7 +106,7 @@ async fn of_snapshot(
         return Ok(Err(obstacle));
     }
     if found.storage_encrypted() == Some(false) && want.key.is_none() {
-        let hint = "name a `key` that encrypts the new cluster";
+        let hint = "set `key` to encrypt the new cluster";
         return Ok(Err(Obstacle::new(format!("{what} is not encrypted"), hint)));
     }
     match found.snapshot_create_time {
@@ -128,7 +128,7 @@ async fn of_cluster_at(
     };
     let found = retry_read(ask).await?.and_then(|answer| answer.db_clusters);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {
-        let why = format!("there is no cluster {cluster} in {}", aws.scope.region);
+        let why = format!("the cluster {cluster} does not exist in {}", aws.scope.region);
         return Ok(Err(Obstacle::new(why, snapshots_hint(aws, cluster).await?)));
     };
     let what = format!("the cluster {cluster}");
@@ -143,7 +143,7 @@ async fn of_cluster_at(
         return Ok(Err(obstacle));
     }
     if found.storage_encrypted() == Some(false) {
-        let hint = "take a snapshot of it, and restore that with a `key`";
+        let hint = "take a snapshot of it, and restore the snapshot with a `key`";
         return Ok(Err(Obstacle::new(format!("{what} is not encrypted"), hint)));
     }
     let Some(window) = found.earliest_restorable_time.zip(found.latest_restorable_time) else {
@@ -159,7 +159,7 @@ fn type_of(snapshot: &str) -> Option<&'static str> {
     name.starts_with("rds:").then_some("automated")
 }
 
-/// What a cluster takes over from what it is made from.
+/// The settings that a restored cluster keeps from its source.
 struct Traits<'a> {
     what: &'a str,
     engine: Option<&'a str>,
@@ -169,34 +169,37 @@ struct Traits<'a> {
 }
 
 impl Traits<'_> {
-    /// What does not fit.
+    /// The setting that does not fit.
     fn misfit(&self, want: &Cluster, user: Option<&str>) -> Option<Obstacle> {
         let what = self.what;
         if let Some(engine) = self.engine.filter(|engine| *engine != "aurora-postgresql") {
-            let why = format!("{what} is of the engine {engine}");
-            return Some(Obstacle::new(why, "only Aurora PostgreSQL can be restored here"));
+            let why = format!("{what} has the engine {engine}");
+            return Some(Obstacle::new(why, "payctl restores only Aurora PostgreSQL"));
         }
         let wanted = want.engine_version.as_str();
         if let Some(version) = self.version.filter(|version| !can_become(version, wanted)) {
-            let why = format!("{what} is of version {version}, and this cluster of {wanted}");
+            let why = format!("{what} has version {version}, but this cluster has {wanted}");
             let hint = format!(
-                "set engine_version = \"{version}\" to restore it; an upgrade is a change of its own"
+                "set engine_version = \"{version}\" to restore it; upgrade it in a separate change"
             );
             return Some(Obstacle::new(why, hint));
         }
         if let (Some(found), Some(user)) = (self.user, user)
             && found != user
         {
-            let why = format!("the user of {what} is {found}, and that of the secret {user}");
-            let hint =
-                format!("a restore keeps its users: set username = \"{found}\" in the secret");
+            let why =
+                format!("the user of {what} is {found}, but the user in the secret is {user}");
+            let hint = format!(
+                "a restored cluster keeps its users: set username = \"{found}\" in the secret"
+            );
             return Some(Obstacle::new(why, hint));
         }
         if let (Some(found), Some(wanted)) = (self.database, want.database.as_deref())
             && found != Some(wanted)
         {
             let found = found.unwrap_or("(none)");
-            let why = format!("{what} began with the database {found}, and this one with {wanted}");
+            let why =
+                format!("the first database of {what} is {found}, but the config has {wanted}");
             return Some(Obstacle::new(why, format!("set database = \"{found}\"")));
         }
         None
@@ -214,10 +217,10 @@ async fn snapshots_hint(aws: &Aws, cluster: &str) -> Result<String, OpError> {
     let mut known = snapshots(aws, cluster).await?;
     known.sort();
     let Some((at, name)) = known.pop() else {
-        return Ok(format!("there is no snapshot of {cluster}; is the region right?"));
+        return Ok(format!("there is no snapshot of {cluster}; check the region"));
     };
     Ok(format!(
-        "the newest snapshot of {cluster} is of {at}: restore_from = {{ snapshot = \"{name}\" }}"
+        "the newest snapshot of {cluster} is from {at}: restore_from = {{ snapshot = \"{name}\" }}"
     ))
 }
 

@@ -27,7 +27,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct SubnetGroup {
     /// The name, in lower case.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// The ids of the subnets.
     pub subnets: BTreeSet<Text>,
@@ -36,8 +36,8 @@ pub(crate) struct SubnetGroup {
 impl Resource for SubnetGroup {
     const META: Meta = Meta {
         notes: &[
-            "The subnets must lie in two availability zones at least.",
-            "AWS keeps a subnet in the group as long as an instance stands in it.",
+            "The subnets must be in at least two availability zones.",
+            "A subnet cannot leave the group while an instance uses it.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -66,7 +66,7 @@ impl Resource for SubnetGroup {
             .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
         ],
         names: Some(common::named("subnet-group", 255)),
-        ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may stand in.")
+        ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 
     fn sample() -> Self {

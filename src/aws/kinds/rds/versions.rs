@@ -1,5 +1,5 @@
-//! Which versions of Aurora PostgreSQL AWS offers: a retired one is refused for a new cluster, and
-//! would be in the middle of an apply.
+//! The versions of Aurora PostgreSQL that AWS offers. AWS would refuse a retired one for a new
+//! cluster in the middle of an apply.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use payctl_engine::model::meta::is_reached;
 /// Looks whether AWS offers the versions that clusters are made with or upgraded to.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Versions,
-    doing: "ask which databases AWS offers",
+    doing: "list the database versions that AWS offers",
     run: |cx| Box::pin(check(cx)),
 };
 
@@ -38,7 +38,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(vec![Finding::Problem {
         title: format!("AWS does not offer Aurora PostgreSQL {versions}"),
         because: format!("{}it offers {}", who.collect::<String>(), offered.join(", ")),
-        hint: "state one of these as `engine_version`; AWS retires versions",
+        hint: "set `engine_version` to one of these; AWS retires old versions",
     }])
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Bucket {
     pub policy: Option<Document>,
     /// Lifecycle rules by id.
     pub lifecycle: BTreeMap<String, LifecycleRule>,
-    /// Where access logs go.
+    /// The target of access logs.
     pub access_log: Option<AccessLog>,
     /// How long versions of objects cannot be deleted.
     pub object_lock: Option<ObjectLock>,
@@ -65,7 +65,7 @@ pub(crate) enum Encryption {
     Kms(Text),
 }
 
-/// What happens to objects with time. Days count from creation.
+/// The lifecycle of objects. Days count from creation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LifecycleRule {
@@ -87,34 +87,35 @@ pub(crate) struct LifecycleRule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObjectLock {
-    /// `GOVERNANCE` (who has a permission of its own can lift it) or `COMPLIANCE` (nobody can).
+    /// `GOVERNANCE` (a special permission can remove a lock) or `COMPLIANCE` (nobody can).
     pub mode: String,
     /// Days; a year counts 365.
     pub days: i32,
 }
 
-/// Where access logs go.
+/// The target of access logs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessLog {
     /// The name of the receiving bucket.
     pub bucket: Text,
-    /// What the log keys start with.
+    /// The prefix of log keys.
     pub prefix: String,
 }
 
 impl Resource for Bucket {
     const META: Meta = Meta {
         notes: &[
-            "Bucket names are shared by all AWS accounts of the world.",
-            "ACLs are off: every object belongs to the bucket's owner.",
-            "Versioning that was on once can only be suspended; old versions stay.",
-            "Before deletion the bucket loses its policy and is emptied: objects, old versions, delete \
-             markers and unfinished uploads. Logs that arrive meanwhile are removed too.",
-            "A deleted bucket's name may be taken by anybody, and stays blocked for a while.",
+            "Bucket names are unique across all AWS accounts.",
+            "ACLs are off: the bucket's owner owns every object.",
+            "Versioning cannot be turned off again, only suspended; old versions stay.",
+            "Before payctl deletes a bucket, it removes the policy and empties the bucket: \
+             objects, old versions, delete markers, unfinished uploads, and logs that arrive \
+             meanwhile.",
+            "The name of a deleted bucket stays blocked for a while; then any account may take it.",
             "Object Lock cannot be turned off again, only its default for new objects; versioning \
-             then stays on. What it holds cannot be deleted before its time: payctl never lifts a \
-             lock, so a destroy stops at the bucket and says until when.",
+             then stays on. Locked objects cannot be deleted before their time: payctl never \
+             removes a lock, so a destroy fails at the bucket and says until when.",
             "A bucket with Object Lock cannot receive the access logs of other buckets.",
         ],
         immutable: &["name"],
@@ -269,7 +270,7 @@ impl Resource for Bucket {
             Ok(Look::Free) => {}
             Err(error) if error.class != ErrorClass::Denied => return Err(error),
             Ok(Look::Open(_) | Look::Elsewhere) | Err(_) => {
-                let (code, message) = ("BucketAlreadyExists", "the bucket exists already");
+                let (code, message) = ("BucketAlreadyExists", "the bucket already exists");
                 return Err(OpError::new("CreateBucket", ErrorClass::Exists, code, message));
             }
         }
@@ -315,7 +316,7 @@ impl Resource for Bucket {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // Without its policy nobody can deny us the emptying, and services stop writing logs.
+        // Without its policy no statement can deny the emptying, and services stop writing logs.
         if live.spec.policy.is_some() {
             settings::delete_policy(cx.aws, &live.id).await.or_gone()?;
         }
@@ -346,7 +347,7 @@ async fn survey_listed(
     if let Some(region) = region.filter(is_other) {
         return Ok(foreign(cx, name, &format!("this account, in region {region}")));
     }
-    // It may be ours: that its tags may not be read must not hide it.
+    // This environment may own it: a denied read of its tags must not hide it.
     let arn = format!("arn:{}:s3:::{name}", cx.aws.scope.partition);
     let seen = match cx.settled_tags(&arn).await {
         Some(tags) => Ok(Look::Open(tags)),
@@ -371,7 +372,9 @@ async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Buc
 async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<Bucket>>, OpError> {
     let tags = match seen {
         Look::Open(tags) => tags,
-        Look::Elsewhere => return Ok(foreign(cx, name, "somebody, in another region")),
+        Look::Elsewhere => {
+            return Ok(foreign(cx, name, "another account, or this one in another region"));
+        }
         Look::Free => return Ok(None),
     };
     let Some((address, mut owner)) = cx.claim(name, &tags) else { return Ok(None) };
@@ -405,7 +408,7 @@ fn foreign(cx: &Survey<'_>, name: &str, owner: &str) -> Option<Found<Bucket>> {
     Some(Found { address, owner: Owner::Foreign(owner.to_owned()), live })
 }
 
-/// A bucket whose settings are nobody's business here.
+/// A bucket whose settings payctl does not read.
 fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
     let spec = Bucket {
         name: name.to_owned(),
@@ -438,10 +441,10 @@ fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
     }
 }
 
-/// What the world says about a bucket name. Refused permission is an error: as a rule, another
-/// account has it.
+/// The state of a bucket name across all accounts. Refused permission is an error: as a rule,
+/// another account has it.
 enum Look {
-    /// Nobody has it.
+    /// The name is free.
     Free,
     /// It exists and shows us its tags.
     Open(Tags),

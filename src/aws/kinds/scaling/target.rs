@@ -30,7 +30,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Target {
-    /// What is scaled, `service/CLUSTER/NAME`.
+    /// The scaled resource, `service/CLUSTER/NAME`.
     pub resource: Text,
     /// In which respect, `ecs:service:DesiredCount`.
     pub dimension: String,
@@ -58,15 +58,15 @@ pub(crate) struct Policy {
     pub shrinks: bool,
 }
 
-/// Where payctl has targets.
+/// The namespace of payctl's targets.
 const NAMESPACES: [ServiceNamespace; 1] = [ServiceNamespace::Ecs];
 
 impl Resource for Target {
     const META: Meta = Meta {
         notes: &[
-            "Registering moves the number of tasks between the bounds at once.",
-            "Each policy makes alarms named TargetTracking-...; they go with it.",
-            "Policies of other types are left alone.",
+            "A registration moves the number of tasks into the bounds at once.",
+            "Each policy creates alarms named TargetTracking-..., which are deleted with it.",
+            "payctl leaves policies of other types alone.",
         ],
         immutable: &["resource", "dimension"],
         replace: Replace::CreateFirst,
@@ -95,7 +95,7 @@ impl Resource for Target {
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
-            "What is scaled automatically, within bounds and by metrics.",
+            "Automatic scaling of a service, within bounds and by metrics.",
         )
     };
 
@@ -241,7 +241,7 @@ async fn policies(
 }
 
 async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
-    // Targets from before 2023 have no ARN and so no tags, until they are registered anew.
+    // Targets from before 2023 do not have an ARN, and so no tags, until they are registered again.
     let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
     let send = aws.scaling.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;

@@ -1,8 +1,8 @@
-//! What a secret says of the database that it opens: engine, host, port, database, cluster.
+//! The fields in a secret that describe its database: engine, host, port, database, cluster.
 //!
-//! The fields lie in the value, beside the user and the password, which never leave the functions of
-//! this file. What was written there is kept in tags of the secret as well: whoever looks reads
-//! those, and no value.
+//! The fields lie in the value, beside the user and the password, which never leave the functions
+//! of this file. payctl also stores the written fields in tags of the secret: a survey reads only
+//! these, not the value.
 //!
 //! AWS quirks: a value is only ever written as a whole, and its rotation writes it as well. So the
 //! new version is put aside first, and becomes the current one only if the current one is still
@@ -28,7 +28,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// What a secret says of its database.
+/// The fields that describe the database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Attachment {
@@ -51,7 +51,7 @@ const TAG: &str = "payctl:attachment";
 /// Tells the id of an attachment from that of its secret.
 const SUFFIX: &str = "#attachment";
 const CURRENT: &str = "AWSCURRENT";
-/// Where a new version waits until it becomes the current one.
+/// The staging label of a new version before it becomes the current one.
 const ASIDE: &str = "PAYCTLATTACHMENT";
 
 /// The fields in the value, as AWS's own attachments call them.
@@ -65,13 +65,14 @@ const FIELDS: [&str; 5] = [ENGINE, HOST, PORT, DATABASE, CLUSTER];
 impl Resource for Attachment {
     const META: Meta = Meta {
         notes: &[
-            "What was written into the value is kept in tags of the secret, and a plan reads only these: \
-             it needs no permission to read a value. That somebody else took the fields out of the \
-             value is therefore not seen; without the tag `payctl:attachment` on the secret, the next \
-             apply writes them again.",
-            "An apply reads the secret's value to add to it; user and password never show.",
-            "Every change of it is a new version of the secret with the same password.",
-            "A rotation at the same time is safe: whoever comes later starts over.",
+            "payctl records the written fields in tags of the secret. A plan reads only these, so \
+             it does not need permission to read the value, but it does not see if others removed \
+             the fields. Remove the tag `payctl:attachment` from the secret, and the next apply \
+             writes them again.",
+            "An apply reads the secret's value to add fields to it; it never shows the user and \
+             the password.",
+            "Every change creates a new version of the secret with the same password.",
+            "A rotation at the same time is safe: the later of the two starts over.",
         ],
         immutable: &["secret"],
         replace: Replace::DeleteFirst,
@@ -120,7 +121,7 @@ impl Resource for Attachment {
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",
-            "What a secret says of the database that it opens.",
+            "The fields in a secret that describe its database.",
         )
     };
 
@@ -155,7 +156,7 @@ impl Resource for Attachment {
         let marked = listed.iter().filter(|secret| {
             from_tags(secret.tags.as_deref().unwrap_or_default()).contains_key(TAG)
         });
-        // The list lags behind; what is wanted is looked at by its name.
+        // The list lags behind, so payctl reads wanted objects by name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
         ids.extend(marked.filter_map(|secret| secret.name.clone()));
         let found = ids.iter().map(|id| async move {
@@ -229,7 +230,7 @@ impl Attachment {
         fields.insert(CLUSTER.into(), self.cluster.known().into());
     }
 
-    /// The tags that say what the value says.
+    /// The tags with the fields of the value.
     fn field_tags(&self) -> Tags {
         let port = self.port.to_string();
         let fields = [
@@ -243,7 +244,7 @@ impl Attachment {
         tags.map(|(key, value)| (key, value.to_owned())).collect()
     }
 
-    /// What the tags of a secret say.
+    /// The fields in the tags of a secret.
     fn read_from(secret: &str, tags: &Tags) -> Self {
         let text = |name| tags.get(&field_tag(name)).cloned().unwrap_or_default();
         Self {
@@ -311,7 +312,8 @@ async fn current(aws: &Aws, secret: &str) -> Result<Option<Current>, OpError> {
     };
     // The decoder's own words may quote the value.
     let fields = serde_json::from_str(&value.secret_string.unwrap_or_default()).map_err(|_| {
-        let message = format!("the value of {secret} is no JSON object, so nothing can be added");
+        let message =
+            format!("the value of {secret} is not a JSON object, so payctl cannot add fields");
         OpError::new("GetSecretValue", ErrorClass::Invalid, "NoObject", message)
     })?;
     Ok(Some(Current { version: value.version_id.unwrap_or_default(), fields }))
@@ -324,7 +326,7 @@ async fn rewrite(
     change: &(dyn Fn(&mut Map<String, Value>) + Sync),
 ) -> Result<(), OpError> {
     let Some(Current { version, fields }) = current(cx.aws, secret).await? else {
-        let message = "the secret has no value yet, so nothing can be added to it";
+        let message = "the secret does not have a value yet, so payctl cannot add fields";
         return Err(OpError::new("GetSecretValue", ErrorClass::NotFound, "NoValue", message));
     };
     let mut changed = fields.clone();

@@ -1,9 +1,9 @@
-//! The rotation of a secret: which function changes the password, and how often.
+//! The rotation of a secret: the function that changes the password, and its schedule.
 //!
-//! AWS quirks: configuring a rotation rotates at once unless told otherwise, and even then AWS
-//! tries the function out with a version of its own; the days are a schedule of their own, and
-//! answers tell one or the other; a function that was just made or permitted is refused for a
-//! while; a cancelled rotation still names its function.
+//! AWS quirks: AWS rotates at once when a rotation is set up, unless the call forbids it; even then
+//! AWS tests the function with its own version. Days and schedule expressions are alternatives, and
+//! answers contain one of them. AWS refuses a new function or one with new permissions for a while.
+//! A cancelled rotation still names its function.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -49,13 +49,14 @@ pub(crate) fn every(days: u32) -> String {
 impl Resource for Rotation {
     const META: Meta = Meta {
         notes: &[
-            "The password is not rotated when the rotation is set up, only on its schedule. AWS \
-             tries the function out at once, but does not wait for that: watch the function's errors.",
-            "Tasks of ECS read a secret when they start: the function that comes with payctl starts \
-             new ones of the services in RESTART_SERVICES. As there is one user, the old tasks open \
-             no new connections until then, for some minutes.",
-            "The function needs a way to the database and to Secrets Manager.",
-            "A destroyed environment cancels the rotation before the secret goes.",
+            "AWS rotates the password only on the schedule, not when the rotation is set up. It \
+             tests the function at once but does not wait for the result: watch the function's \
+             errors.",
+            "ECS tasks read a secret when they start: payctl's rotation function starts new tasks \
+             of the services in RESTART_SERVICES. Since there is one user, old tasks cannot open \
+             new connections until then, for some minutes.",
+            "The function needs network access to the database and to Secrets Manager.",
+            "A destroy cancels the rotation before it deletes the secret.",
         ],
         immutable: &["secret"],
         replace: Replace::DeleteFirst,
@@ -86,7 +87,7 @@ impl Resource for Rotation {
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",
-            "The function that changes a secret's password, and its schedule.",
+            "The rotation of a secret: its function and its schedule.",
         )
     };
 
@@ -113,7 +114,7 @@ impl Resource for Rotation {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        // The list lags behind; what is wanted is looked at by its name.
+        // The list lags behind, so payctl reads wanted objects by name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
         let listed = listed(cx).await?;
         let rotated = listed.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());

@@ -1,8 +1,8 @@
-//! Secrets whose value payctl generates once and never shows, or that somebody brings.
+//! Secrets. payctl generates their value once, or people set it; payctl never shows it.
 //!
-//! AWS quirks: a deleted secret keeps its name taken for 7 to 30 days (some seconds when deletion
-//! is forced); ListSecrets lags minutes behind, DescribeSecret does not; the ARN ends in characters
-//! that differ after every creation. No call here reads a value.
+//! AWS quirks: the name of a deleted secret stays taken for 7 to 30 days (some seconds after a
+//! forced deletion). ListSecrets lags minutes behind, DescribeSecret does not. The ARN ends in
+//! characters that differ after every creation. No call here reads a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct Secret {
     /// The name.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     #[serde(default, deserialize_with = "description")]
     pub description: Option<String>,
     /// The KMS key, by id, ARN or alias; the account's aws/secretsmanager key if none.
@@ -77,15 +77,15 @@ pub(crate) struct Generate {
 impl Resource for Secret {
     const META: Meta = Meta {
         notes: &[
-            "The value is generated when the secret is made and never compared: rotation changes it, and \
-             the attachment of a database adds to it.",
-            "With `generate = false` it has no value until `payctl secret set` brings one; what reads it \
-             before that fails. `secret set` also needs `secretsmanager:PutSecretValue`.",
-            "Deleted with a recovery time, a secret keeps its name taken that long; payctl restores \
-             it when the same environment wants it again.",
-            "A restored secret keeps its old value, even if the config asks for another kind of \
-             value now.",
-            "A value that was encrypted with an old key stays so until it is put again.",
+            "payctl generates the value at creation and never compares it: rotation changes it, \
+             and the attachment of a database adds fields.",
+            "With `generate = false` it does not have a value until you run `payctl secret set`; \
+             until then, reads fail. `secret set` also needs `secretsmanager:PutSecretValue`.",
+            "During the recovery time, a deleted secret keeps its name; payctl restores it if the \
+             same environment needs it again.",
+            "A restored secret keeps its old value, even if the config now generates another kind \
+             of value.",
+            "A value stays encrypted with an old key until it is written again.",
         ],
         immutable: &["name"],
         create_only: &["generate"],
@@ -137,7 +137,7 @@ impl Resource for Secret {
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
-            "A secret whose value is generated once, or brought by somebody, and never shown.",
+            "A secret. payctl generates its value once, or you set it; payctl never shows it.",
         )
     };
 
@@ -178,7 +178,7 @@ impl Resource for Secret {
                 }
                 // Gone, but its name is not free: better said by the plan than by the creation.
                 (Owner::Foreign(who), true) => {
-                    Owner::Foreign(format!("{who}; it waits for its deletion"))
+                    Owner::Foreign(format!("{who}; its deletion is pending"))
                 }
                 (owner, false) => owner,
             };
@@ -211,7 +211,7 @@ impl Resource for Secret {
             .map_err(op("CreateSecret"));
         match created {
             Ok(answer) => answer.arn.ok_or_else(|| no_arn("CreateSecret")),
-            // The name may be that of a secret that waits for its deletion.
+            // The name may be that of a secret that has a pending deletion.
             Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Exists) => {
                 self.restore(cx, error).await
             }
@@ -253,7 +253,7 @@ impl Resource for Secret {
         let call = cx.aws.secrets.delete_secret().secret_id(&live.id);
         let call = match live.spec.recovery_days {
             0 => call.force_delete_without_recovery(true),
-            // A tag that somebody edited must not stand in the way.
+            // An edited tag must not block the run.
             days => call.recovery_window_in_days(i64::from(days.clamp(7, 30))),
         };
         match call.send().await.map_err(op("DeleteSecret")).or_gone() {
@@ -279,16 +279,16 @@ impl Secret {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Brings back the secret that blocks the name, if it was ours; `refused` is what the creation
-    /// ended with.
+    /// Restores the secret that blocks the name, if this environment owned it; `refused` is what
+    /// the creation ended with.
     async fn restore(&self, cx: &Cx<'_>, refused: OpError) -> Result<String, OpError> {
         let Some(Seen { live, dying: true }) = describe(cx.aws, None, &self.name).await? else {
             return Err(refused);
         };
         if cx.aws.scope.owned(&live.tags).as_ref() != Some(cx.address) {
             let message = format!(
-                "the name {} is taken by a secret that waits for its deletion and belongs to {}: \
-                 choose another name, or free this one with `aws secretsmanager delete-secret \
+                "a secret whose deletion is pending has the name {}, and its owner is {}: choose \
+                 another name, or free this one with `aws secretsmanager delete-secret \
                  --force-delete-without-recovery --secret-id {}`",
                 self.name,
                 Scope::describe_owner(&live.tags),
@@ -311,7 +311,7 @@ impl Generate {
     fn value(&self) -> Result<String, OpError> {
         let password =
             password(self.length as usize, self.exclude_punctuation).map_err(|error| {
-                let message = format!("the system gives no random numbers: {error}");
+                let message = format!("cannot get random numbers from the system: {error}");
                 OpError::new("CreateSecret", ErrorClass::Invalid, "NoRandomness", message)
             })?;
         let mut fields = self.template.clone();
@@ -320,10 +320,10 @@ impl Generate {
     }
 }
 
-/// Gives a secret of this environment the value that somebody brings, as a version of that id:
-/// another call with the same id and value makes no other version. The secret must be ours by its
-/// name and its tags right before. It is then named by its ARN, which no other secret of that name
-/// will ever have. Returns the ARN.
+/// Sets the value of a secret of this environment, as a version with that id: a second call with
+/// the same id and value does not create another version. The secret must be ours by its name and
+/// its tags right before. It is then named by its ARN, which no other secret of that name will ever
+/// have. Returns the ARN.
 pub(crate) async fn bring(
     aws: &Aws,
     address: &Address,
@@ -337,7 +337,7 @@ pub(crate) async fn bring(
     let live = match describe(aws, None, name).await? {
         None => return refuse(ErrorClass::NotFound, "NoSecret", "does not exist".to_owned()),
         Some(Seen { dying: true, .. }) => {
-            return refuse(ErrorClass::NotFound, "NoSecret", "waits for its deletion".to_owned());
+            return refuse(ErrorClass::NotFound, "NoSecret", "has a pending deletion".to_owned());
         }
         Some(Seen { live, .. }) => live,
     };
@@ -428,7 +428,7 @@ async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     Ok(ours)
 }
 
-/// A secret, and whether it waits for its deletion.
+/// A secret, and whether it has a pending deletion.
 struct Seen {
     live: Live<Secret>,
     dying: bool,
@@ -468,7 +468,7 @@ fn to_seen(secret: DescribeSecretOutput) -> Seen {
 }
 
 fn no_arn(op: &str) -> OpError {
-    OpError::new(op, ErrorClass::Service, "NoArn", "AWS returned no ARN")
+    OpError::new(op, ErrorClass::Service, "NoArn", "AWS did not return an ARN")
 }
 
 /// Tags as Secrets Manager takes them.
@@ -483,10 +483,10 @@ pub(super) fn from_tags(tags: &[types::Tag]) -> Tags {
     tags.filter(|(key, _)| !key.starts_with("aws:")).collect()
 }
 
-/// What can be got back of a deleted secret.
+/// The part of a deleted secret that can be recovered.
 fn regain(live: &Value) -> Option<String> {
     let days = live["recovery_days"].as_u64().filter(|days| *days > 0)?;
-    Some(format!("for {days} days; an apply of the same environment takes it back"))
+    Some(format!("for {days} days; an apply of the same environment restores it"))
 }
 
 /// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending with the

@@ -1,9 +1,10 @@
 //! Subscriptions of a topic.
 //!
-//! AWS quirks: a subscription has no tags and is owned through its topic. One that waits for its
-//! confirmation (email, https) has no ARN in any list; its attributes cannot be read, it cannot be
-//! removed, and subscribing again mails again. AWS drops it with the topic, or after three days.
-//! Subscribing twice is harmless only with the same attributes, so they are set afterwards.
+//! AWS quirks: a subscription does not have tags; the owner of its topic owns it. One that waits
+//! for its confirmation (email, https) does not have an ARN in any list: its attributes cannot be
+//! read, it cannot be deleted, and a second subscription sends a second mail. AWS removes it with
+//! the topic, or after three days. A repeated call is harmless only with the same attributes, so
+//! payctl sets them afterwards.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub(crate) struct Subscription {
     pub topic: Text,
     /// `email`, `https`, `sqs`, `lambda` ...
     pub protocol: String,
-    /// Where it delivers to: an address, a URL or an ARN.
+    /// Its endpoint: an address, a URL or an ARN.
     pub endpoint: Text,
     /// Whether the message is delivered without SNS's envelope.
     pub raw: bool,
@@ -63,12 +64,12 @@ const PENDING: &str = "pending:";
 impl Resource for Subscription {
     const META: Meta = Meta {
         notes: &[
-            "Email and HTTPS endpoints must confirm; until then the subscription is shown as \
-             present, and payctl never subscribes it again.",
-            "An unconfirmed subscription cannot be removed: AWS drops it with its topic, or three \
-             days later by itself. Until then it stays in the plan as a deletion.",
-            "Subscriptions that other accounts made are left alone.",
-            "A changed filter takes up to 15 minutes to be in force.",
+            "E-mail and HTTPS endpoints must confirm. Until then payctl counts the subscription \
+             as present, and does not subscribe again.",
+            "An unconfirmed subscription cannot be deleted: AWS removes it with its topic, or \
+             after three days. Until then it stays in the plan as a deletion.",
+            "payctl leaves subscriptions of other accounts alone.",
+            "A change of the filter takes effect within 15 minutes.",
         ],
         immutable: &["topic", "protocol", "endpoint"],
         replace: Replace::CreateFirst,
@@ -157,7 +158,7 @@ impl Resource for Subscription {
         let changes = self.changes(&live.spec);
         if !changes.is_empty() && Pending::parse(&live.id).is_some() {
             let message = format!(
-                "{} has not confirmed its subscription yet: confirm it there, then run again",
+                "{} has not confirmed its subscription yet: confirm it, then run again",
                 self.endpoint
             );
             // A server confirms in a moment, a person when the mail is read.
@@ -184,8 +185,8 @@ impl Resource for Subscription {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         if Pending::parse(&live.id).is_some() {
-            // It stays in the list for days, so nobody may wait until it is gone.
-            let message = "there is nothing to remove before it is confirmed";
+            // It stays in the list for days, so payctl must not wait for its end.
+            let message = "an unconfirmed subscription cannot be deleted";
             let op = "Unsubscribe";
             return Err(OpError::new(op, ErrorClass::NotFound, "PendingConfirmation", message));
         }
@@ -199,12 +200,12 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
     subscription.strip_prefix(topic).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Everything that this account subscribed to one topic, if the topic is ours.
+/// All subscriptions of this account to one topic, if this environment owns the topic.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
     let tags = cx.tags(arn, topic::tags(aws, arn));
     let (tags, listed) = Box::pin(join(tags, of_topic(cx, arn))).await;
-    // Whether a topic whose name is wanted may be read is for the survey of topics to say.
+    // The survey of topics reports a wanted topic that cannot be read.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
     let topic = match cx.ours(name_in(arn), &tags) {
         Some((topic, Owner::Ours)) if topic.kind == Topic::META.kind => topic,

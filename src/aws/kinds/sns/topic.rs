@@ -1,9 +1,9 @@
 //! SNS topics, with policy and encryption folded in.
 //!
 //! AWS quirks: CreateTopic on an existing name succeeds only if tags and attributes are the same,
-//! so creation sends nothing but the name, what cannot change, and the tags. Attributes are set
-//! one by one. A topic without a policy of its own returns AWS's default policy. Policies and key
-//! changes are eventually consistent, and a policy that names a role too early is refused.
+//! so creation sends only the name, the immutable attributes and the tags. Attributes are set one
+//! by one. A topic without its own policy returns AWS's default policy. Policies and key changes
+//! are eventually consistent, and AWS refuses a policy that names a role too early.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,10 +47,11 @@ const POLICY: &str = "Policy";
 impl Resource for Topic {
     const META: Meta = Meta {
         notes: &[
-            "Without a policy in the config the topic keeps AWS's default policy: this account.",
+            "Without a policy in the config, the topic has AWS's default policy, which allows \
+             this account.",
             "CloudWatch, EventBridge and S3 can publish to an encrypted topic only if it uses a \
-             customer key whose policy admits them; with alias/aws/sns their messages are lost.",
-            "A policy is refused for a while after a role that it names was made; payctl waits.",
+             customer key whose policy allows them; with alias/aws/sns their messages are lost.",
+            "AWS refuses a policy that names a new role for a while; payctl waits.",
         ],
         immutable: &["name"],
         replace: Replace::DeleteFirst,
@@ -140,7 +141,12 @@ impl Resource for Topic {
             .await
             .map_err(op("CreateTopic"))?;
         created.topic_arn.ok_or_else(|| {
-            OpError::new("CreateTopic", ErrorClass::Service, "NoArn", "AWS returned no topic ARN")
+            OpError::new(
+                "CreateTopic",
+                ErrorClass::Service,
+                "NoArn",
+                "AWS did not return a topic ARN",
+            )
         })
     }
 

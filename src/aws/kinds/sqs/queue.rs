@@ -1,10 +1,10 @@
 //! SQS queues, with policy, redrive and encryption folded in.
 //!
-//! AWS quirks: all attributes are strings and come back with their defaults; attributes are
-//! cleared with an empty string; changes take up to 60 seconds to be read back, and so does the
-//! name of a deleted queue to be free again (`QueueDeletedRecently`). CreateQueue on an existing
-//! name succeeds if every given attribute equals the live one, so creation sends only the name,
-//! what cannot change, and the tags.
+//! AWS quirks: all attributes are strings and come back with their defaults. An empty string clears
+//! an attribute. Reads may show the old state for 60 seconds, and the name of a deleted queue is
+//! taken for 60 seconds (`QueueDeletedRecently`). CreateQueue on an existing name succeeds if every
+//! given attribute equals the live one, so creation sends only the name, the immutable attributes
+//! and the tags.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(crate) struct Queue {
     /// How it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
-    /// Where messages go that cannot be processed; nowhere if none.
+    /// The dead-letter queue, if any.
     #[serde(default)]
     pub redrive: Option<Redrive>,
     /// Who may use it; only this account if none.
@@ -65,7 +65,7 @@ pub(crate) enum Encryption {
     Kms(Text),
 }
 
-/// Where messages go that cannot be processed.
+/// The dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redrive {
@@ -78,8 +78,8 @@ pub(crate) struct Redrive {
 impl Resource for Queue {
     const META: Meta = Meta {
         notes: &[
-            "A deleted queue's name is free again after 60 seconds; payctl waits for it.",
-            "Changes take up to 60 seconds to be in force, a retention time up to 15 minutes.",
+            "The name of a deleted queue is free after 60 seconds; payctl waits for it.",
+            "Changes take effect within 60 seconds, a change of the retention within 15 minutes.",
             "A queue encrypted with alias/aws/sqs cannot receive from SNS, EventBridge or S3.",
         ],
         immutable: &["name"],
@@ -185,7 +185,7 @@ impl Resource for Queue {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        // It succeeds as well on a queue that somebody made since the survey.
+        // The call also succeeds on a queue that others created since the survey.
         let listed = cx.aws.sqs.list_queues().queue_name_prefix(&self.name).send().await;
         let listed = listed.map_err(op("ListQueues"))?.queue_urls.unwrap_or_default();
         if listed.iter().any(|url| name_in(url) == self.name) {
@@ -203,7 +203,12 @@ impl Resource for Queue {
             .await
             .map_err(op("CreateQueue"))?;
         created.queue_url.ok_or_else(|| {
-            OpError::new("CreateQueue", ErrorClass::Service, "NoUrl", "AWS returned no queue URL")
+            OpError::new(
+                "CreateQueue",
+                ErrorClass::Service,
+                "NoUrl",
+                "AWS did not return a queue URL",
+            )
         })
     }
 
@@ -301,7 +306,7 @@ impl Queue {
             }
             None => {}
         }
-        // An empty string clears what a queue shall not have.
+        // An empty string clears an attribute that is not wanted.
         let redrive = self.redrive.as_ref().map(|Redrive { target, max_receives }| {
             let target = target.known();
             json!({ "deadLetterTargetArn": target, "maxReceiveCount": max_receives }).to_string()
@@ -312,9 +317,9 @@ impl Queue {
         attributes
     }
 
-    /// What to send so that a queue becomes like this one: all attributes, so that a second call
-    /// completes a first one of which only a part was read back, and an empty text for what the queue
-    /// has and shall not have.
+    /// The attributes to send so that a queue becomes like this one: all of them, so that a second
+    /// call completes a first one of which only a part was read back, and an empty text for what
+    /// the queue has and shall not have.
     fn attributes_after(&self, live: &Self) -> HashMap<Key, String> {
         let mut attributes = self.to_attributes();
         if live.redrive.is_none() && self.redrive.is_none() {

@@ -1,8 +1,8 @@
 //! Plain SSM parameters, such as the live ids that a platform publishes.
 //!
-//! AWS quirks: the description is known only to DescribeParameters, which is slow, throttled and
-//! behind; the value only to GetParameters, ten at a time; tags cannot be given when a parameter is
-//! overwritten; a deleted name should rest 30 seconds.
+//! AWS quirks: only DescribeParameters returns the description, and it is slow, throttled and lags
+//! behind. Only GetParameters returns the value, ten at a time. An overwrite does not take tags. A
+//! deleted name should rest for 30 seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) struct Parameter {
     pub value: Text,
     /// Whether the value is a comma-separated list.
     pub list: bool,
-    /// What it is for; none when there shall be none.
+    /// Its description, if any.
     #[serde(default)]
     pub description: Option<String>,
 }
@@ -40,8 +40,8 @@ pub(crate) struct Parameter {
 impl Resource for Parameter {
     const META: Meta = Meta {
         notes: &[
-            "Every change of the value adds a version; AWS keeps the last 100.",
-            "A value has at most 4096 characters and no `{{`.",
+            "Every change of the value creates a version; AWS keeps the last 100.",
+            "A value has at most 4096 characters and cannot contain `{{`.",
         ],
         immutable: &["name", "list"],
         replace: Replace::DeleteFirst,
@@ -113,7 +113,7 @@ impl Resource for Parameter {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // Sent also when empty: that is how one is taken away.
+        // Sent even if empty, which removes the description.
         let description = self.description.clone().unwrap_or_default();
         let call = cx.aws.ssm.put_parameter().name(&live.id).value(self.value.known());
         let call = call.r#type(self.parameter_type()).description(description);

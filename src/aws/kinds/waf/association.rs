@@ -1,9 +1,8 @@
-//! What a web ACL protects: it and one load balancer or API stage.
+//! Associations of a web ACL with one load balancer or API stage.
 //!
-//! AWS quirks: an association has no tags and no id; a resource has one ACL at most, so it is known
-//! by the resource, and another ACL simply takes the place of the first: a move from one to the other
-//! is one call, and the resource is never without. WAF does not see a resource or an ACL that is new
-//! for a while (`WAFUnavailableEntityException`).
+//! AWS quirks: an association does not have tags or an id. A resource has at most one ACL, so the
+//! resource identifies the association, and a new ACL replaces the old one in one call without a
+//! gap. WAF does not find a new resource or ACL for a while (`WAFUnavailableEntityException`).
 
 use std::time::Duration;
 
@@ -42,16 +41,17 @@ pub(crate) fn of_stage(api: &str) -> String {
     format!("api-{api}")
 }
 
-/// What follows the ARN of the resource in the id, which must not be taken for the resource itself.
+/// The suffix after the ARN of the resource in the id, which must differ from the id of the
+/// resource itself.
 const SLOT: &str = "/acl";
 
 impl Resource for Association {
     const META: Meta = Meta {
         notes: &[
-            "WAF sees a new load balancer or stage only after a while; payctl waits up to ten \
+            "WAF may not find a new load balancer or stage for a while; payctl waits up to ten \
              minutes.",
-            "A resource has one web ACL: an association takes the place of whatever was there. One \
-             that moves to another firewall is never without protection.",
+            "A resource has one web ACL: an association replaces any other. A resource that moves \
+             to another firewall always stays protected.",
         ],
         immutable: &["resource"],
         replace: Replace::DeleteFirst,
@@ -86,7 +86,7 @@ impl Resource for Association {
             ),
             Permit::set(&["apigateway:SetWebACL"], &["apigateway:{region}::/restapis/*/stages/*"]),
             Permit::set(&["elasticloadbalancing:SetWebAcl"], &["*"]),
-            // What load balancing checks of its own.
+            // Checks of the load balancing API.
             Permit::watch(
                 &["elasticloadbalancing:GetLoadBalancerWebACL"],
                 &[
@@ -115,7 +115,11 @@ impl Resource for Association {
             ),
             Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
-        ..Meta::new("waf.association", "wafv2", "What a web ACL protects.")
+        ..Meta::new(
+            "waf.association",
+            "wafv2",
+            "The association of a web ACL with a resource that it protects.",
+        )
     };
 
     fn sample() -> Self {
@@ -156,7 +160,8 @@ impl Resource for Association {
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let resource = resource_of(&live.id);
         if acl_of(cx.aws, resource).await?.as_deref() != Some(live.spec.acl.known()) {
-            let message = "the web ACL is not there any more: there is none, or another one";
+            let message = "the web ACL is no longer associated: the resource has none, or another \
+                           one";
             let class = ErrorClass::NotFound;
             return Err(OpError::new("GetWebACLForResource", class, "NotAssociated", message));
         }
@@ -165,7 +170,7 @@ impl Resource for Association {
     }
 }
 
-/// The ARN of the load balancer or stage that an id stands for.
+/// The ARN of the load balancer or stage of an id.
 fn resource_of(id: &str) -> &str {
     id.strip_suffix(SLOT).unwrap_or(id)
 }
@@ -185,7 +190,7 @@ impl Association {
     }
 }
 
-/// What one ACL protects, if the ACL is ours.
+/// The resources of one ACL, if this environment owns the ACL.
 async fn survey_acl(
     cx: &Survey<'_>,
     name: &str,

@@ -1,9 +1,9 @@
-//! Web ACLs of WAFv2 for what is regional: load balancers and API stages.
+//! Regional web ACLs of WAFv2, for load balancers and API stages.
 //!
-//! AWS quirks: every write needs the lock token of a fresh read, and replaces the whole ACL; what
-//! payctl does not manage of it (rules of Shield, captcha and token settings ...) is sent back as it
-//! was read. Every call takes name and id, so the ARN, which has both, is the id here. A deleted
-//! association keeps the ACL for a while (`WAFAssociatedItemException`).
+//! AWS quirks: every write needs the lock token of a fresh read and replaces the whole ACL. payctl
+//! sends back unmanaged parts (rules of Shield, captcha and token settings ...) as it read them.
+//! Every call takes name and id, so the ARN, which has both, is the id here. AWS may refuse to
+//! delete the ACL for a while after its association was removed (`WAFAssociatedItemException`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -36,19 +36,19 @@ pub(crate) use logging::Logging;
 pub(crate) struct WebAcl {
     /// The name.
     pub name: String,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
-    /// What happens to requests that no rule decides: `allow` or `block`.
+    /// The action for requests that no rule decides: `allow` or `block`.
     pub default_action: String,
-    /// What is measured of all requests.
+    /// The metrics of all requests.
     pub measure: Measure,
     /// The rules by name.
     pub rules: BTreeMap<String, Rule>,
-    /// Where requests are logged.
+    /// The log of requests.
     pub logging: Option<Logging>,
 }
 
-/// What is measured of requests.
+/// The metrics of requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Measure {
@@ -66,12 +66,12 @@ pub(crate) struct Measure {
 pub(crate) struct Rule {
     /// Rules are tried in the order of these numbers.
     pub priority: i32,
-    /// What happens to requests that match: `allow`, `block`, `count`, `captcha`, `challenge`; of a
+    /// The action for requests that match: `allow`, `block`, `count`, `captcha`, `challenge`; of a
     /// managed group `none` (its rules decide) or `count`.
     pub action: String,
     /// Which requests match.
     pub matches: Match,
-    /// What is measured.
+    /// The metrics of the rule.
     pub measure: Measure,
 }
 
@@ -88,23 +88,23 @@ pub(crate) enum Match {
     },
     /// Those with SQL in one of the parts.
     SqlInjection {
-        /// Where to look.
+        /// The inspected part.
         parts: BTreeSet<Part>,
-        /// What is done to the parts first, in order.
+        /// The transformations of the parts, in order.
         transformations: Vec<String>,
         /// `LOW` or `HIGH`.
         sensitivity: String,
     },
     /// Those with scripts in one of the parts.
     CrossSiteScripting {
-        /// Where to look.
+        /// The inspected part.
         parts: BTreeSet<Part>,
-        /// What is done to the parts first, in order.
+        /// The transformations of the parts, in order.
         transformations: Vec<String>,
     },
     /// Those that a group of rules of AWS or a vendor matches.
     Managed {
-        /// Whose group.
+        /// The vendor of the group.
         vendor: String,
         /// Which group.
         group: String,
@@ -113,7 +113,7 @@ pub(crate) enum Match {
         /// Rules of the group with another action than their own.
         overrides: BTreeMap<String, String>,
     },
-    /// What payctl cannot say; found only.
+    /// One that payctl cannot express; only live objects have it.
     Other(String),
 }
 
@@ -131,20 +131,20 @@ pub(crate) enum Part {
     QueryString,
     /// The path.
     Uri,
-    /// What payctl cannot say; found only.
+    /// One that payctl cannot express; only live objects have it.
     Other(String),
 }
 
 impl Resource for WebAcl {
     const META: Meta = Meta {
         notes: &[
-            "Rules that Shield Advanced or Firewall Manager put into the ACL are kept; any other \
-             rule that the config does not name goes.",
-            "A change takes up to a few minutes until it is in force everywhere.",
-            "After an association is gone, WAF may refuse to delete the ACL for some minutes; \
+            "payctl keeps rules that Shield Advanced or Firewall Manager added to the ACL, and \
+             removes all other rules that the config does not name.",
+            "A change takes up to a few minutes to take effect everywhere.",
+            "WAF may refuse to delete the ACL for some minutes after its association was removed; \
              payctl waits.",
-            "WAF lets itself write the log by a policy of its own: in an account's region there may \
-             be ten such policies for log groups.",
+            "WAF adds a resource policy to write its log; an account may have ten such policies \
+             per region.",
         ],
         immutable: &["name"],
         replace: Replace::CreateFirst,
@@ -203,7 +203,7 @@ impl Resource for WebAcl {
             r"^[A-Za-z0-9_-]{1,128}$",
             "a web ACL's name is 1 to 128 letters, digits, _ and -",
         )),
-        ..Meta::new("waf.web_acl", "wafv2", "A web ACL: which requests get through.")
+        ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 
     fn sample() -> Self {
@@ -329,7 +329,7 @@ impl Resource for WebAcl {
             .await
             .map_err(op("CreateWebACL"))?;
         made.summary.and_then(|summary| summary.arn).ok_or_else(|| {
-            OpError::new("CreateWebACL", ErrorClass::Service, "NoArn", "AWS returned no ARN")
+            OpError::new("CreateWebACL", ErrorClass::Service, "NoArn", "AWS did not return an ARN")
         })
     }
 
@@ -342,7 +342,7 @@ impl Resource for WebAcl {
         }
         let fresh = get(cx.aws, &live.id).await?;
         let Some(GetWebAclOutput { web_acl: Some(acl), lock_token, .. }) = fresh else {
-            let message = "the web ACL is gone";
+            let message = "the web ACL no longer exists";
             return Err(OpError::new("UpdateWebACL", ErrorClass::NotFound, "Gone", message));
         };
         let mut rules = self.rules_to_aws()?;
@@ -412,7 +412,7 @@ fn to_tag((key, value): (&String, &String)) -> Tag {
     Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
 }
 
-/// The web ACLs whose names are worth a look.
+/// The web ACLs whose names may belong to the environment.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<WebAclSummary>, OpError> {
     let all = cx.once("wafv2:ListWebACLs", Box::pin(list(cx.aws))).await?;
     let ours = |acl: &&WebAclSummary| cx.is_candidate(acl.name().unwrap_or_default());

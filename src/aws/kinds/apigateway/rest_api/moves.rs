@@ -1,8 +1,8 @@
-//! The way from one definition of an API to another: one call after the other, since AWS refuses
-//! parallel changes, and in an order in which each is possible.
+//! The steps from one definition of an API to another. They run one after the other, since AWS
+//! refuses parallel changes, in an order in which each is possible.
 //!
-//! Nothing of it is in force before a deployment, so a method that differs is deleted and made anew.
-//! Every move looks at what is there; the whole way may be gone again after any failure.
+//! No step takes effect before a deployment, so a method that differs is deleted and recreated.
+//! Every step checks the live state; after a failure all of them can run again.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::aws::kinds::apigateway::definition::{
 };
 use payctl_engine::model::error::OpError;
 
-/// What is to be done with one API.
+/// The changes of one API.
 pub(super) struct Moves<'a> {
     aws: &'a Aws,
     api: &'a str,
@@ -101,7 +101,7 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
-    /// Paths that nothing needs, each with all that lies below it.
+    /// Paths that no route needs, each with all paths below it.
     async fn remove_paths(&mut self) -> Result<(), OpError> {
         let want = &self.want.paths;
         let is_surplus = |path: &str| path != "/" && !want.contains(path);
@@ -116,7 +116,7 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
-    /// Methods that nothing needs, and those that will be made anew.
+    /// Methods that are not wanted, and those that will be recreated.
     async fn remove_methods(&mut self) -> Result<(), OpError> {
         let Self { aws, api, want, parts } = self;
         let mut kept = BTreeMap::new();
@@ -137,8 +137,8 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
-    /// Before the methods that refer to them, and after those that referred to one of another kind,
-    /// which AWS does not change into each other.
+    /// These come before the methods that refer to them, and after those that referred to one of
+    /// another type, since AWS cannot change the type.
     async fn put_authorizers(&mut self) -> Result<(), OpError> {
         let calls = &self.aws.apigateway;
         for (name, want) in &self.want.authorizers {
@@ -301,14 +301,15 @@ impl<'a> Moves<'a> {
     }
 }
 
-/// Whether an authorizer of this name becomes one of another kind.
+/// Whether an authorizer with this name changes its type.
 fn is_replaced(want: &RestApi, parts: &Parts, name: &str) -> bool {
     let live = parts.authorizers.get(name).map(|(_, live)| &live.kind);
     let want = want.authorizers.get(name).map(|want| &want.kind);
     live.is_some() && want.is_some() && live != want
 }
 
-/// From one authorizer to another of its kind. It always has a user pool, so new ones come first.
+/// Changes an authorizer without changing its type. It always needs a user pool, so it adds new
+/// ones first.
 fn patches(want: &Authorizer, live: &Authorizer) -> Vec<PatchOperation> {
     const POOLS: &str = "/providerARNs";
     let mut patches: Vec<PatchOperation> =

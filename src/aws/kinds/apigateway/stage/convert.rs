@@ -1,4 +1,4 @@
-//! What API Gateway and the logs answer, as live stages.
+//! Live stages from the answers of API Gateway and CloudWatch Logs.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Live, Phase};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// What precedes the version in the description of a deployment.
+/// The text before the version in the description of a deployment.
 pub(super) const MARK: &str = "payctl ";
 
-/// What stands around the stages of an API.
+/// The objects that belong to the stages of an API.
 pub(super) struct Around {
     /// The descriptions of deployments by id.
     deployments: BTreeMap<String, String>,
@@ -39,7 +39,7 @@ impl Around {
         Ok(found.map(|deployments| Self { deployments, groups }))
     }
 
-    /// The version of a deployment; none if payctl did not make it.
+    /// The version of a deployment; `None` if payctl did not create it.
     fn version_of(&self, deployment: Option<&str>) -> &str {
         let description = deployment.and_then(|id| self.deployments.get(id));
         description.and_then(|text| text.strip_prefix(MARK)).unwrap_or_default()

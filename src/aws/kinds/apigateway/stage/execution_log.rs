@@ -11,14 +11,14 @@ use payctl_engine::model::text::Text;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExecutionLog {
-    /// How long events are kept, in days; none is for ever.
+    /// The retention in days; `None` is for ever.
     pub retention_days: Option<u32>,
     /// The ARN of the key that encrypts it.
     pub key: Option<Text>,
 }
 
 impl ExecutionLog {
-    /// Makes the group, or what differs of it.
+    /// Creates the group, or changes what differs.
     pub(super) async fn put(
         &self,
         cx: &Cx<'_>,
@@ -29,7 +29,8 @@ impl ExecutionLog {
         if live.is_none() {
             let call = logs.create_log_group().log_group_name(name);
             let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
-            // It is the stage's own: with tags of ownership it would pass for a log group of ours.
+            // It belongs to the stage: with ownership tags payctl would take it for a log group of
+            // its own.
             let tags = cx.tags.clone().into_iter();
             let tags = tags.filter(|(key, _)| !key.starts_with("payctl:"));
             let call = call.set_tags(Some(tags.collect()));

@@ -1,4 +1,4 @@
-//! Between the spec and what the API sends.
+//! Conversions between the spec and the API.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<
         target_groups: texts(one.target_group_arns.unwrap_or_default()),
         health_check: one.health_check_type.unwrap_or_default(),
         grace: count(one.health_check_grace_period),
-        // A negative number stands for none.
+        // A negative number means none.
         warmup: one.default_instance_warmup.and_then(|it| it.try_into().ok()),
         policies: policies.collect(),
         metrics: one.enabled_metrics.is_some_and(|metrics| !metrics.is_empty()),

@@ -1,4 +1,4 @@
-//! What an update sends: the group's own settings, target groups and policies.
+//! The calls of an update: the group's settings, target groups and policies.
 
 use super::{Group, known};
 use crate::aws::clients::Aws;

@@ -1,4 +1,4 @@
-//! Between the spec and DynamoDB's types.
+//! Conversions between the spec and DynamoDB's types.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl Table {
         used.into_iter().map(define).collect()
     }
 
-    /// What an index of this table gets with provisioned billing.
+    /// The capacity of an index with provisioned billing.
     pub(super) fn capacity_of(&self, index: &Index) -> Option<Capacity> {
         self.billing.capacity().map(|table| index.capacity.clone().unwrap_or(table.clone()))
     }
@@ -183,8 +183,8 @@ pub(super) fn is_kms(sse: &SseDescription) -> bool {
     matches!(sse.status(), Some(SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating))
 }
 
-/// The attribute that items expire by. While expiry is being switched off, which may take an hour and
-/// is in nobody's way, it counts as off.
+/// The attribute that items expire by. While expiry is being switched off, which may take an hour
+/// and does not disturb, it counts as off.
 pub(super) fn ttl(live: Option<&TimeToLiveDescription>) -> Option<String> {
     let live = live?;
     match live.time_to_live_status() {
@@ -195,7 +195,8 @@ pub(super) fn ttl(live: Option<&TimeToLiveDescription>) -> Option<String> {
     }
 }
 
-/// What the description of a table says. Its name, TTL, backups and encryption are elsewhere.
+/// The spec from the description of a table. Its name, TTL, backups and encryption come from
+/// elsewhere.
 pub(super) fn from_description(live: &TableDescription) -> Result<Table, OpError> {
     let (partition_key, sort_key) = from_keys(live, live.key_schema())?;
     let summary = live.billing_mode_summary().and_then(|summary| summary.billing_mode());
@@ -252,7 +253,7 @@ fn from_keys(
         Some(Attribute { name: name.to_owned(), kind: kind.unwrap_or_default().to_owned() })
     };
     let partition = find(KeyType::Hash).ok_or_else(|| {
-        let message = "AWS described a table or an index without a partition key";
+        let message = "AWS returned a table or an index without a partition key";
         OpError::new("DescribeTable", ErrorClass::Service, "NoKey", message)
     })?;
     Ok((partition, find(KeyType::Range)))
@@ -264,8 +265,8 @@ pub(super) fn phase(live: &TableDescription) -> Phase {
         Some(TableStatus::Active) | None => {}
         Some(TableStatus::Deleting) => return Phase::Deleting("DELETING".to_owned()),
         Some(TableStatus::Archived) => {
-            let reason = "ARCHIVED: its KMS key was out of reach for seven days; the items are in \
-                          the backup that AWS made";
+            let reason = "ARCHIVED: its KMS key was not accessible for seven days; the items are \
+                          in the backup that AWS created";
             return Phase::Failed(reason.to_owned());
         }
         // Not a corpse: with its key the table comes back.

@@ -1,4 +1,4 @@
-//! Tables that are made from a backup, or from another table as it was.
+//! Tables that are restored from a backup or from another table's history.
 
 use aws_sdk_dynamodb::types::RestoreSummary;
 use aws_smithy_types::DateTime;
@@ -35,8 +35,9 @@ impl Table {
                 send.await.map_err(op("RestoreTableToPointInTime"))?;
             }
         }
-        // A restore takes no tags. AWS may refuse them while it is at work: then they are set as soon
-        // as it is done. What would be refused for ever is better known now than in hours.
+        // A restore takes no tags. AWS may refuse them while it is at work: then they are set as
+        // soon as it is done. It is better to learn now than in hours what AWS would refuse for
+        // ever.
         let tags = cx.tags.iter().map(to_tag).collect();
         let call = cx.aws.dynamodb.tag_resource().resource_arn(arn(cx.aws, &self.name));
         match call.set_tags(Some(tags)).send().await.map_err(op("TagResource")) {
@@ -49,12 +50,12 @@ impl Table {
 /// A time of the config, which has been checked.
 fn time(at: &str) -> Result<DateTime, OpError> {
     DateTime::from_str(at, Format::DateTime).map_err(|error| {
-        let message = format!("`{at}` is no time: {error}");
+        let message = format!("`{at}` is not a time: {error}");
         OpError::new("RestoreTableToPointInTime", ErrorClass::Bug, "NoTime", message)
     })
 }
 
-/// What a table was made from, as AWS tells it.
+/// The source of a table, from AWS's description.
 pub(super) fn source(summary: Option<&RestoreSummary>) -> Option<Source> {
     let summary = summary?;
     if let Some(backup) = summary.source_backup_arn() {
@@ -66,8 +67,8 @@ pub(super) fn source(summary: Option<&RestoreSummary>) -> Option<Source> {
     Some(Source::Time { table: table.to_owned(), at })
 }
 
-/// Whose a table is: one that was restored and has no tags at all may be ours, since a restore
-/// takes none. What it was made from decides.
+/// The owner of a table. This environment may own a restored table without tags, since a restore
+/// cannot set tags: the source decides.
 pub(super) fn owner(owner: Owner, live: &Live<Table>) -> Owner {
     match owner {
         Owner::Foreign(_) if live.tags.is_empty() && live.spec.restore_from.is_some() => {
@@ -77,10 +78,10 @@ pub(super) fn owner(owner: Owner, live: &Live<Table>) -> Owner {
     }
 }
 
-/// What can be got back of a deleted table.
+/// The part of a deleted table that can be recovered.
 pub(super) fn regain(live: &Value) -> Option<String> {
     (live["point_in_time_recovery"] == true).then(|| {
-        "AWS keeps the last state of the items in a backup for 35 days; `restore_from` takes its \
+        "AWS keeps the last state of the items in a backup for 35 days; set `restore_from` to its \
          ARN"
         .to_owned()
     })

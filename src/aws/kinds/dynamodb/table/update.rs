@@ -1,8 +1,9 @@
-//! In which order a table is changed.
+//! The order of the changes of a table.
 //!
-//! DynamoDB takes one change at a time: unwanted indexes go first, one by one; then billing,
-//! capacity, stream and protection together; then new indexes, one by one; then encryption, backups
-//! and expiry, each alone. Expiry is last, since a second change of it waits for up to an hour.
+//! DynamoDB makes one change at a time. payctl first deletes unwanted indexes, one by one; then it
+//! changes billing, capacity, stream and protection together; then it creates new indexes, one by
+//! one; then it changes encryption, backups and expiry, each alone. Expiry is last, since a second
+//! change of it waits for up to an hour.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use payctl_engine::model::error::OpError;
 pub(super) enum Move {
     /// Remove an index.
     DropIndex(String),
-    /// What can be changed together.
+    /// The settings that can be changed together.
     Settings(Settings),
     /// Build an index.
     AddIndex(String),
@@ -34,7 +35,7 @@ pub(super) enum Move {
     Backups(bool),
 }
 
-/// What can be changed together; only what differs is set.
+/// The settings that can be changed together; only those that differ are set.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Settings {
     /// The billing, capacity included.

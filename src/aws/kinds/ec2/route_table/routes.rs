@@ -1,4 +1,4 @@
-//! The routes of a route table: what is read back as what, and the calls that change them.
+//! The routes of a route table: conversions, and the calls that change them.
 
 use aws_sdk_ec2::types::{Route as AwsRoute, RouteOrigin, RouteState};
 
@@ -40,7 +40,7 @@ fn where_to(route: &AwsRoute) -> Route {
     ];
     let target = others.into_iter().flatten().next().unwrap_or("unknown target");
     let is_black_hole = route.state == Some(RouteState::Blackhole);
-    // A black hole is a target of the same sort that nobody wants: so a route whose target is
+    // A black hole is a target of the same sort that is never wanted: so a route whose target is
     // deleted and made again differs in the same field before, meanwhile and after.
     let read = |id: &str| match is_black_hole {
         true => format!("black hole (was {id})"),
@@ -72,7 +72,7 @@ impl Members {
             Route::NatGateway(id) => members.nat = Some(id.known().to_owned()),
             Route::Interface(id) => members.interface = Some(id.known().to_owned()),
             Route::Other(target) => {
-                let message = format!("payctl cannot lead {destination} to {target}");
+                let message = format!("payctl cannot route {destination} to {target}");
                 return Err(OpError::new("CreateRoute", ErrorClass::Bug, "PayctlBug", message));
             }
         }

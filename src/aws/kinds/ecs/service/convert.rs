@@ -1,4 +1,4 @@
-//! Between services as they are kept here and as ECS writes them.
+//! Conversions between the spec of a service and ECS's types.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ impl Service {
         }
     }
 
-    /// One call with what differs: what is sent again could start a deployment.
+    /// One call with only the differences: an unchanged member could start a deployment.
     pub(super) async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let had = &live.spec;
         let mut call = aws.ecs.update_service().cluster(cluster_of(&live.id)).service(&live.id);
@@ -165,7 +165,7 @@ impl Deployment {
             .build()
     }
 
-    /// ECS's defaults stand where nothing was said.
+    /// Missing members have ECS's defaults.
     fn from_configuration(found: Option<DeploymentConfiguration>) -> Self {
         let found = found.unwrap_or_else(|| DeploymentConfiguration::builder().build());
         let breaker = found.deployment_circuit_breaker;

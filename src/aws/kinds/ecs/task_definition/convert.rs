@@ -1,8 +1,8 @@
-//! Between task definitions as they are kept here and as ECS writes them.
+//! Conversions between the spec of a task definition and ECS's types.
 //!
-//! ECS writes back what was sent, with its own additions: numbers as texts, empty lists, the host
-//! port of every port, defaults of health checks. All of that is taken away again here, and what
-//! has no order gets one, so that a definition that did not change is equal to itself.
+//! ECS returns definitions with additions: numbers as texts, empty lists, the host port of every
+//! port, defaults of health checks. This module removes them and sorts unordered lists, so that an
+//! unchanged definition equals its spec.
 
 use std::collections::BTreeMap;
 
@@ -218,7 +218,7 @@ impl Health {
         built.expect("a health check with a command is complete")
     }
 
-    /// ECS's defaults stand where nothing was said.
+    /// Missing members have ECS's defaults.
     fn from_check(found: HealthCheck) -> Self {
         Self {
             command: found.command,

@@ -1,4 +1,4 @@
-//! The revisions of a family: which one counts, and which ones go.
+//! The revisions of a family: the current one, and those to delete.
 
 use aws_sdk_ecs::types::{
     SortOrder, TaskDefinition as Described, TaskDefinitionField as Field,
@@ -17,7 +17,7 @@ use payctl_engine::model::text::{Output, Outputs};
 /// How many revisions one call deletes.
 const BATCH: usize = 10;
 
-/// The newest revision of ours; the newest of all if none is.
+/// The newest revision that payctl owns; the newest of all if it does not own any.
 pub(super) async fn newest(
     aws: &Aws,
     family: &str,
@@ -76,7 +76,7 @@ fn live(revision: Described, tags: Tags) -> Option<Live<TaskDefinition>> {
     Some(Live { id: family, spec, outputs, tags, phase: Phase::Ready })
 }
 
-/// Deregisters and deletes those of these revisions that are ours.
+/// Deregisters and deletes the revisions that payctl owns.
 pub(super) async fn retire(aws: &Aws, revisions: &[String]) -> Result<(), OpError> {
     let lives = try_join_all(revisions.iter().map(|arn| describe(aws, arn))).await?;
     let ours = lives.into_iter().flatten().filter(|live| aws.scope.owned(&live.tags).is_some());

@@ -1,4 +1,4 @@
-//! Between the spec and what the API sends.
+//! Conversions between the spec and the API.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as AwsAction, ActionTypeEnum, Certificate, FixedResponseActionConfig,

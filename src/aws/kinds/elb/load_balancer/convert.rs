@@ -1,4 +1,4 @@
-//! Between the spec and what the API sends.
+//! Conversions between the spec and the API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(super) fn metric(arn: &str) -> &str {
     arn.split_once(":loadbalancer/").map_or(arn, |(_, metric)| metric)
 }
 
-/// What is left of a deleted load balancer while it has interfaces.
+/// A deleted load balancer that still has interfaces.
 pub(super) fn going(arn: &str, interfaces: Vec<NetworkInterface>) -> Option<Live<LoadBalancer>> {
     let left = interfaces.len();
     let subnets = interfaces.iter().filter_map(|one| one.subnet_id()).map(Text::from).collect();
@@ -47,7 +47,7 @@ pub(super) fn going(arn: &str, interfaces: Vec<NetworkInterface>) -> Option<Live
         },
         outputs: Outputs::new(),
         tags: Tags::new(),
-        phase: Phase::Deleting(format!("{left} network interfaces left")),
+        phase: Phase::Deleting(format!("{left} network interfaces remain")),
     })
 }
 
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(going(ARN, Vec::new()), None);
         let interface = NetworkInterface::builder().subnet_id("subnet-1").build();
         let left = going(ARN, vec![interface]).unwrap();
-        assert_eq!(left.phase, Phase::Deleting("1 network interfaces left".into()));
+        assert_eq!(left.phase, Phase::Deleting("1 network interfaces remain".into()));
         assert_eq!((&*left.spec.name, &*left.spec.kind), ("dev-alb", "application"));
     }
 

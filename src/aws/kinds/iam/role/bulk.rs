@@ -1,9 +1,9 @@
-//! All roles of an account in two calls, whatever their number.
+//! All roles of an account with two operations.
 //!
-//! AWS quirks: `GetAccountAuthorizationDetails` tells policies and tags of every role, but neither
-//! description nor session; `ListRoles` tells those, and nothing else. Both come in pages, so an
-//! account with very many roles is better asked for each of ours. Some organisations allow the
-//! first call to few.
+//! AWS quirks: `GetAccountAuthorizationDetails` returns policies and tags of every role, but not
+//! the description and the session time, which `ListRoles` returns. Both have pages, so in an
+//! account with very many roles payctl reads its own roles one by one. Some organisations deny the
+//! first call to most users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub(super) async fn survey(cx: &Survey<'_>) -> Result<Option<Vec<Live<Role>>>, O
         .collect();
     let mut lives = Vec::new();
     for role in listed {
-        // What only its tags call ours is named, and left alone.
+        // An object that only its tags claim is reported and left alone.
         let claims = |detail: &RoleDetail| {
             cx.aws.scope.owned(&from_tags(detail.tags.as_deref().unwrap_or_default())).is_some()
         };
@@ -59,9 +59,9 @@ async fn everything(aws: &Aws) -> Result<Option<(Vec<RoleDetail>, Vec<Listed>)>,
     }
 }
 
-/// What ends both calls.
+/// Why reading all roles stops.
 enum Stop {
-    /// There are too many roles, or not everybody may ask for all.
+    /// There are too many roles, or the caller may not read all of them.
     OneByOne,
     Failed(OpError),
 }

@@ -1,4 +1,4 @@
-//! What KMS says of keys: their inventory, and one by one.
+//! Reads keys from KMS: all of them, or one.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(super) async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
         let key = send.await.map_err(op("DescribeKey")).or_gone()?;
         match key.and_then(|answer| answer.key_metadata) {
             Some(key) if !is_dying(&key) => {
-                let message = format!("key {id} stands for {} already", cx.address);
+                let message = format!("key {id} already exists for {}", cx.address);
                 Err(OpError::new("CreateKey", ErrorClass::Exists, "AlreadyExists", message))
             }
             key => Ok(key),
@@ -78,7 +78,7 @@ pub(super) async fn tags(aws: &Aws, id: &str) -> Result<Tags, OpError> {
     Ok(ours.map(|tag| (tag.tag_key, tag.tag_value)).collect())
 }
 
-/// What AWS says about one key.
+/// AWS's answers about one key.
 pub(super) struct Facts {
     key: types::KeyMetadata,
     policy: Document,

@@ -1,4 +1,4 @@
-//! What GetFunction answers, as a live function.
+//! A live function from the answer of GetFunction.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Between the spec of a cluster and what RDS says and takes.
+//! Conversions between the spec of a cluster and RDS's types.
 
 use std::collections::BTreeSet;
 
@@ -24,13 +24,13 @@ impl Serverless {
 }
 
 impl Cluster {
-    /// The call that brings about what differs, if `ModifyDBCluster` can.
+    /// The call that changes the differences, if `ModifyDBCluster` can.
     pub(super) fn modification(
         &self,
         aws: &Aws,
         was: &Self,
     ) -> Option<ModifyDBClusterFluentBuilder> {
-        // Of what is optional, what is not wanted is not managed.
+        // An optional setting that the spec does not have is unmanaged.
         let differs =
             |want: &Option<String>, live: &Option<String>| want.clone().filter(|_| want != live);
         let mut call = aws.rds.modify_db_cluster();
@@ -101,7 +101,7 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
         }
     }
     let mut tags = common::from_tags(cluster.tag_list);
-    // Whoever takes the tag away does not want to lose the data for it.
+    // A user who removes the tag does not want to lose the data.
     let snapshot = tags.remove(TAG_SNAPSHOT).is_none_or(|wanted| wanted != "false");
     let (source, own_password) = restore::told(&mut tags);
     let text = |text: Option<String>| text.unwrap_or_default();
@@ -161,8 +161,8 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     }
 }
 
-/// Where a cluster stands. What runs while backups are taken can be used; one that was stopped
-/// by hand is left as it is, until something is to be changed.
+/// The phase of a cluster. What runs while backups are taken can be used; one that was stopped by
+/// hand is left as it is, until something is to be changed.
 fn phase(status: &str) -> Phase {
     match status {
         "available" | "backing-up" | "backtracking" | "stopped" => Phase::Ready,

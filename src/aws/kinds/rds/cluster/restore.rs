@@ -1,4 +1,4 @@
-//! Clusters that begin with a snapshot, or with another cluster as it was.
+//! Clusters that are restored from a snapshot or from another cluster's history.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -12,7 +12,7 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::meta::LATEST;
 
-/// The tag that remembers what a cluster began with: nothing else of it does.
+/// The tag with the source of a cluster, which AWS does not store.
 const TAG_SOURCE: &str = "payctl:restored-from";
 /// The tag of a cluster whose password is still that of its source.
 const TAG_PASSWORD: &str = "payctl:password";
@@ -37,7 +37,7 @@ impl Source {
     }
 }
 
-/// What the tags tell of a restore, taken out of them: the source, and whether the password is the
+/// The facts about a restore, removed from the tags: the source, and whether the password is the
 /// cluster's own.
 pub(super) fn told(tags: &mut Tags) -> (Option<Source>, bool) {
     let source = tags.remove(TAG_SOURCE).map(Source::from_tag);
@@ -117,15 +117,15 @@ impl Cluster {
 /// A time of the config, which has been checked.
 fn time(at: &str) -> Result<DateTime, OpError> {
     DateTime::from_str(at, Format::DateTime).map_err(|error| {
-        let message = format!("`{at}` is no time: {error}");
+        let message = format!("`{at}` is not a time: {error}");
         OpError::new("RestoreDBClusterToPointInTime", ErrorClass::Bug, "NoTime", message)
     })
 }
 
-/// What can be got back of a deleted cluster.
+/// The part of a deleted cluster that can be recovered.
 pub(super) fn regain(live: &Value) -> Option<String> {
     (live["final_snapshot"] == true).then(|| {
-        "a snapshot is taken as it is deleted, and stays; `restore_from` takes its name".to_owned()
+        "payctl takes a final snapshot, which stays; set `restore_from` to its name".to_owned()
     })
 }
 

@@ -114,8 +114,8 @@ pub(super) fn to_rule((id, want): (&String, &LifecycleRule)) -> Rule {
         .expect("a status was given")
 }
 
-/// A disabled rule counts as one that does nothing, and so does one that somebody gave conditions
-/// or actions that the spec cannot say: either is put right.
+/// A disabled rule counts as one without effect, and so does a rule with conditions or actions that
+/// the spec cannot express: payctl corrects both.
 pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
     let id = live.id().unwrap_or_default().to_owned();
     let prefix = prefix(live).unwrap_or_default().to_owned();

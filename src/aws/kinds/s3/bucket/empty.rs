@@ -83,13 +83,14 @@ async fn locked(aws: &Aws, bucket: &str, error: &Error) -> Option<OpError> {
     let until = retention.retain_until_date?.fmt(Format::DateTime).ok()?;
     let mode = retention.mode.map(|mode| mode.as_str().to_lowercase()).unwrap_or_default();
     let message = format!(
-        "{key} cannot be deleted before {until}: Object Lock holds it ({mode} mode), and maybe others \
-         longer. Destroy again after that; what is not locked is gone"
+        "{key} cannot be deleted before {until}: Object Lock protects it ({mode} mode), and maybe \
+         others for longer. Run destroy again after that; all objects that are not locked are \
+         deleted"
     );
     Some(OpError::new("DeleteObjects", ErrorClass::Invalid, "ObjectLocked", message))
 }
 
-/// What a listed error means; that an object is gone already is none.
+/// The meaning of a listed error; an object that is already gone is not an error.
 fn refusal(error: &Error) -> Option<OpError> {
     let key = error.key().unwrap_or_default();
     let message = format!("{key}: {}", error.message().unwrap_or("AWS gave no message"));

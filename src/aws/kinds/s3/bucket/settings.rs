@@ -13,7 +13,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Live, Tags};
 
-/// Reads everything but the tags, all at once. `None` if there is no such bucket.
+/// Reads everything but the tags, all at once. `None` if the bucket does not exist.
 pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket>>, OpError> {
     let s3 = &aws.s3;
     let versioning = versioning(aws, name);
@@ -101,7 +101,7 @@ async fn versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
 }
 
 /// Sends every sub-configuration that differs, one after the other: two at once abort each other.
-/// What blocks public access comes first, so that no policy is ever public in between.
+/// The public access block comes first, so that no policy is ever public in between.
 pub(super) async fn send(aws: &Aws, want: &Bucket, live: &Bucket) -> Result<(), OpError> {
     if want.block_public_access != live.block_public_access {
         put_public_access(aws, want).await?;

@@ -1,7 +1,7 @@
-//! Web ACLs between their spec and WAF's own types.
+//! Conversions between the spec of a web ACL and WAF's types.
 //!
-//! A rule that looks at several parts is an OR of one statement for each; what WAF reads back that
-//! no spec can say becomes `Other`, so that it differs from whatever is wanted.
+//! A rule that inspects several parts is an OR of one statement for each. A live statement that no
+//! spec can express becomes `Other`, so that it differs from every wanted one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +109,7 @@ impl WebAcl {
 impl Rule {
     fn to_aws(&self, name: &str) -> Result<AwsRule, OpError> {
         let statement = self.matches.to_aws().ok_or_else(|| {
-            let message = format!("the rule {name} cannot be said in WAF's terms");
+            let message = format!("payctl cannot express the rule {name} in WAF");
             OpError::new("rules", ErrorClass::Bug, "UnknownStatement", message)
         })?;
         let rule = AwsRule::builder()
@@ -148,7 +148,7 @@ impl Rule {
 }
 
 impl Match {
-    /// `None` for what was only found.
+    /// `None` for one that only live objects have.
     fn to_aws(&self) -> Option<Statement> {
         let statement = Statement::builder();
         let statement = match self {

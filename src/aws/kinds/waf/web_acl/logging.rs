@@ -1,7 +1,8 @@
-//! Where a web ACL logs its requests: a configuration of its own at AWS, with calls of its own.
+//! The log of a web ACL: a separate configuration in AWS, with its own calls.
 //!
-//! AWS quirks: the name of the destination begins with `aws-waf-logs-`; the ARN of a log group comes
-//! without `:*`; a write replaces the whole, so what payctl cannot say goes.
+//! AWS quirks: the name of the destination begins with `aws-waf-logs-`. The ARN of a log group
+//! comes without `:*`. A write replaces the whole configuration, including parts that payctl cannot
+//! express.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +14,15 @@ use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::text::Text;
 
-/// Where requests are logged.
+/// The log of requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Logging {
     /// The ARN of the log group or the bucket.
     pub destination: Text,
-    /// The headers whose values are left out, in lower case.
+    /// The headers with redacted values, in lower case.
     pub redacted: BTreeSet<String>,
-    /// What payctl cannot say; found only.
+    /// One that payctl cannot express; only live objects have it.
     pub other: Option<String>,
 }
 
@@ -61,7 +62,7 @@ fn from_aws(found: LoggingConfiguration) -> Option<Logging> {
     let redacted: BTreeSet<String> = fields.iter().filter_map(header).collect();
     let other = match (found.logging_filter.is_some(), redacted.len() < fields.len()) {
         (true, _) => Some("a filter".to_owned()),
-        (false, true) => Some("other parts of requests are left out".to_owned()),
+        (false, true) => Some("other parts of requests are redacted".to_owned()),
         (false, false) => None,
     };
     let destination = found.log_destination_configs.into_iter().next()?;
