@@ -104,7 +104,7 @@ fn not_in_zones(refused: &[Unavailable]) -> CliError {
     let has = if first.offered.is_empty() {
         format!("no zone of this region has {}", first.what)
     } else {
-        format!("{} is in {}", first.what, joined(&first.offered))
+        format!("{} is available in {}", first.what, joined(&first.offered))
     };
     CliError::new(ErrorKind::User, format!("AWS does not offer {classes} in these zones"))
         .because(format!("{}{has}", who.collect::<String>()))
