@@ -20,10 +20,11 @@ use payctl_engine::model::zone::Zone;
 
 use permissions::Caller;
 
+mod alarms;
 mod apis;
-mod balancing;
 mod buckets;
-mod containers;
+mod clusters;
+mod cost_anomalies;
 mod dashboards;
 mod databases;
 mod events;
@@ -31,29 +32,32 @@ mod firewalls;
 mod fleets;
 mod functions;
 mod graph;
-mod guards;
 mod keys;
-mod logs;
-mod messaging;
+mod load_balancers;
+mod log_groups;
+mod metric_filters;
+mod metrics;
 pub mod names;
 mod naming;
-mod nat;
 mod network;
 mod outputs;
 mod parameters;
 mod permissions;
 mod policies;
+mod queues;
 mod references;
 mod roles;
-mod routes;
 mod secrets;
 mod security_groups;
+mod services;
 mod tables;
 mod tags;
+mod target_groups;
 #[cfg(test)]
 mod tests;
-mod watching;
-mod zones;
+mod threat_detection;
+mod topics;
+mod vpc_links;
 
 /// What only the cloud knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

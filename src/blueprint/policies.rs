@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::schema::OneOrMany;
-use crate::config::schema::access::{Effect, Statement};
+use crate::config::schema::policies::{Effect, Statement};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{self, Text};
 

@@ -326,7 +326,7 @@ const STEADY: &[(&str, &str)] = &[
     ("ecs.service security_groups", "a second group would have to be a sample too"),
     ("ecs.service subnets", "a second subnet would have to be a sample too"),
     ("ecs.service task_definition", "it changes with the task definition's own variants"),
-    ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
+    ("kms.key enabled", "the samples that use the key need it; tests/it/kms.rs enables one again"),
     ("rds.cluster own_password", "nobody wants the password of a snapshot"),
     ("rds.cluster security_groups", "a second group would have to be a sample too"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
