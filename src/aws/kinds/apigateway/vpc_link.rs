@@ -82,7 +82,7 @@ impl Resource for VpcLink {
         let mut lives = Vec::new();
         let mut token = None;
         loop {
-            let call = cx.aws.vpc_links.get_vpc_links().set_next_token(token);
+            let call = cx.aws.apigatewayv2.get_vpc_links().set_next_token(token);
             let page = call.send().await.map_err(op("GetVpcLinks"))?;
             let links = page.items.unwrap_or_default().into_iter();
             lives.extend(links.map(|link| to_live(cx.aws, link)));
@@ -97,7 +97,7 @@ impl Resource for VpcLink {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let send = cx.aws.vpc_links.get_vpc_link().vpc_link_id(cx.id()).send();
+        let send = cx.aws.apigatewayv2.get_vpc_link().vpc_link_id(cx.id()).send();
         let Some(found) = send.await.map_err(op("GetVpcLink")).or_gone()? else { return Ok(None) };
         let link = types::VpcLink::builder()
             .set_vpc_link_id(found.vpc_link_id)
@@ -114,7 +114,7 @@ impl Resource for VpcLink {
         let ids = |texts: &BTreeSet<Text>| -> Vec<String> {
             texts.iter().map(|id| id.known().to_owned()).collect()
         };
-        let call = cx.aws.vpc_links.create_vpc_link().name(&self.name);
+        let call = cx.aws.apigatewayv2.create_vpc_link().name(&self.name);
         let call = call.set_subnet_ids(Some(ids(&self.subnets)));
         let call = call.set_security_group_ids(Some(ids(&self.groups)));
         let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
@@ -123,7 +123,7 @@ impl Resource for VpcLink {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.vpc_links.update_vpc_link().vpc_link_id(&live.id).name(&self.name);
+        let call = cx.aws.apigatewayv2.update_vpc_link().vpc_link_id(&live.id).name(&self.name);
         call.send().await.map_err(op("UpdateVpcLink")).map(drop)
     }
 
@@ -135,12 +135,12 @@ impl Resource for VpcLink {
     ) -> Result<(), OpError> {
         let arn = arn(cx.aws, &format!("/vpclinks/{}", live.id));
         if !set.is_empty() {
-            let call = cx.aws.vpc_links.tag_resource().resource_arn(&arn);
+            let call = cx.aws.apigatewayv2.tag_resource().resource_arn(&arn);
             let call = call.set_tags(Some(set.clone().into_iter().collect()));
             call.send().await.map_err(op("TagResource"))?;
         }
         if !unset.is_empty() {
-            let call = cx.aws.vpc_links.untag_resource().resource_arn(&arn);
+            let call = cx.aws.apigatewayv2.untag_resource().resource_arn(&arn);
             let call = call.set_tag_keys(Some(unset.to_vec()));
             call.send().await.map_err(op("UntagResource"))?;
         }
@@ -148,7 +148,7 @@ impl Resource for VpcLink {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.vpc_links.delete_vpc_link().vpc_link_id(&live.id).send();
+        let send = cx.aws.apigatewayv2.delete_vpc_link().vpc_link_id(&live.id).send();
         send.await.map_err(op("DeleteVpcLink")).or_gone().map(drop)
     }
 }

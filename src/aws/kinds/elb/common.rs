@@ -68,7 +68,7 @@ async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpEr
 }
 
 async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, OpError> {
-    let send = aws.balancers.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
+    let send = aws.elasticloadbalancingv2.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
     let answer = send.await.map_err(op("DescribeTags"))?;
     Ok(answer.tag_descriptions.unwrap_or_default())
 }
@@ -107,11 +107,11 @@ pub(super) async fn retag(
     unset: &[String],
 ) -> Result<(), OpError> {
     if !set.is_empty() {
-        let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
+        let call = aws.elasticloadbalancingv2.add_tags().resource_arns(arn).set_tags(to_tags(set));
         call.send().await.map_err(op("AddTags"))?;
     }
     if !unset.is_empty() {
-        let call = aws.balancers.remove_tags().resource_arns(arn);
+        let call = aws.elasticloadbalancingv2.remove_tags().resource_arns(arn);
         call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags"))?;
     }
     Ok(())

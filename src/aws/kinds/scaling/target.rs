@@ -190,11 +190,11 @@ impl Resource for Target {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
         if !set.is_empty() {
             let tags = set.clone().into_iter().collect();
-            let call = cx.aws.scaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cx.aws.applicationautoscaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
             call.send().await.map_err(op("TagResource"))?;
         }
         if !unset.is_empty() {
-            let call = cx.aws.scaling.untag_resource().resource_arn(arn);
+            let call = cx.aws.applicationautoscaling.untag_resource().resource_arn(arn);
             let call = call.set_tag_keys(Some(unset.to_vec()));
             call.send().await.map_err(op("UntagResource"))?;
         }
@@ -203,7 +203,7 @@ impl Resource for Target {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (dimension, resource) = parts(&live.id);
-        let call = cx.aws.scaling.deregister_scalable_target();
+        let call = cx.aws.applicationautoscaling.deregister_scalable_target();
         let call = call.service_namespace(namespace(dimension)).resource_id(resource);
         let send = call.scalable_dimension(ScalableDimension::from(dimension)).send();
         send.await.map_err(op("DeregisterScalableTarget")).or_gone().map(drop)
@@ -225,7 +225,7 @@ async fn targets(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalableTarget>, OpError> {
-    let call = aws.scaling.describe_scalable_targets().service_namespace(space.clone());
+    let call = aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
     let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
@@ -236,7 +236,7 @@ async fn policies(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalingPolicy>, OpError> {
-    let call = aws.scaling.describe_scaling_policies().service_namespace(space.clone());
+    let call = aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
     let call = call.set_resource_id(resource.map(str::to_owned));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
@@ -245,7 +245,7 @@ async fn policies(
 async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
     // Targets from before 2023 have no ARN and so no tags, until they are registered anew.
     let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
-    let send = aws.scaling.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.applicationautoscaling.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
@@ -281,7 +281,7 @@ impl Target {
         aws: &Aws,
         tags: Option<std::collections::HashMap<String, String>>,
     ) -> Result<(), OpError> {
-        aws.scaling
+        aws.applicationautoscaling
             .register_scalable_target()
             .service_namespace(namespace(&self.dimension))
             .resource_id(self.resource.known())
@@ -296,7 +296,7 @@ impl Target {
     }
 
     async fn put(&self, aws: &Aws, name: &str, policy: &Policy) -> Result<(), OpError> {
-        aws.scaling
+        aws.applicationautoscaling
             .put_scaling_policy()
             .policy_name(name)
             .service_namespace(namespace(&self.dimension))
@@ -311,7 +311,7 @@ impl Target {
     }
 
     async fn remove(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
-        let call = aws.scaling.delete_scaling_policy().policy_name(name);
+        let call = aws.applicationautoscaling.delete_scaling_policy().policy_name(name);
         let call = call.service_namespace(namespace(&self.dimension));
         let call = call.resource_id(self.resource.known());
         let call = call.scalable_dimension(ScalableDimension::from(self.dimension.as_str()));

@@ -309,7 +309,7 @@ impl Resource for WebAcl {
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let made = cx
             .aws
-            .waf
+            .wafv2
             .create_web_acl()
             .name(&self.name)
             .scope(Scope::Regional)
@@ -341,7 +341,7 @@ impl Resource for WebAcl {
         let mut rules = self.rules_to_aws()?;
         rules.extend(acl.rules.unwrap_or_default().into_iter().filter(is_foreign));
         cx.aws
-            .waf
+            .wafv2
             .update_web_acl()
             .name(&self.name)
             .id(acl.id)
@@ -374,11 +374,11 @@ impl Resource for WebAcl {
     ) -> Result<(), OpError> {
         if !set.is_empty() {
             let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.waf.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
+            let call = cx.aws.wafv2.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
             call.send().await.map_err(op("TagResource"))?;
         }
         if !unset.is_empty() {
-            let call = cx.aws.waf.untag_resource().resource_arn(&live.id);
+            let call = cx.aws.wafv2.untag_resource().resource_arn(&live.id);
             let call = call.set_tag_keys(Some(unset.to_vec()));
             call.send().await.map_err(op("UntagResource"))?;
         }
@@ -391,7 +391,7 @@ impl Resource for WebAcl {
         }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
-        let call = cx.aws.waf.delete_web_acl().name(name).id(id).scope(Scope::Regional);
+        let call = cx.aws.wafv2.delete_web_acl().name(name).id(id).scope(Scope::Regional);
         let call = call.set_lock_token(fresh.lock_token);
         call.send().await.map_err(op("DeleteWebACL")).or_gone().map(drop)
     }
@@ -418,7 +418,7 @@ pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<WebAclSummary>, Op
 async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let call = aws.waf.list_web_acls().scope(Scope::Regional).limit(100);
+        let call = aws.wafv2.list_web_acls().scope(Scope::Regional).limit(100);
         let page = call.set_next_marker(marker).send().await.map_err(op("ListWebACLs"))?;
         let acls = page.web_acls.unwrap_or_default();
         marker = page.next_marker.filter(|_| !acls.is_empty());
@@ -430,7 +430,7 @@ async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
 }
 
 pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.waf.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.wafv2.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = answer.and_then(|answer| answer.tag_info_for_resource).map(|info| {
         let pairs = info.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
@@ -441,7 +441,7 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
 
 async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     let (name, id) = name_and_id(arn);
-    let send = aws.waf.get_web_acl().name(name).id(id).scope(Scope::Regional).send();
+    let send = aws.wafv2.get_web_acl().name(name).id(id).scope(Scope::Regional).send();
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 
