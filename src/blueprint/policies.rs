@@ -97,7 +97,7 @@ impl Builder<'_> {
             };
             for (what, size, most) in found {
                 if size > most {
-                    let path = [desired.component.as_str(), &address.name];
+                    let path = [self.asker(address), &address.name];
                     let message = format!("the {what} of {address} has {size} characters");
                     let fix = format!("AWS takes {most}; say it in fewer statements");
                     problems.push(self.loaded.problem(&path, message, fix));
@@ -105,7 +105,7 @@ impl Builder<'_> {
             }
             let statements = spec["policy"]["Statement"].as_array().map_or(0, Vec::len);
             if address.kind == "sqs.queue" && statements > 20 {
-                let path = [desired.component.as_str(), &address.name];
+                let path = [self.asker(address), &address.name];
                 let message = format!("the policy of {address} has {statements} statements");
                 problems.push(self.loaded.problem(&path, message, "SQS takes 20"));
             }

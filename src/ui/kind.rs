@@ -110,6 +110,7 @@ fn permit_body(permit: &Permit) -> Value {
 pub fn body(meta: &Meta, sample: &Value) -> Value {
     let Meta {
         kind,
+        section,
         service,
         summary,
         notes,
@@ -150,6 +151,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
         "kind": kind,
+        "section": section,
         "service": service,
         "summary": summary,
         "notes": notes,

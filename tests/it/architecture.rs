@@ -406,3 +406,15 @@ fn the_blueprints_of_the_shipped_environments_are_canonical() {
         }
     }
 }
+
+#[test]
+fn every_kind_is_shown_under_a_section_of_the_config() {
+    let schema = root().join("config/schema.json");
+    let schema = fs::read_to_string(schema).expect("the schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    for kind in KINDS {
+        let meta = kind.meta();
+        let section = &schema["properties"][meta.section];
+        assert!(section.is_object(), "{}: the config has no [{}]", meta.kind, meta.section);
+    }
+}

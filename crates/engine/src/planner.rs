@@ -371,7 +371,7 @@ impl<'a> Planner<'a> {
                 address: address.clone(),
                 action: Action::Delete,
                 name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
-                component: want.map_or_else(|| component(address), |want| want.component.clone()),
+                component: meta.map(|meta| meta.section.to_owned()).unwrap_or_default(),
                 origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
                 fields: Vec::new(),
                 because,
@@ -505,8 +505,4 @@ fn name_of(live: &Live) -> String {
     let name =
         live.tags.get("Name").or_else(|| live.outputs.get(&crate::model::text::Output::Name));
     name.unwrap_or(&live.id).clone()
-}
-
-fn component(address: &Address) -> String {
-    address.kind.split('.').next().unwrap_or_default().to_owned()
 }

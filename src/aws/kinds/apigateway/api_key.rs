@@ -44,6 +44,7 @@ impl Resource for ApiKey {
             Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/apikeys/*"]),
         ],
+        section: "apis",
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

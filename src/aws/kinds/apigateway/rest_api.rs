@@ -132,6 +132,7 @@ impl Resource for RestApi {
                 &["logs:{here}:log-group:API-Gateway-Execution-Logs_*"],
             ),
         ],
+        section: "apis",
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

@@ -73,6 +73,7 @@ impl Resource for UsagePlan {
                 &["apigateway:{region}::/usageplans/*"],
             ),
         ],
+        section: "apis",
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

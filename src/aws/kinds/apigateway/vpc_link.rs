@@ -62,6 +62,7 @@ impl Resource for VpcLink {
             Permit::change(&["apigateway:DELETE"], &["apigateway:{region}::/tags/*"]),
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/vpclinks/*"]),
         ],
+        section: "vpc_links",
         ..Meta::new("apigateway.vpc_link", "apigateway", "A way for REST APIs into a network.")
     };
 

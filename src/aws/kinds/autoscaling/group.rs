@@ -192,6 +192,7 @@ impl Resource for Group {
                 &["autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{name}"],
             ),
         ],
+        section: "fleets",
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",
@@ -266,7 +267,8 @@ impl Resource for Group {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let pages = cx.aws.autoscaling.describe_auto_scaling_groups().max_records(100).into_paginator();
+        let pages =
+            cx.aws.autoscaling.describe_auto_scaling_groups().max_records(100).into_paginator();
         let listed = pages.items().send().try_collect().await;
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
@@ -321,7 +323,8 @@ impl Resource for Group {
         // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
         // next read asks for, could not start.
         if self.outdated.is_some() && self.template_version != was.template_version {
-            let call = cx.aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(&live.id);
+            let call =
+                cx.aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(&live.id);
             // What is being launched may never serve.
             let send = call.wait_for_transitioning_instances(false).send();
             send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
@@ -343,7 +346,8 @@ impl Resource for Group {
         }
         // Last of all, since it launches what the group says now.
         if self.outdated.is_some() && self.outdated != was.outdated {
-            let call = cx.aws.autoscaling.start_instance_refresh().auto_scaling_group_name(&live.id);
+            let call =
+                cx.aws.autoscaling.start_instance_refresh().auto_scaling_group_name(&live.id);
             call.send().await.map_err(op("StartInstanceRefresh"))?;
         }
         Ok(())
@@ -364,7 +368,8 @@ impl Resource for Group {
             let tag = |key: &String| {
                 Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
             };
-            let call = cx.aws.autoscaling.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+            let call =
+                cx.aws.autoscaling.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
             call.send().await.map_err(op("DeleteTags"))?;
         }
         Ok(())

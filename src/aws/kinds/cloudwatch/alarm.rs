@@ -127,6 +127,7 @@ impl Resource for Alarm {
             Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch:{here}:alarm:{name}"]),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:{name}"]),
         ],
+        section: "alarms",
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

@@ -59,6 +59,7 @@ impl Resource for Dashboard {
                 &["common::{account}:dashboard/{name}"],
             ),
         ],
+        section: "dashboards",
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 

@@ -96,6 +96,7 @@ impl Resource for AnomalyMonitor {
             ),
             Permit::delete(&["ce:DeleteAnomalyMonitor"], &["ce::{account}:anomalymonitor/*"]),
         ],
+        section: "cost_anomalies",
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 
@@ -169,7 +170,8 @@ impl Resource for AnomalyMonitor {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsMonitor>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call = aws.costexplorer.get_anomaly_monitors().max_results(100).set_next_page_token(token);
+        let call =
+            aws.costexplorer.get_anomaly_monitors().max_results(100).set_next_page_token(token);
         let call = call.set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]));
         let page = call.send().await.map_err(op("GetAnomalyMonitors"))?;
         found.extend(page.anomaly_monitors);

@@ -105,6 +105,7 @@ impl Resource for AnomalySubscription {
                 &["ce::{account}:anomalysubscription/*"],
             ),
         ],
+        section: "cost_anomalies",
         ..Meta::new("costs.anomaly_subscription", "ce", "Who hears of unusual costs.")
     };
 
@@ -167,7 +168,8 @@ impl Resource for AnomalySubscription {
             .set_threshold_expression(self.threshold.to_aws())
             .build()
             .expect("all that Cost Explorer demands is there");
-        let call = cx.aws.costexplorer.create_anomaly_subscription().anomaly_subscription(subscription);
+        let call =
+            cx.aws.costexplorer.create_anomaly_subscription().anomaly_subscription(subscription);
         let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
         Ok(call.send().await.map_err(op("CreateAnomalySubscription"))?.subscription_arn)
     }
@@ -198,7 +200,8 @@ impl Resource for AnomalySubscription {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.costexplorer.delete_anomaly_subscription().subscription_arn(&live.id).send();
+        let send =
+            cx.aws.costexplorer.delete_anomaly_subscription().subscription_arn(&live.id).send();
         send.await.map_err(op("DeleteAnomalySubscription")).or_gone().map(drop)
     }
 }

@@ -261,6 +261,7 @@ impl Resource for Table {
                 &["dynamodb:{here}:table/{name}"],
             ),
         ],
+        section: "tables",
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

@@ -46,6 +46,7 @@ impl Resource for ElasticIp {
                 .ours(),
             Permit::delete(&["ec2:ReleaseAddress"], &["ec2:{here}:elastic-ip/*"]).ours(),
         ],
+        section: "network",
         ..Meta::new("ec2.elastic_ip", "ec2", "A public IPv4 address that stays the same.")
     };
 

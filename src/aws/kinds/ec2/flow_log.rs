@@ -72,6 +72,7 @@ impl Resource for FlowLog {
             Permit::delete(&["ec2:DeleteFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).ours(),
             Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
         ],
+        section: "network",
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 

@@ -69,6 +69,7 @@ impl Resource for GatewayEndpoint {
             .ours(),
             Permit::change(&["ec2:ModifyVpcEndpoint"], &["ec2:{here}:route-table/*"]).ours(),
         ],
+        section: "network",
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

@@ -119,6 +119,7 @@ impl Resource for Instance {
                 .ours(),
             Permit::delete(&["ec2:TerminateInstances"], &["ec2:{here}:instance/*"]).ours(),
         ],
+        section: "network",
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 

@@ -76,6 +76,7 @@ impl Resource for InternetGateway {
             .ours(),
             Permit::delete(&["ec2:DetachInternetGateway"], &["ec2:{here}:vpc/*"]).ours(),
         ],
+        section: "network",
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

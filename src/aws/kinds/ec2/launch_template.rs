@@ -118,6 +118,7 @@ impl Resource for LaunchTemplate {
             Permit::delete(&["ec2:DeleteLaunchTemplate"], &["ec2:{here}:launch-template/*"]).ours(),
             Permit::set(&["ssm:GetParameters"], &["ssm:{region}::parameter/aws/service/*"]),
         ],
+        section: "fleets",
         ..Meta::new("ec2.launch_template", "ec2", "What the instances of a group are made of.")
     };
 

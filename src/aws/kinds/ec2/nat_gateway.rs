@@ -58,6 +58,7 @@ impl Resource for NatGateway {
             )
             .ours(),
         ],
+        section: "network",
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 

@@ -112,6 +112,7 @@ impl Resource for RouteTable {
             .ours(),
             Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
         ],
+        section: "network",
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

@@ -58,6 +58,7 @@ impl Resource for SecurityGroup {
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
             Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
+        section: "security_groups",
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

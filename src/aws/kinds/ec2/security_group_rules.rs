@@ -113,6 +113,7 @@ impl Resource for Rules {
             )
             .ours(),
         ],
+        section: "security_groups",
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

@@ -80,6 +80,7 @@ impl Resource for Vpc {
                 &["ec2:{here}:security-group/*"],
             ),
         ],
+        section: "network",
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

@@ -97,6 +97,7 @@ impl Resource for Cluster {
             Permit::delete(&["ecs:DeleteCluster"], &["ecs:{here}:cluster/{name}"]),
         ],
         deadline: Duration::from_secs(900),
+        section: "clusters",
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 

@@ -159,6 +159,7 @@ impl Resource for Service {
                 &["ecs:{here}:service/{ecs.cluster}/*"],
             ),
         ],
+        section: "services",
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

@@ -206,6 +206,7 @@ impl Resource for TaskDefinition {
                 &["ecs:{here}:task-definition/{name}:*"],
             ),
         ],
+        section: "services",
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

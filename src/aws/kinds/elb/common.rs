@@ -68,7 +68,8 @@ async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpEr
 }
 
 async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, OpError> {
-    let send = aws.elasticloadbalancingv2.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
+    let send =
+        aws.elasticloadbalancingv2.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
     let answer = send.await.map_err(op("DescribeTags"))?;
     Ok(answer.tag_descriptions.unwrap_or_default())
 }

@@ -152,6 +152,7 @@ impl Resource for Listener {
                 &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
             ),
         ],
+        section: "load_balancers",
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",

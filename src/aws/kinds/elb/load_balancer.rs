@@ -144,6 +144,7 @@ impl Resource for LoadBalancer {
             ),
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
         ],
+        section: "load_balancers",
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",
@@ -199,7 +200,8 @@ impl Resource for LoadBalancer {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (arn, aws) = (cx.id(), cx.aws);
-        let send = aws.elasticloadbalancingv2.describe_load_balancers().load_balancer_arns(arn).send();
+        let send =
+            aws.elasticloadbalancingv2.describe_load_balancers().load_balancer_arns(arn).send();
         let described = async { send.await.map_err(op("DescribeLoadBalancers")).or_gone() };
         let (described, attributes, tags) =
             futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
@@ -252,7 +254,8 @@ impl Resource for LoadBalancer {
         if live.spec.deletion_protection {
             set(cx.aws, &live.id, vec![(PROTECTION, "false".to_owned())]).await.or_gone()?;
         }
-        let send = cx.aws.elasticloadbalancingv2.delete_load_balancer().load_balancer_arn(&live.id).send();
+        let send =
+            cx.aws.elasticloadbalancingv2.delete_load_balancer().load_balancer_arn(&live.id).send();
         send.await.map_err(op("DeleteLoadBalancer")).or_gone().map(drop)
     }
 }
@@ -264,14 +267,19 @@ fn known(texts: &BTreeSet<Text>) -> Vec<String> {
 /// All load balancers of the region.
 pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsLoadBalancer>>, OpError> {
     let list = async {
-        let pages = cx.aws.elasticloadbalancingv2.describe_load_balancers().page_size(400).into_paginator();
+        let pages =
+            cx.aws.elasticloadbalancingv2.describe_load_balancers().page_size(400).into_paginator();
         pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
     };
     cx.once("elb:DescribeLoadBalancers", list).await
 }
 
 async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
-    let send = aws.elasticloadbalancingv2.describe_load_balancer_attributes().load_balancer_arn(arn).send();
+    let send = aws
+        .elasticloadbalancingv2
+        .describe_load_balancer_attributes()
+        .load_balancer_arn(arn)
+        .send();
     let answer = send.await.map_err(op("DescribeLoadBalancerAttributes")).or_gone()?;
     let pair = |one: LoadBalancerAttribute| Some((one.key?, one.value.unwrap_or_default()));
     let all = |list: Vec<LoadBalancerAttribute>| list.into_iter().filter_map(pair).collect();

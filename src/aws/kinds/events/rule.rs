@@ -119,6 +119,7 @@ impl Resource for Rule {
                 &["events:{here}:rule/{name}"],
             ),
         ],
+        section: "events",
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 
@@ -256,7 +257,8 @@ impl Resource for Rule {
     ) -> Result<(), OpError> {
         if !set.is_empty() {
             let tags = set.iter().map(to_tag).collect();
-            let call = cx.aws.eventbridge.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
+            let call =
+                cx.aws.eventbridge.tag_resource().resource_arn(&live.id).set_tags(Some(tags));
             call.send().await.map_err(op("TagResource"))?;
         }
         if !unset.is_empty() {

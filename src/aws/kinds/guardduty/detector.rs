@@ -78,6 +78,7 @@ impl Resource for Detector {
             ),
             Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
         ],
+        section: "threat_detection",
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

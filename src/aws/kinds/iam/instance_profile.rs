@@ -68,6 +68,7 @@ impl Resource for InstanceProfile {
                 &["iam::{account}:instance-profile{path}*"],
             ),
         ],
+        section: "roles",
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

@@ -128,6 +128,7 @@ impl Resource for Role {
                 &["iam::{account}:instance-profile{path}*"],
             ),
         ],
+        section: "roles",
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };
 

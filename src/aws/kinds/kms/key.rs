@@ -137,6 +137,7 @@ impl Resource for Key {
             .ours(),
             Permit::delete(&["kms:DeleteAlias"], &["kms:{here}:{name}"]),
         ],
+        section: "keys",
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 

@@ -153,6 +153,7 @@ impl Resource for Function {
             ),
             Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
         ],
+        section: "functions",
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

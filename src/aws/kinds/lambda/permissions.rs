@@ -80,6 +80,7 @@ impl Resource for Permissions {
                 &["lambda:{here}:function:{lambda.function}"],
             ),
         ],
+        section: "functions",
         ..Meta::new("lambda.permissions", "lambda", "Who may call a Lambda function.")
     };
 

@@ -74,6 +74,7 @@ impl Resource for LogGroup {
             ),
             Permit::delete(&["logs:DeleteLogGroup"], &["logs:{here}:log-group:{name}:*"]),
         ],
+        section: "log_groups",
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 
@@ -205,7 +206,8 @@ const MOST: usize = 50;
 
 /// The groups with the environment's name in theirs.
 async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
-    let call = cx.aws.cloudwatchlogs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
+    let call =
+        cx.aws.cloudwatchlogs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
     let listed = call.limit(50).into_paginator().items().send().try_collect().await;
     let names = listed.map_err(op("DescribeLogGroups"))?.into_iter();
     let names: BTreeSet<String> = names
@@ -216,7 +218,8 @@ async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
     let all: Vec<&String> = names.iter().collect();
     let described = all.chunks(MOST).map(|some| async move {
         let some = some.iter().map(|name| (*name).clone()).collect();
-        let call = cx.aws.cloudwatchlogs.describe_log_groups().set_log_group_identifiers(Some(some));
+        let call =
+            cx.aws.cloudwatchlogs.describe_log_groups().set_log_group_identifiers(Some(some));
         let groups = call.into_paginator().items().send().try_collect().await;
         groups.map_err(op("DescribeLogGroups"))
     });

@@ -67,6 +67,7 @@ impl Resource for Filter {
                 &["logs:{here}:log-group:{logs.log_group}:*"],
             ),
         ],
+        section: "metric_filters",
         ..Meta::new("logs.metric_filter", "logs", "A metric that is counted from a log group.")
     };
 

@@ -240,6 +240,7 @@ impl Resource for Cluster {
                 ],
             ),
         ],
+        section: "databases",
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 

@@ -79,6 +79,7 @@ impl Resource for ParameterGroup {
                 &["rds:{here}:cluster-pg:{name}"],
             ),
         ],
+        section: "databases",
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

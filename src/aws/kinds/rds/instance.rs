@@ -111,6 +111,7 @@ impl Resource for Instance {
             Permit::delete(&["rds:DeleteDBInstance"], &["rds:{here}:db:{name}"]),
             Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
         ],
+        section: "databases",
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

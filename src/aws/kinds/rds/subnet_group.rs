@@ -65,6 +65,7 @@ impl Resource for SubnetGroup {
             )
             .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
         ],
+        section: "databases",
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may stand in.")
     };
 

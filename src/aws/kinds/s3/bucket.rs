@@ -179,6 +179,7 @@ impl Resource for Bucket {
                 &["s3:::{name}/*"],
             ),
         ],
+        section: "buckets",
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 

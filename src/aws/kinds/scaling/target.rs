@@ -92,6 +92,7 @@ impl Resource for Target {
             Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
+        section: "services",
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
@@ -190,7 +191,8 @@ impl Resource for Target {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
         if !set.is_empty() {
             let tags = set.clone().into_iter().collect();
-            let call = cx.aws.applicationautoscaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call =
+                cx.aws.applicationautoscaling.tag_resource().resource_arn(arn).set_tags(Some(tags));
             call.send().await.map_err(op("TagResource"))?;
         }
         if !unset.is_empty() {
@@ -225,7 +227,8 @@ async fn targets(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalableTarget>, OpError> {
-    let call = aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
+    let call =
+        aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
     let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
@@ -236,7 +239,8 @@ async fn policies(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalingPolicy>, OpError> {
-    let call = aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
+    let call =
+        aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
     let call = call.set_resource_id(resource.map(str::to_owned));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))

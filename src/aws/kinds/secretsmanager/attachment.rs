@@ -117,6 +117,7 @@ impl Resource for Attachment {
             Permit::delete(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:{here}:key/*"])
                 .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
         ],
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",

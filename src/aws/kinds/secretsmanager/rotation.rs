@@ -83,6 +83,7 @@ impl Resource for Rotation {
                 &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
             ),
         ],
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",

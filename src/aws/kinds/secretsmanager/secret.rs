@@ -124,6 +124,7 @@ impl Resource for Secret {
                 &["secretsmanager:{here}:secret:{name}*"],
             ),
         ],
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
@@ -558,7 +559,8 @@ mod tests {
             // The answer was lost: it is sent again.
             bring(&aws, &address, "dev-provider", version, "sk_live").await.unwrap();
         }
-        let versions = aws.secretsmanager.list_secret_version_ids().secret_id(name).send().await.unwrap();
+        let versions =
+            aws.secretsmanager.list_secret_version_ids().secret_id(name).send().await.unwrap();
         (ended, versions.versions().len())
     }
 

@@ -89,6 +89,7 @@ impl Resource for Subscription {
             Permit::change(&["sns:SetSubscriptionAttributes"], &["*"]),
             Permit::delete(&["sns:Unsubscribe"], &["*"]),
         ],
+        section: "topics",
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 

@@ -69,6 +69,7 @@ impl Resource for Topic {
             Permit::change(&["sns:UntagResource"], &["sns:{here}:{name}"]),
             Permit::delete(&["sns:DeleteTopic"], &["sns:{here}:{name}"]),
         ],
+        section: "topics",
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 

@@ -103,6 +103,7 @@ impl Resource for Queue {
             Permit::change(&["sqs:UntagQueue"], &["sqs:{here}:{name}"]),
             Permit::delete(&["sqs:DeleteQueue"], &["sqs:{here}:{name}"]),
         ],
+        section: "queues",
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 

@@ -59,6 +59,7 @@ impl Resource for Parameter {
             Permit::change(&["ssm:RemoveTagsFromResource"], &["ssm:{here}:parameter/{name}"]),
             Permit::delete(&["ssm:DeleteParameter"], &["ssm:{here}:parameter/{name}"]),
         ],
+        section: "parameters",
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

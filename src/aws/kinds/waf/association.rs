@@ -115,6 +115,7 @@ impl Resource for Association {
             ),
             Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
+        section: "firewalls",
         ..Meta::new("waf.association", "wafv2", "What a web ACL protects.")
     };
 

@@ -196,6 +196,7 @@ impl Resource for WebAcl {
             )
             .where_equal("iam:AWSServiceName", "wafv2.amazonaws.com"),
         ],
+        section: "firewalls",
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL: which requests get through.")
     };
 
