@@ -79,6 +79,7 @@ fn made(text: &str) -> BTreeMap<Address, Desired> {
         scope,
         problems: Vec::new(),
         resources: BTreeMap::new(),
+        askers: BTreeMap::new(),
         callers: BTreeMap::new(),
     };
     builder.network();
