@@ -48,7 +48,7 @@ pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
 async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = aws
-        .tagging
+        .resourcegroupstagging
         .get_resources()
         .tag_filters(filter(TAG_PROJECT, &aws.scope.project))
         .tag_filters(filter(TAG_ENV, &aws.scope.env))

@@ -1,4 +1,4 @@
-//! `[apis]` and `[vpc_links]`: an API with its stage, logs, keys, and who may call functions for it.
+//! `[apis]`: an API with its stage, logs, keys, and who may call functions for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,6 @@ use crate::aws::kinds::apigateway::definition::{Model, Validator, paths};
 use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
-use crate::aws::kinds::apigateway::vpc_link::VpcLink;
 use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -19,6 +18,8 @@ use payctl_engine::model::text::{Output, Text};
 use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item};
+
+mod routes;
 
 /// What is written of every request: everything that API Gateway knows beside what was said.
 const ACCESS: &[(&str, &str)] = &[
@@ -222,21 +223,6 @@ impl Builder<'_> {
                 source: source.clone(),
             };
             self.may_call(&function, caller);
-        }
-    }
-
-    pub(super) fn vpc_links(&mut self) {
-        for (key, config) in &self.config.vpc_links {
-            let path: &[&str] = &["vpc_links", key];
-            let name = self.item_name("apigateway.vpc_link", key, config.name.as_ref(), path);
-            let groups = config.security_groups.iter();
-            let spec = VpcLink {
-                name: name.clone(),
-                subnets: self.subnet_ids(config.subnets).into_iter().collect(),
-                groups: groups.map(|group| id("ec2.security_group", &group.0)).collect(),
-            };
-            let address = Address::new("apigateway.vpc_link", key.0.as_str());
-            self.add(Item::new(address, name, path), &spec);
         }
     }
 }

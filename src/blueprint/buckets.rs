@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::s3::bucket as spec;
-use crate::config::schema::data::{Bucket, Lifecycle, LockMode, StorageClass};
+use crate::config::schema::buckets::{Bucket, Lifecycle, LockMode, StorageClass};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::cloudwatch::dashboard::Dashboard as DashboardSpec;
 use crate::config::metrics::{Source, balancer_of, watchable};
+use crate::config::schema::dashboards::{Dashboard, Generate, GraphKind, Line, Widget};
 use crate::config::schema::text::{MetricName, Statistic, WatchedItem};
-use crate::config::schema::watching::{Dashboard, Generate, GraphKind, Line, Widget};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 

@@ -1,5 +1,7 @@
-//! `[databases]`: clusters with their groups and instances, what their secrets say of them, and the
-//! rotation of secrets.
+//! `[databases]`: clusters with their groups and instances, and what their secrets say of them.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -8,19 +10,19 @@ use crate::aws::kinds::rds::cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds::instance::{Instance, Monitoring};
 use crate::aws::kinds::rds::subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager::attachment::Attachment;
-use crate::aws::kinds::secretsmanager::rotation::{Rotation, every};
 use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
-use super::permissions::Caller;
+use super::secrets::{SECRET, secret_arn};
 use super::{Builder, Item};
 
 const CLUSTER: &str = "rds.cluster";
-const SECRET: &str = "secretsmanager.secret";
+
 const ATTACHMENT: &str = "secretsmanager.attachment";
+
 /// The engine as clients of PostgreSQL call it; AWS's own attachments and rotations do as well.
 const ENGINE: &str = "postgres";
 
@@ -193,42 +195,6 @@ impl Builder<'_> {
         let address = Address::new(ATTACHMENT, config.secret.0.as_str());
         self.add(Item::new(address, name, path), &spec);
     }
-
-    /// The rotation of secrets, once the database that they open can be reached: AWS tries the
-    /// function out at once.
-    fn rotations(&mut self) {
-        for (key, secret) in &self.config.secrets {
-            let Some(rotation) = &secret.rotation else { continue };
-            let function = rotation.function.0.as_str();
-            let path: &[&str] = &["secrets", key, "rotation"];
-            let spec = Rotation {
-                secret: secret_arn(key),
-                function: Text::reference(Address::new("lambda.function", function), Output::Arn),
-                schedule: match (&rotation.schedule, rotation.days) {
-                    (Some(schedule), _) => schedule.0.clone(),
-                    (None, days) => every(days.unwrap_or(30)),
-                },
-                window: rotation.window_hours.map(|hours| format!("{hours}h")),
-            };
-            let name = self.physical_name(&Address::new(SECRET, key.0.as_str()));
-            let address = Address::new("secretsmanager.rotation", key.0.as_str());
-            let mut item = Item::new(address, name, path);
-            item.after.insert(Address::new("lambda.permissions", function));
-            for (name, database) in &self.config.databases {
-                if database.secret.0 == key.0 {
-                    item.after.insert(Address::new(ATTACHMENT, key.0.as_str()));
-                    let numbers = 1..=database.instances.len();
-                    item.after.extend(numbers.map(|n| {
-                        Address::new("rds.instance", format!("{name}-{n}", name = name.0))
-                    }));
-                }
-            }
-            self.add(item, &spec);
-            let sid = format!("Rotation{}", camel(key));
-            let service = "secretsmanager.amazonaws.com";
-            self.may_call(function, Caller { sid, service, source: secret_arn(key) });
-        }
-    }
 }
 
 fn source(config: &DatabaseSource) -> Source {
@@ -240,20 +206,3 @@ fn source(config: &DatabaseSource) -> Source {
         },
     }
 }
-
-fn secret_arn(secret: &str) -> Text {
-    Text::reference(Address::new(SECRET, secret), Output::Arn)
-}
-
-/// `customer-db` as `CustomerDb`.
-fn camel(name: &str) -> String {
-    let word = |word: &str| {
-        let mut letters = word.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        first.into_iter().chain(letters).collect::<String>()
-    };
-    name.split('-').map(word).collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -41,9 +41,8 @@ impl Builder<'_> {
     }
 
     fn at_resource(&mut self, address: &Address, message: String, fix: &str) {
-        let component = self.resources.get(address).map(|desired| desired.component.clone());
-        let component = component.unwrap_or_default();
-        self.problem(&[&component, &address.name], message, fix);
+        let section = self.asker(address).to_owned();
+        self.problem(&[&section, &address.name], message, fix);
     }
 }
 

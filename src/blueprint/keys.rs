@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::kms::key::{DEFAULT_PERIOD, Key as KeySpec};
-use crate::config::schema::access::Key;
-use crate::config::schema::messaging::Service;
+use crate::config::schema::aws_services::Service;
+use crate::config::schema::keys::Key;
 use crate::config::schema::text::KeyRef;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;

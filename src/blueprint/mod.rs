@@ -21,10 +21,11 @@ use payctl_engine::model::zone::Zone;
 
 use permissions::Caller;
 
+mod alarms;
 mod apis;
-mod balancing;
 mod buckets;
-mod containers;
+mod clusters;
+mod cost_anomalies;
 mod dashboards;
 mod databases;
 mod events;
@@ -32,29 +33,32 @@ mod firewalls;
 mod fleets;
 mod functions;
 mod graph;
-mod guards;
 mod keys;
-mod logs;
-mod messaging;
+mod load_balancers;
+mod log_groups;
+mod metric_filters;
+mod metrics;
 pub mod names;
 mod naming;
-mod nat;
 mod network;
 mod outputs;
 mod parameters;
 mod permissions;
 mod policies;
+mod queues;
 mod references;
 mod roles;
-mod routes;
 mod secrets;
 mod security_groups;
+mod services;
 mod tables;
 mod tags;
+mod target_groups;
 #[cfg(test)]
 mod tests;
-mod watching;
-mod zones;
+mod threat_detection;
+mod topics;
+mod vpc_links;
 
 /// What only the cloud knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,8 +130,9 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
         partition: facts.partition.clone(),
     };
     let (problems, resources) = (Vec::new(), BTreeMap::new());
-    let callers = BTreeMap::new();
-    let mut builder = Builder { loaded, config, facts, scope, problems, resources, callers };
+    let (askers, callers) = (BTreeMap::new(), BTreeMap::new());
+    let mut builder =
+        Builder { loaded, config, facts, scope, problems, resources, askers, callers };
     builder.facts_fit();
     builder.network();
     builder.security_groups();
@@ -183,6 +188,8 @@ struct Builder<'a> {
     scope: Scope,
     problems: Vec<Problem>,
     resources: BTreeMap<Address, Desired>,
+    /// The section that asks for each: that of a service, for its log group.
+    askers: BTreeMap<Address, String>,
     callers: BTreeMap<String, Vec<Caller>>,
 }
 
@@ -223,7 +230,7 @@ impl Builder<'_> {
         let Item { address, name, path, after } = item;
         let desired = Desired {
             name: name.clone(),
-            component: path.first().copied().unwrap_or_default().to_owned(),
+            component: section_of(&address.kind).to_owned(),
             origin: self.loaded.origin(path),
             spec: serde_json::to_value(spec).expect("a spec always serialises"),
             tags: self.tags(&address, &name),
@@ -231,6 +238,8 @@ impl Builder<'_> {
             after,
             address: address.clone(),
         };
+        let asker = path.first().copied().unwrap_or_default();
+        self.askers.insert(address.clone(), asker.to_owned());
         if let Some(other) = self.resources.insert(address.clone(), desired) {
             let message = format!("{address} is made twice");
             self.problem(path, message, format!("also at {}; rename one of them", other.origin));
@@ -293,17 +302,26 @@ impl Builder<'_> {
         }
     }
 
+    /// The section of the config that asks for a resource.
+    fn asker(&self, address: &Address) -> &str {
+        self.askers.get(address).map_or("", String::as_str)
+    }
+
     /// The place in the config that an address stands for.
     fn path_of(&self, address: &Address) -> Vec<String> {
-        let component = self.resources.get(address).map(|desired| desired.component.clone());
-        let component = component.unwrap_or_default();
+        let section = self.asker(address);
         let logical = address.name.trim_end_matches("-dlq");
         let explicit = [logical, &address.name].into_iter().find(|name| {
-            let path = [component.as_str(), name, "name"];
-            self.loaded.place(&path) != self.loaded.place(&[component.as_str(), name])
+            let path = [section, name, "name"];
+            self.loaded.place(&path) != self.loaded.place(&[section, name])
         });
-        let mut path = vec![component.clone(), explicit.unwrap_or(&address.name).to_owned()];
+        let mut path = vec![section.to_owned(), explicit.unwrap_or(&address.name).to_owned()];
         path.extend(explicit.map(|_| "name".to_owned()));
         path
     }
+}
+
+/// The section of the config that resources of a kind are shown under.
+fn section_of(kind: &str) -> &'static str {
+    find_meta(kind).map_or("", |meta| meta.section)
 }

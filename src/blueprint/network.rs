@@ -21,6 +21,9 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
+mod nat;
+mod zones;
+
 const PATH: &[&str] = &["network"];
 const FLOW_LOG: &[&str] = &["network", "flow_log"];
 /// Every IPv4 address.

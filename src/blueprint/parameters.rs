@@ -1,8 +1,8 @@
 //! `[parameters]`: what the platform publishes. The logical name is the full path.
 
 use crate::aws::kinds::ssm::parameter::Parameter as Spec;
+use crate::config::schema::parameters::{Parameter, ParameterValue};
 use crate::config::schema::text::Template;
-use crate::config::schema::{Parameter, ParameterValue};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::Text;
 

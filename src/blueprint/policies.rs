@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::find_meta;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::access::{Effect, Statement};
+use crate::config::schema::policies::{Effect, Statement};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{self, Text};
@@ -81,7 +81,7 @@ impl Builder<'_> {
             for SizeLimit { what, field, measure, most, unit, fix } in limits {
                 let size = measure(&spec[*field]);
                 if size > *most {
-                    let path = [desired.component.as_str(), &address.name];
+                    let path = [self.asker(address), &address.name];
                     let message = format!("the {what} of {address} has {size} {unit}");
                     let fix = fix.replace("{most}", &most.to_string());
                     problems.push(self.loaded.problem(&path, message, fix));

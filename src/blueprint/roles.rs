@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::iam::instance_profile::InstanceProfile;
 use crate::aws::kinds::iam::role::Role as Spec;
-use crate::config::schema::access::Role;
+use crate::config::schema::roles::Role;
 use crate::config::schema::text::{PhysicalName, Template};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;

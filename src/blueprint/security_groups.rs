@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::aws::kinds::ec2::security_group::SecurityGroup as GroupSpec;
 use crate::aws::kinds::ec2::security_group_rules::{Direction, Peer, Rule, Rules};
-use crate::config::schema::network::{Egress, Protocol, Rule as ConfigRule};
+use crate::config::schema::security_groups::{Egress, Protocol, Rule as ConfigRule};
 use payctl_engine::model::address::Address;
 
 use super::network::{ANYWHERE, id, vpc};

@@ -1,7 +1,7 @@
 //! `[tables]`: DynamoDB tables.
 
 use crate::aws::kinds::dynamodb::table as spec;
-use crate::config::schema::data::{
+use crate::config::schema::tables::{
     Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
 };
 use crate::config::schema::text::KeyAttribute;

@@ -3,9 +3,12 @@
 use super::*;
 use crate::config::load;
 
-mod containers;
 mod contract;
-mod guards;
+mod cost_anomalies;
+mod events;
+mod firewalls;
+mod services;
+mod threat_detection;
 
 fn shipped() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")

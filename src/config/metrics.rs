@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Loaded;
+use super::schema::alarms::Alarm;
+use super::schema::dashboards::Line;
+use super::schema::metrics::Metric;
 use super::schema::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem};
-use super::schema::watching::{Alarm, Line, Metric};
 use payctl_engine::model::text::Output;
 
 /// A section whose items have metrics.

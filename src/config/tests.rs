@@ -9,8 +9,14 @@ use super::loading::inspect_from;
 use super::*;
 use crate::blueprint::{Facts, build};
 
-mod guards;
-mod watching;
+mod alarms;
+mod cost_anomalies;
+mod dashboards;
+mod events;
+mod firewalls;
+mod log_groups;
+mod metric_filters;
+mod metrics;
 
 fn dir(files: &[(&str, &str)]) -> Dir {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));

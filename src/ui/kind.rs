@@ -18,7 +18,10 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
         ("Good to know", meta.notes.iter().map(|&note| note.to_owned()).collect()),
         ("Fields that AWS cannot change in place", code(meta.immutable)),
         ("Fields that are set at creation and not compared later", code(meta.create_only)),
-        ("Fields that show the status in AWS and may differ from the plan", code(meta.status_fields)),
+        (
+            "Fields that show the status in AWS and may differ from the plan",
+            code(meta.status_fields),
+        ),
         ("Life", life(meta)),
         ("Errors that payctl also retries for this kind", transient.collect()),
         ("IAM actions", meta.permits.iter().map(permit).collect()),
@@ -116,6 +119,7 @@ fn permit_body(permit: &Permit) -> Value {
 pub fn body(meta: &Meta, sample: &Value) -> Value {
     let Meta {
         kind,
+        section,
         service,
         summary,
         notes,
@@ -165,6 +169,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         transient.iter().map(|(code, message)| json!({ "code": code, "message": message }));
     json!({
         "kind": kind,
+        "section": section,
         "service": service,
         "summary": summary,
         "notes": notes,

@@ -429,7 +429,7 @@ const STEADY: &[(&str, &str)] = &[
     ("ecs.service security_groups", "a second group would have to be a sample too"),
     ("ecs.service subnets", "a second subnet would have to be a sample too"),
     ("ecs.service task_definition", "it changes with the task definition's own variants"),
-    ("kms.key enabled", "the samples that use the key need it; tests/it/data.rs enables one again"),
+    ("kms.key enabled", "the samples that use the key need it; tests/it/kms.rs enables one again"),
     ("rds.cluster own_password", "nobody wants the password of a snapshot"),
     ("rds.cluster security_groups", "a second group would have to be a sample too"),
     ("s3.bucket access_log", "a second bucket would have to be a sample too"),
@@ -507,5 +507,17 @@ fn the_blueprints_of_the_shipped_environments_are_canonical() {
             let canonical = kind.canonical(&desired.spec).expect("a spec decodes");
             assert_eq!(canonical, desired.spec, "{env}: {}", desired.address);
         }
+    }
+}
+
+#[test]
+fn every_kind_is_shown_under_a_section_of_the_config() {
+    let schema = root().join("config/schema.json");
+    let schema = fs::read_to_string(schema).expect("the schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    for kind in KINDS {
+        let meta = kind.meta();
+        let section = &schema["properties"][meta.section];
+        assert!(section.is_object(), "{}: the config has no [{}]", meta.kind, meta.section);
     }
 }

@@ -12,7 +12,7 @@ use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::balancing::{NETWORK, blueprint, spec};
+use crate::elb::{NETWORK, blueprint, spec};
 use crate::support::{
     block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
     some,

@@ -6,8 +6,8 @@
     reason = "the modules are the only users of each other, and tests may say what they left out"
 )]
 
-// Load balancers and fleets: rules, blueprints, and their life on the sandbox.
-mod balancing;
+// The rules of groups that scale.
+mod autoscaling;
 // Changes that must not make things anew, and repairs, on the embedded sandbox.
 mod changes;
 // The life of whole environments, run by run, through the real binary.
@@ -21,10 +21,10 @@ mod cli_signals;
 mod cli_snapshots;
 // The real binary in a folder of its own.
 mod cli_support;
-// Services on Fargate, deployed, scaled, rolled back.
-mod containers;
-// What AWS does to what holds data.
-mod data;
+// Alarms and dashboards among those of others.
+mod cloudwatch;
+// Monitors of unusual costs.
+mod costexplorer;
 // Databases, their secrets and rotation.
 mod databases;
 // APIs: config, rules, deployments.
@@ -33,6 +33,16 @@ mod apis;
 mod architecture;
 // The docs that are made from the code, and those that must agree with it.
 mod docs;
+// What AWS does to tables.
+mod dynamodb;
+// The network: repairs, replacements and refusals.
+mod ec2;
+// Services on Fargate, deployed, scaled, rolled back.
+mod ecs;
+// Load balancers, target groups and the groups that scale behind them.
+mod elb;
+// Rules of EventBridge.
+mod eventbridge;
 // What is too new, and what nothing says whose it is.
 mod fresh;
 // Functions: their sources, rules, and how they go.
@@ -44,8 +54,8 @@ mod looking;
 mod networks;
 // What stands in for AWS there.
 mod stand_in;
-// Web ACLs, rules, detectors and monitors, on the embedded sandbox.
-mod guard;
+// Detectors of GuardDuty.
+mod guardduty;
 // The example configs: their lives, on the embedded sandbox and on moto.
 mod examples;
 // What is changed in them.
@@ -58,6 +68,10 @@ mod facts;
 mod functions;
 // Every kind through its whole life, on the embedded sandbox.
 mod kinds;
+// What AWS does to keys.
+mod kms;
+// Log groups among those of others.
+mod logs;
 // The same on moto, the second judge.
 mod moto;
 // The IAM actions that the calls need.
@@ -65,16 +79,20 @@ mod permissions;
 // The acceptance run against a real account, rehearsed.
 mod real_aws;
 // The recommended platform under a scanner's rules.
+// What AWS does to buckets.
+mod s3;
 mod sandbox;
 mod scanner;
+// What AWS does to secrets, topics and queues.
+mod secretsmanager;
+mod sns;
+mod sqs;
 // Calls and round trips of a plan.
 mod speed;
 // The same environment in two regions of one account.
 mod regions;
 // A fault at every API call of an apply and of a destroy.
 mod sweep;
-// The network: repairs, replacements and refusals, on the embedded sandbox.
-mod network;
 // The question for the tags of everything, answered late.
 mod tagging;
 // Two applies of one environment at once.
@@ -83,9 +101,11 @@ mod together;
 mod ownership;
 // What several tests need: a sandbox, a blueprint, runs of the engine.
 mod support;
+// What every kind does: how deep a survey is, what nobody may read, which errors pass.
+mod surveys;
 // Environments that earlier versions made.
 mod upgrade;
-// Alarms, dashboards and metric filters among those of others.
-mod watching;
+// Web ACLs and what they protect.
+mod waf;
 // A way back: what is deleted or spoilt, restored as docs/recovery.md says.
 mod recovery;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use payctl::aws::clients::{Aws, Connection};
 use payctl::aws::facts::zones;
 use payctl::aws::kinds::KINDS;
@@ -24,7 +25,7 @@ use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::planner::plan;
 use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::survey;
-use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Faults, Sandbox};
 use serde_json::{Value, json};
 
 /// Runs a test with a clock that jumps over every wait.
@@ -257,4 +258,21 @@ pub async fn expect_settled(provider: &AwsProvider, blueprint: &Blueprint, when:
         .map(|change| (change.address.to_string(), change.action, &change.fields))
         .collect();
     assert!(left.is_empty(), "after {when} the plan is not empty: {left:#?}");
+}
+
+/// Another transport to a sandbox.
+pub fn through(transport: SharedHttpClient) -> Connection {
+    Connection { transport: Some(transport), ..sandboxed(&Sandbox::in_memory()) }
+}
+
+/// A field of the only resource of a kind.
+pub fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {
+    let mut all = blueprint.resources.values_mut();
+    let desired = all.find(|desired| desired.address.kind == kind).expect("it is there");
+    desired.spec[field] = value;
+}
+
+/// How often a call was made.
+pub fn count(faults: &Faults, call: &str) -> usize {
+    faults.calls().iter().filter(|made| *made == call).count()
 }

@@ -301,7 +301,7 @@ impl<'a> Planner<'a> {
             self.plan.outputs.entry(address.clone()).or_insert_with(|| live.outputs.clone());
             self.plan.changes.push(Change {
                 name: want.map_or_else(|| name_of(live), |want| want.name.clone()),
-                component: want.map_or_else(|| component(address), |want| want.component.clone()),
+                component: meta.map(|meta| meta.section.to_owned()).unwrap_or_default(),
                 origin: want.map(|want| want.origin.clone()).unwrap_or_default(),
                 because,
                 irreversible: data.map(str::to_owned),
@@ -391,8 +391,4 @@ fn name_of(live: &Live) -> String {
     let name =
         live.tags.get("Name").or_else(|| live.outputs.get(&crate::model::text::Output::Name));
     name.unwrap_or(&live.id).clone()
-}
-
-fn component(address: &Address) -> String {
-    address.kind.split('.').next().unwrap_or_default().to_owned()
 }

@@ -194,8 +194,3 @@ fn the_key_of_a_final_snapshot_is_kept() {
     let snapshot = MIGRATION.replacen("parameters", "final_snapshot = true\nparameters", 1);
     assert_eq!(kept(&snapshot), Some(json!(true)));
 }
-
-#[test]
-fn words_are_joined_in_statement_ids() {
-    assert_eq!(camel("customer-db"), "CustomerDb");
-}

@@ -1,4 +1,4 @@
-//! The rules of `[apis]` and `[vpc_links]`.
+//! The rules of `[apis]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -385,26 +385,6 @@ impl Rules<'_> {
                 "one key may send more than the API admits",
                 "lower it, or raise `throttle` of the API",
             );
-        }
-    }
-
-    pub(super) fn vpc_links(&mut self) {
-        for (name, link) in &self.config.vpc_links {
-            let path = ["vpc_links", &**name];
-            let Some(network) = &self.config.network else {
-                if !self.loaded.has("network") {
-                    self.say(&path, "a VPC link needs a network", "add a [network] section");
-                }
-                continue;
-            };
-            self.tier(&[&path[..], &["subnets"]].concat(), network, link.subnets);
-            if link.security_groups.is_empty() && !self.loaded.says(&path, "security_groups") {
-                self.say(
-                    &path,
-                    "a VPC link needs a security group",
-                    "name one of [security_groups]",
-                );
-            }
         }
     }
 }

@@ -1,28 +1,12 @@
-//! Databases, the secrets that open them, and rotation.
+//! The rules of `[databases]`.
 
 use std::collections::BTreeMap;
 
 use super::Rules;
-use crate::config::schema::access::{Rotation, Secret};
 use crate::config::schema::databases::{Database, Serverless};
-
-/// Names that Aurora PostgreSQL keeps for itself.
-const RESERVED_USERS: [&str; 8] = [
-    "admin",
-    "pg_monitor",
-    "public",
-    "rds_iam",
-    "rds_replication",
-    "rds_superuser",
-    "rdsadmin",
-    "user",
-];
 
 /// Databases that are there already.
 const RESERVED_DATABASES: [&str; 4] = ["postgres", "rdsadmin", "template0", "template1"];
-
-/// The most characters of a password that Aurora takes.
-const LONGEST_PASSWORD: u32 = 41;
 
 /// How many seconds may lie between two samples of enhanced monitoring.
 const INTERVALS: [u32; 6] = [1, 5, 10, 15, 30, 60];
@@ -43,15 +27,12 @@ fn minutes(time: &str) -> u32 {
 }
 
 const DAY: u32 = 24 * 60;
-const WEEK: u32 = 7 * DAY;
 
-/// How many hours must lie between two rotations.
-const LEAST_HOURS: u32 = 4;
-/// How many days may lie between two rotations.
-const MOST_DAYS: u32 = 1000;
+const WEEK: u32 = 7 * DAY;
 
 /// The first version of each major one that can pause.
 const PAUSES_SINCE: [(u32, u32); 4] = [(13, 15), (14, 12), (15, 7), (16, 3)];
+
 /// The first major version whose passwords are stored by SCRAM unless told otherwise.
 const SCRAM_SINCE: u32 = 14;
 
@@ -232,41 +213,6 @@ impl Rules<'_> {
         }
     }
 
-    /// A secret that opens a database.
-    fn opens(&mut self, name: &str, secret: &Secret) {
-        let path = ["secrets", name];
-        if !secret.generate {
-            let fix = "remove `generate = false`: the cluster begins with the generated password";
-            self.say(&[&path[..], &["generate"]].concat(), "a database needs its password", fix);
-        }
-        if secret.field != "password" {
-            let path = [&path[..], &["field"]].concat();
-            let fix = "remove `field`: clients and rotation look for `password`";
-            self.say(&path, "the password of a database is in `password`", fix);
-        }
-        if secret.length > LONGEST_PASSWORD {
-            let path = [&path[..], &["length"]].concat();
-            let message = format!("{} characters are too many for a database", secret.length);
-            self.say(&path, message, format!("16 to {LONGEST_PASSWORD}"));
-        }
-        let path = [&path[..], &["template"]].concat();
-        let Some(user) = secret.template.get("username") else {
-            let fix = "add `template = { username = \"dbadmin\" }`";
-            return self.say(&path, "a database needs a user name", fix);
-        };
-        let path = [&path[..], &["username"]].concat();
-        let letters = user.starts_with(|c: char| c.is_ascii_alphabetic())
-            && user.chars().all(|c| c.is_ascii_alphanumeric());
-        if !letters || user.len() > 16 {
-            let message = format!("`{user}` is not possible as the name of a user");
-            let fix = "1 to 16 letters and digits, beginning with a letter";
-            self.say(&path, message, fix);
-        } else if RESERVED_USERS.contains(&user.to_lowercase().as_str()) {
-            let message = format!("`{user}` is a reserved word of Aurora PostgreSQL");
-            self.say(&path, message, "choose another name, such as dbadmin");
-        }
-    }
-
     /// The function that comes with payctl logs in by SCRAM only.
     fn can_rotate(&mut self, path: &[&str], database: &Database) {
         let version = &*database.engine_version;
@@ -279,88 +225,6 @@ impl Rules<'_> {
             let fix = "rotation needs parameters = { password_encryption = \"scram-sha-256\" }";
             self.say(&path, message, fix);
         }
-    }
-
-    /// A task reads its secrets when it starts and never again: whoever changes the password has to
-    /// know whom to restart.
-    fn restarts(&mut self, name: &str, secret: &Secret, rotation: &Rotation) {
-        let function = rotation.function.0.as_str();
-        let mut functions = self.config.functions.iter();
-        let Some((_, found)) = functions.find(|(name, _)| name.0 == function) else { return };
-        for (service, config) in &self.config.services {
-            let reads = config.secrets.values().any(|read| {
-                let (secret_name, field) = read.parts();
-                secret_name == name && field.is_none_or(|field| field == secret.field)
-            });
-            let reference = format!("${{services.{}.", service.0);
-            if reads && !found.environment.values().any(|value| value.contains(&reference)) {
-                let message = format!(
-                    "after a rotation the tasks of `{}` would have the old password",
-                    service.0
-                );
-                let fix = format!(
-                    "let the function restart it: RESTART_SERVICES = \"{reference}arn}}\" in \
-                     [functions.{function}.environment], and ecs:UpdateService for its role"
-                );
-                self.say(&["secrets", name, "rotation", "function"], message, fix);
-            }
-        }
-    }
-
-    fn rotation(&mut self, path: &[&str], rotation: &Rotation) {
-        match (rotation.days, &rotation.schedule) {
-            (None, None) => {
-                self.say(path, "it does not say when to rotate", "add `days = 30`");
-            }
-            (Some(_), Some(_)) => {
-                let path = [path, &["schedule"]].concat();
-                self.say(&path, "`days` says when already", "remove one of them");
-            }
-            _ => {}
-        }
-        let Some(text) = rotation.schedule.as_deref() else { return };
-        let schedule = [path, &["schedule"]].concat();
-        if let Some((message, fix)) = no_rotation_schedule(text) {
-            return self.say(&schedule, message, fix);
-        }
-        let interval = hours_between(text);
-        if let Some((window, hours)) = rotation.window_hours.zip(interval)
-            && window > hours
-        {
-            let message = format!("the window of {window} hours reaches into the next rotation");
-            let fix = format!("at most {hours}");
-            self.say(&[path, &["window_hours"]].concat(), message, fix);
-        }
-        if interval.is_some_and(|hours| hours < LEAST_HOURS) {
-            self.say(&schedule, "this is too often", "AWS rotates every 4 hours at the most");
-        }
-        if interval.is_some_and(|hours| hours > MOST_DAYS * 24) {
-            self.say(&schedule, "this is too seldom", "AWS rotates every 1000 days at the least");
-        }
-    }
-}
-
-/// What is wrong with a schedule of a rotation beside how often it comes, and what to do.
-fn no_rotation_schedule(text: &str) -> Option<(String, &'static str)> {
-    let fields: Vec<&str> = text.strip_prefix("cron(")?.split_whitespace().collect();
-    super::events::schedule(text).or_else(|| {
-        let message = || format!("the minutes of `{text}` are not 0");
-        (fields[0] != "0").then(|| (message(), "AWS begins rotations on the hour"))
-    })
-}
-
-/// How many hours lie between two rotations; what comes once a day or on some days has no such
-/// number.
-fn hours_between(schedule: &str) -> Option<u32> {
-    if let Some(rate) = schedule.strip_prefix("rate(") {
-        let (number, unit) = rate.split_once(' ')?;
-        let hours = if unit.starts_with("day") { 24 } else { 1 };
-        return Some(number.parse::<u32>().unwrap_or(u32::MAX).saturating_mul(hours));
-    }
-    let field = schedule.split_whitespace().nth(1)?;
-    match field.split_once('/') {
-        Some((_, step)) => step.parse().ok(),
-        None => field.contains(['*', '-']).then_some(1),
     }
 }
 

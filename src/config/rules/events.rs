@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::Rules;
+use crate::config::schema::aws_services::Service;
 use crate::config::schema::events::EventRule;
-use crate::config::schema::messaging::Service;
 use crate::config::schema::text::{ItemName, QueueRef};
 
 /// How many targets a rule can have.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
-use crate::config::schema::balancing::BalancerType;
 use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Sensitivity};
+use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::text::{ItemName, PhysicalName};
 
 /// What the name of a log of a web ACL begins with.

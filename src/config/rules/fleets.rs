@@ -1,8 +1,8 @@
 //! The rules of `[fleets]`.
 
 use super::Rules;
-use crate::config::schema::balancing::TargetType;
 use crate::config::schema::fleets::{Fleet, HealthCheck};
+use crate::config::schema::target_groups::TargetType;
 use crate::config::schema::text::ItemName;
 
 /// User data in base64 has this many bytes at the most; the rest is the agent's.

@@ -2,8 +2,9 @@
 
 use super::Rules;
 use crate::config::problem::suggest;
-use crate::config::schema::access::{Effect, Role};
 use crate::config::schema::functions::{Function, Trigger};
+use crate::config::schema::policies::Effect;
+use crate::config::schema::roles::Role;
 use crate::config::schema::text::ItemName;
 use payctl_engine::model::package::BOOTSTRAP;
 

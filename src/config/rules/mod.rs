@@ -5,21 +5,35 @@ use super::problem::Problem;
 use super::schema::Config;
 use super::schema::network::{Network, SubnetTier};
 
-mod access;
+mod alarms;
 mod apis;
-mod balancing;
-mod containers;
-mod data;
+mod buckets;
+mod cost_anomalies;
+mod dashboards;
 mod databases;
 mod events;
 pub(crate) mod firewalls;
 mod fleets;
 mod functions;
-mod guards;
-pub(crate) mod messaging;
+mod keys;
+mod load_balancers;
+mod log_groups;
+mod metric_filters;
+mod metrics;
 mod network;
+mod parameters;
+mod policies;
 mod project;
-mod watching;
+pub(crate) mod queues;
+mod roles;
+mod secrets;
+mod security_groups;
+mod services;
+mod tables;
+mod tags;
+mod target_groups;
+mod topics;
+mod vpc_links;
 
 /// Collects problems with their places.
 pub(crate) struct Rules<'a> {

@@ -1,13 +1,10 @@
-//! Address ranges, tiers, NAT and security groups.
-
-use std::collections::BTreeSet;
+//! The rules of `[network]`: address ranges, tiers and NAT.
 
 use super::Rules;
-use super::balancing::SMALLEST;
-use crate::config::problem::suggest;
-use crate::config::ranges::{Block, canonical};
-use crate::config::schema::balancing::BalancerType;
-use crate::config::schema::network::{Egress, NatKind, Network, Protocol, Rule};
+use super::load_balancers::SMALLEST;
+use crate::config::ranges::Block;
+use crate::config::schema::load_balancers::BalancerType;
+use crate::config::schema::network::{NatKind, Network};
 
 impl Rules<'_> {
     pub(super) fn network(&mut self) {
@@ -103,94 +100,5 @@ impl Rules<'_> {
             None => format!("{wanted} subnets need a larger network"),
         };
         self.say(&["network", &key], message, fix);
-    }
-
-    pub(super) fn security_groups(&mut self) {
-        for (name, group) in &self.config.security_groups {
-            let path = ["security_groups", &**name];
-            if !self.loaded.has("network") {
-                self.say(&path, "a security group needs a network", "add a [network] section");
-            }
-            self.rules(&[&path[..], &["ingress"]].concat(), &group.ingress, true);
-            if let Egress::Rules(rules) = &group.egress {
-                self.rules(&[&path[..], &["egress"]].concat(), rules, false);
-            }
-        }
-    }
-
-    fn rules(&mut self, path: &[&str], rules: &[Rule], ingress: bool) {
-        if rules.len() > 60 {
-            self.say(path, format!("{} rules are too many", rules.len()), "AWS takes 60");
-        }
-        let mut seen = BTreeSet::new();
-        for (at, rule) in rules.iter().enumerate() {
-            let at = at.to_string();
-            let path: Vec<&str> = [path, &[at.as_str()]].concat();
-            let (right, wrong) = match ingress {
-                true => (("from", &rule.from), ("to", &rule.to)),
-                false => (("to", &rule.to), ("from", &rule.from)),
-            };
-            if wrong.1.is_some() {
-                let path = [&path[..], &[wrong.0]].concat();
-                self.say(&path, format!("`{}` is for the other direction", wrong.0), right.0);
-            }
-            let Some(peer) = right.1 else {
-                let fix = "an address range, `vpc`, `group:NAME` or a prefix list";
-                self.say(&path, format!("`{}` is missing", right.0), fix);
-                continue;
-            };
-            self.peer(&[&path[..], &[right.0]].concat(), peer);
-            self.ports(&path, rule);
-            let key = (format!("{:?}", rule.protocol), rule.span(), self.same_peer(peer));
-            if !seen.insert(key) {
-                let fix = "remove one: AWS takes no notice of the description";
-                self.say(&path, "this rule stands here twice", fix);
-            }
-        }
-    }
-
-    /// One spelling for peers that mean the same.
-    fn same_peer(&self, peer: &str) -> String {
-        let network = self.config.network.as_ref();
-        match (peer, network) {
-            ("vpc", Some(network)) => network.cidr.0.clone(),
-            _ => canonical(peer).unwrap_or_else(|| peer.to_owned()),
-        }
-    }
-
-    fn peer(&mut self, path: &[&str], peer: &str) {
-        if let Some(group) = peer.strip_prefix("group:") {
-            let names = self.loaded.names("security_groups");
-            if !names.contains(&group) {
-                let fix = suggest(group, names.iter().copied(), "names in [security_groups]");
-                self.say(path, format!("no `{group}` in [security_groups]"), fix);
-            }
-            return;
-        }
-        if peer == "vpc" || peer.starts_with("pl-") {
-            return;
-        }
-        match canonical(peer) {
-            None => self.say(path, format!("`{peer}` is not an address range"), "10.0.0.0/16"),
-            Some(right) if right != peer => {
-                let message = format!("`{peer}` is not how AWS writes this range");
-                self.say(path, message, format!("write {right}"));
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn ports(&mut self, path: &[&str], rule: &Rule) {
-        if rule.port.is_some() && rule.ports.is_some() {
-            self.say(path, "`port` and `ports` exclude each other", "remove one");
-        }
-        let has_ports = rule.port.is_some() || rule.ports.is_some();
-        if has_ports && !matches!(rule.protocol, Protocol::Tcp | Protocol::Udp) {
-            self.say(path, "only tcp and udp have ports", "remove the port");
-        }
-        if rule.ports.is_some() && rule.span().is_none_or(|(from, to)| from > to) {
-            let path = [path, &["ports"]].concat();
-            self.say(&path, "this is not a port range", "low-high, up to 65535");
-        }
     }
 }

@@ -1,20 +1,18 @@
-//! `[apis.NAME]` and `[vpc_links.NAME]`.
+//! `[apis.NAME]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::OneOrMany;
-use super::access::Statement;
-use super::data::Retention;
-use super::network::SubnetTier;
+use super::log_groups::Retention;
+use super::policies::Statement;
 use super::text::{
-    ApiKeyName, ApiParameter, Authorization, FunctionRef, GroupRef, Identity, ItemName, KeyRef,
+    ApiKeyName, ApiParameter, Authorization, FunctionRef, Identity, ItemName, KeyRef,
     LoadBalancerRef, ModelName, Origin, PhysicalName, RouteName, RoutePath, Scope, SecurityPolicy,
     StageName, StageVariable, Template, UserPool, VpcLinkRef,
 };
-use super::yes;
+use super::{OneOrMany, yes};
 
 /// A REST API with its stage.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -333,17 +331,4 @@ pub enum Period {
     Week,
     /// A month.
     Month,
-}
-
-/// A way for APIs into the network.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct VpcLink {
-    /// The physical name, instead of one by the pattern.
-    pub name: Option<PhysicalName>,
-    /// In which subnets its interfaces are.
-    #[serde(default)]
-    pub subnets: SubnetTier,
-    /// The security groups of its interfaces.
-    pub security_groups: BTreeSet<GroupRef>,
 }

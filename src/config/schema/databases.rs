@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::data::Retention;
+use super::log_groups::Retention;
 use super::network::InnerTier;
 use super::text::{
     ClusterName, DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::data::LogTarget;
+use super::log_groups::LogTarget;
 use super::text::{FirewallText, HeaderName, PhysicalName, Protected, RuleName};
 use super::yes;
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
-use super::data::Retention;
+use super::log_groups::Retention;
 use super::network::InnerTier;
 use super::text::{
     GroupRef, KeyRef, PhysicalName, QueueRef, RoleRef, TableRef, Template, VariableName,

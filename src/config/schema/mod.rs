@@ -8,30 +8,49 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub mod access;
+pub mod alarms;
 pub mod apis;
-pub mod balancing;
-pub mod containers;
-pub mod data;
+pub mod aws_services;
+pub mod buckets;
+pub mod clusters;
+pub mod cost_anomalies;
+pub mod dashboards;
 pub mod databases;
 pub mod events;
 pub mod firewalls;
 pub mod fleets;
 pub mod functions;
-pub mod guards;
-pub mod messaging;
+pub mod keys;
+pub mod load_balancers;
+pub mod log_groups;
+pub mod metric_filters;
+pub mod metrics;
+pub mod naming;
 pub mod network;
+pub mod parameters;
+pub mod policies;
+pub mod queues;
+pub mod roles;
+pub mod secrets;
+pub mod security_groups;
+pub mod services;
+pub mod tables;
+pub mod target_groups;
+pub mod template;
 pub mod text;
-pub mod watching;
+pub mod threat_detection;
+pub mod topics;
+pub mod variables;
+pub mod vpc_links;
 
-use access::{Key, Role, Secret};
-use data::{Bucket, LogGroup, Table};
-use messaging::{Queue, Topic};
-use network::{Network, SecurityGroup};
+use naming::Naming;
+use parameters::Parameter;
+use template::TemplateRule;
 use text::{
-    AccountId, InputName, ItemName, NamePattern, OutputName, ParameterName, ProjectName, Region,
-    Stamp, TagKey, TagValue, Template,
+    AccountId, InputName, ItemName, OutputName, ParameterName, ProjectName, Region, Stamp, TagKey,
+    TagValue, Template,
 };
+use variables::Variable;
 
 /// One environment of payment infrastructure on AWS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -62,7 +81,7 @@ pub struct Config {
     pub disposable: bool,
     /// Whether GuardDuty watches the account. A detector that is there already is taken as it is.
     #[serde(default)]
-    pub threat_detection: guards::ThreatDetection,
+    pub threat_detection: threat_detection::ThreatDetection,
     /// The ARN of the policy that bounds what any role of the environment may do; a role's own
     /// `boundary` counts instead. Whoever applies may then be allowed to make roles with it only.
     pub permissions_boundary: Option<Template>,
@@ -76,37 +95,37 @@ pub struct Config {
     #[serde(default)]
     pub tags_at_creation: BTreeMap<TagKey, Stamp>,
     /// The network. Without this section there is none.
-    pub network: Option<Network>,
+    pub network: Option<network::Network>,
     /// Security groups by name.
     #[serde(default)]
-    pub security_groups: BTreeMap<ItemName, SecurityGroup>,
+    pub security_groups: BTreeMap<ItemName, security_groups::SecurityGroup>,
     /// Customer KMS keys by name.
     #[serde(default)]
-    pub keys: BTreeMap<ItemName, Key>,
+    pub keys: BTreeMap<ItemName, keys::Key>,
     /// Secrets by name.
     #[serde(default)]
-    pub secrets: BTreeMap<ItemName, Secret>,
+    pub secrets: BTreeMap<ItemName, secrets::Secret>,
     /// SSM parameters by full path.
     #[serde(default)]
     pub parameters: BTreeMap<ParameterName, Parameter>,
     /// DynamoDB tables by name.
     #[serde(default)]
-    pub tables: BTreeMap<ItemName, Table>,
+    pub tables: BTreeMap<ItemName, tables::Table>,
     /// S3 buckets by name.
     #[serde(default)]
-    pub buckets: BTreeMap<ItemName, Bucket>,
+    pub buckets: BTreeMap<ItemName, buckets::Bucket>,
     /// SNS topics by name.
     #[serde(default)]
-    pub topics: BTreeMap<ItemName, Topic>,
+    pub topics: BTreeMap<ItemName, topics::Topic>,
     /// SQS queues by name.
     #[serde(default)]
-    pub queues: BTreeMap<ItemName, Queue>,
+    pub queues: BTreeMap<ItemName, queues::Queue>,
     /// IAM roles by name.
     #[serde(default)]
-    pub roles: BTreeMap<ItemName, Role>,
+    pub roles: BTreeMap<ItemName, roles::Role>,
     /// CloudWatch log groups by name.
     #[serde(default)]
-    pub log_groups: BTreeMap<ItemName, LogGroup>,
+    pub log_groups: BTreeMap<ItemName, log_groups::LogGroup>,
     /// Lambda functions by name.
     #[serde(default)]
     pub functions: BTreeMap<ItemName, functions::Function>,
@@ -115,22 +134,22 @@ pub struct Config {
     pub apis: BTreeMap<ItemName, apis::Api>,
     /// Ways of APIs into the network by name.
     #[serde(default)]
-    pub vpc_links: BTreeMap<ItemName, apis::VpcLink>,
+    pub vpc_links: BTreeMap<ItemName, vpc_links::VpcLink>,
     /// Aurora PostgreSQL clusters by name.
     #[serde(default)]
     pub databases: BTreeMap<ItemName, databases::Database>,
     /// ECS clusters by name.
     #[serde(default)]
-    pub clusters: BTreeMap<ItemName, containers::Cluster>,
+    pub clusters: BTreeMap<ItemName, clusters::Cluster>,
     /// Fargate services by name.
     #[serde(default)]
-    pub services: BTreeMap<ItemName, containers::ContainerService>,
+    pub services: BTreeMap<ItemName, services::ContainerService>,
     /// Load balancers by name.
     #[serde(default)]
-    pub load_balancers: BTreeMap<ItemName, balancing::LoadBalancer>,
+    pub load_balancers: BTreeMap<ItemName, load_balancers::LoadBalancer>,
     /// Target groups by name.
     #[serde(default)]
-    pub target_groups: BTreeMap<ItemName, balancing::TargetGroup>,
+    pub target_groups: BTreeMap<ItemName, target_groups::TargetGroup>,
     /// Groups of EC2 instances that scale by name.
     #[serde(default)]
     pub fleets: BTreeMap<ItemName, fleets::Fleet>,
@@ -142,95 +161,19 @@ pub struct Config {
     pub events: BTreeMap<ItemName, events::EventRule>,
     /// Monitors of unusual costs by name.
     #[serde(default)]
-    pub cost_anomalies: BTreeMap<ItemName, guards::CostAnomaly>,
+    pub cost_anomalies: BTreeMap<ItemName, cost_anomalies::CostAnomaly>,
     /// Alarms by name.
     #[serde(default)]
-    pub alarms: BTreeMap<ItemName, watching::Alarm>,
+    pub alarms: BTreeMap<ItemName, alarms::Alarm>,
     /// Dashboards by name.
     #[serde(default)]
-    pub dashboards: BTreeMap<ItemName, watching::Dashboard>,
+    pub dashboards: BTreeMap<ItemName, dashboards::Dashboard>,
     /// Metrics counted from logs by name.
     #[serde(default)]
-    pub metric_filters: BTreeMap<ItemName, watching::MetricFilter>,
+    pub metric_filters: BTreeMap<ItemName, metric_filters::MetricFilter>,
     /// What `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Template>,
-}
-
-/// Which environments take this file.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TemplateRule {
-    /// A regular expression that the whole name of the environment must match.
-    pub pattern: String,
-    /// Names that match, for help texts.
-    #[serde(default)]
-    pub examples: Vec<String>,
-}
-
-/// A variable of the process that this config may read. Names of credentials are refused: `AWS_*` but
-/// for the region, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`, `CREDENTIAL` or `KEY`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Variable {
-    /// Its value where it is unset or empty. Without one it must be set.
-    pub default: Option<String>,
-    /// A regular expression that the whole value must match, and the default too.
-    pub pattern: Option<String>,
-    /// What it is for.
-    pub description: Option<String>,
-}
-
-/// How resources are named.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Naming {
-    /// The pattern of names. It must hold `{env}` and `{name}`.
-    #[serde(default = "default_pattern")]
-    pub pattern: NamePattern,
-}
-
-fn default_pattern() -> NamePattern {
-    NamePattern("{env}-{project}-{type}-{name}".into())
-}
-
-impl Default for Naming {
-    fn default() -> Self {
-        Self { pattern: default_pattern() }
-    }
-}
-
-/// An SSM parameter.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Parameter {
-    /// A string.
-    Text(Template),
-    /// A list of strings.
-    List(Vec<Template>),
-    /// A value with a description.
-    Described(DescribedParameter),
-}
-
-/// An SSM parameter with a description.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DescribedParameter {
-    /// The value.
-    pub value: ParameterValue,
-    /// What it is for.
-    #[schemars(length(max = 1024))]
-    pub description: Option<String>,
-}
-
-/// The value of an SSM parameter.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ParameterValue {
-    /// A string.
-    Text(Template),
-    /// A list of strings.
-    List(Vec<Template>),
 }
 
 /// One value, or a list of them.

@@ -17,7 +17,7 @@ pub struct Desired {
     pub address: Address,
     /// Its physical name; for kinds without names, the value of their `Name` tag.
     pub name: String,
-    /// The part of the platform it belongs to (`network`, `tables`), for display.
+    /// The section of its kind (`network`, `tables`), for display.
     pub component: String,
     /// Where the config asks for it, `config/base.toml:41`.
     pub origin: String,

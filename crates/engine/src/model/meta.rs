@@ -19,6 +19,8 @@ pub const LATEST: &str = "latest";
 pub struct Meta {
     /// The kind, `service.thing`.
     pub kind: &'static str,
+    /// The section of the config that makes such objects: a plan shows all of them under it.
+    pub section: &'static str,
     /// The service whose limits its calls share, as AWS signs it (`ec2`, `iam`, ...).
     pub service: &'static str,
     /// One sentence for `explain` and the docs.
@@ -119,6 +121,7 @@ impl Meta {
     pub const fn new(kind: &'static str, service: &'static str, summary: &'static str) -> Self {
         Self {
             kind,
+            section: "",
             service,
             summary,
             notes: &[],

@@ -64,6 +64,7 @@ impl Resource for Account {
             )
             .where_equal("iam:PassedToService", "apigateway.amazonaws.com"),
         ],
+        section: "apis",
         ..Meta::new(
             "apigateway.account",
             "apigateway",

@@ -48,6 +48,7 @@ impl Resource for ApiKey {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/apikeys/*"]),
         ],
         names: Some(named("api-key")),
+        section: "apis",
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

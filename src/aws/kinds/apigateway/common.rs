@@ -121,7 +121,7 @@ pub(super) fn incomplete(operation: &str) -> OpError {
 /// without tags and retention.
 pub(super) async fn delete_execution_logs(aws: &Aws, api: &str) -> Result<(), OpError> {
     let prefix = execution_log(api, "");
-    let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+    let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(prefix);
     let groups = call.into_paginator().items().send().try_collect().await;
     let groups = groups.map_err(op("DescribeLogGroups"))?;
     let names: BTreeSet<String> =
@@ -134,7 +134,7 @@ pub(super) async fn delete_execution_logs(aws: &Aws, api: &str) -> Result<(), Op
 
 /// Deletes the log group of one stage's executions.
 pub(super) async fn delete_execution_log(aws: &Aws, name: &str) -> Result<(), OpError> {
-    let send = aws.logs.delete_log_group().log_group_name(name).send();
+    let send = aws.cloudwatchlogs.delete_log_group().log_group_name(name).send();
     send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
 }
 

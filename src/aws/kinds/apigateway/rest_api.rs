@@ -138,6 +138,7 @@ impl Resource for RestApi {
         ],
         names: Some(named("api")),
         sizes: &[SizeLimit::policy("policy", "policy", 8192)],
+        section: "apis",
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

@@ -141,6 +141,7 @@ impl Resource for Stage {
             ),
         ],
         deadline: Duration::from_secs(900),
+        section: "apis",
         ..Meta::new(
             "apigateway.stage",
             "apigateway",

@@ -76,6 +76,7 @@ impl Resource for UsagePlan {
             ),
         ],
         names: Some(named("usage-plan")),
+        section: "apis",
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

@@ -64,6 +64,7 @@ impl Resource for VpcLink {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/vpclinks/*"]),
         ],
         names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
+        section: "vpc_links",
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",
@@ -88,7 +89,7 @@ impl Resource for VpcLink {
         let mut lives = Vec::new();
         let mut token = None;
         loop {
-            let call = cx.aws.vpc_links.get_vpc_links().set_next_token(token);
+            let call = cx.aws.apigatewayv2.get_vpc_links().set_next_token(token);
             let page = call.send().await.map_err(op("GetVpcLinks"))?;
             let links = page.items.unwrap_or_default().into_iter();
             lives.extend(links.map(|link| to_live(cx.aws, link)));
@@ -103,7 +104,7 @@ impl Resource for VpcLink {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let send = cx.aws.vpc_links.get_vpc_link().vpc_link_id(cx.id()).send();
+        let send = cx.aws.apigatewayv2.get_vpc_link().vpc_link_id(cx.id()).send();
         let Some(found) = send.await.map_err(op("GetVpcLink")).or_gone()? else { return Ok(None) };
         let link = types::VpcLink::builder()
             .set_vpc_link_id(found.vpc_link_id)
@@ -120,7 +121,7 @@ impl Resource for VpcLink {
         let ids = |texts: &BTreeSet<Text>| -> Vec<String> {
             texts.iter().map(|id| id.known().to_owned()).collect()
         };
-        let call = cx.aws.vpc_links.create_vpc_link().name(&self.name);
+        let call = cx.aws.apigatewayv2.create_vpc_link().name(&self.name);
         let call = call.set_subnet_ids(Some(ids(&self.subnets)));
         let call = call.set_security_group_ids(Some(ids(&self.groups)));
         let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
@@ -129,14 +130,14 @@ impl Resource for VpcLink {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.vpc_links.update_vpc_link().vpc_link_id(&live.id).name(&self.name);
+        let call = cx.aws.apigatewayv2.update_vpc_link().vpc_link_id(&live.id).name(&self.name);
         call.send().await.map_err(op("UpdateVpcLink")).map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let call = cx
             .aws
-            .vpc_links
+            .apigatewayv2
             .tag_resource()
             .resource_arn(arn(cx.aws, &format!("/vpclinks/{}", live.id)))
             .set_tags(Some(set.clone().into_iter().collect()));
@@ -146,7 +147,7 @@ impl Resource for VpcLink {
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
         let call = cx
             .aws
-            .vpc_links
+            .apigatewayv2
             .untag_resource()
             .resource_arn(arn(cx.aws, &format!("/vpclinks/{}", live.id)))
             .set_tag_keys(Some(unset.to_vec()));
@@ -154,7 +155,7 @@ impl Resource for VpcLink {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.vpc_links.delete_vpc_link().vpc_link_id(&live.id).send();
+        let send = cx.aws.apigatewayv2.delete_vpc_link().vpc_link_id(&live.id).send();
         send.await.map_err(op("DeleteVpcLink")).or_gone().map(drop)
     }
 }

@@ -199,6 +199,7 @@ impl Resource for Group {
             r"^[\x20-\x39\x3b-\x7e]{1,255}$",
             "a group's name is 1 to 255 characters without a colon",
         )),
+        section: "fleets",
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",
@@ -273,7 +274,8 @@ impl Resource for Group {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let pages = cx.aws.fleets.describe_auto_scaling_groups().max_records(100).into_paginator();
+        let pages =
+            cx.aws.autoscaling.describe_auto_scaling_groups().max_records(100).into_paginator();
         let listed = pages.items().send().try_collect().await;
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
@@ -287,7 +289,7 @@ impl Resource for Group {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let call = cx.aws.fleets.describe_auto_scaling_groups();
+        let call = cx.aws.autoscaling.describe_auto_scaling_groups();
         let send = call.auto_scaling_group_names(cx.id()).send();
         let answer = send.await.map_err(op("DescribeAutoScalingGroups"))?;
         let Some(one) = answer.auto_scaling_groups.unwrap_or_default().into_iter().next() else {
@@ -306,7 +308,7 @@ impl Resource for Group {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let groups = known(&self.target_groups);
-        let call = cx.aws.fleets.create_auto_scaling_group();
+        let call = cx.aws.autoscaling.create_auto_scaling_group();
         let call = call
             .auto_scaling_group_name(&self.name)
             .set_min_size(self.min.try_into().ok())
@@ -328,7 +330,8 @@ impl Resource for Group {
         // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
         // next read asks for, could not start.
         if self.outdated.is_some() && self.template_version != was.template_version {
-            let call = cx.aws.fleets.cancel_instance_refresh().auto_scaling_group_name(&live.id);
+            let call =
+                cx.aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(&live.id);
             // Instances in launch may never serve.
             let send = call.wait_for_transitioning_instances(false).send();
             send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
@@ -339,18 +342,19 @@ impl Resource for Group {
         self.join_and_leave(cx.aws, was).await?;
         self.set_policies(cx.aws, was).await?;
         if self.metrics && !was.metrics {
-            let call = cx.aws.fleets.enable_metrics_collection();
+            let call = cx.aws.autoscaling.enable_metrics_collection();
             let call = call.auto_scaling_group_name(&live.id).granularity(GRANULARITY);
             call.send().await.map_err(op("EnableMetricsCollection"))?;
         }
         if !self.metrics && was.metrics {
-            let call = cx.aws.fleets.disable_metrics_collection();
+            let call = cx.aws.autoscaling.disable_metrics_collection();
             let send = call.auto_scaling_group_name(&live.id).send();
             send.await.map_err(op("DisableMetricsCollection"))?;
         }
         // This comes last, since a refresh uses the group's current settings.
         if self.outdated.is_some() && self.outdated != was.outdated {
-            let call = cx.aws.fleets.start_instance_refresh().auto_scaling_group_name(&live.id);
+            let call =
+                cx.aws.autoscaling.start_instance_refresh().auto_scaling_group_name(&live.id);
             call.send().await.map_err(op("StartInstanceRefresh"))?;
         }
         Ok(())
@@ -359,7 +363,7 @@ impl Resource for Group {
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let call = cx
             .aws
-            .fleets
+            .autoscaling
             .create_or_update_tags()
             .set_tags(Some(set.iter().map(|tag| to_tag(&live.id, tag)).collect()));
         call.send().await.map_err(op("CreateOrUpdateTags")).map(drop)
@@ -369,12 +373,12 @@ impl Resource for Group {
         let tag = |key: &String| {
             Tag::builder().resource_id(&live.id).resource_type(TAGGED).key(key).build()
         };
-        let call = cx.aws.fleets.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
+        let call = cx.aws.autoscaling.delete_tags().set_tags(Some(unset.iter().map(tag).collect()));
         call.send().await.map_err(op("DeleteTags")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.fleets.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
+        let call = cx.aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
         let send = call.force_delete(true).send();
         send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
     }
@@ -394,7 +398,7 @@ async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> 
 /// count.
 async fn is_refreshing(aws: &Aws, group: &str) -> Result<bool, OpError> {
     use InstanceRefreshStatus::{Baking, InProgress, Pending};
-    let call = aws.fleets.describe_instance_refreshes().auto_scaling_group_name(group);
+    let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group);
     let answer = match call.send().await.map_err(op("DescribeInstanceRefreshes")).or_gone() {
         // An emulator without this operation does not have refreshes either.
         Err(_) if aws.is_elsewhere => return Ok(true),
@@ -422,7 +426,7 @@ fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
 }
 
 async fn policies(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
-    let pages = aws.fleets.describe_policies().auto_scaling_group_name(group).into_paginator();
+    let pages = aws.autoscaling.describe_policies().auto_scaling_group_name(group).into_paginator();
     let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
     Ok(policies.or_gone()?.unwrap_or_default())
 }
@@ -437,7 +441,7 @@ fn missing(one: &AutoScalingGroup) -> Option<String> {
 
 /// Why the last launch failed, if it did.
 async fn last_failure(aws: &Aws, group: &str) -> Result<Option<String>, OpError> {
-    let call = aws.fleets.describe_scaling_activities().auto_scaling_group_name(group);
+    let call = aws.autoscaling.describe_scaling_activities().auto_scaling_group_name(group);
     let answer = call.max_records(1).send().await.map_err(op("DescribeScalingActivities"))?;
     let last = answer.activities.unwrap_or_default().into_iter().next();
     let failed =

@@ -96,6 +96,7 @@ impl Resource for Alarm {
             r"^[^\x00-\x1F\x7F-\x9F]{1,255}$",
             "an alarm's name is 1 to 255 characters without control characters",
         )),
+        section: "alarms",
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

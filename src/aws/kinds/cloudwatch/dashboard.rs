@@ -54,7 +54,10 @@ impl Resource for Dashboard {
                 &["cloudwatch:PutDashboard", "cloudwatch:TagResource"],
                 &["cloudwatch::{account}:dashboard/{name}"],
             ),
-            Permit::change(&["cloudwatch:UntagResource"], &["cloudwatch::{account}:dashboard/{name}"]),
+            Permit::change(
+                &["cloudwatch:UntagResource"],
+                &["cloudwatch::{account}:dashboard/{name}"],
+            ),
             Permit::delete(
                 &["cloudwatch:DeleteDashboards"],
                 &["cloudwatch::{account}:dashboard/{name}"],
@@ -69,6 +72,7 @@ impl Resource for Dashboard {
             )
             .of_account(),
         ),
+        section: "dashboards",
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 

@@ -109,6 +109,7 @@ impl Resource for AnomalyMonitor {
             )
             .of_account(),
         ),
+        section: "cost_anomalies",
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 
@@ -153,13 +154,13 @@ impl Resource for AnomalyMonitor {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.costs.create_anomaly_monitor().anomaly_monitor(self.to_aws()?);
+        let call = cx.aws.costexplorer.create_anomaly_monitor().anomaly_monitor(self.to_aws()?);
         let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
         Ok(call.send().await.map_err(op("CreateAnomalyMonitor"))?.monitor_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.costs.update_anomaly_monitor().monitor_arn(&live.id);
+        let call = cx.aws.costexplorer.update_anomaly_monitor().monitor_arn(&live.id);
         let send = call.monitor_name(&self.name).send();
         send.await.map_err(op("UpdateAnomalyMonitor")).map(drop)
     }
@@ -173,7 +174,7 @@ impl Resource for AnomalyMonitor {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.costs.delete_anomaly_monitor().monitor_arn(&live.id).send();
+        let send = cx.aws.costexplorer.delete_anomaly_monitor().monitor_arn(&live.id).send();
         send.await.map_err(op("DeleteAnomalyMonitor")).or_gone().map(drop)
     }
 }
@@ -181,7 +182,8 @@ impl Resource for AnomalyMonitor {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsMonitor>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call = aws.costs.get_anomaly_monitors().max_results(100).set_next_page_token(token);
+        let call =
+            aws.costexplorer.get_anomaly_monitors().max_results(100).set_next_page_token(token);
         let call = call.set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]));
         let page = call.send().await.map_err(op("GetAnomalyMonitors"))?;
         found.extend(page.anomaly_monitors);
@@ -198,7 +200,7 @@ pub(super) fn to_tag((key, value): (&String, &String)) -> ResourceTag {
 }
 
 pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.costs.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.costexplorer.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: ResourceTag| (tag.key, tag.value);
     Ok(answer
@@ -208,7 +210,7 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
 /// Sets tags.
 pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
     let call = aws
-        .costs
+        .costexplorer
         .tag_resource()
         .resource_arn(arn)
         .set_resource_tags(Some(set.iter().map(to_tag).collect()));
@@ -217,8 +219,11 @@ pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpE
 
 /// Removes tags.
 pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
-    let call =
-        aws.costs.untag_resource().resource_arn(arn).set_resource_tag_keys(Some(unset.to_vec()));
+    let call = aws
+        .costexplorer
+        .untag_resource()
+        .resource_arn(arn)
+        .set_resource_tag_keys(Some(unset.to_vec()));
     call.send().await.map_err(op("UntagResource")).map(drop)
 }
 

@@ -117,6 +117,7 @@ impl Resource for AnomalySubscription {
             )
             .of_account(),
         ),
+        section: "cost_anomalies",
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 
@@ -179,14 +180,15 @@ impl Resource for AnomalySubscription {
             .set_threshold_expression(self.threshold.to_aws())
             .build()
             .expect("all that Cost Explorer demands is there");
-        let call = cx.aws.costs.create_anomaly_subscription().anomaly_subscription(subscription);
+        let call =
+            cx.aws.costexplorer.create_anomaly_subscription().anomaly_subscription(subscription);
         let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
         Ok(call.send().await.map_err(op("CreateAnomalySubscription"))?.subscription_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         cx.aws
-            .costs
+            .costexplorer
             .update_anomaly_subscription()
             .subscription_arn(&live.id)
             .subscription_name(&self.name)
@@ -209,7 +211,8 @@ impl Resource for AnomalySubscription {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.costs.delete_anomaly_subscription().subscription_arn(&live.id).send();
+        let send =
+            cx.aws.costexplorer.delete_anomaly_subscription().subscription_arn(&live.id).send();
         send.await.map_err(op("DeleteAnomalySubscription")).or_gone().map(drop)
     }
 }
@@ -217,7 +220,7 @@ impl Resource for AnomalySubscription {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsSubscription>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call = aws.costs.get_anomaly_subscriptions().max_results(100);
+        let call = aws.costexplorer.get_anomaly_subscriptions().max_results(100);
         let call = call.set_subscription_arn_list(arn.map(|arn| vec![arn.to_owned()]));
         let page = call.set_next_page_token(token).send().await;
         let page = page.map_err(op("GetAnomalySubscriptions"))?;

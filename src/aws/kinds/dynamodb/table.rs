@@ -270,6 +270,7 @@ impl Resource for Table {
             "a table's name is 3 to 255 letters, digits and _ . -",
         )),
         arn: Some("dynamodb:{here}:table/{name}"),
+        section: "tables",
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

@@ -48,6 +48,7 @@ impl Resource for ElasticIp {
             Permit::delete(&["ec2:ReleaseAddress"], &["ec2:{here}:elastic-ip/*"]).ours(),
         ],
         names: Some(NameRule::tag("address")),
+        section: "network",
         ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 

@@ -74,6 +74,7 @@ impl Resource for FlowLog {
             Permit::delete(&["logs:DeleteLogDelivery"], &["*"]),
         ],
         names: Some(NameRule::tag("flow-log")),
+        section: "network",
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 

@@ -71,6 +71,7 @@ impl Resource for GatewayEndpoint {
             Permit::change(&["ec2:ModifyVpcEndpoint"], &["ec2:{here}:route-table/*"]).ours(),
         ],
         names: Some(NameRule::tag("endpoint")),
+        section: "network",
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

@@ -123,6 +123,7 @@ impl Resource for Instance {
             Permit::delete(&["ec2:TerminateInstances"], &["ec2:{here}:instance/*"]).ours(),
         ],
         names: Some(NameRule::tag("instance")),
+        section: "network",
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 

@@ -78,6 +78,7 @@ impl Resource for InternetGateway {
             Permit::delete(&["ec2:DetachInternetGateway"], &["ec2:{here}:vpc/*"]).ours(),
         ],
         names: Some(NameRule::tag("internet-gateway")),
+        section: "network",
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

@@ -125,6 +125,7 @@ impl Resource for LaunchTemplate {
             r"^[a-zA-Z0-9().\-/_]{3,128}$",
             "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
         )),
+        section: "fleets",
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

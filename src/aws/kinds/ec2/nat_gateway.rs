@@ -60,6 +60,7 @@ impl Resource for NatGateway {
             .ours(),
         ],
         names: Some(NameRule::tag("nat-gateway")),
+        section: "network",
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 

@@ -116,6 +116,7 @@ impl Resource for RouteTable {
             Permit::delete(&["ec2:DisassociateRouteTable"], &["ec2:{here}:subnet/*"]).ours(),
         ],
         names: Some(NameRule::tag("route-table")),
+        section: "network",
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

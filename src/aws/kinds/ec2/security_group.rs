@@ -68,6 +68,7 @@ impl Resource for SecurityGroup {
                 "1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*; not `default`, not `sg-...`",
             )
         }),
+        section: "security_groups",
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

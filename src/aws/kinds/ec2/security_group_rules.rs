@@ -76,6 +76,7 @@ impl Resource for Rules {
             .ours(),
         ],
         names: Some(NameRule::tag("security-group-rules")),
+        section: "security_groups",
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

@@ -65,6 +65,7 @@ impl Resource for Subnet {
             Permit::delete(&["ec2:DeleteNetworkInterface"], &["ec2:{here}:network-interface/*"]),
         ],
         names: Some(NameRule::tag("subnet")),
+        section: "network",
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 

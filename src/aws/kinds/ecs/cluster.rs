@@ -99,6 +99,7 @@ impl Resource for Cluster {
         deadline: Duration::from_secs(900),
         names: Some(named("cluster")),
         arn: Some("ecs:{here}:cluster/{name}"),
+        section: "clusters",
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 

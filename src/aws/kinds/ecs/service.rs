@@ -160,6 +160,7 @@ impl Resource for Service {
             ),
         ],
         names: Some(named("service")),
+        section: "services",
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

@@ -207,6 +207,7 @@ impl Resource for TaskDefinition {
             ),
         ],
         names: Some(named("task")),
+        section: "services",
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

@@ -76,7 +76,8 @@ async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpEr
 }
 
 async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, OpError> {
-    let send = aws.balancers.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
+    let send =
+        aws.elasticloadbalancingv2.describe_tags().set_resource_arns(Some(arns.to_vec())).send();
     let answer = send.await.map_err(op("DescribeTags"))?;
     Ok(answer.tag_descriptions.unwrap_or_default())
 }
@@ -109,13 +110,13 @@ pub(super) fn to_tags(tags: &Tags) -> Option<Vec<Tag>> {
 
 /// Sets tags.
 pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
-    let call = aws.balancers.add_tags().resource_arns(arn).set_tags(to_tags(set));
+    let call = aws.elasticloadbalancingv2.add_tags().resource_arns(arn).set_tags(to_tags(set));
     call.send().await.map_err(op("AddTags")).map(drop)
 }
 
 /// Removes tags.
 pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
-    let call = aws.balancers.remove_tags().resource_arns(arn);
+    let call = aws.elasticloadbalancingv2.remove_tags().resource_arns(arn);
     call.set_tag_keys(Some(unset.to_vec())).send().await.map_err(op("RemoveTags")).map(drop)
 }
 

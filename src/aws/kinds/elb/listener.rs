@@ -154,6 +154,7 @@ impl Resource for Listener {
             ),
         ],
         names: Some(NameRule::tag("listener")),
+        section: "load_balancers",
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",
@@ -211,7 +212,7 @@ impl Resource for Listener {
             common::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
         });
         let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
-            let pages = cx.aws.balancers.describe_listeners().load_balancer_arn(arn);
+            let pages = cx.aws.elasticloadbalancingv2.describe_listeners().load_balancer_arn(arn);
             let all = pages.into_paginator().items().send().try_collect().await;
             Ok(all.map_err(op("DescribeListeners")).or_gone()?.unwrap_or_default())
         });
@@ -237,7 +238,7 @@ impl Resource for Listener {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.balancers.create_listener();
+        let call = cx.aws.elasticloadbalancingv2.create_listener();
         let call = call
             .load_balancer_arn(self.load_balancer.known())
             .port(self.port.into())
@@ -252,7 +253,7 @@ impl Resource for Listener {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.balancers.modify_listener().listener_arn(&live.id);
+        let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
         let call = call
             .port(self.port.into())
             .protocol(self.protocol.as_str().into())
@@ -271,7 +272,7 @@ impl Resource for Listener {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.balancers.delete_listener().listener_arn(&live.id).send();
+        let send = cx.aws.elasticloadbalancingv2.delete_listener().listener_arn(&live.id).send();
         send.await.map_err(op("DeleteListener")).or_gone().map(drop)
     }
 }
@@ -282,7 +283,7 @@ fn balancer_in(arn: &str) -> &str {
 }
 
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {
-    let send = aws.balancers.describe_listeners().listener_arns(arn).send();
+    let send = aws.elasticloadbalancingv2.describe_listeners().listener_arns(arn).send();
     let answer = send.await.map_err(op("DescribeListeners")).or_gone()?;
     Ok(answer.and_then(|answer| answer.listeners?.into_iter().next()))
 }

@@ -145,6 +145,7 @@ impl Resource for LoadBalancer {
             Permit::delete(&["ec2:DescribeNetworkInterfaces"], &["*"]),
         ],
         names: Some(common::named("lb")),
+        section: "load_balancers",
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",
@@ -200,7 +201,8 @@ impl Resource for LoadBalancer {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (arn, aws) = (cx.id(), cx.aws);
-        let send = aws.balancers.describe_load_balancers().load_balancer_arns(arn).send();
+        let send =
+            aws.elasticloadbalancingv2.describe_load_balancers().load_balancer_arns(arn).send();
         let described = async { send.await.map_err(op("DescribeLoadBalancers")).or_gone() };
         let (described, attributes, tags) =
             futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
@@ -212,7 +214,7 @@ impl Resource for LoadBalancer {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.balancers.create_load_balancer();
+        let call = cx.aws.elasticloadbalancingv2.create_load_balancer();
         let call = call
             .name(&self.name)
             .r#type(self.kind.as_str().into())
@@ -226,7 +228,7 @@ impl Resource for LoadBalancer {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let (balancers, arn) = (&cx.aws.balancers, &live.id);
+        let (balancers, arn) = (&cx.aws.elasticloadbalancingv2, &live.id);
         if self.subnets != live.spec.subnets {
             let call = balancers.set_subnets().load_balancer_arn(arn);
             let send = call.set_subnets(Some(known(&self.subnets))).send();
@@ -252,7 +254,8 @@ impl Resource for LoadBalancer {
         if live.spec.deletion_protection {
             set(cx.aws, &live.id, vec![(PROTECTION, "false".to_owned())]).await.or_gone()?;
         }
-        let send = cx.aws.balancers.delete_load_balancer().load_balancer_arn(&live.id).send();
+        let send =
+            cx.aws.elasticloadbalancingv2.delete_load_balancer().load_balancer_arn(&live.id).send();
         send.await.map_err(op("DeleteLoadBalancer")).or_gone().map(drop)
     }
 }
@@ -264,14 +267,19 @@ fn known(texts: &BTreeSet<Text>) -> Vec<String> {
 /// All load balancers of the region.
 pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsLoadBalancer>>, OpError> {
     let list = async {
-        let pages = cx.aws.balancers.describe_load_balancers().page_size(400).into_paginator();
+        let pages =
+            cx.aws.elasticloadbalancingv2.describe_load_balancers().page_size(400).into_paginator();
         pages.items().send().try_collect().await.map_err(op("DescribeLoadBalancers"))
     };
     cx.once("elb:DescribeLoadBalancers", list).await
 }
 
 async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
-    let send = aws.balancers.describe_load_balancer_attributes().load_balancer_arn(arn).send();
+    let send = aws
+        .elasticloadbalancingv2
+        .describe_load_balancer_attributes()
+        .load_balancer_arn(arn)
+        .send();
     let answer = send.await.map_err(op("DescribeLoadBalancerAttributes")).or_gone()?;
     let pair = |one: LoadBalancerAttribute| Some((one.key?, one.value.unwrap_or_default()));
     let all = |list: Vec<LoadBalancerAttribute>| list.into_iter().filter_map(pair).collect();
@@ -285,7 +293,7 @@ async fn set(aws: &Aws, arn: &str, changes: Vec<(&str, String)>) -> Result<(), O
     let attributes = changes
         .into_iter()
         .map(|(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build());
-    let call = aws.balancers.modify_load_balancer_attributes().load_balancer_arn(arn);
+    let call = aws.elasticloadbalancingv2.modify_load_balancer_attributes().load_balancer_arn(arn);
     let send = call.set_attributes(Some(attributes.collect())).send();
     send.await.map_err(op("ModifyLoadBalancerAttributes")).map(drop)
 }

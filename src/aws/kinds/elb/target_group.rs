@@ -139,6 +139,7 @@ impl Resource for TargetGroup {
             ),
         ],
         names: Some(common::named("tg")),
+        section: "target_groups",
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",
@@ -193,7 +194,8 @@ impl Resource for TargetGroup {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let pages = cx.aws.balancers.describe_target_groups().page_size(400).into_paginator();
+        let pages =
+            cx.aws.elasticloadbalancingv2.describe_target_groups().page_size(400).into_paginator();
         let listed = pages.items().send().try_collect().await;
         let mut listed: Vec<AwsTargetGroup> = listed.map_err(op("DescribeTargetGroups"))?;
         listed.retain(|one| common::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
@@ -214,7 +216,8 @@ impl Resource for TargetGroup {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (arn, aws) = (cx.id(), cx.aws);
-        let send = aws.balancers.describe_target_groups().target_group_arns(arn).send();
+        let send =
+            aws.elasticloadbalancingv2.describe_target_groups().target_group_arns(arn).send();
         let described = async { send.await.map_err(op("DescribeTargetGroups")).or_gone() };
         let (described, attributes, tags) =
             futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
@@ -227,7 +230,7 @@ impl Resource for TargetGroup {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let health = &self.health;
-        let call = cx.aws.balancers.create_target_group();
+        let call = cx.aws.elasticloadbalancingv2.create_target_group();
         let call = call
             .name(&self.name)
             .vpc_id(self.vpc.known())
@@ -253,7 +256,8 @@ impl Resource for TargetGroup {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let health = &self.health;
         if *health != live.spec.health {
-            let call = cx.aws.balancers.modify_target_group().target_group_arn(&live.id);
+            let call =
+                cx.aws.elasticloadbalancingv2.modify_target_group().target_group_arn(&live.id);
             let call = call
                 .health_check_enabled(true)
                 .health_check_protocol(health.protocol.as_str().into())
@@ -273,7 +277,7 @@ impl Resource for TargetGroup {
             .map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build())
             .collect();
         if !changes.is_empty() {
-            let call = cx.aws.balancers.modify_target_group_attributes();
+            let call = cx.aws.elasticloadbalancingv2.modify_target_group_attributes();
             let send = call.target_group_arn(&live.id).set_attributes(Some(changes)).send();
             send.await.map_err(op("ModifyTargetGroupAttributes"))?;
         }
@@ -289,13 +293,15 @@ impl Resource for TargetGroup {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.balancers.delete_target_group().target_group_arn(&live.id).send();
+        let send =
+            cx.aws.elasticloadbalancingv2.delete_target_group().target_group_arn(&live.id).send();
         send.await.map_err(op("DeleteTargetGroup")).or_gone().map(drop)
     }
 }
 
 async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
-    let send = aws.balancers.describe_target_group_attributes().target_group_arn(arn).send();
+    let send =
+        aws.elasticloadbalancingv2.describe_target_group_attributes().target_group_arn(arn).send();
     let answer = send.await.map_err(op("DescribeTargetGroupAttributes")).or_gone()?;
     let pair = |one: TargetGroupAttribute| Some((one.key?, one.value.unwrap_or_default()));
     let all = |list: Vec<TargetGroupAttribute>| list.into_iter().filter_map(pair).collect();

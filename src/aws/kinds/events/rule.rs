@@ -127,6 +127,7 @@ impl Resource for Rule {
             "a rule's name is 1 to 64 letters, digits and . _ -",
         )),
         arn: Some("events:{here}:rule/{name}"),
+        section: "events",
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 
@@ -189,7 +190,7 @@ impl Resource for Rule {
         let mut candidates = Vec::new();
         let mut token = None;
         loop {
-            let call = cx.aws.events.list_rules().limit(100).set_next_token(token.take());
+            let call = cx.aws.eventbridge.list_rules().limit(100).set_next_token(token.take());
             let page = call.send().await.map_err(op("ListRules"))?;
             let ours = |rule: &Listed| {
                 rule.managed_by.is_none() && cx.is_candidate(rule.name().unwrap_or_default())
@@ -248,7 +249,7 @@ impl Resource for Rule {
         if new.is_empty() {
             return Ok(());
         }
-        let call = cx.aws.events.put_targets().rule(&self.name).set_targets(Some(new));
+        let call = cx.aws.eventbridge.put_targets().rule(&self.name).set_targets(Some(new));
         let answer = call.send().await.map_err(op("PutTargets"))?;
         let failed = answer.failed_entries.unwrap_or_default().into_iter().next();
         failed.map_or(Ok(()), |entry| {
@@ -259,7 +260,7 @@ impl Resource for Rule {
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let call = cx
             .aws
-            .events
+            .eventbridge
             .tag_resource()
             .resource_arn(&live.id)
             .set_tags(Some(set.iter().map(to_tag).collect()));
@@ -269,7 +270,7 @@ impl Resource for Rule {
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
         let call = cx
             .aws
-            .events
+            .eventbridge
             .untag_resource()
             .resource_arn(&live.id)
             .set_tag_keys(Some(unset.to_vec()));
@@ -281,7 +282,7 @@ impl Resource for Rule {
         // Also those that came since the plan: they would keep the rule.
         let targets = targets(cx.aws, name).await?.unwrap_or_default();
         remove(cx.aws, name, targets.into_iter().map(|target| target.id).collect()).await?;
-        let send = cx.aws.events.delete_rule().name(name).send();
+        let send = cx.aws.eventbridge.delete_rule().name(name).send();
         send.await.map_err(op("DeleteRule")).or_gone().map(drop)
     }
 }
@@ -308,7 +309,7 @@ fn of_one(
 }
 
 async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.events.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.eventbridge.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: Tag| (tag.key, tag.value);
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().map(pairs).collect()))
@@ -316,7 +317,7 @@ async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
 
 /// All targets; there are five at most, and they come in one page.
 async fn targets(aws: &Aws, rule: &str) -> Result<Option<Vec<AwsTarget>>, OpError> {
-    let send = aws.events.list_targets_by_rule().rule(rule).send();
+    let send = aws.eventbridge.list_targets_by_rule().rule(rule).send();
     let answer = send.await.map_err(op("ListTargetsByRule")).or_gone()?;
     Ok(answer.map(|answer| answer.targets.unwrap_or_default()))
 }
@@ -325,7 +326,7 @@ async fn remove(aws: &Aws, rule: &str, ids: Vec<String>) -> Result<(), OpError> 
     if ids.is_empty() {
         return Ok(());
     }
-    let send = aws.events.remove_targets().rule(rule).set_ids(Some(ids)).send();
+    let send = aws.eventbridge.remove_targets().rule(rule).set_ids(Some(ids)).send();
     let Some(answer) = send.await.map_err(op("RemoveTargets")).or_gone()? else { return Ok(()) };
     let failed = answer.failed_entries.unwrap_or_default().into_iter().next();
     failed.map_or(Ok(()), |entry| {
@@ -335,7 +336,7 @@ async fn remove(aws: &Aws, rule: &str, ids: Vec<String>) -> Result<(), OpError> 
 }
 
 async fn describe(aws: &Aws, name: &str) -> Result<Option<Listed>, OpError> {
-    let send = aws.events.describe_rule().name(name).send();
+    let send = aws.eventbridge.describe_rule().name(name).send();
     let found = send.await.map_err(op("DescribeRule")).or_gone()?;
     Ok(found.map(|rule| {
         Listed::builder()
@@ -381,7 +382,7 @@ impl Rule {
     async fn put(&self, aws: &Aws, tags: Option<Vec<Tag>>) -> Result<String, OpError> {
         let state = if self.enabled { RuleState::Enabled } else { RuleState::Disabled };
         let made = aws
-            .events
+            .eventbridge
             .put_rule()
             .name(&self.name)
             .set_description(Some(self.description.clone()).filter(|text| !text.is_empty()))

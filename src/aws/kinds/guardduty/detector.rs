@@ -80,6 +80,7 @@ impl Resource for Detector {
             Permit::delete(&["guardduty:DeleteDetector"], &["guardduty:{here}:detector/*"]),
         ],
         names: Some(NameRule::tag("detector")),
+        section: "threat_detection",
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

@@ -79,6 +79,7 @@ impl Resource for InstanceProfile {
             .of_account(),
         ),
         arn: Some("iam::{account}:instance-profile{path}{name}"),
+        section: "roles",
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

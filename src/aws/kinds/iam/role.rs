@@ -147,6 +147,7 @@ impl Resource for Role {
                 ..SizeLimit::policy("own policies", "inline", 10_240)
             },
         ],
+        section: "roles",
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };
 

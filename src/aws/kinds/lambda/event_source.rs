@@ -80,6 +80,7 @@ impl Resource for EventSource {
                 &["lambda:{here}:event-source-mapping:*"],
             ),
         ],
+        section: "functions",
         ..Meta::new(
             "lambda.event_source",
             "lambda",

@@ -165,6 +165,7 @@ impl Resource for Function {
             "a function's name is 1 to 64 letters, digits, _ and -",
         )),
         arn: Some("lambda:{here}:function:{name}"),
+        section: "functions",
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

@@ -79,6 +79,7 @@ impl Resource for Permissions {
                 &["lambda:{here}:function:{lambda.function}"],
             ),
         ],
+        section: "functions",
         ..Meta::new(
             "lambda.permissions",
             "lambda",

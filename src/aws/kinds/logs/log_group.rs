@@ -86,6 +86,7 @@ impl Resource for LogGroup {
             )
         }),
         arn: Some("logs:{here}:log-group:{name}"),
+        section: "log_groups",
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 
@@ -139,7 +140,7 @@ impl Resource for LogGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.logs.create_log_group().log_group_name(&self.name);
+        let call = cx.aws.cloudwatchlogs.create_log_group().log_group_name(&self.name);
         let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
         let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
         call.send().await.map_err(op("CreateLogGroup"))?;
@@ -160,7 +161,7 @@ impl Resource for LogGroup {
         let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
         let call = cx
             .aws
-            .logs
+            .cloudwatchlogs
             .tag_resource()
             .resource_arn(&arn)
             .set_tags(Some(set.clone().into_iter().collect()));
@@ -169,13 +170,17 @@ impl Resource for LogGroup {
 
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).cloned().unwrap_or_default();
-        let call =
-            cx.aws.logs.untag_resource().resource_arn(&arn).set_tag_keys(Some(unset.to_vec()));
+        let call = cx
+            .aws
+            .cloudwatchlogs
+            .untag_resource()
+            .resource_arn(&arn)
+            .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let send = cx.aws.logs.delete_log_group().log_group_name(&live.id).send();
+        let send = cx.aws.cloudwatchlogs.delete_log_group().log_group_name(&live.id).send();
         send.await.map_err(op("DeleteLogGroup")).or_gone().map(drop)
     }
 }
@@ -184,12 +189,12 @@ impl LogGroup {
     async fn put_retention(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
         match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
             Some(days) => {
-                let call = aws.logs.put_retention_policy().log_group_name(name);
+                let call = aws.cloudwatchlogs.put_retention_policy().log_group_name(name);
                 let send = call.retention_in_days(days).send();
                 send.await.map_err(op("PutRetentionPolicy")).map(drop)
             }
             None => {
-                let send = aws.logs.delete_retention_policy().log_group_name(name).send();
+                let send = aws.cloudwatchlogs.delete_retention_policy().log_group_name(name).send();
                 send.await.map_err(op("DeleteRetentionPolicy")).map(drop)
             }
         }
@@ -198,12 +203,12 @@ impl LogGroup {
     async fn put_key(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
         match &self.key {
             Some(key) => {
-                let call = aws.logs.associate_kms_key().log_group_name(name);
+                let call = aws.cloudwatchlogs.associate_kms_key().log_group_name(name);
                 let send = call.kms_key_id(key.known()).send();
                 send.await.map_err(op("AssociateKmsKey")).map(drop)
             }
             None => {
-                let send = aws.logs.disassociate_kms_key().log_group_name(name).send();
+                let send = aws.cloudwatchlogs.disassociate_kms_key().log_group_name(name).send();
                 send.await.map_err(op("DisassociateKmsKey")).map(drop)
             }
         }
@@ -215,7 +220,8 @@ const MOST: usize = 50;
 
 /// The groups with the environment's name in theirs.
 async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
-    let call = cx.aws.logs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
+    let call =
+        cx.aws.cloudwatchlogs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
     let listed = call.limit(50).into_paginator().items().send().try_collect().await;
     let names = listed.map_err(op("DescribeLogGroups"))?.into_iter();
     let names: BTreeSet<String> = names
@@ -226,7 +232,8 @@ async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
     let all: Vec<&String> = names.iter().collect();
     let described = all.chunks(MOST).map(|some| async move {
         let some = some.iter().map(|name| (*name).clone()).collect();
-        let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(some));
+        let call =
+            cx.aws.cloudwatchlogs.describe_log_groups().set_log_group_identifiers(Some(some));
         let groups = call.into_paginator().items().send().try_collect().await;
         groups.map_err(op("DescribeLogGroups"))
     });
@@ -249,7 +256,7 @@ fn is_of_a_service(name: &str) -> bool {
 /// The group of exactly this name. A search by prefix, in order: it comes first of those whose
 /// names begin with it.
 async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError> {
-    let call = aws.logs.describe_log_groups().log_group_name_prefix(name);
+    let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(name);
     let mut groups = call.into_paginator().items().send();
     while let Some(group) = groups.next().await {
         let group = group.map_err(op("DescribeLogGroups"))?;
@@ -274,7 +281,7 @@ pub(super) async fn tags_of(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>,
 }
 
 async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.logs.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.cloudwatchlogs.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let own = |tags: HashMap<String, String>| {
         tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()

@@ -74,6 +74,7 @@ impl Resource for Filter {
             r"^[^:*]{1,512}$",
             "a metric filter's name is 1 to 512 characters without : and *",
         )),
+        section: "metric_filters",
         ..Meta::new(
             "logs.metric_filter",
             "logs",
@@ -153,7 +154,7 @@ impl Resource for Filter {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let Filter { name, log_group, .. } = &live.spec;
-        let call = cx.aws.logs.delete_metric_filter().log_group_name(log_group.known());
+        let call = cx.aws.cloudwatchlogs.delete_metric_filter().log_group_name(log_group.known());
         let send = call.filter_name(name).send();
         send.await.map_err(op("DeleteMetricFilter")).or_gone().map(drop)
     }
@@ -165,7 +166,7 @@ fn name_of(filter: &MetricFilter) -> &str {
 
 /// All filters of the region, or those of one log group whose names begin so.
 async fn list(aws: &Aws, of: Option<(&str, &str)>) -> Result<Vec<MetricFilter>, OpError> {
-    let mut call = aws.logs.describe_metric_filters().limit(50);
+    let mut call = aws.cloudwatchlogs.describe_metric_filters().limit(50);
     if let Some((group, name)) = of {
         call = call.log_group_name(group).filter_name_prefix(name);
     }
@@ -186,7 +187,7 @@ impl Filter {
             .unit(StandardUnit::from(self.unit.as_str()))
             .build()
             .expect("a metric with namespace, name and value is complete");
-        let call = aws.logs.put_metric_filter().log_group_name(self.log_group.known());
+        let call = aws.cloudwatchlogs.put_metric_filter().log_group_name(self.log_group.known());
         let call = call.filter_name(&self.name).filter_pattern(&self.pattern);
         let send = call.metric_transformations(metric).send();
         send.await.map_err(op("PutMetricFilter")).map(drop)

@@ -245,6 +245,7 @@ impl Resource for Cluster {
             "engine_version",
             "AWS did not carry out the upgrade; the cluster's events in the RDS console say why",
         )],
+        section: "databases",
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 
@@ -418,7 +419,7 @@ impl Cluster {
     /// Reads the credentials that the cluster begins with.
     async fn credentials(&self, aws: &Aws) -> Result<Credentials, OpError> {
         let secret = self.credentials.as_ref().map(Text::known).unwrap_or_default();
-        let send = aws.secrets.get_secret_value().secret_id(secret).send();
+        let send = aws.secretsmanager.get_secret_value().secret_id(secret).send();
         let value = send.await.map_err(op("GetSecretValue"))?.secret_string.unwrap_or_default();
         // The decoder's own words may quote the value.
         serde_json::from_str(&value).map_err(|_| {

@@ -80,6 +80,7 @@ impl Resource for ParameterGroup {
             ),
         ],
         names: Some(common::named("parameters", 255)),
+        section: "databases",
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

@@ -112,6 +112,7 @@ impl Resource for Instance {
             Permit::delete(&["rds:StartDBCluster"], &["rds:{here}:cluster:{rds.cluster}"]),
         ],
         names: Some(common::named("database-instance", 63)),
+        section: "databases",
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

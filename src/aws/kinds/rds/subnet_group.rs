@@ -66,6 +66,7 @@ impl Resource for SubnetGroup {
             .where_equal("iam:AWSServiceName", "rds.amazonaws.com"),
         ],
         names: Some(common::named("subnet-group", 255)),
+        section: "databases",
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

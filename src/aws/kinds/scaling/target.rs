@@ -92,6 +92,7 @@ impl Resource for Target {
             Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
+        section: "services",
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
@@ -185,7 +186,7 @@ impl Resource for Target {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
         let call = cx
             .aws
-            .scaling
+            .applicationautoscaling
             .tag_resource()
             .resource_arn(arn)
             .set_tags(Some(set.clone().into_iter().collect()));
@@ -194,14 +195,18 @@ impl Resource for Target {
 
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
         let arn = live.outputs.get(&Output::Arn).map(String::as_str).unwrap_or_default();
-        let call =
-            cx.aws.scaling.untag_resource().resource_arn(arn).set_tag_keys(Some(unset.to_vec()));
+        let call = cx
+            .aws
+            .applicationautoscaling
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (dimension, resource) = parts(&live.id);
-        let call = cx.aws.scaling.deregister_scalable_target();
+        let call = cx.aws.applicationautoscaling.deregister_scalable_target();
         let call = call.service_namespace(namespace(dimension)).resource_id(resource);
         let send = call.scalable_dimension(ScalableDimension::from(dimension)).send();
         send.await.map_err(op("DeregisterScalableTarget")).or_gone().map(drop)
@@ -223,7 +228,8 @@ async fn targets(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalableTarget>, OpError> {
-    let call = aws.scaling.describe_scalable_targets().service_namespace(space.clone());
+    let call =
+        aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
     let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
@@ -234,7 +240,8 @@ async fn policies(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalingPolicy>, OpError> {
-    let call = aws.scaling.describe_scaling_policies().service_namespace(space.clone());
+    let call =
+        aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
     let call = call.set_resource_id(resource.map(str::to_owned));
     let pages = call.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
@@ -243,7 +250,7 @@ async fn policies(
 async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
     // Targets from before 2023 do not have an ARN, and so no tags, until they are registered again.
     let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
-    let send = aws.scaling.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.applicationautoscaling.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
@@ -279,7 +286,7 @@ impl Target {
         aws: &Aws,
         tags: Option<std::collections::HashMap<String, String>>,
     ) -> Result<(), OpError> {
-        aws.scaling
+        aws.applicationautoscaling
             .register_scalable_target()
             .service_namespace(namespace(&self.dimension))
             .resource_id(self.resource.known())
@@ -294,7 +301,7 @@ impl Target {
     }
 
     async fn put(&self, aws: &Aws, name: &str, policy: &Policy) -> Result<(), OpError> {
-        aws.scaling
+        aws.applicationautoscaling
             .put_scaling_policy()
             .policy_name(name)
             .service_namespace(namespace(&self.dimension))
@@ -309,7 +316,7 @@ impl Target {
     }
 
     async fn remove(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
-        let call = aws.scaling.delete_scaling_policy().policy_name(name);
+        let call = aws.applicationautoscaling.delete_scaling_policy().policy_name(name);
         let call = call.service_namespace(namespace(&self.dimension));
         let call = call.resource_id(self.resource.known());
         let call = call.scalable_dimension(ScalableDimension::from(self.dimension.as_str()));

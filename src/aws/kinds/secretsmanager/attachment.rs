@@ -118,6 +118,7 @@ impl Resource for Attachment {
             Permit::delete(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:{here}:key/*"])
                 .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
         ],
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",
@@ -177,7 +178,7 @@ impl Resource for Attachment {
     /// The first tag alone; the fields are written by the first update.
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let tag = Tags::from([(TAG.into(), "true".into())]);
-        let call = cx.aws.secrets.tag_resource().secret_id(self.secret.known());
+        let call = cx.aws.secretsmanager.tag_resource().secret_id(self.secret.known());
         let send = call.set_tags(Some(to_tags(&tag))).send();
         send.await.map_err(op("TagResource"))?;
         Ok(format!("{}{SUFFIX}", self.secret.known()))
@@ -187,11 +188,11 @@ impl Resource for Attachment {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let secret = self.secret.known();
         rewrite(cx, secret, &|fields| self.write(fields)).await?;
-        let call = cx.aws.secrets.tag_resource().secret_id(secret);
+        let call = cx.aws.secretsmanager.tag_resource().secret_id(secret);
         let send = call.set_tags(Some(to_tags(&self.field_tags()))).send();
         send.await.map_err(op("TagResource"))?;
         if self.database.is_none() && live.spec.database.is_some() {
-            let call = cx.aws.secrets.untag_resource().secret_id(secret);
+            let call = cx.aws.secretsmanager.untag_resource().secret_id(secret);
             let send = call.tag_keys(field_tag(DATABASE)).send();
             send.await.map_err(op("UntagResource"))?;
         }
@@ -212,7 +213,7 @@ impl Resource for Attachment {
             cleared => cleared.or_gone().map(drop)?,
         }
         let keys = FIELDS.map(field_tag).into_iter().chain([TAG.to_owned()]);
-        let call = cx.aws.secrets.untag_resource().secret_id(secret);
+        let call = cx.aws.secretsmanager.untag_resource().secret_id(secret);
         let send = call.set_tag_keys(Some(keys.collect())).send();
         send.await.map_err(op("UntagResource")).or_gone().map(drop)
     }
@@ -306,7 +307,7 @@ struct Current {
 }
 
 async fn current(aws: &Aws, secret: &str) -> Result<Option<Current>, OpError> {
-    let call = aws.secrets.get_secret_value().secret_id(secret).version_stage(CURRENT);
+    let call = aws.secretsmanager.get_secret_value().secret_id(secret).version_stage(CURRENT);
     let Some(value) = call.send().await.map_err(op("GetSecretValue")).or_gone()? else {
         return Ok(None);
     };
@@ -335,10 +336,10 @@ async fn rewrite(
         return Ok(());
     }
     let token = token(cx, &version, &changed);
-    let call = cx.aws.secrets.put_secret_value().secret_id(secret).version_stages(ASIDE);
+    let call = cx.aws.secretsmanager.put_secret_value().secret_id(secret).version_stages(ASIDE);
     let call = call.client_request_token(&token).secret_string(Value::Object(changed).to_string());
     call.send().await.map_err(op("PutSecretValue"))?;
-    let call = cx.aws.secrets.update_secret_version_stage().secret_id(secret);
+    let call = cx.aws.secretsmanager.update_secret_version_stage().secret_id(secret);
     let call = call.version_stage(CURRENT).move_to_version_id(&token);
     let moved = call.remove_from_version_id(&version).send().await;
     match moved.map_err(op("UpdateSecretVersionStage")) {

@@ -84,6 +84,7 @@ impl Resource for Rotation {
                 &["secretsmanager:{here}:secret:{secretsmanager.secret}*"],
             ),
         ],
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",
@@ -146,7 +147,7 @@ impl Resource for Rotation {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.secrets.cancel_rotate_secret().secret_id(secret_of(&live.id));
+        let call = cx.aws.secretsmanager.cancel_rotate_secret().secret_id(secret_of(&live.id));
         call.send().await.map_err(op("CancelRotateSecret")).or_gone().map(drop)
     }
 }
@@ -158,7 +159,7 @@ impl Rotation {
             Some(days) => rules.automatically_after_days(days),
             None => rules.schedule_expression(&self.schedule),
         };
-        let call = aws.secrets.rotate_secret().secret_id(self.secret.known());
+        let call = aws.secretsmanager.rotate_secret().secret_id(self.secret.known());
         let call = call.rotation_lambda_arn(self.function.known()).rotate_immediately(false);
         let send = call.rotation_rules(rules.build()).send();
         send.await.map_err(op("RotateSecret")).map(drop)

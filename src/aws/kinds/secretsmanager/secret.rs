@@ -134,6 +134,7 @@ impl Resource for Secret {
                 "a secret's name is 1 to 512 letters, digits and / _ + = . @ -",
             )
         }),
+        section: "secrets",
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
@@ -198,7 +199,7 @@ impl Resource for Secret {
         let value = self.generate.as_ref().map(Generate::value).transpose()?;
         let created = cx
             .aws
-            .secrets
+            .secretsmanager
             .create_secret()
             .name(&self.name)
             .client_request_token(self.token(cx))
@@ -225,13 +226,13 @@ impl Resource for Secret {
         let key = self.key.as_ref().map_or(DEFAULT_KEY, Text::known);
         let key = (self.key != live.spec.key).then(|| key.to_owned());
         if description.is_some() || key.is_some() {
-            let call = cx.aws.secrets.update_secret().secret_id(&live.id);
+            let call = cx.aws.secretsmanager.update_secret().secret_id(&live.id);
             let call = call.set_description(description).set_kms_key_id(key);
             call.send().await.map_err(op("UpdateSecret"))?;
         }
         if self.recovery_days != live.spec.recovery_days {
             let tag = Tags::from([(TAG_RECOVERY.into(), self.recovery_days.to_string())]);
-            let call = cx.aws.secrets.tag_resource().secret_id(&live.id);
+            let call = cx.aws.secretsmanager.tag_resource().secret_id(&live.id);
             let call = call.set_tags(Some(to_tags(&tag)));
             call.send().await.map_err(op("TagResource"))?;
         }
@@ -239,18 +240,23 @@ impl Resource for Secret {
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
-        let call = cx.aws.secrets.tag_resource().secret_id(&live.id).set_tags(Some(to_tags(set)));
+        let call =
+            cx.aws.secretsmanager.tag_resource().secret_id(&live.id).set_tags(Some(to_tags(set)));
         call.send().await.map_err(op("TagResource")).map(drop)
     }
 
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
-        let call =
-            cx.aws.secrets.untag_resource().secret_id(&live.id).set_tag_keys(Some(unset.to_vec()));
+        let call = cx
+            .aws
+            .secretsmanager
+            .untag_resource()
+            .secret_id(&live.id)
+            .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.secrets.delete_secret().secret_id(&live.id);
+        let call = cx.aws.secretsmanager.delete_secret().secret_id(&live.id);
         let call = match live.spec.recovery_days {
             0 => call.force_delete_without_recovery(true),
             // An edited tag must not block the run.
@@ -301,7 +307,7 @@ impl Secret {
             // Its deletion was forced and cannot be undone; the name is free in a moment.
             return Err(OpError { class: ErrorClass::NotYet, ..refused });
         }
-        let send = cx.aws.secrets.restore_secret().secret_id(&live.id).send();
+        let send = cx.aws.secretsmanager.restore_secret().secret_id(&live.id).send();
         send.await.map_err(op("RestoreSecret"))?.arn.ok_or_else(|| no_arn("RestoreSecret"))
     }
 }
@@ -345,7 +351,7 @@ pub(crate) async fn bring(
         let owner = Scope::describe_owner(&live.tags);
         return refuse(ErrorClass::Exists, "NotOurs", format!("belongs to {owner}"));
     }
-    let call = aws.secrets.put_secret_value().secret_id(&live.id);
+    let call = aws.secretsmanager.put_secret_value().secret_id(&live.id);
     let call = call.client_request_token(version).secret_string(value);
     call.send().await.map_err(op("PutSecretValue"))?;
     Ok(live.id)
@@ -399,7 +405,7 @@ pub(super) async fn described(
     id: &str,
 ) -> Result<Option<DescribeSecretOutput>, OpError> {
     let ask = Box::pin(async {
-        let send = aws.secrets.describe_secret().secret_id(id).send();
+        let send = aws.secretsmanager.describe_secret().secret_id(id).send();
         send.await.map_err(op("DescribeSecret")).or_gone()
     });
     match survey {
@@ -413,7 +419,7 @@ pub(super) async fn described(
 
 async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
-    let call = aws.secrets.list_secrets().max_results(100);
+    let call = aws.secretsmanager.list_secrets().max_results(100);
     let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
     let call = call.filters(filter(FilterNameStringType::TagValue, &aws.scope.env));
     let mut pages = call.into_paginator().send();
@@ -559,7 +565,7 @@ mod tests {
             ..Connection::default()
         };
         let aws = Aws::connect(&connection, "shop", "dev").await.unwrap();
-        let made = aws.secrets.create_secret().name(name).set_tags(Some(to_tags(tags)));
+        let made = aws.secretsmanager.create_secret().name(name).set_tags(Some(to_tags(tags)));
         made.send().await.unwrap();
         let address = Address::new("secretsmanager.secret", "provider");
         let version = "0123456789abcdef0123456789abcdef";
@@ -568,7 +574,8 @@ mod tests {
             // The answer was lost: it is sent again.
             bring(&aws, &address, "dev-provider", version, "sk_live").await.unwrap();
         }
-        let versions = aws.secrets.list_secret_version_ids().secret_id(name).send().await.unwrap();
+        let versions =
+            aws.secretsmanager.list_secret_version_ids().secret_id(name).send().await.unwrap();
         (ended, versions.versions().len())
     }
 

@@ -91,6 +91,7 @@ impl Resource for Subscription {
             Permit::delete(&["sns:Unsubscribe"], &["*"]),
         ],
         may_share_name: true,
+        section: "topics",
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 

@@ -121,6 +121,7 @@ impl Resource for Queue {
                 ..SizeLimit::policy("policy", "policy", 20)
             },
         ],
+        section: "queues",
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 

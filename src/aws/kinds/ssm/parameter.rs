@@ -61,6 +61,7 @@ impl Resource for Parameter {
             Permit::delete(&["ssm:DeleteParameter"], &["ssm:{here}:parameter/{name}"]),
         ],
         sizes: &[SizeLimit::policy("value", "value", 4096)],
+        section: "parameters",
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

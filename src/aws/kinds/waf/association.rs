@@ -115,6 +115,7 @@ impl Resource for Association {
             ),
             Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
+        section: "firewalls",
         ..Meta::new(
             "waf.association",
             "wafv2",
@@ -165,7 +166,7 @@ impl Resource for Association {
             let class = ErrorClass::NotFound;
             return Err(OpError::new("GetWebACLForResource", class, "NotAssociated", message));
         }
-        let send = cx.aws.waf.disassociate_web_acl().resource_arn(resource).send();
+        let send = cx.aws.wafv2.disassociate_web_acl().resource_arn(resource).send();
         send.await.map_err(op("DisassociateWebACL")).or_gone().map(drop)
     }
 }
@@ -177,14 +178,14 @@ fn resource_of(id: &str) -> &str {
 
 /// The ARN of the web ACL that a resource has.
 async fn acl_of(aws: &Aws, resource: &str) -> Result<Option<String>, OpError> {
-    let send = aws.waf.get_web_acl_for_resource().resource_arn(resource).send();
+    let send = aws.wafv2.get_web_acl_for_resource().resource_arn(resource).send();
     let answer = send.await.map_err(op("GetWebACLForResource")).or_gone()?;
     Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
 }
 
 impl Association {
     async fn associate(&self, aws: &Aws) -> Result<(), OpError> {
-        let call = aws.waf.associate_web_acl().web_acl_arn(self.acl.known());
+        let call = aws.wafv2.associate_web_acl().web_acl_arn(self.acl.known());
         let send = call.resource_arn(self.resource.known()).send();
         send.await.map_err(op("AssociateWebACL")).map(drop)
     }
@@ -220,7 +221,7 @@ async fn survey_acl(
 }
 
 async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<String>, OpError> {
-    let send = aws.waf.list_resources_for_web_acl().web_acl_arn(acl).resource_type(kind).send();
+    let send = aws.wafv2.list_resources_for_web_acl().web_acl_arn(acl).resource_type(kind).send();
     let answer = send.await.map_err(op("ListResourcesForWebACL")).or_gone()?;
     Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
 }

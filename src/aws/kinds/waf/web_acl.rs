@@ -203,6 +203,7 @@ impl Resource for WebAcl {
             r"^[A-Za-z0-9_-]{1,128}$",
             "a web ACL's name is 1 to 128 letters, digits, _ and -",
         )),
+        section: "firewalls",
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 
@@ -316,7 +317,7 @@ impl Resource for WebAcl {
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let made = cx
             .aws
-            .waf
+            .wafv2
             .create_web_acl()
             .name(&self.name)
             .scope(Scope::Regional)
@@ -348,7 +349,7 @@ impl Resource for WebAcl {
         let mut rules = self.rules_to_aws()?;
         rules.extend(acl.rules.unwrap_or_default().into_iter().filter(is_foreign));
         cx.aws
-            .waf
+            .wafv2
             .update_web_acl()
             .name(&self.name)
             .id(acl.id)
@@ -376,7 +377,7 @@ impl Resource for WebAcl {
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
         let call = cx
             .aws
-            .waf
+            .wafv2
             .tag_resource()
             .resource_arn(&live.id)
             .set_tags(Some(set.iter().map(to_tag).collect()));
@@ -385,7 +386,7 @@ impl Resource for WebAcl {
 
     async fn untag(cx: &Cx<'_>, live: &Live<Self>, unset: &[String]) -> Result<(), OpError> {
         let call =
-            cx.aws.waf.untag_resource().resource_arn(&live.id).set_tag_keys(Some(unset.to_vec()));
+            cx.aws.wafv2.untag_resource().resource_arn(&live.id).set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
 
@@ -395,7 +396,7 @@ impl Resource for WebAcl {
         }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
-        let call = cx.aws.waf.delete_web_acl().name(name).id(id).scope(Scope::Regional);
+        let call = cx.aws.wafv2.delete_web_acl().name(name).id(id).scope(Scope::Regional);
         let call = call.set_lock_token(fresh.lock_token);
         call.send().await.map_err(op("DeleteWebACL")).or_gone().map(drop)
     }
@@ -422,7 +423,7 @@ pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<WebAclSummary>, Op
 async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let call = aws.waf.list_web_acls().scope(Scope::Regional).limit(100);
+        let call = aws.wafv2.list_web_acls().scope(Scope::Regional).limit(100);
         let page = call.set_next_marker(marker).send().await.map_err(op("ListWebACLs"))?;
         let acls = page.web_acls.unwrap_or_default();
         marker = page.next_marker.filter(|_| !acls.is_empty());
@@ -434,7 +435,7 @@ async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
 }
 
 pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    let send = aws.waf.list_tags_for_resource().resource_arn(arn).send();
+    let send = aws.wafv2.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = answer.and_then(|answer| answer.tag_info_for_resource).map(|info| {
         let pairs = info.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
@@ -445,7 +446,7 @@ pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> 
 
 async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     let (name, id) = name_and_id(arn);
-    let send = aws.waf.get_web_acl().name(name).id(id).scope(Scope::Regional).send();
+    let send = aws.wafv2.get_web_acl().name(name).id(id).scope(Scope::Regional).send();
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 

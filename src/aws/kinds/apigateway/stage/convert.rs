@@ -29,7 +29,7 @@ impl Around {
     pub(super) async fn get(aws: &Aws, api: &str, stage: &str) -> Result<Option<Self>, OpError> {
         let groups = async {
             let prefix = execution_log(api, stage);
-            let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+            let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(prefix);
             let pages = call.into_paginator().items().send();
             pages.try_collect().await.map_err(op("DescribeLogGroups"))
         };

@@ -25,7 +25,7 @@ impl ExecutionLog {
         name: &str,
         live: Option<&Self>,
     ) -> Result<(), OpError> {
-        let logs = &cx.aws.logs;
+        let logs = &cx.aws.cloudwatchlogs;
         if live.is_none() {
             let call = logs.create_log_group().log_group_name(name);
             let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));

@@ -9,7 +9,7 @@ impl Group {
     pub(super) async fn change(&self, aws: &Aws) -> Result<(), OpError> {
         // -1 takes the warm-up away.
         let warmup = self.warmup.map_or(Some(-1), |seconds| seconds.try_into().ok());
-        let call = aws.fleets.update_auto_scaling_group();
+        let call = aws.autoscaling.update_auto_scaling_group();
         let call = call
             .auto_scaling_group_name(&self.name)
             .set_min_size(self.min.try_into().ok())
@@ -29,12 +29,12 @@ impl Group {
         };
         let (new, old) = (only(self, was), only(was, self));
         if !new.is_empty() {
-            let call = aws.fleets.attach_load_balancer_target_groups();
+            let call = aws.autoscaling.attach_load_balancer_target_groups();
             let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(new));
             call.send().await.map_err(op("AttachLoadBalancerTargetGroups"))?;
         }
         if !old.is_empty() {
-            let call = aws.fleets.detach_load_balancer_target_groups();
+            let call = aws.autoscaling.detach_load_balancer_target_groups();
             let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(old));
             call.send().await.map_err(op("DetachLoadBalancerTargetGroups"))?;
         }
@@ -44,7 +44,7 @@ impl Group {
     pub(super) async fn set_policies(&self, aws: &Aws, was: &Self) -> Result<(), OpError> {
         for (name, policy) in &self.policies {
             if was.policies.get(name) != Some(policy) {
-                let call = aws.fleets.put_scaling_policy();
+                let call = aws.autoscaling.put_scaling_policy();
                 let call = call
                     .auto_scaling_group_name(&self.name)
                     .policy_name(name)
@@ -54,7 +54,7 @@ impl Group {
             }
         }
         for name in was.policies.keys().filter(|name| !self.policies.contains_key(*name)) {
-            let call = aws.fleets.delete_policy().auto_scaling_group_name(&self.name);
+            let call = aws.autoscaling.delete_policy().auto_scaling_group_name(&self.name);
             let send = call.policy_name(name).send();
             send.await.map_err(op("DeletePolicy")).or_gone()?;
         }

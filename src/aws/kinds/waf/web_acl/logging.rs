@@ -28,7 +28,7 @@ pub(crate) struct Logging {
 
 /// Reads the configuration of a web ACL.
 pub(super) async fn get(aws: &Aws, acl: &str) -> Result<Option<Logging>, OpError> {
-    let send = aws.waf.get_logging_configuration().resource_arn(acl).send();
+    let send = aws.wafv2.get_logging_configuration().resource_arn(acl).send();
     let found = send.await.map_err(op("GetLoggingConfiguration")).or_gone()?;
     Ok(found.and_then(|found| found.logging_configuration).and_then(from_aws))
 }
@@ -36,10 +36,10 @@ pub(super) async fn get(aws: &Aws, acl: &str) -> Result<Option<Logging>, OpError
 /// Sets the configuration of a web ACL, or takes it away.
 pub(super) async fn put(aws: &Aws, acl: &str, want: Option<&Logging>) -> Result<(), OpError> {
     let Some(want) = want else {
-        let send = aws.waf.delete_logging_configuration().resource_arn(acl).send();
+        let send = aws.wafv2.delete_logging_configuration().resource_arn(acl).send();
         return send.await.map_err(op("DeleteLoggingConfiguration")).or_gone().map(drop);
     };
-    let call = aws.waf.put_logging_configuration().logging_configuration(to_aws(acl, want));
+    let call = aws.wafv2.put_logging_configuration().logging_configuration(to_aws(acl, want));
     call.send().await.map_err(op("PutLoggingConfiguration")).map(drop)
 }
 

@@ -1,0 +1,16 @@
+//! What GuardDuty watches.
+
+use serde_json::json;
+
+use super::firewalls::{built, spec};
+
+#[test]
+fn nothing_costly_is_watched_unasked() {
+    assert!(built("").resources.is_empty());
+    let blueprint = built("threat_detection = true");
+    let detector = spec(&blueprint, "guardduty.detector", "main");
+    assert_eq!(*detector, json!({ "frequency": "FIFTEEN_MINUTES", "features": [] }));
+    let blueprint = built("threat_detection = { features = [\"s3_data_events\"] }");
+    let detector = spec(&blueprint, "guardduty.detector", "main");
+    assert_eq!(detector["features"], json!(["S3_DATA_EVENTS"]));
+}

@@ -1,0 +1,187 @@
+//! The rules of `[alarms]`.
+
+use std::collections::BTreeSet;
+
+use super::Rules;
+use super::policies::is_arn;
+use crate::config::metrics::{FILTERS, Source, is_percentage, parts, storage};
+use crate::config::schema::alarms::Alarm;
+use crate::config::schema::aws_services::Service;
+use crate::config::schema::text::{ItemName, TopicRef};
+
+/// The principal of alarms.
+const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
+
+/// How many actions an alarm takes for each of its states.
+const ACTIONS: usize = 5;
+
+/// How many metrics metric math takes in an alarm.
+const PARTS: usize = 10;
+
+/// How long an alarm looks back at the most, with short periods and with those of an hour and more.
+const DAY: u32 = 86_400;
+
+const WEEK: u32 = 604_800;
+
+impl Rules<'_> {
+    pub(super) fn alarms(&mut self) {
+        for (name, alarm) in &self.config.alarms {
+            let path = ["alarms", &**name];
+            self.threshold(&path, alarm);
+            self.times(&path, alarm);
+            self.measured(&path, alarm.into(), alarm.expression.as_deref(), &alarm.metrics);
+            self.pace(&path, alarm);
+            if alarm.metrics.len() > PARTS {
+                let message = format!("{} metrics are too many for an alarm", alarm.metrics.len());
+                self.say(&[&path[..], &["metrics"]].concat(), message, format!("at most {PARTS}"));
+            }
+            let percentile = alarm.statistic.as_ref().is_some_and(|word| word.starts_with('p'));
+            if alarm.few_samples.is_some() && !percentile {
+                let path = [&path[..], &["few_samples"]].concat();
+                self.say(&path, "only percentiles can have too few samples", "remove it");
+            }
+            self.percentage(&path, alarm);
+            self.actions(&path, alarm);
+            let others = alarm.actions.len();
+            self.told(&path, "notify", &alarm.notify, others);
+            self.told(&path, "notify_ok", &alarm.notify_ok, 0);
+            self.told(&path, "notify_missing", &alarm.notify_missing, 0);
+        }
+    }
+
+    fn threshold(&mut self, path: &[&str], alarm: &Alarm) {
+        let Alarm { above, at_least, below, at_most, .. } = alarm;
+        let given = [above, at_least, below, at_most].into_iter().flatten().count();
+        if given != 1 {
+            let message = match given {
+                0 => "the alarm has no threshold",
+                _ => "the alarm has more than one threshold",
+            };
+            self.say(path, message, "write one of `above`, `at_least`, `below`, `at_most`");
+        }
+    }
+
+    /// What is a percentage never passes 100.
+    fn percentage(&mut self, path: &[&str], alarm: &Alarm) {
+        let Alarm { above, at_least, below, at_most, watch, metric, namespace, .. } = alarm;
+        let averaged = alarm
+            .statistic
+            .as_ref()
+            .is_none_or(|word| !["sum", "sample_count"].contains(&word.0.as_str()));
+        let metric = metric.as_ref().filter(|metric| is_percentage(metric));
+        let Some(metric) = metric.filter(|_| watch.is_some() && namespace.is_none() && averaged)
+        else {
+            return;
+        };
+        let thresholds =
+            [("above", above), ("at_least", at_least), ("below", below), ("at_most", at_most)];
+        for (key, threshold) in thresholds {
+            if threshold.is_some_and(|threshold| threshold > 100.0) {
+                let message = format!("`{}` is a percentage", metric.0);
+                self.say(&[path, &[key]].concat(), message, "0 to 100");
+            }
+        }
+    }
+
+    /// What an alarm calls stands in its own region.
+    fn actions(&mut self, path: &[&str], alarm: &Alarm) {
+        let path = [path, &["actions"]].concat();
+        for action in &alarm.actions {
+            let region = action.split(':').nth(3).filter(|_| action.starts_with("arn:"));
+            if !is_arn(action) {
+                let message = format!("`{}` is no ARN", action.0);
+                self.say(&path, message, "the ARN of what is called; topics stand in `notify`");
+            } else if region.is_some_and(|region| region != self.config.region.0) {
+                let message = format!("`{}` is not in {}", action.0, self.config.region.0);
+                self.say(&path, message, "an alarm calls what is in its own region");
+            }
+        }
+    }
+
+    fn times(&mut self, path: &[&str], alarm: &Alarm) {
+        let Alarm { period, periods, datapoints, .. } = *alarm;
+        if !matches!(period, 10 | 20 | 30) && period % 60 != 0 {
+            let path = [path, &["period"]].concat();
+            let fix = "10, 20, 30, or a multiple of 60";
+            return self.say(&path, format!("{period} seconds are no possible period"), fix);
+        }
+        let most = if period < 3600 { DAY } else { WEEK };
+        if period.saturating_mul(periods) > most {
+            let span = if most == DAY {
+                "one day; with periods from an hour on, one week"
+            } else {
+                "one week"
+            };
+            let message = format!("{periods} periods of {period} seconds reach too far back");
+            self.say(&[path, &["periods"]].concat(), message, format!("at most {span}"));
+        }
+        if let Some(datapoints) = datapoints.filter(|datapoints| *datapoints > periods) {
+            let message = format!("{datapoints} data points in {periods} periods");
+            let fix = format!("1 to {periods}, or raise `periods`");
+            self.say(&[path, &["datapoints"]].concat(), message, fix);
+        }
+    }
+
+    /// AWS's own metrics come once a minute, and what a bucket holds is counted once a day.
+    fn pace(&mut self, path: &[&str], alarm: &Alarm) {
+        let parts_of = alarm.metrics.values().map(Source::from);
+        let sources: Vec<Source<'_>> = std::iter::once(alarm.into()).chain(parts_of).collect();
+        let path = [path, &["period"]].concat();
+        if alarm.period < 60 && sources.iter().any(is_of_aws) {
+            self.say(&path, "AWS measures this once a minute", "60 or a multiple of it");
+        } else if !alarm.period.is_multiple_of(DAY) && sources.iter().any(is_daily) {
+            self.say(&path, "S3 counts this once a day", format!("period = {DAY}"));
+        }
+    }
+
+    fn told(&mut self, path: &[&str], key: &str, topics: &BTreeSet<TopicRef>, others: usize) {
+        let path = [path, &[key]].concat();
+        if topics.len() + others > ACTIONS {
+            let count = topics.len() + others;
+            self.say(&path, format!("{count} actions are too many"), format!("at most {ACTIONS}"));
+        }
+        for topic in topics {
+            let Some(config) = self.config.topics.get(&ItemName(topic.0.clone())) else { continue };
+            if config.fifo {
+                let message = format!("the topic `{}` is FIFO", topic.0);
+                self.say(&path, message, "alarms can tell standard topics only");
+            } else if !config.publishers.contains(&Service::Cloudwatch) {
+                let message = format!("the topic `{}` does not take messages of alarms", topic.0);
+                let fix = format!("add \"cloudwatch\" to `publishers` of [topics.{}]", topic.0);
+                self.say(&path, message, fix);
+            } else if let Some(key) = config.key.as_deref().filter(|key| self.shuts_out(key)) {
+                let message =
+                    format!("the key `{key}` of the topic `{}` does not admit alarms", topic.0);
+                let fix = format!("add \"cloudwatch\" to `services` of [keys.{key}]");
+                self.say(&path, message, fix);
+            }
+        }
+    }
+
+    /// Whether alarms may not use a key: their messages would be lost without any error.
+    fn shuts_out(&self, key: &str) -> bool {
+        let config = self.config.keys.get(&ItemName(key.to_owned()));
+        let services = config.and_then(|config| config.services.as_ref());
+        let listed = services.is_none_or(|services| services.contains(&Service::Cloudwatch));
+        !listed && !self.loaded.mentions(&["keys", key, "statements"], CLOUDWATCH)
+    }
+}
+
+/// Whether it is AWS that measures this.
+fn is_of_aws(source: &Source<'_>) -> bool {
+    match (source.namespace, source.watch) {
+        (Some(namespace), _) => namespace.starts_with("AWS/"),
+        (None, Some(watch)) => parts(watch).0 != FILTERS,
+        (None, None) => false,
+    }
+}
+
+/// Whether S3 counts this once a day.
+fn is_daily(source: &Source<'_>) -> bool {
+    let of_s3 = match (source.namespace, source.watch) {
+        (Some(namespace), _) => namespace.0 == "AWS/S3",
+        (None, Some(watch)) => parts(watch).0 == "buckets",
+        (None, None) => false,
+    };
+    of_s3 && source.metric.is_some_and(|metric| storage(metric).is_some())
+}

@@ -1,0 +1,119 @@
+//! The rules of `[buckets]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Rules;
+use crate::config::schema::OneOrMany;
+use crate::config::schema::buckets::{Bucket, StorageClass};
+use crate::config::schema::policies::Effect;
+
+impl Rules<'_> {
+    pub(super) fn buckets(&mut self) {
+        let targets: BTreeSet<&str> = self
+            .config
+            .buckets
+            .values()
+            .filter_map(|bucket| bucket.access_log_to.as_deref())
+            .collect();
+        for (name, bucket) in &self.config.buckets {
+            let path = ["buckets", &**name];
+            if bucket.access_log_to.as_deref() == Some(&**name) {
+                let path = [&path[..], &["access_log_to"]].concat();
+                self.say(&path, "a bucket cannot log to itself", "every log would be logged");
+            }
+            if bucket.key.is_some() && (targets.contains(&**name) || bucket.log_delivery) {
+                let path = [&path[..], &["key"]].concat();
+                let fix = "remove `key`: log delivery writes only with a key that S3 manages";
+                self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
+            }
+            if bucket.object_lock.is_some() {
+                let path = [&path[..], &["object_lock"]].concat();
+                if !bucket.versioning {
+                    let fix = "remove `versioning = false`";
+                    self.say(&path, "Object Lock holds versions, and there are none", fix);
+                }
+                if targets.contains(&**name) || bucket.log_delivery {
+                    let message = "no service delivers logs into a bucket with such a lock";
+                    self.say(&path, message, "lock another bucket");
+                }
+            }
+            self.resource_statements(&path, &bucket.statements);
+            for (at, statement) in bucket.statements.iter().enumerate() {
+                let anyone = statement.principals.values().flat_map(OneOrMany::iter);
+                let anyone = anyone.into_iter().any(|who| &**who == "*");
+                let open = statement.effect == Effect::Allow && statement.conditions.is_empty();
+                if anyone && open {
+                    let at = at.to_string();
+                    let path = [&path[..], &["statements", at.as_str()]].concat();
+                    let fix = "name principals, or a condition: public access is blocked";
+                    self.say(&path, "this would make the bucket public", fix);
+                }
+            }
+            self.lifecycle(&path, bucket);
+        }
+    }
+
+    fn lifecycle(&mut self, path: &[&str], bucket: &Bucket) {
+        if let (Some(glacier), Some(expire)) = (bucket.glacier_after_days, bucket.expire_after_days)
+            && expire <= glacier
+        {
+            let path = [path, &["expire_after_days"]].concat();
+            let message = format!("objects are gone before they move to Glacier ({glacier} days)");
+            self.say(&path, message, "let them expire later");
+        }
+        for (id, rule) in &bucket.lifecycle {
+            let path = [path, &["lifecycle", &**id]].concat();
+            if &**id == "all-objects" {
+                self.say(&path, "the rule id `all-objects` is taken", "payctl uses it itself");
+            }
+            let nothing = rule.transitions.is_empty()
+                && rule.old_version_transitions.is_empty()
+                && rule.expire_days.is_none()
+                && rule.old_version_expire_days.is_none()
+                && rule.abort_uploads_days.is_none();
+            if nothing {
+                self.say(&path, "the rule does nothing", "name a transition or an expiry");
+            }
+            let current = ("transitions", &rule.transitions, rule.expire_days);
+            let old = (
+                "old_version_transitions",
+                &rule.old_version_transitions,
+                rule.old_version_expire_days,
+            );
+            for (key, transitions, expire) in [current, old] {
+                self.waterfall(&[&path[..], &[key]].concat(), transitions);
+                for (class, days) in transitions {
+                    let path = [&path[..], &[key, class.name()]].concat();
+                    let infrequent =
+                        matches!(class, StorageClass::StandardIa | StorageClass::OnezoneIa);
+                    if infrequent && *days < 30 {
+                        let fix = "S3 takes 30 days and more for infrequent access";
+                        self.say(&path, format!("{days} days are too few"), fix);
+                    }
+                    if expire.is_some_and(|expire| expire <= *days) {
+                        let message = "objects are gone before they move";
+                        self.say(&path, message, "let them expire later");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Objects only move down, and stay 30 days where access is infrequent.
+    fn waterfall(&mut self, path: &[&str], transitions: &BTreeMap<StorageClass, u32>) {
+        let mut before: Option<(StorageClass, u32)> = None;
+        for (class, days) in transitions {
+            if let Some((upper, since)) = before {
+                let infrequent =
+                    matches!(upper, StorageClass::StandardIa | StorageClass::OnezoneIa);
+                let least = since + if infrequent { 30 } else { 1 };
+                if *days < least {
+                    let path = [path, &[class.name()]].concat();
+                    let message = format!("{days} days are too few after {}", upper.name());
+                    self.say(&path, message, format!("S3 takes {least} days and more here"));
+                }
+            }
+            before = Some((*class, *days));
+        }
+    }
+}

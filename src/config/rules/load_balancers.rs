@@ -1,0 +1,283 @@
+//! The rules of `[load_balancers]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Rules;
+use crate::config::problem::suggest;
+use crate::config::schema::load_balancers::{
+    BalancerType, Forward, Listener, ListenerProtocol, LoadBalancer, Redirect, Respond, Scheme,
+};
+use crate::config::schema::network::SubnetTier;
+use crate::config::schema::target_groups::TargetProtocol;
+use crate::config::schema::text::ItemName;
+
+/// The longest name.
+pub(super) const NAME: usize = 32;
+
+/// The smallest subnet that an application load balancer stands in.
+pub(super) const SMALLEST: u8 = 27;
+
+impl Rules<'_> {
+    pub(super) fn load_balancers(&mut self) {
+        // Which load balancer a target group is behind: AWS takes one.
+        let mut behind: BTreeMap<String, String> = BTreeMap::new();
+        for (name, config) in &self.config.load_balancers {
+            let path = ["load_balancers", &**name];
+            self.balancer_name(&path, config.name.as_deref());
+            self.standing(&path, config);
+            self.settings(&path, config);
+            self.access_log(&path, config);
+            let mut ports = BTreeSet::new();
+            for (at, listener) in config.listeners.iter().enumerate() {
+                let at = at.to_string();
+                let path = [&path[..], &["listeners", at.as_str()]].concat();
+                if !ports.insert(listener.port) {
+                    let path = [&path[..], &["port"]].concat();
+                    let message = format!("port {} is taken by another listener", listener.port);
+                    self.say(&path, message, "one listener for each port");
+                }
+                self.listener(&path, config.kind, listener);
+                for (group, _) in listener.forward.iter().flat_map(Forward::shares) {
+                    let other = behind.entry(group.to_owned()).or_insert_with(|| name.0.clone());
+                    if *other != name.0 {
+                        let message = format!("`{group}` is behind the load balancer `{other}`");
+                        let fix = "AWS takes one load balancer for each target group";
+                        self.say(&[&path[..], &["forward"]].concat(), message, fix);
+                    }
+                }
+            }
+        }
+    }
+
+    fn balancer_name(&mut self, path: &[&str], name: Option<&str>) {
+        let Some(name) = name else { return };
+        let path = [path, &["name"]].concat();
+        if name.len() > NAME {
+            let message = format!("the name has {} characters", name.len());
+            self.say(&path, message, "load balancing takes 32");
+        }
+        if name.starts_with("internal-") {
+            self.say(&path, "AWS keeps names with `internal-` for itself", "begin otherwise");
+        }
+    }
+
+    /// Where it stands, and who may talk to it.
+    fn standing(&mut self, path: &[&str], config: &LoadBalancer) {
+        let is_application = config.kind == BalancerType::Application;
+        let Some(network) = &self.config.network else {
+            return self.say(path, "a load balancer needs a network", "add a [network] section");
+        };
+        let tier = config.tier();
+        let subnets = [path, &["subnets"]].concat();
+        self.tier(&subnets, network, tier);
+        if is_application && network.prefix(tier).is_some_and(|prefix| prefix > SMALLEST) {
+            let message = format!("an application load balancer needs subnets of /{SMALLEST}");
+            let fix =
+                format!("say `{}_subnets = \"/{SMALLEST}\"` or larger in [network]", tier.word());
+            self.say(&subnets, message, fix);
+        }
+        if network.zones < 2 && is_application {
+            let fix = "say `zones = 2` in [network]";
+            self.say(&subnets, "an application load balancer needs two zones", fix);
+        }
+        if config.scheme == Scheme::InternetFacing && tier != SubnetTier::Public {
+            let message = "what faces the internet stands in public subnets";
+            self.say(&subnets, message, "remove `subnets`, or say scheme = \"internal\"");
+        }
+        let groups = [path, &["security_groups"]].concat();
+        if config.security_groups.is_empty() && is_application {
+            let message = "an application load balancer needs a security group";
+            self.say(&groups, message, "name one that lets its ports in");
+        }
+        if config.security_groups.len() > 5 {
+            self.say(&groups, "too many security groups", "AWS takes 5");
+        }
+    }
+
+    /// What one type alone has.
+    fn settings(&mut self, path: &[&str], config: &LoadBalancer) {
+        let (is_application, only) = match config.kind {
+            BalancerType::Application => (true, "network"),
+            BalancerType::Network => (false, "application"),
+        };
+        let keys = [
+            ("idle_timeout", config.idle_timeout.is_some(), true),
+            ("http2", config.http2.is_some(), true),
+            ("drop_invalid_headers", config.drop_invalid_headers.is_some(), true),
+            ("cross_zone", config.cross_zone.is_some(), false),
+        ];
+        for (key, given, application) in keys {
+            if given && application != is_application {
+                let message = format!("only {only} load balancers have `{key}`");
+                self.say(&[path, &[key]].concat(), message, "remove it");
+            }
+        }
+    }
+
+    fn access_log(&mut self, path: &[&str], config: &LoadBalancer) {
+        let Some(log) = &config.access_log else { return };
+        let Some(bucket) = self.config.buckets.get(&ItemName(log.bucket.0.clone())) else { return };
+        let name = &log.bucket.0;
+        let at = [path, &["access_log", "bucket"]].concat();
+        if !bucket.log_delivery {
+            let message = format!("the bucket `{name}` does not admit load balancers");
+            self.say(&at, message, format!("say `log_delivery = true` in [buckets.{name}]"));
+        }
+        if bucket.key.is_some() {
+            let message = format!("the bucket `{name}` has a customer key");
+            self.say(&at, message, "load balancers write to buckets without one only");
+        }
+        let prefix = log.prefix.as_deref().unwrap_or("x");
+        if prefix.starts_with('/') || prefix.ends_with('/') || prefix.contains("AWSLogs") {
+            let path = [path, &["access_log", "prefix"]].concat();
+            let fix = "no slash at either end, and not `AWSLogs`, which AWS adds";
+            self.say(&path, "this prefix is not possible", fix);
+        }
+    }
+
+    fn listener(&mut self, path: &[&str], kind: BalancerType, listener: &Listener) {
+        let protocol = listener.spoken(kind);
+        let fits = match kind {
+            BalancerType::Application => {
+                matches!(protocol, ListenerProtocol::Http | ListenerProtocol::Https)
+            }
+            BalancerType::Network => {
+                !matches!(protocol, ListenerProtocol::Http | ListenerProtocol::Https)
+            }
+        };
+        let at = [path, &["protocol"]].concat();
+        if !fits {
+            let message = format!("this type of load balancer does not speak {}", protocol.name());
+            self.say(&at, message, "application: http, https; network: tcp, tls");
+        }
+        self.certificate(path, protocol, listener.certificate.as_deref());
+        let actions = [
+            ("forward", listener.forward.is_some()),
+            ("redirect", listener.redirect.is_some()),
+            ("respond", listener.respond.is_some()),
+        ];
+        let given: Vec<&str> =
+            actions.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();
+        match given.as_slice() {
+            [_] => {}
+            [] => {
+                let message = "nothing says what becomes of a request";
+                self.say(path, message, "one of `forward`, `redirect` and `respond`");
+            }
+            [first, ..] => {
+                let message = format!("{} exclude each other", given.join(" and "));
+                self.say(&[path, &[*first]].concat(), message, "keep one");
+            }
+        }
+        if kind == BalancerType::Network && listener.forward.is_none() && !given.is_empty() {
+            let message = "a network load balancer only forwards";
+            self.say(&[path, &[given[0]]].concat(), message, "use `forward`");
+        }
+        if let Some(forward) = &listener.forward {
+            self.forward(path, kind, listener, forward);
+        }
+        if let Some(to) = &listener.redirect {
+            self.redirect(path, protocol, listener.port, to);
+        }
+        if let Some(answer) = &listener.respond {
+            self.respond(path, answer);
+        }
+    }
+
+    fn certificate(&mut self, path: &[&str], protocol: ListenerProtocol, arn: Option<&str>) {
+        let at = [path, &["certificate"]].concat();
+        match (protocol.is_secure(), arn) {
+            (true, None) => {
+                let path = [path, &["protocol"]].concat();
+                let message = format!("{} needs a certificate", protocol.name());
+                self.say(&path, message, "give the ARN of an ACM certificate: `certificate`");
+            }
+            (false, Some(_)) => {
+                let message = format!("{} has no certificate", protocol.name());
+                self.say(&at, message, "remove the certificate, or the protocol");
+            }
+            (true, Some(arn)) if !arn.starts_with("${") => {
+                let parts: Vec<&str> = arn.split(':').collect();
+                match parts.as_slice() {
+                    ["arn", _, "acm", region, _, name] if name.starts_with("certificate/") => {
+                        if *region != self.config.region.0 {
+                            let message = format!("this certificate is in {region}");
+                            let fix = format!("it must be in {}", self.config.region.0);
+                            self.say(&at, message, fix);
+                        }
+                    }
+                    _ => {
+                        let fix = "arn:aws:acm:REGION:ACCOUNT:certificate/ID";
+                        self.say(&at, "this is not the ARN of an ACM certificate", fix);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn forward(&mut self, path: &[&str], kind: BalancerType, listener: &Listener, to: &Forward) {
+        let at = [path, &["forward"]].concat();
+        let shares = to.shares();
+        if shares.is_empty() || shares.len() > 5 {
+            self.say(&at, format!("{} target groups", shares.len()), "AWS takes one to five");
+        }
+        if matches!(to, Forward::Weighted(_)) {
+            for (group, weight) in &shares {
+                if *weight > 999 {
+                    let path = [&at[..], &[*group]].concat();
+                    self.say(&path, format!("a weight of {weight} is too much"), "0 to 999");
+                }
+            }
+            if shares.iter().all(|(_, weight)| *weight == 0) && !shares.is_empty() {
+                self.say(&at, "all weights are 0", "one of them must be more");
+            }
+        }
+        if listener.sticky_seconds.is_some() && shares.len() < 2 {
+            let path = [path, &["sticky_seconds"]].concat();
+            let fix = "to keep clients with a target, say it of the target group";
+            self.say(&path, "there is only one target group", fix);
+        }
+        for (group, _) in shares {
+            let Some(config) = self.config.target_groups.get(&ItemName(group.to_owned())) else {
+                let names = self.loaded.names("target_groups");
+                let fix = suggest(group, names.iter().copied(), "names in [target_groups]");
+                let path = match to {
+                    Forward::One(_) => continue,
+                    Forward::Weighted(_) => [&at[..], &[group]].concat(),
+                };
+                self.say(&path, format!("no `{group}` in [target_groups]"), fix);
+                continue;
+            };
+            let is_http = config.protocol != TargetProtocol::Tcp;
+            if is_http != (kind == BalancerType::Application) {
+                let message =
+                    format!("the target group `{group}` speaks {}", config.protocol.name());
+                let fix = "application load balancers take http and https, network ones tcp";
+                self.say(&at, message, fix);
+            }
+        }
+    }
+
+    fn redirect(&mut self, path: &[&str], protocol: ListenerProtocol, port: u16, to: &Redirect) {
+        let at = [path, &["redirect"]].concat();
+        if !matches!(to.protocol, ListenerProtocol::Http | ListenerProtocol::Https) {
+            let path = [&at[..], &["protocol"]].concat();
+            self.say(&path, "a redirect leads to http or https", "for example https");
+        }
+        if to.protocol == protocol && to.port == port && to.host.is_none() && to.path.is_none() {
+            self.say(&at, "this leads back to where it comes from", "another protocol or port");
+        }
+        if to.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
+            self.say(&[&at[..], &["path"]].concat(), "a path begins with a slash", "/...");
+        }
+    }
+
+    fn respond(&mut self, path: &[&str], answer: &Respond) {
+        if (300..400).contains(&answer.status) {
+            let path = [path, &["respond", "status"]].concat();
+            let message = format!("an answer with status {} leads nowhere", answer.status);
+            self.say(&path, message, "200 to 299 or 400 to 599; to send clients on: `redirect`");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The rules of `[metric_filters]`.
+
+use super::Rules;
+use crate::config::problem::suggest;
+
+impl Rules<'_> {
+    pub(super) fn metric_filters(&mut self) {
+        for (name, filter) in &self.config.metric_filters {
+            let path = ["metric_filters", &**name];
+            self.log_source(&path, &filter.log_group.0);
+            if filter.namespace.starts_with("AWS/") {
+                let path = [&path[..], &["namespace"]].concat();
+                self.say(&path, "namespaces that begin with AWS/ are AWS's own", "choose another");
+            }
+            let dimensions = [&path[..], &["dimensions"]].concat();
+            if filter.dimensions.len() > 3 {
+                self.say(&dimensions, "a metric filter has at most 3 dimensions", "remove some");
+            }
+            if !filter.dimensions.is_empty() && filter.default.is_some() {
+                let path = [&path[..], &["default"]].concat();
+                let message = "a metric with dimensions has no default";
+                self.say(&path, message, "remove `default` or `dimensions`");
+            }
+            for value in filter.dimensions.values().filter(|value| !value.starts_with('$')) {
+                let message = format!("`{value}` is no field of an event");
+                self.say(&dimensions, message, "a field such as $.method or $method");
+            }
+            if !filter.value.starts_with('$') && filter.value.parse::<f64>().is_err() {
+                let path = [&path[..], &["value"]].concat();
+                let message = format!("`{}` is not possible here", filter.value);
+                self.say(&path, message, "a number, or a field such as $.amount");
+            }
+        }
+    }
+
+    fn log_source(&mut self, path: &[&str], source: &str) {
+        const LOGGING: [&str; 4] = ["apis", "functions", "log_groups", "services"];
+        let path = [path, &["log_group"]].concat();
+        let (section, item) = source.split_once('.').unwrap_or(("log_groups", source));
+        if !LOGGING.contains(&section) {
+            let fix = suggest(section, LOGGING, "these have log groups");
+            return self.say(&path, format!("[{section}] has no log groups"), fix);
+        }
+        let names = self.loaded.names(section);
+        if !names.contains(&item) {
+            let fix = match names.is_empty() {
+                true => format!("this environment has no [{section}]"),
+                false => suggest(item, names, &format!("names in [{section}]")),
+            };
+            self.say(&path, format!("no `{item}` in [{section}]"), fix);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The rules of metrics, in alarms and dashboards.
+
+use std::collections::BTreeMap;
+
+use super::Rules;
+use crate::config::metrics::{
+    FILTERS, Means, Needs, Source, WATCHABLE, Watchable, balancer_of, cluster_of, is_known, needs,
+    parts, watchable,
+};
+use crate::config::problem::{nearest, suggest};
+use crate::config::schema::clusters::Insights;
+use crate::config::schema::metrics::Metric;
+use crate::config::schema::text::{ItemName, MetricId};
+
+impl Rules<'_> {
+    /// A metric, or metric math over several.
+    pub(super) fn measured(
+        &mut self,
+        path: &[&str],
+        source: Source<'_>,
+        expression: Option<&str>,
+        math: &BTreeMap<MetricId, Metric>,
+    ) {
+        let Some(expression) = expression else {
+            if !math.is_empty() {
+                let path = [path, &["metrics"]].concat();
+                self.say(&path, "nothing says what becomes of these", "add an `expression`");
+                return;
+            }
+            return self.source(path, source);
+        };
+        if source.metric.is_some() || source.watch.is_some() || source.namespace.is_some() {
+            let fix = "keep `expression` with its `metrics`, or the one metric";
+            self.say(path, "an `expression` and a metric of its own", fix);
+        }
+        let searches = expression.contains("SEARCH(");
+        if searches && path.first() == Some(&"alarms") {
+            let path = [path, &["expression"]].concat();
+            self.say(&path, "an alarm cannot search for metrics", "name them under `metrics`");
+        }
+        if math.is_empty() && !searches {
+            let path = [path, &["expression"]].concat();
+            self.say(&path, "the expression has no `metrics`", "name its parts under `metrics`");
+        }
+        for (id, metric) in math {
+            let path = [path, &["metrics", id.0.as_str()]].concat();
+            if id.0 == "result" {
+                self.say(&path, "`result` is the result's own id", "choose another one");
+            } else if !words(expression).any(|word| word == id.0) {
+                let message = format!("the expression does not use `{}`", id.0);
+                self.say(&path, message, "use it, or remove it");
+            }
+            self.source(&path, metric.into());
+        }
+        let is_id = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+        let known: Vec<&str> = math.keys().map(|id| id.0.as_str()).collect();
+        for word in words(expression).filter(is_id).filter(|word| !known.contains(word)) {
+            let fix = suggest(word, known.iter().copied(), "parts");
+            let path = [path, &["expression"]].concat();
+            self.say(&path, format!("the expression uses `{word}`, which is no part"), fix);
+        }
+    }
+
+    fn source(&mut self, path: &[&str], source: Source<'_>) {
+        if let Some(word) = source.statistic
+            && let Some(percent) = word.strip_prefix('p').map(str::parse::<f64>)
+            && !percent.is_ok_and(|percent| percent <= 100.0)
+        {
+            let path = [path, &["statistic"]].concat();
+            self.say(&path, format!("`{}` is no percentile", word.0), "p0 to p100");
+        }
+        if source.dimensions.len() > 30 {
+            let path = [path, &["dimensions"]].concat();
+            self.say(&path, "a metric has at most 30 dimensions", "remove some");
+        }
+        let section = source.watch.map(|watch| parts(watch).0);
+        if source.metric.is_none() && section != Some(FILTERS) {
+            self.say(path, "`metric` is missing", "the name of the metric to look at");
+        }
+        match source.watch {
+            None if source.namespace.is_none() => {
+                let fix = "say what to `watch`, or the `namespace` and `dimensions` of the metric";
+                self.say(path, "it is not said whose metric this is", fix);
+            }
+            None => {}
+            Some(watch) => self.watched(path, &watch.0, source),
+        }
+    }
+
+    fn watched(&mut self, path: &[&str], watch: &str, source: Source<'_>) {
+        let at = [path, &["watch"]].concat();
+        let (section, item, dead) = parts(watch);
+        let found = watchable(self.loaded, section, item);
+        if found.is_none() && section != FILTERS {
+            let sections = WATCHABLE.iter().map(|found| found.section).chain([FILTERS]);
+            let fix = suggest(section, sections, "these have metrics");
+            return self.say(&at, format!("[{section}] has no metrics"), fix);
+        }
+        let names = self.loaded.names(section);
+        if !names.contains(&item) {
+            let fix = match names.is_empty() {
+                true => format!("this environment has no [{section}]"),
+                false => suggest(item, names, &format!("names in [{section}]")),
+            };
+            return self.say(&at, format!("no `{item}` in [{section}]"), fix);
+        }
+        if dead && section != "queues" {
+            self.say(
+                &at,
+                "only queues have a dead-letter queue",
+                format!("write {section}.{item}"),
+            );
+        } else if dead && !self.loaded.says(&["queues", item], "dead_letter") {
+            let fix = "give it `dead_letter`, or watch the queue itself";
+            self.say(&at, format!("the queue `{item}` has no dead-letter queue"), fix);
+        }
+        let Some(found) = found else {
+            if source.metric.is_some() || source.namespace.is_some() {
+                let fix = "remove `metric` and `namespace`: the filter says them";
+                self.say(path, "a metric filter has one metric", fix);
+            }
+            return;
+        };
+        self.dimensions(&at, item, found);
+        if source.namespace.is_none() {
+            self.known_metric(path, found, source);
+        }
+        if source.namespace.is_none_or(|namespace| namespace.0 == found.namespace) {
+            self.has_data(path, section, item, source);
+        }
+    }
+
+    /// Whether the metric is measured, and by these dimensions: an alarm without data never goes
+    /// off.
+    fn has_data(&mut self, path: &[&str], section: &str, item: &str, source: Source<'_>) {
+        let Some(metric) = source.metric else { return };
+        let name = ItemName(item.to_owned());
+        let off = match section {
+            "clusters" => self.config.clusters.get(&name).and_then(|cluster| {
+                matches!(cluster.insights, Insights::Enabled(false)).then_some("insights")
+            }),
+            "firewalls" => self
+                .config
+                .firewalls
+                .get(&name)
+                .and_then(|firewall| (!firewall.metrics).then_some("metrics")),
+            _ => None,
+        };
+        if let Some(key) = off {
+            let path = [path, &["watch"]].concat();
+            let message = format!("`{item}` is not measured");
+            self.say(&path, message, format!("set `{key} = true` in [{section}.{item}]"));
+        }
+        match needs(section, metric) {
+            Needs::Nothing => {}
+            Needs::Dimension(key, _) if source.dimensions.contains_key(key) => {}
+            Needs::Dimension(key, what) => {
+                let path = [path, &["metric"]].concat();
+                let message = format!("`{}` is measured by `{key}`", metric.0);
+                self.say(&path, message, format!("add `dimensions.{key}`: {what}"));
+            }
+            Needs::Account => {
+                let path = [path, &["metric"]].concat();
+                let message = format!("`{}` is measured for the whole account", metric.0);
+                let fix = "write the `namespace` instead of `watch`";
+                self.say(&path, message, fix);
+            }
+        }
+    }
+
+    /// Whether what the dimensions need besides the item itself is there.
+    fn dimensions(&mut self, at: &[&str], item: &str, found: &Watchable) {
+        for (_, means) in found.dimensions {
+            match means {
+                Means::Cluster if cluster_of(self.loaded, item).is_none() => {
+                    let fix = format!("name the `cluster` in [services.{item}]");
+                    self.say(at, format!("it is not clear in which cluster `{item}` runs"), fix);
+                }
+                Means::LoadBalancer if balancer_of(self.loaded, item).is_none() => {
+                    let fix = "a target group has metrics only behind a load balancer";
+                    self.say(at, format!("no load balancer forwards to `{item}`"), fix);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A metric that is not known here may be new, but one that looks like a known one is a slip.
+    fn known_metric(&mut self, path: &[&str], found: &Watchable, source: Source<'_>) {
+        let Some(metric) = source.metric else { return };
+        if found.statistic(metric).is_some() {
+            return;
+        }
+        if is_known(found.section, metric) {
+            let path = [path, &["metric"]].concat();
+            let message = format!("{} has no metric `{}`", found.namespace, metric.0);
+            let names: Vec<&str> = found.metrics.iter().map(|(name, _)| *name).collect();
+            return self.say(&path, message, format!("one of {}", names.join(", ")));
+        }
+        if let Some(near) = nearest(metric, found.metrics.iter().map(|(name, _)| *name)) {
+            let path = [path, &["metric"]].concat();
+            let message = format!("{} has no metric `{}`", found.namespace, metric.0);
+            let fix = format!(
+                "did you mean `{near}`? If it is new, add `namespace = \"{}\"`",
+                found.namespace
+            );
+            self.say(&path, message, fix);
+        }
+    }
+}
+
+/// The names in an expression, also those of functions, without what is quoted.
+fn words(expression: &str) -> impl Iterator<Item = &str> {
+    let code = expression.split(['\'', '"']).step_by(2);
+    code.flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .filter(|word| word.starts_with(|first: char| first.is_ascii_alphabetic()))
+}

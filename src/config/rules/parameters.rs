@@ -1,0 +1,34 @@
+//! The rules of `[parameters]`.
+
+use super::Rules;
+use crate::config::schema::parameters::{Parameter, ParameterValue};
+
+impl Rules<'_> {
+    pub(super) fn parameters(&mut self) {
+        for (name, parameter) in &self.config.parameters {
+            let path = ["parameters", &**name];
+            let first = name.split('/').nth(1).unwrap_or_default().to_lowercase();
+            if first.starts_with("aws") || first.starts_with("ssm") {
+                let message = format!("`{}` is reserved", name.0);
+                self.say(&path, message, "a parameter's path must not begin with aws or ssm");
+            }
+            if name.len() > 230 {
+                self.say(&path, "the name is too long", "payctl takes up to 230 characters");
+            }
+            let texts = match parameter {
+                Parameter::Text(text) => vec![text],
+                Parameter::List(items) => items.iter().collect(),
+                Parameter::Described(described) => match &described.value {
+                    ParameterValue::Text(text) => vec![text],
+                    ParameterValue::List(items) => items.iter().collect(),
+                },
+            };
+            if texts.is_empty() || texts.iter().any(|text| text.is_empty()) {
+                self.say(&path, "a parameter cannot be empty", "give it a value");
+            }
+            if texts.iter().any(|text| text.contains("{{")) {
+                self.say(&path, "`{{` is not possible in a parameter", "SSM keeps it for itself");
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Policy statements, and who may assume a role.
+
+use std::collections::BTreeSet;
+
+use super::Rules;
+use crate::config::problem::did_you_mean;
+use crate::config::schema::OneOrMany;
+use crate::config::schema::policies::{PrincipalType, Statement};
+use crate::config::schema::text::Template;
+use crate::config::template;
+
+/// The condition operators of IAM, without their prefixes and `IfExists`.
+const OPERATORS: [&str; 27] = [
+    "ArnEquals",
+    "ArnLike",
+    "ArnNotEquals",
+    "ArnNotLike",
+    "BinaryEquals",
+    "Bool",
+    "DateEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateNotEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "Null",
+    "NumericEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericNotEquals",
+    "StringEquals",
+    "StringEqualsIgnoreCase",
+    "StringLike",
+    "StringNotEquals",
+    "StringNotEqualsIgnoreCase",
+    "StringNotLike",
+];
+
+/// Services that assume roles or send messages, as principals without `.amazonaws.com`; short ones
+/// are left out, since theirs are too many that differ by one letter.
+const SERVICES: [&str; 24] = [
+    "apigateway",
+    "application-autoscaling",
+    "autoscaling",
+    "backup",
+    "budgets",
+    "cloudformation",
+    "cloudtrail",
+    "cloudwatch",
+    "codebuild",
+    "codedeploy",
+    "codepipeline",
+    "costalerts",
+    "ecs-tasks",
+    "elasticloadbalancing",
+    "events",
+    "firehose",
+    "guardduty",
+    "lambda",
+    "monitoring.rds",
+    "pipes",
+    "scheduler",
+    "secretsmanager",
+    "states",
+    "vpc-flow-logs",
+];
+
+/// Whether a text is an ARN, or a reference to one.
+pub(super) fn is_arn(text: &str) -> bool {
+    let reference = text.starts_with("${")
+        && template::expressions(text).first().is_some_and(|expr| expr.ends_with("arn"));
+    text.starts_with("arn:") || reference
+}
+
+impl Rules<'_> {
+    /// Statements of the policy of a key, topic, queue or bucket.
+    pub(super) fn resource_statements(&mut self, path: &[&str], statements: &[Statement]) {
+        let path = [path, &["statements"]].concat();
+        self.sids(&path, statements);
+        for (at, statement) in statements.iter().enumerate() {
+            let at = at.to_string();
+            let path = [&path[..], &[at.as_str()]].concat();
+            if statement.principals.is_empty() && path[0] != "keys" {
+                self.say(&path, "`principals` is missing", "say who the statement is about");
+            }
+            let service = match path[0] {
+                "apis" => "execute-api",
+                "keys" => "kms",
+                "buckets" => "s3",
+                "topics" => "sns",
+                _ => "sqs",
+            };
+            self.own_service(&path, statement, service);
+            self.own_resource(&path, statement);
+            self.own_api(&path, statement);
+            self.statement(&path, statement);
+        }
+    }
+
+    /// The policy of a bucket, queue or topic is about that one, as far as references tell.
+    fn own_resource(&mut self, path: &[&str], statement: &Statement) {
+        let [section @ ("buckets" | "queues" | "topics"), name, ..] = path else { return };
+        let own = format!("{section}.{name}.arn");
+        let mut named = statement.resources.iter().flat_map(|text| template::expressions(text));
+        if let Some(other) = named.find(|to| to.contains('.') && *to != own) {
+            let path = [path, &["resources"]].concat();
+            let message = format!("`${{{other}}}` is not what this policy belongs to");
+            self.say(&path, message, format!("remove it, or write ${{{own}}}"));
+        }
+    }
+
+    /// The policy of an API is about that one, whose id nobody knows before it is made.
+    fn own_api(&mut self, path: &[&str], statement: &Statement) {
+        let by_id = |text: &&str| {
+            let mut parts = text.splitn(6, ':');
+            let is_api = parts.next() == Some("arn") && parts.nth(1) == Some("execute-api");
+            let id = parts.nth(2).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            is_api && !id.contains(['*', '?'])
+        };
+        let named = statement.resources.iter().map(|text| &**text).find(by_id).map(str::to_owned);
+        if let Some(named) = named.filter(|_| path[0] == "apis") {
+            let path = [path, &["resources"]].concat();
+            let message = format!("`{named}` names an API by its id");
+            self.say(&path, message, "write execute-api:/STAGE/METHOD/PATH, which is this API");
+        }
+    }
+
+    /// The policy of a resource, or of trust, is about the actions of one service.
+    pub(super) fn own_service(&mut self, path: &[&str], statement: &Statement, service: &str) {
+        let own = |action: &str| action == "*" || action.split(':').next() == Some(service);
+        let other = statement.actions.iter().find(|action| !own(action));
+        if let Some(other) = other {
+            let path = [path, &["actions"]].concat();
+            let message = format!("`{}` is not possible in this policy", other.0);
+            self.say(&path, message, format!("actions of {service}, such as {service}:*"));
+        }
+    }
+
+    /// What AWS demands of every statement.
+    pub(super) fn statement(&mut self, path: &[&str], statement: &Statement) {
+        if statement.actions.iter().next().is_none() {
+            let path = [path, &["actions"]].concat();
+            self.say(&path, "no actions are named", "for example dynamodb:GetItem");
+        }
+        let wrong = statement.resources.iter().find(|text| !is_arn(text) && &***text != "*");
+        if let Some(wrong) = wrong {
+            let path = [path, &["resources"]].concat();
+            let fix = "an ARN, a reference such as ${tables.NAME.arn}, or \"*\"";
+            self.say(&path, format!("`{}` is no ARN", wrong.0), fix);
+        }
+        for (kind, who) in &statement.principals {
+            self.principals(&[path, &["principals", kind.name()]].concat(), *kind, who);
+        }
+        for operator in statement.conditions.keys() {
+            let bare = operator.strip_prefix("ForAllValues:").unwrap_or(operator);
+            let bare = bare.strip_prefix("ForAnyValue:").unwrap_or(bare);
+            let bare = bare.strip_suffix("IfExists").unwrap_or(bare);
+            if !OPERATORS.contains(&bare) {
+                let path = [path, &["conditions", operator]].concat();
+                let fix = did_you_mean(bare, OPERATORS);
+                let fix = fix.unwrap_or_else(|| "for example StringEquals or ArnLike".into());
+                self.say(&path, format!("`{operator}` is no condition of IAM"), fix);
+            }
+        }
+    }
+
+    fn principals(&mut self, path: &[&str], kind: PrincipalType, who: &OneOrMany<Template>) {
+        let account = |text: &str| {
+            text == "${account}" || (text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let fits = |text: &str| match kind {
+            PrincipalType::AWS => text == "*" || account(text) || is_arn(text),
+            PrincipalType::Service => text.contains(".amazonaws.com") || text == "*",
+            PrincipalType::Federated => is_arn(text) || text.contains('.'),
+        };
+        let fix = match kind {
+            PrincipalType::AWS => "an ARN, an account id, or \"*\"",
+            PrincipalType::Service => "a service principal such as lambda.amazonaws.com",
+            PrincipalType::Federated => "the ARN of an identity provider",
+        };
+        if who.iter().next().is_none() {
+            self.say(path, "nobody is named", fix);
+        }
+        if let Some(wrong) = who.iter().find(|text| !fits(text)) {
+            self.say(path, format!("`{}` is no principal of this type", wrong.0), fix);
+        }
+        if kind == PrincipalType::Service {
+            who.iter().for_each(|service| self.principal(path, service));
+        }
+    }
+
+    /// A service that is not known here may be new, but one letter beside a known one is a slip.
+    pub(super) fn principal(&mut self, path: &[&str], service: &str) {
+        let Some(stem) = service.strip_suffix(".amazonaws.com") else { return };
+        let near = |known: &&&str| strsim::damerau_levenshtein(known, stem) == 1;
+        let near = SERVICES.iter().find(near).filter(|_| !SERVICES.contains(&stem));
+        if let Some(near) = near {
+            let message = format!("AWS has no service `{service}`");
+            self.say(path, message, format!("did you mean `{near}.amazonaws.com`?"));
+        }
+    }
+
+    pub(super) fn sids(&mut self, path: &[&str], statements: &[Statement]) {
+        let mut seen = BTreeSet::new();
+        for (at, sid) in statements.iter().enumerate() {
+            let Some(sid) = &sid.sid else { continue };
+            if !seen.insert(sid) {
+                let at = at.to_string();
+                let path = [path, &[at.as_str(), "sid"]].concat();
+                self.say(&path, format!("the sid `{}` stands here twice", sid.0), "rename one");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The rules of `[queues]`.
+
+use super::Rules;
+use crate::config::schema::aws_services::Service;
+use crate::config::schema::text::ItemName;
+
+/// How many seconds SQS keeps messages unless told otherwise.
+pub(crate) const RETENTION: u32 = 345_600;
+
+impl Rules<'_> {
+    pub(super) fn queues(&mut self) {
+        for (name, queue) in &self.config.queues {
+            let path = ["queues", &**name];
+            self.standard_name(&path, queue.fifo, queue.name.as_deref());
+            self.resource_statements(&path, &queue.statements);
+            for topic in &queue.topics {
+                let fifo = self
+                    .config
+                    .topics
+                    .get(&ItemName(topic.0.clone()))
+                    .is_some_and(|topic| topic.fifo);
+                if fifo && !queue.fifo {
+                    let path = [&path[..], &["topics"]].concat();
+                    let message = format!("the topic `{}` is FIFO and this queue is not", topic.0);
+                    self.say(&path, message, "set `fifo = true`");
+                }
+                if queue.fifo && !fifo {
+                    let path = [&path[..], &["topics"]].concat();
+                    let message = format!("the topic `{}` is not FIFO and this queue is", topic.0);
+                    self.say(&path, message, "set `fifo = true` on the topic");
+                }
+            }
+            if queue.aws_key {
+                let path = [&path[..], &["aws_key"]].concat();
+                if queue.key.is_some() {
+                    self.say(&path, "the queue has two keys", "remove `aws_key` or `key`");
+                } else if !queue.topics.is_empty() || !queue.senders.is_empty() {
+                    let message = "with this key no topic and no AWS service can send";
+                    self.say(&path, message, "remove it, or name a `key` of this config");
+                }
+            }
+            if queue.fifo && queue.senders.contains(&Service::S3) {
+                let path = [&path[..], &["senders"]].concat();
+                self.say(&path, "S3 does not send to FIFO queues", "remove `fifo` or `s3`");
+            }
+            if let Some(dead) = queue.dead_letter.settings()
+                && dead.retention < queue.retention.unwrap_or(RETENTION)
+            {
+                let path = [&path[..], &["dead_letter"]].concat();
+                let message = "dead letters are kept for a shorter time than messages";
+                self.say(
+                    &path,
+                    message,
+                    "their age counts from the first arrival: keep them longer",
+                );
+            }
+        }
+    }
+}

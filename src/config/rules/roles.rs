@@ -1,0 +1,115 @@
+//! The rules of `[roles]`.
+
+use super::Rules;
+use super::policies::is_arn;
+use crate::config::schema::policies::{Effect, PrincipalType, Statement};
+use crate::config::schema::roles::Role;
+use crate::config::schema::text::{ItemName, RoleRef, Template};
+
+/// Whether a service may assume a role.
+fn lets(role: &Role, service: &str) -> bool {
+    let named = |statement: &Statement| {
+        let who = statement.principals.get(&PrincipalType::Service);
+        who.is_some_and(|who| who.iter().any(|one| one.0 == service || one.0 == "*"))
+    };
+    let listed = role.services.iter().any(|one| one.0 == service);
+    listed || role.trust.iter().any(|one| one.effect == Effect::Allow && named(one))
+}
+
+impl Rules<'_> {
+    pub(super) fn roles(&mut self) {
+        for (name, role) in &self.config.roles {
+            let path = ["roles", &**name];
+            let nobody = role.services.iter().next().is_none() && role.trust.is_empty();
+            if nobody && !self.is_left_out(name) {
+                let fix =
+                    "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
+                self.say(&path, "nobody may assume the role", fix);
+            }
+            if role.instance_profile {
+                let path = [&path[..], &["instance_profile"]].concat();
+                let role = RoleRef(name.0.clone());
+                self.trusted(&path, &role, "ec2.amazonaws.com", "instances");
+            }
+            if role.managed.len() > 10 {
+                let message = format!("{} managed policies are too many", role.managed.len());
+                self.say(&[&path[..], &["managed"]].concat(), message, "AWS takes 10");
+            }
+            for service in role.services.iter() {
+                self.principal(&[&path[..], &["services"]].concat(), service);
+            }
+            self.managed(&path, &role.managed);
+            if let Some(boundary) = &role.boundary
+                && !(is_arn(boundary) && boundary.contains(":policy/"))
+            {
+                let path = [&path[..], &["boundary"]].concat();
+                let fix = "the ARN of a managed policy, arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is no ARN of a policy", boundary.0), fix);
+            }
+            self.sids(&[&path[..], &["statements"]].concat(), &role.statements);
+            for (at, statement) in role.statements.iter().enumerate() {
+                let at = at.to_string();
+                let path = [&path[..], &["statements", at.as_str()]].concat();
+                if !statement.principals.is_empty() {
+                    let path = [&path[..], &["principals"]].concat();
+                    self.say(&path, "what a role may do names no principals", "remove it");
+                }
+                if statement.resources.iter().next().is_none() {
+                    self.say(&path, "`resources` is missing", "say what the actions are about");
+                }
+                self.statement(&path, statement);
+            }
+            self.sids(&[&path[..], &["trust"]].concat(), &role.trust);
+            for (at, statement) in role.trust.iter().enumerate() {
+                let at = at.to_string();
+                let path = [&path[..], &["trust", at.as_str()]].concat();
+                if statement.principals.is_empty() {
+                    self.say(&path, "`principals` is missing", "say who may assume the role");
+                }
+                if statement.resources.iter().next().is_some() {
+                    let path = [&path[..], &["resources"]].concat();
+                    self.say(&path, "a trust policy names no resources", "remove it");
+                }
+                self.own_service(&path, statement, "sts");
+                self.statement(&path, statement);
+            }
+        }
+    }
+
+    /// A service works with a role only if the role lets it.
+    pub(super) fn trusted(&mut self, path: &[&str], role: &RoleRef, service: &str, who: &str) {
+        let Some(found) = self.config.roles.get(&ItemName(role.0.clone())) else { return };
+        if !lets(found, service) && !self.is_left_out(role) {
+            let message = format!("{who} cannot assume the role `{}`", role.0);
+            let fix = format!("add \"{service}\" to `services` of [roles.{}]", role.0);
+            self.say(path, message, fix);
+        }
+    }
+
+    /// Whether a role says who may assume it in a way that was refused already.
+    fn is_left_out(&self, role: &str) -> bool {
+        let Some(found) = self.config.roles.get(&ItemName(role.to_owned())) else { return false };
+        let says = |key: &str| self.loaded.says(&["roles", role], key);
+        (found.services.iter().next().is_none() && says("services"))
+            || (found.trust.is_empty() && says("trust"))
+    }
+
+    fn managed(&mut self, path: &[&str], policies: &[Template]) {
+        for (at, policy) in policies.iter().enumerate() {
+            let number = at.to_string();
+            let path = [path, &["managed", number.as_str()]].concat();
+            let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+            let fine = match policy.starts_with("arn:") || policy.starts_with("${") {
+                true => is_arn(policy) && policy.contains(":policy/"),
+                false => !policy.is_empty() && policy.chars().all(named),
+            };
+            if !fine {
+                let fix = "the name of an AWS policy, or arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is no managed policy", policy.0), fix);
+            }
+            if policies[..at].contains(policy) {
+                self.say(&path, "this policy stands here twice", "remove one");
+            }
+        }
+    }
+}

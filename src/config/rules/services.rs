@@ -1,0 +1,265 @@
+//! The rules of `[services]`.
+
+use super::Rules;
+use crate::config::metrics::balancer_of;
+use crate::config::problem::suggest;
+use crate::config::schema::network::SubnetTier;
+use crate::config::schema::services::{ContainerService, Rolling, Scaling};
+use crate::config::schema::text::ItemName;
+use crate::config::tree::{Node, Value};
+
+/// CPU units of a Fargate task, and the memory that goes with them: least, most, step, in MiB.
+const SIZES: [(u32, u32, u32, u32); 7] = [
+    (256, 512, 2048, 512),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16_384, 1024),
+    (4096, 8192, 30_720, 1024),
+    (8192, 16_384, 61_440, 4096),
+    (16_384, 32_768, 122_880, 8192),
+];
+
+/// Every pair that Fargate knows.
+fn pairs() -> impl Iterator<Item = (u32, u32)> {
+    let largest = [61_440, 122_880, 249_856].map(|memory| (32_768, memory));
+    let steps = SIZES.into_iter().flat_map(|(cpu, least, most, step)| {
+        (least..=most).step_by(step as usize).map(move |memory| (cpu, memory))
+    });
+    // The smallest size has no 1.5 GB.
+    steps.filter(|pair| *pair != (256, 1536)).chain(largest)
+}
+
+/// The smallest pair with at least that much of both; else the largest of all.
+fn nearest(cpu: u32, memory: u32) -> (u32, u32) {
+    let enough = pairs().filter(|pair| pair.0 >= cpu && pair.1 >= memory).min();
+    enough.or_else(|| pairs().max()).unwrap_or((256, 512))
+}
+
+/// What a database puts into its secret, beside what the secret itself holds.
+const ATTACHED: [&str; 5] = ["dbClusterIdentifier", "dbname", "engine", "host", "port"];
+
+impl Rules<'_> {
+    pub(super) fn services(&mut self) {
+        for (name, service) in &self.config.services {
+            let path = ["services", &**name];
+            let at = |key| [&path[..], &[key]].concat();
+            self.task_size(&at("cpu"), &at("memory"), service);
+            self.service_network(&path, service);
+            self.container(&path, service);
+            for (key, role) in
+                [("role", &service.role), ("execution_role", &service.execution_role)]
+            {
+                if let Some(role) = role {
+                    self.trusted(&at(key), role, "ecs-tasks.amazonaws.com", "tasks");
+                }
+            }
+            self.service_secrets(&at("secrets"), service);
+            self.service_target(&path, service);
+            self.rolling(&at("deployment"), &service.deployment);
+            let full = service.deployment.maximum_percent <= 100;
+            if service.zone_rebalancing && full {
+                let fix = "allow more tasks meanwhile, or set `zone_rebalancing = false`";
+                let message = "tasks cannot be spread anew without a task more";
+                self.say(&[&at("deployment")[..], &["maximum_percent"]].concat(), message, fix);
+            }
+            if let Some(scaling) = &service.scaling {
+                self.scaling(&at("scaling"), &at("desired"), scaling, service.desired);
+            }
+            if service.execute_command && service.role.is_none() {
+                let fix = "name a `role` that allows ssmmessages:CreateControlChannel, \
+                           CreateDataChannel, OpenControlChannel and OpenDataChannel";
+                self.say(&at("execute_command"), "commands need a role in the container", fix);
+            }
+            self.retention(&at("log_retention_days"), service.log_retention_days);
+        }
+    }
+
+    fn task_size(&mut self, cpu: &[&str], memory: &[&str], service: &ContainerService) {
+        let size = (service.cpu, service.memory);
+        if pairs().any(|pair| pair == size) {
+            return;
+        }
+        let (least, most) = nearest(size.0, size.1);
+        let path = if pairs().any(|pair| pair.0 == size.0) { memory } else { cpu };
+        let message = format!("Fargate has no tasks with cpu {} and memory {}", size.0, size.1);
+        self.say(path, message, format!("the nearest is cpu = {least}, memory = {most}"));
+    }
+
+    fn service_network(&mut self, path: &[&str], service: &ContainerService) {
+        let at = |key| [path, &[key]].concat();
+        let Some(network) = &self.config.network else {
+            if !self.loaded.has("network") {
+                self.say(path, "tasks need a network", "add a section [network]");
+            }
+            return;
+        };
+        self.tier(&at("subnets"), network, service.subnets);
+        let public = service.subnets == SubnetTier::Public;
+        if public != service.public_ip {
+            let (message, fix) = match public {
+                true => (
+                    "tasks in public subnets reach nothing without public addresses",
+                    "set `public_ip = true`, or use private subnets",
+                ),
+                false => (
+                    "only public subnets have a use for public addresses",
+                    "set `subnets = \"public\"`, or take it away",
+                ),
+            };
+            self.say(&at("public_ip"), message, fix);
+        }
+        let groups = service.security_groups.iter().count();
+        if groups > 5 || groups == 0 {
+            let message = format!("{groups} security groups are not possible");
+            self.say(&at("security_groups"), message, "name 1 to 5");
+        }
+    }
+
+    fn container(&mut self, path: &[&str], service: &ContainerService) {
+        let at = |key| [path, &[key]].concat();
+        if let Some(name) = &service.container {
+            let fine = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+            if name.is_empty() || name.len() > 255 || !name.chars().all(fine) {
+                let message = format!("`{name}` is not possible as the name of a container");
+                self.say(&at("container"), message, "1 to 255 letters, digits, _ and -");
+            }
+        }
+        let image = &service.image.0;
+        if image.is_empty() || image.contains(char::is_whitespace) || image.contains("://") {
+            let fix = "for example public.ecr.aws/nginx/nginx:1.27, without https://";
+            self.say(&at("image"), format!("`{image}` is no image"), fix);
+        }
+        let version = &service.platform_version;
+        let number = version.split('.').count() == 3
+            && version.split('.').all(|part| part.parse::<u8>().is_ok());
+        if version != "LATEST" && !number {
+            let message = format!("`{version}` is no version of Fargate");
+            self.say(&at("platform_version"), message, "LATEST, or a number such as 1.4.0");
+        }
+        if let Some(health) = &service.health
+            && health.timeout > health.interval
+        {
+            let path = [&at("health")[..], &["timeout"]].concat();
+            let message = "a check takes longer than the time between two";
+            self.say(&path, message, "set `interval` higher, or `timeout` lower");
+        }
+        for variable in service.environment.keys() {
+            if service.secrets.contains_key(variable) {
+                let path = [&at("environment")[..], &[&**variable]].concat();
+                let message = format!("`{}` is a secret as well", variable.0);
+                self.say(&path, message, "remove it here or under `secrets`");
+            }
+        }
+    }
+
+    fn service_secrets(&mut self, path: &[&str], service: &ContainerService) {
+        for (variable, wanted) in &service.secrets {
+            let path = [path, &[&**variable]].concat();
+            let (name, field) = wanted.parts();
+            let Some(secret) = self.config.secrets.get(&ItemName(name.to_owned())) else {
+                let names = self.loaded.names("secrets");
+                if !names.contains(&name) {
+                    let fix = suggest(name, names.iter().copied(), "names in [secrets]");
+                    self.say(&path, format!("no `{name}` in [secrets]"), fix);
+                }
+                continue;
+            };
+            let Some(field) = field.filter(|_| secret.generate) else { continue };
+            let own = secret.template.keys().map(String::as_str).chain([secret.field.as_str()]);
+            let known: Vec<&str> = own.chain(ATTACHED).collect();
+            if !known.contains(&field) {
+                let fix = suggest(field, known.iter().copied(), "fields");
+                self.say(&path, format!("the secret `{name}` has no field `{field}`"), fix);
+            }
+        }
+    }
+
+    /// What only the target group's own section says is read from the tree.
+    fn service_target(&mut self, path: &[&str], service: &ContainerService) {
+        let at = |key| [path, &[key]].concat();
+        let Some(target) = &service.target_group else {
+            if service.health_grace.is_some_and(|grace| grace > 0) {
+                let fix = "name a `target_group`, or take it away";
+                let message = "only a target group has an opinion on health to wait for";
+                self.say(&at("health_grace"), message, fix);
+            }
+            return;
+        };
+        if balancer_of(self.loaded, target).is_none() {
+            let message = format!("no listener forwards to `{}`", target.0);
+            let fix = format!("add `forward = \"{}\"` to a listener of a load balancer", target.0);
+            self.say(&at("target_group"), message, fix);
+        }
+        let Some(port) = service.port else {
+            let fix = "say which `port` the container listens on";
+            return self.say(&at("target_group"), "`port` is missing", fix);
+        };
+        let group = self.loaded.full.get("target_groups").and_then(|all| all.get(target));
+        let value = |key| group.and_then(|group: &Node| group.get(key)).map(|node| &node.value);
+        let other_port = match value("port") {
+            Some(Value::Integer(other)) if *other != i64::from(port) => Some(*other),
+            _ => None,
+        };
+        let other_type = match value("targets") {
+            Some(Value::String(other)) if other != "ip" => Some(other.clone()),
+            _ => None,
+        };
+        if let Some(other) = other_port {
+            let message = format!("the target group `{}` has port {other}", target.0);
+            self.say(&at("port"), message, format!("use one port for both: {other} or {port}"));
+        }
+        if let Some(other) = other_type {
+            let message = format!("the target group `{}` takes {other}", target.0);
+            self.say(&at("target_group"), message, "tasks on Fargate need `targets = \"ip\"`");
+        }
+    }
+
+    fn rolling(&mut self, path: &[&str], rolling: &Rolling) {
+        if (rolling.minimum_percent, rolling.maximum_percent) == (100, 100) {
+            let message = "no task can be replaced with 100 and 100 percent";
+            let fix = "set `minimum_percent` lower, or `maximum_percent` higher";
+            self.say(&[path, &["maximum_percent"]].concat(), message, fix);
+        }
+        if rolling.rollback == Some(true) && !rolling.circuit_breaker {
+            let message = "without the circuit breaker nothing is rolled back";
+            let fix = "remove it, or set `circuit_breaker = true`";
+            self.say(&[path, &["rollback"]].concat(), message, fix);
+        }
+    }
+
+    fn scaling(
+        &mut self,
+        path: &[&str],
+        desired_path: &[&str],
+        scaling: &Scaling,
+        desired: Option<u32>,
+    ) {
+        let Scaling { min, max, .. } = *scaling;
+        if min > max {
+            let message = format!("the least number, {min}, is above the largest, {max}");
+            self.say(&[path, &["min"]].concat(), message, "set it lower");
+        } else if let Some(count) = desired.filter(|count| !(min..=max).contains(count)) {
+            let message = format!("{count} tasks are outside the bounds {min} to {max}");
+            self.say(desired_path, message, "scaling would change it at once: stay within");
+        }
+        if scaling.cpu.is_none() && scaling.memory.is_none() {
+            let fix = "say `cpu = 70`, or `memory = 80`, or both";
+            self.say(path, "nothing tells when to scale", fix);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_size_has_enough_of_both() {
+        assert_eq!(nearest(256, 4096), (512, 4096));
+        assert_eq!(nearest(300, 512), (512, 1024));
+        assert_eq!(nearest(256, 1536), (256, 2048));
+        assert_eq!(nearest(99_999, 1), (32_768, 249_856));
+        assert!(pairs().any(|pair| pair == (8192, 20_480)));
+        assert!(!pairs().any(|pair| pair == (8192, 17_408)));
+    }
+}

@@ -1,0 +1,119 @@
+//! The rules of `[tables]`, and of what is restored.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Rules;
+use crate::config::schema::tables::{Billing, Projection, Table};
+use crate::config::schema::text::KeyAttribute;
+use payctl_engine::model::meta::LATEST;
+
+fn split(attribute: &KeyAttribute) -> (&str, &str) {
+    attribute.split_once(':').unwrap_or((attribute, "S"))
+}
+
+impl Rules<'_> {
+    pub(super) fn tables(&mut self) {
+        for (name, table) in &self.config.tables {
+            let path = ["tables", &**name];
+            self.key_attributes(&path, table);
+            if let Some(source) = &table.restore_from {
+                let given = (source.backup.is_some(), source.table.is_some(), source.at.is_some());
+                self.restored_from(&path, given, ("backup", "table"));
+                self.restored_time(&path, source.at.as_deref());
+                let own = table.name.as_deref().map(str::to_owned);
+                if own.is_some() && own.as_deref() == source.table.as_deref() {
+                    let path = [&path[..], &["restore_from", "table"]].concat();
+                    let fix = "name another table, or restore a deleted one from its backup";
+                    self.say(&path, "a table cannot be restored into itself", fix);
+                }
+            }
+            if table.indexes.len() > 20 {
+                let message = format!("{} indexes are too many", table.indexes.len());
+                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 20");
+            }
+            let mut projected = 0;
+            for (name, index) in &table.indexes {
+                let path = [&path[..], &["indexes", &**name]].concat();
+                if index.capacity.is_some() && matches!(table.billing, Billing::OnDemand(_)) {
+                    let path = [&path[..], &["capacity"]].concat();
+                    let fix = "remove it, or give the table a capacity under `billing`";
+                    self.say(&path, "a table paid by request has no capacity", fix);
+                }
+                if let Projection::Include(names) = &index.projection {
+                    projected += names.len();
+                    let path = [&path[..], &["projection"]].concat();
+                    if names.is_empty() {
+                        self.say(&path, "no attributes are named", "name some, or say keys_only");
+                    } else if names.len() > 20 {
+                        let message = format!("{} attributes are too many", names.len());
+                        self.say(&path, message, "DynamoDB takes 20 in an index; or say \"all\"");
+                    }
+                }
+            }
+            if projected > 100 {
+                let message = format!("the indexes name {projected} attributes");
+                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 100");
+            }
+        }
+    }
+
+    /// A source is one thing by itself, or another thing at a time.
+    pub(super) fn restored_from(
+        &mut self,
+        path: &[&str],
+        given: (bool, bool, bool),
+        (whole, other): (&str, &str),
+    ) {
+        if !matches!(given, (true, false, false) | (false, true, true)) {
+            let message = "it does not say what to restore";
+            let fix = format!(
+                "write {{ {whole} = \"...\" }}, or {{ {other} = \"...\", at = \"2026-11-28T12:00:00Z\" }}"
+            );
+            self.say(&[path, &["restore_from"]].concat(), message, fix);
+        }
+    }
+
+    /// A time that there is in the calendar.
+    pub(super) fn restored_time(&mut self, path: &[&str], at: Option<&str>) {
+        let Some(at) = at.filter(|at| *at != LATEST) else { return };
+        if OffsetDateTime::parse(at, &Rfc3339).is_err() {
+            let path = [path, &["restore_from", "at"]].concat();
+            self.say(&path, format!("there is no time {at}"), "write it like 2026-11-28T12:00:00Z");
+        }
+    }
+
+    fn key_attributes(&mut self, path: &[&str], table: &Table) {
+        let own = (None, &table.partition_key, &table.sort_key);
+        let indexes = table.indexes.iter();
+        let indexes =
+            indexes.map(|(name, index)| (Some(&**name), &index.partition_key, &index.sort_key));
+        let mut types: BTreeMap<&str, &str> = BTreeMap::new();
+        for (index, partition, sort) in std::iter::once(own).chain(indexes) {
+            let path = match index {
+                Some(name) => [path, &["indexes", name]].concat(),
+                None => path.to_vec(),
+            };
+            let keys = [("partition_key", Some(partition)), ("sort_key", sort.as_ref())];
+            for (key, attribute) in keys {
+                let Some((name, kind)) = attribute.map(split) else { continue };
+                let path = [&path[..], &[key]].concat();
+                let known = *types.entry(name).or_insert(kind);
+                if known != kind {
+                    let message = format!("`{name}` is {kind} here and {known} elsewhere");
+                    self.say(&path, message, "an attribute has one type in a table");
+                }
+                if key == "sort_key" && name == split(partition).0 {
+                    let message = "the sort key is the partition key";
+                    self.say(&path, message, "name another attribute, or remove it");
+                }
+            }
+        }
+        if let Some(ttl) = table.ttl.as_deref().filter(|ttl| types.contains_key(ttl)) {
+            let message = format!("`{ttl}` is a key and cannot be the time to live");
+            self.say(&[path, &["ttl"]].concat(), message, "use an attribute of its own");
+        }
+    }
+}

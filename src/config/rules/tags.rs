@@ -1,0 +1,46 @@
+//! The rules of `[tags]` and `[tags_at_creation]`.
+
+use super::Rules;
+
+use std::collections::BTreeMap;
+
+/// Tags that payctl itself adds: the name, four for ownership, the list of kept keys, and, while one
+/// takes the other's place, protection and disposability.
+const OWN_TAGS: usize = 8;
+
+impl Rules<'_> {
+    pub(super) fn tags(&mut self) {
+        let kept = self.config.tags.keys().map(|key| ("tags", &**key));
+        let once = self.config.tags_at_creation.keys().map(|key| ("tags_at_creation", &**key));
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for (section, key) in kept.chain(once) {
+            let lower = key.to_lowercase();
+            if ["aws:", "payctl:"].iter().any(|prefix| lower.starts_with(prefix)) || lower == "name"
+            {
+                let fix = "`Name`, `payctl:...` and `aws:...` are given by payctl and AWS";
+                self.say(&[section, key], format!("the tag `{key}` is reserved"), fix);
+            }
+            let value =
+                self.config.tags.iter().find(|(other, _)| section == "tags" && &***other == key);
+            let value = value.map_or(0, |(_, value)| value.chars().count());
+            if key.chars().count() > 128 || value > 256 {
+                let fix = "AWS takes 128 characters for the key and 256 for the value";
+                self.say(&[section, key], format!("the tag `{key}` is too long"), fix);
+            }
+            if let Some(other) = seen.insert(lower, key) {
+                let message = format!("the tags `{other}` and `{key}` are the same");
+                self.say(&[section, key], message, "IAM takes no notice of upper and lower case");
+            }
+        }
+        let count = self.config.tags.len() + self.config.tags_at_creation.len();
+        if count + OWN_TAGS > 50 {
+            let fix = format!("AWS takes 50, of which payctl needs {OWN_TAGS}");
+            self.say(&["tags"], format!("{count} tags are too many"), fix);
+        }
+        let keys: usize = self.config.tags.keys().map(|key| key.chars().count() + 1).sum();
+        if keys > 257 {
+            let fix = "payctl notes them in a tag of its own, which takes 256 characters";
+            self.say(&["tags"], "the keys of the tags are too long together", fix);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The rules of `[target_groups]`.
+
+use super::Rules;
+use super::load_balancers::NAME;
+use crate::config::schema::target_groups::{Health, TargetGroup, TargetProtocol};
+
+impl Rules<'_> {
+    pub(super) fn target_groups(&mut self) {
+        for (name, config) in &self.config.target_groups {
+            let path = ["target_groups", &**name];
+            if self.config.network.is_none() {
+                self.say(&path, "a target group needs a network", "add a [network] section");
+            }
+            // A dash and a digest are added.
+            if let Some(name) = config.name.as_deref().filter(|name| name.len() > NAME - 7) {
+                let message = format!("the name has {} characters", name.len());
+                self.say(&[&path[..], &["name"]].concat(), message, "25 fit beside the digest");
+            }
+            if (1..30).contains(&config.slow_start) {
+                let path = [&path[..], &["slow_start"]].concat();
+                self.say(&path, "a slow start takes 30 to 900 seconds", "0 turns it off");
+            }
+            self.target_group(&path, config);
+            self.health(&[&path[..], &["health"]].concat(), config, &config.health);
+        }
+    }
+
+    fn target_group(&mut self, path: &[&str], config: &TargetGroup) {
+        let is_http = config.protocol != TargetProtocol::Tcp;
+        for (key, given) in [
+            ("slow_start", config.slow_start > 0),
+            ("sticky_seconds", config.sticky_seconds.is_some()),
+        ] {
+            if given && !is_http {
+                let path = [path, &[key]].concat();
+                self.say(&path, format!("tcp has no `{key}`"), "remove it, or use http");
+            }
+        }
+    }
+
+    fn health(&mut self, path: &[&str], config: &TargetGroup, health: &Health) {
+        if health.timeout >= health.interval {
+            let message = format!(
+                "a timeout of {} s does not fit between checks every {} s",
+                health.timeout, health.interval
+            );
+            self.say(&[path, &["timeout"]].concat(), message, "it must be less than the interval");
+        }
+        let check = health.protocol.unwrap_or(config.protocol);
+        if check == TargetProtocol::Tcp && config.protocol != TargetProtocol::Tcp {
+            let path = [path, &["protocol"]].concat();
+            self.say(&path, "http targets are not checked by tcp", "http or https");
+        }
+        for (key, given) in [("path", health.path.is_some()), ("codes", health.codes.is_some())] {
+            if given && check == TargetProtocol::Tcp {
+                let path = [path, &[key]].concat();
+                self.say(&path, format!("a tcp check has no `{key}`"), "say protocol = \"http\"");
+            }
+        }
+        if health.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
+            let message = "a path begins with a slash";
+            self.say(&[path, &["path"]].concat(), message, "for example /health");
+        }
+    }
+}

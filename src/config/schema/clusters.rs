@@ -1,0 +1,68 @@
+//! `[clusters.NAME]`.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::PhysicalName;
+
+/// An ECS cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// The physical name, instead of one by the pattern.
+    pub name: Option<PhysicalName>,
+    /// Container Insights: `true` (metrics of clusters and services), `"enhanced"` (of tasks and
+    /// containers as well), or `false`.
+    #[serde(default)]
+    pub insights: Insights,
+    /// The capacity providers that tasks which others start here may name. The services of this
+    /// config run on plain Fargate.
+    #[serde(default)]
+    pub capacity_providers: BTreeSet<CapacityProvider>,
+}
+
+/// What Container Insights measures.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Insights {
+    /// Clusters and services, or nothing.
+    Enabled(bool),
+    /// Tasks and containers as well.
+    Enhanced(Enhanced),
+}
+
+impl Default for Insights {
+    fn default() -> Self {
+        Self::Enabled(true)
+    }
+}
+
+/// The word `enhanced`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Enhanced {
+    /// Tasks and containers as well.
+    Enhanced,
+}
+
+/// A capacity provider of Fargate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CapacityProvider {
+    /// Tasks that run until they end.
+    Fargate,
+    /// Cheaper tasks that AWS may stop.
+    FargateSpot,
+}
+
+impl CapacityProvider {
+    /// The name that ECS knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fargate => "FARGATE",
+            Self::FargateSpot => "FARGATE_SPOT",
+        }
+    }
+}

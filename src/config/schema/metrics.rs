@@ -1,0 +1,77 @@
+//! Metrics, as alarms, dashboards and metric filters name them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem};
+
+/// A part of metric math.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// What is watched, `"functions.processing"`; gives the namespace and the dimensions.
+    pub watch: Option<WatchedItem>,
+    /// The namespace of the metric, without `watch` or instead of its own.
+    pub namespace: Option<MetricNamespace>,
+    /// The name of the metric.
+    pub metric: Option<MetricName>,
+    /// Dimensions, beside those of what is watched.
+    #[serde(default)]
+    pub dimensions: BTreeMap<String, Template>,
+    /// The statistic of each period; the usual one of the metric if unset.
+    pub statistic: Option<Statistic>,
+    /// Only data with this unit.
+    pub unit: Option<Unit>,
+}
+
+/// The unit of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// Things in a second.
+    CountPerSecond,
+    /// Of a hundred.
+    Percent,
+    /// Seconds.
+    Seconds,
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Millionths of a second.
+    Microseconds,
+    /// Bytes.
+    Bytes,
+    /// 1024 bytes.
+    Kilobytes,
+    /// 1024 kilobytes.
+    Megabytes,
+    /// 1024 megabytes.
+    Gigabytes,
+    /// Bytes in a second.
+    BytesPerSecond,
+    /// No unit.
+    None,
+}
+
+impl Unit {
+    /// The word of CloudWatch.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::CountPerSecond => "Count/Second",
+            Self::Percent => "Percent",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+            Self::Microseconds => "Microseconds",
+            Self::Bytes => "Bytes",
+            Self::Kilobytes => "Kilobytes",
+            Self::Megabytes => "Megabytes",
+            Self::Gigabytes => "Gigabytes",
+            Self::BytesPerSecond => "Bytes/Second",
+            Self::None => "None",
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Services on Fargate as they live: deployed, scaled, rolled back, drained. On the embedded
+//! sandbox, most of it in the strict one.
+
+use std::fs;
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
+use payctl::aws::facts::zones;
+use payctl::aws::provider::AwsProvider;
+use payctl::blueprint::{self, Facts};
+use payctl::config;
+use payctl_engine::event::StepError;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Blueprint;
+use payctl_engine::plan::{Action, Purpose};
+use payctl_sandbox::Sandbox;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::support::{
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider_for, run, sandboxed,
+};
+
+/// A service that reads a secret, and scales if `more` says so.
+fn text(image: &str, more: &str) -> String {
+    format!(
+        r#"
+        project = "payment"
+        region = "us-east-1"
+        [network]
+        cidr = "10.0.0.0/16"
+        [security_groups.tasks]
+        description = "Tasks"
+        egress = "all"
+        [secrets.database]
+        recovery_days = 0
+        [clusters.main]
+        [services.payment]
+        cluster = "main"
+        image = "{image}"
+        port = 80
+        security_groups = "tasks"
+        secrets = {{ DB_PASSWORD = "database:password" }}
+        {more}
+        "#
+    )
+}
+
+async fn blueprint_of(provider: &AwsProvider, text: &str) -> Blueprint {
+    let aws = provider.aws();
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("dev.toml"), text).expect("a file");
+    let loaded = config::load(dir.path(), "dev", &|_| None).expect("a valid config");
+    let facts = Facts {
+        account: aws.scope.account.clone(),
+        region: aws.scope.region.clone(),
+        partition: aws.scope.partition.clone(),
+        zones: zones(aws).await.expect("zones"),
+        now: "2026-01-01T00:00:00Z".into(),
+    };
+    blueprint::build(&loaded, &facts).expect("a valid blueprint")
+}
+
+fn changed(plan: &payctl_engine::plan::Plan) -> Vec<String> {
+    let changes = plan.changes.iter();
+    changes.map(|change| format!("{:?} {}", change.action, change.address)).collect()
+}
+
+async fn active_revisions(ecs: &aws_sdk_ecs::Client) -> usize {
+    let answer = ecs.list_task_definitions().send().await.expect("a list");
+    answer.task_definition_arns().len()
+}
+
+#[test]
+fn a_service_lives_through_deployments_and_leaves_nothing() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
+        let blueprint = blueprint_of(&provider, &text("nginx:0", "")).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "creation").await;
+        for version in 1..=12 {
+            let blueprint = blueprint_of(&provider, &text(&format!("nginx:{version}"), "")).await;
+            let plan = run(&provider, &blueprint, Purpose::Apply).await;
+            let expected = ["Update ecs.service/payment", "Update ecs.task_definition/payment"];
+            let mut changed = changed(&plan);
+            changed.sort();
+            assert_eq!(changed, expected);
+            expect_settled(&provider, &blueprint, "a deployment").await;
+        }
+        assert_eq!(active_revisions(&ecs).await, 11, "the new one and the ten before");
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+#[test]
+fn what_scales_a_service_decides_how_many_tasks_run() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
+        let scaled = "scaling = { min = 2, max = 10, cpu = 70, memory = 80 }";
+        let blueprint = blueprint_of(&provider, &text("nginx:1", scaled)).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let (cluster, service) = ("dev-payment-cluster-main", "dev-payment-service-payment");
+        let call = ecs.update_service().cluster(cluster).service(service).desired_count(7);
+        call.send().await.expect("scaled out");
+        expect_settled(&provider, &blueprint, "scaling out").await;
+
+        let scaled = "scaling = { min = 2, max = 5, cpu = 60 }";
+        let blueprint = blueprint_of(&provider, &text("nginx:1", scaled)).await;
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(changed(&plan), ["Update scaling.target/payment"]);
+        expect_settled(&provider, &blueprint, "other bounds").await;
+        let call = ecs.describe_services().cluster(cluster).services(service);
+        let found = call.send().await.expect("the service");
+        assert_eq!(found.services()[0].desired_count(), 5);
+
+        let blueprint = blueprint_of(&provider, &text("nginx:1", "desired = 1")).await;
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        let mut changed = changed(&plan);
+        changed.sort();
+        assert_eq!(changed, ["Delete scaling.target/payment", "Update ecs.service/payment"]);
+        expect_settled(&provider, &blueprint, "no scaling").await;
+    });
+}
+
+#[test]
+fn an_apply_waits_for_a_deployment_only_if_asked() {
+    block_on(async {
+        for (more, waits) in [("", false), ("wait_until_stable = true", true)] {
+            let sandbox = Sandbox::in_memory_strict();
+            let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+            let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
+            run(&provider, &blueprint, Purpose::Apply).await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let began = Instant::now();
+            let blueprint = blueprint_of(&provider, &text("nginx:2", more)).await;
+            run(&provider, &blueprint, Purpose::Apply).await;
+            assert_eq!(began.elapsed() >= Duration::from_secs(30), waits, "{more}");
+        }
+    });
+}
+
+#[test]
+fn a_deployment_that_was_given_up_says_why_and_the_old_tasks_run_on() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let waits = "wait_until_stable = true";
+        let blueprint = blueprint_of(&provider, &text("nginx:1", waits)).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let mut broken = blueprint_of(&provider, &text("nginx:2", waits)).await;
+        let definition = Address::new("ecs.task_definition", "payment");
+        let definition = broken.resources.get_mut(&definition).expect("it is there");
+        let container = &mut definition.spec["containers"]["payment"];
+        container["logs"]["group"] = json!("/ecs/not-there-dev");
+        let plan = plan_now(&provider, &broken, Purpose::Apply).await;
+        let report = carry_out(&provider, &plan).await;
+        let errors: Vec<String> =
+            report.failed.iter().map(|failure| format!("{failure:?}")).collect();
+        let said = errors.join("\n");
+        assert_eq!(errors.len(), 1, "{said}");
+        assert!(said.contains("DeploymentFailed") && said.contains("circuit breaker"), "{said}");
+        assert!(matches!(report.failed[0].2, StepError::Refused(_)), "{said}");
+
+        // The service is back on what ran before, and the plan shows the way forward again.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let plan = plan_now(&provider, &broken, Purpose::Apply).await;
+        assert_eq!(changed(&plan), ["Update ecs.service/payment"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "the repair").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+/// A blueprint whose tasks write to a log group that is not there, so that none starts.
+async fn without_logs(provider: &AwsProvider, more: &str) -> Blueprint {
+    let mut broken = blueprint_of(provider, &text("nginx:1", more)).await;
+    let definition = Address::new("ecs.task_definition", "payment");
+    let definition = broken.resources.get_mut(&definition).expect("it is there");
+    definition.spec["containers"]["payment"]["logs"]["group"] = json!("/ecs/not-there-dev");
+    broken
+}
+
+#[test]
+fn a_first_deployment_that_was_given_up_is_started_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let blueprint = without_logs(&provider, "").await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let paths: Vec<&str> = plan.changes[0].fields.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!((changed(&plan).len(), paths), (1, vec!["failed_deployment"]));
+
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));
+        let call = logs.create_log_group().log_group_name("/ecs/not-there-dev");
+        call.send().await.expect("a log group");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        expect_settled(&provider, &blueprint, "another deployment").await;
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_deployment_learns_that_it_was_given_up_and_can_start_it_again() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let blueprint = without_logs(&provider, "wait_until_stable = true").await;
+        // The first time the service is made, the second time its deployment is started again.
+        for _ in 0..2 {
+            let began = Instant::now();
+            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+            let report = carry_out(&provider, &plan).await;
+            let failed: Vec<_> = report.failed.iter().map(|(_, _, error)| error).collect();
+            let [StepError::FailedLater(reason)] = failed[..] else { panic!("{failed:?}") };
+            assert!(reason.contains("circuit breaker") && reason.contains("log group"), "{reason}");
+            assert!(began.elapsed() > Duration::from_secs(40), "{:?}", began.elapsed());
+        }
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));
+        let call = logs.create_log_group().log_group_name("/ecs/not-there-dev");
+        call.send().await.expect("a log group");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "another deployment").await;
+    });
+}
+
+#[test]
+fn a_service_that_became_unstable_since_the_plan_is_updated_all_the_same() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
+        let waits = "wait_until_stable = true";
+        let blueprint = blueprint_of(&provider, &text("nginx:1", waits)).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let blueprint = blueprint_of(&provider, &text("nginx:2", waits)).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let call = ecs.update_service().cluster("dev-payment-cluster-main");
+        let call = call.service("dev-payment-service-payment").force_new_deployment(true);
+        call.send().await.expect("a deployment by hand");
+        let report = carry_out(&provider, &plan).await;
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        expect_settled(&provider, &blueprint, "the update").await;
+    });
+}
+
+#[test]
+fn a_revision_that_somebody_else_registered_is_left_alone() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
+        let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let container = ContainerDefinition::builder().name("payment").image("nginx:pipeline");
+        let call = ecs.register_task_definition().family("dev-payment-service-payment");
+        let call = call.requires_compatibilities(Compatibility::Fargate).cpu("256").memory("512");
+        let call = call.network_mode(NetworkMode::Awsvpc).container_definitions(container.build());
+        call.send().await.expect("a revision");
+        expect_settled(&provider, &blueprint, "a foreign revision").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        assert_eq!(active_revisions(&ecs).await, 1, "the foreign one is left");
+    });
+}
+
+#[test]
+fn a_service_of_somebody_else_is_not_touched() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
+        let call = ecs.create_cluster().cluster_name("dev-payment-cluster-main");
+        call.send().await.expect("a cluster");
+        let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
+        let snapshot = payctl_engine::survey::survey(&provider, &blueprint.resources).await;
+        let snapshot = snapshot.expect("a survey");
+        let plan =
+            payctl_engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
+        let plan = plan.expect("a plan");
+        assert!(!plan.refused.is_empty(), "{:?}", plan.changes);
+        assert!(plan.changes.iter().all(|change| change.action != Action::Update));
+    });
+}
+
+/// The problems of a config whose service says `more`.
+fn problems(more: &str) -> Vec<String> {
+    let text = text("nginx:1", more);
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("dev.toml"), text).expect("a file");
+    let problems = blueprint::problems(dir.path(), "dev", &|_| None, None);
+    problems.iter().map(|problem| format!("{} ({})", problem.message, problem.fix)).collect()
+}
+
+#[test]
+fn what_fargate_refuses_is_refused_here() {
+    assert_eq!(problems(""), [""; 0]);
+    let trust = "role = \"r\"\n[roles.r]\ntrust = [{ actions = \"sts:AssumeRole\", \
+                 principals = { Service = \"ecs-tasks.amazonaws.com\" } }]";
+    assert_eq!(problems(trust), [""; 0]);
+    let table = [
+        ("memory = 4096", "no tasks with cpu 256 and memory 4096 (the nearest is cpu = 512"),
+        ("cpu = 300", "cpu 300 and memory 512 (the nearest is cpu = 512, memory = 1024)"),
+        ("storage = 300", "300 is out of range (20 to 200)"),
+        ("stop_timeout = 121", "out of range (2 to 120)"),
+        ("container = \"a b\"", "`a b` is not possible as the name of a container"),
+        ("name = \"pay.${env}\"", "`pay.dev` is not possible as a name"),
+        ("name = \"payment\"", "`payment` does not name the environment"),
+        ("environment = { DB_PASSWORD = \"x\" }", "`DB_PASSWORD` is a secret as well"),
+        ("environment = { \"1X\" = \"x\" }", "`1X` has the wrong form"),
+        ("health = { command = \"x\", interval = 5, timeout = 9 }", "longer than the time between"),
+        ("platform_version = \"newest\"", "`newest` is no version of Fargate"),
+        ("subnets = \"isolated\"", "the network has no isolated subnets"),
+        ("subnets = \"public\"", "reach nothing without public addresses"),
+        ("public_ip = true", "only public subnets have a use"),
+        ("execute_command = true", "commands need a role"),
+        ("health_grace = 60", "only a target group has an opinion"),
+        ("desired = 5001", "out of range (0 to 5000)"),
+        ("log_retention_days = 8", "logs cannot be kept for 8 days"),
+        ("deployment = { maximum_percent = 100 }", "no task can be replaced"),
+        ("deployment = { minimum_percent = 50, maximum_percent = 100 }", "spread anew"),
+        ("deployment = { minimum_percent = 101 }", "101 is out of range (0 to 100)"),
+        ("deployment = { circuit_breaker = false, rollback = true }", "nothing is rolled back"),
+        ("scaling = { min = 3, max = 2, cpu = 70 }", "the least number, 3, is above"),
+        ("scaling = { min = 1, max = 2 }", "nothing tells when to scale"),
+        ("scaling = { min = 1, max = 2, cpu = 101 }", "101 is out of range (1 to 100)"),
+        ("scaling = { min = 1, max = 2, memory = 0 }", "0 is out of range (1 to 100)"),
+        ("desired = 3\nscaling = { min = 1, max = 2, cpu = 70 }", "3 tasks are outside"),
+        ("role = \"none\"", "no `none` in [roles]"),
+        (
+            "role = \"r\"\n[roles.r]\nservices = \"lambda.amazonaws.com\"",
+            "tasks cannot assume the role `r` (add \"ecs-tasks.amazonaws.com\" to `services`",
+        ),
+        (
+            "execution_role = \"r\"\n[roles.r]\nservices = \"ec2.amazonaws.com\"",
+            "tasks cannot assume the role `r`",
+        ),
+    ];
+    for (more, expected) in table {
+        let found = problems(more);
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{more}\n{found:#?}");
+    }
+}
+
+#[test]
+fn what_a_service_names_must_fit() {
+    let check = |text: &str, expected: &str| {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("dev.toml"), text).expect("a file");
+        let found = config::load(dir.path(), "dev", &|_| None).err().unwrap_or_default();
+        let found: Vec<String> =
+            found.iter().map(|found| format!("{} ({})", found.message, found.fix)).collect();
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}\n{found:#?}");
+    };
+    let good = text("nginx:1", "");
+    let other = |from: &str, to: &str| good.replace(from, to);
+    check(&other("database:password", "databse:password"), "no `databse` in [secrets] (did you");
+    check(&other("database:password", "database:pasword"), "has no field `pasword` (did you mean");
+    check(&other("database:password", "Database"), "`Database` has the wrong form");
+    check(&other("nginx:1", "https://nginx"), "`https://nginx` is no image");
+    check(&other("nginx:1", "nginx 1"), "`nginx 1` is no image");
+    check(&other("cluster = \"main\"", "cluster = \"man\""), "no `man` in [clusters]");
+    check(&other("\"tasks\"", "[]"), "0 security groups are not possible");
+    check(&other("port = 80", "port = 0"), "0 is out of range (1 to 65535)");
+    let target = text("nginx:1", "target_group = \"blue\"");
+    let behind = |group: &str| format!("{target}[target_groups.blue]\n{group}\n");
+    check(&behind(""), "no listener forwards to `blue` (add `forward = \"blue\"`");
+    let listener = "[load_balancers.a]\nsecurity_groups = [\"tasks\"]\n\
+                    listeners = [{ port = 80, forward = \"blue\" }]";
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("dev.toml"), behind(listener)).expect("a file");
+    config::load(dir.path(), "dev", &|_| None).expect("a service behind a listener");
+    let names: Vec<String> = (0..6).map(|at| format!("g{at}")).collect();
+    let groups: String = names
+        .iter()
+        .map(|name| format!("[security_groups.{name}]\ndescription = \"x\"\n"))
+        .collect();
+    let crowd = other("security_groups = \"tasks\"", &format!("security_groups = {names:?}"));
+    check(&format!("{crowd}{groups}"), "6 security groups are not possible");
+    check(&behind("port = 8080"), "the target group `blue` has port 8080");
+    check(&behind("targets = \"instance\""), "takes instance");
+    let portless = behind("").replace("port = 80\n", "\n");
+    check(&portless, "`port` is missing (say which `port` the container listens on)");
+}

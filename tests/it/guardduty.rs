@@ -1,0 +1,63 @@
+//! Detectors.
+
+use aws_config::Region;
+use aws_sdk_guardduty::types::DetectorFeature;
+use payctl::config::schema::threat_detection::ThreatFeature;
+use payctl_engine::plan::Purpose;
+use payctl_sandbox::Sandbox;
+
+use crate::support::{block_on, by_hand, expect_settled, provider, run, sandboxed, some};
+
+#[test]
+fn a_detector_of_others_is_taken_as_it_is() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let guardduty = aws_sdk_guardduty::Client::new(&by_hand(&sandbox));
+        guardduty.create_detector().enable(true).send().await.expect("a detector");
+        let provider = provider(&sandboxed(&sandbox)).await;
+        let blueprint = some(&provider, &["guardduty.detector"]);
+        expect_settled(&provider, &blueprint, "taking it over").await;
+        run(&provider, &blueprint, Purpose::Destroy).await;
+        let left = guardduty.list_detectors().send().await.expect("a list");
+        assert_eq!(left.detector_ids().len(), 1);
+        // Nobody who does not ask for it is told of it.
+        let none = some(&provider, &[]);
+        expect_settled(&provider, &none, "wanting nothing").await;
+    });
+}
+
+#[test]
+fn no_plan_of_guardduty_goes_on_unasked() {
+    for region in ["us-east-1", "eu-west-1"] {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            let mut connection = sandboxed(&sandbox);
+            connection.region = Some(region.into());
+            let provider = provider(&connection).await;
+            let blueprint = some(&provider, &["guardduty.detector"]);
+            run(&provider, &blueprint, Purpose::Apply).await;
+            expect_settled(&provider, &blueprint, "creation").await;
+
+            let config = by_hand(&sandbox).into_builder().region(Region::new(region)).build();
+            let guardduty = aws_sdk_guardduty::Client::new(&config);
+            let listed = guardduty.list_detectors().send().await.expect("a list");
+            let get = guardduty.get_detector().detector_id(&listed.detector_ids()[0]).send();
+            let detector = get.await.expect("the detector");
+            let on = detector.features().iter().filter(|one| {
+                one.status.as_ref().is_some_and(|status| status.as_str() == "ENABLED")
+            });
+            let on: Vec<&str> = on.filter_map(|one| Some(one.name.as_ref()?.as_str())).collect();
+            assert_eq!(on, ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"], "{region}");
+        });
+    }
+}
+
+#[test]
+fn every_plan_of_guardduty_can_be_asked_for() {
+    // `RUNTIME_MONITORING` took its place.
+    let superseded = DetectorFeature::EksRuntimeMonitoring;
+    for name in DetectorFeature::values().iter().filter(|name| **name != superseded.as_str()) {
+        let feature: Result<ThreatFeature, _> = serde_json::from_value(name.to_lowercase().into());
+        assert_eq!(feature.map(ThreatFeature::word).ok(), Some(*name));
+    }
+}
