@@ -1,9 +1,9 @@
 //! From TOML files to a checked [`schema::Config`].
 //!
 //! `layers` finds the files of an environment, merges them and fills in its inputs; `check` walks
-//! the merged tree along the JSON Schema of the typed structs and finds everything that does not
-//! fit; `rules` checks what the values mean. Every problem has its place, and all are reported at
-//! once. What needs the account (names with its id) is checked by `blueprint::build`.
+//! the merged tree along the JSON Schema of the typed structs and finds every value that does not
+//! fit; `rules` checks the meaning of the values. Every problem has its place, and payctl reports all at
+//! once. `blueprint::build` checks everything that needs the account (names with its id).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -43,13 +43,13 @@ use payctl_engine::model::package::Packages;
 pub struct Loaded {
     /// The name of the environment.
     pub env: String,
-    /// What was typed, merged and with its inputs filled in.
+    /// The config, merged and with its inputs filled in.
     pub config: Config,
-    /// The files that it was made from, the environment's own first.
+    /// The files of the config, the environment's own first.
     pub files: Vec<PathBuf>,
-    /// Whether nothing had to be left out of `config`.
+    /// Whether `config` contains everything: nothing had to be left out.
     pub(crate) intact: bool,
-    /// What the functions are made of, by function.
+    /// The sources of the functions, by function.
     pub(crate) functions: packages::Sources,
     full: Node,
     tree: Node,
@@ -62,7 +62,7 @@ impl Loaded {
         self.functions.values().map(|source| source.package.clone()).collect()
     }
 
-    /// Where a value stands, or the nearest table above it.
+    /// The place of a value, or of the nearest table above it.
     pub fn place(&self, path: &[&str]) -> Place {
         self.sources.place(self.tree.locate(path))
     }
@@ -77,12 +77,12 @@ impl Loaded {
         self.sources.problem(self.tree.locate(path), message, fix)
     }
 
-    /// The names of the items of a section, also of those that were left out.
+    /// The names of the items of a section, including those that were left out.
     pub(crate) fn names(&self, section: &str) -> Vec<&str> {
         self.full.keys(section)
     }
 
-    /// Whether an item has a key with something in it, left out or not.
+    /// Whether an item has a key with a value, left out or not.
     pub(crate) fn says(&self, item: &[&str], key: &str) -> bool {
         let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
         let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
@@ -95,7 +95,7 @@ impl Loaded {
         path.iter().try_fold(&self.full, |node, step| node.get(step))?.text(key)
     }
 
-    /// Whether a word stands somewhere below a path, as a key or as a string.
+    /// Whether a word appears anywhere below a path, as a key or as a string.
     pub(crate) fn mentions(&self, path: &[&str], word: &str) -> bool {
         let node = path.iter().try_fold(&self.full, |node, step| node.get(step));
         node.is_some_and(|node| node.mentions(word))
@@ -110,7 +110,7 @@ impl Loaded {
         }
     }
 
-    /// A whole number of the config, left out or not.
+    /// An integer of the config, left out or not.
     pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
         let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
         match found.value {
@@ -124,7 +124,7 @@ impl Loaded {
         self.full.get(section).is_some()
     }
 
-    /// Where the config asks for an item: its key, `config/base.toml:41`.
+    /// The place where the config asks for an item: its key, `config/base.toml:41`.
     pub(crate) fn origin(&self, path: &[&str]) -> String {
         let mut node = &self.tree;
         for step in path {
@@ -153,7 +153,7 @@ pub fn load(
     load_in(dir, env, vars, None)
 }
 
-/// Loads one environment, in another region than its files say.
+/// Loads one environment, in a region that replaces the one in its files.
 pub fn load_in(
     dir: &Path,
     env: &str,
@@ -166,7 +166,7 @@ pub fn load_in(
     }
 }
 
-/// Loads as much of an environment as makes sense, for the sake of finding every problem at once.
+/// Loads as much of an environment as possible, to find every problem at once.
 pub(crate) fn inspect(
     dir: &Path,
     env: &str,
@@ -199,7 +199,7 @@ fn inspect_from(
     let checked = check::check(&SCHEMA, &tree, &sources, bad, complete);
     let found = unset.into_iter().chain(checked.problems);
     if !complete {
-        // What stands in a file that is no TOML may not be what was meant.
+        // The values in a file with syntax errors may be wrong.
         let damaged: BTreeSet<PathBuf> = problems.iter().map(|p| p.place.file.clone()).collect();
         problems.extend(found.filter(|problem| !damaged.contains(&problem.place.file)));
         return (None, problems);
@@ -224,7 +224,7 @@ fn inspect_from(
     (Some(loaded), problems)
 }
 
-/// Takes away what does not fit, until the rest is a config.
+/// Removes wrong values until the rest is a config.
 fn what_fits(tree: &mut Node, sources: &Sources, mut bad: BTreeSet<Span>) -> Option<Config> {
     while !bad.is_empty() {
         tree.prune(&bad);
@@ -252,7 +252,7 @@ static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
 });
 
 /// The JSON Schema of one file, for editors. A file may be a layer of an environment: nothing is
-/// required, and `${...}` may stand in every string.
+/// required, and every string may contain `${...}`.
 pub fn schema() -> Json {
     let mut schema = SCHEMA.clone();
     loosen(&mut schema);
