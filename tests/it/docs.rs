@@ -329,56 +329,60 @@ fn example_files() -> Vec<Item> {
 const PREFACE: &str = "# Config
 
 One TOML file describes one environment: `config/dev.toml` is `--env dev`. `payctl validate` checks
-all of them without an account, and `payctl schema` prints the JSON Schema that this page is made
-from. A file that holds every key once is [examples/full/full.toml](examples/full/full.toml).
+all files without an account. `payctl schema` prints the JSON Schema, which is also the source of this
+page. [examples/full/full.toml](examples/full/full.toml) contains every key once.
 
 ## Files and layers
 
-- `extends = \"base.toml\"` builds on another file of the directory. Tables merge by key and the
-  file that extends wins; a list or a plain value is replaced as a whole. `base.toml` itself is no
-  environment.
-- A file with `[template]` serves every environment whose whole name matches its `pattern`:
-  `payctl apply --env pr-123`. A name has up to 48 lower-case letters, digits and single dashes.
-- Items are named in their header, in any number: `[tables.transactions]`, `[queues.payments]`.
-- Names of resources come from `naming.pattern`, shortened with a hash where AWS allows less. An
-  explicit `name` must contain the environment's name as a whole word.
+- `extends = \"base.toml\"` extends another file of the directory. Tables merge by key, and the values
+  of the extending file win. They replace a list or a plain value as a whole. `base.toml` itself is not
+  an environment.
+- Every environment whose whole name matches the `pattern` of a file with `[template]` uses that file:
+  `payctl apply --env pr-123`. A name has at most 48 lower-case letters, digits and single dashes.
+- The header of an item contains its name: `[tables.transactions]`, `[queues.payments]`. A section may
+  have any number of items.
+- Names of resources come from `naming.pattern`. payctl shortens a name with a hash if it is too long for
+  AWS. An explicit `name` must contain the environment's name as a whole word.
 
 ## What a config may read
 
-A config may come from somebody who must not see the machine that runs payctl, such as the author of
-a pull request. So it reads little of it:
+The author of a config, such as the author of a pull request, may not have access to the machine that
+runs payctl. So a config can read only this:
 
-- **Files inside the repository alone**: below the nearest folder with `.git`, the config folder itself
-  or one above it; without any, below the folder above the config folder. `extends` takes a file of
-  the config folder, the `source` of a function a folder of the repository. A link is followed if it
-  ends inside. No path from the config to what it names may hold a name that begins with a dot:
-  `.git` holds the credentials of a checkout.
-- **Regular files alone**: no pipes, sockets and devices. A config file has up to 1 MB, a folder up to
-  1000 of them. A function has up to 20,000 files, 250 MB, and 50 MB when it is zipped; all functions
-  together 2 GB.
-- **No keys in packages.** What begins with a dot (`.env`, `.npmrc`, `.aws`), `__pycache__`, `tests` and
-  `*.pyc` are left out. Refused are `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`, `*.kdbx`, `*.ppk`,
-  `id_rsa*`, `id_dsa*`, `id_ecdsa*` and `id_ed25519*` but for `.pub`; data files (`.csv`, `.ini`, `.json`,
-  `.toml`, `.txt`, `.xml`, `.yaml`, `.yml`, or without an ending) whose name ends in `credentials`,
-  `accessKeys` or `rootkey`; whatever begins like a private key in PEM, and a `*.pem`, `*.crt` or `*.cer`
-  that holds one. Certificates pass. A key belongs into a secret: see [secrets.md](secrets.md).
-- **Declared variables alone.** `${var.NAME}` reads a variable of the process that
-  [`[variables]`](#variablesname) names, and none that is named like a credential: `AWS_*` but for
-  `AWS_REGION` and `AWS_DEFAULT_REGION`, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`,
-  `CREDENTIAL` or `KEY`, in capitals or not.
+- **Files inside the repository.** The repository is the nearest folder with `.git`, at or above the config
+  folder. Without `.git`, it is the folder above the config folder. `extends` names a file in the config
+  folder, and the `source` of a function names a folder in the repository. payctl follows a link if it
+  ends inside the repository. A path from the config must not contain a name that begins with a dot:
+  `.git` contains the credentials of a checkout.
+- **Regular files.** A config cannot read pipes, sockets or devices. A config file has at most 1 MB, and a
+  folder at most 1000 config files. A function has at most 20,000 files and 250 MB, and 50 MB when it is
+  zipped. All functions together have at most 2 GB.
+- **No keys in packages.** payctl leaves out names that begin with a dot (`.env`, `.npmrc`, `.aws`),
+  `__pycache__`, `tests` and `*.pyc`. It refuses these files:
+  - `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`, `*.kdbx` and `*.ppk`
+  - `id_rsa*`, `id_dsa*`, `id_ecdsa*` and `id_ed25519*`, except `.pub`
+  - data files (`.csv`, `.ini`, `.json`, `.toml`, `.txt`, `.xml`, `.yaml`, `.yml`, or without an ending)
+    whose name ends in `credentials`, `accessKeys` or `rootkey`
+  - files that begin like a private key in PEM, and a `*.pem`, `*.crt` or `*.cer` that contains one
+
+  Certificates are allowed. Put a key into a secret: see [secrets.md](secrets.md).
+- **Declared variables.** `${var.NAME}` reads only environment variables that
+  [`[variables]`](#variablesname) declares. payctl refuses names of credentials: `AWS_*` except `AWS_REGION`
+  and `AWS_DEFAULT_REGION`, and names that contain `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`, `CREDENTIAL` or
+  `KEY`, in upper or lower case.
 
 ## Inside strings
 
 | written | meaning |
 |---|---|
 | `${env}`, `${project}`, `${region}` | the environment, the project, the region |
-| `${account}` | the account id, in names, references and tags given at creation |
+| `${account}` | the account id; in names, references and `tags_at_creation` |
 | `${now}` | the time of the run; only in `tags_at_creation` |
-| `${var.NAME}` | the variable `NAME` of the process, as `[variables]` declares it |
+| `${var.NAME}` | the environment variable `NAME`, which `[variables]` declares |
 | `$${` | a literal `${`, which IAM policy variables need |
 
-Where the tables below say *string with references*, outputs of other resources may stand too. What
-refers to them is made after them, and changes when they do:
+A *string with references* in the tables below may also contain outputs of other resources. payctl creates
+those resources first, and updates the string when an output changes:
 
 | reference | outputs |
 |---|---|
