@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use payctl_engine::model::scope::Scope;
 
-/// What AWS demands of the names of one kind.
+/// The requirements of AWS for the names of one kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameRule {
     /// The kind.
@@ -17,22 +17,22 @@ pub(crate) struct NameRule {
     pub(crate) word: &'static str,
     /// The longest possible name.
     pub(crate) limit: usize,
-    /// What a whole name must match.
+    /// The regular expression that a whole name must match.
     pub(crate) pattern: &'static str,
     /// The same in words.
     pub(crate) rule: &'static str,
-    /// What a name by the pattern gets at its end, because others share the namespace.
+    /// The scope of the namespace, which decides the suffix of a generated name.
     pub(crate) shared: Shared,
 }
 
-/// Who else uses the namespace of a kind.
+/// The scope of the namespace of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shared {
-    /// Nobody outside account and region.
+    /// One region of one account.
     No,
-    /// Other regions of the account.
+    /// All regions of the account.
     Account,
-    /// The world.
+    /// All accounts of AWS.
     World,
 }
 
@@ -46,7 +46,7 @@ const fn named(
     NameRule { kind, word, limit, pattern, rule, shared: Shared::No }
 }
 
-/// AWS takes the letters of every script: beyond ASCII, all counts as one.
+/// AWS allows the letters of every script: every character beyond ASCII counts as one.
 const TAG: &str = r"^([a-zA-Z0-9 _.:/=+@-]|[^\x00-\x7F])+$";
 const GATEWAY_RULE: &str = "letters, digits and . _ -";
 const TAG_RULE: &str = "letters, digits, spaces and _ . : / = + - @";
@@ -261,7 +261,7 @@ pub(crate) fn is_valid(rule: &NameRule, name: &str) -> bool {
     PATTERNS.get(rule.kind).is_some_and(|pattern| pattern.is_match(name))
 }
 
-/// A name by the pattern, not yet shortened.
+/// A name from the pattern, not yet shortened.
 pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
     let full = pattern
         .replace("{env}", &scope.env)
@@ -273,8 +273,8 @@ pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) 
         Shared::Account => format!("{full}-{}", scope.region),
         Shared::World => format!("{full}-{}-{}", scope.account, scope.region).to_lowercase(),
     };
-    // Secrets Manager may confuse such an ending with the one that it gives to ARNs, and advises
-    // against it. Who states a name of that form gets it.
+    // Secrets Manager may confuse such an ending with the suffix of its ARNs, and advises
+    // against it. An explicit name of that form stays as it is.
     match rule.kind == "secretsmanager.secret" && looks_like_arn_suffix(&full) {
         true => format!("{full}-{}", digest(&full)),
         false => full,
@@ -288,7 +288,7 @@ fn looks_like_arn_suffix(name: &str) -> bool {
     })
 }
 
-/// A name within a limit: what is too long is cut, keeps the environment's name as a whole word
+/// Shortens a name to a limit: a name that is too long is cut, keeps the environment's name as a whole word
 /// (surveys look for it) if there is room, and gets a digest of the full name.
 pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
     let (full, suffix) = match full.strip_suffix(".fifo") {
@@ -313,7 +313,7 @@ pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
         return format!("{head}-{digest}{suffix}");
     }
     if scope.env.len() + digest.len() + 1 > limit {
-        // No room for both; the surveys of such kinds look at every name then.
+        // There is no room for both; surveys of such kinds then look at every name.
         return format!("{head}-{digest}{suffix}");
     }
     let room = limit.saturating_sub(digest.len() + scope.env.len() + 2);
@@ -323,7 +323,7 @@ pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
     }
 }
 
-/// A name by the pattern, within the limit of its kind.
+/// A name from the pattern, within the limit of its kind.
 pub(crate) fn physical(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
     shorten(&render(pattern, scope, rule, name), scope, rule.limit)
 }

@@ -10,7 +10,7 @@ use payctl_engine::model::text::{self, Text};
 use super::Builder;
 
 impl Builder<'_> {
-    /// A statement of the policy of `own`, which stands for what it does not say.
+    /// A statement of the policy of `own`, which is the default resource.
     pub(super) fn statement(
         &self,
         statement: &Statement,
@@ -59,7 +59,7 @@ impl Builder<'_> {
         values.iter().map(|value| json!(self.text_within(value, own))).collect()
     }
 
-    /// Denies what comes without TLS.
+    /// Denies requests without TLS.
     pub(super) fn tls_only(actions: &str, resources: &Value) -> Value {
         json!({
             "Sid": "DenyWithoutTls", "Effect": "Deny", "Principal": { "AWS": "*" },
@@ -68,7 +68,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Policies within AWS's limits. What is not known yet counts as long as it is likely to be.
+    /// Checks that policies are within AWS's limits. An unknown value counts with its likely length.
     pub(super) fn sizes(&mut self) {
         let mut problems = Vec::new();
         for (address, desired) in &self.resources {
@@ -85,7 +85,7 @@ impl Builder<'_> {
             let found: &[(&str, usize, usize)] = match address.kind.as_str() {
                 "iam.role" => &[
                     ("trust policy", size(&spec["trust"]), 2048),
-                    ("own policies", all(&spec["inline"]), 10_240),
+                    ("inline policies", all(&spec["inline"]), 10_240),
                 ],
                 "apigateway.rest_api" => &[("policy", size(&spec["policy"]), 8192)],
                 "kms.key" => &[("policy", size(&spec["policy"]), 32_768)],
@@ -98,16 +98,17 @@ impl Builder<'_> {
             for (what, size, most) in found {
                 if size > most {
                     let path = [desired.component.as_str(), &address.name];
-                    let message = format!("the {what} of {address} has {size} characters");
-                    let fix = format!("AWS takes {most}; say it in fewer statements");
+                    let message = format!("too long: the {what} of {address} ({size} characters)");
+                    let fix = format!("use at most {most}, for example with fewer statements");
                     problems.push(self.loaded.problem(&path, message, fix));
                 }
             }
             let statements = spec["policy"]["Statement"].as_array().map_or(0, Vec::len);
             if address.kind == "sqs.queue" && statements > 20 {
                 let path = [desired.component.as_str(), &address.name];
-                let message = format!("the policy of {address} has {statements} statements");
-                problems.push(self.loaded.problem(&path, message, "SQS takes 20"));
+                let message =
+                    format!("the policy of {address} has too many statements: {statements}");
+                problems.push(self.loaded.problem(&path, message, "use at most 20"));
             }
         }
         self.problems.extend(problems);
