@@ -304,7 +304,7 @@ fn validation_enforces_the_limits_of_aws() {
     let long = format!("[secrets.a]\ntemplate = {{ x = \"{}\" }}", "x".repeat(65_536));
     check(&long, "the secret is too long (use at most 64 KB)");
     check("[secrets.a]\nlength = 8", "8 is out of range (use 16 to 4096)");
-    check("[log_groups.a]\nretention_days = \"never\"", "write an integer or \"forever\"");
+    check("[log_groups.a]\nretention_days = \"never\"", "use an integer or \"forever\"");
     for (key, value, range) in [
         ("visibility_timeout", 43_201, "0 to 43200"),
         ("retention", 59, "60 to 1209600"),

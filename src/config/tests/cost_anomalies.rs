@@ -20,7 +20,7 @@ fn validation_refuses_values_that_guardduty_and_cost_explorer_refuse() {
     let addresses: Vec<String> = (0..11).map(|at| format!("a{at}@example.com")).collect();
     check(&anomaly(&format!("email = {addresses:?}")), "too many addresses: 11");
     check(&anomaly("frequency = \"hourly\""), "`hourly` is not valid here");
-    check(&anomaly("topic = \"t\"\n[topics.t]"), "may not publish to the topic `ops` (add \"costa");
+    check(&anomaly("topic = \"t\"\n[topics.t]"), "may not publish to the topic `t` (add \"costa");
     let topic = "[topics.t]\npublishers = [\"costalerts\"]";
     check(
         &anomaly(&format!("topic = \"t\"\nemail = \"a@example.com\"\n{topic}")),

@@ -61,7 +61,7 @@ fn validation_refuses_values_that_eventbridge_refuses() {
             "[queues.q]\nfifo = true\nsenders = [\"events\"]\n{}queues = [\"q\"]",
             event(pattern)
         ),
-        "the queue `q` is FIFO",
+        "the queue `q` is a FIFO",
     );
     check(
         &format!("[queues.q]\n{}dead_letter = \"q\"", event(pattern)),

@@ -18,7 +18,7 @@ fn impossible_metric_filters_are_refused() {
     check(&filter("dimensions = { Method = \"method\" }"), "`method` is not a field of an event");
     check(&filter("value = \"many\""), "`many` is not valid here (write a number, or a field");
     check(&filter("name = \"${env}:a\""), "not a valid name (a metric filter's name");
-    check(&filter("").replace("Payments", "AWS/Pay"), "AWS's own");
+    check(&filter("").replace("Payments", "AWS/Pay"), "AWS reserves namespaces");
     check(&filter("").replace("Payments", "Pay$"), "a namespace is 1 to 255 characters");
     check(&filter("").replace("Declined", "a:b"), "the name of a metric is 1 to 255");
     check(&filter("").replace("\"app\"", "\"ap\""), "[log_groups] has no `ap` (did you mean");

@@ -78,7 +78,7 @@ fn an_alarm_that_could_never_have_data_is_refused() {
     let http = "metric = \"HTTPCode_ELB_5XX_Count\"";
     check(
         &alarm(network, "load_balancers.n", http),
-        "AWS/NetworkELB has no metric `HTTPCode_ELB_5XX_Count` (one of ActiveFlowCount, ",
+        "AWS/NetworkELB has no metric `HTTPCode_ELB_5XX_Count` (use one of ActiveFlowCount, ",
     );
 }
 
