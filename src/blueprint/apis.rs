@@ -1,4 +1,4 @@
-//! `[apis]`: an API with its stage, logs, keys, and who may call functions for it.
+//! `[apis]`: an API with its stage, logs, keys, and its permissions to call functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use super::{Builder, Item};
 
 mod routes;
 
-/// What is written of every request: everything that API Gateway knows beside what was said.
+/// The fields of the access log: everything that API Gateway knows about a request, except its content.
 const ACCESS: &[(&str, &str)] = &[
     ("requestId", "requestId"),
     ("extendedRequestId", "extendedRequestId"),
@@ -206,8 +206,8 @@ impl Builder<'_> {
         self.add(Item::new(Address::new("apigateway.usage_plan", key), name, path), &spec);
     }
 
-    /// One statement for each function, whatever the number of its routes: a policy has few bytes.
-    /// What follows the id of the API is `STAGE/METHOD/PATH`, or `authorizers/ID`.
+    /// One statement for each function, for any number of routes: the size of a policy is limited.
+    /// The id of the API is followed by `STAGE/METHOD/PATH`, or `authorizers/ID`.
     fn callers_of(&mut self, key: &str, config: &Api) {
         let routes = config.routes.values().filter_map(|route| route.function.as_ref());
         let authorizers = config.authorizers.values().filter_map(|found| found.function.as_ref());

@@ -1,4 +1,4 @@
-//! `[buckets]`: private buckets, their policies and the life of their objects.
+//! `[buckets]`: private buckets, their policies and the lifecycle of their objects.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
-/// The service that delivers the logs of others.
+/// The service that delivers the logs of other services.
 const LOGS: &str = "delivery.logs.amazonaws.com";
 
 impl Builder<'_> {
@@ -78,8 +78,8 @@ impl Builder<'_> {
             statements.push(allow("AccessLogs", service, "s3:PutObject", &objects));
         }
         if config.log_delivery {
-            // In AWS's own words: whoever sets up a flow log or the log of a web ACL would otherwise
-            // have these added by AWS, next to ours.
+            // In AWS's own words: AWS would otherwise add these statements next to ours when somebody
+            // creates a flow log or the log of a web ACL.
             let super::Facts { account, region, partition, .. } = self.facts;
             let source =
                 json!({ "aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*") });
@@ -91,7 +91,7 @@ impl Builder<'_> {
                 statement["Condition"]["ArnLike"] = source.clone();
                 statement
             }));
-            // Load balancers state no source account.
+            // Load balancers do not send a source account.
             statements.push(json!({
                 "Sid": "LoadBalancerLogs", "Effect": "Allow", "Action": "s3:PutObject",
                 "Principal": { "Service": "logdelivery.elasticloadbalancing.amazonaws.com" },

@@ -1,4 +1,4 @@
-//! `[dashboards]`: widgets that are typed, and widgets made from what the environment contains.
+//! `[dashboards]`: widgets from the config, and widgets generated from the environment.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const COLUMNS: u32 = 24;
 struct Panel {
     title: &'static str,
     section: &'static str,
-    /// The metrics with their statistics; the usual one if empty.
+    /// The metrics with their statistics. An empty one is the usual statistic.
     metrics: &'static [(&'static str, &'static str)],
     period: u32,
 }
@@ -33,7 +33,7 @@ const fn panel(
     Panel { title, section, metrics, period: 300 }
 }
 
-/// S3 counts what it stores once a day.
+/// S3 measures its storage once a day.
 const fn daily(panel: Panel) -> Panel {
     Panel { period: 86_400, ..panel }
 }
@@ -126,7 +126,7 @@ impl Builder<'_> {
         ("metric", self.graph(&widget.title, widget.kind, widget.period, lines))
     }
 
-    /// A line, and what it is computed from.
+    /// A line, and the metrics that it is computed from.
     fn line(&self, line: &Line) -> Vec<Value> {
         let Some(expression) = &line.expression else {
             let mut options = Map::new();
@@ -208,7 +208,7 @@ impl Builder<'_> {
             }
             let has = watchable(self.loaded, panel.section, item);
             for (metric, statistic) in panel.metrics {
-                // The types of load balancers have metrics of their own.
+                // Each type of load balancer has its own metrics.
                 if has.is_some_and(|has| has.statistic(metric).is_none()) {
                     continue;
                 }
@@ -232,7 +232,7 @@ impl Builder<'_> {
     }
 }
 
-/// The account's charges, which AWS counts in one region only, in steps of hours.
+/// The account's charges, which AWS measures only in one region, in steps of hours.
 fn charges() -> Value {
     let options = json!({ "stat": "Maximum", "label": "whole account" });
     json!({
@@ -247,7 +247,7 @@ fn alarm_states<'a>(title: &str, names: impl Iterator<Item = &'a str>) -> Value 
     json!({ "title": title, "alarms": names.map(arn).collect::<Vec<_>>() })
 }
 
-/// Places widgets from left to right, and in a new row where the next one does not fit.
+/// Places widgets from left to right, and begins a new row if the next one does not fit.
 #[derive(Default)]
 struct Grid {
     widgets: Vec<Value>,

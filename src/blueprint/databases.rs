@@ -1,4 +1,4 @@
-//! `[databases]`: clusters with their groups and instances, and what their secrets say of them.
+//! `[databases]`: clusters with their groups, instances, and secrets.
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ const CLUSTER: &str = "rds.cluster";
 
 const ATTACHMENT: &str = "secretsmanager.attachment";
 
-/// The engine as clients of PostgreSQL call it; AWS's own attachments and rotations do as well.
+/// The name of the engine for PostgreSQL clients; AWS's own attachments and rotations use it too.
 const ENGINE: &str = "postgres";
 
 impl Builder<'_> {
@@ -52,8 +52,8 @@ impl Builder<'_> {
         self.add(Item::new(Address::new(kind, key), name, path), &spec);
     }
 
-    /// The name of the parameter group. Its own one is named by the major version as well: a group
-    /// never changes its family, and the new one has to stand beside the old one.
+    /// The name of the parameter group. Its own group has the major version in its name: a group
+    /// cannot change its family, so the new one must exist beside the old one.
     fn parameter_group(
         &mut self,
         key: &str,
@@ -80,8 +80,8 @@ impl Builder<'_> {
         Text::reference(address, Output::Name)
     }
 
-    /// The log groups that RDS writes to. RDS would make them itself, without a retention and
-    /// without an owner: nobody would ever delete them.
+    /// The log groups that RDS writes to. RDS would create them itself, without a retention and
+    /// without an owner, and nobody would ever delete them.
     fn database_logs(
         &mut self,
         key: &str,
@@ -120,7 +120,7 @@ impl Builder<'_> {
             serverless: config.serverless.map(|serverless| Serverless {
                 min: serverless.min,
                 max: serverless.max,
-                // AWS's own default, stated so that removing the line undoes it.
+                // AWS's own default, set explicitly so that removing the line from the config undoes it.
                 pause_after: match serverless.pause_after {
                     None if serverless.min == 0.0 => Some(300),
                     stated => stated,
@@ -144,7 +144,7 @@ impl Builder<'_> {
         self.add(item, &spec);
     }
 
-    /// Whether a snapshot is taken before a database is deleted.
+    /// Whether AWS takes a snapshot before it deletes a database.
     pub(super) fn ends_in_a_snapshot(&self, database: &Database) -> bool {
         database.final_snapshot.unwrap_or(self.config.protect)
     }
@@ -173,7 +173,7 @@ impl Builder<'_> {
                 auto_minor_upgrades: config.auto_minor_upgrades,
             };
             let mut item = Item::new(address(number), name, path);
-            // Whichever stands first writes. Among equals it does not matter which one that is.
+            // The first instance is the writer. Among equal ones it does not matter which is first.
             if first != Some(&instance.class) {
                 item.after.insert(address(1));
             }

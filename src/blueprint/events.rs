@@ -1,4 +1,4 @@
-//! `[events]`: rules and who hears of them.
+//! `[events]`: rules and their targets.
 
 use std::collections::BTreeMap;
 

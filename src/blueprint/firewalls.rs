@@ -1,4 +1,4 @@
-//! `[firewalls]`: web ACLs, their rules, and what they protect.
+//! `[firewalls]`: web ACLs, their rules, and the resources that they protect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Where requests are logged: a bucket of the config, or a log group by the name that WAF wants.
+    /// The destination of the log: a bucket of the config, or a log group with the name that WAF requires.
     fn firewall_log(
         &mut self,
         key: &str,
@@ -58,14 +58,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Joins a web ACL and what it protects. What is protected gives the name: it has one ACL,
-    /// whichever that is.
+    /// Associates a web ACL with a resource. The resource gives the name, because it has only one ACL,
+    /// which may change.
     fn protect(&mut self, key: &str, acl: &Address, protected: &str) {
         let path = &["firewalls", key, "protects"];
         let Some((section, target)) = protected.split_once('.') else { return };
         if !self.loaded.names(section).contains(&target) {
-            let fix = format!("add a section [{section}.{target}], or take it out");
-            return self.problem(path, format!("no `{target}` in [{section}]"), fix);
+            let fix = format!("add a section [{section}.{target}], or remove it");
+            return self.problem(path, format!("[{section}] has no `{target}`"), fix);
         }
         // WAF shows load balancers by name and stages by their API, which has the item's name.
         let (resource, logical, name) = match section {
@@ -91,7 +91,7 @@ fn measure(config: &Firewall, metric: &str) -> Measure {
     Measure { metric: metric.to_owned(), metrics: config.metrics, samples: config.samples }
 }
 
-/// The rules by name, in the order of the config if nothing else is said.
+/// The rules by name, by default in the order of the config.
 fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
     let mut rules = BTreeMap::new();
     let mut add = |name: &Option<RuleName>, usual: &str, at: u16, action: &str, matches| {

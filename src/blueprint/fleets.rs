@@ -1,4 +1,4 @@
-//! `[fleets]`: launch templates, groups that scale, and the role of their instances.
+//! `[fleets]`: launch templates, Auto Scaling groups, and the role of their instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use payctl_engine::model::text::{Output, Text};
 use super::network::id;
 use super::{Builder, Item};
 
-/// Where AWS keeps the id of the newest image, but for the architecture.
+/// The SSM parameter of the newest image's id, without the architecture.
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-";
-/// What instances may do without a role of the config's own.
+/// The managed policies of instances without a role in the config.
 const MANAGED: [&str; 2] = ["AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"];
 
-/// What the agent publishes, by group and for no instance alone.
+/// The metrics that the agent publishes, by group and not by instance.
 const AGENT: &str = r#"until dnf install -y amazon-cloudwatch-agent; do sleep 5; done
 cat > /opt/aws/amazon-cloudwatch-agent/etc/payctl.json <<'JSON'
 {
@@ -59,7 +59,7 @@ impl Builder<'_> {
         }
     }
 
-    /// What the first boot needs: the ways out, and what the security groups let out.
+    /// The needs of the first boot: routes to the internet, and the outbound rules of the security groups.
     fn before_launch(&self, config: &Fleet) -> BTreeSet<Address> {
         let is_way = |address: &&Address| {
             ["ec2.route_table", "ec2.nat_gateway"].contains(&address.kind.as_str())
@@ -70,7 +70,7 @@ impl Builder<'_> {
         ways.chain(rules).collect()
     }
 
-    /// The role and the profile of instances that have none of the config's own; their logical name.
+    /// The role and the profile of instances without a role in the config. Returns their logical name.
     fn fleet_role(&mut self, key: &str, path: &[&str]) -> String {
         let logical = format!("fleet-{key}");
         let name = self.item_name("iam.role", &logical, None, path);

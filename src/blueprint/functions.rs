@@ -1,5 +1,5 @@
-//! `[functions]`: each with its log group, which is there before it can be called, and with what
-//! makes it run.
+//! `[functions]`: each with its log group, which exists before the function can be called, and with
+//! its triggers.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use payctl_engine::model::text::{Output, Text};
 use super::network::id;
 use super::{Builder, Item};
 
-/// A batch of a stream is tried until it expires: Lambda's own default, stated.
+/// Lambda retries a batch of a stream until it expires: Lambda's own default, set explicitly.
 const UNTIL_IT_EXPIRES: i32 = -1;
 
 impl Builder<'_> {
@@ -31,8 +31,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The log group that Lambda writes to. Made here it has a retention, and the role need not be
-    /// allowed to make one.
+    /// The log group that Lambda writes to. payctl creates it, so it has a retention, and the role does not
+    /// need the permission to create one.
     fn function_log(
         &mut self,
         key: &str,

@@ -1,4 +1,4 @@
-//! The last check: nothing refers to what is not there, and nothing waits for itself.
+//! The last check: every reference has a target, and no resource waits for itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,13 +29,16 @@ impl Builder<'_> {
         for (name, text) in outputs {
             let missing = text.refs().find(|found| !self.resources.contains_key(&found.to));
             if let Some(found) = missing {
-                let message = format!("the output refers to {}, which is not there", found.to);
+                let message = format!(
+                    "the output refers to {}, which this environment does not have",
+                    found.to
+                );
                 self.problem(&["outputs", name], message, "add it, or remove the output");
             }
         }
         if let Some(cycle) = cycle(&edges) {
             let names: Vec<String> = cycle.iter().map(Address::to_string).collect();
-            let message = format!("these wait for each other: {}", names.join(" -> "));
+            let message = format!("these resources wait for each other: {}", names.join(" -> "));
             self.at_resource(&cycle[0], message, "remove one of the references");
         }
     }
@@ -53,7 +56,7 @@ fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
         let known = needs.iter().filter(|to| edges.contains_key(to));
         waits.insert(from, known.collect());
     }
-    // Takes away what waits for nothing, until only cycles and what waits for them remain.
+    // Removes nodes that wait for nothing, until only cycles and the nodes that wait for them remain.
     loop {
         let free: Vec<&Address> =
             waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(from, _)| *from).collect();

@@ -1,4 +1,4 @@
-//! `[keys]`: customer keys, and who needs them.
+//! `[keys]`: customer managed keys, and the services that need them.
 
 use std::collections::BTreeSet;
 
@@ -44,21 +44,21 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether a snapshot that outlives the environment can be read with this key only.
+    /// Whether a snapshot that outlives the environment is encrypted with this key.
     fn snapshots_need(&self, key: &str) -> bool {
         self.config.databases.values().any(|database| {
             database.key.as_deref() == Some(key) && self.ends_in_a_snapshot(database)
         })
     }
 
-    /// Whoever names the services by hand must name all that need the key.
+    /// An explicit list of services must contain all services that need the key.
     fn services_suffice(&mut self, key: &str, config: &Key) {
         let Some(named) = &config.services else { return };
         let needed = self.services_of(key);
         let lacking: Vec<String> =
             needed.difference(named).map(|service| format!("\"{}\"", service.word())).collect();
         if !lacking.is_empty() && config.statements.is_empty() {
-            let message = "services of this config could not use the key";
+            let message = "services of this config need the key, but may not use it";
             let fix = format!("add {}, or remove `services`", lacking.join(", "));
             self.problem(&["keys", key, "services"], message, fix);
         }
@@ -80,8 +80,8 @@ impl Builder<'_> {
         Document::of(std::iter::once(root).chain(services).chain(more))
     }
 
-    /// The services that must be able to use a key for this config to work. Without this, an
-    /// alarm's message to an encrypted topic is lost without any error.
+    /// The services that this config needs to use a key. Without this, an
+    /// alarm's message to an encrypted topic would be lost without any error.
     fn services_of(&self, key: &str) -> BTreeSet<Service> {
         let is = |other: &Option<KeyRef>| other.as_deref() == Some(key);
         let mut services = BTreeSet::new();
@@ -137,9 +137,9 @@ impl Builder<'_> {
                         format!("arn:{partition}:logs:{region}:{account}:*"),
                 } },
             }),
-            // Both act with the rights of whoever calls them. Of Secrets Manager, the account's own
-            // policies say who that may be; Auto Scaling calls EC2 by a role that it made, whose
-            // rights nobody can add to, so that anyone of the account is let in, through EC2 only.
+            // Both act with the rights of their caller. For Secrets Manager, the account's own
+            // policies limit the callers. Auto Scaling calls EC2 by its service-linked role, whose
+            // rights cannot be extended, so the key allows everyone of the account, but only through EC2.
             Service::Secretsmanager | Service::Ec2 => json!({
                 "Sid": format!("{service:?}"), "Effect": "Allow", "Resource": "*",
                 "Principal": { "AWS": match service {
@@ -161,7 +161,7 @@ impl Builder<'_> {
                     "Principal": { "Service": principal },
                     "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
                 });
-                // SNS names nobody when it uses the key of a queue that it delivers to.
+                // SNS does not send a source when it uses the key of a queue that it delivers to.
                 let condition = self.on_behalf(service).filter(|_| service != Service::Sns);
                 if let Some(condition) = condition {
                     statement["Condition"] = condition;
@@ -171,8 +171,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The condition that a publisher acts for this account, and where its ARNs are known, for a thing
-    /// of it. AWS's documentation rules both keys out for EventBridge, which states neither: its
+    /// The condition that a publisher acts for this account and, if its ARNs are known, for a resource
+    /// in it. AWS's documentation rules both keys out for EventBridge, which sends neither: its
     /// messages would be lost without any error.
     pub(super) fn on_behalf(&self, service: Service) -> Option<Value> {
         let super::Facts { account, region, partition, .. } = self.facts;

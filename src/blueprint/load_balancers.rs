@@ -20,7 +20,11 @@ impl Builder<'_> {
             let name = self.item_name("elb.load_balancer", key, config.name.as_ref(), path);
             if name.starts_with("internal-") {
                 let path = [path, &["name"]].concat();
-                self.problem(&path, "AWS keeps names with `internal-` for itself", "another name");
+                self.problem(
+                    &path,
+                    "AWS reserves names that begin with `internal-`",
+                    "choose another name",
+                );
             }
             let spec = self.load_balancer(key, config, name.clone());
             let address = Address::new("elb.load_balancer", key.0.as_str());
@@ -35,8 +39,8 @@ impl Builder<'_> {
         }
     }
 
-    /// What must be there before a load balancer: its way out, what its security groups let in, and
-    /// the bucket's permission to write logs comes with the bucket.
+    /// The resources that must exist before a load balancer: its route to the internet, and the rules of its
+    /// security groups. The permission to write logs comes with the bucket.
     fn around(&self, config: &LoadBalancer) -> BTreeSet<Address> {
         let mut after = BTreeSet::new();
         if config.scheme == Scheme::InternetFacing {
@@ -91,7 +95,7 @@ impl Builder<'_> {
                 content_type: answer.content_type.name().to_owned(),
                 body: answer.body.clone(),
             }),
-            // The rules of the config have said so.
+            // The rules of the config report this.
             (None, None, None) => listener::Action::Other("none".into()),
         };
         listener::Listener {
@@ -106,7 +110,7 @@ impl Builder<'_> {
 }
 
 impl LoadBalancer {
-    /// The tier that it stands in.
+    /// The tier of its subnets.
     pub(crate) fn tier(&self) -> SubnetTier {
         self.subnets.unwrap_or(match self.scheme {
             Scheme::Internal => SubnetTier::Private,

@@ -1,4 +1,4 @@
-//! `[log_groups]`, and the groups of everything that writes a log.
+//! `[log_groups]`, and the log groups of other sections.
 
 use crate::aws::kinds::logs::log_group::LogGroup;
 use crate::config::schema::log_groups::{LogTarget, Retention};
@@ -16,8 +16,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Where AWS delivers a log: a bucket of the config, or a log group of its own, by the pattern
-    /// unless it has a name.
+    /// The destination of a log: a bucket of the config, or its own log group, named by the pattern
+    /// if it has no name.
     pub(super) fn log_target(
         &mut self,
         logical: &str,

@@ -1,4 +1,4 @@
-//! Metrics by what is watched, for alarms and dashboards.
+//! The metrics of watched items, for alarms and dashboards.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::Builder;
 
-/// A metric with everything that is known of it.
+/// A metric with everything that is known about it.
 pub(super) struct Resolved {
     pub namespace: String,
     pub metric: String,
     pub dimensions: BTreeMap<String, Text>,
-    /// As CloudWatch writes it, `Sum` or `p99`.
+    /// The statistic in CloudWatch, `Sum` or `p99`.
     pub statistic: String,
 }
 
 impl Builder<'_> {
-    /// Fills in what follows from what is watched.
+    /// Fills in the values that follow from the watched item.
     pub(super) fn resolved(&self, source: Source<'_>) -> Resolved {
         let mut found = Resolved {
             namespace: source.namespace.map(|it| it.0.clone()).unwrap_or_default(),
@@ -85,7 +85,7 @@ impl Builder<'_> {
     }
 }
 
-/// A statistic as CloudWatch writes it.
+/// The name of a statistic in CloudWatch.
 fn word(statistic: &str) -> &str {
     match statistic {
         "average" => "Average",

@@ -1,7 +1,7 @@
-//! From a checked config to the resources that it asks for.
+//! Builds the resources that a checked config asks for.
 //!
-//! One file for each section. Each builds the specs of `aws::kinds`; whatever one resource needs
-//! from another is a reference. Beyond the config this needs only [`Facts`], so that the same
+//! One file for each section. Each builds the specs of `aws::kinds`; if one resource needs a value
+//! from another, the spec contains a reference. Besides the config this needs only [`Facts`], so the same
 //! config and facts always give the same blueprint.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,7 @@ mod threat_detection;
 mod topics;
 mod vpc_links;
 
-/// What only the cloud knows.
+/// The facts that only AWS knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The account id.
@@ -69,9 +69,9 @@ pub struct Facts {
     pub region: String,
     /// The partition (`aws`, `aws-cn`, `aws-us-gov`).
     pub partition: String,
-    /// The availability zones that can be used, in a stable order.
+    /// The available zones, in a stable order.
     pub zones: Vec<Zone>,
-    /// The time, for tags that are given once.
+    /// The time, for tags that are set once.
     pub now: String,
 }
 
@@ -94,17 +94,17 @@ impl Facts {
         }
     }
 
-    /// Whether these are the facts of no real account.
+    /// Whether these facts are placeholders without a real account.
     fn are_assumed(&self) -> bool {
         self.account == NO_ACCOUNT
     }
 }
 
-/// The account of facts that nobody asked for.
+/// The account of placeholder facts.
 const NO_ACCOUNT: &str = "000000000000";
 
-/// Everything that is wrong with an environment, as far as that can be told without an account.
-/// `region` stands for the config's.
+/// All problems of an environment that can be found without an account.
+/// `region` replaces the region of the config.
 pub fn problems(
     dir: &Path,
     env: &str,
@@ -162,7 +162,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.dashboards();
     builder.metric_filters();
     builder.services_wait();
-    // Once everything that calls functions has said so.
+    // After every section has added its callers of functions.
     builder.permissions();
     let outputs = builder.outputs();
     builder.distinct_names();
@@ -180,7 +180,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     }
 }
 
-/// A blueprint in the making.
+/// A blueprint under construction.
 struct Builder<'a> {
     loaded: &'a Loaded,
     config: &'a Config,
@@ -193,11 +193,11 @@ struct Builder<'a> {
     callers: BTreeMap<String, Vec<Caller>>,
 }
 
-/// What a resource is, beside its spec.
+/// The identity of a resource, without its spec.
 struct Item<'a> {
     address: Address,
     name: String,
-    /// Where the config asks for it; begins with the section.
+    /// The path in the config that asks for it; it begins with the section.
     path: &'a [&'a str],
     after: BTreeSet<Address>,
 }
@@ -241,8 +241,12 @@ impl Builder<'_> {
         let asker = path.first().copied().unwrap_or_default();
         self.askers.insert(address.clone(), asker.to_owned());
         if let Some(other) = self.resources.insert(address.clone(), desired) {
-            let message = format!("{address} is made twice");
-            self.problem(path, message, format!("also at {}; rename one of them", other.origin));
+            let message = format!("the config defines {address} twice");
+            self.problem(
+                path,
+                message,
+                format!("rename one of them: the other is at {}", other.origin),
+            );
         }
     }
 
@@ -270,17 +274,17 @@ impl Builder<'_> {
             }
         };
         if !self.scope.in_name(&full) {
-            let fix = "put `${env}` into it: payctl finds its resources by that";
+            let fix = "put `${env}` into it: payctl finds its resources by the name";
             self.problem(&path, format!("`{full}` does not name the environment"), fix);
         }
         let name = naming::shorten(&full, &self.scope, rule.limit);
         if !naming::is_valid(rule, &name) {
-            self.problem(&path, format!("`{name}` is not possible as a name"), rule.rule);
+            self.problem(&path, format!("`{name}` is not a valid name"), rule.rule);
         }
         name
     }
 
-    /// No two objects of a kind share a name.
+    /// Two objects of a kind must not have the same name.
     fn distinct_names(&mut self) {
         let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
         let mut twice = Vec::new();
@@ -297,8 +301,8 @@ impl Builder<'_> {
         for (kind, name, logical, other) in twice {
             let path = self.path_of(&Address::new(kind.as_str(), logical.as_str()));
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            let message = format!("two of {kind} are named `{name}`");
-            self.problem(&path, message, format!("`{other}` has that name already"));
+            let message = format!("two resources of kind {kind} have the name `{name}`");
+            self.problem(&path, message, format!("choose another name: `{other}` has this one"));
         }
     }
 
@@ -307,7 +311,7 @@ impl Builder<'_> {
         self.askers.get(address).map_or("", String::as_str)
     }
 
-    /// The place in the config that an address stands for.
+    /// The place of an address in the config.
     fn path_of(&self, address: &Address) -> Vec<String> {
         let section = self.asker(address);
         let logical = address.name.trim_end_matches("-dlq");

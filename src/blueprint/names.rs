@@ -1,4 +1,4 @@
-//! What the objects of an environment may be called, for policies that outlive one config.
+//! The possible names of an environment's objects, for policies that outlive one config.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use super::naming;
 use crate::config::Loaded;
 use payctl_engine::model::desired::Blueprint;
 
-/// The names of a blueprint's resources by kind. Where the pattern of the config gave a name, `*`
-/// takes the place of what it filled in, so that another item needs no other policy.
+/// The names of a blueprint's resources by kind. If a name comes from the config's pattern, `*`
+/// replaces the parts that the pattern fills in, so that a new item does not need a new policy.
 pub fn names(loaded: &Loaded, blueprint: &Blueprint) -> BTreeMap<String, BTreeSet<String>> {
     let pattern = &loaded.config.naming.pattern;
     let render = |rule| naming::render(pattern, &blueprint.scope, rule, "*");
@@ -28,11 +28,11 @@ pub fn names(loaded: &Loaded, blueprint: &Blueprint) -> BTreeMap<String, BTreeSe
     names
 }
 
-/// Whether a name is one by the pattern.
+/// Whether a name comes from the pattern.
 fn fits(pattern: &str, name: &str) -> bool {
     pattern.split_once('*').is_some_and(|(before, after)| {
         let middle = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-        // A pattern that is all name would stand for everything.
+        // A pattern that is only a name would match everything.
         !(before.is_empty() && after.is_empty()) && middle.is_some_and(|middle| !middle.is_empty())
     })
 }

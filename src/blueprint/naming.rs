@@ -33,7 +33,7 @@ pub(crate) fn is_valid(rule: &NameRule, name: &str) -> bool {
     PATTERNS.get(rule.pattern).is_some_and(|pattern| pattern.is_match(name)) && !is_reserved
 }
 
-/// A name by the pattern, not yet shortened.
+/// A name from the pattern, not yet shortened.
 pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
     let full = pattern
         .replace("{env}", &scope.env)
@@ -76,7 +76,7 @@ pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
         return format!("{head}-{digest}{suffix}");
     }
     if scope.env.len() + digest.len() + 1 > limit {
-        // No room for both; the surveys of such kinds look at every name then.
+        // There is no room for both; surveys of such kinds then look at every name.
         return format!("{head}-{digest}{suffix}");
     }
     let room = limit.saturating_sub(digest.len() + scope.env.len() + 2);
@@ -86,7 +86,7 @@ pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
     }
 }
 
-/// A name by the pattern, within the limit of its kind.
+/// A name from the pattern, within the limit of its kind.
 pub(crate) fn physical(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) -> String {
     shorten(&render(pattern, scope, rule, name), scope, rule.limit)
 }

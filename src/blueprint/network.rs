@@ -1,6 +1,6 @@
-//! `[network]`: the VPC, its subnets, and their ways out.
+//! `[network]`: the VPC, its subnets, and their routes to the internet.
 //!
-//! Subnets are consecutive blocks, tier by tier over the zones that were planned, then zone by zone.
+//! Subnets are consecutive blocks: tier by tier for the planned zones, then zone by zone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,8 +61,8 @@ impl Builder<'_> {
         self.flow_log(network);
     }
 
-    /// The record of connections, and what it needs where it goes to a log group: the group, and a role
-    /// that may write into it. The role may not make the group, so that no late record brings it
+    /// The flow log, and its needs if it goes to a log group: the group, and a role
+    /// that may write into it. The role may not create the group, so that a late record does not bring it
     /// back after a destroy.
     fn flow_log(&mut self, network: &Network) {
         let Some(config) = &network.flow_log else { return };
@@ -129,7 +129,7 @@ impl Builder<'_> {
             return;
         };
         for (tier, at, prefix) in network.layout() {
-            // The rules of the config made sure that all fit.
+            // The rules of the config ensure that all blocks fit.
             let Some(block) = free.take(prefix) else { return };
             let Some(zone) = zones.get(usize::from(at) - 1) else { continue };
             let spec = Subnet {
@@ -151,7 +151,7 @@ impl Builder<'_> {
         (1..=zones).map(|zone| id("ec2.subnet", &format!("{}-{zone}", tier.word()))).collect()
     }
 
-    /// The ids of a tier's subnets, with commas.
+    /// The ids of a tier's subnets, separated by commas.
     pub(super) fn subnet_list(&self, tier: SubnetTier) -> Text {
         let ids = self.subnet_ids(tier).into_iter();
         ids.reduce(|list, id| list.then(",").then(id)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `[outputs]`: what other tools want to know.
+//! `[outputs]`: values for other tools.
 
 use std::collections::BTreeMap;
 

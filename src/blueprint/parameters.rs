@@ -1,4 +1,4 @@
-//! `[parameters]`: what the platform publishes. The logical name is the full path.
+//! `[parameters]`: the values that the platform publishes. The logical name is the full path.
 
 use crate::aws::kinds::ssm::parameter::Parameter as Spec;
 use crate::config::schema::parameters::{Parameter, ParameterValue};
@@ -24,7 +24,7 @@ impl Builder<'_> {
                 }
             };
             if !self.scope.in_name(name) {
-                let fix = "put `${env}` into the name: payctl finds its parameters by that";
+                let fix = "put `${env}` into the name: payctl finds its parameters by the name";
                 self.problem(path, format!("`{}` does not name the environment", &**name), fix);
             }
             let spec = Spec { name: name.0.clone(), value, list, description };

@@ -1,4 +1,4 @@
-//! Who may call which function: one policy for each function, from what every section said.
+//! The permissions to call functions: one policy for each function, with the callers of every section.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
-/// Somebody who may call a function.
+/// A caller of a function.
 pub(super) struct Caller {
     /// The statement's id, unique in the policy of a function.
     pub sid: String,
     /// The service that calls, `events.amazonaws.com`.
     pub service: &'static str,
-    /// The resource in whose name it calls.
+    /// The resource that the service calls for.
     pub source: Text,
 }
 
 impl Builder<'_> {
-    /// Notes that a service may call a function of this config.
+    /// Lets a service call a function of this config.
     pub(super) fn may_call(&mut self, function: &str, caller: Caller) {
         self.callers.entry(function.to_owned()).or_default().push(caller);
     }

@@ -12,7 +12,7 @@ use payctl_engine::model::text::{self, Text};
 use super::Builder;
 
 impl Builder<'_> {
-    /// A statement of the policy of `own`, which stands for what it does not say.
+    /// A statement of the policy of `own`, which is the default resource.
     pub(super) fn statement(
         &self,
         statement: &Statement,
@@ -61,7 +61,7 @@ impl Builder<'_> {
         values.iter().map(|value| json!(self.text_within(value, own))).collect()
     }
 
-    /// Denies what comes without TLS.
+    /// Denies requests without TLS.
     pub(super) fn tls_only(actions: &str, resources: &Value) -> Value {
         json!({
             "Sid": "DenyWithoutTls", "Effect": "Deny", "Principal": { "AWS": "*" },
@@ -70,7 +70,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Policies within AWS's limits. What is not known yet counts as long as it is likely to be.
+    /// Checks that policies are within AWS's limits. An unknown value counts with its likely length.
     pub(super) fn sizes(&mut self) {
         let mut problems = Vec::new();
         for (address, desired) in &self.resources {

@@ -1,4 +1,4 @@
-//! `[queues]`: who may send, who receives.
+//! `[queues]`: queues, their dead-letter queues, and their policies.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::{Builder, Item};
 
-/// SQS's own defaults: stated, so that removing a line from the config undoes it.
+/// SQS's own defaults, set explicitly so that removing a line from the config undoes it.
 const VISIBILITY: u32 = 30;
 
 impl Builder<'_> {

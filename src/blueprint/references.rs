@@ -1,4 +1,4 @@
-//! `${tables.transactions.name}`: from the words of the config to references.
+//! `${tables.transactions.name}`: turns the words of the config into references.
 
 use crate::aws::kinds::find_meta;
 use crate::config::references;
@@ -10,7 +10,7 @@ use payctl_engine::model::text::{Output, Part, Ref, Text};
 use super::{Builder, network};
 
 impl Builder<'_> {
-    /// A string with its references. The config was checked, so every one is known.
+    /// A string with its references. The config is checked, so every reference is known.
     pub(super) fn text(&self, text: &str) -> Text {
         let parts = pieces(text).unwrap_or_default();
         parts.into_iter().fold(Text::default(), |text, piece| match piece {
@@ -19,8 +19,8 @@ impl Builder<'_> {
         })
     }
 
-    /// A string in the policy of the resource `own`: what it says of itself is spelled out, since
-    /// nothing can wait for itself.
+    /// A string in the policy of the resource `own`. Its own ARN is written as text, since
+    /// a resource cannot wait for itself.
     pub(super) fn text_within(&self, text: &str, own: &Address) -> Text {
         let text = self.text(text);
         let parts = text.parts().iter().map(|part| match part {
@@ -52,7 +52,7 @@ impl Builder<'_> {
             .map_or_else(Text::default, |offer| Text::reference(offer.address(name), offer.output))
     }
 
-    /// What an output will be, for kinds whose ARN follows from the name.
+    /// The future value of an output, for kinds whose ARN follows from the name.
     pub(super) fn predict(&self, reference: &Ref) -> Option<String> {
         let Ref { to, output } = reference;
         let name = self.physical_name(to);

@@ -82,7 +82,7 @@ impl Builder<'_> {
         self.add(Item::new(Address::new("iam.instance_profile", logical), name, path), &spec);
     }
 
-    /// AWS's own policies go by name.
+    /// The config names AWS's own policies without their ARN.
     fn managed_policy(&self, policy: &str) -> Text {
         match policy.starts_with("arn:") || policy.starts_with("${") {
             true => self.text(policy),

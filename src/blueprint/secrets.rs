@@ -1,4 +1,4 @@
-//! `[secrets]`: values that are generated once, or that people bring, and their rotation.
+//! `[secrets]`: values that payctl generates once, or that people set, and their rotation.
 
 use crate::aws::kinds::secretsmanager::rotation::{Rotation, every};
 use crate::aws::kinds::secretsmanager::secret::{Generate, Secret};
@@ -34,8 +34,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The rotation of secrets, once the database that they open can be reached: AWS tries the
-    /// function out at once.
+    /// The rotation of secrets, after their database can be reached: AWS tests the
+    /// function at once.
     pub(super) fn rotations(&mut self) {
         for (key, secret) in &self.config.secrets {
             let Some(rotation) = &secret.rotation else { continue };

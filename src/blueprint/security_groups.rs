@@ -1,7 +1,7 @@
-//! `[security_groups]`: who may talk.
+//! `[security_groups]`: groups and their rules.
 //!
-//! AWS gives every new group a rule that lets everything out. Each group here has a set of rules,
-//! which takes that one away.
+//! AWS gives every new group a rule that allows all outbound traffic. Each group here has a set of rules,
+//! which removes that one.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use payctl_engine::model::address::Address;
 use super::network::{ANYWHERE, id, vpc};
 use super::{Builder, Item};
 
-/// The rule of a group that has none: the set of its rules must not be empty, and no packet has
+/// The rule of a group without rules: the set of rules must not be empty, and no packet has
 /// this type and this destination.
 fn no_traffic() -> Rule {
     Rule {

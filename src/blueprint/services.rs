@@ -1,5 +1,5 @@
 //! `[services]`: a service is a log group, a role that starts tasks, a task definition, the service
-//! itself, and what scales it.
+//! itself, and its scaling.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,10 +53,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Services wait for what their tasks need and no reference names: a way out of the network,
-    /// what the security groups allow, the fields that a database puts into its secret; and, where
-    /// they are behind a load balancer, for the listeners, because ECS takes no target group that
-    /// none uses. Called when everything else is there.
+    /// Services wait for the needs of their tasks without a reference: a route to the internet,
+    /// the rules of the security groups, the fields that a database adds to its secret; and, if
+    /// they are behind a load balancer, for the listeners, because ECS does not accept a target group that
+    /// no listener uses. Called after everything else is added.
     pub(super) fn services_wait(&mut self) {
         for (key, config) in &self.config.services {
             let groups: BTreeSet<&str> =
@@ -79,7 +79,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The log group, which must be there before a task starts.
+    /// The log group, which must exist before a task starts.
     fn service_log(&mut self, key: &str, service: &str, config: &ContainerService, path: &[&str]) {
         let logical = format!("service-{key}");
         let explicit = PhysicalName(format!("/ecs/{service}"));
@@ -88,7 +88,7 @@ impl Builder<'_> {
         self.log_group(&logical, name, config.log_retention_days, log_key, path);
     }
 
-    /// The role that starts tasks, with exactly what that takes.
+    /// The role that starts tasks, with exactly the permissions for that.
     fn execution_role(&mut self, key: &str, config: &ContainerService, path: &[&str]) {
         let logical = format!("{key}-execution");
         let name = self.item_name("iam.role", &logical, None, path);

@@ -1,4 +1,4 @@
-//! Tags: the user's, the `Name`, and those that say whose an object is.
+//! Tags: those of the user, the `Name`, and those that name the owner of an object.
 
 use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Tags;
@@ -9,7 +9,7 @@ use crate::aws::kinds::KINDS;
 use crate::config::schema::Config;
 use crate::config::template::{Piece, pieces};
 
-/// Whether something is lost for good when a resource goes.
+/// Whether the deletion of a resource loses data for good.
 fn holds_data(address: &Address) -> bool {
     KINDS
         .iter()
@@ -18,7 +18,7 @@ fn holds_data(address: &Address) -> bool {
 }
 
 impl Builder<'_> {
-    /// Tags that are kept up to date.
+    /// Tags that payctl keeps up to date.
     pub(super) fn tags(&self, address: &Address, name: &str) -> Tags {
         let user = self.config.tags.iter();
         let mut tags: Tags = user.map(|(key, value)| (key.0.clone(), value.0.clone())).collect();
@@ -27,7 +27,7 @@ impl Builder<'_> {
         tags.insert("Name".to_owned(), name.chars().take(256).collect());
         tags.extend(self.scope.ownership(address));
         tags.insert(TAG_KEYS.to_owned(), keys);
-        // So that whoever has no config knows, or another one.
+        // A reader without this config, or with another one, needs these tags.
         if holds_data(address) {
             let Config { protect, disposable, .. } = self.config;
             let marks = [(TAG_PROTECT, *protect), (TAG_DISPOSABLE, *disposable)];
@@ -37,7 +37,7 @@ impl Builder<'_> {
         tags
     }
 
-    /// Tags that are given once.
+    /// Tags that payctl sets once.
     pub(super) fn tags_once(&self) -> Tags {
         let value = |text: &str| -> String {
             let parts = pieces(text).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `[target_groups]`.
 //!
-//! A target group's name ends in a digest of what AWS cannot change, so that a successor can stand
+//! A target group's name ends in a digest of the settings that AWS cannot change, so a replacement can exist
 //! beside it until listeners and services have moved over.
 
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use payctl_engine::model::address::Address;
 use super::network::vpc;
 use super::{Builder, Item, naming};
 
-/// How many characters of a digest stand at the end of a target group's name, after a dash.
+/// The number of characters of the digest at the end of a target group's name, after a dash.
 const DIGEST: usize = 6;
 
 impl Builder<'_> {
@@ -58,7 +58,7 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
     }
 }
 
-/// A digest of what cannot be changed.
+/// A digest of the settings that cannot be changed.
 fn fixed(config: &TargetGroup) -> String {
     let TargetGroup { protocol, port, targets, .. } = config;
     let fixed = format!("{}/{port}/{}", protocol.name(), targets.name());

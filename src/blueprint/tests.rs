@@ -42,7 +42,7 @@ fn the_shipped_configs_build() {
 }
 
 #[test]
-fn dev_consists_of_these() {
+fn dev_has_the_expected_resources() {
     let list: String = blueprint("dev").resources.keys().map(|a| format!("{a}\n")).collect();
     insta::assert_snapshot!(list, @r"
     apigateway.account/main
@@ -174,7 +174,7 @@ fn dev_consists_of_these() {
 }
 
 #[test]
-fn what_differs_between_the_environments() {
+fn environments_have_the_expected_nat_subnets_and_protection() {
     let count = |env: &str, kind: &str| {
         blueprint(env).resources.keys().filter(|address| address.kind == kind).count()
     };
@@ -203,7 +203,7 @@ fn every_resource_carries_its_tags() {
 }
 
 #[test]
-fn the_key_admits_the_services_that_need_it() {
+fn the_key_allows_the_services_that_need_it() {
     let key = &blueprint("dev").resources[&Address::new("kms.key", "main")];
     let policy = key.spec["policy"].to_string();
     for service in ["cloudwatch", "events", "budgets", "costalerts", "logs.us-east-1"] {
@@ -219,7 +219,7 @@ fn no_statement_of_the_key_is_for_everybody_and_publishers_act_for_the_account()
         for statement in policy["Statement"].as_array().unwrap() {
             let principal = statement["Principal"].to_string();
             assert!(!principal.contains("\"*\""), "{statement}");
-            // EventBridge states neither key: AWS's documentation rules the condition out.
+            // EventBridge sends neither key: AWS's documentation rules the condition out.
             let known = ["root", "events.amazonaws.com", "logs."];
             if !known.iter().any(|known| principal.contains(known)) {
                 let account = &statement["Condition"]["StringEquals"]["aws:sourceaccount"];
@@ -234,7 +234,7 @@ fn no_statement_of_the_key_is_for_everybody_and_publishers_act_for_the_account()
 
 /// The resources of an environment that has a few lines more than prod.
 fn prod_with(more: &str) -> Blueprint {
-    // Sources are read inside of the repository only.
+    // payctl reads sources only inside the repository.
     let folder = tempfile::tempdir_in(shipped().parent().unwrap().join("tests")).unwrap();
     for file in ["base.toml", "prod.toml"] {
         let text = std::fs::read_to_string(shipped().join(file)).unwrap();
@@ -248,7 +248,7 @@ fn prod_with(more: &str) -> Blueprint {
 }
 
 #[test]
-fn one_key_bounds_every_role() {
+fn one_setting_gives_every_role_a_boundary() {
     let boundary = "arn:aws:iam::123456789012:policy/payments";
     let bounded = prod_with(&format!("permissions_boundary = \"{boundary}\""));
     let roles = bounded.resources.values().filter(|one| one.address.kind == "iam.role");

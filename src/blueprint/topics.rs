@@ -1,4 +1,4 @@
-//! `[topics]`: who may send, who receives.
+//! `[topics]`: topics, their subscriptions, and their policies.
 
 use serde_json::{Value, json};
 
@@ -64,8 +64,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Lets a topic call the function that it delivers to, if that is one of this config: without
-    /// that SNS takes the subscription, and delivers nothing.
+    /// Lets a topic call the function that it delivers to, if the function is in this config: without
+    /// that, SNS accepts the subscription, but delivers nothing.
     fn topic_calls(&mut self, key: &str, endpoint: &Text) {
         let [Part::Ref(reference)] = endpoint.parts() else { return };
         if reference.to.kind == "lambda.function" {
@@ -76,7 +76,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Adds a subscription. It has no tags, so its name says whose it is: topic, protocol, and the
+    /// Adds a subscription. It has no tags, so its name identifies it: topic, protocol, and the
     /// endpoint (of an ARN, the last part).
     pub(super) fn subscribe(
         &mut self,
@@ -93,7 +93,7 @@ impl Builder<'_> {
             Part::Ref(reference) => self.predict(reference),
         });
         let Some(known) = known.collect::<Option<String>>() else {
-            let message = "where this delivers to is not known before it exists";
+            let message = "the endpoint is not known before it exists";
             return self.problem(path, message, "write the address, URL or ARN itself");
         };
         let label = match known.starts_with("arn:") {
@@ -123,8 +123,8 @@ impl Builder<'_> {
         Document::of(std::iter::once(tls).chain(publishers).chain(more))
     }
 
-    /// Lets a service send, on behalf of this account only where the service can say so:
-    /// EventBridge supports no conditions in the policy of a topic.
+    /// Lets a service send, only on behalf of this account if the service supports that:
+    /// EventBridge does not support conditions in the policy of a topic.
     pub(super) fn admit(&self, service: Service, action: &str, resource: &Value) -> Value {
         let mut statement = json!({
             "Sid": format!("{service:?}"), "Effect": "Allow", "Action": action,

@@ -1,4 +1,4 @@
-//! `[vpc_links]`: ways of APIs into the network.
+//! `[vpc_links]`: connections from APIs into the network.
 
 use crate::aws::kinds::apigateway::vpc_link::VpcLink;
 use payctl_engine::model::address::Address;

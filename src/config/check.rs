@@ -1,8 +1,7 @@
-//! Walks a config tree along the JSON Schema and collects everything that does not fit, with its
-//! place. The schema comes from the typed structs, so what passes here also deserialises.
+//! Walks a config tree along the JSON Schema and collects every problem with its
+//! place. The schema comes from the typed structs, so a tree without problems also deserialises.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 
 use regex_lite::Regex;
@@ -14,17 +13,17 @@ use super::schema::text::{HOLDS, ITEM_OF, rule};
 use super::template;
 use super::tree::{Node, Value};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug)]
 pub(crate) struct Checked {
     /// The problems.
     pub(crate) problems: Vec<Problem>,
-    /// Where the keys of what does not fit stand.
+    /// The places of the keys of wrong values.
     pub(crate) bad: BTreeSet<Span>,
 }
 
-/// Checks a tree whose inputs are filled in. Values in `bad` have a problem already. Without
-/// `complete`, something may be missing from the tree, and nothing is said of what is not there.
+/// Checks a tree after the inputs are filled in. Values in `bad` have a problem already. Without
+/// `complete`, the tree may lack parts, so the check does not report missing keys and items.
 pub(crate) fn check(
     schema: &Json,
     root: &Node,
@@ -94,11 +93,15 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// No number of AWS is infinite, wherever it stands.
+    /// AWS has no infinite numbers, so none is allowed anywhere.
     fn finite(&mut self, node: &Node) {
         match &node.value {
             Value::Float(number) if !number.is_finite() => {
-                self.say(node, format!("`{number}` is no number"), "write it out, or remove it");
+                self.say(
+                    node,
+                    format!("`{number}` is not a finite number"),
+                    "write a number, or remove it",
+                );
             }
             Value::Array(items) => items.iter().for_each(|item| self.finite(item)),
             Value::Table(entries) => entries.values().for_each(|entry| self.finite(entry)),
@@ -115,7 +118,7 @@ impl<'a> Checker<'a> {
     }
 
     fn wrong_type(&mut self, node: &Node, expected: &str, schema: &Json) {
-        let message = format!("{} where {expected} belongs", node.value.word());
+        let message = format!("expected {expected}, found {}", node.value.word());
         let takes = |name: &str| types(schema).any(|known| known == name);
         let fix = match &node.value {
             Value::String(text) if takes("integer") && text.parse::<i64>().is_ok() => {
@@ -129,7 +132,7 @@ impl<'a> Checker<'a> {
             Value::String(text) if takes("array") => format!("write [\"{text}\"]"),
             Value::Integer(number) if takes("string") => format!("write \"{number}\""),
             Value::Array(_) if schema.get("patternProperties").is_some() => {
-                format!("{}: one table each, in single brackets", hint(schema))
+                format!("{}: write one table for each, in single brackets", hint(schema))
             }
             _ => hint(schema),
         };
@@ -151,8 +154,8 @@ impl<'a> Checker<'a> {
                         branches.iter().flat_map(|branch| self.words(branch)).collect();
                     let near = did_you_mean(text, words);
                     let near = near.map(|near| format!(" ({near})")).unwrap_or_default();
-                    let fix = format!("write {}{near}", all.join(" or "));
-                    self.say(node, format!("`{text}` is not possible here"), fix);
+                    let fix = format!("use {}{near}", all.join(" or "));
+                    self.say(node, format!("`{text}` is not valid here"), fix);
                 }
                 _ => self.walk(node, only),
             },
@@ -198,7 +201,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What a branch takes, in words.
+    /// The values of a branch, in words.
     fn words(&self, branch: &'a Json) -> Vec<String> {
         let branch = self.resolve(branch);
         let inner = ["anyOf", "oneOf"].into_iter().find_map(|key| branch.get(key)?.as_array());
@@ -219,12 +222,12 @@ impl<'a> Checker<'a> {
             Value::String(text) => {
                 let near = did_you_mean(text, allowed.iter().copied());
                 let near = near.map(|near| format!(" ({near})")).unwrap_or_default();
-                let fix = format!("one of {}{near}", allowed.join(", "));
-                self.say(node, format!("`{text}` is not possible here"), fix);
+                let fix = format!("use one of {}{near}", allowed.join(", "));
+                self.say(node, format!("`{text}` is not valid here"), fix);
             }
             other => {
-                let message = format!("{} where a word belongs", other.word());
-                self.say(node, message, format!("one of {}", allowed.join(", ")));
+                let message = format!("expected a string, found {}", other.word());
+                self.say(node, message, format!("use one of {}", allowed.join(", ")));
             }
         }
     }
@@ -240,25 +243,28 @@ impl<'a> Checker<'a> {
                     true => format!("add a section [{section}.{text}]"),
                     false => suggest(text, names.iter().copied(), &format!("names in [{section}]")),
                 };
-                self.say(node, format!("no `{text}` in [{section}]"), fix);
+                self.say(node, format!("[{section}] has no `{text}`"), fix);
             }
         }
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
             && !matches(pattern, text)
         {
             let rule = rule(pattern).map_or_else(|| format!("it must match {pattern}"), Into::into);
-            self.say(node, format!("`{text}` has the wrong form"), rule);
+            self.say(node, format!("`{text}` has the wrong format"), rule);
         }
         let length = text.chars().count() as u64;
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
         let (least, most) = (limit("minLength"), limit("maxLength"));
-        if least.is_some_and(|least| length < least) || most.is_some_and(|most| length > most) {
-            let message = format!("{length} characters are not possible here");
-            self.say(node, message, between(least, most, "characters"));
+        if let Some(most) = most.filter(|most| length > *most) {
+            let message = format!("too long: {length} characters, at most {most}");
+            self.say(node, message, "shorten it");
+        } else if let Some(least) = least.filter(|least| length < *least) {
+            let message = format!("too short: {length} characters, at least {least}");
+            self.say(node, message, "write a longer text");
         }
     }
 
-    /// Checks what `${...}` a string holds. False: it makes no sense to look further.
+    /// Checks each `${...}` in a string. Returns false if further checks make no sense.
     fn expressions(&mut self, node: &Node, text: &str, holds: Option<&str>) -> bool {
         let mut fine = true;
         for expr in template::expressions(text) {
@@ -281,11 +287,11 @@ impl<'a> Checker<'a> {
             }
             let inputs = ["env", "project", "region", "var.NAME"].into_iter();
             let inputs: Vec<&str> = inputs.chain(known.iter().copied()).collect();
-            let fix = suggest(expr, inputs.iter().copied(), "possible here");
-            self.say(node, format!("`${{{expr}}}` cannot stand here"), fix);
+            let fix = suggest(expr, inputs.iter().copied(), "allowed here");
+            self.say(node, format!("`${{{expr}}}` is not allowed here"), fix);
         }
         if holds.is_none() && fine && text.contains("${") {
-            self.say(node, "`${` cannot stand here", "this value takes no references");
+            self.say(node, "`${` is not allowed here", "this value cannot contain references");
             return false;
         }
         fine
@@ -301,7 +307,7 @@ impl<'a> Checker<'a> {
         let limit = |key: &str| schema.get(key).and_then(Json::as_f64);
         let (least, most) = (limit("minimum").or(least), limit("maximum").or(most));
         if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
-            self.say(node, format!("{number} is out of range"), between(least, most, ""));
+            self.say(node, format!("{number} is out of range"), between(least, most));
         }
     }
 
@@ -315,15 +321,16 @@ impl<'a> Checker<'a> {
             let values: Vec<Json> = items.iter().map(Node::to_json).collect();
             let twice = (1..values.len()).find(|at| values[..*at].contains(&values[*at]));
             if let Some(at) = twice {
-                self.say(&items[at], "this stands here twice", "remove one");
+                self.say(&items[at], "this value appears twice", "remove one");
             }
         }
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
         let (least, most) = (limit("minItems"), limit("maxItems"));
         let count = items.len() as u64;
-        if least.is_some_and(|least| count < least) || most.is_some_and(|most| count > most) {
-            let message = format!("{count} items are not possible here");
-            self.say(node, message, between(least, most, "items"));
+        if let Some(most) = most.filter(|most| count > *most) {
+            self.say(node, format!("too many items: {count}, at most {most}"), "remove some");
+        } else if let Some(least) = least.filter(|least| count < *least) {
+            self.say(node, format!("too few items: {count}, at least {least}"), "add some");
         }
     }
 
@@ -346,7 +353,7 @@ impl<'a> Checker<'a> {
                     let (message, fix) = match patterns.first() {
                         Some((pattern, _)) => {
                             let fix = rule(pattern).unwrap_or(pattern).to_owned();
-                            (format!("`{key}` has the wrong form"), fix)
+                            (format!("`{key}` has the wrong format"), fix)
                         }
                         None => {
                             let names = known.iter().map(|(name, _)| *name);
@@ -397,7 +404,7 @@ fn types(schema: &Json) -> impl Iterator<Item = &str> {
 fn type_word(name: &str) -> String {
     match name {
         "string" => "a string",
-        "integer" => "a whole number",
+        "integer" => "an integer",
         "number" => "a number",
         "boolean" => "true or false",
         "array" => "a list",
@@ -413,12 +420,11 @@ fn hint(schema: &Json) -> String {
     text.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ")
 }
 
-fn between<T: Display>(least: Option<T>, most: Option<T>, what: &str) -> String {
-    let text = match (least, most) {
-        (Some(least), Some(most)) => format!("{least} to {most} {what}"),
-        (Some(least), None) => format!("at least {least} {what}"),
-        (None, Some(most)) => format!("at most {most} {what}"),
+fn between(least: Option<f64>, most: Option<f64>) -> String {
+    match (least, most) {
+        (Some(least), Some(most)) => format!("use {least} to {most}"),
+        (Some(least), None) => format!("use at least {least}"),
+        (None, Some(most)) => format!("use at most {most}"),
         (None, None) => String::new(),
-    };
-    text.trim_end().to_owned()
+    }
 }

@@ -1,25 +1,25 @@
-//! What a config may read: regular files inside its repository, bounded in number and size.
+//! The files that a config may read: regular files inside its repository, limited in number and size.
 //!
-//! A config may come from somebody who must not see this machine, such as the author of a pull
-//! request: whatever it names is checked here before anything is read.
+//! The author of a config may be somebody who must not see this machine, such as the author of a pull
+//! request. So payctl checks every path here before it reads the file.
 
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Why something is not read: the message, and what to do.
+/// The reason why a file is not read: the message, and what to do.
 pub(crate) type Refusal = (String, String);
 
-/// The most that one config file may hold.
+/// The largest size of a config file.
 pub(crate) const LARGEST_CONFIG: usize = 1 << 20;
-/// How many config files a folder may hold.
+/// The most config files in a folder.
 pub(crate) const MOST_CONFIGS: usize = 1000;
 
-/// The folder that a config may read from.
+/// The folder that a config may read.
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
-    /// Where the config is, without links.
+    /// The folder of the config, with links resolved.
     dir: PathBuf,
     root: PathBuf,
 }
@@ -34,14 +34,14 @@ impl Repository {
         Ok(Self { dir, root })
     }
 
-    /// Where a path leads, if that is inside the repository, and no folder on the way there from
+    /// Resolves a path, if it is inside the repository, and no folder on the way there from
     /// the config is hidden: `.git` holds the credentials of a checkout.
     pub(crate) fn admit(&self, path: &Path) -> Result<PathBuf, Refusal> {
         let real = path.canonicalize().map_err(|error| unreadable(path, error))?;
         if !real.starts_with(&self.root) {
-            let message = format!("{} is outside of the repository", path.display());
+            let message = format!("{} is outside the repository", path.display());
             let fix = format!(
-                "a config reads what is inside of {} alone: the nearest folder with `.git`, else \
+                "a config can read only files inside {}: the nearest folder with `.git`, or else \
                  the one above the config folder",
                 self.root.display()
             );
@@ -53,7 +53,7 @@ impl Repository {
         let is_hidden = |step: &[u8]| step.starts_with(b".") && !step.starts_with(b"..");
         if way.iter().any(|step| is_hidden(step.as_encoded_bytes())) {
             let message = format!("{} is hidden", path.display());
-            let fix = "a config reads nothing whose path holds a name that begins with a dot";
+            let fix = "a config cannot read a path with a name that begins with a dot";
             return Err((message, fix.to_owned()));
         }
         Ok(real)
@@ -63,20 +63,20 @@ impl Repository {
     pub(crate) fn read(&self, path: &Path, most: usize) -> Result<Vec<u8>, Refusal> {
         let real = self.admit(path)?;
         let failed = |error| unreadable(path, error);
-        // Before it is opened: that would wait for the other end of a pipe.
+        // Checked before the file is opened, which would wait for the other end of a pipe.
         let facts = fs::metadata(&real).map_err(failed)?;
         if !facts.is_file() {
-            let message = format!("{} is no regular file", path.display());
-            return Err((message, "a config reads no pipes, sockets and devices".to_owned()));
+            let message = format!("{} is not a regular file", path.display());
+            return Err((message, "a config cannot read pipes, sockets or devices".to_owned()));
         }
         let too_large = || {
             let message = format!("{} is too large", path.display());
-            Err((message, format!("no more than {} are read here", size(most))))
+            Err((message, format!("payctl reads at most {} here", size(most))))
         };
         if facts.len() > most as u64 {
             return too_large();
         }
-        // What its size says may be out of date by now.
+        // The file may have grown since its size was read.
         let mut bytes = Vec::new();
         let file = File::open(&real).map_err(failed)?;
         file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outside_is_not_read_however_it_is_named() {
+    fn files_outside_the_repository_are_not_read() {
         let (_place, config) = place();
         let outside = config.parent().unwrap().parent().unwrap().join("secret");
         symlink(&outside, config.join("link")).unwrap();
@@ -144,7 +144,7 @@ mod tests {
             ["../../secret", outside.to_str().unwrap(), "link", "second", "/proc/self/environ"]
         {
             let message = refusal(&config, path);
-            assert!(message.contains("is outside of the repository"), "{message}");
+            assert!(message.contains("is outside the repository"), "{message}");
         }
         symlink("dev.toml", config.join("inside")).unwrap();
         let repository = Repository::around(&config).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_is_not_read() {
+    fn hidden_files_are_not_read() {
         let (_place, config) = place();
         let repo = config.parent().unwrap();
         fs::create_dir(repo.join(".git")).unwrap();
@@ -167,7 +167,7 @@ mod tests {
         symlink("..2026/dev.toml", config.join("mounted.toml")).unwrap();
         let repository = Repository::around(&config).unwrap();
         assert_eq!(repository.read(&config.join("mounted.toml"), 9).unwrap(), b"z");
-        // A config in a hidden folder reads what is beside it.
+        // A config in a hidden folder reads the files beside it.
         let hidden = repo.join(".infra/config");
         fs::create_dir_all(&hidden).unwrap();
         fs::write(repo.join(".infra/beside"), "y").unwrap();
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn only_regular_files_are_read_and_no_more_than_asked_for() {
+    fn only_regular_files_within_the_limit_are_read() {
         let (_place, config) = place();
         let _listener = UnixListener::bind(config.join("socket")).unwrap();
         let made = std::process::Command::new("mkfifo").arg(config.join("pipe")).status();
         assert!(made.unwrap().success());
         for path in ["socket", "pipe", "."] {
             let message = refusal(&config, path);
-            assert!(message.contains("is no regular file"), "{message}");
+            assert!(message.contains("is not a regular file"), "{message}");
         }
         fs::write(config.join("nine"), "123456789").unwrap();
         fs::write(config.join("ten"), "1234567890").unwrap();

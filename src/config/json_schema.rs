@@ -16,7 +16,7 @@ pub(super) static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
 });
 
 /// The JSON Schema of one file, for editors. A file may be a layer of an environment: nothing is
-/// required, and `${...}` may stand in every string.
+/// required, and every string may contain `${...}`.
 pub fn schema() -> Json {
     let mut schema = SCHEMA.clone();
     loosen(&mut schema);

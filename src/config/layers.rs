@@ -1,4 +1,4 @@
-//! Which files make an environment, and their merge into one tree with the inputs filled in.
+//! Finds the files of an environment and merges them into one tree with the inputs filled in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::template;
 use super::tree::{self, Node, Value};
 use super::variables::{self, Variables};
 
-/// How long the name of an environment may be: with a hash of 8 digits it still fits every name.
+/// The longest name of an environment: with a hash of 8 digits it still fits into every name.
 pub const LONGEST_ENV: usize = 48;
 
-/// The texts of a config directory by file name; for a file that is not read, why.
+/// The texts of a config directory by file name; for a file that is not read, the reason.
 pub(crate) struct Dir {
     pub(crate) path: PathBuf,
     pub(crate) files: BTreeMap<String, Result<String, Refusal>>,
@@ -27,7 +27,7 @@ pub struct Environment {
     pub name: String,
     /// The file.
     pub file: PathBuf,
-    /// For a template: which names take it.
+    /// For a template: the names that use it.
     pub pattern: Option<String>,
     /// For a template: names that match.
     pub examples: Vec<String>,
@@ -37,7 +37,7 @@ impl Dir {
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         let failed = |error: std::io::Error| {
             let message = format!("cannot read the config directory: {error}");
-            whole(path, message, "give another one with --config-dir")
+            whole(path, message, "name another one with --config-dir")
         };
         let repository = Repository::around(path).map_err(failed)?;
         let mut files = BTreeMap::new();
@@ -49,7 +49,7 @@ impl Dir {
             }
             if files.len() == MOST_CONFIGS {
                 let message = format!("there are more than {MOST_CONFIGS} config files");
-                return Err(whole(path, message, "spread them over several directories"));
+                return Err(whole(path, message, "split them into several directories"));
             }
             let text = repository.read(&file, LARGEST_CONFIG).and_then(|bytes| {
                 String::from_utf8(bytes).map_err(|error| {
@@ -91,7 +91,7 @@ impl Dir {
         if !is_env_name(env) || env == "base" {
             let fix = format!(
                 "a name has 1 to {LONGEST_ENV} lower-case letters, digits and single dashes, and \
-                 begins with a letter; `base` is for a base"
+                 begins with a letter; `base` is reserved for a base file"
             );
             return fail(format!("`{env}` cannot be the name of an environment"), fix);
         }
@@ -158,7 +158,7 @@ impl Dir {
             let (layer, errors) = tree::parse(&text, number);
             let errors = errors.into_iter();
             problems.extend(errors.map(|(span, message)| {
-                let fix = "TOML does not read so";
+                let fix = "correct the TOML syntax";
                 sources.problem(span, message, fix)
             }));
             let next = layer.get("extends").map(|node| (as_text(node), node.at));
@@ -187,12 +187,12 @@ impl Dir {
     }
 }
 
-/// What the files of an environment hold together.
+/// The merged content of the files of an environment.
 pub(crate) struct Merged {
-    /// The tree; none when not even the first file could be read.
+    /// The tree; none if not even the first file could be read.
     pub(crate) tree: Option<Node>,
     pub(crate) sources: Sources,
-    /// What could not be read. With any of these, something may be missing from the tree.
+    /// The files that could not be read. If there are any, the tree may lack parts.
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -203,7 +203,7 @@ fn at(sources: &Sources, span: Option<Span>, path: &Path, message: String, fix: 
     }
 }
 
-/// A problem that no line of a file stands for.
+/// A problem without a line in a file.
 pub(crate) fn whole(path: &Path, message: impl Into<String>, fix: impl Into<String>) -> Problem {
     Problem {
         place: Place { file: path.to_owned(), line: 0, column: 0 },
@@ -237,7 +237,7 @@ pub(crate) fn is_env_name(name: &str) -> bool {
 }
 
 /// Fills in `${env}`, `${project}`, `${region}` and `${var.NAME}` everywhere, keys included. Returns
-/// the problems, and where the keys of the values stand that have one.
+/// the problems, and the places of the keys of values that have one.
 pub(crate) fn fill(
     tree: &mut Node,
     env: &str,
@@ -254,7 +254,7 @@ pub(crate) fn fill(
             fill.known.insert(input.to_owned(), text);
         }
     }
-    // What these two lack is said again by the walk.
+    // The walk reports problems of these two again.
     fill.problems.clear();
     fill.top(tree);
     fill.problems.extend(said);
@@ -266,12 +266,12 @@ struct Fill<'a> {
     variables: Variables,
     sources: &'a Sources,
     problems: Vec<Problem>,
-    /// Where the keys of values with problems stand.
+    /// The places of the keys of values with problems.
     bad: BTreeSet<Span>,
 }
 
 impl Fill<'_> {
-    /// Fills in everything but the variables themselves, which are what they are.
+    /// Fills in everything except the variables themselves, which stay as they are.
     fn top(&mut self, tree: &mut Node) {
         let kept = match &mut tree.value {
             Value::Table(entries) => entries.remove_entry(variables::SECTION),
@@ -294,7 +294,7 @@ impl Fill<'_> {
                     let key = self.text(&key, entry.key_at);
                     self.walk(&mut entry);
                     if renamed.contains_key(&key) {
-                        let message = format!("`{key}` stands here twice");
+                        let message = format!("`{key}` appears twice");
                         self.problems.push(self.sources.problem(
                             entry.key_at,
                             message,

@@ -15,13 +15,13 @@ use payctl_engine::model::package::Packages;
 pub struct Loaded {
     /// The name of the environment.
     pub env: String,
-    /// What was typed, merged and with its inputs filled in.
+    /// The config, merged and with its inputs filled in.
     pub config: Config,
-    /// The files that it was made from, the environment's own first.
+    /// The files of the config, the environment's own first.
     pub files: Vec<PathBuf>,
-    /// Whether nothing had to be left out of `config`.
+    /// Whether `config` contains everything: nothing had to be left out.
     pub(crate) intact: bool,
-    /// What the functions are made of, by function.
+    /// The sources of the functions, by function.
     pub(crate) functions: packages::Sources,
     /// The tree of the files, with what was left out of `config`.
     pub(super) full: Node,
@@ -37,7 +37,7 @@ impl Loaded {
         self.functions.values().map(|source| source.package.clone()).collect()
     }
 
-    /// Where a value stands, or the nearest table above it.
+    /// The place of a value, or of the nearest table above it.
     pub fn place(&self, path: &[&str]) -> Place {
         self.sources.place(self.tree.locate(path))
     }
@@ -52,12 +52,12 @@ impl Loaded {
         self.sources.problem(self.tree.locate(path), message, fix)
     }
 
-    /// The names of the items of a section, also of those that were left out.
+    /// The names of the items of a section, including those that were left out.
     pub(crate) fn names(&self, section: &str) -> Vec<&str> {
         self.full.keys(section)
     }
 
-    /// Whether an item has a key with something in it, left out or not.
+    /// Whether an item has a key with a value, left out or not.
     pub(crate) fn says(&self, item: &[&str], key: &str) -> bool {
         let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
         let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
@@ -70,7 +70,7 @@ impl Loaded {
         path.iter().try_fold(&self.full, |node, step| node.get(step))?.text(key)
     }
 
-    /// Whether a word stands somewhere below a path, as a key or as a string.
+    /// Whether a word appears anywhere below a path, as a key or as a string.
     pub(crate) fn mentions(&self, path: &[&str], word: &str) -> bool {
         let node = path.iter().try_fold(&self.full, |node, step| node.get(step));
         node.is_some_and(|node| node.mentions(word))
@@ -85,7 +85,7 @@ impl Loaded {
         }
     }
 
-    /// A whole number of the config, left out or not.
+    /// An integer of the config, left out or not.
     pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
         let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
         match found.value {
@@ -99,7 +99,7 @@ impl Loaded {
         self.full.get(section).is_some()
     }
 
-    /// Where the config asks for an item: its key, `config/base.toml:41`.
+    /// The place where the config asks for an item: its key, `config/base.toml:41`.
     pub(crate) fn origin(&self, path: &[&str]) -> String {
         let mut node = &self.tree;
         for step in path {

@@ -26,7 +26,7 @@ pub fn load(
     load_in(dir, env, vars, None)
 }
 
-/// Loads one environment, in another region than its files say.
+/// Loads one environment, in a region that replaces the one in its files.
 pub fn load_in(
     dir: &Path,
     env: &str,
@@ -39,7 +39,7 @@ pub fn load_in(
     }
 }
 
-/// Loads as much of an environment as makes sense, for the sake of finding every problem at once.
+/// Loads as much of an environment as possible, to find every problem at once.
 pub(crate) fn inspect(
     dir: &Path,
     env: &str,
@@ -73,7 +73,7 @@ pub(super) fn inspect_from(
     let checked = check::check(&SCHEMA, &tree, &sources, bad, complete);
     let found = unset.into_iter().chain(checked.problems);
     if !complete {
-        // What stands in a file that is no TOML may not be what was meant.
+        // The values in a file with syntax errors may be wrong.
         let damaged: BTreeSet<PathBuf> = problems.iter().map(|p| p.place.file.clone()).collect();
         problems.extend(found.filter(|problem| !damaged.contains(&problem.place.file)));
         return (None, problems);
@@ -98,7 +98,7 @@ pub(super) fn inspect_from(
     (Some(loaded), problems)
 }
 
-/// Takes away what does not fit, until the rest is a config.
+/// Removes wrong values until the rest is a config.
 fn what_fits(tree: &mut Node, sources: &Sources, mut bad: BTreeSet<Span>) -> Option<Config> {
     while !bad.is_empty() {
         tree.prune(&bad);

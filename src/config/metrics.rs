@@ -1,4 +1,4 @@
-//! What can be watched: which metrics each section's items have, and by which dimensions.
+//! The metrics of each section's items, and their dimensions.
 
 use std::collections::BTreeMap;
 
@@ -16,43 +16,43 @@ pub(crate) struct Watchable {
     pub(crate) section: &'static str,
     /// The namespace of the metrics.
     pub(crate) namespace: &'static str,
-    /// The dimensions, and what each is.
+    /// The dimensions, and the source of each value.
     pub(crate) dimensions: &'static [(&'static str, Means)],
     /// The metrics with their usual statistics.
     pub(crate) metrics: &'static [(&'static str, &'static str)],
 }
 
-/// What a dimension is.
+/// The source of a dimension's value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Means {
     /// An output of the item's resource of this kind.
     Of(&'static str, Output),
-    /// Always the same.
+    /// A constant.
     Always(&'static str),
     /// The region.
     Region,
-    /// The storage class that a bucket's metric of this name counts, if it counts one.
+    /// The storage class that the bucket metric counts, if it counts one.
     Storage,
     /// The cluster of a service.
     Cluster,
     /// The load balancer that forwards to a target group.
     LoadBalancer,
-    /// The name under which a web ACL is measured.
+    /// The metric name of a web ACL.
     Measure,
 }
 
-/// What a metric needs beside the dimensions of its item. Without it, it never has data.
+/// The needs of a metric in addition to the dimensions of its item. Without them, it never has data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Needs {
     /// Nothing.
     Nothing,
-    /// Another dimension, and what it may be.
+    /// Another dimension, and its possible values.
     Dimension(&'static str, &'static str),
-    /// The account instead of the item.
+    /// The whole account instead of the item.
     Account,
 }
 
-/// What a metric of a section needs.
+/// The needs of a metric of a section.
 pub(crate) fn needs(section: &str, metric: &str) -> Needs {
     match (section, metric) {
         (
@@ -61,7 +61,10 @@ pub(crate) fn needs(section: &str, metric: &str) -> Needs {
         ) => Needs::Dimension("Operation", "an operation such as \"PutItem\""),
         ("tables", "UserErrors") => Needs::Account,
         ("buckets", metric) if storage(metric).is_none() && is_known("buckets", metric) => {
-            Needs::Dimension("FilterId", "the id of a metrics configuration, made elsewhere")
+            Needs::Dimension(
+                "FilterId",
+                "the id of a metrics configuration that you created outside payctl",
+            )
         }
         ("functions", "ProvisionedConcurrencyUtilization") => {
             Needs::Dimension("Resource", "an alias, \"NAME:live\"")
@@ -98,7 +101,7 @@ pub(crate) const WATCHABLE: &[Watchable] = &[
             ("TotalRequestLatency", AVERAGE),
         ],
     },
-    // AWS/ECS measures clusters of instances only; of those on Fargate Container Insights tells.
+    // AWS/ECS measures only clusters of instances; Container Insights measures those on Fargate.
     Watchable {
         section: "clusters", namespace: "ECS/ContainerInsights",
         dimensions: &[("ClusterName", Means::Of("ecs.cluster", Output::Name))],
@@ -228,7 +231,7 @@ pub(crate) const WATCHABLE: &[Watchable] = &[
     },
 ];
 
-/// The sections of load balancing, where the load balancer is one of type `network`.
+/// The sections of load balancing, for load balancers of type `network`.
 #[rustfmt::skip]
 const OF_NETWORK: &[Watchable] = &[
     Watchable {
@@ -256,7 +259,7 @@ const OF_NETWORK: &[Watchable] = &[
 /// The section of metric filters: each names its metric itself.
 pub(crate) const FILTERS: &str = "metric_filters";
 
-/// What an item of a section is watched by.
+/// The metrics of an item of a section.
 pub(crate) fn watchable(loaded: &Loaded, section: &str, item: &str) -> Option<&'static Watchable> {
     let balancer = match section {
         "load_balancers" => Some(item),
@@ -297,7 +300,7 @@ pub(crate) fn storage(metric: &str) -> Option<&'static str> {
     }
 }
 
-/// The section, the item, and whether its dead-letter queue is meant.
+/// The section, the item, and whether `watch` names its dead-letter queue.
 pub(crate) fn parts(watch: &str) -> (&str, &str, bool) {
     let (watch, dead) = match watch.strip_suffix(".dead_letter") {
         Some(watch) => (watch, true),
@@ -331,16 +334,16 @@ fn only<'a>(loaded: &'a Loaded, section: &str) -> Option<&'a str> {
     }
 }
 
-/// One metric, however it is typed: of an alarm, a line, or a part of metric math.
+/// One metric, in any of its forms: of an alarm, a line, or a part of metric math.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
-    /// What is watched.
+    /// The watched item.
     pub(crate) watch: Option<&'a WatchedItem>,
     /// The namespace.
     pub(crate) namespace: Option<&'a MetricNamespace>,
     /// The name.
     pub(crate) metric: Option<&'a MetricName>,
-    /// The dimensions that are typed.
+    /// The dimensions in the config.
     pub(crate) dimensions: &'a BTreeMap<String, Template>,
     /// The statistic.
     pub(crate) statistic: Option<&'a Statistic>,
@@ -371,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_may_mean_its_dead_letter_queue() {
+    fn a_watch_may_name_a_dead_letter_queue() {
         assert_eq!(parts("queues.payments"), ("queues", "payments", false));
         assert_eq!(parts("queues.payments.dead_letter"), ("queues", "payments", true));
     }

@@ -2,9 +2,9 @@
 //!
 //! `loading` takes the steps in their order: `layers` finds the files of an environment, merges them
 //! and fills in its inputs; `check` walks the merged tree along the JSON Schema of the typed structs
-//! (`json_schema`) and finds everything that does not fit; `rules` checks what the values mean. Every
-//! problem has its place, and all are reported at once. What needs the account (names with its id) is
-//! checked by `blueprint::build`.
+//! (`json_schema`) and finds every value that does not fit; `rules` checks the meaning of the values.
+//! Every problem has its place, and payctl reports all at once. `blueprint::build` checks everything
+//! that needs the account (names with its id).
 
 mod check;
 mod files;

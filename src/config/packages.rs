@@ -12,7 +12,7 @@ use payctl_engine::model::package::{Files, Package};
 /// The packages of the functions, by function.
 pub(crate) type Sources = BTreeMap<String, Source>;
 
-/// What a function is made of.
+/// The source of a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// The paths of the files.
@@ -21,15 +21,15 @@ pub(crate) struct Source {
     pub(crate) package: Package,
 }
 
-/// The most that Lambda takes in a call, zipped and unzipped.
+/// The largest package that Lambda accepts in a call, zipped and unzipped.
 const ZIPPED: usize = 50 << 20;
 const UNZIPPED: usize = 250 << 20;
-/// The most that all functions of a config may hold together, unzipped.
+/// The largest size of all functions of a config together, unzipped.
 const ALL: usize = 2 << 30;
-/// How many files and folders are looked at for one function.
+/// The most files and folders that payctl reads for one function.
 const MOST: usize = 20_000;
 
-/// Reads the source folders of all functions. `dir` is where the config is.
+/// Reads the source folders of all functions. `dir` is the folder of the config.
 pub(crate) fn read(loaded: &Loaded, dir: &Path) -> (Sources, Vec<Problem>) {
     let (mut sources, mut problems) = (Sources::new(), Vec::new());
     if loaded.config.functions.is_empty() {
@@ -55,9 +55,9 @@ pub(crate) fn read(loaded: &Loaded, dir: &Path) -> (Sources, Vec<Problem>) {
 /// Packs folders of a repository, each once.
 struct Packer {
     repository: Repository,
-    /// By where the folders really are: one folder has many names.
+    /// By the resolved path of the folder: one folder has many names.
     known: BTreeMap<PathBuf, Source>,
-    /// How many bytes may still be read.
+    /// The number of bytes that payctl may still read.
     left: usize,
 }
 
@@ -88,9 +88,9 @@ impl Packer {
         let Found { files, size, .. } = found;
         if files.is_empty() {
             let message = format!("there are no files in {}", folder.display());
-            return Err((message, "put the function's code there".to_owned()));
+            return Err((message, "put the function's code into the folder".to_owned()));
         }
-        let fix = "leave out what the function does not need".to_owned();
+        let fix = "remove files that the function does not need".to_owned();
         if size > UNZIPPED {
             return Err((format!("{} holds more than 250 MB", folder.display()), fix));
         }
@@ -106,15 +106,15 @@ impl Packer {
     }
 }
 
-/// What belongs into a package.
+/// The files of a package.
 struct Found<'a> {
     repository: &'a Repository,
     files: Files,
-    /// How many bytes they have; once that is too much, no more is read.
+    /// Their size in bytes. Above the limit, payctl stops reading.
     size: usize,
-    /// How many files and folders were looked at.
+    /// The number of files and folders read so far.
     seen: usize,
-    /// The folders around the one that is being read.
+    /// The parents of the folder that is being read.
     around: Vec<PathBuf>,
 }
 
@@ -123,21 +123,24 @@ impl<'a> Found<'a> {
         Self { repository, files: Files::new(), size: 0, seen: 0, around: Vec::new() }
     }
 
-    /// Gathers the files of a folder. Links are followed inside the repository, but for those that
+    /// Collects the files of a folder. It follows links inside the repository, except links that
     /// lead back.
     fn collect(&mut self, folder: &Path, prefix: &str) -> Result<(), Refusal> {
         let failed = |error: std::io::Error| unreadable(folder, error);
         let real = folder.canonicalize().map_err(failed)?;
         if self.around.contains(&real) {
-            let message = format!("{} is a link to a folder that it is in", folder.display());
+            let message = format!("{} is a link to a folder that contains it", folder.display());
             return Err((message, "remove the link".to_owned()));
         }
         self.around.push(real);
         for entry in fs::read_dir(folder).map_err(failed)? {
             self.seen += 1;
             if self.seen > MOST {
-                let message = format!("{} is one of more than {MOST} files", folder.display());
-                return Err((message, "leave out what the function does not need".to_owned()));
+                let message = format!(
+                    "there are too many files: {} is one of more than {MOST}",
+                    folder.display()
+                );
+                return Err((message, "remove files that the function does not need".to_owned()));
             }
             self.take(&entry.map_err(failed)?, prefix)?;
         }
@@ -172,7 +175,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What a function does not need at work. Whatever is hidden is among it: `.env`, `.npmrc`, `.aws`.
+/// Whether a function does not need a file at runtime. Hidden files are among them: `.env`, `.npmrc`, `.aws`.
 fn is_left_out(name: &str, is_dir: bool) -> bool {
     name.starts_with('.')
         || name.ends_with(".pyc")
@@ -180,13 +183,15 @@ fn is_left_out(name: &str, is_dir: bool) -> bool {
 }
 
 fn key_file(path: &Path) -> Refusal {
-    let message = format!("{} is a key, and keys do not go into a package", path.display());
-    let fix = "take it out of the folder: the function reads it from a secret, see [secrets]";
+    let message =
+        format!("{} is a private key, and payctl does not put keys into a package", path.display());
+    let fix =
+        "remove it from the folder, and let the function read it from a secret: see [secrets]";
     (message, fix.to_owned())
 }
 
-/// Names of files that hold keys, whatever is in them. `credentials.py` is a module of many
-/// libraries, so only data is meant there.
+/// Names of files that contain keys. `credentials.py` is a module of many
+/// libraries, so only data files of that name count.
 fn is_key_file(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
@@ -198,7 +203,7 @@ fn is_key_file(name: &str) -> bool {
             && ["credentials", "accesskeys", "rootkey"].iter().any(|word| stem.ends_with(word))
 }
 
-/// Whether a file is a private key. A `.pem` that holds certificates alone is none.
+/// Whether a file is a private key. A `.pem` with only certificates is not one.
 fn is_key(name: &str, content: &[u8]) -> bool {
     const MARK: &[u8] = b"PRIVATE KEY";
     let holds = |text: &[u8]| text.windows(MARK.len()).any(|found| found == MARK);
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_holds_what_runs() {
+    fn a_package_contains_only_runtime_files() {
         let dir = tempfile::tempdir().unwrap();
         let write = |path: &str| {
             let path = dir.path().join(path);
@@ -264,7 +269,7 @@ mod tests {
         assert_eq!(files, ["again/money.py", "lib/money.py", "money.py"]);
         symlink(&work, shared.join("back")).unwrap();
         let (message, _) = pack(&work).unwrap_err();
-        assert!(message.contains("back is a link to a folder that it is in"), "{message}");
+        assert!(message.contains("back is a link to a folder that contains it"), "{message}");
     }
 
     #[cfg(unix)]
@@ -280,19 +285,19 @@ mod tests {
         for target in [others.clone(), others.join("index.py")] {
             symlink(target, work.join("link")).unwrap();
             let (message, _) = pack(&work).unwrap_err();
-            assert!(message.contains("link is outside of the repository"), "{message}");
+            assert!(message.contains("link is outside the repository"), "{message}");
             fs::remove_file(work.join("link")).unwrap();
         }
         let refused = |folder: &Path| Packer::around(&work).unwrap().source(folder).unwrap_err().0;
-        assert!(refused(&others).contains("is outside of the repository"));
-        assert!(refused(&work.join("../../others")).contains("is outside of the repository"));
+        assert!(refused(&others).contains("is outside the repository"));
+        assert!(refused(&work.join("../../others")).contains("is outside the repository"));
         fs::create_dir(dir.path().join("repo/.git")).unwrap();
         fs::write(dir.path().join("repo/.git/config"), "token").unwrap();
         assert!(refused(&work.join("../.git")).contains("is hidden"));
         // A pipe would never end.
         let made = std::process::Command::new("mkfifo").arg(work.join("pipe")).status();
         assert!(made.unwrap().success());
-        assert!(refused(&work).contains("pipe is no regular file"));
+        assert!(refused(&work).contains("pipe is not a regular file"));
     }
 
     /// Whether a file is refused as a key.
@@ -302,12 +307,15 @@ mod tests {
         fs::write(dir.path().join(name), content).unwrap();
         match pack(dir.path()) {
             Ok(source) => {
-                // What is hidden is left out, and nothing is said.
+                // Hidden files are left out without a message.
                 assert_eq!(source.files.contains(&name.to_owned()), !name.starts_with('.'));
                 false
             }
             Err((message, _)) => {
-                assert!(message.contains(name) && message.contains("is a key"), "{message}");
+                assert!(
+                    message.contains(name) && message.contains("is a private key"),
+                    "{message}"
+                );
                 true
             }
         }
@@ -350,11 +358,11 @@ mod tests {
             fs::File::create(dir.path().join(number.to_string())).unwrap();
         }
         let (message, _) = pack(dir.path()).unwrap_err();
-        assert!(message.contains("is one of more than 20000 files"), "{message}");
+        assert!(message.contains("is one of more than 20000"), "{message}");
     }
 
     #[test]
-    fn one_folder_of_many_names_is_read_once() {
+    fn a_folder_with_many_names_is_read_once() {
         let dir = tempfile::tempdir().unwrap();
         let work = dir.path().join("work");
         fs::create_dir(&work).unwrap();
@@ -367,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_must_be_there_with_something_in_it() {
+    fn a_source_folder_must_exist_and_contain_files() {
         let dir = tempfile::tempdir().unwrap();
         let mut packer = Packer::around(dir.path()).unwrap();
         let (message, _) = packer.source(&dir.path().join("none")).unwrap_err();

@@ -1,12 +1,12 @@
-//! What is wrong in a config file, with its place, the line and the fix.
+//! Problems of config files, each with its place, the line and the fix.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A position in a file. Line and column count from 1; both are 0 when the whole file is meant.
+/// A position in a file. Line and column count from 1; both are 0 for the whole file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file, as it was given.
+    /// The file, as the caller named it.
     pub file: PathBuf,
     /// The line.
     pub line: usize,
@@ -27,13 +27,13 @@ impl fmt::Display for Place {
 /// One problem. `Display` shows the place, the message, the line and the fix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// The text of that line; empty when the whole file is meant.
+    /// The text of that line; empty for the whole file.
     pub line_text: String,
-    /// How many characters of the line are meant.
+    /// The number of characters to mark in the line.
     pub width: usize,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
     /// The rule, or what to do.
     pub fix: String,
@@ -41,7 +41,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a config holds must not begin a line of its own.
+        // Text from a config must not begin a new line.
         let [message, fix] = [&self.message, &self.fix].map(|text| text.replace('\n', "\\n"));
         write!(f, "{}: {message}", self.place)?;
         if self.place.line == 0 {
@@ -67,7 +67,7 @@ pub(crate) struct Span {
     pub(crate) end: usize,
 }
 
-/// The texts of the files that an environment is made of.
+/// The texts of the files of an environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources(Vec<(PathBuf, String)>);
 
@@ -83,7 +83,7 @@ impl Sources {
         self.0.iter().map(|(file, _)| file.clone()).collect()
     }
 
-    /// Where a span begins.
+    /// The place where a span begins.
     pub(crate) fn place(&self, span: Span) -> Place {
         let (file, text) = &self.0[span.file];
         let start = floor(text, span.start);
@@ -123,7 +123,7 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The candidate that is most like `word`, if any is close.
+/// The candidate that is most similar to `word`, if one is close.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -144,7 +144,7 @@ pub(crate) fn did_you_mean<'a>(
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// How much two words are alike: 0 when they are not. Swapped letters count in short words, a common
+/// The similarity of two words: 0 if they differ. Swapped letters count in short words, a common
 /// beginning in long ones.
 fn likeness(left: &str, right: &str) -> f64 {
     let beginning = strsim::jaro_winkler(left, right);
@@ -152,7 +152,7 @@ fn likeness(left: &str, right: &str) -> f64 {
     if beginning > 0.75 || letters > 0.65 { beginning + letters } else { 0.0 }
 }
 
-/// A suggestion, or the list of what there is.
+/// A suggestion, or the list of all candidates.
 pub(crate) fn suggest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,

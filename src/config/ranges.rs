@@ -1,4 +1,4 @@
-//! IPv4 address ranges: what subnets and rules are made of.
+//! IPv4 address ranges of subnets and rules.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,7 +17,7 @@ impl fmt::Display for Block {
 }
 
 impl Block {
-    /// Parses `10.0.0.0/16`; host bits are cut off.
+    /// Parses `10.0.0.0/16` and clears host bits.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
         let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= 32)?;

@@ -1,4 +1,4 @@
-//! Which outputs of which sections a string may refer to, and what they stand for.
+//! The outputs that a string may refer to, by section, and the resources that have them.
 
 use super::problem::suggest;
 use super::tree::{Node, Value};
@@ -10,13 +10,13 @@ use payctl_engine::model::text::Output;
 pub(crate) struct Offer {
     /// The section.
     pub(crate) section: &'static str,
-    /// What stands after the item's name.
+    /// The word after the item's name.
     pub(crate) word: &'static str,
     /// The kind of the resource that it belongs to.
     kind: &'static str,
-    /// Which of that resource's outputs it is.
+    /// The output of that resource.
     pub(crate) output: Output,
-    /// What the resource's logical name has after the item's.
+    /// The suffix of the resource's logical name after the item's.
     suffix: &'static str,
     /// The key without which the item has no such output.
     needs: Option<&'static str>,
@@ -38,7 +38,7 @@ const fn offer(
     Offer { section, word, kind, output, suffix: "", needs: None }
 }
 
-/// Only items with the key `needs` have it; the resource is called like the item with `suffix`.
+/// Only items with the key `needs` have it. The logical name is the item's name with `suffix`.
 const fn only_with(needs: &'static str, suffix: &'static str, offer: Offer) -> Offer {
     Offer { suffix, needs: Some(needs), ..offer }
 }
@@ -111,7 +111,7 @@ const OFFERS: &[Offer] = &[
     offer("vpc_links", "id", "apigateway.vpc_link", Output::Id),
 ];
 
-/// What the network offers.
+/// The outputs of the network.
 const NETWORK: &[&str] =
     &["cidr", "isolated_subnets", "private_subnets", "public_subnets", "vpc_id"];
 
@@ -143,7 +143,7 @@ pub(crate) fn check(expr: &str, tree: &Node) -> Result<(), (String, String)> {
         let first = steps.first().copied().unwrap_or_default();
         let inputs = ["env", "project", "region", "account", "var.NAME"];
         let known: Vec<&str> = all().chain(inputs).collect();
-        return unknown(suggest(first, known.iter().copied(), "a string may refer to"));
+        return unknown(suggest(first, known.iter().copied(), "a string can refer to"));
     };
     let [_, item, output] = steps.as_slice() else {
         return unknown(match *section {

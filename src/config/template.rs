@@ -9,7 +9,7 @@ pub(crate) enum Piece<'a> {
     Expr(&'a str),
 }
 
-/// Splits a string. The error names what is not closed.
+/// Splits a string. The error names the part that is not closed.
 pub(crate) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_stays_as_it_was() {
+    fn unknown_expressions_stay_as_they_are() {
         let mut known = |name: &str| (name == "env").then(|| "dev".to_owned());
         let text = replace("${env}/${tables.a.name}/$${x}", &mut known).unwrap();
         assert_eq!(text, "dev/${tables.a.name}/$${x}");

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Span;
 
-/// A value, where it stands, and where its key stands.
+/// A value, its place, and the place of its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
@@ -17,7 +17,7 @@ pub(crate) struct Node {
     pub(crate) key_at: Span,
 }
 
-/// What TOML knows.
+/// The types of TOML.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     String(String),
@@ -29,7 +29,7 @@ pub(crate) enum Value {
     Table(BTreeMap<String, Node>),
 }
 
-/// Parses one file: what could be read, and every syntax error.
+/// Parses one file. Returns the readable part, and every syntax error.
 pub(crate) fn parse(text: &str, file: usize) -> (Node, Vec<(Span, String)>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let errors = errors.into_iter().map(|error| {
@@ -85,7 +85,7 @@ impl Node {
         }
     }
 
-    /// Takes away every entry whose key stands at one of these places.
+    /// Removes every entry whose key is at one of these places.
     pub(crate) fn prune(&mut self, bad: &BTreeSet<Span>) {
         match &mut self.value {
             Value::Table(entries) => {
@@ -109,7 +109,7 @@ impl Node {
         }
     }
 
-    /// Puts a string where nothing stands.
+    /// Adds a string if the key is not set.
     pub(crate) fn assume(&mut self, key: &str, text: &str) {
         let (at, key_at) = (self.at, self.key_at);
         if let Value::Table(entries) = &mut self.value {
@@ -118,7 +118,7 @@ impl Node {
         }
     }
 
-    /// Puts a string where something may stand.
+    /// Sets a string, and replaces a value that is there.
     pub(crate) fn put(&mut self, key: &str, text: &str) {
         self.assume(key, text);
         if let Value::Table(entries) = &mut self.value
@@ -136,7 +136,7 @@ impl Node {
         }
     }
 
-    /// Whether a word stands in it, as a key or as a string.
+    /// Whether it contains a word, as a key or as a string.
     pub(crate) fn mentions(&self, word: &str) -> bool {
         match &self.value {
             Value::String(text) => text == word,
@@ -156,7 +156,7 @@ impl Node {
         }
     }
 
-    /// The place that describes a path best: the value if it is there, else the key of the deepest
+    /// The best place for a path: the value if it exists, else the key of the deepest
     /// table above it.
     pub(crate) fn locate(&self, path: &[&str]) -> Span {
         let mut node = self;
@@ -188,13 +188,13 @@ impl Node {
 }
 
 impl Value {
-    /// What a person calls it.
+    /// The name of the type in messages.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",
-            Self::Integer(_) => "a whole number",
+            Self::Integer(_) => "an integer",
             Self::Float(_) => "a number",
-            Self::Bool(_) => "true or false",
+            Self::Bool(_) => "a boolean",
             Self::Datetime(_) => "a date",
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",

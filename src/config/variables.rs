@@ -1,7 +1,7 @@
-//! `[variables]`: what `${var.NAME}` may read of the process's environment, and what never.
+//! `[variables]`: the environment variables that `${var.NAME}` may read, and those that it never may.
 //!
-//! A config may come from somebody who must not see this machine. So it reads only what it
-//! declares, where a reviewer sees it, and nothing that is named like a credential.
+//! The author of a config may be somebody who must not see this machine. So payctl reads only variables
+//! that the config declares, where a reviewer sees them, and none that is named like a credential.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use super::tree::Node;
 /// The section.
 pub(crate) const SECTION: &str = "variables";
 
-/// The values of the variables that a config declares, by name; without one, why.
+/// The values of the variables that a config declares, by name; without a value, the reason.
 pub(crate) struct Variables(BTreeMap<String, Result<String, Refusal>>);
 
 impl Variables {
     /// The value that `${var.NAME}` stands for.
     pub(crate) fn value(&self, name: &str) -> Result<String, Refusal> {
         if let Some((name, default)) = name.split_once(":-") {
-            let message = format!("`:-{default}` is no default");
+            let message = format!("`:-{default}` is not a way to set a default");
             let fix = format!(
                 "write `${{var.{name}}}`, and {name} = {{ default = \"{default}\" }} in [{SECTION}]"
             );
@@ -39,8 +39,8 @@ impl Variables {
     }
 }
 
-/// Reads the variables that a tree declares, and nothing else. Returns what is wrong with the
-/// declarations as well; what has the wrong form is for the schema to say.
+/// Reads the variables that a tree declares, and no others. Also returns the problems of the
+/// declarations; the schema reports values of the wrong format.
 pub(crate) fn declared(
     tree: &Node,
     vars: &dyn Fn(&str) -> Option<String>,
@@ -74,11 +74,11 @@ pub(crate) fn declared(
         }
         let set = vars(name).filter(|value| !value.is_empty());
         let value = match (set, default) {
-            // What is in it is not shown: nobody knows what it is.
+            // The message does not show the value, which may be a secret.
             (Some(value), _) if !fits(&value) => {
                 let message = format!("the variable {name} does not match its pattern");
                 let pattern = pattern.unwrap_or_default();
-                Err((message, format!("set it to something that matches {pattern}")))
+                Err((message, format!("set it to a value that matches {pattern}")))
             }
             (Some(value), _) => Ok(value),
             (None, Some(default)) => Ok(default.to_owned()),
@@ -102,8 +102,10 @@ fn is_credential(name: &str) -> bool {
 }
 
 fn credential(name: &str) -> Refusal {
-    let message = format!("{name} is named like a credential, and no config reads those");
-    let fix = "rename it if it is none; a secret belongs into [secrets], see `payctl secret set`";
+    let message =
+        format!("{name} is named like a credential, and a config cannot read credentials");
+    let fix =
+        "rename it if it is not a credential; put a secret into [secrets]: see `payctl secret set`";
     (message, fix.to_owned())
 }
 
@@ -112,7 +114,7 @@ mod tests {
     use super::super::tree;
     use super::*;
 
-    /// What a variable is worth under these declarations and this environment: the value, or the
+    /// The value of a variable with these declarations and this environment, or the
     /// message.
     fn value(declared: &str, name: &str, set: &[(&str, &str)]) -> Result<String, String> {
         let mut sources = Sources::default();
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_declared_is_read() {
+    fn only_declared_variables_are_read() {
         let set = [("TEAM", "core"), ("HOME", "/root")];
         assert_eq!(value("TEAM = {}", "TEAM", &set).unwrap(), "core");
         assert_eq!(
@@ -138,11 +140,13 @@ mod tests {
         let default = "TEAM = { default = \"payments\" }";
         assert_eq!(value(default, "TEAM", &[("TEAM", "")]).unwrap(), "payments");
         assert_eq!(value(default, "TEAM", &set).unwrap(), "core");
-        assert!(value(default, "TEAM:-x", &set).unwrap_err().contains("is no default"));
+        assert!(
+            value(default, "TEAM:-x", &set).unwrap_err().contains("is not a way to set a default")
+        );
     }
 
     #[test]
-    fn a_value_must_match_its_pattern_as_a_whole_and_is_not_shown() {
+    fn a_whole_value_must_match_its_pattern_and_is_not_shown() {
         let declared = "TEAM = { pattern = \"[a-z]+\" }";
         assert_eq!(value(declared, "TEAM", &[("TEAM", "core")]).unwrap(), "core");
         for wrong in ["Core", "core ", "core\n", "a1"] {

@@ -154,27 +154,30 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
         format!("[apis.a.routes.\"{name}\"]\nurl = \"https://x.example\"\n{rest}\n")
     };
     refuses("[apis.a]\nroutes = {}", "an API needs at least one route");
-    refuses(&route("POST /a b", ""), "has the wrong form (a route is a method and a path");
-    refuses(&route("FETCH /a", ""), "has the wrong form");
-    refuses(&route("GET /a/", ""), "a path does not end in a slash (write `/a`)");
-    refuses(&route("GET /{all+}/x", ""), "`{all+}` takes all that follows");
-    refuses(&(route("GET /{a}", "") + &route("GET /{b}/c", "")), "`{b}` stands beside `{a}`");
-    refuses(&route("GET /{a}/x/{a}", ""), "`{a}` stands here twice");
-    refuses(&route("GET /", "timeout_ms = 49"), "49 is out of range (50 to 29000)");
-    refuses(&route("GET /", "timeout_ms = 29001"), "29001 is out of range (50 to 29000)");
-    refuses("[apis.a.routes.\"GET /\"]\napi_key = false", "nothing stands behind the route");
-    refuses(&route("GET /", "load_balancer = \"main\""), "no `main` in [load_balancers]");
+    refuses(&route("POST /a b", ""), "has the wrong format (a route is a method and a path");
+    refuses(&route("FETCH /a", ""), "has the wrong format");
+    refuses(&route("GET /a/", ""), "a path must not end in a slash (write `/a`)");
+    refuses(&route("GET /{all+}/x", ""), "`{all+}` matches the rest of the path");
+    refuses(
+        &(route("GET /{a}", "") + &route("GET /{b}/c", "")),
+        "`{b}` and `{a}` are at the same place",
+    );
+    refuses(&route("GET /{a}/x/{a}", ""), "`{a}` appears twice");
+    refuses(&route("GET /", "timeout_ms = 49"), "49 is out of range (use 50 to 29000)");
+    refuses(&route("GET /", "timeout_ms = 29001"), "29001 is out of range (use 50 to 29000)");
+    refuses("[apis.a.routes.\"GET /\"]\napi_key = false", "the route has no backend");
+    refuses(&route("GET /", "load_balancer = \"main\""), "[load_balancers] has no `main`");
     refuses(
         "[apis.a.routes.\"GET /\"]\nfunction = \"validaton\"\n[functions.validation]",
-        "no `validaton` in [functions]",
+        "[functions] has no `validaton`",
     );
     let balanced = "[apis.a.routes.\"GET /\"]\nload_balancer = \"main\"\n\
                     [load_balancers.main]\nlisteners = [{ port = 443, forward = \"web\" }]";
-    refuses(balanced, "a load balancer is reached through a `vpc_link`");
-    refuses(balanced, "`main` does not listen on port 80 (say the `port` of one");
+    refuses(balanced, "`vpc_link` is missing: an API reaches");
+    refuses(balanced, "`main` does not listen on port 80 (set `port` to the port of one");
     let many: String = (0..300).map(|at| route(&format!("GET /{at}"), "")).collect();
-    refuses(&many, "301 paths are too many (AWS takes 300 with the root");
-    refuses(&route("GET /", "path = \"/x\""), "`path` is about a load balancer");
+    refuses(&many, "too many paths: 301 (use variables: AWS allows at most 300");
+    refuses(&route("GET /", "path = \"/x\""), "`path` needs `load_balancer`");
     refuses("[apis.a.routes.\"GET /\"]\nurl = \"ftp://x\"", "`ftp://x` is not a URL");
     refuses(
         "[apis.a.routes.\"GET /a\"]\nurl = \"https://x/{id}\"",
@@ -188,58 +191,64 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
     accepts(&(checked.to_owned() + &route("GET /", "")));
     accepts(&(checked.to_owned() + &route("POST /", "model = \"none\"")));
     accepts(&(checked.to_owned() + &route("POST /", "validate = false")));
-    refuses(&route("GET /", "api_key = true"), "there is no API key to call it with");
+    refuses(&route("GET /", "api_key = true"), "the API has no API key");
     refuses(&route("GET /", "authorization = \"cstomers\""), "no authorizer `cstomers`");
     refuses(&route("GET /", "authorization = \"IAM\""), "write iam, none, or the name of");
-    refuses(&route("GET /", "scopes = [\"a\"]"), "only tokens of user pools have scopes");
+    refuses(&route("GET /", "scopes = [\"a\"]"), "scopes need an authorizer with user pools");
     let guarded = |authorizer: &str| {
         route("GET /", "authorization = \"callers\"")
             + &format!("[apis.a.authorizers.callers]\n{authorizer}\n[functions.check]")
     };
-    refuses(&guarded(""), "nobody looks at the callers");
-    refuses(&guarded("function = \"chek\""), "no `chek` in [functions]");
-    refuses(&guarded("user_pools = \"pool\""), "a user pool is its id");
+    refuses(&guarded(""), "the authorizer checks nothing");
+    refuses(&guarded("function = \"chek\""), "[functions] has no `chek`");
+    refuses(&guarded("user_pools = \"pool\""), "write the id of a user pool");
     let both = "user_pools = \"us-east-1_a\"\nfunction = \"check\"";
-    refuses(&guarded(both), "`user_pools` and `function` exclude each other");
+    refuses(&guarded(both), "`user_pools` and `function` cannot be used together");
     let pools = |rest: &str| guarded(&format!("user_pools = \"us-east-1_a\"\n{rest}"));
-    refuses(&pools("cache_seconds = 5"), "`cache_seconds` is about a function");
-    refuses(&pools("identity = \"query.a\""), "a token stands in one header");
+    refuses(&pools("cache_seconds = 5"), "`cache_seconds` needs `function`");
+    refuses(&pools("identity = \"query.a\""), "a token comes from one header");
     let two = "function = \"check\"\nidentity = [\"header.A\", \"header.B\"]";
-    refuses(&guarded(two), "a token stands in one header");
+    refuses(&guarded(two), "a token comes from one header");
     let nobody = "function = \"check\"\ngets = \"request\"\nidentity = []";
-    refuses(&guarded(nobody), "an answer cannot be kept for nobody");
+    refuses(&guarded(nobody), "API Gateway cannot cache an answer without an identity");
     refuses(&guarded("function = \"check\"\ncache_seconds = 3601"), "3601 is out of range");
     let unused = "[apis.a.authorizers.callers]\nuser_pools = \"us-east-1_a\"";
-    refuses(&(route("GET /", "") + unused), "no route asks for this authorizer");
-    refuses(&(route("GET /", "") + &unused.replace("callers", "iam")), "a meaning of its own");
+    refuses(&(route("GET /", "") + unused), "no route uses this authorizer");
+    refuses(&(route("GET /", "") + &unused.replace("callers", "iam")), "this name is reserved");
     let eleven: String =
         (0..11).map(|at| unused.replace("callers", &format!("c{at}")) + "\n").collect();
-    refuses(&(route("GET /", "") + &eleven), "11 authorizers are too many");
+    refuses(&(route("GET /", "") + &eleven), "too many authorizers: 11");
     refuses(&route("GET /", "parameters = { id = true }"), "write `query.NAME` or `header.NAME`");
     let api = |head: &str| format!("[apis.a]\n{head}\n{}", route("GET /", ""));
-    refuses(&api("stage = \"a b\""), "`a b` has the wrong form (a stage's name");
+    refuses(&api("stage = \"a b\""), "`a b` has the wrong format (a stage's name");
     refuses(&api("throttle = { rate = 0, burst = 1 }"), "0 is out of range");
     refuses(&api("models = { Payment = \"{\" }"), "this is not JSON");
-    refuses(&api("models = { Payment = \"[]\" }"), "a schema is a JSON object");
-    refuses(&api("models = { Empty = \"{}\" }"), "every API has a model of this name");
-    refuses(&api("models = { none = \"{}\" }"), "`none` is no model");
+    refuses(&api("models = { Payment = \"[]\" }"), "a schema must be a JSON object");
+    refuses(&api("models = { Empty = \"{}\" }"), "AWS adds a model of this name to every API");
+    refuses(&api("models = { none = \"{}\" }"), "`none` is a reserved name");
     refuses(&api("log = { data_trace = true }"), "with every card number in them");
     accepts(&api("log = { data_trace = true, card_numbers_in_logs = true }"));
-    refuses(&api("log = { level = \"off\", data_trace = true }"), "data is traced into the log");
-    refuses(&api("log = { retention_days = 8 }"), "logs cannot be kept for 8 days");
-    refuses(&api("variables = { a = \"x y\" }"), "`x y` is not possible as a value");
-    refuses(&api("cors = { origins = [\"*\", \"https://a.b\"] }"), "`*` holds every other");
-    refuses(&api("cors = { origins = \"*\", credentials = true }"), "browsers refuse cookies");
+    refuses(
+        &api("log = { level = \"off\", data_trace = true }"),
+        "`data_trace` writes into the execution log",
+    );
+    refuses(&api("log = { retention_days = 8 }"), "CloudWatch cannot keep logs for 8 days");
+    refuses(&api("variables = { a = \"x y\" }"), "`x y` is not a valid value");
+    refuses(
+        &api("cors = { origins = [\"*\", \"https://a.b\"] }"),
+        "`*` already includes every other",
+    );
+    refuses(&api("cors = { origins = \"*\", credentials = true }"), "browsers do not send cookies");
     refuses(&api("cors = { origins = \"https://a.b/\" }"), "an origin looks like");
-    refuses(&api("usage = { keys = [\"partner\"] }"), "no route asks for an API key");
+    refuses(&api("usage = { keys = [\"partner\"] }"), "no route needs an API key");
     refuses(
         &api("throttle = { rate = 5, burst = 5 }\nusage = { throttle = { rate = 9, burst = 5 } }"),
-        "one key may send more than the API admits",
+        "one key may send more than the API allows",
     );
-    refuses(&api("name = \"a b ${env}\""), "is not possible as a name");
+    refuses(&api("name = \"a b ${env}\""), "is not a valid name");
     refuses(
         &api("statements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]"),
-        "`s3:GetObject` is not possible in this policy",
+        "`s3:GetObject` is not valid in this policy",
     );
     refuses(
         &api("statements = [{ actions = \"execute-api:Invoke\", principals = { AWS = \"*\" }, \
@@ -251,7 +260,7 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
         "statements = [{{ actions = \"execute-api:Invoke\", principals = {{ AWS = \"*\" }}, \
          conditions = {{ StringEquals = {{ \"aws:x\" = \"{long}\" }} }} }}]"
     );
-    refuses(&api(&policy), "AWS takes 8192");
+    refuses(&api(&policy), "use at most 8192");
     refuses(
         "[vpc_links.a]\nsecurity_groups = [\"g\"]\n[security_groups.g]\ndescription = \"g\"",
         "a VPC link needs a network",
@@ -276,7 +285,7 @@ fn a_function_that_may_take_longer_than_its_api_must_be_meant_to() {
         let folder = Folder::with(text);
         folder.add_code();
         let found = config::load(&folder.0, "dev", &|_| None).err().unwrap_or_default();
-        let expected = "`slow` may take 30 seconds, and API Gateway waits 29";
+        let expected = "`slow` may take 30 seconds, but API Gateway waits only 29";
         found.iter().any(|problem| problem.message.contains(expected))
     };
     assert!(waits(text));

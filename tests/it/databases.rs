@@ -408,34 +408,42 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
     assert_eq!(wrong(GOOD), [""; 0]);
     let mut silent = Vec::new();
     for (good, bad, expected) in [
-        ("\"15.19\"", "\"9.6\"", "`9.6` has the wrong form"),
-        ("\"15.19\"", "\"15.19.1\"", "`15.19.1` has the wrong form"),
-        ("\"15.19\"", "\"99.1\"", "there is no Aurora PostgreSQL 99.1"),
-        ("\"customerdb\"", "\"1db\"", "`1db` has the wrong form"),
-        ("\"customerdb\"", "\"template1\"", "is a database of PostgreSQL itself"),
+        ("\"15.19\"", "\"9.6\"", "`9.6` has the wrong format"),
+        ("\"15.19\"", "\"15.19.1\"", "`15.19.1` has the wrong format"),
+        ("\"15.19\"", "\"99.1\"", "Aurora PostgreSQL 99.1 does not exist"),
+        ("\"customerdb\"", "\"1db\"", "`1db` has the wrong format"),
+        ("\"customerdb\"", "\"template1\"", "is reserved for PostgreSQL"),
         ("\"dbadmin\"", "\"admin\"", "`admin` is a reserved word"),
-        ("\"dbadmin\"", "\"db-admin\"", "`db-admin` is not possible as the name of a user"),
-        ("\"dbadmin\"", "\"abcdefghijklmnopq\"", "is not possible as the name of a user"),
+        ("\"dbadmin\"", "\"db-admin\"", "`db-admin` is not a valid user name"),
+        ("\"dbadmin\"", "\"abcdefghijklmnopq\"", "is not a valid user name"),
         ("{ username = \"dbadmin\" }", "{}", "a database needs a user name"),
-        ("[secrets.database]", "[secrets.database]\nlength = 42", "42 characters are too many"),
-        ("[secrets.database]", "[secrets.database]\nfield = \"pw\"", "is in `password`"),
-        ("secret = \"database\"", "secret = \"other\"", "no `other` in [secrets]"),
-        ("serverless =", "#", "a serverless instance needs limits"),
-        ("min = 0.5", "min = 0.3", "0.3 capacity units are not possible"),
-        ("max = 2", "max = 0.5", "0.5 capacity units are not possible (1 to 256"),
-        ("min = 0.5, max = 2", "min = 4, max = 2", "the least (4) is more than the most (2)"),
-        ("max = 2", "max = 2, pause_after = 600", "it never pauses"),
+        (
+            "[secrets.database]",
+            "[secrets.database]\nlength = 42",
+            "too long for a database: 42 characters",
+        ),
+        (
+            "[secrets.database]",
+            "[secrets.database]\nfield = \"pw\"",
+            "must be in the field `password`",
+        ),
+        ("secret = \"database\"", "secret = \"other\"", "[secrets] has no `other`"),
+        ("serverless =", "#", "a serverless instance needs `serverless`"),
+        ("min = 0.5", "min = 0.3", "0.3 is not a valid number of capacity units"),
+        ("max = 2", "max = 0.5", "0.5 is not a valid number of capacity units (use 1 to 256"),
+        ("min = 0.5, max = 2", "min = 4, max = 2", "`min` (4) is more than `max` (2)"),
+        ("max = 2", "max = 2, pause_after = 600", "the instance never pauses"),
         ("db.serverless", "db.t3.micro", "Aurora PostgreSQL does not run on db.t3.micro"),
         ("db.serverless", "db.m5.large", "does not run on db.m5.large"),
-        ("db.serverless", "t3.medium", "`t3.medium` has the wrong form"),
-        ("tier = 0", "tier = 16", "16 is out of range (0 to 15)"),
-        ("instances =", "backup_days = 0\ninstances =", "0 is out of range (1 to 35)"),
-        ("instances =", "backup_days = 36\ninstances =", "36 is out of range (1 to 35)"),
-        ("instances =", "port = 80\ninstances =", "80 is out of range (1150 to 65535)"),
+        ("db.serverless", "t3.medium", "`t3.medium` has the wrong format"),
+        ("tier = 0", "tier = 16", "16 is out of range (use 0 to 15)"),
+        ("instances =", "backup_days = 0\ninstances =", "0 is out of range (use 1 to 35)"),
+        ("instances =", "backup_days = 36\ninstances =", "36 is out of range (use 1 to 35)"),
+        ("instances =", "port = 80\ninstances =", "80 is out of range (use 1150 to 65535)"),
         ("instances =", "insights_days = 30\ninstances =", "cannot keep 30 days"),
-        ("instances =", "log_retention_days = 8\ninstances =", "cannot be kept for 8 days"),
-        ("instances =", "log_exports = [\"slow\"]\ninstances =", "`slow` is not possible here"),
-        ("instances =", "backup_window = \"3-4\"\ninstances =", "`3-4` has the wrong form"),
+        ("instances =", "log_retention_days = 8\ninstances =", "cannot keep logs for 8 days"),
+        ("instances =", "log_exports = [\"slow\"]\ninstances =", "`slow` is not valid here"),
+        ("instances =", "backup_window = \"3-4\"\ninstances =", "`3-4` has the wrong format"),
         (
             "instances =",
             "backup_window = \"03:00-03:20\"\ninstances =",
@@ -444,12 +452,12 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
         (
             "instances =",
             "backup_window = \"03:00-04:00\"\nmaintenance_window = \"sun:03:30-sun:04:30\"\ninstances =",
-            "it overlaps the backup window",
+            "this window overlaps the backup window",
         ),
         (
             "instances =",
             "monitoring = { interval = 7, role = \"monitoring\" }\ninstances =",
-            "7 seconds are not possible",
+            "7 seconds is not a valid interval",
         ),
         ("instances =", "monitoring = { interval = 60 }\ninstances =", "`role` is missing"),
         ("zones = 2", "zones = 1", "a database needs subnets in two zones"),
@@ -457,10 +465,10 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
         (
             "[databases.customer]",
             "[databases.customer]\nname = \"A--${env}\"",
-            "is not possible as a name",
+            "is not a valid name",
         ),
-        ("[\"database\"]", "[]", "0 items are not possible here"),
-        ("[{ class = \"db.serverless\", tier = 0 }]", "[]", "0 items are not possible here"),
+        ("[\"database\"]", "[]", "too few items: 0, at least 1"),
+        ("[{ class = \"db.serverless\", tier = 0 }]", "[]", "too few items: 0, at least 1"),
     ] {
         assert!(GOOD.contains(good), "{good}");
         let found = wrong(&GOOD.replacen(good, bad, 1));
@@ -476,10 +484,10 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
     assert!(found[0].contains("monitoring cannot assume the role `monitoring`"), "{found:?}");
     let seventeen = ["{ class = \"db.serverless\" }"; 17].join(", ");
     let many = GOOD.replace("{ class = \"db.serverless\", tier = 0 }", &seventeen);
-    assert!(wrong(&many)[0].contains("17 items are not possible here"), "{:?}", wrong(&many));
+    assert!(wrong(&many)[0].contains("too many items: 17, at most 16"), "{:?}", wrong(&many));
     let second = GOOD.split("[databases.customer]").nth(1).expect("it is there");
     let twice = format!("{GOOD}[databases.second]{second}");
-    assert!(wrong(&twice).iter().any(|line| line.contains("begins with the same secret")));
+    assert!(wrong(&twice).iter().any(|line| line.contains("uses the same secret")));
 }
 
 #[test]
@@ -489,40 +497,47 @@ fn a_rotation_says_when_and_by_what() {
         wrong(&format!("{config}{ROTATION}"))
     };
     for (rotation, expected) in [
-        ("rotation = { days = 30, function = \"none\" }", "no `none` in [functions]"),
-        ("rotation = { days = 0, function = \"rotation\" }", "0 is out of range (1 to 1000)"),
-        ("rotation = { days = 1001, function = \"rotation\" }", "1001 is out of range (1 to 1000)"),
+        ("rotation = { days = 30, function = \"none\" }", "[functions] has no `none`"),
+        ("rotation = { days = 0, function = \"rotation\" }", "0 is out of range (use 1 to 1000)"),
+        (
+            "rotation = { days = 1001, function = \"rotation\" }",
+            "1001 is out of range (use 1 to 1000)",
+        ),
         ("rotation = { days = 30 }", "`function` is missing"),
         (
             "rotation = { schedule = \"monthly\", function = \"rotation\" }",
-            "`monthly` has the wrong form",
+            "`monthly` has the wrong format",
         ),
         (
             "rotation = { days = 1, window_hours = 25, function = \"rotation\" }",
             "25 is out of range",
         ),
-        ("rotation = { function = \"rotation\" }", "does not say when to rotate"),
+        ("rotation = { function = \"rotation\" }", "the rotation has no schedule"),
         (
             "rotation = { days = 30, schedule = \"rate(30 days)\", function = \"rotation\" }",
-            "`days` says when already",
+            "`days` and `schedule` cannot be used together",
         ),
     ] {
         let found = with(rotation);
         assert!(found.iter().any(|line| line.contains(expected)), "{rotation}: {found:?}");
     }
     for (schedule, window, expected) in [
-        ("rate(3 hours)", 1, "this is too often"),
-        ("cron(0 * * * ? *)", 1, "this is too often"),
-        ("cron(0 8-20 * * ? *)", 1, "this is too often"),
-        ("cron(0 0/3 * * ? *)", 1, "this is too often"),
-        ("rate(1001 days)", 1, "this is too seldom"),
-        ("rate(24001 hours)", 1, "this is too seldom"),
-        ("rate(99999999999 days)", 1, "this is too seldom"),
-        ("cron(foo)", 1, "has 1 fields, not 6"),
+        ("rate(3 hours)", 1, "the rotation is too frequent"),
+        ("cron(0 * * * ? *)", 1, "the rotation is too frequent"),
+        ("cron(0 8-20 * * ? *)", 1, "the rotation is too frequent"),
+        ("cron(0 0/3 * * ? *)", 1, "the rotation is too frequent"),
+        ("rate(1001 days)", 1, "the rotation is too rare"),
+        ("rate(24001 hours)", 1, "the rotation is too rare"),
+        ("rate(99999999999 days)", 1, "the rotation is too rare"),
+        ("cron(foo)", 1, "has 1 fields instead of 6"),
         ("cron(0 25 * * ? *)", 1, "`25` is out of range"),
-        ("cron(15 4 * * ? *)", 1, "the minutes of `cron(15 4 * * ? *)` are not 0"),
-        ("rate(4 hours)", 5, "reaches into the next rotation (at most 4)"),
-        ("cron(0 2/10 * * ? *)", 11, "reaches into the next rotation (at most 10)"),
+        ("cron(15 4 * * ? *)", 1, "the minutes of `cron(15 4 * * ? *)` must be 0"),
+        ("rate(4 hours)", 5, "is longer than the time between two rotations (use at most 4)"),
+        (
+            "cron(0 2/10 * * ? *)",
+            11,
+            "is longer than the time between two rotations (use at most 10)",
+        ),
         ("rate(4 hours)", 4, ""),
         ("rate(1 days)", 24, ""),
         ("rate(1000 days)", 24, ""),
@@ -575,7 +590,7 @@ fn a_secret_does_not_outlive_its_key() {
                key = \"main\"\nrecovery_days = ";
     let with = |days: u32| wrong(&GOOD.replace("[secrets.database]", &format!("{key}{days}")));
     assert_eq!(with(14), [""; 0]);
-    assert!(with(15)[0].contains("for 15 days, its key `main` for 14 only"), "{:?}", with(15));
+    assert!(with(15)[0].contains("for 15 days, but its key `main` only for 14"), "{:?}", with(15));
 }
 
 #[test]

@@ -374,9 +374,9 @@ of a pull request. So payctl limits what a config can read:
 | written | meaning |
 |---|---|
 | `${env}`, `${project}`, `${region}` | the environment, the project, the region |
-| `${account}` | the account id, in names, references and tags given at creation |
+| `${account}` | the account id; in names, references and `tags_at_creation` |
 | `${now}` | the time of the run; only in `tags_at_creation` |
-| `${var.NAME}` | the variable `NAME` of the process, as `[variables]` declares it |
+| `${var.NAME}` | the environment variable `NAME`, which `[variables]` declares |
 | `$${` | a literal `${`, which IAM policy variables need |
 
 A *string with references* in the tables below may also contain outputs of other resources. A

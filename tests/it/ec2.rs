@@ -246,9 +246,9 @@ fn a_zone_that_lacks_what_the_config_asks_for_is_passed_over() {
     let few = virginia(&[("a", "az1"), ("b", "az2"), ("c", "az3")]);
     let wrong = built(&format!("{wide}{link}"), &few).unwrap_err();
     for said in [
-        "us-east-1 has 3 zones for this account; us-east-1c (use1-az3) has no VPC links",
+        "us-east-1 has 3 zones for this account; us-east-1c (use1-az3) does not support VPC links",
         "| zones = 3",
-        "use 2 at the most, or say which in `zone_names`",
+        "use at most 2, or name the zones in `zone_names`",
     ] {
         assert!(wrong.contains(said), "{wrong}");
     }

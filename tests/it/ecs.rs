@@ -305,34 +305,37 @@ fn what_fargate_refuses_is_refused_here() {
                  principals = { Service = \"ecs-tasks.amazonaws.com\" } }]";
     assert_eq!(problems(trust), [""; 0]);
     let table = [
-        ("memory = 4096", "no tasks with cpu 256 and memory 4096 (the nearest is cpu = 512"),
-        ("cpu = 300", "cpu 300 and memory 512 (the nearest is cpu = 512, memory = 1024)"),
-        ("storage = 300", "300 is out of range (20 to 200)"),
-        ("stop_timeout = 121", "out of range (2 to 120)"),
-        ("container = \"a b\"", "`a b` is not possible as the name of a container"),
-        ("name = \"pay.${env}\"", "`pay.dev` is not possible as a name"),
+        ("memory = 4096", "does not support cpu 256 with memory 4096 (use for example cpu = 512"),
+        ("cpu = 300", "cpu 300 with memory 512 (use for example cpu = 512, memory = 1024)"),
+        ("storage = 300", "300 is out of range (use 20 to 200)"),
+        ("stop_timeout = 121", "out of range (use 2 to 120)"),
+        ("container = \"a b\"", "`a b` is not a valid container name"),
+        ("name = \"pay.${env}\"", "`pay.dev` is not a valid name"),
         ("name = \"payment\"", "`payment` does not name the environment"),
-        ("environment = { DB_PASSWORD = \"x\" }", "`DB_PASSWORD` is a secret as well"),
-        ("environment = { \"1X\" = \"x\" }", "`1X` has the wrong form"),
+        ("environment = { DB_PASSWORD = \"x\" }", "`DB_PASSWORD` is also under `secrets`"),
+        ("environment = { \"1X\" = \"x\" }", "`1X` has the wrong format"),
         ("health = { command = \"x\", interval = 5, timeout = 9 }", "longer than the time between"),
-        ("platform_version = \"newest\"", "`newest` is no version of Fargate"),
+        ("platform_version = \"newest\"", "`newest` is not a Fargate version"),
         ("subnets = \"isolated\"", "the network has no isolated subnets"),
-        ("subnets = \"public\"", "reach nothing without public addresses"),
-        ("public_ip = true", "only public subnets have a use"),
-        ("execute_command = true", "commands need a role"),
-        ("health_grace = 60", "only a target group has an opinion"),
-        ("desired = 5001", "out of range (0 to 5000)"),
-        ("log_retention_days = 8", "logs cannot be kept for 8 days"),
-        ("deployment = { maximum_percent = 100 }", "no task can be replaced"),
-        ("deployment = { minimum_percent = 50, maximum_percent = 100 }", "spread anew"),
-        ("deployment = { minimum_percent = 101 }", "101 is out of range (0 to 100)"),
-        ("deployment = { circuit_breaker = false, rollback = true }", "nothing is rolled back"),
-        ("scaling = { min = 3, max = 2, cpu = 70 }", "the least number, 3, is above"),
-        ("scaling = { min = 1, max = 2 }", "nothing tells when to scale"),
-        ("scaling = { min = 1, max = 2, cpu = 101 }", "101 is out of range (1 to 100)"),
-        ("scaling = { min = 1, max = 2, memory = 0 }", "0 is out of range (1 to 100)"),
-        ("desired = 3\nscaling = { min = 1, max = 2, cpu = 70 }", "3 tasks are outside"),
-        ("role = \"none\"", "no `none` in [roles]"),
+        ("subnets = \"public\"", "need public addresses to reach the internet"),
+        ("public_ip = true", "`public_ip` is only for public subnets"),
+        ("execute_command = true", "`execute_command` needs a role"),
+        ("health_grace = 60", "`health_grace` needs a target group"),
+        ("desired = 5001", "out of range (use 0 to 5000)"),
+        ("log_retention_days = 8", "CloudWatch cannot keep logs for 8 days"),
+        ("deployment = { maximum_percent = 100 }", "ECS cannot replace a task"),
+        ("deployment = { minimum_percent = 50, maximum_percent = 100 }", "cannot rebalance tasks"),
+        ("deployment = { minimum_percent = 101 }", "101 is out of range (use 0 to 100)"),
+        (
+            "deployment = { circuit_breaker = false, rollback = true }",
+            "`rollback` needs the circuit breaker",
+        ),
+        ("scaling = { min = 3, max = 2, cpu = 70 }", "`min` (3) is more than `max` (2)"),
+        ("scaling = { min = 1, max = 2 }", "the scaling has no target"),
+        ("scaling = { min = 1, max = 2, cpu = 101 }", "101 is out of range (use 1 to 100)"),
+        ("scaling = { min = 1, max = 2, memory = 0 }", "0 is out of range (use 1 to 100)"),
+        ("desired = 3\nscaling = { min = 1, max = 2, cpu = 70 }", "3 tasks is outside the limits"),
+        ("role = \"none\"", "[roles] has no `none`"),
         (
             "role = \"r\"\n[roles.r]\nservices = \"lambda.amazonaws.com\"",
             "tasks cannot assume the role `r` (add \"ecs-tasks.amazonaws.com\" to `services`",
@@ -360,14 +363,14 @@ fn what_a_service_names_must_fit() {
     };
     let good = text("nginx:1", "");
     let other = |from: &str, to: &str| good.replace(from, to);
-    check(&other("database:password", "databse:password"), "no `databse` in [secrets] (did you");
+    check(&other("database:password", "databse:password"), "[secrets] has no `databse` (did you");
     check(&other("database:password", "database:pasword"), "has no field `pasword` (did you mean");
-    check(&other("database:password", "Database"), "`Database` has the wrong form");
-    check(&other("nginx:1", "https://nginx"), "`https://nginx` is no image");
-    check(&other("nginx:1", "nginx 1"), "`nginx 1` is no image");
-    check(&other("cluster = \"main\"", "cluster = \"man\""), "no `man` in [clusters]");
-    check(&other("\"tasks\"", "[]"), "0 security groups are not possible");
-    check(&other("port = 80", "port = 0"), "0 is out of range (1 to 65535)");
+    check(&other("database:password", "Database"), "`Database` has the wrong format");
+    check(&other("nginx:1", "https://nginx"), "`https://nginx` is not an image");
+    check(&other("nginx:1", "nginx 1"), "`nginx 1` is not an image");
+    check(&other("cluster = \"main\"", "cluster = \"man\""), "[clusters] has no `man`");
+    check(&other("\"tasks\"", "[]"), "a service has 1 to 5 security groups, not 0");
+    check(&other("port = 80", "port = 0"), "0 is out of range (use 1 to 65535)");
     let target = text("nginx:1", "target_group = \"blue\"");
     let behind = |group: &str| format!("{target}[target_groups.blue]\n{group}\n");
     check(&behind(""), "no listener forwards to `blue` (add `forward = \"blue\"`");
@@ -382,9 +385,9 @@ fn what_a_service_names_must_fit() {
         .map(|name| format!("[security_groups.{name}]\ndescription = \"x\"\n"))
         .collect();
     let crowd = other("security_groups = \"tasks\"", &format!("security_groups = {names:?}"));
-    check(&format!("{crowd}{groups}"), "6 security groups are not possible");
+    check(&format!("{crowd}{groups}"), "a service has 1 to 5 security groups, not 6");
     check(&behind("port = 8080"), "the target group `blue` has port 8080");
-    check(&behind("targets = \"instance\""), "takes instance");
+    check(&behind("targets = \"instance\""), "are of type instance");
     let portless = behind("").replace("port = 80\n", "\n");
-    check(&portless, "`port` is missing (say which `port` the container listens on)");
+    check(&portless, "`port` is missing (set `port` to the port that the container listens on)");
 }

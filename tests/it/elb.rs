@@ -67,55 +67,61 @@ fn what_load_balancing_refuses_is_refused_here() {
     check("[load_balancers.a]", "an application load balancer needs a security group");
     check(&lb("subnets = \"isolated\""), "the network has no isolated subnets");
     check(&lb("scheme = \"internet-facing\"\nsubnets = \"private\""), "in public subnets");
-    check(&lb("name = \"internal-${env}\""), "AWS keeps names with `internal-`");
-    check(&lb(&format!("name = \"{}-${{env}}\"", "x".repeat(32))), "load balancing takes 32");
-    check(&lb("idle_timeout = 4001"), "4001 is out of range (1 to 4000)");
-    check(&lb("cross_zone = true"), "only network load balancers have `cross_zone`");
-    check(&lb("type = \"network\"\nhttp2 = true"), "only application load balancers have `http2`");
+    check(&lb("name = \"internal-${env}\""), "AWS reserves names that begin with `internal-`");
+    check(&lb(&format!("name = \"{}-${{env}}\"", "x".repeat(32))), "use at most 32");
+    check(&lb("idle_timeout = 4001"), "4001 is out of range (use 1 to 4000)");
+    check(&lb("cross_zone = true"), "`cross_zone` is only for network load balancers");
+    check(
+        &lb("type = \"network\"\nhttp2 = true"),
+        "`http2` is only for application load balancers",
+    );
     let log = "access_log = { bucket = \"b\" }\n[buckets.b]\n";
-    check(&lb(log), "the bucket `b` does not admit load balancers");
+    check(&lb(log), "load balancers may not write to the bucket `b`");
     let log = format!("{log}log_delivery = true\nkey = \"k\"\n[keys.k]");
     check(&lb(&log), "the bucket `b` has a customer key");
     let log = "access_log = { bucket = \"b\", prefix = \"/x\" }\n[buckets.b]\nlog_delivery = true";
-    check(&lb(log), "this prefix is not possible");
-    check(&on("{ port = 80 }"), "nothing says what becomes of a request");
+    check(&lb(log), "this is not a valid prefix");
+    check(&on("{ port = 80 }"), "the listener has no action");
     check(&on("{ port = 0, forward = \"blue\" }"), "0 is out of range");
     let both = "{ port = 80, forward = \"blue\", respond = { status = 200 } }";
-    check(&on(both), "forward and respond exclude each other");
+    check(&on(both), "forward and respond cannot be used together");
     let twice = "{ port = 80, forward = \"blue\" }, { port = 80, forward = \"green\" }";
-    check(&on(twice), "port 80 is taken by another listener");
-    check(&on("{ port = 80, forward = \"bleu\" }"), "no `bleu` in [target_groups]");
-    check(&on("{ port = 80, forward = { bleu = 1, green = 2 } }"), "no `bleu` in [target_groups]");
+    check(&on(twice), "another listener uses port 80");
+    check(&on("{ port = 80, forward = \"bleu\" }"), "[target_groups] has no `bleu`");
+    check(&on("{ port = 80, forward = { bleu = 1, green = 2 } }"), "[target_groups] has no `bleu`");
     check(&on("{ port = 80, forward = { blue = 0, green = 0 } }"), "all weights are 0");
     check(
         &on("{ port = 80, forward = { blue = 1000, green = 0 } }"),
-        "a weight of 1000 is too much",
+        "the weight 1000 is out of range",
     );
-    check(&on("{ port = 80, forward = \"raw\" }"), "the target group `raw` speaks TCP");
+    check(&on("{ port = 80, forward = \"raw\" }"), "the protocol of the target group `raw` is TCP");
     check(&on("{ port = 80, forward = \"blue\", sticky_seconds = 9 }"), "only one target group");
-    check(&on("{ port = 80, protocol = \"tcp\", forward = \"blue\" }"), "does not speak TCP");
+    check(&on("{ port = 80, protocol = \"tcp\", forward = \"blue\" }"), "does not support TCP");
     check(
         &on("{ port = 53, protocol = \"udp\", forward = \"raw\" }"),
-        "`udp` is not possible here (one of http, https, tcp, tls",
+        "`udp` is not valid here (use one of http, https, tcp, tls",
     );
     let network = "type = \"network\"\nlisteners = [{ port = 80, respond = { status = 200 } }]";
-    check(&lb(network), "a network load balancer only forwards");
+    check(&lb(network), "a network load balancer can only forward");
     check(&lb(&crowd()).replace("security_groups = [\"lb\"]\n", ""), "too many security groups");
     let https = |more: &str| on(&format!("{{ port = 443, forward = \"blue\", {more} }}"));
     check(&https("protocol = \"https\""), "HTTPS needs a certificate");
     check(&https("certificate = \"arn:aws:iam::1:x\""), "not the ARN of an ACM certificate");
     let far = "certificate = \"arn:aws:acm:eu-west-1:1:certificate/x\"";
     check(&https(far), "this certificate is in eu-west-1");
-    check(&https(&format!("protocol = \"http\", {far}")), "HTTP has no certificate");
-    check(&on("{ port = 80, respond = { status = 301 } }"), "status 301 leads nowhere");
-    check(&on("{ port = 80, redirect = { protocol = \"tcp\" } }"), "leads to http or https");
-    check(&on("{ port = 80, redirect = { path = \"x\" } }"), "a path begins with a slash");
+    check(
+        &https(&format!("protocol = \"http\", {far}")),
+        "the protocol HTTP does not use a certificate",
+    );
+    check(&on("{ port = 80, respond = { status = 301 } }"), "cannot have the status 301");
+    check(&on("{ port = 80, redirect = { protocol = \"tcp\" } }"), "must lead to http or https");
+    check(&on("{ port = 80, redirect = { path = \"x\" } }"), "a path must begin with a slash");
     let round = "{ port = 80, redirect = { protocol = \"http\", port = 80 } }";
-    check(&on(round), "leads back to where it comes from");
+    check(&on(round), "leads back to itself");
     let second = "[load_balancers.b]\nsecurity_groups = [\"lb\"]\n\
                   listeners = [{ port = 80, forward = \"blue\" }]";
     let both = format!("{}{second}", on("{ port = 80, forward = \"blue\" }"));
-    check(&both, "`blue` is behind the load balancer `a`");
+    check(&both, "the load balancer `a` already uses `blue`");
 }
 
 /// Six security groups, and the names of all of them.
@@ -155,20 +161,20 @@ fn an_application_load_balancer_needs_two_zones_and_room_in_them() {
 fn what_target_groups_refuse_is_refused_here() {
     let group = |rest: &str| format!("[target_groups.a]\n{rest}\n");
     let health = |rest: &str| group(&format!("health = {{ {rest} }}"));
-    check(&health("interval = 5, timeout = 5"), "a timeout of 5 s does not fit");
-    check(&health("interval = 301"), "301 is out of range (5 to 300)");
-    check(&health("timeout = 1"), "1 is out of range (2 to 120)");
-    check(&health("healthy = 1"), "1 is out of range (2 to 10)");
-    check(&health("unhealthy = 11"), "11 is out of range (2 to 10)");
-    check(&health("path = \"health\""), "a path begins with a slash");
+    check(&health("interval = 5, timeout = 5"), "the timeout of 5 s is not less than the interval");
+    check(&health("interval = 301"), "301 is out of range (use 5 to 300)");
+    check(&health("timeout = 1"), "1 is out of range (use 2 to 120)");
+    check(&health("healthy = 1"), "1 is out of range (use 2 to 10)");
+    check(&health("unhealthy = 11"), "11 is out of range (use 2 to 10)");
+    check(&health("path = \"health\""), "a path must begin with a slash");
     check(&health("codes = \"500\""), "codes are 200 to 499");
-    check(&health("protocol = \"tcp\""), "http targets are not checked by tcp");
-    check(&group("protocol = \"tcp\"\nhealth = { path = \"/\" }"), "a tcp check has no `path`");
-    check(&group("deregistration_delay = 3601"), "3601 is out of range (0 to 3600)");
-    check(&group("slow_start = 29"), "a slow start takes 30 to 900 seconds");
-    check(&group("targets = \"alb\""), "`alb` is not possible here (one of ip, instance");
-    check(&group("protocol = \"tcp\"\nsticky_seconds = 9"), "tcp has no `sticky_seconds`");
-    check(&group(&format!("name = \"{}-${{env}}\"", "x".repeat(26))), "25 fit beside the digest");
+    check(&health("protocol = \"tcp\""), "a tcp check does not work for http targets");
+    check(&group("protocol = \"tcp\"\nhealth = { path = \"/\" }"), "`path` is not for tcp checks");
+    check(&group("deregistration_delay = 3601"), "3601 is out of range (use 0 to 3600)");
+    check(&group("slow_start = 29"), "`slow_start` is out of range");
+    check(&group("targets = \"alb\""), "`alb` is not valid here (use one of ip, instance");
+    check(&group("protocol = \"tcp\"\nsticky_seconds = 9"), "`sticky_seconds` is not for tcp");
+    check(&group(&format!("name = \"{}-${{env}}\"", "x".repeat(26))), "use at most 25");
 }
 
 /// The load balancers of 003 and 004 and the fleet of 001.

@@ -118,24 +118,24 @@ fn a_bad_function_is_refused_with_its_line() {
     check(&instead("source", "source = \"../empty\""), "there are no files in");
     check(&instead("runtime", "runtime = \"python3.8\""), "AWS retires `python3.8`");
     check(&instead("runtime", "runtime = \"pyton3.13\""), "did you mean `python3.13`?");
-    check(&instead("role", "role = \"wrok\""), "no `wrok` in [roles]");
+    check(&instead("role", "role = \"wrok\""), "[roles] has no `wrok`");
     check(&instead("role", "role = \"other\""), "functions cannot assume the role `other`");
     let own = instead("runtime", "runtime = \"provided.al2023\"");
     check(&own, "there is no bootstrap in `../work`");
     check(&with("handler = \"main.handler\""), "there is no main.py in");
-    check(&with("handler = \"index\""), "`index` names no function in a file");
+    check(&with("handler = \"index\""), "`index` does not name a function in a file");
     check(&with("handler = \"index. handler\""), "a handler has no spaces");
-    check(&with("memory = 64"), "64 is out of range (128 to 10240)");
-    check(&with("timeout = 901"), "901 is out of range (1 to 900)");
-    check(&with("disk = 100"), "100 is out of range (512 to 10240)");
+    check(&with("memory = 64"), "64 is out of range (use 128 to 10240)");
+    check(&with("timeout = 901"), "901 is out of range (use 1 to 900)");
+    check(&with("disk = 100"), "100 is out of range (use 512 to 10240)");
     check(&with("architecture = \"arm\""), "arm64");
     check(&with("environment = { AWS_REGION = \"x\" }"), "Lambda sets `AWS_REGION` itself");
     let mode = "environment = { AWS_LAMBDA_LOG_FORMAT = \"x\" }";
     check(&with(mode), "Lambda sets `AWS_LAMBDA_LOG_FORMAT` itself");
-    check(&with("environment = { A = \"x\" }"), "`A` has the wrong form");
+    check(&with("environment = { A = \"x\" }"), "`A` has the wrong format");
     let long = format!("environment = {{ LONG = \"{}\" }}", "x".repeat(4093));
-    check(&with(&long), "the environment variables have 4097 bytes");
-    check(&with("log_retention_days = 8"), "logs cannot be kept for 8 days");
+    check(&with(&long), "the environment variables are too large: 4097 bytes");
+    check(&with("log_retention_days = 8"), "CloudWatch cannot keep logs for 8 days");
     check(&with("subnets = \"private\""), "`security_groups` is missing");
     check(&with("subnets = \"private\""), "there is no network");
     let names: Vec<String> = (0..6).map(|at| format!("g{at}")).collect();
@@ -145,33 +145,42 @@ fn a_bad_function_is_refused_with_its_line() {
         .collect();
     check(
         &with(&format!("subnets = \"private\"\nsecurity_groups = {names:?}{groups}")),
-        "a function cannot have 6 security groups",
+        "a function has 1 to 5 security groups, not 6",
     );
-    check(&with("dead_letter = \"${tables.t.arn}\""), "takes no failures");
+    check(&with("dead_letter = \"${tables.t.arn}\""), "cannot receive failures");
     let name = format!("name = \"dev-{}\"", "x".repeat(70));
-    check(&with(&name.replace("dev-", "dev_$")), "is not possible as a name");
+    check(&with(&name.replace("dev-", "dev_$")), "is not a valid name");
 }
 
 #[test]
 fn a_bad_trigger_is_refused_with_its_line() {
     let with = |trigger: &str| format!("{GOOD}\ntriggers = [{{ {trigger} }}]");
     let slow = format!("timeout = 31\n{}", with("queue = \"q\""));
-    check(&slow, "messages of `q` come back after 30 seconds");
-    check(&with("batch_size = 5"), "a trigger is a queue or a table");
-    check(&with("queue = \"slow\", batch_size = 11"), "a batch of 11 messages must be gathered");
-    check(&with("queue = \"fifo\", batch_size = 11, window = 1"), "a FIFO queue gives at most 10");
-    check(&with("queue = \"slow\", start = \"latest\""), "`start` is for tables");
-    check(&with("queue = \"slow\", on_failure = \"x\""), "`on_failure` is for tables");
-    check(&with("queue = \"slow\", max_concurrency = 1"), "1 is out of range (2 to 1000)");
+    check(&slow, "messages of `q` again after 30 seconds");
+    check(&with("batch_size = 5"), "a trigger needs a queue or a table");
+    check(&with("queue = \"slow\", batch_size = 11"), "a batch of 11 messages needs a window");
+    check(
+        &with("queue = \"fifo\", batch_size = 11, window = 1"),
+        "at most 10 messages from a FIFO queue",
+    );
+    check(&with("queue = \"slow\", start = \"latest\""), "`start` is only for tables");
+    check(&with("queue = \"slow\", on_failure = \"x\""), "`on_failure` is only for tables");
+    check(&with("queue = \"slow\", max_concurrency = 1"), "1 is out of range (use 2 to 1000)");
     check(&with("table = \"t\", start = \"latest\""), "the table `t` has no stream");
     check(&with("table = \"s\""), "`start` is missing");
-    check(&with("table = \"s\", start = \"latest\", max_concurrency = 5"), "only queues limit");
-    check(&with("table = \"s\", start = \"latest\", on_failure = \"q\""), "`q` takes no failures");
+    check(
+        &with("table = \"s\", start = \"latest\", max_concurrency = 5"),
+        "`max_concurrency` is only for queues",
+    );
+    check(
+        &with("table = \"s\", start = \"latest\", on_failure = \"q\""),
+        "`q` cannot receive failures",
+    );
     let reserved =
         "reserved_concurrency = 3\ntriggers = [{ queue = \"slow\", max_concurrency = 5 }]";
-    check(&format!("{GOOD}\n{reserved}"), "the function runs at most 3 times at once");
+    check(&format!("{GOOD}\n{reserved}"), "the function runs at most 3 calls at once");
     let twice = "triggers = [{ queue = \"slow\" }, { queue = \"slow\" }]";
-    check(&format!("{GOOD}\n{twice}"), "`slow` stands here twice");
+    check(&format!("{GOOD}\n{twice}"), "`slow` appears twice");
 }
 
 #[test]

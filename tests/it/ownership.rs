@@ -476,7 +476,7 @@ fn an_environment_is_protected_or_disposable() {
     let refused = folder.expect(1, "validate");
     let said = format!("{}{}", refused.out, refused.err);
     assert!(said.contains("config/dev.toml:4:"), "{said}");
-    assert!(said.contains("cannot be protected and disposable"), "{said}");
+    assert!(said.contains("`protect` and `disposable` cannot be used together"), "{said}");
 }
 
 #[test]

@@ -306,9 +306,9 @@ fn what_cannot_be_restored_is_refused_before_anything_is_made() {
 fn a_source_is_one_thing_and_a_time_is_in_the_calendar() {
     let folder = Folder::empty();
     for (source, expected) in [
-        ("{ at = \"latest\" }", "it does not say what to restore"),
-        ("{ table = \"orders\" }", "it does not say what to restore"),
-        ("{ table = \"orders\", at = \"2026-02-30T12:00:00Z\" }", "there is no time 2026-02-30"),
+        ("{ at = \"latest\" }", "`restore_from` has no source"),
+        ("{ table = \"orders\" }", "`restore_from` has no source"),
+        ("{ table = \"orders\", at = \"2026-02-30T12:00:00Z\" }", "the time 2026-02-30"),
         ("{ table = \"orders\", at = \"yesterday\" }", "a time looks like 2026-11-28T12:00:00Z"),
         ("{ backup = \"orders\" }", "a backup looks like arn:aws:dynamodb:"),
     ] {

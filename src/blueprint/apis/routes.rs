@@ -1,4 +1,4 @@
-//! The routes of an API: what stands behind each, and the answers to browsers that ask first.
+//! The routes of an API: the backend of each, and the answers to CORS preflight requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ impl Builder<'_> {
             let place = if place == "query" { "querystring" } else { place };
             (format!("method.request.{place}.{name}"), *required)
         });
-        // What a backend takes from the path must be declared.
+        // API Gateway needs a declaration of each path variable that a backend uses.
         let taken = integration.parameters.values().map(|from| (from.clone(), true));
         let by = config.authorization.0.as_str();
         let authorizer = api.authorizers.get(&ItemName(by.to_owned()));
@@ -167,9 +167,9 @@ impl Builder<'_> {
     }
 }
 
-/// What makes a private integration send its own path. AWS's guide says that the name of the stage would
-/// stand before it otherwise. API Gateway takes this template for bodies of JSON, and for requests without
-/// a body that do not say what they are.
+/// Makes a private integration send its own path. AWS's guide says that the name of the stage would
+/// otherwise precede it. API Gateway uses this template for JSON bodies, and for requests without
+/// a body and a content type.
 fn stripped(path: &str) -> String {
     let names = variables(path);
     let path = names.into_iter().fold(path.to_owned(), |path, name| {
@@ -180,7 +180,7 @@ fn stripped(path: &str) -> String {
 
 const JSON: &str = "application/json";
 
-/// The names of `{variables}` in a path; `${...}` is none.
+/// The names of `{variables}` in a path; `${...}` is not one.
 fn variables(text: &str) -> Vec<String> {
     let pieces = text.match_indices('{').filter(|(at, _)| !text[..*at].ends_with('$'));
     let names = pieces.filter_map(|(at, _)| text[at + 1..].split('}').next());
@@ -198,8 +198,8 @@ fn methods(routes: &BTreeMap<String, Spec>, path: &str) -> String {
     methods.into_iter().collect::<Vec<_>>().join(",")
 }
 
-/// The answer to a browser that asks what it may send. With several origins a template picks the
-/// one that asks.
+/// The answer to a preflight request of a browser. With several origins, a template picks the
+/// origin of the request.
 fn asked(cors: &Cors, methods: &str) -> Spec {
     let origins: Vec<&str> = cors.origins.iter().map(|origin| &**origin).collect();
     let first = origins.first().copied().unwrap_or("*");
@@ -226,7 +226,7 @@ fn asked(cors: &Cors, methods: &str) -> Spec {
         several => BTreeMap::from([(json.clone(), pick(several))]),
     };
     let mapping = Mapping { pattern: None, parameters: values.collect(), templates };
-    // A browser asks without credentials.
+    // A preflight request has no credentials.
     Spec {
         authorization: "NONE".into(),
         authorizer: None,
@@ -249,7 +249,7 @@ fn asked(cors: &Cors, methods: &str) -> Spec {
 
 const STATUS: &str = "204";
 
-/// Answers with the origin that asks, if it is one of these.
+/// Answers with the origin of the request, if it is one of these.
 fn pick(origins: &[&str]) -> String {
     let each: Vec<String> =
         origins.iter().map(|origin| format!("$origin == \"{origin}\"")).collect();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_integration_sends_its_own_path_and_the_body_as_it_came() {
+    fn a_private_integration_sends_its_own_path_and_the_original_body() {
         let override_of =
             |path| format!("#set($context.requestOverride.path = \"{path}\")$input.body");
         assert_eq!(stripped("/health"), override_of("/health"));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn several_origins_are_picked_from() {
+    fn a_template_selects_one_of_several_origins() {
         let cors = Cors {
             origins: crate::config::schema::OneOrMany::Many(
                 ["https://a.b", "https://c.d"]

@@ -83,7 +83,7 @@ fn reference(to: &str, output: Output) -> Value {
 }
 
 #[test]
-fn the_database_of_the_migration_stack_is_drawn_value_by_value() {
+fn the_database_of_the_migration_stack_is_built_value_by_value() {
     let blueprint = drawn(MIGRATION);
     let name = "payment-customer-db-dev";
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_protected_environment_protects_its_database_and_keeps_a_snapshot() {
 }
 
 #[test]
-fn every_exported_log_has_a_group_that_is_there_before_the_cluster() {
+fn every_exported_log_has_a_group_that_exists_before_the_cluster() {
     let logs = "log_exports = [\"postgresql\", \"iam-db-auth-error\"]\nlog_retention_days = 14\n\
                 log_key = \"main\"\nparameters";
     let blueprint = drawn(&MIGRATION.replacen("parameters", logs, 1));

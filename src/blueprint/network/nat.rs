@@ -1,4 +1,4 @@
-//! NAT: gateways, or instances that do the same.
+//! NAT gateways, and NAT instances.
 //!
 //! Amazon Linux 2023 has no packet filter installed, so the first boot of an instance installs
 //! nftables; the outward interface is the one of the default route, not a fixed name.
@@ -25,7 +25,7 @@ use crate::blueprint::{Builder, Item};
 const NAT_PATH: &[&str] = &["network", "nat"];
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 
-/// What a NAT instance does at its first boot.
+/// The script of a NAT instance's first boot.
 const FORWARD: &str = r#"#!/bin/bash
 set -euo pipefail
 until dnf install -y nftables; do sleep 5; done
@@ -45,7 +45,7 @@ systemctl enable --now nftables
 "#;
 
 impl Builder<'_> {
-    /// Whatever lets the private tier out.
+    /// The NAT gateways or instances of the private tier.
     pub(super) fn nat(&mut self, network: &Network) {
         if network.private_subnets.prefix().is_none() {
             return;
@@ -60,7 +60,7 @@ impl Builder<'_> {
         }
     }
 
-    /// What must be there before anything behind NAT reaches the internet.
+    /// The resources that must exist before anything behind NAT reaches the internet.
     fn before_nat() -> BTreeSet<Address> {
         BTreeSet::from([
             Address::new("ec2.internet_gateway", "main"),
@@ -154,7 +154,7 @@ impl Builder<'_> {
         self.add(Item { after, ..item }, &spec);
     }
 
-    /// The way out of the private subnets that the NAT with this number serves.
+    /// The route to the internet of the private subnets that the NAT with this number serves.
     pub(super) fn nat_route(network: &Network, at: usize) -> BTreeMap<String, Route> {
         let logical = format!("nat-{at}");
         let route = match network.nat.kind {

@@ -1,5 +1,5 @@
-//! Over which zones a network spreads: those that the config names, else the first of the region that
-//! have what the config asks for.
+//! The zones of a network: those that the config names, else the first zones of the region that
+//! support everything in the config.
 
 use crate::config::schema::Config;
 use crate::config::schema::load_balancers::BalancerType;
@@ -9,8 +9,8 @@ use payctl_engine::model::zone::Zone;
 
 use crate::blueprint::Builder;
 
-/// What some zones lack, by their ids, and whether a config asks for it. Of VPC links and Fargate AWS
-/// says so; the other zones cannot grow any more, and AWS has little that is new there.
+/// Features that some zones lack, by zone id, and whether a config needs them. For VPC links and Fargate,
+/// AWS documents this. The other zones cannot grow any more, and AWS offers few new features there.
 struct Lack {
     what: &'static str,
     zones: &'static [&'static str],
@@ -54,7 +54,7 @@ const LACKS: &[Lack] = &[
     },
     Lack { what: "databases", zones: FULL, wanted: |config| !config.databases.is_empty() },
     Lack {
-        what: "instance types of today",
+        what: "current instance types",
         zones: FULL,
         wanted: |config| {
             let nat = config.network.as_ref().map(|network| network.nat.kind);
@@ -67,7 +67,7 @@ const LACKS: &[Lack] = &[
 const FULL: &[&str] = &["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"];
 
 impl Builder<'_> {
-    /// The names of the zones that the subnets spread over.
+    /// The names of the zones of the subnets.
     pub(super) fn zones(&mut self, network: &Network) -> Option<Vec<String>> {
         let count = usize::from(network.zones);
         let open = &self.facts.zones;
@@ -82,11 +82,11 @@ impl Builder<'_> {
             let mut message = format!("{} has {all} zones for this account", self.facts.region);
             for zone in &lack {
                 let what = lacking(zone).unwrap_or_default();
-                message += &format!("; {} ({}) has no {what}", zone.name, zone.id);
+                message += &format!("; {} ({}) does not support {what}", zone.name, zone.id);
             }
             let fix = match lack.is_empty() {
-                true => format!("use {found} at the most"),
-                false => format!("use {found} at the most, or say which in `zone_names`"),
+                true => format!("use at most {found}"),
+                false => format!("use at most {found}, or name the zones in `zone_names`"),
             };
             self.problem(&["network", "zones"], message, fix);
             return None;
@@ -97,7 +97,7 @@ impl Builder<'_> {
         let closed = named.iter().position(is_closed).filter(|_| !self.facts.are_assumed());
         if let Some(at) = closed {
             let names: Vec<&str> = open.iter().map(|zone| &*zone.name).collect();
-            let fix = format!("one of {}", names.join(", "));
+            let fix = format!("use one of {}", names.join(", "));
             let message = format!("this account cannot use the zone {}", named[at]);
             self.problem(&["network", "zone_names", &at.to_string()], message, fix);
         }
@@ -105,7 +105,7 @@ impl Builder<'_> {
     }
 }
 
-/// What a config asks for and a zone lacks, if anything.
+/// A feature that the config needs and the zone lacks, if there is one.
 fn lack(config: &Config, zone: &Zone) -> Option<&'static str> {
     let applies = |lack: &&Lack| lack.zones.contains(&&*zone.id) && (lack.wanted)(config);
     LACKS.iter().find(applies).map(|lack| lack.what)

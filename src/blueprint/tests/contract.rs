@@ -22,7 +22,7 @@ fn show(problems: Vec<Problem>) -> Vec<String> {
     problems.iter().map(Problem::to_string).collect()
 }
 
-/// What the tests ask of a blueprint.
+/// The questions that the tests ask about a blueprint.
 trait Drawn {
     fn of(&self, kind: &str) -> Vec<&Desired>;
     fn one(&self, kind: &str, name: &str) -> &Desired;
@@ -224,7 +224,7 @@ fn the_secured_system() {
 }
 
 #[test]
-fn every_security_group_has_rules_and_no_way_out_unless_stated() {
+fn every_security_group_has_rules_and_no_egress_by_default() {
     let built = from_text("dev", SECURITY);
     let groups: Vec<&str> = built
         .of("ec2.security_group")
@@ -470,7 +470,7 @@ fn named_zones_stay_where_they_are() {
 }
 
 #[test]
-fn a_zone_that_is_closed_to_the_account_is_named() {
+fn a_zone_that_the_account_cannot_use_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dev.toml"), CONTAINERS).unwrap();
     let loaded = load(dir.path(), "dev", &|_| None).unwrap();

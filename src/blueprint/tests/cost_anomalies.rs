@@ -1,4 +1,4 @@
-//! Who hears of unusual costs.
+//! Monitors of unusual costs, and the recipients of their alerts.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::firewalls::{built, spec};
 use super::*;
 
 #[test]
-fn topics_hear_of_anomalies_at_once_and_people_daily() {
+fn topics_get_anomalies_at_once_and_people_daily() {
     let blueprint = built(
         r#"[cost_anomalies.services]
         topic = "cost"

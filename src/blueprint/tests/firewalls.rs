@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The blueprint of a config; whoever calls functions is left to the test of functions.
+/// The blueprint of a config. The test of functions covers the callers of functions.
 pub(super) fn built(text: &str) -> Blueprint {
     let dir = tempfile::tempdir().expect("a folder");
     let text = format!("project = \"payment\"\nregion = \"us-east-1\"\n{text}\n");
@@ -19,7 +19,7 @@ pub(super) fn spec<'a>(blueprint: &'a Blueprint, kind: &str, name: &str) -> &'a 
 }
 
 #[test]
-fn the_firewall_of_the_container_api_can_be_said() {
+fn the_firewall_of_the_container_api_can_be_configured() {
     let blueprint = built(
         r#"[firewalls.main]
         name = "PaymentWAF-${env}"
@@ -51,7 +51,7 @@ fn the_firewall_of_the_container_api_can_be_said() {
 }
 
 #[test]
-fn rules_stand_in_the_order_of_the_config() {
+fn rules_have_the_order_of_the_config() {
     let blueprint = built(
         r#"[firewalls.main]
         rate_limit = { limit = 500, window = 60, action = "count" }

@@ -59,7 +59,7 @@ log_prefix = "payment-api"
 log_retention_days = "forever"
 "#;
 
-/// What the sections of containers make, and those that they need.
+/// The resources of the container sections, and those that they need.
 fn made(text: &str) -> BTreeMap<Address, Desired> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dev.toml"), format!("{HEAD}{text}")).unwrap();
@@ -87,7 +87,7 @@ fn made(text: &str) -> BTreeMap<Address, Desired> {
     builder.secrets();
     builder.clusters();
     builder.services();
-    // The balancing sections make it; here it only has to be there.
+    // The load balancer sections create it; here it only has to exist.
     let listener = Address::new("elb.listener", "main-80");
     if !config.load_balancers.is_empty() {
         builder.add(Item::new(listener, "main", &["load_balancers", "main"]), &json!({}));
@@ -152,7 +152,7 @@ fn the_service_of_the_container_api() {
 }
 
 #[test]
-fn tasks_are_started_by_a_role_that_may_do_just_that() {
+fn the_execution_role_has_only_the_permissions_to_start_tasks() {
     let role = spec(&made(API), "iam.role", "api-execution").clone();
     let statements = role["inline"]["permissions"]["Statement"].as_array().unwrap();
     let sids: Vec<&str> = statements.iter().filter_map(|one| one["Sid"].as_str()).collect();

@@ -1,11 +1,11 @@
-//! What GuardDuty watches.
+//! The detector of GuardDuty.
 
 use serde_json::json;
 
 use super::firewalls::{built, spec};
 
 #[test]
-fn nothing_costly_is_watched_unasked() {
+fn guardduty_plans_that_cost_extra_are_off_by_default() {
     assert!(built("").resources.is_empty());
     let blueprint = built("threat_detection = true");
     let detector = spec(&blueprint, "guardduty.detector", "main");

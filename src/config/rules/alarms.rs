@@ -12,13 +12,13 @@ use crate::config::schema::text::{ItemName, TopicRef};
 /// The principal of alarms.
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 
-/// How many actions an alarm takes for each of its states.
+/// The most actions of an alarm for each of its states.
 const ACTIONS: usize = 5;
 
-/// How many metrics metric math takes in an alarm.
+/// The most metrics of metric math in an alarm.
 const PARTS: usize = 10;
 
-/// How long an alarm looks back at the most, with short periods and with those of an hour and more.
+/// The longest evaluation range of an alarm: with short periods, and with periods of an hour or more.
 const DAY: u32 = 86_400;
 
 const WEEK: u32 = 604_800;
@@ -32,13 +32,17 @@ impl Rules<'_> {
             self.measured(&path, alarm.into(), alarm.expression.as_deref(), &alarm.metrics);
             self.pace(&path, alarm);
             if alarm.metrics.len() > PARTS {
-                let message = format!("{} metrics are too many for an alarm", alarm.metrics.len());
-                self.say(&[&path[..], &["metrics"]].concat(), message, format!("at most {PARTS}"));
+                let message = format!("too many metrics for an alarm: {}", alarm.metrics.len());
+                self.say(
+                    &[&path[..], &["metrics"]].concat(),
+                    message,
+                    format!("use at most {PARTS}"),
+                );
             }
             let percentile = alarm.statistic.as_ref().is_some_and(|word| word.starts_with('p'));
             if alarm.few_samples.is_some() && !percentile {
                 let path = [&path[..], &["few_samples"]].concat();
-                self.say(&path, "only percentiles can have too few samples", "remove it");
+                self.say(&path, "this setting is only for percentiles", "remove it");
             }
             self.percentage(&path, alarm);
             self.actions(&path, alarm);
@@ -57,11 +61,11 @@ impl Rules<'_> {
                 0 => "the alarm has no threshold",
                 _ => "the alarm has more than one threshold",
             };
-            self.say(path, message, "write one of `above`, `at_least`, `below`, `at_most`");
+            self.say(path, message, "set one of `above`, `at_least`, `below`, `at_most`");
         }
     }
 
-    /// What is a percentage never passes 100.
+    /// A percentage is never above 100.
     fn percentage(&mut self, path: &[&str], alarm: &Alarm) {
         let Alarm { above, at_least, below, at_most, watch, metric, namespace, .. } = alarm;
         let averaged = alarm
@@ -78,22 +82,26 @@ impl Rules<'_> {
         for (key, threshold) in thresholds {
             if threshold.is_some_and(|threshold| threshold > 100.0) {
                 let message = format!("`{}` is a percentage", metric.0);
-                self.say(&[path, &[key]].concat(), message, "0 to 100");
+                self.say(&[path, &[key]].concat(), message, "use 0 to 100");
             }
         }
     }
 
-    /// What an alarm calls stands in its own region.
+    /// The actions of an alarm are in its own region.
     fn actions(&mut self, path: &[&str], alarm: &Alarm) {
         let path = [path, &["actions"]].concat();
         for action in &alarm.actions {
             let region = action.split(':').nth(3).filter(|_| action.starts_with("arn:"));
             if !is_arn(action) {
-                let message = format!("`{}` is no ARN", action.0);
-                self.say(&path, message, "the ARN of what is called; topics stand in `notify`");
+                let message = format!("`{}` is not an ARN", action.0);
+                self.say(
+                    &path,
+                    message,
+                    "write the ARN of the action; topics belong into `notify`",
+                );
             } else if region.is_some_and(|region| region != self.config.region.0) {
                 let message = format!("`{}` is not in {}", action.0, self.config.region.0);
-                self.say(&path, message, "an alarm calls what is in its own region");
+                self.say(&path, message, "use an action in the region of the alarm");
             }
         }
     }
@@ -102,35 +110,35 @@ impl Rules<'_> {
         let Alarm { period, periods, datapoints, .. } = *alarm;
         if !matches!(period, 10 | 20 | 30) && period % 60 != 0 {
             let path = [path, &["period"]].concat();
-            let fix = "10, 20, 30, or a multiple of 60";
-            return self.say(&path, format!("{period} seconds are no possible period"), fix);
+            let fix = "use 10, 20, 30, or a multiple of 60";
+            return self.say(&path, format!("{period} seconds is not a valid period"), fix);
         }
         let most = if period < 3600 { DAY } else { WEEK };
         if period.saturating_mul(periods) > most {
             let span = if most == DAY {
-                "one day; with periods from an hour on, one week"
+                "one day; with periods of an hour or more, one week"
             } else {
                 "one week"
             };
-            let message = format!("{periods} periods of {period} seconds reach too far back");
-            self.say(&[path, &["periods"]].concat(), message, format!("at most {span}"));
+            let message = format!("{periods} periods of {period} seconds are too long together");
+            self.say(&[path, &["periods"]].concat(), message, format!("use at most {span}"));
         }
         if let Some(datapoints) = datapoints.filter(|datapoints| *datapoints > periods) {
-            let message = format!("{datapoints} data points in {periods} periods");
-            let fix = format!("1 to {periods}, or raise `periods`");
+            let message = format!("`datapoints` is {datapoints}, but `periods` is {periods}");
+            let fix = format!("use 1 to {periods}, or increase `periods`");
             self.say(&[path, &["datapoints"]].concat(), message, fix);
         }
     }
 
-    /// AWS's own metrics come once a minute, and what a bucket holds is counted once a day.
+    /// AWS measures its own metrics once a minute, and the content of buckets once a day.
     fn pace(&mut self, path: &[&str], alarm: &Alarm) {
         let parts_of = alarm.metrics.values().map(Source::from);
         let sources: Vec<Source<'_>> = std::iter::once(alarm.into()).chain(parts_of).collect();
         let path = [path, &["period"]].concat();
         if alarm.period < 60 && sources.iter().any(is_of_aws) {
-            self.say(&path, "AWS measures this once a minute", "60 or a multiple of it");
+            self.say(&path, "AWS measures this once a minute", "use 60 or a multiple of it");
         } else if !alarm.period.is_multiple_of(DAY) && sources.iter().any(is_daily) {
-            self.say(&path, "S3 counts this once a day", format!("period = {DAY}"));
+            self.say(&path, "S3 measures this once a day", format!("set `period = {DAY}`"));
         }
     }
 
@@ -138,27 +146,31 @@ impl Rules<'_> {
         let path = [path, &[key]].concat();
         if topics.len() + others > ACTIONS {
             let count = topics.len() + others;
-            self.say(&path, format!("{count} actions are too many"), format!("at most {ACTIONS}"));
+            self.say(&path, format!("too many actions: {count}"), format!("use at most {ACTIONS}"));
         }
         for topic in topics {
             let Some(config) = self.config.topics.get(&ItemName(topic.0.clone())) else { continue };
             if config.fifo {
-                let message = format!("the topic `{}` is FIFO", topic.0);
-                self.say(&path, message, "alarms can tell standard topics only");
+                let message = format!("the topic `{}` is a FIFO topic", topic.0);
+                self.say(
+                    &path,
+                    message,
+                    "use a standard topic: alarms cannot publish to FIFO topics",
+                );
             } else if !config.publishers.contains(&Service::Cloudwatch) {
-                let message = format!("the topic `{}` does not take messages of alarms", topic.0);
+                let message = format!("alarms may not publish to the topic `{}`", topic.0);
                 let fix = format!("add \"cloudwatch\" to `publishers` of [topics.{}]", topic.0);
                 self.say(&path, message, fix);
             } else if let Some(key) = config.key.as_deref().filter(|key| self.shuts_out(key)) {
                 let message =
-                    format!("the key `{key}` of the topic `{}` does not admit alarms", topic.0);
+                    format!("alarms may not use the key `{key}` of the topic `{}`", topic.0);
                 let fix = format!("add \"cloudwatch\" to `services` of [keys.{key}]");
                 self.say(&path, message, fix);
             }
         }
     }
 
-    /// Whether alarms may not use a key: their messages would be lost without any error.
+    /// Whether alarms may not use a key: their messages would then be lost without any error.
     fn shuts_out(&self, key: &str) -> bool {
         let config = self.config.keys.get(&ItemName(key.to_owned()));
         let services = config.and_then(|config| config.services.as_ref());
@@ -167,7 +179,7 @@ impl Rules<'_> {
     }
 }
 
-/// Whether it is AWS that measures this.
+/// Whether AWS measures this metric.
 fn is_of_aws(source: &Source<'_>) -> bool {
     match (source.namespace, source.watch) {
         (Some(namespace), _) => namespace.starts_with("AWS/"),
@@ -176,7 +188,7 @@ fn is_of_aws(source: &Source<'_>) -> bool {
     }
 }
 
-/// Whether S3 counts this once a day.
+/// Whether S3 measures this once a day.
 fn is_daily(source: &Source<'_>) -> bool {
     let of_s3 = match (source.namespace, source.watch) {
         (Some(namespace), _) => namespace.0 == "AWS/S3",

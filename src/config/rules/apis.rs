@@ -9,10 +9,10 @@ use crate::config::problem::suggest;
 use crate::config::schema::apis::{Api, Authorizer, Cors, Endpoint, Gets, LogLevel, Route, Usage};
 use crate::config::schema::text::ItemName;
 
-/// How many authorizers an API may have.
+/// The most authorizers of an API.
 const AUTHORIZERS: usize = 10;
 
-/// How many paths an API may have, its root among them.
+/// The most paths of an API, including its root.
 const PATHS: usize = 300;
 
 impl Rules<'_> {
@@ -36,7 +36,7 @@ impl Rules<'_> {
                 let path = [&path[..], &["log", "data_trace"]].concat();
                 self.say(
                     &path,
-                    "data is traced into the log of executions, which is off",
+                    "`data_trace` writes into the execution log, which is off",
                     "set `level`",
                 );
             }
@@ -50,7 +50,7 @@ impl Rules<'_> {
         }
     }
 
-    /// The edge has policies of its own.
+    /// Edge endpoints have their own policies.
     fn security_policy(&mut self, path: &[&str], api: &Api) {
         let Some(policy) = &api.security_policy else { return };
         let newer = policy.starts_with("SecurityPolicy_");
@@ -58,14 +58,14 @@ impl Rules<'_> {
         if newer && of_edge != (api.endpoint == Endpoint::Edge) {
             let path = [path, &["security_policy"]].concat();
             let fix = match of_edge {
-                true => "for example SecurityPolicy_TLS13_1_2_2021_06",
-                false => "for example SecurityPolicy_TLS13_2025_EDGE",
+                true => "use for example SecurityPolicy_TLS13_1_2_2021_06",
+                false => "use for example SecurityPolicy_TLS13_2025_EDGE",
             };
             self.say(&path, "this policy is for another type of endpoint", fix);
         }
     }
 
-    /// What the paths of an API may be together.
+    /// The rules that the paths of an API must keep together.
     fn paths(&mut self, path: &[&str], api: &Api) {
         let mut all = BTreeSet::new();
         // The variable below each path, and the route that named it first.
@@ -75,7 +75,7 @@ impl Rules<'_> {
             let target = route.split_once(' ').map_or("/", |(_, target)| target);
             if target.len() > 1 && target.ends_with('/') {
                 let fix = format!("write `{}`", target.trim_end_matches('/'));
-                self.say(&at, "a path does not end in a slash", fix);
+                self.say(&at, "a path must not end in a slash", fix);
                 continue;
             }
             let mut above = String::new();
@@ -84,22 +84,22 @@ impl Rules<'_> {
                 target.split('/').skip(1).filter(|step| !step.is_empty()).collect();
             for (number, step) in steps.iter().enumerate() {
                 if step.ends_with("+}") && number + 1 < steps.len() {
-                    let message = format!("`{step}` takes all that follows");
-                    self.say(&at, message, "nothing can stand behind it");
+                    let message = format!("`{step}` matches the rest of the path");
+                    self.say(&at, message, "remove the steps after it");
                 }
                 if step.starts_with('{') {
                     let before = *variables.entry(above.clone()).or_insert(step);
                     if before != *step {
-                        let message = format!("`{step}` stands beside `{before}`");
+                        let message = format!("`{step}` and `{before}` are at the same place");
                         self.say(
                             &at,
                             message,
-                            "a path has one variable in one place: name them alike",
+                            "use the same name: API Gateway allows one variable at a place",
                         );
                     }
                     if !seen.insert(step.trim_end_matches("+}").trim_end_matches('}').to_owned()) {
-                        let message = format!("`{step}` stands here twice");
-                        self.say(&at, message, "give each variable a name of its own");
+                        let message = format!("`{step}` appears twice");
+                        self.say(&at, message, "give each variable its own name");
                     }
                 }
                 above = format!("{above}/{step}");
@@ -107,8 +107,12 @@ impl Rules<'_> {
             }
         }
         if all.len() >= PATHS {
-            let message = format!("{} paths are too many", all.len() + 1);
-            self.say(path, message, format!("AWS takes {PATHS} with the root: use variables"));
+            let message = format!("too many paths: {}", all.len() + 1);
+            self.say(
+                path,
+                message,
+                format!("use variables: AWS allows at most {PATHS}, including the root"),
+            );
         }
     }
 
@@ -123,24 +127,24 @@ impl Rules<'_> {
         let said = ["function", "load_balancer", "url"];
         match behind.as_slice() {
             [] if !said.iter().any(|key| self.loaded.says(path, key)) => {
-                let fix = "name a `function`, a `load_balancer` with its `vpc_link`, or a `url`";
-                self.say(path, "nothing stands behind the route", fix);
+                let fix = "set `function`, `load_balancer` with `vpc_link`, or `url`";
+                self.say(path, "the route has no backend", fix);
             }
             [] | [_] => {}
             [first, second, ..] => {
-                let message = format!("`{first}` and `{second}` exclude each other");
+                let message = format!("`{first}` and `{second}` cannot be used together");
                 self.say(&[path, &[second]].concat(), message, "remove one");
             }
         }
         if route.load_balancer.is_some() && !self.loaded.says(path, "vpc_link") {
-            let fix = "name one of [vpc_links]";
-            self.say(path, "a load balancer is reached through a `vpc_link`", fix);
+            let fix = "set `vpc_link` to one of [vpc_links]";
+            self.say(path, "`vpc_link` is missing: an API reaches a load balancer through it", fix);
         }
         self.listens(path, route);
         for key in ["vpc_link", "path", "port"] {
             if self.loaded.says(path, key) && !self.loaded.says(path, "load_balancer") {
                 let path = [path, &[key]].concat();
-                self.say(&path, format!("`{key}` is about a load balancer"), "remove it");
+                self.say(&path, format!("`{key}` needs `load_balancer`"), "remove it");
             }
         }
         self.backend(path, name, route);
@@ -151,39 +155,35 @@ impl Rules<'_> {
             let at = [path, &["model"]].concat();
             if !names.contains(&&**model) {
                 let fix = suggest(model, names.iter().copied(), "models of this API");
-                self.say(&at, format!("no model `{}`", model.0), fix);
+                self.say(&at, format!("the API has no model `{}`", model.0), fix);
             }
             let checked = api.validator.as_ref().is_some_and(|validator| validator.body);
             if !checked || !route.validate {
                 self.say(
                     &at,
-                    "nothing checks bodies against the model",
-                    "set `validator` of the API, and `validate`",
+                    "the model has no effect: requests are not validated",
+                    "set `validator` of the API, and `validate = true`",
                 );
             }
         }
-        // A method that has no body is checked for its parameters only.
+        // A method without a body is checked only for its parameters.
         let has_body =
             !["DELETE ", "GET ", "HEAD ", "OPTIONS "].iter().any(|m| name.starts_with(m));
         let checks = route.validate && api.validator.as_ref().is_some_and(|all| all.body);
         if has_body && checks && route.model.is_none() && !self.loaded.says(path, "model") {
             self.say(
                 path,
-                "the validator checks bodies against a model, and this route has none: every body passes",
-                "name a `model` of the API, or say `model = \"none\"` if every body is meant to pass",
+                "the validator checks bodies against a model, but this route has none: every body passes",
+                "set `model`, or set `model = \"none\"` if every body may pass",
             );
         }
         if route.api_key && api.usage.as_ref().is_none_or(|usage| usage.keys.is_empty()) {
             let path = [path, &["api_key"]].concat();
-            self.say(
-                &path,
-                "there is no API key to call it with",
-                "add `usage = { keys = [...] }` to the API",
-            );
+            self.say(&path, "the API has no API key", "add `usage = { keys = [...] }` to the API");
         }
     }
 
-    /// A route names an authorizer of its API.
+    /// A route must name an authorizer of its API.
     fn authorization(&mut self, path: &[&str], route: &Route, api: &Api) {
         let name = &*route.authorization;
         let found = api.authorizers.get(&ItemName(name.to_owned()));
@@ -191,31 +191,31 @@ impl Rules<'_> {
             let path = [path, &["authorization"]].concat();
             let names = api.authorizers.keys().map(|name| &**name).chain(["iam", "none"]);
             let fix = suggest(name, names, "authorizers of this API");
-            self.say(&path, format!("no authorizer `{name}`"), fix);
+            self.say(&path, format!("the API has no authorizer `{name}`"), fix);
         }
         let pools = found.is_some_and(|found| found.user_pools.iter().next().is_some());
         if !route.scopes.is_empty() && !pools {
             let path = [path, &["scopes"]].concat();
             let fix = "name an authorizer with `user_pools`, or remove it";
-            self.say(&path, "only tokens of user pools have scopes", fix);
+            self.say(&path, "scopes need an authorizer with user pools", fix);
         }
     }
 
     fn authorizers(&mut self, path: &[&str], api: &Api) {
         if api.authorizers.len() > AUTHORIZERS {
             let path = [path, &["authorizers"]].concat();
-            let message = format!("{} authorizers are too many", api.authorizers.len());
-            self.say(&path, message, format!("AWS takes {AUTHORIZERS} for one API"));
+            let message = format!("too many authorizers: {}", api.authorizers.len());
+            self.say(&path, message, format!("use at most {AUTHORIZERS} in one API"));
         }
         for (name, authorizer) in &api.authorizers {
             let path = [path, &["authorizers", name]].concat();
             if ["iam", "none"].contains(&&**name) {
-                self.say(&path, "this name has a meaning of its own", "choose another name");
+                self.say(&path, "this name is reserved", "choose another name");
             }
             self.authorizer(&path, authorizer);
             if !api.routes.values().any(|route| *route.authorization == **name) {
                 let fix = format!("set `authorization = \"{}\"` on a route, or remove it", &**name);
-                self.say(&path, "no route asks for this authorizer", fix);
+                self.say(&path, "no route uses this authorizer", fix);
             }
         }
     }
@@ -226,18 +226,22 @@ impl Rules<'_> {
         let (by_pools, by_function) = (pools || says("user_pools"), says("function"));
         match (by_pools, by_function) {
             (false, false) => {
-                let fix = "name `user_pools`, or a `function`";
-                self.say(path, "nobody looks at the callers", fix);
+                let fix = "set `user_pools`, or `function`";
+                self.say(path, "the authorizer checks nothing", fix);
             }
             (true, true) => {
                 let path = [path, &["function"]].concat();
-                self.say(&path, "`user_pools` and `function` exclude each other", "remove one");
+                self.say(
+                    &path,
+                    "`user_pools` and `function` cannot be used together",
+                    "remove one",
+                );
             }
             (true, false) => {
                 for key in ["gets", "cache_seconds"] {
                     if self.loaded.says(path, key) {
                         let path = [path, &[key]].concat();
-                        self.say(&path, format!("`{key}` is about a function"), "remove it");
+                        self.say(&path, format!("`{key}` needs `function`"), "remove it");
                     }
                 }
             }
@@ -248,28 +252,28 @@ impl Rules<'_> {
         let one_header = matches!(*sources, [source] if source.starts_with("header."));
         let gets_token = pools || authorizer.gets == Gets::Token;
         if gets_token && !one_header {
-            let fix = "one `header.NAME`; a function with `gets = \"request\"` may have several";
-            self.say(&at, "a token stands in one header", fix);
+            let fix = "use one `header.NAME`; a function with `gets = \"request\"` may have several sources";
+            self.say(&at, "a token comes from one header", fix);
         }
         if !gets_token && sources.is_empty() && authorizer.cache_seconds > 0 {
-            let fix = "name `identity`, or say `cache_seconds = 0`";
-            self.say(&at, "an answer cannot be kept for nobody", fix);
+            let fix = "set `identity`, or set `cache_seconds = 0`";
+            self.say(&at, "API Gateway cannot cache an answer without an identity", fix);
         }
     }
 
-    /// Card numbers in logs are asked for twice.
+    /// Card numbers in logs need a second confirmation.
     fn traces(&mut self, path: &[&str], api: &Api) {
         let path = [path, &["log", "data_trace"]].concat();
         if api.log.data_trace && !api.log.card_numbers_in_logs {
             self.say(
                 &path,
-                "whole requests would be logged, with every card number in them",
-                "remove it, or say `card_numbers_in_logs = true` as well",
+                "the log would contain whole requests, with every card number in them",
+                "remove it, or also set `card_numbers_in_logs = true`",
             );
         }
     }
 
-    /// A load balancer must listen where it is called.
+    /// A load balancer must listen on the port of the route.
     fn listens(&mut self, path: &[&str], route: &Route) {
         let Some(name) = &route.load_balancer else { return };
         let Some(found) = self.config.load_balancers.get(&ItemName(name.0.clone())) else { return };
@@ -278,19 +282,23 @@ impl Rules<'_> {
         if whole && ports.all(|port| port != route.port) {
             let path = [path, &["port"]].concat();
             let message = format!("`{}` does not listen on port {}", name.0, route.port);
-            let fix = "say the `port` of one of its listeners, or give it one more";
+            let fix = "set `port` to the port of one of its listeners, or add a listener";
             self.say(&path, message, fix);
         }
     }
 
-    /// A backend takes only what the path has.
+    /// A backend can use only the variables of the path.
     fn backend(&mut self, path: &[&str], name: &str, route: &Route) {
         let url = route.url.as_deref();
         if let Some(url) = url
             && !["http://", "https://", "${"].iter().any(|start| url.starts_with(start))
         {
             let path = [path, &["url"]].concat();
-            self.say(&path, format!("`{url}` is not a URL"), "it begins with https:// or http://");
+            self.say(
+                &path,
+                format!("`{url}` is not a URL"),
+                "write a URL that begins with https:// or http://",
+            );
         }
         for (key, text) in [("url", url), ("path", route.path.as_deref())] {
             let text = text.unwrap_or_default();
@@ -301,22 +309,24 @@ impl Rules<'_> {
                 if !known.iter().any(|known| name.contains(known)) {
                     let path = [path, &[key]].concat();
                     let message = format!("the path of the route has no `{{{variable}}}`");
-                    self.say(&path, message, "only variables of the route can be passed on");
+                    self.say(&path, message, "use only variables of the route");
                 }
             }
         }
     }
 
-    /// Who calls a function that may take longer gets no answer, while the function goes on.
+    /// The caller of a function that takes longer gets no answer, while the function continues.
     fn waits_long_enough(&mut self, path: &[&str], route: &Route) {
         let Some(function) = &route.function else { return };
         let seconds = self.loaded.number(&["functions", function, "timeout"]);
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 29)
             && route.timeout_ms.is_none()
         {
-            let message =
-                format!("`{}` may take {seconds} seconds, and API Gateway waits 29", function.0);
-            let fix = "lower the function's `timeout` to 28, or say `timeout_ms = 29000` here to have it so";
+            let message = format!(
+                "`{}` may take {seconds} seconds, but API Gateway waits only 29",
+                function.0
+            );
+            let fix = "lower the function's `timeout` to 28, or set `timeout_ms = 29000` here to accept this";
             self.say(&[path, &["function"]].concat(), message, fix);
         }
     }
@@ -326,16 +336,28 @@ impl Rules<'_> {
             let path = [path, &["models", name]].concat();
             match serde_json::from_str::<Value>(schema) {
                 Ok(Value::Object(_)) => {}
-                Ok(_) => self.say(&path, "a schema is a JSON object", r#"{"type": "object"}"#),
+                Ok(_) => self.say(
+                    &path,
+                    "a schema must be a JSON object",
+                    r#"write for example {"type": "object"}"#,
+                ),
                 Err(error) => {
-                    self.say(&path, format!("this is not JSON: {error}"), r#"{"type": "object"}"#);
+                    self.say(
+                        &path,
+                        format!("this is not JSON: {error}"),
+                        r#"write for example {"type": "object"}"#,
+                    );
                 }
             }
             if ["Empty", "Error"].contains(&&**name) {
-                self.say(&path, "every API has a model of this name", "choose another name");
+                self.say(
+                    &path,
+                    "AWS adds a model of this name to every API",
+                    "choose another name",
+                );
             }
             if &**name == "none" {
-                self.say(&path, "`none` is no model", "choose another name");
+                self.say(&path, "`none` is a reserved name", "choose another name");
             }
         }
     }
@@ -345,8 +367,8 @@ impl Rules<'_> {
         for (name, value) in &api.variables {
             if !value.contains("${") && !value.chars().all(fine) {
                 let path = [path, &["variables", name]].concat();
-                let fix = "letters, digits and - . _ ~ : / ? # & = ,";
-                self.say(&path, format!("`{}` is not possible as a value", value.0), fix);
+                let fix = "use letters, digits and - . _ ~ : / ? # & = ,";
+                self.say(&path, format!("`{}` is not a valid value", value.0), fix);
             }
         }
     }
@@ -356,15 +378,15 @@ impl Rules<'_> {
         let all = cors.origins.iter().any(|origin| &**origin == "*");
         let number = cors.origins.iter().count();
         if number == 0 {
-            self.say(&path, "no origin is named", "\"https://shop.example.com\", or \"*\"");
+            self.say(&path, "no origins are named", "write \"https://shop.example.com\", or \"*\"");
         }
         if all && number > 1 {
-            self.say(&path, "`*` holds every other origin", "remove the others, or `*`");
+            self.say(&path, "`*` already includes every other origin", "remove the others, or `*`");
         }
         if all && cors.credentials {
             self.say(
                 &path,
-                "browsers refuse cookies for `*`",
+                "browsers do not send cookies to `*`",
                 "name the origins, or remove `credentials`",
             );
         }
@@ -374,7 +396,7 @@ impl Rules<'_> {
         let Some(Usage { throttle, .. }) = &api.usage else { return };
         let path = [path, &["usage"]].concat();
         if !api.routes.values().any(|route| route.api_key) {
-            self.say(&path, "no route asks for an API key", "set `api_key = true` on a route");
+            self.say(&path, "no route needs an API key", "set `api_key = true` on a route");
         }
         if let (Some(key), Some(all)) = (throttle, &api.throttle)
             && (key.rate > all.rate || key.burst > all.burst)
@@ -382,7 +404,7 @@ impl Rules<'_> {
             let path = [&path[..], &["throttle"]].concat();
             self.say(
                 &path,
-                "one key may send more than the API admits",
+                "one key may send more than the API allows",
                 "lower it, or raise `throttle` of the API",
             );
         }

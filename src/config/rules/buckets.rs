@@ -19,7 +19,11 @@ impl Rules<'_> {
             let path = ["buckets", &**name];
             if bucket.access_log_to.as_deref() == Some(&**name) {
                 let path = [&path[..], &["access_log_to"]].concat();
-                self.say(&path, "a bucket cannot log to itself", "every log would be logged");
+                self.say(
+                    &path,
+                    "a bucket cannot log to itself",
+                    "name another bucket: every log would cause another one",
+                );
             }
             if bucket.key.is_some() && (targets.contains(&**name) || bucket.log_delivery) {
                 let path = [&path[..], &["key"]].concat();
@@ -30,11 +34,11 @@ impl Rules<'_> {
                 let path = [&path[..], &["object_lock"]].concat();
                 if !bucket.versioning {
                     let fix = "remove `versioning = false`";
-                    self.say(&path, "Object Lock holds versions, and there are none", fix);
+                    self.say(&path, "Object Lock needs versions", fix);
                 }
                 if targets.contains(&**name) || bucket.log_delivery {
-                    let message = "no service delivers logs into a bucket with such a lock";
-                    self.say(&path, message, "lock another bucket");
+                    let message = "AWS services cannot deliver logs into a bucket with Object Lock";
+                    self.say(&path, message, "remove `log_delivery`, or the lock");
                 }
             }
             self.resource_statements(&path, &bucket.statements);
@@ -45,7 +49,7 @@ impl Rules<'_> {
                 if anyone && open {
                     let at = at.to_string();
                     let path = [&path[..], &["statements", at.as_str()]].concat();
-                    let fix = "name principals, or a condition: public access is blocked";
+                    let fix = "name principals, or add a condition: S3 blocks public access";
                     self.say(&path, "this would make the bucket public", fix);
                 }
             }
@@ -58,13 +62,17 @@ impl Rules<'_> {
             && expire <= glacier
         {
             let path = [path, &["expire_after_days"]].concat();
-            let message = format!("objects are gone before they move to Glacier ({glacier} days)");
-            self.say(&path, message, "let them expire later");
+            let message = format!("objects expire before they move to Glacier ({glacier} days)");
+            self.say(&path, message, "increase the days until they expire");
         }
         for (id, rule) in &bucket.lifecycle {
             let path = [path, &["lifecycle", &**id]].concat();
             if &**id == "all-objects" {
-                self.say(&path, "the rule id `all-objects` is taken", "payctl uses it itself");
+                self.say(
+                    &path,
+                    "the rule id `all-objects` is reserved for payctl",
+                    "choose another id",
+                );
             }
             let nothing = rule.transitions.is_empty()
                 && rule.old_version_transitions.is_empty()
@@ -72,7 +80,7 @@ impl Rules<'_> {
                 && rule.old_version_expire_days.is_none()
                 && rule.abort_uploads_days.is_none();
             if nothing {
-                self.say(&path, "the rule does nothing", "name a transition or an expiry");
+                self.say(&path, "the rule does nothing", "add a transition or an expiry");
             }
             let current = ("transitions", &rule.transitions, rule.expire_days);
             let old = (
@@ -87,19 +95,19 @@ impl Rules<'_> {
                     let infrequent =
                         matches!(class, StorageClass::StandardIa | StorageClass::OnezoneIa);
                     if infrequent && *days < 30 {
-                        let fix = "S3 takes 30 days and more for infrequent access";
-                        self.say(&path, format!("{days} days are too few"), fix);
+                        let fix = "use at least 30 days: S3 needs them before infrequent access";
+                        self.say(&path, format!("{days} days is too short"), fix);
                     }
                     if expire.is_some_and(|expire| expire <= *days) {
-                        let message = "objects are gone before they move";
-                        self.say(&path, message, "let them expire later");
+                        let message = "objects expire before they move";
+                        self.say(&path, message, "increase the days until they expire");
                     }
                 }
             }
         }
     }
 
-    /// Objects only move down, and stay 30 days where access is infrequent.
+    /// Objects only move down, and stay at least 30 days in classes of infrequent access.
     fn waterfall(&mut self, path: &[&str], transitions: &BTreeMap<StorageClass, u32>) {
         let mut before: Option<(StorageClass, u32)> = None;
         for (class, days) in transitions {
@@ -109,8 +117,8 @@ impl Rules<'_> {
                 let least = since + if infrequent { 30 } else { 1 };
                 if *days < least {
                     let path = [path, &[class.name()]].concat();
-                    let message = format!("{days} days are too few after {}", upper.name());
-                    self.say(&path, message, format!("S3 takes {least} days and more here"));
+                    let message = format!("{days} days is too short after {}", upper.name());
+                    self.say(&path, message, format!("use at least {least} days"));
                 }
             }
             before = Some((*class, *days));

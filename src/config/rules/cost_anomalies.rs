@@ -12,8 +12,8 @@ impl Rules<'_> {
             if let CostWatch::All(_) = anomaly.watch
                 && let Some(other) = of_services.replace(name)
             {
-                let message = format!("[cost_anomalies.{}] watches all services already", other.0);
-                let fix = "an account has one such monitor: watch a tag or a cost category here";
+                let message = format!("[cost_anomalies.{}] already monitors all services", other.0);
+                let fix = "watch a tag or a cost category here: an account can have only one monitor of all services";
                 self.say(&["cost_anomalies", name], message, fix);
             }
             self.cost_anomaly(name, anomaly);
@@ -25,37 +25,42 @@ impl Rules<'_> {
         if let CostWatch::Some(some) = &anomaly.watch
             && some.tag.is_some() == some.category.is_some()
         {
-            let message = "a monitor watches either a tag or a cost category";
-            self.say(&["cost_anomalies", name, "watch"], message, "write `tag` or `category`");
+            let message = "`tag` and `category` cannot be used together";
+            self.say(&["cost_anomalies", name, "watch"], message, "remove one");
         }
         let mails = anomaly.email.iter().count();
         if anomaly.topic.is_some() && mails > 0 {
-            let message = "a topic hears of anomalies at once, addresses once a day or week";
-            let fix = "name one of them here; a topic can have e-mail addresses of its own";
+            let message = "`topic` and `email` cannot be used together: a topic gets messages at once, addresses once a day or week";
+            let fix = "remove one; a topic can have its own e-mail addresses";
             self.say(&["cost_anomalies", name, "email"], message, fix);
         }
         if anomaly.frequency.is_some() && mails == 0 {
-            let message = "only e-mail addresses hear of anomalies once a day or week";
+            let message = "`frequency` is only for e-mail addresses";
             self.say(&["cost_anomalies", name, "frequency"], message, "remove it, or add `email`");
         }
         if mails > 10 {
-            let fix = "Cost Explorer takes 10: use a topic";
-            self.say(&path, format!("{mails} addresses are too many"), fix);
+            let fix = "use a topic: Cost Explorer allows at most 10";
+            self.say(&path, format!("too many addresses: {mails}"), fix);
         }
         if anomaly.threshold.amount.is_none() && anomaly.threshold.percent.is_none() {
-            let message = "nothing says from which size on an anomaly counts";
-            let fix = "write `amount` (dollars), `percent`, or both";
+            let message = "the threshold has no limit";
+            let fix = "set `amount` (US dollars), `percent`, or both";
             self.say(&["cost_anomalies", name, "threshold"], message, fix);
         }
         let Some(topic) = &anomaly.topic else { return };
         let Some(found) = self.config.topics.get(&ItemName(topic.0.clone())) else { return };
         let path = ["cost_anomalies", name, "topic"];
         if found.fifo {
-            let message = format!("the topic `{}` is FIFO", topic.0);
-            self.say(&path, message, "cost anomaly detection publishes to standard topics only");
+            let message = format!("the topic `{}` is a FIFO topic", topic.0);
+            self.say(
+                &path,
+                message,
+                "use a standard topic: cost anomaly detection cannot publish to FIFO topics",
+            );
         }
         if !found.publishers.contains(&Service::Costalerts) {
-            let message = format!("the topic `{}` does not admit cost anomaly detection", topic.0);
+            let message =
+                format!("cost anomaly detection may not publish to the topic `{}`", topic.0);
             let fix = format!("add \"costalerts\" to `publishers` of [topics.{}]", topic.0);
             self.say(&path, message, fix);
         }

@@ -25,12 +25,16 @@ impl Rules<'_> {
         let Widget { metrics, text, alarms, period, .. } = widget;
         let given = [!metrics.is_empty(), text.is_some(), !alarms.is_empty()];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            self.say(path, "a widget shows one thing", "write one of `metrics`, `text`, `alarms`");
+            self.say(
+                path,
+                "a widget needs exactly one content",
+                "set one of `metrics`, `text`, `alarms`",
+            );
         }
         if !matches!(period, 1 | 5 | 10 | 30) && period % 60 != 0 {
             let path = [path, &["period"]].concat();
-            let fix = "1, 5, 10, 30, or a multiple of 60";
-            self.say(&path, format!("{period} seconds are no possible period"), fix);
+            let fix = "use 1, 5, 10, 30, or a multiple of 60";
+            self.say(&path, format!("{period} seconds is not a valid period"), fix);
         }
         let mut seen: BTreeSet<&MetricId> = BTreeSet::new();
         for (place, line) in metrics.iter().enumerate() {
@@ -40,7 +44,7 @@ impl Rules<'_> {
             self.measured(&path, line.into(), expression.as_deref(), metrics);
             for id in metrics.keys().filter(|id| !seen.insert(id)) {
                 let path = [&path[..], &["metrics", id.0.as_str()]].concat();
-                let message = format!("`{}` stands in this widget twice", id.0);
+                let message = format!("the widget uses the id `{}` twice", id.0);
                 self.say(&path, message, "choose another id");
             }
         }

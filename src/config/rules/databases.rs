@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use super::Rules;
 use crate::config::schema::databases::{Database, Serverless};
 
-/// Databases that are there already.
+/// Databases that exist already.
 const RESERVED_DATABASES: [&str; 4] = ["postgres", "rdsadmin", "template0", "template1"];
 
-/// How many seconds may lie between two samples of enhanced monitoring.
+/// The possible seconds between two samples of enhanced monitoring.
 const INTERVALS: [u32; 6] = [1, 5, 10, 15, 30, 60];
 
 /// The major versions of Aurora PostgreSQL.
 const MAJORS: std::ops::RangeInclusive<u32> = 11..=18;
 
-/// Minutes from the beginning of the week (or of the day) to a time.
+/// The minutes from the beginning of the week (or of the day) to a time.
 fn minutes(time: &str) -> u32 {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let (day, clock) = match time.len() {
@@ -30,19 +30,19 @@ const DAY: u32 = 24 * 60;
 
 const WEEK: u32 = 7 * DAY;
 
-/// The first version of each major one that can pause.
+/// The first version of each major version that can pause.
 const PAUSES_SINCE: [(u32, u32); 4] = [(13, 15), (14, 12), (15, 7), (16, 3)];
 
-/// The first major version whose passwords are stored by SCRAM unless told otherwise.
+/// The first major version that stores passwords by SCRAM by default.
 const SCRAM_SINCE: u32 = 14;
 
-/// The parts of a version; any of a major one has no minor part.
+/// The parts of a version; a major version has no minor part.
 fn numbers(version: &str) -> (u32, Option<u32>) {
     let (major, minor) = version.split_once('.').unwrap_or((version, ""));
     (major.parse().unwrap_or_default(), minor.parse().ok())
 }
 
-/// Whether a version can go down to no capacity at all.
+/// Whether a version can scale down to 0.
 fn can_pause(version: &str) -> bool {
     let (major, minor) = numbers(version);
     match PAUSES_SINCE.iter().find(|(pauses, _)| *pauses == major) {
@@ -73,8 +73,9 @@ impl Rules<'_> {
         for (name, database) in &self.config.databases {
             let path = ["databases", &**name];
             if let Some(other) = opened.insert(&database.secret, name) {
-                let message = format!("[databases.{other}] begins with the same secret");
-                let fix = "give each database a secret of its own: it tells where that one is";
+                let message = format!("[databases.{other}] uses the same secret");
+                let fix =
+                    "give each database its own secret, because the secret contains the endpoint";
                 self.say(&[&path[..], &["secret"]].concat(), message, fix);
             }
             self.version(&path, database);
@@ -90,7 +91,7 @@ impl Rules<'_> {
             let begins = database.database.as_deref().unwrap_or_default();
             if RESERVED_DATABASES.contains(&begins.to_lowercase().as_str()) {
                 let path = [&path[..], &["database"]].concat();
-                let message = format!("`{begins}` is a database of PostgreSQL itself");
+                let message = format!("`{begins}` is reserved for PostgreSQL");
                 self.say(&path, message, "choose another name, or remove `database`");
             }
             let mut secrets = self.config.secrets.iter();
@@ -112,8 +113,8 @@ impl Rules<'_> {
     fn version(&mut self, path: &[&str], database: &Database) {
         let version = &*database.engine_version;
         if !MAJORS.contains(&numbers(version).0) {
-            let message = format!("there is no Aurora PostgreSQL {version}");
-            let fix = format!("a version from {} to {}", MAJORS.start(), MAJORS.end());
+            let message = format!("Aurora PostgreSQL {version} does not exist");
+            let fix = format!("use a version from {} to {}", MAJORS.start(), MAJORS.end());
             self.say(&[path, &["engine_version"]].concat(), message, fix);
         }
     }
@@ -127,7 +128,11 @@ impl Rules<'_> {
         self.tier(&path, network, database.subnets);
         if network.zones < 2 {
             let message = "a database needs subnets in two zones";
-            self.say(&["network", "zones"], message, "use 2 or more, even for one instance");
+            self.say(
+                &["network", "zones"],
+                message,
+                "set `zones = 2` or more, even for one instance",
+            );
         }
     }
 
@@ -138,7 +143,7 @@ impl Rules<'_> {
             let class = &*instance.class;
             if class == "db.serverless" && database.serverless.is_none() {
                 let fix = "add `serverless = { min = 0.5, max = 2 }` to the database";
-                self.say(&path, "a serverless instance needs limits", fix);
+                self.say(&path, "a serverless instance needs `serverless`", fix);
             }
             let size = class.rsplit('.').next().unwrap_or_default();
             let family = class.split('.').nth(1).unwrap_or_default();
@@ -148,7 +153,7 @@ impl Rules<'_> {
                 self.say(
                     &path,
                     message,
-                    "db.serverless, db.t3.medium, db.t4g.medium, or a db.r class",
+                    "use db.serverless, db.t3.medium, db.t4g.medium, or a db.r class",
                 );
             }
         }
@@ -158,7 +163,11 @@ impl Rules<'_> {
             if serverless.min == 0.0 && !can_pause(version) {
                 let path = [path, &["serverless", "min"]].concat();
                 let message = format!("Aurora PostgreSQL {version} cannot pause");
-                self.say(&path, message, "0.5 or more, or a version from 13.15, 14.12, 15.7, 16.3");
+                self.say(
+                    &path,
+                    message,
+                    "use 0.5 or more, or a version from 13.15, 14.12, 15.7, 16.3",
+                );
             }
         }
     }
@@ -166,18 +175,18 @@ impl Rules<'_> {
     fn serverless(&mut self, path: &[&str], Serverless { min, max, pause_after }: Serverless) {
         for (key, capacity, least) in [("min", min, 0.0), ("max", max, 1.0)] {
             if (capacity * 2.0).fract() != 0.0 || !(least..=256.0).contains(&capacity) {
-                let message = format!("{capacity} capacity units are not possible");
-                let fix = format!("{least} to 256, in steps of 0.5");
+                let message = format!("{capacity} is not a valid number of capacity units");
+                let fix = format!("use {least} to 256, in steps of 0.5");
                 self.say(&[path, &[key]].concat(), message, fix);
             }
         }
         if min > max {
-            let message = format!("the least ({min}) is more than the most ({max})");
-            self.say(&[path, &["min"]].concat(), message, "exchange them");
+            let message = format!("`min` ({min}) is more than `max` ({max})");
+            self.say(&[path, &["min"]].concat(), message, "swap them");
         }
         if pause_after.is_some() && min > 0.0 {
             let path = [path, &["pause_after"]].concat();
-            self.say(&path, "it never pauses", "remove it, or set `min = 0`");
+            self.say(&path, "the instance never pauses", "remove this key, or set `min = 0`");
         }
     }
 
@@ -186,7 +195,7 @@ impl Rules<'_> {
         let days = database.insights_days;
         if !(days.is_multiple_of(31) && days <= 713 || days == 7 || days == 731) {
             let message = format!("Performance Insights cannot keep {days} days");
-            let fix = "0 (off), 7, a multiple of 31 up to 713, or 731";
+            let fix = "use 0 (off), 7, a multiple of 31 up to 713, or 731";
             self.say(&[path, &["insights_days"]].concat(), message, fix);
         }
         if let Some(monitoring) = &database.monitoring {
@@ -194,8 +203,12 @@ impl Rules<'_> {
             self.trusted(&path, &monitoring.role, "monitoring.rds.amazonaws.com", "monitoring");
             if !INTERVALS.contains(&monitoring.interval) {
                 let path = [&path[..2], &["monitoring", "interval"]].concat();
-                let message = format!("{} seconds are not possible", monitoring.interval);
-                self.say(&path, message, "1, 5, 10, 15, 30 or 60; without `monitoring` it is off");
+                let message = format!("{} seconds is not a valid interval", monitoring.interval);
+                self.say(
+                    &path,
+                    message,
+                    "use 1, 5, 10, 15, 30 or 60; remove `monitoring` to turn it off",
+                );
             }
         }
         let backup = database.backup_window.as_deref().map(|text| window(text, DAY));
@@ -204,16 +217,16 @@ impl Rules<'_> {
         for (key, window) in lengths {
             if window.is_some_and(|(_, length)| length < 30) {
                 let message = "the window is shorter than 30 minutes";
-                self.say(&[path, &[key]].concat(), message, "AWS takes 30 minutes and more");
+                self.say(&[path, &[key]].concat(), message, "use at least 30 minutes");
             }
         }
         if backup.zip(maintenance).is_some_and(|(daily, weekly)| overlap(daily, weekly)) {
             let path = [path, &["maintenance_window"]].concat();
-            self.say(&path, "it overlaps the backup window", "choose another time");
+            self.say(&path, "this window overlaps the backup window", "choose another time");
         }
     }
 
-    /// The function that comes with payctl logs in by SCRAM only.
+    /// The rotation function that comes with payctl logs in only by SCRAM.
     fn can_rotate(&mut self, path: &[&str], database: &Database) {
         let version = &*database.engine_version;
         let encryption = database.parameters.iter().flatten();
@@ -222,7 +235,7 @@ impl Rules<'_> {
         if numbers(version).0 < SCRAM_SINCE && !is_scram {
             let path = [path, &["parameters"]].concat();
             let message = format!("Aurora PostgreSQL {version} stores passwords by MD5");
-            let fix = "rotation needs parameters = { password_encryption = \"scram-sha-256\" }";
+            let fix = "set parameters = { password_encryption = \"scram-sha-256\" }, which rotation needs";
             self.say(&path, message, fix);
         }
     }
@@ -233,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_overlap_around_the_end_of_the_week_too() {
+    fn windows_overlap_across_the_end_of_the_week() {
         let daily = |text| window(text, DAY);
         let weekly = |text| window(text, WEEK);
         assert_eq!(daily("23:30-00:30"), (23 * 60 + 30, 60));

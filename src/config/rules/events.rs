@@ -7,7 +7,7 @@ use crate::config::schema::aws_services::Service;
 use crate::config::schema::events::EventRule;
 use crate::config::schema::text::{ItemName, QueueRef};
 
-/// How many targets a rule can have.
+/// The most targets of a rule.
 const MOST_TARGETS: usize = 5;
 
 impl Rules<'_> {
@@ -16,7 +16,7 @@ impl Rules<'_> {
             let path = ["events", &**name];
             if event.schedule.is_none() && event.pattern.is_none() {
                 let fix = "add `schedule` or `pattern`";
-                self.say(&path, "nothing says when this rule fires", fix);
+                self.say(&path, "the rule has no trigger", fix);
             }
             if let Some((message, fix)) = event.schedule.as_ref().and_then(|text| schedule(text)) {
                 self.say(&["events", name, "schedule"], message, fix);
@@ -32,52 +32,52 @@ impl Rules<'_> {
         let Some(pattern) = event.pattern.as_ref() else { return };
         let tree = Value::Object(pattern.0.clone());
         if let Some(wrong) = no_pattern(&tree, "") {
-            let fix = "fields hold lists of what they may be: source = [\"aws.health\"]";
+            let fix = "write a list of possible values for each field: source = [\"aws.health\"]";
             self.say(&path, wrong, fix);
         }
         if tree.to_string().len() > 4096 {
-            self.say(&path, "the pattern is too long", "EventBridge takes 4096 characters");
+            self.say(&path, "the pattern is too long", "use at most 4096 characters");
         }
     }
 
     fn inputs(&mut self, name: &str, event: &EventRule) {
         let input = event.input.as_ref().map(|table| Value::Object(table.0.clone()).to_string());
         if input.is_some() && event.transform.is_some() {
-            let message = "a target gets either a fixed input or one made from the event";
+            let message = "`input` and `transform` cannot be used together";
             self.say(&["events", name, "transform"], message, "remove `input` or `transform`");
         }
         if input.is_some_and(|text| text.len() > 8192) {
             let message = "the input is too long";
-            self.say(&["events", name, "input"], message, "EventBridge takes 8192 characters");
+            self.say(&["events", name, "input"], message, "use at most 8192 characters");
         }
         let Some(transform) = &event.transform else { return };
         let path = ["events", name, "transform"];
         let odd = transform.paths.iter().find(|(_, path)| !path.starts_with('$'));
         if let Some((key, wrong)) = odd {
-            let message = format!("`{wrong}` of `{key}` is no path into an event");
-            self.say(&path, message, "a path looks like $.detail.status");
+            let message = format!("`{wrong}` of `{key}` is not a path into an event");
+            self.say(&path, message, "write a path such as $.detail.status");
         }
         let reserved = transform.paths.keys().find(|key| key.to_lowercase().starts_with("aws"));
         if let Some(key) = reserved {
             let message = format!("`{key}` is reserved");
-            self.say(&path, message, "names of paths do not begin with aws");
+            self.say(&path, message, "use a name that does not begin with aws");
         }
         if transform.paths.len() > 100 {
-            self.say(&path, "there are too many paths", "EventBridge takes 100");
+            self.say(&path, "there are too many paths", "use at most 100");
         }
         let mut filled = transform.template.clone();
         for key in transform.paths.keys() {
             filled = filled.replace(&format!("<{key}>"), "0");
         }
         if filled.contains('<') && filled.contains('>') && !filled.contains("<aws.") {
-            let message = "the template has a name in angle brackets that `paths` does not have";
+            let message = "the template uses a name in angle brackets that is not in `paths`";
             self.say(&path, message, "add it to `paths`");
         } else if !is_template(&filled) {
             let message = "the template is neither a JSON text nor a JSON object";
             self.say(
                 &path,
                 message,
-                r#"for example "\"Payment <status>\"" or "{\"status\": <status>}""#,
+                r#"write for example "\"Payment <status>\"" or "{\"status\": <status>}""#,
             );
         }
     }
@@ -86,18 +86,22 @@ impl Rules<'_> {
         let path = ["events", name];
         let count = event.functions.len() + event.topics.len() + event.queues.len();
         if count > MOST_TARGETS {
-            let fix = "a rule has 5 targets: make two rules, or let a topic pass it on";
-            self.say(&path, format!("there are {count} targets"), fix);
+            let fix = "use at most 5: split the rule, or send to a topic";
+            self.say(&path, format!("too many targets: {count}"), fix);
         }
         for topic in &event.topics {
             let Some(found) = self.config.topics.get(&ItemName(topic.0.clone())) else { continue };
             let path = ["events", name, "topics"];
             if found.fifo {
-                let message = format!("the topic `{}` is FIFO", topic.0);
-                self.say(&path, message, "EventBridge does not publish to FIFO topics");
+                let message = format!("the topic `{}` is a FIFO topic", topic.0);
+                self.say(
+                    &path,
+                    message,
+                    "use a standard topic: EventBridge cannot publish to FIFO topics",
+                );
             }
             if !found.publishers.contains(&Service::Events) {
-                let message = format!("the topic `{}` does not admit EventBridge", topic.0);
+                let message = format!("EventBridge may not publish to the topic `{}`", topic.0);
                 let fix = format!("add \"events\" to `publishers` of [topics.{}]", topic.0);
                 self.say(&path, message, fix);
             }
@@ -110,29 +114,29 @@ impl Rules<'_> {
         }
     }
 
-    /// A queue must admit EventBridge, and be a plain one.
+    /// A queue must allow EventBridge to send, and must not be FIFO.
     fn receives(&mut self, path: &[&str], queue: &QueueRef) {
         let Some(found) = self.config.queues.get(&ItemName(queue.0.clone())) else { return };
         if found.fifo {
-            let message = format!("the queue `{}` is FIFO", queue.0);
-            self.say(path, message, "a rule delivers to standard queues only");
+            let message = format!("the queue `{}` is a FIFO queue", queue.0);
+            self.say(path, message, "use a standard queue: a rule cannot deliver to FIFO queues");
         }
         if !found.senders.contains(&Service::Events) {
-            let message = format!("the queue `{}` does not admit EventBridge", queue.0);
+            let message = format!("EventBridge may not send to the queue `{}`", queue.0);
             let fix = format!("add \"events\" to `senders` of [queues.{}]", queue.0);
             self.say(path, message, fix);
         }
     }
 }
 
-/// What is wrong with a schedule, and what to do.
+/// The problem of a schedule, and the fix.
 pub(super) fn schedule(text: &str) -> Option<(String, &'static str)> {
     if text.len() > 256 {
-        return Some(("the schedule is too long".to_owned(), "EventBridge takes 256 characters"));
+        return Some(("the schedule is too long".to_owned(), "use at most 256 characters"));
     }
     let inside = |word: &str| text.strip_prefix(word)?.strip_suffix(')');
     if let Some(rate) = inside("rate(") {
-        let fix = "rate(1 minute), rate(5 minutes), rate(1 hour), rate(2 days) ...";
+        let fix = "write rate(1 minute), rate(5 minutes), rate(1 hour), rate(2 days) ...";
         let (count, unit) = rate.split_once(' ').unwrap_or((rate, ""));
         let singular = ["minute", "hour", "day"];
         let fits = match count.parse::<u32>() {
@@ -140,28 +144,29 @@ pub(super) fn schedule(text: &str) -> Option<(String, &'static str)> {
             Ok(1) => singular.contains(&unit),
             Ok(_) => unit.strip_suffix('s').is_some_and(|unit| singular.contains(&unit)),
         };
-        return (!fits).then(|| (format!("`{text}` is no rate"), fix));
+        return (!fits).then(|| (format!("`{text}` is not a valid rate"), fix));
     }
-    let fix = "cron(minutes hours day-of-month month day-of-week year), in UTC: cron(0 3 * * ? *)";
+    let fix =
+        "write cron(minutes hours day-of-month month day-of-week year), in UTC: cron(0 3 * * ? *)";
     let fields: Vec<&str> = inside("cron(")?.split_whitespace().collect();
     if fields.len() != 6 {
-        return Some((format!("`{text}` has {} fields, not 6", fields.len()), fix));
+        return Some((format!("`{text}` has {} fields instead of 6", fields.len()), fix));
     }
     if (fields[2] == "?") == (fields[4] == "?") {
-        let message = "exactly one of day-of-month and day-of-week is `?`".to_owned();
+        let message = "exactly one of day-of-month and day-of-week must be `?`".to_owned();
         return Some((message, fix));
     }
     let wrong = fields.iter().zip(FIELDS).find(|(field, allowed)| !allowed.takes(field));
     wrong.map(|(field, _)| (format!("`{field}` is out of range in `{text}`"), fix))
 }
 
-/// What a field of a cron expression takes.
+/// The values of a field of a cron expression.
 struct Field {
     least: u32,
     most: u32,
-    /// Names for the numbers, from the least on.
+    /// Names for the numbers, starting with the least.
     names: &'static [&'static str],
-    /// The letters of its own: the last (`L`), the nearest weekday (`W`), the n-th (`#`).
+    /// The special letters of the field: the last (`L`), the nearest weekday (`W`), the n-th (`#`).
     marks: &'static [char],
 }
 
@@ -217,7 +222,7 @@ impl Field {
     }
 }
 
-/// What is wrong with a pattern: a field that holds neither a list nor fields.
+/// The problem of a pattern: a field that contains neither a list nor fields.
 fn no_pattern(value: &Value, at: &str) -> Option<String> {
     match value {
         Value::Object(fields) if fields.is_empty() => Some(format!("the pattern{at} is empty")),
@@ -230,7 +235,7 @@ fn no_pattern(value: &Value, at: &str) -> Option<String> {
     }
 }
 
-/// Whether a template, its names filled in, is what EventBridge takes.
+/// Whether EventBridge accepts a template after its names are filled in.
 fn is_template(filled: &str) -> bool {
     let lines = || filled.lines().filter(|line| !line.trim().is_empty());
     let is_text = |line: &str| line.trim().starts_with('"') && line.trim().ends_with('"');
@@ -242,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_are_read_as_eventbridge_reads_them() {
+    fn schedules_have_the_syntax_of_eventbridge() {
         for fine in [
             "rate(1 minute)",
             "rate(5 minutes)",

@@ -7,13 +7,13 @@ use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Se
 use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::text::{ItemName, PhysicalName};
 
-/// What the name of a log of a web ACL begins with.
+/// The prefix of the name of a web ACL's log.
 pub(crate) const LOGS: &str = "aws-waf-logs-";
 
-/// Where the first managed group stands among the rules, unless it says where.
+/// The default priority of the first managed group.
 pub(crate) const FIRST_GROUP: u16 = 10;
 
-/// What an ACL may cost in capacity units at most, and without a surcharge.
+/// The most capacity units of a web ACL, in total and without a surcharge.
 const MOST_UNITS: u32 = 5000;
 
 /// AWS's groups of rules with their capacity units.
@@ -35,7 +35,7 @@ const GROUPS: &[(&str, u32)] = &[
     ("AWSManagedRulesWordPressRuleSet", 100),
 ];
 
-/// Groups that need settings of their own that this config does not have.
+/// Groups with settings that this config does not support.
 const WITH_SETTINGS: &[&str] =
     &["AWSManagedRulesACFPRuleSet", "AWSManagedRulesATPRuleSet", "AWSManagedRulesAntiDDoSRuleSet"];
 
@@ -56,12 +56,20 @@ impl Rules<'_> {
                 if found.is_some_and(|found| found.kind == BalancerType::Network) {
                     let path = ["firewalls", &**name, "protects"];
                     let message = format!("`{balancer}` is a network load balancer");
-                    self.say(&path, message, "WAF protects application load balancers and stages");
+                    self.say(
+                        &path,
+                        message,
+                        "use an application load balancer or an API: WAF protects only those",
+                    );
                 }
                 if let Some(other) = protected.insert(target, name) {
                     let path = ["firewalls", &**name, "protects"];
-                    let message = format!("`{}` protects {} already", other, target.0);
-                    self.say(&path, message, "a load balancer or stage has one web ACL");
+                    let message = format!("`{}` already protects {}", other, target.0);
+                    self.say(
+                        &path,
+                        message,
+                        "remove one: a load balancer or stage has only one web ACL",
+                    );
                 }
             }
         }
@@ -75,29 +83,29 @@ impl Rules<'_> {
             let named = |name: &PhysicalName| name.starts_with(LOGS);
             if bucket.is_some_and(|bucket| !bucket.name.as_ref().is_some_and(named)) {
                 let path = ["firewalls", name, "log", "to", "bucket"];
-                let message = "WAF would not write into a bucket of this name";
+                let message = "WAF does not write into a bucket with this name";
                 self.say(&path, message, format!("give it a `name` that begins with {LOGS}"));
             }
         }
         if firewall.metric.as_ref().is_some_and(|metric| RESERVED.contains(&&*metric.0)) {
-            let fix = "WAF keeps All and Default_Action for itself";
+            let fix = "choose another name: WAF reserves All and Default_Action";
             self.say(&["firewalls", name, "metric"], "this name is reserved", fix);
         }
         let mut units = 0;
         let mut placed: Vec<Placed> = Vec::new();
         if let Some(rate) = firewall.rate_limit.as_ref().map(|rate| rate.settings()) {
             if ![60, 120, 300, 600].contains(&rate.window) {
-                let message = format!("{} seconds are not possible as a window", rate.window);
+                let message = format!("{} seconds is not a valid window", rate.window);
                 self.say(
                     &["firewalls", name, "rate_limit", "window"],
                     message,
-                    "60, 120, 300 or 600",
+                    "use 60, 120, 300 or 600",
                 );
             }
             if rate.action == RuleAction::Allow {
                 let path = ["firewalls", name, "rate_limit", "action"];
-                let message = "a limit cannot let requests through";
-                self.say(&path, message, "block, count, captcha or challenge");
+                let message = "a rate limit cannot allow requests";
+                self.say(&path, message, "use block, count, captcha or challenge");
             }
             let rule = rate.rule.map_or_else(|| "RateLimitRule".to_owned(), |rule| rule.0);
             placed.push(("rate_limit", rule, rate.priority.unwrap_or(1)));
@@ -112,7 +120,7 @@ impl Rules<'_> {
         if let Some(scripts) = firewall.cross_site_scripting.settings() {
             if scripts.sensitivity.is_some() {
                 let path = ["firewalls", name, "cross_site_scripting", "sensitivity"];
-                self.say(&path, "scripts are found without a sensitivity", "remove it");
+                self.say(&path, "`sensitivity` is only for SQL", "remove it");
             }
             units += inspection(&scripts, 40, 2);
             let usual = || "CrossSiteScriptingRule".to_owned();
@@ -128,7 +136,11 @@ impl Rules<'_> {
         self.distinct_rules(name, &placed);
         if units > MOST_UNITS {
             let message = format!("the rules need {units} capacity units");
-            self.say(&["firewalls", name], message, "WAF allows 5000 for a web ACL: take some out");
+            self.say(
+                &["firewalls", name],
+                message,
+                "remove some: WAF allows at most 5000 in a web ACL",
+            );
         }
     }
 
@@ -139,8 +151,8 @@ impl Rules<'_> {
             return 0;
         }
         if WITH_SETTINGS.contains(&group) {
-            let message = format!("`{group}` needs settings that payctl cannot say");
-            self.say(&path, message, "take it out");
+            let message = format!("`{group}` needs settings that payctl does not support");
+            self.say(&path, message, "remove it");
         }
         match GROUPS.iter().find(|(known, _)| *known == group) {
             Some((_, units)) => *units,
@@ -158,7 +170,7 @@ impl Rules<'_> {
         for (key, rule, at) in placed {
             let path = ["firewalls", name, *key];
             if RESERVED.contains(&&**rule) {
-                let fix = "WAF keeps All and Default_Action for itself";
+                let fix = "choose another name: WAF reserves All and Default_Action";
                 self.say(&path, format!("the name `{rule}` is reserved"), fix);
             }
             if !names.insert(rule) {
@@ -173,8 +185,8 @@ impl Rules<'_> {
     }
 }
 
-/// The capacity units of a rule that looks into requests; `usual` is how many transformations it
-/// has unless it says which.
+/// The capacity units of a rule that inspects requests; `usual` is the number of transformations it
+/// has by default.
 fn inspection(settings: &InspectSettings, base: u32, usual: usize) -> u32 {
     let steps = settings.transformations.as_ref().map_or(usual, Vec::len);
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

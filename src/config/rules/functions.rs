@@ -1,4 +1,4 @@
-//! Functions and what makes them run.
+//! The rules of `[functions]` and their triggers.
 
 use super::Rules;
 use crate::config::problem::suggest;
@@ -8,7 +8,7 @@ use crate::config::schema::roles::Role;
 use crate::config::schema::text::ItemName;
 use payctl_engine::model::package::BOOTSTRAP;
 
-/// What AWS still makes new functions with.
+/// The runtimes that AWS supports for new functions.
 const RUNTIMES: &[&str] = &[
     "dotnet10",
     "dotnet8",
@@ -28,7 +28,7 @@ const RUNTIMES: &[&str] = &[
     "ruby3.4",
 ];
 
-/// What AWS makes no new functions with, or will stop to within months.
+/// The runtimes that AWS has retired, or will retire within months.
 const RETIRED: &[&str] = &[
     "dotnet6",
     "go1.x",
@@ -60,10 +60,10 @@ const RESERVED: &[&str] = &[
     "LAMBDA_TASK_ROOT",
 ];
 
-/// What starts the runtime in place of Lambda: set by whoever needs it.
+/// The wrapper script of the runtime, which a user may set.
 const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// AWS's own policies for functions, and what of `NETWORK`, `MESSAGES` and `CHANGES` they allow.
+/// AWS's own policies for functions, and the parts of `NETWORK`, `MESSAGES` and `CHANGES` that they allow.
 const MANAGED: &[(&str, &str)] = &[
     ("AWSLambdaBasicExecutionRole", ""),
     ("AWSLambdaDynamoDBExecutionRole", CHANGES),
@@ -75,15 +75,15 @@ const MANAGED: &[(&str, &str)] = &[
     ("CloudWatchLambdaInsightsExecutionRolePolicy", ""),
 ];
 
-/// What the role of a function needs in a network, for a queue, and for the stream of a table.
+/// The needs of a function's role in a network, for a queue, and for the stream of a table.
 const NETWORK: &str = "ec2:CreateNetworkInterface";
 const MESSAGES: &str = "sqs:ReceiveMessage";
 const CHANGES: &str = "dynamodb:GetRecords";
 
-/// How many bytes the environment variables of a function may have.
+/// The largest size of a function's environment variables in bytes.
 const ENVIRONMENT: usize = 4096;
 
-/// How long SQS hides a received message unless told otherwise, in seconds.
+/// The default visibility timeout of SQS in seconds.
 const VISIBILITY: u32 = 30;
 
 const SERVICE: &str = "lambda.amazonaws.com";
@@ -112,8 +112,8 @@ impl Rules<'_> {
                         && other.queue.is_some() == trigger.queue.is_some()
                 };
                 if function.triggers.iter().filter(|other| twice(other)).count() > 1 {
-                    let message = format!("`{}` stands here twice", trigger.source());
-                    self.say(&path, message, "one trigger for each queue or table");
+                    let message = format!("`{}` appears twice", trigger.source());
+                    self.say(&path, message, "use one trigger for each queue or table");
                 }
             }
         }
@@ -124,15 +124,15 @@ impl Rules<'_> {
         let path = [path, &["runtime"]].concat();
         if RETIRED.contains(&runtime) {
             let fix = format!("use a newer one: {}", RUNTIMES.join(", "));
-            self.say(&path, format!("AWS retires `{runtime}`: it takes no new functions"), fix);
+            self.say(&path, format!("AWS retires `{runtime}`: new functions cannot use it"), fix);
         } else if !RUNTIMES.contains(&runtime) {
             let fix = suggest(runtime, RUNTIMES.iter().copied(), "runtimes");
-            self.say(&path, format!("there is no runtime `{runtime}`"), fix);
+            self.say(&path, format!("Lambda has no runtime `{runtime}`"), fix);
         }
     }
 
-    /// The handler names a file of the sources, where the runtime looks for files; what runs by
-    /// itself has a name of its own.
+    /// The handler must name a file of the sources, if the runtime looks for files. A custom runtime
+    /// has its own file name.
     fn handler(&mut self, path: &[&str], name: &str, function: &Function) {
         let handler = function.handler.as_str();
         let source = self.loaded.functions.get(name);
@@ -141,11 +141,15 @@ impl Rules<'_> {
         {
             let path = [path, &["source"]].concat();
             let message = format!("there is no {BOOTSTRAP} in `{}`", function.source);
-            self.say(&path, message, "this runtime starts the program of that name: put it there");
+            self.say(&path, message, "add a program of that name, which this runtime starts");
         }
         let path = [path, &["handler"]].concat();
         if handler.contains(char::is_whitespace) {
-            self.say(&path, "a handler has no spaces", "write file and function: `index.handler`");
+            self.say(
+                &path,
+                "a handler has no spaces",
+                "write the file and the function: `index.handler`",
+            );
             return;
         }
         let endings: &[&str] = match function.runtime.split(|c: char| c.is_ascii_digit()).next() {
@@ -155,8 +159,8 @@ impl Rules<'_> {
             _ => return,
         };
         let Some((module, _)) = handler.rsplit_once('.') else {
-            let message = format!("`{handler}` names no function in a file");
-            return self.say(&path, message, "write file and function: `index.handler`");
+            let message = format!("`{handler}` does not name a function in a file");
+            return self.say(&path, message, "write the file and the function: `index.handler`");
         };
         let Some(source) = source else { return };
         let file = match endings {
@@ -166,7 +170,7 @@ impl Rules<'_> {
         let mut wanted = endings.iter().map(|ending| format!("{file}{ending}"));
         if !wanted.any(|file| source.files.contains(&file)) {
             let message = format!("there is no {file}{} in `{}`", endings[0], function.source);
-            self.say(&path, message, "name a file of the folder and a function in it");
+            self.say(&path, message, "name a file in the folder and a function in it");
         }
     }
 
@@ -176,19 +180,19 @@ impl Rules<'_> {
             let of_lambda = name.starts_with("AWS_LAMBDA_") && &**name != WRAPPER;
             if RESERVED.contains(&&*name.0) || of_lambda {
                 let path = [&path[..], &[&**name]].concat();
-                self.say(&path, format!("Lambda sets `{}` itself", name.0), "use another name");
+                self.say(&path, format!("Lambda sets `{}` itself", name.0), "choose another name");
             }
         }
         let pairs = function.environment.iter();
         let size: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
         if size > ENVIRONMENT {
-            let message = format!("the environment variables have {size} bytes");
-            self.say(&path, message, "Lambda takes 4096; put what is long into a parameter");
+            let message = format!("the environment variables are too large: {size} bytes");
+            self.say(&path, message, "use at most 4096 bytes; put long values into a parameter");
         }
     }
 
-    /// AWS looks whether the role may do what the function cannot do without, and refuses the
-    /// function or its trigger, after minutes.
+    /// AWS checks whether the role has the permissions that the function needs, and refuses the
+    /// function or its trigger after minutes.
     fn role_allows(&mut self, path: &[&str], function: &Function) {
         let name = &function.role.0;
         let Some(role) = self.config.roles.get(&ItemName(name.clone())) else { return };
@@ -221,8 +225,8 @@ impl Rules<'_> {
         let Some(tier) = function.subnets else {
             if groups > 0 {
                 let path = [path, &["security_groups"]].concat();
-                let message = "a function outside the network has no security groups";
-                self.say(&path, message, "add `subnets`, or remove them");
+                let message = "`security_groups` needs `subnets`";
+                self.say(&path, message, "add `subnets`, or remove this key");
             }
             return;
         };
@@ -230,8 +234,8 @@ impl Rules<'_> {
         if !(1..=5).contains(&groups) && !self.loaded.says(&path[..2], "security_groups") {
             self.say(&path, "`security_groups` is missing", "name 1 to 5 of [security_groups]");
         } else if groups > 5 {
-            let message = format!("a function cannot have {groups} security groups");
-            self.say(&path, message, "name 1 to 5");
+            let message = format!("a function has 1 to 5 security groups, not {groups}");
+            self.say(&path, message, "name 1 to 5 of [security_groups]");
         }
         match &self.config.network {
             None if self.loaded.has("network") => {}
@@ -245,8 +249,8 @@ impl Rules<'_> {
         let reference = target.starts_with("${queues.") || target.starts_with("${topics.");
         let is_arn = reference && target.ends_with("arn}") || service(":sqs:") || service(":sns:");
         if !is_arn {
-            let message = format!("`{target}` takes no failures");
-            self.say(path, message, "the ARN of a queue or topic: `${queues.NAME.arn}`");
+            let message = format!("`{target}` cannot receive failures");
+            self.say(path, message, "write the ARN of a queue or topic: `${queues.NAME.arn}`");
         }
     }
 
@@ -265,18 +269,22 @@ impl Rules<'_> {
                     self.say(&at("table"), message, fix);
                 }
                 if trigger.start.is_none() {
-                    let fix = "\"latest\" (new changes only) or \"trim_horizon\" (all it holds)";
+                    let fix = "set `start` to \"latest\" (only new changes) or \"trim_horizon\" (all changes in the stream)";
                     self.say(path, "`start` is missing", fix);
                 }
                 if trigger.max_concurrency.is_some() {
-                    let message = "only queues limit the calls at the same time";
+                    let message = "`max_concurrency` is only for queues";
                     self.say(&at("max_concurrency"), message, "remove it");
                 }
                 if let Some(target) = &trigger.on_failure {
                     self.failure_target(&at("on_failure"), target);
                 }
             }
-            _ => self.say(path, "a trigger is a queue or a table", "name one: `queue = \"NAME\"`"),
+            _ => self.say(
+                path,
+                "a trigger needs a queue or a table",
+                "set `queue = \"NAME\"` or `table = \"NAME\"`",
+            ),
         }
     }
 
@@ -288,29 +296,33 @@ impl Rules<'_> {
             ("on_failure", trigger.on_failure.is_some()),
         ];
         for (key, _) in given.iter().filter(|(_, given)| *given) {
-            let message = format!("`{key}` is for tables");
-            self.say(&at(key), message, "remove it; a queue has `dead_letter`");
+            let message = format!("`{key}` is only for tables");
+            self.say(&at(key), message, "remove it; use `dead_letter` of the queue");
         }
         let batch = trigger.batch();
         let name = trigger.source();
         let Some(queue) = self.config.queues.get(&ItemName(name.to_owned())) else { return };
         if queue.fifo && (batch > 10 || trigger.window > 0) {
             let key = if batch > 10 { "batch_size" } else { "window" };
-            let message = "a FIFO queue gives at most 10 messages, and gathers none";
-            self.say(&at(key), message, "`batch_size` up to 10, no `window`");
+            let message = "Lambda gets at most 10 messages from a FIFO queue, without a window";
+            self.say(&at(key), message, "set `batch_size` to at most 10, and remove `window`");
         } else if batch > 10 && trigger.window == 0 {
-            let message = format!("a batch of {batch} messages must be gathered");
-            self.say(&at("batch_size"), message, "set `window = 1` or more, or take up to 10");
+            let message = format!("a batch of {batch} messages needs a window");
+            self.say(
+                &at("batch_size"),
+                message,
+                "set `window = 1` or more, or `batch_size` to at most 10",
+            );
         }
         let visibility = queue.visibility_timeout.unwrap_or(VISIBILITY);
         if visibility < function.timeout {
             let message = format!(
-                "messages of `{name}` come back after {visibility} seconds, while the function \
+                "SQS delivers messages of `{name}` again after {visibility} seconds, but the function \
                  may take {}",
                 function.timeout
             );
             let fix = format!(
-                "set `visibility_timeout = {}` in [queues.{name}], six times the timeout",
+                "set `visibility_timeout = {}` in [queues.{name}]: six times the timeout",
                 function.timeout * 6
             );
             self.say(&at("queue"), message, fix);
@@ -319,15 +331,15 @@ impl Rules<'_> {
             (trigger.max_concurrency, function.reserved_concurrency)
             && most > reserved
         {
-            let message = format!("the function runs at most {reserved} times at once");
-            let fix = "as much as `reserved_concurrency` at the most";
+            let message = format!("the function runs at most {reserved} calls at once");
+            let fix = "use at most `reserved_concurrency`";
             self.say(&at("max_concurrency"), message, fix);
         }
     }
 }
 
-/// Whether a role may allow an action. Policies whose contents are not known here may allow all,
-/// and a pattern is taken as everything that begins like it.
+/// Whether a role may allow an action. A policy with unknown contents may allow all,
+/// and a pattern counts as everything with its prefix.
 fn may(role: &Role, action: &str) -> bool {
     let allows = |pattern: &str| match pattern.split_once('*') {
         Some((start, _)) => action.to_lowercase().starts_with(&start.to_lowercase()),

@@ -15,7 +15,11 @@ impl Rules<'_> {
                 if statement.principals.is_empty() {
                     let at = at.to_string();
                     let path = [&path[..], &["statements", at.as_str()]].concat();
-                    self.say(&path, "`principals` is missing", "say who may use the key");
+                    self.say(
+                        &path,
+                        "`principals` is missing",
+                        "name the principals that may use the key",
+                    );
                 }
             }
         }

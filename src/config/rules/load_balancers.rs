@@ -14,12 +14,12 @@ use crate::config::schema::text::ItemName;
 /// The longest name.
 pub(super) const NAME: usize = 32;
 
-/// The smallest subnet that an application load balancer stands in.
+/// The smallest subnet for an application load balancer.
 pub(super) const SMALLEST: u8 = 27;
 
 impl Rules<'_> {
     pub(super) fn load_balancers(&mut self) {
-        // Which load balancer a target group is behind: AWS takes one.
+        // The load balancer of each target group: AWS allows one.
         let mut behind: BTreeMap<String, String> = BTreeMap::new();
         for (name, config) in &self.config.load_balancers {
             let path = ["load_balancers", &**name];
@@ -33,15 +33,16 @@ impl Rules<'_> {
                 let path = [&path[..], &["listeners", at.as_str()]].concat();
                 if !ports.insert(listener.port) {
                     let path = [&path[..], &["port"]].concat();
-                    let message = format!("port {} is taken by another listener", listener.port);
-                    self.say(&path, message, "one listener for each port");
+                    let message = format!("another listener uses port {}", listener.port);
+                    self.say(&path, message, "use another port");
                 }
                 self.listener(&path, config.kind, listener);
                 for (group, _) in listener.forward.iter().flat_map(Forward::shares) {
                     let other = behind.entry(group.to_owned()).or_insert_with(|| name.0.clone());
                     if *other != name.0 {
-                        let message = format!("`{group}` is behind the load balancer `{other}`");
-                        let fix = "AWS takes one load balancer for each target group";
+                        let message = format!("the load balancer `{other}` already uses `{group}`");
+                        let fix =
+                            "use another target group: AWS allows only one load balancer for each";
                         self.say(&[&path[..], &["forward"]].concat(), message, fix);
                     }
                 }
@@ -53,15 +54,19 @@ impl Rules<'_> {
         let Some(name) = name else { return };
         let path = [path, &["name"]].concat();
         if name.len() > NAME {
-            let message = format!("the name has {} characters", name.len());
-            self.say(&path, message, "load balancing takes 32");
+            let message = format!("the name is too long: {} characters", name.len());
+            self.say(&path, message, "use at most 32");
         }
         if name.starts_with("internal-") {
-            self.say(&path, "AWS keeps names with `internal-` for itself", "begin otherwise");
+            self.say(
+                &path,
+                "AWS reserves names that begin with `internal-`",
+                "choose another name",
+            );
         }
     }
 
-    /// Where it stands, and who may talk to it.
+    /// Its subnets and security groups.
     fn standing(&mut self, path: &[&str], config: &LoadBalancer) {
         let is_application = config.kind == BalancerType::Application;
         let Some(network) = &self.config.network else {
@@ -73,28 +78,28 @@ impl Rules<'_> {
         if is_application && network.prefix(tier).is_some_and(|prefix| prefix > SMALLEST) {
             let message = format!("an application load balancer needs subnets of /{SMALLEST}");
             let fix =
-                format!("say `{}_subnets = \"/{SMALLEST}\"` or larger in [network]", tier.word());
+                format!("set `{}_subnets = \"/{SMALLEST}\"` or larger in [network]", tier.word());
             self.say(&subnets, message, fix);
         }
         if network.zones < 2 && is_application {
-            let fix = "say `zones = 2` in [network]";
+            let fix = "set `zones = 2` in [network]";
             self.say(&subnets, "an application load balancer needs two zones", fix);
         }
         if config.scheme == Scheme::InternetFacing && tier != SubnetTier::Public {
-            let message = "what faces the internet stands in public subnets";
-            self.say(&subnets, message, "remove `subnets`, or say scheme = \"internal\"");
+            let message = "a load balancer that faces the internet needs public subnets";
+            self.say(&subnets, message, "remove `subnets`, or set `scheme = \"internal\"`");
         }
         let groups = [path, &["security_groups"]].concat();
         if config.security_groups.is_empty() && is_application {
             let message = "an application load balancer needs a security group";
-            self.say(&groups, message, "name one that lets its ports in");
+            self.say(&groups, message, "name one that allows traffic to its ports");
         }
         if config.security_groups.len() > 5 {
-            self.say(&groups, "too many security groups", "AWS takes 5");
+            self.say(&groups, "too many security groups", "use at most 5");
         }
     }
 
-    /// What one type alone has.
+    /// Settings that only one type has.
     fn settings(&mut self, path: &[&str], config: &LoadBalancer) {
         let (is_application, only) = match config.kind {
             BalancerType::Application => (true, "network"),
@@ -108,7 +113,7 @@ impl Rules<'_> {
         ];
         for (key, given, application) in keys {
             if given && application != is_application {
-                let message = format!("only {only} load balancers have `{key}`");
+                let message = format!("`{key}` is only for {only} load balancers");
                 self.say(&[path, &[key]].concat(), message, "remove it");
             }
         }
@@ -120,18 +125,22 @@ impl Rules<'_> {
         let name = &log.bucket.0;
         let at = [path, &["access_log", "bucket"]].concat();
         if !bucket.log_delivery {
-            let message = format!("the bucket `{name}` does not admit load balancers");
-            self.say(&at, message, format!("say `log_delivery = true` in [buckets.{name}]"));
+            let message = format!("load balancers may not write to the bucket `{name}`");
+            self.say(&at, message, format!("set `log_delivery = true` in [buckets.{name}]"));
         }
         if bucket.key.is_some() {
             let message = format!("the bucket `{name}` has a customer key");
-            self.say(&at, message, "load balancers write to buckets without one only");
+            self.say(
+                &at,
+                message,
+                "remove the key: load balancers cannot write to a bucket that has one",
+            );
         }
         let prefix = log.prefix.as_deref().unwrap_or("x");
         if prefix.starts_with('/') || prefix.ends_with('/') || prefix.contains("AWSLogs") {
             let path = [path, &["access_log", "prefix"]].concat();
-            let fix = "no slash at either end, and not `AWSLogs`, which AWS adds";
-            self.say(&path, "this prefix is not possible", fix);
+            let fix = "remove slashes at the ends, and `AWSLogs`, which AWS adds";
+            self.say(&path, "this is not a valid prefix", fix);
         }
     }
 
@@ -147,8 +156,9 @@ impl Rules<'_> {
         };
         let at = [path, &["protocol"]].concat();
         if !fits {
-            let message = format!("this type of load balancer does not speak {}", protocol.name());
-            self.say(&at, message, "application: http, https; network: tcp, tls");
+            let message =
+                format!("this type of load balancer does not support {}", protocol.name());
+            self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
         self.certificate(path, protocol, listener.certificate.as_deref());
         let actions = [
@@ -161,16 +171,16 @@ impl Rules<'_> {
         match given.as_slice() {
             [_] => {}
             [] => {
-                let message = "nothing says what becomes of a request";
-                self.say(path, message, "one of `forward`, `redirect` and `respond`");
+                let message = "the listener has no action";
+                self.say(path, message, "set one of `forward`, `redirect` and `respond`");
             }
             [first, ..] => {
-                let message = format!("{} exclude each other", given.join(" and "));
-                self.say(&[path, &[*first]].concat(), message, "keep one");
+                let message = format!("{} cannot be used together", given.join(" and "));
+                self.say(&[path, &[*first]].concat(), message, "keep only one");
             }
         }
         if kind == BalancerType::Network && listener.forward.is_none() && !given.is_empty() {
-            let message = "a network load balancer only forwards";
+            let message = "a network load balancer can only forward";
             self.say(&[path, &[given[0]]].concat(), message, "use `forward`");
         }
         if let Some(forward) = &listener.forward {
@@ -189,12 +199,13 @@ impl Rules<'_> {
         match (protocol.is_secure(), arn) {
             (true, None) => {
                 let path = [path, &["protocol"]].concat();
-                let message = format!("{} needs a certificate", protocol.name());
-                self.say(&path, message, "give the ARN of an ACM certificate: `certificate`");
+                let message = format!("the protocol {} needs a certificate", protocol.name());
+                self.say(&path, message, "set `certificate` to the ARN of an ACM certificate");
             }
             (false, Some(_)) => {
-                let message = format!("{} has no certificate", protocol.name());
-                self.say(&at, message, "remove the certificate, or the protocol");
+                let message =
+                    format!("the protocol {} does not use a certificate", protocol.name());
+                self.say(&at, message, "remove `certificate`, or change the protocol");
             }
             (true, Some(arn)) if !arn.starts_with("${") => {
                 let parts: Vec<&str> = arn.split(':').collect();
@@ -202,7 +213,7 @@ impl Rules<'_> {
                     ["arn", _, "acm", region, _, name] if name.starts_with("certificate/") => {
                         if *region != self.config.region.0 {
                             let message = format!("this certificate is in {region}");
-                            let fix = format!("it must be in {}", self.config.region.0);
+                            let fix = format!("use a certificate in {}", self.config.region.0);
                             self.say(&at, message, fix);
                         }
                     }
@@ -220,22 +231,26 @@ impl Rules<'_> {
         let at = [path, &["forward"]].concat();
         let shares = to.shares();
         if shares.is_empty() || shares.len() > 5 {
-            self.say(&at, format!("{} target groups", shares.len()), "AWS takes one to five");
+            self.say(
+                &at,
+                format!("the number of target groups is {}", shares.len()),
+                "name 1 to 5",
+            );
         }
         if matches!(to, Forward::Weighted(_)) {
             for (group, weight) in &shares {
                 if *weight > 999 {
                     let path = [&at[..], &[*group]].concat();
-                    self.say(&path, format!("a weight of {weight} is too much"), "0 to 999");
+                    self.say(&path, format!("the weight {weight} is out of range"), "use 0 to 999");
                 }
             }
             if shares.iter().all(|(_, weight)| *weight == 0) && !shares.is_empty() {
-                self.say(&at, "all weights are 0", "one of them must be more");
+                self.say(&at, "all weights are 0", "set at least one to more than 0");
             }
         }
         if listener.sticky_seconds.is_some() && shares.len() < 2 {
             let path = [path, &["sticky_seconds"]].concat();
-            let fix = "to keep clients with a target, say it of the target group";
+            let fix = "remove it; to keep clients with a target, set `sticky_seconds` of the target group";
             self.say(&path, "there is only one target group", fix);
         }
         for (group, _) in shares {
@@ -246,14 +261,17 @@ impl Rules<'_> {
                     Forward::One(_) => continue,
                     Forward::Weighted(_) => [&at[..], &[group]].concat(),
                 };
-                self.say(&path, format!("no `{group}` in [target_groups]"), fix);
+                self.say(&path, format!("[target_groups] has no `{group}`"), fix);
                 continue;
             };
             let is_http = config.protocol != TargetProtocol::Tcp;
             if is_http != (kind == BalancerType::Application) {
-                let message =
-                    format!("the target group `{group}` speaks {}", config.protocol.name());
-                let fix = "application load balancers take http and https, network ones tcp";
+                let message = format!(
+                    "the protocol of the target group `{group}` is {}",
+                    config.protocol.name()
+                );
+                let fix =
+                    "use http or https (application load balancer), tcp (network load balancer)";
                 self.say(&at, message, fix);
             }
         }
@@ -263,21 +281,33 @@ impl Rules<'_> {
         let at = [path, &["redirect"]].concat();
         if !matches!(to.protocol, ListenerProtocol::Http | ListenerProtocol::Https) {
             let path = [&at[..], &["protocol"]].concat();
-            self.say(&path, "a redirect leads to http or https", "for example https");
+            self.say(
+                &path,
+                "a redirect must lead to http or https",
+                "set for example `protocol = \"https\"`",
+            );
         }
         if to.protocol == protocol && to.port == port && to.host.is_none() && to.path.is_none() {
-            self.say(&at, "this leads back to where it comes from", "another protocol or port");
+            self.say(&at, "the redirect leads back to itself", "use another protocol or port");
         }
         if to.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
-            self.say(&[&at[..], &["path"]].concat(), "a path begins with a slash", "/...");
+            self.say(
+                &[&at[..], &["path"]].concat(),
+                "a path must begin with a slash",
+                "write /...",
+            );
         }
     }
 
     fn respond(&mut self, path: &[&str], answer: &Respond) {
         if (300..400).contains(&answer.status) {
             let path = [path, &["respond", "status"]].concat();
-            let message = format!("an answer with status {} leads nowhere", answer.status);
-            self.say(&path, message, "200 to 299 or 400 to 599; to send clients on: `redirect`");
+            let message = format!("a fixed response cannot have the status {}", answer.status);
+            self.say(
+                &path,
+                message,
+                "use 200 to 299 or 400 to 599; to redirect clients, use `redirect`",
+            );
         }
     }
 }

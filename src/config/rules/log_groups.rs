@@ -1,10 +1,10 @@
-//! The rules of `[log_groups]`, and of what writes logs.
+//! The rules of `[log_groups]`, and of the logs of other sections.
 
 use super::Rules;
 use crate::config::schema::log_groups::{LogTarget, Retention};
 use crate::config::schema::text::ItemName;
 
-/// The retention times that CloudWatch Logs takes, in days.
+/// The retention periods that CloudWatch Logs supports, in days.
 const RETENTIONS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
@@ -17,30 +17,30 @@ impl Rules<'_> {
         }
     }
 
-    /// A log that AWS delivers into a bucket, or else into a log group of its own.
+    /// A log that AWS delivers into a bucket, or into its own log group.
     pub(super) fn log_target(&mut self, path: &[&str], target: &LogTarget) {
         self.retention(&[path, &["retention_days"]].concat(), target.retention_days);
         let Some(name) = &target.bucket else { return };
         if target.key.is_some() {
             let fix = "remove `key`: the bucket has its own encryption";
-            self.say(&[path, &["key"]].concat(), "`key` is for a log group", fix);
+            self.say(&[path, &["key"]].concat(), "`key` is only for a log group", fix);
         }
         let Some(bucket) = self.config.buckets.get(&ItemName(name.0.clone())) else { return };
         if !bucket.log_delivery {
-            let message = format!("the bucket `{}` does not admit log delivery", name.0);
-            let fix = format!("say `log_delivery = true` in [buckets.{}]", name.0);
+            let message = format!("AWS may not deliver logs to the bucket `{}`", name.0);
+            let fix = format!("set `log_delivery = true` in [buckets.{}]", name.0);
             self.say(&[path, &["bucket"]].concat(), message, fix);
         }
     }
 
-    /// A time for which CloudWatch keeps logs.
+    /// A retention period of CloudWatch Logs.
     pub(super) fn retention(&mut self, path: &[&str], retention: Retention) {
         if let Retention::Days(days) = retention
             && !RETENTIONS.contains(&days)
         {
             let all = RETENTIONS.map(|days| days.to_string()).join(", ");
-            let message = format!("logs cannot be kept for {days} days");
-            self.say(path, message, format!("one of {all}, or \"forever\""));
+            let message = format!("CloudWatch cannot keep logs for {days} days");
+            self.say(path, message, format!("use one of {all}, or \"forever\""));
         }
     }
 }

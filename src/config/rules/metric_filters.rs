@@ -10,7 +10,11 @@ impl Rules<'_> {
             self.log_source(&path, &filter.log_group.0);
             if filter.namespace.starts_with("AWS/") {
                 let path = [&path[..], &["namespace"]].concat();
-                self.say(&path, "namespaces that begin with AWS/ are AWS's own", "choose another");
+                self.say(
+                    &path,
+                    "AWS reserves namespaces that begin with AWS/",
+                    "choose another one",
+                );
             }
             let dimensions = [&path[..], &["dimensions"]].concat();
             if filter.dimensions.len() > 3 {
@@ -22,13 +26,13 @@ impl Rules<'_> {
                 self.say(&path, message, "remove `default` or `dimensions`");
             }
             for value in filter.dimensions.values().filter(|value| !value.starts_with('$')) {
-                let message = format!("`{value}` is no field of an event");
-                self.say(&dimensions, message, "a field such as $.method or $method");
+                let message = format!("`{value}` is not a field of an event");
+                self.say(&dimensions, message, "write a field such as $.method or $method");
             }
             if !filter.value.starts_with('$') && filter.value.parse::<f64>().is_err() {
                 let path = [&path[..], &["value"]].concat();
-                let message = format!("`{}` is not possible here", filter.value);
-                self.say(&path, message, "a number, or a field such as $.amount");
+                let message = format!("`{}` is not valid here", filter.value);
+                self.say(&path, message, "write a number, or a field such as $.amount");
             }
         }
     }
@@ -47,7 +51,7 @@ impl Rules<'_> {
                 true => format!("this environment has no [{section}]"),
                 false => suggest(item, names, &format!("names in [{section}]")),
             };
-            self.say(&path, format!("no `{item}` in [{section}]"), fix);
+            self.say(&path, format!("[{section}] has no `{item}`"), fix);
         }
     }
 }

@@ -24,14 +24,14 @@ impl Rules<'_> {
         let Some(expression) = expression else {
             if !math.is_empty() {
                 let path = [path, &["metrics"]].concat();
-                self.say(&path, "nothing says what becomes of these", "add an `expression`");
+                self.say(&path, "`metrics` needs an `expression`", "add one, or remove `metrics`");
                 return;
             }
             return self.source(path, source);
         };
         if source.metric.is_some() || source.watch.is_some() || source.namespace.is_some() {
-            let fix = "keep `expression` with its `metrics`, or the one metric";
-            self.say(path, "an `expression` and a metric of its own", fix);
+            let fix = "keep `expression` with its `metrics`, or keep the metric";
+            self.say(path, "`expression` and `metric` cannot be used together", fix);
         }
         let searches = expression.contains("SEARCH(");
         if searches && path.first() == Some(&"alarms") {
@@ -45,7 +45,7 @@ impl Rules<'_> {
         for (id, metric) in math {
             let path = [path, &["metrics", id.0.as_str()]].concat();
             if id.0 == "result" {
-                self.say(&path, "`result` is the result's own id", "choose another one");
+                self.say(&path, "the id `result` is reserved for the result", "choose another one");
             } else if !words(expression).any(|word| word == id.0) {
                 let message = format!("the expression does not use `{}`", id.0);
                 self.say(&path, message, "use it, or remove it");
@@ -57,7 +57,11 @@ impl Rules<'_> {
         for word in words(expression).filter(is_id).filter(|word| !known.contains(word)) {
             let fix = suggest(word, known.iter().copied(), "parts");
             let path = [path, &["expression"]].concat();
-            self.say(&path, format!("the expression uses `{word}`, which is no part"), fix);
+            self.say(
+                &path,
+                format!("the expression uses `{word}`, which is not in `metrics`"),
+                fix,
+            );
         }
     }
 
@@ -67,7 +71,7 @@ impl Rules<'_> {
             && !percent.is_ok_and(|percent| percent <= 100.0)
         {
             let path = [path, &["statistic"]].concat();
-            self.say(&path, format!("`{}` is no percentile", word.0), "p0 to p100");
+            self.say(&path, format!("`{}` is not a percentile", word.0), "use p0 to p100");
         }
         if source.dimensions.len() > 30 {
             let path = [path, &["dimensions"]].concat();
@@ -75,12 +79,12 @@ impl Rules<'_> {
         }
         let section = source.watch.map(|watch| parts(watch).0);
         if source.metric.is_none() && section != Some(FILTERS) {
-            self.say(path, "`metric` is missing", "the name of the metric to look at");
+            self.say(path, "`metric` is missing", "write the name of the metric");
         }
         match source.watch {
             None if source.namespace.is_none() => {
-                let fix = "say what to `watch`, or the `namespace` and `dimensions` of the metric";
-                self.say(path, "it is not said whose metric this is", fix);
+                let fix = "set `watch`, or the `namespace` and `dimensions` of the metric";
+                self.say(path, "the metric has no source", fix);
             }
             None => {}
             Some(watch) => self.watched(path, &watch.0, source),
@@ -102,22 +106,18 @@ impl Rules<'_> {
                 true => format!("this environment has no [{section}]"),
                 false => suggest(item, names, &format!("names in [{section}]")),
             };
-            return self.say(&at, format!("no `{item}` in [{section}]"), fix);
+            return self.say(&at, format!("[{section}] has no `{item}`"), fix);
         }
         if dead && section != "queues" {
-            self.say(
-                &at,
-                "only queues have a dead-letter queue",
-                format!("write {section}.{item}"),
-            );
+            self.say(&at, "`dead_letter` is only for queues", format!("write {section}.{item}"));
         } else if dead && !self.loaded.says(&["queues", item], "dead_letter") {
-            let fix = "give it `dead_letter`, or watch the queue itself";
+            let fix = "set `dead_letter` of the queue, or watch the queue itself";
             self.say(&at, format!("the queue `{item}` has no dead-letter queue"), fix);
         }
         let Some(found) = found else {
             if source.metric.is_some() || source.namespace.is_some() {
-                let fix = "remove `metric` and `namespace`: the filter says them";
-                self.say(path, "a metric filter has one metric", fix);
+                let fix = "remove `metric` and `namespace`: the filter gives them";
+                self.say(path, "a metric filter has only one metric", fix);
             }
             return;
         };
@@ -130,8 +130,8 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether the metric is measured, and by these dimensions: an alarm without data never goes
-    /// off.
+    /// Whether AWS measures the metric, and by these dimensions: an alarm without data never
+    /// fires.
     fn has_data(&mut self, path: &[&str], section: &str, item: &str, source: Source<'_>) {
         let Some(metric) = source.metric else { return };
         let name = ItemName(item.to_owned());
@@ -148,7 +148,7 @@ impl Rules<'_> {
         };
         if let Some(key) = off {
             let path = [path, &["watch"]].concat();
-            let message = format!("`{item}` is not measured");
+            let message = format!("`{item}` has no metrics");
             self.say(&path, message, format!("set `{key} = true` in [{section}.{item}]"));
         }
         match needs(section, metric) {
@@ -156,28 +156,28 @@ impl Rules<'_> {
             Needs::Dimension(key, _) if source.dimensions.contains_key(key) => {}
             Needs::Dimension(key, what) => {
                 let path = [path, &["metric"]].concat();
-                let message = format!("`{}` is measured by `{key}`", metric.0);
+                let message = format!("`{}` needs the dimension `{key}`", metric.0);
                 self.say(&path, message, format!("add `dimensions.{key}`: {what}"));
             }
             Needs::Account => {
                 let path = [path, &["metric"]].concat();
-                let message = format!("`{}` is measured for the whole account", metric.0);
+                let message = format!("AWS measures `{}` only for the whole account", metric.0);
                 let fix = "write the `namespace` instead of `watch`";
                 self.say(&path, message, fix);
             }
         }
     }
 
-    /// Whether what the dimensions need besides the item itself is there.
+    /// Whether everything exists that the dimensions need besides the item itself.
     fn dimensions(&mut self, at: &[&str], item: &str, found: &Watchable) {
         for (_, means) in found.dimensions {
             match means {
                 Means::Cluster if cluster_of(self.loaded, item).is_none() => {
                     let fix = format!("name the `cluster` in [services.{item}]");
-                    self.say(at, format!("it is not clear in which cluster `{item}` runs"), fix);
+                    self.say(at, format!("the cluster of `{item}` is not clear"), fix);
                 }
                 Means::LoadBalancer if balancer_of(self.loaded, item).is_none() => {
-                    let fix = "a target group has metrics only behind a load balancer";
+                    let fix = "add a listener that forwards to it: a target group has metrics only behind a load balancer";
                     self.say(at, format!("no load balancer forwards to `{item}`"), fix);
                 }
                 _ => {}
@@ -185,7 +185,7 @@ impl Rules<'_> {
         }
     }
 
-    /// A metric that is not known here may be new, but one that looks like a known one is a slip.
+    /// An unknown metric may be new, but one similar to a known name is a typing error.
     fn known_metric(&mut self, path: &[&str], found: &Watchable, source: Source<'_>) {
         let Some(metric) = source.metric else { return };
         if found.statistic(metric).is_some() {
@@ -195,7 +195,7 @@ impl Rules<'_> {
             let path = [path, &["metric"]].concat();
             let message = format!("{} has no metric `{}`", found.namespace, metric.0);
             let names: Vec<&str> = found.metrics.iter().map(|(name, _)| *name).collect();
-            return self.say(&path, message, format!("one of {}", names.join(", ")));
+            return self.say(&path, message, format!("use one of {}", names.join(", ")));
         }
         if let Some(near) = nearest(metric, found.metrics.iter().map(|(name, _)| *name)) {
             let path = [path, &["metric"]].concat();
@@ -209,7 +209,7 @@ impl Rules<'_> {
     }
 }
 
-/// The names in an expression, also those of functions, without what is quoted.
+/// The names in an expression, including those of functions, without quoted text.
 fn words(expression: &str) -> impl Iterator<Item = &str> {
     let code = expression.split(['\'', '"']).step_by(2);
     code.flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))

@@ -1,4 +1,4 @@
-//! What values mean: AWS's own rules that a schema cannot express.
+//! The meaning of values: AWS's own rules that a schema cannot express.
 
 use super::Loaded;
 use super::problem::Problem;
@@ -47,7 +47,7 @@ impl Rules<'_> {
         self.problems.push(self.loaded.problem(path, message, fix));
     }
 
-    /// Something stands in a tier of the network, so the tier must be there.
+    /// A tier that the config uses must exist in the network.
     fn tier(&mut self, path: &[&str], network: &Network, tier: impl Into<SubnetTier>) {
         let tier = tier.into();
         if network.prefix(tier).is_none() {
@@ -58,7 +58,7 @@ impl Rules<'_> {
     }
 }
 
-/// Everything that needs no account.
+/// All rules that do not need an account.
 pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     let mut rules = Rules { loaded, config: &loaded.config, problems: Vec::new() };
     rules.project();

@@ -12,14 +12,14 @@ impl Rules<'_> {
         let path = ["network", "cidr"];
         let Some(block) = Block::parse(&network.cidr) else {
             let message = format!("`{}` is not an address range", network.cidr.0);
-            return self.say(&path, message, "for example 10.0.0.0/16");
+            return self.say(&path, message, "write for example 10.0.0.0/16");
         };
         if block.to_string() != network.cidr.0 {
             let message = format!("`{}` has bits outside its prefix", network.cidr.0);
             self.say(&path, message, format!("write {block}"));
         }
         if !(16..=28).contains(&block.prefix()) {
-            self.say(&path, "a VPC cannot have this size", "AWS takes /16 to /28");
+            self.say(&path, "a VPC cannot have this size", "use /16 to /28");
         }
         let reserved = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
         let reserved = reserved.iter().filter_map(|range| Block::parse(range));
@@ -33,18 +33,18 @@ impl Rules<'_> {
         let (public, private) = (&network.public_subnets, &network.private_subnets);
         let nat = network.nat.kind != NatKind::None && private.prefix().is_some();
         if nat && public.prefix().is_none() {
-            let fix = "turn on public_subnets, or say nat = { kind = \"none\" }";
+            let fix = "set `public_subnets = true`, or `nat = { kind = \"none\" }`";
             self.say(&["network", "nat"], "NAT needs public subnets", fix);
         }
         if nat && network.nat.count > network.zones {
             let message = format!("{} NATs for {} zones", network.nat.count, network.zones);
-            self.say(&["network", "nat", "count"], message, "one in each zone at the most");
+            self.say(&["network", "nat", "count"], message, "use at most one in each zone");
         }
         let class = network.nat.instance_type.split('.').next().unwrap_or_default();
         let arm = class.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         if network.nat.kind == NatKind::Instance && !arm.contains('g') {
             let path = ["network", "nat", "instance_type"];
-            self.say(&path, "this is not an arm64 type", "for example t4g.nano");
+            self.say(&path, "this is not an arm64 type", "use for example t4g.nano");
         }
     }
 
@@ -68,12 +68,12 @@ impl Rules<'_> {
             if zone.strip_prefix(&**region).is_none_or(|letter| letter.len() != 1) {
                 self.say(
                     &at_path,
-                    format!("this is no zone of {}", region.0),
+                    format!("this is not a zone of {}", region.0),
                     "zones of the region",
                 );
             }
             if network.zone_names[..at].contains(zone) {
-                self.say(&at_path, "this zone stands here twice", "remove one");
+                self.say(&at_path, "this zone appears twice", "remove one");
             }
         }
     }
@@ -83,7 +83,7 @@ impl Rules<'_> {
         let full = layout.iter().find(|(_, _, prefix)| free.take(*prefix).is_none());
         let Some((tier, _, prefix)) = full else { return };
         let key = format!("{}_subnets", tier.word());
-        let message = format!("{key} do not fit into {block}");
+        let message = format!("{key} does not fit into {block}");
         let wanted = layout.len();
         let mut balancers = self.config.load_balancers.values();
         let application = balancers.any(|one| one.kind == BalancerType::Application);
@@ -94,10 +94,10 @@ impl Rules<'_> {
         });
         let fix = match even {
             Some(size) => format!(
-                "{} subnets of /{prefix}; all {wanted} subnets fit with {key} = \"/{size}\" and so on",
+                "{} subnets of /{prefix}; all {wanted} subnets fit if each tier has the size of {key} = \"/{size}\"",
                 layout.iter().filter(|(other, _, _)| other == tier).count()
             ),
-            None => format!("{wanted} subnets need a larger network"),
+            None => format!("use a larger network for {wanted} subnets"),
         };
         self.say(&["network", &key], message, fix);
     }

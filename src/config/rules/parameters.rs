@@ -10,10 +10,10 @@ impl Rules<'_> {
             let first = name.split('/').nth(1).unwrap_or_default().to_lowercase();
             if first.starts_with("aws") || first.starts_with("ssm") {
                 let message = format!("`{}` is reserved", name.0);
-                self.say(&path, message, "a parameter's path must not begin with aws or ssm");
+                self.say(&path, message, "use a path that does not begin with aws or ssm");
             }
             if name.len() > 230 {
-                self.say(&path, "the name is too long", "payctl takes up to 230 characters");
+                self.say(&path, "the name is too long", "use at most 230 characters");
             }
             let texts = match parameter {
                 Parameter::Text(text) => vec![text],
@@ -24,10 +24,10 @@ impl Rules<'_> {
                 },
             };
             if texts.is_empty() || texts.iter().any(|text| text.is_empty()) {
-                self.say(&path, "a parameter cannot be empty", "give it a value");
+                self.say(&path, "a parameter cannot be empty", "write a value");
             }
             if texts.iter().any(|text| text.contains("{{")) {
-                self.say(&path, "`{{` is not possible in a parameter", "SSM keeps it for itself");
+                self.say(&path, "a parameter cannot contain `{{`", "remove it: SSM reserves it");
             }
         }
     }

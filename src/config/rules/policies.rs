@@ -1,4 +1,4 @@
-//! Policy statements, and who may assume a role.
+//! The rules of policy statements, and of principals.
 
 use std::collections::BTreeSet;
 
@@ -40,8 +40,8 @@ const OPERATORS: [&str; 27] = [
     "StringNotLike",
 ];
 
-/// Services that assume roles or send messages, as principals without `.amazonaws.com`; short ones
-/// are left out, since theirs are too many that differ by one letter.
+/// Services that assume roles or send messages, as principals without `.amazonaws.com`. Short names
+/// are left out, since too many of them differ by one letter.
 const SERVICES: [&str; 24] = [
     "apigateway",
     "application-autoscaling",
@@ -85,7 +85,7 @@ impl Rules<'_> {
             let at = at.to_string();
             let path = [&path[..], &[at.as_str()]].concat();
             if statement.principals.is_empty() && path[0] != "keys" {
-                self.say(&path, "`principals` is missing", "say who the statement is about");
+                self.say(&path, "`principals` is missing", "name the principals");
             }
             let service = match path[0] {
                 "apis" => "execute-api",
@@ -101,19 +101,19 @@ impl Rules<'_> {
         }
     }
 
-    /// The policy of a bucket, queue or topic is about that one, as far as references tell.
+    /// The policy of a bucket, queue or topic must not refer to another one.
     fn own_resource(&mut self, path: &[&str], statement: &Statement) {
         let [section @ ("buckets" | "queues" | "topics"), name, ..] = path else { return };
         let own = format!("{section}.{name}.arn");
         let mut named = statement.resources.iter().flat_map(|text| template::expressions(text));
         if let Some(other) = named.find(|to| to.contains('.') && *to != own) {
             let path = [path, &["resources"]].concat();
-            let message = format!("`${{{other}}}` is not what this policy belongs to");
+            let message = format!("this policy does not belong to `${{{other}}}`");
             self.say(&path, message, format!("remove it, or write ${{{own}}}"));
         }
     }
 
-    /// The policy of an API is about that one, whose id nobody knows before it is made.
+    /// The policy of an API can refer only to that API, whose id is unknown before it exists.
     fn own_api(&mut self, path: &[&str], statement: &Statement) {
         let by_id = |text: &&str| {
             let mut parts = text.splitn(6, ':');
@@ -125,32 +125,32 @@ impl Rules<'_> {
         if let Some(named) = named.filter(|_| path[0] == "apis") {
             let path = [path, &["resources"]].concat();
             let message = format!("`{named}` names an API by its id");
-            self.say(&path, message, "write execute-api:/STAGE/METHOD/PATH, which is this API");
+            self.say(&path, message, "write execute-api:/STAGE/METHOD/PATH, which means this API");
         }
     }
 
-    /// The policy of a resource, or of trust, is about the actions of one service.
+    /// The policy of a resource, or a trust policy, contains only actions of one service.
     pub(super) fn own_service(&mut self, path: &[&str], statement: &Statement, service: &str) {
         let own = |action: &str| action == "*" || action.split(':').next() == Some(service);
         let other = statement.actions.iter().find(|action| !own(action));
         if let Some(other) = other {
             let path = [path, &["actions"]].concat();
-            let message = format!("`{}` is not possible in this policy", other.0);
-            self.say(&path, message, format!("actions of {service}, such as {service}:*"));
+            let message = format!("`{}` is not valid in this policy", other.0);
+            self.say(&path, message, format!("use actions of {service}, such as {service}:*"));
         }
     }
 
-    /// What AWS demands of every statement.
+    /// The requirements of AWS for every statement.
     pub(super) fn statement(&mut self, path: &[&str], statement: &Statement) {
         if statement.actions.iter().next().is_none() {
             let path = [path, &["actions"]].concat();
-            self.say(&path, "no actions are named", "for example dynamodb:GetItem");
+            self.say(&path, "no actions are named", "add for example dynamodb:GetItem");
         }
         let wrong = statement.resources.iter().find(|text| !is_arn(text) && &***text != "*");
         if let Some(wrong) = wrong {
             let path = [path, &["resources"]].concat();
-            let fix = "an ARN, a reference such as ${tables.NAME.arn}, or \"*\"";
-            self.say(&path, format!("`{}` is no ARN", wrong.0), fix);
+            let fix = "write an ARN, a reference such as ${tables.NAME.arn}, or \"*\"";
+            self.say(&path, format!("`{}` is not an ARN", wrong.0), fix);
         }
         for (kind, who) in &statement.principals {
             self.principals(&[path, &["principals", kind.name()]].concat(), *kind, who);
@@ -162,8 +162,8 @@ impl Rules<'_> {
             if !OPERATORS.contains(&bare) {
                 let path = [path, &["conditions", operator]].concat();
                 let fix = did_you_mean(bare, OPERATORS);
-                let fix = fix.unwrap_or_else(|| "for example StringEquals or ArnLike".into());
-                self.say(&path, format!("`{operator}` is no condition of IAM"), fix);
+                let fix = fix.unwrap_or_else(|| "use for example StringEquals or ArnLike".into());
+                self.say(&path, format!("`{operator}` is not an IAM condition operator"), fix);
             }
         }
     }
@@ -178,22 +178,22 @@ impl Rules<'_> {
             PrincipalType::Federated => is_arn(text) || text.contains('.'),
         };
         let fix = match kind {
-            PrincipalType::AWS => "an ARN, an account id, or \"*\"",
-            PrincipalType::Service => "a service principal such as lambda.amazonaws.com",
-            PrincipalType::Federated => "the ARN of an identity provider",
+            PrincipalType::AWS => "write an ARN, an account id, or \"*\"",
+            PrincipalType::Service => "write a service principal such as lambda.amazonaws.com",
+            PrincipalType::Federated => "write the ARN of an identity provider",
         };
         if who.iter().next().is_none() {
-            self.say(path, "nobody is named", fix);
+            self.say(path, "no principal is named", fix);
         }
         if let Some(wrong) = who.iter().find(|text| !fits(text)) {
-            self.say(path, format!("`{}` is no principal of this type", wrong.0), fix);
+            self.say(path, format!("`{}` is not a principal of this type", wrong.0), fix);
         }
         if kind == PrincipalType::Service {
             who.iter().for_each(|service| self.principal(path, service));
         }
     }
 
-    /// A service that is not known here may be new, but one letter beside a known one is a slip.
+    /// An unknown service may be new, but a difference of one letter to a known one is a typing error.
     pub(super) fn principal(&mut self, path: &[&str], service: &str) {
         let Some(stem) = service.strip_suffix(".amazonaws.com") else { return };
         let near = |known: &&&str| strsim::damerau_levenshtein(known, stem) == 1;
@@ -211,7 +211,7 @@ impl Rules<'_> {
             if !seen.insert(sid) {
                 let at = at.to_string();
                 let path = [path, &[at.as_str(), "sid"]].concat();
-                self.say(&path, format!("the sid `{}` stands here twice", sid.0), "rename one");
+                self.say(&path, format!("the sid `{}` appears twice", sid.0), "rename one");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The rules of the project, of names and of what protects it.
+//! The rules of the project: names and protection.
 
 use super::Rules;
 use crate::config::layers::whole_match;
@@ -8,8 +8,8 @@ impl Rules<'_> {
         let pattern = &self.config.naming.pattern;
         for part in ["{env}", "{name}"] {
             if !pattern.contains(part) {
-                let message = format!("the pattern of names lacks {part}");
-                let fix = "without {env} and {name} names are not unique";
+                let message = format!("the pattern of names does not contain {part}");
+                let fix = "add it: without {env} and {name}, names are not unique";
                 self.say(&["naming", "pattern"], message, fix);
             }
         }
@@ -17,11 +17,11 @@ impl Rules<'_> {
             && whole_match(&template.pattern).is_none()
         {
             let path = ["template", "pattern"];
-            self.say(&path, "this is not a regular expression", "for example pr-?[0-9]+");
+            self.say(&path, "this is not a regular expression", "write for example pr-?[0-9]+");
         }
         if self.config.protect && self.config.disposable {
-            let message = "an environment cannot be protected and disposable";
-            self.say(&["disposable"], message, "take `protect` or `disposable` out");
+            let message = "`protect` and `disposable` cannot be used together";
+            self.say(&["disposable"], message, "remove `protect` or `disposable`");
         }
         self.tags();
         self.parameters();

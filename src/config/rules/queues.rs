@@ -4,7 +4,7 @@ use super::Rules;
 use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::ItemName;
 
-/// How many seconds SQS keeps messages unless told otherwise.
+/// The default retention of SQS in seconds.
 pub(crate) const RETENTION: u32 = 345_600;
 
 impl Rules<'_> {
@@ -21,12 +21,12 @@ impl Rules<'_> {
                     .is_some_and(|topic| topic.fifo);
                 if fifo && !queue.fifo {
                     let path = [&path[..], &["topics"]].concat();
-                    let message = format!("the topic `{}` is FIFO and this queue is not", topic.0);
+                    let message = format!("the topic `{}` is FIFO but this queue is not", topic.0);
                     self.say(&path, message, "set `fifo = true`");
                 }
                 if queue.fifo && !fifo {
                     let path = [&path[..], &["topics"]].concat();
-                    let message = format!("the topic `{}` is not FIFO and this queue is", topic.0);
+                    let message = format!("the topic `{}` is not FIFO but this queue is", topic.0);
                     self.say(&path, message, "set `fifo = true` on the topic");
                 }
             }
@@ -35,8 +35,8 @@ impl Rules<'_> {
                 if queue.key.is_some() {
                     self.say(&path, "the queue has two keys", "remove `aws_key` or `key`");
                 } else if !queue.topics.is_empty() || !queue.senders.is_empty() {
-                    let message = "with this key no topic and no AWS service can send";
-                    self.say(&path, message, "remove it, or name a `key` of this config");
+                    let message = "with this key, topics and AWS services cannot send to the queue";
+                    self.say(&path, message, "remove it, or set `key` to a key of this config");
                 }
             }
             if queue.fifo && queue.senders.contains(&Service::S3) {
@@ -47,11 +47,12 @@ impl Rules<'_> {
                 && dead.retention < queue.retention.unwrap_or(RETENTION)
             {
                 let path = [&path[..], &["dead_letter"]].concat();
-                let message = "dead letters are kept for a shorter time than messages";
+                let message =
+                    "the dead-letter queue keeps messages for a shorter time than the queue";
                 self.say(
                     &path,
                     message,
-                    "their age counts from the first arrival: keep them longer",
+                    "increase its `retention`: the age of a message counts from its first arrival",
                 );
             }
         }

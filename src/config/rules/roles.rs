@@ -22,8 +22,7 @@ impl Rules<'_> {
             let path = ["roles", &**name];
             let nobody = role.services.iter().next().is_none() && role.trust.is_empty();
             if nobody && !self.is_left_out(name) {
-                let fix =
-                    "name `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
+                let fix = "set `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
                 self.say(&path, "nobody may assume the role", fix);
             }
             if role.instance_profile {
@@ -32,8 +31,8 @@ impl Rules<'_> {
                 self.trusted(&path, &role, "ec2.amazonaws.com", "instances");
             }
             if role.managed.len() > 10 {
-                let message = format!("{} managed policies are too many", role.managed.len());
-                self.say(&[&path[..], &["managed"]].concat(), message, "AWS takes 10");
+                let message = format!("too many managed policies: {}", role.managed.len());
+                self.say(&[&path[..], &["managed"]].concat(), message, "use at most 10");
             }
             for service in role.services.iter() {
                 self.principal(&[&path[..], &["services"]].concat(), service);
@@ -43,8 +42,8 @@ impl Rules<'_> {
                 && !(is_arn(boundary) && boundary.contains(":policy/"))
             {
                 let path = [&path[..], &["boundary"]].concat();
-                let fix = "the ARN of a managed policy, arn:aws:iam::${account}:policy/NAME";
-                self.say(&path, format!("`{}` is no ARN of a policy", boundary.0), fix);
+                let fix = "write the ARN of a managed policy, arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is not the ARN of a policy", boundary.0), fix);
             }
             self.sids(&[&path[..], &["statements"]].concat(), &role.statements);
             for (at, statement) in role.statements.iter().enumerate() {
@@ -52,10 +51,14 @@ impl Rules<'_> {
                 let path = [&path[..], &["statements", at.as_str()]].concat();
                 if !statement.principals.is_empty() {
                     let path = [&path[..], &["principals"]].concat();
-                    self.say(&path, "what a role may do names no principals", "remove it");
+                    self.say(
+                        &path,
+                        "a statement of a role must not have `principals`",
+                        "remove it",
+                    );
                 }
                 if statement.resources.iter().next().is_none() {
-                    self.say(&path, "`resources` is missing", "say what the actions are about");
+                    self.say(&path, "`resources` is missing", "name the resources of the actions");
                 }
                 self.statement(&path, statement);
             }
@@ -64,11 +67,15 @@ impl Rules<'_> {
                 let at = at.to_string();
                 let path = [&path[..], &["trust", at.as_str()]].concat();
                 if statement.principals.is_empty() {
-                    self.say(&path, "`principals` is missing", "say who may assume the role");
+                    self.say(
+                        &path,
+                        "`principals` is missing",
+                        "name the principals that may assume the role",
+                    );
                 }
                 if statement.resources.iter().next().is_some() {
                     let path = [&path[..], &["resources"]].concat();
-                    self.say(&path, "a trust policy names no resources", "remove it");
+                    self.say(&path, "a trust policy must not have `resources`", "remove it");
                 }
                 self.own_service(&path, statement, "sts");
                 self.statement(&path, statement);
@@ -76,7 +83,7 @@ impl Rules<'_> {
         }
     }
 
-    /// A service works with a role only if the role lets it.
+    /// A service can use a role only if the role trusts it.
     pub(super) fn trusted(&mut self, path: &[&str], role: &RoleRef, service: &str, who: &str) {
         let Some(found) = self.config.roles.get(&ItemName(role.0.clone())) else { return };
         if !lets(found, service) && !self.is_left_out(role) {
@@ -86,7 +93,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether a role says who may assume it in a way that was refused already.
+    /// Whether the trust of a role has a problem already.
     fn is_left_out(&self, role: &str) -> bool {
         let Some(found) = self.config.roles.get(&ItemName(role.to_owned())) else { return false };
         let says = |key: &str| self.loaded.says(&["roles", role], key);
@@ -104,11 +111,11 @@ impl Rules<'_> {
                 false => !policy.is_empty() && policy.chars().all(named),
             };
             if !fine {
-                let fix = "the name of an AWS policy, or arn:aws:iam::${account}:policy/NAME";
-                self.say(&path, format!("`{}` is no managed policy", policy.0), fix);
+                let fix = "write the name of an AWS policy, or arn:aws:iam::${account}:policy/NAME";
+                self.say(&path, format!("`{}` is not a managed policy", policy.0), fix);
             }
             if policies[..at].contains(policy) {
-                self.say(&path, "this policy stands here twice", "remove one");
+                self.say(&path, "this policy appears twice", "remove one");
             }
         }
     }

@@ -3,10 +3,10 @@
 use super::Rules;
 use crate::config::schema::secrets::{Rotation, Secret};
 
-/// What Secrets Manager takes as a value.
+/// The largest value of a secret.
 const SECRET: usize = 65_536;
 
-/// Names that Aurora PostgreSQL keeps for itself.
+/// Names that Aurora PostgreSQL reserves.
 const RESERVED_USERS: [&str; 8] = [
     "admin",
     "pg_monitor",
@@ -18,13 +18,13 @@ const RESERVED_USERS: [&str; 8] = [
     "user",
 ];
 
-/// The most characters of a password that Aurora takes.
+/// The longest password that Aurora accepts.
 const LONGEST_PASSWORD: u32 = 41;
 
-/// How many hours must lie between two rotations.
+/// The fewest hours between two rotations.
 const LEAST_HOURS: u32 = 4;
 
-/// How many days may lie between two rotations.
+/// The most days between two rotations.
 const MOST_DAYS: u32 = 1000;
 
 impl Rules<'_> {
@@ -33,8 +33,9 @@ impl Rules<'_> {
             let path = ["secrets", &**name];
             if (1..7).contains(&secret.recovery_days) {
                 let path = [&path[..], &["recovery_days"]].concat();
-                let message = format!("{} days are not possible", secret.recovery_days);
-                self.say(&path, message, "0 (deleted at once), or 7 to 30");
+                let message =
+                    format!("{} days is not a valid recovery window", secret.recovery_days);
+                self.say(&path, message, "use 0 (deleted at once), or 7 to 30");
             }
             let keys = self.config.keys.iter();
             let mut keys = keys.filter(|(key, _)| secret.key.as_deref() == Some(key.0.as_str()));
@@ -43,23 +44,32 @@ impl Rules<'_> {
             {
                 let path = [&path[..], &["recovery_days"]].concat();
                 let message = format!(
-                    "it could be brought back for {} days, its key `{}` for {} only",
+                    "the secret can be restored for {} days, but its key `{}` only for {}",
                     secret.recovery_days, name.0, key.recovery_days
                 );
-                self.say(&path, message, "without the key nobody can read it: lower this one");
+                self.say(
+                    &path,
+                    message,
+                    "lower this number: without the key, nobody can read the secret",
+                );
             }
             if !secret.generate && !secret.template.is_empty() {
                 let path = [&path[..], &["template"]].concat();
-                self.say(&path, "no value is generated", "remove it, or `generate = false`");
+                self.say(
+                    &path,
+                    "payctl does not generate a value",
+                    "remove it, or remove `generate = false`",
+                );
             }
             let fields = secret.template.iter().map(|(field, value)| field.len() + value.len());
             if fields.sum::<usize>() + secret.length as usize > SECRET {
                 let path = [&path[..], &["template"]].concat();
-                self.say(&path, "the secret is too long", "Secrets Manager takes 64 KB");
+                self.say(&path, "the secret is too long", "use at most 64 KB");
             }
             if secret.template.contains_key(&secret.field) {
                 let path = [&path[..], &["template", &secret.field]].concat();
-                let message = format!("`{}` receives the generated password", secret.field);
+                let message =
+                    format!("payctl writes the generated password into `{}`", secret.field);
                 self.say(&path, message, "remove it from the template, or name another `field`");
             }
         }
@@ -69,18 +79,19 @@ impl Rules<'_> {
     pub(super) fn opens(&mut self, name: &str, secret: &Secret) {
         let path = ["secrets", name];
         if !secret.generate {
-            let fix = "remove `generate = false`: the cluster begins with the generated password";
+            let fix = "remove `generate = false`: the cluster starts with the generated password";
             self.say(&[&path[..], &["generate"]].concat(), "a database needs its password", fix);
         }
         if secret.field != "password" {
             let path = [&path[..], &["field"]].concat();
             let fix = "remove `field`: clients and rotation look for `password`";
-            self.say(&path, "the password of a database is in `password`", fix);
+            self.say(&path, "the password of a database must be in the field `password`", fix);
         }
         if secret.length > LONGEST_PASSWORD {
             let path = [&path[..], &["length"]].concat();
-            let message = format!("{} characters are too many for a database", secret.length);
-            self.say(&path, message, format!("16 to {LONGEST_PASSWORD}"));
+            let message =
+                format!("the password is too long for a database: {} characters", secret.length);
+            self.say(&path, message, format!("use 16 to {LONGEST_PASSWORD}"));
         }
         let path = [&path[..], &["template"]].concat();
         let Some(user) = secret.template.get("username") else {
@@ -91,8 +102,8 @@ impl Rules<'_> {
         let letters = user.starts_with(|c: char| c.is_ascii_alphabetic())
             && user.chars().all(|c| c.is_ascii_alphanumeric());
         if !letters || user.len() > 16 {
-            let message = format!("`{user}` is not possible as the name of a user");
-            let fix = "1 to 16 letters and digits, beginning with a letter";
+            let message = format!("`{user}` is not a valid user name");
+            let fix = "use 1 to 16 letters and digits, beginning with a letter";
             self.say(&path, message, fix);
         } else if RESERVED_USERS.contains(&user.to_lowercase().as_str()) {
             let message = format!("`{user}` is a reserved word of Aurora PostgreSQL");
@@ -100,8 +111,8 @@ impl Rules<'_> {
         }
     }
 
-    /// A task reads its secrets when it starts and never again: whoever changes the password has to
-    /// know whom to restart.
+    /// A task reads its secrets only when it starts. So the function that changes the password must
+    /// know the services to restart.
     pub(super) fn restarts(&mut self, name: &str, secret: &Secret, rotation: &Rotation) {
         let function = rotation.function.0.as_str();
         let mut functions = self.config.functions.iter();
@@ -114,12 +125,12 @@ impl Rules<'_> {
             let reference = format!("${{services.{}.", service.0);
             if reads && !found.environment.values().any(|value| value.contains(&reference)) {
                 let message = format!(
-                    "after a rotation the tasks of `{}` would have the old password",
+                    "after a rotation, the tasks of `{}` would have the old password",
                     service.0
                 );
                 let fix = format!(
-                    "let the function restart it: RESTART_SERVICES = \"{reference}arn}}\" in \
-                     [functions.{function}.environment], and ecs:UpdateService for its role"
+                    "let the function restart the service: set RESTART_SERVICES = \"{reference}arn}}\" in \
+                     [functions.{function}.environment], and allow ecs:UpdateService in its role"
                 );
                 self.say(&["secrets", name, "rotation", "function"], message, fix);
             }
@@ -129,11 +140,11 @@ impl Rules<'_> {
     pub(super) fn rotation(&mut self, path: &[&str], rotation: &Rotation) {
         match (rotation.days, &rotation.schedule) {
             (None, None) => {
-                self.say(path, "it does not say when to rotate", "add `days = 30`");
+                self.say(path, "the rotation has no schedule", "add `days = 30`");
             }
             (Some(_), Some(_)) => {
                 let path = [path, &["schedule"]].concat();
-                self.say(&path, "`days` says when already", "remove one of them");
+                self.say(&path, "`days` and `schedule` cannot be used together", "remove one");
             }
             _ => {}
         }
@@ -146,29 +157,39 @@ impl Rules<'_> {
         if let Some((window, hours)) = rotation.window_hours.zip(interval)
             && window > hours
         {
-            let message = format!("the window of {window} hours reaches into the next rotation");
-            let fix = format!("at most {hours}");
+            let message = format!(
+                "the window of {window} hours is longer than the time between two rotations"
+            );
+            let fix = format!("use at most {hours}");
             self.say(&[path, &["window_hours"]].concat(), message, fix);
         }
         if interval.is_some_and(|hours| hours < LEAST_HOURS) {
-            self.say(&schedule, "this is too often", "AWS rotates every 4 hours at the most");
+            self.say(
+                &schedule,
+                "the rotation is too frequent",
+                "use at least 4 hours between two rotations",
+            );
         }
         if interval.is_some_and(|hours| hours > MOST_DAYS * 24) {
-            self.say(&schedule, "this is too seldom", "AWS rotates every 1000 days at the least");
+            self.say(
+                &schedule,
+                "the rotation is too rare",
+                "use at most 1000 days between two rotations",
+            );
         }
     }
 }
 
-/// What is wrong with a schedule of a rotation beside how often it comes, and what to do.
+/// The problem of a rotation schedule, except its frequency, and the fix.
 fn no_rotation_schedule(text: &str) -> Option<(String, &'static str)> {
     let fields: Vec<&str> = text.strip_prefix("cron(")?.split_whitespace().collect();
     super::events::schedule(text).or_else(|| {
-        let message = || format!("the minutes of `{text}` are not 0");
-        (fields[0] != "0").then(|| (message(), "AWS begins rotations on the hour"))
+        let message = || format!("the minutes of `{text}` must be 0");
+        (fields[0] != "0").then(|| (message(), "write 0: AWS starts rotations on the hour"))
     })
 }
 
-/// How many hours lie between two rotations; what comes once a day or on some days has no such
+/// The hours between two rotations; a schedule for a time of day has no such
 /// number.
 fn hours_between(schedule: &str) -> Option<u32> {
     if let Some(rate) = schedule.strip_prefix("rate(") {

@@ -23,7 +23,7 @@ impl Rules<'_> {
 
     fn rules(&mut self, path: &[&str], rules: &[Rule], ingress: bool) {
         if rules.len() > 60 {
-            self.say(path, format!("{} rules are too many", rules.len()), "AWS takes 60");
+            self.say(path, format!("too many rules: {}", rules.len()), "use at most 60");
         }
         let mut seen = BTreeSet::new();
         for (at, rule) in rules.iter().enumerate() {
@@ -35,10 +35,14 @@ impl Rules<'_> {
             };
             if wrong.1.is_some() {
                 let path = [&path[..], &[wrong.0]].concat();
-                self.say(&path, format!("`{}` is for the other direction", wrong.0), right.0);
+                self.say(
+                    &path,
+                    format!("`{}` is for the other direction", wrong.0),
+                    format!("use `{}`", right.0),
+                );
             }
             let Some(peer) = right.1 else {
-                let fix = "an address range, `vpc`, `group:NAME` or a prefix list";
+                let fix = "write an address range, `vpc`, `group:NAME` or a prefix list";
                 self.say(&path, format!("`{}` is missing", right.0), fix);
                 continue;
             };
@@ -46,13 +50,13 @@ impl Rules<'_> {
             self.ports(&path, rule);
             let key = (format!("{:?}", rule.protocol), rule.span(), self.same_peer(peer));
             if !seen.insert(key) {
-                let fix = "remove one: AWS takes no notice of the description";
-                self.say(&path, "this rule stands here twice", fix);
+                let fix = "remove one: AWS ignores the description";
+                self.say(&path, "this rule appears twice", fix);
             }
         }
     }
 
-    /// One spelling for peers that mean the same.
+    /// One spelling for each peer.
     fn same_peer(&self, peer: &str) -> String {
         let network = self.config.network.as_ref();
         match (peer, network) {
@@ -66,7 +70,7 @@ impl Rules<'_> {
             let names = self.loaded.names("security_groups");
             if !names.contains(&group) {
                 let fix = suggest(group, names.iter().copied(), "names in [security_groups]");
-                self.say(path, format!("no `{group}` in [security_groups]"), fix);
+                self.say(path, format!("[security_groups] has no `{group}`"), fix);
             }
             return;
         }
@@ -74,9 +78,13 @@ impl Rules<'_> {
             return;
         }
         match canonical(peer) {
-            None => self.say(path, format!("`{peer}` is not an address range"), "10.0.0.0/16"),
+            None => self.say(
+                path,
+                format!("`{peer}` is not an address range"),
+                "write for example 10.0.0.0/16",
+            ),
             Some(right) if right != peer => {
-                let message = format!("`{peer}` is not how AWS writes this range");
+                let message = format!("AWS writes the range `{peer}` differently");
                 self.say(path, message, format!("write {right}"));
             }
             Some(_) => {}
@@ -85,7 +93,7 @@ impl Rules<'_> {
 
     fn ports(&mut self, path: &[&str], rule: &Rule) {
         if rule.port.is_some() && rule.ports.is_some() {
-            self.say(path, "`port` and `ports` exclude each other", "remove one");
+            self.say(path, "`port` and `ports` cannot be used together", "remove one");
         }
         let has_ports = rule.port.is_some() || rule.ports.is_some();
         if has_ports && !matches!(rule.protocol, Protocol::Tcp | Protocol::Udp) {
@@ -93,7 +101,7 @@ impl Rules<'_> {
         }
         if rule.ports.is_some() && rule.span().is_none_or(|(from, to)| from > to) {
             let path = [path, &["ports"]].concat();
-            self.say(&path, "this is not a port range", "low-high, up to 65535");
+            self.say(&path, "this is not a port range", "write low-high, up to 65535");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::schema::services::{ContainerService, Rolling, Scaling};
 use crate::config::schema::text::ItemName;
 use crate::config::tree::{Node, Value};
 
-/// CPU units of a Fargate task, and the memory that goes with them: least, most, step, in MiB.
+/// CPU units of a Fargate task, and the memory that they allow: least, most, step, in MiB.
 const SIZES: [(u32, u32, u32, u32); 7] = [
     (256, 512, 2048, 512),
     (512, 1024, 4096, 1024),
@@ -19,7 +19,7 @@ const SIZES: [(u32, u32, u32, u32); 7] = [
     (16_384, 32_768, 122_880, 8192),
 ];
 
-/// Every pair that Fargate knows.
+/// Every pair that Fargate supports.
 fn pairs() -> impl Iterator<Item = (u32, u32)> {
     let largest = [61_440, 122_880, 249_856].map(|memory| (32_768, memory));
     let steps = SIZES.into_iter().flat_map(|(cpu, least, most, step)| {
@@ -35,7 +35,7 @@ fn nearest(cpu: u32, memory: u32) -> (u32, u32) {
     enough.or_else(|| pairs().max()).unwrap_or((256, 512))
 }
 
-/// What a database puts into its secret, beside what the secret itself holds.
+/// The fields that a database adds to its secret.
 const ATTACHED: [&str; 5] = ["dbClusterIdentifier", "dbname", "engine", "host", "port"];
 
 impl Rules<'_> {
@@ -58,8 +58,8 @@ impl Rules<'_> {
             self.rolling(&at("deployment"), &service.deployment);
             let full = service.deployment.maximum_percent <= 100;
             if service.zone_rebalancing && full {
-                let fix = "allow more tasks meanwhile, or set `zone_rebalancing = false`";
-                let message = "tasks cannot be spread anew without a task more";
+                let fix = "set `maximum_percent` higher, or set `zone_rebalancing = false`";
+                let message = "ECS cannot rebalance tasks without an additional task";
                 self.say(&[&at("deployment")[..], &["maximum_percent"]].concat(), message, fix);
             }
             if let Some(scaling) = &service.scaling {
@@ -68,7 +68,7 @@ impl Rules<'_> {
             if service.execute_command && service.role.is_none() {
                 let fix = "name a `role` that allows ssmmessages:CreateControlChannel, \
                            CreateDataChannel, OpenControlChannel and OpenDataChannel";
-                self.say(&at("execute_command"), "commands need a role in the container", fix);
+                self.say(&at("execute_command"), "`execute_command` needs a role", fix);
             }
             self.retention(&at("log_retention_days"), service.log_retention_days);
         }
@@ -81,15 +81,15 @@ impl Rules<'_> {
         }
         let (least, most) = nearest(size.0, size.1);
         let path = if pairs().any(|pair| pair.0 == size.0) { memory } else { cpu };
-        let message = format!("Fargate has no tasks with cpu {} and memory {}", size.0, size.1);
-        self.say(path, message, format!("the nearest is cpu = {least}, memory = {most}"));
+        let message = format!("Fargate does not support cpu {} with memory {}", size.0, size.1);
+        self.say(path, message, format!("use for example cpu = {least}, memory = {most}"));
     }
 
     fn service_network(&mut self, path: &[&str], service: &ContainerService) {
         let at = |key| [path, &[key]].concat();
         let Some(network) = &self.config.network else {
             if !self.loaded.has("network") {
-                self.say(path, "tasks need a network", "add a section [network]");
+                self.say(path, "tasks need a network", "add a [network] section");
             }
             return;
         };
@@ -98,20 +98,20 @@ impl Rules<'_> {
         if public != service.public_ip {
             let (message, fix) = match public {
                 true => (
-                    "tasks in public subnets reach nothing without public addresses",
+                    "tasks in public subnets need public addresses to reach the internet",
                     "set `public_ip = true`, or use private subnets",
                 ),
                 false => (
-                    "only public subnets have a use for public addresses",
-                    "set `subnets = \"public\"`, or take it away",
+                    "`public_ip` is only for public subnets",
+                    "set `subnets = \"public\"`, or remove it",
                 ),
             };
             self.say(&at("public_ip"), message, fix);
         }
         let groups = service.security_groups.iter().count();
         if groups > 5 || groups == 0 {
-            let message = format!("{groups} security groups are not possible");
-            self.say(&at("security_groups"), message, "name 1 to 5");
+            let message = format!("a service has 1 to 5 security groups, not {groups}");
+            self.say(&at("security_groups"), message, "name 1 to 5 of [security_groups]");
         }
     }
 
@@ -120,33 +120,33 @@ impl Rules<'_> {
         if let Some(name) = &service.container {
             let fine = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
             if name.is_empty() || name.len() > 255 || !name.chars().all(fine) {
-                let message = format!("`{name}` is not possible as the name of a container");
-                self.say(&at("container"), message, "1 to 255 letters, digits, _ and -");
+                let message = format!("`{name}` is not a valid container name");
+                self.say(&at("container"), message, "use 1 to 255 letters, digits, _ and -");
             }
         }
         let image = &service.image.0;
         if image.is_empty() || image.contains(char::is_whitespace) || image.contains("://") {
-            let fix = "for example public.ecr.aws/nginx/nginx:1.27, without https://";
-            self.say(&at("image"), format!("`{image}` is no image"), fix);
+            let fix = "write for example public.ecr.aws/nginx/nginx:1.27, without https://";
+            self.say(&at("image"), format!("`{image}` is not an image"), fix);
         }
         let version = &service.platform_version;
         let number = version.split('.').count() == 3
             && version.split('.').all(|part| part.parse::<u8>().is_ok());
         if version != "LATEST" && !number {
-            let message = format!("`{version}` is no version of Fargate");
-            self.say(&at("platform_version"), message, "LATEST, or a number such as 1.4.0");
+            let message = format!("`{version}` is not a Fargate version");
+            self.say(&at("platform_version"), message, "use LATEST, or a number such as 1.4.0");
         }
         if let Some(health) = &service.health
             && health.timeout > health.interval
         {
             let path = [&at("health")[..], &["timeout"]].concat();
-            let message = "a check takes longer than the time between two";
+            let message = "the timeout is longer than the interval";
             self.say(&path, message, "set `interval` higher, or `timeout` lower");
         }
         for variable in service.environment.keys() {
             if service.secrets.contains_key(variable) {
                 let path = [&at("environment")[..], &[&**variable]].concat();
-                let message = format!("`{}` is a secret as well", variable.0);
+                let message = format!("`{}` is also under `secrets`", variable.0);
                 self.say(&path, message, "remove it here or under `secrets`");
             }
         }
@@ -160,7 +160,7 @@ impl Rules<'_> {
                 let names = self.loaded.names("secrets");
                 if !names.contains(&name) {
                     let fix = suggest(name, names.iter().copied(), "names in [secrets]");
-                    self.say(&path, format!("no `{name}` in [secrets]"), fix);
+                    self.say(&path, format!("[secrets] has no `{name}`"), fix);
                 }
                 continue;
             };
@@ -174,13 +174,13 @@ impl Rules<'_> {
         }
     }
 
-    /// What only the target group's own section says is read from the tree.
+    /// The settings of the target group come from the tree.
     fn service_target(&mut self, path: &[&str], service: &ContainerService) {
         let at = |key| [path, &[key]].concat();
         let Some(target) = &service.target_group else {
             if service.health_grace.is_some_and(|grace| grace > 0) {
-                let fix = "name a `target_group`, or take it away";
-                let message = "only a target group has an opinion on health to wait for";
+                let fix = "set `target_group`, or remove it";
+                let message = "`health_grace` needs a target group";
                 self.say(&at("health_grace"), message, fix);
             }
             return;
@@ -191,7 +191,7 @@ impl Rules<'_> {
             self.say(&at("target_group"), message, fix);
         }
         let Some(port) = service.port else {
-            let fix = "say which `port` the container listens on";
+            let fix = "set `port` to the port that the container listens on";
             return self.say(&at("target_group"), "`port` is missing", fix);
         };
         let group = self.loaded.full.get("target_groups").and_then(|all| all.get(target));
@@ -206,22 +206,31 @@ impl Rules<'_> {
         };
         if let Some(other) = other_port {
             let message = format!("the target group `{}` has port {other}", target.0);
-            self.say(&at("port"), message, format!("use one port for both: {other} or {port}"));
+            self.say(
+                &at("port"),
+                message,
+                format!("use the same port for both: {other} or {port}"),
+            );
         }
         if let Some(other) = other_type {
-            let message = format!("the target group `{}` takes {other}", target.0);
-            self.say(&at("target_group"), message, "tasks on Fargate need `targets = \"ip\"`");
+            let message =
+                format!("the targets of the target group `{}` are of type {other}", target.0);
+            self.say(
+                &at("target_group"),
+                message,
+                "set `targets = \"ip\"`, which Fargate tasks need",
+            );
         }
     }
 
     fn rolling(&mut self, path: &[&str], rolling: &Rolling) {
         if (rolling.minimum_percent, rolling.maximum_percent) == (100, 100) {
-            let message = "no task can be replaced with 100 and 100 percent";
-            let fix = "set `minimum_percent` lower, or `maximum_percent` higher";
+            let message = "ECS cannot replace a task with 100 and 100 percent";
+            let fix = "lower `minimum_percent`, or increase `maximum_percent`";
             self.say(&[path, &["maximum_percent"]].concat(), message, fix);
         }
         if rolling.rollback == Some(true) && !rolling.circuit_breaker {
-            let message = "without the circuit breaker nothing is rolled back";
+            let message = "`rollback` needs the circuit breaker";
             let fix = "remove it, or set `circuit_breaker = true`";
             self.say(&[path, &["rollback"]].concat(), message, fix);
         }
@@ -236,15 +245,19 @@ impl Rules<'_> {
     ) {
         let Scaling { min, max, .. } = *scaling;
         if min > max {
-            let message = format!("the least number, {min}, is above the largest, {max}");
-            self.say(&[path, &["min"]].concat(), message, "set it lower");
+            let message = format!("`min` ({min}) is more than `max` ({max})");
+            self.say(&[path, &["min"]].concat(), message, "lower `min`");
         } else if let Some(count) = desired.filter(|count| !(min..=max).contains(count)) {
-            let message = format!("{count} tasks are outside the bounds {min} to {max}");
-            self.say(desired_path, message, "scaling would change it at once: stay within");
+            let message = format!("{count} tasks is outside the limits {min} to {max}");
+            self.say(
+                desired_path,
+                message,
+                "use a number within the limits: scaling would change it at once",
+            );
         }
         if scaling.cpu.is_none() && scaling.memory.is_none() {
-            let fix = "say `cpu = 70`, or `memory = 80`, or both";
-            self.say(path, "nothing tells when to scale", fix);
+            let fix = "set `cpu = 70`, or `memory = 80`, or both";
+            self.say(path, "the scaling has no target", fix);
         }
     }
 }

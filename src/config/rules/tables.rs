@@ -1,4 +1,4 @@
-//! The rules of `[tables]`, and of what is restored.
+//! The rules of `[tables]`, and of restored data.
 
 use std::collections::BTreeMap;
 
@@ -31,36 +31,40 @@ impl Rules<'_> {
                 }
             }
             if table.indexes.len() > 20 {
-                let message = format!("{} indexes are too many", table.indexes.len());
-                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 20");
+                let message = format!("too many indexes: {}", table.indexes.len());
+                self.say(&[&path[..], &["indexes"]].concat(), message, "use at most 20");
             }
             let mut projected = 0;
             for (name, index) in &table.indexes {
                 let path = [&path[..], &["indexes", &**name]].concat();
                 if index.capacity.is_some() && matches!(table.billing, Billing::OnDemand(_)) {
                     let path = [&path[..], &["capacity"]].concat();
-                    let fix = "remove it, or give the table a capacity under `billing`";
-                    self.say(&path, "a table paid by request has no capacity", fix);
+                    let fix = "remove it, or set the table's capacity under `billing`";
+                    self.say(&path, "an on-demand table has no capacity", fix);
                 }
                 if let Projection::Include(names) = &index.projection {
                     projected += names.len();
                     let path = [&path[..], &["projection"]].concat();
                     if names.is_empty() {
-                        self.say(&path, "no attributes are named", "name some, or say keys_only");
+                        self.say(
+                            &path,
+                            "no attributes are named",
+                            "name some, or use \"keys_only\"",
+                        );
                     } else if names.len() > 20 {
-                        let message = format!("{} attributes are too many", names.len());
-                        self.say(&path, message, "DynamoDB takes 20 in an index; or say \"all\"");
+                        let message = format!("too many attributes: {}", names.len());
+                        self.say(&path, message, "use at most 20 in an index, or \"all\"");
                     }
                 }
             }
             if projected > 100 {
-                let message = format!("the indexes name {projected} attributes");
-                self.say(&[&path[..], &["indexes"]].concat(), message, "DynamoDB takes 100");
+                let message = format!("too many attributes in all indexes: {projected}");
+                self.say(&[&path[..], &["indexes"]].concat(), message, "use at most 100");
             }
         }
     }
 
-    /// A source is one thing by itself, or another thing at a time.
+    /// A source is a backup, or another object at a time.
     pub(super) fn restored_from(
         &mut self,
         path: &[&str],
@@ -68,7 +72,7 @@ impl Rules<'_> {
         (whole, other): (&str, &str),
     ) {
         if !matches!(given, (true, false, false) | (false, true, true)) {
-            let message = "it does not say what to restore";
+            let message = "`restore_from` has no source";
             let fix = format!(
                 "write {{ {whole} = \"...\" }}, or {{ {other} = \"...\", at = \"2026-11-28T12:00:00Z\" }}"
             );
@@ -76,12 +80,16 @@ impl Rules<'_> {
         }
     }
 
-    /// A time that there is in the calendar.
+    /// A time that exists in the calendar.
     pub(super) fn restored_time(&mut self, path: &[&str], at: Option<&str>) {
         let Some(at) = at.filter(|at| *at != LATEST) else { return };
         if OffsetDateTime::parse(at, &Rfc3339).is_err() {
             let path = [path, &["restore_from", "at"]].concat();
-            self.say(&path, format!("there is no time {at}"), "write it like 2026-11-28T12:00:00Z");
+            self.say(
+                &path,
+                format!("the time {at} does not exist"),
+                "write for example 2026-11-28T12:00:00Z",
+            );
         }
     }
 
@@ -103,7 +111,11 @@ impl Rules<'_> {
                 let known = *types.entry(name).or_insert(kind);
                 if known != kind {
                     let message = format!("`{name}` is {kind} here and {known} elsewhere");
-                    self.say(&path, message, "an attribute has one type in a table");
+                    self.say(
+                        &path,
+                        message,
+                        "use one type: an attribute has the same type everywhere in a table",
+                    );
                 }
                 if key == "sort_key" && name == split(partition).0 {
                     let message = "the sort key is the partition key";
@@ -112,8 +124,8 @@ impl Rules<'_> {
             }
         }
         if let Some(ttl) = table.ttl.as_deref().filter(|ttl| types.contains_key(ttl)) {
-            let message = format!("`{ttl}` is a key and cannot be the time to live");
-            self.say(&[path, &["ttl"]].concat(), message, "use an attribute of its own");
+            let message = format!("the key `{ttl}` cannot be the time to live");
+            self.say(&[path, &["ttl"]].concat(), message, "use another attribute");
         }
     }
 }

@@ -17,30 +17,36 @@ impl Rules<'_> {
             let lower = key.to_lowercase();
             if ["aws:", "payctl:"].iter().any(|prefix| lower.starts_with(prefix)) || lower == "name"
             {
-                let fix = "`Name`, `payctl:...` and `aws:...` are given by payctl and AWS";
+                let fix =
+                    "choose another key: payctl and AWS set `Name`, `payctl:...` and `aws:...`";
                 self.say(&[section, key], format!("the tag `{key}` is reserved"), fix);
             }
             let value =
                 self.config.tags.iter().find(|(other, _)| section == "tags" && &***other == key);
             let value = value.map_or(0, |(_, value)| value.chars().count());
             if key.chars().count() > 128 || value > 256 {
-                let fix = "AWS takes 128 characters for the key and 256 for the value";
+                let fix = "use at most 128 characters for the key and 256 for the value";
                 self.say(&[section, key], format!("the tag `{key}` is too long"), fix);
             }
             if let Some(other) = seen.insert(lower, key) {
-                let message = format!("the tags `{other}` and `{key}` are the same");
-                self.say(&[section, key], message, "IAM takes no notice of upper and lower case");
+                let message = format!("the tags `{other}` and `{key}` differ only in case");
+                self.say(
+                    &[section, key],
+                    message,
+                    "remove one: IAM does not distinguish upper and lower case",
+                );
             }
         }
         let count = self.config.tags.len() + self.config.tags_at_creation.len();
         if count + OWN_TAGS > 50 {
-            let fix = format!("AWS takes 50, of which payctl needs {OWN_TAGS}");
-            self.say(&["tags"], format!("{count} tags are too many"), fix);
+            let fix =
+                format!("remove some: AWS allows at most 50, and payctl needs {OWN_TAGS} of them");
+            self.say(&["tags"], format!("too many tags: {count}"), fix);
         }
         let keys: usize = self.config.tags.keys().map(|key| key.chars().count() + 1).sum();
         if keys > 257 {
-            let fix = "payctl notes them in a tag of its own, which takes 256 characters";
-            self.say(&["tags"], "the keys of the tags are too long together", fix);
+            let fix = "shorten them: payctl lists them in a tag of its own, which has at most 256 characters";
+            self.say(&["tags"], "the keys of all tags are too long together", fix);
         }
     }
 }

@@ -11,14 +11,22 @@ impl Rules<'_> {
             if self.config.network.is_none() {
                 self.say(&path, "a target group needs a network", "add a [network] section");
             }
-            // A dash and a digest are added.
+            // payctl adds a dash and a digest.
             if let Some(name) = config.name.as_deref().filter(|name| name.len() > NAME - 7) {
-                let message = format!("the name has {} characters", name.len());
-                self.say(&[&path[..], &["name"]].concat(), message, "25 fit beside the digest");
+                let message = format!("the name is too long: {} characters", name.len());
+                self.say(
+                    &[&path[..], &["name"]].concat(),
+                    message,
+                    "use at most 25: payctl adds a digest",
+                );
             }
             if (1..30).contains(&config.slow_start) {
                 let path = [&path[..], &["slow_start"]].concat();
-                self.say(&path, "a slow start takes 30 to 900 seconds", "0 turns it off");
+                self.say(
+                    &path,
+                    "`slow_start` is out of range",
+                    "use 30 to 900 seconds, or 0 to turn it off",
+                );
             }
             self.target_group(&path, config);
             self.health(&[&path[..], &["health"]].concat(), config, &config.health);
@@ -33,7 +41,7 @@ impl Rules<'_> {
         ] {
             if given && !is_http {
                 let path = [path, &[key]].concat();
-                self.say(&path, format!("tcp has no `{key}`"), "remove it, or use http");
+                self.say(&path, format!("`{key}` is not for tcp"), "remove it, or use http");
             }
         }
     }
@@ -41,25 +49,33 @@ impl Rules<'_> {
     fn health(&mut self, path: &[&str], config: &TargetGroup, health: &Health) {
         if health.timeout >= health.interval {
             let message = format!(
-                "a timeout of {} s does not fit between checks every {} s",
+                "the timeout of {} s is not less than the interval of {} s",
                 health.timeout, health.interval
             );
-            self.say(&[path, &["timeout"]].concat(), message, "it must be less than the interval");
+            self.say(
+                &[path, &["timeout"]].concat(),
+                message,
+                "lower `timeout`, or increase `interval`",
+            );
         }
         let check = health.protocol.unwrap_or(config.protocol);
         if check == TargetProtocol::Tcp && config.protocol != TargetProtocol::Tcp {
             let path = [path, &["protocol"]].concat();
-            self.say(&path, "http targets are not checked by tcp", "http or https");
+            self.say(&path, "a tcp check does not work for http targets", "use http or https");
         }
         for (key, given) in [("path", health.path.is_some()), ("codes", health.codes.is_some())] {
             if given && check == TargetProtocol::Tcp {
                 let path = [path, &[key]].concat();
-                self.say(&path, format!("a tcp check has no `{key}`"), "say protocol = \"http\"");
+                self.say(
+                    &path,
+                    format!("`{key}` is not for tcp checks"),
+                    "set `protocol = \"http\"`",
+                );
             }
         }
         if health.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
-            let message = "a path begins with a slash";
-            self.say(&[path, &["path"]].concat(), message, "for example /health");
+            let message = "a path must begin with a slash";
+            self.say(&[path, &["path"]].concat(), message, "write for example /health");
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::Rules;
 use crate::config::schema::topics::Delivery;
 
-const QUEUE: &str = "the ARN of a queue; queues of this config name the topic under `topics`";
+const QUEUE: &str = "write the ARN of a queue; for a queue of this config, use its `topics`";
 
-const FUNCTION: &str = "the ARN of a function";
+const FUNCTION: &str = "write the ARN of a function";
 
 impl Rules<'_> {
     pub(super) fn topics(&mut self) {
@@ -13,7 +13,7 @@ impl Rules<'_> {
             let path = ["topics", &**name];
             if topic.fifo && topic.email.iter().next().is_some() {
                 let path = [&path[..], &["email"]].concat();
-                self.say(&path, "a FIFO topic delivers to queues only", "remove `fifo` or `email`");
+                self.say(&path, "a FIFO topic delivers only to queues", "remove `fifo` or `email`");
             }
             self.standard_name(&path, topic.fifo, topic.name.as_deref());
             self.resource_statements(&path, &topic.statements);
@@ -28,13 +28,18 @@ impl Rules<'_> {
                         let fine = parts.is_some_and(|(who, host)| {
                             !who.is_empty() && host.contains('.') && !endpoint.contains(' ')
                         });
-                        (fine, "an e-mail address such as ops@example.com")
+                        (fine, "write an e-mail address such as ops@example.com")
                     }
-                    Delivery::Https => (endpoint.starts_with("https://"), "a URL with https://"),
+                    Delivery::Https => {
+                        (endpoint.starts_with("https://"), "write a URL with https://")
+                    }
                     Delivery::Sms => {
                         let digits = endpoint.strip_prefix('+').unwrap_or_default();
                         let number = digits.bytes().all(|byte| byte.is_ascii_digit());
-                        ((8..=15).contains(&digits.len()) && number, "a number such as +4912345678")
+                        (
+                            (8..=15).contains(&digits.len()) && number,
+                            "write a number such as +4912345678",
+                        )
                     }
                     Delivery::Sqs => {
                         (endpoint.starts_with("arn:aws") && endpoint.contains(":sqs:"), QUEUE)
@@ -44,22 +49,22 @@ impl Rules<'_> {
                     }
                 };
                 if !fine && !reference {
-                    self.say(&path, format!("`{endpoint}` is not possible here"), fix);
+                    self.say(&path, format!("`{endpoint}` is not valid here"), fix);
                 }
                 if found.raw && !matches!(found.protocol, Delivery::Sqs | Delivery::Https) {
-                    let message = "only queues and URLs receive raw messages";
+                    let message = "`raw` is only for queues and URLs";
                     self.say(&path, message, "remove `raw`");
                 }
                 if found.filter.as_ref().is_some_and(|filter| filter.len() > 5) {
-                    self.say(&path, "the filter has too many attributes", "SNS takes 5");
+                    self.say(&path, "the filter has too many attributes", "use at most 5");
                 }
                 let empty = |values: &Vec<String>| values.is_empty();
                 if found.filter.as_ref().is_some_and(|filter| filter.values().any(empty)) {
                     let message = "the filter has an attribute without values";
-                    self.say(&path, message, "name some, or remove the attribute");
+                    self.say(&path, message, "add some, or remove the attribute");
                 }
                 if topic.fifo && found.protocol != Delivery::Sqs {
-                    self.say(&path, "a FIFO topic delivers to queues only", "remove it");
+                    self.say(&path, "a FIFO topic delivers only to queues", "remove it");
                 }
             }
         }
@@ -69,7 +74,7 @@ impl Rules<'_> {
         if !fifo && name.is_some_and(|name| name.ends_with(".fifo")) {
             let path = [path, &["name"]].concat();
             let fix = "set `fifo = true`, or choose another name";
-            self.say(&path, "names that end in .fifo are for FIFO queues and topics", fix);
+            self.say(&path, "only FIFO queues and topics may have a name that ends in .fifo", fix);
         }
     }
 }

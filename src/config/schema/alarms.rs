@@ -11,29 +11,29 @@ use super::text::{
 };
 use super::yes;
 
-/// An alarm: on one metric, or on an `expression` over several `metrics`. It goes off when the value
+/// A CloudWatch alarm on one metric, or on an `expression` over several `metrics`. It fires when the value
 /// is `above`, `at_least`, `below` or `at_most` a threshold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alarm {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What people read when it goes off.
+    /// The description that people read when the alarm fires.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub description: String,
-    /// What is watched, `"functions.processing"`; gives the namespace and the dimensions.
+    /// The item to watch, such as `"functions.processing"`. It gives the namespace and the dimensions.
     pub watch: Option<WatchedItem>,
-    /// The namespace of the metric, without `watch` or instead of its own.
+    /// The namespace of the metric. It replaces the namespace of `watch`.
     pub namespace: Option<MetricNamespace>,
     /// The name of the metric.
     pub metric: Option<MetricName>,
-    /// Dimensions, beside those of what is watched.
+    /// Dimensions, in addition to those of `watch`.
     #[serde(default)]
     pub dimensions: BTreeMap<String, Template>,
-    /// The statistic of each period; the usual one of the metric if unset.
+    /// The statistic of each period. Default: the usual one of the metric.
     pub statistic: Option<Statistic>,
-    /// Only data with this unit.
+    /// Reads only data with this unit.
     pub unit: Option<Unit>,
     /// Metric math over `metrics`, by their ids: `"100 * errors / calls"`.
     #[schemars(length(min = 1, max = 1024))]
@@ -41,64 +41,64 @@ pub struct Alarm {
     /// The parts of `expression`, by id.
     #[serde(default)]
     pub metrics: BTreeMap<MetricId, Metric>,
-    /// It goes off above this.
+    /// Fires if the value is above this.
     pub above: Option<f64>,
-    /// It goes off at this and above.
+    /// Fires if the value is this or above.
     pub at_least: Option<f64>,
-    /// It goes off below this.
+    /// Fires if the value is below this.
     pub below: Option<f64>,
-    /// It goes off at this and below.
+    /// Fires if the value is this or below.
     pub at_most: Option<f64>,
     /// The length of a period in seconds: 10, 20, 30, or a multiple of 60.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 10, max = 604_800))]
     pub period: u32,
-    /// How many of the last periods are looked at.
+    /// How many of the last periods the alarm evaluates.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10_080))]
     pub periods: u32,
-    /// In how many of them the threshold must be broken; in all if unset.
+    /// In how many of these periods the value must breach the threshold. Default: in all.
     #[schemars(range(min = 1, max = 10_080))]
     pub datapoints: Option<u32>,
-    /// What a period without data counts as.
+    /// How to treat a period without data.
     #[serde(default)]
     pub missing: Missing,
-    /// Whether a percentile counts when there are too few samples for it.
+    /// Whether to evaluate a percentile when there are too few samples for it.
     pub few_samples: Option<FewSamples>,
-    /// Whether it tells anybody.
+    /// Whether the alarm sends notifications.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Topics that are told when it goes off.
+    /// Topics that get a message when the alarm fires.
     #[serde(default)]
     pub notify: BTreeSet<TopicRef>,
-    /// Topics that are told when all is well again.
+    /// Topics that get a message when the alarm returns to OK.
     #[serde(default)]
     pub notify_ok: BTreeSet<TopicRef>,
-    /// Topics that are told when there are no data.
+    /// Topics that get a message when there is no data.
     #[serde(default)]
     pub notify_missing: BTreeSet<TopicRef>,
-    /// What else is called when it goes off, by ARN.
+    /// ARNs of other actions to run when the alarm fires.
     #[serde(default)]
     pub actions: BTreeSet<Template>,
 }
 
-/// What a period without data counts as.
+/// How to treat a period without data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
-    /// As missing: without any data the alarm has a state of its own.
+    /// Missing: without any data the alarm is in the state INSUFFICIENT_DATA.
     #[default]
     Missing,
-    /// As nothing: the alarm stays as it is.
+    /// Ignored: the alarm keeps its state.
     Ignore,
-    /// As bad.
+    /// Breaching: the value broke the threshold.
     Breaching,
-    /// As good.
+    /// Not breaching: the value kept the threshold.
     NotBreaching,
 }
 
 impl Missing {
-    /// The word of CloudWatch.
+    /// The value in CloudWatch.
     pub fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -109,18 +109,18 @@ impl Missing {
     }
 }
 
-/// Whether a percentile counts when there are too few samples for it.
+/// Whether to evaluate a percentile when there are too few samples for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FewSamples {
-    /// It counts.
+    /// Evaluate it.
     Evaluate,
-    /// The alarm stays as it is.
+    /// Ignore it: the alarm keeps its state.
     Ignore,
 }
 
 impl FewSamples {
-    /// The word of CloudWatch.
+    /// The value in CloudWatch.
     pub fn word(self) -> &'static str {
         match self {
             Self::Evaluate => "evaluate",

@@ -18,59 +18,59 @@ use super::{OneOrMany, yes};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub description: String,
-    /// Whether it answers in its region, or at the edge locations of CloudFront.
+    /// The endpoint type: in its region, or at the edge locations of CloudFront.
     #[serde(default)]
     pub endpoint: Endpoint,
-    /// The versions and ciphers of TLS that callers may use, by AWS's name,
-    /// `"SecurityPolicy_TLS13_1_2_2021_06"` (1.2 and 1.3). Unless stated it is left as it is: AWS gives a
-    /// new API one that still takes TLS 1.0.
+    /// The security policy, by AWS's name: the TLS versions and ciphers that callers may use, such as
+    /// `"SecurityPolicy_TLS13_1_2_2021_06"` (1.2 and 1.3). If unset, payctl does not change it: AWS gives a
+    /// new API a policy that still accepts TLS 1.0.
     pub security_policy: Option<SecurityPolicy>,
-    /// The name of the stage, the first step of every URL; the environment's name if unset.
+    /// The name of the stage, the first step of every URL. Default: the environment's name.
     pub stage: Option<StageName>,
-    /// Its methods, `[apis.NAME.routes."POST /path"]`.
+    /// The methods of the API, `[apis.NAME.routes."POST /path"]`.
     pub routes: BTreeMap<RouteName, Route>,
-    /// Whether requests are checked before they are passed on: their body against the `model` of
-    /// the route, and whether required parameters are there.
+    /// Whether API Gateway validates requests before it passes them on: the body against the `model` of
+    /// the route, and the presence of required parameters.
     pub validator: Option<Validator>,
-    /// Models of bodies by name: JSON schemas (draft 4) as text.
+    /// Models of request bodies by name: JSON schemas (draft 4) as text.
     #[serde(default)]
     pub models: BTreeMap<ModelName, String>,
-    /// Who looks at the callers of routes whose `authorization` names one of these.
+    /// The authorizers by name. A route uses the one that its `authorization` names.
     #[serde(default)]
     pub authorizers: BTreeMap<ItemName, Authorizer>,
-    /// Logs and metrics.
+    /// The settings of logs and metrics.
     #[serde(default)]
     pub log: ApiLog,
-    /// How much all callers together may send; as much as the account admits if unset.
+    /// How much all callers together may send. Default: as much as the account allows.
     pub throttle: Option<ApiThrottle>,
-    /// Lets web pages of other origins call it.
+    /// CORS: lets web pages of other origins call the API.
     pub cors: Option<Cors>,
-    /// Lets holders of API keys call routes with `api_key = true`, so much and no more.
+    /// The usage plan: API keys for routes with `api_key = true`, and their limits.
     pub usage: Option<Usage>,
-    /// Variables of the stage.
+    /// Stage variables.
     #[serde(default)]
     pub variables: BTreeMap<StageVariable, Template>,
-    /// Whether requests are traced by X-Ray.
+    /// Whether X-Ray traces requests.
     #[serde(default)]
     pub tracing: bool,
-    /// Content types that are passed on as bytes.
+    /// Binary media types: content types that API Gateway passes on as bytes.
     #[serde(default)]
     pub binary_types: BTreeSet<String>,
-    /// From how many bytes on answers are compressed; never if unset.
+    /// The least size in bytes at which responses are compressed. Default: never compressed.
     #[schemars(range(min = 0, max = 10_485_760))]
     pub minimum_compression: Option<u32>,
-    /// The resource policy: who may call it at all. Everybody if empty.
+    /// The resource policy, which limits who may call the API. If empty, everybody may.
     #[serde(default)]
     pub statements: Vec<Statement>,
 }
 
-/// Where an API answers.
+/// The endpoint type of an API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Endpoint {
@@ -85,42 +85,42 @@ pub enum Endpoint {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The function that answers. It gets the whole request, and may be called by this API.
+    /// The function that handles requests. It gets the whole request. payctl lets this API call it.
     pub function: Option<FunctionRef>,
-    /// The load balancer that answers, through `vpc_link`.
+    /// The load balancer that handles requests, through `vpc_link`.
     pub load_balancer: Option<LoadBalancerRef>,
-    /// The way to the load balancer.
+    /// The VPC link to the load balancer.
     pub vpc_link: Option<VpcLinkRef>,
-    /// The path at the load balancer; the path of the route if unset.
+    /// The path at the load balancer. Default: the path of the route.
     pub path: Option<RoutePath>,
     /// The port of the load balancer: 443 is HTTPS.
     #[serde(default = "http")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
-    /// The URL that answers.
+    /// The URL that handles requests.
     pub url: Option<Template>,
-    /// How many milliseconds the answer may take: 29000 if unset, which AWS lets nobody exceed. A
-    /// function that may take longer goes on without a caller.
+    /// The timeout in milliseconds. Default: 29000, which is also the most that AWS allows. A
+    /// function that takes longer continues without a caller.
     #[schemars(range(min = 50, max = 29000))]
     pub timeout_ms: Option<u32>,
-    /// Who may call it: `iam` is whom IAM permits, `none` everybody; or whom an authorizer of the API
-    /// lets in.
+    /// Who may call it: `iam` (callers that IAM permits), `none` (everybody), or the name of an
+    /// authorizer of the API.
     #[serde(default = "iam")]
     pub authorization: Authorization,
-    /// OAuth scopes: the caller's access token must have one of them. Only with user pools; without
-    /// any, the caller shows an identity token.
+    /// OAuth scopes: the caller's access token must have one of them. Only with user pools. Without
+    /// scopes, the caller sends an identity token.
     #[serde(default)]
     pub scopes: BTreeSet<Scope>,
     /// Whether a call needs an API key of `usage`.
     #[serde(default)]
     pub api_key: bool,
-    /// The model that its body is checked against by the API's `validator`; `none` if it is not
-    /// checked.
+    /// The model that the API's `validator` checks the body against; `none` if it does not check
+    /// the body.
     pub model: Option<ModelName>,
-    /// Query parameters (`query.id`) and headers (`header.X-Id`), and whether they must be there.
+    /// Query parameters (`query.id`) and headers (`header.X-Id`), and whether they are required.
     #[serde(default)]
     pub parameters: BTreeMap<ApiParameter, bool>,
-    /// Whether the validator of the API checks it.
+    /// Whether the validator of the API checks requests to this route.
     #[serde(default = "yes")]
     pub validate: bool,
 }
@@ -140,24 +140,24 @@ impl Route {
     }
 }
 
-/// Who looks at callers: Cognito user pools, or a function.
+/// An authorizer: Cognito user pools, or a function.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Authorizer {
-    /// The user pools whose tokens let in: their ids (of this region and account) or ARNs. API Gateway
-    /// checks signature, expiry and issuer by itself.
+    /// The user pools whose tokens it accepts: ids (of this region and account) or ARNs. API Gateway
+    /// checks the signature, expiry and issuer of a token itself.
     #[serde(default)]
     pub user_pools: OneOrMany<UserPool>,
-    /// The function that decides. It may be called by this API, and answers with a policy.
+    /// The function that decides, and answers with a policy. payctl lets this API call it.
     pub function: Option<FunctionRef>,
-    /// Whether the function gets the token only, or the whole request.
+    /// What the function gets: only the token, or the whole request.
     #[serde(default)]
     pub gets: Gets,
-    /// What tells callers apart; a request without it is refused. The header `Authorization` if
-    /// unset.
+    /// The source that identifies a caller. API Gateway refuses a request without it. Default: the header
+    /// `Authorization`.
     #[serde(default = "authorization_header")]
     pub identity: OneOrMany<Identity>,
-    /// How many seconds the function's answer counts for the same identity, for all routes.
+    /// How many seconds API Gateway caches the function's answer for one identity, for all routes.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 3600))]
     pub cache_seconds: u32,
@@ -182,44 +182,44 @@ pub enum Gets {
     Request,
 }
 
-/// What is checked of a request.
+/// The validation of requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
-    /// Its name; that of the API with `-validator` if unset.
+    /// The name of the validator. Default: the name of the API with `-validator`.
     pub name: Option<PhysicalName>,
-    /// Whether the body must fit the model of the route.
+    /// Whether the body must match the model of the route.
     #[serde(default = "yes")]
     pub body: bool,
-    /// Whether the required parameters must be there.
+    /// Whether the required parameters must be present.
     #[serde(default = "yes")]
     pub parameters: bool,
 }
 
-/// Logs and metrics of an API. Logs need a role of the account, which is made if there is none.
+/// Logs and metrics of an API. Logs need a role of the account. payctl creates it if there is none.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiLog {
-    /// What is logged of executions.
+    /// What the execution log contains.
     #[serde(default)]
     pub level: LogLevel,
-    /// Whether whole requests and answers are logged, card numbers among them: it takes
-    /// `card_numbers_in_logs` as well.
+    /// Whether to log whole requests and responses, with the card numbers in them. It also needs
+    /// `card_numbers_in_logs`.
     #[serde(default)]
     pub data_trace: bool,
-    /// Says that `data_trace` is meant, whatever the requests hold.
+    /// Confirms `data_trace`, although requests may contain card numbers.
     #[serde(default)]
     pub card_numbers_in_logs: bool,
-    /// Whether there are metrics by method.
+    /// Whether CloudWatch has metrics for each method.
     #[serde(default = "yes")]
     pub metrics: bool,
-    /// Whether every request is written to an access log.
+    /// Whether an access log records every request.
     #[serde(default = "yes")]
     pub access: bool,
-    /// How many days both logs are kept, or `"forever"`.
+    /// How many days CloudWatch keeps both logs, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
-    /// The key that encrypts them; CloudWatch's own if unset.
+    /// The KMS key that encrypts both logs. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }
 
@@ -244,7 +244,7 @@ impl ApiLog {
     }
 }
 
-/// What is logged of executions.
+/// What the execution log contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -257,31 +257,31 @@ pub enum LogLevel {
     Info,
 }
 
-/// How much may be sent.
+/// A limit of the request rate.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiThrottle {
-    /// Requests in a second, on average.
+    /// Requests per second, on average.
     #[schemars(range(min = 1, max = 10000))]
     pub rate: u32,
-    /// Requests at once.
+    /// The most requests at once (burst).
     #[schemars(range(min = 1, max = 5000))]
     pub burst: u32,
 }
 
-/// Which web pages may call an API. The answers of functions carry the headers of CORS themselves.
+/// The web pages that may call an API. A function must set the CORS headers of its responses itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
     /// The origins, `"https://shop.example.com"`, or `"*"`.
     pub origins: OneOrMany<Origin>,
-    /// The headers that requests may have.
+    /// The request headers that are allowed.
     #[serde(default = "usual_headers")]
     pub headers: Vec<String>,
-    /// How many seconds a browser keeps the answer.
+    /// How many seconds a browser caches the answer.
     #[schemars(range(min = 0, max = 86400))]
     pub max_age: Option<u32>,
-    /// Whether requests may carry cookies.
+    /// Whether requests may contain cookies.
     #[serde(default)]
     pub credentials: bool,
 }
@@ -292,36 +292,36 @@ fn usual_headers() -> Vec<String> {
     usual.map(str::to_owned).into()
 }
 
-/// How much the holders of API keys may call.
+/// A usage plan: API keys and their limits.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// The physical name of the usage plan, instead of one by the pattern.
+    /// The physical name of the usage plan. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     #[serde(default)]
     pub description: String,
-    /// How fast each key may call; as fast as the API admits if unset.
+    /// The request rate of each key. Default: the limit of the API.
     pub throttle: Option<ApiThrottle>,
-    /// How much each key may call; without an end if unset.
+    /// How many calls each key has in a period. Default: no quota.
     pub quota: Option<UsageQuota>,
-    /// The names of the API keys. AWS makes their values, and payctl never shows them.
+    /// The names of the API keys. AWS generates their values, and payctl never shows them.
     #[serde(default)]
     pub keys: BTreeSet<ApiKeyName>,
 }
 
-/// How much each key may call.
+/// How many calls each key has in a period.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageQuota {
-    /// So many calls.
+    /// The number of calls.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub limit: u32,
-    /// In each of these.
+    /// The period of the quota.
     pub period: Period,
 }
 
-/// How long a quota lasts.
+/// The period of a quota.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {

@@ -9,42 +9,42 @@ use super::policies::Statement;
 use super::text::{BucketRef, KeyRef, PhysicalName, RuleId};
 use super::yes;
 
-/// An S3 bucket. Always private, and owned by the account alone.
+/// An S3 bucket. It is always private, and the account owns every object in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// The physical name, instead of one by the pattern with account and region.
+    /// The physical name. Default: built from `naming.pattern`, with account and region.
     pub name: Option<PhysicalName>,
-    /// Whether overwritten and deleted objects are kept as versions.
+    /// Whether S3 keeps overwritten and deleted objects as versions.
     #[serde(default = "yes")]
     pub versioning: bool,
-    /// The key that encrypts it; a key that S3 manages if unset.
+    /// The KMS key that encrypts it. Default: a key that S3 manages.
     pub key: Option<KeyRef>,
-    /// Objects move to Glacier after so many days.
+    /// After how many days objects move to Glacier.
     #[schemars(range(min = 1, max = 36500))]
     pub glacier_after_days: Option<u32>,
-    /// Objects are deleted after so many days.
+    /// After how many days S3 deletes objects.
     #[schemars(range(min = 1, max = 36500))]
     pub expire_after_days: Option<u32>,
-    /// Abandoned uploads are removed after so many days.
+    /// After how many days S3 removes incomplete multipart uploads.
     #[serde(default = "week")]
     #[schemars(range(min = 1, max = 36500))]
     pub abort_uploads_after_days: u32,
-    /// More lifecycle rules by id.
+    /// Additional lifecycle rules by id.
     #[serde(default)]
     pub lifecycle: BTreeMap<RuleId, Lifecycle>,
-    /// For how long no version of an object can be deleted, by nobody or by few. It cannot be turned
-    /// off again for what is there, and a destroy stops at the bucket until it is over.
+    /// Object Lock: how long nobody, or few, can delete a version of an object. It cannot be turned off
+    /// for existing objects, and a destroy stops at the bucket until the lock has expired.
     pub object_lock: Option<ObjectLock>,
-    /// The bucket that receives the access log of this one. It admits S3's log delivery by itself.
+    /// The bucket that receives the access log of this one. payctl lets S3 deliver logs into it.
     pub access_log_to: Option<BucketRef>,
-    /// Whether AWS services may deliver logs into it (flow logs, WAF, load balancers).
+    /// Whether AWS services (flow logs, WAF, load balancers) may deliver logs into it.
     #[serde(default)]
     pub log_delivery: bool,
-    /// Whether requests without TLS are denied.
+    /// Whether the bucket denies requests without TLS.
     #[serde(default = "yes")]
     pub tls_only: bool,
-    /// More statements of the bucket's policy.
+    /// Additional statements of the bucket policy.
     #[serde(default)]
     pub statements: Vec<Statement>,
 }
@@ -53,49 +53,49 @@ fn week() -> u32 {
     7
 }
 
-/// For how long no version of an object can be deleted, from when it was written.
+/// Object Lock: how long after its creation a version of an object cannot be deleted.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectLock {
-    /// Who can lift it.
+    /// The mode, which decides who can lift the lock.
     #[serde(default)]
     pub mode: LockMode,
-    /// So many days.
+    /// The number of days.
     #[schemars(range(min = 1, max = 36500))]
     pub days: u32,
 }
 
-/// Who can lift a lock.
+/// The mode of a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockMode {
-    /// Whoever has the permission `s3:BypassGovernanceRetention`.
+    /// Principals with the permission `s3:BypassGovernanceRetention` can lift it.
     #[default]
     Governance,
-    /// Nobody, not even the root of the account.
+    /// Nobody can lift it, not even the root user of the account.
     Compliance,
 }
 
-/// What happens to objects with time. Days count from creation.
+/// A lifecycle rule. Days count from the creation of an object.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
-    /// Only objects whose key starts with this.
+    /// Applies only to objects whose key starts with this.
     #[serde(default)]
     pub prefix: String,
-    /// Number of days by storage class.
+    /// After how many days objects move, by storage class.
     #[serde(default)]
     pub transitions: BTreeMap<StorageClass, u32>,
-    /// Deletion after so many days.
+    /// After how many days S3 deletes objects.
     #[schemars(range(min = 1, max = 36500))]
     pub expire_days: Option<u32>,
-    /// Number of days after being superseded, by storage class.
+    /// After how many days noncurrent versions move, by storage class.
     #[serde(default)]
     pub old_version_transitions: BTreeMap<StorageClass, u32>,
-    /// Deletion of superseded versions after so many days.
+    /// After how many days S3 deletes noncurrent versions.
     #[schemars(range(min = 1, max = 36500))]
     pub old_version_expire_days: Option<u32>,
-    /// Abandoned uploads are removed after so many days.
+    /// After how many days S3 removes incomplete multipart uploads.
     #[schemars(range(min = 1, max = 36500))]
     pub abort_uploads_days: Option<u32>,
 }
@@ -120,7 +120,7 @@ pub enum StorageClass {
 }
 
 impl StorageClass {
-    /// The class as S3 names it.
+    /// The value in the S3 API.
     pub fn name(self) -> &'static str {
         match self {
             Self::StandardIa => "STANDARD_IA",

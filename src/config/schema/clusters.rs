@@ -11,14 +11,14 @@ use super::text::PhysicalName;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// Container Insights: `true` (metrics of clusters and services), `"enhanced"` (of tasks and
     /// containers as well), or `false`.
     #[serde(default)]
     pub insights: Insights,
-    /// The capacity providers that tasks which others start here may name. The services of this
-    /// config run on plain Fargate.
+    /// The capacity providers for tasks that other tools start in the cluster. The services of this
+    /// config always use Fargate.
     #[serde(default)]
     pub capacity_providers: BTreeSet<CapacityProvider>,
 }
@@ -27,9 +27,9 @@ pub struct Cluster {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Insights {
-    /// Clusters and services, or nothing.
+    /// Metrics of clusters and services, or none.
     Enabled(bool),
-    /// Tasks and containers as well.
+    /// Metrics of tasks and containers as well.
     Enhanced(Enhanced),
 }
 
@@ -43,7 +43,7 @@ impl Default for Insights {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Enhanced {
-    /// Tasks and containers as well.
+    /// Metrics of tasks and containers as well.
     Enhanced,
 }
 
@@ -51,14 +51,14 @@ pub enum Enhanced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CapacityProvider {
-    /// Tasks that run until they end.
+    /// On-demand tasks.
     Fargate,
-    /// Cheaper tasks that AWS may stop.
+    /// Spot tasks: cheaper, but AWS may stop them.
     FargateSpot,
 }
 
 impl CapacityProvider {
-    /// The name that ECS knows it by.
+    /// The value in the ECS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fargate => "FARGATE",

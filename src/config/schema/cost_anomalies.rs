@@ -8,34 +8,34 @@ use serde::Deserialize;
 use super::OneOrMany;
 use super::text::{Email, PhysicalName, TopicRef};
 
-/// A monitor of unusual costs, and who hears of them.
+/// A monitor of unusual costs, and the recipients of its alerts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CostAnomaly {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// Whose costs are watched.
+    /// The costs to monitor.
     #[serde(default)]
     pub watch: CostWatch,
-    /// The topic that hears of each anomaly at once; `costalerts` must be among its `publishers`.
+    /// The topic that gets a message about each anomaly at once. Its `publishers` must contain `costalerts`.
     pub topic: Option<TopicRef>,
-    /// E-mail addresses that hear of anomalies once a day or week.
+    /// E-mail addresses that get a summary of anomalies once a day or week.
     #[serde(default)]
     pub email: OneOrMany<Email>,
-    /// How often the addresses hear of them.
+    /// How often the e-mail addresses get a summary.
     pub frequency: Option<AlertFrequency>,
-    /// From which size on somebody hears of an anomaly.
+    /// The least size of an anomaly that causes an alert.
     #[serde(default)]
     pub threshold: AnomalyThreshold,
 }
 
-/// Whose costs are watched.
+/// The costs to monitor.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum CostWatch {
-    /// A word for all of something.
+    /// A word for a whole group.
     All(WatchAll),
-    /// What carries a cost allocation tag, or is in a cost category.
+    /// The resources with a cost allocation tag, or in a cost category.
     Some(WatchSome),
 }
 
@@ -45,15 +45,15 @@ impl Default for CostWatch {
     }
 }
 
-/// All of something.
+/// A whole group of costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WatchAll {
-    /// Each AWS service of the account.
+    /// The costs of each AWS service of the account.
     Services,
 }
 
-/// What carries a tag, or is in a category.
+/// The resources with a tag, or in a category.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WatchSome {
@@ -63,12 +63,12 @@ pub struct WatchSome {
     /// The name of a cost category.
     #[schemars(length(min = 1, max = 128))]
     pub category: Option<String>,
-    /// The values.
+    /// The values of the tag or category.
     #[schemars(length(min = 1))]
     pub values: BTreeSet<String>,
 }
 
-/// How often e-mail addresses hear of anomalies.
+/// How often e-mail addresses get a summary of anomalies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertFrequency {
@@ -78,17 +78,17 @@ pub enum AlertFrequency {
     Weekly,
 }
 
-/// From which size on somebody hears of an anomaly.
+/// The least size of an anomaly that causes an alert.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnomalyThreshold {
-    /// From this many dollars on.
+    /// The least impact in US dollars.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub amount: Option<u32>,
-    /// From this many percent above what was expected on.
+    /// The least impact in percent above the expected costs.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub percent: Option<u32>,
-    /// Whether both must be reached, or either.
+    /// Whether an anomaly must reach both limits, or one of them.
     #[serde(default)]
     pub when: When,
 }
@@ -100,13 +100,13 @@ impl Default for AnomalyThreshold {
     }
 }
 
-/// Whether two limits must be reached, or one of them.
+/// Whether an anomaly must reach two limits, or one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// Both.
+    /// Both limits.
     #[default]
     Both,
-    /// One of them.
+    /// One of the limits.
     Either,
 }

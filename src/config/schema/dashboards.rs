@@ -10,15 +10,15 @@ use super::text::{
     AlarmRef, MetricId, MetricName, MetricNamespace, PhysicalName, Statistic, Template, WatchedItem,
 };
 
-/// A dashboard: made from what the environment contains, from widgets, or from both.
+/// A CloudWatch dashboard: generated from the environment, built from widgets, or both.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
-    /// The physical name, instead of one by the pattern. Dashboards of all regions share their names.
+    /// The physical name. Default: built from `naming.pattern`. Names are unique across all regions.
     pub name: Option<PhysicalName>,
-    /// Widgets for everything in the environment, as far as it matters to this question.
+    /// Generates widgets for the parts of the environment that answer this question.
     pub generate: Option<Generate>,
-    /// More widgets, below the generated ones.
+    /// Additional widgets, below the generated ones.
     #[serde(default)]
     #[schemars(length(max = 500))]
     pub widgets: Vec<Widget>,
@@ -28,11 +28,11 @@ pub struct Dashboard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Generate {
-    /// Does it work: traffic, errors, latency, load.
+    /// Does it work? Traffic, errors, latency, load.
     Operations,
-    /// Is somebody at the door: blocked and refused requests, alarms.
+    /// Is somebody attacking it? Blocked and refused requests, alarms.
     Security,
-    /// What does it cost: charges, and what drives them.
+    /// What does it cost? Charges, and the usage that causes them.
     Cost,
 }
 
@@ -47,24 +47,24 @@ pub struct Widget {
     #[serde(default)]
     #[schemars(length(max = 500))]
     pub metrics: Vec<Line>,
-    /// A text in Markdown.
+    /// Text in Markdown.
     pub text: Option<String>,
-    /// Alarms whose states are shown.
+    /// The alarms whose states to show.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub alarms: Vec<AlarmRef>,
-    /// How a graph looks.
+    /// The type of a graph.
     #[serde(default)]
     pub kind: GraphKind,
     /// The period of a graph in seconds: 1, 5, 10, 30, or a multiple of 60.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 1, max = 2_592_000))]
     pub period: u32,
-    /// Its width, of 24.
+    /// The width, of 24 columns.
     #[serde(default = "twelve")]
     #[schemars(range(min = 1, max = 24))]
     pub width: u32,
-    /// Its height.
+    /// The height in grid rows.
     #[serde(default = "six")]
     #[schemars(range(min = 1, max = 1000))]
     pub height: u32,
@@ -74,16 +74,16 @@ pub struct Widget {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// What is watched, `"functions.processing"`; gives the namespace and the dimensions.
+    /// The item to watch, such as `"functions.processing"`. It gives the namespace and the dimensions.
     pub watch: Option<WatchedItem>,
-    /// The namespace of the metric, without `watch` or instead of its own.
+    /// The namespace of the metric. It replaces the namespace of `watch`.
     pub namespace: Option<MetricNamespace>,
     /// The name of the metric.
     pub metric: Option<MetricName>,
-    /// Dimensions, beside those of what is watched.
+    /// Dimensions, in addition to those of `watch`.
     #[serde(default)]
     pub dimensions: BTreeMap<String, Template>,
-    /// The statistic of each period; the usual one of the metric if unset.
+    /// The statistic of each period. Default: the usual one of the metric.
     pub statistic: Option<Statistic>,
     /// Metric math over `metrics`, by their ids.
     #[schemars(length(min = 1, max = 1024))]
@@ -91,18 +91,18 @@ pub struct Line {
     /// The parts of `expression`, by id; unique in the widget.
     #[serde(default)]
     pub metrics: BTreeMap<MetricId, Metric>,
-    /// Its name in the graph.
+    /// The label of the line.
     pub label: Option<String>,
 }
 
-/// How a graph looks.
+/// The type of a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GraphKind {
     /// Lines over time.
     #[default]
     Line,
-    /// Areas over time, on top of each other.
+    /// Stacked areas over time.
     Stacked,
     /// The latest values as numbers.
     Number,

@@ -13,92 +13,92 @@ use super::text::{
 };
 use super::yes;
 
-/// An Aurora PostgreSQL cluster with its instances. Always encrypted, and never public.
+/// An Aurora PostgreSQL cluster with its instances. It is always encrypted and never public.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// The physical name (the cluster's identifier), instead of one by the pattern.
+    /// The physical name (the cluster's identifier). Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// The version of PostgreSQL, `"15.19"`, or a major one for the newest of it. AWS may move it ahead;
-    /// payctl never takes it back. AWS retires versions: plan and apply check that it is offered.
+    /// The version of PostgreSQL, `"15.19"`, or a major version for its newest minor one. AWS may upgrade it;
+    /// payctl never downgrades it. AWS retires versions: plan and apply check that AWS offers this one.
     pub engine_version: EngineVersion,
-    /// The database that the cluster begins with; only PostgreSQL's own ones if unset.
+    /// The database that AWS creates with the cluster. Default: only PostgreSQL's own databases.
     pub database: Option<DatabaseName>,
     /// The port.
     #[serde(default = "port")]
     #[schemars(range(min = 1150, max = 65535))]
     pub port: u16,
-    /// The secret whose user and password the cluster begins with. It is told endpoint, port,
-    /// database and cluster.
+    /// The secret with the initial user and password of the cluster. payctl adds the endpoint, port,
+    /// database and cluster to it.
     pub secret: SecretRef,
-    /// The tier of subnets that it stands in.
+    /// The tier of subnets that it runs in.
     #[serde(default)]
     pub subnets: InnerTier,
     /// Its security groups.
     #[schemars(length(min = 1, max = 5))]
     pub security_groups: BTreeSet<GroupRef>,
-    /// The key that encrypts it; the account's aws/rds key if unset. It cannot be changed later.
+    /// The KMS key that encrypts it. Default: the account's aws/rds key. It cannot be changed later.
     pub key: Option<KeyRef>,
-    /// Settings of PostgreSQL. With this, even empty, it gets a parameter group of its own; without
-    /// it, AWS's default one.
+    /// Settings of PostgreSQL. With this key, even empty, it gets its own parameter group; without
+    /// it, the cluster uses AWS's default group.
     pub parameters: Option<BTreeMap<DatabaseParameter, String>>,
-    /// How far instances of the class `db.serverless` scale.
+    /// The capacity limits of instances of the class `db.serverless`.
     pub serverless: Option<Serverless>,
-    /// The instances. The first one begins as the writer, the others are readers.
+    /// The instances. The first one starts as the writer, the others are readers.
     #[schemars(length(min = 1, max = 16))]
     pub instances: Vec<Instance>,
-    /// For how many days Performance Insights keeps its data: 7, a multiple of 31, or 731; 0
-    /// switches it off.
+    /// How many days Performance Insights keeps its data: 7, a multiple of 31, or 731; 0
+    /// turns it off.
     #[serde(default = "week")]
     #[schemars(range(min = 0, max = 731))]
     pub insights_days: u32,
-    /// Enhanced monitoring; off if unset.
+    /// Enhanced monitoring. Default: off.
     pub monitoring: Option<Monitoring>,
-    /// How many days backups are kept.
+    /// How many days AWS keeps backups.
     #[serde(default = "week")]
     #[schemars(range(min = 1, max = 35))]
     pub backup_days: u32,
-    /// When backups are taken, `"03:00-04:00"` in UTC; AWS decides if unset.
+    /// The time of backups, `"03:00-04:00"` in UTC. Default: AWS decides.
     pub backup_window: Option<DayWindow>,
-    /// When AWS may work on it, `"sun:05:00-sun:06:00"` in UTC; AWS decides if unset.
+    /// The time of maintenance, `"sun:05:00-sun:06:00"` in UTC. Default: AWS decides.
     pub maintenance_window: Option<WeekWindow>,
-    /// Whether AWS moves the minor version ahead by itself.
+    /// Whether AWS upgrades the minor version automatically.
     #[serde(default = "yes")]
     pub auto_minor_upgrades: bool,
-    /// Whether AWS refuses to delete it; like `protect` if unset. payctl lifts this when it deletes.
+    /// Whether AWS refuses to delete it. Default: as `protect`. payctl turns this off before it deletes.
     pub deletion_protection: Option<bool>,
-    /// Whether a snapshot is taken before it is deleted; like `protect` if unset. The snapshot needs
-    /// the database's key for ever: with this, that key is never deleted but left to you.
+    /// Whether AWS takes a final snapshot before a deletion. Default: as `protect`. The snapshot needs
+    /// the database's key for ever, so payctl never deletes that key: it leaves it to you.
     pub final_snapshot: Option<bool>,
-    /// Whether snapshots carry its tags.
+    /// Whether AWS copies its tags to snapshots.
     #[serde(default = "yes")]
     pub copy_tags_to_snapshots: bool,
-    /// The logs that go to CloudWatch.
+    /// The logs to export to CloudWatch.
     #[serde(default)]
     pub log_exports: BTreeSet<DatabaseLog>,
-    /// How many days these logs are kept, or `"forever"`.
+    /// How many days CloudWatch keeps these logs, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
-    /// The key that encrypts these logs; CloudWatch's own if unset.
+    /// The KMS key that encrypts these logs. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
-    /// Whether IAM can hand out passwords.
+    /// Whether IAM database authentication is on.
     #[serde(default)]
     pub iam_authentication: bool,
     /// Whether the Data API is on.
     #[serde(default)]
     pub data_api: bool,
-    /// What it begins with, if it is made now: a cluster that exists stays as it is.
+    /// The source of a new cluster. It does not affect a cluster that exists.
     pub restore_from: Option<DatabaseSource>,
 }
 
-/// What a cluster begins with: `{ snapshot = "..." }`, or `{ cluster = "...", at =
-/// "2026-11-28T12:00:00Z" }` for another cluster as it was then.
+/// The source of a new cluster: `{ snapshot = "..." }`, or `{ cluster = "...", at =
+/// "2026-11-28T12:00:00Z" }` for the state of another cluster at that time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSource {
     /// A snapshot of a cluster, by name or ARN.
     pub snapshot: Option<SnapshotName>,
-    /// The identifier of a cluster that exists.
+    /// The identifier of an existing cluster.
     pub cluster: Option<ClusterName>,
     /// The time in UTC, to the second, or `"latest"` (about five minutes ago).
     pub at: Option<RestoreTime>,
@@ -112,26 +112,26 @@ fn week() -> u32 {
     7
 }
 
-/// How far serverless instances scale, in Aurora capacity units.
+/// The limits of serverless instances, in Aurora capacity units (ACU).
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Serverless {
-    /// The least, in steps of a half; with 0 it pauses when nobody uses it.
+    /// The least capacity, in steps of 0.5. With 0 an idle instance pauses.
     pub min: f64,
-    /// The most, in steps of a half.
+    /// The most capacity, in steps of 0.5.
     pub max: f64,
-    /// After how many idle seconds it pauses; only with `min = 0`.
+    /// After how many idle seconds an instance pauses. Only with `min = 0`.
     #[schemars(range(min = 300, max = 86400))]
     pub pause_after: Option<u32>,
 }
 
-/// An instance.
+/// A database instance.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// The class, `"db.serverless"` or `"db.r6g.large"`.
     pub class: DatabaseClass,
-    /// Who takes over from a failed writer: the lowest number first.
+    /// The failover priority: the instance with the lowest number takes over from a failed writer.
     #[serde(default = "tier")]
     #[schemars(range(min = 0, max = 15))]
     pub tier: u32,
@@ -145,9 +145,9 @@ fn tier() -> u32 {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
-    /// How many seconds lie between two samples: 1, 5, 10, 15, 30 or 60.
+    /// The seconds between two samples: 1, 5, 10, 15, 30 or 60.
     pub interval: u32,
-    /// The role that writes them, with the managed policy
+    /// The role that writes the metrics, with the managed policy
     /// `service-role/AmazonRDSEnhancedMonitoringRole`.
     pub role: RoleRef,
 }
@@ -157,16 +157,16 @@ pub struct Monitoring {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum DatabaseLog {
-    /// What PostgreSQL writes.
+    /// The log of PostgreSQL.
     Postgresql,
-    /// What the instance writes.
+    /// The log of the instance.
     Instance,
-    /// Refused passwords of IAM.
+    /// Errors of IAM database authentication.
     IamDbAuthError,
 }
 
 impl DatabaseLog {
-    /// The log as RDS names it.
+    /// The value in the RDS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgresql => "postgresql",

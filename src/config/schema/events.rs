@@ -14,39 +14,39 @@ use super::yes;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     #[serde(default)]
     #[schemars(length(max = 512))]
     pub description: String,
-    /// When it fires: `rate(1 day)` or `cron(0 3 * * ? *)`, in UTC.
+    /// The schedule: `rate(1 day)` or `cron(0 3 * * ? *)`, in UTC.
     pub schedule: Option<Schedule>,
-    /// On which events it fires: `{ source = ["aws.health"] }`.
+    /// The event pattern: `{ source = ["aws.health"] }`.
     pub pattern: Option<FreeTable>,
-    /// Whether it fires at all.
+    /// Whether the rule is on.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Functions that are called.
+    /// The functions to call.
     #[serde(default)]
     pub functions: BTreeSet<FunctionRef>,
-    /// Topics that hear of it; `events` must be among their `publishers`.
+    /// The topics to send to. Their `publishers` must contain `events`.
     #[serde(default)]
     pub topics: BTreeSet<TopicRef>,
-    /// Queues that get it; `events` must be among their `senders`.
+    /// The queues to send to. Their `senders` must contain `events`.
     #[serde(default)]
     pub queues: BTreeSet<QueueRef>,
-    /// What the targets get instead of the event.
+    /// A fixed input that the targets get instead of the event.
     pub input: Option<FreeTable>,
-    /// What the targets get, made from the event.
+    /// The input that the targets get, made from the event.
     pub transform: Option<Transform>,
-    /// The queue for what cannot be delivered; `events` must be among its `senders`.
+    /// The queue for events that cannot be delivered. Its `senders` must contain `events`.
     pub dead_letter: Option<QueueRef>,
-    /// How often delivery is tried again.
+    /// How often EventBridge retries a delivery.
     #[serde(default = "most_retries")]
     #[schemars(range(min = 0, max = 185))]
     pub retries: u32,
-    /// How many seconds delivery is tried.
+    /// How many seconds EventBridge retries a delivery.
     #[serde(default = "one_day")]
     #[schemars(range(min = 60, max = 86400))]
     pub max_age: u32,
@@ -60,7 +60,7 @@ fn one_day() -> u32 {
     86_400
 }
 
-/// What targets get, made from the event.
+/// An input of targets, made from the event.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transform {
@@ -72,7 +72,7 @@ pub struct Transform {
     pub template: String,
 }
 
-/// A table of any form.
+/// A table with any content.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct FreeTable(pub Map<String, Value>);

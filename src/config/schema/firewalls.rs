@@ -9,51 +9,51 @@ use super::log_groups::LogTarget;
 use super::text::{FirewallText, HeaderName, PhysicalName, Protected, RuleName};
 use super::yes;
 
-/// A web ACL and what it protects.
+/// A WAF web ACL and the resources that it protects.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Firewall {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     pub description: Option<FirewallText>,
-    /// What happens to requests that no rule decides.
+    /// The action for requests that no rule decides.
     #[serde(default)]
     pub default: Verdict,
-    /// How many requests an address may send in five minutes; more are blocked.
+    /// How many requests an address may send in five minutes. WAF blocks further ones.
     pub rate_limit: Option<RateLimit>,
-    /// Whether requests with SQL in them are blocked.
+    /// Whether WAF blocks requests that contain SQL.
     #[serde(default)]
     pub sql_injection: Inspect,
-    /// Whether requests with scripts in them are blocked.
+    /// Whether WAF blocks requests that contain scripts.
     #[serde(default)]
     pub cross_site_scripting: Inspect,
-    /// Groups of rules that AWS or a vendor looks after.
+    /// Managed rule groups of AWS or another vendor.
     #[serde(default)]
     pub managed: Vec<Managed>,
-    /// The name of its metric; the name of the web ACL if unset.
+    /// The name of its metric. Default: the name of the web ACL.
     pub metric: Option<RuleName>,
-    /// Whether CloudWatch counts requests, for the whole and for each rule.
+    /// Whether CloudWatch counts requests, in total and for each rule.
     #[serde(default = "yes")]
     pub metrics: bool,
-    /// Whether samples of requests are kept, for the whole and for each rule.
+    /// Whether WAF keeps samples of requests, in total and for each rule.
     #[serde(default = "yes")]
     pub samples: bool,
-    /// How requests are logged. They are not unless stated.
+    /// The log of requests. Default: no log.
     pub log: Option<FirewallLog>,
-    /// What it protects, `apis.NAME` (the stage) and `load_balancers.NAME`.
+    /// The resources that it protects: `apis.NAME` (the stage) and `load_balancers.NAME`.
     #[serde(default)]
     pub protects: BTreeSet<Protected>,
 }
 
-/// How the requests that a web ACL sees are logged.
+/// The log of the requests that a web ACL inspects.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirewallLog {
-    /// Where the log goes. A bucket needs a `name` that begins with `aws-waf-logs-`.
+    /// The destination of the log. A bucket needs a `name` that begins with `aws-waf-logs-`.
     #[serde(default)]
     pub to: LogTarget,
-    /// The headers whose values are left out; unless stated, those that carry credentials.
+    /// The headers whose values the log omits. Default: the headers that contain credentials.
     #[serde(default = "credentials")]
     pub redact: BTreeSet<HeaderName>,
 }
@@ -64,36 +64,36 @@ fn credentials() -> BTreeSet<HeaderName> {
         .into()
 }
 
-/// What happens to requests that no rule decides.
+/// The action for requests that no rule decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// They get through.
+    /// Allow them.
     #[default]
     Allow,
-    /// They do not.
+    /// Block them.
     Block,
 }
 
-/// What happens to requests that a rule matches.
+/// The action for requests that a rule matches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleAction {
-    /// They do not get through.
+    /// Block them.
     #[default]
     Block,
-    /// They are counted, and later rules decide.
+    /// Count them; later rules decide.
     Count,
-    /// They get through.
+    /// Allow them.
     Allow,
-    /// A person must solve a puzzle.
+    /// Show a CAPTCHA that a person must solve.
     Captcha,
-    /// The browser must prove that it is one.
+    /// Challenge the client to prove that it is a browser.
     Challenge,
 }
 
 impl RuleAction {
-    /// The action as WAF names it.
+    /// The value in the WAF API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -111,7 +111,7 @@ impl RuleAction {
 pub enum RateLimit {
     /// This many in five minutes.
     Limit(#[schemars(range(min = 10, max = 2_000_000_000))] u32),
-    /// With more to say.
+    /// With more settings.
     Settings(RateLimitSettings),
 }
 
@@ -138,15 +138,15 @@ pub struct RateLimitSettings {
     /// How many requests.
     #[schemars(range(min = 10, max = 2_000_000_000))]
     pub limit: u32,
-    /// In how many seconds: 60, 120, 300 or 600.
+    /// The window in seconds: 60, 120, 300 or 600.
     #[serde(default = "five_minutes")]
     pub window: u32,
-    /// What happens to the others.
+    /// The action for requests above the limit.
     #[serde(default)]
     pub action: RuleAction,
-    /// The name of the rule and its metric; `RateLimitRule` if unset.
+    /// The name of the rule and its metric. Default: `RateLimitRule`.
     pub rule: Option<RuleName>,
-    /// Where it stands among the rules; 1 if unset.
+    /// The priority among the rules. Default: 1.
     pub priority: Option<u16>,
 }
 
@@ -154,7 +154,7 @@ fn five_minutes() -> u32 {
     300
 }
 
-/// Whether a rule looks into requests.
+/// Whether a rule inspects requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Inspect {
@@ -181,28 +181,28 @@ impl Inspect {
     }
 }
 
-/// How a rule looks into requests.
+/// How a rule inspects requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InspectSettings {
-    /// Where it looks.
+    /// The parts of a request to inspect.
     #[serde(default = "usual_parts")]
     #[schemars(length(min = 1))]
     pub parts: BTreeSet<RequestPart>,
-    /// What it does with bodies, headers and cookies that are longer than WAF reads.
+    /// The handling of bodies, headers and cookies that are longer than WAF reads.
     #[serde(default)]
     pub oversize: Oversize,
-    /// What is done to the parts first, in order. Paths and forms are decoded if unset.
+    /// The transformations before the inspection, in order. Default: decode paths and forms.
     #[schemars(length(min = 1, max = 10))]
     pub transformations: Option<Vec<Transformation>>,
-    /// How easily it finds SQL.
+    /// The sensitivity for SQL.
     pub sensitivity: Option<Sensitivity>,
-    /// What happens to requests that match.
+    /// The action for requests that match.
     #[serde(default)]
     pub action: RuleAction,
-    /// The name of the rule and its metric; `SQLInjectionRule` or `CrossSiteScriptingRule` if unset.
+    /// The name of the rule and its metric. Default: `SQLInjectionRule` or `CrossSiteScriptingRule`.
     pub rule: Option<RuleName>,
-    /// Where it stands among the rules; 2 or 3 if unset.
+    /// The priority among the rules. Default: 2 or 3.
     pub priority: Option<u16>,
 }
 
@@ -230,7 +230,7 @@ fn usual_parts() -> BTreeSet<RequestPart> {
 pub enum RequestPart {
     /// The body.
     Body,
-    /// What follows the question mark.
+    /// The query string.
     QueryString,
     /// All headers.
     Headers,
@@ -240,21 +240,21 @@ pub enum RequestPart {
     Uri,
 }
 
-/// What happens to what is longer than WAF reads.
+/// The handling of parts that are longer than WAF reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Oversize {
-    /// The beginning is looked at.
+    /// WAF inspects the beginning.
     #[default]
     Continue,
-    /// It matches.
+    /// The part matches.
     Match,
-    /// It does not match.
+    /// The part does not match.
     NoMatch,
 }
 
 impl Oversize {
-    /// The word as WAF spells it.
+    /// The value in the WAF API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Continue => "CONTINUE",
@@ -264,17 +264,17 @@ impl Oversize {
     }
 }
 
-/// How easily SQL is found.
+/// The sensitivity for SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sensitivity {
-    /// With few false alarms.
+    /// Finds less, with few false alarms.
     Low,
-    /// With more of both.
+    /// Finds more, with more false alarms.
     High,
 }
 
-/// What is done to a part before it is looked at.
+/// A transformation of a part before the inspection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transformation {
@@ -286,11 +286,11 @@ pub enum Transformation {
     UrlDecodeUni,
     /// `&lt;` becomes `<`.
     HtmlEntityDecode,
-    /// Small letters.
+    /// Upper case becomes lower case.
     Lowercase,
     /// Several spaces become one.
     CompressWhiteSpace,
-    /// What obscures commands of an operating system is taken away.
+    /// Removes characters that hide commands of an operating system.
     CmdLine,
     /// `\u0041` becomes `A`.
     JsDecode,
@@ -299,7 +299,7 @@ pub enum Transformation {
 }
 
 impl Transformation {
-    /// The word as WAF spells it.
+    /// The value in the WAF API.
     pub fn word(self) -> &'static str {
         match self {
             Self::None => "NONE",
@@ -315,13 +315,13 @@ impl Transformation {
     }
 }
 
-/// A group of rules that somebody else looks after.
+/// A managed rule group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Managed {
-    /// One of AWS, such as `AWSManagedRulesCommonRuleSet`.
+    /// A group of AWS, such as `AWSManagedRulesCommonRuleSet`.
     Group(RuleName),
-    /// With more to say.
+    /// With more settings.
     Settings(ManagedSettings),
 }
 
@@ -343,27 +343,27 @@ impl Managed {
     }
 }
 
-/// How a managed group is used.
+/// A managed rule group with settings.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedSettings {
     /// The name of the group.
     pub group: RuleName,
-    /// Whose it is.
+    /// The vendor of the group.
     #[serde(default = "aws")]
     pub vendor: String,
-    /// Its version; the vendor's default, which changes, if unset.
+    /// The version. Default: the vendor's default version, which changes.
     #[schemars(length(min = 1, max = 64))]
     pub version: Option<String>,
-    /// Whether it only counts what it matches.
+    /// Whether it only counts the requests that it matches.
     #[serde(default)]
     pub count: bool,
-    /// Rules of the group with another action than their own: `{ SizeRestrictions_BODY = "count" }`.
+    /// Other actions for rules of the group: `{ SizeRestrictions_BODY = "count" }`.
     #[serde(default)]
     pub overrides: BTreeMap<String, RuleAction>,
-    /// The name of the rule and its metric; the group's name if unset.
+    /// The name of the rule and its metric. Default: the group's name.
     pub rule: Option<RuleName>,
-    /// Where it stands among the rules; 10 and up, in the order of the list, if unset.
+    /// The priority among the rules. Default: 10 and up, in the order of the list.
     pub priority: Option<u16>,
 }
 

@@ -11,18 +11,18 @@ use super::text::{
 };
 use super::yes;
 
-/// A group of EC2 instances that scales.
+/// An Auto Scaling group of EC2 instances.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fleet {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// The instance type.
     pub instance_type: InstanceType,
-    /// The image, `ami-...`. Unless stated, the newest Amazon Linux 2023 for the instance type, looked
+    /// The image, `ami-...`. Default: the newest Amazon Linux 2023 for the instance type, looked
     /// up at every launch.
     pub image: Option<ImageId>,
-    /// The public SSM parameter that holds the id of the image, instead of an image.
+    /// The public SSM parameter that holds the id of the image. It replaces `image`.
     pub image_parameter: Option<ParameterName>,
     /// The fewest instances.
     #[schemars(range(min = 0, max = 10_000))]
@@ -30,47 +30,47 @@ pub struct Fleet {
     /// The most instances.
     #[schemars(range(min = 0, max = 10_000))]
     pub max: u32,
-    /// How many there are; with `scaling` how many there are at first. Unless stated, `min`.
+    /// The number of instances; with `scaling`, only the initial number. Default: `min`.
     #[schemars(range(min = 0, max = 10_000))]
     pub desired: Option<u32>,
-    /// The tier that the instances are in.
+    /// The tier of subnets that the instances run in.
     #[serde(default = "private")]
     pub subnets: SubnetTier,
     /// Their security groups.
     pub security_groups: BTreeSet<GroupRef>,
-    /// What scales the group. Nothing unless stated.
+    /// The scaling of the group. Default: no scaling.
     #[serde(default)]
     pub scaling: Scaling,
-    /// The role of the instances; it needs `instance_profile`. Unless stated, one is made that admits
+    /// The role of the instances; it needs `instance_profile`. Default: payctl creates one for
     /// Session Manager and the CloudWatch agent.
     pub role: Option<RoleRef>,
-    /// Whether the CloudWatch agent is installed at the first boot and publishes how much memory is
-    /// used; `scaling.memory` needs it.
+    /// Whether the first boot installs the CloudWatch agent, which publishes the memory in use.
+    /// `scaling.memory` needs it.
     #[serde(default = "yes")]
     pub agent: bool,
-    /// A shell script for the first boot, after the agent; without its first line `#!`.
+    /// A shell script for the first boot, after the agent. Leave out its first line `#!`.
     pub user_data: Option<String>,
     /// The root volume.
     #[serde(default)]
     pub volume: Volume,
-    /// Target groups (of instances) that they join.
+    /// The target groups (of instances) that the instances join.
     #[serde(default)]
     pub target_groups: BTreeSet<TargetGroupRef>,
-    /// Who says that an instance is ill; unless stated `elb` with target groups and `ec2` without.
+    /// The health check of instances. Default: `elb` with target groups, `ec2` without.
     pub health_check: Option<HealthCheck>,
-    /// For how many seconds a new instance is not judged.
+    /// How many seconds a new instance may be unhealthy.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 7200))]
     pub grace: u32,
-    /// After how many seconds a new instance counts in the metrics that scale.
+    /// After how many seconds a new instance counts in the metrics for scaling.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 3600))]
     pub warmup: u32,
-    /// Whether the group's own metrics are collected.
+    /// Whether CloudWatch collects the metrics of the group.
     #[serde(default = "yes")]
     pub metrics: bool,
-    /// Whether a change of the instances replaces running ones, some at a time. Without it new ones
-    /// alone have it.
+    /// Whether a change of the instances replaces running ones, some at a time. Without it, a change
+    /// affects only new instances.
     #[serde(default)]
     pub refresh: bool,
 }
@@ -83,32 +83,32 @@ fn five_minutes() -> u32 {
     300
 }
 
-/// What scales a group: averages over all its instances, in percent.
+/// The targets of scaling: averages over all instances, in percent.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
-    /// The processor use to hold.
+    /// The average CPU use to keep.
     #[schemars(range(min = 1, max = 100))]
     pub cpu: Option<f64>,
-    /// The memory use to hold.
+    /// The average memory use to keep.
     #[schemars(range(min = 1, max = 100))]
     pub memory: Option<f64>,
-    /// Whether instances are taken away too.
+    /// Whether scaling also removes instances.
     pub scale_in: Option<bool>,
 }
 
-/// Who says that an instance is ill.
+/// The health check of instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthCheck {
-    /// EC2 alone.
+    /// Only the status checks of EC2.
     Ec2,
-    /// The target groups too.
+    /// Also the health checks of the target groups.
     Elb,
 }
 
 impl HealthCheck {
-    /// As AWS names it.
+    /// The value in the AWS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ec2 => "EC2",
@@ -125,11 +125,11 @@ pub struct Volume {
     #[serde(default = "eight")]
     #[schemars(range(min = 1, max = 16_384))]
     pub size: u32,
-    /// The device that the image boots from.
+    /// The root device of the image.
     #[serde(default = "root")]
     #[schemars(length(min = 5, max = 32))]
     pub device: String,
-    /// The key that encrypts it; the account's aws/ebs key if unset.
+    /// The KMS key that encrypts it. Default: the account's aws/ebs key.
     pub key: Option<KeyRef>,
 }
 
@@ -148,12 +148,12 @@ impl Default for Volume {
 }
 
 impl Fleet {
-    /// How many instances there are at first.
+    /// The initial number of instances.
     pub fn first(&self) -> u32 {
         self.desired.unwrap_or(self.min)
     }
 
-    /// Whether something scales it.
+    /// Whether the group scales.
     pub fn scales(&self) -> bool {
         self.scaling.cpu.is_some() || self.scaling.memory.is_some()
     }

@@ -13,67 +13,67 @@ use super::text::{
 };
 use super::yes;
 
-/// A Lambda function, packed from a folder of sources.
+/// A Lambda function. payctl packs it from a folder of sources.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub description: String,
-    /// The folder of its code, relative to the config directory. Dotfiles, `__pycache__`, `*.pyc`
-    /// and folders named `tests` are left out.
+    /// The folder of its code, relative to the config directory. payctl leaves out dotfiles, `__pycache__`,
+    /// `*.pyc`, and folders named `tests`.
     pub source: String,
-    /// What it runs on, `"python3.13"`.
+    /// The runtime, `"python3.13"`.
     pub runtime: String,
-    /// What is called: file and function.
+    /// The handler: file and function.
     #[serde(default = "handler")]
     #[schemars(length(min = 1, max = 128))]
     pub handler: String,
-    /// The processor. Arm costs a fifth less.
+    /// The architecture. Arm costs a fifth less.
     #[serde(default)]
     pub architecture: Architecture,
-    /// MB of memory; the share of the processor grows with it.
+    /// The memory in MB. The CPU share grows with it.
     #[serde(default = "memory")]
     #[schemars(range(min = 128, max = 10240))]
     pub memory: u32,
-    /// After how many seconds a call is given up. An API waits for 29.
+    /// The timeout of a call in seconds. An API waits 29 seconds.
     #[serde(default = "timeout")]
     #[schemars(range(min = 1, max = 900))]
     pub timeout: u32,
-    /// MB of disk under /tmp.
+    /// The disk space under /tmp in MB.
     #[serde(default = "disk")]
     #[schemars(range(min = 512, max = 10240))]
     pub disk: u32,
-    /// The role that it runs in.
+    /// The role that it runs with.
     pub role: RoleRef,
-    /// The subnets that it reaches the network from; without them it is outside.
+    /// The subnets of its network interfaces. Without them it runs outside the network.
     pub subnets: Option<InnerTier>,
-    /// Its security groups in those subnets.
+    /// The security groups of these interfaces.
     #[serde(default)]
     pub security_groups: OneOrMany<GroupRef>,
     /// Environment variables.
     #[serde(default)]
     pub environment: BTreeMap<VariableName, Template>,
-    /// The key that encrypts the environment variables; Lambda's own if unset.
+    /// The KMS key that encrypts the environment variables. Default: Lambda's own key.
     pub environment_key: Option<KeyRef>,
-    /// How many calls may run at the same time. So many are set aside for it out of the account's,
-    /// of which 100 must stay free.
+    /// Reserved concurrency: how many calls may run at the same time. Lambda takes them from the
+    /// account's limit, of which 100 must stay free.
     #[schemars(range(min = 0, max = 100_000))]
     pub reserved_concurrency: Option<u32>,
     /// The ARN of a queue or topic for asynchronous calls that fail.
     pub dead_letter: Option<Template>,
-    /// Whether calls are traced with X-Ray.
+    /// Whether X-Ray traces calls.
     #[serde(default)]
     pub tracing: bool,
-    /// How many days its log is kept, or `"forever"`.
+    /// How many days CloudWatch keeps its log, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
-    /// The key that encrypts its log; CloudWatch's own if unset.
+    /// The KMS key that encrypts its log. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
-    /// Queues and tables whose messages and changes it processes.
+    /// The queues and tables whose messages and changes it processes.
     #[serde(default)]
     pub triggers: Vec<Trigger>,
 }
@@ -94,7 +94,7 @@ fn disk() -> u32 {
     512
 }
 
-/// A processor.
+/// A processor architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -108,7 +108,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The processor as Lambda names it.
+    /// The value in the Lambda API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
@@ -117,7 +117,7 @@ impl Architecture {
     }
 }
 
-/// What makes a function run: a queue or the stream of a table.
+/// A trigger of a function: a queue, or the stream of a table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
@@ -125,30 +125,30 @@ pub struct Trigger {
     pub queue: Option<QueueRef>,
     /// The table, which needs a `stream`.
     pub table: Option<TableRef>,
-    /// Whether it is switched on.
+    /// Whether the trigger is on.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// How many messages or changes a call gets at the most: 10 of a queue, 100 of a table, unless
-    /// stated.
+    /// The most messages or changes in a call. Default: 10 for a queue, 100 for a
+    /// table.
     #[schemars(range(min = 1, max = 10_000))]
     pub batch_size: Option<u32>,
-    /// How many seconds messages are gathered for a batch.
+    /// How many seconds Lambda gathers messages for a batch.
     #[serde(default)]
     #[schemars(range(min = 0, max = 300))]
     pub window: u32,
-    /// How many calls a queue makes at the same time, at the most.
+    /// The most calls that a queue makes at the same time.
     #[schemars(range(min = 2, max = 1000))]
     pub max_concurrency: Option<u32>,
-    /// Whether the function reports which of the batch failed, so that only those come again.
+    /// Whether the function reports the failed messages of a batch, so that Lambda retries only those.
     #[serde(default)]
     pub report_failures: bool,
-    /// Where the stream of a table is read from at first.
+    /// The initial position in the stream of a table.
     pub start: Option<Start>,
-    /// How often a failed batch of a table is tried again; until it expires if unset.
+    /// How often Lambda retries a failed batch of a table. Default: until the batch expires.
     #[schemars(range(min = 0, max = 10_000))]
     pub retries: Option<u32>,
-    /// The ARN of a queue or topic for batches of a table that fail. Queues have dead letters of
-    /// their own.
+    /// The ARN of a queue or topic for batches of a table that fail. Queues have their own dead-letter
+    /// queues.
     pub on_failure: Option<Template>,
 }
 
@@ -165,19 +165,19 @@ impl Trigger {
     }
 }
 
-/// Where a stream is read from at first.
+/// The initial position in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Start {
-    /// New changes only.
+    /// Only new changes.
     Latest,
     /// Every change that the stream still holds.
     TrimHorizon,
 }
 
 impl Start {
-    /// The position as Lambda names it.
+    /// The value in the Lambda API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Latest => "LATEST",

@@ -13,98 +13,98 @@ use super::yes;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
-    /// The physical name, instead of one by the pattern; at most 32 characters.
+    /// The physical name, at most 32 characters. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it understands.
+    /// The type.
     #[serde(default, rename = "type")]
     pub kind: BalancerType,
-    /// Who reaches it.
+    /// The scheme: who reaches it.
     #[serde(default)]
     pub scheme: Scheme,
-    /// The tier that it stands in; unless stated, `public` if it faces the internet and `private` if
+    /// The tier of subnets that it runs in. Default: `public` if it faces the internet, `private` if
     /// not.
     pub subnets: Option<SubnetTier>,
     /// Its security groups.
     #[serde(default)]
     pub security_groups: BTreeSet<GroupRef>,
-    /// Whether AWS refuses to delete it; unless stated, in protected environments.
+    /// Whether AWS refuses to delete it. Default: as `protect`.
     pub deletion_protection: Option<bool>,
-    /// After how many seconds without data a connection is closed (60 unless stated; application).
+    /// The idle timeout of a connection in seconds (application only). Default: 60.
     #[schemars(range(min = 1, max = 4000))]
     pub idle_timeout: Option<u32>,
-    /// Whether headers with invalid names are removed (they are unless stated; application).
+    /// Whether it removes headers with invalid names (application only). Default: true.
     pub drop_invalid_headers: Option<bool>,
-    /// Whether clients may speak HTTP/2 (they may unless stated; application).
+    /// Whether clients may use HTTP/2 (application only). Default: true.
     pub http2: Option<bool>,
-    /// Whether each zone serves the targets of all zones (not unless stated; network, since
-    /// application load balancers always do).
+    /// Whether each zone serves the targets of all zones (network only, since
+    /// application load balancers always do). Default: false.
     pub cross_zone: Option<bool>,
-    /// Where requests are logged. Nowhere unless stated.
+    /// The access log. Default: no log.
     pub access_log: Option<AccessLog>,
     /// The ports that it listens on.
     #[serde(default)]
     pub listeners: Vec<Listener>,
 }
 
-/// What a load balancer understands.
+/// The type of a load balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BalancerType {
-    /// HTTP.
+    /// An application load balancer: HTTP.
     #[default]
     Application,
-    /// Connections.
+    /// A network load balancer: connections.
     Network,
 }
 
-/// Who reaches a load balancer.
+/// The scheme of a load balancer: who reaches it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
-    /// Only what is in the network.
+    /// Only clients in the network.
     #[default]
     Internal,
     /// Everybody.
     InternetFacing,
 }
 
-/// Where requests are logged.
+/// The access log of a load balancer.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLog {
-    /// The bucket; it needs `log_delivery` and must not have a customer key.
+    /// The bucket. It needs `log_delivery` and must not have a customer key.
     pub bucket: BucketRef,
-    /// What the keys of the objects begin with; unless stated, the name of the load balancer in this
+    /// The prefix of the object keys. Default: the name of the load balancer in this
     /// config.
     #[schemars(length(min = 1, max = 128))]
     pub prefix: Option<String>,
 }
 
-/// A port that a load balancer listens on. Exactly one of `forward`, `redirect` and `respond` says
-/// what becomes of a request.
+/// A port that a load balancer listens on. Exactly one of `forward`, `redirect` and `respond` gives
+/// the action for requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// The port.
     #[schemars(range(min = 1))]
     pub port: u16,
-    /// What clients speak. Unless stated: `https` with a certificate and `http` without; of a
-    /// network load balancer `tls` and `tcp`.
+    /// The protocol of clients. Default: `https` with a certificate and `http` without; for a
+    /// network load balancer, `tls` and `tcp`.
     pub protocol: Option<ListenerProtocol>,
     /// The ARN of the ACM certificate.
     pub certificate: Option<Template>,
-    /// The security policy that clients must meet.
+    /// The TLS security policy that clients must meet.
     #[serde(default = "tls_policy")]
     #[schemars(length(min = 1, max = 64))]
     pub tls_policy: String,
     /// The target group, or several with weights from 0 to 999: `{ blue = 90, green = 10 }`.
     pub forward: Option<Forward>,
-    /// For how many seconds a client stays with the target group that it got; only with weights.
+    /// How many seconds a client stays with its target group. Only with weights.
     #[schemars(range(min = 1, max = 604_800))]
     pub sticky_seconds: Option<u32>,
-    /// Where clients are sent instead.
+    /// The redirect to send to clients.
     pub redirect: Option<Redirect>,
-    /// A fixed answer.
+    /// The fixed response to send.
     pub respond: Option<Respond>,
 }
 
@@ -112,7 +112,7 @@ fn tls_policy() -> String {
     "ELBSecurityPolicy-TLS13-1-2-2021-06".into()
 }
 
-/// What clients speak.
+/// A protocol of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ListenerProtocol {
@@ -127,7 +127,7 @@ pub enum ListenerProtocol {
 }
 
 impl ListenerProtocol {
-    /// As AWS names it.
+    /// The value in the AWS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "HTTP",
@@ -144,7 +144,7 @@ impl ListenerProtocol {
 }
 
 impl Listener {
-    /// What clients speak with a load balancer of a type.
+    /// The default protocol of clients, by the type of the load balancer.
     pub fn spoken(&self, kind: BalancerType) -> ListenerProtocol {
         let assumed = match (kind, self.certificate.is_some()) {
             (BalancerType::Application, true) => ListenerProtocol::Https,
@@ -156,7 +156,7 @@ impl Listener {
     }
 }
 
-/// Where requests go.
+/// The target groups of a listener.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Forward {
@@ -178,7 +178,7 @@ impl Forward {
     }
 }
 
-/// Where clients are sent. What is not stated stays as the client asked.
+/// A redirect. Parts that are not set stay as in the request.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
@@ -195,7 +195,7 @@ pub struct Redirect {
     /// The path, with its slash.
     #[schemars(length(min = 1, max = 128))]
     pub path: Option<String>,
-    /// Whether clients may remember it.
+    /// Whether the redirect is permanent: clients may cache it.
     #[serde(default = "yes")]
     pub permanent: bool,
 }
@@ -208,7 +208,7 @@ fn https_port() -> u16 {
     443
 }
 
-/// A fixed answer.
+/// A fixed response.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Respond {
@@ -224,7 +224,7 @@ pub struct Respond {
     pub body: String,
 }
 
-/// The type of a fixed answer.
+/// The content type of a fixed response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum ContentType {
     /// Plain text.
@@ -237,16 +237,16 @@ pub enum ContentType {
     /// JSON.
     #[serde(rename = "application/json")]
     Json,
-    /// A style sheet.
+    /// CSS.
     #[serde(rename = "text/css")]
     Css,
-    /// A script.
+    /// JavaScript.
     #[serde(rename = "application/javascript")]
     Script,
 }
 
 impl ContentType {
-    /// As AWS names it.
+    /// The value in the AWS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text/plain",

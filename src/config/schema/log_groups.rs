@@ -1,4 +1,4 @@
-//! `[log_groups.NAME]`, and what every section says of its logs.
+//! `[log_groups.NAME]`, and the log settings of every section.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,41 +9,41 @@ use super::text::{BucketRef, KeyRef, PhysicalName};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogGroup {
-    /// The physical name, `"/aws/lambda/${env}-..."`, instead of one by the pattern.
+    /// The physical name, `"/aws/lambda/${env}-..."`. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// How many days events are kept, or `"forever"`.
+    /// How many days CloudWatch keeps events, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
-    /// The key that encrypts it; CloudWatch's own if unset.
+    /// The KMS key that encrypts it. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }
 
-/// Where AWS delivers a log: into a log group of its own, or into a bucket.
+/// The destination of a log: its own log group, or a bucket.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogTarget {
-    /// The bucket, instead of a log group: cheaper, and without the means to search. It needs
+    /// The bucket, instead of a log group: cheaper, but without a search. It needs
     /// `log_delivery` and must not have a customer key.
     pub bucket: Option<BucketRef>,
     /// How many days the log group keeps events, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
-    /// The key that encrypts the log group; CloudWatch's own if unset.
+    /// The KMS key that encrypts the log group. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }
 
-/// How long log events are kept.
+/// The retention of log events.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Retention {
-    /// So many days.
+    /// A number of days.
     Days(u32),
     /// For ever.
     Forever(Forever),
 }
 
 impl Retention {
-    /// So many days, unless for ever.
+    /// The number of days, unless for ever.
     pub fn days(self) -> Option<u32> {
         match self {
             Self::Days(days) => Some(days),

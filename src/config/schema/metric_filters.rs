@@ -8,15 +8,15 @@ use serde::Deserialize;
 use super::metrics::Unit;
 use super::text::{LogSource, MetricName, MetricNamespace, PhysicalName};
 
-/// A metric that is counted from the events of a log group.
+/// A metric filter: a metric from the events of a log group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricFilter {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// The log group: one of `log_groups`, or that of something else, `"functions.processing"`.
+    /// The log group: one of `log_groups`, or the log of another item, such as `"functions.processing"`.
     pub log_group: LogSource,
-    /// Which events count; all if empty.
+    /// The filter pattern: which events count. If empty, all events count.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub pattern: String,
@@ -24,16 +24,16 @@ pub struct MetricFilter {
     pub namespace: MetricNamespace,
     /// The name of the metric.
     pub metric: MetricName,
-    /// What each event adds: a number, or a field such as `"$.amount"`.
+    /// The value of each event: a number, or a field such as `"$.amount"`.
     #[serde(default = "each")]
     #[schemars(length(min = 1, max = 100))]
     pub value: String,
-    /// The value of a period without events; nothing if unset.
+    /// The value of a period without events. Default: no value.
     pub default: Option<f64>,
-    /// Dimensions of the metric, each with the field that it is read from.
+    /// The dimensions of the metric, each with the field that gives its value.
     #[serde(default)]
     pub dimensions: BTreeMap<String, String>,
-    /// The unit.
+    /// The unit of the metric.
     #[serde(default = "no_unit")]
     pub unit: Unit,
 }

@@ -11,18 +11,18 @@ use super::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem}
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// What is watched, `"functions.processing"`; gives the namespace and the dimensions.
+    /// The item to watch, such as `"functions.processing"`. It gives the namespace and the dimensions.
     pub watch: Option<WatchedItem>,
-    /// The namespace of the metric, without `watch` or instead of its own.
+    /// The namespace of the metric. It replaces the namespace of `watch`.
     pub namespace: Option<MetricNamespace>,
     /// The name of the metric.
     pub metric: Option<MetricName>,
-    /// Dimensions, beside those of what is watched.
+    /// Dimensions, in addition to those of `watch`.
     #[serde(default)]
     pub dimensions: BTreeMap<String, Template>,
-    /// The statistic of each period; the usual one of the metric if unset.
+    /// The statistic of each period. Default: the usual one of the metric.
     pub statistic: Option<Statistic>,
-    /// Only data with this unit.
+    /// Reads only data with this unit.
     pub unit: Option<Unit>,
 }
 
@@ -30,17 +30,17 @@ pub struct Metric {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// A number of things.
+    /// A count.
     Count,
-    /// Things in a second.
+    /// A count per second.
     CountPerSecond,
-    /// Of a hundred.
+    /// Percent.
     Percent,
     /// Seconds.
     Seconds,
-    /// Thousandths of a second.
+    /// Milliseconds.
     Milliseconds,
-    /// Millionths of a second.
+    /// Microseconds.
     Microseconds,
     /// Bytes.
     Bytes,
@@ -50,14 +50,14 @@ pub enum Unit {
     Megabytes,
     /// 1024 megabytes.
     Gigabytes,
-    /// Bytes in a second.
+    /// Bytes per second.
     BytesPerSecond,
     /// No unit.
     None,
 }
 
 impl Unit {
-    /// The word of CloudWatch.
+    /// The value in CloudWatch.
     pub fn word(self) -> &'static str {
         match self {
             Self::Count => "Count",

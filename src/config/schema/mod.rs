@@ -1,7 +1,7 @@
-//! What is typed: one struct for each section, the source of the JSON Schema and of the checks.
+//! The config as users write it: one struct for each section, the source of the JSON Schema and the checks.
 //!
-//! The doc comments are the descriptions that editors show. What a value means beyond its form is
-//! checked in `rules`.
+//! The doc comments are the descriptions that editors show. Rules about the meaning of a value are
+//! in `rules`.
 
 use std::collections::BTreeMap;
 
@@ -57,44 +57,44 @@ use variables::Variable;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "payctl environment")]
 pub struct Config {
-    /// The file that this one builds on, in the same directory. Tables merge by key; an overlay
-    /// says only what differs.
+    /// The file that this one extends, in the same directory. Tables merge by key; this file
+    /// contains only the differences.
     pub extends: Option<String>,
-    /// Makes this file a template: every environment whose name matches takes it.
+    /// Makes this file a template: every environment whose name matches uses it.
     pub template: Option<TemplateRule>,
-    /// The variables of the process that `${var.NAME}` may read, by name. No other is read.
+    /// The environment variables that `${var.NAME}` may read, by name. payctl does not read others.
     #[serde(default)]
     pub variables: BTreeMap<InputName, Variable>,
-    /// The project. Part of every name.
+    /// The project. It is part of every name.
     pub project: ProjectName,
     /// The AWS region.
     pub region: Region,
-    /// The only AWS account that this environment may live in.
+    /// The id of the only AWS account that this environment may use.
     pub account: Option<AccountId>,
-    /// Refuses destroy and any loss of data. Kept as the tag `payctl:protect` on what holds data; to
-    /// lift it, set `false` and apply: that apply takes the tag off, and the next one may delete.
+    /// Refuses destroy and any loss of data. Objects that hold data have the tag `payctl:protect`. To
+    /// lift it, set `false` and apply: that apply removes the tag, and the next one may delete.
     #[serde(default)]
     pub protect: bool,
-    /// Says that its data may go: `--auto-approve` alone destroys it. Kept as the tag
-    /// `payctl:disposable` on what holds data.
+    /// Allows the loss of its data: `--auto-approve` is enough to destroy it. Objects that hold data
+    /// have the tag `payctl:disposable`.
     #[serde(default)]
     pub disposable: bool,
-    /// Whether GuardDuty watches the account. A detector that is there already is taken as it is.
+    /// Whether GuardDuty monitors the account. payctl does not change a detector that exists already.
     #[serde(default)]
     pub threat_detection: threat_detection::ThreatDetection,
-    /// The ARN of the policy that bounds what any role of the environment may do; a role's own
-    /// `boundary` counts instead. Whoever applies may then be allowed to make roles with it only.
+    /// The ARN of the permissions boundary of every role of the environment. A role's own
+    /// `boundary` replaces it. You can then allow the deploying role to create only roles with this boundary.
     pub permissions_boundary: Option<Template>,
-    /// How resources are named.
+    /// The names of resources.
     #[serde(default)]
     pub naming: Naming,
-    /// Tags of every resource, kept up to date.
+    /// Tags of every resource. payctl keeps them up to date.
     #[serde(default)]
     pub tags: BTreeMap<TagKey, TagValue>,
-    /// Tags given when a resource is made and never compared again. `${now}` is the time.
+    /// Tags that payctl sets when it creates a resource and does not compare later. `${now}` is the time.
     #[serde(default)]
     pub tags_at_creation: BTreeMap<TagKey, Stamp>,
-    /// The network. Without this section there is none.
+    /// The network. Without this section the environment has no network.
     pub network: Option<network::Network>,
     /// Security groups by name.
     #[serde(default)]
@@ -132,7 +132,7 @@ pub struct Config {
     /// REST APIs by name.
     #[serde(default)]
     pub apis: BTreeMap<ItemName, apis::Api>,
-    /// Ways of APIs into the network by name.
+    /// VPC links by name: connections from APIs into the network.
     #[serde(default)]
     pub vpc_links: BTreeMap<ItemName, vpc_links::VpcLink>,
     /// Aurora PostgreSQL clusters by name.
@@ -150,7 +150,7 @@ pub struct Config {
     /// Target groups by name.
     #[serde(default)]
     pub target_groups: BTreeMap<ItemName, target_groups::TargetGroup>,
-    /// Groups of EC2 instances that scale by name.
+    /// Auto Scaling groups of EC2 instances by name.
     #[serde(default)]
     pub fleets: BTreeMap<ItemName, fleets::Fleet>,
     /// Web ACLs by name.
@@ -168,10 +168,10 @@ pub struct Config {
     /// Dashboards by name.
     #[serde(default)]
     pub dashboards: BTreeMap<ItemName, dashboards::Dashboard>,
-    /// Metrics counted from logs by name.
+    /// Metric filters by name: metrics from logs.
     #[serde(default)]
     pub metric_filters: BTreeMap<ItemName, metric_filters::MetricFilter>,
-    /// What `payctl outputs` shows, by name.
+    /// The values that `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Template>,
 }

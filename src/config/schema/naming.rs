@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::text::NamePattern;
 
-/// How resources are named.
+/// The names of resources.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Naming {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::log_groups::LogTarget;
 use super::text::{Cidr, InstanceType, PhysicalName, SubnetSize, ZoneName};
 
-/// The network: one VPC with up to three tiers of subnets over some availability zones.
+/// The network: one VPC with up to three tiers of subnets in some availability zones.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
@@ -16,71 +16,71 @@ pub struct Network {
     pub name: Option<PhysicalName>,
     /// The address range of the VPC, `10.0.0.0/16`.
     pub cidr: Cidr,
-    /// Over how many availability zones the subnets spread.
+    /// The number of availability zones.
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 6))]
     pub zones: u8,
-    /// For how many zones the addresses are laid out, tier by tier; as many as there are unless stated.
-    /// Zones beyond that get the addresses that follow, so say how many there were before `zones` of a
-    /// network that stands is changed: otherwise its tiers move, and every subnet is made anew.
+    /// The number of zones that the addresses are planned for, tier by tier. Default: as `zones`.
+    /// Zones beyond that get the addresses that follow. Before you raise `zones` of an existing network,
+    /// set this to the old number: otherwise its tiers move, and payctl replaces every subnet.
     #[schemars(range(min = 1, max = 6))]
     pub planned_zones: Option<u8>,
-    /// The zones to use, in order, `["us-east-1a", "us-east-1b"]`; unless stated, the first of the
-    /// region that have what the config asks for. Naming them keeps the subnets where they are, should
-    /// AWS open or close a zone, or the config ask for something that one of them lacks.
+    /// The zones to use, in order, `["us-east-1a", "us-east-1b"]`. Default: the first zones of the
+    /// region that support everything in the config. Named zones keep the subnets in place if
+    /// AWS opens or closes a zone, or if the config gets something that one of them does not support.
     #[serde(default)]
     #[schemars(length(max = 6))]
     pub zone_names: Vec<ZoneName>,
     /// Subnets with a route to the internet: `true` (/24 each), a size such as `"/26"`, or `false`.
     #[serde(default = "on")]
     pub public_subnets: Tier,
-    /// Subnets that reach the internet only through NAT.
+    /// Subnets that reach the internet only through NAT. The value is as for `public_subnets`.
     #[serde(default = "on")]
     pub private_subnets: Tier,
-    /// Subnets without any route out, for databases. Off unless stated.
+    /// Subnets without a route to the internet, for databases. Default: none.
     #[serde(default = "off")]
     pub isolated_subnets: Tier,
     /// How private subnets reach the internet.
     #[serde(default)]
     pub nat: Nat,
-    /// Services that are reached without leaving the network, at no cost.
+    /// The services that have a gateway endpoint: traffic to them stays in AWS's network, at no cost.
     #[serde(default = "both")]
     pub gateway_endpoints: BTreeSet<GatewayService>,
-    /// Whether the connections in the network are recorded. They are not unless stated.
+    /// The flow log of the network. Default: no log.
     pub flow_log: Option<FlowLog>,
 }
 
-/// How the connections in the network are recorded.
+/// A flow log: a record of the connections in the network.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlowLog {
-    /// Which of them.
+    /// The connections to record.
     #[serde(default)]
     pub traffic: Traffic,
-    /// Where the records go.
+    /// The destination of the log.
     #[serde(default)]
     pub to: LogTarget,
-    /// Whether the packets of a connection are added up over one minute instead of ten, which makes
+    /// Whether a record covers one minute of a connection instead of ten, which makes
     /// many more records.
     #[serde(default)]
     pub every_minute: bool,
 }
 
-/// Which connections are recorded.
+/// The connections that a flow log records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Traffic {
-    /// All.
+    /// All connections.
     #[default]
     All,
-    /// Those that got through.
+    /// Accepted connections.
     Accepted,
-    /// Those that did not.
+    /// Rejected connections.
     Rejected,
 }
 
 impl Traffic {
-    /// As EC2 names it.
+    /// The value in the EC2 API.
     pub fn name(self) -> &'static str {
         match self {
             Self::All => "ALL",
@@ -110,7 +110,7 @@ fn both() -> BTreeSet<GatewayService> {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Tier {
-    /// Whether there is one; each subnet is a /24.
+    /// Whether the tier exists. Each subnet is a /24.
     Enabled(bool),
     /// The size of each subnet.
     Size(SubnetSize),
@@ -127,7 +127,7 @@ impl Tier {
     }
 }
 
-/// A tier of subnets that something stands in.
+/// A tier of subnets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubnetTier {
@@ -136,15 +136,15 @@ pub enum SubnetTier {
     /// Behind NAT.
     #[default]
     Private,
-    /// Without any route out: what AWS offers is reached through endpoints in the network only.
+    /// Without a route to the internet: only endpoints in the network reach AWS services.
     Isolated,
 }
 
 impl SubnetTier {
-    /// All of them, in the order in which addresses are given out.
+    /// All tiers, in the order of their addresses.
     pub const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Isolated];
 
-    /// The word for it in the config.
+    /// The name in the config.
     pub fn word(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -154,11 +154,11 @@ impl SubnetTier {
     }
 }
 
-/// A tier of subnets that nobody outside reaches.
+/// A tier of subnets that the internet does not reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InnerTier {
-    /// Without any route out.
+    /// Without a route to the internet.
     #[default]
     Isolated,
     /// Behind NAT.
@@ -176,7 +176,7 @@ impl From<InnerTier> for SubnetTier {
 
 impl Network {
     /// The subnets in the order of their addresses: the tier, the number of the zone from 1, and the
-    /// prefix length. Some may be of zones that are not used, or not any more.
+    /// prefix length. Some may be in zones that are not used, or no longer used.
     pub fn layout(&self) -> Vec<(SubnetTier, u8, u8)> {
         let planned = self.planned_zones.unwrap_or(self.zones);
         let first =
@@ -200,16 +200,16 @@ impl Network {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nat {
-    /// What translates the addresses.
+    /// The kind of NAT.
     #[serde(default)]
     pub kind: NatKind,
-    /// How many, at most one in each zone. With one, a single private route table serves all zones, and
-    /// with more each zone has its own: without `gateway_endpoints`, going from one to more leaves
-    /// private subnets without a way out until the new NATs are ready.
+    /// The number of NATs, at most one in each zone. With one, a single private route table serves all zones;
+    /// with more, each zone has its own. Without `gateway_endpoints`, a change from one to more leaves
+    /// private subnets without a route to the internet until the new NATs are ready.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 6))]
     pub count: u8,
-    /// The type of a NAT instance; it must be an arm64 type.
+    /// The instance type of a NAT instance. It must be an arm64 type.
     #[serde(default = "nano")]
     pub instance_type: InstanceType,
 }
@@ -228,16 +228,16 @@ impl Default for Nat {
     }
 }
 
-/// What translates the addresses.
+/// A kind of NAT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NatKind {
     /// A managed NAT gateway.
     #[default]
     Gateway,
-    /// A small instance: far cheaper, no redundancy.
+    /// A small EC2 instance: far cheaper, without redundancy.
     Instance,
-    /// Nothing: private subnets do not reach the internet.
+    /// No NAT: private subnets do not reach the internet.
     None,
 }
 

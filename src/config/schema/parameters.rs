@@ -23,7 +23,7 @@ pub enum Parameter {
 pub struct DescribedParameter {
     /// The value.
     pub value: ParameterValue,
-    /// What it is for.
+    /// A description.
     #[schemars(length(max = 1024))]
     pub description: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Statements of policies: what a role may do, and who may use a key, topic, queue or bucket.
+//! Policy statements: the permissions of a role, and the access to keys, topics, queues and buckets.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use super::text::{Action, Sid, Template};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
-    /// Its id.
+    /// The statement id (Sid).
     pub sid: Option<Sid>,
     /// Whether it allows or denies.
     #[serde(default)]
     pub effect: Effect,
     /// The actions, `"dynamodb:GetItem"`.
     pub actions: OneOrMany<Action>,
-    /// What it is about. In the policy of a resource: that resource, unless stated.
+    /// The ARNs of the resources. Default in the policy of a resource: that resource.
     #[serde(default)]
     pub resources: OneOrMany<Template>,
-    /// Who it is about, by type (`AWS`, `Service`, `Federated`). Not in the policy of a role.
+    /// The principals, by type (`AWS`, `Service`, `Federated`). Not in the policy of a role.
     #[serde(default)]
     pub principals: BTreeMap<PrincipalType, OneOrMany<Template>>,
     /// Conditions: operator, then key, then values.
@@ -54,7 +54,7 @@ pub enum PrincipalType {
 }
 
 impl PrincipalType {
-    /// The type as IAM names it.
+    /// The value in IAM.
     pub fn name(self) -> &'static str {
         match self {
             Self::AWS => "AWS",

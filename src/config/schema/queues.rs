@@ -13,46 +13,46 @@ use super::text::{KeyRef, PhysicalName, TopicRef};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// How many seconds a received message stays hidden.
+    /// The visibility timeout: how many seconds a received message stays hidden.
     #[schemars(range(min = 0, max = 43200))]
     pub visibility_timeout: Option<u32>,
-    /// How many seconds a message is kept.
+    /// How many seconds SQS keeps a message.
     #[schemars(range(min = 60, max = 1_209_600))]
     pub retention: Option<u32>,
-    /// How many seconds a new message stays hidden.
+    /// The delay: how many seconds a new message stays hidden.
     #[schemars(range(min = 0, max = 900))]
     pub delay: Option<u32>,
     /// How many seconds a receive call waits for a message.
     #[schemars(range(min = 0, max = 20))]
     pub receive_wait: Option<u32>,
-    /// Whether messages that cannot be processed go to a queue of their own, `NAME-dlq`.
+    /// Whether messages that cannot be processed go to a dead-letter queue, `NAME-dlq`.
     #[serde(default)]
     pub dead_letter: DeadLetter,
-    /// The key that encrypts it; a key that SQS manages if unset.
+    /// The KMS key that encrypts it. Default: a key that SQS manages.
     pub key: Option<KeyRef>,
-    /// Whether the account's aws/sqs key encrypts it. No other AWS service can send into it then.
+    /// Whether the account's aws/sqs key encrypts it. Other AWS services then cannot send to it.
     #[serde(default)]
     pub aws_key: bool,
-    /// Whether messages keep their order.
+    /// Whether it is a FIFO queue, which keeps the order of messages.
     #[serde(default)]
     pub fifo: bool,
-    /// Topics whose messages it receives.
+    /// The topics whose messages it receives.
     #[serde(default)]
     pub topics: BTreeSet<TopicRef>,
-    /// Whether messages of topics come without SNS's envelope.
+    /// Whether messages of topics arrive without SNS's envelope.
     #[serde(default)]
     pub raw: bool,
-    /// AWS services that may send.
+    /// The AWS services that may send messages to it.
     #[serde(default)]
     pub senders: BTreeSet<Service>,
-    /// More statements of the queue's policy.
+    /// Additional statements of the queue policy.
     #[serde(default)]
     pub statements: Vec<Statement>,
 }
 
-/// Whether there is a dead-letter queue.
+/// Whether a queue has a dead-letter queue.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum DeadLetter {
@@ -81,7 +81,7 @@ impl DeadLetter {
     }
 }
 
-/// How a dead-letter queue works.
+/// The settings of a dead-letter queue.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetterSettings {
@@ -89,7 +89,7 @@ pub struct DeadLetterSettings {
     #[serde(default = "five")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_receives: u32,
-    /// How many seconds it keeps a message.
+    /// How many seconds the dead-letter queue keeps a message.
     #[serde(default = "fortnight")]
     #[schemars(range(min = 60, max = 1_209_600))]
     pub retention: u32,

@@ -11,28 +11,28 @@ use super::text::{GroupText, PhysicalName, ServicePrincipal, Template};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// The physical name, instead of one by the pattern with the region.
+    /// The physical name. Default: built from `naming.pattern`, with the region.
     pub name: Option<PhysicalName>,
-    /// What it is for.
+    /// A description.
     #[serde(default)]
     pub description: Option<GroupText>,
     /// The services that may assume it, `"lambda.amazonaws.com"`.
     #[serde(default)]
     pub services: OneOrMany<ServicePrincipal>,
-    /// More statements of the trust policy.
+    /// Additional statements of the trust policy.
     #[serde(default)]
     pub trust: Vec<Statement>,
     /// Managed policies: names of AWS's own (`"service-role/AWSLambdaVPCAccessExecutionRole"`), or
     /// ARNs.
     #[serde(default)]
     pub managed: Vec<Template>,
-    /// What it may do.
+    /// The statements of its inline policy.
     #[serde(default)]
     pub statements: Vec<Statement>,
-    /// Whether EC2 instances can carry it.
+    /// Whether it gets an instance profile, so that EC2 instances can use it.
     #[serde(default)]
     pub instance_profile: bool,
-    /// How many seconds a session may last.
+    /// The longest session in seconds.
     #[schemars(range(min = 3600, max = 43200))]
     pub max_session: Option<u32>,
     /// The ARN of the permissions boundary.

@@ -9,25 +9,25 @@ use super::text::{GroupText, Peer, PhysicalName, PortRange};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroup {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// What it is for. It cannot be changed later without replacing the group.
+    /// A description. A later change replaces the group.
     pub description: GroupText,
-    /// What may come in. Nothing unless stated.
+    /// The inbound rules. Default: none.
     #[serde(default)]
     pub ingress: Vec<Rule>,
-    /// What may go out: `"all"`, or a list of rules. Nothing unless stated.
+    /// The outbound rules: `"all"`, or a list of rules. Default: none.
     #[serde(default)]
     pub egress: Egress,
 }
 
-/// What may go out.
+/// The outbound rules.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Egress {
-    /// Everything.
+    /// All traffic.
     All(All),
-    /// Only this.
+    /// Only traffic that a rule allows.
     Rules(Vec<Rule>),
 }
 
@@ -41,7 +41,7 @@ impl Default for Egress {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum All {
-    /// Everything.
+    /// All traffic.
     All,
 }
 
@@ -56,16 +56,16 @@ pub struct Rule {
     pub port: Option<u16>,
     /// A range of ports, `"8000-8080"`.
     pub ports: Option<PortRange>,
-    /// Where traffic comes from (ingress): an address range, `vpc`, `group:NAME` or `pl-...`.
+    /// The source of traffic (ingress): an address range, `vpc`, `group:NAME` or `pl-...`.
     pub from: Option<Peer>,
-    /// Where traffic goes to (egress): an address range, `vpc`, `group:NAME` or `pl-...`.
+    /// The destination of traffic (egress): an address range, `vpc`, `group:NAME` or `pl-...`.
     pub to: Option<Peer>,
-    /// What it is for.
+    /// A description.
     pub description: Option<GroupText>,
 }
 
 impl Rule {
-    /// The first and the last port; none if the protocol has none or the range is no range.
+    /// The first and the last port; none if the protocol has no ports or the range is not valid.
     pub fn span(&self) -> Option<(u16, u16)> {
         match (self.protocol, self.port, self.ports.as_deref()) {
             (Protocol::Icmp | Protocol::Icmpv6 | Protocol::All, _, _) => None,

@@ -13,30 +13,30 @@ use super::text::{
 };
 use super::{OneOrMany, yes};
 
-/// A service on Fargate: so many tasks, each of one container.
+/// A service on Fargate: a number of tasks, each with one container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerService {
-    /// The physical name, instead of one by the pattern. The task definition has it too.
+    /// The physical name. Default: built from `naming.pattern`. The task definition has it too.
     pub name: Option<PhysicalName>,
     /// The cluster that it runs in.
     pub cluster: ClusterRef,
-    /// CPU units of a task; 1024 are one vCPU.
+    /// The CPU units of a task. 1024 units are one vCPU.
     #[serde(default = "cpu")]
     pub cpu: u32,
-    /// Memory of a task in MiB. Each `cpu` allows its own values.
+    /// The memory of a task in MiB. The allowed values depend on `cpu`.
     #[serde(default = "memory")]
     pub memory: u32,
-    /// The processor that tasks run on; the image must be made for it.
+    /// The processor architecture of tasks. The image must support it.
     #[serde(default)]
     pub architecture: ContainerArchitecture,
-    /// Disk space of a task in GiB.
+    /// The disk space of a task in GiB.
     #[serde(default = "storage")]
     #[schemars(range(min = 20, max = 200))]
     pub storage: u32,
     /// The image, with its tag.
     pub image: Template,
-    /// What the container is called; like the service unless stated.
+    /// The name of the container. Default: the name of the service.
     pub container: Option<String>,
     /// The port that the container listens on.
     #[schemars(range(min = 1, max = 65535))]
@@ -45,7 +45,7 @@ pub struct ContainerService {
     #[serde(default)]
     pub environment: BTreeMap<ContainerVariable, Template>,
     /// Environment variables that a task reads from secrets when it starts: `"database:password"`
-    /// is the field `password` of [secrets.database], `"database"` its whole value.
+    /// is the field `password` of [secrets.database], and `"database"` is its whole value.
     #[serde(default)]
     pub secrets: BTreeMap<ContainerVariable, SecretField>,
     /// Replaces the image's entry point.
@@ -54,74 +54,74 @@ pub struct ContainerService {
     /// Replaces the image's command.
     #[serde(default)]
     pub command: Vec<String>,
-    /// A command in the container that tells whether it is well.
+    /// The health check: a command that runs in the container.
     pub health: Option<ContainerHealth>,
-    /// Whether the container's file system cannot be written.
+    /// Whether the container's file system is read-only.
     #[serde(default)]
     pub read_only_root: bool,
-    /// Folders that can be written all the same, `["/tmp"]`: each is an empty volume, gone with the
-    /// task. It belongs to root, unless the image declares it as a volume of another owner.
+    /// Writable folders in a read-only file system, `["/tmp"]`. Each is an empty volume that ends with the
+    /// task. Root owns it, unless the image declares it as a volume of another owner.
     #[serde(default)]
     pub writable: BTreeSet<ContainerFolder>,
-    /// The user that the container runs as, `"1000:1000"`, unless the image says.
+    /// The user that the container runs as, `"1000:1000"`. Default: the user of the image.
     #[schemars(length(min = 1))]
     pub user: Option<String>,
-    /// How many seconds the container has to end.
+    /// How many seconds the container has to stop.
     #[serde(default = "thirty")]
     #[schemars(range(min = 2, max = 120))]
     pub stop_timeout: u32,
-    /// How many tasks run; with `scaling`, only at first. 2 unless stated, within the bounds of
+    /// The number of tasks; with `scaling`, only the initial number. Default: 2, within the bounds of
     /// `scaling`.
     #[schemars(range(min = 0, max = 5000))]
     pub desired: Option<u32>,
-    /// How the number of tasks follows the load. Without this it does not.
+    /// Automatic scaling of the number of tasks. Default: no scaling.
     pub scaling: Option<Scaling>,
     /// The subnets that tasks run in.
     #[serde(default)]
     pub subnets: SubnetTier,
     /// The security groups of the tasks.
     pub security_groups: OneOrMany<GroupRef>,
-    /// Whether tasks get public addresses. In public subnets they reach nothing without.
+    /// Whether tasks get public addresses. In public subnets, tasks need them to reach the internet.
     #[serde(default)]
     pub public_ip: bool,
-    /// The target group that tasks are registered with, on `port`.
+    /// The target group that ECS registers tasks with, on `port`.
     pub target_group: Option<TargetGroupRef>,
-    /// How many seconds a new task may be unhealthy for its target group; 60 unless stated.
+    /// How many seconds a new task may be unhealthy for its target group. Default: 60.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub health_grace: Option<u32>,
-    /// How new tasks replace old ones.
+    /// The deployment: how new tasks replace old ones.
     #[serde(default)]
     pub deployment: Rolling,
-    /// The role that the container works with.
+    /// The task role: the permissions of the container.
     pub role: Option<RoleRef>,
-    /// The role that starts tasks. Unless named, one is made that may do exactly what this service
-    /// needs: write its log, read its secrets, fetch its image.
+    /// The execution role, which starts tasks. Default: payctl creates one with exactly the permissions that
+    /// the service needs: write its log, read its secrets, fetch its image.
     pub execution_role: Option<RoleRef>,
-    /// Whether commands can be run in the container (`aws ecs execute-command`). Its `role` must
+    /// Whether you can run commands in the container (`aws ecs execute-command`). Its `role` must
     /// allow the four actions of ssmmessages.
     #[serde(default)]
     pub execute_command: bool,
-    /// Whose tags tasks get.
+    /// The source of the tags of tasks.
     #[serde(default)]
     pub propagate_tags: PropagateTags,
-    /// Whether ECS keeps tasks spread over the zones.
+    /// Whether ECS keeps tasks balanced across the zones.
     #[serde(default = "yes")]
     pub zone_rebalancing: bool,
-    /// The version of Fargate, `"LATEST"` or a number such as `"1.4.0"`.
+    /// The platform version of Fargate, `"LATEST"` or a number such as `"1.4.0"`.
     #[serde(default = "latest")]
     #[schemars(length(min = 1))]
     pub platform_version: String,
-    /// Whether an apply waits until all tasks run and no deployment is under way. It does not
-    /// unless stated: a deployment may take long, and an image that never becomes healthy would
+    /// Whether an apply waits until all tasks run and no deployment is in progress. Default:
+    /// false, because a deployment may take long, and an image that never becomes healthy would
     /// make every apply fail.
     #[serde(default)]
     pub wait_until_stable: bool,
-    /// How many days its log is kept, or `"forever"`.
+    /// How many days CloudWatch keeps its log, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
-    /// The key that encrypts its log; CloudWatch's own if unset.
+    /// The KMS key that encrypts its log. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
-    /// What the names of its log streams begin with; the service's name here unless stated.
+    /// The prefix of its log streams. Default: the service's name in this config.
     #[schemars(length(min = 1, max = 256))]
     pub log_prefix: Option<String>,
 }
@@ -147,7 +147,7 @@ fn latest() -> String {
 }
 
 impl ContainerService {
-    /// How many tasks run at first.
+    /// The initial number of tasks.
     pub fn tasks(&self) -> u32 {
         let bounds = self.scaling.as_ref().map(|scaling| (scaling.min, scaling.max));
         let usual = bounds.map_or(2, |(min, max)| min.max(2).min(max));
@@ -155,7 +155,7 @@ impl ContainerService {
     }
 }
 
-/// A processor.
+/// A processor architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainerArchitecture {
@@ -167,26 +167,26 @@ pub enum ContainerArchitecture {
     Arm64,
 }
 
-/// A command that tells whether a container is well.
+/// A health check: a command that runs in the container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerHealth {
-    /// What a shell in the container runs, `"curl -f http://localhost/ || exit 1"`.
+    /// The shell command, `"curl -f http://localhost/ || exit 1"`.
     #[schemars(length(min = 1))]
     pub command: String,
-    /// Seconds between two runs.
+    /// The seconds between two runs.
     #[serde(default = "thirty")]
     #[schemars(range(min = 5, max = 300))]
     pub interval: u32,
-    /// Seconds until a run has failed.
+    /// The timeout of a run in seconds.
     #[serde(default = "five")]
     #[schemars(range(min = 2, max = 60))]
     pub timeout: u32,
-    /// How many runs must fail.
+    /// How many runs in a row must fail.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 10))]
     pub retries: u32,
-    /// Seconds at the start in which failures do not count.
+    /// The seconds after the start in which failures do not count.
     #[serde(default)]
     #[schemars(range(min = 0, max = 300))]
     pub start_period: u32,
@@ -204,18 +204,18 @@ fn three() -> u32 {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rolling {
-    /// How much of the desired number must run meanwhile, in percent.
+    /// The least percentage of the desired tasks that must run during a deployment.
     #[serde(default = "hundred")]
     #[schemars(range(min = 0, max = 100))]
     pub minimum_percent: u32,
-    /// How much of it may run meanwhile, in percent.
+    /// The most tasks that may run during a deployment, in percent of the desired number.
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 100, max = 200))]
     pub maximum_percent: u32,
-    /// Whether a deployment whose tasks do not start is given up, instead of tried for ever.
+    /// Whether ECS stops a deployment whose tasks do not start, instead of retrying it for ever.
     #[serde(default = "yes")]
     pub circuit_breaker: bool,
-    /// Whether the service then goes back to what ran before; as `circuit_breaker` unless stated.
+    /// Whether ECS then rolls back to the last deployment that worked. Default: as `circuit_breaker`.
     pub rollback: Option<bool>,
 }
 
@@ -238,14 +238,14 @@ impl Default for Rolling {
     }
 }
 
-/// How the number of tasks follows the load.
+/// Automatic scaling of the number of tasks.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
-    /// The least number of tasks.
+    /// The fewest tasks.
     #[schemars(range(min = 0, max = 5000))]
     pub min: u32,
-    /// The largest number of tasks.
+    /// The most tasks.
     #[schemars(range(min = 1, max = 5000))]
     pub max: u32,
     /// The average use of the CPU to keep, in percent.
@@ -254,11 +254,11 @@ pub struct Scaling {
     /// The average use of the memory to keep, in percent.
     #[schemars(range(min = 1, max = 100))]
     pub memory: Option<u32>,
-    /// Seconds after tasks were added before more are.
+    /// The seconds between adding tasks and adding more.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 3600))]
     pub out_cooldown: u32,
-    /// Seconds after tasks were taken away before more are.
+    /// The seconds between removing tasks and removing more.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 3600))]
     pub in_cooldown: u32,
@@ -268,15 +268,15 @@ fn five_minutes() -> u32 {
     300
 }
 
-/// Whose tags tasks get.
+/// The source of the tags of tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PropagateTags {
-    /// The service's.
+    /// The service.
     #[default]
     Service,
-    /// The task definition's.
+    /// The task definition.
     TaskDefinition,
-    /// Nobody's.
+    /// No tags.
     None,
 }

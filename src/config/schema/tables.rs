@@ -14,7 +14,7 @@ use super::yes;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// The partition key, `"transaction_id:S"`.
     pub partition_key: KeyAttribute,
@@ -23,27 +23,27 @@ pub struct Table {
     /// Global secondary indexes by name.
     #[serde(default)]
     pub indexes: BTreeMap<IndexName, Index>,
-    /// `"on_demand"`, or reserved capacity `{ read = 5, write = 5 }`.
+    /// The billing mode: `"on_demand"`, or provisioned capacity `{ read = 5, write = 5 }`.
     #[serde(default)]
     pub billing: Billing,
-    /// What the stream carries; no stream unless stated.
+    /// The content of the stream. Default: no stream.
     pub stream: Option<Stream>,
-    /// The attribute that holds the time at which an item expires.
+    /// The time-to-live attribute, which holds the expiry time of an item.
     #[schemars(length(min = 1, max = 255))]
     pub ttl: Option<String>,
-    /// Whether the table can be restored to any second of the last 35 days.
+    /// Point-in-time recovery: whether the table can be restored to any second of the last 35 days.
     #[serde(default = "yes")]
     pub point_in_time_recovery: bool,
-    /// The key that encrypts it; the account's aws/dynamodb key if unset.
+    /// The KMS key that encrypts it. Default: the account's aws/dynamodb key.
     pub key: Option<KeyRef>,
-    /// Whether AWS refuses to delete it; unless stated, the same as `protect`.
+    /// Whether AWS refuses to delete it. Default: as `protect`.
     pub deletion_protection: Option<bool>,
-    /// What its first items come from, if it is made now: a table that exists stays as it is.
+    /// The source of a new table's items. It does not affect a table that exists.
     pub restore_from: Option<TableSource>,
 }
 
-/// What the first items of a table come from: `{ table = "...", at = "2026-11-28T12:00:00Z" }` is
-/// another table as it was then, `{ backup = "arn:..." }` a backup, such as the one that AWS keeps
+/// The source of a new table's items: `{ table = "...", at = "2026-11-28T12:00:00Z" }` is
+/// the state of another table at that time; `{ backup = "arn:..." }` is a backup. AWS keeps a backup
 /// of a deleted table for 35 days.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,20 +64,20 @@ pub struct Index {
     pub partition_key: KeyAttribute,
     /// The sort key.
     pub sort_key: Option<KeyAttribute>,
-    /// Which attributes it carries: `"all"`, `"keys_only"`, or a list of attributes.
+    /// The attributes in the index: `"all"`, `"keys_only"`, or a list of attributes.
     #[serde(default)]
     pub projection: Projection,
-    /// Its reserved capacity; the table's if unset. Only with reserved capacity.
+    /// Its provisioned capacity. Default: that of the table. Only with provisioned capacity.
     pub capacity: Option<Capacity>,
 }
 
-/// Which attributes an index carries.
+/// The attributes in an index.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Projection {
-    /// All of them, or the keys.
+    /// All attributes, or only the keys.
     Plain(PlainProjection),
-    /// The keys and these.
+    /// The keys and these attributes.
     Include(BTreeSet<String>),
 }
 
@@ -87,7 +87,7 @@ impl Default for Projection {
     }
 }
 
-/// All attributes, or the keys.
+/// All attributes, or only the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlainProjection {
@@ -97,13 +97,13 @@ pub enum PlainProjection {
     KeysOnly,
 }
 
-/// How a table's capacity is paid.
+/// The billing mode of a table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Billing {
-    /// By request.
+    /// Pay for each request.
     OnDemand(OnDemand),
-    /// By reserved capacity.
+    /// Pay for provisioned capacity.
     Provisioned(Capacity),
 }
 
@@ -117,11 +117,11 @@ impl Default for Billing {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDemand {
-    /// By request.
+    /// Pay for each request.
     OnDemand,
 }
 
-/// Reserved capacity units.
+/// Provisioned capacity units.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
@@ -133,7 +133,7 @@ pub struct Capacity {
     pub write: u32,
 }
 
-/// What a stream record carries.
+/// The content of a stream record.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
@@ -143,6 +143,6 @@ pub enum Stream {
     NewImage,
     /// The item before the change.
     OldImage,
-    /// Both.
+    /// The item before and after the change.
     NewAndOldImages,
 }

@@ -5,34 +5,34 @@ use serde::Deserialize;
 
 use super::text::{HealthCodes, PhysicalName};
 
-/// Where a load balancer sends requests.
+/// A target group: the targets that a load balancer sends requests to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetGroup {
-    /// The physical name, instead of one by the pattern. A digest of what cannot be changed (port,
-    /// protocol, type) is added, so that a successor can stand beside it; 32 characters in all.
+    /// The physical name, at most 32 characters. Default: built from `naming.pattern`. payctl adds a digest
+    /// of the settings that AWS cannot change (port, protocol, type), so that a replacement can coexist.
     pub name: Option<PhysicalName>,
-    /// What it speaks with the targets.
+    /// The protocol between the load balancer and the targets.
     #[serde(default)]
     pub protocol: TargetProtocol,
     /// The port of the targets.
     #[serde(default = "eighty")]
     #[schemars(range(min = 1))]
     pub port: u16,
-    /// What the targets are. Fargate services need `ip`.
+    /// The type of the targets. Fargate services need `ip`.
     #[serde(default)]
     pub targets: TargetType,
-    /// How targets are checked.
+    /// The health check of the targets.
     #[serde(default)]
     pub health: Health,
-    /// How many seconds a target that leaves may finish its work.
+    /// The deregistration delay: how many seconds a removed target may finish its work.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 0, max = 3600))]
     pub deregistration_delay: u32,
-    /// For how many seconds a client stays with its target, by a cookie. Not at all unless stated.
+    /// Stickiness: how many seconds a client stays with its target, by a cookie. Default: off.
     #[schemars(range(min = 1, max = 604_800))]
     pub sticky_seconds: Option<u32>,
-    /// Over how many seconds a new target gets its full share: 0 or 30 to 900.
+    /// Slow start: the seconds until a new target gets its full share, 0 or 30 to 900.
     #[serde(default)]
     #[schemars(range(min = 0, max = 900))]
     pub slow_start: u32,
@@ -46,7 +46,7 @@ fn five_minutes() -> u32 {
     300
 }
 
-/// What a target group speaks with its targets.
+/// The protocol between a load balancer and its targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetProtocol {
@@ -60,7 +60,7 @@ pub enum TargetProtocol {
 }
 
 impl TargetProtocol {
-    /// As AWS names it.
+    /// The value in the AWS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "HTTP",
@@ -70,7 +70,7 @@ impl TargetProtocol {
     }
 }
 
-/// What the targets are.
+/// The type of targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetType {
@@ -82,7 +82,7 @@ pub enum TargetType {
 }
 
 impl TargetType {
-    /// As AWS names it.
+    /// The value in the AWS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ip => "ip",
@@ -91,33 +91,33 @@ impl TargetType {
     }
 }
 
-/// How targets are checked.
+/// The health check of targets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// What the check speaks; unless stated, as the group does.
+    /// The protocol of the check. Default: the protocol of the group.
     pub protocol: Option<TargetProtocol>,
-    /// The port; unless stated, that of the target.
+    /// The port of the check. Default: the port of the target.
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
-    /// What is asked for; unless stated `/`.
+    /// The path of the check. Default: `/`.
     #[schemars(length(min = 1, max = 1024))]
     pub path: Option<String>,
-    /// The codes of a healthy answer, `"200"`, `"200,202"` or `"200-299"`; unless stated `"200"`.
+    /// The status codes of a healthy answer, `"200"`, `"200,202"` or `"200-299"`. Default: `"200"`.
     pub codes: Option<HealthCodes>,
-    /// Seconds from check to check.
+    /// The seconds between two checks.
     #[serde(default = "thirty")]
     #[schemars(range(min = 5, max = 300))]
     pub interval: u32,
-    /// Seconds until an answer counts as missing.
+    /// The timeout of a check in seconds.
     #[serde(default = "five")]
     #[schemars(range(min = 2, max = 120))]
     pub timeout: u32,
-    /// How many good answers make a target healthy.
+    /// How many checks in a row must succeed before a target is healthy.
     #[serde(default = "five")]
     #[schemars(range(min = 2, max = 10))]
     pub healthy: u32,
-    /// How many missing answers make it unhealthy.
+    /// How many checks in a row must fail before a target is unhealthy.
     #[serde(default = "two")]
     #[schemars(range(min = 2, max = 10))]
     pub unhealthy: u32,

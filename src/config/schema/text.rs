@@ -1,4 +1,4 @@
-//! The kinds of strings that a config holds, each with its pattern and the rule in words.
+//! The kinds of strings in a config, each with its pattern and the rule in words.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-/// The schema keyword that tells which `${...}` a string may still hold after the environment's
+/// The schema keyword for the `${...}` that a string may still contain after the environment's
 /// own values are filled in: `name` (`account`), `stamp` (`account`, `now`) or `text` (`account`
 /// and outputs). Without it, none.
 pub(crate) const HOLDS: &str = "x-payctl-holds";
@@ -56,10 +56,10 @@ macro_rules! strings {
 strings! {
     /// The name of an item in a section.
     ItemName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
-        => "names are lower-case letters, digits and single dashes, and begin with a letter"
+        => "names have lower-case letters, digits and single dashes, and begin with a letter"
     /// The name of the project.
     ProjectName { "pattern": "^[a-z](-?[a-z0-9]){0,23}$" }
-        => "a project is 1 to 24 lower-case letters, digits and single dashes, and begins with a letter"
+        => "a project's name is 1 to 24 lower-case letters, digits and single dashes, and begins with a letter"
     /// An AWS region.
     Region { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$" }
         => "a region looks like us-east-1"
@@ -72,9 +72,9 @@ strings! {
     /// The pattern of names.
     NamePattern { "pattern": "^([A-Za-z0-9-]|\\{(env|project|type|name)\\})+$" }
         => "letters, digits, dashes and {env}, {project}, {type}, {name}"
-    /// A physical name; `${account}` may stand in it.
+    /// A physical name; it may contain `${account}`.
     PhysicalName { HOLDS: "name" }
-    /// A string that is stamped on at creation; `${account}` and `${now}` may stand in it.
+    /// A string that payctl sets at creation; it may contain `${account}` and `${now}`.
     Stamp { HOLDS: "stamp" }
     /// A string that may refer to outputs.
     Template { HOLDS: "text" }
@@ -111,18 +111,18 @@ strings! {
     /// A key attribute of a table, `name:S`, `name:N` or `name:B`.
     KeyAttribute { "pattern": "^[^:]{1,255}:[SNB]$" }
         => "write the attribute and its type: `id:S` (string), `id:N` (number) or `id:B` (binary)"
-    /// The physical name of a table that may be of another environment.
+    /// The physical name of a table, which may belong to another environment.
     TableName { "pattern": "^[A-Za-z0-9_.-]{3,255}$" }
         => "a table's name is 3 to 255 letters, digits and _ . -"
     /// The ARN of a backup of a table.
     BackupArn { "pattern": "^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[a-zA-Z0-9_.-]+/backup/[a-zA-Z0-9-]+$" }
-        => "a backup looks like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID; `aws dynamodb list-backups --backup-type ALL` tells it"
-    /// A time that something is restored to.
+        => "a backup looks like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID; `aws dynamodb list-backups --backup-type ALL` lists them"
+    /// The time of a restore.
     RestoreTime { "pattern": "^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$" }
-        => "a time looks like 2026-11-28T12:00:00Z, in UTC; or latest"
-    /// A cluster that may be of another environment.
+        => "a time looks like 2026-11-28T12:00:00Z, in UTC, or is latest"
+    /// A cluster, which may belong to another environment.
     ClusterName { "pattern": "^[a-z](-?[a-z0-9]){0,62}$" }
-        => "a cluster is up to 63 lower-case letters, digits and single dashes, and begins with a letter"
+        => "a cluster's name is up to 63 lower-case letters, digits and single dashes, and begins with a letter"
     /// A snapshot of a cluster, by name or ARN.
     SnapshotName { "pattern": "^(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:cluster-snapshot:)?(rds:)?[a-zA-Z](-?[a-zA-Z0-9])*$" }
         => "a snapshot looks like payments-final-1764331200, or arn:aws:rds:REGION:ACCOUNT:cluster-snapshot:NAME"
@@ -146,7 +146,7 @@ strings! {
         => "a schedule is \"rate(12 hours)\", \"rate(30 days)\" or \"cron(0 4 1 * ? *)\""
     /// A version of PostgreSQL.
     EngineVersion { "pattern": "^[1-9][0-9](\\.[0-9]{1,2})?$" }
-        => "a version looks like 15.19, or 15 for the newest of it"
+        => "a version looks like 15.19, or 15 for the newest minor version"
     /// The name of a database in PostgreSQL.
     DatabaseName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$" }
         => "a database's name is 1 to 63 letters, digits and underscores, and begins with a letter"
@@ -170,17 +170,17 @@ strings! {
         => "an e-mail address looks like ops@example.com"
     /// The name of an environment variable of a container.
     ContainerVariable { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,254}$" }
-        => "a variable is named by letters, digits and underscores, and does not begin with a digit"
+        => "a variable's name has letters, digits and underscores, and does not begin with a digit"
     /// The name of a variable of the process.
     InputName { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$" }
-        => "a variable is named by letters, digits and underscores, and does not begin with a digit"
+        => "a variable's name has letters, digits and underscores, and does not begin with a digit"
     /// A secret of this config, or a field of one.
     SecretField { "pattern": "^[a-z](-?[a-z0-9]){0,39}(:[A-Za-z0-9_.-]{1,128})?$" }
-        => "write the name of a secret, and perhaps a field of it: `database:password`"
+        => "write the name of a secret, or the secret and a field: `database:password`"
     /// The description of a web ACL.
     FirewallText { "pattern": "^[A-Za-z0-9_+=:#@/,.-][A-Za-z0-9_+=:#@/,. -]{1,254}[A-Za-z0-9_+=:#@/,.-]$" }
         => "3 to 256 letters, digits, spaces and _ + = : # @ / - , . with no space at the ends"
-    /// What a web ACL can protect.
+    /// A resource that a web ACL can protect.
     Protected { "pattern": "^(apis|load_balancers)\\.[a-z](-?[a-z0-9]){0,39}$" }
         => "write apis.NAME or load_balancers.NAME"
     /// The name of a rule, a group of rules or a metric of a web ACL.
@@ -194,22 +194,22 @@ strings! {
         => "a variable's name is 1 to 64 letters, digits and _"
     /// The name of an environment variable of a function.
     VariableName { "pattern": "^[a-zA-Z][a-zA-Z0-9_]+$" }
-        => "an environment variable is named by a letter and then letters, digits and underscores"
+        => "the name of an environment variable has letters, digits and underscores, and begins with a letter"
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
-        => "an output is named by a letter and then letters, digits and underscores"
-    /// Something of this config that has metrics.
+        => "an output's name has letters, digits and underscores, and begins with a letter"
+    /// An item of this config that has metrics.
     WatchedItem { "pattern": "^[a-z_]+\\.[a-z](-?[a-z0-9]){0,39}(\\.dead_letter)?$" }
         => "name a section and an item of it, such as functions.processing"
-    /// A log group of this config, or something that has one.
+    /// A log group of this config, or an item that has one.
     LogSource { "pattern": "^([a-z_]+\\.)?[a-z](-?[a-z0-9]){0,39}$" }
-        => "name an item of log_groups, or something that logs, such as functions.processing"
+        => "name an item of log_groups, or another item with a log, such as functions.processing"
     /// A statistic of a metric.
     Statistic { "pattern": "^(average|sum|minimum|maximum|sample_count|p[0-9]{1,3}(\\.[0-9]{1,10})?)$" }
-        => "average, sum, minimum, maximum, sample_count, or a percentile such as p99"
+        => "use average, sum, minimum, maximum, sample_count, or a percentile such as p99"
     /// The id of a part of metric math.
     MetricId { "pattern": "^[a-z][a-zA-Z0-9_]{0,254}$" }
-        => "an id is letters, digits and underscores, and begins with a lower-case letter"
+        => "an id has letters, digits and underscores, and begins with a lower-case letter"
     /// The namespace of metrics.
     MetricNamespace { "pattern": "^[^:*$\\s][^:*$]{0,254}$" }
         => "a namespace is 1 to 255 characters without : * $"
@@ -226,7 +226,7 @@ strings! {
         => "a path looks like /payments/{id}"
     /// A security policy of an API.
     SecurityPolicy { "pattern": "^(TLS_1_[02]|SecurityPolicy_TLS[A-Za-z0-9_]{1,60})$" }
-        => "a security policy is called SecurityPolicy_TLS13_1_2_2021_06 or alike"
+        => "a security policy looks like SecurityPolicy_TLS13_1_2_2021_06"
     /// The name of a stage.
     StageName { "pattern": "^[a-zA-Z0-9_-]{1,128}$" }
         => "a stage's name is 1 to 128 letters, digits, _ and -"
@@ -238,8 +238,8 @@ strings! {
         => "write iam, none, or the name of an authorizer of this API"
     /// A Cognito user pool.
     UserPool { "pattern": "^(arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/)?[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$" }
-        => "a user pool is its id, us-east-1_AbCdEfGhI, or its ARN"
-    /// What tells callers apart.
+        => "write the id of a user pool, us-east-1_AbCdEfGhI, or its ARN"
+    /// The source that identifies a caller.
     Identity { "pattern": "^(header|query|stage|context)\\.[A-Za-z0-9._$-]+$" }
         => "write `header.NAME`, `query.NAME`, `stage.NAME` or `context.NAME`"
     /// An OAuth scope.
@@ -247,7 +247,7 @@ strings! {
         => "a scope looks like payments/write"
     /// The name of an API key.
     ApiKeyName { "pattern": "^[a-z](-?[a-z0-9]){0,39}$" }
-        => "a key's name is lower-case letters, digits and single dashes, and begins with a letter"
+        => "a key's name has lower-case letters, digits and single dashes, and begins with a letter"
     /// A parameter of a request.
     ApiParameter { "pattern": "^(query|header)\\.[A-Za-z0-9._$-]+$" }
         => "write `query.NAME` or `header.NAME`"

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Whether GuardDuty watches the account.
+/// Whether GuardDuty monitors the account.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ThreatDetection {
-    /// Yes (its foundation only), or no.
+    /// Yes (only its foundational data sources), or no.
     Enabled(bool),
     /// Yes, with these settings.
     Settings(ThreatSettings),
@@ -22,7 +22,7 @@ impl Default for ThreatDetection {
 }
 
 impl ThreatDetection {
-    /// The settings, if it is wanted.
+    /// The settings, if GuardDuty is on.
     pub fn settings(&self) -> Option<ThreatSettings> {
         match self {
             Self::Enabled(false) => None,
@@ -32,19 +32,19 @@ impl ThreatDetection {
     }
 }
 
-/// How GuardDuty watches.
+/// The settings of GuardDuty.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThreatSettings {
-    /// How often findings that go on are sent again.
+    /// How often GuardDuty publishes updates of findings.
     #[serde(default)]
     pub frequency: FindingFrequency,
-    /// What it watches beside CloudTrail, DNS and flow logs. Each costs extra.
+    /// The additional protection plans, besides CloudTrail, DNS and flow logs. Each costs extra.
     #[serde(default)]
     pub features: BTreeSet<ThreatFeature>,
 }
 
-/// How often findings are sent.
+/// How often GuardDuty publishes updates of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingFrequency {
@@ -58,7 +58,7 @@ pub enum FindingFrequency {
 }
 
 impl FindingFrequency {
-    /// The word as GuardDuty spells it.
+    /// The value in the GuardDuty API.
     pub fn word(self) -> &'static str {
         match self {
             Self::FifteenMinutes => "FIFTEEN_MINUTES",
@@ -68,7 +68,7 @@ impl FindingFrequency {
     }
 }
 
-/// What GuardDuty can watch for extra money.
+/// The protection plans of GuardDuty, which cost extra.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ThreatFeature {
@@ -84,14 +84,14 @@ pub enum ThreatFeature {
     EksAuditLogs,
     /// Processes in instances and containers.
     RuntimeMonitoring,
-    /// The use of models and agents of Bedrock and SageMaker. Not in every region.
+    /// The use of AI models and agents in Bedrock and SageMaker. Not in every region.
     AiProtection,
-    /// Investigations of findings by a model. Not in every region.
+    /// Analysis of findings by an AI model. Not in every region.
     AiAnalyst,
 }
 
 impl ThreatFeature {
-    /// The word as GuardDuty spells it.
+    /// The value in the GuardDuty API.
     pub fn word(self) -> &'static str {
         match self {
             Self::S3DataEvents => "S3_DATA_EVENTS",

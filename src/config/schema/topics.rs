@@ -14,27 +14,27 @@ use super::text::{Email, KeyRef, PhysicalName, Template};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// The name that people see in messages.
+    /// The display name that people see in messages.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub display_name: String,
-    /// The key that encrypts it. The services in `publishers` may use it.
+    /// The KMS key that encrypts it. The services in `publishers` may use the key.
     pub key: Option<KeyRef>,
-    /// Whether messages keep their order.
+    /// Whether it is a FIFO topic, which keeps the order of messages.
     #[serde(default)]
     pub fifo: bool,
-    /// AWS services that may publish.
+    /// The AWS services that may publish to it.
     #[serde(default)]
     pub publishers: BTreeSet<Service>,
-    /// E-mail addresses that get every message, once their owners have confirmed.
+    /// The e-mail addresses that get every message, once their owners have confirmed.
     #[serde(default)]
     pub email: OneOrMany<Email>,
-    /// Other subscriptions. Queues subscribe by their own `topics`.
+    /// Other subscriptions. For a queue of this config, use `topics` of the queue.
     #[serde(default)]
     pub subscriptions: Vec<Subscription>,
-    /// More statements of the topic's policy.
+    /// Additional statements of the topic policy.
     #[serde(default)]
     pub statements: Vec<Statement>,
 }
@@ -43,18 +43,18 @@ pub struct Topic {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
-    /// How messages are delivered.
+    /// The protocol of delivery.
     pub protocol: Delivery,
-    /// Where they go: an address, a URL or an ARN.
+    /// The endpoint: an address, a URL or an ARN.
     pub endpoint: Template,
-    /// Whether the message is delivered without SNS's envelope.
+    /// Whether SNS delivers the message without its envelope.
     #[serde(default)]
     pub raw: bool,
-    /// Which messages are delivered, by attribute: `{ kind = ["refund"] }`.
+    /// The filter policy: which messages SNS delivers, by attribute: `{ kind = ["refund"] }`.
     pub filter: Option<BTreeMap<String, Vec<String>>>,
 }
 
-/// How messages are delivered.
+/// The protocol of delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
@@ -73,7 +73,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The protocol as SNS names it.
+    /// The value in the SNS API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Email => "email",

@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A variable of the process that this config may read. Names of credentials are refused: `AWS_*` but
-/// for the region, and what holds `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`, `CREDENTIAL` or `KEY`.
+/// An environment variable that this config may read. payctl refuses names of credentials: `AWS_*` except
+/// the region, and names with `TOKEN`, `SECRET`, `PASSWORD`, `PASSWD`, `CREDENTIAL` or `KEY`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// Its value where it is unset or empty. Without one it must be set.
+    /// The value if the variable is unset or empty. Without a default, the variable must be set.
     pub default: Option<String>,
-    /// A regular expression that the whole value must match, and the default too.
+    /// A regular expression that the whole value must match. The default must match it too.
     pub pattern: Option<String>,
-    /// What it is for.
+    /// A description.
     pub description: Option<String>,
 }

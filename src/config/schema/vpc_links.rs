@@ -8,15 +8,15 @@ use serde::Deserialize;
 use super::network::SubnetTier;
 use super::text::{GroupRef, PhysicalName};
 
-/// A way for APIs into the network.
+/// A VPC link: a connection from APIs into the network.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VpcLink {
-    /// The physical name, instead of one by the pattern.
+    /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// In which subnets its interfaces are.
+    /// The tier of subnets of its network interfaces.
     #[serde(default)]
     pub subnets: SubnetTier,
-    /// The security groups of its interfaces.
+    /// The security groups of its network interfaces.
     pub security_groups: BTreeSet<GroupRef>,
 }

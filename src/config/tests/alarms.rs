@@ -12,35 +12,35 @@ pub(super) fn alarm(line: &str) -> String {
     )
 }
 
-/// An alarm of exactly these lines, beside a queue.
+/// An alarm with exactly these lines, and a queue.
 pub(super) fn bare(lines: &str) -> String {
     format!("{TOPIC}[queues.jobs]\n[alarms.a]\n{lines}")
 }
 
 #[test]
-fn alarms_that_cannot_be_are_refused() {
+fn impossible_alarms_are_refused() {
     check(&alarm("below = 1"), "6:9 the alarm has more than one threshold");
     check(&bare("watch = \"queues.jobs\"\nmetric = \"NumberOfMessagesSent\""), "has no threshold");
-    check(&alarm("period = 45"), "10:10 45 seconds are no possible period (10, 20, 30");
+    check(&alarm("period = 45"), "10:10 45 seconds is not a valid period (use 10, 20, 30");
     check(&alarm("period = 30"), "AWS measures this once a minute");
     check(
         &alarm("periods = 289"),
-        "289 periods of 300 seconds reach too far back (at most one day",
+        "289 periods of 300 seconds are too long together (use at most one day",
     );
-    check(&alarm("period = 3600\nperiods = 169"), "reach too far back (at most one week)");
-    check(&alarm("datapoints = 2"), "10:14 2 data points in 1 periods (1 to 1");
-    check(&alarm("statistic = \"p101\""), "10:13 `p101` is no percentile (p0 to p100)");
-    check(&alarm("statistic = \"Sum\""), "`Sum` has the wrong form (average, sum");
-    check(&alarm("statistic = \"p1234\""), "`p1234` has the wrong form");
-    check(&alarm("few_samples = \"ignore\""), "only percentiles can have too few samples");
+    check(&alarm("period = 3600\nperiods = 169"), "are too long together (use at most one week)");
+    check(&alarm("datapoints = 2"), "10:14 `datapoints` is 2, but `periods` is 1 (use 1 to 1");
+    check(&alarm("statistic = \"p101\""), "10:13 `p101` is not a percentile (use p0 to p100)");
+    check(&alarm("statistic = \"Sum\""), "`Sum` has the wrong format (use average, sum");
+    check(&alarm("statistic = \"p1234\""), "`p1234` has the wrong format");
+    check(&alarm("few_samples = \"ignore\""), "this setting is only for percentiles");
     check(&alarm("missing = \"notBreaching\""), "did you mean `not_breaching`?");
-    check(&alarm("notify = [\"oops\"]"), "no `oops` in [topics] (did you mean `ops`?)");
+    check(&alarm("notify = [\"oops\"]"), "[topics] has no `oops` (did you mean `ops`?)");
     let arns: Vec<String> = (0..6).map(|n| format!("\"arn:aws:sns:r:1:t{n}\"")).collect();
     check(
         &alarm(&format!("actions = [{}]", arns.join(", "))),
-        "6 actions are too many (at most 5)",
+        "too many actions: 6 (use at most 5)",
     );
-    check(&alarm("actions = [\"page\"]"), "`page` is no ARN (the ARN of what is called");
+    check(&alarm("actions = [\"page\"]"), "`page` is not an ARN (write the ARN of the action");
     check(
         &alarm("actions = [\"arn:aws:sns:us-east-1:1:t\"]"),
         "`arn:aws:sns:us-east-1:1:t` is not in eu-west-1",
@@ -48,20 +48,23 @@ fn alarms_that_cannot_be_are_refused() {
     let names: Vec<String> = (0..31).map(|n| format!("D{n} = \"x\"")).collect();
     let many = alarm(&format!("dimensions = {{ {} }}", names.join(", ")));
     check(&many, "a metric has at most 30 dimensions");
-    check(&alarm("name = \"a-${env}\\u0007\""), "is not possible as a name (an alarm's name");
-    check(&alarm(&format!("description = \"{}\"", "x".repeat(1025))), "1025 characters are not");
+    check(&alarm("name = \"a-${env}\\u0007\""), "is not a valid name (an alarm's name");
+    check(
+        &alarm(&format!("description = \"{}\"", "x".repeat(1025))),
+        "too long: 1025 characters, at most 1024",
+    );
 }
 
 #[test]
-fn a_topic_that_does_not_take_messages_of_alarms_is_named() {
+fn alarms_need_a_topic_that_accepts_their_messages() {
     let text = |topic: &str| alarm("notify = [\"ops\"]").replace(TOPIC, topic);
-    let expected = "the topic `ops` does not take messages of alarms (add \"cloudwatch\"";
+    let expected = "alarms may not publish to the topic `ops` (add \"cloudwatch\"";
     check(&text("[topics.ops]\npublishers = [\"events\"]\n"), expected);
     let fifo = "[topics.ops]\nfifo = true\npublishers = [\"cloudwatch\"]\n";
     let key = "[keys.main]\nservices = [\"events\"]\n\
                [topics.ops]\nkey = \"main\"\npublishers = [\"cloudwatch\"]\n";
-    check(&text(key), "the key `main` of the topic `ops` does not admit alarms");
-    check(&text(fifo), "the topic `ops` is FIFO (alarms can tell standard topics only)");
+    check(&text(key), "alarms may not use the key `main` of the topic `ops`");
+    check(&text(fifo), "the topic `ops` is a FIFO topic (use a standard topic: alarms cannot");
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn a_percentage_is_never_above_100() {
     assert!(!problems.iter().any(|found| found.message.contains("percentage")), "{problems:#?}");
 }
 
-/// What is said before anything is built.
+/// The problems that validation finds before the blueprint is built.
 #[track_caller]
 pub(super) fn says(text: &str, expected: &str) {
     let problems = problems_of(text);

@@ -1,4 +1,4 @@
-//! Dashboards: bad values, and what good ones become.
+//! Dashboards: bad values, and the results of good ones.
 
 use serde_json::{Value, json};
 
@@ -8,21 +8,21 @@ use super::metrics::{output, spec};
 use super::*;
 
 #[test]
-fn dashboards_that_cannot_be_are_refused() {
+fn impossible_dashboards_are_refused() {
     let widget =
         |widget: &str| format!("[queues.jobs]\n[dashboards.a]\nwidgets = [{{ {widget} }}]");
     check("[dashboards.a]", "3:13 the dashboard is empty");
-    check("[dashboards.a]\nname = \"a b ${env}\"\ngenerate = \"cost\"", "not possible as a name");
+    check("[dashboards.a]\nname = \"a b ${env}\"\ngenerate = \"cost\"", "not a valid name");
     check("[dashboards.a]\nname = \"all\"\ngenerate = \"cost\"", "does not name the environment");
     check("[dashboards.a]\ngenerate = \"costs\"", "one of operations, security, cost");
-    check(&widget("title = \"x\""), "a widget shows one thing");
-    check(&widget("text = \"x\", alarms = [\"b\"]"), "no `b` in [alarms]");
-    check(&widget("text = \"x\", width = 25"), "25 is out of range (1 to 24)");
-    check(&widget("text = \"x\", period = 45"), "45 seconds are no possible period");
-    check(&widget("metrics = [{ watch = \"queues.x\", metric = \"m\" }]"), "no `x` in [queues]");
+    check(&widget("title = \"x\""), "a widget needs exactly one content");
+    check(&widget("text = \"x\", alarms = [\"b\"]"), "[alarms] has no `b`");
+    check(&widget("text = \"x\", width = 25"), "25 is out of range (use 1 to 24)");
+    check(&widget("text = \"x\", period = 45"), "45 seconds is not a valid period");
+    check(&widget("metrics = [{ watch = \"queues.x\", metric = \"m\" }]"), "[queues] has no `x`");
     let part = "metrics = { m = { watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\" } }";
     let line = format!("{{ expression = \"m\", {part} }}");
-    check(&widget(&format!("metrics = [{line}, {line}]")), "`m` stands in this widget twice");
+    check(&widget(&format!("metrics = [{line}, {line}]")), "the widget uses the id `m` twice");
 }
 
 /// A network load balancer.
@@ -51,7 +51,7 @@ fn a_generated_dashboard_shows_a_network_load_balancer_by_its_own_metrics() {
 }
 
 #[test]
-fn typed_widgets_stand_in_rows() {
+fn configured_widgets_are_placed_in_rows() {
     let text = format!(
         "{}\n[dashboards.d]\nname = \"Payment-${{env}}\"\nwidgets = [\n\
          {{ text = \"# Payments\", width = 24, height = 2 }},\n\
@@ -83,7 +83,7 @@ fn typed_widgets_stand_in_rows() {
 }
 
 #[test]
-fn a_generated_dashboard_shows_what_there_is() {
+fn a_generated_dashboard_shows_everything_in_the_environment() {
     let titles = |question: &str| {
         let text = format!(
             "[tables.t]\npartition_key = \"id:S\"\n[buckets.b]\n{}\n\

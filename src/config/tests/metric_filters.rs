@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn metric_filters_that_cannot_be_are_refused() {
+fn impossible_metric_filters_are_refused() {
     let filter = |lines: &str| {
         format!(
             "[log_groups.app]\n[metric_filters.a]\nlog_group = \"app\"\n\
@@ -15,13 +15,13 @@ fn metric_filters_that_cannot_be_are_refused() {
         &filter("dimensions = { a = \"$.a\", b = \"$.b\", c = \"$.c\", d = \"$.d\" }"),
         "a metric filter has at most 3 dimensions",
     );
-    check(&filter("dimensions = { Method = \"method\" }"), "`method` is no field of an event");
-    check(&filter("value = \"many\""), "`many` is not possible here (a number, or a field");
-    check(&filter("name = \"${env}:a\""), "not possible as a name (a metric filter's name");
-    check(&filter("").replace("Payments", "AWS/Pay"), "AWS's own");
+    check(&filter("dimensions = { Method = \"method\" }"), "`method` is not a field of an event");
+    check(&filter("value = \"many\""), "`many` is not valid here (write a number, or a field");
+    check(&filter("name = \"${env}:a\""), "not a valid name (a metric filter's name");
+    check(&filter("").replace("Payments", "AWS/Pay"), "AWS reserves namespaces");
     check(&filter("").replace("Payments", "Pay$"), "a namespace is 1 to 255 characters");
     check(&filter("").replace("Declined", "a:b"), "the name of a metric is 1 to 255");
-    check(&filter("").replace("\"app\"", "\"ap\""), "no `ap` in [log_groups] (did you mean");
+    check(&filter("").replace("\"app\"", "\"ap\""), "[log_groups] has no `ap` (did you mean");
     check(&filter("").replace("\"app\"", "\"tables.app\""), "[tables] has no log groups");
     check(&filter("").replace("\"app\"", "\"services.app\""), "has no [services]");
 }

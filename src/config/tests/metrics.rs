@@ -1,4 +1,4 @@
-//! Metrics: bad values, and what good ones become.
+//! Metrics: bad values, and the results of good ones.
 
 use serde_json::{Value, json};
 
@@ -9,27 +9,27 @@ use payctl_engine::model::address::Address;
 use super::*;
 
 #[test]
-fn what_is_watched_must_be_there_and_have_metrics() {
+fn a_watched_item_must_exist_and_have_metrics() {
     let watch = |what: &str, metric: &str| {
         bare(&format!("watch = \"{what}\"\nmetric = \"{metric}\"\nabove = 1"))
     };
-    check(&watch("queues", "x"), "`queues` has the wrong form (name a section and an item");
+    check(&watch("queues", "x"), "`queues` has the wrong format (name a section and an item");
     check(&watch("queue.jobs", "x"), "[queue] has no metrics (did you mean `queues`?)");
-    check(&watch("queues.job", "x"), "7:9 no `job` in [queues] (did you mean `jobs`?)");
-    check(&watch("tables.t", "x"), "no `t` in [tables] (this environment has no [tables])");
+    check(&watch("queues.job", "x"), "7:9 [queues] has no `job` (did you mean `jobs`?)");
+    check(&watch("tables.t", "x"), "[tables] has no `t` (this environment has no [tables])");
     check(&watch("queues.jobs.dead_letter", "x"), "the queue `jobs` has no dead-letter queue");
-    check(&watch("topics.ops.dead_letter", "x"), "only queues have a dead-letter queue");
+    check(&watch("topics.ops.dead_letter", "x"), "`dead_letter` is only for queues");
     let slip = "AWS/SQS has no metric `NumberOfMessageSent` (did you mean `NumberOfMessagesSent`?";
     check(&watch("queues.jobs", "NumberOfMessageSent"), slip);
-    check(&bare("metric = \"m\"\nabove = 1"), "it is not said whose metric this is");
+    check(&bare("metric = \"m\"\nabove = 1"), "the metric has no source");
     check(&bare("watch = \"queues.jobs\"\nabove = 1"), "`metric` is missing");
     let group = "[target_groups.blue]\n[alarms.a]\nwatch = \"target_groups.blue\"\n\
                  metric = \"HealthyHostCount\"\nbelow = 1";
     says(group, "no load balancer forwards to `blue`");
     let service = "[services.pay]\n[alarms.a]\nwatch = \"services.pay\"\n\
                    metric = \"CPUUtilization\"\nabove = 80";
-    says(service, "it is not clear in which cluster `pay` runs");
-    // A security group of the same name forwards nothing.
+    says(service, "the cluster of `pay` is not clear");
+    // A security group of the same name does not forward anything.
     let named = "[load_balancers.a]\nsecurity_groups = [\"blue\"]\n";
     says(&format!("{named}{group}"), "no load balancer forwards to `blue`");
 }
@@ -44,34 +44,41 @@ fn an_alarm_that_could_never_have_data_is_refused() {
     for metric in
         ["ReturnedItemCount", "SuccessfulRequestLatency", "SystemErrors", "ThrottledRequests"]
     {
-        let expected = format!("`{metric}` is measured by `Operation` (add `dimensions.Operation`");
+        let expected =
+            format!("`{metric}` needs the dimension `Operation` (add `dimensions.Operation`");
         check(&table(&format!("metric = \"{metric}\"")), &expected);
     }
-    check(&table("metric = \"UserErrors\""), "`UserErrors` is measured for the whole account");
+    check(
+        &table("metric = \"UserErrors\""),
+        "AWS measures `UserErrors` only for the whole account",
+    );
     let fine = problems_of(&table(
         "metric = \"ThrottledRequests\"\ndimensions = { Operation = \"PutItem\" }",
     ));
     assert!(fine.is_empty(), "{fine:#?}");
     let bucket = |lines: &str| alarm("buckets.b", "buckets.b", lines);
-    check(&bucket("metric = \"AllRequests\""), "`AllRequests` is measured by `FilterId`");
-    check(&bucket("metric = \"BucketSizeBytes\""), "S3 counts this once a day (period = 86400)");
+    check(&bucket("metric = \"AllRequests\""), "`AllRequests` needs the dimension `FilterId`");
+    check(
+        &bucket("metric = \"BucketSizeBytes\""),
+        "S3 measures this once a day (set `period = 86400`)",
+    );
     let math = "[buckets.b]\n[alarms.a]\nexpression = \"size / 2\"\nabove = 1\nperiod = 3600\n\
                 metrics = { size = { watch = \"buckets.b\", metric = \"BucketSizeBytes\" } }";
-    check(math, "7:10 S3 counts this once a day");
+    check(math, "7:10 S3 measures this once a day");
     check(&math.replace("3600", "10"), "AWS measures this once a minute");
     let function = "metric = \"ProvisionedConcurrencyUtilization\"";
-    says(&alarm("functions.f", "functions.f", function), "is measured by `Resource`");
+    says(&alarm("functions.f", "functions.f", function), "needs the dimension `Resource`");
     let firewall = "firewalls.f]\nmetrics = false\n[queues.q";
     let blocked = "metric = \"BlockedRequests\"";
-    check(&alarm(firewall, "firewalls.f", blocked), "`f` is not measured (set `metrics = true`");
+    check(&alarm(firewall, "firewalls.f", blocked), "`f` has no metrics (set `metrics = true`");
     let cluster = "clusters.c]\ninsights = false\n[queues.q";
     let tasks = "metric = \"TaskCount\"";
-    check(&alarm(cluster, "clusters.c", tasks), "`c` is not measured (set `insights = true`");
+    check(&alarm(cluster, "clusters.c", tasks), "`c` has no metrics (set `insights = true`");
     let network = "load_balancers.n]\ntype = \"network\"\n[queues.q";
     let http = "metric = \"HTTPCode_ELB_5XX_Count\"";
     check(
         &alarm(network, "load_balancers.n", http),
-        "AWS/NetworkELB has no metric `HTTPCode_ELB_5XX_Count` (one of ActiveFlowCount, ",
+        "AWS/NetworkELB has no metric `HTTPCode_ELB_5XX_Count` (use one of ActiveFlowCount, ",
     );
 }
 
@@ -82,17 +89,23 @@ fn metric_math_must_add_up() {
     };
     let part = "{ watch = \"queues.jobs\", metric = \"NumberOfMessagesSent\" }";
     let sent = format!("sent = {part}");
-    check(&math("100 * send", &sent), "the expression uses `send`, which is no part (did you mean");
+    check(
+        &math("100 * send", &sent),
+        "the expression uses `send`, which is not in `metrics` (did you mean",
+    );
     check(&math("1", &sent), "the expression does not use `sent`");
-    check(&math("Sent", &format!("Sent = {part}")), "an id is letters, digits and underscores");
-    check(&math("result", &format!("result = {part}")), "`result` is the result's own id");
+    check(&math("Sent", &format!("Sent = {part}")), "an id has letters, digits and underscores");
+    check(
+        &math("result", &format!("result = {part}")),
+        "the id `result` is reserved for the result",
+    );
     check(&math("SEARCH('x', 'Sum')", &sent), "an alarm cannot search for metrics");
     check(&bare("expression = \"1\"\nabove = 1"), "the expression has no `metrics`");
-    check(&alarm("expression = \"1\""), "an `expression` and a metric of its own");
-    check(&alarm(&format!("metrics = {{ {sent} }}")), "nothing says what becomes of these");
+    check(&alarm("expression = \"1\""), "`expression` and `metric` cannot be used together");
+    check(&alarm(&format!("metrics = {{ {sent} }}")), "`metrics` needs an `expression`");
     let ids: Vec<String> = (0..11).map(|n| format!("m{n}")).collect();
     let parts: Vec<String> = ids.iter().map(|id| format!("{id} = {part}")).collect();
-    check(&math(&ids.join(" + "), &parts.join(", ")), "11 metrics are too many for an alarm");
+    check(&math(&ids.join(" + "), &parts.join(", ")), "too many metrics for an alarm: 11");
 }
 
 /// The spec of a resource.
@@ -111,7 +124,7 @@ pub(super) fn output(to: &str, output: &str) -> Value {
 }
 
 #[test]
-fn what_is_watched_gives_namespace_dimensions_and_statistic() {
+fn a_watched_item_gives_namespace_dimensions_and_statistic() {
     let text = alarm("periods = 2\nnotify = [\"ops\"]\nmissing = \"not_breaching\"");
     let found = spec(&text, "cloudwatch.alarm", "age");
     let metric = json!({
@@ -191,7 +204,7 @@ fn metric_math_has_one_result() {
     assert_eq!(found["comparison"], "GreaterThanOrEqualToThreshold");
 }
 
-/// What the systems that payctl replaces watch, in the words of this config.
+/// The alarms of the systems that payctl replaces, in the words of this config.
 const WATCHED: &str = r#"
 [alarms.api-latency]
 name = "payment-api-latency-${env}"
@@ -276,7 +289,7 @@ fn every_section_can_be_watched() {
                 partition_key = \"id:S\"";
     let (_, problems) =
         inspect_from(&dir(&[("dev.toml", &format!("{head}{WATCHED}"))]), "dev", &|_| None, None);
-    // What the other sections lack here is not the question.
+    // Other sections may lack values here: this test is not about them.
     let last = head.lines().count();
     let ours: Vec<_> = problems.iter().filter(|found| found.place.line > last).collect();
     assert!(ours.is_empty(), "{ours:#?}");

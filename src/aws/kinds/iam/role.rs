@@ -144,7 +144,7 @@ impl Resource for Role {
             SizeLimit::policy("trust policy", "trust", 2048),
             SizeLimit {
                 measure: characters_of_all,
-                ..SizeLimit::policy("own policies", "inline", 10_240)
+                ..SizeLimit::policy("inline policies", "inline", 10_240)
             },
         ],
         section: "roles",

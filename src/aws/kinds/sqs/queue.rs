@@ -117,7 +117,7 @@ impl Resource for Queue {
             SizeLimit {
                 measure: statements,
                 unit: "statements",
-                fix: "SQS takes {most}",
+                fix: "use at most {most}",
                 ..SizeLimit::policy("policy", "policy", 20)
             },
         ],
