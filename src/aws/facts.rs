@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_zone_that_is_impaired_keeps_its_place() {
+    async fn an_impaired_zone_keeps_its_place() {
         let aws = connected(|request| {
             let asked = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
             match asked.contains("Filter.1.Name=zone-type") && !asked.contains("Name=state") {

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_near_needs_no_proxy() {
+    fn local_addresses_bypass_the_proxy() {
         for url in [
             "http://127.0.0.1:4566/queue",
             "https://localhost",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_said() {
+    fn a_proxy_password_is_not_shown() {
         assert_eq!(without_password("http://me:s@cret@proxy:3128"), "http://proxy:3128");
         assert_eq!(without_password("proxy:3128"), "proxy:3128");
     }

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shape_stands_for() {
+    fn a_resource_shape_expands_to_patterns() {
         let on = |own, shape| Vec::from_iter(resources(&scope(), &names(), own, shape));
         let here = "arn:aws:sqs:eu-west-1:123456789012";
         assert_eq!(on("sqs.queue", "*"), ["*"]);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_only_looks_and_a_destroy_makes_nothing() {
+    fn plan_policies_only_read_and_destroy_policies_never_create() {
         let actions = |task| -> BTreeSet<String> {
             let statements = least(task, &scope(), &names());
             statements.into_iter().flat_map(|statement| statement.actions).collect()
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_is_short_enough_and_together_they_are_the_whole() {
+    fn policy_parts_fit_the_limit_and_add_up_to_the_whole() {
         let all = names().into_iter().chain(KINDS.iter().map(|kind| {
             let kind = kind.meta().kind;
             let names = (0..40).map(|number| format!("odd-name-{number}-of-{kind}"));
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn one_policy_serves_every_number() {
+    fn one_policy_covers_every_numbered_environment() {
         assert!(for_any_number(&scope(), &names()).is_none());
         let scope = Scope { env: "pr-7".into(), ..scope() };
         let queue = BTreeSet::from(["pr-7-payment-queue-*".to_owned()]);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_as_iam_writes_it() {
+    fn a_statement_has_the_form_of_iam() {
         let statements = least(Task::Apply, &scope(), &names());
         let made = statements.iter().find(|one| one.actions.contains("ec2:CreateVpc"));
         assert_eq!(

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statement_ids_have_letters_and_digits_only() {
+    fn statement_ids_contain_only_letters_and_digits() {
         assert_eq!(sid("daily-cost"), "EventDailyCost");
     }
 }

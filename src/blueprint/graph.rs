@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_found_behind_a_tail() {
+    fn a_cycle_is_found_after_a_chain() {
         assert_eq!(cycle(&edges(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])), None);
         let found = cycle(&edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])).unwrap();
         let names: Vec<&str> = found.iter().map(|address| address.name.as_str()).collect();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fifo_ending_survives() {
+    fn names_keep_the_fifo_suffix() {
         let long = format!("dev-{}.fifo", "x".repeat(100));
         let short = shorten(&long, &scope("dev"), 80);
         assert!(short.len() == 80 && short.starts_with("dev-") && short.ends_with(".fifo"));

@@ -213,7 +213,7 @@ fn the_key_allows_the_services_that_need_it() {
 }
 
 #[test]
-fn no_statement_of_the_key_is_for_everybody_and_publishers_act_for_the_account() {
+fn key_statements_name_principals_and_bind_publishers_to_the_account() {
     for env in ["dev", "prod"] {
         let policy = &blueprint(env).resources[&Address::new("kms.key", "main")].spec["policy"];
         for statement in policy["Statement"].as_array().unwrap() {
@@ -273,7 +273,7 @@ fn production_keeps_its_logs_for_more_than_a_year() {
 }
 
 #[test]
-fn flow_logs_write_into_their_group_and_nowhere_else() {
+fn flow_logs_write_only_to_their_group() {
     let prod = blueprint("prod");
     let flow_log = &prod.resources[&Address::new("ec2.flow_log", "main")].spec;
     assert_eq!(flow_log["traffic"], "ALL");
@@ -286,7 +286,7 @@ fn flow_logs_write_into_their_group_and_nowhere_else() {
 }
 
 #[test]
-fn the_cost_report_writes_its_reports_and_nothing_else() {
+fn the_cost_report_role_writes_only_reports() {
     let dev = blueprint("dev");
     let role = dev.resources[&Address::new("iam.role", "cost-report")].spec.to_string();
     assert!(role.contains("/cost-reports/*"), "{role}");

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_asked_and_data_loss_wants_the_name() {
+    fn a_terminal_is_prompted_and_data_loss_needs_the_name() {
         let check = |purpose, loses, expected| {
             assert_eq!(question(&plan(purpose, loses), TERMINAL).unwrap(), expected);
         };
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_a_flag_must_say_yes() {
+    fn a_run_without_a_terminal_needs_a_flag() {
         assert!(refused(&plan(Purpose::Apply, false), NOTHING));
         assert_eq!(question(&plan(Purpose::Apply, false), AUTO).unwrap(), Question::None);
     }
 
     #[test]
-    fn auto_approve_alone_loses_no_data() {
+    fn auto_approve_does_not_permit_data_loss() {
         let both = Consent { allow_data_loss: true, ..AUTO };
         assert!(refused(&plan(Purpose::Apply, true), AUTO));
         assert_eq!(question(&plan(Purpose::Apply, true), both).unwrap(), Question::None);
@@ -216,7 +216,7 @@ mod tests {
     /// What has to be typed, for each purpose, for what is lost, and for what the config and the flags
     /// say: nobody can answer, then somebody can.
     #[test]
-    fn every_combination_of_flags() {
+    fn every_combination_of_flags_has_its_consent() {
         let mut table = String::new();
         let plans = |purpose| {
             [
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_lifts_protection() {
+    fn flags_do_not_lift_protection() {
         let all = Consent {
             auto_approve: true,
             allow_data_loss: true,

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ci_system_names_its_pull_request() {
+    fn pull_requests_are_recognised_in_every_ci_system() {
         let check = |name, value| assert_eq!(chosen(None, &[(name, value)]).unwrap(), "pr-7");
         check("GITHUB_REF", "refs/pull/7/merge");
         check("CI_MERGE_REQUEST_IID", "7");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_build_is_no_pull_request() {
+    fn a_branch_build_is_not_a_pull_request() {
         for variable in [("GITHUB_REF", "refs/heads/7"), ("BUILDKITE_PULL_REQUEST", "false")] {
             let error = chosen(None, &[variable]).unwrap_err();
             let hints = error.source.unwrap().hints.join("\n");

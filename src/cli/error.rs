@@ -187,7 +187,7 @@ mod tests {
     use crate::ui::style::Style;
 
     #[test]
-    fn every_kind_has_the_documented_code() {
+    fn every_error_kind_has_its_documented_exit_code() {
         let code = |kind| CliError::said(kind).exit_code(Stage::Looking);
         assert_eq!(code(ErrorKind::User), 1);
         assert_eq!(code(ErrorKind::Config), 1);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_change_no_error_says_that_nothing_was_changed() {
+    fn errors_after_a_change_do_not_claim_that_nothing_changed() {
         for stage in [Stage::Changing, Stage::Changed] {
             let code = |kind| CliError::said(kind).exit_code(stage);
             assert_eq!(code(ErrorKind::User), 3);

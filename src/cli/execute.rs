@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_aws_lists_for_a_while_is_waited_out() {
+    async fn verification_waits_while_aws_still_lists_deleted_objects() {
         assert_eq!(left_after(Duration::ZERO).await, (Vec::new(), 1));
         assert_eq!(left_after(Duration::from_secs(60)).await, (Vec::new(), 7));
         let (left, looks) = left_after(Duration::from_secs(3600)).await;

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_says_what_is_restored_and_how_old_it_is() {
+    fn a_plan_names_the_restored_source_and_its_age() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let time = "2023-11-14T22:13:20Z".to_owned();
         let origin = Origin { what: "the table orders".into(), stands: None, at, time };

@@ -252,7 +252,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_plan_is_for_its_owner_alone_and_takes_the_place_of_files_only() {
+    fn a_plan_file_is_private_and_replaces_only_files() {
         use std::fs::{self, Permissions};
         use std::os::unix::fs::{PermissionsExt as _, symlink};
         let dir = tempfile::tempdir().unwrap();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_from_elsewhere_is_refused() {
+    fn a_plan_of_another_environment_is_refused() {
         let here = plan().scope;
         let there = Scope { account: "2".into(), ..here.clone() };
         assert_eq!(check_place(&plan(), &there).unwrap_err().kind, ErrorKind::User);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_file_would_do_otherwise_is_named() {
+    fn every_difference_from_a_saved_plan_is_named() {
         let first = |plan: &mut Plan| -> Change { plan.changes.remove(0) };
         let check = |edit: &dyn Fn(&mut Plan), said: &str| assert_eq!(refusal(edit), said);
         let other = |saved: &str, now: &str, at: &str| {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_plannings_may_differ_in_is_no_difference() {
+    fn volatile_details_do_not_differ_from_a_saved_plan() {
         let mut file = plan();
         let change = &mut file.changes[0];
         change.origin = "config/dev.toml:5".into();

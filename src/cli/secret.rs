@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_break_at_the_end_is_not_part_of_a_value() {
+    fn a_final_line_break_is_not_part_of_a_secret() {
         assert_eq!(check(b"sk_live").unwrap(), "sk_live");
         assert_eq!(check(b"sk_live\n").unwrap(), "sk_live");
         assert_eq!(check(b"sk_live\r\n").unwrap(), "sk_live");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_something_in_it_and_fits() {
+    fn a_secret_value_is_neither_empty_nor_too_long() {
         for empty in [&b""[..], b"\n", b"\r\n"] {
             assert!(check(empty).unwrap_err().contains("is empty"));
         }

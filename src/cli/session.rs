@@ -312,7 +312,7 @@ mod tests {
     use payctl_engine::model::live::{Live, Tags};
 
     #[test]
-    fn what_everybody_shares_has_outputs_as_well() {
+    fn shared_objects_have_outputs() {
         let address = Address::new("service.shared", "main");
         let spec = json!({});
         let outputs = Outputs::from([(payctl_engine::model::text::Output::Id, "d-1".to_owned())]);

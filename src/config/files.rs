@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_repository_is_the_nearest_git_folder_or_the_folder_above() {
+    fn the_repository_is_the_nearest_git_folder_or_the_parent() {
         let (_place, config) = place();
         let root = || Repository::around(&config).unwrap().root;
         assert_eq!(root(), config.parent().unwrap());

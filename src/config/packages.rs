@@ -255,7 +255,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_is_followed_unless_it_leads_back() {
+    fn links_are_followed_unless_they_form_a_cycle() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();
         let (work, shared) = (dir.path().join("work"), dir.path().join("shared"));
@@ -274,7 +274,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_outside_of_the_repository_is_packed() {
+    fn files_outside_the_repository_are_not_packed() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();
         let (work, others) = (dir.path().join("repo/work"), dir.path().join("others"));
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_packed_and_certificates_are() {
+    fn private_keys_are_not_packed_but_certificates_are() {
         let certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
         let key = "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n";
         for name in ["server.key", "ID_RSA", "id_ed25519_work", "store.p12", "store.PFX", "a.jks"] {

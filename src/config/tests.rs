@@ -287,7 +287,7 @@ fn validation_enforces_the_limits_of_aws() {
         format!("{{ sid = \"S{at}\", actions = \"sqs:*\", principals = {{ AWS = \"*\" }} }},")
     };
     let many: String = (0..21).map(statement).collect();
-    check(&format!("[queues.a]\nstatements = [{many}]"), "too many statements: ");
+    check(&format!("[queues.a]\nstatements = [{many}]"), "21 statements");
     for reserved in ["xn--a-${env}", "sthree-a-${env}", "amzn-s3-demo-${env}", "a-${env}-s3alias"] {
         let text = format!("[buckets.a]\nname = \"{reserved}\"");
         check(&text, "4:8 `");
@@ -392,7 +392,7 @@ fn the_shipped_schema_is_the_current_one() {
 }
 
 #[test]
-fn references_in_a_circle_are_an_error() {
+fn circular_references_are_an_error() {
     let key = "[keys.k]\nstatements = [{ actions = \"kms:*\", principals = { AWS = \"${roles.r.arn}\" } }]";
     let role = "[roles.r]\nservices = \"lambda.amazonaws.com\"\n\
                 statements = [{ actions = \"kms:*\", resources = \"${keys.k.arn}\" }]";

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_never_read_whatever_is_declared() {
+    fn credential_variables_are_never_read() {
         let names = [
             "AWS_SECRET_ACCESS_KEY",
             "AWS_ACCESS_KEY_ID",

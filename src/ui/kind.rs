@@ -218,7 +218,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_fact_is_told() {
+    fn every_fact_of_a_kind_is_shown() {
         let meta = Meta {
             notes: &["A note."],
             immutable: &["name"],

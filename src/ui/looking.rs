@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_fail_alike_share_a_line() {
+    fn kinds_with_equal_errors_share_a_line() {
         let all = [
             unseen("ec2.vpc", "DescribeVpcs", ErrorClass::Denied, "UnauthorizedOperation"),
             unseen("costs.monitor", "GetMonitors", ErrorClass::Unsupported, "NoCode"),

@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_live_is_filled_in() {
+    fn outputs_are_filled_from_live_objects() {
         let live = Live::from([(Output::Id, "vpc-1".to_owned())]);
         let live = BTreeMap::from([(Address::new("ec2.vpc", "main"), live)]);
         assert_eq!(resolved(&outputs(), &live)["vpc.id"].literal(), Some("vpc-1"));
     }
 
     #[test]
-    fn what_a_terminal_obeys_becomes_no_variable() {
+    fn values_with_control_characters_are_not_exported() {
         for value in ["a\u{1b}[2J", "a\rb", "a\u{202e}b"] {
             let outputs = Outputs::from([("note".into(), value.into())]);
             let refused = "the output `note` contains control characters";
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_clash_are_refused() {
+    fn clashing_variables_are_refused() {
         let clash = Outputs::from([("a-b".into(), "1".into()), ("a.b".into(), "2".into())]);
         assert_eq!(
             env_file(&clash).unwrap_err().to_string(),

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_lines_tell_ends_and_long_waits() {
+    fn plain_progress_reports_ends_and_long_waits() {
         insta::assert_snapshot!(shown(Mode::Lines, Style::PLAIN), @r#"
         [ 0/12]   ec2.nat_gateway/a pending, waiting for 11 s
         [ 0/12]   ec2.nat_gateway/a pending, waiting for 22 s

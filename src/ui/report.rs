@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_says_what_where_and_what_to_do() {
+    fn a_failed_step_reports_cause_place_and_fix() {
         let (plan, report) = example();
         insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @r#"
         error: cannot create sqs.queue/payments
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_that_did_not_happen_is_no_bug() {
+    fn a_failed_upgrade_is_not_reported_as_a_bug() {
         const UPGRADE: Meta = Meta {
             unsettled: &[("version", "the events of the thing say why")],
             ..Meta::new("service.thing", "service", "A thing.")

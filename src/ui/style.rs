@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_needs_a_terminal_and_no_objection() {
+    fn colour_needs_a_terminal_and_can_be_switched_off() {
         let color = |terminal, wishes| Style::decide(terminal, wishes).color;
         let none = Wishes::default();
         assert!(color(true, none));

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cycle_is_drawn_and_does_not_hang() {
+    fn drawing_a_cycle_terminates() {
         let address = |name: &str| Address::new("ec2.security_group", name);
         let node = |name: &str, to: &str| Node {
             address: address(name),

@@ -256,7 +256,7 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
 }
 
 #[test]
-fn no_text_of_others_is_obeyed_by_a_terminal() {
+fn foreign_text_cannot_control_the_terminal() {
     for seed in 0..60 {
         let random = &mut fastrand::Rng::with_seed(seed);
         for style in [Style::PLAIN, Style { color: true }] {
@@ -272,7 +272,7 @@ fn no_text_of_others_is_obeyed_by_a_terminal() {
 }
 
 #[test]
-fn no_event_of_others_is_obeyed_by_a_terminal() {
+fn foreign_events_cannot_control_the_terminal() {
     for seed in 0..300 {
         let random = &mut fastrand::Rng::with_seed(seed);
         for style in [Style::PLAIN, Style { color: true }] {
@@ -291,7 +291,7 @@ fn no_event_of_others_is_obeyed_by_a_terminal() {
 }
 
 #[test]
-fn a_plan_takes_a_text_in_most_places() {
+fn a_plan_shows_text_in_most_places() {
     let (plan, open) = &*OPEN;
     let mut places = Vec::new();
     collect(plan, String::new(), &mut places);

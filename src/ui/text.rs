@@ -122,7 +122,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             shown(COLORS, "a\u{1b}[31mb\r\t\u{9b}\u{202e}\n\u{7f}"),
             "a\\u{1b}[31mb\\r\\t\\u{9b}\\u{202e}\n\\u{7f}"
@@ -136,7 +136,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_look_ends_with_its_line() {
+    fn a_style_ends_with_its_line() {
         assert_eq!(shown(COLORS, "\u{fdd4}a\nb"), "\u{1b}[31ma\u{1b}[0m\nb");
         assert_eq!(shown(COLORS, "\u{fdd4}a"), "\u{1b}[31ma\u{1b}[0m");
         assert_eq!(shown(COLORS, "a\u{fddf}\u{fdd9}b"), "a\\u{fdd9}b");

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn far_equal_lines_are_left_out() {
+    fn distant_equal_lines_are_omitted() {
         let text = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let lines = difference(&text("a b c d e f"), &text("a b c d X f"));
         let same = |text: &str| Line::Same(text.into());

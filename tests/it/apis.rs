@@ -108,7 +108,7 @@ fn address(kind: &str) -> Address {
 }
 
 #[test]
-fn the_api_of_the_migration_is_expressed_exactly() {
+fn the_config_expresses_the_migration_api_exactly() {
     let mut text = PAYMENTS.to_owned();
     for (route, function) in
         [("validate", "validation"), ("fraud-check", "fraud"), ("process", "processing")]
@@ -149,7 +149,7 @@ fn the_api_of_the_migration_is_expressed_exactly() {
 }
 
 #[test]
-fn what_aws_refuses_of_an_api_is_refused_here() {
+fn apis_that_aws_would_refuse_are_refused() {
     let route = |name: &str, rest: &str| {
         format!("[apis.a.routes.\"{name}\"]\nurl = \"https://x.example\"\n{rest}\n")
     };
@@ -277,7 +277,7 @@ fn what_aws_refuses_of_an_api_is_refused_here() {
 }
 
 #[test]
-fn a_function_that_may_take_longer_than_its_api_must_be_meant_to() {
+fn a_function_timeout_above_the_api_limit_must_be_explicit() {
     let text = "[functions.slow]\ntimeout = 30\nsource = \"code\"\nruntime = \"python3.13\"\n\
                 role = \"work\"\n[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
                 [apis.a.routes.\"GET /\"]\nfunction = \"slow\"\n";
@@ -328,7 +328,7 @@ fn kinds(plan: &Plan) -> BTreeSet<(&str, Action)> {
 }
 
 #[test]
-fn an_api_is_deployed_again_exactly_when_it_changed() {
+fn an_api_is_redeployed_exactly_when_it_changed() {
     block_on(async {
         let mut scene = Scene::new(PAYMENTS).await;
         scene.apply().await;
@@ -395,7 +395,7 @@ fn an_api_is_deployed_again_exactly_when_it_changed() {
 }
 
 #[test]
-fn a_route_asks_who_calls_unless_it_says_otherwise() {
+fn routes_require_authorization_by_default() {
     let folder = Folder::with(
         r#"
 [apis.payments]
@@ -467,7 +467,7 @@ fn guarded(authorizer: &str) -> String {
 }
 
 #[test]
-fn authorizers_come_change_and_go_with_the_methods_that_use_them() {
+fn authorizers_are_created_changed_and_deleted_with_their_methods() {
     block_on(async {
         let mut scene = Scene::new(PAYMENTS).await;
         scene.apply().await;
@@ -495,7 +495,7 @@ fn authorizers_come_change_and_go_with_the_methods_that_use_them() {
 }
 
 #[test]
-fn the_recommended_api_is_open_to_nobody_and_checks_every_body() {
+fn the_recommended_api_requires_authorization_and_validates_bodies() {
     for env in ["dev", "staging", "prod", "pr-1"] {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
         let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
@@ -527,7 +527,7 @@ fn the_recommended_api_is_open_to_nobody_and_checks_every_body() {
 }
 
 #[test]
-fn routes_come_and_go_with_their_paths() {
+fn routes_are_created_and_deleted_with_their_paths() {
     block_on(async {
         let mut scene = Scene::new(PAYMENTS).await;
         scene.apply().await;
@@ -550,7 +550,7 @@ fn routes_come_and_go_with_their_paths() {
 }
 
 #[test]
-fn the_role_of_the_account_outlives_the_environment_and_is_taken_as_it_is() {
+fn the_account_role_is_shared_and_stays_after_destroy() {
     block_on(async {
         let scene = Scene::new(PAYMENTS).await;
         let made = scene.apply().await;
@@ -627,7 +627,7 @@ fn an_api_with_keys_survives_faults() {
 }
 
 #[test]
-fn a_link_goes_once_the_deployment_that_used_it_is_gone() {
+fn a_link_is_deleted_after_the_deployment_that_uses_it() {
     block_on(async {
         let link = "[network]\ncidr = \"10.0.0.0/16\"\nnat = { kind = \"none\" }\n\
                     [security_groups.link]\ndescription = \"link\"\n\
@@ -653,7 +653,7 @@ fn a_link_goes_once_the_deployment_that_used_it_is_gone() {
 }
 
 #[test]
-fn a_stage_takes_along_its_own_log_alone() {
+fn deleting_a_stage_deletes_only_its_own_log() {
     block_on(async {
         let scene = Scene::new(PAYMENTS).await;
         scene.apply().await;
@@ -711,7 +711,7 @@ fn a_usage_plan_whose_deletion_was_interrupted_is_deleted() {
 }
 
 #[test]
-fn a_full_quota_of_an_api_is_not_taken_for_throttling() {
+fn an_exhausted_api_quota_is_not_throttling() {
     block_on(async {
         let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["apigateway.rest_api"]);

@@ -234,7 +234,7 @@ fn the_files_of_the_kinds_use_each_other_in_no_circle() {
 }
 
 #[test]
-fn what_is_computed_does_no_io() {
+fn pure_layers_do_no_io() {
     let io = [
         "std::fs",
         "std::env",

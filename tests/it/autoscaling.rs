@@ -3,7 +3,7 @@
 use crate::elb::{check, crowd};
 
 #[test]
-fn what_fleets_refuse_is_refused_here() {
+fn fleets_that_aws_would_refuse_are_refused() {
     let fleet = |rest: &str| {
         format!(
             "[fleets.a]\ninstance_type = \"t4g.micro\"\nsecurity_groups = [\"workers\"]\n{rest}\n"

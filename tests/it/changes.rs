@@ -80,7 +80,7 @@ fn tiers(zones: &str) -> String {
 }
 
 #[test]
-fn a_zone_more_or_less_moves_no_subnet() {
+fn adding_or_removing_a_zone_moves_no_subnet() {
     block_on(async {
         let two = tiers("zones = 2");
         let three = tiers("zones = 3\nplanned_zones = 2");
@@ -100,7 +100,7 @@ fn a_zone_more_or_less_moves_no_subnet() {
 }
 
 #[test]
-fn addresses_may_be_planned_for_zones_that_come_later() {
+fn address_ranges_can_be_reserved_for_later_zones() {
     let cidr = |zones: &str, subnet: &str| {
         spec(&blueprint(&tiers(zones)), &format!("ec2.subnet/{subnet}"))["cidr"].clone()
     };
@@ -179,7 +179,7 @@ fn fleet(more: &str) -> String {
 }
 
 #[test]
-fn a_fleet_whose_image_does_not_exist_is_repaired_by_another_image() {
+fn another_image_repairs_a_fleet_with_a_missing_image() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -204,7 +204,7 @@ fn a_fleet_whose_image_does_not_exist_is_repaired_by_another_image() {
 }
 
 #[test]
-fn another_change_of_a_fleet_takes_the_place_of_a_refresh_that_runs() {
+fn a_new_change_of_a_fleet_replaces_a_running_refresh() {
     block_on(async {
         let text = |size: &str| fleet(&format!("instance_type = \"t4g.{size}\"\nrefresh = true"));
         let standing = Standing::on(Sandbox::in_memory_strict(), &text("micro")).await;
@@ -235,7 +235,7 @@ fn a_fleet_launches_with_a_key_of_its_own() {
 }
 
 #[test]
-fn what_is_being_deleted_is_waited_for_although_it_has_lost_its_tags() {
+fn apply_waits_for_deletions_of_objects_without_tags() {
     for (kind, is_listed) in
         [("dynamodb.table", true), ("lambda.event_source", true), ("elb.load_balancer", false)]
     {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli_support::{Folder, ended};
 
 #[test]
-fn dev_is_made_looked_at_changed_and_removed() {
+fn dev_goes_through_its_whole_cycle() {
     let folder = Folder::shipped();
     let made = folder.expect(0, "apply --env dev --sandbox --auto-approve");
     assert!(made.err.contains("Apply complete:"), "{}", made.err);
@@ -48,7 +48,7 @@ fn dev_is_made_looked_at_changed_and_removed() {
 }
 
 #[test]
-fn a_retired_version_is_refused_before_anything_is_made() {
+fn a_retired_version_is_refused_before_any_change() {
     let folder = Folder::shipped();
     folder.edit("config/base.toml", "engine_version = \"15.17\"", "engine_version = \"15.8\"");
     for command in ["plan --env dev --sandbox", "apply --env dev --sandbox --auto-approve"] {
@@ -65,7 +65,7 @@ fn a_retired_version_is_refused_before_anything_is_made() {
 }
 
 #[test]
-fn what_a_zone_does_not_have_is_refused_before_anything_is_made() {
+fn types_missing_in_a_zone_are_refused_before_any_change() {
     let folder = Folder::empty();
     folder.write(
         "config/dev.toml",
@@ -104,7 +104,7 @@ fn an_error_after_the_changes_does_not_claim_that_nothing_was_changed() {
 }
 
 #[test]
-fn a_saved_destroy_of_a_target_leaves_the_rest_alone() {
+fn a_saved_targeted_destroy_deletes_only_its_target() {
     let folder = Folder::empty();
     let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[queues.mail]\n";
     folder.write("config/dev.toml", config);
@@ -178,7 +178,7 @@ fn an_edited_plan_does_nothing() {
 }
 
 #[test]
-fn a_saved_destroy_meets_the_guard_of_a_protected_environment() {
+fn a_saved_destroy_respects_protection() {
     let folder = Folder::empty();
     let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n";
     folder.write("config/dev.toml", config);
@@ -191,7 +191,7 @@ fn a_saved_destroy_meets_the_guard_of_a_protected_environment() {
 }
 
 #[test]
-fn a_deleted_table_is_gone_for_the_next_command() {
+fn the_next_command_does_not_see_a_deleted_table() {
     let folder = Folder::empty();
     let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[tables.ledger]\n\
                   partition_key = \"id:S\"\n";
@@ -203,7 +203,7 @@ fn a_deleted_table_is_gone_for_the_next_command() {
 }
 
 #[test]
-fn twice_verbose_names_each_call() {
+fn double_verbose_names_each_call() {
     let folder = Folder::empty();
     folder.write("config/dev.toml", "project = \"shop\"\nregion = \"us-east-1\"\n");
     let said = folder.expect(0, "plan --env dev --sandbox -vv").err;
@@ -222,19 +222,19 @@ fn lives(env: &str, flags: &str) {
 }
 
 #[test]
-fn a_pull_request_lives() {
+fn a_pull_request_environment_goes_through_its_cycle() {
     lives("pr-123", "");
 }
 
 #[test]
-fn a_name_of_forty_characters_lives() {
+fn a_name_of_forty_characters_goes_through_its_cycle() {
     let env = format!("pr-{}", "1234567890".repeat(4).get(..37).expect("forty digits"));
     assert_eq!(env.len(), 40);
     lives(&env, "");
 }
 
 #[test]
-fn staging_lives() {
+fn staging_goes_through_its_cycle() {
     lives("staging", "--allow-data-loss");
 }
 
@@ -262,7 +262,7 @@ fn prod_is_protected() {
 }
 
 #[test]
-fn nobody_answers_without_a_terminal() {
+fn confirmation_fails_without_a_terminal() {
     let folder = Folder::shipped();
     let refused = folder.expect(1, "apply --env dev --sandbox");
     assert!(refused.err.contains("with --auto-approve"), "{}", refused.err);

@@ -32,7 +32,7 @@ fn unread(folder: &Folder, line: &str) -> Ran {
 }
 
 #[test]
-fn an_apply_whose_plan_nobody_can_read_does_not_begin() {
+fn apply_does_not_start_when_its_plan_cannot_be_written() {
     let folder = small();
     let ran = unread(&folder, &format!("{APPLY} --json"));
     ran.expect(1, "apply --json, unread");
@@ -49,7 +49,7 @@ fn an_apply_whose_plan_nobody_can_read_does_not_begin() {
 }
 
 #[test]
-fn an_apply_whose_reader_leaves_ends_with_a_report_on_stderr() {
+fn apply_reports_on_stderr_when_stdout_closes() {
     let folder = small();
     let mut command = folder.payctl(&format!("{APPLY} --json"));
     command.env("PAYCTL_SANDBOX_DELAY_MS", "100").stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -74,7 +74,7 @@ fn an_apply_whose_reader_leaves_ends_with_a_report_on_stderr() {
 }
 
 #[test]
-fn a_plan_is_saved_though_nobody_reads_it() {
+fn a_plan_is_saved_although_stdout_is_closed() {
     let folder = small();
     folder.write("saved", "an old plan");
     unread(&folder, "plan --env dev --sandbox --detailed-exitcode --out saved")
@@ -106,7 +106,7 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
-fn a_process_that_outlives_its_terminal_goes_on() {
+fn a_process_under_nohup_continues_without_its_terminal() {
     let folder = small();
     let said = folder.path("said");
     let payctl = folder.payctl(APPLY);
@@ -130,7 +130,7 @@ fn a_process_that_outlives_its_terminal_goes_on() {
 }
 
 #[test]
-fn what_a_terminal_would_obey_is_shown_escaped() {
+fn control_characters_are_shown_escaped() {
     let folder = small();
     let hostile = "Bad = \"a\\u001b[31mb\\u009bc\\u202ed\"\n";
     folder.write("config/dev.toml", &format!("{SMALL}{hostile}"));
@@ -172,7 +172,7 @@ fn versions(folder: &Folder) -> Vec<Value> {
 }
 
 #[test]
-fn a_secret_waits_for_its_value_and_takes_it_from_standard_input() {
+fn a_secret_takes_its_value_from_standard_input() {
     let folder = with_secrets();
     let missing = fed(&folder, SET, b"sk_live_1");
     missing.expect(1, "secret set before the apply");
@@ -212,7 +212,7 @@ fn a_secret_waits_for_its_value_and_takes_it_from_standard_input() {
 }
 
 #[test]
-fn what_is_no_value_or_no_secret_to_bring_is_refused() {
+fn invalid_values_and_secrets_are_refused() {
     let folder = with_secrets();
     folder.expect(0, APPLY);
     let refused = |line: &str, input: &[u8], expected: &str| {
@@ -259,7 +259,7 @@ sys.stdout.write(f"{code} {echo}\n{seen.decode()}")
 "#;
 
 #[test]
-fn a_terminal_is_asked_and_shows_nothing() {
+fn a_secret_prompt_does_not_echo() {
     let folder = with_secrets();
     folder.expect(0, APPLY);
     let typed = |keys: &str| {

@@ -54,7 +54,7 @@ print(json.dumps({
 "#;
 
 #[test]
-fn boto3_and_payctl_see_what_the_sandbox_holds() {
+fn boto3_and_payctl_see_the_same_sandbox() {
     let folder = Folder::shipped();
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     let served = Served::start(&folder);
@@ -90,7 +90,7 @@ fn boto3_and_payctl_see_what_the_sandbox_holds() {
 }
 
 #[test]
-fn a_served_sandbox_sees_what_others_write() {
+fn a_served_sandbox_sees_writes_of_other_processes() {
     let folder = Folder::empty();
     let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n";
     folder.write("config/dev.toml", config);
@@ -111,7 +111,7 @@ fn an_emulator_without_keys_gets_a_hint() {
 }
 
 #[test]
-fn a_state_that_cannot_be_used_is_explained() {
+fn an_unusable_state_file_is_explained() {
     let folder = Folder::shipped();
     for (state, expected) in [
         ("", "is damaged: it is empty"),

@@ -69,7 +69,7 @@ fn a_second_ctrl_c_stops_at_once() {
 }
 
 #[test]
-fn ctrl_c_while_looking_changes_nothing() {
+fn ctrl_c_during_a_survey_changes_nothing() {
     for command in ["plan --env dev --sandbox", APPLY] {
         let folder = Folder::shipped();
         let mut run = folder.start_slowly(command, Duration::from_secs(30));

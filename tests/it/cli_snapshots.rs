@@ -72,7 +72,7 @@ fn plans_and_results() {
 }
 
 #[test]
-fn what_is_protected() {
+fn protected_environments() {
     let folder = shop();
     folder.edit("config/dev.toml", "region =", "protect = true\nregion =");
     folder.expect(0, "apply --env dev --sandbox --auto-approve");

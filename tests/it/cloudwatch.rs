@@ -33,7 +33,7 @@ async fn alarms(client: &aws_sdk_cloudwatch::Client) -> Vec<String> {
 }
 
 #[test]
-fn what_others_watch_is_left_alone() {
+fn foreign_alarms_and_dashboards_are_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -66,7 +66,7 @@ fn what_others_watch_is_left_alone() {
 }
 
 #[test]
-fn an_alarm_of_others_is_not_taken_over() {
+fn a_foreign_alarm_is_not_adopted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -80,7 +80,7 @@ fn an_alarm_of_others_is_not_taken_over() {
 }
 
 #[test]
-fn a_dashboard_is_compared_by_what_it_says() {
+fn dashboards_are_compared_by_content() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -106,7 +106,7 @@ fn a_dashboard_is_compared_by_what_it_says() {
 }
 
 #[test]
-fn throttled_and_lost_calls_are_made_up_for() {
+fn throttled_and_lost_calls_are_repaired() {
     for seed in 0..5 {
         block_on(async {
             let sandbox = Sandbox::in_memory();
@@ -125,7 +125,7 @@ fn throttled_and_lost_calls_are_made_up_for() {
 }
 
 #[test]
-fn an_alarm_that_somebody_silenced_speaks_again() {
+fn disabled_alarm_actions_are_enabled_again() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

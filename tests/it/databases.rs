@@ -119,7 +119,7 @@ fn changed(plan: &Plan) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_secret_tells_where_its_database_is_and_forgets_it() {
+fn an_attachment_writes_and_removes_the_database_fields() {
     block_on(async {
         let mut ground = Ground::made().await;
         let value = ground.value().await;
@@ -140,7 +140,7 @@ fn a_secret_tells_where_its_database_is_and_forgets_it() {
 }
 
 #[test]
-fn an_attachment_whose_tags_are_gone_is_written_again() {
+fn an_attachment_without_tags_is_rewritten() {
     block_on(async {
         let ground = Ground::made().await;
         let current = ground.version().await;
@@ -157,7 +157,7 @@ fn an_attachment_whose_tags_are_gone_is_written_again() {
 }
 
 #[test]
-fn a_password_is_in_no_plan() {
+fn plans_contain_no_password() {
     block_on(async {
         let ground = Ground::made().await;
         let password = ground.value().await["password"].as_str().expect("a password").to_owned();
@@ -184,7 +184,7 @@ fn a_rotated_password_stays_when_the_fields_change() {
 }
 
 #[test]
-fn a_version_that_aws_moved_ahead_stays() {
+fn a_version_raised_by_aws_stays() {
     block_on(async {
         let mut ground = Ground::made().await;
         let call = ground.rds.modify_db_cluster().db_cluster_identifier("sample-database");
@@ -214,7 +214,7 @@ fn a_major_version_is_an_upgrade_in_place_with_new_parameters() {
 }
 
 #[test]
-fn data_is_not_replaced_and_protection_is_lifted_only_to_delete() {
+fn clusters_are_not_replaced_and_lose_protection_only_for_deletion() {
     block_on(async {
         let mut ground = Ground::made().await;
         ground.set("rds.cluster", "deletion_protection", true.into());
@@ -225,7 +225,7 @@ fn data_is_not_replaced_and_protection_is_lifted_only_to_delete() {
 }
 
 #[test]
-fn a_final_snapshot_is_all_that_is_left() {
+fn only_a_final_snapshot_is_left() {
     block_on(async {
         let mut ground = Ground::made().await;
         ground.set("rds.cluster", "final_snapshot", true.into());
@@ -275,7 +275,7 @@ fn a_stopped_cluster_is_started_first() {
 }
 
 #[test]
-fn instances_of_one_cluster_restart_one_after_the_other() {
+fn instances_of_a_cluster_restart_one_at_a_time() {
     block_on(async {
         let mut ground = Ground::new(Sandbox::in_memory_strict()).await;
         let first = Address::new("rds.instance", "sample");
@@ -302,7 +302,7 @@ fn instances_of_one_cluster_restart_one_after_the_other() {
 }
 
 #[test]
-fn a_disabled_key_stands_in_the_way_of_nothing() {
+fn a_disabled_key_blocks_nothing() {
     block_on(async {
         let ground = Ground::made().await;
         ground.disable_key().await;
@@ -317,7 +317,7 @@ fn a_disabled_key_stands_in_the_way_of_nothing() {
 }
 
 #[test]
-fn slow_databases_come_and_go_as_well() {
+fn slow_databases_are_created_and_deleted() {
     block_on(async {
         let ground = Ground::new(Sandbox::in_memory_strict()).await;
         let plan = ground.plan().await;
@@ -330,7 +330,7 @@ fn slow_databases_come_and_go_as_well() {
 }
 
 #[test]
-fn a_deletion_right_after_the_protection_was_lifted_is_asked_again() {
+fn a_deletion_soon_after_unprotecting_is_retried() {
     block_on(async {
         let mut ground = Ground::new(Sandbox::in_memory_strict()).await;
         ground.set("rds.cluster", "deletion_protection", true.into());
@@ -342,7 +342,7 @@ fn a_deletion_right_after_the_protection_was_lifted_is_asked_again() {
 }
 
 #[test]
-fn a_parameter_at_its_default_is_as_wanted() {
+fn a_parameter_at_its_default_is_not_a_difference() {
     block_on(async {
         let mut ground = Ground::made().await;
         let group = "rds.cluster_parameter_group";
@@ -404,7 +404,7 @@ fn wrong(config: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_aws_would_refuse_is_refused_before_any_call() {
+fn databases_that_aws_would_refuse_are_refused_before_any_call() {
     assert_eq!(wrong(GOOD), [""; 0]);
     let mut silent = Vec::new();
     for (good, bad, expected) in [
@@ -491,7 +491,7 @@ fn what_aws_would_refuse_is_refused_before_any_call() {
 }
 
 #[test]
-fn a_rotation_says_when_and_by_what() {
+fn a_rotation_has_a_schedule_and_a_function() {
     let with = |rotation: &str| {
         let config = GOOD.replace("[secrets.database]", &format!("[secrets.database]\n{rotation}"));
         wrong(&format!("{config}{ROTATION}"))
@@ -555,7 +555,7 @@ fn a_rotation_says_when_and_by_what() {
 }
 
 #[test]
-fn a_version_must_be_able_to_do_what_is_asked_of_it() {
+fn an_engine_version_must_support_the_wanted_features() {
     let rotated = |version: &str, parameters: &str| {
         let config = GOOD.replace("\"15.19\"", &format!("\"{version}\"\n{parameters}"));
         let rotation = "[secrets.database]\nrotation = { days = 30, function = \"rotation\" }";
@@ -585,7 +585,7 @@ fn a_version_must_be_able_to_do_what_is_asked_of_it() {
 }
 
 #[test]
-fn a_secret_does_not_outlive_its_key() {
+fn a_secret_is_deleted_before_its_key() {
     let key = "[keys.main]\ndescription = \"Key\"\nrecovery_days = 14\n[secrets.database]\n\
                key = \"main\"\nrecovery_days = ";
     let with = |days: u32| wrong(&GOOD.replace("[secrets.database]", &format!("{key}{days}")));

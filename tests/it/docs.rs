@@ -527,7 +527,7 @@ fn the_full_example_is_valid() {
 }
 
 #[test]
-fn the_defaults_of_the_docs_are_those_of_the_code() {
+fn documented_defaults_match_the_code() {
     let text = read("docs/examples/full/full.toml");
     for (path, default) in DEFAULTS {
         let steps: Vec<&str> = path.split('.').collect();
@@ -613,7 +613,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_targets() {
     let link = Regex::new(r"\]\(([^)#:]+)(#[^)]*)?\)").expect("a regex");
     for (page, text) in pages() {
         for found in link.captures_iter(&text) {
@@ -763,7 +763,7 @@ fn every_error_class_is_documented() {
 }
 
 #[test]
-fn every_test_that_the_docs_name_exists() {
+fn every_test_named_in_the_docs_exists() {
     let name = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").expect("a regex");
     let mut tests = String::new();
     let mut open = vec![root().join("src"), root().join("tests"), root().join("crates")];
@@ -845,7 +845,7 @@ fn has_path(schema: &Value, path: &[&str], all: &Value) -> bool {
 }
 
 #[test]
-fn what_security_md_names_is_there() {
+fn files_named_in_security_md_exist() {
     let (page, schema) = (read("docs/security.md"), config::schema());
     let code = Regex::new(r"`([^`\n]+)`").expect("a regex");
     let is_name = Regex::new(r"^[a-z_]+(\.[a-zA-Z_]+)*$").expect("a regex");

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[test]
-fn nothing_waits_for_an_expiry_that_is_switched_off_and_a_second_change_waits_for_aws() {
+fn disabling_expiry_does_not_block_and_a_second_change_waits() {
     block_on(async {
         let hour = Duration::from_secs(3600);
         let provider = provider(&sandboxed(&Sandbox::in_memory_strict())).await;
@@ -40,7 +40,7 @@ fn nothing_waits_for_an_expiry_that_is_switched_off_and_a_second_change_waits_fo
 }
 
 #[test]
-fn a_protected_table_that_is_being_updated_goes_and_its_new_stream_has_a_new_arn() {
+fn an_updating_table_is_deleted_and_its_new_stream_has_a_new_arn() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport());

@@ -224,7 +224,7 @@ fn virginia(zones: &[(&str, &str)]) -> Facts {
 }
 
 #[test]
-fn a_zone_that_lacks_what_the_config_asks_for_is_passed_over() {
+fn a_zone_that_lacks_a_wanted_feature_is_skipped() {
     let wide = NETWORK.replace("zones = 2", "zones = 3");
     let link = "[vpc_links.main]\nsecurity_groups = [\"lb\"]\n";
     let nat = wide.replace("kind = \"none\"", "kind = \"instance\"");
@@ -314,7 +314,7 @@ fn a_stopped_nat_instance_is_replaced() {
 }
 
 #[test]
-fn new_user_data_makes_a_new_instance_and_moves_the_route_before_the_old_one_dies() {
+fn new_user_data_replaces_the_instance_after_moving_the_route() {
     block_on(async {
         let mut ground = Ground::new().await;
         with_instance(&mut ground.blueprint);
@@ -358,7 +358,7 @@ fn a_rule_added_by_hand_is_removed() {
 }
 
 #[test]
-fn groups_that_name_each_other_are_made_replaced_and_destroyed() {
+fn groups_that_refer_to_each_other_are_made_replaced_and_destroyed() {
     block_on(async {
         let mut ground = Ground::new().await;
         group(&mut ground.blueprint, "a", "A", json!({ "group": id("ec2.security_group/b") }));
@@ -380,7 +380,7 @@ fn groups_that_name_each_other_are_made_replaced_and_destroyed() {
 }
 
 #[test]
-fn an_instance_makes_way_for_a_new_security_group() {
+fn an_instance_is_replaced_for_a_new_security_group() {
     block_on(async {
         let mut ground = Ground::new().await;
         with_instance(&mut ground.blueprint);
@@ -421,7 +421,7 @@ fn a_new_nat_gateway_keeps_its_address_and_its_route_table() {
 }
 
 #[test]
-fn another_address_range_replaces_the_whole_network_without_waiting_in_vain() {
+fn a_new_address_range_replaces_the_network_without_stalling() {
     block_on(async {
         for nat in [with_instance, with_gateway] {
             let mut ground = Ground::new().await;
@@ -438,7 +438,7 @@ fn another_address_range_replaces_the_whole_network_without_waiting_in_vain() {
 }
 
 #[test]
-fn a_nat_gateway_that_failed_says_why_and_is_made_again() {
+fn a_failed_nat_gateway_is_explained_and_replaced() {
     block_on(async {
         let mut ground = Ground::new().await;
         with_gateway(&mut ground.blueprint);
@@ -464,7 +464,7 @@ fn a_nat_gateway_that_failed_says_why_and_is_made_again() {
 }
 
 #[test]
-fn nothing_is_routed_to_a_nat_instance_before_aws_has_checked_it() {
+fn routes_wait_until_a_nat_instance_passes_its_checks() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -481,7 +481,7 @@ fn nothing_is_routed_to_a_nat_instance_before_aws_has_checked_it() {
 }
 
 #[test]
-fn a_name_that_somebody_else_has_is_not_waited_for_until_the_deadline() {
+fn a_name_taken_by_others_fails_before_the_deadline() {
     block_on(async {
         let mut ground = Ground::new().await;
         ground.apply().await;
@@ -499,7 +499,7 @@ fn a_name_that_somebody_else_has_is_not_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn a_policy_that_aws_does_not_take_is_refused_at_once() {
+fn an_invalid_policy_fails_at_once() {
     block_on(async {
         let mut ground = Ground::new().await;
         ground.blueprint.resources.clear();

@@ -96,7 +96,7 @@ fn a_service_lives_through_deployments_and_leaves_nothing() {
 }
 
 #[test]
-fn what_scales_a_service_decides_how_many_tasks_run() {
+fn the_autoscaler_decides_the_task_count() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -145,7 +145,7 @@ fn an_apply_waits_for_a_deployment_only_if_asked() {
 }
 
 #[test]
-fn a_deployment_that_was_given_up_says_why_and_the_old_tasks_run_on() {
+fn a_failed_deployment_is_explained_and_old_tasks_keep_running() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -187,7 +187,7 @@ async fn without_logs(provider: &AwsProvider, more: &str) -> Blueprint {
 }
 
 #[test]
-fn a_first_deployment_that_was_given_up_is_started_again() {
+fn a_failed_first_deployment_is_restarted() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -208,7 +208,7 @@ fn a_first_deployment_that_was_given_up_is_started_again() {
 }
 
 #[test]
-fn whoever_waits_for_a_deployment_learns_that_it_was_given_up_and_can_start_it_again() {
+fn waiting_for_a_deployment_reports_its_failure_and_permits_a_retry() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -232,7 +232,7 @@ fn whoever_waits_for_a_deployment_learns_that_it_was_given_up_and_can_start_it_a
 }
 
 #[test]
-fn a_service_that_became_unstable_since_the_plan_is_updated_all_the_same() {
+fn update_ignores_instability_since_the_plan() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -252,7 +252,7 @@ fn a_service_that_became_unstable_since_the_plan_is_updated_all_the_same() {
 }
 
 #[test]
-fn a_revision_that_somebody_else_registered_is_left_alone() {
+fn a_foreign_revision_is_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -271,7 +271,7 @@ fn a_revision_that_somebody_else_registered_is_left_alone() {
 }
 
 #[test]
-fn a_service_of_somebody_else_is_not_touched() {
+fn a_foreign_service_is_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -299,7 +299,7 @@ fn problems(more: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_fargate_refuses_is_refused_here() {
+fn services_that_fargate_would_refuse_are_refused() {
     assert_eq!(problems(""), [""; 0]);
     let trust = "role = \"r\"\n[roles.r]\ntrust = [{ actions = \"sts:AssumeRole\", \
                  principals = { Service = \"ecs-tasks.amazonaws.com\" } }]";
@@ -352,7 +352,7 @@ fn what_fargate_refuses_is_refused_here() {
 }
 
 #[test]
-fn what_a_service_names_must_fit() {
+fn references_of_a_service_must_fit() {
     let check = |text: &str, expected: &str| {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("dev.toml"), text).expect("a file");

@@ -56,7 +56,7 @@ pub(super) fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_load_balancing_refuses_is_refused_here() {
+fn load_balancers_that_aws_would_refuse_are_refused() {
     let lb = |rest: &str| format!("[load_balancers.a]\nsecurity_groups = [\"lb\"]\n{rest}\n");
     let on = |listener: &str| {
         format!(
@@ -158,7 +158,7 @@ fn an_application_load_balancer_needs_two_zones_and_room_in_them() {
 }
 
 #[test]
-fn what_target_groups_refuse_is_refused_here() {
+fn target_groups_that_aws_would_refuse_are_refused() {
     let group = |rest: &str| format!("[target_groups.a]\n{rest}\n");
     let health = |rest: &str| group(&format!("health = {{ {rest} }}"));
     check(&health("interval = 5, timeout = 5"), "the timeout of 5 s is not less than the interval");
@@ -201,7 +201,7 @@ scaling = { cpu = 70, memory = 80 }
 "#;
 
 #[test]
-fn the_systems_of_the_contract_can_be_said() {
+fn the_config_expresses_the_agreed_systems() {
     let blueprint = blueprint(&format!("{NETWORK}{SYSTEMS}"));
     let public = spec(&blueprint, "elb.load_balancer/public");
     assert_eq!(
@@ -256,7 +256,7 @@ fn names_fit_whatever_the_environment_is_called() {
 }
 
 #[test]
-fn traffic_moves_by_weights_and_a_new_port_by_a_successor() {
+fn weights_move_traffic_and_a_new_port_needs_a_successor() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;

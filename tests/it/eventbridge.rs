@@ -6,7 +6,7 @@ use payctl_sandbox::Sandbox;
 use crate::support::{block_on, by_hand, provider, sandboxed, some};
 
 #[test]
-fn a_rule_of_others_with_a_wanted_name_is_not_replaced() {
+fn a_foreign_rule_with_a_wanted_name_is_not_replaced() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let events = aws_sdk_eventbridge::Client::new(&by_hand(&sandbox));

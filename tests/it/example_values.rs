@@ -92,12 +92,12 @@ fn check(example: &str, envs: &[&str]) {
 }
 
 #[test]
-fn cost_optimised_has_the_values_that_it_comes_from() {
+fn cost_optimised_matches_its_original() {
     check("cost-optimised", &["dev", "prod"]);
 }
 
 #[test]
-fn serverless_secured_has_the_values_that_it_comes_from() {
+fn serverless_secured_matches_its_original() {
     check(
         "serverless-secured",
         &["dev", "staging", "prod", "pr7255", "pr-7255", "qa", "feature-x"],
@@ -105,17 +105,17 @@ fn serverless_secured_has_the_values_that_it_comes_from() {
 }
 
 #[test]
-fn migration_has_the_values_that_it_comes_from() {
+fn migration_matches_its_original() {
     check("migration", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x", "dev-bluegreen"]);
 }
 
 #[test]
-fn container_api_has_the_values_that_it_comes_from() {
+fn container_api_matches_its_original() {
     check("container-api", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x"]);
 }
 
 #[test]
-fn the_region_of_a_shell_moves_no_environment() {
+fn the_region_of_the_shell_is_ignored() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let examples = ["cost-optimised", "serverless-secured", "migration", "container-api"];
     let dirs = examples.into_iter().map(dir_of).chain([root.join("config")]);
@@ -173,7 +173,7 @@ fn has(table: &toml_edit::Item, path: &str) -> bool {
 }
 
 #[test]
-fn coming_from_cdk_names_sections_and_keys_that_exist() {
+fn the_cdk_guide_names_existing_sections_and_keys() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut keys = BTreeSet::new();
     properties(&schema(), &mut keys);

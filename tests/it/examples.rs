@@ -65,7 +65,7 @@ fn changes(plan: &Plan) -> BTreeSet<String> {
 }
 
 /// The whole life of an environment.
-async fn lives_and_dies(connection: &Connection, example: &Example, env: &str) {
+async fn is_applied_and_destroyed(connection: &Connection, example: &Example, env: &str) {
     let (provider, blueprint) = configured(connection, &dir_of(example.name), env).await;
     let made = run(&provider, &blueprint, Purpose::Apply).await;
     assert_eq!(made.count(Action::Create), blueprint.resources.len());
@@ -98,7 +98,7 @@ async fn lives_and_dies(connection: &Connection, example: &Example, env: &str) {
 fn on_the_sandbox(example: &Example) {
     for (at, env) in example.envs.iter().enumerate() {
         let sandbox = if at == 0 { Sandbox::in_memory_strict() } else { Sandbox::in_memory() };
-        block_on(lives_and_dies(&sandboxed(&sandbox), example, env));
+        block_on(is_applied_and_destroyed(&sandboxed(&sandbox), example, env));
         let left = sandbox.counts().expect("a sandbox");
         assert!(left.is_empty(), "{}, {env}: {left:?}", example.name);
     }
@@ -106,56 +106,56 @@ fn on_the_sandbox(example: &Example) {
 
 fn on_moto(example: &Example) {
     let moto = Moto::start();
-    moto::block_on(lives_and_dies(&moto.connection(), example, example.envs[0]));
+    moto::block_on(is_applied_and_destroyed(&moto.connection(), example, example.envs[0]));
     assert_eq!(moto.holds(), [""; 0], "left after destroy");
 }
 
 #[test]
-fn cost_optimised_lives_and_dies_on_the_sandbox() {
+fn cost_optimised_is_applied_and_destroyed_on_the_sandbox() {
     on_the_sandbox(&COST);
 }
 
 #[test]
-fn serverless_secured_lives_and_dies_on_the_sandbox() {
+fn serverless_secured_is_applied_and_destroyed_on_the_sandbox() {
     on_the_sandbox(&SECURED);
 }
 
 #[test]
-fn migration_lives_and_dies_on_the_sandbox() {
+fn migration_is_applied_and_destroyed_on_the_sandbox() {
     on_the_sandbox(&MIGRATION);
 }
 
 #[test]
-fn migration_with_blue_and_green_lives_and_dies_on_the_sandbox() {
+fn blue_green_migration_is_applied_and_destroyed_on_the_sandbox() {
     on_the_sandbox(&BLUE_GREEN);
 }
 
 #[test]
-fn container_api_lives_and_dies_on_the_sandbox() {
+fn container_api_is_applied_and_destroyed_on_the_sandbox() {
     on_the_sandbox(&CONTAINERS);
 }
 
 #[test]
-fn cost_optimised_lives_and_dies_on_moto() {
+fn cost_optimised_is_applied_and_destroyed_on_moto() {
     on_moto(&COST);
 }
 
 #[test]
-fn serverless_secured_lives_and_dies_on_moto() {
+fn serverless_secured_is_applied_and_destroyed_on_moto() {
     on_moto(&SECURED);
 }
 
 #[test]
-fn migration_lives_and_dies_on_moto() {
+fn migration_is_applied_and_destroyed_on_moto() {
     on_moto(&MIGRATION);
 }
 
 #[test]
-fn migration_with_blue_and_green_lives_and_dies_on_moto() {
+fn blue_green_migration_is_applied_and_destroyed_on_moto() {
     on_moto(&BLUE_GREEN);
 }
 
 #[test]
-fn container_api_lives_and_dies_on_moto() {
+fn container_api_is_applied_and_destroyed_on_moto() {
     on_moto(&CONTAINERS);
 }

@@ -58,7 +58,7 @@ fn a_new_account_gets_the_whole_platform_in_one_apply() {
 }
 
 #[test]
-fn a_role_that_may_not_be_passed_at_all_is_told_in_two_minutes() {
+fn a_role_that_cannot_be_passed_fails_within_two_minutes() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -107,7 +107,7 @@ async fn refused(
 
 /// Without any tags, so that nothing says whose it is.
 #[test]
-fn what_somebody_made_since_the_plan_is_not_taken_over() {
+fn foreign_objects_made_since_the_plan_are_not_adopted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let kinds = ["ecs.cluster", "sqs.queue"];
@@ -122,7 +122,7 @@ fn what_somebody_made_since_the_plan_is_not_taken_over() {
 }
 
 #[test]
-fn what_somebody_made_since_the_plan_is_not_overwritten() {
+fn foreign_objects_made_since_the_plan_are_not_overwritten() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let kinds = ["cloudwatch.alarm", "cloudwatch.dashboard"];
@@ -147,7 +147,7 @@ fn what_somebody_made_since_the_plan_is_not_overwritten() {
 }
 
 #[test]
-fn a_key_that_was_let_go_of_a_moment_ago_is_not_taken_for_ours() {
+fn a_key_scheduled_for_deletion_is_not_taken_for_ours() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -163,7 +163,7 @@ fn a_key_that_was_let_go_of_a_moment_ago_is_not_taken_for_ours() {
 }
 
 #[test]
-fn a_log_role_of_the_account_that_is_gone_is_made_again() {
+fn a_missing_log_role_of_the_account_is_recreated() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -211,7 +211,7 @@ security_groups = ["functions"]
 "#;
 
 #[test]
-fn the_rights_on_interfaces_go_after_the_interfaces() {
+fn interface_permissions_are_deleted_after_the_interfaces() {
     let folder = Folder::empty();
     folder.write("functions/check/index.py", "def handler(event, context):\n    return {}\n");
     folder.write("config/dev.toml", INSIDE);
@@ -235,7 +235,7 @@ fn the_rights_on_interfaces_go_after_the_interfaces() {
 }
 
 #[test]
-fn no_function_of_the_platform_can_bring_its_log_group_back() {
+fn functions_cannot_recreate_their_log_group() {
     block_on(async {
         let provider = provider_for(&sandboxed(&Sandbox::in_memory()), "dev").await;
         let blueprint = shipped(&provider).await;
@@ -260,7 +260,7 @@ fn no_function_of_the_platform_can_bring_its_log_group_back() {
 
 /// EC2 hears of a profile first, and of the role in it later: it says so in other words.
 #[test]
-fn a_profile_is_waited_for_until_ec2_has_heard_of_its_role() {
+fn launch_waits_until_ec2_sees_the_role_of_a_profile() {
     for kind in ["ec2.instance", "autoscaling.group"] {
         block_on(async {
             let sandbox = Sandbox::in_memory_strict();

@@ -9,7 +9,7 @@ use payctl_sandbox::Sandbox;
 use crate::support::{block_on, by_hand, expect_settled, provider, run, sandboxed, some};
 
 #[test]
-fn a_detector_of_others_is_taken_as_it_is() {
+fn a_foreign_detector_is_shared() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let guardduty = aws_sdk_guardduty::Client::new(&by_hand(&sandbox));
@@ -27,7 +27,7 @@ fn a_detector_of_others_is_taken_as_it_is() {
 }
 
 #[test]
-fn no_plan_of_guardduty_goes_on_unasked() {
+fn guardduty_features_are_off_unless_wanted() {
     for region in ["us-east-1", "eu-west-1"] {
         block_on(async {
             let sandbox = Sandbox::in_memory();
@@ -53,7 +53,7 @@ fn no_plan_of_guardduty_goes_on_unasked() {
 }
 
 #[test]
-fn every_plan_of_guardduty_can_be_asked_for() {
+fn every_guardduty_feature_can_be_wanted() {
     // `RUNTIME_MONITORING` took its place.
     let superseded = DetectorFeature::EksRuntimeMonitoring;
     for name in DetectorFeature::values().iter().filter(|name| **name != superseded.as_str()) {

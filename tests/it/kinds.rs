@@ -124,7 +124,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
 }
 
 #[test]
-fn every_kind_keeps_what_it_is_told_on_the_sandbox() {
+fn every_kind_round_trips_on_the_sandbox() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_key_is_deleted_after_everything_that_it_encrypts() {
+fn a_key_is_deleted_after_the_objects_it_encrypts() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -91,7 +91,7 @@ fn a_policy_that_locks_everybody_out_is_refused_at_once() {
 }
 
 #[test]
-fn an_alias_moves_between_two_keys_of_ours() {
+fn an_alias_moves_between_two_own_keys() {
     block_on(async {
         let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["kms.key"]);
@@ -117,7 +117,7 @@ fn an_alias_moves_between_two_keys_of_ours() {
 }
 
 #[test]
-fn a_key_that_waits_for_its_deletion_comes_back_with_what_it_encrypts() {
+fn a_key_pending_deletion_is_restored_with_its_data() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

@@ -77,7 +77,7 @@ fn check(rest: &str, expected: &str) {
 }
 
 #[test]
-fn a_good_function_has_no_problems() {
+fn a_valid_function_has_no_problems() {
     let triggers = "triggers = [{ queue = \"slow\", batch_size = 50, window = 5 }, { table = \
                     \"s\", start = \"latest\", on_failure = \"${queues.q.arn}\" }]";
     let wrapped = "environment = { AWS_LAMBDA_EXEC_WRAPPER = \"/opt/wrap\" }";
@@ -89,7 +89,7 @@ fn a_good_function_has_no_problems() {
 }
 
 #[test]
-fn a_role_that_does_not_suffice_is_refused_with_its_line() {
+fn an_insufficient_role_is_refused_with_its_line() {
     let idle = GOOD.replace("\"work\"", "\"idle\"");
     let with = |line: &str| format!("{idle}\n{line}");
     let lacks = |action: &str| format!("the role `idle` does not allow {action}");
@@ -108,7 +108,7 @@ fn a_role_that_does_not_suffice_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_bad_function_is_refused_with_its_line() {
+fn an_invalid_function_is_refused_with_its_line() {
     let with = |line: &str| format!("{GOOD}\n{line}");
     let instead = |key: &str, line: &str| {
         let kept: Vec<&str> = GOOD.lines().filter(|kept| !kept.starts_with(key)).collect();
@@ -153,7 +153,7 @@ fn a_bad_function_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_bad_trigger_is_refused_with_its_line() {
+fn an_invalid_trigger_is_refused_with_its_line() {
     let with = |trigger: &str| format!("{GOOD}\ntriggers = [{{ {trigger} }}]");
     let slow = format!("timeout = 31\n{}", with("queue = \"q\""));
     check(&slow, "messages of `q` again after 30 seconds");
@@ -184,7 +184,7 @@ fn a_bad_trigger_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_function_brings_its_log_and_its_sources_and_knows_its_callers() {
+fn a_function_has_its_log_group_sources_and_permissions() {
     let triggers = "timeout = 25\nlog_retention_days = 7\ntriggers = [{ queue = \"q\" }, { table = \
                     \"s\", start = \"trim_horizon\" }]";
     let dir = project(&function(&format!("{GOOD}\n{triggers}")));
@@ -243,7 +243,7 @@ fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {
 }
 
 #[test]
-fn a_function_lives_and_goes_as_slowly_as_on_aws() {
+fn a_function_is_created_and_deleted_at_the_speed_of_aws() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -308,7 +308,7 @@ fn the_same_sources_are_not_deployed_again() {
 }
 
 #[test]
-fn a_stream_has_what_queues_have_not() {
+fn stream_sources_have_settings_of_their_own() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -333,7 +333,7 @@ fn a_stream_has_what_queues_have_not() {
 }
 
 #[test]
-fn roles_outlive_the_interfaces_that_functions_leave_behind() {
+fn roles_are_deleted_after_the_interfaces_of_functions() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -368,7 +368,7 @@ fn roles_outlive_the_interfaces_that_functions_leave_behind() {
 }
 
 #[test]
-fn a_change_that_fails_after_it_was_accepted_is_sent_once_and_says_why() {
+fn an_accepted_change_that_fails_is_sent_once_and_explained() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let faults = Faults::new(sandbox.transport());
@@ -433,7 +433,7 @@ fn ec2(sandbox: &Sandbox) -> aws_sdk_ec2::Client {
 }
 
 #[test]
-fn calls_set_aside_move_from_one_function_to_another() {
+fn reserved_concurrency_moves_between_functions() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -455,7 +455,7 @@ fn calls_set_aside_move_from_one_function_to_another() {
 }
 
 #[test]
-fn the_policies_of_others_are_not_asked_for() {
+fn resource_policies_of_foreign_functions_are_not_read() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let ours = provider(&sandboxed(&sandbox)).await;

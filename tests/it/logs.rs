@@ -30,7 +30,7 @@ async fn write_late(sandbox: &Sandbox, name: &str) {
 }
 
 #[test]
-fn a_log_group_that_a_late_writer_made_again_is_set_right_by_an_apply_and_left_by_a_destroy() {
+fn a_recreated_log_group_is_adopted_by_apply_and_left_by_destroy() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -55,7 +55,7 @@ fn a_log_group_that_a_late_writer_made_again_is_set_right_by_an_apply_and_left_b
 }
 
 #[test]
-fn a_log_group_of_others_is_not_taken_over() {
+fn a_foreign_log_group_is_not_adopted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -76,7 +76,7 @@ fn a_log_group_of_others_is_not_taken_over() {
 }
 
 #[test]
-fn log_groups_are_found_among_very_many() {
+fn log_groups_are_found_among_thousands() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

@@ -58,7 +58,7 @@ fn has(text: &str, words: &str) {
 }
 
 #[test]
-fn what_is_denied_and_not_wanted_is_a_warning_and_a_destroy_says_what_it_did_not_see() {
+fn denied_unwanted_kinds_are_a_warning_and_destroy_names_them() {
     let between = Between::new(CONFIG, |service| (service == "ce").then(denied));
     let plan = between.expect(2, "plan --detailed-exitcode");
     has(&plan.err, "warning: cannot read costs.anomaly_monitor: GetAnomalyMonitors: AccessDenied");
@@ -82,7 +82,7 @@ fn what_is_denied_and_not_wanted_is_a_warning_and_a_destroy_says_what_it_did_not
 }
 
 #[test]
-fn an_endpoint_that_does_not_know_a_service_holds_nothing_of_it() {
+fn an_unsupported_service_counts_as_empty() {
     for status in [404, 500, 501] {
         let rule = move |service: &str| {
             ["ce", "monitoring", "guardduty"].contains(&service).then(|| unknown(status))
@@ -103,7 +103,7 @@ fn an_endpoint_that_does_not_know_a_service_holds_nothing_of_it() {
 }
 
 #[test]
-fn what_is_denied_and_wanted_is_refused_and_the_rest_is_shown() {
+fn denied_wanted_kinds_are_refused_and_the_rest_is_shown() {
     let between = Between::new(CONFIG, |service| (service == "sqs").then(denied));
     let plan = between.expect(1, "plan --out saved.plan");
     has(&plan.out, "+ dynamodb.table/carts");
@@ -123,7 +123,7 @@ fn what_is_denied_and_wanted_is_refused_and_the_rest_is_shown() {
 }
 
 #[test]
-fn a_service_that_is_silent_is_named_while_it_is_waited_for() {
+fn a_silent_service_is_named_during_the_wait() {
     let between = Between::new(CONFIG, |service| (service == "rds").then_some(Reply::Stall));
     let url = between.stand_in.url();
     let line = format!("plan --env dev --endpoint-url {url}");
@@ -134,7 +134,7 @@ fn a_service_that_is_silent_is_named_while_it_is_waited_for() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_is_named() {
+fn a_wrong_clock_is_named() {
     let body = r#"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired: 1 is now earlier than 2</Message></Error></ErrorResponse>"#;
     let date = "Thu, 01 Jan 2015 00:00:00 GMT";
     let stand_in =
@@ -151,7 +151,7 @@ fn a_clock_that_is_wrong_is_named() {
 }
 
 #[test]
-fn everything_that_moto_knows_lives_on_it_as_it_comes() {
+fn supported_resources_run_on_plain_moto() {
     let moto = Moto::plain();
     let folder = Folder::empty();
     let config = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n\n[topics.ops]\n\n\

@@ -230,7 +230,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn every_kind_keeps_what_it_is_told_on_moto() {
+fn every_kind_round_trips_on_moto() {
     let moto = Moto::start();
     block_on(async {
         let provider = provider(&moto.connection()).await;
@@ -240,7 +240,7 @@ fn every_kind_keeps_what_it_is_told_on_moto() {
 }
 
 #[test]
-fn the_whole_dev_environment_lives_and_dies_on_moto() {
+fn the_dev_environment_is_applied_and_destroyed_on_moto() {
     let moto = Moto::start();
     assert_eq!(moto.holds(), [""; 0], "a new account");
     block_on(async {

@@ -49,7 +49,7 @@ const ALL: [&str; 4] =
     ["*.us-east-1.amazonaws.com", "*.amazonaws.com", "*.us-east-1.api.aws", "*.global.api.aws"];
 
 #[test]
-fn https_goes_through_the_proxy_to_a_server_that_the_bundle_vouches_for() {
+fn https_uses_the_proxy_and_the_ca_bundle() {
     let (folder, authority) = (folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let server = StandIn::secure(&authority, &ALL, account);
@@ -67,7 +67,7 @@ fn https_goes_through_the_proxy_to_a_server_that_the_bundle_vouches_for() {
 }
 
 #[test]
-fn the_bundle_may_stand_in_the_profile() {
+fn the_ca_bundle_can_be_set_in_the_profile() {
     let (folder, authority) = (folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let bundle = folder.path("ca.pem").to_string_lossy().into_owned();
@@ -80,7 +80,7 @@ fn the_bundle_may_stand_in_the_profile() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
+fn a_server_with_an_unknown_ca_is_rejected() {
     let (folder, authority) = (folder(), Authority::new());
     folder.write("ca.pem", &Authority::new().pem());
     let server = StandIn::secure(&authority, &ALL, account);
@@ -96,7 +96,7 @@ fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_used_is_named() {
+fn an_unusable_ca_bundle_is_named() {
     let folder = folder();
     let ran = ended(&mut plan(&folder, &[("AWS_CA_BUNDLE", "/nowhere/ca.pem")]));
     ran.expect(1, "plan");
@@ -109,7 +109,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_proxy_gets_the_password_and_nobody_else_sees_it() {
+fn only_the_proxy_gets_its_password() {
     let folder = folder();
     let proxy = Proxy::refusing("407 Proxy Authentication Required");
     let with = format!("http://me:hidden@127.0.0.1:{}", proxy.port);
@@ -126,7 +126,7 @@ fn a_proxy_gets_the_password_and_nobody_else_sees_it() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_reached_or_refuses_is_named() {
+fn an_unreachable_or_refusing_proxy_is_named() {
     let folder = folder();
     let refusing = Proxy::refusing("403 Forbidden");
     for url in ["http://127.0.0.1:9".to_owned(), refusing.url()] {
@@ -138,7 +138,7 @@ fn a_proxy_that_cannot_be_reached_or_refuses_is_named() {
 }
 
 #[test]
-fn what_is_near_and_what_is_listed_goes_past_the_proxy() {
+fn local_and_listed_hosts_bypass_the_proxy() {
     let folder = folder();
     let server = StandIn::start(account);
     let proxy = Proxy::refusing("403 Forbidden");
@@ -170,7 +170,7 @@ fn what_is_near_and_what_is_listed_goes_past_the_proxy() {
 }
 
 #[test]
-fn fips_and_dual_stack_endpoints_are_asked_where_they_are_wanted() {
+fn fips_and_dual_stack_endpoints_are_used_when_configured() {
     let folder = folder();
     folder.write(
         ".aws/config",
@@ -195,7 +195,7 @@ fn fips_and_dual_stack_endpoints_are_asked_where_they_are_wanted() {
 }
 
 #[test]
-fn every_service_is_asked_at_its_fips_endpoint() {
+fn every_service_uses_its_fips_endpoint() {
     let (folder, authority) = (folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let server = StandIn::secure(&authority, &ALL, account);
@@ -217,7 +217,7 @@ fn every_service_is_asked_at_its_fips_endpoint() {
 }
 
 #[test]
-fn an_endpoint_on_this_machine_is_of_no_special_sort() {
+fn a_local_endpoint_ignores_fips_and_dual_stack() {
     let folder = folder();
     let server = StandIn::start(account);
     let url = server.url();

@@ -243,7 +243,7 @@ fn assert_unharmed(folder: &Folder, before: &BTreeMap<String, Value>) {
 }
 
 #[test]
-fn what_only_its_tags_call_ours_is_named_and_left_alone() {
+fn disputed_objects_are_named_and_left_alone() {
     let folder = folder("dev", "", THINGS);
     folder.expect(0, "apply --env live --config-dir bank --sandbox --auto-approve");
     block_on(spoof(&hand(&folder)));
@@ -282,7 +282,7 @@ fn what_only_its_tags_call_ours_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_role_of_a_wanted_name_under_another_path_is_taken() {
+fn a_role_name_under_another_path_counts_as_taken() {
     let folder = folder("dev", "", "[roles.app]\nservices = [\"lambda.amazonaws.com\"]\n");
     block_on(async {
         let tags = owned("dev", "iam.role/app");
@@ -330,7 +330,7 @@ fn tags_of_table(folder: &Folder, env: &str) -> BTreeMap<String, String> {
 const DESTROY: &str = "destroy --env prod --sandbox --auto-approve --allow-data-loss";
 
 #[test]
-fn no_other_config_gets_around_a_live_protection() {
+fn another_config_cannot_bypass_live_protection() {
     let folder = folder("prod", PROTECT, TABLE);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     assert_eq!(tags_of_table(&folder, "prod").get(TAG_PROTECT).map(String::as_str), Some("true"));
@@ -368,7 +368,7 @@ fn no_other_config_gets_around_a_live_protection() {
 }
 
 #[test]
-fn no_plan_file_gets_around_a_protection_that_came_later() {
+fn a_saved_plan_cannot_bypass_later_protection() {
     let folder = folder("prod", "", TABLE);
     folder.write("other/prod.toml", &config("shop", "", TABLE));
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
@@ -393,7 +393,7 @@ fn no_plan_file_gets_around_a_protection_that_came_later() {
 }
 
 #[test]
-fn protection_comes_off_alone_and_then_anything_goes() {
+fn removing_protection_is_a_step_of_its_own() {
     let folder = folder("prod", PROTECT, TABLE);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     folder.write("config/prod.toml", &config("shop", "", TABLE));
@@ -421,7 +421,7 @@ fn protection_comes_off_alone_and_then_anything_goes() {
 }
 
 #[test]
-fn data_goes_only_with_its_flag_or_where_it_was_made_disposable() {
+fn data_is_deleted_only_with_a_flag_or_when_disposable() {
     let folder = folder("dev", "", TABLE);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     let made = folder.counts();
@@ -454,7 +454,7 @@ fn data_goes_only_with_its_flag_or_where_it_was_made_disposable() {
 }
 
 #[test]
-fn what_is_not_marked_holds_up_the_rest() {
+fn one_unmarked_object_blocks_the_whole_destroy() {
     let folder = folder("dev", "disposable = true\n", TABLE);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     block_on(async {
@@ -480,7 +480,7 @@ fn an_environment_is_protected_or_disposable() {
 }
 
 #[test]
-fn a_load_balancer_of_a_protected_environment_keeps_its_protection() {
+fn a_protected_load_balancer_keeps_its_protection() {
     let network = "\n[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nprivate_subnets = true\n";
     let balancer = "\n[load_balancers.main]\ntype = \"network\"\nscheme = \"internal\"\nsubnets = \"private\"\n";
     let things = format!("{TABLE}{network}{balancer}");

@@ -61,7 +61,7 @@ fn policy(task: Task, dir: &Path, scope: &Scope, blueprint: &Blueprint) -> Vec<S
 }
 
 /// A whole life with nothing but the least policies: made, planned, changed, deleted.
-async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
+async fn runs_with_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
     let what = format!("{} {env}", dir.display());
     let sandbox = Sandbox::in_memory();
     let connection = sandboxed(&sandbox);
@@ -116,31 +116,31 @@ async fn lives_by_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
 }
 
 #[test]
-fn the_recommended_platform_lives_by_its_policies() {
+fn the_recommended_platform_runs_with_its_policies() {
     let dir = shipped_config();
     // The longest name there is leaves no room for itself in the name of a load balancer.
     let longest = format!("pr-{}", "7".repeat(37));
     for env in ["dev", "staging", "prod", "pr-7", &longest] {
-        block_on(lives_by_the_policy(&dir, env, None));
+        block_on(runs_with_the_policy(&dir, env, None));
     }
 }
 
-fn example_lives_by_its_policies(example: &Example) {
+fn example_runs_with_its_policies(example: &Example) {
     for (at, env) in example.envs.iter().enumerate() {
         let folder = (at == 0).then(|| Changed::new(example.name, env, example.change));
         let changed: Option<PathBuf> = folder.as_ref().map(Changed::dir);
-        block_on(lives_by_the_policy(&dir_of(example.name), env, changed.as_deref()));
+        block_on(runs_with_the_policy(&dir_of(example.name), env, changed.as_deref()));
     }
 }
 
 #[test]
-fn the_serverless_examples_live_by_their_policies() {
-    [SECURED, MIGRATION, BLUE_GREEN].iter().for_each(example_lives_by_its_policies);
+fn the_serverless_examples_run_with_their_policies() {
+    [SECURED, MIGRATION, BLUE_GREEN].iter().for_each(example_runs_with_its_policies);
 }
 
 #[test]
-fn the_container_examples_live_by_their_policies() {
-    [COST, CONTAINERS].iter().for_each(example_lives_by_its_policies);
+fn the_container_examples_run_with_their_policies() {
+    [COST, CONTAINERS].iter().for_each(example_runs_with_its_policies);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_policy_is_rehearsed_on_the_sandbox() {
 }
 
 #[test]
-fn a_long_policy_is_written_in_parts() {
+fn a_long_policy_is_split() {
     let folder = shop();
     let whole = folder.run("policy --for apply --env dev --account 123456789012");
     whole.expect(0, "the whole policy");

@@ -36,7 +36,7 @@ fn rehearse(spoil: impl Fn(Faults) -> Faults) -> (Findings, Vec<String>) {
 }
 
 #[test]
-fn the_acceptance_run_finds_nothing_where_nothing_differs() {
+fn the_acceptance_run_reports_nothing_without_differences() {
     let (findings, left) = rehearse(|faults| faults);
     assert!(findings.failures.is_empty(), "{:#?}", findings.failures);
     assert!(findings.differences.is_empty(), "{:#?}", findings.differences);
@@ -46,7 +46,7 @@ fn the_acceptance_run_finds_nothing_where_nothing_differs() {
 }
 
 #[test]
-fn the_acceptance_run_tells_which_refusals_passed() {
+fn the_acceptance_run_lists_accepted_refusals() {
     let spoil =
         |faults| (150..200).fold(faults, |faults, at| Faults::at(faults, at, Fault::Error500));
     let (findings, left) = rehearse(spoil);
@@ -56,7 +56,7 @@ fn the_acceptance_run_tells_which_refusals_passed() {
 }
 
 #[test]
-fn the_acceptance_run_leaves_an_environment_alone_that_was_there_before() {
+fn the_acceptance_run_leaves_existing_environments_alone() {
     block_on(async {
         let (sandbox, beside) = (Sandbox::in_memory(), Sandbox::in_memory());
         let mut cloud = side(&sandboxed(&sandbox), false).await;

@@ -156,7 +156,7 @@ fn has(text: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_lost_table_comes_back_with_its_items_and_its_settings() {
+fn a_lost_table_is_restored_with_items_and_settings() {
     let shop = Shop::new(SHOP);
     shop.put("1", "paid");
     shop.put("2", "open");
@@ -242,7 +242,7 @@ fn wrong_items_are_restored_beside_the_table() {
 const SHOP_END: &str = "[queues.jobs]";
 
 #[test]
-fn what_cannot_be_restored_is_refused_before_anything_is_made() {
+fn impossible_restores_are_refused_before_any_change() {
     let shop = Shop::new(SHOP);
     let held = shop.folder.counts();
     let arn = |region: &str, account: &str| {
@@ -303,7 +303,7 @@ fn what_cannot_be_restored_is_refused_before_anything_is_made() {
 }
 
 #[test]
-fn a_source_is_one_thing_and_a_time_is_in_the_calendar() {
+fn a_restore_has_one_source_and_a_valid_time() {
     let folder = Folder::empty();
     for (source, expected) in [
         ("{ at = \"latest\" }", "`restore_from` has no source"),
@@ -334,7 +334,7 @@ fn password(shop: &Shop, sort: &str, name: &str) -> Value {
 }
 
 #[test]
-fn a_lost_cluster_comes_back_and_its_secret_opens_it() {
+fn a_lost_cluster_is_restored_with_a_working_secret() {
     let shop = Shop::new(DATABASE);
     let name = "dev-shop-database-main";
     shop.rds(async |client| {
@@ -399,7 +399,7 @@ fn a_lost_cluster_comes_back_and_its_secret_opens_it() {
 }
 
 #[test]
-fn a_cluster_is_restored_beside_to_a_time() {
+fn a_cluster_is_restored_to_a_time_beside_the_original() {
     let shop = Shop::new(DATABASE);
     let beside = |at: &str| {
         let text = format!(
@@ -422,7 +422,7 @@ fn a_cluster_is_restored_beside_to_a_time() {
 }
 
 #[test]
-fn a_wrong_apply_is_taken_back_and_says_what_stays_lost() {
+fn reverting_an_apply_names_what_stays_lost() {
     let shop = Shop::new(SHOP);
     shop.put("1", "paid");
     // The wrong config: the table and a queue are not in it.
@@ -475,7 +475,7 @@ print(read())
 "#;
 
 #[test]
-fn a_deleted_object_comes_back() {
+fn a_deleted_s3_object_can_be_restored() {
     let folder = Folder::empty();
     folder.write(
         "config/dev.toml",
@@ -494,7 +494,7 @@ fn a_deleted_object_comes_back() {
 /// A restore takes no tags, and a table under restore cannot be tagged: a crash leaves a table of our name
 /// that nothing says is ours but its source. On a sandbox that is as slow as AWS.
 #[test]
-fn a_restore_that_was_cut_off_is_found_by_what_it_was_made_from() {
+fn an_interrupted_restore_is_found_by_its_source() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -549,7 +549,7 @@ fn a_restore_that_was_cut_off_is_found_by_what_it_was_made_from() {
 }
 
 #[test]
-fn an_ordinary_plan_asks_for_no_backups() {
+fn a_plan_without_restores_does_not_list_backups() {
     let began = Instant::now();
     let shop = Shop::new(SHOP);
     let plan = shop.folder.expect(0, "plan --env dev --sandbox -v").err;

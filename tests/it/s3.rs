@@ -28,7 +28,7 @@ async fn fill(s3: &aws_sdk_s3::Client, keys: usize) {
 }
 
 #[test]
-fn a_bucket_with_thousands_of_versions_and_markers_goes() {
+fn a_bucket_with_thousands_of_versions_is_deleted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -76,7 +76,7 @@ fn logs_that_arrive_while_a_bucket_is_emptied_do_not_keep_it() {
 }
 
 #[test]
-fn a_locked_object_stops_the_destroy_which_says_until_when() {
+fn a_locked_object_stops_destroy_with_its_date() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -107,7 +107,7 @@ fn a_locked_object_stops_the_destroy_which_says_until_when() {
 }
 
 #[test]
-fn the_name_of_a_deleted_bucket_or_queue_is_waited_for() {
+fn create_waits_for_the_name_of_a_deleted_bucket_or_queue() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -126,7 +126,7 @@ fn the_name_of_a_deleted_bucket_or_queue_is_waited_for() {
 }
 
 #[test]
-fn tags_that_others_put_on_a_bucket_survive() {
+fn foreign_tags_on_a_bucket_survive() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -168,7 +168,7 @@ fn a_name_that_is_taken_in_another_region_is_refused() {
 }
 
 #[test]
-fn a_switched_off_log_is_switched_on_again() {
+fn disabled_logging_is_enabled_again() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

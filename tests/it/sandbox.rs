@@ -49,7 +49,7 @@ async fn a_role_can_be_assumed() {
 }
 
 #[tokio::test]
-async fn what_is_not_covered_says_so() {
+async fn unsupported_operations_say_so() {
     let client = sts(Sandbox::in_memory().transport());
     let error =
         client.get_session_token().send().await.expect_err("a refusal").into_service_error();
@@ -58,7 +58,7 @@ async fn what_is_not_covered_says_so() {
 }
 
 #[tokio::test]
-async fn a_snapshot_brings_everything_back() {
+async fn a_snapshot_restores_everything() {
     let sandbox = Sandbox::in_memory();
     let client = sts(sandbox.transport());
     let before = sandbox.snapshot().expect("an answer");

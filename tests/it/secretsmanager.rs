@@ -17,7 +17,7 @@ pub async fn value(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn a_secret_whose_reply_was_lost_is_found_and_not_made_again() {
+fn a_lost_reply_does_not_create_a_second_secret() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport()).only_writes().at(1, Fault::LoseReply);
@@ -32,7 +32,7 @@ fn a_secret_whose_reply_was_lost_is_found_and_not_made_again() {
 }
 
 #[test]
-fn a_secret_that_waits_for_its_deletion_is_restored_with_its_value() {
+fn a_secret_pending_deletion_is_restored_with_its_value() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -52,7 +52,7 @@ fn a_secret_that_waits_for_its_deletion_is_restored_with_its_value() {
 }
 
 #[test]
-fn no_plan_shows_a_password() {
+fn plans_do_not_show_passwords() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -74,7 +74,7 @@ fn no_plan_shows_a_password() {
 }
 
 #[test]
-fn a_line_removed_from_a_secret_is_undone() {
+fn fields_removed_from_a_secret_are_restored() {
     block_on(async {
         let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["kms.key", "secretsmanager.secret"]);

@@ -19,7 +19,7 @@ use crate::support::{
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 #[test]
-fn a_plan_with_nothing_to_do_takes_four_round_trips() {
+fn an_empty_plan_takes_four_round_trips() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
@@ -78,7 +78,7 @@ fn longest_chain(plan: &Plan, steps: &BTreeMap<Address, Duration>) -> (Duration,
 }
 
 #[test]
-fn an_apply_takes_little_more_than_its_longest_chain_of_calls() {
+fn an_apply_takes_little_longer_than_its_longest_chain() {
     block_on(async {
         let slowly = |sandbox: &Sandbox| {
             let mut slow = sandboxed(sandbox);

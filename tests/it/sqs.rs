@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 #[test]
-fn an_attribute_that_lags_is_written_once() {
+fn a_lagging_attribute_is_written_once() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let faults = Faults::new(sandbox.transport());
@@ -30,7 +30,7 @@ fn an_attribute_that_lags_is_written_once() {
 }
 
 #[test]
-fn a_dead_letter_queue_is_made_first_and_goes_last() {
+fn a_dead_letter_queue_is_created_first_and_deleted_last() {
     block_on(async {
         let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["sqs.queue"]);
@@ -64,7 +64,7 @@ fn a_dead_letter_queue_is_made_first_and_goes_last() {
 }
 
 #[test]
-fn a_queue_that_somebody_made_since_the_plan_is_left_alone() {
+fn a_foreign_queue_made_since_the_plan_is_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

@@ -76,7 +76,7 @@ impl HttpConnector for DenyingConnector {
 }
 
 #[test]
-fn no_survey_is_deeper_than_three_calls() {
+fn a_survey_is_at_most_three_calls_deep() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let blueprint = {
@@ -106,7 +106,7 @@ fn no_survey_is_deeper_than_three_calls() {
 const DEEPER: &[(&str, u64, &str)] = &[];
 
 #[test]
-fn what_others_forbid_us_to_read_breaks_nothing_unless_we_want_its_name() {
+fn unreadable_foreign_objects_matter_only_under_wanted_names() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let kms = aws_sdk_kms::Client::new(&by_hand(&sandbox));
@@ -155,7 +155,7 @@ const PLAIN: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn no_error_is_waited_out_by_its_code_alone() {
+fn transient_error_codes_need_a_message() {
     let transient = KINDS.iter().flat_map(|kind| kind.meta().transient);
     let alone = transient.filter(|(_, fragment)| fragment.is_empty());
     let alone: BTreeSet<&str> = alone.map(|(code, _)| *code).collect();

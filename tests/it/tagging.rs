@@ -11,7 +11,7 @@ use payctl_sandbox::Sandbox;
 use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
 
 #[test]
-fn what_was_just_made_is_seen_although_its_tags_are_told_late() {
+fn new_objects_are_seen_although_their_tags_lag() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         sandbox.lag_tags(true).expect("a sandbox");
@@ -26,7 +26,7 @@ fn what_was_just_made_is_seen_although_its_tags_are_told_late() {
 }
 
 #[test]
-fn what_was_just_deleted_is_gone_although_its_tags_are_still_told() {
+fn deleted_objects_are_gone_although_their_tags_are_still_listed() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -50,7 +50,7 @@ fn what_was_just_deleted_is_gone_although_its_tags_are_still_told() {
 
 /// What is protected a moment ago must be seen by a destroy, also from a folder that knows nothing of it.
 #[test]
-fn a_destroy_sees_a_protection_that_was_put_on_a_moment_ago() {
+fn destroy_sees_protection_added_a_moment_ago() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -71,7 +71,7 @@ fn a_destroy_sees_a_protection_that_was_put_on_a_moment_ago() {
 }
 
 #[test]
-fn a_tag_that_just_changed_is_not_changed_again_and_a_change_back_is_seen_later() {
+fn a_new_tag_value_is_not_rewritten_while_the_listing_lags() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

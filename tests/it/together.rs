@@ -94,7 +94,7 @@ async fn together(dir: &Path, env: &str, apart: Duration, strict: bool) -> usize
 }
 
 #[test]
-fn two_applies_of_a_shipped_environment_end_in_one_environment() {
+fn two_concurrent_applies_make_one_environment() {
     let distances: &[u64] =
         if is_full() { &[0, 20, 50, 100, 200, 350, 500, 750, 1000, 2000, 4000] } else { &[0, 350] };
     let (mut cases, mut failed) = (0, 0);
@@ -111,7 +111,7 @@ fn two_applies_of_a_shipped_environment_end_in_one_environment() {
 
 /// What AWS lets be made a second time under one address is known, since a step then looks first.
 #[test]
-fn a_second_create_makes_a_second_object_only_where_the_kind_says_so() {
+fn only_kinds_that_can_duplicate_make_a_second_object() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -159,7 +159,7 @@ fn a_second_create_makes_a_second_object_only_where_the_kind_says_so() {
 
 /// The real binary, twice at once.
 #[test]
-fn two_processes_at_once_end_in_one_environment() {
+fn two_concurrent_processes_make_one_environment() {
     let distances: Vec<u64> =
         if is_full() { (0..24).map(|step| step * 42).collect() } else { vec![0, 400] };
     let mut failed = 0;

@@ -83,7 +83,7 @@ fn line(out: &str, kind: &str) -> Value {
 }
 
 #[test]
-fn an_environment_of_an_earlier_version_shows_the_announced_changes_alone() {
+fn an_upgrade_plans_only_the_announced_changes() {
     let kept = kept();
     assert!(!kept.is_empty(), "no version is kept");
     for kept in kept {

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_rule_that_shield_put_into_a_web_acl_stays_and_any_other_goes() {
+fn only_rules_of_shield_stay_in_a_web_acl() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -76,7 +76,7 @@ fn a_rule_that_shield_put_into_a_web_acl_stays_and_any_other_goes() {
 }
 
 #[test]
-fn a_web_acl_that_waf_sees_late_and_holds_for_a_while_lives_and_dies() {
+fn a_web_acl_with_slow_propagation_is_created_and_deleted() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -90,7 +90,7 @@ fn a_web_acl_that_waf_sees_late_and_holds_for_a_while_lives_and_dies() {
 }
 
 #[test]
-fn an_association_that_is_no_longer_wanted_lets_the_resource_go() {
+fn an_unwanted_association_is_removed_from_its_resource() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;
@@ -104,7 +104,7 @@ fn an_association_that_is_no_longer_wanted_lets_the_resource_go() {
 }
 
 #[test]
-fn an_acl_that_took_the_place_of_ours_since_the_plan_stays() {
+fn a_web_acl_associated_by_others_since_the_plan_stays() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let provider = provider(&sandboxed(&sandbox)).await;

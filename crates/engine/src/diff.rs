@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_aws_moved_ahead_is_no_difference() {
+    fn a_version_raised_by_aws_is_not_a_difference() {
         let meta = Meta { floating_versions: &["version"], ..META };
         let differs = |want: &str, live: &str| {
             !diff(&meta, &json!({ "version": want }), &json!({ "version": live })).is_empty()
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_at_the_value_that_aws_gave_is_no_difference() {
+    fn an_entry_at_its_aws_default_is_not_a_difference() {
         let meta = Meta { aws_defaults: &[("set", "defaults")], ..META };
         let paths = |want: Value| {
             let live = json!({ "set": { "a": "1" }, "defaults": { "b": "2", "c": "3" } });
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn below_the_top_level_nothing_is_unmanaged() {
+    fn nested_fields_are_compared_in_both_directions() {
         let live = json!({ "rules": { "a": { "days": 1 }, "b": {} } });
         assert_eq!(
             paths(json!({ "rules": { "a": { "days": 2 } } }), live),
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_is_not_known_yet_is_a_change() {
+    fn an_unresolved_reference_is_a_change() {
         let text = json!({ "$text": [{ "to": "a.b/c", "output": "id" }] });
         let changes = diff(&META, &json!({ "vpc": text }), &json!({ "vpc": "vpc-1" }));
         assert!(changes[0].unknown);
     }
 
     #[test]
-    fn tags_of_others_stay_and_our_dropped_ones_go() {
+    fn foreign_tags_stay_and_dropped_own_tags_go() {
         let tags = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Tags>()
         };

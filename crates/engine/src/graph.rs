@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_comes_first_and_circles_are_named() {
+    fn dependencies_come_first_and_circles_are_named() {
         let set = |names: &[&str]| names.iter().map(|name| address(name)).collect();
         let needs = BTreeMap::from([
             (address("a"), set(&["b", "elsewhere"])),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outlived_goes_before_what_is_only_named() {
+    fn delete_after_outranks_named_references() {
         let deletion = |name: &str, uses: &[&str], delete_after: &[&str]| Change {
             uses: uses.iter().map(|name| address(name)).collect(),
             delete_after: delete_after.iter().map(|name| address(name)).collect(),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn soft_edges_that_close_a_circle_are_left_out() {
+    fn soft_edges_that_would_close_a_circle_are_dropped() {
         let after = without_circles(
             vec![BTreeSet::new(), BTreeSet::new()],
             vec![BTreeSet::from([1]), BTreeSet::from([0])],

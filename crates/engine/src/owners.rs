@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_database_stands_in_outweighs_everything_else() {
+    fn the_network_of_a_database_outweighs_everything_else() {
         let weights = weights(&[
             found("a.cluster", "main", "cluster-1", json!({ "group": "group-000" })),
             found("a.group", "main", "group-000", json!({ "subnets": ["subnet-10"] })),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_changed_outweighs_one_that_can() {
+    fn a_fixed_key_outweighs_a_replaceable_one() {
         let weights = weights(&[
             found("a.cluster", "main", "cluster-1", json!({ "key": "key-000001" })),
             found("a.table", "one", "table-001", json!({ "key": "key-000002" })),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_two_kinds_share_is_no_reference_from_one_to_the_other() {
+    fn a_name_shared_by_two_kinds_is_not_a_reference() {
         let group = found("a.group", "web", "web-servers", json!({ "name": "web-servers" }));
         let role = found("a.role", "web", "web-servers", json!({ "name": "web-servers" }));
         let user = found("a.subnet", "a", "subnet-10", json!({ "vpc": "web-servers" }));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn two_that_only_use_each_other_speak_for_nothing() {
+    fn objects_that_only_use_each_other_have_no_weight() {
         let weights = weights(&[
             found("a.subnet", "a", "subnet-10", json!({ "vpc": "vpc-00001" })),
             found("a.subnet", "a", "subnet-20", json!({ "vpc": "vpc-00002" })),

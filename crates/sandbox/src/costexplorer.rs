@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_monitor_of_all_services_and_subscriptions_hold_it() {
+    fn one_monitor_covers_all_services_and_subscriptions_block_its_deletion() {
         let mut world = World::default();
         let made = costs(&mut world, "CreateAnomalyMonitor", services()).unwrap();
         assert_eq!(

@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_is_reproducible_and_about_right() {
+    fn random_faults_are_reproducible_and_near_their_rate() {
         let chance = Chance { seed: 7, percent: 20, faults: Fault::ALL.to_vec() };
         let drawn: Vec<_> = (0..1000).filter_map(|call| chance.draw(call)).collect();
         assert!((150..250).contains(&drawn.len()), "{}", drawn.len());

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_role_that_was_just_made_cannot_be_passed_to_tasks() {
+    async fn a_new_role_cannot_be_passed_to_tasks_yet() {
         let mut world = strict();
         let role = make_role(&mut world);
         let refused = ask(&mut world, "ecs", "RegisterTaskDefinition", task(&role)).unwrap_err();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_validator_does_not_see_an_api_that_was_just_made() {
+    async fn a_validator_does_not_see_a_new_api_yet() {
         let mut world = strict();
         let api = ask(&mut world, "apigateway", "CreateRestApi", json!({ "name": "a" })).unwrap();
         let validator = || json!({ "api": api["id"], "name": "v" });
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_use_of_a_service_makes_its_role_and_is_refused_meanwhile() {
+    async fn first_use_of_a_service_creates_its_role_and_fails_meanwhile() {
         let mut world = strict();
         let cluster = || json!({ "clusterName": "c" });
         let role = || json!({ "RoleName": "AWSServiceRoleForECS" });

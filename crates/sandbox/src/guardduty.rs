@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_detector() {
+    fn an_account_has_one_detector() {
         let mut world = World::default();
         let made = guard(&mut world, "CreateDetector", json!({ "enable": true })).unwrap();
         assert_eq!(code(guard(&mut world, "CreateDetector", json!({ "enable": true }))), INVALID);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_named_goes_on() {
+    fn features_that_are_not_named_stay_on() {
         let mut world = World::default();
         let off = json!([{ "name": "S3_DATA_EVENTS", "status": "DISABLED" }]);
         let made = json!({ "enable": true, "features": off });

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_state_passes_by_reads_or_by_time() {
+    async fn a_state_advances_by_reads_or_by_time() {
         let mut base = Base::default();
         let mut state = Passing::begin(&base, 2, 60.0);
         assert_eq!([state.is_over(&base), state.is_over(&base)], [false, true]);

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_that_of_the_newest_value() {
+    fn a_version_returns_the_newest_value() {
         let mut pieces = Pieces::default();
         for value in [
             json!({ "s3": { "buckets": { "a\"b": { "n": 1 }, "c": { "n": 2 } } }, "base": 1.5 }),

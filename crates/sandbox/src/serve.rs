@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_a_page_changes_nothing() {
+    fn a_request_from_a_web_page_changes_nothing() {
         let admitted = |method: &str, target: &str, body: &str| {
             let form = "application/x-www-form-urlencoded".to_owned();
             let headers = vec![

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn another_processs_writes_are_seen() {
+    fn writes_of_another_process_are_seen() {
         let dir = tempfile::tempdir().unwrap();
         let (mut one, mut here) = Store::open(dir.path()).unwrap();
         let (mut other, mut there) = Store::open(dir.path()).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_while_running_is_an_error_and_no_panic() {
+    fn damage_at_run_time_is_an_error_instead_of_a_panic() {
         let dir = tempfile::tempdir().unwrap();
         let (mut store, mut world) = Store::open(dir.path()).unwrap();
         make(&mut store, &mut world);

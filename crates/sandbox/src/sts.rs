@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_somebody_else_than_the_account() {
+    fn a_session_has_an_identity_of_its_own() {
         let mut world = World::default();
         let input = json!({ "RoleArn": ROLE, "RoleSessionName": "ci" });
         let made = ask(&mut world, "sts", "AssumeRole", input).unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_sessions_are_checked_and_go_on() {
+    fn session_tags_are_checked_and_passed_on() {
         let mut world = World::default();
         let mut refused = |access_key: &str, input: Value| {
             let refusal = ask_as(&mut world, access_key, "AssumeRole", input).unwrap_err();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_rule_is_named_in_the_words_of_the_front_end() {
+    fn invalid_members_give_the_validation_messages_of_aws() {
         let mut world = World::default();
         for (session, seconds, end) in [
             ("a:b", 3600, "regular expression pattern: [\\w+=,.@-]*"),

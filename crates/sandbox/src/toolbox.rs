@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_cover_everything_once() {
+    fn pages_cover_each_item_once() {
         let items = || (0..5).map(|n| (n.to_string(), n)).collect::<Vec<_>>();
         let (first, token) = page(items(), None, 2);
         let (second, more) = page(items(), token.as_deref(), 2);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_in_rfc_3339() {
+    fn times_are_formatted_as_rfc_3339() {
         assert_eq!(iso(0.5), "1970-01-01T00:00:00Z");
     }
 }

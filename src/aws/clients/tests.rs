@@ -109,19 +109,19 @@ async fn hundred_reads(rate: f64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_of_reads_takes_hardly_longer_than_the_rate_allows() {
+async fn a_burst_of_reads_keeps_close_to_the_rate() {
     let took = hundred_reads(15.0).await;
     assert!(took < Duration::from_secs(15), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_a_turn_is_not_waiting_for_an_answer() {
+async fn queueing_time_does_not_count_as_response_time() {
     let took = hundred_reads(1.0).await;
     assert!(took > Duration::from_secs(90), "some wait longer than an answer may take: {took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_stalls_is_given_up() {
+async fn a_stalled_service_times_out() {
     let aws = connected(|_| Does::Stall).await;
     let began = Instant::now();
     let create = aws.kms.create_key().send().await.map_err(op("CreateKey"));
@@ -142,7 +142,7 @@ async fn a_large_package_may_take_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_is_sent_again_whatever_protocol_it_speaks_and_a_write_is_not() {
+async fn reads_are_retried_in_every_protocol_and_writes_are_not() {
     let lost = Mutex::new(std::collections::BTreeSet::new());
     let aws = connected(move |request| {
         let body = request.body().bytes().unwrap_or_default();
@@ -220,7 +220,7 @@ fn elsewhen(difference: time::Duration, heeds: bool) -> impl Fn(&HttpRequest) ->
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_put_right_by_the_date_of_the_first_answer() {
+async fn a_wrong_clock_is_corrected_from_the_first_response() {
     for minutes in [-40, 40] {
         let aws = connected(elsewhen(time::Duration::minutes(minutes), true)).await;
         for _ in 0..2 {
@@ -232,7 +232,7 @@ async fn a_clock_that_is_off_is_put_right_by_the_date_of_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_named_where_nothing_helps() {
+async fn a_clock_that_cannot_be_corrected_is_named() {
     for (minutes, words) in [(-40, "40 minutes ahead of"), (40, "40 minutes behind")] {
         let aws = connected(elsewhen(time::Duration::minutes(minutes), false)).await;
         let listed = aws.kms.list_aliases().send().await.map_err(op("ListAliases"));
@@ -263,7 +263,7 @@ impl aws_credential_types::provider::ProvideCredentials for Giver {
 }
 
 #[tokio::test]
-async fn credentials_that_may_come_are_waited_for_and_others_are_not() {
+async fn only_credentials_that_may_arrive_are_waited_for() {
     use aws_credential_types::provider::error::CredentialsError as Error;
     let cases: [(fn() -> Error, ErrorClass); 9] = [
         (|| Error::provider_timed_out(Duration::from_secs(5)), ErrorClass::Busy),
@@ -294,7 +294,7 @@ async fn credentials_that_may_come_are_waited_for_and_others_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_ends_when_nobody_answers() {
+async fn connecting_times_out_without_an_answer() {
     let connection = Connection {
         region: Some("us-east-1".into()),
         keys: Some(("key".into(), "secret".into())),

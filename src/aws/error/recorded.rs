@@ -202,7 +202,7 @@ fn calls(operation: &str) -> bool {
 }
 
 #[test]
-fn what_aws_was_seen_to_answer_leads_to_the_right_thing() {
+fn recorded_aws_errors_are_classified() {
     let mut wrong = Vec::new();
     for (kind, operation, status, code, message, class) in ROWS {
         let found = KINDS.iter().find(|found| found.meta().kind == *kind);
@@ -219,7 +219,7 @@ fn what_aws_was_seen_to_answer_leads_to_the_right_thing() {
 }
 
 #[test]
-fn a_role_that_is_denied_outright_is_not_waited_for() {
+fn an_explicit_deny_is_not_retried() {
     let kind = KINDS.iter().find(|kind| kind.meta().kind == "ecs.task_definition");
     let meta = kind.expect("a kind").meta();
     let denied = "User: u is not authorized to perform: iam:PassRole on resource: r";
@@ -229,7 +229,7 @@ fn a_role_that_is_denied_outright_is_not_waited_for() {
 }
 
 #[test]
-fn only_what_payctl_calls_stands_in_the_table() {
+fn the_table_contains_only_calls_of_payctl() {
     let operations: std::collections::BTreeSet<&str> = ROWS.iter().map(|row| row.1).collect();
     let unknown: Vec<&str> = operations.into_iter().filter(|name| !calls(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");

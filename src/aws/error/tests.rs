@@ -169,7 +169,7 @@ fn only_throttling_is_sent_again_by_the_sdk() {
 }
 
 #[test]
-fn firewalls_and_monitors_have_words_of_their_own() {
+fn waf_and_cost_explorer_codes_are_classified() {
     let check = |code, message, class| {
         assert_eq!(classify(code, message, 400), class, "{code}");
     };
@@ -186,7 +186,7 @@ fn firewalls_and_monitors_have_words_of_their_own() {
 }
 
 #[test]
-fn what_no_waiting_cures_is_refused_at_once() {
+fn permanent_errors_are_not_retried() {
     let check = |code, message, status, class| {
         let error = OpError::new("op", classify(code, message, status), code, message);
         assert_eq!(error.class, class, "{code}");
@@ -221,7 +221,7 @@ fn a_value_without_its_key_is_told_from_other_refusals() {
 }
 
 #[tokio::test]
-async fn only_what_stands_in_for_aws_may_answer_without_a_code() {
+async fn only_emulators_may_answer_without_an_error_code() {
     use super::super::clients::tests::{Does, connected};
     let mut aws = connected(|_| Does::Answer(200, "")).await;
     let speechless = |op: &str, code: &str, class| OpError::new(op, class, code, NO_MESSAGE);
@@ -247,7 +247,7 @@ async fn only_what_stands_in_for_aws_may_answer_without_a_code() {
 }
 
 #[test]
-fn what_the_network_says_of_names_and_endpoints_is_told_apart() {
+fn name_and_endpoint_errors_are_distinguished() {
     let unknown = "dispatch failure: io error: client error (Connect): dns error: failed to lookup \
                    address information: Name or service not known";
     assert!(is_about_names(unknown));

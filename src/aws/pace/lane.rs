@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_that_are_throttled_together_slow_down_once() {
+    async fn concurrently_throttled_calls_slow_down_once() {
         let lane = Lane::default();
         let sent = lane.turn().await;
         sleep(FIRST).await;

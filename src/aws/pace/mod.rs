@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_with_a_rate_of_its_own_slows_nothing_else() {
+    fn an_operation_with_its_own_rate_slows_only_itself() {
         let pace = Pace::new(&["CreateThing", "DeleteThing"]);
         pace.lane("DeleteThing").learn(Instant::now(), true);
         assert!(!pace.lane("DeleteThing").distance().is_zero());

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_looks_is_sent_again() {
+    fn only_reads_are_sent_again() {
         for operation in ["DescribeAlarms", "GetFunction", "HeadBucket", "ListKeys"] {
             assert!(is_read(operation), "{operation}");
         }

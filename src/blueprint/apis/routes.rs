@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_of_a_path_are_found() {
+    fn path_variables_are_found() {
         assert_eq!(variables("https://x/${a.b}/{id}/{rest+}"), ["id", "rest"]);
     }
 

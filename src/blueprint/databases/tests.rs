@@ -133,7 +133,7 @@ fn the_database_of_the_migration_stack_is_built_value_by_value() {
 }
 
 #[test]
-fn the_database_of_the_container_stack_has_aws_own_key_and_parameters() {
+fn the_container_database_uses_the_aws_key_and_defaults() {
     let blueprint = drawn(CONTAINERS);
     let cluster = spec(&blueprint, "rds.cluster/api");
     assert_eq!(cluster["name"], "dev-payment-database-api");

@@ -92,7 +92,7 @@ retention_days = 7
 "#;
 
 #[test]
-fn the_cost_optimised_system() {
+fn the_cost_optimised_system_builds_as_agreed() {
     let dev = from_text("dev", COST);
     assert_eq!(dev.cidrs(), blocks(&["public", "private"], 2));
     assert_eq!(dev.one("ec2.vpc", "main").name, "dev-payment-vpc-main");
@@ -195,7 +195,7 @@ instance_profile = true
 "#;
 
 #[test]
-fn the_secured_system() {
+fn the_secured_system_builds_as_agreed() {
     let long = format!("pr{}", "7".repeat(40));
     for env in ["dev", "pr7255", &long] {
         let built = from_text(env, SECURITY);
@@ -331,7 +331,7 @@ VpcId = "${network.vpc_id}"
 "#;
 
 #[test]
-fn the_migrated_system() {
+fn the_migrated_system_builds_as_agreed() {
     let dev = from_text("dev", MIGRATION);
     assert_eq!(dev.cidrs(), blocks(&["public", "private", "isolated"], 3));
     let names = |kind: &str| -> Vec<&str> {
@@ -449,7 +449,7 @@ retention_days = "forever"
 "#;
 
 #[test]
-fn the_container_system() {
+fn the_container_system_builds_as_agreed() {
     let dev = from_text("dev", CONTAINERS);
     assert_eq!(dev.cidrs(), blocks(&["public", "private"], 3));
     assert_eq!(dev.of("ec2.nat_gateway").len(), 1);
@@ -463,7 +463,7 @@ fn the_container_system() {
 }
 
 #[test]
-fn named_zones_stay_where_they_are() {
+fn named_zones_keep_their_subnets() {
     let zone =
         |name: &str| from_text("dev", CONTAINERS).one("ec2.subnet", name).spec["zone"].clone();
     assert_eq!((zone("public-1"), zone("private-3")), (json!("us-east-1b"), json!("us-east-1d")));

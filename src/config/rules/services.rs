@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_size_has_enough_of_both() {
+    fn the_nearest_fargate_size_has_enough_cpu_and_memory() {
         assert_eq!(nearest(256, 4096), (512, 4096));
         assert_eq!(nearest(300, 512), (512, 1024));
         assert_eq!(nearest(256, 1536), (256, 2048));

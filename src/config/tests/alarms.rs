@@ -68,7 +68,7 @@ fn alarms_need_a_topic_that_accepts_their_messages() {
 }
 
 #[test]
-fn a_percentage_is_never_above_100() {
+fn a_percentage_threshold_is_at_most_100() {
     let text = |line: &str| {
         format!(
             "[clusters.c]\n[services.pay]\ncluster = \"c\"\n[alarms.a]\n\

@@ -35,7 +35,7 @@ fn a_watched_item_must_exist_and_have_metrics() {
 }
 
 #[test]
-fn an_alarm_that_could_never_have_data_is_refused() {
+fn an_alarm_without_possible_data_is_refused() {
     let alarm = |item: &str, watch: &str, lines: &str| {
         format!("[{item}]\n[alarms.a]\nwatch = \"{watch}\"\nabove = 1\n{lines}")
     };
@@ -83,7 +83,7 @@ fn an_alarm_that_could_never_have_data_is_refused() {
 }
 
 #[test]
-fn metric_math_must_add_up() {
+fn metric_math_must_refer_to_its_metrics() {
     let math = |expression: &str, parts: &str| {
         bare(&format!("expression = \"{expression}\"\nabove = 1\nmetrics = {{ {parts} }}"))
     };

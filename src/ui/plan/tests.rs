@@ -247,7 +247,7 @@ fn a_plan_without_colour() {
 }
 
 #[test]
-fn new_resources_are_shown_in_short() {
+fn new_resources_are_summarised() {
     let new = |change: &Change| change.action == Action::Create;
     let changes = example().changes.into_iter().filter(new).collect();
     let plan = Plan { changes, refused: Vec::new(), ..example() };
@@ -363,7 +363,7 @@ fn a_plan_with_colour() {
 }
 
 #[test]
-fn colour_changes_nothing_but_colour() {
+fn colour_does_not_change_the_text() {
     let colored =
         shown(Style { color: true }, &text(&example(), Style { color: true }, Detail::Full, None));
     let codes = regex_lite::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
@@ -378,7 +378,7 @@ fn own_tags_are_never_shown() {
 }
 
 #[test]
-fn nothing_to_do_is_said_in_one_sentence() {
+fn an_empty_plan_is_one_sentence() {
     let plan = Plan { changes: Vec::new(), refused: Vec::new(), ..example() };
     insta::assert_snapshot!(summary(&plan, Style::PLAIN, Some(EFFORT)), @"No changes: 1 resource is as configured. 61 API calls in 0.8 s.");
     let plan = Plan { purpose: Purpose::Destroy, unchanged: Vec::new(), ..plan };
@@ -386,7 +386,7 @@ fn nothing_to_do_is_said_in_one_sentence() {
 }
 
 #[test]
-fn what_only_claims_to_be_ours_is_named() {
+fn disputed_objects_are_named() {
     let left_alone = vec![LeftAlone {
         address: Address::new("secretsmanager.secret", "api"),
         id: "stripe-live".into(),

@@ -35,7 +35,7 @@ async fn under(fault: Fault) -> (Option<bool>, bool) {
 }
 
 #[tokio::test]
-async fn each_fault_does_what_it_says() {
+async fn each_fault_has_its_documented_effect() {
     assert_eq!(under(Fault::StopBefore).await, (None, false));
     assert_eq!(under(Fault::StopAfter).await, (None, true));
     assert_eq!(under(Fault::LoseReply).await, (Some(false), true));
@@ -63,7 +63,7 @@ async fn reads_can_be_left_out_of_the_count() {
 }
 
 #[tokio::test]
-async fn after_a_stop_nothing_is_sent() {
+async fn a_stopped_transport_sends_nothing() {
     let sandbox = Sandbox::in_memory();
     let faults = Faults::new(sandbox.transport()).at(1, Fault::StopBefore);
     for _ in 0..2 {

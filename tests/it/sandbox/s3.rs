@@ -88,7 +88,7 @@ async fn the_region_decides_what_creation_must_say() {
 }
 
 #[tokio::test]
-async fn a_new_bucket_has_awss_defaults() {
+async fn a_new_bucket_has_the_defaults_of_aws() {
     let client = sample().await;
     let block = client.get_public_access_block().bucket("sample").send().await.expect("an answer");
     let block = block.public_access_block_configuration.expect("an answer");
@@ -121,7 +121,7 @@ async fn a_new_bucket_has_awss_defaults() {
 }
 
 #[tokio::test]
-async fn a_public_policy_needs_the_block_lifted() {
+async fn a_public_policy_needs_public_access_unblocked() {
     let client = sample().await;
     let policy = |principal: &str| {
         json!({ "Version": "2012-10-17", "Statement": [{
@@ -218,7 +218,7 @@ async fn tags_are_replaced_as_a_whole() {
 }
 
 #[tokio::test]
-async fn objects_come_back_as_they_were_put() {
+async fn objects_are_read_back_as_put() {
     let client = sample().await;
     let body = ByteStream::from_static(b"a\r\n0\r\nb");
     let call = client.put_object().bucket("sample").key("a/b c&d").body(body);
@@ -238,7 +238,7 @@ async fn objects_come_back_as_they_were_put() {
 }
 
 #[tokio::test]
-async fn a_bucket_goes_only_without_versions_and_markers() {
+async fn a_bucket_is_deleted_only_without_versions_and_markers() {
     let client = sample().await;
     put(&client, "key", "before").await;
     version(&client).await;
@@ -313,7 +313,7 @@ async fn listings_come_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strict_sandbox_frees_a_name_only_after_a_while() {
+async fn a_strict_sandbox_frees_bucket_names_late() {
     let client = client(&Sandbox::in_memory_strict(), "us-east-1");
     let create = || client.create_bucket().bucket("sample").send();
     create().await.expect("an answer");
@@ -324,7 +324,7 @@ async fn a_strict_sandbox_frees_a_name_only_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_lock_needs_versions_and_holds_them() {
+async fn object_lock_needs_versioning_and_keeps_versions() {
     let client = sample().await;
     let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Governance).days(1);
     let rule = ObjectLockRule::builder().default_retention(retention.build()).build();

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_rewrites_stays_equal() {
+    fn policies_rewritten_by_aws_stay_equal() {
         equal(
             json!({ "Version": "2012-10-17", "Statement": {
                 "Effect": "Allow", "Action": "sqs:SendMessage", "Principal": { "AWS": "123456789012" },

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_tags_is_taken_over_only_if_it_was_made_from_what_is_wanted() {
+    fn untagged_objects_are_taken_over_only_with_the_wanted_source() {
         let from = |source: Value| json!({ "name": "t", "restore_from": source });
         let meta = Meta { made_from: Some("restore_from"), ..Meta::new("a.b", "a", "") };
         let at = |at: &str| from(json!({ "table": "orders", "at": at }));

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_depends_on_its_files_alone() {
+    fn an_archive_depends_only_on_its_files() {
         let package = Package::of(&files());
         assert_eq!(package, Package::of(&files()));
         // Pinned: another machine, another day or another order must give these very bytes.
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_holds_what_went_in() {
+    fn an_archive_contains_its_files() {
         let package = Package::of(&files());
         let mut archive = zip::ZipArchive::new(Cursor::new(&package.archive)).unwrap();
         let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_can_be_executed() {
+    fn programs_stay_executable() {
         let file = |path: &str, content: &[u8]| (path.to_owned(), content.to_vec());
         let package = Package::of(&Files::from([
             file("bootstrap", b"exec handler"),

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_region_is_not_ours() {
+    fn objects_of_another_region_are_not_ours() {
         let elsewhere = Scope { region: "eu-west-1".into(), ..scope() };
         let tags = scope().ownership(&Address::new("iam.role", "orders"));
         assert_eq!(elsewhere.owned(&tags), None);

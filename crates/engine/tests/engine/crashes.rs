@@ -13,7 +13,7 @@ use crate::fake::{Death, FakeCloud, Faults};
 use crate::support::*;
 
 #[test]
-fn dropping_the_run_at_any_operation_is_harmless() {
+fn a_run_dropped_at_any_operation_does_no_harm() {
     for seed in 0..12 {
         let mut random = fastrand::Rng::with_seed(seed);
         let blueprint = random_blueprint(&mut random, None);
@@ -39,7 +39,7 @@ fn dropping_the_run_at_any_operation_is_harmless() {
 }
 
 #[test]
-fn a_duplicate_from_a_lagging_list_is_removed_by_the_next_runs() {
+fn later_runs_delete_a_duplicate_made_by_a_lagging_list() {
     for seed in 0..200 {
         let _name = Seed(seed);
         block_on(async {
@@ -63,7 +63,7 @@ fn a_duplicate_from_a_lagging_list_is_removed_by_the_next_runs() {
 }
 
 #[test]
-fn a_dying_predecessor_is_waited_for() {
+fn create_waits_for_a_predecessor_being_deleted() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -84,7 +84,7 @@ fn a_dying_predecessor_is_waited_for() {
 }
 
 #[test]
-fn a_new_object_with_the_id_of_the_old_one_is_known_after_a_lost_reply() {
+fn a_lost_reply_does_not_hide_a_successor_with_the_same_id() {
     let spec = |zone: &str| json!({ "size": 0, "zone": zone });
     let mut found = 0;
     for seed in 0..200 {
@@ -127,7 +127,7 @@ fn a_stop_starts_nothing_new_and_reports_what_remains() {
 }
 
 #[test]
-fn a_failure_skips_only_what_needs_it() {
+fn a_failure_skips_only_its_dependents() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let mut wanted = two();

@@ -62,7 +62,7 @@ fn chain() -> Blueprint {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_looked_at_is_refused_with_what_refers_to_it_and_the_rest_is_shown() {
+async fn unseen_kinds_and_their_dependents_are_refused_and_the_rest_is_planned() {
     let cloud = FakeCloud::new(scope(), 1);
     let denied = || blind(&["fake.named"], Some(ErrorClass::Denied));
     let fresh = plan_under(&cloud, denied(), &chain(), Purpose::Apply).await;
@@ -79,7 +79,7 @@ async fn what_cannot_be_looked_at_is_refused_with_what_refers_to_it_and_the_rest
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_wants_blocks_nothing_and_the_surplus_of_other_kinds_goes() {
+async fn an_unseen_unwanted_kind_does_not_block_other_deletions() {
     let cloud = FakeCloud::new(scope(), 2);
     converge(&cloud, &chain(), Purpose::Apply).await;
     let denied = blind(&["fake.link"], Some(ErrorClass::Denied));
@@ -92,7 +92,7 @@ async fn what_nobody_wants_blocks_nothing_and_the_surplus_of_other_kinds_goes() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_destroy_takes_what_it_sees_and_names_the_rest() {
+async fn destroy_deletes_what_it_sees_and_names_the_unseen_kinds() {
     let cloud = FakeCloud::new(scope(), 3);
     converge(&cloud, &chain(), Purpose::Apply).await;
     let away = blind(&["fake.slot"], Some(ErrorClass::Service));
@@ -104,7 +104,7 @@ async fn a_destroy_takes_what_it_sees_and_names_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_stalls_costs_the_deadline_once_and_progress_names_it() {
+async fn stalled_services_cost_one_deadline_and_are_named_in_progress() {
     let cloud = FakeCloud::new(scope(), 4);
     converge(&cloud, &chain(), Purpose::Apply).await;
     cloud.set_faults(blind(&["fake.named", "fake.store"], None));
@@ -125,7 +125,7 @@ async fn a_service_that_stalls_costs_the_deadline_once_and_progress_names_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_that_passes_is_waited_out() {
+async fn survey_waits_out_a_short_outage() {
     let cloud = FakeCloud::new(scope(), 5);
     converge(&cloud, &chain(), Purpose::Apply).await;
     let away = Some((Duration::ZERO, Duration::from_secs(5)));
@@ -137,7 +137,7 @@ async fn an_outage_that_passes_is_waited_out() {
 
 /// A blind plan never says what the plan of one who sees does not say.
 #[tokio::test(start_paused = true)]
-async fn a_plan_claims_nothing_of_what_it_could_not_look_at() {
+async fn a_plan_claims_nothing_about_unseen_kinds() {
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
         let cloud = FakeCloud::new(scope(), seed);
@@ -176,7 +176,7 @@ async fn a_plan_claims_nothing_of_what_it_could_not_look_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_expire_end_the_run_and_the_next_one_goes_on() {
+async fn expired_credentials_end_the_run_and_the_next_run_continues() {
     for at in 1..40 {
         let cloud = FakeCloud::new(scope(), at);
         let plan = plan_now(&cloud, &chain(), Purpose::Apply).await;
@@ -210,7 +210,7 @@ async fn credentials_that_expire_end_the_run_and_the_next_one_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_that_goes_away_for_a_minute_stops_no_apply() {
+async fn apply_survives_a_minute_without_network() {
     for seed in 0..100 {
         let mut random = fastrand::Rng::with_seed(seed);
         let cloud = FakeCloud::new(scope(), seed);

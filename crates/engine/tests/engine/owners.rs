@@ -13,7 +13,7 @@ use crate::fake::FakeCloud;
 use crate::support::*;
 
 #[test]
-fn a_foreign_object_of_the_same_name_is_refused_and_named() {
+fn a_foreign_object_with_the_same_name_is_refused_and_named() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let other = Scope { env: "prod".into(), ..scope() };
@@ -28,7 +28,7 @@ fn a_foreign_object_of_the_same_name_is_refused_and_named() {
 }
 
 #[test]
-fn an_object_that_changed_since_the_plan_is_not_touched() {
+fn apply_does_not_touch_objects_changed_since_the_plan() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -46,7 +46,7 @@ fn an_object_that_changed_since_the_plan_is_not_touched() {
 }
 
 #[test]
-fn what_came_to_belong_to_somebody_else_is_not_deleted() {
+fn delete_skips_objects_whose_owner_changed() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -62,7 +62,7 @@ fn what_came_to_belong_to_somebody_else_is_not_deleted() {
 }
 
 #[test]
-fn what_stands_without_tags_where_something_was_being_deleted_is_not_deleted() {
+fn delete_skips_an_untagged_successor_of_a_dying_object() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -82,7 +82,7 @@ fn what_stands_without_tags_where_something_was_being_deleted_is_not_deleted() {
 }
 
 #[test]
-fn what_came_to_belong_to_somebody_else_is_not_changed() {
+fn update_skips_objects_whose_owner_changed() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -106,7 +106,7 @@ fn what_came_to_belong_to_somebody_else_is_not_changed() {
 }
 
 #[test]
-fn what_loses_its_tags_between_two_changes_of_a_step_is_not_taken_back() {
+fn a_step_stops_when_its_object_loses_its_tags() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;

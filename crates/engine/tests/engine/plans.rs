@@ -24,7 +24,7 @@ fn a_plan_writes_nothing() {
 }
 
 #[test]
-fn data_is_never_replaced_and_a_protected_environment_loses_nothing() {
+fn data_is_never_replaced_and_protected_environments_lose_nothing() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let mut wanted = blueprint();
@@ -44,7 +44,7 @@ fn data_is_never_replaced_and_a_protected_environment_loses_nothing() {
 }
 
 #[test]
-fn what_uses_a_replaced_target_lets_go_with_it() {
+fn users_of_a_replaced_target_are_planned_with_it() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
@@ -61,7 +61,7 @@ fn what_uses_a_replaced_target_lets_go_with_it() {
 }
 
 #[test]
-fn a_target_brings_what_it_needs_and_nothing_else() {
+fn a_target_includes_only_its_dependencies() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let mut wanted = two();
@@ -79,7 +79,7 @@ fn a_target_brings_what_it_needs_and_nothing_else() {
 }
 
 #[test]
-fn a_saved_plan_survives_its_file() {
+fn a_plan_survives_serialisation() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let plan = plan_now(&cloud, &two(), Purpose::Apply).await;
@@ -90,7 +90,7 @@ fn a_saved_plan_survives_its_file() {
 }
 
 #[test]
-fn what_becomes_visible_late_is_waited_for_as_long_as_its_kind_says() {
+fn create_retries_late_visibility_as_long_as_its_kind_allows() {
     block_on(async {
         let late = || Faults { not_yet: 45, ..Faults::default() };
         for (kind, completes) in [("fake.slot", true), ("fake.named", false)] {

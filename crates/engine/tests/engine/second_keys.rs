@@ -15,7 +15,7 @@ use crate::fake::FakeCloud;
 use crate::support::*;
 
 #[test]
-fn a_second_key_that_data_is_encrypted_with_is_a_loss() {
+fn deleting_a_second_key_in_use_counts_as_data_loss() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let mut wanted = blueprint();
@@ -67,7 +67,7 @@ fn encrypt(cloud: &FakeCloud, wanted: &Blueprint, key: &str) {
 }
 
 #[test]
-fn a_second_key_is_a_loss_while_something_cannot_be_looked_at() {
+fn deleting_a_second_key_counts_as_loss_while_a_kind_is_unseen() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let (wanted, key, ids) = two_keys(&cloud);
@@ -87,7 +87,7 @@ fn a_second_key_is_a_loss_while_something_cannot_be_looked_at() {
 }
 
 #[test]
-fn a_second_key_that_came_into_use_since_the_plan_is_not_deleted() {
+fn delete_skips_a_second_key_used_since_the_plan() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let (wanted, key, ids) = two_keys(&cloud);

@@ -20,7 +20,7 @@ async fn one_case(seed: u64) {
 }
 
 #[test]
-fn it_converges_whatever_goes_wrong() {
+fn apply_and_destroy_converge_under_random_faults() {
     let range = seeds();
     println!("{} random cases", range.end - range.start);
     for seed in range {
@@ -30,7 +30,7 @@ fn it_converges_whatever_goes_wrong() {
 }
 
 #[test]
-fn without_faults_the_order_is_right_and_limits_are_kept() {
+fn runs_without_faults_keep_order_and_limits() {
     for seed in 0..300 {
         let _name = Seed(seed);
         block_on(async {
@@ -48,7 +48,7 @@ fn without_faults_the_order_is_right_and_limits_are_kept() {
 }
 
 #[test]
-fn answers_from_before_and_after_in_turn_lead_to_no_second_write() {
+fn flapping_reads_cause_no_second_write() {
     for seed in 0..100 {
         let _name = Seed(seed);
         block_on(async {

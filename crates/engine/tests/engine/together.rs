@@ -106,7 +106,7 @@ async fn two_at_once(seed: u64, split: u64) -> usize {
 }
 
 #[test]
-fn of_two_applies_at_once_at_most_one_fails_and_nothing_is_there_twice() {
+fn of_two_concurrent_applies_one_succeeds_and_nothing_is_doubled() {
     let mut failed = [0, 0];
     for seed in seeds() {
         let _name = Seed(seed);
@@ -118,7 +118,7 @@ fn of_two_applies_at_once_at_most_one_fails_and_nothing_is_there_twice() {
 }
 
 #[test]
-fn two_applies_that_do_not_see_each_other_are_brought_together_by_the_next_runs() {
+fn later_runs_merge_two_applies_that_did_not_see_each_other() {
     let mut failed = [0, 0, 0];
     for seed in seeds() {
         let _name = Seed(seed);
@@ -128,7 +128,7 @@ fn two_applies_that_do_not_see_each_other_are_brought_together_by_the_next_runs(
 }
 
 #[test]
-fn the_network_that_the_data_stands_in_stays_and_the_other_goes() {
+fn of_two_networks_the_one_with_data_stays() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let node = |name: &str| Address::new("fake.node", name);
@@ -193,7 +193,7 @@ fn the_network_that_the_data_stands_in_stays_and_the_other_goes() {
 }
 
 #[test]
-fn what_somebody_made_for_everybody_since_the_plan_is_left_as_it_is() {
+fn a_shared_object_made_since_the_plan_is_left_alone() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);
         let mut wanted = blueprint();

@@ -105,7 +105,7 @@ fn instances_start_and_hold_subnets_and_groups() {
 }
 
 #[test]
-fn deletion_needs_force_and_takes_until_the_last_instance_is_terminated() {
+fn deletion_needs_force_and_waits_for_the_last_instance() {
     let mut ground = Ground::new("ami-1");
     ground.make();
     let mut delete = json!({ "AutoScalingGroupName": "g" });
@@ -123,7 +123,7 @@ fn deletion_needs_force_and_takes_until_the_last_instance_is_terminated() {
 }
 
 #[test]
-fn bounds_move_the_number_of_instances() {
+fn bounds_adjust_the_number_of_instances() {
     let mut ground = Ground::new("ami-1");
     ground.make();
     let update = |key: &str, value: &str| {
@@ -141,7 +141,7 @@ fn bounds_move_the_number_of_instances() {
 }
 
 #[test]
-fn a_launch_that_fails_stands_in_the_activities() {
+fn a_failed_launch_is_listed_in_the_activities() {
     let mut ground = Ground::new("resolve:ssm:/none/such");
     ground.make();
     assert!(ground.lives().is_empty());
@@ -151,7 +151,7 @@ fn a_launch_that_fails_stands_in_the_activities() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_strict_one_refresh_runs_until_it_is_cancelled() {
+async fn a_strict_refresh_runs_until_it_is_cancelled() {
     let mut ground = Ground::new("ami-1");
     ground.world.base.strict = true;
     ground.make();
@@ -171,7 +171,7 @@ async fn if_strict_one_refresh_runs_until_it_is_cancelled() {
 }
 
 #[test]
-fn a_refresh_launches_what_the_group_says_when_it_starts() {
+fn a_refresh_launches_the_template_of_its_start() {
     let mut ground = Ground::new("ami-1");
     ground.make();
     let data = json!({ "ImageId": "ami-1", "InstanceType": "t4g.small" });
@@ -195,7 +195,7 @@ fn a_refresh_launches_what_the_group_says_when_it_starts() {
 }
 
 #[test]
-fn a_group_that_is_not_there_is_told_in_several_words() {
+fn a_missing_group_gives_the_message_of_each_operation() {
     let mut ground = Ground::new("ami-1");
     let tag = json!({ "ResourceId": "g", "ResourceType": "auto-scaling-group", "Key": "k" });
     let config = json!({ "TargetValue": "1", "PredefinedMetricSpecification": {
@@ -216,7 +216,7 @@ fn a_group_that_is_not_there_is_told_in_several_words() {
 }
 
 #[test]
-fn a_customer_key_has_to_admit_auto_scaling() {
+fn a_customer_key_must_allow_auto_scaling() {
     let mut ground = Ground::new("ami-1");
     let key = ask(&mut ground.world, "kms", "CreateKey", json!({})).expect("a key");
     let volume = json!({ "DeviceName": "/dev/xvda", "Ebs": {
@@ -245,7 +245,7 @@ fn a_customer_key_has_to_admit_auto_scaling() {
 }
 
 #[test]
-fn policies_come_back_as_they_were_put() {
+fn policies_are_read_back_as_put() {
     let mut ground = Ground::new("ami-1");
     ground.make();
     let metric = json!({ "PredefinedMetricType": "ASGAverageCPUUtilization" });
@@ -265,7 +265,7 @@ fn policies_come_back_as_they_were_put() {
 }
 
 #[test]
-fn a_version_never_changes_and_the_default_moves() {
+fn template_versions_are_immutable_and_the_default_moves() {
     let mut ground = Ground::new("ami-1");
     let id = ground.template.clone();
     let mut ec2 = |operation: &str, input: Value| {

@@ -50,7 +50,7 @@ fn defaults_come_back_unasked_and_an_alarm_is_replaced_as_a_whole() {
 }
 
 #[test]
-fn alarms_that_aws_refuses_are_refused() {
+fn invalid_alarms_are_refused_as_by_aws() {
     let mut world = World::default();
     let actions: Vec<String> =
         (0..6).map(|n| format!("arn:aws:sns:eu-west-1:000000000000:t{n}")).collect();
@@ -126,7 +126,7 @@ fn alarms_are_listed_by_name_by_prefix_and_in_pages() {
 }
 
 #[test]
-fn a_dashboard_is_kept_as_it_was_sent() {
+fn a_dashboard_is_stored_as_sent() {
     let mut world = World::default();
     let body = "{ \"widgets\": [{\"type\":\"text\",\"properties\":{\"markdown\":\"x\"}}] }";
     let input = json!({
@@ -149,7 +149,7 @@ fn a_dashboard_is_kept_as_it_was_sent() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_refused_and_the_rest_is_said() {
+fn invalid_widgets_are_refused_and_others_reported() {
     let mut world = World::default();
     let mut put = |name: &str, body: Value| {
         let input = json!({ "DashboardName": name, "DashboardBody": body.to_string() });
@@ -170,7 +170,7 @@ fn what_cannot_be_shown_is_refused_and_the_rest_is_said() {
 }
 
 #[test]
-fn an_alarm_that_is_gone_has_no_tags() {
+fn a_deleted_alarm_has_no_tags() {
     let mut world = World::default();
     let arn = format!("arn:aws:cloudwatch:{REGION}:000000000000:alarm:gone");
     let tags = |world: &mut World, operation: &str| {

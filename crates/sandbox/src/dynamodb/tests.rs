@@ -55,7 +55,7 @@ fn refusal(world: &mut World, operation: &str, input: Value) -> (String, String)
 }
 
 #[test]
-fn states_pass_by_looking() {
+fn reads_advance_the_state() {
     let mut world = World::default();
     ddb(&mut world, "CreateTable", spec(json!({}))).unwrap();
     let early = ddb(&mut world, "DeleteTable", table(json!({})));
@@ -71,7 +71,7 @@ fn states_pass_by_looking() {
 }
 
 #[test]
-fn a_name_is_unique() {
+fn table_names_are_unique() {
     let mut world = with_table(json!({}));
     let (code, message) = refusal(&mut world, "CreateTable", spec(json!({})));
     assert_eq!(code, "ResourceInUseException");
@@ -79,7 +79,7 @@ fn a_name_is_unique() {
 }
 
 #[test]
-fn attribute_definitions_are_exactly_those_of_the_keys() {
+fn attribute_definitions_must_match_the_keys_exactly() {
     let mut world = World::default();
     let mut create = |more| ddb(&mut world, "CreateTable", spec(more));
     let unused = json!({ "AttributeDefinitions": types(&["id", "other"]) });
@@ -102,7 +102,7 @@ fn capacity_fits_the_billing() {
 }
 
 #[test]
-fn what_is_as_by_default_is_left_out() {
+fn default_settings_are_left_out_of_the_description() {
     let mut world = with_table(json!({}));
     let view = describe(&mut world);
     assert_eq!(view["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST");
@@ -130,7 +130,7 @@ fn what_is_as_by_default_is_left_out() {
 }
 
 #[test]
-fn one_index_per_call_and_one_call_at_a_time() {
+fn one_index_changes_per_call_and_calls_do_not_overlap() {
     let mut world = with_table(json!({}));
     let create = |names: &[&str]| {
         let updates: Vec<Value> =
@@ -160,7 +160,7 @@ fn one_index_per_call_and_one_call_at_a_time() {
 }
 
 #[test]
-fn a_protected_table_stays() {
+fn a_protected_table_cannot_be_deleted() {
     let mut world = with_table(json!({ "DeletionProtectionEnabled": true }));
     let (code, message) = refusal(&mut world, "DeleteTable", table(json!({})));
     assert_eq!(code, "ValidationException");
@@ -172,7 +172,7 @@ fn a_protected_table_stays() {
 }
 
 #[test]
-fn a_stream_is_disabled_before_it_changes() {
+fn a_stream_must_be_disabled_before_its_view_changes() {
     let view = |view: &str| json!({ "StreamEnabled": true, "StreamViewType": view });
     let mut world = with_table(json!({ "StreamSpecification": view("NEW_IMAGE") }));
     let first = describe(&mut world)["LatestStreamArn"].clone();
@@ -190,7 +190,7 @@ fn a_stream_is_disabled_before_it_changes() {
 }
 
 #[test]
-fn only_a_kms_key_is_shown() {
+fn only_kms_encryption_is_described() {
     let mut world = with_table(json!({ "SSESpecification": { "Enabled": true } }));
     let view = describe(&mut world);
     assert_eq!(view["SSEDescription"]["Status"], "ENABLED");
@@ -206,7 +206,7 @@ fn only_a_kms_key_is_shown() {
 }
 
 #[test]
-fn the_same_ttl_twice_is_refused() {
+fn setting_the_same_ttl_twice_is_refused() {
     let mut world = with_table(json!({}));
     let ttl = |name: &str, on: bool| {
         let wanted = json!({ "AttributeName": name, "Enabled": on });
@@ -225,7 +225,7 @@ fn the_same_ttl_twice_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strict_sandbox_takes_one_change_of_ttl_in_an_hour() {
+async fn a_strict_sandbox_allows_one_ttl_change_per_hour() {
     let mut world = with_table(json!({}));
     world.base.strict = true;
     let ttl = |name: &str, on: bool| {
@@ -252,7 +252,7 @@ async fn a_strict_sandbox_takes_one_change_of_ttl_in_an_hour() {
 }
 
 #[test]
-fn backups_are_not_there_for_the_first_who_asks() {
+fn the_first_read_does_not_see_continuous_backups() {
     let mut world = with_table(json!({}));
     let on = table(json!({
         "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": true } }));
@@ -283,7 +283,7 @@ fn tags_come_in_pages_of_ten() {
 }
 
 #[test]
-fn items_are_kept_by_their_key() {
+fn items_are_stored_by_key() {
     let mut world = with_table(json!({}));
     let id = json!({ "id": { "S": "1" } });
     let item = json!({ "id": { "S": "1" }, "n": { "N": "2" } });
@@ -312,7 +312,7 @@ fn tables_are_listed_in_pages() {
 }
 
 #[test]
-fn a_table_is_warm_for_what_it_was_told_or_for_all_that_can_be_used() {
+fn warm_throughput_is_as_configured_or_the_usable_capacity() {
     let warm = |view: &Value| view.get("WarmThroughput").cloned();
     let throughput = |read: i64, write: i64, status: &str| json!({ "ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": status });
     let mut world = World::default();
@@ -330,7 +330,7 @@ fn a_table_is_warm_for_what_it_was_told_or_for_all_that_can_be_used() {
 }
 
 #[test]
-fn a_change_of_the_key_is_told_until_it_is_done_and_a_deletion_briefly() {
+fn key_changes_and_deletions_show_in_the_status() {
     let mut world = with_table(json!({ "SSESpecification": { "Enabled": true } }));
     let key = describe(&mut world)["SSEDescription"]["KMSMasterKeyArn"].clone();
     let off = table(json!({ "SSESpecification": { "Enabled": false } }));
@@ -345,7 +345,7 @@ fn a_change_of_the_key_is_told_until_it_is_done_and_a_deletion_briefly() {
 }
 
 #[test]
-fn capacity_is_refused_in_the_words_of_what_it_is_for() {
+fn capacity_errors_name_the_table_or_index() {
     let mut world = World::default();
     let paid = json!({ "ReadCapacityUnits": 1, "WriteCapacityUnits": 1 });
     let start = "One or more parameter values were invalid: ";

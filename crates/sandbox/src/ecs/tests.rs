@@ -90,7 +90,7 @@ fn a_deleted_cluster_is_inactive_and_comes_back() {
 }
 
 #[test]
-fn revisions_never_start_again() {
+fn revision_numbers_are_never_reused() {
     let (mut world, _) = with_cluster();
     let register = |world: &mut World| {
         let answer = ecs(world, "RegisterTaskDefinition", definition(json!({}))).unwrap();
@@ -116,7 +116,7 @@ fn revisions_never_start_again() {
 }
 
 #[test]
-fn a_definition_comes_back_with_what_ecs_adds() {
+fn a_definition_is_read_back_with_the_defaults_of_ecs() {
     let (mut world, _) = with_cluster();
     let describe = json!({ "taskDefinition": "web", "include": ["TAGS"] });
     let answer = ecs(&mut world, "DescribeTaskDefinition", describe).unwrap();
@@ -150,7 +150,7 @@ fn a_definition_that_fargate_cannot_run_is_refused() {
 }
 
 #[test]
-fn a_service_is_refused_for_what_its_definition_lacks() {
+fn a_service_needs_what_its_definition_lacks() {
     let (mut world, subnet) = with_cluster();
     let mut create = |more: Value| ecs(&mut world, "CreateService", service(&subnet, more));
     refused(create(json!({ "cluster": "none" })), "ClusterNotFoundException");
@@ -174,7 +174,7 @@ fn a_service_is_refused_for_what_its_definition_lacks() {
 }
 
 #[test]
-fn a_service_stands_only_behind_a_target_group_that_a_listener_uses() {
+fn a_service_needs_a_target_group_with_a_listener() {
     let (mut world, subnet) = with_cluster();
     let balancer = balancer(&mut world);
     let balance = |world: &mut World, operation: &str, input: Value| {
@@ -198,7 +198,7 @@ fn a_service_stands_only_behind_a_target_group_that_a_listener_uses() {
 }
 
 #[test]
-fn tasks_hold_interfaces_until_their_service_has_drained() {
+fn tasks_keep_interfaces_until_their_service_drains() {
     let (mut world, subnet) = with_cluster();
     ecs(&mut world, "CreateService", service(&subnet, json!({}))).unwrap();
     assert_eq!(described(&mut world)["runningCount"], 2);
@@ -245,7 +245,7 @@ async fn a_strict_service_takes_its_time_to_start_and_to_drain() {
 }
 
 #[test]
-fn the_circuit_breaker_rolls_back_what_cannot_start() {
+fn the_circuit_breaker_rolls_back_failed_deployments() {
     let (mut world, subnet) = with_cluster();
     let breaker = json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } });
     let input = service(&subnet, json!({ "deploymentConfiguration": breaker }));
@@ -266,7 +266,7 @@ fn the_circuit_breaker_rolls_back_what_cannot_start() {
 }
 
 #[test]
-fn regions_are_worlds_of_their_own() {
+fn regions_are_independent() {
     let (mut world, _) = with_cluster();
     let answer = ask_in(&mut world, "us-east-1", "ecs", "ListClusters", json!({})).unwrap();
     assert_eq!(answer["clusterArns"], json!([]));

@@ -85,7 +85,7 @@ impl Ground {
 }
 
 #[test]
-fn a_name_is_taken_unless_all_is_the_same() {
+fn creating_again_succeeds_only_with_equal_settings() {
     let mut ground = Ground::new();
     let first = ground.balancer("dev-alb");
     assert_eq!(ground.balancer("dev-alb"), first);
@@ -98,7 +98,7 @@ fn a_name_is_taken_unless_all_is_the_same() {
 }
 
 #[test]
-fn where_it_may_stand() {
+fn a_load_balancer_needs_valid_subnets() {
     let mut ground = Ground::new();
     let with = |ground: &Ground, key: &str, value: Value| {
         let mut input = ground.wanted("dev-alb");
@@ -118,7 +118,7 @@ fn where_it_may_stand() {
 }
 
 #[test]
-fn its_interfaces_hold_subnets_and_groups() {
+fn interfaces_block_deletion_of_subnets_and_groups() {
     let mut ground = Ground::new();
     let balancer = ground.balancer("dev-alb");
     let (subnet, group) = (ground.subnets[0].clone(), ground.group.clone());
@@ -142,7 +142,7 @@ fn its_interfaces_hold_subnets_and_groups() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strict_sandbox_takes_its_time() {
+async fn a_strict_load_balancer_changes_slowly() {
     let mut ground = Ground::new();
     ground.world.base.strict = true;
     let balancer = ground.balancer("dev-alb");
@@ -159,7 +159,7 @@ async fn a_strict_sandbox_takes_its_time() {
 }
 
 #[test]
-fn protection_is_lifted_first() {
+fn a_protected_load_balancer_cannot_be_deleted() {
     let mut ground = Ground::new();
     let balancer = ground.balancer("dev-alb");
     let set = |value: &str| {
@@ -174,7 +174,7 @@ fn protection_is_lifted_first() {
 }
 
 #[test]
-fn what_a_listener_forwards_to_stays() {
+fn a_target_group_in_use_cannot_be_deleted() {
     let mut ground = Ground::new();
     let (balancer, target) = (ground.balancer("dev-alb"), ground.target("dev-tg"));
     let listener = ground.listener(&balancer, &target);
@@ -193,7 +193,7 @@ fn what_a_listener_forwards_to_stays() {
 }
 
 #[test]
-fn a_port_is_taken_once_and_https_needs_a_certificate() {
+fn listener_ports_are_unique_and_https_needs_a_certificate() {
     let mut ground = Ground::new();
     let (balancer, target) = (ground.balancer("dev-alb"), ground.target("dev-tg"));
     ground.listener(&balancer, &target);
@@ -237,7 +237,7 @@ fn tags_are_read_for_twenty_objects_at_once() {
 }
 
 #[test]
-fn a_health_check_fits_its_interval() {
+fn a_health_check_timeout_is_below_its_interval() {
     let mut ground = Ground::new();
     let target = ground.target("dev-tg");
     for (key, value) in [

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         let input = json!({ "Name": "a b".repeat(22), "State": "ON", "Limit": 0 });
         let name = input["Name"].as_str().unwrap();
         let held = Constraints::default()

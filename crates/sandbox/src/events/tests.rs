@@ -82,7 +82,7 @@ fn targets_come_back_in_their_order_and_in_pages() {
 }
 
 #[test]
-fn the_default_bus_has_tags_and_no_other_is_there() {
+fn only_the_default_bus_exists_and_it_has_tags() {
     let mut world = World::default();
     let of = |bus: &str| format!("arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/{bus}");
     let tags = json!([{ "Key": "a", "Value": "1" }]);

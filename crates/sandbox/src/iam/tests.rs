@@ -31,7 +31,7 @@ fn with_role() -> World {
 }
 
 #[test]
-fn documents_come_back_url_encoded() {
+fn policy_documents_are_returned_url_encoded() {
     let mut world = with_role();
     let answer = iam(&mut world, "GetRole", json!({ "RoleName": "r" })).unwrap();
     let document = answer["Role"]["AssumeRolePolicyDocument"].as_str().unwrap();
@@ -108,7 +108,7 @@ fn a_profile_takes_one_role() {
 }
 
 #[test]
-fn a_trust_policy_needs_principals_and_no_resource() {
+fn a_trust_policy_needs_principals_and_takes_no_resource() {
     let mut world = World::default();
     let mut create = |document: String| {
         let input = json!({ "RoleName": "r", "AssumeRolePolicyDocument": document });
@@ -166,14 +166,14 @@ fn tags_and_boundary_are_changed_on_their_own() {
 }
 
 #[test]
-fn an_operation_that_is_not_there_is_named() {
+fn an_unknown_operation_is_named() {
     let refusal = ask(&mut World::default(), "iam", "CreateUser", json!({})).unwrap_err();
     assert_eq!(refusal.code, "NotImplementedInSandbox");
     assert!(refusal.message.contains("iam:CreateUser"));
 }
 
 #[test]
-fn a_new_role_is_shown_without_what_only_reading_tells() {
+fn create_role_omits_what_only_get_role_returns() {
     let mut world = World::default();
     let input = json!({ "RoleName": "r", "AssumeRolePolicyDocument": trust() });
     let made = ask(&mut world, "iam", "CreateRole", input).unwrap();

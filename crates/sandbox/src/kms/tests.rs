@@ -58,7 +58,7 @@ fn aws_managed_keys_are_in_the_lists_and_never_change() {
 }
 
 #[test]
-fn a_deleted_key_stays_listed_with_tags_and_its_alias_blocks() {
+fn a_deleted_key_stays_listed_and_keeps_its_alias() {
     let (mut world, id) = with_key();
     let alias = json!({ "AliasName": "alias/a", "TargetKeyId": id });
     kms(&mut world, "CreateAlias", alias.clone()).unwrap();
@@ -86,7 +86,7 @@ fn a_deleted_key_stays_listed_with_tags_and_its_alias_blocks() {
 }
 
 #[test]
-fn a_saved_key_is_disabled_until_it_is_enabled() {
+fn a_key_rescued_from_deletion_is_disabled() {
     let (mut world, id) = with_key();
     let key = json!({ "KeyId": id });
     kms(&mut world, "ScheduleKeyDeletion", key.clone()).unwrap();
@@ -162,7 +162,7 @@ fn alias_names_are_checked() {
 }
 
 #[test]
-fn tags_are_refused_in_the_words_of_kms() {
+fn invalid_tags_give_the_messages_of_kms() {
     let (mut world, id) = with_key();
     let mut refused = |tags: Value| {
         let input = json!({ "KeyId": id, "Tags": tags });
@@ -185,7 +185,7 @@ fn tags_are_refused_in_the_words_of_kms() {
 }
 
 #[test]
-fn what_names_no_key_is_told_apart() {
+fn invalid_and_missing_key_ids_give_different_errors() {
     let mut world = World::default();
     let mut refused = |key: &str| {
         let refusal = ask(&mut world, "kms", "ListGrants", json!({ "KeyId": key })).unwrap_err();
@@ -211,7 +211,7 @@ fn a_key_for_several_regions_says_so_in_its_id() {
 }
 
 #[test]
-fn a_policy_keeps_its_order_and_what_its_texts_hold() {
+fn a_policy_keeps_its_order_and_text() {
     let statement = r#"[{"Sid":"a \"b\": {,}","Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:*"],"Resource":"*"}]"#;
     let policy = format!(r#"{{"Version":"2012-10-17","Id":"x","Statement":{statement}}}"#);
     let mut world = World::default();

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_breaks_the_model_is_told_at_once() {
+    fn all_model_violations_are_reported_at_once() {
         let input = json!({ "FunctionName": "*", "Qualifier": "a".repeat(129) });
         let refusal = named("eu-west-1", &input, &NAMESPACED).unwrap_err();
         assert_eq!(refusal.code, "ValidationException");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_is_refused() {
+    fn arns_of_other_accounts_and_regions_are_refused() {
         let ask = |name: &str, qualifier: &str| {
             let input = json!({ "FunctionName": name, "Qualifier": qualifier });
             named("eu-west-1", &input, &NAMESPACED).unwrap_err()

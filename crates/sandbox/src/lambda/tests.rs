@@ -93,7 +93,7 @@ fn changes_do_not_overlap_in_a_strict_sandbox() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn interfaces_outlive_their_function() {
+async fn interfaces_stay_after_their_function_is_deleted() {
     let mut world = with_role();
     world.base.strict = true;
     let (subnet, group) = network(&mut world);
@@ -118,7 +118,7 @@ async fn interfaces_outlive_their_function() {
 }
 
 #[test]
-fn the_account_keeps_calls_for_everybody() {
+fn reserved_concurrency_leaves_the_account_minimum() {
     let mut world = with_function();
     let mut reserve = |calls: i64| {
         let input = json!({ "FunctionName": "f", "ReservedConcurrentExecutions": calls });
@@ -132,7 +132,7 @@ fn the_account_keeps_calls_for_everybody() {
 }
 
 #[test]
-fn a_statement_is_added_once_and_removed() {
+fn a_statement_id_is_unique_and_can_be_removed() {
     let mut world = with_function();
     let add = json!({
         "FunctionName": "f", "StatementId": "s", "Action": "lambda:InvokeFunction",
@@ -178,7 +178,7 @@ fn refusal(world: &mut World, operation: &str, input: Value) -> (u16, String, St
 }
 
 #[test]
-fn a_change_is_under_way_when_it_is_answered_and_makes_revisions() {
+fn updates_answer_in_progress_and_make_revisions() {
     let mut world = with_role();
     let made = lambda(&mut world, "CreateFunction", function("f")).unwrap();
     assert_eq!((&made["State"], &made["StateReasonCode"]), (&json!("Pending"), &json!("Creating")));
@@ -201,7 +201,7 @@ fn a_change_is_under_way_when_it_is_answered_and_makes_revisions() {
 }
 
 #[test]
-fn what_aws_refuses_of_a_function_is_refused() {
+fn invalid_functions_are_refused_as_by_aws() {
     let mut world = with_role();
     for (member, value, code, words) in [
         ("Runtime", json!("go1.x"), "InvalidParameterValueException", "is no longer supported"),
@@ -239,7 +239,7 @@ fn what_aws_refuses_of_a_function_is_refused() {
 }
 
 #[test]
-fn a_log_has_levels_in_json_alone() {
+fn log_levels_need_the_json_format() {
     let mut world = with_function();
     let mut log = |logging: Value| {
         let input = json!({ "FunctionName": "f", "LoggingConfig": logging });
@@ -256,7 +256,7 @@ fn a_log_has_levels_in_json_alone() {
 }
 
 #[test]
-fn versions_and_aliases_are_not_there() {
+fn versions_and_aliases_are_not_found() {
     let mut world = with_function();
     let arn = format!("arn:aws:lambda:{REGION}:000000000000:function:f");
     let about = |qualifier: &str| json!({ "FunctionName": "f", "Qualifier": qualifier });
@@ -310,7 +310,7 @@ fn statements_stay_in_their_order_and_are_refused_as_aws_refuses_them() {
 }
 
 #[test]
-fn statements_that_were_kept_by_their_ids_are_read() {
+fn an_older_state_file_of_statements_is_read() {
     let kept = json!({ "policy": { "s": { "Sid": "s" } } });
     let read: super::functions::Function = serde_json::from_value(kept).unwrap();
     assert_eq!(read.policy, [json!({ "Sid": "s" })]);

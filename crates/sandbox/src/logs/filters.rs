@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_lives_and_dies_with_its_group() {
+    fn deleting_a_group_deletes_its_filters() {
         let mut world = World::default();
         let metric =
             json!({ "metricName": "E", "metricNamespace": "Payments", "metricValue": "1" });
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_that_aws_refuses_are_refused() {
+    fn invalid_filters_are_refused_as_by_aws() {
         let mut world = World::default();
         logs(&mut world, "CreateLogGroup", json!({ "logGroupName": "/ecs/a" })).unwrap();
         for (member, value) in [

@@ -32,7 +32,7 @@ fn a_group_has_an_arn_with_and_one_without_a_star() {
 }
 
 #[test]
-fn retention_takes_the_known_values_only() {
+fn retention_accepts_only_the_values_of_aws() {
     let mut world = with_group();
     let mut retain = |days: i64| {
         let input = json!({ "logGroupName": "/ecs/a", "retentionInDays": days });
@@ -48,7 +48,7 @@ fn retention_takes_the_known_values_only() {
 }
 
 #[test]
-fn a_key_must_admit_the_service() {
+fn the_key_policy_must_allow_the_service() {
     let mut world = with_group();
     let key = ask(&mut world, "kms", "CreateKey", json!({})).unwrap();
     let key = key["KeyMetadata"]["Arn"].clone();
@@ -86,7 +86,7 @@ fn groups_are_found_by_prefix_or_pattern_in_pages() {
 }
 
 #[test]
-fn a_pattern_finds_names_alone_and_identifiers_find_everything() {
+fn patterns_match_names_and_identifiers_match_all_groups() {
     let mut world = with_group();
     let retain = json!({ "logGroupName": "/ecs/a", "retentionInDays": 14 });
     logs(&mut world, "PutRetentionPolicy", retain).unwrap();
@@ -121,7 +121,7 @@ fn events_are_read_back() {
 }
 
 #[test]
-fn what_is_deleted_is_gone() {
+fn deleted_groups_are_not_found() {
     let mut world = with_group();
     logs(&mut world, "DeleteLogGroup", group()).unwrap();
     let again = logs(&mut world, "DeleteLogGroup", group());

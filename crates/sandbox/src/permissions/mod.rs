@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_group_is_made_by_the_permission_on_its_streams() {
+    fn creating_a_log_group_needs_permission_on_its_streams() {
         let input = json!({ "logGroupName": "/a", "tags": { "k": "v" } });
         let streams = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/a:log-stream:");
         assert_eq!(
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn load_balancing_checks_who_protects_a_load_balancer() {
+    fn elb_checks_permission_to_associate_a_web_acl() {
         let balancer =
             format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/a/0");
         let stage = format!("arn:aws:apigateway:{REGION}::/restapis/a1b2c3/stages/dev");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_uses_the_key_as_a_creation_does() {
+    fn a_restore_needs_the_key_like_a_creation() {
         let mut world = World::default();
         let made = ask(&mut world, "kms", "CreateKey", json!({})).unwrap();
         let key = made["KeyMetadata"]["Arn"].as_str().unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_acts_on_its_source_and_on_what_it_makes() {
+    fn a_restore_needs_permission_on_source_and_target() {
         let world = World::default();
         let at = |service: &str, tail: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{tail}");
         let (target, backup) = (at("dynamodb", "table/new"), at("dynamodb", "table/old/backup/1"));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_understand_it_does_not_take() {
+    fn unknown_policy_elements_are_rejected() {
         let refused = |statement: Value| guard(json!([statement])).unwrap_err();
         let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "*" });
         assert!(refused(deny).contains("Allow"));

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_found_in_every_form() {
+    fn tags_are_read_from_every_request_form() {
         let want = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         for input in [
             json!({ "Tags": { "a": "b" } }),

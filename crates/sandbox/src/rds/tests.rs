@@ -85,7 +85,7 @@ fn with_instance() -> (World, [String; 3], String) {
 }
 
 #[test]
-fn a_subnet_group_needs_two_zones_and_stays_while_it_is_used() {
+fn a_subnet_group_needs_two_zones_and_cannot_be_deleted_in_use() {
     let (mut world, subnets, _) = with_cluster();
     let one_zone = json!({ "DBSubnetGroupName": "narrow", "DBSubnetGroupDescription": "d",
         "SubnetIds": { "SubnetIdentifier": [subnets[0], subnets[2]] } });
@@ -107,7 +107,7 @@ fn defaults_come_back_unasked() {
 }
 
 #[test]
-fn what_aws_refuses_is_refused() {
+fn invalid_requests_are_refused_as_by_aws() {
     let (mut world, _, group) = with_group();
     let mut refused = |key: &str, value: Value| {
         rds(&mut world, "CreateDBCluster", with(cluster(&group), key, value)).unwrap_err()
@@ -126,7 +126,7 @@ fn what_aws_refuses_is_refused() {
 }
 
 #[test]
-fn a_serverless_instance_needs_limits_and_what_is_the_clusters_is_refused() {
+fn a_serverless_instance_needs_limits_and_refuses_cluster_settings() {
     let (mut world, _, group) = with_group();
     let mut plain = cluster(&group);
     plain.as_object_mut().unwrap().remove("ServerlessV2ScalingConfiguration");
@@ -144,7 +144,7 @@ fn a_serverless_instance_needs_limits_and_what_is_the_clusters_is_refused() {
 }
 
 #[test]
-fn a_version_only_rises() {
+fn a_version_cannot_be_downgraded() {
     let (mut world, ..) = with_cluster();
     let mut to = |version: &str, leap: bool| {
         let input = json!({ "DBClusterIdentifier": "db", "EngineVersion": version,
@@ -162,7 +162,7 @@ fn a_version_only_rises() {
 }
 
 #[test]
-fn a_cluster_is_changed_only_while_it_is_available() {
+fn a_cluster_changes_only_while_available() {
     let (mut world, _, group) = with_group();
     rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
     let refused = rds(&mut world, "ModifyDBCluster", id());
@@ -170,7 +170,7 @@ fn a_cluster_is_changed_only_while_it_is_available() {
 }
 
 #[test]
-fn a_cluster_goes_unprotected_and_once_its_instances_go() {
+fn a_cluster_is_deleted_only_unprotected_and_without_instances() {
     let (mut world, subnets, group) = with_instance();
     let skip = with(id(), "SkipFinalSnapshot", "true".into());
     let protect = |on: &str| with(id(), "DeletionProtection", on.into());
@@ -206,7 +206,7 @@ fn a_cluster_goes_unprotected_and_once_its_instances_go() {
 }
 
 #[test]
-fn a_final_snapshot_stays_and_its_name_is_taken() {
+fn a_final_snapshot_stays_and_its_name_is_unique() {
     let (mut world, _, group) = with_cluster();
     let last = with(id(), "FinalDBSnapshotIdentifier", "last".into());
     rds(&mut world, "DeleteDBCluster", last.clone()).unwrap();
@@ -219,7 +219,7 @@ fn a_final_snapshot_stays_and_its_name_is_taken() {
 }
 
 #[test]
-fn an_automated_snapshot_is_found_only_as_one() {
+fn automated_snapshots_are_listed_only_by_their_type() {
     let (mut world, ..) = with_cluster();
     let taken = with(id(), "DBClusterSnapshotIdentifier", "taken".into());
     rds(&mut world, "CreateDBClusterSnapshot", taken).unwrap();
@@ -245,7 +245,7 @@ fn an_automated_snapshot_is_found_only_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strict_states_last_by_the_clock() {
+async fn strict_states_last_for_a_time() {
     let (mut world, _, group) = with_group();
     world.base.strict = true;
     // RDS knows its own role by then.
@@ -257,7 +257,7 @@ async fn strict_states_last_by_the_clock() {
 }
 
 #[test]
-fn parameters_are_set_by_twenties_and_static_ones_wait() {
+fn parameters_are_set_twenty_at_a_time_and_static_ones_wait() {
     let mut world = World::default();
     let group = json!({ "DBClusterParameterGroupName": "p" });
     let mut made = with(group.clone(), "DBParameterGroupFamily", "aurora-postgresql15".into());
@@ -307,7 +307,7 @@ fn a_parameter_that_is_set_to_its_default_keeps_its_source() {
 }
 
 #[test]
-fn a_class_can_be_had_in_the_zones_that_are_not_full() {
+fn an_instance_class_is_offered_only_in_zones_with_room() {
     let zones = |class: &str| {
         let asked = json!({ "Engine": "aurora-postgresql", "DBInstanceClass": class });
         let answer = super::instances::orderable("us-east-1", &asked).unwrap();
@@ -341,7 +341,7 @@ fn a_stopped_cluster_is_neither_changed_nor_deleted() {
 }
 
 #[test]
-fn exported_logs_make_their_groups() {
+fn exported_logs_create_their_log_groups() {
     let (mut world, ..) = with_cluster();
     let more = json!({ "EnableLogTypes": { "member": ["postgresql"] } });
     rds(&mut world, "ModifyDBCluster", with(id(), "CloudwatchLogsExportConfiguration", more))

@@ -23,7 +23,7 @@ fn buckets_are_found_in_hosts_and_paths() {
 }
 
 #[test]
-fn frames_are_taken_apart() {
+fn chunked_bodies_are_decoded() {
     let framed =
         b"5;chunk-signature=0\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n";
     assert_eq!(unframe(framed).as_deref(), Some(b"hello!".as_slice()));
@@ -33,7 +33,7 @@ fn frames_are_taken_apart() {
 }
 
 #[test]
-fn what_is_not_covered_is_named() {
+fn unsupported_operations_are_named() {
     let name = |method: &str, target: &str| {
         let (method, target) = (method.into(), target.into());
         operation(&Request { method, target, ..Request::default() })
@@ -77,7 +77,7 @@ fn refused(world: &mut World, target: &str, headers: &[(&str, &str)], body: &str
 }
 
 #[test]
-fn a_refusal_tells_what_it_is_about() {
+fn an_error_names_its_bucket_or_key() {
     let mut world = with_bucket();
     for (target, code) in [
         ("/none?tagging", "NoSuchBucket"),
@@ -99,7 +99,7 @@ fn a_refusal_tells_what_it_is_about() {
 }
 
 #[test]
-fn buckets_come_to_be_where_aws_lets_them() {
+fn buckets_are_created_only_where_aws_allows() {
     let mut world = World::default();
     let mut create = |constraint: &str| {
         let body = format!(
@@ -203,7 +203,7 @@ fn sub_configurations_are_refused_as_aws_refuses_them() {
 }
 
 #[test]
-fn an_acl_is_looked_at_before_it_is_found_that_there_may_be_none() {
+fn acls_are_validated_before_ownership_is_checked() {
     let mut world = with_bucket();
     let log = format!("uri=\"http://acs.amazonaws.com/groups/s3/LogDelivery\", id=\"{OWNER}\"");
     for (headers, body, message) in [
@@ -234,7 +234,7 @@ fn an_acl_is_looked_at_before_it_is_found_that_there_may_be_none() {
 }
 
 #[test]
-fn whom_a_bucket_tells_must_be_there() {
+fn notification_targets_must_exist() {
     let mut world = with_bucket();
     let told = |arn: &str, filter: &str| {
         format!(
@@ -263,7 +263,7 @@ fn whom_a_bucket_tells_must_be_there() {
 }
 
 #[test]
-fn where_a_listing_goes_on_is_nobodys_to_read() {
+fn continuation_tokens_are_opaque() {
     let mut world = with_bucket();
     assert_eq!(ask(&mut world, "PUT", "/shop-2", &[], "").0, 200);
     let (_, page) = ask(&mut world, "GET", "/?max-buckets=1", &[], "");

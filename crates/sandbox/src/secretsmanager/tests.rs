@@ -32,7 +32,7 @@ fn id() -> Value {
 }
 
 #[test]
-fn the_same_token_with_the_same_value_makes_nothing_new() {
+fn a_repeated_token_with_the_same_value_changes_nothing() {
     let mut world = with_secret();
     let same = json!({ "Name": "a/b", "SecretString": "one", "ClientRequestToken": TOKEN });
     let answer = secrets(&mut world, "CreateSecret", same).unwrap();
@@ -55,7 +55,7 @@ fn a_secret_is_found_by_name_arn_and_partial_arn() {
 }
 
 #[test]
-fn a_secret_made_again_has_another_arn() {
+fn a_recreated_secret_has_another_arn() {
     let mut world = with_secret();
     let first = secrets(&mut world, "DescribeSecret", id()).unwrap()["ARN"].clone();
     let force = json!({ "SecretId": "a/b", "ForceDeleteWithoutRecovery": true });
@@ -106,7 +106,7 @@ fn secrets_are_filtered_by_tag_and_name() {
 }
 
 #[test]
-fn a_new_value_pushes_the_old_one_back() {
+fn a_new_value_makes_the_old_one_previous() {
     let mut world = with_secret();
     let input = json!({ "SecretId": "a/b", "SecretString": "two" });
     secrets(&mut world, "PutSecretValue", input).unwrap();
@@ -116,7 +116,7 @@ fn a_new_value_pushes_the_old_one_back() {
 }
 
 #[test]
-fn the_key_is_kept_and_must_exist() {
+fn a_secret_keeps_its_key_which_must_exist() {
     let mut world = with_secret();
     let none = json!({ "SecretId": "a/b", "KmsKeyId": "alias/none" });
     assert_eq!(secrets(&mut world, "UpdateSecret", none), Err("EncryptionFailure".into()));
@@ -127,7 +127,7 @@ fn the_key_is_kept_and_must_exist() {
 }
 
 #[test]
-fn passwords_have_what_was_asked_for() {
+fn generated_passwords_meet_the_request() {
     let mut world = World::default();
     let input = json!({ "PasswordLength": 8, "ExcludePunctuation": true });
     let answer = secrets(&mut world, "GetRandomPassword", input).unwrap();
@@ -153,7 +153,7 @@ fn a_policy_is_kept_until_deleted() {
 }
 
 #[test]
-fn only_a_function_that_permits_it_rotates_a_secret() {
+fn rotation_needs_a_function_that_permits_it() {
     let mut world = with_secret();
     let trust = json!({ "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
@@ -194,7 +194,7 @@ fn only_a_function_that_permits_it_rotates_a_secret() {
 }
 
 #[test]
-fn what_makes_a_version_needs_a_token() {
+fn calls_that_make_a_version_need_a_token() {
     let mut world = with_secret();
     let value = json!({ "SecretId": "a/b", "SecretString": "two" });
     let mut refused = |operation: &str| {
@@ -208,7 +208,7 @@ fn what_makes_a_version_needs_a_token() {
 }
 
 #[test]
-fn versions_are_told_with_their_keys_and_when_they_were_read() {
+fn versions_list_their_keys_and_last_access() {
     let mut world = with_secret();
     let pending =
         json!({ "SecretId": "a/b", "SecretString": "2", "VersionStages": ["AWSPENDING"] });
@@ -238,7 +238,7 @@ fn versions_are_told_with_their_keys_and_when_they_were_read() {
 }
 
 #[test]
-fn tags_are_shown_once_there_were_some() {
+fn tags_are_returned_once_any_were_set() {
     let mut world = World::default();
     secrets(&mut world, "CreateSecret", json!({ "Name": "a/b" })).unwrap();
     assert_eq!(secrets(&mut world, "DescribeSecret", id()).unwrap().get("Tags"), None);
@@ -250,7 +250,7 @@ fn tags_are_shown_once_there_were_some() {
 }
 
 #[test]
-fn a_description_is_found_by_the_beginnings_of_its_words() {
+fn descriptions_are_searched_by_word_prefix() {
     let mut world = World::default();
     let input = json!({ "Name": "/b", "Description": "An secret" });
     secrets(&mut world, "CreateSecret", input).unwrap();
@@ -270,7 +270,7 @@ fn a_description_is_found_by_the_beginnings_of_its_words() {
 }
 
 #[test]
-fn what_cannot_be_a_name_is_told_from_what_is_not_there() {
+fn invalid_and_missing_secret_ids_give_different_errors() {
     let mut world = World::default();
     let mut read = |id: &str| secrets(&mut world, "DescribeSecret", json!({ "SecretId": id }));
     assert_eq!(read("a b"), Err("ValidationException".into()));
@@ -280,7 +280,7 @@ fn what_cannot_be_a_name_is_told_from_what_is_not_there() {
 }
 
 #[test]
-fn what_is_gone_is_deleted_by_force() {
+fn force_deletion_of_a_missing_secret_succeeds() {
     let mut world = World::default();
     assert_eq!(secrets(&mut world, "DeleteSecret", id()), Err("ResourceNotFoundException".into()));
     let force = json!({ "SecretId": "a/b", "ForceDeleteWithoutRecovery": true });

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_refused_as_sns_refuses_it() {
+    fn invalid_filter_policies_are_refused_as_by_sns() {
         for (value, expected) in [
             (r#"["a", 1, true, null]"#, ""),
             (r#"[["a"]]"#, "Match value must be String, number, true, false, or null"),

@@ -53,7 +53,7 @@ fn creating_again_succeeds_unless_tags_or_attributes_differ() {
 }
 
 #[test]
-fn what_is_no_topic_or_endpoint_is_refused_by_its_form() {
+fn malformed_topics_and_endpoints_are_refused() {
     let mut world = with_topic();
     let mut refusal = |input: Value| {
         let operation = if input.get("Protocol").is_some() { "Subscribe" } else { "DeleteTopic" };
@@ -87,7 +87,7 @@ fn what_is_no_topic_or_endpoint_is_refused_by_its_form() {
 }
 
 #[test]
-fn a_delivery_policy_is_laid_over_that_of_sns() {
+fn a_delivery_policy_overrides_the_defaults_of_sns() {
     let mut world = with_topic();
     let policy = json!({ "http": { "defaultHealthyRetryPolicy": { "numRetries": 1 },
         "defaultRequestPolicy": null } });
@@ -191,7 +191,7 @@ fn defaults_come_back_unasked() {
 }
 
 #[test]
-fn the_key_is_cleared_with_an_empty_text() {
+fn an_empty_string_clears_the_key() {
     let mut world = with_topic();
     set(&mut world, "KmsMasterKeyId", "alias/aws/sns").unwrap();
     assert_eq!(attributes(&mut world)["KmsMasterKeyId"], "alias/aws/sns");
@@ -272,7 +272,7 @@ fn subscribing_with_other_attributes_is_refused() {
 }
 
 #[test]
-fn deleting_a_topic_takes_its_subscriptions_and_may_be_repeated() {
+fn deleting_a_topic_deletes_its_subscriptions_and_is_idempotent() {
     let mut world = with_topic();
     subscribe(&mut world, "email", "a@b.c");
     for _ in 0..2 {
@@ -285,7 +285,7 @@ fn deleting_a_topic_takes_its_subscriptions_and_may_be_repeated() {
 }
 
 #[test]
-fn tags_are_changed_on_their_own() {
+fn tags_change_independently() {
     let mut world = with_topic();
     let more = json!({ "ResourceArn": ARN, "Tags": [{ "Key": "a", "Value": "b" }] });
     sns(&mut world, "TagResource", more).unwrap();

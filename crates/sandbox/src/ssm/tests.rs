@@ -91,7 +91,7 @@ fn parameters_are_described_by_tag_and_path_in_pages() {
 }
 
 #[test]
-fn tags_are_changed_on_their_own() {
+fn tags_change_independently() {
     let mut world = World::default();
     create(&mut world, "/a").unwrap();
     let of = |more: Value| {
@@ -112,7 +112,7 @@ fn tags_are_changed_on_their_own() {
 }
 
 #[test]
-fn the_advanced_tier_is_no_way_back() {
+fn the_advanced_tier_cannot_be_downgraded() {
     let mut world = World::default();
     let mut put = |length: usize, tier: &str| {
         let input = json!({ "Name": "/a", "Value": "v".repeat(length), "Type": "String",
@@ -125,7 +125,7 @@ fn the_advanced_tier_is_no_way_back() {
 }
 
 #[test]
-fn a_secure_string_is_shown_only_on_demand() {
+fn a_secure_string_is_decrypted_only_on_request() {
     let mut world = World::default();
     let input = json!({ "Name": "/s", "Value": "hidden", "Type": "SecureString" });
     ssm(&mut world, "PutParameter", input).unwrap();
@@ -139,7 +139,7 @@ fn a_secure_string_is_shown_only_on_demand() {
 }
 
 #[test]
-fn at_the_root_a_name_is_the_same_with_and_without_its_slash() {
+fn root_names_are_equal_with_and_without_a_slash() {
     let mut world = World::default();
     create(&mut world, "plain").unwrap();
     assert_eq!(create(&mut world, "/plain"), Err("ParameterAlreadyExists".into()));
@@ -159,7 +159,7 @@ fn at_the_root_a_name_is_the_same_with_and_without_its_slash() {
 }
 
 #[test]
-fn a_secret_is_read_as_a_parameter_if_it_may_be_decrypted() {
+fn a_secret_is_readable_as_a_parameter_with_decryption() {
     let mut world = World::default();
     let secret = json!({ "Name": "db", "SecretString": "s", "ClientRequestToken": "0".repeat(32) });
     ask(&mut world, "secretsmanager", "CreateSecret", secret).unwrap();

@@ -50,7 +50,7 @@ fn a_write_needs_the_last_lock_token() {
 }
 
 #[test]
-fn an_associated_acl_stays() {
+fn an_associated_web_acl_cannot_be_deleted() {
     let mut world = World::default();
     let (arn, key) = made(&mut world);
     let balancer = balancer(&mut world).arn;
@@ -71,7 +71,7 @@ fn an_associated_acl_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_strict_an_acl_is_seen_late_and_held_for_a_while() {
+async fn a_strict_web_acl_appears_late_and_is_released_late() {
     let mut world = World::default();
     world.base.strict = true;
     let (arn, key) = made(&mut world);
@@ -92,7 +92,7 @@ async fn if_strict_an_acl_is_seen_late_and_held_for_a_while() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused() {
+fn invalid_rules_are_refused() {
     let seen = json!({
         "MetricName": "m", "CloudWatchMetricsEnabled": true, "SampledRequestsEnabled": true,
     });
@@ -139,7 +139,7 @@ fn what_is_no_rule_is_refused() {
 }
 
 #[test]
-fn what_it_protects_is_there() {
+fn a_protected_resource_must_exist() {
     let mut world = World::default();
     let (arn, key) = made(&mut world);
     let balancer = balancer(&mut world).arn;
@@ -158,7 +158,7 @@ fn what_it_protects_is_there() {
 }
 
 #[test]
-fn logs_go_where_the_name_says_so() {
+fn log_destinations_need_the_waf_prefix() {
     let mut world = World::default();
     let (arn, _) = made(&mut world);
     let put = |destination: &str| {

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_language_is_nothing() {
+    fn unknown_xml_members_are_ignored() {
         assert_eq!(decoded(Protocol::Json("x"), b"{\"a\":1}"), json!({ "a": 1 }));
         for protocol in [Protocol::Json("x"), Protocol::Cbor, Protocol::Ec2] {
             assert_eq!(decoded(protocol, b"\xff"), Value::Null);

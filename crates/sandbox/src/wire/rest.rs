@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_fit_their_templates() {
+    fn paths_match_their_templates() {
         let named = |template, path| segments(template, path).map(Value::Object);
         let template = "/restapis/{restApiId}/stages/{stageName}";
         assert_eq!(

@@ -45,7 +45,7 @@ fn unsigned_requests_are_recognised() {
 }
 
 #[test]
-fn what_the_sandbox_does_not_know_is_refused_in_the_callers_protocol() {
+fn unknown_operations_are_refused_in_the_protocol_of_the_caller() {
     let check = |service: &str, header: (&str, &str), body, expected: &str| {
         let signature = signed(service);
         let headers = [("authorization", signature.as_str()), header];
@@ -85,7 +85,7 @@ fn answers_are_encoded_per_protocol() {
 }
 
 #[test]
-fn sqs_tells_its_old_code_too() {
+fn sqs_returns_its_old_error_code_too() {
     let route = Route {
         protocol: Protocol::Json("application/x-amz-json-1.0"),
         service: "sqs".into(),
@@ -122,7 +122,7 @@ fn sqs_tells_its_old_code_too() {
 }
 
 #[test]
-fn secrets_manager_spells_the_message_of_a_refusal_with_a_capital() {
+fn secrets_manager_errors_have_a_capitalized_message_member() {
     for (service, member) in [("secretsmanager", "Message"), ("kms", "message")] {
         let route = Route {
             protocol: Protocol::Json("j"),
@@ -137,7 +137,7 @@ fn secrets_manager_spells_the_message_of_a_refusal_with_a_capital() {
 }
 
 #[test]
-fn a_session_is_known_by_the_access_key_of_the_signature() {
+fn a_session_is_identified_by_the_access_key_of_the_signature() {
     let mut world = World::default();
     let mut sts = |access_key: &str, body: &str| {
         let scope = format!("Credential={access_key}/20260101/eu-west-1/sts/aws4_request, x");

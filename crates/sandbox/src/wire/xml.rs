@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_written_as_each_protocol_wants_them() {
+    fn lists_are_written_in_the_form_of_each_protocol() {
         let value = json!({ "a": ["x", 1], "b": null, "c": true });
         let check = |lists, expected| assert_eq!(rendered(value.clone(), lists), expected);
         check(Lists::Item, "<R><a><item>x</item><item>1</item></a><c>true</c></R>");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_written_as_entries() {
+    fn maps_are_written_as_entries() {
         let value = json!({ "Attributes": { "$map": { "k": "a<b" } } });
         assert_eq!(
             rendered(value, Lists::Member),
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_xml_is_refused() {
+    fn invalid_xml_is_refused() {
         let deep = "<a>".repeat(100_000);
         for text in ["", "x", "<a>", "<a></b>", "<a>&nope;</a>", "<a/><b/>", "<>", deep.as_str()] {
             assert!(Element::parse(text).is_err(), "{text:.20}");

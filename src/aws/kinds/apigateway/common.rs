@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_of_a_path_are_escaped() {
+    fn path_segments_are_escaped() {
         assert_eq!(escape("application/x~y"), "application~1x~0y");
     }
 }

@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_does_not_say_is_its_default() {
+    fn members_that_aws_omits_are_defaults() {
         let found = types::Integration::builder().r#type(types::IntegrationType::Mock).build();
         assert_eq!(Integration::of(found), Integration::new("MOCK"));
         let found = types::Method::builder().request_validator_id("v1").build();
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_version_made_has_the_same_digest() {
+    fn definitions_of_older_versions_keep_their_digest() {
         let route = Route::of(types::Method::builder().build(), &Names::default());
         let text = serde_json::to_string(&route).unwrap();
         assert!(!text.contains("authorizer") && !text.contains("scopes"), "{text}");

@@ -608,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_patched() {
+    fn only_differences_are_patched() {
         let sample = RestApi::sample();
         assert!(sample.patches(&sample).is_empty());
         let other = RestApi {
@@ -625,7 +625,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_security_policy_takes_the_access_mode_away() {
+    fn an_older_security_policy_removes_the_access_mode() {
         let with = |policy: &str| RestApi {
             security_policy: Some(policy.to_owned()),
             ..RestApi::sample()
@@ -648,7 +648,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_whose_change_failed_says_why() {
+    fn a_failed_api_update_gives_its_reason() {
         let said = |status, message: &str| failure(Some(&status), Some(message.to_owned()));
         assert_eq!(said(types::ApiStatus::Failed, "no certificate").unwrap(), "no certificate");
         assert_eq!(said(types::ApiStatus::Failed, "").unwrap(), "AWS gave no reason");
@@ -656,7 +656,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_follows_what_is_deployed_and_nothing_else() {
+    fn the_version_depends_only_on_the_deployed_definition() {
         let sample = RestApi::sample();
         let described = RestApi { description: "other".into(), ..RestApi::sample() };
         assert_eq!(sample.version(), described.version());

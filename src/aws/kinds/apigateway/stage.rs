@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_without_settings_gets_all_of_them_and_none_again() {
+    fn stage_settings_are_added_and_removed() {
         let bare = Stage {
             methods: BTreeMap::new(),
             variables: BTreeMap::new(),

@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_said_is_read_as_the_default() {
+    fn omitted_settings_are_read_as_defaults() {
         let alarm = MetricAlarm::builder()
             .alarm_name("a")
             .namespace("AWS/SQS")

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cloudwatch_objects_to_is_said() {
+    fn dashboard_validation_messages_are_reported() {
         assert_eq!(objections(&[]), None);
         let message = DashboardValidationMessage::builder().data_path("/widgets/0").message("no");
         let text = objections(&[message.build()]).unwrap();

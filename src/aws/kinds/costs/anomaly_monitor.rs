@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_watched_survives_the_round_trip() {
+    fn monitors_survive_the_round_trip() {
         let values = BTreeSet::from(["payments".to_owned()]);
         for watches in [
             Watched::Services,

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_differ_by_what_is_sent_and_by_what_died() {
+    fn tokens_depend_on_the_request_and_on_dead_objects() {
         let scope = Scope {
             project: "payment".into(),
             env: "dev".into(),

@@ -193,7 +193,7 @@ mod tests {
     use payctl_engine::model::error::ErrorClass;
 
     #[test]
-    fn the_group_is_told_by_arn_or_by_name() {
+    fn the_log_group_is_read_from_arn_or_name() {
         let scope = Scope {
             project: "payment".into(),
             env: "dev".into(),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_known_by_its_arn() {
+    fn a_bucket_is_recognised_by_its_arn() {
         assert!(is_bucket("arn:aws:s3:::logs"));
         assert!(is_bucket("arn:aws-us-gov:s3:::logs/vpc/"));
         assert!(!is_bucket("arn:aws:logs:us-east-1:1:log-group:s3"));

@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn states_decide_what_can_be_done() {
+    fn the_state_decides_what_can_be_done() {
         let check = |state, expected| assert_eq!(phase(&instance(state)), expected, "{state}");
         check("pending", Some(Phase::Pending("pending".into())));
         check("running", Some(Phase::Ready));
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_that_failed_says_why() {
+    fn a_failed_launch_gives_its_reason() {
         let terminated = |code: &str| {
             let reason = StateReason::builder().code(code).message(format!("{code}: why")).build();
             let mut instance = instance("terminated");

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tags_there_is_no_tag_specification() {
+    fn a_template_without_tags_has_no_tag_specification() {
         let bare = LaunchTemplate {
             launch_tags: BTreeMap::new(),
             groups: BTreeSet::new(),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_but_of_the_name_makes_a_new_version() {
+    fn every_change_except_the_name_makes_a_new_version() {
         let spec = serde_json::to_value(LaunchTemplate::sample()).unwrap();
         let moves = LaunchTemplate::META.changed_outputs.iter().map(|(field, _)| *field);
         let moves: BTreeSet<&str> = moves.chain(["name"]).collect();

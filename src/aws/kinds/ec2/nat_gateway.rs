@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_gateway_says_why() {
+    fn a_failed_gateway_gives_its_reason() {
         let failed = Phase::Failed("Gateway.NotAttached: no gateway".into());
         assert_eq!(phase(&gateway(NatGatewayState::Failed)), Some(failed));
         assert_eq!(phase(&gateway(NatGatewayState::Available)), Some(Phase::Ready));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_permission_is_a_rule_for_each_peer() {
+    fn a_merged_permission_becomes_one_rule_per_peer() {
         let described = |text: &str| Some(text.to_owned());
         let merged = IpPermission::builder()
             .ip_protocol("tcp")
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_differ_in_their_text_do_the_same() {
+    fn rules_that_differ_only_in_description_are_equivalent() {
         let plain = from_all("tcp", Some(1), Some(1));
         let described = Rule { description: Some("x".into()), ..plain.clone() };
         assert!(plain.does_the_same(&described));

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inactive_cluster_is_gone_and_one_without_settings_measures_nothing() {
+    fn an_inactive_cluster_is_gone_and_missing_settings_mean_no_insights() {
         assert_eq!(live(described("INACTIVE")), None);
         let found = live(described("ACTIVE")).unwrap();
         assert_eq!((found.phase, found.spec.insights), (Phase::Ready, Insights::Disabled));

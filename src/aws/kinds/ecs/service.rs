@@ -400,12 +400,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cluster_stands_in_the_arn() {
+    fn the_cluster_is_read_from_the_arn() {
         assert_eq!(cluster_of("arn:aws:ecs:us-east-1:1:service/main/web"), "main");
     }
 
     #[test]
-    fn a_deployment_that_was_given_up_says_why() {
+    fn a_failed_deployment_gives_its_reason() {
         let found = |primary: &str, state: Rollout, other: &str, its: Rollout| {
             let rolled = |status: &str, revision: &str, state: Rollout| {
                 let rolled = Rolled::builder().status(status).task_definition(revision);
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_drains_is_on_its_way_out() {
+    fn a_draining_service_is_being_deleted() {
         let described = |status: &str| {
             let service = Described::builder().service_arn("arn:x:service/c/s").status(status);
             service.service_name("s").cluster_arn("arn:c").task_definition("arn:t").build()

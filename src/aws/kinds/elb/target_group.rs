@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_over_tcp_has_neither_path_nor_codes() {
+    fn a_tcp_health_check_has_neither_path_nor_codes() {
         let one = AwsTargetGroup::builder().protocol("TCP".into()).protocol_version("HTTP1");
         let one = one.health_check_protocol("TCP".into()).health_check_path("/").build();
         let read = live(one, &BTreeMap::new(), Tags::new()).spec;

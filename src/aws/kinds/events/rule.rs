@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_target_does_not_say_is_what_aws_does() {
+    fn omitted_target_settings_are_the_defaults_of_aws() {
         let plain = AwsTarget::builder().id("t").arn("arn:aws:sqs:x").build().unwrap();
         let target = Target::from_aws(&plain);
         assert_eq!((target.retries, target.max_age), (RETRIES, MAX_AGE));

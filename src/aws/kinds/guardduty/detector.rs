@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_plan_is_named_and_only_the_wanted_are_on() {
+    fn every_feature_is_sent_and_only_wanted_ones_are_on() {
         let wanted = BTreeSet::from(["S3_DATA_EVENTS".to_owned()]);
         let features = switched(PLANS, &wanted);
         assert_eq!(features.len(), PLANS.len());

@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_of_aws_that_is_not_found_is_a_typing_error() {
+    fn a_missing_aws_managed_policy_is_an_invalid_name() {
         let class = |policy: &str, named: &str| {
             let message = format!("Policy {named} does not exist or is not attachable.");
             let error = OpError::new("op", ErrorClass::NotFound, "NoSuchEntity", message);

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_whose_tags_cannot_be_read_is_not_taken_for_untagged() {
+    fn unreadable_tags_do_not_count_as_no_tags() {
         let answer = |code: &str| {
             let error = aws_sdk_lambda::types::TagsError::builder().error_code(code);
             let error = error.message("no lambda:ListTags").build().unwrap();

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_goes_gives_its_calls_back() {
+    fn a_deleted_function_frees_its_concurrency() {
         let functions = [function("new", 100), function("old", 100), function("same", 7)];
         let fates = [Fate::Created, Fate::Deleted, Fate::Updated];
         let planned = functions.iter().zip(fates).map(|((live, want), fate)| Planned {

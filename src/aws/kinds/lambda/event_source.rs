@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mapping_is_known_by_function_and_source() {
+    fn a_mapping_is_identified_by_function_and_source() {
         let name = |source: &str| {
             let function = "arn:aws:lambda:r:1:function:dev-f:$LATEST";
             let mapping = EventSourceMappingConfiguration::builder().function_arn(function);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn states_decide_the_phase_and_whether_it_is_on() {
+    fn the_state_decides_phase_and_enabled() {
         let read = |state: &str| {
             let live =
                 live(EventSourceMappingConfiguration::builder().state(state).build(), Tags::new());

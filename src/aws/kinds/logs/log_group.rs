@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_made_with_the_permission_on_its_streams() {
+    fn creating_a_group_needs_permission_on_its_streams() {
         let on = |action: &str| -> BTreeSet<&str> {
             let permits = LogGroup::META.permits.iter();
             let permits = permits.filter(|permit| permit.actions.contains(&action));

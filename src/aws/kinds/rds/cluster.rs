@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_never_show() {
+    fn credentials_are_never_shown() {
         let credentials: Credentials =
             serde_json::from_str(r#"{"username":"u","password":"p-w"}"#).unwrap();
         assert!(!format!("{credentials:?}").contains("p-w"));

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_differs_is_set_and_what_is_surplus_is_put_back() {
+    fn differing_parameters_are_set_and_surplus_ones_reset() {
         let map = |parameters: &[(&str, &str)]| {
             parameters.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
         };

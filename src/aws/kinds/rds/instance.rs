@@ -335,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_class_that_is_pending_counts_as_reached() {
+    fn a_pending_instance_class_counts_as_reached() {
         let pending = PendingModifiedValues::builder().db_instance_class("db.r6g.large").build();
         let instance = DbInstance::builder().db_instance_class("db.t3.medium");
         let live = to_live(instance.pending_modified_values(pending).build());
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_is_none() {
+    fn disabled_features_are_read_as_none() {
         let instance = DbInstance::builder().monitoring_interval(0);
         let live = to_live(instance.performance_insights_enabled(false).build());
         assert_eq!((live.spec.insights_days, live.spec.monitoring), (None, None));

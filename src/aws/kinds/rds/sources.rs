@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_automated_snapshot_is_asked_for_as_one() {
+    fn an_automated_snapshot_is_requested_by_its_type() {
         let arn =
             |name: &str| format!("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:{name}");
         for name in ["rds:main-2026-01-31-03-14", &arn("rds:main-2026-01-31-03-14")] {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_not_taken_back_by_a_restore() {
+    fn a_restore_does_not_lower_a_version() {
         for (version, wanted, can) in [
             ("15.17", "15.17", true),
             ("15.17", "15.19", true),

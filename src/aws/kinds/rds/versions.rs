@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_major_version_is_offered_with_any_of_it() {
+    fn a_major_version_is_available_with_any_minor_version() {
         let offered = ["15.10".to_owned(), "16.8".to_owned()];
         assert!(is_offered("15.10", &offered) && is_offered("16", &offered));
         assert!(!is_offered("15.1", &offered) && !is_offered("1", &offered));

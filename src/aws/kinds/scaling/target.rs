@@ -376,7 +376,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_says_dimension_namespace_and_resource() {
+    fn an_id_contains_dimension_namespace_and_resource() {
         let (dimension, resource) = parts("ecs:service:DesiredCount/service/main/web");
         assert_eq!((dimension, resource), ("ecs:service:DesiredCount", "service/main/web"));
         assert_eq!(namespace(dimension), ServiceNamespace::Ecs);

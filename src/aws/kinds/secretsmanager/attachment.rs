@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn user_and_password_stay_and_are_nobody_elses() {
+    fn user_and_password_are_kept() {
         let value = json!({ "username": "u", "password": "p", "other": 1 });
         let Value::Object(mut fields) = value else { unreachable!("an object") };
         known().write(&mut fields);
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tags_say_what_was_written() {
+    fn the_tags_record_the_written_fields() {
         let bare = Attachment { database: None, ..known() };
         for attachment in [known(), bare] {
             assert_eq!(Attachment::read_from("arn:s", &attachment.field_tags()), attachment);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_long_enough_for_the_longest_names() {
+    fn tags_hold_the_longest_names() {
         let part = "a".repeat(63);
         let host = format!("{part}.cluster-ro-abcdefghijkl.ap-southeast-1.rds.amazonaws.com.cn");
         let long = Attachment {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_tells_the_secret() {
+    fn the_id_contains_the_secret() {
         assert_eq!(secret_of("arn:s#attachment"), "arn:s");
     }
 }

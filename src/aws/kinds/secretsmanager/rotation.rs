@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_a_schedule_like_any_other() {
+    fn days_become_a_rate_schedule() {
         assert_eq!((every(1), every(30)), ("rate(1 day)".into(), "rate(30 days)".into()));
         assert_eq!(whole_days(&every(30)), Some(30));
         assert_eq!(whole_days("rate(12 hours)"), None);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn either_form_of_the_schedule_is_read_back() {
+    fn both_schedule_forms_are_read_back() {
         let live = |rules: RotationRulesType| {
             let secret = DescribeSecretOutput::builder().rotation_enabled(true);
             to_live(secret.rotation_rules(rules).build()).unwrap().spec.schedule

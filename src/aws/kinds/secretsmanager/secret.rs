@@ -510,7 +510,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_has_the_length_and_every_class() {
+    fn a_password_has_its_length_and_every_character_class() {
         for length in [4, 12, 32, 200] {
             let password = password(length, false).unwrap();
             assert_eq!(password.len(), length);
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_deletion_is_seen_so() {
+    fn a_secret_pending_deletion_is_recognised() {
         let secret = |deleted| {
             let tag = types::Tag::builder().key(TAG_RECOVERY).value("0").build();
             let secret = DescribeSecretOutput::builder().arn("arn:s").name("s").tags(tag);
@@ -581,7 +581,7 @@ mod tests {
 
     #[cfg(feature = "sandbox")]
     #[tokio::test]
-    async fn a_value_goes_to_a_secret_of_ours_alone_and_once() {
+    async fn a_value_is_written_once_and_only_to_our_secret() {
         let ours = |address: &str| {
             let pairs = [("project", "shop"), ("env", "dev"), ("region", "us-east-1")];
             let pairs = pairs.into_iter().chain([("address", address)]);

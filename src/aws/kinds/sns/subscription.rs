@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_pending_subscription_tells_all_about_it() {
+    fn the_id_of_a_pending_subscription_contains_all_its_parts() {
         let pending = Pending {
             topic: "arn:aws:sns:r:1:ops".into(),
             protocol: "https".into(),
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_read_back_and_only_differences_are_sent() {
+    fn only_differing_attributes_are_sent() {
         let attributes = HashMap::from([
             ("TopicArn".to_owned(), "arn:t".to_owned()),
             ("Protocol".to_owned(), "sqs".to_owned()),

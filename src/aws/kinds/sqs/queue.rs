@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_queue_shall_not_have_is_cleared_with_an_empty_string() {
+    fn unwanted_attributes_are_cleared_with_an_empty_string() {
         let attributes = Queue::sample().to_attributes();
         assert_eq!(attributes[&Key::RedrivePolicy], "");
         assert_eq!(attributes[&Key::Policy], "");
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_that_is_there_is_cleared() {
+    fn only_an_existing_key_is_cleared() {
         let own = Queue::sample();
         let keyed = Queue { encryption: Some(Encryption::Kms("alias/a".into())), ..own.clone() };
         assert_eq!(own.attributes_after(&own).get(&Key::KmsMasterKeyId), None);

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_put_together_from_three_answers() {
+    fn a_parameter_is_read_from_three_calls() {
         let live = live(ParameterType::StringList).unwrap();
         assert!(live.spec.list);
         assert_eq!(live.spec.value, Text::from("v"));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_value_is_never_kept() {
+    fn an_encrypted_value_is_never_stored() {
         assert_eq!(live(ParameterType::SecureString).unwrap().spec.value, Text::from(""));
     }
 

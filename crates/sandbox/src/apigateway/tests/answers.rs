@@ -4,7 +4,7 @@ use super::*;
 use crate::apigateway::status;
 
 #[test]
-fn what_is_made_answers_201_and_what_goes_202_or_204() {
+fn creations_answer_201_and_deletions_202_or_204() {
     for (operation, expected) in [
         ("CreateRestApi", 201),
         ("PutMethod", 201),
@@ -19,7 +19,7 @@ fn what_is_made_answers_201_and_what_goes_202_or_204() {
 }
 
 #[test]
-fn what_does_not_fit_the_model_is_told_at_once() {
+fn model_violations_are_reported_before_anything_else() {
     let (mut world, api, root) = with_api();
     let at = |name: &str, values: &str| {
         format!("at '{name}' failed to satisfy constraint: Member must satisfy {values}")
@@ -96,7 +96,7 @@ fn an_api_is_refused_as_aws_refuses_it() {
 }
 
 #[test]
-fn only_reading_an_api_tells_its_security_policy_unasked() {
+fn only_get_rest_api_returns_the_default_security_policy() {
     let (mut world, api, _) = with_api();
     let whole = gateway(&mut world, "GetRestApi", json!({ "api": api })).unwrap();
     assert_eq!(whole["securityPolicy"], "TLS_1_0");
@@ -111,7 +111,7 @@ fn only_reading_an_api_tells_its_security_policy_unasked() {
 }
 
 #[test]
-fn binary_types_keep_their_order_and_empty_tags_are_told_of_one_api() {
+fn binary_types_keep_their_order_and_empty_tags_show_for_one_api() {
     let mut world = World::default();
     let made = gateway(&mut world, "CreateRestApi", json!({ "name": "a" })).unwrap();
     assert_eq!(made.get("tags"), None);
@@ -129,7 +129,7 @@ fn binary_types_keep_their_order_and_empty_tags_are_told_of_one_api() {
 }
 
 #[test]
-fn what_an_integration_calls_is_looked_at() {
+fn integration_uris_are_validated() {
     let (mut world, api, root) = with_api();
     let method = json!({
         "api": api, "resource": root, "method": "GET", "authorizationType": "none",
@@ -162,7 +162,7 @@ fn what_an_integration_calls_is_looked_at() {
 }
 
 #[test]
-fn each_part_of_an_api_that_is_not_there_says_so_in_its_own_words() {
+fn each_missing_part_of_an_api_has_its_own_message() {
     let mut world = World::default();
     for (operation, input, message) in [
         ("CreateResource", json!({}), "Invalid Resource identifier specified"),

@@ -86,7 +86,7 @@ fn two_apis_may_have_one_name() {
 }
 
 #[test]
-fn paths_are_refused_as_aws_refuses_them() {
+fn invalid_paths_are_refused_as_by_aws() {
     let (mut world, api, root) = with_api();
     let path = resource(&mut world, &api, &root, "{id}").unwrap();
     let check = |world: &mut World, parent: &str, part: &str, message: &str| {
@@ -106,7 +106,7 @@ fn paths_are_refused_as_aws_refuses_them() {
 }
 
 #[test]
-fn a_method_is_made_once_and_an_integration_again_and_again() {
+fn methods_are_created_once_and_integrations_are_overwritten() {
     let (mut world, api, root) = with_api();
     let method = json!({
         "api": api, "resource": root, "method": "POST", "authorizationType": "NONE",
@@ -133,7 +133,7 @@ fn a_method_is_made_once_and_an_integration_again_and_again() {
 }
 
 #[test]
-fn nothing_is_deployed_without_methods_and_integrations() {
+fn a_deployment_needs_methods_and_integrations() {
     let (mut world, api, root) = with_api();
     let deploy = json!({ "api": api });
     let refused = gateway(&mut world, "CreateDeployment", deploy.clone()).unwrap_err();
@@ -147,7 +147,7 @@ fn nothing_is_deployed_without_methods_and_integrations() {
 }
 
 #[test]
-fn a_deployment_in_use_stays() {
+fn a_deployment_in_use_cannot_be_deleted() {
     let (mut world, api, deployment) = with_stage();
     let delete = json!({ "api": api, "deployment": deployment });
     let refused = gateway(&mut world, "DeleteDeployment", delete.clone()).unwrap_err();
@@ -194,7 +194,7 @@ fn logging_needs_the_role_of_the_account() {
 }
 
 #[test]
-fn a_usage_plan_holds_its_stages() {
+fn a_stage_in_a_usage_plan_cannot_be_deleted() {
     let (mut world, api, _) = with_stage();
     let stages = json!([{ "apiId": api, "stage": "prod" }]);
     let plan = json!({ "name": "p", "apiStages": stages });
@@ -228,7 +228,7 @@ fn a_link_needs_subnets_that_exist() {
 }
 
 #[test]
-fn tags_follow_their_arns() {
+fn tags_are_read_and_written_by_arn() {
     let (mut world, api, _) = with_stage();
     for path in [format!("/restapis/{api}"), format!("/restapis/{api}/stages/prod")] {
         let arn = format!("arn:aws:apigateway:eu-west-1::{path}");

@@ -8,7 +8,7 @@ fn update(world: &mut World, api: &str, patches: Value) -> Result<Value, String>
 }
 
 #[test]
-fn a_deployment_makes_its_stage_or_moves_it() {
+fn a_deployment_creates_or_moves_its_stage() {
     let (mut world, api, first) = with_stage();
     let deploy = |world: &mut World, stage: &str| {
         gateway(world, "CreateDeployment", json!({ "api": api, "stageName": stage })).unwrap()
@@ -26,7 +26,7 @@ fn a_deployment_makes_its_stage_or_moves_it() {
 }
 
 #[test]
-fn a_canary_stands_beside_the_stage_until_it_is_promoted() {
+fn a_canary_is_kept_beside_the_stage_until_promoted() {
     let (mut world, api, first) = with_stage();
     let canary = json!({ "percentTraffic": 50, "stageVariableOverrides": { "v": "new" } });
     let none = json!({ "api": api, "canarySettings": canary });
@@ -61,7 +61,7 @@ fn a_canary_stands_beside_the_stage_until_it_is_promoted() {
 }
 
 #[test]
-fn a_stage_refuses_paths_as_aws_does() {
+fn a_stage_refuses_unknown_patch_paths() {
     let (mut world, api, _) = with_stage();
     for (op, path, value, message) in [
         ("replace", "/accessLogSettings/x", "v", "Invalid accessLogSettings path."),
@@ -90,7 +90,7 @@ fn a_stage_may_have_a_cache() {
 }
 
 #[test]
-fn only_what_is_said_of_a_deployment_changes() {
+fn only_the_description_of_a_deployment_can_change() {
     let (mut world, api, deployment) = with_stage();
     let mut change = |path: &str| {
         let patches = patch(path, "said");

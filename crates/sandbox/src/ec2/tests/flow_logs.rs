@@ -19,7 +19,7 @@ fn role(world: &mut World, service: &str) -> String {
 }
 
 #[test]
-fn a_flow_log_needs_a_role_that_it_can_assume_and_is_there_once() {
+fn a_flow_log_is_unique_and_needs_a_role_it_can_assume() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let (other, own) =
@@ -47,7 +47,7 @@ fn a_flow_log_needs_a_role_that_it_can_assume_and_is_there_once() {
 }
 
 #[test]
-fn ec2_lets_itself_into_a_bucket_whose_policy_does_not_admit_it() {
+fn ec2_adds_itself_to_a_bucket_policy_that_omits_it() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     world.s3.buckets.insert("logs".into(), s3::Bucket::default());
@@ -61,7 +61,7 @@ fn ec2_lets_itself_into_a_bucket_whose_policy_does_not_admit_it() {
 }
 
 #[test]
-fn where_records_go_is_said_once_and_must_be_there() {
+fn a_flow_log_has_one_destination_and_it_must_exist() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let wanted = |destination: Option<&str>, group: Option<&str>| {

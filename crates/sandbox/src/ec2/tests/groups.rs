@@ -19,7 +19,7 @@ fn a_new_vpc_brings_a_main_table_an_acl_and_a_default_group() {
 }
 
 #[test]
-fn a_group_name_is_taken_once_per_vpc_in_any_case() {
+fn group_names_are_unique_in_a_vpc_whatever_their_case() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     group(&mut world, &vpc, "app");
@@ -30,7 +30,7 @@ fn a_group_name_is_taken_once_per_vpc_in_any_case() {
 }
 
 #[test]
-fn a_new_group_lets_everything_out() {
+fn a_new_group_allows_all_egress() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let group = group(&mut world, &vpc, "app");
@@ -43,7 +43,7 @@ fn a_new_group_lets_everything_out() {
 }
 
 #[test]
-fn one_duplicate_refuses_the_whole_call() {
+fn one_duplicate_rule_fails_the_whole_call() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let group = group(&mut world, &vpc, "app");
@@ -62,7 +62,7 @@ fn one_duplicate_refuses_the_whole_call() {
 }
 
 #[test]
-fn rules_are_revoked_by_what_they_say_or_by_id() {
+fn rules_are_revoked_by_content_or_by_id() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let group = group(&mut world, &vpc, "app");
@@ -105,7 +105,7 @@ fn descriptions_and_whole_rules_can_be_changed() {
 }
 
 #[test]
-fn groups_that_name_each_other_stay_until_the_rules_are_gone() {
+fn groups_that_refer_to_each_other_stay_until_their_rules_go() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let (app, db) = (group(&mut world, &vpc, "app"), group(&mut world, &vpc, "db"));

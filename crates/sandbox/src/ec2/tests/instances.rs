@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_instance_runs_after_one_read_and_lingers_when_terminated() {
+fn an_instance_runs_after_one_read_and_stays_listed_when_terminated() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let subnet = subnet(&mut world, &vpc, "10.0.1.0/24");
@@ -30,7 +30,7 @@ fn an_instance_runs_after_one_read_and_lingers_when_terminated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_strict_the_first_checks_of_an_instance_take_a_while() {
+async fn strict_instances_pass_their_first_checks_late() {
     let mut world = World::default();
     world.base.strict = true;
     let vpc = vpc(&mut world);

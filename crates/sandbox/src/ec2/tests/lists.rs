@@ -73,7 +73,7 @@ fn reserved_keys_and_foreign_types_are_refused_in_tags() {
 }
 
 #[test]
-fn only_living_objects_of_the_user_are_counted() {
+fn counts_leave_out_dead_objects_and_those_of_aws() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     group(&mut world, &vpc, "app");
@@ -119,7 +119,7 @@ fn the_state_survives_being_written_down() {
 }
 
 #[test]
-fn a_launch_template_goes_by_its_name_as_well() {
+fn a_launch_template_is_found_by_name() {
     let mut world = World::default();
     let data = json!({ "ImageId": "ami-1" });
     let named = json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data });
@@ -133,7 +133,7 @@ fn a_launch_template_goes_by_its_name_as_well() {
 }
 
 #[test]
-fn what_is_tagged_is_known_by_its_arn() {
+fn tagged_objects_are_listed_by_arn() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let tags = json!({ "ResourceId": [vpc], "Tag": [{ "Key": "k", "Value": "v" }] });

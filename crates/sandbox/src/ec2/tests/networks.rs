@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_empty_vpc_goes_with_all_that_came_with_it() {
+fn deleting_an_empty_vpc_deletes_its_defaults() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     ask(&mut world, "DeleteVpc", json!({ "VpcId": vpc }));
@@ -14,7 +14,7 @@ fn an_empty_vpc_goes_with_all_that_came_with_it() {
 }
 
 #[test]
-fn a_vpc_with_anything_in_it_stays() {
+fn a_vpc_with_contents_cannot_be_deleted() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let delete = json!({ "VpcId": vpc });
@@ -64,7 +64,7 @@ fn subnets_lie_inside_the_vpc_and_do_not_overlap() {
 }
 
 #[test]
-fn a_subnet_is_in_the_zone_that_was_asked_for() {
+fn a_subnet_is_made_in_the_requested_zone() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let mut input = json!({
@@ -79,7 +79,7 @@ fn a_subnet_is_in_the_zone_that_was_asked_for() {
 }
 
 #[test]
-fn the_quotas_of_a_new_account_hold_only_when_strict() {
+fn only_a_strict_sandbox_enforces_new_account_quotas() {
     let mut world = World::default();
     for _ in 0..6 {
         vpc(&mut world);
@@ -105,7 +105,7 @@ fn zones_have_the_ids_of_their_region() {
 }
 
 #[test]
-fn a_zone_that_is_full_has_no_instances() {
+fn a_full_zone_starts_no_instances() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let place =

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_subnet_has_one_association_of_its_own() {
+fn a_subnet_has_one_route_table_association() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let subnet = subnet(&mut world, &vpc, "10.0.1.0/24");
@@ -25,7 +25,7 @@ fn a_subnet_has_one_association_of_its_own() {
 }
 
 #[test]
-fn a_destination_has_one_route_which_replace_route_changes() {
+fn replace_route_changes_the_one_route_of_a_destination() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let (gateway, subnet) = (gateway(&mut world, &vpc), subnet(&mut world, &vpc, "10.0.1.0/24"));
@@ -48,7 +48,7 @@ fn a_destination_has_one_route_which_replace_route_changes() {
 }
 
 #[test]
-fn a_route_by_a_deleted_nat_gateway_is_a_black_hole() {
+fn a_route_to_a_deleted_nat_gateway_is_a_black_hole() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     gateway(&mut world, &vpc);
@@ -66,7 +66,7 @@ fn a_route_by_a_deleted_nat_gateway_is_a_black_hole() {
 }
 
 #[test]
-fn a_nat_gateway_is_pending_for_two_reads_and_dead_for_three() {
+fn a_nat_gateway_is_pending_for_two_reads_and_listed_deleted_for_three() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let gateway = gateway(&mut world, &vpc);
@@ -98,7 +98,7 @@ fn a_nat_gateway_is_pending_for_two_reads_and_dead_for_three() {
 }
 
 #[test]
-fn a_nat_gateway_without_a_way_out_fails_later() {
+fn a_nat_gateway_without_an_internet_gateway_fails_later() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let subnet = subnet(&mut world, &vpc, "10.0.1.0/24");
@@ -183,7 +183,7 @@ fn a_gateway_endpoint_puts_its_route_into_its_tables() {
 }
 
 #[test]
-fn endpoints_that_cannot_be_deleted_are_told_one_by_one() {
+fn delete_reports_each_endpoint_that_it_cannot_delete() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     let input = json!({ "VpcId": vpc, "ServiceName": "com.amazonaws.us-east-1.dynamodb" });

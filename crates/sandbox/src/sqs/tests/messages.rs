@@ -78,7 +78,7 @@ fn a_received_message_is_hidden_until_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_received_too_often_goes_to_the_dead_letter_queue() {
+async fn messages_received_too_often_move_to_the_dead_letter_queue() {
     let mut queue = Queue::new("dlq", json!({}));
     let policy = json!({ "deadLetterTargetArn": arn("eu-west-1", "dlq"),
         "maxReceiveCount": 1 });
@@ -153,7 +153,7 @@ async fn a_duplicate_arrives_once() {
 }
 
 #[test]
-fn attributes_come_back_as_they_are_asked_for() {
+fn only_requested_attributes_are_returned() {
     let mut queue = Queue::new("q", json!({ "VisibilityTimeout": "0" }));
     let text = |value: &str| json!({ "DataType": "String", "StringValue": value });
     let attributes =

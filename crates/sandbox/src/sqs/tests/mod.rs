@@ -57,7 +57,7 @@ fn creating_again_succeeds_while_nothing_differs() {
 }
 
 #[test]
-fn a_missing_queue_is_named_as_on_the_wire() {
+fn a_missing_queue_gives_the_error_code_of_aws() {
     let mut world = World::default();
     let input = json!({ "QueueUrl": url("q") });
     let refusal = ask(&mut world, "sqs", "ListQueueTags", input).unwrap_err();
@@ -85,7 +85,7 @@ fn a_redrive_target_must_exist_and_be_of_the_same_type() {
 }
 
 #[test]
-fn the_two_ways_of_encryption_replace_each_other() {
+fn setting_one_encryption_clears_the_other() {
     let mut world = World::default();
     create(&mut world, "q", json!({})).unwrap();
     set(&mut world, "q", json!({ "KmsMasterKeyId": "alias/aws/sqs" })).unwrap();
@@ -122,7 +122,7 @@ fn names_and_values_are_checked() {
 }
 
 #[test]
-fn attributes_of_fifo_queues_are_for_them_alone() {
+fn fifo_attributes_are_refused_on_standard_queues() {
     let mut world = World::default();
     for key in ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope"] {
         let made = create(&mut world, "q", json!({ key: "false" }));
@@ -137,7 +137,7 @@ fn attributes_of_fifo_queues_are_for_them_alone() {
 }
 
 #[test]
-fn a_queue_is_purged_once_a_minute() {
+fn a_queue_can_be_purged_once_a_minute() {
     let mut world = World::default();
     create(&mut world, "q", json!({})).unwrap();
     let queue = json!({ "QueueUrl": url("q") });

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_deployment_of_payctl_has_a_version() {
+    fn only_deployments_made_by_payctl_have_a_version() {
         let found = [("ours", "payctl v1"), ("theirs", "by hand"), ("bare", "")];
         let found = found.map(|(id, text)| (id.to_owned(), text.to_owned()));
         let around = Around { deployments: found.into(), groups: BTreeMap::new() };

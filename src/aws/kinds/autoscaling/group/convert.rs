@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_being_deleted_says_so() {
+    fn a_group_being_deleted_is_recognised() {
         let one = AutoScalingGroup::builder().status("Delete in progress").build();
         assert_eq!(live(one, Vec::new()).phase, Phase::Deleting("Delete in progress".into()));
         let one = AutoScalingGroup::builder().default_instance_warmup(-1).build();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_that_are_missing_are_counted() {
+    fn missing_instances_are_counted() {
         let group = AutoScalingGroup::builder().desired_capacity(2).build();
         assert_eq!(missing(&group).as_deref(), Some("0 of 2 instances in service"));
         assert_eq!(missing(&AutoScalingGroup::builder().build()), None);

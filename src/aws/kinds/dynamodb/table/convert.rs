@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_hold_exactly_what_keys_use() {
+    fn attribute_definitions_match_the_keys() {
         let definitions = Table::sample().definitions(Table::sample().indexes.values()).into_iter();
         let names: Vec<String> = definitions.map(|definition| definition.attribute_name).collect();
         assert_eq!(names, ["customer_id", "timestamp", "transaction_id"]);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_ready_when_all_of_it_has_come_to_rest() {
+    fn a_table_is_ready_once_all_its_parts_are() {
         let at = |status| phase(&description(&Table::sample(), status));
         assert_eq!(at(TableStatus::Active), Phase::Ready);
         assert_eq!(at(TableStatus::Creating), Phase::Pending("CREATING".into()));

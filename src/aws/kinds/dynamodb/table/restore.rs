@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_tells_what_it_was_made_from() {
+    fn a_table_reports_its_source() {
         assert_eq!(source(None), None);
         let at = source(Some(&summary(None, 1_700_000_000.25)));
         let time = Source::Time { table: "orders".into(), at: "2023-11-14T22:13:20Z".into() };

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_at_once_goes_in_the_order_that_aws_demands() {
+    fn combined_changes_follow_the_order_of_aws() {
         let live = Table::sample();
         let index = |name: &str| Index {
             partition_key: Attribute::text(name),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_with_another_projection_is_built_again() {
+    fn an_index_with_another_projection_is_rebuilt() {
         let live = Table::sample();
         let mut want = live.clone();
         want.indexes.values_mut().for_each(|index| index.projection = Projection::KeysOnly);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_changes_its_view_by_going_off_and_on() {
+    fn a_stream_changes_its_view_by_off_and_on() {
         let live = Table::sample();
         let want = Table { stream: Some(StreamView::KeysOnly), ..live.clone() };
         let stream = |view| Move::Settings(Settings { stream: Some(view), ..Settings::default() });

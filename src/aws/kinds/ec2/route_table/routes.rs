@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_aws_looks_after_are_not_listed() {
+    fn routes_managed_by_aws_are_not_listed() {
         check(to("10.0.0.0/16").gateway_id("local").origin(RouteOrigin::CreateRouteTable), None);
         check(to("10.0.0.0/16").gateway_id("local"), None);
         check(
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn black_holes_and_targets_of_others_differ_from_everything_wanted() {
+    fn black_holes_and_foreign_targets_always_differ() {
         let hole = to("0.0.0.0/0").nat_gateway_id("nat-1").state(RouteState::Blackhole);
         check(hole, Some(Route::NatGateway("black hole (was nat-1)".into())));
         let peering = to("10.9.0.0/16").vpc_peering_connection_id("pcx-1");

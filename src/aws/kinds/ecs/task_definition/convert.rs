@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ecs_adds_makes_no_difference() {
+    fn defaults_added_by_ecs_are_not_a_difference() {
         let sample = known(TaskDefinition::sample()).containers["web"].clone();
         let mut found = sample.definition("web");
         found.essential = None;
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_named_by_arn_and_field() {
+    fn a_secret_is_identified_by_arn_and_field() {
         let arn = "arn:aws:secretsmanager:us-east-1:1:secret:db-a1b2c3";
         let secret = Secret { from: arn.into(), field: Some("password".into()) };
         assert_eq!(secret.reference(), format!("{arn}:password::"));

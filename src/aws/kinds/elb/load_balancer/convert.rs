@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_sent() {
+    fn only_differing_attributes_are_sent() {
         let live = resolved(LoadBalancer::sample());
         let want = LoadBalancer { idle_timeout: Some(90), ..live.clone() };
         assert_eq!(changes(&want.attributes(), &live.attributes()), [(IDLE, "90".to_owned())]);
     }
 
     #[test]
-    fn it_is_gone_when_its_interfaces_are() {
+    fn a_load_balancer_is_gone_when_its_interfaces_are() {
         assert_eq!(going(ARN, Vec::new()), None);
         let interface = NetworkInterface::builder().subnet_id("subnet-1").build();
         let left = going(ARN, vec![interface]).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_know_it_by_the_end_of_its_arn() {
+    fn metrics_identify_it_by_the_end_of_its_arn() {
         assert_eq!(metric(ARN), "app/dev-alb/50dc6c49");
     }
 }

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recovery_time_is_read_from_its_tag_and_hides_it() {
+    fn the_recovery_time_is_read_from_a_hidden_tag() {
         let facts = |days: &str| {
             let key = key(KeyState::Enabled);
             let policy = Document::of([]);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_wait_for_deletion_count_as_gone() {
+    fn keys_pending_deletion_count_as_gone() {
         assert!(is_dying(&key(KeyState::PendingDeletion)));
         assert!(!is_dying(&key(KeyState::Disabled)));
         assert_eq!(phase(&key(KeyState::Creating)), Phase::Pending("Creating".into()));

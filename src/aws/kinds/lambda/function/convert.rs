@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_on_its_way_to_being_inactive_is_not_deleted() {
+    fn a_function_becoming_inactive_is_not_being_deleted() {
         let at = |state| phase(&configured().state(state).build());
         assert_eq!(at(State::Deactivating), Phase::Pending("Deactivating".into()));
         assert_eq!(at(State::Inactive), Phase::Ready);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_leaves_out_is_its_default() {
+    fn omitted_members_are_read_as_defaults() {
         let bare = GetFunctionOutput::builder().configuration(configured().build()).build();
         let spec = live(bare).unwrap().spec;
         assert_eq!((spec.memory, spec.timeout, spec.disk), (128, 3, 512));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_outside_has_empty_lists() {
+    fn a_function_without_vpc_has_empty_lists() {
         let nowhere = VpcConfigResponse::builder().vpc_id("").set_subnet_ids(Some(vec![])).build();
         let outside = configured().vpc_config(nowhere).build();
         let answer = GetFunctionOutput::builder().configuration(outside).build();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn states_decide_the_phase() {
+    fn the_state_decides_the_phase() {
         let check = |state, update, expected: Phase| {
             let found = configured().state(state).last_update_status(update).build();
             assert_eq!(phase(&found), expected);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_update_is_something_to_do() {
+    fn a_failed_update_is_a_difference() {
         let failed = configured()
             .last_update_status(LastUpdateStatus::Failed)
             .last_update_status_reason("the subnet is full")

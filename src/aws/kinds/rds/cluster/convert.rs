@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_pending_counts_as_reached() {
+    fn pending_changes_count_as_reached() {
         let pending = ClusterPendingModifiedValues::builder().engine_version("15.10");
         let pending = pending.backup_retention_period(7).iam_database_authentication_enabled(true);
         let cluster = DbCluster::builder().engine_version("15.8").backup_retention_period(1);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_never_pauses_has_no_time_for_it() {
+    fn a_cluster_that_never_pauses_has_no_pause_time() {
         let scaling = |min| {
             let scaling = ServerlessV2ScalingConfigurationInfo::builder().min_capacity(min);
             let scaling = scaling.max_capacity(2.0).seconds_until_auto_pause(300).build();

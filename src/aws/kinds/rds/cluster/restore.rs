@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_keeps_what_a_cluster_began_with() {
+    fn a_tag_stores_the_source_of_a_cluster() {
         let arn =
             "arn:aws:rds:us-east-1:000000000000:cluster-snapshot:rds:payments-2026-01-01-03-07";
         for source in [

@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     #[expect(deprecated, reason = "this is how AWS returns old rules")]
-    fn every_place_of_a_prefix_is_read() {
+    fn a_prefix_is_read_from_every_place() {
         let rule = || Rule::builder().id("r").status(ExpirationStatus::Enabled);
         let check = |rule: Rule, prefix: &str| assert_eq!(from_rule(&rule).1.prefix, prefix);
         check(rule().prefix("a/").build().unwrap(), "a/");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_the_spec_cannot_say_is_a_difference() {
+    fn an_unsupported_condition_is_a_difference() {
         let (id, want) = Bucket::sample().lifecycle.pop_first().unwrap();
         let mut rule = to_rule((&id, &want));
         rule.filter = Some(LifecycleRuleFilter::builder().object_size_greater_than(1).build());

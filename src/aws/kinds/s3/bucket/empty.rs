@@ -133,13 +133,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_that_is_gone_is_no_failure() {
+    fn deleting_a_missing_object_is_not_a_failure() {
         let error = Error::builder().key("a").code("NoSuchVersion").build();
         assert_eq!(refusal(&error), None);
     }
 
     #[test]
-    fn a_refused_object_is_named() {
+    fn an_object_that_cannot_be_deleted_is_named() {
         let error = Error::builder().key("a/b").code("AccessDenied").message("no").build();
         let refusal = refusal(&error).unwrap();
         assert_eq!(refusal.class, ErrorClass::Denied);
@@ -148,7 +148,7 @@ mod tests {
 
     #[cfg(feature = "sandbox")]
     #[tokio::test]
-    async fn what_is_not_locked_goes_from_every_page() {
+    async fn unlocked_objects_are_deleted_from_every_page() {
         use aws_sdk_s3::primitives::ByteStream;
         use aws_sdk_s3::types::{
             DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,

@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_payctl_cannot_say_is_seen_and_not_sent() {
+    fn rules_unknown_to_payctl_are_seen_and_not_sent() {
         let parts = BTreeSet::from([Part::Uri]);
         let sql = |sensitivity: &str| Match::SqlInjection {
             parts: parts.clone(),

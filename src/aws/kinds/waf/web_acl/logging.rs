@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_payctl_cannot_say_is_a_difference() {
+    fn settings_unknown_to_payctl_are_a_difference() {
         let mut found = to_aws(ACL, &logging());
         let query = FieldToMatch::builder().query_string(QueryString::builder().build()).build();
         found.redacted_fields.get_or_insert_default().push(query);
