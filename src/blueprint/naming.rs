@@ -18,7 +18,7 @@ pub(crate) fn rules() -> impl Iterator<Item = (&'static str, &'static NameRule)>
 /// The rule of a kind.
 pub(crate) fn rule(kind: &str) -> &'static NameRule {
     let found = rules().find(|(named, _)| *named == kind);
-    found.expect("every kind that is named has a rule").1
+    found.unwrap_or_else(|| panic!("{kind} has a rule for its names")).1
 }
 
 /// Whether a name is possible. The patterns are compiled once.

@@ -55,6 +55,10 @@ impl Builder<'_> {
     /// The future value of an output, for kinds whose ARN follows from the name.
     pub(super) fn predict(&self, reference: &Ref) -> Option<String> {
         let Ref { to, output } = reference;
+        // A damaged config may refer to what is not there, of a kind without names.
+        if !self.resources.contains_key(to) {
+            find_meta(&to.kind)?.names.as_ref()?;
+        }
         let name = self.physical_name(to);
         match output {
             Output::Name => Some(name),

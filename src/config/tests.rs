@@ -189,7 +189,7 @@ fn validation_refuses_values_that_aws_refuses() {
     check(&role("statements = [{ sid = \"a-b\", actions = \"s3:*\" }]"), "letters and digits only");
     let long =
         format!("statements = [{{ actions = \"s3:*\", resources = \"{}\" }}]", "x".repeat(10_300));
-    check(&role(&long), "the inline policies of iam.role/a (");
+    check(&role(&long), "the inline policies of iam.role/a has ");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn validation_enforces_the_limits_of_aws() {
         "actions = \"sts:AssumeRole\", principals = {{ AWS = \"arn:aws:iam::1:role/{}\" }}",
         "x".repeat(2048)
     );
-    check(&trust(&long), "the trust policy of iam.role/a (");
+    check(&trust(&long), "the trust policy of iam.role/a has ");
     let public =
         "[buckets.a]\nstatements = [{ actions = \"s3:GetObject\", principals = { AWS = \"*\" } }]";
     check(public, "this would make the bucket public");
@@ -287,7 +287,7 @@ fn validation_enforces_the_limits_of_aws() {
         format!("{{ sid = \"S{at}\", actions = \"sqs:*\", principals = {{ AWS = \"*\" }} }},")
     };
     let many: String = (0..21).map(statement).collect();
-    check(&format!("[queues.a]\nstatements = [{many}]"), "21 statements");
+    check(&format!("[queues.a]\nstatements = [{many}]"), "22 statements");
     for reserved in ["xn--a-${env}", "sthree-a-${env}", "amzn-s3-demo-${env}", "a-${env}-s3alias"] {
         let text = format!("[buckets.a]\nname = \"{reserved}\"");
         check(&text, "4:8 `");

@@ -624,7 +624,7 @@ fn a_service_that_reads_a_rotated_password_is_restarted() {
     };
     let said = |found: &[String]| {
         found.iter().any(|line| {
-            line.contains("after a rotation the tasks of `api` would have the old password")
+            line.contains("after a rotation, the tasks of `api` would have the old password")
                 && line.contains("${services.api.arn}")
         })
     };

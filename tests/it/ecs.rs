@@ -314,7 +314,7 @@ fn services_that_fargate_would_refuse_are_refused() {
         ("name = \"payment\"", "`payment` does not name the environment"),
         ("environment = { DB_PASSWORD = \"x\" }", "`DB_PASSWORD` is also under `secrets`"),
         ("environment = { \"1X\" = \"x\" }", "`1X` has the wrong format"),
-        ("health = { command = \"x\", interval = 5, timeout = 9 }", "longer than the time between"),
+        ("health = { command = \"x\", interval = 5, timeout = 9 }", "longer than the interval"),
         ("platform_version = \"newest\"", "`newest` is not a Fargate version"),
         ("subnets = \"isolated\"", "the network has no isolated subnets"),
         ("subnets = \"public\"", "need public addresses to reach the internet"),

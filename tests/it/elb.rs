@@ -66,7 +66,7 @@ fn load_balancers_that_aws_would_refuse_are_refused() {
     };
     check("[load_balancers.a]", "an application load balancer needs a security group");
     check(&lb("subnets = \"isolated\""), "the network has no isolated subnets");
-    check(&lb("scheme = \"internet-facing\"\nsubnets = \"private\""), "in public subnets");
+    check(&lb("scheme = \"internet-facing\"\nsubnets = \"private\""), "needs public subnets");
     check(&lb("name = \"internal-${env}\""), "AWS reserves names that begin with `internal-`");
     check(&lb(&format!("name = \"{}-${{env}}\"", "x".repeat(32))), "use at most 32");
     check(&lb("idle_timeout = 4001"), "4001 is out of range (use 1 to 4000)");

@@ -22,7 +22,7 @@ pub struct SizeLimit {
 impl SizeLimit {
     /// A limit on the characters of a policy.
     pub const fn policy(what: &'static str, field: &'static str, most: usize) -> Self {
-        let fix = "AWS takes {most}; say it in fewer statements";
+        let fix = "use at most {most}, for example with fewer statements";
         Self { what, field, measure: characters, most, unit: "characters", fix }
     }
 }
