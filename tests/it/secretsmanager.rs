@@ -11,7 +11,7 @@ use crate::support::{
 
 /// What a secret holds, and how often it was written.
 pub async fn value(sandbox: &Sandbox) -> String {
-    let secrets = aws_sdk_secretsmanager::Client::new(&by_hand(&sandbox));
+    let secrets = aws_sdk_secretsmanager::Client::new(&by_hand(sandbox));
     let answer = secrets.get_secret_value().secret_id("sample-credentials").send().await;
     answer.expect("a value").secret_string.expect("a text")
 }
