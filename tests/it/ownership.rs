@@ -381,7 +381,7 @@ fn a_saved_plan_cannot_bypass_later_protection() {
     let made = folder.counts();
     for (dir, said) in [
         ("config", "prod is protected and cannot be destroyed"),
-        ("other", "it is protected: it carries the tag payctl:protect"),
+        ("other", "it is protected: it has the tag payctl:protect"),
     ] {
         let line = format!(
             "apply --sandbox --config-dir {dir} --auto-approve --allow-data-loss saved.plan"

@@ -155,7 +155,7 @@ fn an_environment_of_an_earlier_version_can_be_protected() {
             let destroy = format!("destroy {on} --auto-approve --allow-data-loss");
             let refused = folder.expect(1, &destroy);
             let refusals = refused.err.split("error: cannot plan ").skip(1);
-            let by_tag = refusals.filter(|text| text.contains("carries the tag payctl:protect"));
+            let by_tag = refusals.filter(|text| text.contains("has the tag payctl:protect"));
             let names = |text: &str| text.lines().next().map_or(0, |line| line.split(", ").count());
             let said: usize = by_tag.map(names).sum();
             assert_eq!(said, tagged, "{}", refused.err);
