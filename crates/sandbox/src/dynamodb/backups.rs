@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::passing::Passing;
 use super::super::toolbox::{at, flag, is_name, need, now, page, put, text, uuid, within};
 use super::super::{Answer, Refusal, World};
 use super::{ON_DEMAND, Status, Table, find, in_use, invalid, ready, table_arn, tables};
@@ -29,8 +30,6 @@ pub(super) struct Restored {
     backup: Option<String>,
     table: String,
     at: f64,
-    /// Until when it is at work, if the sandbox is strict.
-    pub until: f64,
 }
 
 /// How long the restore of a table takes a strict sandbox, in seconds.
@@ -274,12 +273,8 @@ pub(super) fn restore(world: &mut World, region: &str, input: &Value) -> Answer 
     if !arn.starts_with(&table_arn(region, "")) {
         return Err(no_backup(&arn));
     }
-    let restored = Restored {
-        table: table.to_owned(),
-        backup: Some(arn.clone()),
-        at: backup.created,
-        until: 0.0,
-    };
+    let restored =
+        Restored { table: table.to_owned(), backup: Some(arn.clone()), at: backup.created };
     make(world, region, input, backup.table, restored)
 }
 
@@ -314,7 +309,7 @@ pub(super) fn restore_to_time(world: &mut World, region: &str, input: &Value) ->
         ));
     }
     let was = Table { items: source.items_at(at), ..source.clone() };
-    let restored = Restored { table: table_arn(region, &name), backup: None, at, until: 0.0 };
+    let restored = Restored { table: table_arn(region, &name), backup: None, at };
     make(world, region, input, was, restored)
 }
 
@@ -349,7 +344,6 @@ fn make(
         Some(sse) => tables::encryption(world, region, sse)?,
         None => source.key,
     };
-    let until = if world.base.strict { now(&world.base) + RESTORE } else { 0.0 };
     let table = Table {
         id: uuid(&mut world.base),
         created: now(&world.base),
@@ -362,7 +356,8 @@ fn make(
         class: source.class,
         items: source.items,
         key,
-        restored: Some(Restored { until, ..restored }),
+        passing: Passing::begin(&world.base, 1, RESTORE),
+        restored: Some(restored),
         ..Table::default()
     };
     let view = table.view(region, name);

@@ -110,13 +110,10 @@ impl Table {
             && self.indexes.values().all(|index| index.status == Status::Active)
     }
 
-    /// The state after somebody has looked; `false` once the table is gone.
-    pub(super) fn settle(&mut self, today: f64) -> bool {
+    /// The state that follows; `false` once the table is gone.
+    pub(super) fn settle(&mut self) -> bool {
         if self.status == Status::Deleting {
             return false;
-        }
-        if self.restored.as_ref().is_some_and(|restored| today < restored.until) {
-            return true;
         }
         self.status = Status::Active;
         self.indexes.retain(|_, index| index.status != Status::Deleting);

@@ -1,7 +1,7 @@
 //! The sandbox's DynamoDB: tables with their states, TTL and backups, and a few items.
 //!
-//! Quirks kept: reads advance states (a new table is `CREATING` for the first `DescribeTable`); one
-//! index per update and one update at a time; backups are not available to the first read after
+//! Quirks kept: a new table is `CREATING` for the first `DescribeTable`, or for some seconds in a strict
+//! sandbox; one index per update and one update at a time; backups are not available to the first read after
 //! creation; descriptions leave out defaults; a restore brings back the items but not tags or most
 //! settings, and a table under restore cannot be tagged.
 
@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::passing::Passing;
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, need, now, number, page, put, remove_tags, tag_list,
     tag_pairs, text, texts, within,
@@ -40,6 +41,8 @@ struct Table {
     id: String,
     created: f64,
     status: Status,
+    /// How long that status goes on.
+    passing: Passing,
     /// Attribute types by name; exactly the attributes of the keys.
     types: BTreeMap<String, String>,
     keys: Value,
@@ -117,6 +120,11 @@ impl Status {
 /// in seconds. AWS says that it may take so long.
 const EXPIRY: f64 = 3600.0;
 
+/// How long a strict sandbox takes to make, change or delete a table, in seconds.
+const TABLE: f64 = 8.0;
+/// The same for a change that makes an index.
+const INDEX: f64 = 240.0;
+
 const ON_DEMAND: &str = "PAY_PER_REQUEST";
 
 /// The codes for a bad tag and for too many.
@@ -148,6 +156,9 @@ pub(crate) fn has_stream(state: &State, region: &str, arn: &str) -> bool {
 
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
+    if world.base.strict {
+        tables::pass(world);
+    }
     let (input, region) = (&call.input, call.region.as_str());
     let today = now(&world.base);
     let state = &mut world.dynamodb;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::super::passing::Passing;
 use super::super::toolbox::{
     KEY_VALUE, add_tags, at, flag, is_name, iso, list, need, now, tag_list, text, uuid,
 };
 use super::super::{Answer, Refusal, World, kms};
 use super::{
-    Capacity, Index, ON_DEMAND, Status, TAGS, Table, backups, find, in_use, invalid, ready,
+    Capacity, Index, ON_DEMAND, Status, TABLE, TAGS, Table, backups, find, in_use, invalid, ready,
 };
 
 /// The names of the attributes in a key schema.
@@ -150,6 +151,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         return Err(invalid("BillingMode must be PROVISIONED or PAY_PER_REQUEST"));
     }
     let mut table = Table {
+        passing: Passing::begin(&world.base, 1, TABLE),
         types: types(input)?,
         keys: valid_keys(input, "the table")?,
         billing: billing.map(str::to_owned),
@@ -198,18 +200,32 @@ pub(super) fn label(world: &mut World) -> String {
 /// Describes a table; looking at it brings it to its next state.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let World { base, dynamodb: state, .. } = world;
-    let today = now(base);
     let (name, table) = find(state, region, input)?;
     let view = table.view(region, &name);
-    base.moved |= !table.is_at_rest();
-    if !table.settle(today) {
-        state.tables.remove(&at(region, &name));
+    if !base.strict {
+        base.moved |= !table.is_at_rest();
+        if table.passing.is_over(base) && !table.settle() {
+            state.tables.remove(&at(region, &name));
+        }
     }
     Ok(json!({ "Table": view }))
 }
 
+/// Lets time pass: in a strict sandbox states go on by the clock, whether or not somebody looks.
+pub(super) fn pass(world: &mut World) {
+    let World { base, dynamodb: state, .. } = world;
+    state.tables.retain(|_, table| {
+        if table.is_at_rest() || !table.passing.is_over(base) {
+            return true;
+        }
+        base.moved = true;
+        table.settle()
+    });
+}
+
 /// Starts the deletion of a table.
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
+    let passing = Passing::begin(&world.base, 1, TABLE);
     let (name, table) = ready(&mut world.dynamodb, region, input)?;
     if table.protected {
         return Err(invalid(
@@ -218,6 +234,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         ));
     }
     table.status = Status::Deleting;
+    table.passing = passing;
     let mut view = table.view(region, &name);
     for gone in ["AttributeDefinitions", "CreationDateTime", "KeySchema", "WarmThroughput"] {
         view.as_object_mut().and_then(|members| members.remove(gone));

@@ -70,6 +70,31 @@ fn reads_advance_the_state() {
     assert_eq!(gone, Err("ResourceNotFoundException".into()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_strict_table_changes_state_by_the_clock() {
+    let mut world = World::default();
+    world.base.strict = true;
+    let wait = |seconds| tokio::time::advance(std::time::Duration::from_secs(seconds));
+    ddb(&mut world, "CreateTable", spec(json!({}))).unwrap();
+    for _ in 0..3 {
+        assert_eq!(describe(&mut world)["TableStatus"], "CREATING");
+    }
+    wait(9).await;
+    assert_eq!(describe(&mut world)["TableStatus"], "ACTIVE");
+    let more = json!({ "AttributeDefinitions": types(&["id", "at"]),
+        "GlobalSecondaryIndexUpdates": [{ "Create": index("at") }] });
+    ddb(&mut world, "UpdateTable", table(more)).unwrap();
+    wait(60).await;
+    assert_eq!(describe(&mut world)["GlobalSecondaryIndexes"][0]["IndexStatus"], "CREATING");
+    wait(200).await;
+    // Nobody has to look in between.
+    ddb(&mut world, "DeleteTable", table(json!({}))).unwrap();
+    assert_eq!(describe(&mut world)["TableStatus"], "DELETING");
+    wait(9).await;
+    let gone = ddb(&mut world, "DescribeTable", table(json!({})));
+    assert_eq!(gone, Err("ResourceNotFoundException".into()));
+}
+
 #[test]
 fn table_names_are_unique() {
     let mut world = with_table(json!({}));

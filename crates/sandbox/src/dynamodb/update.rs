@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::super::passing::Passing;
 use super::super::toolbox::{flag, list, need, text};
 use super::super::{Answer, Refusal, World};
-use super::{Capacity, ON_DEMAND, Status, Table, find, in_use, invalid, ready, tables};
+use super::{
+    Capacity, INDEX, ON_DEMAND, Status, TABLE, Table, find, in_use, invalid, ready, tables,
+};
 
 /// Changes a table. Nothing is changed when anything is refused.
 pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
@@ -32,6 +35,9 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
         new.protected = protected;
     }
     new.status = Status::Updating;
+    let makes_index =
+        list(input, "GlobalSecondaryIndexUpdates").iter().any(|one| one["Create"].is_object());
+    new.passing = Passing::begin(&world.base, 1, if makes_index { INDEX } else { TABLE });
     let mut view = new.view(region, &name);
     let old = ready(&mut world.dynamodb, region, input)?.1.key.clone();
     if old != new.key {

@@ -21,6 +21,8 @@ pub(super) struct Endpoint {
     created: f64,
     /// How often it was read since it was deleted.
     dead_reads: Option<u32>,
+    /// When it was deleted.
+    died: f64,
 }
 
 /// The services with gateway endpoints, their prefix lists and ranges.
@@ -32,11 +34,25 @@ const FULL_ACCESS: &str = r#"{"Version":"2008-10-17","Statement":[{"Effect":"All
 
 /// How many reads show a deleted endpoint before it vanishes: one of them as `deleting`.
 const WAKE: u32 = 4;
+/// How long a strict sandbox takes until a deleted endpoint is `deleted`, in seconds.
+const GOING: f64 = 10.0;
+/// How long after its deletion a strict sandbox shows it at all.
+const GONE: f64 = 60.0;
 
 impl Endpoint {
     /// Whether it was not deleted.
     pub(super) fn lives(&self) -> bool {
         self.dead_reads.is_none()
+    }
+
+    /// By the clock, what reads do to it otherwise.
+    fn grow_old(&mut self, now: f64) {
+        let reads = match now - self.died {
+            age if age < GOING => 0,
+            age if age < GONE => 1,
+            _ => WAKE,
+        };
+        self.dead_reads = self.dead_reads.map(|_| reads);
     }
 
     /// The prefix list that its routes lead to.
@@ -134,6 +150,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         policy,
         created: cx.now(),
         dead_reads: None,
+        died: 0.0,
     };
     let mut answer = json!({ "vpcEndpoint": render(cx.here, &id, &endpoint) });
     answer["clientToken"] = json!(cx.text("ClientToken"));
@@ -157,24 +174,37 @@ const LISTING: Listing = Listing {
 };
 
 pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
+    let strict = cx.base.strict;
+    if strict {
+        let now = cx.base.now();
+        cx.here.endpoints.values_mut().for_each(|endpoint| endpoint.grow_old(now));
+        bury(cx.here);
+    }
     let all = cx.here.endpoints.iter().map(|(id, one)| render(cx.here, id, one)).collect();
     let answer = listing::answer(cx, &LISTING, all)?;
-    let asked = cx.list(LISTING.ask);
-    let here = &mut *cx.here;
-    let mut moved = false;
-    here.endpoints.retain(|id, endpoint| {
-        if asked.is_empty() || asked.contains(id) {
-            endpoint.dead_reads = endpoint.dead_reads.map(|reads| reads + 1);
-            moved |= endpoint.dead_reads.is_some();
+    if !strict {
+        let asked = cx.list(LISTING.ask);
+        for (id, endpoint) in &mut cx.here.endpoints {
+            if asked.is_empty() || asked.contains(id) {
+                endpoint.dead_reads = endpoint.dead_reads.map(|reads| reads + 1);
+                cx.base.moved |= endpoint.dead_reads.is_some();
+            }
         }
+        bury(cx.here);
+    }
+    Ok(answer)
+}
+
+/// Forgets the endpoints that were shown as deleted for long enough.
+fn bury(here: &mut Region) {
+    let Region { endpoints, tags, .. } = here;
+    endpoints.retain(|id, endpoint| {
         let stays = endpoint.dead_reads.is_none_or(|reads| reads < WAKE);
         if !stays {
-            here.tags.remove(id);
+            tags.remove(id);
         }
         stays
     });
-    cx.base.moved |= moved;
-    Ok(answer)
 }
 
 pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
@@ -211,7 +241,10 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let mut unsuccessful = Vec::new();
     for id in ids {
         match cx.here.endpoints.get_mut(&id).filter(|endpoint| endpoint.lives()) {
-            Some(endpoint) => endpoint.dead_reads = Some(0),
+            Some(endpoint) => {
+                endpoint.dead_reads = Some(0);
+                endpoint.died = cx.base.now();
+            }
             None => {
                 let refusal = missing("vpce", &id);
                 let error = json!({ "code": refusal.code, "message": refusal.message });

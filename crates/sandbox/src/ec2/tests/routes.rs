@@ -202,3 +202,21 @@ fn delete_reports_each_endpoint_that_it_cannot_delete() {
     }
     assert_eq!(states, ["deleting", "deleted", "deleted", "deleted", "none"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_endpoint_goes_by_the_clock() {
+    let mut world = World::default();
+    world.base.strict = true;
+    let vpc = vpc(&mut world);
+    let input = json!({ "VpcId": vpc, "ServiceName": "com.amazonaws.us-east-1.s3" });
+    let made = ask(&mut world, "CreateVpcEndpoint", input);
+    let endpoint = id(&made, "/vpcEndpoint/vpcEndpointId");
+    ask(&mut world, "DeleteVpcEndpoints", json!({ "VpcEndpointId": [endpoint] }));
+    let mut states = Vec::new();
+    for wait in [0, 5, 6, 60] {
+        tokio::time::advance(std::time::Duration::from_secs(wait)).await;
+        let answer = ask(&mut world, "DescribeVpcEndpoints", json!({}));
+        states.push(answer["vpcEndpointSet"][0]["state"].clone());
+    }
+    assert_eq!(states, [json!("deleting"), json!("deleting"), json!("deleted"), json!(null)]);
+}
