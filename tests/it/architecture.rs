@@ -171,7 +171,7 @@ fn what_is_about_one_kind_lives_with_the_kind() {
         "src/blueprint/outputs.rs",
         "src/blueprint/graph.rs",
         "src/blueprint/tags.rs",
-        "src/blueprint/zones.rs",
+        "src/blueprint/network/zones.rs",
     ];
     forbid(&drawing, &quoted, &[], why);
 }
