@@ -82,9 +82,10 @@ impl Sandbox {
         };
         let Inner { store, world, .. } = &mut *self.lock();
         let is_so = store.run(world, true, |world| world.base.is_at(strict, speed))?;
-        match is_so {
-            true => Ok(()),
-            false => store.run(world, false, |world| world.base.run_at(strict, speed)),
+        if is_so {
+            Ok(())
+        } else {
+            store.run(world, false, |world| world.base.run_at(strict, speed))
         }
     }
 

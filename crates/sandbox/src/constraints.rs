@@ -39,9 +39,10 @@ impl Broken {
 
     /// Refuses the request if it breaks a rule.
     pub(crate) fn refuse(self) -> Result<(), Refusal> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Refusal::new("ValidationException", self.message())),
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::new("ValidationException", self.message()))
         }
     }
 }

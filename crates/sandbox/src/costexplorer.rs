@@ -142,9 +142,10 @@ fn listed(
 }
 
 fn name(object: &Value, member: &str) -> Result<(), Refusal> {
-    match need(object, member, INVALID)?.chars().count() <= 1024 {
-        true => Ok(()),
-        false => Err(Refusal::new(INVALID, format!("{member} is too long."))),
+    if need(object, member, INVALID)?.chars().count() <= 1024 {
+        Ok(())
+    } else {
+        Err(Refusal::new(INVALID, format!("{member} is too long.")))
     }
 }
 
@@ -232,9 +233,10 @@ fn check(state: &State, members: &Value) -> Result<(), Refusal> {
         let message = "IMMEDIATE takes SNS topics, DAILY and WEEKLY take e-mail addresses.";
         return Err(Refusal::new(INVALID, message));
     }
-    match members.get("ThresholdExpression").is_some_and(is_threshold) {
-        true => Ok(()),
-        false => Err(Refusal::new(INVALID, "ThresholdExpression is not valid.")),
+    if members.get("ThresholdExpression").is_some_and(is_threshold) {
+        Ok(())
+    } else {
+        Err(Refusal::new(INVALID, "ThresholdExpression is not valid."))
     }
 }
 

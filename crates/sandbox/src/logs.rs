@@ -169,12 +169,11 @@ fn group_name(input: &Value) -> Result<String, Refusal> {
         Some((_, rest)) => rest.strip_suffix(":*").unwrap_or(rest),
         None => reference,
     };
-    match is_name(name, 1..=512, ".-_/#") {
-        true => Ok(name.to_owned()),
-        false => {
-            let message = format!("'{name}' is not a valid name of a log group.");
-            Err(Refusal::new(INVALID, message))
-        }
+    if is_name(name, 1..=512, ".-_/#") {
+        Ok(name.to_owned())
+    } else {
+        let message = format!("'{name}' is not a valid name of a log group.");
+        Err(Refusal::new(INVALID, message))
     }
 }
 

@@ -168,10 +168,7 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed("open", &self.state)(error)),
         };
-        match now == self.seen {
-            true => Ok(()),
-            false => self.reload(world),
-        }
+        if now == self.seen { Ok(()) } else { self.reload(world) }
     }
 
     fn reload(&mut self, world: &mut World) -> Result<(), SandboxError> {
@@ -191,10 +188,8 @@ impl Disk {
 
     fn decode(&self, bytes: &[u8]) -> Result<World, SandboxError> {
         let damaged = |error: serde_json::Error| {
-            let reason = match bytes.is_empty() {
-                true => "it is empty".to_owned(),
-                false => error.to_string(),
-            };
+            let reason =
+                if bytes.is_empty() { "it is empty".to_owned() } else { error.to_string() };
             SandboxError::Damaged { path: self.state.clone(), reason }
         };
         let Head { version } = serde_json::from_slice(bytes).map_err(damaged)?;

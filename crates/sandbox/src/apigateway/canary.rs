@@ -93,9 +93,10 @@ pub(super) fn promote(stage: &mut Stage, patch: &Patch<'_>) -> Result<(), Refusa
     let Some(canary) = &stage.canary else {
         return Err(bad("Promotion not available. Canary does not exist."));
     };
-    match way == DEPLOYMENT {
-        true => stage.deployment = canary.deployment.clone(),
-        false => stage.variables.extend(canary.overrides.clone()),
+    if way == DEPLOYMENT {
+        stage.deployment = canary.deployment.clone();
+    } else {
+        stage.variables.extend(canary.overrides.clone());
     }
     Ok(())
 }

@@ -70,9 +70,8 @@ fn response<'a>(
 
 fn delete_response(state: &mut State, region: &str, input: &Value) -> Answer {
     // To AWS it is the integration that is not there, even if it is the method.
-    let none = |refusal: Refusal| match refusal.message.contains("Method") {
-        true => gone(NO_INTEGRATION),
-        false => refusal,
+    let none = |refusal: Refusal| {
+        if refusal.message.contains("Method") { gone(NO_INTEGRATION) } else { refusal }
     };
     let found = integration(state, region, input).map_err(none)?;
     let all = found.get_mut("integrationResponses").and_then(Value::as_object_mut);

@@ -67,9 +67,10 @@ const NO_METHOD: &str = "Invalid Method identifier specified";
 /// The API of a call, whose resource exists.
 fn find<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Api, Refusal> {
     let api = holder(state, region, input, NO_RESOURCE)?;
-    match api.resources.contains_key(need(input, "resource")?) {
-        true => Ok(api),
-        false => Err(gone(NO_RESOURCE)),
+    if api.resources.contains_key(need(input, "resource")?) {
+        Ok(api)
+    } else {
+        Err(gone(NO_RESOURCE))
     }
 }
 

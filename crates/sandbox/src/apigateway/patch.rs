@@ -80,9 +80,10 @@ impl Patch<'_> {
 
     /// An operation that an API's or a method's own member does not take.
     pub(super) fn only(&self, op: &str) -> Result<(), Refusal> {
-        match self.op == op {
-            true => Ok(()),
-            false => Err(bad(format!("Invalid patch operation specified. Must be one of: [{op}]"))),
+        if self.op == op {
+            Ok(())
+        } else {
+            Err(bad(format!("Invalid patch operation specified. Must be one of: [{op}]")))
         }
     }
 }

@@ -179,9 +179,10 @@ pub(super) fn call(
         "GetUsagePlanKeys" => Ok(plan_keys(state, region, input)),
         "CreateUsagePlanKey" => add_key(state, region, input),
         "DeleteUsagePlanKey" => find(state, region, input).and_then(|(_, plan)| {
-            match plan.keys.remove(need(input, "key")?) {
-                true => Ok(Value::Null),
-                false => Err(gone("Invalid Usage Plan Key identifier specified")),
+            if plan.keys.remove(need(input, "key")?) {
+                Ok(Value::Null)
+            } else {
+                Err(gone("Invalid Usage Plan Key identifier specified"))
             }
         }),
         _ => return None,
@@ -271,11 +272,12 @@ fn update_key(base: &Base, state: &mut State, region: &str, input: &Value) -> An
 fn stage_exists(state: &State, region: &str, plan: &str, key: &str) -> Result<(), Refusal> {
     let (api, stage) = key.split_once(':').ok_or_else(|| bad("Invalid API Stage specified"))?;
     let found = state.apis.get(&at(region, api));
-    match found.is_some_and(|api| api.stages.contains_key(stage)) {
-        true => Ok(()),
-        false => Err(gone(format!(
+    if found.is_some_and(|api| api.stages.contains_key(stage)) {
+        Ok(())
+    } else {
+        Err(gone(format!(
             "Invalid API Stage {{api: {api}, stage: {stage}}} specified for usageplan {plan}"
-        ))),
+        )))
     }
 }
 
@@ -381,8 +383,9 @@ fn add_key(state: &mut State, region: &str, input: &Value) -> Answer {
     };
     let view = key.in_plan(id);
     let (_, plan) = find(state, region, input)?;
-    match plan.keys.insert(id.to_owned()) {
-        true => Ok(view),
-        false => Err(conflict("Usage Plan Key already exists for this Usage Plan")),
+    if plan.keys.insert(id.to_owned()) {
+        Ok(view)
+    } else {
+        Err(conflict("Usage Plan Key already exists for this Usage Plan"))
     }
 }

@@ -44,10 +44,8 @@ impl Resource {
         }
         if !self.methods.is_empty() {
             let bare = || self.methods.keys().map(|name| (name.clone(), json!({}))).collect();
-            view["resourceMethods"] = match embed {
-                true => json!(self.methods),
-                false => Value::Object(bare()),
-            };
+            view["resourceMethods"] =
+                if embed { json!(self.methods) } else { Value::Object(bare()) };
         }
         view
     }

@@ -154,9 +154,10 @@ pub(super) fn add(api: &mut Api, name: &str, mut stage: Stage, tags: Tags) -> An
 fn deployments_exist(api: &Api, stage: &Stage) -> Result<(), Refusal> {
     let canary = stage.canary.as_ref().map(|canary| &canary.deployment);
     let mut used = [Some(&stage.deployment), canary].into_iter().flatten();
-    match used.all(|id| api.deployments.contains_key(id)) {
-        true => Ok(()),
-        false => Err(bad("Deployment id does not exist")),
+    if used.all(|id| api.deployments.contains_key(id)) {
+        Ok(())
+    } else {
+        Err(bad("Deployment id does not exist"))
     }
 }
 

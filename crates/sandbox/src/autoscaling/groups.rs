@@ -180,9 +180,10 @@ fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Resu
             one.launched.entry(instance.clone()).or_insert_with(|| old.clone());
         }
     }
-    match one.template.0.is_empty() {
-        true => Err(invalid("Valid requests must contain a launch template")),
-        false => Ok(one),
+    if one.template.0.is_empty() {
+        Err(invalid("Valid requests must contain a launch template"))
+    } else {
+        Ok(one)
     }
 }
 
@@ -345,9 +346,10 @@ fn grow(world: &mut World, region: &str, name: &str) {
     let gone = states.is_empty() && group.deleting;
     group.instances = states;
     group.launched.retain(|id, _| group.instances.contains_key(id));
-    match gone {
-        true => drop(world.autoscaling.groups.remove(&at(region, name))),
-        false => scale(world, region, name),
+    if gone {
+        drop(world.autoscaling.groups.remove(&at(region, name)))
+    } else {
+        scale(world, region, name)
     }
 }
 

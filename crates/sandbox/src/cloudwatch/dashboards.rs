@@ -137,11 +137,10 @@ pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
         .filter(|name| state.dashboards.remove(*name).is_none())
         .map(String::as_str)
         .collect();
-    match missing.is_empty() {
-        true => Ok(json!({})),
-        false => {
-            let message = format!("Dashboards {} do not exist", missing.join(", "));
-            Err(refuse(404, "ResourceNotFound", message))
-        }
+    if missing.is_empty() {
+        Ok(json!({}))
+    } else {
+        let message = format!("Dashboards {} do not exist", missing.join(", "));
+        Err(refuse(404, "ResourceNotFound", message))
     }
 }

@@ -337,17 +337,14 @@ fn back_up(state: &mut State, region: &str, input: &Value, (today, strict): (f64
             format!("Backups are being enabled for the table: {name}. Please retry later"),
         ));
     }
-    match flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
-        true => {
-            if table.recovery.is_none() {
-                table.begin_log(today);
-            }
-            table.recovery = Some(days.or(table.recovery).unwrap_or(35));
+    if flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
+        if table.recovery.is_none() {
+            table.begin_log(today);
         }
-        false => {
-            table.recovery = None;
-            table.log.clear();
-        }
+        table.recovery = Some(days.or(table.recovery).unwrap_or(35));
+    } else {
+        table.recovery = None;
+        table.log.clear();
     }
     Ok(table.backups(today, strict))
 }

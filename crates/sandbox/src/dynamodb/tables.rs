@@ -113,13 +113,14 @@ impl Table {
     /// Refuses attribute types that are not exactly those of the keys.
     pub(super) fn check_types(&self) -> Result<(), Refusal> {
         let defined: BTreeSet<String> = self.types.keys().cloned().collect();
-        match self.used() == defined {
-            true => Ok(()),
-            false => Err(invalid(format!(
+        if self.used() == defined {
+            Ok(())
+        } else {
+            Err(invalid(format!(
                 "One or more parameter values were invalid: Some AttributeDefinitions are missing \
                  or not used. AttributeDefinitions: {defined:?}, keys used: {:?}",
                 self.used()
-            ))),
+            )))
         }
     }
 

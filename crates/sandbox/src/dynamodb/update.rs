@@ -82,12 +82,13 @@ fn alone(input: &Value) -> Result<(), Refusal> {
     if has("TableClass") && others {
         return Err(invalid("The table class cannot be changed together with anything else."));
     }
-    match has("TableClass") || others {
-        true => Ok(()),
-        false => Err(invalid(
+    if has("TableClass") || others {
+        Ok(())
+    } else {
+        Err(invalid(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, \
              GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required",
-        )),
+        ))
     }
 }
 

@@ -196,9 +196,10 @@ impl Cx<'_> {
             found(&self.here.groups, "sg", id)?;
             Ok(Peer::Group(id.to_owned()))
         } else if let Some(id) = text(value, "PrefixListId") {
-            match endpoints::is_prefix_list(id) {
-                true => Ok(Peer::PrefixList(id.to_owned())),
-                false => Err(missing("pl", id)),
+            if endpoints::is_prefix_list(id) {
+                Ok(Peer::PrefixList(id.to_owned()))
+            } else {
+                Err(missing("pl", id))
             }
         } else {
             Err(missing_parameter("CidrIpv4"))
@@ -219,9 +220,10 @@ fn ports(protocol: &str, value: &Value) -> Result<(i32, i32), Refusal> {
     let (Some(from), Some(to)) = (from, to) else {
         return Err(wrong("Must specify both from and to ports with TCP/UDP."));
     };
-    match 0 <= from && from <= to && to <= 65535 {
-        true => Ok((from, to)),
-        false => Err(invalid(format!("Invalid TCP/UDP port range ({from}:{to})"))),
+    if 0 <= from && from <= to && to <= 65535 {
+        Ok((from, to))
+    } else {
+        Err(invalid(format!("Invalid TCP/UDP port range ({from}:{to})")))
     }
 }
 

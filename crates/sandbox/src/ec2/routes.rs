@@ -69,12 +69,13 @@ fn target(cx: &Cx<'_>, vpc: &str) -> Result<String, Refusal> {
     let names = ["GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId"];
     let given: Vec<&str> = names.iter().filter_map(|name| cx.text(name)).collect();
     let [id] = given[..] else {
-        return Err(match given.is_empty() {
-            true => missing_parameter("gatewayId"),
-            false => Refusal::new(
+        return Err(if given.is_empty() {
+            missing_parameter("gatewayId")
+        } else {
+            Refusal::new(
                 "InvalidParameterCombination",
                 "The parameters for the target of a route exclude each other.",
-            ),
+            )
         });
     };
     let elsewhere = || {

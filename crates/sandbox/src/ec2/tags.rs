@@ -99,9 +99,10 @@ fn checked(tag: &Value) -> Result<(String, String), Refusal> {
 }
 
 fn within_limit(tags: &Tags) -> Result<(), Refusal> {
-    match tags.len() > MOST {
-        true => Err(Refusal::new("TagLimitExceeded", "More than 50 tags on one resource")),
-        false => Ok(()),
+    if tags.len() > MOST {
+        Err(Refusal::new("TagLimitExceeded", "More than 50 tags on one resource"))
+    } else {
+        Ok(())
     }
 }
 

@@ -121,12 +121,13 @@ pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("VpcId")?;
     let asked: Vec<_> = ATTRIBUTES.iter().filter(|(ask, _)| cx.has(ask)).collect();
     let [(ask, name)] = asked[..] else {
-        return Err(match asked.is_empty() {
-            true => missing_parameter("attribute"),
-            false => Refusal::new(
+        return Err(if asked.is_empty() {
+            missing_parameter("attribute")
+        } else {
+            Refusal::new(
                 "InvalidParameterCombination",
                 "Fields can not be modified at the same time: only one VPC attribute per request.",
-            ),
+            )
         });
     };
     let on = cx.wrapped_flag(ask)?;

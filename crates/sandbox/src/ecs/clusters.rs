@@ -42,9 +42,10 @@ pub(super) fn tags<'a>(state: &'a mut State, region: &str, name: &str) -> Option
 /// The name of the cluster that a request is about, which must live.
 pub(super) fn named(state: &State, region: &str, input: &Value) -> Result<String, Refusal> {
     let name = name_in(text(input, "cluster").unwrap_or("default"));
-    match state.clusters.get(&at(region, name)).is_some_and(Cluster::lives) {
-        true => Ok(name.to_owned()),
-        false => Err(Refusal::new("ClusterNotFoundException", "Cluster not found.")),
+    if state.clusters.get(&at(region, name)).is_some_and(Cluster::lives) {
+        Ok(name.to_owned())
+    } else {
+        Err(Refusal::new("ClusterNotFoundException", "Cluster not found."))
     }
 }
 

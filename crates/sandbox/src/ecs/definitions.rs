@@ -85,9 +85,10 @@ pub(super) fn usable(
     let found = place(state, region, reference);
     let (family, number) = found.ok_or_else(|| client("TaskDefinition not found."))?;
     let revision = &state.families[&at(region, &family)].revisions[&number];
-    match revision.inactive {
-        true => Err(client("TaskDefinition is inactive")),
-        false => Ok((revision_arn(region, &family, number), revision.definition.clone())),
+    if revision.inactive {
+        Err(client("TaskDefinition is inactive"))
+    } else {
+        Ok((revision_arn(region, &family, number), revision.definition.clone()))
     }
 }
 

@@ -75,9 +75,10 @@ impl Deployment {
 impl Service {
     /// How many tasks run: those of the newest deployment that came to its end.
     pub(super) fn running(&self) -> i64 {
-        match self.deployments.iter().any(|one| one.state == State::Completed) {
-            true => self.desired,
-            false => 0,
+        if self.deployments.iter().any(|one| one.state == State::Completed) {
+            self.desired
+        } else {
+            0
         }
     }
 

@@ -152,9 +152,10 @@ fn placed(
         ));
     }
     let vpc = vpcs.pop_first().ok_or_else(|| invalid("At least one subnet must be specified"))?;
-    match vpcs.is_empty() {
-        true => Ok((vpc, zones)),
-        false => Err(invalid("All subnets must belong to the same VPC")),
+    if vpcs.is_empty() {
+        Ok((vpc, zones))
+    } else {
+        Err(invalid("All subnets must belong to the same VPC"))
     }
 }
 
@@ -199,14 +200,13 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     };
     let mut known = world.elb.balancers.iter();
     if let Some((arn, old)) = known.find(|(arn, old)| is_in(region, arn) && old.name == name) {
-        return match old.is_like(&one) {
-            true => Ok(json!({ "LoadBalancers": [render(world, arn, old)] })),
-            false => {
-                let message = format!(
-                    "A load balancer with the same name '{name}' exists, but with different settings"
-                );
-                Err(Refusal::new("DuplicateLoadBalancerName", message))
-            }
+        return if old.is_like(&one) {
+            Ok(json!({ "LoadBalancers": [render(world, arn, old)] }))
+        } else {
+            let message = format!(
+                "A load balancer with the same name '{name}' exists, but with different settings"
+            );
+            Err(Refusal::new("DuplicateLoadBalancerName", message))
         };
     }
     let id = format!("{:016x}", world.base.number());

@@ -191,14 +191,13 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
             let TargetGroup { vpc, protocol, port, kind, health, tags, .. } = one.clone();
             (vpc, protocol, port, kind, health, tags)
         };
-        return match like(old) == like(&one) {
-            true => Ok(json!({ "TargetGroups": [render(&world.elb, arn, old)] })),
-            false => {
-                let message = format!(
-                    "A target group with the same name '{name}' exists, but with different settings"
-                );
-                Err(Refusal::new("DuplicateTargetGroupName", message))
-            }
+        return if like(old) == like(&one) {
+            Ok(json!({ "TargetGroups": [render(&world.elb, arn, old)] }))
+        } else {
+            let message = format!(
+                "A target group with the same name '{name}' exists, but with different settings"
+            );
+            Err(Refusal::new("DuplicateTargetGroupName", message))
         };
     }
     let arn = arn(region, &format!("targetgroup/{name}/{:016x}", world.base.number()));

@@ -169,24 +169,24 @@ fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
 
 fn valid_name<'a>(input: &'a Value, key: &str, most: usize) -> Result<&'a str, Refusal> {
     let name = required(input, key)?;
-    match is_name(name, 1..=most, "_+=,.@-") {
-        true => Ok(name),
-        false => Err(invalid(format!(
+    if is_name(name, 1..=most, "_+=,.@-") {
+        Ok(name)
+    } else {
+        Err(invalid(format!(
             "The specified value for {} is invalid. It must contain only alphanumeric characters \
              and/or the following: +=,.@_- and have 1 to {most} of them",
             key[..1].to_lowercase() + &key[1..]
-        ))),
+        )))
     }
 }
 
 fn valid_path(input: &Value) -> Result<String, Refusal> {
     let path = text(input, "Path").unwrap_or("/");
     let printable = path.chars().all(|c| c.is_ascii_graphic());
-    match path.starts_with('/') && path.ends_with('/') && path.len() <= 512 && printable {
-        true => Ok(path.to_owned()),
-        false => {
-            Err(invalid("The specified value for path is invalid. It must begin and end with /"))
-        }
+    if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 && printable {
+        Ok(path.to_owned())
+    } else {
+        Err(invalid("The specified value for path is invalid. It must begin and end with /"))
     }
 }
 
@@ -242,9 +242,10 @@ fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
     let sids: Vec<&str> =
         statements.iter().filter_map(|statement| text(statement, "Sid")).collect();
     let unique: std::collections::BTreeSet<&&str> = sids.iter().collect();
-    match unique.len() == sids.len() {
-        true => Ok(statements),
-        false => Err(malformed("Statement IDs (SID) in a single policy must be unique.")),
+    if unique.len() == sids.len() {
+        Ok(statements)
+    } else {
+        Err(malformed("Statement IDs (SID) in a single policy must be unique."))
     }
 }
 
@@ -275,10 +276,7 @@ fn valid_trust(document: &str) -> Result<(), Refusal> {
             return Err(malformed("Has prohibited field Resource"));
         }
     }
-    match size(document) > 2048 {
-        true => Err(over("ACLSizePerRole: 2048")),
-        false => Ok(()),
-    }
+    if size(document) > 2048 { Err(over("ACLSizePerRole: 2048")) } else { Ok(()) }
 }
 
 /// The size of a document as quotas count it: without white space.

@@ -33,13 +33,14 @@ pub(super) fn must_exist(state: &State, arn: &str) -> Result<(), Refusal> {
     if !arn.starts_with("arn:") {
         return Err(invalid("Invalid ARN:  Could not be parsed!"));
     }
-    match arn.starts_with(AWS_OWNED) || state.policies.contains_key(arn) {
-        true => Ok(()),
-        false => Err(refuse(
+    if arn.starts_with(AWS_OWNED) || state.policies.contains_key(arn) {
+        Ok(())
+    } else {
+        Err(refuse(
             404,
             "NoSuchEntity",
             format!("Policy {arn} does not exist or is not attachable."),
-        )),
+        ))
     }
 }
 

@@ -151,11 +151,10 @@ fn add_role(world: &mut World, input: &Value) -> Answer {
 fn remove_role(state: &mut State, input: &Value) -> Answer {
     let role = required(input, "RoleName")?;
     let (_, profile) = find(state, input)?;
-    match profile.role.as_deref() == Some(role) {
-        true => {
-            profile.role = None;
-            Ok(json!({}))
-        }
-        false => Err(gone("role", role)),
+    if profile.role.as_deref() == Some(role) {
+        profile.role = None;
+        Ok(json!({}))
+    } else {
+        Err(gone("role", role))
     }
 }

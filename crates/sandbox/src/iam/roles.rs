@@ -347,9 +347,10 @@ fn attach(state: &mut State, input: &Value) -> Answer {
 fn detach(state: &mut State, input: &Value) -> Answer {
     let (_, role) = find(state, input)?;
     let policy = required(input, "PolicyArn")?;
-    match role.attached.remove(policy) {
-        true => Ok(json!({})),
-        false => Err(refuse(404, "NoSuchEntity", format!("Policy {policy} was not found."))),
+    if role.attached.remove(policy) {
+        Ok(json!({}))
+    } else {
+        Err(refuse(404, "NoSuchEntity", format!("Policy {policy} was not found.")))
     }
 }
 

@@ -106,8 +106,9 @@ pub(super) fn retire(state: &mut State, region: &str, input: &Value) -> Answer {
 fn end(key: &mut Key, is_it: impl Fn(&Grant) -> bool, id: &str) -> Answer {
     let before = key.grants.len();
     key.grants.retain(|grant| !is_it(grant));
-    match key.grants.len() < before {
-        true => Ok(json!({})),
-        false => Err(Refusal::new("NotFoundException", format!("Grant ID {id} not found"))),
+    if key.grants.len() < before {
+        Ok(json!({}))
+    } else {
+        Err(Refusal::new("NotFoundException", format!("Grant ID {id} not found")))
     }
 }

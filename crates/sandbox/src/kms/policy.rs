@@ -36,11 +36,12 @@ pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
     }
     let safe = flag(input, "BypassPolicyLockoutSafetyCheck").unwrap_or(false)
         || statements.iter().any(|statement| lets_change_the_policy(statement));
-    match safe {
-        true => Ok(spread(policy)),
-        false => Err(malformed(
+    if safe {
+        Ok(spread(policy))
+    } else {
+        Err(malformed(
             "The new key policy will not allow you to update the key policy in the future.",
-        )),
+        ))
     }
 }
 

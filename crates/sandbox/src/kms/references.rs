@@ -24,9 +24,10 @@ pub(super) fn exact(state: &State, region: &str, reference: &str) -> Result<Stri
         return missing(format!("Invalid keyId '{id}'"));
     }
     let known = state.keys.contains_key(&at(region, id));
-    match known || managed(region, id).is_some() {
-        true => Ok(id.to_owned()),
-        false => missing(format!("Key '{}' does not exist", key_arn(region, id))),
+    if known || managed(region, id).is_some() {
+        Ok(id.to_owned())
+    } else {
+        missing(format!("Key '{}' does not exist", key_arn(region, id)))
     }
 }
 

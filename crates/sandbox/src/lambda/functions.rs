@@ -114,16 +114,17 @@ impl Function {
 
     /// Refuses a change of another revision than the last.
     pub(super) fn is_at(&self, input: &Value, now: f64, call: &str) -> Result<(), Refusal> {
-        match text(input, "RevisionId").is_none_or(|wanted| wanted == self.revision(now)) {
-            true => Ok(()),
-            false => Err(refuse(
+        if text(input, "RevisionId").is_none_or(|wanted| wanted == self.revision(now)) {
+            Ok(())
+        } else {
+            Err(refuse(
                 412,
                 "PreconditionFailedException",
                 format!(
                     "The Revision Id provided does not match the latest Revision Id. Call the \
                      {call} API to retrieve the latest Revision Id"
                 ),
-            )),
+            ))
         }
     }
 

@@ -137,9 +137,10 @@ impl Mapping {
         match target.and_then(Value::as_str) {
             Some(_) if queue => return Err(no_destination()),
             Some(target) => {
-                let config = match target.is_empty() {
-                    true => json!({ "OnFailure": {} }),
-                    false => json!({ "OnFailure": { "Destination": target } }),
+                let config = if target.is_empty() {
+                    json!({ "OnFailure": {} })
+                } else {
+                    json!({ "OnFailure": { "Destination": target } })
                 };
                 self.settings.insert("DestinationConfig".to_owned(), config);
             }
@@ -200,15 +201,16 @@ fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<()
 /// The refusal of a second event source for the same function.
 fn twin(source: &str, function: &str, id: &str) -> Refusal {
     let advice = format!("Please update or delete the existing mapping with UUID {id}");
-    conflict(match source.contains(":sqs:") {
-        true => format!(
+    conflict(if source.contains(":sqs:") {
+        format!(
             "An event source mapping with SQS arn (\" {source} \") and function (\" {function} \") \
              already exists. {advice}"
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "The event source arn (\" {source} \") and function (\" {function} \") provided \
              mapping already exists. {advice}"
-        ),
+        )
     })
 }
 
@@ -297,12 +299,13 @@ fn find<'a>(world: &'a World, region: &str, input: &Value) -> Result<&'a Mapping
 
 /// Refuses a change during another one.
 fn at_rest(mapping: &Mapping, now: f64) -> Result<(), Refusal> {
-    match mapping.until > now {
-        true => Err(Refusal::new(
+    if mapping.until > now {
+        Err(Refusal::new(
             "ResourceInUseException",
             format!("Cannot change the event source mapping because it is {}.", mapping.doing),
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

@@ -168,13 +168,14 @@ fn runs(runtime: &str) -> Result<(), Refusal> {
              updating functions."
         )));
     }
-    match RUNTIMES.contains(&runtime) {
-        true => Ok(()),
-        false => Err(invalid(format!(
+    if RUNTIMES.contains(&runtime) {
+        Ok(())
+    } else {
+        Err(invalid(format!(
             "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum \
              value set: [{}] or be a valid ARN",
             RUNTIMES.join(", ")
-        ))),
+        )))
     }
 }
 
@@ -257,9 +258,10 @@ pub(super) fn place(input: &Value) -> Result<Option<Place>, Refusal> {
         return Ok(None);
     };
     let (subnets, groups) = (texts(found, "SubnetIds"), texts(found, "SecurityGroupIds"));
-    match subnets.is_empty() == groups.is_empty() && subnets.len() <= 16 && groups.len() <= 5 {
-        true => Ok(Some((subnets, groups))),
-        false => Err(invalid("SubnetIds and SecurityIds must coexist or be both empty list.")),
+    if subnets.is_empty() == groups.is_empty() && subnets.len() <= 16 && groups.len() <= 5 {
+        Ok(Some((subnets, groups)))
+    } else {
+        Err(invalid("SubnetIds and SecurityIds must coexist or be both empty list."))
     }
 }
 
@@ -304,9 +306,10 @@ fn logging(settings: &mut Map<String, Value>, wanted: &Value) {
 }
 
 fn put(settings: &mut Map<String, Value>, key: &str, value: Value, clear: bool) {
-    match clear {
-        true => settings.remove(key),
-        false => settings.insert(key.to_owned(), value),
+    if clear {
+        settings.remove(key)
+    } else {
+        settings.insert(key.to_owned(), value)
     };
 }
 

@@ -105,9 +105,12 @@ fn of<'a>(world: &'a mut World, region: &str, input: &Value) -> Result<&'a mut T
 
 pub(super) fn set(world: &mut World, region: &str, input: &Value) -> Answer {
     let more = map(input, "Tags");
-    change(world, region, input, |tags| match more.is_empty() {
-        true => Err(invalid("An error occurred and the request cannot be processed.")),
-        false => add(tags, more),
+    change(world, region, input, |tags| {
+        if more.is_empty() {
+            Err(invalid("An error occurred and the request cannot be processed."))
+        } else {
+            add(tags, more)
+        }
     })
 }
 

@@ -25,9 +25,10 @@ fn longest(input: &Value, key: &str, most: usize) -> Result<(), Refusal> {
 fn name(input: &Value) -> Result<&str, Refusal> {
     let name = need(input, "filterName", INVALID)?;
     longest(input, "filterName", 512)?;
-    match !name.contains([':', '*']) {
-        true => Ok(name),
-        false => wrong(format!("'{name}' is not a valid name of a metric filter.")),
+    if name.contains([':', '*']) {
+        wrong(format!("'{name}' is not a valid name of a metric filter."))
+    } else {
+        Ok(name)
     }
 }
 

@@ -101,9 +101,8 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         }
         _ => return None,
     };
-    let arn = |role: String| match role.starts_with("arn:") {
-        true => role,
-        false => iam::role_arn(&world.iam, &role),
+    let arn = |role: String| {
+        if role.starts_with("arn:") { role } else { iam::role_arn(&world.iam, &role) }
     };
     Some((to, roles.into_iter().filter(|role| !role.is_empty()).map(arn).collect()))
 }

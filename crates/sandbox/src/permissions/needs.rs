@@ -63,9 +63,12 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             .into_iter()
             .collect()),
         "dynamodb" => {
-            let arn = |name: &str| match name.starts_with("arn:") {
-                true => name.to_owned(),
-                false => at(service, format!("table/{name}")),
+            let arn = |name: &str| {
+                if name.starts_with("arn:") {
+                    name.to_owned()
+                } else {
+                    at(service, format!("table/{name}"))
+                }
             };
             // A restore acts on what it takes from, and on what it makes.
             let members =
@@ -149,10 +152,13 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
         }
         "rds" => of_rds(call, &on),
         "secretsmanager" => {
-            let id = of(&["SecretId"]).map(|id| match id.starts_with("arn:") {
-                true => id.to_owned(),
-                false => secretsmanager::arn_of(&world.secretsmanager, region, id)
-                    .unwrap_or_else(|| at(service, format!("secret:{id}"))),
+            let id = of(&["SecretId"]).map(|id| {
+                if id.starts_with("arn:") {
+                    id.to_owned()
+                } else {
+                    secretsmanager::arn_of(&world.secretsmanager, region, id)
+                        .unwrap_or_else(|| at(service, format!("secret:{id}")))
+                }
             });
             let made = of(&["Name"]).map(|name| at(service, format!("secret:{name}")));
             on(id.or(made).into_iter().collect())
@@ -379,9 +385,12 @@ fn of_ecs(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
         let name = last(name);
         at(format!("service/{}/{name}", cluster.clone().unwrap_or_default()))
     };
-    let definition = |name: &str| match name.starts_with("arn:") {
-        true => name.to_owned(),
-        false => at(format!("task-definition/{name}")),
+    let definition = |name: &str| {
+        if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            at(format!("task-definition/{name}"))
+        }
     };
     let arns = match operation.as_str() {
         "DescribeClusters" => {
@@ -465,9 +474,10 @@ fn of_rds(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
     arns.extend(members.iter().filter_map(|(member, kind)| of(member, kind)));
     arns.extend(first(input, &["ResourceName", "ResourceArn"]).map(str::to_owned));
     arns.extend(first(input, &["SnapshotIdentifier"]).map(|snapshot| {
-        match snapshot.starts_with("arn:") {
-            true => snapshot.to_owned(),
-            false => at("cluster-snapshot", snapshot),
+        if snapshot.starts_with("arn:") {
+            snapshot.to_owned()
+        } else {
+            at("cluster-snapshot", snapshot)
         }
     }));
     // What nobody names is AWS's own.

@@ -98,15 +98,16 @@ pub(super) fn valid_class(cluster: &Cluster, class: &str) -> Result<(), Refusal>
                        before creating a Serverless v2 DB instance.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
     }
-    match exists(class) {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if exists(class) {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             COMBINATION,
             format!(
                 "RDS does not support creating a DB instance with the following combination: \
                  DBInstanceClass={class}, Engine=aurora-postgresql"
             ),
-        )),
+        ))
     }
 }
 
@@ -161,12 +162,11 @@ pub(super) fn monitoring(input: &Value) -> Result<Option<Option<(i64, String)>>,
 pub(super) fn insights(input: &Value) -> Result<Option<i64>, Refusal> {
     let days = number(input, "PerformanceInsightsRetentionPeriod").unwrap_or(7);
     let months = days % 31 == 0 && (31..=713).contains(&days);
-    match days == 7 || months || days == 731 {
-        true => Ok(Some(days)),
-        false => {
-            let message = format!("Invalid Performance Insights retention period: {days}");
-            Err(Refusal::new(VALUE, message))
-        }
+    if days == 7 || months || days == 731 {
+        Ok(Some(days))
+    } else {
+        let message = format!("Invalid Performance Insights retention period: {days}");
+        Err(Refusal::new(VALUE, message))
     }
 }
 

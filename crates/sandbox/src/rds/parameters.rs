@@ -72,16 +72,17 @@ fn family<'a>(world: &'a World, region: &str, name: &'a str) -> Result<&'a str, 
 /// Whether a cluster of this version can have the group.
 pub(super) fn fits(world: &World, region: &str, name: &str, version: &str) -> Result<(), Refusal> {
     let (family, wanted) = (family(world, region, name)?, format!("{FAMILY}{}", major(version)));
-    match family == wanted {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if family == wanted {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             COMBINATION,
             format!(
                 "The Parameter Group {name} with DBParameterGroupFamily {family} cannot be used \
                  for this cluster. Please use a Parameter Group with DBParameterGroupFamily \
                  {wanted}"
             ),
-        )),
+        ))
     }
 }
 

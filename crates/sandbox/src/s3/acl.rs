@@ -144,17 +144,19 @@ fn checked(wanted: &Element) -> Result<String, Refusal> {
 
 fn is_group<'a>(uri: &'a str, at: &str) -> Result<&'a str, Refusal> {
     let known = [EVERYONE, ALL_OF_AWS, LOG_DELIVERY];
-    match uri.strip_prefix(GROUPS).is_some_and(|name| known.contains(&name)) {
-        true => Ok(uri),
-        false => Err(argument("Invalid group uri", at, uri)),
+    if uri.strip_prefix(GROUPS).is_some_and(|name| known.contains(&name)) {
+        Ok(uri)
+    } else {
+        Err(argument("Invalid group uri", at, uri))
     }
 }
 
 /// Canonical ids have 64 hexadecimal digits.
 fn is_id<'a>(id: &'a str, at: &str) -> Result<&'a str, Refusal> {
-    match id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(id),
-        false => Err(argument("Invalid id", at, id)),
+    if id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(id)
+    } else {
+        Err(argument("Invalid id", at, id))
     }
 }
 

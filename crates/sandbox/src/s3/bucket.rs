@@ -209,12 +209,11 @@ pub(super) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refus
     if !world.s3.buckets.get(&ask.bucket).is_some_and(is_empty) {
         let versioned =
             world.s3.buckets.get(&ask.bucket).and_then(configs::versioning_status).is_some();
-        let message = match versioned {
-            true => {
-                "The bucket you tried to delete is not empty. You must delete all versions in the \
+        let message = if versioned {
+            "The bucket you tried to delete is not empty. You must delete all versions in the \
                  bucket."
-            }
-            false => "The bucket you tried to delete is not empty",
+        } else {
+            "The bucket you tried to delete is not empty"
         };
         let refusal = Refusal::new("BucketNotEmpty", message).with_status(409);
         return Err(refusal.about("BucketName", &*ask.bucket));

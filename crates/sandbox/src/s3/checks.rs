@@ -99,9 +99,10 @@ pub(super) fn object_lock(bucket: &Bucket, document: &Element) -> Result<bool, R
         (None, Some(Ok(years))) => (1..=100).contains(&years),
         _ => false,
     };
-    match one && matches!(mode, Some("GOVERNANCE" | "COMPLIANCE")) {
-        true => Ok(true),
-        false => Err(malformed()),
+    if one && matches!(mode, Some("GOVERNANCE" | "COMPLIANCE")) {
+        Ok(true)
+    } else {
+        Err(malformed())
     }
 }
 

@@ -242,9 +242,10 @@ fn put(world: &mut World, ask: &Ask<'_>, config: &Config) -> Result<Response, Re
         response.set(lifecycle::LEAST, size);
         bucket.least = Some(size.to_owned());
     }
-    match kept {
-        true => bucket.configs.insert(config.query.to_owned(), document.render()),
-        false => bucket.configs.remove(config.query),
+    if kept {
+        bucket.configs.insert(config.query.to_owned(), document.render())
+    } else {
+        bucket.configs.remove(config.query)
     };
     Ok(response)
 }
@@ -287,13 +288,12 @@ fn refuse_own(tags: &Element) -> Result<(), Refusal> {
     let own = |tag: &Element| {
         tag.text_at(&["Key"]).is_some_and(|key| key.to_ascii_lowercase().starts_with("aws:"))
     };
-    match tags.children.iter().any(own) {
-        false => Ok(()),
-        true => {
-            let message = "User-defined tag keys can't start with \"aws:\". This prefix is reserved \
+    if tags.children.iter().any(own) {
+        let message = "User-defined tag keys can't start with \"aws:\". This prefix is reserved \
                            for system tags. Remove \"aws:\" from your tag keys and try again.";
-            Err(Refusal::new("InvalidTag", message))
-        }
+        Err(Refusal::new("InvalidTag", message))
+    } else {
+        Ok(())
     }
 }
 

@@ -32,10 +32,7 @@ impl Encoding {
     }
 
     fn text(&self, text: &str) -> String {
-        match self.0 {
-            true => utf8_percent_encode(text, KEPT).to_string(),
-            false => text.to_owned(),
-        }
+        if self.0 { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
     }
 }
 
@@ -88,9 +85,10 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
             break;
         }
         last = Some(name);
-        match is_group {
-            true => prefixes.push(json!({ "Prefix": encoding.text(name) })),
-            false => contents.push(entry(&encoding.text(key), version)),
+        if is_group {
+            prefixes.push(json!({ "Prefix": encoding.text(name) }));
+        } else {
+            contents.push(entry(&encoding.text(key), version));
         }
     }
     let next = last.filter(|_| truncated);
@@ -102,16 +100,13 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
         "MaxKeys": limit,
         "IsTruncated": truncated,
     });
-    match second {
-        true => {
-            answer["KeyCount"] = json!(contents.len() + prefixes.len());
-            answer["NextContinuationToken"] = json!(next.map(token));
-            answer["ContinuationToken"] = json!(ask.param("continuation-token"));
-        }
-        false => {
-            answer["Marker"] = json!(encoding.text(&after));
-            answer["NextMarker"] = json!(next.map(|key| encoding.text(key)));
-        }
+    if second {
+        answer["KeyCount"] = json!(contents.len() + prefixes.len());
+        answer["NextContinuationToken"] = json!(next.map(token));
+        answer["ContinuationToken"] = json!(ask.param("continuation-token"));
+    } else {
+        answer["Marker"] = json!(encoding.text(&after));
+        answer["NextMarker"] = json!(next.map(|key| encoding.text(key)));
     }
     answer["Contents"] = Value::Array(contents);
     answer["CommonPrefixes"] = Value::Array(prefixes);

@@ -153,11 +153,12 @@ impl<'a> Ask<'a> {
         let header = |name| self.request.header(name).unwrap_or_default();
         let framed = header("content-encoding").contains("aws-chunked")
             || header("x-amz-content-sha256").starts_with("STREAMING-");
-        match framed {
-            true => unframe(&self.request.body).ok_or_else(|| {
+        if framed {
+            unframe(&self.request.body).ok_or_else(|| {
                 Refusal::new("IncompleteBody", "The request body terminated unexpectedly")
-            }),
-            false => Ok(self.request.body.clone()),
+            })
+        } else {
+            Ok(self.request.body.clone())
         }
     }
 

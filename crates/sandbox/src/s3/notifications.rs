@@ -104,12 +104,11 @@ fn wrong(world: &mut World, ask: &Ask<'_>, service: &str, arn: &str) -> Option<(
         "lambda" => {
             let source = format!("arn:aws:s3:::{}", ask.bucket);
             let called = "s3.amazonaws.com";
-            match lambda::may_be_called(&world.lambda, region, arn, called, &source) {
-                true => None,
-                false => {
-                    let why = format!("Not authorized to invoke function [{arn}]");
-                    Some((format!("{arn}, null"), why))
-                }
+            if lambda::may_be_called(&world.lambda, region, arn, called, &source) {
+                None
+            } else {
+                let why = format!("Not authorized to invoke function [{arn}]");
+                Some((format!("{arn}, null"), why))
             }
         }
         _ => None,

@@ -143,12 +143,11 @@ fn check_lock(
         return Ok(());
     };
     let bypass = ask.request.header("x-amz-bypass-governance-retention") == Some("true");
-    match base.now() < *until && !(bypass && mode == "GOVERNANCE") {
-        true => {
-            let message = "Access Denied because object protected by object lock.";
-            Err(Refusal::new("AccessDenied", message).with_status(403))
-        }
-        false => Ok(()),
+    if base.now() < *until && !(bypass && mode == "GOVERNANCE") {
+        let message = "Access Denied because object protected by object lock.";
+        Err(Refusal::new("AccessDenied", message).with_status(403))
+    } else {
+        Ok(())
     }
 }
 

@@ -183,13 +183,14 @@ fn has_words(text: &str, filter: &str) -> bool {
 
 /// Refuses what cannot be the name of any secret.
 fn valid_name(name: &str) -> Result<(), Refusal> {
-    match is_name(name, 1..=512, "/_+=.@-!") {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if is_name(name, 1..=512, "/_+=.@-!") {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             "ValidationException",
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
              following: -/_+=.@!",
-        )),
+        ))
     }
 }
 
@@ -368,28 +369,24 @@ fn delete(world: &mut World, region: &str, input: &Value, today: f64) -> Answer 
         return Err(Refusal::new(INVALID, message));
     }
     let state = &mut world.secretsmanager;
-    let secret = match force {
-        // By force, what is not there is deleted like anything else.
-        true => match any(state, region, input) {
-            Ok(secret) => secret,
-            Err(refusal) if refusal.code == "ResourceNotFoundException" => {
-                let name = need(input, "SecretId", INVALID)?;
-                let arn = new_arn(world, region, name);
-                return Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": today }));
-            }
-            Err(refusal) => return Err(refusal),
-        },
-        false => live(state, region, input)?,
+    let found = if force { any(state, region, input) } else { live(state, region, input) };
+    let secret = match found {
+        // AWS deletes a secret that does not exist like any other if the caller forces it.
+        Err(refusal) if force && refusal.code == "ResourceNotFoundException" => {
+            let name = need(input, "SecretId", INVALID)?;
+            let arn = new_arn(world, region, name);
+            return Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": today }));
+        }
+        found => found?,
     };
     let end = if force { today } else { today + days as f64 * 86_400.0 };
     let mut answer = secret.named();
     answer["DeletionDate"] = end.into();
-    match force {
-        true => {
-            let place = at(region, &secret.name);
-            state.secrets.remove(&place);
-        }
-        false => secret.deleted = Some((today, end)),
+    if force {
+        let place = at(region, &secret.name);
+        state.secrets.remove(&place);
+    } else {
+        secret.deleted = Some((today, end));
     }
     Ok(answer)
 }

@@ -57,12 +57,13 @@ impl Secret {
         stages: &[String],
     ) -> Result<(), Refusal> {
         if let Some(known) = self.versions.get(id) {
-            return match known.holds_the_same_as(&version) {
-                true => Ok(()),
-                false => Err(Refusal::new(
+            return if known.holds_the_same_as(&version) {
+                Ok(())
+            } else {
+                Err(Refusal::new(
                     "ResourceExistsException",
                     "You can't modify an existing version; use another ClientRequestToken.",
-                )),
+                ))
             };
         }
         if stages.iter().any(|stage| stage == "AWSCURRENT") {

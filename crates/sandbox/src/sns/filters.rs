@@ -44,9 +44,10 @@ pub(super) fn check(policy: &str, is_flat: bool) -> Result<(), Fault> {
     if keys(&members) > KEYS {
         return Err(format!("Filter policy can not have more than {KEYS} keys").into());
     }
-    match combinations(&members, 1) > COMBINATIONS {
-        true => Err("Filter policy is too complex".to_owned().into()),
-        false => Ok(()),
+    if combinations(&members, 1) > COMBINATIONS {
+        Err("Filter policy is too complex".to_owned().into())
+    } else {
+        Ok(())
     }
 }
 
@@ -160,9 +161,10 @@ fn check_cidr(range: &str) -> Result<(), String> {
         bits.parse().map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
     let ip: IpAddr = address.parse().map_err(|_| format!("Nonstandard IP address: {address}"))?;
     let most = if ip.is_ipv4() { 32 } else { 128 };
-    match bits <= most {
-        true => Ok(()),
-        false => Err(format!("Malformed CIDR, mask bits must not exceed {most}")),
+    if bits <= most {
+        Ok(())
+    } else {
+        Err(format!("Malformed CIDR, mask bits must not exceed {most}"))
     }
 }
 
@@ -202,9 +204,10 @@ fn check_numeric(node: &Node) -> Result<(), String> {
     if number(3, upper)? <= bottom {
         return Err("Bottom must be less than top".to_owned());
     }
-    match terms.len() > 4 {
-        true => Err("Too many terms in numeric range expression".to_owned()),
-        false => Ok(()),
+    if terms.len() > 4 {
+        Err("Too many terms in numeric range expression".to_owned())
+    } else {
+        Ok(())
     }
 }
 

@@ -183,9 +183,10 @@ fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a m
 /// The tags of a call, in which each key stands once.
 fn tags_of(input: &Value) -> Result<Tags, Refusal> {
     let tags = tag_list(input, "Tags", KEY_VALUE);
-    match tags.len() == list(input, "Tags").len() {
-        true => Ok(tags),
-        false => Err(invalid("Duplicated keys are not allowed.")),
+    if tags.len() == list(input, "Tags").len() {
+        Ok(tags)
+    } else {
+        Err(invalid("Duplicated keys are not allowed."))
     }
 }
 
@@ -222,9 +223,10 @@ impl Topic {
                 .map_err(|error| invalid(format!("{key}: failed to parse JSON. {error}")))?,
             _ => value.to_owned(),
         };
-        match value.is_empty() {
-            true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value),
+        if value.is_empty() {
+            self.attributes.remove(key)
+        } else {
+            self.attributes.insert(key.to_owned(), value)
         };
         Ok(())
     }
@@ -280,11 +282,10 @@ fn create(state: &mut State, region: &str, input: &Value) -> Answer {
         }
         let value = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or_default();
         let same = |key| value(&live, key) == value(&topic.attributes, key);
-        return match attributes.keys().all(same) {
-            true => Ok(answer),
-            false => {
-                Err(invalid("Attributes Reason: Topic already exists with different attributes"))
-            }
+        return if attributes.keys().all(same) {
+            Ok(answer)
+        } else {
+            Err(invalid("Attributes Reason: Topic already exists with different attributes"))
         };
     }
     state.topics.insert(at(region, name), topic);

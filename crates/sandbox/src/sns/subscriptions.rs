@@ -68,9 +68,10 @@ impl Subscription {
             }
             _ => {}
         }
-        match value.is_empty() || value == "{}" {
-            true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value),
+        if value.is_empty() || value == "{}" {
+            self.attributes.remove(key)
+        } else {
+            self.attributes.insert(key.to_owned(), value)
         };
         Ok(())
     }
@@ -82,12 +83,10 @@ impl Subscription {
             return Err("deadLetterTargetArn is an invalid arn".to_owned());
         }
         let fifo = [&self.topic, &self.endpoint].iter().all(|arn| arn.ends_with(".fifo"));
-        match fifo && !target.ends_with(".fifo") {
-            true => {
-                Err("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
-                    .to_owned())
-            }
-            false => Ok(()),
+        if fifo && !target.ends_with(".fifo") {
+            Err("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.".to_owned())
+        } else {
+            Ok(())
         }
     }
 
@@ -132,9 +131,10 @@ fn valid_endpoint(topic: &str, protocol: &str, endpoint: &str) -> Result<(), Ref
             return Err(invalid(message));
         }
     };
-    match fits {
-        true => Ok(()),
-        false => Err(invalid(format!("Endpoint Reason: {endpoint} does not fit {protocol}"))),
+    if fits {
+        Ok(())
+    } else {
+        Err(invalid(format!("Endpoint Reason: {endpoint} does not fit {protocol}")))
     }
 }
 

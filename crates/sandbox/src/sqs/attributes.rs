@@ -38,10 +38,7 @@ pub(super) fn is_known(key: &str) -> bool {
 /// Attributes as SQS keeps them.
 pub(super) fn canonical(attributes: Attributes) -> Attributes {
     let canonical = |(key, value): (String, String)| {
-        let value = match SWITCHES.contains(&&*key) {
-            true => value.to_ascii_lowercase(),
-            false => value,
-        };
+        let value = if SWITCHES.contains(&&*key) { value.to_ascii_lowercase() } else { value };
         (key, value)
     };
     attributes.into_iter().map(canonical).collect()
@@ -68,10 +65,7 @@ pub(super) fn check(
     };
     for (key, value) in attributes {
         if let Some((_, _, least, most)) = NUMBERS.iter().find(|(known, ..)| known == key) {
-            match within(value, *least, *most) {
-                true => continue,
-                false => return Err(bad_value(key)),
-            }
+            if within(value, *least, *most) { continue } else { return Err(bad_value(key)) }
         }
         match key.as_str() {
             "RedrivePolicy" if !value.is_empty() => redrive(world, region, fifo, value)?,
@@ -126,9 +120,10 @@ fn redrive(world: &World, region: &str, fifo: bool, policy: &str) -> Result<(), 
     if !world.sqs.queues.contains_key(&at(region, name)) {
         return Err(bad("Dead letter target does not exist."));
     }
-    match name.ends_with(".fifo") == fifo {
-        true => Ok(()),
-        false => Err(bad("Dead-letter queue must be same type of queue as the source.")),
+    if name.ends_with(".fifo") == fifo {
+        Ok(())
+    } else {
+        Err(bad("Dead-letter queue must be same type of queue as the source."))
     }
 }
 
@@ -147,9 +142,10 @@ impl Queue {
                 }
                 _ => {}
             }
-            match value.is_empty() {
-                true => self.attributes.remove(&key),
-                false => self.attributes.insert(key, value),
+            if value.is_empty() {
+                self.attributes.remove(&key)
+            } else {
+                self.attributes.insert(key, value)
             };
         }
     }
@@ -166,13 +162,10 @@ pub(super) fn settings(set: &Attributes, name: &str) -> Attributes {
     all.extend(set.clone());
     let key = set.contains_key("KmsMasterKeyId");
     all.entry("SqsManagedSseEnabled".into()).or_insert_with(|| (!key).to_string());
-    match key {
-        true => {
-            all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
-        }
-        false => {
-            all.remove("KmsDataKeyReusePeriodSeconds");
-        }
+    if key {
+        all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
+    } else {
+        all.remove("KmsDataKeyReusePeriodSeconds");
     }
     all
 }

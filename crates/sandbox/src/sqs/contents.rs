@@ -56,11 +56,12 @@ pub(super) fn check(
         let kind = text(attribute, "DataType").unwrap_or_default();
         name.len() + kind.len() + value_of(attribute).1.len()
     });
-    match body.len() + sizes.sum::<usize>() > most {
-        true => Err(invalid(format!(
+    if body.len() + sizes.sum::<usize>() > most {
+        Err(invalid(format!(
             "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
-        ))),
-        false => Ok(()),
+        )))
+    } else {
+        Ok(())
     }
 }
 
@@ -102,24 +103,22 @@ fn check_attribute(name: &str, attribute: &Value) -> Result<(), Refusal> {
             "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
         )));
     }
-    match text(attribute, "StringValue").is_none_or(|value| value.chars().all(is_allowed)) {
-        true => Ok(()),
-        false => {
-            Err(invalid(format!("Message (user) attribute '{name}' contains invalid characters.")))
-        }
+    if text(attribute, "StringValue").is_none_or(|value| value.chars().all(is_allowed)) {
+        Ok(())
+    } else {
+        Err(invalid(format!("Message (user) attribute '{name}' contains invalid characters.")))
     }
 }
 
 /// Checks the id of a group or of a deduplication.
 pub(super) fn check_id(key: &str, id: &str) -> Result<(), Refusal> {
-    match (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
-        true => Ok(()),
-        false => {
-            let reason = format!(
-                "{key} can only include alphanumeric and punctuation characters. 1 to 128 in \
+    if (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        let reason = format!(
+            "{key} can only include alphanumeric and punctuation characters. 1 to 128 in \
                  length."
-            );
-            Err(bad_parameter(key, id, &reason))
-        }
+        );
+        Err(bad_parameter(key, id, &reason))
     }
 }

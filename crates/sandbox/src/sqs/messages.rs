@@ -121,21 +121,20 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let sum = |attributes: &Option<_>| attributes.as_ref().map(contents::sum_of_attributes);
     put(&mut answer, "MD5OfMessageAttributes", sum(&attributes));
     put(&mut answer, "MD5OfMessageSystemAttributes", sum(&given));
-    let delay = match place.ends_with(".fifo") {
-        false => delay.or_else(|| usual("DelaySeconds")),
-        true => {
-            if let Some(delay) = delay.filter(|delay| *delay > 0) {
-                let reason = "The request include parameter that is not valid for this queue type.";
-                return Err(bad_parameter("DelaySeconds", &delay.to_string(), reason));
-            }
-            let sent = queue.number(&mut system, &settings, body, &id, today)?;
-            answer["MessageId"] = sent.id.clone().into();
-            answer["SequenceNumber"] = sent.number.into();
-            if sent.id != id {
-                return Ok(answer);
-            }
-            usual("DelaySeconds")
+    let delay = if place.ends_with(".fifo") {
+        if let Some(delay) = delay.filter(|delay| *delay > 0) {
+            let reason = "The request include parameter that is not valid for this queue type.";
+            return Err(bad_parameter("DelaySeconds", &delay.to_string(), reason));
         }
+        let sent = queue.number(&mut system, &settings, body, &id, today)?;
+        answer["MessageId"] = sent.id.clone().into();
+        answer["SequenceNumber"] = sent.number.into();
+        if sent.id != id {
+            return Ok(answer);
+        }
+        usual("DelaySeconds")
+    } else {
+        delay.or_else(|| usual("DelaySeconds"))
     };
     answer["MessageId"] = id.clone().into();
     queue.messages.push(Message {
@@ -173,13 +172,15 @@ impl Queue {
             }
         };
         system.insert("MessageDeduplicationId".to_owned(), duplicate.clone());
-        let scope = match today - self.modified < IN_FORCE && self.modified > self.created {
-            true => self.before.get("DeduplicationScope"),
-            false => self.attributes.get("DeduplicationScope"),
+        let scope = if today - self.modified < IN_FORCE && self.modified > self.created {
+            self.before.get("DeduplicationScope")
+        } else {
+            self.attributes.get("DeduplicationScope")
         };
-        let key = match scope.is_some_and(|scope| scope == "messageGroup") {
-            true => at(&group, &duplicate),
-            false => duplicate,
+        let key = if scope.is_some_and(|scope| scope == "messageGroup") {
+            at(&group, &duplicate)
+        } else {
+            duplicate
         };
         self.sent.retain(|_, sent| today - sent.at < DUPLICATES);
         if let Some(sent) = self.sent.get(&key) {

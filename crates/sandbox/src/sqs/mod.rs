@@ -88,9 +88,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "SetQueueAttributes" => set(world, region, input),
         "GetQueueUrl" => {
             let name = required(input, "QueueName")?;
-            match world.sqs.queues.contains_key(&at(region, name)) {
-                true => Ok(json!({ "QueueUrl": url(region, name) })),
-                false => Err(no_queue()),
+            if world.sqs.queues.contains_key(&at(region, name)) {
+                Ok(json!({ "QueueUrl": url(region, name) }))
+            } else {
+                Err(no_queue())
             }
         }
         "ListQueues" => list(&world.sqs, region, input),
@@ -228,14 +229,11 @@ fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
     if name.len() <= 80 && is_name(stem.unwrap_or(name), 1..=80, "_-") && fifo == stem.is_some() {
         return Ok(());
     }
-    Err(invalid(match fifo {
-        true => {
-            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+    Err(invalid(if fifo {
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
              underscores, must end with .fifo suffix and be 1 to 80 in length."
-        }
-        false => {
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        }
+    } else {
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
     }))
 }
 
@@ -277,9 +275,10 @@ fn get(world: &mut World, region: &str, input: &Value, today: f64) -> Answer {
     let name = place.rsplit('|').next().unwrap_or_default();
     let strict = world.base.strict;
     let queue = find(&mut world.sqs, region, input)?;
-    let mut all = match strict && queue.modified > queue.created && today - queue.modified < LAG {
-        true => settings(&queue.before, name),
-        false => settings(&queue.attributes, name),
+    let mut all = if strict && queue.modified > queue.created && today - queue.modified < LAG {
+        settings(&queue.before, name)
+    } else {
+        settings(&queue.attributes, name)
     };
     let (waiting, flying, delayed) = messages::tally(queue, today);
     let seconds = |time: f64| (time as i64).to_string();

@@ -208,12 +208,13 @@ fn tier<'a>(input: &'a Value, value: &str, old: &'a str) -> Result<&'a str, Refu
         tier @ ("Standard" | "Advanced") => tier,
         other => return Err(invalid(format!("{other} is not a tier."))),
     };
-    match value.len() > limit(tier) {
-        true => Err(invalid(format!(
+    if value.len() > limit(tier) {
+        Err(invalid(format!(
             "{tier} tier parameters support a maximum parameter value of {} characters.",
             limit(tier)
-        ))),
-        false => Ok(tier),
+        )))
+    } else {
+        Ok(tier)
     }
 }
 

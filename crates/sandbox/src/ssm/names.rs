@@ -20,9 +20,10 @@ pub(super) fn place(state: &State, region: &str, reference: &str) -> String {
         None if !name.contains('/') => at(region, &format!("/{name}")),
         _ => return place,
     };
-    match !state.parameters.contains_key(&place) && state.parameters.contains_key(&other) {
-        true => other,
-        false => place,
+    if !state.parameters.contains_key(&place) && state.parameters.contains_key(&other) {
+        other
+    } else {
+        place
     }
 }
 
@@ -33,13 +34,14 @@ pub(super) fn well_formed(name: &str) -> Result<(), Refusal> {
         None => (name, !name.contains('/')),
     };
     let fine = name.len() <= 1011 && path.split('/').all(|part| is_name(part, 1..=1011, "_.-"));
-    match rooted && fine {
-        true => Ok(()),
-        false => Err(invalid(
+    if rooted && fine {
+        Ok(())
+    } else {
+        Err(invalid(
             "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a \
              path, it can consist of sub-paths divided by slash symbol; each sub-path can be \
              formed as a mix of letters, numbers and the following 3 symbols .-_",
-        )),
+        ))
     }
 }
 

@@ -41,9 +41,10 @@ fn decrypts(input: &Value) -> bool {
 /// The names of a call for several parameters.
 pub(super) fn ten(input: &Value) -> Result<Vec<String>, Refusal> {
     let names = texts(input, "Names");
-    match (1..=10).contains(&names.len()) {
-        true => Ok(names),
-        false => Err(invalid("Member must have 1 to 10 names.")),
+    if (1..=10).contains(&names.len()) {
+        Ok(names)
+    } else {
+        Err(invalid("Member must have 1 to 10 names."))
     }
 }
 
@@ -121,9 +122,10 @@ pub(super) fn view(state: &State, region: &str, reference: &str, decrypt: bool) 
     if version.is_some_and(|version| version != parameter.version) {
         return None;
     }
-    let value = match parameter.kind == "SecureString" && !decrypt {
-        true => format!("encrypted:{}", digest(&parameter.value)),
-        false => parameter.value.clone(),
+    let value = if parameter.kind == "SecureString" && !decrypt {
+        format!("encrypted:{}", digest(&parameter.value))
+    } else {
+        parameter.value.clone()
     };
     let own = place.strip_prefix(&at(region, "")).unwrap_or(name);
     Some(json!({

@@ -177,13 +177,12 @@ fn by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Acl, Refusal> {
 /// The ACL for a write with this lock token.
 fn unlocked<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Acl, Refusal> {
     let acl = find(state, region, input)?;
-    match need(input, "LockToken", INVALID)? == acl.lock {
-        true => Ok(acl),
-        false => {
-            let message = "AWS WAF couldn't save your changes because someone changed the \
+    if need(input, "LockToken", INVALID)? == acl.lock {
+        Ok(acl)
+    } else {
+        let message = "AWS WAF couldn't save your changes because someone changed the \
                            resource after you started to edit it. Reapply your changes.";
-            Err(Refusal::new("WAFOptimisticLockException", message))
-        }
+        Err(Refusal::new("WAFOptimisticLockException", message))
     }
 }
 
@@ -274,12 +273,11 @@ fn resource(input: &Value) -> Result<&str, Refusal> {
     let arn = need(input, "ResourceArn", INVALID)?;
     let stage = arn.contains(":apigateway:") && arn.contains("::/restapis/");
     let stage = stage && arn.contains("/stages/");
-    match stage || arn.contains(":loadbalancer/app/") {
-        true => Ok(arn),
-        false => {
-            let message = "Error reason: The ARN isn't valid., field: RESOURCE_ARN";
-            Err(Refusal::new(INVALID, message))
-        }
+    if stage || arn.contains(":loadbalancer/app/") {
+        Ok(arn)
+    } else {
+        let message = "Error reason: The ARN isn't valid., field: RESOURCE_ARN";
+        Err(Refusal::new(INVALID, message))
     }
 }
 

@@ -55,13 +55,12 @@ pub(super) fn check(acl: &mut Value) -> Result<(), Refusal> {
         }
         statement(rule.get_mut("Statement").ok_or_else(|| invalid("STATEMENT", "is required"))?)?;
     }
-    match capacity(acl) > 5000 {
-        true => {
-            let message = "AWS WAF couldn't perform the operation because you exceeded your \
+    if capacity(acl) > 5000 {
+        let message = "AWS WAF couldn't perform the operation because you exceeded your \
                            resource limit: 5000 capacity units.";
-            Err(Refusal::new("WAFLimitsExceededException", message))
-        }
-        false => Ok(()),
+        Err(Refusal::new("WAFLimitsExceededException", message))
+    } else {
+        Ok(())
     }
 }
 
@@ -70,9 +69,10 @@ fn invalid(field: &str, reason: &str) -> Refusal {
 }
 
 fn name(object: &Value, member: &str, longest: usize) -> Result<(), Refusal> {
-    match text(object, member).is_some_and(|name| is_name(name, 1..=longest, "-_")) {
-        true => Ok(()),
-        false => Err(invalid(&member.to_uppercase(), "the name is not valid")),
+    if text(object, member).is_some_and(|name| is_name(name, 1..=longest, "-_")) {
+        Ok(())
+    } else {
+        Err(invalid(&member.to_uppercase(), "the name is not valid"))
     }
 }
 
@@ -82,9 +82,10 @@ fn visibility(object: &Value) -> Result<(), Refusal> {
     };
     name(config, "MetricName", 128)?;
     let metric = text(config, "MetricName").unwrap_or_default();
-    match ["All", "Default_Action"].contains(&metric) {
-        true => Err(invalid("METRIC_NAME", "the name is reserved")),
-        false => Ok(()),
+    if ["All", "Default_Action"].contains(&metric) {
+        Err(invalid("METRIC_NAME", "the name is reserved"))
+    } else {
+        Ok(())
     }
 }
 

@@ -121,19 +121,18 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
         }
         Protocol::Rest => {
             // A HEAD request is answered without a body: clients see the status alone.
-            let body = match route.operation.starts_with("Head") {
-                true => String::new(),
-                false => {
-                    let detail = |(name, value): &(String, String)| {
-                        format!("<{name}>{}</{name}>", xml::escape(value))
-                    };
-                    let details: String = details.iter().map(detail).collect();
-                    format!(
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
+            let body = if route.operation.starts_with("Head") {
+                String::new()
+            } else {
+                let detail = |(name, value): &(String, String)| {
+                    format!("<{name}>{}</{name}>", xml::escape(value))
+                };
+                let details: String = details.iter().map(detail).collect();
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
                          <Code>{code_text}</Code><Message>{message_text}</Message>{details}\
                          <RequestId>{id}</RequestId><HostId>sandbox</HostId></Error>"
-                    )
-                }
+                )
             };
             respond(*status, "application/xml", &id, body)
         }

@@ -66,12 +66,11 @@ impl Node {
                 return Value::Object(entries.into_iter().filter_map(Node::entry).collect());
             }
         }
-        match self.is_list() {
-            true => Value::Array(self.list().into_iter().map(Node::value).collect()),
-            false => {
-                let members = self.inside.into_iter().map(|(name, node)| (name, node.value()));
-                Value::Object(members.collect::<Map<_, _>>())
-            }
+        if self.is_list() {
+            Value::Array(self.list().into_iter().map(Node::value).collect())
+        } else {
+            let members = self.inside.into_iter().map(|(name, node)| (name, node.value()));
+            Value::Object(members.collect::<Map<_, _>>())
         }
     }
 

@@ -238,10 +238,13 @@ fn input(route: &Route, request: &Request) -> Result<Value, Refusal> {
         Protocol::Json(_) if request.body.is_empty() => Ok(Value::Object(Map::new())),
         Protocol::Json(_) => serde_json::from_slice(&request.body)
             .map_err(|error| Refusal::new("SerializationException", error.to_string())),
-        Protocol::Query | Protocol::Ec2 => match request.body.is_empty() {
-            true => form::tree(request.query()),
-            false => form::tree(request.text()),
-        },
+        Protocol::Query | Protocol::Ec2 => {
+            if request.body.is_empty() {
+                form::tree(request.query())
+            } else {
+                form::tree(request.text())
+            }
+        }
         Protocol::Cbor => cbor::input(&request.body),
         Protocol::RestJson => rest::input(&route.service, request),
         Protocol::Rest => Err(Refusal::not_covered(&route.service, &route.operation)),

@@ -126,9 +126,10 @@ impl Element {
     pub(crate) fn render(&self) -> String {
         let Self { name, attributes, text, children } = self;
         let space = if attributes.is_empty() { "" } else { " " };
-        let content: String = match children.is_empty() {
-            true => escape(text),
-            false => children.iter().map(Self::render).collect(),
+        let content: String = if children.is_empty() {
+            escape(text)
+        } else {
+            children.iter().map(Self::render).collect()
         };
         format!("<{name}{space}{attributes}>{content}</{name}>")
     }
