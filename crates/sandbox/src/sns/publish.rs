@@ -10,7 +10,7 @@ use super::{find, invalid, required};
 /// The most bytes of a message.
 const MOST: usize = 262_144;
 
-/// Takes a message for a topic or a telephone.
+/// Accepts a message for a topic or a phone number.
 pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer {
     let to = text(input, "TopicArn").or(text(input, "TargetArn"));
     match (to, text(input, "PhoneNumber")) {
@@ -49,7 +49,7 @@ pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer 
     Ok(json!({ "MessageId": uuid(&mut world.base) }))
 }
 
-/// What a message needs for a FIFO topic, and must not have for another.
+/// Checks the members that a FIFO topic needs and that other topics refuse.
 fn check_fifo(input: &Value, fifo: bool, by_content: bool) -> Result<(), Refusal> {
     let id = text(input, "MessageDeduplicationId");
     if !fifo {

@@ -15,7 +15,7 @@ const NUMBERS: &[(&str, &str, i64, i64)] = &[
     ("VisibilityTimeout", "30", 0, 43_200),
 ];
 
-/// Other attributes that can be set.
+/// Other attributes that a call can set.
 const TEXTS: &[&str] = &["KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy"];
 
 /// Attributes of FIFO queues with their defaults.
@@ -25,10 +25,10 @@ const FIFO: &[(&str, &str)] = &[
     ("FifoThroughputLimit", "perQueue"),
 ];
 
-/// Attributes that are on or off. SQS takes them in any case, and shows them in small letters.
+/// Boolean attributes. SQS accepts them in any case, and returns them in lower case.
 const SWITCHES: &[&str] = &["ContentBasedDeduplication", "FifoQueue", "SqsManagedSseEnabled"];
 
-/// Whether an attribute may be asked for that the queue does not have.
+/// Whether a call may ask for an attribute that the queue does not have.
 pub(super) fn is_known(key: &str) -> bool {
     ["All", "FifoQueue", "KmsDataKeyReusePeriodSeconds"].contains(&key)
         || TEXTS.contains(&key)
@@ -52,7 +52,7 @@ fn bad_value(key: &str) -> Refusal {
     refused("InvalidAttributeValue", format!("Invalid value for the parameter {key}."))
 }
 
-/// Checks attributes that are to be set on a queue.
+/// Checks attributes that a call sets on a queue.
 pub(super) fn check(
     world: &World,
     region: &str,
@@ -128,11 +128,11 @@ fn redrive(world: &World, region: &str, fifo: bool, policy: &str) -> Result<(), 
 }
 
 impl Queue {
-    /// Puts attributes on the queue; an empty text clears one.
+    /// Sets attributes of the queue. An empty text clears one.
     pub(super) fn assign(&mut self, attributes: Attributes) {
         for (key, value) in attributes {
-            // The two ways of encryption replace each other; without a key there is neither until
-            // SQS's own is asked for.
+            // The two kinds of encryption replace each other. Without a key, the queue has neither
+            // until a call asks for SQS's own.
             match key.as_str() {
                 "KmsMasterKeyId" if !value.is_empty() => {
                     self.attributes.insert("SqsManagedSseEnabled".into(), "false".into());
@@ -151,8 +151,8 @@ impl Queue {
     }
 }
 
-/// All settings, with defaults.
-pub(super) fn settings(set: &Attributes, name: &str) -> Attributes {
+/// All attributes that a call can set, with defaults.
+pub(super) fn settings_of(set: &Attributes, name: &str) -> Attributes {
     let defaults = NUMBERS.iter().map(|(key, value, ..)| (*key, *value));
     let fifo = name.ends_with(".fifo");
     let fifo = fifo.then(|| FIFO.iter().copied().chain([("FifoQueue", "true")]));

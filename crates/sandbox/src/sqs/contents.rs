@@ -8,20 +8,17 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::toolbox::text;
+use super::super::toolbox::{hex, text};
 use super::{bad_parameter, invalid, refused};
 
-/// Hex of the MD5 of a body.
+/// The MD5 of a body, in hex.
 pub(super) fn sum(body: &str) -> String {
     hex(Md5::digest(body))
 }
 
-fn hex(digest: impl AsRef<[u8]>) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hex of the MD5 of message attributes, in the order of their names: each name, type and value
-/// with its length before it, and a byte for the sort of value between the two.
+/// The MD5 of message attributes, in hex. They are in the order of their names. Each has its name,
+/// type and value, with their lengths before them, and a byte for the kind of value before the
+/// value.
 pub(super) fn sum_of_attributes(attributes: &BTreeMap<String, Value>) -> String {
     let mut md5 = Md5::new();
     let add = |md5: &mut Md5, bytes: &[u8]| {
@@ -65,12 +62,12 @@ pub(super) fn check(
     }
 }
 
-/// The characters of XML.
+/// Whether XML allows the character.
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// The value of an attribute, and the byte for its sort.
+/// The value of an attribute, and the byte for its kind.
 fn value_of(attribute: &Value) -> (u8, Vec<u8>) {
     match text(attribute, "BinaryValue") {
         Some(encoded) => (2, BASE64_STANDARD.decode(encoded).unwrap_or_default()),
@@ -110,7 +107,7 @@ fn check_attribute(name: &str, attribute: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Checks the id of a group or of a deduplication.
+/// Checks a group id or a deduplication id.
 pub(super) fn check_id(key: &str, id: &str) -> Result<(), Refusal> {
     if (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
         Ok(())
