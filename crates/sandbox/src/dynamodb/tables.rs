@@ -72,7 +72,7 @@ pub(super) fn index(input: &Value, billing: Option<&str>) -> Result<(String, Ind
     Ok((name.to_owned(), index))
 }
 
-/// The key that a specification asks for; `None` is the key that DynamoDB owns.
+/// The key that a specification asks for. `None` is the key that DynamoDB owns.
 pub(super) fn encryption(
     world: &World,
     region: &str,
@@ -124,7 +124,7 @@ impl Table {
         }
     }
 
-    /// Forgets the types of keys that an index has taken with it.
+    /// Forgets the types of key attributes that no index uses any more.
     pub(super) fn drop_unused_types(&mut self) {
         let used = self.used();
         self.types.retain(|name, _| used.contains(name));
@@ -191,14 +191,14 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "TableDescription": view }))
 }
 
-/// The label of a new stream: a time, made unique by its fraction.
+/// The label of a new stream: a time that its fraction makes unique.
 pub(super) fn label(world: &mut World) -> String {
     world.base.made += 1;
     let time = iso(world.base.now());
     format!("{}.{:03}", time.trim_end_matches('Z'), world.base.made % 1000)
 }
 
-/// Describes a table; looking at it brings it to its next state.
+/// Describes a table. The read also moves it to its next state.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let World { base, dynamodb: state, .. } = world;
     let (name, table) = find(state, region, input)?;
@@ -212,7 +212,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(json!({ "Table": view }))
 }
 
-/// Lets time pass: in a strict sandbox states go on by the clock, whether or not somebody looks.
+/// Lets time pass: in a strict sandbox states end by the clock, with or without reads.
 pub(super) fn pass(world: &mut World) {
     let World { base, dynamodb: state, .. } = world;
     state.tables.retain(|_, table| {

@@ -8,7 +8,7 @@ use super::INVALID;
 use crate::Refusal;
 use crate::toolbox::{is_name, list, number, text};
 
-/// The capacity units of AWS's groups that are not 50.
+/// The capacity units of AWS's rule groups, if they are not 50.
 const GROUPS: &[(&str, i64)] = &[
     ("AWSManagedRulesAdminProtectionRuleSet", 100),
     ("AWSManagedRulesAmazonIpReputationList", 25),
@@ -22,7 +22,7 @@ const GROUPS: &[(&str, i64)] = &[
     ("AWSManagedRulesWordPressRuleSet", 100),
 ];
 
-/// Checks an ACL and fills in what callers may leave out.
+/// Checks an ACL and adds the defaults of members that callers may leave out.
 pub(super) fn check(acl: &mut Value) -> Result<(), Refusal> {
     name(acl, "Name", 128)?;
     if let Some(description) = text(acl, "Description") {

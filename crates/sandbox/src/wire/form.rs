@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::Refusal;
 
-/// Decodes a form's pairs in their order.
+/// Decodes a form's pairs, in order.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
@@ -25,7 +25,7 @@ pub(crate) fn member(text: &str, name: &str) -> Option<String> {
     pairs(text).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// Deeper members are refused rather than followed.
+/// The deepest member that is decoded. Deeper ones are refused.
 const DEEPEST: usize = 24;
 
 /// Turns a form into the input of a call.
@@ -83,7 +83,7 @@ impl Node {
         self.inside.remove(name).map(Node::list)
     }
 
-    /// By number, not by text: 10 comes after 9.
+    /// In the order of numbers, not of texts: 10 comes after 9.
     fn list(self) -> Vec<Node> {
         let numbered = self.inside.into_iter().map(|(key, node)| (key.parse::<u32>().ok(), node));
         let mut items: Vec<_> = numbered.collect();
