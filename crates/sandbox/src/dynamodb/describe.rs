@@ -19,7 +19,7 @@ impl Capacity {
         let creating = status == Status::Creating;
         let unpaid = self == Self::default();
         let usual = if unpaid { Self { read: 12_000, write: 4_000 } } else { self };
-        // While it is made, only what was told is shown.
+        // A new table shows only the throughput that a call set.
         let warm = told.or(Some(usual).filter(|_| !creating))?;
         Some(json!({
             "ReadUnitsPerSecond": warm.read,
