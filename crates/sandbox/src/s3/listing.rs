@@ -27,11 +27,11 @@ impl Encoding {
         }
     }
 
-    fn name(&self) -> Option<&'static str> {
+    pub(super) fn name(&self) -> Option<&'static str> {
         self.0.then_some("url")
     }
 
-    fn text(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         match self.0 {
             true => utf8_percent_encode(text, KEPT).to_string(),
             false => text.to_owned(),

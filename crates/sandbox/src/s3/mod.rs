@@ -4,7 +4,7 @@
 //! AES256 and disable ACLs by default; a bucket with versions or delete markers cannot be deleted;
 //! the creation of an existing bucket of the same owner succeeds in us-east-1 and is a conflict
 //! elsewhere. Object Lock protects objects that are written while a default is set. Not covered:
-//! multipart uploads, copies, ranges, ACLs and locks of single objects.
+//! parts of multipart uploads, copies, ranges, ACLs and locks of single objects.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,6 +30,7 @@ mod object;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod web;
 
 /// The canonical id of the account, to which every bucket and object belongs.
@@ -66,6 +67,8 @@ pub(crate) struct Bucket {
     pub policy: Option<String>,
     /// Versions by key, the newest last; never empty.
     pub objects: BTreeMap<String, Vec<Version>>,
+    /// Multipart uploads that are under way.
+    pub uploads: Vec<uploads::Upload>,
 }
 
 /// One version of an object, or a delete marker.
@@ -264,6 +267,8 @@ pub(crate) fn operation(request: &Request) -> String {
         ("HEAD", (false, false), None) => "HeadObject",
         ("DELETE", (false, false), None) => "DeleteObject",
         ("GET", (false, false), Some("retention")) => "GetObjectRetention",
+        ("POST", (false, false), Some("uploads")) => "CreateMultipartUpload",
+        ("DELETE", (false, false), Some("uploadId")) => "AbortMultipartUpload",
         _ => "",
     };
     match (name, selector) {
@@ -344,11 +349,9 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         }
         "ListObjectsV2" | "ListObjects" => listing::objects(found, ask),
         "ListObjectVersions" => listing::versions(found, ask),
-        "ListMultipartUploads" => {
-            listing::Encoding::of(ask)?;
-            let answer = json!({ "Bucket": ask.bucket, "IsTruncated": false, "MaxUploads": 1000 });
-            Ok(document("ListMultipartUploadsResult", &answer))
-        }
+        "ListMultipartUploads" => uploads::list(found, ask),
+        "CreateMultipartUpload" => Ok(uploads::create(found, ask, world.base.now())),
+        "AbortMultipartUpload" => uploads::abort(found, ask),
         "PutObject" => object::put(world, ask),
         "GetObject" | "HeadObject" => object::get(found, ask, operation == "HeadObject"),
         "DeleteObject" => object::delete(world, ask),
