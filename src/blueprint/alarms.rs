@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::kinds::cloudwatch::alarm::{
     Alarm as AlarmSpec, Metric as MetricSpec, Operand, Query, Watches,
 };
+use crate::config::KeyPath;
 use crate::config::metrics::Source;
 use crate::config::schema::alarms::Alarm;
 use crate::config::schema::metrics::Unit;
@@ -21,7 +22,7 @@ const RESULT: &str = "result";
 impl Builder<'_> {
     pub(super) fn alarms(&mut self) {
         for (key, config) in &self.config.alarms {
-            let path: &[&str] = &["alarms", key];
+            let path = &KeyPath::of("alarms").key(key);
             let name = self.item_name("cloudwatch.alarm", key, config.name.as_ref(), path);
             let spec = self.alarm(&name, config);
             self.add(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::s3::bucket as spec;
+use crate::config::KeyPath;
 use crate::config::schema::buckets::{Bucket, Lifecycle, LockMode, StorageClass};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -18,7 +19,7 @@ const LOGS: &str = "delivery.logs.amazonaws.com";
 impl Builder<'_> {
     pub(super) fn buckets(&mut self) {
         for (key, config) in &self.config.buckets {
-            let path: &[&str] = &["buckets", key];
+            let path = &KeyPath::of("buckets").key(key);
             let name = self.item_name("s3.bucket", key, config.name.as_ref(), path);
             let address = Address::new("s3.bucket", key.0.as_str());
             let policy = self.bucket_policy(key, config, &address, &name);

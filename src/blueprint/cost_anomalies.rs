@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::aws::kinds::costs::anomaly_monitor;
 use crate::aws::kinds::costs::anomaly_monitor::{AnomalyMonitor, Watched};
 use crate::aws::kinds::costs::anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
+use crate::config::KeyPath;
 use crate::config::schema::cost_anomalies::{
     AlertFrequency, AnomalyThreshold, CostAnomaly, CostWatch, When,
 };
@@ -16,7 +17,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn cost_anomalies(&mut self) {
         for (key, config) in &self.config.cost_anomalies {
-            let path: &[&str] = &["cost_anomalies", key];
+            let path = &KeyPath::of("cost_anomalies").key(key);
             let kind = "costs.anomaly_monitor";
             let name = self.item_name(kind, key, config.name.as_ref(), path);
             let watches = watched(&config.watch);

@@ -10,6 +10,7 @@ use crate::aws::kinds::rds::cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds::instance::{Instance, Monitoring};
 use crate::aws::kinds::rds::subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager::attachment::Attachment;
+use crate::config::KeyPath;
 use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
 use payctl_engine::model::address::Address;
@@ -29,7 +30,7 @@ const ENGINE: &str = "postgres";
 impl Builder<'_> {
     pub(super) fn databases(&mut self) {
         for (key, config) in &self.config.databases {
-            let path: &[&str] = &["databases", key];
+            let path = &KeyPath::of("databases").key(key);
             let name = self.item_name(CLUSTER, key, config.name.as_ref(), path);
             self.subnet_group(key, &name, config, path);
             let parameters = self.parameter_group(key, &name, config, path);
@@ -41,7 +42,7 @@ impl Builder<'_> {
         self.rotations();
     }
 
-    fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+    fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &KeyPath) {
         let kind = "rds.subnet_group";
         let name = self.item_name(kind, key, None, path);
         let spec = SubnetGroup {
@@ -59,7 +60,7 @@ impl Builder<'_> {
         key: &str,
         cluster: &str,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Text {
         let kind = "rds.cluster_parameter_group";
         let major = config.engine_version.split('.').next().unwrap_or_default();
@@ -87,7 +88,7 @@ impl Builder<'_> {
         key: &str,
         cluster: &str,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) -> BTreeSet<Address> {
         let group = |log: DatabaseLog| {
             let name = format!("/aws/rds/cluster/{cluster}/{}", log.name());
@@ -105,7 +106,7 @@ impl Builder<'_> {
         parameter_group: Text,
         logs: BTreeSet<Address>,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let groups = config.security_groups.iter();
         let spec = Cluster {
@@ -149,7 +150,7 @@ impl Builder<'_> {
         database.final_snapshot.unwrap_or(self.config.protect)
     }
 
-    fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+    fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &KeyPath) {
         let address = |number: usize| Address::new("rds.instance", format!("{key}-{number}"));
         let first = config.instances.first().map(|first| &first.class);
         for (at, instance) in config.instances.iter().enumerate() {
@@ -181,7 +182,7 @@ impl Builder<'_> {
         }
     }
 
-    fn attachment(&mut self, key: &str, config: &Database, path: &[&str]) {
+    fn attachment(&mut self, key: &str, config: &Database, path: &KeyPath) {
         let cluster = Address::new(CLUSTER, key);
         let spec = Attachment {
             secret: secret_arn(&config.secret),

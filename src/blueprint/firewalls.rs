@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::kinds::waf::association::{self, Association};
 use crate::aws::kinds::waf::web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
+use crate::config::KeyPath;
 use crate::config::rules::firewalls::{FIRST_GROUP, LOGS};
 use crate::config::schema::firewalls::{
     Firewall, FirewallLog, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
@@ -17,7 +18,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn firewalls(&mut self) {
         for (key, config) in &self.config.firewalls {
-            let path: &[&str] = &["firewalls", key];
+            let path = &KeyPath::of("firewalls").key(key);
             let name = self.item_name("waf.web_acl", key, config.name.as_ref(), path);
             let address = Address::new("waf.web_acl", key.0.as_str());
             let metric = config.metric.as_ref().map_or(&name, |metric| &metric.0);
@@ -46,7 +47,7 @@ impl Builder<'_> {
         key: &str,
         acl: &str,
         config: &FirewallLog,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Logging {
         let name = PhysicalName(format!("{LOGS}{acl}"));
         let logical = format!("firewall-{key}");
@@ -61,7 +62,7 @@ impl Builder<'_> {
     /// Associates a web ACL with a resource. The resource gives the name, because it has only one ACL,
     /// which may change.
     fn protect(&mut self, key: &str, acl: &Address, protected: &str) {
-        let path = &["firewalls", key, "protects"];
+        let path = &KeyPath::of("firewalls").key(key).key("protects");
         let Some((section, target)) = protected.split_once('.') else { return };
         if !self.loaded.names(section).contains(&target) {
             let fix = format!("add a section [{section}.{target}], or remove it");

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::aws::kinds::autoscaling::group::{Custom, Group, Metric, Policy};
 use crate::aws::kinds::ec2::launch_template::{LaunchTemplate, Volume};
 use crate::aws::kinds::iam::role::Role;
+use crate::config::KeyPath;
 use crate::config::schema::fleets::{Fleet, HealthCheck};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -41,7 +42,7 @@ JSON
 impl Builder<'_> {
     pub(super) fn fleets(&mut self) {
         for (key, config) in &self.config.fleets {
-            let path: &[&str] = &["fleets", key];
+            let path = &KeyPath::of("fleets").key(key);
             let profile = match &config.role {
                 Some(role) => role.0.clone(),
                 None => self.fleet_role(key, path),
@@ -71,7 +72,7 @@ impl Builder<'_> {
     }
 
     /// The role and the profile of instances without a role in the config. Returns their logical name.
-    fn fleet_role(&mut self, key: &str, path: &[&str]) -> String {
+    fn fleet_role(&mut self, key: &str, path: &KeyPath) -> String {
         let logical = format!("fleet-{key}");
         let name = self.item_name("iam.role", &logical, None, path);
         let managed = MANAGED.iter().map(|policy| {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::kms::key::{DEFAULT_PERIOD, Key as KeySpec};
+use crate::config::KeyPath;
 use crate::config::schema::aws_services::Service;
 use crate::config::schema::keys::Key;
 use crate::config::schema::text::KeyRef;
@@ -22,7 +23,7 @@ impl Builder<'_> {
 
     pub(super) fn keys(&mut self) {
         for (key, config) in &self.config.keys {
-            let path: &[&str] = &["keys", key];
+            let path = &KeyPath::of("keys").key(key);
             let address = Address::new("kms.key", key.0.as_str());
             let name = self.item_name("kms.key", key, config.name.as_ref(), path);
             let alias = format!("alias/{name}");
@@ -60,7 +61,7 @@ impl Builder<'_> {
         if !lacking.is_empty() && config.statements.is_empty() {
             let message = "services of this config need the key, but may not use it";
             let fix = format!("add {}, or remove `services`", lacking.join(", "));
-            self.problem(&["keys", key, "services"], message, fix);
+            self.problem(&KeyPath::of("keys").key(key).key("services"), message, fix);
         }
     }
 

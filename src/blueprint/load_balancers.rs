@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::aws::kinds::elb::{listener, load_balancer as balancer};
+use crate::config::KeyPath;
 use crate::config::schema::load_balancers::{
     BalancerType, Forward, Listener, LoadBalancer, Redirect, Scheme,
 };
@@ -16,10 +17,10 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn load_balancers(&mut self) {
         for (key, config) in &self.config.load_balancers {
-            let path: &[&str] = &["load_balancers", key];
+            let path = &KeyPath::of("load_balancers").key(key);
             let name = self.item_name("elb.load_balancer", key, config.name.as_ref(), path);
             if name.starts_with("internal-") {
-                let path = [path, &["name"]].concat();
+                let path = path.key("name");
                 self.problem(
                     &path,
                     "AWS reserves names that begin with `internal-`",

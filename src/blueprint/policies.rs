@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::find_meta;
+use crate::config::KeyPath;
 use crate::config::schema::OneOrMany;
 use crate::config::schema::policies::{Effect, Statement};
 use payctl_engine::model::address::Address;
@@ -81,7 +82,7 @@ impl Builder<'_> {
             for SizeLimit { what, field, measure, most, unit, fix } in limits {
                 let size = measure(&spec[*field]);
                 if size > *most {
-                    let path = [self.asker(address), &address.name];
+                    let path = KeyPath::of(self.asker(address)).key(&address.name);
                     let message = format!("the {what} of {address} has {size} {unit}");
                     let fix = fix.replace("{most}", &most.to_string());
                     problems.push(self.loaded.problem(&path, message, fix));

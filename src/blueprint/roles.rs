@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::iam::instance_profile::InstanceProfile;
 use crate::aws::kinds::iam::role::Role as Spec;
+use crate::config::KeyPath;
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::{PhysicalName, Template};
 use payctl_engine::model::address::Address;
@@ -17,7 +18,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn roles(&mut self) {
         for (key, config) in &self.config.roles {
-            let path: &[&str] = &["roles", key];
+            let path = &KeyPath::of("roles").key(key);
             let address = Address::new("iam.role", key.0.as_str());
             let name = self.item_name("iam.role", key, config.name.as_ref(), path);
             let spec = self.role(config, &address, name.clone());
@@ -71,7 +72,7 @@ impl Builder<'_> {
         &mut self,
         logical: &str,
         explicit: Option<&PhysicalName>,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let name = self.item_name("iam.instance_profile", logical, explicit, path);
         let spec = InstanceProfile {

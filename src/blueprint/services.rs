@@ -11,6 +11,7 @@ use crate::aws::kinds::ecs::task_definition::{
 };
 use crate::aws::kinds::iam::role::Role;
 use crate::aws::kinds::scaling::target::{Policy, Target as ScalingTarget};
+use crate::config::KeyPath;
 use crate::config::schema::services::{
     ContainerArchitecture, ContainerHealth, ContainerService, PropagateTags, Rolling, Scaling,
 };
@@ -32,7 +33,7 @@ fn arn(kind: &str, name: &str) -> Text {
 impl Builder<'_> {
     pub(super) fn services(&mut self) {
         for (key, config) in &self.config.services {
-            let path: &[&str] = &["services", key];
+            let path = &KeyPath::of("services").key(key);
             let name = self.item_name("ecs.service", key, config.name.as_ref(), path);
             self.service_log(key, &name, config, path);
             if config.execution_role.is_none() {
@@ -80,7 +81,7 @@ impl Builder<'_> {
     }
 
     /// The log group, which must exist before a task starts.
-    fn service_log(&mut self, key: &str, service: &str, config: &ContainerService, path: &[&str]) {
+    fn service_log(&mut self, key: &str, service: &str, config: &ContainerService, path: &KeyPath) {
         let logical = format!("service-{key}");
         let explicit = PhysicalName(format!("/ecs/{service}"));
         let name = self.item_name("logs.log_group", &logical, Some(&explicit), path);
@@ -89,7 +90,7 @@ impl Builder<'_> {
     }
 
     /// The role that starts tasks, with exactly the permissions for that.
-    fn execution_role(&mut self, key: &str, config: &ContainerService, path: &[&str]) {
+    fn execution_role(&mut self, key: &str, config: &ContainerService, path: &KeyPath) {
         let logical = format!("{key}-execution");
         let name = self.item_name("iam.role", &logical, None, path);
         let spec = Role {

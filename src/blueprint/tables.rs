@@ -1,6 +1,7 @@
 //! `[tables]`: DynamoDB tables.
 
 use crate::aws::kinds::dynamodb::table as spec;
+use crate::config::KeyPath;
 use crate::config::schema::tables::{
     Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
 };
@@ -21,7 +22,7 @@ fn capacity(config: Capacity) -> spec::Capacity {
 impl Builder<'_> {
     pub(super) fn tables(&mut self) {
         for (key, config) in &self.config.tables {
-            let path: &[&str] = &["tables", key];
+            let path = &KeyPath::of("tables").key(key);
             let name = self.item_name("dynamodb.table", key, config.name.as_ref(), path);
             let spec = self.table(config, name.clone());
             self.add(Item::new(Address::new("dynamodb.table", key.0.as_str()), name, path), &spec);

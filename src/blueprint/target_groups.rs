@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::aws::kinds::elb::target_group as target;
+use crate::config::KeyPath;
 use crate::config::schema::target_groups::{TargetGroup, TargetProtocol};
 use payctl_engine::model::address::Address;
 
@@ -18,7 +19,7 @@ const DIGEST: usize = 6;
 impl Builder<'_> {
     pub(super) fn target_groups(&mut self) {
         for (key, config) in &self.config.target_groups {
-            let path: &[&str] = &["target_groups", key];
+            let path = &KeyPath::of("target_groups").key(key);
             let stem = self.item_name("elb.target_group", key, config.name.as_ref(), path);
             let limit = naming::rule("elb.target_group").limit;
             let stem = naming::shorten(&stem, &self.scope, limit - DIGEST - 1);

@@ -1,6 +1,7 @@
 //! `threat_detection`.
 
 use crate::aws::kinds::guardduty::detector::Detector;
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 
 use super::{Builder, Item};
@@ -14,6 +15,6 @@ impl Builder<'_> {
         };
         let name = self.name("guardduty.detector", "main");
         let address = Address::new("guardduty.detector", "main");
-        self.add(Item::new(address, name, &["threat_detection"]), &spec);
+        self.add(Item::new(address, name, &KeyPath::of("threat_detection")), &spec);
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::sns::subscription::Subscription as SubscriptionSpec;
 use crate::aws::kinds::sns::topic::Topic as TopicSpec;
+use crate::config::KeyPath;
 use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::PhysicalName;
 use crate::config::schema::topics::Topic;
@@ -22,7 +23,7 @@ impl Builder<'_> {
         logical: &str,
         explicit: Option<&PhysicalName>,
         fifo: bool,
-        path: &[&str],
+        path: &KeyPath,
     ) -> String {
         match (explicit, fifo) {
             (Some(name), true) if !name.ends_with(".fifo") => {
@@ -41,7 +42,7 @@ impl Builder<'_> {
 
     pub(super) fn topics(&mut self) {
         for (key, config) in &self.config.topics {
-            let path: &[&str] = &["topics", key];
+            let path = &KeyPath::of("topics").key(key);
             let name = self.channel_name("sns.topic", key, config.name.as_ref(), config.fifo, path);
             let address = Address::new("sns.topic", key.0.as_str());
             let spec = TopicSpec {
@@ -85,7 +86,7 @@ impl Builder<'_> {
         endpoint: impl Into<Text>,
         raw: bool,
         filter: Option<Value>,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let (topic, endpoint) = (Address::new("sns.topic", topic), endpoint.into());
         let known = endpoint.parts().iter().map(|part| match part {

@@ -1,6 +1,7 @@
 //! The zones of a network: those that the config names, else the first zones of the region that
 //! support everything in the config.
 
+use crate::config::KeyPath;
 use crate::config::schema::Config;
 use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::network::{NatKind, Network};
@@ -88,7 +89,7 @@ impl Builder<'_> {
                 true => format!("use at most {found}"),
                 false => format!("use at most {found}, or name the zones in `zone_names`"),
             };
-            self.problem(&["network", "zones"], message, fix);
+            self.problem(&KeyPath::of("network").key("zones"), message, fix);
             return None;
         }
         let named = network.zone_names.iter().take(count);
@@ -99,7 +100,7 @@ impl Builder<'_> {
             let names: Vec<&str> = open.iter().map(|zone| &*zone.name).collect();
             let fix = format!("use one of {}", names.join(", "));
             let message = format!("this account cannot use the zone {}", named[at]);
-            self.problem(&["network", "zone_names", &at.to_string()], message, fix);
+            self.problem(&KeyPath::of("network").key("zone_names").item(at), message, fix);
         }
         Some(named)
     }

@@ -90,7 +90,8 @@ fn made(text: &str) -> BTreeMap<Address, Desired> {
     // The load balancer sections create it; here it only has to exist.
     let listener = Address::new("elb.listener", "main-80");
     if !config.load_balancers.is_empty() {
-        builder.add(Item::new(listener, "main", &["load_balancers", "main"]), &json!({}));
+        let path = KeyPath::of("load_balancers").key("main");
+        builder.add(Item::new(listener, "main", &path), &json!({}));
     }
     builder.services_wait();
     assert!(builder.problems.is_empty(), "{:?}", builder.problems);
