@@ -8,8 +8,8 @@ use crate::aws::kinds::cloudwatch::alarm::{
 use crate::config::KeyPath;
 use crate::config::metrics::Source;
 use crate::config::schema::alarms::Alarm;
-use crate::config::schema::metrics::Unit;
 use crate::config::schema::text::TopicRef;
+use crate::words::metrics::Unit;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -53,8 +53,8 @@ impl Builder<'_> {
             threshold,
             periods,
             datapoints: config.datapoints.map_or(periods, as_count),
-            missing: config.missing.word().to_owned(),
-            few_samples: config.few_samples.map(|word| word.word().to_owned()),
+            missing: config.missing.aws().to_owned(),
+            few_samples: config.few_samples.map(|word| word.aws().to_owned()),
             enabled: config.enabled,
             alarm_actions,
             ok_actions: topics(&config.notify_ok),
@@ -78,7 +78,7 @@ impl Builder<'_> {
 
     fn metric(&self, source: Source<'_>, period: u32, unit: Option<Unit>) -> MetricSpec {
         let Resolved { namespace, metric, dimensions, statistic } = self.resolved(source);
-        let unit = unit.map(|unit| unit.word().to_owned());
+        let unit = unit.map(|unit| unit.aws().to_owned());
         MetricSpec {
             namespace,
             name: metric,

@@ -11,7 +11,8 @@ use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
-use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
+use crate::config::schema::apis::{Api, ApiThrottle, Usage};
+use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -90,10 +91,7 @@ impl Builder<'_> {
         let spec = RestApi {
             name: name.clone(),
             description: config.description.clone(),
-            endpoint: match config.endpoint {
-                Endpoint::Regional => "REGIONAL".into(),
-                Endpoint::Edge => "EDGE".into(),
-            },
+            endpoint: config.endpoint.aws().into(),
             policy: (!statements.is_empty()).then(|| Document::of(statements)),
             binary_types: config.binary_types.clone(),
             minimum_compression: config.minimum_compression,
@@ -127,11 +125,7 @@ impl Builder<'_> {
         let log_key = log.key.as_ref().map(|key| self.key(key));
         let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
         let settings = Settings {
-            log_level: match log.level {
-                LogLevel::Off => "OFF".into(),
-                LogLevel::Error => "ERROR".into(),
-                LogLevel::Info => "INFO".into(),
-            },
+            log_level: log.level.aws().into(),
             data_trace: log.data_trace,
             metrics: log.metrics,
             throttle: config.throttle.map(throttle),
@@ -196,11 +190,7 @@ impl Builder<'_> {
             throttle: usage.throttle.map(throttle),
             quota: usage.quota.map(|quota| Quota {
                 limit: i32::try_from(quota.limit).unwrap_or(i32::MAX),
-                period: match quota.period {
-                    Period::Day => "DAY".into(),
-                    Period::Week => "WEEK".into(),
-                    Period::Month => "MONTH".into(),
-                },
+                period: quota.period.aws().into(),
             }),
             keys,
         };

@@ -20,7 +20,7 @@ impl Builder<'_> {
                     Measured::Enabled(false) => Insights::Disabled,
                     Measured::Enhanced(_) => Insights::Enhanced,
                 },
-                capacity_providers: providers.map(|one| one.name().to_owned()).collect(),
+                capacity_providers: providers.map(|one| one.aws().to_owned()).collect(),
             };
             self.add(Item::new(Address::new("ecs.cluster", key.0.as_str()), name, path), &spec);
         }

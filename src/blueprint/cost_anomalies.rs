@@ -6,9 +6,8 @@ use crate::aws::kinds::costs::anomaly_monitor;
 use crate::aws::kinds::costs::anomaly_monitor::{AnomalyMonitor, Watched};
 use crate::aws::kinds::costs::anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
 use crate::config::KeyPath;
-use crate::config::schema::cost_anomalies::{
-    AlertFrequency, AnomalyThreshold, CostAnomaly, CostWatch, When,
-};
+use crate::config::schema::cost_anomalies::{AnomalyThreshold, CostAnomaly, CostWatch, When};
+use crate::words::cost_anomalies::AlertFrequency;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -24,8 +23,8 @@ impl Builder<'_> {
             let monitor = Address::new(kind, key.0.as_str());
             let wanted = anomaly_monitor::physical_name(&name, &watches);
             self.add(Item::new(monitor.clone(), wanted, path), &AnomalyMonitor { name, watches });
-            let subscribers = subscribers(config);
-            if subscribers.is_empty() {
+            let told = subscribers(config);
+            if told.is_empty() {
                 continue;
             }
             let kind = "costs.anomaly_subscription";
@@ -33,13 +32,12 @@ impl Builder<'_> {
             let spec = AnomalySubscription {
                 name: name.clone(),
                 monitors: BTreeSet::from([Text::reference(monitor, Output::Arn)]),
-                subscribers,
-                frequency: match (&config.topic, config.frequency) {
-                    (Some(_), _) => "IMMEDIATE",
-                    (None, Some(AlertFrequency::Weekly)) => "WEEKLY",
-                    (None, Some(AlertFrequency::Daily) | None) => "DAILY",
-                }
-                .into(),
+                subscribers: told,
+                frequency: if config.topic.is_some() {
+                    "IMMEDIATE".into()
+                } else {
+                    config.frequency.unwrap_or(AlertFrequency::Daily).aws().into()
+                },
                 threshold: threshold(&config.threshold),
             };
             self.add(Item::new(Address::new(kind, key.0.as_str()), name, path), &spec);

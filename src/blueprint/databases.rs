@@ -11,8 +11,9 @@ use crate::aws::kinds::rds::instance::{Instance, Monitoring};
 use crate::aws::kinds::rds::subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager::attachment::Attachment;
 use crate::config::KeyPath;
-use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
+use crate::config::schema::databases::{Database, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
+use crate::words::databases::DatabaseLog;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -91,8 +92,8 @@ impl Builder<'_> {
         path: &KeyPath,
     ) -> BTreeSet<Address> {
         let group = |log: DatabaseLog| {
-            let name = format!("/aws/rds/cluster/{cluster}/{}", log.name());
-            let logical = format!("database-{key}-{}", log.name());
+            let name = format!("/aws/rds/cluster/{cluster}/{}", log.aws());
+            let logical = format!("database-{key}-{}", log.aws());
             let log_key = config.log_key.as_ref();
             self.log_group(&logical, name, config.log_retention_days, log_key, path)
         };
@@ -134,7 +135,7 @@ impl Builder<'_> {
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
             final_snapshot: self.ends_in_a_snapshot(config),
             copy_tags_to_snapshots: config.copy_tags_to_snapshots,
-            log_exports: config.log_exports.iter().map(|log| log.name().to_owned()).collect(),
+            log_exports: config.log_exports.iter().map(|log| log.aws().to_owned()).collect(),
             iam_authentication: config.iam_authentication,
             data_api: config.data_api,
             restore_from: config.restore_from.as_ref().map(source),

@@ -6,10 +6,9 @@ use crate::aws::kinds::waf::association::{self, Association};
 use crate::aws::kinds::waf::web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
 use crate::config::KeyPath;
 use crate::config::rules::firewalls::{FIRST_GROUP, LOGS};
-use crate::config::schema::firewalls::{
-    Firewall, FirewallLog, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
-};
+use crate::config::schema::firewalls::{Firewall, FirewallLog, InspectSettings, RequestPart};
 use crate::config::schema::text::{PhysicalName, RuleName};
+use crate::words::firewalls::{Sensitivity, Transformation};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -25,11 +24,7 @@ impl Builder<'_> {
             let spec = WebAcl {
                 name: name.clone(),
                 description: config.description.as_ref().map(|text| text.0.clone()),
-                default_action: match config.default {
-                    Verdict::Allow => "allow",
-                    Verdict::Block => "block",
-                }
-                .into(),
+                default_action: config.default,
                 measure: measure(config, metric),
                 rules: rules(config),
                 logging: config.log.as_ref().map(|log| self.firewall_log(key, &name, log, path)),
@@ -97,8 +92,12 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
     let mut rules = BTreeMap::new();
     let mut add = |name: &Option<RuleName>, usual: &str, at: u16, action: &str, matches| {
         let name = name.as_ref().map_or(usual, |name| &name.0).to_owned();
-        let measure = measure(config, &name);
-        let rule = Rule { priority: at.into(), action: action.to_owned(), matches, measure };
+        let rule = Rule {
+            priority: at.into(),
+            action: action.to_owned(),
+            matches,
+            measure: measure(config, &name),
+        };
         rules.insert(name, rule);
     };
     if let Some(rate) = config.rate_limit.as_ref().map(|rate| rate.settings()) {
@@ -110,11 +109,7 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
         let matches = Match::SqlInjection {
             parts: parts(&sql),
             transformations: transformations(&sql, &[Transformation::UrlDecode]),
-            sensitivity: match sql.sensitivity {
-                Some(Sensitivity::High) => "HIGH",
-                Some(Sensitivity::Low) | None => "LOW",
-            }
-            .into(),
+            sensitivity: sql.sensitivity.unwrap_or(Sensitivity::Low).aws().into(),
         };
         let at = sql.priority.unwrap_or(2);
         add(&sql.rule, "SQLInjectionRule", at, sql.action.word(), matches);
@@ -144,7 +139,7 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
 }
 
 fn parts(settings: &InspectSettings) -> BTreeSet<Part> {
-    let oversize = || settings.oversize.word().to_owned();
+    let oversize = || settings.oversize.aws().to_owned();
     let part = |part: &RequestPart| match part {
         RequestPart::Body => Part::Body(oversize()),
         RequestPart::Headers => Part::Headers(oversize()),
@@ -157,5 +152,5 @@ fn parts(settings: &InspectSettings) -> BTreeSet<Part> {
 
 fn transformations(settings: &InspectSettings, usual: &[Transformation]) -> Vec<String> {
     let steps = settings.transformations.as_deref().unwrap_or(usual);
-    steps.iter().map(|step| step.word().to_owned()).collect()
+    steps.iter().map(|step| step.aws().to_owned()).collect()
 }

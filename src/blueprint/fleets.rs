@@ -8,7 +8,8 @@ use crate::aws::kinds::autoscaling::group::{Custom, Group, Metric, Policy};
 use crate::aws::kinds::ec2::launch_template::{LaunchTemplate, Volume};
 use crate::aws::kinds::iam::role::Role;
 use crate::config::KeyPath;
-use crate::config::schema::fleets::{Fleet, HealthCheck};
+use crate::config::schema::fleets::Fleet;
+use crate::words::fleets::HealthCheck;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -139,10 +140,9 @@ impl Builder<'_> {
         let targets = config.target_groups.iter().map(|group| {
             Text::reference(Address::new("elb.target_group", group.0.as_str()), Output::Arn)
         });
-        let health_check = config.health_check.unwrap_or(match config.target_groups.is_empty() {
-            true => HealthCheck::Ec2,
-            false => HealthCheck::Elb,
-        });
+        let usual =
+            if config.target_groups.is_empty() { HealthCheck::Ec2 } else { HealthCheck::Elb };
+        let health_check = config.health_check.unwrap_or(usual);
         Group {
             min: config.min,
             max: config.max,
@@ -152,7 +152,7 @@ impl Builder<'_> {
             template: template(Output::Id),
             template_version: template(Output::Version),
             target_groups: targets.collect(),
-            health_check: health_check.name().to_owned(),
+            health_check: health_check.aws().to_owned(),
             grace: config.grace,
             warmup: Some(config.warmup),
             policies: policies(config, &name),

@@ -57,7 +57,7 @@ impl Builder<'_> {
             role: Text::reference(role, Output::Arn),
             runtime: config.runtime.clone(),
             handler: config.handler.clone(),
-            architecture: config.architecture.name().to_owned(),
+            architecture: config.architecture.aws().to_owned(),
             memory: config.memory,
             timeout: config.timeout,
             disk: config.disk,
@@ -97,7 +97,7 @@ impl Builder<'_> {
             window: config.window,
             max_concurrency: config.max_concurrency,
             report_failures: config.report_failures,
-            start: config.start.map(|start| start.name().to_owned()),
+            start: config.start.map(|start| start.aws().to_owned()),
             retries: is_stream.then(|| retries.unwrap_or(UNTIL_IT_EXPIRES)),
             on_failure: config.on_failure.as_ref().map(|target| self.text(target)),
         };

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::kms::key::{DEFAULT_PERIOD, Key as KeySpec};
 use crate::config::KeyPath;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::keys::Key;
 use crate::config::schema::text::KeyRef;
+use crate::words::aws_services::Service;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -57,7 +57,7 @@ impl Builder<'_> {
         let Some(named) = &config.services else { return };
         let needed = self.services_of(key);
         let lacking: Vec<String> =
-            needed.difference(named).map(|service| format!("\"{}\"", service.word())).collect();
+            needed.difference(named).map(|service| format!("\"{}\"", service.aws())).collect();
         if !lacking.is_empty() && config.statements.is_empty() {
             let message = "services of this config need the key, but may not use it";
             let fix = format!("add {}, or remove `services`", lacking.join(", "));
@@ -153,7 +153,7 @@ impl Builder<'_> {
                 ],
                 "Condition": { "StringEquals": {
                     "kms:CallerAccount": account,
-                    "kms:ViaService": format!("{}.{region}.amazonaws.com", service.word()),
+                    "kms:ViaService": format!("{}.{region}.amazonaws.com", service.aws()),
                 } },
             }),
             service => {

@@ -25,7 +25,7 @@ impl Builder<'_> {
                 value: config.value.clone(),
                 default: config.default,
                 dimensions: config.dimensions.clone(),
-                unit: config.unit.word().to_owned(),
+                unit: config.unit.aws().to_owned(),
             };
             let address = Address::new("logs.metric_filter", key.0.as_str());
             self.add(Item::new(address, name, path), &spec);

@@ -172,12 +172,11 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
         builder.closed_and_acyclic(&outputs);
     }
     let Builder { scope, problems, resources, .. } = builder;
-    match problems.is_empty() {
-        true => {
-            let Config { protect, disposable, .. } = *config;
-            Ok(Blueprint { scope, protect, disposable, resources, outputs })
-        }
-        false => Err(sorted(problems)),
+    if problems.is_empty() {
+        let Config { protect, disposable, .. } = *config;
+        Ok(Blueprint { scope, protect, disposable, resources, outputs })
+    } else {
+        Err(sorted(problems))
     }
 }
 

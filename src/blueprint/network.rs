@@ -15,7 +15,7 @@ use crate::aws::kinds::ec2::vpc::Vpc;
 use crate::aws::kinds::iam::role::Role;
 use crate::config::KeyPath;
 use crate::config::ranges::Block;
-use crate::config::schema::network::{GatewayService, NatKind, Network, SubnetTier};
+use crate::config::schema::network::{NatKind, Network, SubnetTier};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -79,7 +79,7 @@ impl Builder<'_> {
         let role = config.to.bucket.is_none().then(|| self.flow_log_role(&destination));
         let spec = FlowLog {
             vpc: vpc(),
-            traffic: config.traffic.name().into(),
+            traffic: config.traffic.aws().into(),
             destination: Text::reference(destination, Output::Arn),
             role: role.map(|role| Text::reference(role, Output::Arn)),
             interval: if config.every_minute { 60 } else { 600 },
@@ -209,10 +209,7 @@ impl Builder<'_> {
             _ => "com.amazonaws",
         };
         for service in &network.gateway_endpoints {
-            let word = match service {
-                GatewayService::S3 => "s3",
-                GatewayService::Dynamodb => "dynamodb",
-            };
+            let word = service.aws();
             let spec = GatewayEndpoint {
                 vpc: vpc(),
                 service: format!("{domain}.{}.{word}", self.facts.region),

@@ -43,9 +43,10 @@ impl Builder<'_> {
         let own = config.statements.iter();
         let own: Vec<Value> =
             own.map(|found| self.statement(found, address, Value::Null)).collect();
-        let inline = match own.is_empty() {
-            true => BTreeMap::new(),
-            false => BTreeMap::from([("permissions".to_owned(), Document::of(own))]),
+        let inline = if own.is_empty() {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([("permissions".to_owned(), Document::of(own))])
         };
         let managed: BTreeSet<Text> =
             config.managed.iter().map(|policy| self.managed_policy(policy)).collect();
@@ -85,9 +86,10 @@ impl Builder<'_> {
 
     /// The config names AWS's own policies without their ARN.
     fn managed_policy(&self, policy: &str) -> Text {
-        match policy.starts_with("arn:") || policy.starts_with("${") {
-            true => self.text(policy),
-            false => format!("arn:{}:iam::aws:policy/{policy}", self.scope.partition).into(),
+        if policy.starts_with("arn:") || policy.starts_with("${") {
+            self.text(policy)
+        } else {
+            format!("arn:{}:iam::aws:policy/{policy}", self.scope.partition).into()
         }
     }
 }

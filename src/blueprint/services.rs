@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::ecs::service::{Deployment, Propagate, Service, Target};
+use crate::aws::kinds::ecs::service::{Deployment, Service, Target};
 use crate::aws::kinds::ecs::task_definition::{
-    Architecture, Container, Health, Logs, Port, Secret, TaskDefinition,
+    Container, Health, Logs, Port, Secret, TaskDefinition,
 };
 use crate::aws::kinds::iam::role::Role;
 use crate::aws::kinds::scaling::target::{Policy, Target as ScalingTarget};
 use crate::config::KeyPath;
-use crate::config::schema::services::{
-    ContainerArchitecture, ContainerHealth, ContainerService, PropagateTags, Rolling, Scaling,
-};
+use crate::config::schema::services::{ContainerHealth, ContainerService, Rolling, Scaling};
 use crate::config::schema::text::{ItemName, PhysicalName};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -168,10 +166,7 @@ impl Builder<'_> {
             name: name.to_owned(),
             cpu: config.cpu,
             memory: config.memory,
-            architecture: match config.architecture {
-                ContainerArchitecture::X86 => Architecture::X86,
-                ContainerArchitecture::Arm64 => Architecture::Arm64,
-            },
+            architecture: config.architecture,
             storage: config.storage,
             task_role: config.role.as_deref().map(role),
             execution_role: Some(execution),
@@ -235,11 +230,7 @@ impl Builder<'_> {
             health_grace: grace.unwrap_or_default(),
             deployment: deployment(&config.deployment),
             execute_command: config.execute_command,
-            propagate_tags: match config.propagate_tags {
-                PropagateTags::Service => Propagate::Service,
-                PropagateTags::TaskDefinition => Propagate::TaskDefinition,
-                PropagateTags::None => Propagate::None,
-            },
+            propagate_tags: config.propagate_tags,
             zone_rebalancing: config.zone_rebalancing,
             platform_version: config.platform_version.clone(),
             failed_deployment: None,

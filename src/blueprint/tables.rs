@@ -3,7 +3,7 @@
 use crate::aws::kinds::dynamodb::table as spec;
 use crate::config::KeyPath;
 use crate::config::schema::tables::{
-    Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
+    Billing, Capacity, Index, PlainProjection, Projection, Table, TableSource,
 };
 use crate::config::schema::text::KeyAttribute;
 use payctl_engine::model::address::Address;
@@ -46,12 +46,7 @@ impl Builder<'_> {
                 None => spec::Billing::OnDemand,
                 Some(units) => spec::Billing::Provisioned(capacity(units)),
             },
-            stream: config.stream.map(|view| match view {
-                Stream::KeysOnly => spec::StreamView::KeysOnly,
-                Stream::NewImage => spec::StreamView::NewImage,
-                Stream::OldImage => spec::StreamView::OldImage,
-                Stream::NewAndOldImages => spec::StreamView::NewAndOldImages,
-            }),
+            stream: config.stream,
             ttl: config.ttl.clone(),
             point_in_time_recovery: config.point_in_time_recovery,
             encryption: match &config.key {

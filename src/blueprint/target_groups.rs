@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::kinds::elb::target_group as target;
 use crate::config::KeyPath;
-use crate::config::schema::target_groups::{TargetGroup, TargetProtocol};
+use crate::config::schema::target_groups::TargetGroup;
+use crate::words::target_groups::TargetProtocol;
 use payctl_engine::model::address::Address;
 
 use super::network::vpc;
@@ -39,12 +40,12 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
     target::TargetGroup {
         name,
         vpc: vpc(),
-        protocol: config.protocol.name().into(),
+        protocol: config.protocol.aws().into(),
         protocol_version: is_http.then(|| "HTTP1".into()),
         port: config.port,
-        target_type: config.targets.name().into(),
+        target_type: config.targets.aws().into(),
         health: target::Health {
-            protocol: check.name().into(),
+            protocol: check.aws().into(),
             port: health.port.map_or_else(|| "traffic-port".into(), |port| port.to_string()),
             path: asks.then(|| or(health.path.as_deref(), "/")),
             matcher: asks.then(|| or(health.codes.as_deref(), "200")),
@@ -62,7 +63,7 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
 /// A digest of the settings that cannot be changed.
 fn fixed(config: &TargetGroup) -> String {
     let TargetGroup { protocol, port, targets, .. } = config;
-    let fixed = format!("{}/{port}/{}", protocol.name(), targets.name());
+    let fixed = format!("{}/{port}/{}", protocol.aws(), targets.aws());
     let digest = Sha256::digest(fixed.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     hex[..DIGEST].to_owned()

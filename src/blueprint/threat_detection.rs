@@ -10,8 +10,8 @@ impl Builder<'_> {
     pub(super) fn threat_detection(&mut self) {
         let Some(settings) = self.config.threat_detection.settings() else { return };
         let spec = Detector {
-            frequency: settings.frequency.word().to_owned(),
-            features: settings.features.iter().map(|one| one.word().to_owned()).collect(),
+            frequency: settings.frequency.aws().to_owned(),
+            features: settings.features.iter().map(|one| one.aws().to_owned()).collect(),
         };
         let name = self.name("guardduty.detector", "main");
         let address = Address::new("guardduty.detector", "main");

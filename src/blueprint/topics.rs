@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::aws::kinds::sns::subscription::Subscription as SubscriptionSpec;
 use crate::aws::kinds::sns::topic::Topic as TopicSpec;
 use crate::config::KeyPath;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::PhysicalName;
 use crate::config::schema::topics::Topic;
+use crate::words::aws_services::Service;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Part, Text};
@@ -56,7 +56,7 @@ impl Builder<'_> {
                 self.subscribe(key, "email", email.0.as_str(), false, None, path);
             }
             for wanted in &config.subscriptions {
-                let protocol = wanted.protocol.name();
+                let protocol = wanted.protocol.aws();
                 let endpoint = self.text(&wanted.endpoint);
                 self.topic_calls(key, &endpoint);
                 let filter = wanted.filter.as_ref().map(|filter| json!(filter));
@@ -97,9 +97,10 @@ impl Builder<'_> {
             let message = "the endpoint is not known before it exists";
             return self.problem(path, message, "write the address, URL or ARN itself");
         };
-        let label = match known.starts_with("arn:") {
-            true => known.rsplit(':').next().unwrap_or_default(),
-            false => &known,
+        let label = if known.starts_with("arn:") {
+            known.rsplit(':').next().unwrap_or_default()
+        } else {
+            &known
         };
         let spec = SubscriptionSpec {
             topic: Text::reference(topic.clone(), Output::Arn),

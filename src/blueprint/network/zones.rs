@@ -3,9 +3,10 @@
 
 use crate::config::KeyPath;
 use crate::config::schema::Config;
-use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::network::{NatKind, Network};
-use crate::config::schema::services::{ContainerArchitecture, ContainerService};
+use crate::config::schema::services::ContainerService;
+use crate::words::load_balancers::BalancerType;
+use crate::words::services::ContainerArchitecture;
 use payctl_engine::model::zone::Zone;
 
 use crate::blueprint::Builder;
@@ -85,9 +86,10 @@ impl Builder<'_> {
                 let what = lacking(zone).unwrap_or_default();
                 message += &format!("; {} ({}) does not support {what}", zone.name, zone.id);
             }
-            let fix = match lack.is_empty() {
-                true => format!("use at most {found}"),
-                false => format!("use at most {found}, or name the zones in `zone_names`"),
+            let fix = if lack.is_empty() {
+                format!("use at most {found}")
+            } else {
+                format!("use at most {found}, or name the zones in `zone_names`")
             };
             self.problem(&KeyPath::of("network").key("zones"), message, fix);
             return None;

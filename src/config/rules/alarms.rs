@@ -7,8 +7,8 @@ use super::policies::is_arn;
 use crate::config::key_path::KeyPath;
 use crate::config::metrics::{FILTERS, Source, is_percentage, parts, storage};
 use crate::config::schema::alarms::Alarm;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::{ItemName, TopicRef};
+use crate::words::aws_services::Service;
 
 /// The principal of alarms.
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";

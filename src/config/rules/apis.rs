@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
-use crate::config::schema::apis::{Api, Authorizer, Cors, Endpoint, Gets, LogLevel, Route, Usage};
+use crate::config::schema::apis::{Api, Authorizer, Cors, Route, Usage};
 use crate::config::schema::text::ItemName;
+use crate::words::apis::{Endpoint, Gets, LogLevel};
 
 /// The most authorizers of an API.
 const AUTHORIZERS: usize = 10;
@@ -58,9 +59,10 @@ impl Rules<'_> {
         let of_edge = policy.ends_with("_EDGE");
         if newer && of_edge != (api.endpoint == Endpoint::Edge) {
             let path = path.key("security_policy");
-            let fix = match of_edge {
-                true => "use for example SecurityPolicy_TLS13_1_2_2021_06",
-                false => "use for example SecurityPolicy_TLS13_2025_EDGE",
+            let fix = if of_edge {
+                "use for example SecurityPolicy_TLS13_1_2_2021_06"
+            } else {
+                "use for example SecurityPolicy_TLS13_2025_EDGE"
             };
             self.say(&path, "this policy is for another type of endpoint", fix);
         }

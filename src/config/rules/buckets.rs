@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::buckets::{Bucket, StorageClass};
-use crate::config::schema::policies::Effect;
+use crate::config::schema::buckets::Bucket;
+use crate::words::buckets::StorageClass;
+use crate::words::policies::Effect;
 
 impl Rules<'_> {
     pub(super) fn buckets(&mut self) {
@@ -91,7 +92,7 @@ impl Rules<'_> {
             for (key, transitions, expire) in [current, old] {
                 self.waterfall(&path.key(key), transitions);
                 for (class, days) in transitions {
-                    let path = path.key(key).key(class.name());
+                    let path = path.key(key).key(class.aws());
                     let infrequent =
                         matches!(class, StorageClass::StandardIa | StorageClass::OnezoneIa);
                     if infrequent && *days < 30 {
@@ -116,8 +117,8 @@ impl Rules<'_> {
                     matches!(upper, StorageClass::StandardIa | StorageClass::OnezoneIa);
                 let least = since + if infrequent { 30 } else { 1 };
                 if *days < least {
-                    let path = path.key(class.name());
-                    let message = format!("{days} days is too short after {}", upper.name());
+                    let path = path.key(class.aws());
+                    let message = format!("{days} days is too short after {}", upper.aws());
                     self.say(&path, message, format!("use at least {least} days"));
                 }
             }

@@ -2,9 +2,9 @@
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::cost_anomalies::{CostAnomaly, CostWatch};
 use crate::config::schema::text::ItemName;
+use crate::words::aws_services::Service;
 
 impl Rules<'_> {
     pub(super) fn cost_anomalies(&mut self) {

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::events::EventRule;
 use crate::config::schema::text::{ItemName, QueueRef};
+use crate::words::aws_services::Service;
 
 /// The most targets of a rule.
 const MOST_TARGETS: usize = 5;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Sensitivity};
-use crate::config::schema::load_balancers::BalancerType;
+use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction};
 use crate::config::schema::text::{ItemName, PhysicalName};
+use crate::words::firewalls::Sensitivity;
+use crate::words::load_balancers::BalancerType;
 
 /// The prefix of the name of a web ACL's log.
 pub(crate) const LOGS: &str = "aws-waf-logs-";

@@ -2,9 +2,10 @@
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::fleets::{Fleet, HealthCheck};
-use crate::config::schema::target_groups::TargetType;
+use crate::config::schema::fleets::Fleet;
 use crate::config::schema::text::ItemName;
+use crate::words::fleets::HealthCheck;
+use crate::words::target_groups::TargetType;
 
 /// The largest user data in base64, without the part of the agent, in bytes.
 const USER_DATA: usize = 10_000;

@@ -4,9 +4,9 @@ use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
 use crate::config::schema::functions::{Function, Trigger};
-use crate::config::schema::policies::Effect;
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::ItemName;
+use crate::words::policies::Effect;
 use payctl_engine::model::package::BOOTSTRAP;
 
 /// The runtimes that AWS supports for new functions.

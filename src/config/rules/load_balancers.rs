@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
-use crate::config::schema::load_balancers::{
-    BalancerType, Forward, Listener, ListenerProtocol, LoadBalancer, Redirect, Respond, Scheme,
-};
+use crate::config::schema::load_balancers::{Forward, Listener, LoadBalancer, Redirect, Respond};
 use crate::config::schema::network::SubnetTier;
-use crate::config::schema::target_groups::TargetProtocol;
 use crate::config::schema::text::ItemName;
+use crate::words::load_balancers::{BalancerType, ListenerProtocol, Scheme};
+use crate::words::target_groups::TargetProtocol;
 
 /// The longest name.
 pub(super) const NAME: usize = 32;
@@ -156,8 +155,7 @@ impl Rules<'_> {
         };
         let at = path.key("protocol");
         if !fits {
-            let message =
-                format!("this type of load balancer does not support {}", protocol.name());
+            let message = format!("this type of load balancer does not support {}", protocol.aws());
             self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
         self.certificate(path, protocol, listener.certificate.as_deref());
@@ -199,12 +197,11 @@ impl Rules<'_> {
         match (protocol.is_secure(), arn) {
             (true, None) => {
                 let path = path.key("protocol");
-                let message = format!("the protocol {} needs a certificate", protocol.name());
+                let message = format!("the protocol {} needs a certificate", protocol.aws());
                 self.say(&path, message, "set `certificate` to the ARN of an ACM certificate");
             }
             (false, Some(_)) => {
-                let message =
-                    format!("the protocol {} does not use a certificate", protocol.name());
+                let message = format!("the protocol {} does not use a certificate", protocol.aws());
                 self.say(&at, message, "remove `certificate`, or change the protocol");
             }
             (true, Some(arn)) if !arn.starts_with("${") => {
@@ -268,7 +265,7 @@ impl Rules<'_> {
             if is_http != (kind == BalancerType::Application) {
                 let message = format!(
                     "the protocol of the target group `{group}` is {}",
-                    config.protocol.name()
+                    config.protocol.aws()
                 );
                 let fix =
                     "use http or https (application load balancer), tcp (network load balancer)";

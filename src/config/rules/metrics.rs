@@ -103,9 +103,10 @@ impl Rules<'_> {
         }
         let names = self.loaded.names(section);
         if !names.contains(&item) {
-            let fix = match names.is_empty() {
-                true => format!("this environment has no [{section}]"),
-                false => suggest(item, names, &format!("names in [{section}]")),
+            let fix = if names.is_empty() {
+                format!("this environment has no [{section}]")
+            } else {
+                suggest(item, names, &format!("names in [{section}]"))
             };
             return self.say(&at, format!("[{section}] has no `{item}`"), fix);
         }

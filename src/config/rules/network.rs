@@ -4,8 +4,8 @@ use super::Rules;
 use super::load_balancers::SMALLEST;
 use crate::config::key_path::KeyPath;
 use crate::config::ranges::Block;
-use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::network::{NatKind, Network};
+use crate::words::load_balancers::BalancerType;
 
 impl Rules<'_> {
     pub(super) fn network(&mut self) {
@@ -68,16 +68,16 @@ impl Rules<'_> {
         }
         let region = &self.config.region;
         for (at, zone) in network.zone_names.iter().enumerate() {
-            let at_path = path.item(at);
+            let path = path.item(at);
             if zone.strip_prefix(&**region).is_none_or(|letter| letter.len() != 1) {
                 self.say(
-                    &at_path,
+                    &path,
                     format!("this is not a zone of {}", region.0),
                     "zones of the region",
                 );
             }
             if network.zone_names[..at].contains(zone) {
-                self.say(&at_path, "this zone appears twice", "remove one");
+                self.say(&path, "this zone appears twice", "remove one");
             }
         }
     }

@@ -6,9 +6,10 @@ use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::did_you_mean;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::policies::{PrincipalType, Statement};
+use crate::config::schema::policies::Statement;
 use crate::config::schema::text::Template;
 use crate::config::template;
+use crate::words::policies::PrincipalType;
 
 /// The condition operators of IAM, without their prefixes and `IfExists`.
 const OPERATORS: [&str; 27] = [
@@ -158,7 +159,7 @@ impl Rules<'_> {
             self.say(&path, format!("`{}` is not an ARN", wrong.0), fix);
         }
         for (kind, who) in &statement.principals {
-            self.principals(&path.key("principals").key(kind.name()), *kind, who);
+            self.principals(&path.key("principals").key(kind.aws()), *kind, who);
         }
         for operator in statement.conditions.keys() {
             let bare = operator.strip_prefix("ForAllValues:").unwrap_or(operator);

@@ -2,8 +2,8 @@
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::ItemName;
+use crate::words::aws_services::Service;
 
 /// The default retention of SQS in seconds.
 pub(crate) const RETENTION: u32 = 345_600;

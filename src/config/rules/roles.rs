@@ -3,9 +3,10 @@
 use super::Rules;
 use super::policies::is_arn;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::policies::{Effect, PrincipalType, Statement};
+use crate::config::schema::policies::Statement;
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::{ItemName, RoleRef, Template};
+use crate::words::policies::{Effect, PrincipalType};
 
 /// Whether a service may assume a role.
 fn lets(role: &Role, service: &str) -> bool {
@@ -104,9 +105,10 @@ impl Rules<'_> {
         for (at, policy) in policies.iter().enumerate() {
             let path = path.key("managed").item(at);
             let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
-            let fine = match policy.starts_with("arn:") || policy.starts_with("${") {
-                true => is_arn(policy) && policy.contains(":policy/"),
-                false => !policy.is_empty() && policy.chars().all(named),
+            let fine = if policy.starts_with("arn:") || policy.starts_with("${") {
+                is_arn(policy) && policy.contains(":policy/")
+            } else {
+                !policy.is_empty() && policy.chars().all(named)
             };
             if !fine {
                 let fix = "write the name of an AWS policy, or arn:aws:iam::${account}:policy/NAME";

@@ -6,7 +6,8 @@ use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
 use crate::config::ranges::canonical;
-use crate::config::schema::security_groups::{Egress, Protocol, Rule};
+use crate::config::schema::security_groups::{Egress, Rule};
+use crate::words::security_groups::Protocol;
 
 impl Rules<'_> {
     pub(super) fn security_groups(&mut self) {
@@ -29,9 +30,10 @@ impl Rules<'_> {
         let mut seen = BTreeSet::new();
         for (at, rule) in rules.iter().enumerate() {
             let path = path.item(at);
-            let (right, wrong) = match ingress {
-                true => (("from", &rule.from), ("to", &rule.to)),
-                false => (("to", &rule.to), ("from", &rule.from)),
+            let (right, wrong) = if ingress {
+                (("from", &rule.from), ("to", &rule.to))
+            } else {
+                (("to", &rule.to), ("from", &rule.from))
             };
             if wrong.1.is_some() {
                 let path = path.key(wrong.0);

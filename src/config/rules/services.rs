@@ -96,15 +96,16 @@ impl Rules<'_> {
         self.tier(&path.key("subnets"), network, service.subnets);
         let public = service.subnets == SubnetTier::Public;
         if public != service.public_ip {
-            let (message, fix) = match public {
-                true => (
+            let (message, fix) = if public {
+                (
                     "tasks in public subnets need public addresses to reach the internet",
                     "set `public_ip = true`, or use private subnets",
-                ),
-                false => (
+                )
+            } else {
+                (
                     "`public_ip` is only for public subnets",
                     "set `subnets = \"public\"`, or remove it",
-                ),
+                )
             };
             self.say(&path.key("public_ip"), message, fix);
         }

@@ -3,7 +3,8 @@
 use super::Rules;
 use super::load_balancers::NAME;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::target_groups::{Health, TargetGroup, TargetProtocol};
+use crate::config::schema::target_groups::{Health, TargetGroup};
+use crate::words::target_groups::TargetProtocol;
 
 impl Rules<'_> {
     pub(super) fn target_groups(&mut self) {

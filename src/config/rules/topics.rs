@@ -2,7 +2,7 @@
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::schema::topics::Delivery;
+use crate::words::topics::Delivery;
 
 const QUEUE: &str = "write the ARN of a queue; for a queue of this config, use its `topics`";
 
