@@ -96,9 +96,13 @@ impl Resource for Account {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let role = self.role(cx.aws).await?;
-        let call = cx.aws.apigateway.update_account();
-        let call = call.patch_operations(replace("/cloudwatchRoleArn", &role));
-        call.send().await.map_err(op("UpdateAccount"))?;
+        cx.aws
+            .apigateway
+            .update_account()
+            .patch_operations(replace("/cloudwatchRoleArn", &role))
+            .send()
+            .await
+            .map_err(op("UpdateAccount"))?;
         Ok(role)
     }
 
@@ -120,12 +124,18 @@ impl Account {
             "Action": "sts:AssumeRole",
             "Principal": { "Service": "apigateway.amazonaws.com" },
         })]);
-        let call = aws.iam.create_role().role_name(&self.role).path(PATH);
-        let call = call.description("API Gateway writes the logs of all its APIs by this role.");
-        let call = call.assume_role_policy_document(trust.to_json());
         let boundary = self.boundary.as_ref().map(|arn| arn.known().to_owned());
-        let call = call.set_permissions_boundary(boundary);
-        match call.send().await.map_err(op("CreateRole")) {
+        let made = aws
+            .iam
+            .create_role()
+            .role_name(&self.role)
+            .path(PATH)
+            .description("API Gateway writes the logs of all its APIs by this role.")
+            .assume_role_policy_document(trust.to_json())
+            .set_permissions_boundary(boundary)
+            .send()
+            .await;
+        match made.map_err(op("CreateRole")) {
             Ok(_) => {}
             Err(error) if error.class == ErrorClass::Exists => {}
             Err(error) => return Err(error),

@@ -334,29 +334,36 @@ impl Resource for RestApi {
         let endpoint = types::EndpointConfiguration::builder()
             .types(types::EndpointType::from(self.endpoint.as_str()))
             .build();
-        let call = cx.aws.apigateway.create_rest_api().name(&self.name);
-        let call = match self.description.as_str() {
-            "" => call,
-            text => call.description(text),
-        };
-        let call = call.endpoint_configuration(endpoint);
-        let call = match &self.security_policy {
-            Some(policy) => call
-                .security_policy(types::SecurityPolicy::from(policy.as_str()))
-                .set_endpoint_access_mode(is_enhanced(policy).then_some(STRICT)),
-            None => call,
-        };
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateRestApi"))?;
+        let description = Some(&self.description).filter(|text| !text.is_empty());
+        let policy = self.security_policy.as_deref();
+        let is_strict = policy.is_some_and(is_enhanced);
+        let made = cx
+            .aws
+            .apigateway
+            .create_rest_api()
+            .name(&self.name)
+            .set_description(description.cloned())
+            .endpoint_configuration(endpoint)
+            .set_security_policy(policy.map(types::SecurityPolicy::from))
+            .set_endpoint_access_mode(is_strict.then_some(STRICT))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateRestApi"))?;
         made.id.ok_or_else(|| incomplete("CreateRestApi"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let patches = self.patches(&live.spec);
         if !patches.is_empty() {
-            let call = cx.aws.apigateway.update_rest_api().rest_api_id(&live.id);
-            let call = call.set_patch_operations(Some(patches));
-            call.send().await.map_err(op("UpdateRestApi"))?;
+            cx.aws
+                .apigateway
+                .update_rest_api()
+                .rest_api_id(&live.id)
+                .set_patch_operations(Some(patches))
+                .send()
+                .await
+                .map_err(op("UpdateRestApi"))?;
         }
         // The live state may differ from the plan after an attempt that failed half-way.
         match Parts::get(cx.aws, &live.id).await? {

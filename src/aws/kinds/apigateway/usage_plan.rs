@@ -156,26 +156,44 @@ impl Resource for UsagePlan {
             let period = types::QuotaPeriodType::from(period.as_str());
             types::QuotaSettings::builder().limit(*limit).period(period).build()
         });
-        let call = cx.aws.apigateway.create_usage_plan().name(&self.name);
-        let call = call.description(&self.description);
-        let call = call.set_api_stages(Some(self.stages.iter().map(stage).collect()));
-        let call = call.set_throttle(throttle).set_quota(quota);
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateUsagePlan"))?;
+        let made = cx
+            .aws
+            .apigateway
+            .create_usage_plan()
+            .name(&self.name)
+            .description(&self.description)
+            .set_api_stages(Some(self.stages.iter().map(stage).collect()))
+            .set_throttle(throttle)
+            .set_quota(quota)
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateUsagePlan"))?;
         made.id.ok_or_else(|| incomplete("CreateUsagePlan"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let patches = self.patches(&live.spec);
         if !patches.is_empty() {
-            let call = cx.aws.apigateway.update_usage_plan().usage_plan_id(&live.id);
-            let call = call.set_patch_operations(Some(patches));
-            call.send().await.map_err(op("UpdateUsagePlan"))?;
+            cx.aws
+                .apigateway
+                .update_usage_plan()
+                .usage_plan_id(&live.id)
+                .set_patch_operations(Some(patches))
+                .send()
+                .await
+                .map_err(op("UpdateUsagePlan"))?;
         }
         for key in self.keys.difference(&live.spec.keys) {
-            let call = cx.aws.apigateway.create_usage_plan_key().usage_plan_id(&live.id);
-            let call = call.key_id(key.known()).key_type("API_KEY");
-            call.send().await.map_err(op("CreateUsagePlanKey"))?;
+            cx.aws
+                .apigateway
+                .create_usage_plan_key()
+                .usage_plan_id(&live.id)
+                .key_id(key.known())
+                .key_type("API_KEY")
+                .send()
+                .await
+                .map_err(op("CreateUsagePlanKey"))?;
         }
         for key in live.spec.keys.difference(&self.keys) {
             let call = cx.aws.apigateway.delete_usage_plan_key().usage_plan_id(&live.id);

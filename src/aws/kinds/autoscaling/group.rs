@@ -342,9 +342,14 @@ impl Resource for Group {
         self.join_and_leave(cx.aws, was).await?;
         self.set_policies(cx.aws, was).await?;
         if self.metrics && !was.metrics {
-            let call = cx.aws.autoscaling.enable_metrics_collection();
-            let call = call.auto_scaling_group_name(&live.id).granularity(GRANULARITY);
-            call.send().await.map_err(op("EnableMetricsCollection"))?;
+            cx.aws
+                .autoscaling
+                .enable_metrics_collection()
+                .auto_scaling_group_name(&live.id)
+                .granularity(GRANULARITY)
+                .send()
+                .await
+                .map_err(op("EnableMetricsCollection"))?;
         }
         if !self.metrics && was.metrics {
             let call = cx.aws.autoscaling.disable_metrics_collection();

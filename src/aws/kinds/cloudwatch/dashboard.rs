@@ -156,9 +156,16 @@ impl Resource for Dashboard {
 
 impl Dashboard {
     async fn put(&self, cx: &Cx<'_>, tags: Option<&Tags>) -> Result<(), OpError> {
-        let call = cx.aws.cloudwatch.put_dashboard().dashboard_name(&self.name);
-        let call = call.dashboard_body(self.body.to_string()).set_tags(tags.map(to_tags));
-        let answer = call.send().await.map_err(op("PutDashboard"))?;
+        let answer = cx
+            .aws
+            .cloudwatch
+            .put_dashboard()
+            .dashboard_name(&self.name)
+            .dashboard_body(self.body.to_string())
+            .set_tags(tags.map(to_tags))
+            .send()
+            .await
+            .map_err(op("PutDashboard"))?;
         let messages = answer.dashboard_validation_messages.unwrap_or_default();
         match objections(&messages) {
             None => Ok(()),

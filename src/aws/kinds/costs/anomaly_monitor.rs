@@ -154,9 +154,16 @@ impl Resource for AnomalyMonitor {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.costexplorer.create_anomaly_monitor().anomaly_monitor(self.to_aws()?);
-        let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
-        Ok(call.send().await.map_err(op("CreateAnomalyMonitor"))?.monitor_arn)
+        let made = cx
+            .aws
+            .costexplorer
+            .create_anomaly_monitor()
+            .anomaly_monitor(self.to_aws()?)
+            .set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateAnomalyMonitor"))?;
+        Ok(made.monitor_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -182,10 +189,15 @@ impl Resource for AnomalyMonitor {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsMonitor>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call =
-            aws.costexplorer.get_anomaly_monitors().max_results(100).set_next_page_token(token);
-        let call = call.set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]));
-        let page = call.send().await.map_err(op("GetAnomalyMonitors"))?;
+        let page = aws
+            .costexplorer
+            .get_anomaly_monitors()
+            .max_results(100)
+            .set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]))
+            .set_next_page_token(token)
+            .send()
+            .await
+            .map_err(op("GetAnomalyMonitors"))?;
         found.extend(page.anomaly_monitors);
         token = page.next_page_token.filter(|token| !token.is_empty());
         if token.is_none() {

@@ -180,10 +180,16 @@ impl Resource for AnomalySubscription {
             .set_threshold_expression(self.threshold.to_aws())
             .build()
             .expect("all that Cost Explorer demands is there");
-        let call =
-            cx.aws.costexplorer.create_anomaly_subscription().anomaly_subscription(subscription);
-        let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
-        Ok(call.send().await.map_err(op("CreateAnomalySubscription"))?.subscription_arn)
+        let made = cx
+            .aws
+            .costexplorer
+            .create_anomaly_subscription()
+            .anomaly_subscription(subscription)
+            .set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateAnomalySubscription"))?;
+        Ok(made.subscription_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -220,10 +226,15 @@ impl Resource for AnomalySubscription {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsSubscription>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call = aws.costexplorer.get_anomaly_subscriptions().max_results(100);
-        let call = call.set_subscription_arn_list(arn.map(|arn| vec![arn.to_owned()]));
-        let page = call.set_next_page_token(token).send().await;
-        let page = page.map_err(op("GetAnomalySubscriptions"))?;
+        let page = aws
+            .costexplorer
+            .get_anomaly_subscriptions()
+            .max_results(100)
+            .set_subscription_arn_list(arn.map(|arn| vec![arn.to_owned()]))
+            .set_next_page_token(token)
+            .send()
+            .await
+            .map_err(op("GetAnomalySubscriptions"))?;
         found.extend(page.anomaly_subscriptions);
         token = page.next_page_token.filter(|token| !token.is_empty());
         if token.is_none() {

@@ -157,9 +157,14 @@ async fn backups(
     let (mut known, mut next) = (Vec::new(), None);
     loop {
         let ask = || async {
-            let call = aws.dynamodb.list_backups().table_name(table).backup_type(filter.clone());
-            let call = call.set_exclusive_start_backup_arn(next.clone());
-            call.send().await.map_err(op("ListBackups"))
+            aws.dynamodb
+                .list_backups()
+                .table_name(table)
+                .backup_type(filter.clone())
+                .set_exclusive_start_backup_arn(next.clone())
+                .send()
+                .await
+                .map_err(op("ListBackups"))
         };
         let answer = retry_read(ask).await?;
         for found in answer.backup_summaries.unwrap_or_default() {

@@ -54,9 +54,14 @@ pub(crate) fn zones_of(cx: &Preflight<'_>, address: &Address) -> BTreeSet<String
 /// Asks for the names of the zones that have an instance type.
 async fn offered(aws: &Aws, name: &str) -> Result<BTreeSet<String>, OpError> {
     let ask = || async {
-        let call = aws.ec2.describe_instance_type_offerings();
-        let call = call.location_type("availability-zone".into());
-        let pages = call.filters(filter("instance-type", [name])).into_paginator().items().send();
+        let pages = aws
+            .ec2
+            .describe_instance_type_offerings()
+            .location_type("availability-zone".into())
+            .filters(filter("instance-type", [name]))
+            .into_paginator()
+            .items()
+            .send();
         let found = pages.collect::<Result<Vec<_>, _>>().await;
         found.map_err(op("DescribeInstanceTypeOfferings"))
     };

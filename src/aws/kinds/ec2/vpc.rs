@@ -111,9 +111,15 @@ impl Resource for Vpc {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.ec2.create_vpc().cidr_block(&self.cidr);
-        let call = call.tag_specifications(common::tagged(ResourceType::Vpc, cx.tags));
-        let answer = call.send().await.map_err(op("CreateVpc"))?;
+        let answer = cx
+            .aws
+            .ec2
+            .create_vpc()
+            .cidr_block(&self.cidr)
+            .tag_specifications(common::tagged(ResourceType::Vpc, cx.tags))
+            .send()
+            .await
+            .map_err(op("CreateVpc"))?;
         common::made("CreateVpc", answer.vpc.and_then(|vpc| vpc.vpc_id))
     }
 

@@ -163,10 +163,15 @@ impl Resource for Cluster {
         }
         if self.capacity_providers != live.spec.capacity_providers {
             let providers = self.capacity_providers.iter().cloned().collect();
-            let call = cx.aws.ecs.put_cluster_capacity_providers().cluster(&live.id);
-            let call = call.set_capacity_providers(Some(providers));
-            let call = call.set_default_capacity_provider_strategy(Some(Vec::new()));
-            call.send().await.map_err(op("PutClusterCapacityProviders"))?;
+            cx.aws
+                .ecs
+                .put_cluster_capacity_providers()
+                .cluster(&live.id)
+                .set_capacity_providers(Some(providers))
+                .set_default_capacity_provider_strategy(Some(Vec::new()))
+                .send()
+                .await
+                .map_err(op("PutClusterCapacityProviders"))?;
         }
         Ok(())
     }
@@ -187,9 +192,15 @@ impl Resource for Cluster {
 
 /// The clusters among these that live, settings and tags included.
 async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpError> {
-    let call = aws.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
-    let call = call.include(ClusterField::Settings).include(ClusterField::Tags);
-    let answer = call.send().await.map_err(op("DescribeClusters"))?;
+    let answer = aws
+        .ecs
+        .describe_clusters()
+        .set_clusters(Some(arns.to_vec()))
+        .include(ClusterField::Settings)
+        .include(ClusterField::Tags)
+        .send()
+        .await
+        .map_err(op("DescribeClusters"))?;
     // Missing clusters are in `failures`, without other details.
     Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(live).collect())
 }

@@ -322,9 +322,16 @@ fn cluster_of(arn: &str) -> &str {
 }
 
 async fn describe(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Described>, OpError> {
-    let call = aws.ecs.describe_services().cluster(cluster).set_services(Some(arns.to_vec()));
-    let call = call.include(ServiceField::Tags);
-    let answer = call.send().await.map_err(op("DescribeServices")).or_gone()?;
+    let answer = aws
+        .ecs
+        .describe_services()
+        .cluster(cluster)
+        .set_services(Some(arns.to_vec()))
+        .include(ServiceField::Tags)
+        .send()
+        .await
+        .map_err(op("DescribeServices"))
+        .or_gone()?;
     Ok(answer.and_then(|answer| answer.services).unwrap_or_default())
 }
 

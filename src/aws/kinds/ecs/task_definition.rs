@@ -309,9 +309,14 @@ impl Resource for TaskDefinition {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let call = cx.aws.ecs.list_task_definition_families();
-        let call = call.status(TaskDefinitionFamilyStatus::Active);
-        let mut pages = call.into_paginator().items().send();
+        let mut pages = cx
+            .aws
+            .ecs
+            .list_task_definition_families()
+            .status(TaskDefinitionFamilyStatus::Active)
+            .into_paginator()
+            .items()
+            .send();
         let mut families = Vec::new();
         while let Some(family) = pages.next().await {
             let family = family.map_err(op("ListTaskDefinitionFamilies"))?;

@@ -267,15 +267,24 @@ impl Role {
 
     async fn update_role(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         if self.trust != live.spec.trust {
-            let call = aws.iam.update_assume_role_policy().role_name(&live.id);
-            let call = call.policy_document(self.trust.to_json());
-            call.send().await.map_err(op("UpdateAssumeRolePolicy"))?;
+            aws.iam
+                .update_assume_role_policy()
+                .role_name(&live.id)
+                .policy_document(self.trust.to_json())
+                .send()
+                .await
+                .map_err(op("UpdateAssumeRolePolicy"))?;
         }
         let session = self.session().or(live.spec.session());
         if self.description != live.spec.description || session != live.spec.session() {
-            let call = aws.iam.update_role().role_name(&live.id).description(&self.description);
-            let call = call.set_max_session_duration(session);
-            call.send().await.map_err(op("UpdateRole"))?;
+            aws.iam
+                .update_role()
+                .role_name(&live.id)
+                .description(&self.description)
+                .set_max_session_duration(session)
+                .send()
+                .await
+                .map_err(op("UpdateRole"))?;
         }
         match (&self.boundary, &live.spec.boundary) {
             (Some(new), old) if old.as_ref() != Some(new) => {
@@ -296,9 +305,14 @@ impl Role {
         let old = &live.spec.inline;
         let new = self.inline.iter().filter(|(name, policy)| old.get(*name) != Some(*policy));
         let put = new.map(|(name, policy)| async move {
-            let call = aws.iam.put_role_policy().role_name(&live.id).policy_name(name);
-            let call = call.policy_document(policy.to_json());
-            call.send().await.map_err(op("PutRolePolicy"))
+            aws.iam
+                .put_role_policy()
+                .role_name(&live.id)
+                .policy_name(name)
+                .policy_document(policy.to_json())
+                .send()
+                .await
+                .map_err(op("PutRolePolicy"))
         });
         let attach = self.managed.difference(&live.spec.managed).map(|arn| async move {
             let call = aws.iam.attach_role_policy().role_name(&live.id).policy_arn(arn.known());

@@ -259,9 +259,16 @@ impl Resource for Key {
         // That it is kept comes later: until then nothing is encrypted with it, and it can go.
         let mut tags = cx.tags.clone();
         tags.insert(TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
-        let call = cx.aws.kms.create_key().description(&self.description);
-        let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
-        let created = call.send().await.map_err(op("CreateKey"))?;
+        let created = cx
+            .aws
+            .kms
+            .create_key()
+            .description(&self.description)
+            .policy(self.policy.to_json())
+            .set_tags(Some(to_tags(&tags)))
+            .send()
+            .await
+            .map_err(op("CreateKey"))?;
         created.key_metadata.map(|key| key.key_id).ok_or_else(|| {
             OpError::new("CreateKey", ErrorClass::Service, "NoKey", "AWS did not return a key id")
         })
@@ -274,9 +281,13 @@ impl Resource for Key {
             kms.enable_key().key_id(id).send().await.map_err(op("EnableKey"))?;
         }
         if self.policy != live.spec.policy {
-            let call = kms.put_key_policy().key_id(id).policy_name("default");
-            let call = call.policy(self.policy.to_json());
-            call.send().await.map_err(op("PutKeyPolicy"))?;
+            kms.put_key_policy()
+                .key_id(id)
+                .policy_name("default")
+                .policy(self.policy.to_json())
+                .send()
+                .await
+                .map_err(op("PutKeyPolicy"))?;
         }
         if self.description != live.spec.description {
             let call = kms.update_key_description().key_id(id).description(&self.description);
@@ -336,9 +347,13 @@ impl Key {
         if self.rotation && (!live.spec.rotation || period) {
             // Without a period AWS keeps the one that the key had.
             let days = self.rotation_days.unwrap_or(DEFAULT_PERIOD) as i32;
-            let call = aws.kms.enable_key_rotation().key_id(&live.id);
-            let call = call.rotation_period_in_days(days);
-            call.send().await.map_err(op("EnableKeyRotation"))?;
+            aws.kms
+                .enable_key_rotation()
+                .key_id(&live.id)
+                .rotation_period_in_days(days)
+                .send()
+                .await
+                .map_err(op("EnableKeyRotation"))?;
         }
         if !self.rotation && live.spec.rotation {
             let send = aws.kms.disable_key_rotation().key_id(&live.id).send();

@@ -278,14 +278,26 @@ impl Resource for Function {
         if *self != behind {
             self.configure(cx.aws, now).await
         } else if self.code != now.code || self.architecture != now.architecture {
-            let call = cx.aws.lambda.update_function_code().function_name(&self.name);
-            let call = call.architectures(Architecture::from(self.architecture.as_str()));
-            let call = call.zip_file(self.archive(cx.aws, "UpdateFunctionCode")?);
-            call.send().await.map_err(op("UpdateFunctionCode")).map(drop)
+            cx.aws
+                .lambda
+                .update_function_code()
+                .function_name(&self.name)
+                .architectures(Architecture::from(self.architecture.as_str()))
+                .zip_file(self.archive(cx.aws, "UpdateFunctionCode")?)
+                .send()
+                .await
+                .map_err(op("UpdateFunctionCode"))
+                .map(drop)
         } else if let Some(calls) = self.reserved_concurrency {
-            let call = cx.aws.lambda.put_function_concurrency().function_name(&self.name);
-            let call = call.reserved_concurrent_executions(signed(calls));
-            call.send().await.map_err(op("PutFunctionConcurrency")).map(drop)
+            cx.aws
+                .lambda
+                .put_function_concurrency()
+                .function_name(&self.name)
+                .reserved_concurrent_executions(signed(calls))
+                .send()
+                .await
+                .map_err(op("PutFunctionConcurrency"))
+                .map(drop)
         } else {
             let call = cx.aws.lambda.delete_function_concurrency().function_name(&self.name);
             call.send().await.map_err(op("DeleteFunctionConcurrency")).map(drop)

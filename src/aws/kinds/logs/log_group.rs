@@ -140,10 +140,15 @@ impl Resource for LogGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.cloudwatchlogs.create_log_group().log_group_name(&self.name);
-        let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        call.send().await.map_err(op("CreateLogGroup"))?;
+        cx.aws
+            .cloudwatchlogs
+            .create_log_group()
+            .log_group_name(&self.name)
+            .set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateLogGroup"))?;
         Ok(self.name.clone())
     }
 

@@ -187,10 +187,16 @@ impl Filter {
             .unit(StandardUnit::from(self.unit.as_str()))
             .build()
             .expect("a metric with namespace, name and value is complete");
-        let call = aws.cloudwatchlogs.put_metric_filter().log_group_name(self.log_group.known());
-        let call = call.filter_name(&self.name).filter_pattern(&self.pattern);
-        let send = call.metric_transformations(metric).send();
-        send.await.map_err(op("PutMetricFilter")).map(drop)
+        aws.cloudwatchlogs
+            .put_metric_filter()
+            .log_group_name(self.log_group.known())
+            .filter_name(&self.name)
+            .filter_pattern(&self.pattern)
+            .metric_transformations(metric)
+            .send()
+            .await
+            .map_err(op("PutMetricFilter"))
+            .map(drop)
     }
 }
 

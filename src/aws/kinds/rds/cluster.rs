@@ -327,27 +327,37 @@ impl Resource for Cluster {
             return self.restore(cx.aws, source, tags).await;
         }
         let Credentials { username, password } = self.credentials(cx.aws).await?;
-        let call = cx.aws.rds.create_db_cluster().db_cluster_identifier(&self.name);
-        let call = call.engine(ENGINE).engine_version(&self.engine_version);
-        let call = call.set_database_name(self.database.clone()).port(self.port.into());
-        let call = call.master_username(username).master_user_password(password);
-        let call = call.db_subnet_group_name(self.subnet_group.known());
-        let call = call.set_vpc_security_group_ids(Some(self.group_ids()));
-        let call = call.db_cluster_parameter_group_name(self.parameter_group.known());
         let scaling = self.serverless.map(Serverless::to_sdk);
-        let call = call.set_serverless_v2_scaling_configuration(scaling);
         let key = self.key.as_ref().map(|key| key.known().to_owned());
-        let call = call.storage_encrypted(true).set_kms_key_id(key);
-        let call = call.backup_retention_period(days(self.backup_days));
-        let call = call.set_preferred_backup_window(self.backup_window.clone());
-        let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
-        let call = call.deletion_protection(self.deletion_protection);
-        let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
-        let call = call.set_enable_cloudwatch_logs_exports(self.exports());
-        let call = call.enable_iam_database_authentication(self.iam_authentication);
-        let call = call.enable_http_endpoint(self.data_api);
-        let send = call.set_tags(Some(common::to_tags(&tags))).send();
-        let made = send.await.map_err(op("CreateDBCluster"))?;
+        let made = cx
+            .aws
+            .rds
+            .create_db_cluster()
+            .db_cluster_identifier(&self.name)
+            .engine(ENGINE)
+            .engine_version(&self.engine_version)
+            .set_database_name(self.database.clone())
+            .port(self.port.into())
+            .master_username(username)
+            .master_user_password(password)
+            .db_subnet_group_name(self.subnet_group.known())
+            .set_vpc_security_group_ids(Some(self.group_ids()))
+            .db_cluster_parameter_group_name(self.parameter_group.known())
+            .set_serverless_v2_scaling_configuration(scaling)
+            .storage_encrypted(true)
+            .set_kms_key_id(key)
+            .backup_retention_period(days(self.backup_days))
+            .set_preferred_backup_window(self.backup_window.clone())
+            .set_preferred_maintenance_window(self.maintenance_window.clone())
+            .deletion_protection(self.deletion_protection)
+            .copy_tags_to_snapshot(self.copy_tags_to_snapshots)
+            .set_enable_cloudwatch_logs_exports(self.exports())
+            .enable_iam_database_authentication(self.iam_authentication)
+            .enable_http_endpoint(self.data_api)
+            .set_tags(Some(common::to_tags(&tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBCluster"))?;
         let made = made.db_cluster.and_then(|cluster| cluster.db_cluster_identifier);
         made.ok_or_else(|| common::no_answer("CreateDBCluster"))
     }
@@ -448,12 +458,17 @@ async fn remove(aws: &Aws, live: &Live<Cluster>) -> Result<(), OpError> {
         let send = call.deletion_protection(false).apply_immediately(true).send();
         send.await.map_err(op("ModifyDBCluster"))?;
     }
-    let call = aws.rds.delete_db_cluster().db_cluster_identifier(&live.id);
-    let call = match live.spec.final_snapshot {
-        true => call.final_db_snapshot_identifier(snapshot_name(&live.id, SystemTime::now())),
-        false => call.skip_final_snapshot(true),
-    };
-    call.send().await.map_err(op("DeleteDBCluster")).or_gone().map(drop)
+    let snapshot = live.spec.final_snapshot.then(|| snapshot_name(&live.id, SystemTime::now()));
+    aws.rds
+        .delete_db_cluster()
+        .db_cluster_identifier(&live.id)
+        .set_skip_final_snapshot(snapshot.is_none().then_some(true))
+        .set_final_db_snapshot_identifier(snapshot)
+        .send()
+        .await
+        .map_err(op("DeleteDBCluster"))
+        .or_gone()
+        .map(drop)
 }
 
 async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Cluster>>, OpError> {

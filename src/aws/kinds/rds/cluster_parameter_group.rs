@@ -147,11 +147,16 @@ impl Resource for ParameterGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.rds.create_db_cluster_parameter_group();
-        let call = call.db_cluster_parameter_group_name(&self.name);
-        let call = call.db_parameter_group_family(&self.family).description(&self.description);
-        let send = call.set_tags(Some(common::to_tags(cx.tags))).send();
-        send.await.map_err(op("CreateDBClusterParameterGroup"))?;
+        cx.aws
+            .rds
+            .create_db_cluster_parameter_group()
+            .db_cluster_parameter_group_name(&self.name)
+            .db_parameter_group_family(&self.family)
+            .description(&self.description)
+            .set_tags(Some(common::to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBClusterParameterGroup"))?;
         Ok(self.name.clone())
     }
 
@@ -166,17 +171,25 @@ impl Resource for ParameterGroup {
         };
         let set: Vec<_> = set.iter().map(|(name, value)| parameter(name, Some(value))).collect();
         for some in set.chunks(AT_ONCE) {
-            let call = cx.aws.rds.modify_db_cluster_parameter_group();
-            let call = call.db_cluster_parameter_group_name(&live.id);
-            let send = call.set_parameters(Some(some.to_vec())).send();
-            send.await.map_err(op("ModifyDBClusterParameterGroup"))?;
+            cx.aws
+                .rds
+                .modify_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(some.to_vec()))
+                .send()
+                .await
+                .map_err(op("ModifyDBClusterParameterGroup"))?;
         }
         let unset: Vec<_> = unset.iter().map(|name| parameter(name, None)).collect();
         for some in unset.chunks(AT_ONCE) {
-            let call = cx.aws.rds.reset_db_cluster_parameter_group();
-            let call = call.db_cluster_parameter_group_name(&live.id);
-            let send = call.set_parameters(Some(some.to_vec())).send();
-            send.await.map_err(op("ResetDBClusterParameterGroup"))?;
+            cx.aws
+                .rds
+                .reset_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(some.to_vec()))
+                .send()
+                .await
+                .map_err(op("ResetDBClusterParameterGroup"))?;
         }
         Ok(())
     }

@@ -41,9 +41,15 @@ async fn offered(aws: &Aws, version: &str, class: &str) -> Result<BTreeSet<Strin
     // A major version stands for the version that AWS chooses.
     let exact = version.contains('.').then(|| version.to_owned());
     let ask = || async {
-        let call = aws.rds.describe_orderable_db_instance_options().engine("aurora-postgresql");
-        let call = call.set_engine_version(exact.clone()).db_instance_class(class);
-        let pages = call.into_paginator().items().send();
+        let pages = aws
+            .rds
+            .describe_orderable_db_instance_options()
+            .engine("aurora-postgresql")
+            .set_engine_version(exact.clone())
+            .db_instance_class(class)
+            .into_paginator()
+            .items()
+            .send();
         let found = pages.collect::<Result<Vec<_>, _>>().await;
         found.map_err(op("DescribeOrderableDBInstanceOptions"))
     };

@@ -79,10 +79,15 @@ async fn of_snapshot(
         return Ok(Err(obstacle));
     }
     let ask = || async {
-        let call = aws.rds.describe_db_cluster_snapshots();
-        let call = call.db_cluster_snapshot_identifier(snapshot).include_shared(shared);
-        let call = call.set_snapshot_type(type_of(snapshot).map(str::to_owned));
-        call.send().await.map_err(op("DescribeDBClusterSnapshots")).or_gone()
+        aws.rds
+            .describe_db_cluster_snapshots()
+            .db_cluster_snapshot_identifier(snapshot)
+            .include_shared(shared)
+            .set_snapshot_type(type_of(snapshot).map(str::to_owned))
+            .send()
+            .await
+            .map_err(op("DescribeDBClusterSnapshots"))
+            .or_gone()
     };
     let found = retry_read(ask).await?.and_then(|answer| answer.db_cluster_snapshots);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {

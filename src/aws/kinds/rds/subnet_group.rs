@@ -111,19 +111,30 @@ impl Resource for SubnetGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.rds.create_db_subnet_group().db_subnet_group_name(&self.name);
-        let call = call.db_subnet_group_description(&self.description);
-        let call = call.set_subnet_ids(Some(self.subnet_ids()));
-        let send = call.set_tags(Some(common::to_tags(cx.tags))).send();
-        send.await.map_err(op("CreateDBSubnetGroup"))?;
+        cx.aws
+            .rds
+            .create_db_subnet_group()
+            .db_subnet_group_name(&self.name)
+            .db_subnet_group_description(&self.description)
+            .set_subnet_ids(Some(self.subnet_ids()))
+            .set_tags(Some(common::to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBSubnetGroup"))?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.rds.modify_db_subnet_group().db_subnet_group_name(&live.id);
-        let call = call.db_subnet_group_description(&self.description);
-        let send = call.set_subnet_ids(Some(self.subnet_ids())).send();
-        send.await.map_err(op("ModifyDBSubnetGroup")).map(drop)
+        cx.aws
+            .rds
+            .modify_db_subnet_group()
+            .db_subnet_group_name(&live.id)
+            .db_subnet_group_description(&self.description)
+            .set_subnet_ids(Some(self.subnet_ids()))
+            .send()
+            .await
+            .map_err(op("ModifyDBSubnetGroup"))
+            .map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

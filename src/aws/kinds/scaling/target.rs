@@ -206,10 +206,17 @@ impl Resource for Target {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (dimension, resource) = parts(&live.id);
-        let call = cx.aws.applicationautoscaling.deregister_scalable_target();
-        let call = call.service_namespace(namespace(dimension)).resource_id(resource);
-        let send = call.scalable_dimension(ScalableDimension::from(dimension)).send();
-        send.await.map_err(op("DeregisterScalableTarget")).or_gone().map(drop)
+        cx.aws
+            .applicationautoscaling
+            .deregister_scalable_target()
+            .service_namespace(namespace(dimension))
+            .resource_id(resource)
+            .scalable_dimension(ScalableDimension::from(dimension))
+            .send()
+            .await
+            .map_err(op("DeregisterScalableTarget"))
+            .or_gone()
+            .map(drop)
     }
 }
 
@@ -228,10 +235,14 @@ async fn targets(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalableTarget>, OpError> {
-    let call =
-        aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
-    let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
-    let pages = call.into_paginator().items().send();
+    let pages = aws
+        .applicationautoscaling
+        .describe_scalable_targets()
+        .service_namespace(space.clone())
+        .set_resource_ids(resource.map(|resource| vec![resource.to_owned()]))
+        .into_paginator()
+        .items()
+        .send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
 }
 
@@ -240,10 +251,14 @@ async fn policies(
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalingPolicy>, OpError> {
-    let call =
-        aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
-    let call = call.set_resource_id(resource.map(str::to_owned));
-    let pages = call.into_paginator().items().send();
+    let pages = aws
+        .applicationautoscaling
+        .describe_scaling_policies()
+        .service_namespace(space.clone())
+        .set_resource_id(resource.map(str::to_owned))
+        .into_paginator()
+        .items()
+        .send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
 }
 
@@ -316,11 +331,17 @@ impl Target {
     }
 
     async fn remove(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
-        let call = aws.applicationautoscaling.delete_scaling_policy().policy_name(name);
-        let call = call.service_namespace(namespace(&self.dimension));
-        let call = call.resource_id(self.resource.known());
-        let call = call.scalable_dimension(ScalableDimension::from(self.dimension.as_str()));
-        call.send().await.map_err(op("DeleteScalingPolicy")).or_gone().map(drop)
+        aws.applicationautoscaling
+            .delete_scaling_policy()
+            .policy_name(name)
+            .service_namespace(namespace(&self.dimension))
+            .resource_id(self.resource.known())
+            .scalable_dimension(ScalableDimension::from(self.dimension.as_str()))
+            .send()
+            .await
+            .map_err(op("DeleteScalingPolicy"))
+            .or_gone()
+            .map(drop)
     }
 }
 

@@ -336,12 +336,26 @@ async fn rewrite(
         return Ok(());
     }
     let token = token(cx, &version, &changed);
-    let call = cx.aws.secretsmanager.put_secret_value().secret_id(secret).version_stages(ASIDE);
-    let call = call.client_request_token(&token).secret_string(Value::Object(changed).to_string());
-    call.send().await.map_err(op("PutSecretValue"))?;
-    let call = cx.aws.secretsmanager.update_secret_version_stage().secret_id(secret);
-    let call = call.version_stage(CURRENT).move_to_version_id(&token);
-    let moved = call.remove_from_version_id(&version).send().await;
+    cx.aws
+        .secretsmanager
+        .put_secret_value()
+        .secret_id(secret)
+        .version_stages(ASIDE)
+        .client_request_token(&token)
+        .secret_string(Value::Object(changed).to_string())
+        .send()
+        .await
+        .map_err(op("PutSecretValue"))?;
+    let moved = cx
+        .aws
+        .secretsmanager
+        .update_secret_version_stage()
+        .secret_id(secret)
+        .version_stage(CURRENT)
+        .move_to_version_id(&token)
+        .remove_from_version_id(&version)
+        .send()
+        .await;
     match moved.map_err(op("UpdateSecretVersionStage")) {
         Ok(_) => Ok(()),
         Err(error) => match current(cx.aws, secret).await? {

@@ -159,10 +159,16 @@ impl Rotation {
             Some(days) => rules.automatically_after_days(days),
             None => rules.schedule_expression(&self.schedule),
         };
-        let call = aws.secretsmanager.rotate_secret().secret_id(self.secret.known());
-        let call = call.rotation_lambda_arn(self.function.known()).rotate_immediately(false);
-        let send = call.rotation_rules(rules.build()).send();
-        send.await.map_err(op("RotateSecret")).map(drop)
+        aws.secretsmanager
+            .rotate_secret()
+            .secret_id(self.secret.known())
+            .rotation_lambda_arn(self.function.known())
+            .rotate_immediately(false)
+            .rotation_rules(rules.build())
+            .send()
+            .await
+            .map_err(op("RotateSecret"))
+            .map(drop)
     }
 }
 

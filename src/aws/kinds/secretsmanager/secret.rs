@@ -226,15 +226,26 @@ impl Resource for Secret {
         let key = self.key.as_ref().map_or(DEFAULT_KEY, Text::known);
         let key = (self.key != live.spec.key).then(|| key.to_owned());
         if description.is_some() || key.is_some() {
-            let call = cx.aws.secretsmanager.update_secret().secret_id(&live.id);
-            let call = call.set_description(description).set_kms_key_id(key);
-            call.send().await.map_err(op("UpdateSecret"))?;
+            cx.aws
+                .secretsmanager
+                .update_secret()
+                .secret_id(&live.id)
+                .set_description(description)
+                .set_kms_key_id(key)
+                .send()
+                .await
+                .map_err(op("UpdateSecret"))?;
         }
         if self.recovery_days != live.spec.recovery_days {
             let tag = Tags::from([(TAG_RECOVERY.into(), self.recovery_days.to_string())]);
-            let call = cx.aws.secretsmanager.tag_resource().secret_id(&live.id);
-            let call = call.set_tags(Some(to_tags(&tag)));
-            call.send().await.map_err(op("TagResource"))?;
+            cx.aws
+                .secretsmanager
+                .tag_resource()
+                .secret_id(&live.id)
+                .set_tags(Some(to_tags(&tag)))
+                .send()
+                .await
+                .map_err(op("TagResource"))?;
         }
         Ok(())
     }
@@ -256,13 +267,18 @@ impl Resource for Secret {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.secretsmanager.delete_secret().secret_id(&live.id);
-        let call = match live.spec.recovery_days {
-            0 => call.force_delete_without_recovery(true),
+        let days = Some(live.spec.recovery_days).filter(|days| *days > 0);
+        let deleted = cx
+            .aws
+            .secretsmanager
+            .delete_secret()
+            .secret_id(&live.id)
+            .set_force_delete_without_recovery(days.is_none().then_some(true))
             // An edited tag must not block the run.
-            days => call.recovery_window_in_days(i64::from(days.clamp(7, 30))),
-        };
-        match call.send().await.map_err(op("DeleteSecret")).or_gone() {
+            .set_recovery_window_in_days(days.map(|days| days.clamp(7, 30).into()))
+            .send()
+            .await;
+        match deleted.map_err(op("DeleteSecret")).or_gone() {
             // It may be scheduled already.
             Err(error) if error.class == ErrorClass::Invalid => {
                 match describe(cx.aws, None, &live.id).await? {
@@ -351,9 +367,14 @@ pub(crate) async fn bring(
         let owner = Scope::describe_owner(&live.tags);
         return refuse(ErrorClass::Exists, "NotOurs", format!("belongs to {owner}"));
     }
-    let call = aws.secretsmanager.put_secret_value().secret_id(&live.id);
-    let call = call.client_request_token(version).secret_string(value);
-    call.send().await.map_err(op("PutSecretValue"))?;
+    aws.secretsmanager
+        .put_secret_value()
+        .secret_id(&live.id)
+        .client_request_token(version)
+        .secret_string(value)
+        .send()
+        .await
+        .map_err(op("PutSecretValue"))?;
     Ok(live.id)
 }
 
@@ -419,10 +440,14 @@ pub(super) async fn described(
 
 async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
-    let call = aws.secretsmanager.list_secrets().max_results(100);
-    let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
-    let call = call.filters(filter(FilterNameStringType::TagValue, &aws.scope.env));
-    let mut pages = call.into_paginator().send();
+    let mut pages = aws
+        .secretsmanager
+        .list_secrets()
+        .max_results(100)
+        .filters(filter(FilterNameStringType::TagKey, TAG_ENV))
+        .filters(filter(FilterNameStringType::TagValue, &aws.scope.env))
+        .into_paginator()
+        .send();
     let mut ours = Vec::new();
     while let Some(page) = pages.next().await {
         let secrets = page.map_err(op("ListSecrets"))?.secret_list.unwrap_or_default();

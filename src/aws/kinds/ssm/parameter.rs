@@ -106,19 +106,36 @@ impl Resource for Parameter {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.ssm.put_parameter().name(&self.name).value(self.value.known());
-        let call = call.r#type(self.parameter_type()).set_description(self.description.clone());
-        let call = call.overwrite(false).set_tags(Some(to_tags(cx.tags)));
-        call.send().await.map_err(op("PutParameter"))?;
+        cx.aws
+            .ssm
+            .put_parameter()
+            .name(&self.name)
+            .value(self.value.known())
+            .r#type(self.parameter_type())
+            .set_description(self.description.clone())
+            .overwrite(false)
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("PutParameter"))?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         // Sent even if empty, which removes the description.
         let description = self.description.clone().unwrap_or_default();
-        let call = cx.aws.ssm.put_parameter().name(&live.id).value(self.value.known());
-        let call = call.r#type(self.parameter_type()).description(description);
-        call.overwrite(true).send().await.map_err(op("PutParameter")).map(drop)
+        cx.aws
+            .ssm
+            .put_parameter()
+            .name(&live.id)
+            .value(self.value.known())
+            .r#type(self.parameter_type())
+            .description(description)
+            .overwrite(true)
+            .send()
+            .await
+            .map_err(op("PutParameter"))
+            .map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

@@ -396,9 +396,18 @@ impl Resource for WebAcl {
         }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
-        let call = cx.aws.wafv2.delete_web_acl().name(name).id(id).scope(Scope::Regional);
-        let call = call.set_lock_token(fresh.lock_token);
-        call.send().await.map_err(op("DeleteWebACL")).or_gone().map(drop)
+        cx.aws
+            .wafv2
+            .delete_web_acl()
+            .name(name)
+            .id(id)
+            .scope(Scope::Regional)
+            .set_lock_token(fresh.lock_token)
+            .send()
+            .await
+            .map_err(op("DeleteWebACL"))
+            .or_gone()
+            .map(drop)
     }
 }
 

@@ -20,19 +20,29 @@ impl Table {
         let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
         match source {
             Source::Backup { backup } => {
-                let call = cx.aws.dynamodb.restore_table_from_backup().backup_arn(backup);
-                let call = call.target_table_name(&self.name).set_sse_specification_override(sse);
-                call.send().await.map_err(op("RestoreTableFromBackup"))?;
+                cx.aws
+                    .dynamodb
+                    .restore_table_from_backup()
+                    .backup_arn(backup)
+                    .target_table_name(&self.name)
+                    .set_sse_specification_override(sse)
+                    .send()
+                    .await
+                    .map_err(op("RestoreTableFromBackup"))?;
             }
             Source::Time { table, at } => {
-                let call = cx.aws.dynamodb.restore_table_to_point_in_time();
-                let call = call.source_table_name(table).target_table_name(&self.name);
-                let call = match at.as_str() {
-                    LATEST => call.use_latest_restorable_time(true),
-                    at => call.restore_date_time(time(at)?),
-                };
-                let send = call.set_sse_specification_override(sse).send();
-                send.await.map_err(op("RestoreTableToPointInTime"))?;
+                let time = time_of(at)?;
+                cx.aws
+                    .dynamodb
+                    .restore_table_to_point_in_time()
+                    .source_table_name(table)
+                    .target_table_name(&self.name)
+                    .set_use_latest_restorable_time(time.is_none().then_some(true))
+                    .set_restore_date_time(time)
+                    .set_sse_specification_override(sse)
+                    .send()
+                    .await
+                    .map_err(op("RestoreTableToPointInTime"))?;
             }
         }
         // A restore takes no tags. AWS may refuse them while it is at work: then they are set as
@@ -47,9 +57,12 @@ impl Table {
     }
 }
 
-/// A time of the config, which has been checked.
-fn time(at: &str) -> Result<DateTime, OpError> {
-    DateTime::from_str(at, Format::DateTime).map_err(|error| {
+/// A time of the config, which has been checked; `None` is the latest possible.
+fn time_of(at: &str) -> Result<Option<DateTime>, OpError> {
+    if at == LATEST {
+        return Ok(None);
+    }
+    DateTime::from_str(at, Format::DateTime).map(Some).map_err(|error| {
         let message = format!("`{at}` is not a time: {error}");
         OpError::new("RestoreTableToPointInTime", ErrorClass::Bug, "NoTime", message)
     })

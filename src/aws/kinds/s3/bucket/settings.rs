@@ -142,9 +142,14 @@ async fn put_public_access(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
 }
 
 async fn put_encryption(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
-    let call = aws.s3.put_bucket_encryption().bucket(&want.name);
-    let call = call.server_side_encryption_configuration(convert::to_encryption(&want.encryption));
-    call.send().await.map_err(op("PutBucketEncryption")).map(drop)
+    aws.s3
+        .put_bucket_encryption()
+        .bucket(&want.name)
+        .server_side_encryption_configuration(convert::to_encryption(&want.encryption))
+        .send()
+        .await
+        .map_err(op("PutBucketEncryption"))
+        .map(drop)
 }
 
 async fn put_versioning(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
