@@ -79,10 +79,7 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
         return OpError { class, message: message.to_owned(), ..error };
     }
     // There may be an endpoint of the ordinary sort.
-    match error.code == NO_HOST && !aws.is_special {
-        true => OpError { class, ..error },
-        false => error,
-    }
+    if error.code == NO_HOST && !aws.is_special { OpError { class, ..error } } else { error }
 }
 
 /// The error in an answer that is not a success.
@@ -128,9 +125,10 @@ fn unsent(
     let (class, code) = if is_about_endpoints(&chain) {
         (ErrorClass::Unsupported, "NoEndpoint")
     } else if is_about_credentials(&chain) {
-        match will_be_there(error) {
-            true => (ErrorClass::Busy, "CredentialsUnavailable"),
-            false => (ErrorClass::Credentials, "NoCredentials"),
+        if will_be_there(error) {
+            (ErrorClass::Busy, "CredentialsUnavailable")
+        } else {
+            (ErrorClass::Credentials, "NoCredentials")
         }
     } else if is_about_names(&chain) {
         (ErrorClass::Service, NO_HOST)

@@ -77,9 +77,10 @@ fn certificates(path: &str, told: &str) -> Result<Vec<u8>, OpError> {
             certificate.map_err(|error| failed(format!("it is not a PEM file: {error:?}")))?;
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
-    match roots.is_empty() {
-        true => Err(failed("it does not contain a certificate".to_owned())),
-        false => Ok(pem),
+    if roots.is_empty() {
+        Err(failed("it does not contain a certificate".to_owned()))
+    } else {
+        Ok(pem)
     }
 }
 
@@ -176,10 +177,7 @@ impl HttpClient for Network<SharedHttpClient> {
 
 impl HttpConnector for Network<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match is_near(request.uri()) {
-            true => self.direct.call(request),
-            false => self.proxied.call(request),
-        }
+        if is_near(request.uri()) { self.direct.call(request) } else { self.proxied.call(request) }
     }
 }
 

@@ -68,9 +68,10 @@ impl Statement {
             };
             let equals: Map<String, Value> = self.condition.iter().map(one).collect();
             let all = self.condition.values().flatten();
-            let operator = match all.into_iter().any(|value| value.contains('*')) {
-                true => "StringLike",
-                false => "StringEquals",
+            let operator = if all.into_iter().any(|value| value.contains('*')) {
+                "StringLike"
+            } else {
+                "StringEquals"
             };
             statement["Condition"] = json!({ operator: equals });
         }
@@ -113,9 +114,10 @@ fn halved(statement: &Statement) -> Vec<Statement> {
         let middle = all.len() / 2;
         [all.iter().take(middle).cloned().collect(), all.iter().skip(middle).cloned().collect()]
     };
-    let parts = match actions.len() >= resources.len() {
-        true => half(actions).map(|actions| Statement { actions, ..statement.clone() }),
-        false => half(resources).map(|resources| Statement { resources, ..statement.clone() }),
+    let parts = if actions.len() >= resources.len() {
+        half(actions).map(|actions| Statement { actions, ..statement.clone() })
+    } else {
+        half(resources).map(|resources| Statement { resources, ..statement.clone() })
     };
     parts.iter().flat_map(halved).collect()
 }
@@ -213,9 +215,12 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
         kind => of(kind),
     };
     // The ARN of a parameter has one slash before its name, whether the name begins with one or not.
-    let joined = |name: &String| match before.ends_with('/') {
-        true => format!("{before}{}{after}", name.trim_start_matches('/')),
-        false => format!("{before}{name}{after}"),
+    let joined = |name: &String| {
+        if before.ends_with('/') {
+            format!("{before}{}{after}", name.trim_start_matches('/'))
+        } else {
+            format!("{before}{name}{after}")
+        }
     };
     found.iter().map(joined).collect()
 }

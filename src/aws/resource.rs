@@ -222,13 +222,14 @@ impl Survey<'_> {
     /// every name does that this environment ever gave.
     pub fn ours(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         let address = self.aws.scope.owned(tags)?;
-        let owner = match self.is_candidate(name) {
-            true => Owner::Ours,
-            false => Owner::Disputed(format!(
+        let owner = if self.is_candidate(name) {
+            Owner::Ours
+        } else {
+            Owner::Disputed(format!(
                 "its tags say that it is {address} of this environment, but its name `{name}` \
                  does not contain {}",
                 self.aws.scope.env
-            )),
+            ))
         };
         Some((address, owner))
     }
@@ -372,9 +373,10 @@ impl<R: Resource> Erased<R> {
 
     /// Errors that pass by themselves for this kind, although the code alone does not say so.
     fn settle(error: OpError) -> OpError {
-        match R::META.is_transient(&error.code, &error.message) {
-            true => OpError { class: ErrorClass::NotYet, ..error },
-            false => error,
+        if R::META.is_transient(&error.code, &error.message) {
+            OpError { class: ErrorClass::NotYet, ..error }
+        } else {
+            error
         }
     }
 }

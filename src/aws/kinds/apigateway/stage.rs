@@ -303,10 +303,7 @@ impl Resource for Stage {
                 .await
                 .map_err(op("UpdateStage"))?;
         }
-        match moves {
-            true => prune(cx.aws, api).await,
-            false => Ok(()),
-        }
+        if moves { prune(cx.aws, api).await } else { Ok(()) }
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

@@ -103,9 +103,10 @@ impl Resource for FlowLog {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let destination = self.destination.known();
-        let kind = match is_bucket(destination) {
-            true => LogDestinationType::S3,
-            false => LogDestinationType::CloudWatchLogs,
+        let kind = if is_bucket(destination) {
+            LogDestinationType::S3
+        } else {
+            LogDestinationType::CloudWatchLogs
         };
         let role = self.role.as_ref().map(|role| role.known().to_owned());
         let answer = cx

@@ -112,9 +112,10 @@ impl Resource for InternetGateway {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        match self.attached {
-            true => attach(cx.aws, &live.id, self.vpc.known()).await,
-            false => detach(cx.aws, &live.id, self.vpc.known()).await,
+        if self.attached {
+            attach(cx.aws, &live.id, self.vpc.known()).await
+        } else {
+            detach(cx.aws, &live.id, self.vpc.known()).await
         }
     }
 

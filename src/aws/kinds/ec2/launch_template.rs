@@ -285,9 +285,10 @@ impl LaunchTemplate {
         let volume = LaunchTemplateBlockDeviceMappingRequest::builder()
             .device_name(&self.volume.device)
             .ebs(ebs.build());
-        let tokens = match self.token_required {
-            true => LaunchTemplateHttpTokensState::Required,
-            false => LaunchTemplateHttpTokensState::Optional,
+        let tokens = if self.token_required {
+            LaunchTemplateHttpTokensState::Required
+        } else {
+            LaunchTemplateHttpTokensState::Optional
         };
         let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
             .http_endpoint(LaunchTemplateInstanceMetadataEndpointState::Enabled)

@@ -167,9 +167,10 @@ impl Resource for RouteTable {
         let (want, have) = (&self.routes, &live.spec.routes);
         let changed = want.iter().filter(|(to, route)| have.get(*to) != Some(*route));
         try_join_all(changed.map(|(to, route)| async move {
-            match have.contains_key(to) {
-                true => replace_route(cx.aws, &live.id, to, route).await,
-                false => create_route(cx.aws, &live.id, to, route).await,
+            if have.contains_key(to) {
+                replace_route(cx.aws, &live.id, to, route).await
+            } else {
+                create_route(cx.aws, &live.id, to, route).await
             }
         }))
         .await?;

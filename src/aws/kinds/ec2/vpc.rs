@@ -139,9 +139,10 @@ impl Resource for Vpc {
             && let Some(group) = default_group(cx.aws, &live.id).await?
             && let Some(group) = group.group_id
         {
-            let rules = match self.default_group_closed {
-                true => BTreeSet::new(),
-                false => rules_of_a_new_vpc(&group),
+            let rules = if self.default_group_closed {
+                BTreeSet::new()
+            } else {
+                rules_of_a_new_vpc(&group)
             };
             sync(cx.aws, &group, &rules).await?;
         }

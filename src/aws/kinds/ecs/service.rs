@@ -275,11 +275,10 @@ impl Resource for Service {
         let same = Self { initial: None, stable: live.spec.stable, ..same };
         if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
             let message = "a deployment is in progress, or some tasks are not running";
-            return match waits {
-                true => {
-                    Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
-                }
-                false => Ok(()),
+            return if waits {
+                Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
+            } else {
+                Ok(())
             };
         }
         self.change(cx.aws, live).await

@@ -185,10 +185,8 @@ fn arn(aws: &Aws, id: &str) -> String {
 /// These features, each on or off.
 fn switched(names: &[&str], on: &BTreeSet<String>) -> Vec<DetectorFeatureConfiguration> {
     let each = names.iter().map(|name| {
-        let status = match on.contains(*name) {
-            true => FeatureStatus::Enabled,
-            false => FeatureStatus::Disabled,
-        };
+        let status =
+            if on.contains(*name) { FeatureStatus::Enabled } else { FeatureStatus::Disabled };
         let feature = DetectorFeature::from(*name);
         DetectorFeatureConfiguration::builder().name(feature).status(status).build()
     });

@@ -434,9 +434,10 @@ fn to_live(
     inline: BTreeMap<String, Document>,
     managed: BTreeSet<Text>,
 ) -> Result<Live<Role>, OpError> {
-    let phase = match role.arn.starts_with("arn:") {
-        true => Phase::Ready,
-        false => Phase::Pending("the role has not reached all of AWS yet".into()),
+    let phase = if role.arn.starts_with("arn:") {
+        Phase::Ready
+    } else {
+        Phase::Pending("the role has not reached all of AWS yet".into())
     };
     let boundary = role.permissions_boundary.and_then(|policy| policy.permissions_boundary_arn);
     Ok(Live {

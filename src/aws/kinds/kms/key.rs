@@ -203,24 +203,27 @@ impl Resource for Key {
         });
         let found = candidates.map(|(id, aliases)| async move {
             let wanted = pick(aliases, |alias| cx.wanted.contains_key(alias));
-            let alias = match cx.wanted.contains_key(wanted) {
-                true => wanted,
-                false => pick(aliases, |alias| cx.is_candidate(alias)),
+            let alias = if cx.wanted.contains_key(wanted) {
+                wanted
+            } else {
+                pick(aliases, |alias| cx.is_candidate(alias))
             };
             let arn = arn_of(id);
             let read = async { tags(cx.aws, id).await.or_gone() };
-            let tags = match aliases.is_empty() {
+            let tags = if aliases.is_empty() {
                 // The tags of a key that was just released lag behind and would still claim it.
-                true => read.await,
-                false => cx.tags(&arn, read).await,
+                read.await
+            } else {
+                cx.tags(&arn, read).await
             };
             let Some(tags) = cx.if_permitted(alias, tags)? else {
                 return Ok(None);
             };
-            let claimed = match aliases.is_empty() {
+            let claimed = if aliases.is_empty() {
                 // Without an alias it does not have a name, so only its tags show the owner.
-                true => cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours)),
-                false => cx.claim(alias, &tags),
+                cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours))
+            } else {
+                cx.claim(alias, &tags)
             };
             let Some((address, owner)) = claimed else { return Ok(None) };
             let live = match owner {

@@ -50,9 +50,10 @@ fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D
 
 /// The logical name of a subscription, from the topic's logical name.
 pub(crate) fn logical_name(topic: &str, protocol: &str, endpoint: &str) -> String {
-    let last = match endpoint.starts_with("arn:") {
-        true => endpoint.rsplit(':').next().unwrap_or(endpoint),
-        false => endpoint,
+    let last = if endpoint.starts_with("arn:") {
+        endpoint.rsplit(':').next().unwrap_or(endpoint)
+    } else {
+        endpoint
     };
     format!("{topic}.{protocol}.{last}")
 }
@@ -163,9 +164,10 @@ impl Resource for Subscription {
                 self.endpoint
             );
             // A server confirms in a moment, a person when the mail is read.
-            let class = match self.protocol.starts_with("http") {
-                true => ErrorClass::NotYet,
-                false => ErrorClass::Invalid,
+            let class = if self.protocol.starts_with("http") {
+                ErrorClass::NotYet
+            } else {
+                ErrorClass::Invalid
             };
             let op = "SetSubscriptionAttributes";
             return Err(OpError::new(op, class, "PendingConfirmation", message));

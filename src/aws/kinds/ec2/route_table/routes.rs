@@ -42,10 +42,8 @@ fn where_to(route: &AwsRoute) -> Route {
     let is_black_hole = route.state == Some(RouteState::Blackhole);
     // A black hole is a target of the same sort that is never wanted: so a route whose target is
     // deleted and made again differs in the same field before, meanwhile and after.
-    let read = |id: &str| match is_black_hole {
-        true => format!("black hole (was {id})"),
-        false => id.to_owned(),
-    };
+    let read =
+        |id: &str| if is_black_hole { format!("black hole (was {id})") } else { id.to_owned() };
     match (nat, interface, internet) {
         (Some(id), _, _) => Route::NatGateway(read(id).into()),
         (_, Some(id), _) => Route::Interface(read(id).into()),
@@ -81,9 +79,10 @@ impl Members {
 
     fn to(destination: &str) -> Self {
         let destination = Some(destination.to_owned());
-        match destination.as_ref().is_some_and(|range| range.contains(':')) {
-            true => Self { ipv6: destination, ..Self::default() },
-            false => Self { ipv4: destination, ..Self::default() },
+        if destination.as_ref().is_some_and(|range| range.contains(':')) {
+            Self { ipv6: destination, ..Self::default() }
+        } else {
+            Self { ipv4: destination, ..Self::default() }
         }
     }
 }

@@ -19,10 +19,8 @@ impl Service {
 
     pub(super) fn network(&self) -> NetworkConfiguration {
         let ids = |texts: &BTreeSet<Text>| texts.iter().map(|id| id.known().to_owned()).collect();
-        let public = match self.public_ip {
-            true => AssignPublicIp::Enabled,
-            false => AssignPublicIp::Disabled,
-        };
+        let public =
+            if self.public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
         let vpc = AwsVpcConfiguration::builder()
             .set_subnets(Some(ids(&self.subnets)))
             .set_security_groups(Some(ids(&self.security_groups)))
@@ -49,9 +47,10 @@ impl Service {
     }
 
     pub(super) fn rebalancing(&self) -> AvailabilityZoneRebalancing {
-        match self.zone_rebalancing {
-            true => AvailabilityZoneRebalancing::Enabled,
-            false => AvailabilityZoneRebalancing::Disabled,
+        if self.zone_rebalancing {
+            AvailabilityZoneRebalancing::Enabled
+        } else {
+            AvailabilityZoneRebalancing::Disabled
         }
     }
 

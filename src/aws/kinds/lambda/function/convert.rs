@@ -81,10 +81,7 @@ fn failure(now: &FunctionConfiguration) -> Option<String> {
 
 fn reason(code: Option<&str>, words: Option<&str>) -> String {
     let parts: Vec<&str> = code.into_iter().chain(words).collect();
-    match parts.is_empty() {
-        true => "AWS gave no reason".to_owned(),
-        false => parts.join(": "),
-    }
+    if parts.is_empty() { "AWS gave no reason".to_owned() } else { parts.join(": ") }
 }
 
 /// A function that has been idle for weeks is inactive: the next call or change wakes it.

@@ -153,9 +153,10 @@ async fn put_encryption(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
 }
 
 async fn put_versioning(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
-    let status = match want.versioning {
-        true => BucketVersioningStatus::Enabled,
-        false => BucketVersioningStatus::Suspended,
+    let status = if want.versioning {
+        BucketVersioningStatus::Enabled
+    } else {
+        BucketVersioningStatus::Suspended
     };
     let configuration = VersioningConfiguration::builder().status(status).build();
     let call = aws.s3.put_bucket_versioning().bucket(&want.name);
