@@ -24,7 +24,7 @@ where
 {
     move |error| {
         let request_id = error.request_id().map(str::to_owned);
-        let chain = chain(&error);
+        let chain = chain_of(&error);
         match &error {
             SdkError::ServiceError(service) => {
                 let (code, message) = (service.err().code(), service.err().message());
@@ -201,7 +201,7 @@ impl<T> Gone<T> for Result<T, OpError> {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -243,7 +243,7 @@ fn will_be_there(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut text = String::new();
     while let Some(error) = next {
         // The outer error is about the call, the inner one about the provider.
-        text = chain(error);
+        text = chain_of(error);
         match error.downcast_ref::<CredentialsError>() {
             Some(
                 CredentialsError::CredentialsNotLoaded(_)

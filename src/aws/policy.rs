@@ -129,7 +129,7 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     let mut granted: BTreeMap<(String, String), (Condition, BTreeSet<String>)> = BTreeMap::new();
     let mut grant = |own: &str, permit: &Permit| {
         for action in permit.actions {
-            let condition = condition(scope, permit.only);
+            let condition = condition_for(scope, permit.only);
             // Values of one key stand beside each other; so do their resources.
             let sort = condition.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
             let entry = granted.entry(((*action).to_owned(), sort)).or_default();
@@ -178,7 +178,7 @@ pub fn for_any_number(scope: &Scope, names: &Names) -> Option<(Scope, Names)> {
     Some((Scope { env: any.clone(), ..scope.clone() }, names.collect()))
 }
 
-fn condition(scope: &Scope, only: Only) -> Condition {
+fn condition_for(scope: &Scope, only: Only) -> Condition {
     let tags = |word: &str| {
         let tag = |(key, value): (&str, &String)| {
             (format!("aws:{word}/{key}"), BTreeSet::from([value.clone()]))

@@ -79,7 +79,7 @@ impl HttpConnector for Paced<SharedHttpConnector> {
         HttpConnectorFuture::new(async move {
             let Operation(operation) = request.extension().cloned().unwrap_or_default();
             let lane = pace.lane(&operation);
-            let is_first = is_first(&request);
+            let first = is_first(&request);
             let mut pause = FIRST_PAUSE;
             let mut left = if is_read(&operation) { READS } else { 1 };
             loop {
@@ -89,7 +89,7 @@ impl HttpConnector for Paced<SharedHttpConnector> {
                 let mut reply = answer(&inner, request).await;
                 if let Ok(answer) = &mut reply {
                     lane.learn(sent, is_throttling(answer));
-                    if is_first {
+                    if first {
                         answer.add_extension(First);
                     }
                 }

@@ -118,7 +118,7 @@ impl Resource for UsagePlan {
         let owned = plans.into_iter().filter(|plan| owned(plan).is_some());
         let lives = owned.map(|plan| async move {
             let id = plan.id.clone().unwrap_or_default();
-            let keys = keys(cx.aws, &id).await?;
+            let keys = keys_of(cx.aws, &id).await?;
             Ok::<_, OpError>(keys.map(|keys| to_live(cx.aws, plan, keys)))
         });
         let lives = try_join_all(lives).await?.into_iter().flatten();
@@ -130,7 +130,7 @@ impl Resource for UsagePlan {
             let send = cx.aws.apigateway.get_usage_plan().usage_plan_id(cx.id()).send();
             send.await.map_err(op("GetUsagePlan")).or_gone()
         };
-        let (Some(plan), Some(keys)) = try_join(plan, keys(cx.aws, cx.id())).await? else {
+        let (Some(plan), Some(keys)) = try_join(plan, keys_of(cx.aws, cx.id())).await? else {
             return Ok(None);
         };
         let plan = types::UsagePlan::builder()
@@ -278,7 +278,7 @@ impl UsagePlan {
     }
 }
 
-async fn keys(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> {
+async fn keys_of(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> {
     let call = aws.apigateway.get_usage_plan_keys().usage_plan_id(plan).limit(PAGE);
     let keys = call.into_paginator().items().send().try_collect().await;
     let keys = keys.map_err(op("GetUsagePlanKeys")).or_gone()?;

@@ -280,9 +280,9 @@ impl Resource for Group {
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
             let (address, owner) =
-                cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
+                cx.claim(one.auto_scaling_group_name()?, &convert::tags_of(&one))?;
             Some(async move {
-                Ok::<_, OpError>(Found { address, owner, live: live(cx.aws, one).await? })
+                Ok::<_, OpError>(Found { address, owner, live: with_policies(cx.aws, one).await? })
             })
         });
         try_join_all(found).await
@@ -296,7 +296,7 @@ impl Resource for Group {
             return Ok(None);
         };
         let short = missing(&one);
-        let mut live = live(cx.aws, one).await?;
+        let mut live = with_policies(cx.aws, one).await?;
         if let (Some(short), Phase::Ready) = (short, &live.phase) {
             live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
                 Some(reason) => format!("{short}: {reason}"),
@@ -390,9 +390,9 @@ impl Resource for Group {
 }
 
 /// A group with its policies, and with the state of its refresh.
-async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
-    let policies = policies(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
-    let mut live = convert::live(one, policies);
+async fn with_policies(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
+    let policies = policies_of(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
+    let mut live = convert::to_live(one, policies);
     if live.spec.outdated != Some(0) && is_refreshing(aws, &live.id).await? {
         live.spec.outdated = Some(0);
     }
@@ -430,7 +430,7 @@ fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
         .build()
 }
 
-async fn policies(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
+async fn policies_of(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
     let pages = aws.autoscaling.describe_policies().auto_scaling_group_name(group).into_paginator();
     let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
     Ok(policies.or_gone()?.unwrap_or_default())

@@ -131,26 +131,26 @@ impl Resource for AnomalyMonitor {
                 .then_some((monitor, serves))
         });
         let found = found.map(|(monitor, serves)| async move {
-            let tags = tags(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;
+            let tags = tags_of(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&monitor.monitor_name, tags)?.unwrap_or_default();
             let claimed = match (cx.ours(&monitor.monitor_name, &tags), serves) {
                 (Some((address, Owner::Ours)), _) => Some((address, Owner::Ours)),
                 (_, Some(address)) => Some((address, Owner::Shared)),
                 (claimed, None) => claimed,
             };
-            let live = |(address, owner)| Found { address, owner, live: live(&monitor, tags) };
-            Ok(claimed.map(live))
+            let found = |(address, owner)| Found { address, owner, live: to_live(&monitor, tags) };
+            Ok(claimed.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags(cx.aws, cx.id())).await;
+        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags_of(cx.aws, cx.id())).await;
         let monitor = listed.or_gone()?.and_then(|listed| {
             listed.into_iter().find(|monitor| monitor.monitor_arn() == Some(cx.id()))
         });
         let tags = tags?.unwrap_or_default();
-        Ok(monitor.map(|monitor| live(&monitor, tags)))
+        Ok(monitor.map(|monitor| to_live(&monitor, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -211,7 +211,7 @@ pub(super) fn to_tag((key, value): (&String, &String)) -> ResourceTag {
     tag.build().expect("a tag with key and value is complete")
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.costexplorer.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: ResourceTag| (tag.key, tag.value);
@@ -256,7 +256,7 @@ fn watched(monitor: &AwsMonitor) -> Watched {
     Watched::Other(format!("{:?} {specification:?}", monitor.monitor_dimension))
 }
 
-fn live(monitor: &AwsMonitor, tags: Tags) -> Live<AnomalyMonitor> {
+fn to_live(monitor: &AwsMonitor, tags: Tags) -> Live<AnomalyMonitor> {
     let arn = monitor.monitor_arn().unwrap_or_default().to_owned();
     let name = monitor.monitor_name.clone();
     Live {

@@ -346,8 +346,8 @@ impl Resource for Table {
         let found = candidates.iter().map(|name| async move {
             // This environment owns nearly every candidate, so the description does not wait for
             // the tags.
-            let arn = arn(cx.aws, name);
-            let tags = cx.tags(&arn, tags(cx.aws, name));
+            let arn = arn_of(cx.aws, name);
+            let tags = cx.tags(&arn, tags_of(cx.aws, name));
             let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;
             let tags = cx.if_permitted(name, tags)?;
             let claimed = match (&tags, &live) {
@@ -363,7 +363,7 @@ impl Resource for Table {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
+        let (tags, live) = try_join!(tags_of(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
         // A table that was just made may be described before its tags can be read.
         Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
     }
@@ -409,7 +409,7 @@ impl Resource for Table {
             .aws
             .dynamodb
             .tag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tags(Some(set.iter().map(to_tag).collect()));
         call.send().await.map_err(op("TagResource")).map(drop)
     }
@@ -419,7 +419,7 @@ impl Resource for Table {
             .aws
             .dynamodb
             .untag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
@@ -442,7 +442,7 @@ async fn delete_table(aws: &Aws, name: &str) -> Result<(), OpError> {
     send.await.map_err(op("DeleteTable")).or_gone().map(drop)
 }
 
-fn arn(aws: &Aws, name: &str) -> String {
+fn arn_of(aws: &Aws, name: &str) -> String {
     let scope = &aws.scope;
     format!("arn:{}:dynamodb:{}:{}:table/{name}", scope.partition, scope.region, scope.account)
 }
@@ -451,8 +451,8 @@ fn to_tag((key, value): (&String, &String)) -> Tag {
     Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
-    let arn = arn(aws, name);
+async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+    let arn = arn_of(aws, name);
     let (mut tags, mut next) = (Tags::new(), None);
     loop {
         let call = aws.dynamodb.list_tags_of_resource().resource_arn(&arn).set_next_token(next);
@@ -479,8 +479,8 @@ async fn describe(
     };
     let (table, ttl, backups) = try_join!(table, ttl(aws, name), backups(aws, name))?;
     let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
-    let encryption = encryption(aws, survey, table.sse_description()).await?;
-    let arn = table.table_arn.clone().unwrap_or_else(|| arn(aws, name));
+    let encryption = encryption_of(aws, survey, table.sse_description()).await?;
+    let arn = table.table_arn.clone().unwrap_or_else(|| arn_of(aws, name));
     let mut outputs = Outputs::from([
         (Output::Arn, arn),
         (Output::Id, name.to_owned()),
@@ -498,7 +498,7 @@ async fn describe(
     {
         outputs.insert(Output::StreamArn, stream.to_owned());
     }
-    let phase = convert::phase(&table);
+    let phase = convert::phase_of(&table);
     Ok(Some(Live { id: name.to_owned(), spec, outputs, tags: Tags::new(), phase }))
 }
 
@@ -518,7 +518,7 @@ async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
 }
 
 /// Only KMS knows whether a key is the account's aws/dynamodb key or a customer's.
-async fn encryption(
+async fn encryption_of(
     aws: &Aws,
     survey: Option<&Survey<'_>>,
     sse: Option<&SseDescription>,

@@ -141,10 +141,10 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<InternetGatewa
     let pages = call.into_paginator().items().send();
     let gateways: Vec<AwsGateway> =
         pages.try_collect().await.map_err(op("DescribeInternetGateways"))?;
-    Ok(gateways.into_iter().map(live).collect())
+    Ok(gateways.into_iter().map(to_live).collect())
 }
 
-fn live(gateway: AwsGateway) -> Live<InternetGateway> {
+fn to_live(gateway: AwsGateway) -> Live<InternetGateway> {
     let id = gateway.internet_gateway_id.unwrap_or_default();
     let mut tags = common::tags(gateway.tags);
     let made_for = tags.remove(TAG_VPC).unwrap_or_default();
@@ -152,7 +152,7 @@ fn live(gateway: AwsGateway) -> Live<InternetGateway> {
     let attachment = attachments.into_iter().find(|attachment| {
         !matches!(attachment.state, Some(AttachmentStatus::Detached)) && attachment.vpc_id.is_some()
     });
-    let phase = phase(attachment.as_ref());
+    let phase = phase_of(attachment.as_ref());
     let attached_to = attachment.and_then(|attachment| attachment.vpc_id);
     Live {
         spec: InternetGateway {
@@ -167,7 +167,7 @@ fn live(gateway: AwsGateway) -> Live<InternetGateway> {
 }
 
 /// Only the attachment has a state: `available` when attached.
-fn phase(attachment: Option<&InternetGatewayAttachment>) -> Phase {
+fn phase_of(attachment: Option<&InternetGatewayAttachment>) -> Phase {
     match attachment.and_then(|attachment| attachment.state.as_ref()) {
         Some(state @ (AttachmentStatus::Attaching | AttachmentStatus::Detaching)) => {
             Phase::Pending(state.as_str().to_owned())
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_detached_gateway_differs_only_in_its_attachment() {
         for state in [None, Some("detached")] {
-            let live = live(gateway(state));
+            let live = to_live(gateway(state));
             assert_eq!(live.spec, InternetGateway { vpc: "vpc-1".into(), attached: false });
             assert_eq!(live.phase, Phase::Ready);
             assert!(live.tags.is_empty());
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_attached_gateway_is_ready_once_it_is_available() {
-        let live = |state| live(gateway(Some(state)));
+        let live = |state| to_live(gateway(Some(state)));
         assert!(live("available").spec.attached);
         assert_eq!(live("available").phase, Phase::Ready);
         assert_eq!(live("attaching").phase, Phase::Pending("attaching".into()));

@@ -245,10 +245,10 @@ async fn describe(aws: &Aws, one: AwsTemplate) -> Result<Option<Live<LaunchTempl
     let version = answer.and_then(|answer| answer.launch_template_versions?.into_iter().next());
     let name = one.launch_template_name.unwrap_or_default();
     let tags = common::tags(one.tags);
-    Ok(version.map(|version| live(id, name, version, tags)))
+    Ok(version.map(|version| to_live(id, name, version, tags)))
 }
 
-fn live(
+fn to_live(
     id: String,
     name: String,
     version: LaunchTemplateVersion,

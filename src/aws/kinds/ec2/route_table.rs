@@ -144,12 +144,12 @@ impl Resource for RouteTable {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let tables = list(cx.aws, common::ours(&cx.aws.scope)).await?;
-        Ok(common::found(cx, tables.into_iter().map(live).collect()))
+        Ok(common::found(cx, tables.into_iter().map(to_live).collect()))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let tables = list(cx.aws, vec![common::filter("route-table-id", [cx.id()])]).await?;
-        Ok(common::pick(cx, tables.into_iter().map(live).collect()))
+        Ok(common::pick(cx, tables.into_iter().map(to_live).collect()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -201,7 +201,7 @@ async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsTable>, OpError>
     pages.try_collect().await.map_err(op("DescribeRouteTables"))
 }
 
-fn live(table: AwsTable) -> Live<RouteTable> {
+fn to_live(table: AwsTable) -> Live<RouteTable> {
     let id = table.route_table_id.unwrap_or_default();
     let associations = table.associations.unwrap_or_default();
     let subnets = associations.into_iter().filter(is_in_force).filter_map(|it| it.subnet_id);

@@ -129,7 +129,7 @@ impl Resource for Rules {
                 return None;
             }
             let address = Address::new(Self::META.kind, of.name);
-            Some(Found { address, owner, live: live(&group)? })
+            Some(Found { address, owner, live: to_live(&group)? })
         });
         Ok(found.collect())
     }
@@ -138,7 +138,7 @@ impl Resource for Rules {
         let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
         let found = groups(cx.aws, vec![common::filter("group-id", [id])]).await?;
         let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
-        Ok(group.as_ref().and_then(live))
+        Ok(group.as_ref().and_then(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -162,7 +162,7 @@ impl Resource for Rules {
 }
 
 /// The rules of a group as one object; none when there are none.
-fn live(group: &SecurityGroup) -> Option<Live<Rules>> {
+fn to_live(group: &SecurityGroup) -> Option<Live<Rules>> {
     let id = group.group_id.clone().unwrap_or_default();
     let rules = rules_of(group);
     (!rules.is_empty()).then(|| Live {
@@ -256,6 +256,6 @@ mod tests {
 
     #[test]
     fn a_group_without_rules_has_no_rules_object() {
-        assert_eq!(live(&SecurityGroup::builder().group_id("sg-1").build()), None);
+        assert_eq!(to_live(&SecurityGroup::builder().group_id("sg-1").build()), None);
     }
 }

@@ -190,13 +190,13 @@ async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> 
         },
         outputs: Outputs::from([(Output::Id, id.clone())]),
         tags: common::tags(vpc.tags),
-        phase: phase(vpc.state.as_ref(), group.is_some()),
+        phase: phase_of(vpc.state.as_ref(), group.is_some()),
         id,
     }))
 }
 
 /// A group that AWS does not list yet also has rules, which payctl has to remove.
-fn phase(state: Option<&VpcState>, has_group: bool) -> Phase {
+fn phase_of(state: Option<&VpcState>, has_group: bool) -> Phase {
     match state {
         Some(VpcState::Available) | None if has_group => Phase::Ready,
         Some(VpcState::Available) | None => {
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_vpc_is_usable_once_it_is_available_with_its_default_group() {
         let check = |state, has_group, expected| {
-            assert_eq!(phase(Some(&state), has_group), expected);
+            assert_eq!(phase_of(Some(&state), has_group), expected);
         };
         check(VpcState::Available, true, Phase::Ready);
         let without = "its default security group is missing";

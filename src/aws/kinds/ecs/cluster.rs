@@ -202,11 +202,11 @@ async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpEr
         .await
         .map_err(op("DescribeClusters"))?;
     // Missing clusters are in `failures`, without other details.
-    Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(live).collect())
+    Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(to_live).collect())
 }
 
 /// `None` for a cluster that was deleted.
-fn live(cluster: Described) -> Option<Live<Cluster>> {
+fn to_live(cluster: Described) -> Option<Live<Cluster>> {
     let status = cluster.status.unwrap_or_default();
     let attaching = cluster.attachments_status.filter(|status| status == "UPDATE_IN_PROGRESS");
     let phase = match status.as_str() {
@@ -259,10 +259,10 @@ mod tests {
 
     #[test]
     fn an_inactive_cluster_is_gone_and_missing_settings_mean_no_insights() {
-        assert_eq!(live(described("INACTIVE")), None);
-        let found = live(described("ACTIVE")).unwrap();
+        assert_eq!(to_live(described("INACTIVE")), None);
+        let found = to_live(described("ACTIVE")).unwrap();
         assert_eq!((found.phase, found.spec.insights), (Phase::Ready, Insights::Disabled));
-        let found = live(described("PROVISIONING")).unwrap();
+        let found = to_live(described("PROVISIONING")).unwrap();
         assert_eq!(found.phase, Phase::Pending("PROVISIONING".into()));
     }
 
@@ -272,7 +272,7 @@ mod tests {
             let want = Cluster { insights, ..Cluster::sample() };
             let mut answer = described("ACTIVE");
             answer.settings = Some(vec![want.setting()]);
-            assert_eq!(live(answer).unwrap().spec.insights, insights);
+            assert_eq!(to_live(answer).unwrap().spec.insights, insights);
         }
     }
 }

@@ -225,8 +225,8 @@ impl Resource for Service {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let clusters = clusters(cx).await?;
-        let lives = try_join_all(clusters.iter().map(|cluster| within(cx, cluster))).await?;
+        let arns = clusters(cx).await?;
+        let lives = try_join_all(arns.iter().map(|cluster| within(cx, cluster))).await?;
         let found = lives.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             Some(Found { address, owner, live })
@@ -236,7 +236,7 @@ impl Resource for Service {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let found = describe(cx.aws, cluster_of(cx.id()), &[cx.id().to_owned()]).await?;
-        Ok(found.into_iter().find_map(live))
+        Ok(found.into_iter().find_map(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -312,7 +312,7 @@ async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, Op
         }
     }
     let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, cluster, arns));
-    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(live).collect())
+    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(to_live).collect())
 }
 
 /// `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
@@ -335,7 +335,7 @@ async fn describe(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Descr
 }
 
 /// `None` for a service that was deleted.
-fn live(found: Described) -> Option<Live<Service>> {
+fn to_live(found: Described) -> Option<Live<Service>> {
     let status = found.status.clone().unwrap_or_default();
     let phase = match status.as_str() {
         "INACTIVE" => return None,
@@ -444,8 +444,8 @@ mod tests {
             let service = Described::builder().service_arn("arn:x:service/c/s").status(status);
             service.service_name("s").cluster_arn("arn:c").task_definition("arn:t").build()
         };
-        assert_eq!(live(described("INACTIVE")), None);
-        let draining = live(described("DRAINING")).unwrap();
+        assert_eq!(to_live(described("INACTIVE")), None);
+        let draining = to_live(described("DRAINING")).unwrap();
         assert_eq!(draining.phase, Phase::Deleting("DRAINING".into()));
         assert_eq!(draining.outputs[&Output::Id], "service/c/s");
     }

@@ -53,7 +53,7 @@ pub(super) fn shortened(
 }
 
 /// The tags of objects by ARN, without objects that no longer exist.
-async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
+async fn tags_by_arn(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
     let batches = arns.chunks(BATCH).map(|batch| async move {
         if let Some(all) = described(aws, batch).await.or_gone()? {
             return Ok(all);
@@ -94,13 +94,13 @@ pub(super) async fn tags_of_all(
             None => open.push(arn),
         }
     }
-    settled.extend(tags(cx.aws, &open).await?);
+    settled.extend(tags_by_arn(cx.aws, &open).await?);
     Ok(settled)
 }
 
 /// The tags of one object; `None` if it is gone.
 pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    Ok(tags(aws, &[arn.to_owned()]).await?.remove(arn))
+    Ok(tags_by_arn(aws, &[arn.to_owned()]).await?.remove(arn))
 }
 
 /// Tags for a create call.

@@ -14,7 +14,7 @@ use aws_sdk_elasticloadbalancingv2::types::Listener as AwsListener;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use self::convert::live;
+use self::convert::to_live;
 use super::{common, load_balancer};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -225,7 +225,7 @@ impl Resource for Listener {
             // A listener that others added to our load balancer cannot conflict by name.
             let name = balancer_in(one.listener_arn()?);
             let (address, owner) = common::shortened(cx, name, cx.ours(name, &tags))?;
-            Some(Found { address, owner, live: live(one, tags) })
+            Some(Found { address, owner, live: to_live(one, tags) })
         });
         Ok(found.collect())
     }
@@ -234,7 +234,7 @@ impl Resource for Listener {
         let (arn, aws) = (cx.id(), cx.aws);
         let described = describe(aws, arn);
         let (one, tags) = futures::try_join!(described, common::tags_of(aws, arn))?;
-        Ok(one.zip(tags).map(|(one, tags)| live(one, tags)))
+        Ok(one.zip(tags).map(|(one, tags)| to_live(one, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

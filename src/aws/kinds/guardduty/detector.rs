@@ -156,7 +156,7 @@ impl Resource for Detector {
             .aws
             .guardduty
             .tag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tags(Some(set.clone().into_iter().collect()));
         call.send().await.map_err(op("TagResource")).map(drop)
     }
@@ -166,7 +166,7 @@ impl Resource for Detector {
             .aws
             .guardduty
             .untag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
@@ -177,7 +177,7 @@ impl Resource for Detector {
     }
 }
 
-fn arn(aws: &Aws, id: &str) -> String {
+fn arn_of(aws: &Aws, id: &str) -> String {
     let scope = &aws.scope;
     format!("arn:{}:guardduty:{}:{}:detector/{id}", scope.partition, scope.region, scope.account)
 }
@@ -208,7 +208,7 @@ async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Detector>>, OpError
     Ok(Some(Live {
         id: id.to_owned(),
         spec,
-        outputs: Outputs::from([(Output::Id, id.to_owned()), (Output::Arn, arn(aws, id))]),
+        outputs: Outputs::from([(Output::Id, id.to_owned()), (Output::Arn, arn_of(aws, id))]),
         tags: found.tags.unwrap_or_default().into_iter().collect(),
         phase: Phase::Ready,
     }))

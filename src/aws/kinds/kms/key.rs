@@ -26,7 +26,7 @@ use payctl_engine::model::size::SizeLimit;
 
 mod read;
 
-use read::{aliases_of, facts, foreign, inventory, is_of_aws, pick, tags, waiting};
+use read::{aliases_of, facts, foreign, is_of_aws, pick, tags_of, take_inventory, waiting};
 
 /// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
 pub(crate) const TAG_RECOVERY: &str = "payctl:recovery-days";
@@ -188,7 +188,7 @@ impl Resource for Key {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let inventory = inventory(cx.aws).await?;
+        let inventory = take_inventory(cx.aws).await?;
         let index = cx.tags_of_everything().await;
         let arn_of = |id: &str| {
             let Scope { partition, region, account, .. } = &cx.aws.scope;
@@ -209,7 +209,7 @@ impl Resource for Key {
                 pick(aliases, |alias| cx.is_candidate(alias))
             };
             let arn = arn_of(id);
-            let read = async { tags(cx.aws, id).await.or_gone() };
+            let read = async { tags_of(cx.aws, id).await.or_gone() };
             let tags = if aliases.is_empty() {
                 // The tags of a key that was just released lag behind and would still claim it.
                 read.await
@@ -239,7 +239,7 @@ impl Resource for Key {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let id = cx.id();
-        let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
+        let all = try_join3(facts(cx.aws, id), tags_of(cx.aws, id), aliases_of(cx.aws, id));
         let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
         // A released key belongs to the user.
         if cx.aws.scope.owned(&tags).is_none() {
@@ -394,7 +394,7 @@ impl Key {
         if holder == id {
             return Ok(());
         }
-        if aws.scope.owned(&tags(aws, &holder).await?).is_none() {
+        if aws.scope.owned(&tags_of(aws, &holder).await?).is_none() {
             let message = format!(
                 "{} points to key {holder}, which this environment does not own: delete the alias \
                  or choose another one",
@@ -409,7 +409,7 @@ impl Key {
 
 /// Takes payctl's own tags from a key, so that no environment knows it any more.
 async fn let_go(aws: &Aws, id: &str) -> Result<(), OpError> {
-    let Some(tags) = tags(aws, id).await.or_gone()? else { return Ok(()) };
+    let Some(tags) = tags_of(aws, id).await.or_gone()? else { return Ok(()) };
     let ours: Vec<String> = tags.into_keys().filter(|key| key.starts_with("payctl:")).collect();
     if ours.is_empty() {
         return Ok(());

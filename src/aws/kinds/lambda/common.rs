@@ -73,7 +73,7 @@ pub(super) fn arn_of(aws: &Aws, name: &str) -> String {
 }
 
 /// The tags of a function or an event source.
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.lambda.list_tags().resource(arn).send();
     let answer = send.await.map_err(op("ListTags")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))

@@ -232,13 +232,13 @@ impl Resource for Function {
                 let (address, owner) = cx.claim(name, &live.tags)?;
                 Some(Found { address, owner, live })
             };
-            Ok(found.and_then(convert::live).and_then(claim))
+            Ok(found.and_then(convert::to_live).and_then(claim))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(common::function(cx.aws, cx.id()).await?.and_then(convert::live))
+        Ok(common::function(cx.aws, cx.id()).await?.and_then(convert::to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

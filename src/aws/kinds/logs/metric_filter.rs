@@ -123,7 +123,7 @@ impl Resource for Filter {
                 .push(filter);
         }
         let found = by_group.into_iter().map(|(group, filters)| async move {
-            let tags = log_group::tags_of(cx, &group).await;
+            let tags = log_group::tags_by_name(cx, &group).await;
             let tags = cx.if_permitted(&group, tags)?.unwrap_or_default();
             let is_ours = matches!(cx.ours(&group, &tags), Some((_, Owner::Ours)));
             Ok(if is_ours { filters } else { Vec::new() })

@@ -27,7 +27,7 @@ pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
 }
 
 /// The tags of an object whose list does not return them.
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.rds.list_tags_for_resource().resource_name(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     Ok(answer.map(|answer| from_tags(answer.tag_list)))

@@ -265,7 +265,7 @@ impl Instance {
             let pending = member.pending_modified_values();
             let restarts = pending.is_some_and(|pending| pending.db_instance_class().is_some());
             let status = member.db_instance_status().unwrap_or_default();
-            restarts || !matches!(phase(status), Phase::Ready)
+            restarts || !matches!(phase_of(status), Phase::Ready)
         };
         let mut others = members
             .iter()
@@ -304,7 +304,7 @@ fn to_live(instance: DbInstance) -> Live<Instance> {
     let days = whole(instance.performance_insights_retention_period).filter(|days| *days > 0);
     Live {
         id: id.clone(),
-        phase: phase(&text(instance.db_instance_status)),
+        phase: phase_of(&text(instance.db_instance_status)),
         outputs: Outputs::from([(Output::Arn, arn), (Output::Id, id.clone())]),
         tags: common::from_tags(instance.tag_list),
         spec: Instance {
@@ -325,7 +325,7 @@ fn to_live(instance: DbInstance) -> Live<Instance> {
 }
 
 /// The phase of an instance. It is usable during a storage optimisation or a backup.
-fn phase(status: &str) -> Phase {
+fn phase_of(status: &str) -> Phase {
     match status {
         "available" | "storage-optimization" | "backing-up" | "stopped" => Phase::Ready,
         "deleting" => Phase::Deleting(status.to_owned()),
@@ -361,11 +361,11 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_an_instance_can_be_used() {
-        assert_eq!(phase("storage-optimization"), Phase::Ready);
+        assert_eq!(phase_of("storage-optimization"), Phase::Ready);
         assert_eq!(
-            phase("configuring-log-exports"),
+            phase_of("configuring-log-exports"),
             Phase::Pending("configuring-log-exports".into())
         );
-        assert!(matches!(phase("incompatible-parameters"), Phase::Failed(_)));
+        assert!(matches!(phase_of("incompatible-parameters"), Phase::Failed(_)));
     }
 }

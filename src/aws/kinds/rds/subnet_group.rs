@@ -96,7 +96,7 @@ impl Resource for SubnetGroup {
         let found = candidates.map(|group| async move {
             let name = group.db_subnet_group_name().unwrap_or_default().to_owned();
             let arn = group.db_subnet_group_arn().unwrap_or_default();
-            let tags = cx.if_permitted(&name, cx.tags(arn, common::tags(cx.aws, arn)).await)?;
+            let tags = cx.if_permitted(&name, cx.tags(arn, common::tags_of(cx.aws, arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let claimed = cx.claim(&name, &tags);
             Ok(claimed.map(|(address, owner)| Found { address, owner, live: to_live(group, tags) }))
@@ -106,7 +106,7 @@ impl Resource for SubnetGroup {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let Some(group) = describe(cx.aws, cx.id()).await? else { return Ok(None) };
-        let tags = common::tags(cx.aws, group.db_subnet_group_arn().unwrap_or_default()).await?;
+        let tags = common::tags_of(cx.aws, group.db_subnet_group_arn().unwrap_or_default()).await?;
         Ok(tags.map(|tags| to_live(group, tags)))
     }
 

@@ -24,7 +24,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     if rising.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(offered) = offered(cx.aws).await? else { return Ok(Vec::new()) };
+    let Some(offered) = list_offered(cx.aws).await? else { return Ok(Vec::new()) };
     let refused: Vec<_> =
         rising.into_iter().filter(|(_, version)| !is_offered(version, &offered)).collect();
     if refused.is_empty() {
@@ -50,7 +50,7 @@ fn rise<'a>(planned: &'a Planned<'a>) -> Option<(&'a Planned<'a>, &'a str)> {
 }
 
 /// Asks for the versions that a cluster can be made with or be upgraded to.
-async fn offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {
+async fn list_offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {
     let ask = || async {
         let call = aws.rds.describe_db_engine_versions().engine("aurora-postgresql");
         let pages = call.into_paginator().items().send();

@@ -293,7 +293,7 @@ impl Resource for Bucket {
             .await
             .map_err(op("CreateBucket"))?;
         // Endpoints that predate tags in CreateBucket drop them without a word.
-        if tags(cx.aws, &self.name).await?.is_empty() {
+        if tags_of(cx.aws, &self.name).await?.is_empty() {
             put_tags(cx.aws, &self.name, cx.tags).await?;
         }
         Ok(self.name.clone())
@@ -310,7 +310,7 @@ impl Resource for Bucket {
         unset: &[String],
     ) -> Result<(), OpError> {
         // The call replaces the whole set, so it starts from what is there now.
-        let mut tags = tags(cx.aws, &live.id).await?;
+        let mut tags = tags_of(cx.aws, &live.id).await?;
         tags.retain(|key, _| !key.starts_with("aws:") && !unset.contains(key));
         tags.extend(set.clone());
         put_tags(cx.aws, &live.id, &tags).await
@@ -421,10 +421,10 @@ fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
         access_log: None,
         object_lock: None,
     };
-    live(aws, spec, tags)
+    to_live(aws, spec, tags)
 }
 
-fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
+fn to_live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
     let scope = &aws.scope;
     let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let name = spec.name.clone();
@@ -467,7 +467,7 @@ async fn look(aws: &Aws, name: &str) -> Result<Look, OpError> {
     }
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Tags, OpError> {
+async fn tags_of(aws: &Aws, name: &str) -> Result<Tags, OpError> {
     match look(aws, name).await? {
         Look::Open(tags) => Ok(tags),
         Look::Free | Look::Elsewhere => Ok(Tags::new()),

@@ -126,20 +126,20 @@ impl Resource for Target {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let spaces = NAMESPACES
-            .iter()
-            .map(|space| try_join(targets(cx.aws, space, None), policies(cx.aws, space, None)));
+        let spaces = NAMESPACES.iter().map(|space| {
+            try_join(targets_of(cx.aws, space, None), policies_of(cx.aws, space, None))
+        });
         let all = try_join_all(spaces).await?;
         let candidates = all.iter().flat_map(|(targets, policies)| {
             let targets = targets.iter().filter(|target| cx.is_candidate(&target.resource_id));
             targets.map(move |target| (target, policies))
         });
         let found = candidates.map(|(target, policies)| async move {
-            let read = cx.if_permitted(&target.resource_id, tags(cx.aws, target).await)?;
+            let read = cx.if_permitted(&target.resource_id, tags_of(cx.aws, target).await)?;
             let Some(tags) = read else { return Ok(None) };
             let claim = cx.claim(&target.resource_id, &tags);
             let found =
-                |(address, owner)| Found { address, owner, live: live(target, policies, tags) };
+                |(address, owner)| Found { address, owner, live: to_live(target, policies, tags) };
             Ok(claim.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
@@ -149,16 +149,16 @@ impl Resource for Target {
         let (dimension, resource) = parts(cx.id());
         let space = namespace(dimension);
         let (targets, policies) = try_join(
-            targets(cx.aws, &space, Some(resource)),
-            policies(cx.aws, &space, Some(resource)),
+            targets_of(cx.aws, &space, Some(resource)),
+            policies_of(cx.aws, &space, Some(resource)),
         )
         .await?;
         let is_it = |target: &&ScalableTarget| {
             target.resource_id == resource && target.scalable_dimension.as_str() == dimension
         };
         let Some(target) = targets.iter().find(is_it) else { return Ok(None) };
-        let tags = tags(cx.aws, target).await?;
-        Ok(tags.map(|tags| live(target, &policies, tags)))
+        let tags = tags_of(cx.aws, target).await?;
+        Ok(tags.map(|tags| to_live(target, &policies, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -230,7 +230,7 @@ fn namespace(dimension: &str) -> ServiceNamespace {
     ServiceNamespace::from(dimension.split(':').next().unwrap_or_default())
 }
 
-async fn targets(
+async fn targets_of(
     aws: &Aws,
     space: &ServiceNamespace,
     resource: Option<&str>,
@@ -246,7 +246,7 @@ async fn targets(
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
 }
 
-async fn policies(
+async fn policies_of(
     aws: &Aws,
     space: &ServiceNamespace,
     resource: Option<&str>,
@@ -262,7 +262,7 @@ async fn policies(
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
 }
 
-async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
     // Targets from before 2023 do not have an ARN, and so no tags, until they are registered again.
     let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
     let send = aws.applicationautoscaling.list_tags_for_resource().resource_arn(arn).send();
@@ -270,7 +270,7 @@ async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpErro
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
-fn live(target: &ScalableTarget, policies: &[ScalingPolicy], tags: Tags) -> Live<Target> {
+fn to_live(target: &ScalableTarget, policies: &[ScalingPolicy], tags: Tags) -> Live<Target> {
     let (resource, dimension) = (&target.resource_id, target.scalable_dimension.as_str());
     let own = policies.iter().filter(|policy| {
         policy.resource_id == *resource && policy.scalable_dimension.as_str() == dimension

@@ -153,8 +153,8 @@ impl Resource for Attachment {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = listed(cx).await?;
-        let marked = listed.iter().filter(|secret| {
+        let secrets = listed(cx).await?;
+        let marked = secrets.iter().filter(|secret| {
             from_tags(secret.tags.as_deref().unwrap_or_default()).contains_key(TAG)
         });
         // The list lags behind, so payctl reads wanted objects by name.
@@ -335,7 +335,7 @@ async fn rewrite(
     if changed == fields {
         return Ok(());
     }
-    let token = token(cx, &version, &changed);
+    let token = token_for(cx, &version, &changed);
     cx.aws
         .secretsmanager
         .put_secret_value()
@@ -371,7 +371,7 @@ async fn rewrite(
 
 /// The same for every attempt to write the same value after the same version. AWS takes it for the
 /// id of the new version.
-fn token(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
+fn token_for(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
     let Scope { project, env, account, region, .. } = &cx.aws.scope;
     let ours: Vec<String> = FIELDS.iter().map(|name| format!("{:?}", fields.get(*name))).collect();
     let (address, ours) = (cx.address.to_string(), ours.concat());

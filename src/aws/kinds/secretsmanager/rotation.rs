@@ -117,8 +117,8 @@ impl Resource for Rotation {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         // The list lags behind, so payctl reads wanted objects by name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        let listed = listed(cx).await?;
-        let rotated = listed.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());
+        let secrets = listed(cx).await?;
+        let rotated = secrets.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());
         ids.extend(rotated.filter_map(|secret| secret.name.clone()));
         let seen = try_join_all(ids.iter().map(|id| describe(cx.aws, Some(cx), id))).await?;
         let found = seen.into_iter().flatten().filter_map(|secret| {

@@ -537,10 +537,10 @@ mod tests {
     #[test]
     fn a_password_has_its_length_and_every_character_class() {
         for length in [4, 12, 32, 200] {
-            let password = password(length, false).unwrap();
-            assert_eq!(password.len(), length);
+            let text = password(length, false).unwrap();
+            assert_eq!(text.len(), length);
             for class in CLASSES {
-                assert!(password.contains(|character| class.contains(character)));
+                assert!(text.contains(|character| class.contains(character)));
             }
         }
     }

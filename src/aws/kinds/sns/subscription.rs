@@ -206,7 +206,7 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
 /// All subscriptions of this account to one topic, if this environment owns the topic.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
-    let tags = cx.tags(arn, topic::tags(aws, arn));
+    let tags = cx.tags(arn, topic::tags_of(aws, arn));
     let (tags, listed) = Box::pin(join(tags, of_topic(cx, arn))).await;
     // The survey of topics reports a wanted topic that cannot be read.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();

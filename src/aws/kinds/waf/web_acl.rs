@@ -294,24 +294,24 @@ impl Resource for WebAcl {
         let listed = candidates(cx).await?;
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
-            let tags = cx.tags(arn, tags(cx.aws, arn));
+            let tags = cx.tags(arn, tags_of(cx.aws, arn));
             let asked = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn));
             let (tags, acl, log) = Box::pin(asked).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let (acl, log) = (acl?.and_then(|found| found.web_acl), log?);
-            Ok(acl.map(|acl| Found { address, owner, live: live(&acl, log, tags) }))
+            Ok(acl.map(|acl| Found { address, owner, live: to_live(&acl, log, tags) }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (aws, id) = (cx.aws, cx.id());
-        let (tags, acl, log) = join3(tags(aws, id), get(aws, id), logging::get(aws, id)).await;
+        let (tags, acl, log) = join3(tags_of(aws, id), get(aws, id), logging::get(aws, id)).await;
         let (Some(tags), Some(GetWebAclOutput { web_acl: Some(acl), .. })) = (tags?, acl?) else {
             return Ok(None);
         };
-        Ok(Some(live(&acl, log?, tags)))
+        Ok(Some(to_live(&acl, log?, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -443,7 +443,7 @@ async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     }
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.wafv2.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = answer.and_then(|answer| answer.tag_info_for_resource).map(|info| {
@@ -459,7 +459,7 @@ async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 
-fn live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
+fn to_live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
     let text = |text: &str| text.to_owned();
     Live {
         id: text(&acl.arn),

@@ -260,7 +260,7 @@ fn from_keys(
 }
 
 /// Whether everything about a table has come to rest.
-pub(super) fn phase(live: &TableDescription) -> Phase {
+pub(super) fn phase_of(live: &TableDescription) -> Phase {
     match live.table_status() {
         Some(TableStatus::Active) | None => {}
         Some(TableStatus::Deleting) => return Phase::Deleting("DELETING".to_owned()),
@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_table_is_ready_once_all_its_parts_are() {
-        let at = |status| phase(&description(&Table::sample(), status));
+        let at = |status| phase_of(&description(&Table::sample(), status));
         assert_eq!(at(TableStatus::Active), Phase::Ready);
         assert_eq!(at(TableStatus::Creating), Phase::Pending("CREATING".into()));
         assert_eq!(at(TableStatus::Deleting), Phase::Deleting("DELETING".into()));
@@ -387,12 +387,12 @@ mod tests {
         for index in filling.global_secondary_indexes.iter_mut().flatten() {
             index.backfilling = Some(true);
         }
-        assert!(matches!(phase(&filling), Phase::Pending(_)));
+        assert!(matches!(phase_of(&filling), Phase::Pending(_)));
 
         let mut sealing = description(&Table::sample(), TableStatus::Active);
         sealing.sse_description =
             Some(SseDescription::builder().status(SseStatus::Updating).build());
-        assert!(matches!(phase(&sealing), Phase::Pending(_)));
+        assert!(matches!(phase_of(&sealing), Phase::Pending(_)));
     }
 
     #[test]

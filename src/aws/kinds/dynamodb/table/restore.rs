@@ -5,7 +5,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 
-use super::{Encryption, Source, Table, arn, to_tag};
+use super::{Encryption, Source, Table, arn_of, to_tag};
 use crate::aws::error::op;
 use crate::aws::resource::Cx;
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -49,7 +49,7 @@ impl Table {
         // soon as it is done. It is better to learn now than in hours what AWS would refuse for
         // ever.
         let tags = cx.tags.iter().map(to_tag).collect();
-        let call = cx.aws.dynamodb.tag_resource().resource_arn(arn(cx.aws, &self.name));
+        let call = cx.aws.dynamodb.tag_resource().resource_arn(arn_of(cx.aws, &self.name));
         match call.set_tags(Some(tags)).send().await.map_err(op("TagResource")) {
             Err(error) if error.class == ErrorClass::Denied => Err(error),
             _ => Ok(()),

@@ -118,7 +118,7 @@ pub(super) fn to_rule((id, want): (&String, &LifecycleRule)) -> Rule {
 /// the spec cannot express: payctl corrects both.
 pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
     let id = live.id().unwrap_or_default().to_owned();
-    let prefix = prefix(live).unwrap_or_default().to_owned();
+    let prefix = prefix_of(live).unwrap_or_default().to_owned();
     if *live.status() != ExpirationStatus::Enabled || !can_be_said(live) {
         return (id, LifecycleRule { prefix, ..LifecycleRule::default() });
     }
@@ -163,7 +163,7 @@ fn can_be_said(live: &Rule) -> bool {
 }
 
 #[expect(deprecated, reason = "AWS still returns old rules with the prefix outside of the filter")]
-fn prefix(live: &Rule) -> Option<&str> {
+fn prefix_of(live: &Rule) -> Option<&str> {
     let filter = live.filter();
     filter
         .and_then(LifecycleRuleFilter::prefix)

@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn an_object_that_cannot_be_deleted_is_named() {
         let error = Error::builder().key("a/b").code("AccessDenied").message("no").build();
-        let refusal = refusal(&error).unwrap();
-        assert_eq!(refusal.class, ErrorClass::Denied);
-        assert_eq!(refusal.message, "a/b: no");
+        let refused = refusal(&error).unwrap();
+        assert_eq!(refused.class, ErrorClass::Denied);
+        assert_eq!(refused.message, "a/b: no");
     }
 
     #[cfg(feature = "sandbox")]
