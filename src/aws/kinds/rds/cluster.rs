@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +28,11 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
 mod convert;
+mod remove;
 mod restore;
 
 use convert::to_live;
+use remove::remove;
 
 /// An Aurora PostgreSQL cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -451,26 +453,6 @@ impl Cluster {
     }
 }
 
-/// Lifts the protection, and deletes.
-async fn remove(aws: &Aws, live: &Live<Cluster>) -> Result<(), OpError> {
-    if live.spec.deletion_protection {
-        let call = aws.rds.modify_db_cluster().db_cluster_identifier(&live.id);
-        let send = call.deletion_protection(false).apply_immediately(true).send();
-        send.await.map_err(op("ModifyDBCluster"))?;
-    }
-    let snapshot = live.spec.final_snapshot.then(|| snapshot_name(&live.id, SystemTime::now()));
-    aws.rds
-        .delete_db_cluster()
-        .db_cluster_identifier(&live.id)
-        .set_skip_final_snapshot(snapshot.is_none().then_some(true))
-        .set_final_db_snapshot_identifier(snapshot)
-        .send()
-        .await
-        .map_err(op("DeleteDBCluster"))
-        .or_gone()
-        .map(drop)
-}
-
 async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Cluster>>, OpError> {
     let send = aws.rds.describe_db_clusters().db_cluster_identifier(id).send();
     let answer = send.await.map_err(op("DescribeDBClusters")).or_gone()?;
@@ -487,29 +469,9 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// The longest name of a snapshot.
-const SNAPSHOT_LIMIT: usize = 63;
-
-/// A name that no earlier snapshot has.
-fn snapshot_name(cluster: &str, now: SystemTime) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let tail = format!("-final-{seconds}");
-    let head: String = cluster.chars().take(SNAPSHOT_LIMIT - tail.len()).collect();
-    format!("{}{tail}", head.trim_end_matches('-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_named_by_cluster_and_time() {
-        let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        assert_eq!(snapshot_name("payments", at), "payments-final-1700000000");
-        let long = snapshot_name(&"a".repeat(63), at);
-        assert_eq!(long.len(), SNAPSHOT_LIMIT);
-        assert!(long.ends_with("a-final-1700000000"));
-    }
 
     #[test]
     fn credentials_are_never_shown() {
