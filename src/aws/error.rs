@@ -78,7 +78,7 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
         };
         return OpError { class, message: message.to_owned(), ..error };
     }
-    // There may be an endpoint of the ordinary sort.
+    // The service may have an ordinary endpoint.
     if error.code == NO_HOST && !aws.is_special { OpError { class, ..error } } else { error }
 }
 
@@ -220,7 +220,7 @@ fn is_about_credentials(chain: &str) -> bool {
     chain.contains("credential") || chain.contains("sso token") || chain.contains("identity")
 }
 
-/// Whether the SDK found no endpoint for the service: not in this region, or not of this sort.
+/// Whether the SDK did not find an endpoint for the service: in this region, or of this type.
 fn is_about_endpoints(chain: &str) -> bool {
     chain.contains("Invalid Configuration:") || chain.contains("failed to resolve an endpoint")
 }
@@ -320,8 +320,8 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     classify(code.unwrap_or_default(), &text, status) == ErrorClass::Throttled
 }
 
-/// Whether an answer refuses a signature for the time that this machine's clock gave it: the SDK reads
-/// the right one from the answer, and signs the next call with it.
+/// Whether an answer refuses a signature for the time that this machine's clock gave it: the SDK
+/// reads the right one from the answer, and signs the next call with it.
 pub(super) fn is_skewed(response: &HttpResponse, now: SystemTime) -> bool {
     response.status().as_u16() >= 400
         && told(response, SIGNING.iter()).is_some()

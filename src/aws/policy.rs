@@ -122,9 +122,9 @@ fn halved(statement: &Statement) -> Vec<Statement> {
     parts.iter().flat_map(halved).collect()
 }
 
-/// The least policy for a task. `names` has those of the kinds that the config wants: all kinds are
-/// looked at, since what the config no longer wants may still be there, and only these are made,
-/// changed and deleted.
+/// The least policy for a task. `names` has the names of the kinds that the config wants. The
+/// policy allows reads of all kinds, since objects that the config no longer wants may still exist.
+/// It allows changes only of the kinds in `names`.
 pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     let mut granted: BTreeMap<(String, String), (Condition, BTreeSet<String>)> = BTreeMap::new();
     let mut grant = |own: &str, permit: &Permit| {
@@ -214,7 +214,8 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
         }
         kind => of(kind),
     };
-    // The ARN of a parameter has one slash before its name, whether the name begins with one or not.
+    // The ARN of a parameter has one slash before its name, whether the name begins with one or
+    // not.
     let joined = |name: &String| {
         if before.ends_with('/') {
             format!("{before}{}{after}", name.trim_start_matches('/'))

@@ -195,7 +195,7 @@ async fn a_throttled_call_of_cloudwatch_is_sent_again() {
     }
 }
 
-/// A service whose clock differs, and which takes no signature of another time.
+/// A service whose clock differs, and which refuses signatures of another time.
 fn elsewhen(difference: time::Duration, heeds: bool) -> impl Fn(&HttpRequest) -> Does {
     move |request| {
         let now = time::OffsetDateTime::now_utc() + difference;
@@ -246,7 +246,7 @@ async fn a_clock_that_cannot_be_corrected_is_named() {
     assert_eq!(aws.meter.total(), 1, "a wrong key is not tried again");
 }
 
-/// Whoever gives credentials, and fails in this way.
+/// A provider of credentials that fails in this way.
 #[derive(Debug)]
 struct Giver(fn() -> aws_credential_types::provider::error::CredentialsError);
 

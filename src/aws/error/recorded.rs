@@ -11,8 +11,8 @@ use payctl_engine::model::error::ErrorClass::{
     self, Busy, Denied, Exists, Invalid, NotFound, NotYet, Quota, Service,
 };
 
-/// The kind that calls, the operation, status, code, the words of the message that tell it from others,
-/// and the class.
+/// The kind that calls, the operation, status, code, the words of the message that tell it from
+/// others, and the class.
 type Row = (&'static str, &'static str, u16, &'static str, &'static str, ErrorClass);
 
 const BAD: &str = "BadRequestException";

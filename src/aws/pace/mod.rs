@@ -1,6 +1,6 @@
-//! How one service is called: as fast as it likes until it throttles, then slower for all tasks
-//! together, then faster again. What only looks is sent again when its reply is lost; everything
-//! else is the engine's business.
+//! The pace of the calls to one service: as fast as possible until AWS throttles one, then slower
+//! for all tasks together, then faster again. A read is sent again if its reply is lost; every
+//! other failure goes to the engine.
 //!
 //! The SDK has an adaptive mode too. It measures the rate before the first throttling, and slows a
 //! short run with few calls down to one call in two seconds.

@@ -116,8 +116,8 @@ impl Resource for Account {
 }
 
 impl Account {
-    /// The ARN of the role. Another environment, or an attempt before, may have made it or half of
-    /// it: every part is brought about by itself.
+    /// The ARN of the role. Another environment, or an earlier attempt, may have made the role or a
+    /// part of it. So each part is made by itself.
     async fn role(&self, aws: &Aws) -> Result<String, OpError> {
         let trust = Document::of([json!({
             "Effect": "Allow",

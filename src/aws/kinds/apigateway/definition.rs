@@ -321,7 +321,7 @@ impl Integration {
         }
     }
 
-    /// One of a kind, with what AWS assumes for the rest.
+    /// An integration of this type, with AWS's defaults.
     pub(crate) fn new(kind: &str) -> Self {
         Self {
             kind: kind.into(),

@@ -394,7 +394,7 @@ fn is_enhanced(policy: &str) -> bool {
     policy.starts_with("SecurityPolicy_")
 }
 
-/// The header that CORS is about; `$` is who sends it.
+/// The header of CORS; `$` is replaced by `method`.
 const ALLOW_ORIGIN: &str = "$.response.header.Access-Control-Allow-Origin";
 
 impl RestApi {
@@ -469,11 +469,11 @@ impl RestApi {
             validators,
             routes
         ]);
-        // Without any the digest is that of the versions that knew none.
+        // Without authorizers the digest stays as it was before payctl knew authorizers.
         if let (false, Some(all)) = (authorizers.is_empty(), all.as_array_mut()) {
             all.push(json!(authorizers));
         }
-        // The policies that an API has without asking need no deployment.
+        // The security policies that AWS gives by default do not need a deployment.
         let tls = self.security_policy.as_deref().filter(|policy| is_enhanced(policy));
         let all = format!("{all}{}", tls.unwrap_or_default());
         let digest = Sha256::digest(all.as_bytes());

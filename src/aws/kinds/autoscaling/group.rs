@@ -66,8 +66,8 @@ pub(crate) struct Group {
     pub policies: BTreeMap<String, Policy>,
     /// Whether its own metrics are collected.
     pub metrics: bool,
-    /// How many instances have another version of the template, and nothing is replacing them; none
-    /// should where a new version is for running instances as well, and else it is unmanaged.
+    /// How many instances have another version of the template while no refresh replaces them. It
+    /// must be 0 if a new version is for running instances too, and is unmanaged otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outdated: Option<u32>,
 }
@@ -110,7 +110,7 @@ pub(crate) struct Custom {
     pub statistic: String,
 }
 
-/// How often metrics of a group are published; AWS knows no other word.
+/// How often metrics of a group are published; AWS does not know another word.
 const GRANULARITY: &str = "1Minute";
 /// The resource type in tags.
 const TAGGED: &str = "auto-scaling-group";
@@ -327,12 +327,12 @@ impl Resource for Group {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let was = &live.spec;
-        // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
-        // next read asks for, could not start.
+        // A running refresh replaces instances by a version that is no longer wanted. Unless it is
+        // cancelled, the next refresh cannot start.
         if self.outdated.is_some() && self.template_version != was.template_version {
             let call =
                 cx.aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(&live.id);
-            // Instances in launch may never serve.
+            // Instances that are being launched may never serve.
             let send = call.wait_for_transitioning_instances(false).send();
             send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
         }

@@ -159,7 +159,7 @@ impl Resource for Alarm {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        // By prefix would be fewer pages, but explicit names have no prefix in common.
+        // A list by prefix would have fewer pages, but explicit names do not share a prefix.
         let mut pages = cx
             .aws
             .cloudwatch

@@ -29,7 +29,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct Dashboard {
     /// The name.
     pub name: String,
-    /// The body, as a tree. References may stand inside.
+    /// The body as JSON; it may contain references.
     pub body: Value,
 }
 

@@ -59,8 +59,8 @@ pub(crate) enum Watched {
     Other(String),
 }
 
-/// The wanted name of a monitor: that of all services says so, since one that has another name
-/// serves as well.
+/// The name by which a survey knows a wanted monitor. That of all services has a suffix, since a
+/// monitor of all services with any other name serves as well.
 pub(crate) fn physical_name(name: &str, watches: &Watched) -> String {
     match watches {
         Watched::Services => format!("{name}{SERVICES}"),

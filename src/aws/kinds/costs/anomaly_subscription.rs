@@ -38,7 +38,7 @@ pub(crate) struct AnomalySubscription {
     pub subscribers: BTreeSet<Subscriber>,
     /// How often: `IMMEDIATE`, `DAILY` or `WEEKLY`.
     pub frequency: String,
-    /// From which size on.
+    /// The size from which an anomaly is reported.
     pub threshold: Threshold,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Subscriber {
     Email(String),
 }
 
-/// From which size on an anomaly counts.
+/// The size from which an anomaly is reported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Threshold {

@@ -4,8 +4,8 @@
 //! time, in an order that `update` knows, and refuses every other change while the table is
 //! `UPDATING`. A missing member means a default: without a billing summary the table is
 //! provisioned, without an encryption description it uses DynamoDB's own key. AWS refuses to delete
-//! a protected table. A restore is slow and does not take tags or most settings; the description of
-//! the table names its source for ever.
+//! a protected table. A restore is slow and does not take tags or most settings; from then on the
+//! description of the table names its source.
 
 mod convert;
 mod read;
@@ -238,7 +238,7 @@ impl Resource for Table {
                 &["dynamodb:DeleteTable", "dynamodb:UpdateTable"],
                 &["dynamodb:{here}:table/{name}"],
             ),
-            // With `restore_from`: AWS puts the items in the caller's name.
+            // With `restore_from`: AWS writes the items with the caller's permissions.
             Permit::look(&["dynamodb:ListBackups"], &["*"]),
             Permit::look(&["dynamodb:DescribeBackup"], &["dynamodb:{here}:table/*/backup/*"]),
             Permit::create(

@@ -36,7 +36,7 @@ impl Resource for ElasticIp {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
-        // A NAT gateway that is still going away holds it.
+        // A NAT gateway that AWS is still deleting holds the address.
         transient: &[("AuthFailure", "permission to access the specified resource")],
         permits: &[
             Permit::look(&["ec2:DescribeAddresses"], &["*"]),

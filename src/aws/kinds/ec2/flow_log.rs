@@ -165,7 +165,7 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<FlowLog>>, OpE
 fn to_live(scope: &Scope, found: AwsFlowLog) -> Live<FlowLog> {
     let id = found.flow_log_id.unwrap_or_default();
     let role = found.deliver_logs_permission_arn.filter(|arn| !arn.is_empty());
-    // Old ones tell the name of the group only.
+    // Old flow logs have only the name of the log group.
     let destination = found.log_destination.filter(|arn| !arn.is_empty()).unwrap_or_else(|| {
         let Scope { partition, region, account, .. } = scope;
         let group = found.log_group_name.unwrap_or_default();

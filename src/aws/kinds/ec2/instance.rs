@@ -211,7 +211,7 @@ impl Resource for Instance {
         let states = answer.and_then(|answer| answer.terminating_instances).unwrap_or_default();
         let was = states.into_iter().find_map(|one| one.previous_state?.name);
         match was {
-            // One that died by itself reads as failed for as long as it is listed.
+            // An instance that ended on its own reads as failed as long as AWS lists it.
             Some(InstanceStateName::Terminated) => {
                 let message = "the instance is already terminated";
                 Err(OpError::new("TerminateInstances", ErrorClass::NotFound, "Terminated", message))
@@ -262,7 +262,7 @@ async fn image_of(aws: &Aws, parameter: &str) -> Result<String, OpError> {
     })
 }
 
-/// The instances as listed, terminated ones among them.
+/// The instances as AWS lists them, including terminated ones.
 async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsInstance>, OpError> {
     let call = aws.ec2.describe_instances().set_filters(Some(filters)).max_results(1000);
     let mut pages = call.into_paginator().send();
@@ -275,7 +275,7 @@ async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsInstance>, OpErr
     Ok(instances)
 }
 
-/// The ids of instances of this address that are gone or going, in order.
+/// The ids of the instances of this address that AWS has terminated or is terminating, in order.
 async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
     let instances = list(cx.aws, common::at(&cx.aws.scope, cx.address)).await?;
     let is_dead = |instance: &AwsInstance| {

@@ -24,7 +24,8 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// The VPC that a gateway was made for; part of the spec and not of the tags that others see.
+/// The tag with the VPC that a gateway was made for. It is part of the spec, so `Live.tags` does
+/// not contain it.
 const TAG_VPC: &str = "payctl:vpc";
 
 /// An internet gateway.
@@ -179,7 +180,8 @@ fn phase_of(attachment: Option<&InternetGatewayAttachment>) -> Phase {
 async fn attach(aws: &Aws, id: &str, vpc: &str) -> Result<(), OpError> {
     let call = aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
     match call.send().await.map_err(op("AttachInternetGateway")) {
-        // The code is the same when another gateway holds the VPC; the text names who is attached.
+        // The code is the same if another gateway is attached to the VPC; the message names the one
+        // that is attached.
         Err(error) if error.class == ErrorClass::Exists && error.message.contains(id) => Ok(()),
         answer => answer.map(drop),
     }

@@ -117,14 +117,14 @@ impl Resource for NatGateway {
     }
 }
 
-/// The gateways as listed, dead ones among them.
+/// The gateways as AWS lists them, including deleted ones.
 async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGateway>, OpError> {
     let call = aws.ec2.describe_nat_gateways().set_filter(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("DescribeNatGateways"))
 }
 
-/// The ids of gateways of this address that are gone or going, in order.
+/// The ids of the gateways of this address that AWS has deleted or is deleting, in order.
 async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
     let gateways = list(cx.aws, common::at(&cx.aws.scope, cx.address)).await?;
     let is_dead = |gateway: &AwsGateway| {

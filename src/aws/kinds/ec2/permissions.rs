@@ -1,5 +1,5 @@
-//! Security group rules and the calls behind them, for the rules' own kind and for the default group of a
-//! VPC.
+//! Security group rules and the calls behind them, for the rules' own kind and for the default
+//! group of a VPC.
 
 use std::collections::BTreeSet;
 

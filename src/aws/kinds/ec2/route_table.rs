@@ -76,7 +76,7 @@ impl Resource for RouteTable {
         transient: &[
             // An internet gateway that was attached a moment ago.
             ("InvalidParameterValue", "belong to different networks"),
-            // The route went since it was read; the next look finds that out.
+            // The route was deleted after it was read; the next read shows that.
             ("InvalidParameterValue", "There is no route defined"),
         ],
         permits: &[
@@ -249,7 +249,7 @@ async fn move_subnets(
     try_join_all(surplus.map(|old| disassociate(aws, old))).await.map(drop)
 }
 
-/// The explicit associations of some subnets, with whichever table.
+/// The explicit associations of these subnets, whatever their route table.
 async fn associations(aws: &Aws, subnets: &[&str]) -> Result<Vec<RouteTableAssociation>, OpError> {
     let filters = vec![common::filter("association.subnet-id", subnets.iter().copied())];
     let tables = list(aws, filters).await?;

@@ -28,8 +28,8 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// Tells the id of the rules from that of their group, so that whoever names the group is known to
-/// use the group.
+/// Distinguishes the id of the rules from the id of their group. So a reference to the group's id
+/// is always a reference to the group.
 const SUFFIX: &str = "/rules";
 
 /// The rules of a group.
@@ -161,7 +161,7 @@ impl Resource for Rules {
     }
 }
 
-/// The rules of a group as one object; none when there are none.
+/// The rules of a group as one object; `None` if it does not have any.
 fn to_live(group: &SecurityGroup) -> Option<Live<Rules>> {
     let id = group.group_id.clone().unwrap_or_default();
     let rules = rules_of(group);

@@ -1,8 +1,8 @@
 //! ECS clusters, with Container Insights and capacity providers folded in.
 //!
-//! AWS quirks: AWS describes a deleted cluster as `INACTIVE` for ever, and a new cluster with that
-//! name has the same ARN. The creation of an existing name succeeds silently. Descriptions contain
-//! settings and tags only on request.
+//! AWS quirks: AWS never stops describing a deleted cluster (`INACTIVE`), and a new cluster with
+//! that name has the same ARN. The creation of an existing name succeeds silently. Descriptions
+//! contain settings and tags only on request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,8 +31,8 @@ pub(crate) struct Cluster {
     pub name: String,
     /// The level of Container Insights.
     pub insights: Insights,
-    /// The capacity providers that tasks of others may name, `FARGATE` and `FARGATE_SPOT`; services
-    /// made here have the launch type FARGATE.
+    /// The capacity providers that tasks of other tools may name, `FARGATE` and `FARGATE_SPOT`;
+    /// payctl's services have the launch type FARGATE.
     pub capacity_providers: BTreeSet<String>,
 }
 
@@ -190,7 +190,7 @@ impl Resource for Cluster {
     }
 }
 
-/// The clusters among these that live, settings and tags included.
+/// Those of these clusters that exist, with settings and tags.
 async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpError> {
     let answer = aws
         .ecs

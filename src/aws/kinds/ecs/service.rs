@@ -68,7 +68,7 @@ pub(crate) struct Service {
     /// Why ECS gave up the current deployment. It is never wanted, so payctl starts another
     /// deployment.
     pub failed_deployment: Option<String>,
-    /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
+    /// Whether all tasks run and no deployment is under way. If it is wanted, payctl waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable: Option<bool>,
 }
@@ -299,7 +299,7 @@ impl Resource for Service {
     }
 }
 
-/// The services of a cluster that live.
+/// The services of a cluster, without deleted ones.
 async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, OpError> {
     let call = cx.aws.ecs.list_services().cluster(cluster).max_results(100);
     let mut pages = call.into_paginator().items().send();

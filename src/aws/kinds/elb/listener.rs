@@ -124,7 +124,7 @@ impl Resource for Listener {
         read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
-            // It moves here from another load balancer, which has not let it go yet.
+            // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
         permits: &[

@@ -1,7 +1,7 @@
 //! Load balancers, with their attributes folded in.
 //!
 //! AWS quirks: creation does not take attributes, and succeeds for an existing name with the same
-//! settings. Attributes are strings, and each type has others. AWS tests access logs at once: it
+//! settings. Attributes are strings, and each type has its own. AWS tests access logs at once: it
 //! writes an object to the bucket and refuses if it cannot. A deleted load balancer vanishes at
 //! once, but its network interfaces block subnets, groups and the internet gateway for minutes
 //! more: payctl counts it as deleted when they are gone.

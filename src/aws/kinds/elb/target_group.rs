@@ -2,7 +2,7 @@
 //!
 //! AWS quirks: a change of an immutable setting needs a new group while a listener still uses the
 //! old one, whose name is taken. So a name ends in a digest of the immutable settings. Attributes
-//! are strings, and each protocol and target type has others. A group cannot be deleted while a
+//! are strings, and each protocol and target type has its own. A group cannot be deleted while a
 //! listener or a rule forwards to it.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(crate) struct TargetGroup {
     /// `HTTP1`, `HTTP2` or `GRPC`; only with HTTP and HTTPS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
-    /// The port of targets that name none.
+    /// The port of targets that do not name one.
     pub port: u16,
     /// The type of the targets: `ip`, `instance` or `alb`.
     pub target_type: String,

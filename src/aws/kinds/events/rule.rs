@@ -279,7 +279,7 @@ impl Resource for Rule {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let name = name_in(&live.id);
-        // Also those that came since the plan: they would keep the rule.
+        // Also targets that were added after the plan: with them AWS would not delete the rule.
         let targets = targets_of(cx.aws, name).await?.unwrap_or_default();
         remove(cx.aws, name, targets.into_iter().map(|target| target.id).collect()).await?;
         let send = cx.aws.eventbridge.delete_rule().name(name).send();

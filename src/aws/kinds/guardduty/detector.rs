@@ -134,7 +134,8 @@ impl Resource for Detector {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // Only what differs: AWS takes the old and the new runtime monitoring not together.
+        // Only what differs: AWS does not accept the old and the new runtime monitoring in one
+        // call.
         let differ = self.features.symmetric_difference(&live.spec.features);
         let differ: Vec<&str> = differ.map(String::as_str).collect();
         let features = (!differ.is_empty()).then(|| switched(&differ, &self.features));

@@ -49,7 +49,7 @@ pub(crate) struct Role {
     /// How long a session may last, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u32>,
-    /// The ARN of the permissions boundary; none when there shall be none.
+    /// The ARN of the permissions boundary; `None` means that there must not be one.
     #[serde(default)]
     pub boundary: Option<Text>,
 }

@@ -259,7 +259,8 @@ impl Resource for Key {
                 cancelled => cancelled.map(|_| id),
             };
         }
-        // That it is kept comes later: until then nothing is encrypted with it, and it can go.
+        // The tag for `kept` comes with an update. Until then nothing is encrypted with the key,
+        // and it may be deleted.
         let mut tags = cx.tags.clone();
         tags.insert(TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
         let created = cx
@@ -279,7 +280,7 @@ impl Resource for Key {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (kms, id) = (&cx.aws.kms, live.id.as_str());
-        // A disabled key takes no changes of its rotation, so it is enabled first.
+        // AWS refuses to change the rotation of a disabled key, so payctl enables it first.
         if self.enabled && !live.spec.enabled {
             kms.enable_key().key_id(id).send().await.map_err(op("EnableKey"))?;
         }
@@ -385,8 +386,8 @@ impl Key {
         }
     }
 
-    /// Points an alias that exists to this key, if it points to a key of this environment: one that
-    /// waits for its deletion, as a rule.
+    /// Points an existing alias to this key, if it points to a key of this environment: usually one
+    /// that waits for its deletion.
     async fn take_alias(&self, aws: &Aws, id: &str, taken: OpError) -> Result<(), OpError> {
         let send = aws.kms.describe_key().key_id(&self.alias).send();
         let holder = send.await.map_err(op("DescribeKey"))?.key_metadata;
@@ -407,7 +408,7 @@ impl Key {
     }
 }
 
-/// Takes payctl's own tags from a key, so that no environment knows it any more.
+/// Takes payctl's own tags from a key, so that it does not belong to any environment.
 async fn let_go(aws: &Aws, id: &str) -> Result<(), OpError> {
     let Some(tags) = tags_of(aws, id).await.or_gone()? else { return Ok(()) };
     let ours: Vec<String> = tags.into_keys().filter(|key| key.starts_with("payctl:")).collect();

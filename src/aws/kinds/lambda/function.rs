@@ -68,7 +68,7 @@ pub(crate) struct Function {
     pub dead_letter: Option<Text>,
     /// Whether calls are traced.
     pub tracing: bool,
-    /// How many calls are set aside for it; none if it shares the account's.
+    /// How many concurrent calls are reserved for it; `None` if it shares those of the account.
     pub reserved_concurrency: Option<u32>,
     /// Why the last change failed after AWS had accepted it. It is never wanted, so payctl sends
     /// the change again.

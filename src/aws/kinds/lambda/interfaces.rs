@@ -1,6 +1,6 @@
 //! Functions that leave their network while their roles lose the permissions for interfaces. Lambda
 //! deletes the interfaces up to an hour later with the permissions of the role. Without these, the
-//! interfaces and their subnets stay for ever.
+//! interfaces and their subnets are never deleted.
 
 use std::future::ready;
 

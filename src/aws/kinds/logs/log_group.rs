@@ -30,7 +30,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct LogGroup {
     /// The name.
     pub name: String,
-    /// How long events are kept, in days; none is for ever.
+    /// How long events are kept, in days; `None` if they never expire.
     pub retention_days: Option<u32>,
     /// The ARN of the KMS key; none when not encrypted by one.
     pub key: Option<Text>,
@@ -59,7 +59,8 @@ impl Resource for LogGroup {
         permits: &[
             Permit::look(&["logs:DescribeLogGroups"], &["*"]),
             Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
-            // Tags given at creation are checked as the creation is, others as the ARN is given.
+            // AWS checks tags of a creation like the creation, and later tags by the ARN that the
+            // call names.
             Permit::set(
                 &["logs:TagResource"],
                 &["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"],
@@ -258,8 +259,8 @@ fn is_of_a_service(name: &str) -> bool {
     name.starts_with("/aws/")
 }
 
-/// The group of exactly this name. A search by prefix, in order: it comes first of those whose
-/// names begin with it.
+/// The group of exactly this name. payctl searches by prefix. The answer is in order, so this group
+/// comes before those whose names begin with its name.
 async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError> {
     let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(name);
     let mut groups = call.into_paginator().items().send();

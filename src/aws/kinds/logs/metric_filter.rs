@@ -39,7 +39,7 @@ pub(crate) struct Filter {
     pub metric: String,
     /// The value of each event: a number, or a field such as `$.amount`.
     pub value: String,
-    /// The value of a period without events; none if there is none.
+    /// The value of a period without events, if it has one.
     pub default: Option<f64>,
     /// Dimensions, each with the field that it is read from.
     pub dimensions: BTreeMap<String, String>,

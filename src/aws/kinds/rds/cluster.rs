@@ -77,14 +77,15 @@ pub(crate) struct Cluster {
     pub copy_tags_to_snapshots: bool,
     /// The logs that go to CloudWatch.
     pub log_exports: BTreeSet<String>,
-    /// Whether IAM can hand out passwords.
+    /// Whether users may connect with a token of IAM.
     pub iam_authentication: bool,
     /// Whether the Data API is on.
     pub data_api: bool,
     /// The source of a restore; `None` for an empty database. A tag stores it.
     #[serde(default)]
     pub restore_from: Option<Source>,
-    /// Whether the password is that of its secret. A tag says that it still is that of a source.
+    /// Whether the password is the one in its secret. A tag marks a restored cluster that still has
+    /// the password of its source.
     #[serde(default = "yes")]
     pub own_password: bool,
 }
@@ -168,7 +169,7 @@ impl Resource for Cluster {
             ("InvalidParameterValue", "Missing necessary credentials"),
             ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
-            // Lifted a moment ago.
+            // The protection was lifted a moment ago.
             ("InvalidParameterCombination", "disable deletion protection"),
         ],
         permits: &[
@@ -386,7 +387,7 @@ impl Resource for Cluster {
     }
 }
 
-/// The source of a restore. Not shown, wherever it may end up.
+/// The first user and password. `Debug` shows neither.
 #[derive(Deserialize)]
 struct Credentials {
     username: String,
@@ -413,7 +414,7 @@ impl Cluster {
         }
         if let Some(call) = self.modification(aws, was) {
             let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();
-            // One at a time: the cluster is at work then.
+            // One change at a time: AWS is now busy with this one.
             return send.await.map_err(op("ModifyDBCluster")).map(drop);
         }
         if self.data_api != was.data_api {
@@ -433,7 +434,7 @@ impl Cluster {
         let secret = self.credentials.as_ref().map(Text::known).unwrap_or_default();
         let send = aws.secretsmanager.get_secret_value().secret_id(secret).send();
         let value = send.await.map_err(op("GetSecretValue"))?.secret_string.unwrap_or_default();
-        // The decoder's own words may quote the value.
+        // The decoder's message may quote the value.
         serde_json::from_str(&value).map_err(|_| {
             let message = format!(
                 "the secret {secret} is not JSON with `username` and `password`: set such a \

@@ -199,7 +199,7 @@ impl Resource for Instance {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // The data is the cluster's; a snapshot of an instance there cannot be.
+        // The data belongs to the cluster, so there cannot be a snapshot of an instance.
         let call = cx.aws.rds.delete_db_instance().db_instance_identifier(&live.id);
         let send = call.skip_final_snapshot(true).send();
         match send.await.map_err(op("DeleteDBInstance")).or_gone() {

@@ -1,4 +1,4 @@
-//! Subnet groups: where the instances of a database may stand.
+//! Subnet groups: the subnets in which the instances of a database may run.
 //!
 //! AWS quirks: a group needs subnets in two zones at least; a cluster never moves to another group,
 //! but its group may get more subnets; the list does not show tags.

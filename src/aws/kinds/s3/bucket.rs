@@ -1,9 +1,9 @@
 //! Buckets, with all their sub-configurations folded in; emptied before deletion.
 //!
-//! AWS quirks: names are unique in the world, so a name that is not in our list may still be
-//! taken (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
+//! AWS quirks: names are unique in the world, so a name that is not in our list may still be taken
+//! (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
 //! ACLs, so creation looks first. Each sub-configuration is a call of its own that replaces the
-//! whole; two at once abort each other. A bucket is refused deletion while any object version,
+//! whole; two at once abort each other. AWS refuses to delete a bucket while any object version,
 //! delete marker or late log file is left.
 
 mod convert;
@@ -360,7 +360,7 @@ async fn survey_listed(
     }
 }
 
-/// A wanted name that is not in the account's list: somewhere in the world it may be taken.
+/// A wanted name that is not in the account's list; another account may have taken it.
 async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Bucket>>, OpError> {
     match look(cx.aws, name).await {
         Err(error) if error.class == ErrorClass::Denied => {
@@ -391,9 +391,9 @@ async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<B
     Ok(live.map(|live| Found { address, owner, live }))
 }
 
-/// Whether a bucket of a wanted name, without any tag, is one that we were making when we were
-/// stopped. AWS tags a bucket in the call that makes it; only endpoints that drop those tags leave
-/// such a one, and then it is empty.
+/// Whether a bucket with a wanted name and without tags is one that payctl was making when it was
+/// stopped. AWS tags a bucket in the create call. Only endpoints that drop those tags leave such a
+/// bucket, and it is empty.
 async fn is_half_made(aws: &Aws, name: &str) -> Result<bool, OpError> {
     if !aws.is_elsewhere {
         return Ok(false);

@@ -372,7 +372,8 @@ impl Policy {
             .map_err(incomplete)
     }
 
-    /// A policy for a metric of one's own has no name for it here, and so differs from any.
+    /// A policy for a custom metric does not have the name of one of AWS's, so it differs from
+    /// every wanted policy.
     fn from_tracking(found: &Tracking) -> Self {
         let metric = found.predefined_metric_specification.as_ref();
         let metric = metric.map(|metric| metric.predefined_metric_type.as_str().to_owned());

@@ -172,7 +172,7 @@ impl Rotation {
     }
 }
 
-/// The days of a schedule that is nothing else.
+/// The days of a schedule like `rate(30 days)`; `None` for any other.
 fn whole_days(schedule: &str) -> Option<i64> {
     let (number, unit) = schedule.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
     number.parse().ok().filter(|_| matches!(unit, "day" | "days"))

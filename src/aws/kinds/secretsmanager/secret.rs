@@ -49,7 +49,7 @@ pub(crate) struct Secret {
     pub generate: Option<Generate>,
     /// How long a deleted secret can be brought back, in days; 0 deletes at once (kept in a tag).
     pub recovery_days: u32,
-    /// Whether it holds a value. Only told, never wanted.
+    /// Whether it holds a value. payctl only reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_value: Option<bool>,
 }
@@ -68,7 +68,7 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Er
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Generate {
-    /// Fields of the JSON value that are known beforehand.
+    /// The fields of the JSON value that the config gives.
     pub template: BTreeMap<String, String>,
     /// The field that receives the generated password.
     pub field: String,
@@ -181,7 +181,8 @@ impl Resource for Secret {
                 (Owner::Ours | Owner::Disputed(_) | Owner::Shared | Owner::Nobody, true) => {
                     return None;
                 }
-                // Gone, but its name is not free: better said by the plan than by the creation.
+                // It is deleted, but its name is not free yet: the plan says so before the creation
+                // fails.
                 (Owner::Foreign(who), true) => {
                     Owner::Foreign(format!("{who}; its deletion is pending"))
                 }
@@ -343,7 +344,7 @@ pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<SecretListEntry>>,
     cx.once("secretsmanager:ListSecrets", list(cx.aws)).await
 }
 
-/// A secret as one description tells of it; a survey of several kinds asks for it once.
+/// AWS's description of a secret. Several kinds need it, and a survey asks for it once.
 pub(super) async fn described(
     aws: &Aws,
     survey: Option<&Survey<'_>>,
@@ -444,8 +445,8 @@ fn regain(live: &Value) -> Option<String> {
     Some(format!("for {days} days; an apply of the same environment restores it"))
 }
 
-/// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending with the
-/// one that it gives to ARNs, and advises against it.
+/// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending
+/// with the one that it gives to ARNs, and advises against it.
 fn looks_like_arn_suffix(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, tail)| {
         tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())

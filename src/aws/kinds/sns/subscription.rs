@@ -43,7 +43,7 @@ pub(crate) struct Subscription {
     pub filter: Option<Value>,
 }
 
-/// An empty filter lets everything pass, as none does.
+/// An empty filter lets every message pass, as a missing filter does.
 fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Ok(Option::<Value>::deserialize(deserializer)?.filter(|filter| *filter != json!({})))
 }
@@ -163,7 +163,7 @@ impl Resource for Subscription {
                 "{} has not confirmed its subscription yet: confirm it, then run again",
                 self.endpoint
             );
-            // A server confirms in a moment, a person when the mail is read.
+            // A server confirms within moments; a person confirms after reading the mail.
             let class = if self.protocol.starts_with("http") {
                 ErrorClass::NotYet
             } else {
@@ -225,8 +225,8 @@ async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscripti
     Ok(try_join_all(found).await?.into_iter().flatten().collect())
 }
 
-/// The subscriptions of a topic. One page tells all of a small account; in a large one each topic
-/// is asked about.
+/// The subscriptions of a topic. One page has all subscriptions of a small account; in a large
+/// account payctl asks for each topic.
 async fn of_topic(cx: &Survey<'_>, topic: &str) -> Result<Vec<Listed>, OpError> {
     let page = async {
         let send = cx.aws.sns.list_subscriptions().send();

@@ -89,7 +89,8 @@ impl Resource for Queue {
         read_lag: Duration::from_secs(75),
         // Its attributes flap for up to a minute after a change.
         agreeing_reads: 6,
-        // SQS words a role that it does not see yet like any other mistake in a policy.
+        // For a role that it does not see yet, SQS has the same words as for any mistake in a
+        // policy.
         transient: &[
             ("InvalidAttributeValue", "parameter Policy"),
             ("InvalidParameterValue", "parameter Policy"),
@@ -318,9 +319,9 @@ impl Queue {
         attributes
     }
 
-    /// The attributes to send so that a queue becomes like this one: all of them, so that a second
-    /// call completes a first one of which only a part was read back, and an empty text for what
-    /// the queue has and shall not have.
+    /// The attributes to send so that a queue becomes like this one. They are all sent, since a
+    /// read may show only a part of an earlier call. An empty text clears an attribute that the
+    /// queue must no longer have.
     fn attributes_after(&self, live: &Self) -> HashMap<Key, String> {
         let mut attributes = self.to_attributes();
         if live.redrive.is_none() && self.redrive.is_none() {

@@ -31,12 +31,12 @@ pub(crate) struct Association {
     pub resource: Text,
 }
 
-/// The name of what protects a load balancer, by the name of that.
+/// The name of the association of a load balancer.
 pub(crate) fn of_balancer(name: &str) -> String {
     format!("lb-{name}")
 }
 
-/// The name of what protects the stage of an API, by the item's name.
+/// The name of the association of the stage of an API.
 pub(crate) fn of_stage(api: &str) -> String {
     format!("api-{api}")
 }
@@ -226,8 +226,8 @@ async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<Strin
     Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
 }
 
-/// The name of what protects a resource. That of a load balancer stands in its ARN; a stage's says
-/// nothing, so its tags say which API it belongs to.
+/// The name of the association of a resource. The ARN of a load balancer contains its name; the
+/// tags of a stage say which API it belongs to.
 async fn name_for(cx: &Survey<'_>, resource: &str) -> Result<String, OpError> {
     if let Some((_, tail)) = resource.split_once(":loadbalancer/") {
         return Ok(of_balancer(tail.split('/').nth(1).unwrap_or(tail)));

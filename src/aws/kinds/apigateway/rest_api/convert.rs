@@ -46,7 +46,8 @@ impl RestApi {
             if is_enhanced(policy) {
                 patches.push(replace("/endpointAccessMode", STRICT.as_str()));
             } else if live.security_policy.as_deref().is_some_and(is_enhanced) {
-                // An older policy has no access mode, and AWS does not take it away by itself.
+                // An older policy does not have an access mode, and AWS does not remove it by
+                // itself.
                 patches.push(replace("/endpointAccessMode", ""));
             }
         }

@@ -11,7 +11,7 @@ use payctl_engine::model::text::Text;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExecutionLog {
-    /// The retention in days; `None` is for ever.
+    /// The retention in days; without one, events never expire.
     pub retention_days: Option<u32>,
     /// The ARN of the key that encrypts it.
     pub key: Option<Text>,

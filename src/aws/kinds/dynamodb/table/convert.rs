@@ -183,8 +183,8 @@ pub(super) fn is_kms(sse: &SseDescription) -> bool {
     matches!(sse.status(), Some(SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating))
 }
 
-/// The attribute that items expire by. While expiry is being switched off, which may take an hour
-/// and does not disturb, it counts as off.
+/// The attribute that items expire by. While AWS switches expiry off, it counts as off: that may
+/// take an hour and does not block other changes.
 pub(super) fn ttl(live: Option<&TimeToLiveDescription>) -> Option<String> {
     let live = live?;
     match live.time_to_live_status() {
@@ -206,7 +206,7 @@ pub(super) fn from_description(live: &TableDescription) -> Result<Table, OpError
             Billing::Provisioned(Capacity::from_throughput(live.provisioned_throughput()))
         }
     };
-    // An index that is going away is as good as gone.
+    // An index that AWS is deleting counts as deleted.
     let indexes = live.global_secondary_indexes().iter();
     let indexes = indexes.filter(|index| index.index_status() != Some(&IndexStatus::Deleting));
     let indexes = indexes.map(|index| from_index(live, index, &billing));
@@ -259,7 +259,7 @@ fn from_keys(
     Ok((partition, find(KeyType::Range)))
 }
 
-/// Whether everything about a table has come to rest.
+/// The phase of a table, which is ready once every part of it is.
 pub(super) fn phase_of(live: &TableDescription) -> Phase {
     match live.table_status() {
         Some(TableStatus::Active) | None => {}
@@ -269,7 +269,7 @@ pub(super) fn phase_of(live: &TableDescription) -> Phase {
                           in the backup that AWS created";
             return Phase::Failed(reason.to_owned());
         }
-        // Not a corpse: with its key the table comes back.
+        // It is not deleted: the table comes back once its key does.
         Some(status @ TableStatus::InaccessibleEncryptionCredentials) => {
             return Phase::Pending(format!("{status}: enable its KMS key"));
         }

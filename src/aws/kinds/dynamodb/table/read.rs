@@ -87,7 +87,8 @@ async fn encryption_of(
     let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
     let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
     let customers = Encryption::Kms(key.into());
-    // Another account's key can only be a customer key, and need not let us describe it.
+    // Another account's key can only be a customer key, and payctl may not be allowed to describe
+    // it.
     if key.split(':').nth(4) != Some(&aws.scope.account) {
         return Ok(customers);
     }

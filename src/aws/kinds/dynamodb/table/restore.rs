@@ -13,9 +13,9 @@ use payctl_engine::model::live::{Live, Owner};
 use payctl_engine::model::meta::LATEST;
 
 impl Table {
-    /// Starts a restore. Of what the table is to be, only its encryption is said: no item is ever
-    /// written under another key. Indexes and billing come from the source, and what differs is changed
-    /// once the items are there.
+    /// Starts a restore. The call sets only the encryption of the new table, so that no item is
+    /// ever written under another key. Indexes and billing come from the source; updates change
+    /// what differs once the items are there.
     pub(super) async fn restore(&self, cx: &Cx<'_>, source: &Source) -> Result<(), OpError> {
         let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
         match source {
@@ -45,9 +45,8 @@ impl Table {
                     .map_err(op("RestoreTableToPointInTime"))?;
             }
         }
-        // A restore takes no tags. AWS may refuse them while it is at work: then they are set as
-        // soon as it is done. It is better to learn now than in hours what AWS would refuse for
-        // ever.
+        // A restore does not take tags. AWS may refuse them while it restores the table; then
+        // payctl sets them afterwards. A missing permission shows now, and not after hours.
         let tags = cx.tags.iter().map(to_tag).collect();
         let call = cx.aws.dynamodb.tag_resource().resource_arn(arn_of(cx.aws, &self.name));
         match call.set_tags(Some(tags)).send().await.map_err(op("TagResource")) {

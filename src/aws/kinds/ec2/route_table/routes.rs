@@ -40,8 +40,9 @@ fn where_to(route: &AwsRoute) -> Route {
     ];
     let target = others.into_iter().flatten().next().unwrap_or("unknown target");
     let is_black_hole = route.state == Some(RouteState::Blackhole);
-    // A black hole is a target of the same sort that is never wanted: so a route whose target is
-    // deleted and made again differs in the same field before, meanwhile and after.
+    // payctl reads a black hole as a target of the same type that is never wanted. So a route whose
+    // target is deleted and made again differs in the same field before, during and after the
+    // change.
     let read =
         |id: &str| if is_black_hole { format!("black hole (was {id})") } else { id.to_owned() };
     match (nat, interface, internet) {
@@ -52,7 +53,7 @@ fn where_to(route: &AwsRoute) -> Route {
     }
 }
 
-/// The members of a destination or a target that a call takes one of.
+/// The members of a call for the destination and the target; one of each is set.
 #[derive(Debug, Default, PartialEq)]
 struct Members {
     ipv4: Option<String>,

@@ -61,7 +61,7 @@ impl Service {
         if self.task_definition != had.task_definition {
             call = call.task_definition(self.task_definition.known());
         }
-        // Nothing that ECS gave up starts again by itself.
+        // ECS does not restart a deployment that it gave up.
         if had.failed_deployment.is_some() {
             call = call.force_new_deployment(true);
         }
@@ -132,7 +132,7 @@ impl Service {
     }
 }
 
-/// One deployment, which is complete, and all tasks run.
+/// Whether there is one deployment, it is complete, and all tasks run.
 fn is_stable(found: &Described) -> bool {
     let deployments = found.deployments.as_deref().unwrap_or_default();
     let complete = |rollout: &Option<Rollout>| {

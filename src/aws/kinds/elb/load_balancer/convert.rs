@@ -76,7 +76,7 @@ pub(super) fn to_live(
         idle_timeout: text(IDLE).and_then(|seconds| seconds.parse().ok()),
         http2: flag(HTTP2),
         drop_invalid_headers: flag(DROP_INVALID),
-        // Always on, and no choice, in application load balancers.
+        // In application load balancers it is always on and cannot be set.
         cross_zone: flag(CROSS_ZONE).filter(|_| kind != "application"),
         access_log: log,
         name: name.clone(),

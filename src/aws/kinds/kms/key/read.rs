@@ -36,7 +36,7 @@ pub(super) async fn take_inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<Str
 }
 
 /// The key of this address that waits for its deletion; of several, the one that was deleted last.
-/// One that does not wait is refused: another run has just made it, or brought it back.
+/// A key of this address that does not wait is an error: another run has just made or restored it.
 pub(super) async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
     let inventory = take_inventory(cx.aws).await?;
     // The deletion took its aliases.
@@ -139,8 +139,8 @@ impl Facts {
     }
 }
 
-/// Somebody else's key behind a wanted alias: enough to name it, without reading what may not be
-/// readable.
+/// The key of another owner behind a wanted alias, with just enough to name it: payctl may not be
+/// allowed to read more.
 pub(super) fn foreign(id: &str, alias: &str, mut tags: Tags) -> Live<Key> {
     tags.remove(TAG_RECOVERY);
     tags.remove(TAG_KEPT);

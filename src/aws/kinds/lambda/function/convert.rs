@@ -93,7 +93,7 @@ fn phase_of(now: &FunctionConfiguration) -> Phase {
             Phase::Failed(reason(code, now.state_reason.as_deref()))
         }
         Some(State::Deleting) => Phase::Deleting("Deleting".to_owned()),
-        // It is on its way to being inactive, and stays.
+        // Lambda is making it inactive, and it stays.
         Some(state @ (State::Pending | State::Deactivating)) => {
             Phase::Pending(state.as_str().to_owned())
         }
@@ -102,7 +102,7 @@ fn phase_of(now: &FunctionConfiguration) -> Phase {
     }
 }
 
-/// Whether the function can be moved to other groups: corpses cannot be changed.
+/// Whether the function can be moved to other groups: a failed function cannot be changed.
 pub(super) fn can_move(now: &FunctionConfiguration) -> bool {
     matches!(phase_of(now), Phase::Ready | Phase::Pending(_))
         && now.state != Some(State::Pending)

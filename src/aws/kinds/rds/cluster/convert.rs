@@ -92,7 +92,8 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     let mut exports: BTreeSet<String> =
         cluster.enabled_cloudwatch_logs_exports.unwrap_or_default().into_iter().collect();
     if let Some(later) = pending.pending_cloudwatch_logs_exports {
-        // The documentation and the names contradict each other; what is pending changes sides.
+        // The documentation and the names contradict each other, so payctl does not rely on them:
+        // each pending log changes between on and off.
         let enabled = later.log_types_to_enable.unwrap_or_default().into_iter();
         for name in enabled.chain(later.log_types_to_disable.unwrap_or_default()) {
             if !exports.remove(&name) {
@@ -161,8 +162,8 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     }
 }
 
-/// The phase of a cluster. What runs while backups are taken can be used; one that was stopped by
-/// hand is left as it is, until something is to be changed.
+/// The phase of a cluster. It is usable while AWS takes backups. payctl leaves a cluster that a
+/// user stopped as it is, until a change needs it.
 fn phase_of(status: &str) -> Phase {
     match status {
         "available" | "backing-up" | "backtracking" | "stopped" => Phase::Ready,

@@ -110,8 +110,8 @@ impl Cluster {
         made.ok_or_else(|| common::no_answer("RestoreDBCluster"))
     }
 
-    /// Gives a restored cluster the password of its secret. The mark goes last: whoever is stopped
-    /// before sets the password once more.
+    /// Gives a restored cluster the password of its secret. The tag is removed last: a run that was
+    /// stopped before sets the password again.
     pub(super) async fn take_password(
         &self,
         aws: &Aws,
@@ -126,7 +126,7 @@ impl Cluster {
     }
 }
 
-/// A time of the config, which has been checked.
+/// A time of the config, which has been checked; `None` is the latest possible.
 fn time_of(at: &str) -> Result<Option<DateTime>, OpError> {
     if at == LATEST {
         return Ok(None);

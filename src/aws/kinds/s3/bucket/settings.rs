@@ -89,8 +89,8 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
     Ok(Some(to_live(aws, spec, Tags::new())))
 }
 
-/// Some endpoints name the answer's root element otherwise than AWS, which the SDK refuses. What it
-/// holds is the same.
+/// Some endpoints give the root element of the answer another name than AWS does, and the SDK
+/// refuses it. The content is the same.
 async fn read_versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
     let answer = aws.s3.get_bucket_versioning().bucket(name).send().await;
     if let Some(body) = answer.as_ref().err().and_then(unread) {
@@ -121,7 +121,7 @@ pub(super) async fn send(aws: &Aws, want: &Bucket, live: &Bucket) -> Result<(), 
     if want.access_log != live.access_log {
         put_logging(aws, want).await?;
     }
-    // After versioning, without which there is no lock.
+    // After versioning, which a lock needs.
     if want.object_lock != live.object_lock {
         put_lock(aws, want).await?;
     }

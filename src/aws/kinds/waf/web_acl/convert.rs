@@ -23,7 +23,7 @@ const SHIELD: &str = "ShieldMitigationRuleGroup";
 /// Every builder below gets all that AWS demands.
 const COMPLETE: &str = "all that WAF demands is there";
 
-/// Whether others put a rule into the ACL who look after it themselves.
+/// Whether another service put a rule into the ACL and manages it.
 pub(super) fn is_foreign(rule: &AwsRule) -> bool {
     rule.name.starts_with(SHIELD)
 }
