@@ -470,7 +470,9 @@ impl RestApi {
             routes
         ]);
         // Without authorizers the digest stays as it was before payctl knew authorizers.
-        if let (false, Some(all)) = (authorizers.is_empty(), all.as_array_mut()) {
+        if !authorizers.is_empty()
+            && let Some(all) = all.as_array_mut()
+        {
             all.push(json!(authorizers));
         }
         // The security policies that AWS gives by default do not need a deployment.

@@ -225,8 +225,8 @@ impl<'a> Moves<'a> {
     async fn put_methods(&self) -> Result<(), OpError> {
         for (route, want) in &self.want.routes {
             let (method, path) = split(route);
-            if let (false, Some(resource)) =
-                (self.parts.routes.contains_key(route), self.parts.paths.get(path))
+            if !self.parts.routes.contains_key(route)
+                && let Some(resource) = self.parts.paths.get(path)
             {
                 self.put_method(resource, method, want).await?;
             }
