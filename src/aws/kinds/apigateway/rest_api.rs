@@ -17,25 +17,23 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::common::{add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags};
-use super::definition::{
-    Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
-};
+use super::definition::{Authorizer, Model, Parts, Route, Validator};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use convert::to_live;
 use moves::Moves;
-use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
-use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::text::Output;
 
 mod convert;
 mod moves;
+mod samples;
 
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,151 +144,11 @@ impl Resource for RestApi {
     };
 
     fn sample() -> Self {
-        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
-        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
-        let post = Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: Some("sample-validator".into()),
-            models: BTreeMap::from([("application/json".into(), "Payment".into())]),
-            parameters: BTreeMap::from([("method.request.header.Idempotency-Key".into(), true)]),
-            responses: BTreeMap::new(),
-            integration: Some(Integration {
-                method: Some("POST".into()),
-                uri: Some(Text::from(path).then(function).then("/invocations")),
-                ..Integration::new("AWS_PROXY")
-            }),
-        };
-        let payment = Model {
-            description: String::new(),
-            schema: json!({ "type": "object", "required": ["amount"] }),
-        };
-        let routes = BTreeMap::from([("POST /payments/{id}".to_owned(), post)]);
-        Self {
-            name: "sample-api".into(),
-            description: "Sample payments".into(),
-            endpoint: "REGIONAL".into(),
-            policy: None,
-            binary_types: BTreeSet::new(),
-            minimum_compression: None,
-            key_source: "HEADER".into(),
-            models: BTreeMap::from([("Payment".into(), payment)]),
-            validators: BTreeMap::from([(
-                "sample-validator".into(),
-                Validator { body: true, parameters: true },
-            )]),
-            authorizers: BTreeMap::new(),
-            paths: super::definition::paths(routes.keys()),
-            routes,
-            security_policy: None,
-            failed_update: None,
-        }
+        samples::sample()
     }
 
     fn variants() -> Vec<Self> {
-        let mut routes = Self::sample().routes;
-        let options = Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: None,
-            models: BTreeMap::new(),
-            parameters: BTreeMap::new(),
-            responses: BTreeMap::from([(
-                "204".into(),
-                Answer {
-                    parameters: BTreeMap::from([(ALLOW_ORIGIN.replace('$', "method"), true)]),
-                    models: BTreeMap::new(),
-                },
-            )]),
-            integration: Some(Integration {
-                templates: BTreeMap::from([(
-                    "application/json".into(),
-                    r#"{"statusCode":204}"#.into(),
-                )]),
-                responses: BTreeMap::from([(
-                    "204".into(),
-                    Mapping {
-                        parameters: BTreeMap::from([(
-                            ALLOW_ORIGIN.replace('$', "method"),
-                            "'*'".into(),
-                        )]),
-                        ..Mapping::default()
-                    },
-                )]),
-                ..Integration::new("MOCK")
-            }),
-        };
-        routes.insert("OPTIONS /payments/{id}".into(), options);
-        routes.insert("GET /health".into(), Self::health(20_000));
-        let mut other = Self { routes, ..Self::sample() };
-        other.paths = super::definition::paths(other.routes.keys());
-        let mut changed = other.clone();
-        changed.routes.remove("OPTIONS /payments/{id}");
-        changed.routes.insert("GET /health".into(), Self::health(10_000));
-        if let Some(route) = changed.routes.get_mut("POST /payments/{id}") {
-            route.authorization = "AWS_IAM".into();
-            route.api_key_required = true;
-            route.validator = Some("parameters".into());
-        }
-        changed.validators =
-            BTreeMap::from([("parameters".into(), Validator { body: false, parameters: true })]);
-        changed.models.insert(
-            "Payment".into(),
-            Model { description: "A payment".into(), schema: json!({ "type": "object" }) },
-        );
-        let policy = Document::of([json!({
-            "Effect": "Allow",
-            "Principal": { "AWS": "*" },
-            "Action": "execute-api:Invoke",
-            "Resource": ["execute-api:/*/GET/health", "execute-api:/dev/POST/*"],
-        })]);
-        vec![
-            other,
-            changed,
-            Self::guarded(Self::user_pools(&["a"]), COGNITO, &["payments/write"]),
-            Self::guarded(Self::user_pools(&["a", "b"]), COGNITO, &[]),
-            Self::guarded(Self::user_pools(&["b"]), COGNITO, &[]),
-            // Of another kind, with the same name.
-            Self::guarded(
-                Self::asks("TOKEN", &["method.request.header.X-Token"], 60),
-                "CUSTOM",
-                &[],
-            ),
-            Self::guarded(Self::asks("TOKEN", &["method.request.header.X-Key"], 0), "CUSTOM", &[]),
-            Self::guarded(
-                Self::asks(
-                    "REQUEST",
-                    &["context.identity.sourceIp", "method.request.header.X-Key"],
-                    300,
-                ),
-                "CUSTOM",
-                &[],
-            ),
-            Self {
-                name: "sample-api-2".into(),
-                description: String::new(),
-                endpoint: "EDGE".into(),
-                binary_types: BTreeSet::from(["image/png".into()]),
-                minimum_compression: Some(1024),
-                policy: Some(policy),
-                ..Self::sample()
-            },
-            Self {
-                key_source: "AUTHORIZER".into(),
-                security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
-                ..Self::sample()
-            },
-            // Back to what AWS gave it.
-            Self {
-                key_source: "AUTHORIZER".into(),
-                security_policy: Some("TLS_1_0".into()),
-                ..Self::sample()
-            },
-        ]
+        samples::variants()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
@@ -394,68 +252,7 @@ fn is_enhanced(policy: &str) -> bool {
     policy.starts_with("SecurityPolicy_")
 }
 
-/// The header of CORS; `$` is replaced by `method`.
-const ALLOW_ORIGIN: &str = "$.response.header.Access-Control-Allow-Origin";
-
 impl RestApi {
-    /// The sample behind an authorizer, for the variants.
-    fn guarded(authorizer: Authorizer, authorization: &str, scopes: &[&str]) -> Self {
-        let mut api = Self::sample();
-        api.authorizers.insert("callers".into(), authorizer);
-        for route in api.routes.values_mut() {
-            route.authorization = authorization.into();
-            route.authorizer = Some("callers".into());
-            route.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
-        }
-        api
-    }
-
-    /// An authorizer by user pools, for the variants.
-    fn user_pools(names: &[&str]) -> Authorizer {
-        let arn =
-            |name| format!("arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_{name}");
-        Authorizer {
-            kind: COGNITO.into(),
-            pools: names.iter().map(arn).collect(),
-            uri: None,
-            identity: BTreeSet::from(["method.request.header.Authorization".into()]),
-            cache_seconds: None,
-        }
-    }
-
-    /// An authorizer by a function, for the variants.
-    fn asks(kind: &str, identity: &[&str], cache_seconds: u32) -> Authorizer {
-        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
-        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
-        Authorizer {
-            kind: kind.into(),
-            pools: BTreeSet::new(),
-            uri: Some(Text::from(path).then(function).then("/invocations")),
-            identity: identity.iter().map(|source| (*source).into()).collect(),
-            cache_seconds: Some(cache_seconds),
-        }
-    }
-
-    /// A route to another server, for the variants.
-    fn health(timeout_ms: u32) -> Route {
-        Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: None,
-            models: BTreeMap::new(),
-            parameters: BTreeMap::new(),
-            responses: BTreeMap::new(),
-            integration: Some(Integration {
-                method: Some("GET".into()),
-                uri: Some("https://example.com/health".into()),
-                timeout_ms,
-                ..Integration::new("HTTP_PROXY")
-            }),
-        }
-    }
-
     /// A digest of all parts of a deployment.
     fn version(&self) -> String {
         let Self { policy, binary_types, minimum_compression, key_source, .. } = self;
