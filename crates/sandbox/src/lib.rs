@@ -24,6 +24,7 @@ mod fresh;
 mod passing;
 mod permissions;
 mod pieces;
+mod run;
 pub(crate) mod s3;
 mod serve;
 mod store;

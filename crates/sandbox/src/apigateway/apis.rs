@@ -25,7 +25,7 @@ pub(super) struct Api {
     ip_type: Option<String>,
     policy: Option<String>,
     /// In the order in which they were added.
-    binary_types: Vec<String>,
+    pub binary_types: Vec<String>,
     compression: Option<i64>,
     key_source: String,
     /// The security policy and the access mode, once a call has set them.

@@ -16,9 +16,12 @@ mod model;
 mod patch;
 mod plans;
 mod resources;
+mod serving;
 mod stages;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use serving::{Served, Unserved, serving};
 
 use std::collections::BTreeMap;
 

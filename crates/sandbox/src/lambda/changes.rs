@@ -34,17 +34,19 @@ fn changed<'a, 'b>(
     Ok((named.name, find(world, region, &named)?))
 }
 
-/// The digest and size of the archive in a request.
-fn archive(code: &Value) -> Result<(String, usize), Refusal> {
+/// The digest and size of the archive in a request, and the archive in Base64.
+fn archive(code: &Value) -> Result<(String, usize, String), Refusal> {
     let archive = text(code, "ZipFile").and_then(|text| STANDARD.decode(text).ok());
     match archive {
         Some(archive) if archive.len() > LARGEST_PACKAGE => {
             let message = format!("Zipped size must be smaller than {LARGEST_PACKAGE} bytes");
             Err(refuse(413, "RequestEntityTooLargeException", message))
         }
-        Some(archive) if archive.starts_with(b"PK") => {
-            Ok((STANDARD.encode(Sha256::digest(&archive)), archive.len()))
-        }
+        Some(archive) if archive.starts_with(b"PK") => Ok((
+            STANDARD.encode(Sha256::digest(&archive)),
+            archive.len(),
+            STANDARD.encode(&archive),
+        )),
         Some(_) | None => Err(invalid(
             "Could not unzip uploaded file. Please check your file, then try to upload again.",
         )),
@@ -93,7 +95,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     settings::complete(input)?;
     let mut function = Function { settings: settings::defaults(), ..Function::default() };
     settings::assign(world, region, &mut function.settings, input)?;
-    (function.digest, function.size) = archive(&input["Code"])?;
+    (function.digest, function.size, function.package) = archive(&input["Code"])?;
     tags::add(&mut function.tags, map(input, "Tags"))?;
     move_to(world, region, name, &mut function, input)?;
     let now = world.base.now();
@@ -138,11 +140,12 @@ pub(super) fn load(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut broken = Broken::default();
     settings::check(input, &mut broken);
     broken.refuse()?;
-    let (digest, size) = archive(input)?;
+    let (digest, size, package) = archive(input)?;
     let (name, function) = changed(world, region, input)?;
     function.at_rest(region, name, now)?;
     function.is_at(input, now, "GetFunction/GetAlias")?;
-    (function.digest, function.size, function.full) = (digest, size, None);
+    (function.digest, function.size, function.package) = (digest, size, package);
+    function.full = None;
     if let Some(processor) = input.get("Architectures") {
         function.settings.insert("Architectures".to_owned(), processor.clone());
     }

@@ -18,6 +18,8 @@ pub(super) struct Function {
     pub(super) settings: Map<String, Value>,
     pub(super) digest: String,
     pub(super) size: usize,
+    /// The archive of its code, in Base64.
+    pub(super) package: String,
     pub(super) tags: Tags,
     pub(super) reserved: Option<i64>,
     /// The statements of its policy, in the order in which they were added.

@@ -11,6 +11,10 @@ use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
 use super::names::{NAMESPACED, Named, read_name};
 use super::{conflict, function_arn, functions, gone, invalid, no_such_function, tags};
 
+mod polling;
+
+pub(crate) use polling::{Batch, batch, queues, settle as settle_batch};
+
 /// An event source mapping.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,5 +1,4 @@
-//! The sandbox's Lambda: functions, their policies, event source mappings. It does not run
-//! functions.
+//! The sandbox's Lambda: functions, their policies, event source mappings. `run` runs the functions.
 //!
 //! Quirks kept: Lambda refuses a second change during the first (`ResourceConflictException`). Code
 //! and configuration are separate. A function in a VPC has network interfaces that outlive it. 100
@@ -11,11 +10,17 @@ mod concurrency;
 mod functions;
 mod mappings;
 mod names;
+mod plans;
 mod policies;
+mod queue;
 mod settings;
 mod tags;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use mappings::{Batch, batch, queues, settle_batch};
+pub(crate) use plans::{Plan, plan};
+pub(crate) use queue::{Waiting, enqueue, fail, is_due, put_back, take};
 
 use std::collections::BTreeMap;
 
@@ -34,6 +39,8 @@ pub(crate) struct State {
     functions: BTreeMap<String, functions::Function>,
     /// Event source mappings by region and id.
     mappings: BTreeMap<String, mappings::Mapping>,
+    /// Events that wait for their function.
+    waiting: Vec<Waiting>,
 }
 
 /// The operations.
@@ -41,6 +48,7 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("GET", "/2016-08-19/account-settings", "GetAccountSettings"),
     ("POST", "/2015-03-31/functions", "CreateFunction"),
     ("GET", "/2015-03-31/functions", "ListFunctions"),
+    ("POST", "/2015-03-31/functions/{FunctionName}/invocations", "Invoke"),
     ("GET", "/2015-03-31/functions/{FunctionName}", "GetFunction"),
     ("DELETE", "/2015-03-31/functions/{FunctionName}", "DeleteFunction"),
     ("PUT", "/2015-03-31/functions/{FunctionName}/code", "UpdateFunctionCode"),

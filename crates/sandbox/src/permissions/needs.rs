@@ -124,7 +124,11 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
                 .map(|name| name.rsplit(':').next().unwrap_or(name))
                 .map(|name| at(service, format!("function:{name}")));
             let tagged = of(&["Resource"]).map(decoded);
-            on(mapping.or(function).or(tagged).into_iter().collect())
+            let mut needs = on(mapping.or(function).or(tagged).into_iter().collect());
+            for need in needs.iter_mut().filter(|need| need.action == "lambda:Invoke") {
+                need.action = "lambda:InvokeFunction".to_owned();
+            }
+            needs
         }
         "logs" => {
             // Logs checks the streams even when the call only creates the group.

@@ -84,8 +84,12 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             };
             // The error shapes of this service spell the member like this.
             let member = if route.service == "secretsmanager" { "Message" } else { "message" };
-            let body = serde_json::json!({ "__type": shape, member: message }).to_string();
-            let mut response = respond(*status, kind, &id, body);
+            let mut body = serde_json::json!({ "__type": shape, member: message });
+            // What an error tells beside its message is JSON.
+            for (name, value) in details {
+                body[name] = serde_json::from_str(value).unwrap_or_default();
+            }
+            let mut response = respond(*status, kind, &id, body.to_string());
             response.set("x-amzn-errortype", shape.to_owned());
             if let Some(code) = query_code {
                 response.set("x-amzn-query-error", format!("{code};Sender"));

@@ -162,12 +162,13 @@ fn credential_of(request: &Request) -> Option<String> {
     header.or_else(presigned)
 }
 
-fn access_key(request: &Request) -> Option<String> {
+/// The access key that signed a request.
+pub(crate) fn access_key(request: &Request) -> Option<String> {
     credential_of(request)?.split('/').next().map(str::to_owned)
 }
 
 /// The service and the region of the signature.
-fn credential_scope(request: &Request) -> Option<(String, String)> {
+pub(crate) fn credential_scope(request: &Request) -> Option<(String, String)> {
     let credential = credential_of(request)?;
     let mut parts = credential.rsplit('/').skip(1);
     let (service, region) = (parts.next()?, parts.next()?);
