@@ -121,7 +121,11 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             let mapping = of(&["UUID"]).map(|id| at(service, format!("event-source-mapping:{id}")));
             let function = of(&["FunctionName"])
                 .filter(|_| !operation.contains("EventSourceMapping"))
-                .map(|name| name.rsplit(':').next().unwrap_or(name))
+                .map(|name| name.split(":function:").last().unwrap_or(name))
+                .map(|name| match of(&["Qualifier"]) {
+                    Some(qualifier) if !name.contains(':') => format!("{name}:{qualifier}"),
+                    _ => name.to_owned(),
+                })
                 .map(|name| at(service, format!("function:{name}")));
             let tagged = of(&["Resource"]).map(decoded);
             on(mapping.or(function).or(tagged).into_iter().collect())

@@ -8,7 +8,8 @@ use super::Request;
 use crate::toolbox::refuse;
 use crate::{Refusal, apigateway, guardduty, lambda};
 
-/// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
+/// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left. A
+/// pair after `?` must be in the query.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
 
 /// The routes of a service that speaks REST with JSON.
@@ -84,7 +85,10 @@ pub(crate) fn input(service: &str, request: &Request) -> Result<Value, Refusal> 
 fn matching(service: &str, request: &Request) -> Option<(&'static str, Map<String, Value>)> {
     let path = request.path();
     routes(service).iter().find_map(|(method, template, operation)| {
-        let named = (request.method == *method).then(|| segments(template, path)).flatten()?;
+        let (template, pair) = template.split_once('?').unwrap_or((template, ""));
+        let asked = pair.is_empty() || request.query().split('&').any(|it| it == pair);
+        let fits = request.method == *method && asked;
+        let named = fits.then(|| segments(template, path)).flatten()?;
         Some((*operation, named))
     })
 }
