@@ -38,6 +38,7 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
         needs.collect::<Vec<_>>()
     };
     let mut needs = match service.as_str() {
+        "acm" => on(of(&["CertificateArn"]).map(str::to_owned).into_iter().collect()),
         "application-autoscaling" => match operation {
             "DescribeScalableTargets" | "DescribeScalingPolicies" => on(Vec::new()),
             _ => {
@@ -82,8 +83,10 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
                 }
                 _ => at(service, format!("targetgroup/{name}/0")),
             });
-            let one = of(&["LoadBalancerArn", "ListenerArn", "TargetGroupArn"]);
+            let one = of(&["LoadBalancerArn", "ListenerArn", "TargetGroupArn", "RuleArn"]);
             let mut arns = texts(input, "ResourceArns");
+            let moved = list(input, "RulePriorities").iter().filter_map(|one| text(one, "RuleArn"));
+            arns.extend(moved.map(str::to_owned));
             arns.extend(one.map(str::to_owned).or(made));
             let looks = operation.starts_with("Describe");
             on(if looks { Vec::new() } else { arns })
@@ -152,6 +155,12 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             }
         }
         "rds" => of_rds(call, &on),
+        "route53" => {
+            let last = |id: &str| id.rsplit('/').next().unwrap_or(id).to_owned();
+            let sort = if operation == "GetChange" { "change" } else { "hostedzone" };
+            let id = of(&["Id", "ResourceId"]).map(last);
+            on(id.map(|id| format!("arn:aws:route53:::{sort}/{id}")).into_iter().collect())
+        }
         "secretsmanager" => {
             let id = of(&["SecretId"]).map(|id| match id.starts_with("arn:") {
                 true => id.to_owned(),
@@ -200,11 +209,12 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
 /// Tags given at creation need the permission to tag what is made.
 fn of_tags(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
     let tags = given(&call.input);
-    let creates = ["Create", "Put", "Register", "Restore", "Run"];
+    let creates = ["Create", "Put", "Register", "Request", "Restore", "Run"];
     if tags.is_empty() || !creates.iter().any(|verb| call.operation.starts_with(verb)) {
         return Vec::new();
     }
     let action = match (prefix, call.operation.as_str()) {
+        ("acm", _) => "acm:AddTagsToCertificate",
         ("autoscaling", _) => "autoscaling:CreateOrUpdateTags",
         ("elasticloadbalancing", _) => "elasticloadbalancing:AddTags",
         ("iam", "CreateRole") => "iam:TagRole",
@@ -214,7 +224,12 @@ fn of_tags(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
         ("ssm", _) => "ssm:AddTagsToResource",
         (prefix, _) => return of_tag_resource(call, prefix, made, &tags),
     };
-    match (call.operation.as_str(), first(&call.input, &["LoadBalancerArn"])) {
+    let parent = first(&call.input, &["LoadBalancerArn", "ListenerArn"]);
+    match (call.operation.as_str(), parent) {
+        ("CreateRule", Some(listener)) => {
+            let rule = listener.replace(":listener/", ":listener-rule/");
+            vec![Need::new(action, format!("{rule}/0"))]
+        }
         ("CreateListener", Some(balancer)) => {
             let listener = balancer.replace(":loadbalancer/", ":listener/");
             vec![Need::new(action, format!("{listener}/0"))]

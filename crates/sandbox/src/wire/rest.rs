@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Request;
 use crate::toolbox::refuse;
-use crate::{Refusal, apigateway, guardduty, lambda};
+use crate::{Refusal, apigateway, guardduty, lambda, route53};
 
 /// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left. A
 /// pair after `?` must be in the query.
@@ -18,6 +18,7 @@ fn routes(service: &str) -> &'static [RestRoute] {
         "guardduty" => guardduty::ROUTES,
         "lambda" => lambda::ROUTES,
         "apigateway" => apigateway::ROUTES,
+        "route53" => route53::ROUTES,
         _ => &[],
     }
 }
@@ -27,6 +28,7 @@ pub(crate) fn status(service: &str, operation: &str) -> u16 {
     match service {
         "lambda" => lambda::status(operation),
         "apigateway" => apigateway::status(operation),
+        "route53" => route53::status(operation),
         _ => 200,
     }
 }

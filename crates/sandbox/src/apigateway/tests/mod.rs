@@ -1,6 +1,7 @@
 //! What API Gateway promises, call by call.
 
 mod answers;
+mod domains;
 mod stages;
 
 use serde_json::{Value, json};
