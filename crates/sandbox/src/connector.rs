@@ -144,9 +144,10 @@ impl Sandbox {
     /// Answers one request, and runs a function if that is what it asks for.
     pub(crate) async fn respond(&self, request: &Request) -> Result<Response, SandboxError> {
         let route = Route::of(request);
-        match run::is_invoke(&route) {
-            true => run::invoke(self, request, &route).await,
-            false => self.answer(request),
+        if run::is_invoke(&route) {
+            run::invoke(self, request, &route).await
+        } else {
+            self.answer(request)
         }
     }
 

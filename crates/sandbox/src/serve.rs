@@ -143,9 +143,10 @@ fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
 /// Whether a request names this machine, and not another that somebody pointed here.
 fn is_here(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
     let host = request.header("host").ok_or("the sandbox answers no request without a host")?;
-    match is_loopback(host) && target.is_none_or(is_loopback) {
-        true => Ok(()),
-        false => Err("the sandbox answers only requests for 127.0.0.1, localhost or [::1]"),
+    if is_loopback(host) && target.is_none_or(is_loopback) {
+        Ok(())
+    } else {
+        Err("the sandbox answers only requests for 127.0.0.1, localhost or [::1]")
     }
 }
 

@@ -5,6 +5,7 @@
 //! is spelled with an underscore in requests and with a hyphen in answers. A certificate is issued
 //! once a hosted zone of the account holds its records, in a strict sandbox a minute later.
 
+mod certificate;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,12 @@ use serde_json::{Value, json};
 
 use super::constraints::{Broken, one_of};
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, digest, here, list, need, now, number, page, put, remove_tags,
-    tag_list, tag_pairs, text, texts, uuid,
+    KEY_VALUE, Tags, add_tags, at, here, list, need, now, number, page, put, remove_tags, tag_list,
+    tag_pairs, text, texts, uuid,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, apigateway, elb, route53};
+
+use certificate::{Certificate, record};
 
 /// What Certificate Manager keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,23 +29,6 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, apigateway, elb, route53};
 pub(crate) struct State {
     /// Certificates by region and ARN.
     certificates: BTreeMap<String, Certificate>,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Certificate {
-    domain: String,
-    /// All names, the domain first.
-    names: Vec<String>,
-    method: String,
-    /// What a repeated request is known by.
-    token: Option<String>,
-    key: String,
-    options: BTreeMap<String, String>,
-    tags: Tags,
-    made: f64,
-    /// When it is issued, once the names are proven.
-    issued: Option<f64>,
 }
 
 const INVALID: &str = "ValidationException";
@@ -63,26 +49,13 @@ const USUAL_KEYS: [&str; 2] = ["RSA_1024", "RSA_2048"];
 
 /// The most names of a certificate.
 const MOST_NAMES: usize = 10;
-/// How long a strict sandbox takes to say the records, and to find them, in seconds.
-const TO_SAY: f64 = 5.0;
+/// How long a strict sandbox takes to find the records, in seconds.
 const TO_FIND: f64 = 60.0;
-const DAY: f64 = 86_400.0;
-/// How long a certificate is valid, and when before its end AWS renews it, in days.
-const VALID: f64 = 395.0;
-const RENEWED: f64 = 60.0;
 /// How long a token makes a request the same, in seconds.
 const SAME: f64 = 3600.0;
 
 const DOMAIN: &str =
     r"(\*\.)?(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+((?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9])";
-
-/// The name and the value of the record that proves a domain. A wildcard has that of its domain.
-fn record(domain: &str) -> (String, String) {
-    let base = domain.trim_start_matches("*.").to_lowercase();
-    let (one, other) = (digest(&format!("{ACCOUNT}|{base}")), digest(&format!("proof|{base}")));
-    let zone: String = other[32..42].bytes().map(|byte| char::from(b'a' + byte % 26)).collect();
-    (format!("_{}.{base}.", &one[..32]), format!("_{}.{zone}.acm-validations.aws.", &other[..32]))
-}
 
 fn is_domain(name: &str) -> bool {
     let rest = name.strip_prefix("*.").unwrap_or(name);
@@ -94,136 +67,6 @@ fn is_domain(name: &str) -> bool {
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
     name.len() <= 253 && labels.len() > 1 && labels.iter().all(fits)
-}
-
-impl Certificate {
-    fn is_issued(&self, now: f64) -> bool {
-        self.issued.is_some_and(|when| when <= now)
-    }
-
-    fn status(&self, now: f64) -> &'static str {
-        if self.is_issued(now) { "ISSUED" } else { "PENDING_VALIDATION" }
-    }
-
-    fn expires(&self) -> Option<f64> {
-        Some(self.issued? + VALID * DAY)
-    }
-
-    /// What is to be proven of each name.
-    fn proofs(&self, world: &World) -> Vec<Value> {
-        let (now, is_strict) = (world.base.now(), world.base.strict);
-        let is_said = !is_strict || now >= self.made + TO_SAY;
-        let status = if self.is_issued(now) { "SUCCESS" } else { "PENDING_VALIDATION" };
-        let proof = |domain: &String| {
-            let mut proof = json!({
-                "DomainName": domain,
-                "ValidationDomain": domain,
-                "ValidationMethod": self.method,
-                "ValidationStatus": status,
-            });
-            if self.method == "EMAIL" {
-                proof["ValidationEmails"] = json!([]);
-            } else if is_said {
-                let (name, value) = record(domain);
-                proof["ResourceRecord"] = json!({ "Name": name, "Type": "CNAME", "Value": value });
-            }
-            proof
-        };
-        self.names.iter().map(proof).collect()
-    }
-
-    /// What descriptions and lists both tell.
-    fn shown(&self, world: &World, arn: &str) -> Value {
-        let now = world.base.now();
-        let is_used = !users(world, arn).is_empty();
-        let eligible = self.is_issued(now) && is_used;
-        let mut view = json!({
-            "CertificateArn": arn,
-            "DomainName": self.domain,
-            "Status": self.status(now),
-            "Type": "AMAZON_ISSUED",
-            "KeyAlgorithm": self.key.replacen('_', "-", 1),
-            "CreatedAt": self.made,
-            "RenewalEligibility": if eligible { "ELIGIBLE" } else { "INELIGIBLE" },
-        });
-        if self.is_issued(now) {
-            view["IssuedAt"] = json!(self.issued);
-            view["NotBefore"] = json!(self.issued.map(|when| when - when % DAY));
-            view["NotAfter"] = json!(self.expires());
-        }
-        view
-    }
-
-    fn usages(&self, now: f64) -> (&'static [&'static str], &'static [&'static str]) {
-        match self.is_issued(now) {
-            true => (
-                &["DIGITAL_SIGNATURE", "KEY_ENCIPHERMENT"],
-                &["TLS_WEB_SERVER_AUTHENTICATION", "TLS_WEB_CLIENT_AUTHENTICATION"],
-            ),
-            false => (&[], &[]),
-        }
-    }
-
-    fn described(&self, world: &World, arn: &str) -> Value {
-        let now = world.base.now();
-        let mut view = self.shown(world, arn);
-        let (usages, extended) = self.usages(now);
-        let oid = |at: usize| format!("1.3.6.1.5.5.7.3.{}", at + 1);
-        let more = json!({
-            "SubjectAlternativeNames": self.names,
-            "DomainValidationOptions": self.proofs(world),
-            "Subject": format!("CN={}", self.domain),
-            "Issuer": "Amazon",
-            "SignatureAlgorithm": match self.key.as_str() {
-                "EC_prime256v1" => "SHA256WITHECDSA",
-                "EC_secp384r1" => "SHA384WITHECDSA",
-                "EC_secp521r1" => "SHA512WITHECDSA",
-                _ => "SHA256WITHRSA",
-            },
-            "InUseBy": users(world, arn),
-            "KeyUsages": usages.iter().map(|name| json!({ "Name": name })).collect::<Vec<_>>(),
-            "ExtendedKeyUsages": extended
-                .iter()
-                .enumerate()
-                .map(|(at, name)| json!({ "Name": name, "OID": oid(at) }))
-                .collect::<Vec<_>>(),
-            "Options": self.options,
-        });
-        for (key, value) in more.as_object().into_iter().flatten() {
-            view[key] = value.clone();
-        }
-        if self.is_issued(now) {
-            let hex = digest(arn);
-            let pairs: Vec<&str> = (0..16).map(|at| &hex[at * 2..at * 2 + 2]).collect();
-            view["Serial"] = json!(pairs.join(":"));
-        }
-        if let Some(since) = self.expires().map(|end| end - RENEWED * DAY).filter(|at| *at <= now) {
-            view["RenewalSummary"] = json!({
-                "RenewalStatus": "PENDING_AUTO_RENEWAL",
-                "DomainValidationOptions": self.proofs(world),
-                "UpdatedAt": since,
-            });
-        }
-        view
-    }
-
-    fn listed(&self, world: &World, arn: &str) -> Value {
-        let mut view = self.shown(world, arn);
-        let (usages, extended) = self.usages(world.base.now());
-        let more = json!({
-            "SubjectAlternativeNameSummaries": self.names,
-            "HasAdditionalSubjectAlternativeNames": false,
-            "KeyUsages": usages,
-            "ExtendedKeyUsages": extended,
-            "ExportOption": self.options.get("Export"),
-            "Exported": false,
-            "InUse": !users(world, arn).is_empty(),
-        });
-        for (key, value) in more.as_object().into_iter().flatten() {
-            view[key] = value.clone();
-        }
-        view
-    }
 }
 
 /// What uses a certificate, by ARN.
@@ -431,11 +274,10 @@ fn request(world: &mut World, region: &str, input: &Value) -> Answer {
 /// The ARN of a request.
 fn named(input: &Value) -> Result<&str, Refusal> {
     let arn = need(input, "CertificateArn", INVALID)?;
-    match arn.starts_with("arn:aws") && arn.contains(":acm:") && arn.contains(":certificate/") {
-        true => Ok(arn),
-        false => {
-            Err(Refusal::new("InvalidArnException", format!("Invalid certificate arn: {arn}")))
-        }
+    if arn.starts_with("arn:aws") && arn.contains(":acm:") && arn.contains(":certificate/") {
+        Ok(arn)
+    } else {
+        Err(Refusal::new("InvalidArnException", format!("Invalid certificate arn: {arn}")))
     }
 }
 
@@ -472,9 +314,12 @@ fn list_all(world: &World, region: &str, input: &Value) -> Answer {
     let statuses = texts(input, "CertificateStatuses");
     let now = world.base.now();
     let mut all: Vec<(&str, &Certificate)> = here(&world.acm.certificates, region)
-        .filter(|(_, one)| match keys.is_empty() {
-            true => USUAL_KEYS.contains(&one.key.as_str()),
-            false => keys.contains(&one.key),
+        .filter(|(_, one)| {
+            if keys.is_empty() {
+                USUAL_KEYS.contains(&one.key.as_str())
+            } else {
+                keys.contains(&one.key)
+            }
         })
         .filter(|(_, one)| {
             statuses.is_empty() || statuses.iter().any(|status| status == one.status(now))

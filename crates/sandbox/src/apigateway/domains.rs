@@ -91,11 +91,10 @@ pub(super) fn is_unmapped(
     let leads = |one: &Mapping| {
         one.api == api && stage.is_none_or(|stage| one.stage.as_deref() == Some(stage))
     };
-    match here(&state.domains, region).any(|(_, one)| one.mappings.values().any(leads)) {
-        true => Err(bad(
-            "Please remove all base path mappings related to the RestApi in your domain first",
-        )),
-        false => Ok(()),
+    if here(&state.domains, region).any(|(_, one)| one.mappings.values().any(leads)) {
+        Err(bad("Please remove all base path mappings related to the RestApi in your domain first"))
+    } else {
+        Ok(())
     }
 }
 
@@ -269,10 +268,10 @@ fn base_path(given: &str) -> &str {
 }
 
 /// The mapping of a request, its base path and its domain.
-fn mapping<'a, 'b>(
+fn mapping<'a>(
     state: &'a mut State,
     region: &str,
-    input: &'b Value,
+    input: &Value,
 ) -> Result<(String, &'a mut Domain, Mapping), Refusal> {
     let path = base_path(need(input, "path")?).to_owned();
     let (_, domain) = find(state, region, input)?;

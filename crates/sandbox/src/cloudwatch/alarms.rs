@@ -56,7 +56,7 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> A
         members.remove("Tags");
     }
     let place = at(region, name);
-    // Tags count for a new alarm only, and a changed one keeps its state.
+    // Only a new alarm takes the tags. A changed one keeps its state.
     let (tags, status, what) = match state.alarms.get(&place) {
         Some(alarm) => (alarm.tags.clone(), alarm.status.clone(), "Update"),
         None => {

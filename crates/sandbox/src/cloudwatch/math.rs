@@ -112,10 +112,7 @@ impl Reader<'_> {
 
     fn power(&mut self) -> Result<Operand, Wrong> {
         let base = self.unit()?;
-        match self.eat('^') {
-            true => Ok(combined(base, self.power()?, f64::powf)),
-            false => Ok(base),
-        }
+        if self.eat('^') { Ok(combined(base, self.power()?, f64::powf)) } else { Ok(base) }
     }
 
     fn unit(&mut self) -> Result<Operand, Wrong> {

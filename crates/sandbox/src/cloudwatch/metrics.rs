@@ -281,15 +281,12 @@ pub(super) fn statistics(state: &State, region: &str, input: &Value) -> Answer {
     let span = Span::of(input, number(input, "Period"), VALUE)?;
     let (plain, extended) = (texts(input, "Statistics"), texts(input, "ExtendedStatistics"));
     if plain.is_empty() == extended.is_empty() {
-        let message = match plain.is_empty() {
-            true => {
-                "At least one of the parameters Statistics and ExtendedStatistics must be \
-                     specified."
-            }
-            false => {
-                "The parameters Statistics and ExtendedStatistics are mutually exclusive and \
-                      you have specified both."
-            }
+        let message = if plain.is_empty() {
+            "At least one of the parameters Statistics and ExtendedStatistics must be \
+             specified."
+        } else {
+            "The parameters Statistics and ExtendedStatistics are mutually exclusive and \
+             you have specified both."
         };
         let code = if plain.is_empty() { MISSING } else { COMBINATION };
         return Err(Refusal::new(code, message));

@@ -34,9 +34,10 @@ pub(super) fn usage(input: &Value) -> Answer {
         return Err(Refusal::new(INVALID, "Metrics must not be empty"));
     }
     let nothing = |metric: String| (metric, json!({ "Amount": "0", "Unit": "USD" }));
-    let total: Map<String, Value> = match list(input, "GroupBy").is_empty() {
-        true => metrics.into_iter().map(nothing).collect(),
-        false => Map::new(),
+    let total: Map<String, Value> = if list(input, "GroupBy").is_empty() {
+        metrics.into_iter().map(nothing).collect()
+    } else {
+        Map::new()
     };
     let mut periods = Vec::new();
     let mut from = start;

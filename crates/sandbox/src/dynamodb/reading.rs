@@ -137,12 +137,11 @@ fn check(condition: &Condition, keys: &Keys) -> Result<(), Refusal> {
             return Err(invalid(message));
         }
     }
-    match has_partition {
-        true => Ok(()),
-        false => {
-            let partition = &keys.partition;
-            Err(invalid(format!("Query condition missed key schema element: {partition}")))
-        }
+    if has_partition {
+        Ok(())
+    } else {
+        let partition = &keys.partition;
+        Err(invalid(format!("Query condition missed key schema element: {partition}")))
     }
 }
 

@@ -53,7 +53,7 @@ impl Deployment {
         self.began
     }
 
-    /// The deployment as it is answered.
+    /// The deployment in an answer.
     pub(super) fn render(&self, primary: bool, service: &Service) -> Value {
         let running = match self.state {
             State::Completed => service.desired,
@@ -151,8 +151,7 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
     world.ecs.services.insert(place.to_owned(), service);
 }
 
-/// Ends a deployment because an alarm fires: all traffic goes back, and the service too if it is
-/// to.
+/// Ends a deployment because of an alarm: all traffic goes back, and with a rollback the service too.
 fn stop(
     world: &mut World,
     place: &str,

@@ -40,17 +40,19 @@ fn strategy(settings: &Value) -> &str {
 
 fn percent(configuration: &Value, key: &str, least: f64) -> Result<f64, Refusal> {
     let percent = configuration.get(key).and_then(Value::as_f64).unwrap_or_default();
-    match (least..=100.0).contains(&percent) {
-        true => Ok(percent),
-        false => Err(invalid(format!("{key} must be between {least:.1} and 100.0."))),
+    if (least..=100.0).contains(&percent) {
+        Ok(percent)
+    } else {
+        Err(invalid(format!("{key} must be between {least:.1} and 100.0.")))
     }
 }
 
 fn minutes(configuration: &Value, key: &str) -> Result<i64, Refusal> {
     let minutes = number(configuration, key).unwrap_or_default();
-    match (0..=LONGEST).contains(&minutes) {
-        true => Ok(minutes),
-        false => Err(invalid(format!("{key} must be between 0 and {LONGEST}."))),
+    if (0..=LONGEST).contains(&minutes) {
+        Ok(minutes)
+    } else {
+        Err(invalid(format!("{key} must be between 0 and {LONGEST}.")))
     }
 }
 
@@ -129,12 +131,11 @@ fn check_advanced(world: &World, advanced: &Value) -> Result<(), Refusal> {
     {
         return Err(invalid(format!("The listener rule {rule} does not exist.")));
     }
-    match iam::can_assume(world, of("roleArn"), "ecs.amazonaws.com") {
-        true => Ok(()),
-        false => {
-            let role = of("roleArn");
-            Err(invalid(format!("ECS was unable to assume the role '{role}'.")))
-        }
+    if iam::can_assume(world, of("roleArn"), "ecs.amazonaws.com") {
+        Ok(())
+    } else {
+        let role = of("roleArn");
+        Err(invalid(format!("ECS was unable to assume the role '{role}'.")))
     }
 }
 
@@ -246,8 +247,9 @@ pub(super) fn alarm(world: &World, region: &str, service: &Service) -> Option<(S
 
 /// The group in which the tasks of a service are registered, of the two in a target.
 pub(super) fn group<'a>(service: &Service, target: &'a Value) -> Option<&'a str> {
-    match service.alternate {
-        true => text(&target["advancedConfiguration"], "alternateTargetGroupArn"),
-        false => text(target, "targetGroupArn"),
+    if service.alternate {
+        text(&target["advancedConfiguration"], "alternateTargetGroupArn")
+    } else {
+        text(target, "targetGroupArn")
     }
 }

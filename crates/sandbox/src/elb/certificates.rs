@@ -33,9 +33,10 @@ pub(super) fn check(world: &World, region: &str, arn: &str) -> Result<(), Refusa
 fn find<'s>(state: &'s mut State, input: &Value) -> Result<&'s mut Listener, Refusal> {
     let arn = need(input, "ListenerArn", INVALID)?;
     let listener = state.listeners.get_mut(arn).ok_or_else(|| missing(arn))?;
-    match listener.certificate.is_some() {
-        true => Ok(listener),
-        false => Err(invalid("Certificates cannot be specified for HTTP and TCP listeners")),
+    if listener.certificate.is_some() {
+        Ok(listener)
+    } else {
+        Err(invalid("Certificates cannot be specified for HTTP and TCP listeners"))
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Listener {
     /// The others, which answer by the name that a client asks for.
     pub more: Vec<String>,
     policy: Option<String>,
-    /// As it is sent.
+    /// The action in the form of answers.
     pub action: Value,
     pub tags: Tags,
     /// The tags of its default rule.
@@ -69,7 +69,7 @@ pub(super) fn targets(action: &Value) -> Vec<String> {
     groups.filter_map(|one| text(one, "TargetGroupArn")).map(str::to_owned).collect()
 }
 
-/// An action with what AWS adds to it. Network load balancers tell no weights.
+/// An action with the members that AWS adds. Network load balancers have no weights.
 pub(super) fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
     let kind = need(action, "Type", INVALID)?;
     let within = |key: &str| action.get(key).filter(|it| it.is_object());

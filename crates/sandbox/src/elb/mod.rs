@@ -241,9 +241,12 @@ fn tags_of<'s>(state: &'s mut State, arn: &str) -> Result<&'s mut Tags, Refusal>
     let balancer = state.balancers.get_mut(arn).map(|one| &mut one.tags);
     let target = state.targets.get_mut(arn).map(|one| &mut one.tags);
     let mut listeners = state.listeners.iter_mut();
-    let listener = listeners.find_map(|(own, one)| match own == arn {
-        true => Some(&mut one.tags),
-        false => (rules::default_arn(own) == arn).then_some(&mut one.rule_tags),
+    let listener = listeners.find_map(|(own, one)| {
+        if own == arn {
+            Some(&mut one.tags)
+        } else {
+            (rules::default_arn(own) == arn).then_some(&mut one.rule_tags)
+        }
     });
     let rule = state.rules.get_mut(arn).map(|one| &mut one.tags);
     balancer.or(target).or(listener).or(rule).ok_or_else(|| missing(arn))

@@ -79,9 +79,10 @@ const POLICIES: &[(&str, u8, u8, Ciphers)] = &[
 
 /// Refuses a policy that is not there.
 pub(super) fn check(name: &str) -> Result<(), Refusal> {
-    match POLICIES.iter().any(|(known, ..)| *known == name) {
-        true => Ok(()),
-        false => Err(Refusal::new("SSLPolicyNotFound", format!("SSL policy '{name}' not found"))),
+    if POLICIES.iter().any(|(known, ..)| *known == name) {
+        Ok(())
+    } else {
+        Err(Refusal::new("SSLPolicyNotFound", format!("SSL policy '{name}' not found")))
     }
 }
 
@@ -103,9 +104,12 @@ pub(super) fn describe(input: &Value) -> Answer {
             0 => "TLSv1".to_owned(),
             minor => format!("TLSv1.{minor}"),
         });
-        let has = |cipher: &&str| match cipher.starts_with("TLS_") {
-            true => *newest == 3,
-            false => *oldest < 3 && ciphers.has(cipher),
+        let has = |cipher: &&str| {
+            if cipher.starts_with("TLS_") {
+                *newest == 3
+            } else {
+                *oldest < 3 && ciphers.has(cipher)
+            }
         };
         let ciphers = CIPHERS.iter().filter(|cipher| has(cipher)).enumerate();
         let ciphers = ciphers.map(|(at, name)| json!({ "Name": name, "Priority": at + 1 }));

@@ -76,9 +76,10 @@ fn scattered(mut values: Vec<Value>) -> Vec<Value> {
 }
 
 fn too_long(value: &str, name: &str, most: usize) -> Result<(), Refusal> {
-    match value.len() > most {
-        true => Err(invalid(format!("The '{name}' value is too long; the limit is '{most}'"))),
-        false => Ok(()),
+    if value.len() > most {
+        Err(invalid(format!("The '{name}' value is too long; the limit is '{most}'")))
+    } else {
+        Ok(())
     }
 }
 
@@ -116,9 +117,10 @@ fn condition(given: &Value) -> Result<Value, Refusal> {
         }
     };
     if values.is_empty() {
-        return Err(invalid(match is_plain {
-            true => "A condition value must be specified".to_owned(),
-            false => format!("A '{field}' value must be specified"),
+        return Err(invalid(if is_plain {
+            "A condition value must be specified".to_owned()
+        } else {
+            format!("A '{field}' value must be specified")
         }));
     }
     for value in &values {
@@ -236,12 +238,11 @@ fn is_free(state: &State, listener: &str, priority: i64, but: &[String]) -> Resu
     let taken = state.rules.iter().any(|(arn, other)| {
         other.listener == listener && other.priority == priority && !but.contains(arn)
     });
-    match taken {
-        true => {
-            let message = format!("Priority '{priority}' is currently in use");
-            Err(Refusal::new("PriorityInUse", message))
-        }
-        false => Ok(()),
+    if taken {
+        let message = format!("Priority '{priority}' is currently in use");
+        Err(Refusal::new("PriorityInUse", message))
+    } else {
+        Ok(())
     }
 }
 

@@ -132,12 +132,11 @@ fn deliver(world: &mut World, region: &str, rule: &str, target: &Value, event: &
     let message = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
     let sent = match arn.split(':').nth(2).unwrap_or_default() {
         "lambda" => {
-            match lambda::may_be_called(&world.lambda, region, arn, "events.amazonaws.com", rule) {
-                true => {
-                    let id = uuid(&mut world.base);
-                    lambda::enqueue(world, region, arn, content.to_string(), &id)
-                }
-                false => Err(Refusal::new("AccessDenied", "its policy does not admit the rule")),
+            if lambda::may_be_called(&world.lambda, region, arn, "events.amazonaws.com", rule) {
+                let id = uuid(&mut world.base);
+                lambda::enqueue(world, region, arn, content.to_string(), &id)
+            } else {
+                Err(Refusal::new("AccessDenied", "its policy does not admit the rule"))
             }
         }
         "sqs" => {

@@ -8,8 +8,8 @@ use super::functions::{Function, find};
 use super::names::{LATEST, NAME, Named, read_name};
 use super::{CONCURRENCY, State, UNRESERVED, invalid, provisioned};
 
-/// How many calls nobody has set aside: a function sets aside its reserved concurrency, or what is
-/// provisioned of it.
+/// The unreserved concurrency of the account. A function takes its reserved concurrency away from it,
+/// or its provisioned concurrency if it has no other.
 pub(super) fn unreserved(state: &State, region: &str) -> i64 {
     let set_aside = here(&state.functions, region)
         .map(|(_, function)| function.reserved.unwrap_or_else(|| provisioned::total(function)));

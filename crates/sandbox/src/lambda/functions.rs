@@ -205,16 +205,17 @@ pub(super) fn find<'a>(
 
 /// Refuses a request about another revision than the last.
 pub(super) fn is_at(input: &Value, revision: &str, call: &str) -> Result<(), Refusal> {
-    match text(input, "RevisionId").is_none_or(|wanted| wanted == revision) {
-        true => Ok(()),
-        false => Err(refuse(
+    if text(input, "RevisionId").is_none_or(|wanted| wanted == revision) {
+        Ok(())
+    } else {
+        Err(refuse(
             412,
             "PreconditionFailedException",
             format!(
                 "The Revision Id provided does not match the latest Revision Id. Call the {call} \
                  API to retrieve the latest Revision Id"
             ),
-        )),
+        ))
     }
 }
 
@@ -229,12 +230,11 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let versions = text(input, "FunctionVersion").is_some();
     let now = world.base.now();
     let all = here(&world.lambda.functions, region).flat_map(|(name, function)| {
-        let views = match versions {
-            true => versions::all(function, region, name, now),
-            false => {
-                let named = Named { name, qualifier: None };
-                vec![in_list(function.view(region, &named, function.doing(now)))]
-            }
+        let views = if versions {
+            versions::all(function, region, name, now)
+        } else {
+            let named = Named { name, qualifier: None };
+            vec![in_list(function.view(region, &named, function.doing(now)))]
         };
         views.into_iter().enumerate().map(move |(at, view)| (format!("{name}:{at:020}"), view))
     });

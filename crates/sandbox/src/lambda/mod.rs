@@ -131,7 +131,7 @@ pub(crate) fn status(operation: &str) -> u16 {
 pub(crate) fn body(code: &str, message: &str) -> Value {
     let message = Some(message).filter(|message| !message.is_empty());
     match code {
-        // What is said of concurrency, and of weights beside `$LATEST`, does without.
+        // The errors about concurrency, and about weights beside `$LATEST`, have no type.
         _ if message.is_some_and(|message| {
             let words =
                 ["Specified ", " ReservedConcurrent", "$LATEST is not supported for an alias"];

@@ -56,9 +56,10 @@ fn of<'a, 'b>(
     let found = function.filter(|function| function.version_of(Some(qualifier)).is_some());
     let found = found.ok_or_else(|| {
         let arn = named.arn(region);
-        match is_alias(qualifier) {
-            true => gone(format!("Cannot find alias arn: {arn}")),
-            false => missing(&arn),
+        if is_alias(qualifier) {
+            gone(format!("Cannot find alias arn: {arn}"))
+        } else {
+            missing(&arn)
         }
     })?;
     Ok((qualifier, found))

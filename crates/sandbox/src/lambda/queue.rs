@@ -63,9 +63,10 @@ pub(crate) fn take(world: &mut World, most: usize) -> Vec<(Waiting, Plan)> {
     let now = world.base.now();
     let (mut taken, mut left) = (Vec::new(), Vec::new());
     for waiting in std::mem::take(&mut world.lambda.waiting) {
-        match waiting.due <= now && taken.len() < most {
-            true => taken.push(waiting),
-            false => left.push(waiting),
+        if waiting.due <= now && taken.len() < most {
+            taken.push(waiting);
+        } else {
+            left.push(waiting);
         }
     }
     world.lambda.waiting = left;
@@ -112,15 +113,16 @@ fn bury(world: &mut World, waiting: &Waiting, target: &str, error: &Value) {
         "ErrorMessage": of("String", message),
     });
     let region = &waiting.region;
-    let (service, operation, mut input) = match target.contains(":sqs:") {
-        true => (
+    let (service, operation, mut input) = if target.contains(":sqs:") {
+        (
             "sqs",
             "SendMessage",
             json!({
                 "QueueUrl": target.rsplit(':').next(), "MessageBody": waiting.event,
             }),
-        ),
-        false => ("sns", "Publish", json!({ "TopicArn": target, "Message": waiting.event })),
+        )
+    } else {
+        ("sns", "Publish", json!({ "TopicArn": target, "Message": waiting.event }))
     };
     input["MessageAttributes"] = attributes;
     let call = Call {

@@ -211,7 +211,7 @@ fn zones_are_listed_by_id_and_by_name() {
         let zones = answer["HostedZones"]["HostedZone"].as_array().unwrap().iter();
         zones.map(|zone| zone["Name"].as_str().unwrap().to_owned()).collect()
     };
-    let mut ids = vec![one, two];
+    let mut ids = [one, two];
     ids.sort();
     let first = dns(&mut world, "ListHostedZones", json!({ "maxitems": "1" })).unwrap();
     assert_eq!((&first["IsTruncated"], &first["NextMarker"]), (&json!(true), &json!(ids[1])));

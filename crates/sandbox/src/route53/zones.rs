@@ -38,9 +38,10 @@ impl Zone {
     fn servers(&self, id: &str) -> Vec<String> {
         let number = |at: usize| u16::from_str_radix(&digest(id)[at..at + 3], 16).unwrap_or(0);
         let ends = ["com", "net", "org", "co.uk"].into_iter().enumerate();
-        let server = |(at, end): (usize, &str)| match self.private {
-            true => format!("ns-{}.awsdns-00.{end}", at * 512),
-            false => {
+        let server = |(at, end): (usize, &str)| {
+            if self.private {
+                format!("ns-{}.awsdns-00.{end}", at * 512)
+            } else {
                 let (host, domain) = (number(at * 6) % 512, number(at * 6 + 3) % 64);
                 format!("ns-{}.awsdns-{domain:02}.{end}", host as usize + at * 512)
             }

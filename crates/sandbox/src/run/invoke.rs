@@ -13,6 +13,9 @@ use crate::toolbox::{refuse, uuid};
 use crate::wire::{Request, Response, Route, access_key, encode, form};
 use crate::{Call, Refusal};
 
+/// The types of calls, with the most bytes of their event.
+const KINDS: [(&str, usize); 3] =
+    [("RequestResponse", MOST_PAYLOAD), ("Event", MOST_EVENT), ("DryRun", MOST_PAYLOAD)];
 /// How much of the log comes with an answer, in bytes.
 const TAIL: usize = 4096;
 
@@ -86,16 +89,12 @@ async fn answer(
 
 /// The event of a request, if Lambda would take it.
 fn checked(kind: &str, request: &Request) -> Result<Vec<u8>, Refusal> {
-    let most = match kind {
-        "RequestResponse" | "DryRun" => MOST_PAYLOAD,
-        "Event" => MOST_EVENT,
-        _ => {
-            let message = format!(
-                "1 validation error detected: Value '{kind}' at 'invocationType' failed to satisfy \
-                 constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
-            );
-            return Err(Refusal::new("ValidationException", message));
-        }
+    let Some((_, most)) = KINDS.into_iter().find(|(known, _)| *known == kind) else {
+        let message = format!(
+            "1 validation error detected: Value '{kind}' at 'invocationType' failed to satisfy \
+             constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+        );
+        return Err(Refusal::new("ValidationException", message));
     };
     let size = request.body.len();
     if size > most {

@@ -183,41 +183,37 @@ fn log_of(plan: &Plan, outcome: &process::Outcome) -> Vec<(i64, String)> {
     let loading = outcome.loading.map(|time| time.as_secs_f64() * 1e3);
     let age = milliseconds as i64;
     let mut lines = Vec::new();
-    let report = match plan.logs_json {
-        true => {
-            let start = json!({ "requestId": id, "version": version });
-            let start = json!({ "time": plan.moment, "type": "platform.start", "record": start });
-            lines.push((age, start.to_string()));
-            let mut metrics = json!({
-                "durationMs": milliseconds, "billedDurationMs": billed, "memorySizeMB": memory,
-            });
-            if let Some(most) = outcome.memory {
-                metrics["maxMemoryUsedMB"] = most.into();
-            }
-            if let Some(loading) = loading {
-                metrics["initDurationMs"] = loading.into();
-            }
-            let status = if outcome.failed { "error" } else { "success" };
-            let record = json!({ "requestId": id, "metrics": metrics, "status": status });
-            vec![
-                json!({ "time": plan.moment, "type": "platform.report", "record": record })
-                    .to_string(),
-            ]
+    let report = if plan.logs_json {
+        let start = json!({ "requestId": id, "version": version });
+        let start = json!({ "time": plan.moment, "type": "platform.start", "record": start });
+        lines.push((age, start.to_string()));
+        let mut metrics = json!({
+            "durationMs": milliseconds, "billedDurationMs": billed, "memorySizeMB": memory,
+        });
+        if let Some(most) = outcome.memory {
+            metrics["maxMemoryUsedMB"] = most.into();
         }
-        false => {
-            lines.push((age, format!("START RequestId: {id} Version: {version}")));
-            let mut report = format!(
-                "REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {billed} \
-                 ms\tMemory Size: {memory} MB\t"
-            );
-            if let Some(most) = outcome.memory {
-                report.push_str(&format!("Max Memory Used: {most} MB\t"));
-            }
-            if let Some(loading) = loading {
-                report.push_str(&format!("Init Duration: {loading:.2} ms\t"));
-            }
-            vec![format!("END RequestId: {id}"), report]
+        if let Some(loading) = loading {
+            metrics["initDurationMs"] = loading.into();
         }
+        let status = if outcome.failed { "error" } else { "success" };
+        let record = json!({ "requestId": id, "metrics": metrics, "status": status });
+        vec![
+            json!({ "time": plan.moment, "type": "platform.report", "record": record }).to_string(),
+        ]
+    } else {
+        lines.push((age, format!("START RequestId: {id} Version: {version}")));
+        let mut report = format!(
+            "REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {billed} \
+             ms\tMemory Size: {memory} MB\t"
+        );
+        if let Some(most) = outcome.memory {
+            report.push_str(&format!("Max Memory Used: {most} MB\t"));
+        }
+        if let Some(loading) = loading {
+            report.push_str(&format!("Init Duration: {loading:.2} ms\t"));
+        }
+        vec![format!("END RequestId: {id}"), report]
     };
     lines.extend(outcome.lines.iter().cloned().chain(report).map(|line| (0, line)));
     lines

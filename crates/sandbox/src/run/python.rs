@@ -62,9 +62,10 @@ impl Pythons {
             let done = command.output().await.map_err(|error| why(error.to_string()))?;
             let (out, err) =
                 (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-            match done.status.success() && !out.trim().is_empty() {
-                true => Ok(Python { program: out.trim().into(), flags: self.flags }),
-                false => Err(why(err.trim().to_owned())),
+            if done.status.success() && !out.trim().is_empty() {
+                Ok(Python { program: out.trim().into(), flags: self.flags })
+            } else {
+                Err(why(err.trim().to_owned()))
             }
         };
         self.found.get_or_init(find).await.clone()

@@ -135,9 +135,10 @@ fn to_queue(
 ) -> Result<(), Refusal> {
     let queue = subscription.endpoint();
     let raw = subscription.attribute("RawMessageDelivery") == Some("true");
-    let body = match raw {
-        true => notification.message("sqs"),
-        false => notification.envelope("sqs", arn).to_string(),
+    let body = if raw {
+        notification.message("sqs")
+    } else {
+        notification.envelope("sqs", arn).to_string()
     };
     let mut input = json!({ "QueueUrl": queue.rsplit(':').next(), "MessageBody": body });
     if raw {

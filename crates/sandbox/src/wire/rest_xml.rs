@@ -15,13 +15,12 @@ const SPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
 pub(super) fn input(service: &str, request: &Request) -> Result<Value, Refusal> {
     let bare = Request { body: Vec::new(), ..request.clone() };
     let outside = rest::input(service, &bare)?;
-    let body = match request.body.is_empty() {
-        true => Value::Object(Map::new()),
-        false => {
-            let root = Element::parse(request.text())
-                .map_err(|refusal| Refusal::new("MalformedInput", refusal.message))?;
-            tree(&root)
-        }
+    let body = if request.body.is_empty() {
+        Value::Object(Map::new())
+    } else {
+        let root = Element::parse(request.text())
+            .map_err(|refusal| Refusal::new("MalformedInput", refusal.message))?;
+        tree(&root)
     };
     let members = [body, outside].into_iter().filter_map(|part| match part {
         Value::Object(members) => Some(members),
@@ -32,13 +31,13 @@ pub(super) fn input(service: &str, request: &Request) -> Result<Value, Refusal> 
 
 fn tree(element: &Element) -> Value {
     let children = &element.children;
-    match LISTS.contains(&element.name.as_str()) {
-        true => Value::Array(children.iter().map(tree).collect()),
-        false if children.is_empty() => Value::String(element.text.clone()),
-        false => {
-            let members = children.iter().map(|child| (child.name.clone(), tree(child)));
-            Value::Object(members.collect())
-        }
+    if LISTS.contains(&element.name.as_str()) {
+        Value::Array(children.iter().map(tree).collect())
+    } else if children.is_empty() {
+        Value::String(element.text.clone())
+    } else {
+        let members = children.iter().map(|child| (child.name.clone(), tree(child)));
+        Value::Object(members.collect())
     }
 }
 

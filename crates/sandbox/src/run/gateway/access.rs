@@ -134,10 +134,13 @@ async fn authorized(
     Ok(match called {
         Err(said) if said.status == 503 => Err(said),
         Err(_) => Err(broken()),
-        Ok(called) if called.failed => match called.value()["errorMessage"] == "Unauthorized" {
-            true => Err(unauthorized()),
-            false => Err(broken()),
-        },
+        Ok(called) if called.failed => {
+            if called.value()["errorMessage"] == "Unauthorized" {
+                Err(unauthorized())
+            } else {
+                Err(broken())
+            }
+        }
         Ok(called) => decided(&called.value(), &arn),
     })
 }

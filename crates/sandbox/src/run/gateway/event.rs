@@ -204,10 +204,7 @@ fn last(all: &Many) -> Value {
 
 /// An object, or null for an empty one.
 fn some(object: Value) -> Value {
-    match object.as_object().is_some_and(Map::is_empty) {
-        true => Value::Null,
-        false => object,
-    }
+    if object.as_object().is_some_and(Map::is_empty) { Value::Null } else { object }
 }
 
 /// A header as clients write it: `Idempotency-Key`. Its case does not survive the way here.

@@ -14,9 +14,10 @@ pub(super) fn answer(integration: &Value, request: &Request) -> Result<Response,
     let chosen: Value = serde_json::from_str(template).unwrap_or_default();
     // A template that is no JSON is one in AWS's template language.
     let Some(status) = number(&chosen, "statusCode") else {
-        return Err(match template.contains(['$', '#']) {
-            true => no_templates(),
-            false => Said::internal(500),
+        return Err(if template.contains(['$', '#']) {
+            no_templates()
+        } else {
+            Said::internal(500)
         });
     };
     let status = status.to_string();

@@ -194,9 +194,10 @@ fn validate(served: &Served, asked: &Asked, request: &Request) -> Result<(), Sai
     let model = text(models, kind).or_else(|| text(models, "$default"));
     let Some(schema) = model.and_then(|name| served.models.get(name)) else { return Ok(()) };
     let body = serde_json::from_slice(&request.body);
-    match body.is_ok_and(|body| schema::fits(schema, &body, &served.models)) {
-        true => Ok(()),
-        false => bad("Invalid request body".to_owned()),
+    if body.is_ok_and(|body| schema::fits(schema, &body, &served.models)) {
+        Ok(())
+    } else {
+        bad("Invalid request body".to_owned())
     }
 }
 
@@ -311,10 +312,7 @@ fn passed(answer: &Value, served: &Served, asked: &Asked) -> Option<Response> {
         _ => return None,
     };
     let is_binary = answer["isBase64Encoded"] == true && asked.takes_binary(&served.binary_types);
-    let body = match is_binary {
-        true => STANDARD.decode(body).ok()?,
-        false => body.as_bytes().to_vec(),
-    };
+    let body = if is_binary { STANDARD.decode(body).ok()? } else { body.as_bytes().to_vec() };
     let mut response = Response { status, body, ..Response::default() };
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
