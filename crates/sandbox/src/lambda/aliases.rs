@@ -32,6 +32,12 @@ impl Alias {
         self.version == version || self.weights.contains_key(version)
     }
 
+    /// The version that a call reaches. `draw` is from 0 up to 1.
+    pub(super) fn drawn(&self, draw: f64) -> &str {
+        let other = self.weights.iter().find(|(_, weight)| draw < **weight);
+        other.map_or(&self.version, |(version, _)| version)
+    }
+
     /// Makes a new revision.
     pub(super) fn revise(&mut self, now: f64) {
         self.revision = uuid_of(&format!("{}|{now}", self.revision));

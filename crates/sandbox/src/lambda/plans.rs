@@ -8,14 +8,16 @@ use time::OffsetDateTime;
 use super::super::toolbox::{digest, iso, map, refuse, text};
 use super::super::{Answer, Call, Refusal, World, sts};
 use super::conflict;
-use super::functions::{self, Doing};
+use super::functions::{self, Doing, missing};
 use super::names::{LATEST, NAMESPACED, Named, read_name};
 
 /// A call of a function that may take place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) name: String,
+    /// As the caller named it: with the qualifier, if it gave one.
     pub(crate) arn: String,
+    /// The version that runs: `$LATEST` or a number.
     pub(crate) version: String,
     pub(crate) region: String,
     pub(crate) runtime: String,
@@ -49,7 +51,8 @@ pub(crate) struct Keys {
     pub(crate) token: String,
 }
 
-/// Looks up a function that a request names, and opens a session of its role.
+/// Looks up what a request names, a function, a version or an alias, and opens a session of its role.
+/// The id of the request draws among the versions of an alias.
 pub(crate) fn plan(
     world: &mut World,
     region: &str,
@@ -57,14 +60,16 @@ pub(crate) fn plan(
     request_id: String,
 ) -> Result<Plan, Refusal> {
     let Named { name, qualifier } = read_name(region, input, &NAMESPACED)?;
-    let named = Named { name, qualifier: Some(qualifier.unwrap_or(LATEST)) };
+    let arn = Named { name, qualifier }.arn(region);
+    let unknown = || missing(&Named { name, qualifier: qualifier.or(Some(LATEST)) }.arn(region));
     let now = world.base.now();
-    let function = functions::find(world, region, &named)?;
+    let whole = functions::find(world, region, &Named { name, qualifier: None });
+    let whole = whole.map_err(|_| unknown())?;
+    let (version, function) = whole.drawn(qualifier, draw(&request_id)).ok_or_else(unknown)?;
     if function.doing(now) == Doing::Making {
         return Err(conflict(format!(
             "The operation cannot be performed at this time. The function is currently in the \
-             following state: Pending: {}",
-            super::function_arn(region, name)
+             following state: Pending: {arn}"
         )));
     }
     let settings = Value::Object(function.settings.clone());
@@ -87,8 +92,7 @@ pub(crate) fn plan(
     let environment = digest(&format!("{region}|{name}|{}", function.revision));
     let mut plan = Plan {
         name: name.to_owned(),
-        arn: Named { name, qualifier }.arn(region),
-        version: LATEST.to_owned(),
+        arn,
         region: region.to_owned(),
         runtime: of("Runtime"),
         handler: of("Handler"),
@@ -97,16 +101,23 @@ pub(crate) fn plan(
         variables: map(&settings["Environment"], "Variables"),
         package: function.package.clone(),
         group: group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
-        stream: format!("{day}/[{LATEST}]{}", &environment[..32]),
+        stream: format!("{day}/[{version}]{}", &environment[..32]),
+        version,
         logs_json: text(logging, "LogFormat") == Some("JSON"),
         keys: Keys::default(),
         request_id,
         moment: moment(now),
-        reserved: function.reserved,
+        reserved: whole.reserved,
         dead_letter: text(&settings["DeadLetterConfig"], "TargetArn").map(str::to_owned),
     };
     plan.keys = session(world, &of("Role"), name)?;
     Ok(plan)
+}
+
+/// A number from 0 up to 1, always the same for the same request.
+fn draw(request_id: &str) -> f64 {
+    let number = u32::from_str_radix(&digest(request_id)[..8], 16).unwrap_or_default();
+    f64::from(number) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// What Lambda would do and the sandbox does not.

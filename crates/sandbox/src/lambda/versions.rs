@@ -47,6 +47,18 @@ impl Function {
         }
     }
 
+    /// The version that a call of a qualifier runs, and the function as it was then. `draw`, from 0 up
+    /// to 1, chooses among the versions of an alias.
+    pub(super) fn drawn(&self, qualifier: Option<&str>, draw: f64) -> Option<(String, &Function)> {
+        let alias = qualifier.and_then(|qualifier| self.aliases.get(qualifier));
+        let version = match alias {
+            Some(alias) => alias.drawn(draw).to_owned(),
+            None => self.version_of(qualifier)?,
+        };
+        let seen = self.seen(Some(&version))?;
+        Some((version, seen))
+    }
+
     /// The description of what a qualifier means.
     pub(super) fn view_of(&self, region: &str, named: &Named<'_>, now: f64) -> Option<Value> {
         let seen = self.seen(named.qualifier)?;
@@ -71,6 +83,7 @@ impl Function {
             settings: self.settings.clone(),
             digest: self.digest.clone(),
             size: self.size,
+            package: self.package.clone(),
             modified: now.floor(),
             revision: self.revision.clone(),
             pending: self.pending.max(self.changing),

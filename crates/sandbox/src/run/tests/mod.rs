@@ -3,6 +3,7 @@
 mod functions;
 mod routes;
 mod triggers;
+mod versions;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -70,6 +71,20 @@ fn with_function(sandbox: &Sandbox, name: &str, code: &str) {
     with_files(sandbox, name, &[("index.py", code)], json!({}));
 }
 
+/// The function `f` of three codes, each made from a word: `one` and `two` are its versions 1 and 2,
+/// `latest` is not published. The alias `live` names version 1.
+fn with_versions(sandbox: &Sandbox, code_of: impl Fn(&str) -> String) {
+    with_function(sandbox, "f", &code_of("one"));
+    for next in ["two", "latest"] {
+        api(sandbox, "lambda", "PublishVersion", json!({ "FunctionName": "f" }));
+        let code = package(&[("index.py", &code_of(next))]);
+        let input = json!({ "FunctionName": "f", "ZipFile": code });
+        api(sandbox, "lambda", "UpdateFunctionCode", input);
+    }
+    let live = json!({ "FunctionName": "f", "Name": "live", "FunctionVersion": "1" });
+    api(sandbox, "lambda", "CreateAlias", live);
+}
+
 /// A shipped function.
 fn with_shipped(sandbox: &Sandbox, name: &str, variables: Value) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(name);
@@ -87,13 +102,14 @@ fn admit(sandbox: &Sandbox, function: &str, service: &str) {
     api(sandbox, "lambda", "AddPermission", input);
 }
 
-/// Calls a function over HTTP, as clients do.
+/// Calls a function over HTTP, as clients do. A query may follow the name.
 async fn invoke(sandbox: &Sandbox, name: &str, event: &str, headers: &[(&str, &str)]) -> Response {
     let scope = format!("test/20260101/{REGION}/lambda/aws4_request");
     let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+    let (name, query) = name.split_once('?').unwrap_or((name, ""));
     let mut request = Request {
         method: "POST".to_owned(),
-        target: format!("/2015-03-31/functions/{name}/invocations"),
+        target: format!("/2015-03-31/functions/{name}/invocations?{query}"),
         headers: vec![("authorization".to_owned(), signed)],
         body: event.as_bytes().to_vec(),
     };
@@ -170,9 +186,10 @@ impl Served {
         content: &str,
     ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
-        let host = match headers.iter().any(|header| header.starts_with("host:")) {
-            true => String::new(),
-            false => format!("host: {}\r\n", self.at),
+        let host = if headers.iter().any(|header| header.starts_with("host:")) {
+            String::new()
+        } else {
+            format!("host: {}\r\n", self.at)
         };
         let more: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let request = format!(

@@ -178,6 +178,24 @@ async fn what_is_not_served_is_refused_as_by_api_gateway() {
 }
 
 #[tokio::test]
+async fn a_route_to_an_alias_runs_its_version_under_its_policy() {
+    let routes = Routes::start().await;
+    let sandbox = &routes.served.sandbox;
+    with_versions(sandbox, |word| {
+        format!(
+            "def handler(event, context):\n    return {{'statusCode': 200, 'body': '{word}'}}\n"
+        )
+    });
+    routes.function("live", "GET", json!({}), "f:live");
+    routes.deploy();
+    admit(sandbox, "f", "apigateway.amazonaws.com");
+    assert_eq!(routes.get("/dev/live", &[]).await.0, 500, "the policy of the function is another");
+    admit(sandbox, "f:live", "apigateway.amazonaws.com");
+    let (status, _, said) = routes.get("/dev/live", &[]).await;
+    assert_eq!((status, said), (200, json!("one")));
+}
+
+#[tokio::test]
 async fn a_malformed_answer_is_a_bad_gateway_and_a_late_one_a_timeout() {
     let routes = Routes::start().await;
     let sandbox = &routes.served.sandbox;

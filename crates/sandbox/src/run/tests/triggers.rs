@@ -168,6 +168,42 @@ async fn events_reach_functions_queues_and_topics() {
 }
 
 #[tokio::test]
+async fn events_and_queues_that_name_an_alias_run_its_version() {
+    let served = Served::start(Sandbox::in_memory().run_by(Runner::of("python3", &["-S"]))).await;
+    let sandbox = &served.sandbox;
+    with_versions(sandbox, |word| {
+        format!(
+            "def handler(event, context):\n    print('{word}', context.function_version, *event)\n"
+        )
+    });
+    let rule = json!({ "Name": "r", "EventPattern": json!({ "source": ["shop"] }).to_string() });
+    api(sandbox, "events", "PutRule", rule);
+    let target = json!({
+        "Id": "f", "Arn": format!("arn:aws:lambda:{REGION}:000000000000:function:f:live"),
+        "Input": json!({ "rule": 1 }).to_string(),
+    });
+    api(sandbox, "events", "PutTargets", json!({ "Rule": "r", "Targets": [target] }));
+    let put = || {
+        let entry = json!({ "Source": "shop", "DetailType": "d", "Detail": "{}" });
+        api(sandbox, "events", "PutEvents", json!({ "Entries": [entry] }));
+    };
+    // The policy of the function is not that of its alias: this event is lost.
+    admit(sandbox, "f", "events.amazonaws.com");
+    put();
+    admit(sandbox, "f:live", "events.amazonaws.com");
+    put();
+    until("the event", || (!printed(sandbox).is_empty()).then_some(())).await;
+    api(sandbox, "sqs", "CreateQueue", json!({ "QueueName": "jobs" }));
+    let queue = format!("arn:aws:sqs:{REGION}:000000000000:jobs");
+    let mapping = json!({ "FunctionName": "f:live", "EventSourceArn": queue });
+    api(sandbox, "lambda", "CreateEventSourceMapping", mapping);
+    send(sandbox, "one");
+    until("the batch", || (printed(sandbox).len() > 1).then_some(())).await;
+    assert_eq!(printed(sandbox), ["one 1 rule", "one 1 Records"]);
+    served.end().await;
+}
+
+#[tokio::test]
 async fn a_topic_calls_its_functions_if_the_filter_lets_it() {
     let served = Served::start(Sandbox::in_memory().run_by(Runner::of("python3", &["-S"]))).await;
     let sandbox = &served.sandbox;
