@@ -263,7 +263,9 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
         // Its answer has the tags of the function only for callers who may list them.
         ("lambda", "GetFunction") => {
             let name = text(input, "FunctionName").unwrap_or_default();
-            let name = name.rsplit(':').next().unwrap_or(name);
+            // Versions and aliases have no tags of their own.
+            let name = name.split(":function:").last().unwrap_or(name);
+            let name = name.split(':').next().unwrap_or(name);
             vec![Need::new("lambda:ListTags", at("lambda", &format!("function:{name}")))]
         }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {

@@ -261,7 +261,11 @@ mod tests {
             ("PublishVersion", json!({ "FunctionName": "f" }), arn("f")),
             ("CreateAlias", json!({ "FunctionName": "f", "Name": "live" }), arn("f")),
             ("AddPermission", json!({ "FunctionName": "f", "Qualifier": "live" }), arn("f:live")),
-            ("GetFunction", json!({ "FunctionName": arn("f:1"), "Qualifier": "1" }), arn("f:1")),
+            (
+                "GetFunctionConfiguration",
+                json!({ "FunctionName": arn("f:1"), "Qualifier": "1" }),
+                arn("f:1"),
+            ),
             (
                 "PutProvisionedConcurrencyConfig",
                 json!({ "FunctionName": "f", "Qualifier": "live" }),
@@ -271,6 +275,11 @@ mod tests {
             let action = format!("lambda:{operation}");
             let needs = needed(&World::default(), "lambda", operation, input);
             assert_eq!(needs, [pair(&action, &on)]);
+        }
+        for name in ["f:live".to_owned(), arn("f:live"), arn("f")] {
+            let input = json!({ "FunctionName": name });
+            let needs = needed(&World::default(), "lambda", "GetFunction", input);
+            assert_eq!(needs[1], pair("lambda:ListTags", &arn("f")), "{name}");
         }
     }
 
