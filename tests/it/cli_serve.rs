@@ -1,10 +1,11 @@
 //! The sandbox on a port: boto3 and payctl see the account that `--sandbox` filled. And the errors for
 //! a state that cannot be used.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, ended};
 use crate::moto::environment;
@@ -18,6 +19,8 @@ pub struct Served {
 impl Served {
     pub fn start(folder: &Folder) -> Self {
         let mut command = folder.payctl("sandbox serve --port 0 --json");
+        // The Python that runs functions is one with boto3.
+        command.env("PATH", environment().join("bin"));
         let mut child = command.stdout(Stdio::piped()).spawn().expect("payctl starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
@@ -87,6 +90,100 @@ fn boto3_and_payctl_see_the_same_sandbox() {
     let plan = ended(&mut plan);
     plan.expect(0, "plan --endpoint-url");
     assert!(plan.out.contains("No changes: 125 resources"), "{}", plan.out);
+}
+
+/// One signed request to a stage, as `curl --aws-sigv4` sends it: the status and the body.
+fn post(served: &Served, target: &str, headers: &str, content: &Value) -> (u16, Value) {
+    let host = served.url.strip_prefix("http://").expect("an HTTP URL");
+    let scope = "test/20260101/us-east-1/execute-api/aws4_request";
+    let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+    let content = content.to_string();
+    let request = format!(
+        "POST {target} HTTP/1.1\r\nhost: {host}\r\nauthorization: {signed}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n{content}",
+        content.len()
+    );
+    let mut stream = TcpStream::connect(host).expect("the sandbox listens");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("HTTP");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {body}")))
+}
+
+/// Sends an event to the platform, and tells what became of it and of the payment.
+const AFTERWARDS: &str = r#"
+import boto3, json, sys, time
+client = lambda service: boto3.client(service, endpoint_url=sys.argv[1], region_name="us-east-1")
+rows = client("dynamodb").scan(TableName="dev-payment-table-transactions")["Items"]
+event = {"Source": "payment", "DetailType": "test", "Detail": json.dumps({"status": "FAILED"})}
+sent = client("events").put_events(Entries=[event])["Entries"][0]["EventId"]
+s3, bucket = client("s3"), "dev-payment-bucket-audit-000000000000-us-east-1"
+for _ in range(300):
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    if any(key.endswith(f"/{sent}.json") for key in keys):
+        break
+    time.sleep(0.2)
+queue = client("sqs").get_queue_url(QueueName="dev-payment-queue-payments")["QueueUrl"]
+left = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+print(json.dumps({
+    "rows": [row for row in rows if "customer_id" in row], "keys": keys, "event": sent,
+    "left": left["ApproximateNumberOfMessages"],
+}))
+"#;
+
+#[test]
+fn the_platform_answers_on_a_served_sandbox() {
+    let folder = Folder::shipped();
+    let served = Served::start(&folder);
+    let keys = |command: &mut Command| {
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    };
+    let mut apply = folder.payctl("apply --env dev --auto-approve --endpoint-url");
+    keys(apply.arg(&served.url));
+    ended(&mut apply).expect(0, "apply --endpoint-url");
+    let outputs = folder.expect(0, "outputs --env dev --sandbox --json");
+    let outputs: Value = serde_json::from_str(&outputs.out).expect("JSON");
+    let api = outputs["outputs"]["ApiId"].as_str().expect("the id of the API");
+    let stage = format!("/_aws/execute-api/{api}/dev");
+
+    let mut payment = json!({
+        "customer_id": "c1", "amount": "12.50", "currency": "EUR", "card_number": "4242424242424242",
+    });
+    let (status, said) = post(&served, &format!("{stage}/validate"), "", &payment);
+    let valid = json!({ "message": "Payment data is valid", "validated": true });
+    assert_eq!((status, said), (200, valid));
+    let process = format!("{stage}/process");
+    let (status, said) = post(&served, &process, "", &payment);
+    let missing = json!({ "message": "Missing required request parameters: [Idempotency-Key]" });
+    assert_eq!((status, said), (400, missing));
+    let (status, said) = post(&served, &process, "idempotency-key: k1\r\n", &payment);
+    assert_eq!(status, 200, "{said}");
+    payment["card_number"] = json!("4242424242424243");
+    let (status, said) = post(&served, &format!("{stage}/validate"), "", &payment);
+    assert_eq!(status, 400, "{said}");
+    let (status, said) = post(&served, &format!("{stage}/service/x"), "", &json!({}));
+    assert_eq!(status, 503);
+    assert!(said["message"].as_str().is_some_and(|said| said.contains("VPC link")), "{said}");
+
+    let mut python = Command::new(environment().join("bin/python"));
+    keys(python.args(["-c", AFTERWARDS, &served.url]).env_clear());
+    let told = ended(&mut python);
+    told.expect(0, "boto3");
+    let told: Value = serde_json::from_str(&told.out).expect("JSON");
+    let rows = told["rows"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["amount"]), (1, &json!({ "N": "12.5" })), "{told}");
+    let id = rows[0]["transaction_id"]["S"].as_str().expect("an id");
+    let names: Vec<&str> =
+        told["keys"].as_array().expect("keys").iter().filter_map(Value::as_str).collect();
+    assert!(names.iter().any(|name| name.ends_with(&format!("/{id}.json"))), "{names:?}");
+    let event = format!("/{}.json", told["event"].as_str().expect("an id"));
+    assert!(
+        names.iter().any(|name| name.starts_with("events/") && name.ends_with(&event)),
+        "{names:?}"
+    );
+    assert_eq!(told["left"], "0");
 }
 
 #[test]

@@ -17,13 +17,17 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use super::flaps::Flaps;
 use super::permissions::Guard;
+use super::run::{self, Runner};
 use super::store::{self, SandboxError, Store};
 use super::wire::{self, Request, Response, Route};
 use super::{World, counts};
 
 /// An embedded AWS. Clones share one world.
 #[derive(Clone, Debug)]
-pub struct Sandbox(Arc<Mutex<Inner>>);
+pub struct Sandbox {
+    inner: Arc<Mutex<Inner>>,
+    runner: Arc<Runner>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -72,7 +76,8 @@ impl Sandbox {
     }
 
     fn new(store: Store, world: World) -> Self {
-        Self(Arc::new(Mutex::new(Inner { store, world, guard: None, flaps: None })))
+        let inner = Inner { store, world, guard: None, flaps: None };
+        Self { inner: Arc::new(Mutex::new(inner)), runner: Arc::default() }
     }
 
     /// Continues at a pace. Transitions in progress keep their time.
@@ -136,8 +141,39 @@ impl Sandbox {
         self.lock().guard = guard;
     }
 
-    /// Answers one request.
-    pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
+    /// Answers one request, and runs a function if that is what it asks for.
+    pub(crate) async fn respond(&self, request: &Request) -> Result<Response, SandboxError> {
+        let route = Route::of(request);
+        if run::is_invoke(&route) {
+            run::invoke(self, request, &route).await
+        } else {
+            self.answer(request)
+        }
+    }
+
+    /// What runs its functions.
+    pub(crate) fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// The same with another runner.
+    #[cfg(test)]
+    pub(crate) fn run_by(self, runner: Runner) -> Self {
+        Self { runner: Arc::new(runner), ..self }
+    }
+
+    /// Works on the world, and keeps what was changed if it does not only read.
+    pub(crate) fn with<T>(
+        &self,
+        is_read: bool,
+        work: impl FnOnce(&mut World, Option<&Guard>) -> T,
+    ) -> Result<T, SandboxError> {
+        let Inner { store, world, guard, .. } = &mut *self.lock();
+        store.run(world, is_read, |world| work(world, guard.as_ref()))
+    }
+
+    /// Answers one request without running anything.
+    fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
         let is_read = Route::of(request).is_read();
         let Inner { store, world, guard, flaps } = &mut *self.lock();
         store.run(world, is_read, |world| {
@@ -156,7 +192,7 @@ impl Sandbox {
     /// Takes a poisoned lock too. Its panic is already reported, and all other answers are still
     /// useful.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +212,8 @@ impl HttpConnector for Sandbox {
         HttpConnectorFuture::new(async move {
             let request = read(request).await?;
             let response = sandbox
-                .answer(&request)
+                .respond(&request)
+                .await
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
             to_sdk(response)
         })

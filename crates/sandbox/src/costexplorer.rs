@@ -1,4 +1,5 @@
-//! The sandbox's Cost Anomaly Detection. It belongs to the account, so it does not have regions.
+//! The sandbox's Cost Explorer: Cost Anomaly Detection, and costs, which are zero. It belongs to the
+//! account, so it does not have regions.
 //!
 //! Quirks kept: An account has one monitor of all services. A monitor with subscriptions cannot be
 //! deleted. Topics get immediate messages, email addresses daily or weekly ones. Numbers come back
@@ -14,6 +15,8 @@ use super::toolbox::{
     texts, uuid, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
+
+mod usage;
 
 /// The state of Cost Anomaly Detection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;
     let World { base, costexplorer: state, .. } = world;
     match call.operation.as_str() {
+        "GetCostAndUsage" => usage::usage(input),
         "CreateAnomalyMonitor" => create_monitor(state, base, input),
         "GetAnomalyMonitors" => {
             listed(&state.monitors, input, "MonitorArnList", "AnomalyMonitors", &unknown_monitor)

@@ -15,9 +15,12 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, kms};
 
+mod append;
 mod filters;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use append::append;
 
 /// The state of CloudWatch Logs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

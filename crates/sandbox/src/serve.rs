@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connector::Sandbox;
+use super::run::gateway::{self, Target};
+use super::run::work;
 use super::wire::{Request, Response, Route};
 
 /// The largest body of a request.
@@ -31,14 +33,25 @@ pub async fn serve(
     on_ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    on_ready(listener.local_addr()?);
-    let mut stop = std::pin::pin!(stop);
-    // The drop at the end closes the connections. It never cuts a call in the middle, because
-    // answering a call does not yield.
+    let place = listener.local_addr()?;
+    sandbox.runner().served_at(Some(place));
+    on_ready(place);
+    tokio::select! {
+        () = stop => {}
+        () = listen(sandbox.clone(), listener) => {}
+        () = work(sandbox.clone()) => {}
+    }
+    sandbox.runner().served_at(None);
+    Ok(())
+}
+
+/// Answers what comes to a listener.
+pub(crate) async fn listen(sandbox: Sandbox, listener: TcpListener) {
+    // Dropped at the end, which ends the connections, and the functions that run for them; another
+    // call is never cut in the middle, since answering one does not yield.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = &mut stop => return Ok(()),
             accepted = listener.accept() => {
                 // A connection that fails before it begins concerns only its client.
                 if let Ok((stream, _)) = accepted {
@@ -78,11 +91,21 @@ async fn answer(
         headers: headers.collect(),
         body: body.to_bytes().to_vec(),
     };
-    if let Err(why) = admit(&request, parts.uri.host()) {
+    let stage = Target::of(&request);
+    let admitted = match &stage {
+        // A stage of an API is for everybody who reaches this machine by its name, browsers too.
+        Some(_) => is_here(&request, parts.uri.host()),
+        None => admit(&request, parts.uri.host()),
+    };
+    if let Err(why) = admitted {
         return plain(403, why);
     }
     let is_head = request.method == "HEAD";
-    match sandbox.answer(&request) {
+    let answer = match &stage {
+        Some(stage) => gateway::serve(sandbox, stage, &request).await,
+        None => sandbox.respond(&request).await,
+    };
+    match answer {
         Ok(Response { status, headers, body }) => {
             let mut response = hyper::Response::builder().status(status);
             for (name, value) in headers {
@@ -97,10 +120,7 @@ async fn answer(
 /// Whether a request may come from a client of AWS on this machine. The error says why not.
 /// `target` is the host of a request for a proxy.
 fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
-    let host = request.header("host").ok_or("the sandbox answers no request without a host")?;
-    if !is_loopback(host) || !target.is_none_or(is_loopback) {
-        return Err("the sandbox answers only requests for 127.0.0.1, localhost or [::1]");
-    }
+    is_here(request, target)?;
     let of_browsers = |name: &str| name == "origin" || name.starts_with("sec-fetch-");
     if request.headers.iter().any(|(name, _)| of_browsers(name)) {
         return Err("the sandbox does not answer browsers");
@@ -117,6 +137,16 @@ fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
         // A client without keys does not sign.
         "sts" if operation.starts_with("AssumeRoleWith") && request.method == "POST" => Ok(()),
         _ => Err("the sandbox answers only signed requests: sign with any keys"),
+    }
+}
+
+/// Whether a request names this machine, and not another that somebody pointed here.
+fn is_here(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
+    let host = request.header("host").ok_or("the sandbox answers no request without a host")?;
+    if is_loopback(host) && target.is_none_or(is_loopback) {
+        Ok(())
+    } else {
+        Err("the sandbox answers only requests for 127.0.0.1, localhost or [::1]")
     }
 }
 

@@ -42,17 +42,20 @@ fn caller(world: &World) -> Option<&Session> {
     world.sts.sessions.get(world.base.access_key.as_deref()?)
 }
 
+/// The ARN and the id of the caller.
+pub(crate) fn identity(world: &World) -> (String, String) {
+    match caller(world) {
+        Some(session) => (session.arn.clone(), session.id.clone()),
+        None => (format!("arn:aws:iam::{ACCOUNT}:root"), ACCOUNT.to_owned()),
+    }
+}
+
 /// Answers one call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "GetCallerIdentity" => {
-            let session = caller(world);
-            let arn = session.map(|session| session.arn.clone());
-            Ok(json!({
-                "Account": ACCOUNT,
-                "Arn": arn.unwrap_or_else(|| format!("arn:aws:iam::{ACCOUNT}:root")),
-                "UserId": session.map_or(ACCOUNT, |session| &session.id),
-            }))
+            let (arn, id) = identity(world);
+            Ok(json!({ "Account": ACCOUNT, "Arn": arn, "UserId": id }))
         }
         "AssumeRole" => assume_role(world, &call.input),
         other => Err(Refusal::not_covered("sts", other)),

@@ -25,7 +25,7 @@ pub(super) struct Api {
     ip_type: Option<String>,
     policy: Option<String>,
     /// In the order in which they were added.
-    binary_types: Vec<String>,
+    pub binary_types: Vec<String>,
     compression: Option<i64>,
     key_source: String,
     /// The security policy and the access mode, once a call has set them.
@@ -374,6 +374,7 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
     if super::plans::holds(state, region, id, None) {
         return Err(bad(format!("Cannot delete API {id}: a usage plan has a stage of it")));
     }
+    super::domains::is_unmapped(state, region, id, None)?;
     state.apis.remove(&at(region, id));
     Ok(Value::Null)
 }

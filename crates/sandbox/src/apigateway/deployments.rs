@@ -10,6 +10,7 @@ use super::super::{Answer, Base, Refusal, World};
 use super::apis::{Api, find};
 use super::canary::Canary;
 use super::patch::patches;
+use super::serving::Picture;
 use super::stages::{self, Stage};
 use super::{State, bad, gone, listed, need, new_id};
 
@@ -21,6 +22,8 @@ pub(super) struct Deployment {
     created: f64,
     /// The VPC links that its methods use.
     pub links: BTreeSet<String>,
+    /// What it serves; one of an earlier version has none.
+    pub picture: Option<Picture>,
 }
 
 impl Deployment {
@@ -94,6 +97,7 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
         description: text(input, "description").map(str::to_owned),
         created: now(base),
         links: links.collect(),
+        picture: Some(Picture::of(api)),
     };
     let canary = input.get("canarySettings").filter(|canary| !canary.is_null());
     check_canary(api, input, canary)?;

@@ -389,3 +389,17 @@ fn add_key(state: &mut State, region: &str, input: &Value) -> Answer {
         Err(conflict("Usage Plan Key already exists for this Usage Plan"))
     }
 }
+
+/// The id of the key with a value, if it is on and a plan lets it call the stage.
+pub(super) fn key_of(
+    state: &State,
+    region: &str,
+    (api, stage): (&str, &str),
+    value: &str,
+) -> Option<String> {
+    let place = format!("{api}:{stage}");
+    let plans = here(&state.plans, region).filter(|(_, plan)| plan.stages.contains(&place));
+    let mut ids = plans.flat_map(|(_, plan)| &plan.keys);
+    let fits = |key: &Key| key.enabled && key.value == value;
+    ids.find(|id| state.keys.get(&at(region, id)).is_some_and(fits)).cloned()
+}

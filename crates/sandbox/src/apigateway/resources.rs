@@ -17,7 +17,7 @@ use super::{State, bad, conflict, full, gone, listed, need, new_id, no_such_api}
 pub(super) struct Resource {
     parent: Option<String>,
     part: String,
-    path: String,
+    pub path: String,
     /// Methods by name, as the client sent them.
     pub methods: BTreeMap<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! The sandbox's DynamoDB: tables with their states, TTL and backups, and a few items.
+//! The sandbox's DynamoDB: tables with their states, TTL and backups, and their items.
 //!
 //! Quirks kept: A new table is `CREATING` for the first `DescribeTable`, or for some seconds in a
 //! strict sandbox. A call creates or deletes one index, and a table makes one update at a time. The
@@ -7,7 +7,10 @@
 
 mod backups;
 mod describe;
+mod expressions;
 mod items;
+mod numbers;
+mod reading;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -224,12 +227,29 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             put(&mut answer, "NextToken", next);
             Ok(answer)
         }
-        "PutItem" => items::put_item(state, region, input, today),
-        "GetItem" => items::get_item(state, region, input),
-        "DeleteItem" => items::delete_item(state, region, input, today),
-        "Scan" => items::scan(state, region, input),
-        _ => Err(Refusal::not_covered(&call.service, &call.operation)),
+        operation => on_items(state, region, operation, &numbers::trimmed(input)?, today)
+            .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, operation))),
     }
+}
+
+/// Answers what is about items.
+fn on_items(
+    state: &mut State,
+    region: &str,
+    operation: &str,
+    input: &Value,
+    today: f64,
+) -> Option<Answer> {
+    Some(match operation {
+        "PutItem" => items::write(state, region, input, ("Put", today)),
+        "GetItem" => items::get_item(state, region, input),
+        "UpdateItem" => items::write(state, region, input, ("Update", today)),
+        "DeleteItem" => items::write(state, region, input, ("Delete", today)),
+        "TransactWriteItems" => items::transact(state, region, input, today),
+        "Query" => reading::query(state, region, input),
+        "Scan" => reading::scan(state, region, input),
+        _ => return None,
+    })
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

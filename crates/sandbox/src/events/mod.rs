@@ -1,14 +1,20 @@
-//! The sandbox's EventBridge: rules of the default bus and their targets.
+//! The sandbox's EventBridge: rules of the default bus, their targets, and the events that reach them.
 //!
 //! Quirks kept: PutRule replaces a rule and then ignores tags. Single targets fail inside a
 //! successful answer. A rule with targets cannot be deleted. The deletion of a missing rule
 //! succeeds.
 
+mod clock;
 mod constraints;
+mod delivery;
+mod patterns;
 mod schedules;
 mod targets;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use delivery::fire;
+pub(crate) use patterns::matches;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +48,7 @@ struct Rule {
     /// The ids of the targets, in the order in which they were added.
     order: Vec<String>,
     tags: Tags,
+    created: f64,
 }
 
 const INVALID: &str = "ValidationException";
@@ -69,12 +76,16 @@ pub(super) fn all_tags<'a>(
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
-    let state = &mut world.events;
+    let today = world.base.now();
     if text(input, "EventBusName").is_some_and(|bus| bus != "default") {
         return Err(Refusal::not_covered("events", "buses other than the default"));
     }
+    if call.operation == "PutEvents" {
+        return delivery::put(world, region, input);
+    }
+    let state = &mut world.events;
     match call.operation.as_str() {
-        "PutRule" => put_rule(state, region, input),
+        "PutRule" => put_rule(state, region, input, today),
         "DescribeRule" => {
             let mut view = view_of(region, find(state, region, input, "Name")?);
             view["CreatedBy"] = ACCOUNT.into();
@@ -156,7 +167,7 @@ fn view_of(region: &str, rule: &Rule) -> Value {
     view
 }
 
-fn put_rule(state: &mut State, region: &str, input: &Value) -> Answer {
+fn put_rule(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     Constraints::default()
         .name(input, "Name", "name")
         .length(input, "EventPattern", "eventPattern", 4096)
@@ -183,7 +194,7 @@ fn put_rule(state: &mut State, region: &str, input: &Value) -> Answer {
     }
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), (INVALID, INVALID))?;
-    let new = Rule { tags, ..Rule::default() };
+    let new = Rule { tags, created: today, ..Rule::default() };
     state.rules.entry(at(region, name)).or_insert(new).members = members;
     Ok(json!({ "RuleArn": arn(region, name) }))
 }

@@ -33,9 +33,9 @@ const fn field(least: u32, most: u32) -> Field {
     Field { least, most, names: &[], marks: &[] }
 }
 
-const MONTHS: &[&str] =
+pub(super) const MONTHS: &[&str] =
     &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const DAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+pub(super) const DAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// Minutes, hours, day of the month, month, day of the week, year.
 const FIELDS: [Field; 6] = [

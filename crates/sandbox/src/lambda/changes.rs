@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::constraints::Broken;
-use super::super::toolbox::{at, map, refuse, text};
+use super::super::toolbox::{at, flag, map, refuse, text};
 use super::super::{Answer, Refusal, World, ec2};
-use super::functions::{Doing, Function, find};
+use super::functions::{Doing, Function, find, missing};
 use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_alias, read_name};
-use super::{conflict, function_arn, invalid, settings, tags};
+use super::{conflict, function_arn, invalid, settings, tags, versions};
 
 /// The largest package in a request.
 const LARGEST_PACKAGE: usize = 52_428_800;
@@ -34,17 +34,19 @@ fn changed<'a, 'b>(
     Ok((named.name, find(world, region, &named)?))
 }
 
-/// The digest and size of the archive in a request.
-fn archive(code: &Value) -> Result<(String, usize), Refusal> {
+/// The digest and size of the archive in a request, and the archive in Base64.
+fn archive(code: &Value) -> Result<(String, usize, String), Refusal> {
     let archive = text(code, "ZipFile").and_then(|text| STANDARD.decode(text).ok());
     match archive {
         Some(archive) if archive.len() > LARGEST_PACKAGE => {
             let message = format!("Zipped size must be smaller than {LARGEST_PACKAGE} bytes");
             Err(refuse(413, "RequestEntityTooLargeException", message))
         }
-        Some(archive) if archive.starts_with(b"PK") => {
-            Ok((STANDARD.encode(Sha256::digest(&archive)), archive.len()))
-        }
+        Some(archive) if archive.starts_with(b"PK") => Ok((
+            STANDARD.encode(Sha256::digest(&archive)),
+            archive.len(),
+            STANDARD.encode(&archive),
+        )),
         Some(_) | None => Err(invalid(
             "Could not unzip uploaded file. Please check your file, then try to upload again.",
         )),
@@ -93,7 +95,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     settings::complete(input)?;
     let mut function = Function { settings: settings::defaults(), ..Function::default() };
     settings::assign(world, region, &mut function.settings, input)?;
-    (function.digest, function.size) = archive(&input["Code"])?;
+    (function.digest, function.size, function.package) = archive(&input["Code"])?;
     tags::add(&mut function.tags, map(input, "Tags"))?;
     move_to(world, region, name, &mut function, input)?;
     let now = world.base.now();
@@ -101,7 +103,10 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     function.revision = function_arn(region, name);
     function.revise(now);
     function.pending = now + takes(world, function.is_outside());
-    let view = function.view(region, &Named { name, qualifier: None }, Doing::Making);
+    let mut view = function.view(region, &Named { name, qualifier: None }, Doing::Making);
+    if flag(input, "Publish") == Some(true) {
+        view["Version"] = json!(function.publish(None, now).to_string());
+    }
     world.lambda.functions.insert(at(region, name), function);
     Ok(view)
 }
@@ -138,17 +143,26 @@ pub(super) fn load(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut broken = Broken::default();
     settings::check(input, &mut broken);
     broken.refuse()?;
-    let (digest, size) = archive(input)?;
+    let (digest, size, package) = archive(input)?;
     let (name, function) = changed(world, region, input)?;
     function.at_rest(region, name, now)?;
     function.is_at(input, now, "GetFunction/GetAlias")?;
-    (function.digest, function.size, function.full) = (digest, size, None);
+    (function.digest, function.size, function.package) = (digest, size, package);
+    function.full = None;
     if let Some(processor) = input.get("Architectures") {
         function.settings.insert("Architectures".to_owned(), processor.clone());
     }
     function.changing = now + duration;
     function.modified = now.floor();
     function.revise(now);
+    if flag(input, "Publish") == Some(true) {
+        let number = function.publish(None, now).to_string();
+        let named = Named { name, qualifier: Some(&number) };
+        let version = function.seen(named.qualifier).ok_or_else(|| missing(&named.arn(region)))?;
+        let mut view = version.view(region, &named, Doing::Making);
+        view["Version"] = json!(number);
+        return Ok(view);
+    }
     Ok(function.view(region, &Named { name, qualifier: None }, Doing::Changing))
 }
 
@@ -164,11 +178,13 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         }
         Some(_) | None => {}
     }
-    find(world, region, &Named { name, qualifier: None })?;
-    // A missing version counts as deleted.
-    if qualifier.is_none() {
-        world.lambda.functions.remove(&at(region, name));
-        ec2::shared::leave(&world.base, &mut world.ec2, region, name);
+    let function = find(world, region, &Named { name, qualifier: None })?;
+    match qualifier {
+        Some(version) => versions::delete(function, version)?,
+        None => {
+            world.lambda.functions.remove(&at(region, name));
+            ec2::shared::leave(&world.base, &mut world.ec2, region, name);
+        }
     }
     Ok(Value::Null)
 }

@@ -35,6 +35,7 @@ fn looks(call: &Call) -> Vec<Need> {
             &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
         }
         ("apigateway", "CreateVpcLink") => &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"],
+        ("route53", "CreateHostedZone") if call.input.get("VPC").is_some() => &["ec2:DescribeVpcs"],
         _ => &[],
     };
     actions.iter().map(|action| Need::new(*action, "*")).collect()
@@ -76,6 +77,14 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         }
         ("ecs", "RegisterTaskDefinition") => {
             ("ecs-tasks.amazonaws.com", given(&["taskRoleArn", "executionRoleArn"]))
+        }
+        ("ecs", "CreateService" | "UpdateService") => {
+            let targets = list(input, "loadBalancers").iter();
+            let hooks = input.get("deploymentConfiguration").unwrap_or(&Value::Null);
+            let hooks = list(hooks, "lifecycleHooks").iter();
+            let users = targets.filter_map(|one| one.get("advancedConfiguration")).chain(hooks);
+            let roles = users.filter_map(|one| text(one, "roleArn"));
+            ("ecs.amazonaws.com", roles.map(str::to_owned).collect())
         }
         ("ec2", "CreateFlowLogs") => {
             ("vpc-flow-logs.amazonaws.com", given(&["DeliverLogsPermissionArn"]))
@@ -254,7 +263,9 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
         // Its answer has the tags of the function only for callers who may list them.
         ("lambda", "GetFunction") => {
             let name = text(input, "FunctionName").unwrap_or_default();
-            let name = name.rsplit(':').next().unwrap_or(name);
+            // Versions and aliases have no tags of their own.
+            let name = name.split(":function:").last().unwrap_or(name);
+            let name = name.split(':').next().unwrap_or(name);
             vec![Need::new("lambda:ListTags", at("lambda", &format!("function:{name}")))]
         }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {

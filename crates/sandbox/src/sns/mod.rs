@@ -5,6 +5,7 @@
 //! once. A topic has a default policy.
 
 mod defaults;
+mod delivery;
 mod filters;
 mod publish;
 mod subscriptions;

@@ -1,9 +1,10 @@
-//! Publishing, with SNS's checks. The sandbox does not deliver messages.
+//! Publishing, with SNS's checks.
 
 use serde_json::{Value, json};
 
 use super::super::toolbox::{text, uuid};
 use super::super::{Answer, Refusal, World};
+use super::delivery::deliver;
 use super::subscriptions::is_phone_number;
 use super::{find, invalid, required};
 
@@ -46,7 +47,11 @@ pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer 
         let by_content = topic.attributes.get("ContentBasedDeduplication");
         check_fifo(input, arn.ends_with(".fifo"), by_content.is_some_and(|on| on == "true"))?;
     }
-    Ok(json!({ "MessageId": uuid(&mut world.base) }))
+    let id = uuid(&mut world.base);
+    if let Some(arn) = to {
+        deliver(world, region, arn, &id, input);
+    }
+    Ok(json!({ "MessageId": id }))
 }
 
 /// Checks the members that a FIFO topic needs and that other topics refuse.

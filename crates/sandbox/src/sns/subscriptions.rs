@@ -31,6 +31,18 @@ const SETTABLE: &[&str] = &[
 ];
 
 impl Subscription {
+    pub(super) fn protocol(&self) -> &str {
+        &self.protocol
+    }
+
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(super) fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.get(key).map(String::as_str)
+    }
+
     /// Sets an attribute if SNS accepts it. An empty text clears it.
     fn assign(&mut self, key: &str, value: &str) -> Result<(), String> {
         if !SETTABLE.contains(&key) {

@@ -91,9 +91,11 @@ impl Node {
         items.into_iter().map(|(_, node)| node).collect()
     }
 
+    /// The key and value of an entry. SNS spells the attributes of a message otherwise.
     fn entry(mut self) -> Option<(String, Value)> {
-        let key = self.inside.remove("key")?.text?;
-        Some((key, self.inside.remove("value").map_or(Value::Null, Node::value)))
+        let key = self.inside.remove("key").or_else(|| self.inside.remove("Name"))?.text?;
+        let value = self.inside.remove("value").or_else(|| self.inside.remove("Value"));
+        Some((key, value.map_or(Value::Null, Node::value)))
     }
 }
 

@@ -1,0 +1,1 @@
+"""DynamoDB's values and conditions in Python."""
