@@ -87,7 +87,7 @@ impl Steps {
 
     /// The step that a share has reached; 0 if it is below the first.
     pub fn reached(&self, percent: u8) -> u8 {
-        self.all.iter().copied().filter(|step| *step <= percent).next_back().unwrap_or(0)
+        self.all.iter().copied().rfind(|step| *step <= percent).unwrap_or(0)
     }
 
     /// The steps that are left for this run.

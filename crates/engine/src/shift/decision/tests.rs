@@ -176,7 +176,9 @@ fn a_claim_counts_once_no_other_call_can_be_under_way() {
     let at = |after, claim| look(t, after, (100, 0), claim);
     let calls = |left| Next::Wait(Wait::Calls(secs(left)));
     let lost = |by: Option<&str>| error(ShiftError::Lost(by.map(str::to_owned)));
-    let rows: Vec<(&str, Option<&str>, bool, Look, Next)> = vec![
+    // The tag that it wrote over, whether that call was answered, what it sees, and what is next.
+    type Row<'a> = (&'a str, Option<&'a str>, bool, Look, Next);
+    let rows: Vec<Row<'_>> = vec![
         ("too early", None, true, at(1, MINE), calls(19)),
         ("too early, theirs", None, true, at(1, THEIRS), calls(19)),
         ("the last moment", None, true, at(19, MINE), calls(1)),
@@ -230,9 +232,9 @@ fn a_holder_steps_bakes_and_ends() {
         let found = Weights { from: found.0, to: found.1 };
         error(ShiftError::Foreign { expected: Weights::at(expected), found })
     };
-    type Wrote = Option<(u8, u64)>;
     // Where it began, whether over a dead claim; what it set and when; its looks; what is next.
-    let rows: Vec<(&str, (u32, u32), bool, Wrote, Vec<Look>, Next)> = vec![
+    type Row<'a> = (&'a str, (u32, u32), bool, Option<(u8, u64)>, Vec<Look>, Next);
+    let rows: Vec<Row<'_>> = vec![
         ("first", (1, 0), false, None, vec![look(t, 20, (1, 0), MINE)], Next::Move(10)),
         ("first, over a dead one", (1, 0), true, None, vec![look(t, 20, (1, 0), MINE)], {
             Next::Move(10)
