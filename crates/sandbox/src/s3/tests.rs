@@ -1,4 +1,4 @@
-//! What S3 promises, request by request.
+//! Tests of S3, request by request.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn unsupported_operations_are_named() {
     assert_eq!(name("DELETE", "/b/k?versionId=1&x-id=DeleteObject"), "DeleteObject");
 }
 
-/// One request of the tests, signed for us-east-1: the status and the body.
+/// Makes a request, signed for us-east-1. The answer is the status and the body.
 fn ask(
     world: &mut World,
     method: &str,
@@ -69,7 +69,7 @@ fn with_bucket() -> World {
     world
 }
 
-/// The code, and the details, of a refusal.
+/// The code and the details of a refusal.
 fn refused(world: &mut World, target: &str, headers: &[(&str, &str)], body: &str) -> String {
     let (status, answer) = ask(world, "PUT", target, headers, body);
     assert!(status >= 400, "{target} {body}: {status} {answer}");
