@@ -251,6 +251,12 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
             ];
             actions.map(|action| Need::new(format!("dynamodb:{action}"), &*table)).into()
         }
+        // Its answer has the tags of the function only for callers who may list them.
+        ("lambda", "GetFunction") => {
+            let name = text(input, "FunctionName").unwrap_or_default();
+            let name = name.rsplit(':').next().unwrap_or(name);
+            vec![Need::new("lambda:ListTags", at("lambda", &format!("function:{name}")))]
+        }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {
             let bucket = text(input, "LogDestination").unwrap_or_default();
             let bucket = bucket.split('/').next().unwrap_or(bucket);

@@ -49,7 +49,7 @@ pub(super) fn of_s3(request: &Request, operation: &str) -> Vec<Need> {
             needs
         }
         "DeleteObjects" => vec![inside("DeleteObject"), inside("DeleteObjectVersion")],
-        "AbortMultipartUpload" => vec![inside("AbortMultipartUpload")],
+        "CreateMultipartUpload" => vec![inside("PutObject")],
         _ if !key.is_empty() => vec![inside(operation)],
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => vec![on("ListBucket")],
         "ListObjectVersions" => vec![on("ListBucketVersions")],

@@ -28,11 +28,11 @@ impl Encoding {
         }
     }
 
-    fn name(&self) -> Option<&'static str> {
+    pub(super) fn name(&self) -> Option<&'static str> {
         self.0.then_some("url")
     }
 
-    fn text(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         if self.0 { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
     }
 }

@@ -4,7 +4,8 @@
 //! encrypt with AES256 and disable ACLs by default. A bucket with versions or delete markers cannot
 //! be deleted. The creation of an existing bucket of the same owner succeeds in us-east-1 and is a
 //! conflict elsewhere. Object Lock protects objects that are written while a default is set. The
-//! sandbox does not support multipart uploads, copies, ranges, or ACLs and locks of single objects.
+//! sandbox does not support parts of multipart uploads, copies, ranges, or ACLs and locks of single
+//! objects.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ mod object;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod web;
 
 /// The canonical id of the account, which owns all buckets and objects.
@@ -65,6 +67,8 @@ pub(crate) struct Bucket {
     pub policy: Option<String>,
     /// Versions by key, newest last. A list is never empty.
     pub objects: BTreeMap<String, Vec<Version>>,
+    /// Multipart uploads that are under way.
+    pub uploads: Vec<uploads::Upload>,
 }
 
 /// One version of an object, or a delete marker.
@@ -264,6 +268,8 @@ pub(crate) fn operation(request: &Request) -> String {
         ("HEAD", (false, false), None) => "HeadObject",
         ("DELETE", (false, false), None) => "DeleteObject",
         ("GET", (false, false), Some("retention")) => "GetObjectRetention",
+        ("POST", (false, false), Some("uploads")) => "CreateMultipartUpload",
+        ("DELETE", (false, false), Some("uploadId")) => "AbortMultipartUpload",
         _ => "",
     };
     match (name, selector) {
@@ -344,11 +350,9 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         }
         "ListObjectsV2" | "ListObjects" => listing::objects(found, ask),
         "ListObjectVersions" => listing::versions(found, ask),
-        "ListMultipartUploads" => {
-            listing::Encoding::of(ask)?;
-            let answer = json!({ "Bucket": ask.bucket, "IsTruncated": false, "MaxUploads": 1000 });
-            Ok(document("ListMultipartUploadsResult", &answer))
-        }
+        "ListMultipartUploads" => uploads::list(found, ask),
+        "CreateMultipartUpload" => Ok(uploads::create(found, ask, world.base.now())),
+        "AbortMultipartUpload" => uploads::abort(found, ask),
         "PutObject" => object::put(world, ask),
         "GetObject" | "HeadObject" => object::get(found, ask, operation == "HeadObject"),
         "DeleteObject" => object::delete(world, ask),
