@@ -2,7 +2,7 @@
 
 use aws_config::Region;
 use aws_sdk_guardduty::types::DetectorFeature;
-use payctl::config::schema::threat_detection::ThreatFeature;
+use payctl::words::threat_detection::ThreatFeature;
 use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 
@@ -58,6 +58,6 @@ fn every_guardduty_feature_can_be_wanted() {
     let superseded = DetectorFeature::EksRuntimeMonitoring;
     for name in DetectorFeature::values().iter().filter(|name| **name != superseded.as_str()) {
         let feature: Result<ThreatFeature, _> = serde_json::from_value(name.to_lowercase().into());
-        assert_eq!(feature.map(ThreatFeature::word).ok(), Some(*name));
+        assert_eq!(feature.map(ThreatFeature::aws).ok(), Some(*name));
     }
 }

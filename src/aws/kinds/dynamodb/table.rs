@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::tables::Stream;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -47,7 +48,7 @@ pub(crate) struct Table {
     /// How capacity is paid.
     pub billing: Billing,
     /// The content of stream records; `None` without a stream.
-    pub stream: Option<StreamView>,
+    pub stream: Option<Stream>,
     /// The attribute that holds the expiry time; none when items do not expire.
     pub ttl: Option<String>,
     /// Whether the table can be restored to any second of the last 35 days.
@@ -134,20 +135,6 @@ pub(crate) struct Capacity {
     pub read: u32,
     /// Write units.
     pub write: u32,
-}
-
-/// The content of a stream record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StreamView {
-    /// The keys.
-    KeysOnly,
-    /// The item after the change.
-    NewImage,
-    /// The item before the change.
-    OldImage,
-    /// Both.
-    NewAndOldImages,
 }
 
 /// How a table is encrypted at rest.
@@ -287,7 +274,7 @@ impl Resource for Table {
             sort_key: Some(Attribute::number("timestamp")),
             indexes: BTreeMap::from([("customer-index".to_owned(), customer)]),
             billing: Billing::OnDemand,
-            stream: Some(StreamView::NewAndOldImages),
+            stream: Some(Stream::NewAndOldImages),
             ttl: None,
             point_in_time_recovery: true,
             encryption: Encryption::Managed,
@@ -309,7 +296,7 @@ impl Resource for Table {
         let mut grown = Self::sample();
         let status = index("status", some("amount"), None);
         grown.indexes.insert("status-index".into(), status);
-        grown.stream = Some(StreamView::KeysOnly);
+        grown.stream = Some(Stream::KeysOnly);
         grown.ttl = Some("expires_at".into());
         grown.deletion_protection = true;
 

@@ -22,6 +22,7 @@ use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, t
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::services::PropagateTags;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
@@ -60,7 +61,7 @@ pub(crate) struct Service {
     /// Whether commands can be run in the containers.
     pub execute_command: bool,
     /// The source of the tasks' tags.
-    pub propagate_tags: Propagate,
+    pub propagate_tags: PropagateTags,
     /// Whether ECS keeps the tasks spread over the zones.
     pub zone_rebalancing: bool,
     /// The version of Fargate, `LATEST` or a number.
@@ -97,18 +98,6 @@ pub(crate) struct Deployment {
     pub circuit_breaker: bool,
     /// Whether the service then rolls back.
     pub rollback: bool,
-}
-
-/// The source of the tasks' tags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Propagate {
-    /// None.
-    None,
-    /// The service's.
-    Service,
-    /// The task definition's.
-    TaskDefinition,
 }
 
 /// How many services one call describes.
@@ -185,7 +174,7 @@ impl Resource for Service {
                 rollback: true,
             },
             execute_command: false,
-            propagate_tags: Propagate::Service,
+            propagate_tags: PropagateTags::Service,
             zone_rebalancing: true,
             platform_version: "LATEST".into(),
             failed_deployment: None,
@@ -205,7 +194,7 @@ impl Resource for Service {
                 desired: Some(2),
                 public_ip: true,
                 execute_command: true,
-                propagate_tags: Propagate::TaskDefinition,
+                propagate_tags: PropagateTags::TaskDefinition,
                 stable: Some(true),
                 ..Self::sample()
             },
@@ -216,7 +205,7 @@ impl Resource for Service {
                 ..Self::sample()
             },
             Self {
-                propagate_tags: Propagate::None,
+                propagate_tags: PropagateTags::None,
                 deployment: deployment(50, 200, false, false),
                 ..Self::sample()
             },
@@ -255,7 +244,7 @@ impl Resource for Service {
             .set_health_check_grace_period_seconds(self.grace())
             .deployment_configuration(self.deployment.configuration())
             .enable_execute_command(self.execute_command)
-            .propagate_tags(self.propagate_tags.value())
+            .propagate_tags(self.propagate_tags.aws().into())
             .availability_zone_rebalancing(self.rebalancing())
             .platform_version(&self.platform_version)
             .set_tags(Some(to_tags(cx.tags)))

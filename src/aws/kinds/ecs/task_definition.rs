@@ -19,6 +19,7 @@ use self::revisions::{newest, retire, revisions};
 use super::common::{add_tags, named, remove_tags};
 use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::services::ContainerArchitecture;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
@@ -37,7 +38,7 @@ pub(crate) struct TaskDefinition {
     /// Memory of the task, in MiB.
     pub memory: u32,
     /// The processor that it runs on.
-    pub architecture: Architecture,
+    pub architecture: ContainerArchitecture,
     /// Disk space of the task, in GiB; 20 is AWS's own.
     pub storage: u32,
     /// The role that the containers work with, by ARN.
@@ -46,17 +47,6 @@ pub(crate) struct TaskDefinition {
     pub execution_role: Option<Text>,
     /// The containers by name.
     pub containers: BTreeMap<String, Container>,
-}
-
-/// A type of processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Architecture {
-    /// Intel and AMD.
-    #[serde(rename = "x86_64")]
-    X86,
-    /// Graviton.
-    Arm64,
 }
 
 /// A container of a task.
@@ -246,7 +236,7 @@ impl Resource for TaskDefinition {
             name: "sample-task".into(),
             cpu: 256,
             memory: 512,
-            architecture: Architecture::X86,
+            architecture: ContainerArchitecture::X86,
             storage: 20,
             task_role: role(),
             execution_role: role(),
@@ -297,7 +287,7 @@ impl Resource for TaskDefinition {
             Self { containers: BTreeMap::from([("web".to_owned(), changed)]), ..sample.clone() },
             Self { cpu: 512, memory: 1024, containers: both, ..sample.clone() },
             Self {
-                architecture: Architecture::Arm64,
+                architecture: ContainerArchitecture::Arm64,
                 storage: 30,
                 task_role: None,
                 execution_role: None,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
@@ -38,8 +39,8 @@ pub(crate) struct WebAcl {
     pub name: String,
     /// Its description.
     pub description: Option<String>,
-    /// The action for requests that no rule decides: `allow` or `block`.
-    pub default_action: String,
+    /// The action for requests that no rule decides.
+    pub default_action: Verdict,
     /// The metrics of all requests.
     pub measure: Measure,
     /// The rules by name.
@@ -227,7 +228,7 @@ impl Resource for WebAcl {
         Self {
             name: "sample-firewall".into(),
             description: Some("What reaches the API".into()),
-            default_action: "allow".into(),
+            default_action: Verdict::Allow,
             measure: Measure::of("SampleWAF"),
             rules: [("RateLimitRule", limit), ("SQLInjectionRule", sql)]
                 .map(|(name, rule)| (name.to_owned(), rule))
@@ -269,7 +270,7 @@ impl Resource for WebAcl {
         vec![
             Self {
                 description: None,
-                default_action: "block".into(),
+                default_action: Verdict::Block,
                 measure: Measure { metrics: false, ..Measure::of("Other") },
                 rules: BTreeMap::new(),
                 logging: Some(logging(&["authorization", "cookie"])),
@@ -322,7 +323,7 @@ impl Resource for WebAcl {
             .name(&self.name)
             .scope(Scope::Regional)
             .set_description(self.description.clone())
-            .default_action(default_action(&self.default_action))
+            .default_action(default_action(self.default_action))
             .visibility_config(visibility(&self.measure))
             .set_rules(Some(self.rules_to_aws()?))
             .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
@@ -356,7 +357,7 @@ impl Resource for WebAcl {
             .scope(Scope::Regional)
             .set_lock_token(lock_token)
             .set_description(self.description.clone())
-            .default_action(default_action(&self.default_action))
+            .default_action(default_action(self.default_action))
             .visibility_config(visibility(&self.measure))
             .set_rules(Some(rules))
             .set_data_protection_config(acl.data_protection_config)

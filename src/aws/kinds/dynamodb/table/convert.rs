@@ -10,9 +10,7 @@ use aws_sdk_dynamodb::types::{
     TableStatus, TimeToLiveDescription, TimeToLiveStatus,
 };
 
-use super::{
-    Attribute, Billing, Capacity, Encryption, Index, Projection, StreamView, Table, restore,
-};
+use super::{Attribute, Billing, Capacity, Encryption, Index, Projection, Stream, Table, restore};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Phase;
 
@@ -138,13 +136,8 @@ impl Capacity {
     }
 }
 
-pub(super) fn to_stream(view: Option<StreamView>) -> StreamSpecification {
-    let view = view.map(|view| match view {
-        StreamView::KeysOnly => StreamViewType::KeysOnly,
-        StreamView::NewImage => StreamViewType::NewImage,
-        StreamView::OldImage => StreamViewType::OldImage,
-        StreamView::NewAndOldImages => StreamViewType::NewAndOldImages,
-    });
+pub(super) fn to_stream(view: Option<Stream>) -> StreamSpecification {
+    let view = view.map(|view| StreamViewType::from(view.aws()));
     StreamSpecification::builder()
         .stream_enabled(view.is_some())
         .set_stream_view_type(view)
@@ -152,16 +145,12 @@ pub(super) fn to_stream(view: Option<StreamView>) -> StreamSpecification {
         .expect("whether it is enabled was given")
 }
 
-fn from_stream(live: &StreamSpecification) -> Option<StreamView> {
+fn from_stream(live: &StreamSpecification) -> Option<Stream> {
     if !live.stream_enabled() {
         return None;
     }
-    match live.stream_view_type() {
-        Some(StreamViewType::KeysOnly) => Some(StreamView::KeysOnly),
-        Some(StreamViewType::NewImage) => Some(StreamView::NewImage),
-        Some(StreamViewType::OldImage) => Some(StreamView::OldImage),
-        Some(_) | None => Some(StreamView::NewAndOldImages),
-    }
+    let view = live.stream_view_type().and_then(|view| Stream::from_aws(view.as_str()));
+    Some(view.unwrap_or(Stream::NewAndOldImages))
 }
 
 impl Encryption {

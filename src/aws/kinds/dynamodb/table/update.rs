@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
     PointInTimeRecoverySpecification, TimeToLiveSpecification, UpdateGlobalSecondaryIndexAction,
 };
 
-use super::{Billing, Capacity, Index, StreamView, Table, convert};
+use super::{Billing, Capacity, Index, Stream, Table, convert};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::OpError;
@@ -43,7 +43,7 @@ pub(super) struct Settings {
     /// The capacity of indexes.
     pub indexes: BTreeMap<String, Capacity>,
     /// The stream, on or off.
-    pub stream: Option<Option<StreamView>>,
+    pub stream: Option<Option<Stream>>,
     /// Deletion protection.
     pub protection: Option<bool>,
 }
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn a_stream_changes_its_view_by_off_and_on() {
         let live = Table::sample();
-        let want = Table { stream: Some(StreamView::KeysOnly), ..live.clone() };
+        let want = Table { stream: Some(Stream::KeysOnly), ..live.clone() };
         let stream = |view| Move::Settings(Settings { stream: Some(view), ..Settings::default() });
         assert_eq!(moves(&want, &live), [stream(None), stream(want.stream)]);
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, DeploymentCircuitBreaker,
     DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer, NetworkConfiguration,
-    PropagateTags, Service as Described,
+    Service as Described,
 };
 
 use super::{
-    Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, given_up, op,
+    Aws, Deployment, Live, OpError, PropagateTags, Service, Target, Text, cluster_of, given_up, op,
 };
 
 impl Service {
@@ -86,7 +86,7 @@ impl Service {
             call = call.enable_execute_command(self.execute_command);
         }
         if self.propagate_tags != had.propagate_tags {
-            call = call.propagate_tags(self.propagate_tags.value());
+            call = call.propagate_tags(self.propagate_tags.aws().into());
         }
         if self.zone_rebalancing != had.zone_rebalancing {
             call = call.availability_zone_rebalancing(self.rebalancing());
@@ -120,11 +120,10 @@ impl Service {
             health_grace: found.health_check_grace_period_seconds.map_or(0, whole),
             deployment: Deployment::from_configuration(found.deployment_configuration),
             execute_command: found.enable_execute_command,
-            propagate_tags: match found.propagate_tags {
-                Some(PropagateTags::Service) => Propagate::Service,
-                Some(PropagateTags::TaskDefinition) => Propagate::TaskDefinition,
-                _ => Propagate::None,
-            },
+            propagate_tags: found
+                .propagate_tags
+                .and_then(|from| PropagateTags::from_aws(from.as_str()))
+                .unwrap_or(PropagateTags::None),
             zone_rebalancing: rebalancing == Some(AvailabilityZoneRebalancing::Enabled),
             platform_version: found.platform_version.unwrap_or_else(|| "LATEST".into()),
             failed_deployment,
@@ -178,16 +177,6 @@ impl Deployment {
     }
 }
 
-impl Propagate {
-    pub(super) fn value(self) -> PropagateTags {
-        match self {
-            Self::None => PropagateTags::None,
-            Self::Service => PropagateTags::Service,
-            Self::TaskDefinition => PropagateTags::TaskDefinition,
-        }
-    }
-}
-
 fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -223,7 +212,7 @@ mod tests {
             .network_configuration(want.network())
             .set_load_balancers(Some(want.targets()))
             .deployment_configuration(want.deployment.configuration())
-            .propagate_tags(want.propagate_tags.value())
+            .propagate_tags(want.propagate_tags.aws().into())
             .availability_zone_rebalancing(want.rebalancing())
             .build()
     }
@@ -235,7 +224,7 @@ mod tests {
         assert_eq!(found.load_balancers.len(), 1);
         assert_eq!(found.subnets, BTreeSet::from(["subnet-1".into(), "subnet-2".into()]));
         assert_eq!((found.deployment, found.platform_version), (want.deployment, "LATEST".into()));
-        assert!(found.zone_rebalancing && found.propagate_tags == Propagate::Service);
+        assert!(found.zone_rebalancing && found.propagate_tags == PropagateTags::Service);
         assert_eq!((found.desired, found.stable), (Some(1), Some(true)));
     }
 

@@ -15,7 +15,7 @@ use aws_sdk_wafv2::types::{
     WebAcl as AwsAcl, XssMatchStatement,
 };
 
-use super::{Match, Measure, Part, Rule, WebAcl};
+use super::{Match, Measure, Part, Rule, Verdict, WebAcl};
 use payctl_engine::model::error::{ErrorClass, OpError};
 
 /// Rules that Shield Advanced puts into an ACL and takes out again.
@@ -28,11 +28,11 @@ pub(super) fn is_foreign(rule: &AwsRule) -> bool {
     rule.name.starts_with(SHIELD)
 }
 
-pub(super) fn default_action(name: &str) -> DefaultAction {
+pub(super) fn default_action(verdict: Verdict) -> DefaultAction {
     let action = DefaultAction::builder();
-    match name {
-        "block" => action.block(BlockAction::builder().build()),
-        _ => action.allow(AllowAction::builder().build()),
+    match verdict {
+        Verdict::Allow => action.allow(AllowAction::builder().build()),
+        Verdict::Block => action.block(BlockAction::builder().build()),
     }
     .build()
 }
@@ -98,7 +98,7 @@ impl WebAcl {
         Self {
             name: acl.name.clone(),
             description: acl.description.clone().filter(|text| !text.is_empty()),
-            default_action: if blocks { "block" } else { "allow" }.to_owned(),
+            default_action: if blocks { Verdict::Block } else { Verdict::Allow },
             measure: Measure::from_aws(acl.visibility_config()),
             rules: rules.map(|rule| (rule.name.clone(), Rule::from_aws(rule))).collect(),
             logging: None,
