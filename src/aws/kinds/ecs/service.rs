@@ -69,7 +69,7 @@ pub(crate) struct Service {
     /// Why ECS gave up the current deployment. It is never wanted, so payctl starts another
     /// deployment.
     pub failed_deployment: Option<String>,
-    /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
+    /// Whether all tasks run and no deployment is under way. If it is wanted, payctl waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable: Option<bool>,
 }
@@ -214,8 +214,8 @@ impl Resource for Service {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let clusters = clusters(cx).await?;
-        let lives = try_join_all(clusters.iter().map(|cluster| within(cx, cluster))).await?;
+        let arns = clusters(cx).await?;
+        let lives = try_join_all(arns.iter().map(|cluster| within(cx, cluster))).await?;
         let found = lives.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             Some(Found { address, owner, live })
@@ -225,7 +225,7 @@ impl Resource for Service {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let found = describe(cx.aws, cluster_of(cx.id()), &[cx.id().to_owned()]).await?;
-        Ok(found.into_iter().find_map(live))
+        Ok(found.into_iter().find_map(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -264,11 +264,10 @@ impl Resource for Service {
         let same = Self { initial: None, stable: live.spec.stable, ..same };
         if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
             let message = "a deployment is in progress, or some tasks are not running";
-            return match waits {
-                true => {
-                    Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
-                }
-                false => Ok(()),
+            return if waits {
+                Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
+            } else {
+                Ok(())
             };
         }
         self.change(cx.aws, live).await
@@ -289,7 +288,7 @@ impl Resource for Service {
     }
 }
 
-/// The services of a cluster that live.
+/// The services of a cluster, without deleted ones.
 async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, OpError> {
     let call = cx.aws.ecs.list_services().cluster(cluster).max_results(100);
     let mut pages = call.into_paginator().items().send();
@@ -302,7 +301,7 @@ async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, Op
         }
     }
     let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, cluster, arns));
-    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(live).collect())
+    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(to_live).collect())
 }
 
 /// `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
@@ -311,14 +310,21 @@ fn cluster_of(arn: &str) -> &str {
 }
 
 async fn describe(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Described>, OpError> {
-    let call = aws.ecs.describe_services().cluster(cluster).set_services(Some(arns.to_vec()));
-    let call = call.include(ServiceField::Tags);
-    let answer = call.send().await.map_err(op("DescribeServices")).or_gone()?;
+    let answer = aws
+        .ecs
+        .describe_services()
+        .cluster(cluster)
+        .set_services(Some(arns.to_vec()))
+        .include(ServiceField::Tags)
+        .send()
+        .await
+        .map_err(op("DescribeServices"))
+        .or_gone()?;
     Ok(answer.and_then(|answer| answer.services).unwrap_or_default())
 }
 
 /// `None` for a service that was deleted.
-fn live(found: Described) -> Option<Live<Service>> {
+fn to_live(found: Described) -> Option<Live<Service>> {
     let status = found.status.clone().unwrap_or_default();
     let phase = match status.as_str() {
         "INACTIVE" => return None,
@@ -427,8 +433,8 @@ mod tests {
             let service = Described::builder().service_arn("arn:x:service/c/s").status(status);
             service.service_name("s").cluster_arn("arn:c").task_definition("arn:t").build()
         };
-        assert_eq!(live(described("INACTIVE")), None);
-        let draining = live(described("DRAINING")).unwrap();
+        assert_eq!(to_live(described("INACTIVE")), None);
+        let draining = to_live(described("DRAINING")).unwrap();
         assert_eq!(draining.phase, Phase::Deleting("DRAINING".into()));
         assert_eq!(draining.outputs[&Output::Id], "service/c/s");
     }

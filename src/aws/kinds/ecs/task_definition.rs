@@ -73,13 +73,13 @@ pub(crate) struct Container {
     pub entry_point: Vec<String>,
     /// Replaces the image's command, unless empty.
     pub command: Vec<String>,
-    /// How its health is found out.
+    /// How ECS checks its health.
     pub health: Option<Health>,
     /// Whether its file system cannot be written.
     pub read_only_root: bool,
     /// Folders that can be written all the same: each has an empty volume of the task.
     pub writable: BTreeSet<String>,
-    /// The user that it runs as, unless the image says.
+    /// The user that it runs as; that of the image if none.
     pub user: Option<String>,
     /// How long it has to end, in seconds.
     pub stop_timeout: Option<u32>,
@@ -117,7 +117,7 @@ pub(crate) struct Logs {
     pub prefix: String,
 }
 
-/// How a container's health is found out.
+/// How ECS checks a container's health.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
@@ -133,8 +133,8 @@ pub(crate) struct Health {
     pub start_period: u32,
 }
 
-/// How many revisions stay when a new one is registered: the service may still be on an older one
-/// (its deployments failed, and ECS rolled it back), and would be rolled back to it again.
+/// How many revisions stay when a new one is registered. If deployments failed, ECS has rolled the
+/// service back to an older revision, and may do so again.
 const KEPT: usize = 10;
 
 impl Resource for TaskDefinition {
@@ -163,8 +163,8 @@ impl Resource for TaskDefinition {
             ("containers", Output::Arn),
         ],
         deadline: Duration::from_secs(300),
-        // A role that was just made cannot be passed for some seconds; whoever may not pass it at all
-        // hears the same words, and should not wait for long.
+        // A new role cannot be passed for some seconds. A caller who may not pass it at all gets
+        // the same message, and should not wait for long.
         propagation: Duration::from_secs(90),
         transient: &[
             ("AccessDeniedException", "to perform: iam:PassRole on"),
@@ -180,7 +180,7 @@ impl Resource for TaskDefinition {
                 ],
                 &["*"],
             ),
-            // AWS checks a registration against everything, whatever its reference says.
+            // AWS checks this permission against all resources, whatever its reference says.
             Permit::set(&["ecs:RegisterTaskDefinition"], &["*"]),
             Permit::set(&["ecs:TagResource"], &["ecs:{here}:task-definition/{name}:*"]),
             Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
@@ -299,9 +299,14 @@ impl Resource for TaskDefinition {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let call = cx.aws.ecs.list_task_definition_families();
-        let call = call.status(TaskDefinitionFamilyStatus::Active);
-        let mut pages = call.into_paginator().items().send();
+        let mut pages = cx
+            .aws
+            .ecs
+            .list_task_definition_families()
+            .status(TaskDefinitionFamilyStatus::Active)
+            .into_paginator()
+            .items()
+            .send();
         let mut families = Vec::new();
         while let Some(family) = pages.next().await {
             let family = family.map_err(op("ListTaskDefinitionFamilies"))?;

@@ -295,24 +295,24 @@ impl Resource for WebAcl {
         let listed = candidates(cx).await?;
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
-            let tags = cx.tags(arn, tags(cx.aws, arn));
+            let tags = cx.tags(arn, tags_of(cx.aws, arn));
             let asked = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn));
             let (tags, acl, log) = Box::pin(asked).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let (acl, log) = (acl?.and_then(|found| found.web_acl), log?);
-            Ok(acl.map(|acl| Found { address, owner, live: live(&acl, log, tags) }))
+            Ok(acl.map(|acl| Found { address, owner, live: to_live(&acl, log, tags) }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (aws, id) = (cx.aws, cx.id());
-        let (tags, acl, log) = join3(tags(aws, id), get(aws, id), logging::get(aws, id)).await;
+        let (tags, acl, log) = join3(tags_of(aws, id), get(aws, id), logging::get(aws, id)).await;
         let (Some(tags), Some(GetWebAclOutput { web_acl: Some(acl), .. })) = (tags?, acl?) else {
             return Ok(None);
         };
-        Ok(Some(live(&acl, log?, tags)))
+        Ok(Some(to_live(&acl, log?, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -397,9 +397,18 @@ impl Resource for WebAcl {
         }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
-        let call = cx.aws.wafv2.delete_web_acl().name(name).id(id).scope(Scope::Regional);
-        let call = call.set_lock_token(fresh.lock_token);
-        call.send().await.map_err(op("DeleteWebACL")).or_gone().map(drop)
+        cx.aws
+            .wafv2
+            .delete_web_acl()
+            .name(name)
+            .id(id)
+            .scope(Scope::Regional)
+            .set_lock_token(fresh.lock_token)
+            .send()
+            .await
+            .map_err(op("DeleteWebACL"))
+            .or_gone()
+            .map(drop)
     }
 }
 
@@ -435,7 +444,7 @@ async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     }
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.wafv2.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = answer.and_then(|answer| answer.tag_info_for_resource).map(|info| {
@@ -451,7 +460,7 @@ async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 
-fn live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
+fn to_live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
     let text = |text: &str| text.to_owned();
     Live {
         id: text(&acl.arn),

@@ -19,10 +19,8 @@ impl Service {
 
     pub(super) fn network(&self) -> NetworkConfiguration {
         let ids = |texts: &BTreeSet<Text>| texts.iter().map(|id| id.known().to_owned()).collect();
-        let public = match self.public_ip {
-            true => AssignPublicIp::Enabled,
-            false => AssignPublicIp::Disabled,
-        };
+        let public =
+            if self.public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
         let vpc = AwsVpcConfiguration::builder()
             .set_subnets(Some(ids(&self.subnets)))
             .set_security_groups(Some(ids(&self.security_groups)))
@@ -49,9 +47,10 @@ impl Service {
     }
 
     pub(super) fn rebalancing(&self) -> AvailabilityZoneRebalancing {
-        match self.zone_rebalancing {
-            true => AvailabilityZoneRebalancing::Enabled,
-            false => AvailabilityZoneRebalancing::Disabled,
+        if self.zone_rebalancing {
+            AvailabilityZoneRebalancing::Enabled
+        } else {
+            AvailabilityZoneRebalancing::Disabled
         }
     }
 
@@ -62,7 +61,7 @@ impl Service {
         if self.task_definition != had.task_definition {
             call = call.task_definition(self.task_definition.known());
         }
-        // Nothing that ECS gave up starts again by itself.
+        // ECS does not restart a deployment that it gave up.
         if had.failed_deployment.is_some() {
             call = call.force_new_deployment(true);
         }
@@ -132,7 +131,7 @@ impl Service {
     }
 }
 
-/// One deployment, which is complete, and all tasks run.
+/// Whether there is one deployment, it is complete, and all tasks run.
 fn is_stable(found: &Described) -> bool {
     let deployments = found.deployments.as_deref().unwrap_or_default();
     let complete = |rollout: &Option<Rollout>| {

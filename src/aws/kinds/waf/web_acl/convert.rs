@@ -23,7 +23,7 @@ const SHIELD: &str = "ShieldMitigationRuleGroup";
 /// Every builder below gets all that AWS demands.
 const COMPLETE: &str = "all that WAF demands is there";
 
-/// Whether others put a rule into the ACL who look after it themselves.
+/// Whether another service put a rule into the ACL and manages it.
 pub(super) fn is_foreign(rule: &AwsRule) -> bool {
     rule.name.starts_with(SHIELD)
 }
@@ -201,10 +201,7 @@ impl Match {
             // WAF's own window, for endpoints that do not fill it in.
             let window =
                 if rate.evaluation_window_sec > 0 { rate.evaluation_window_sec } else { 300 };
-            return match plain {
-                true => Self::RateLimit { limit: rate.limit, window },
-                false => other(),
-            };
+            return if plain { Self::RateLimit { limit: rate.limit, window } } else { other() };
         }
         if let Some(managed) = statement.managed_rule_group_statement() {
             return match managed.scope_down_statement {
@@ -346,16 +343,18 @@ impl Part {
         }
         if let Some(headers) = field.headers() {
             let all = headers.match_pattern().is_some_and(|pattern| pattern.all.is_some());
-            return match all && headers.match_scope == MapMatchScope::All {
-                true => Self::Headers(headers.oversize_handling.as_str().to_owned()),
-                false => other(),
+            return if all && headers.match_scope == MapMatchScope::All {
+                Self::Headers(headers.oversize_handling.as_str().to_owned())
+            } else {
+                other()
             };
         }
         if let Some(cookies) = field.cookies() {
             let all = cookies.match_pattern().is_some_and(|pattern| pattern.all.is_some());
-            return match all && cookies.match_scope == MapMatchScope::All {
-                true => Self::Cookies(cookies.oversize_handling.as_str().to_owned()),
-                false => other(),
+            return if all && cookies.match_scope == MapMatchScope::All {
+                Self::Cookies(cookies.oversize_handling.as_str().to_owned())
+            } else {
+                other()
             };
         }
         if field.query_string.is_some() {
