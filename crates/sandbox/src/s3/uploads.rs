@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::listing::Encoding;
-use super::{Ask, Bucket, document, empty, iso};
+use super::{Ask, Bucket, document, empty};
 use crate::Refusal;
+use crate::toolbox::iso_millis;
 use crate::wire::{Response, encode};
 
 /// An upload that is neither completed nor aborted.
@@ -48,7 +49,7 @@ pub(super) fn list(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> 
         json!({
             "Key": encoding.text(&upload.key),
             "UploadId": upload.id,
-            "Initiated": iso(upload.initiated),
+            "Initiated": iso_millis(upload.initiated),
             "StorageClass": "STANDARD",
         })
     });
