@@ -57,7 +57,7 @@ pub struct Aws {
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
-    /// Whether AWS is called at endpoints of a sort that not every service has: FIPS or dual-stack.
+    /// Whether payctl calls the FIPS or dual-stack endpoints of AWS, which not every service has.
     pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
     pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
@@ -108,7 +108,8 @@ macro_rules! client {
     }};
 }
 
-/// The time of tokio's clock, which a test may pause: what waits and what measures must agree.
+/// The time of tokio's clock, which a test may pause: waiting and measuring must use the same
+/// clock.
 #[derive(Debug)]
 struct TokioTime(SystemTime, tokio::time::Instant);
 
@@ -240,8 +241,8 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
                 .with_initial_backoff(Duration::from_millis(200))
                 .with_max_backoff(Duration::from_secs(10)),
         )
-        // How long an answer may take is the pace's business; a call that waits for its turn does not
-        // stall.
+        // `pace/answer.rs` limits how long an answer may take: a call that waits for its turn does
+        // not stall.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
     if let Some(region) = &connection.region {
@@ -264,7 +265,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
         loader = loader.credentials_provider(Credentials::from_keys(id, secret, None));
     }
     let mut config = loader.load().await;
-    // No endpoint on this machine is of the sorts that AWS has.
+    // An endpoint on this machine is neither FIPS nor dual-stack.
     if config.endpoint_url().is_some_and(network::is_near) {
         let mut builder = config.into_builder();
         builder.set_use_fips(None).set_use_dual_stack(None);

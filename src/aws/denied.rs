@@ -20,13 +20,13 @@ pub async fn decode(aws: &Aws, error: &mut OpError) {
     let Some((before, blob)) = error.message.split_once(MARK) else { return };
     let call = aws.sts.decode_authorization_message().encoded_message(blob.trim());
     let Ok(answer) = call.send().await else { return };
-    if let Some(sentence) = answer.decoded_message().and_then(sentence) {
+    if let Some(sentence) = answer.decoded_message().and_then(sentence_of) {
         error.message = format!("{} {sentence}", before.trim());
     }
 }
 
 /// `User: arn is not authorized to perform: ec2:CreateVpc on resource: arn`.
-fn sentence(decoded: &str) -> Option<String> {
+fn sentence_of(decoded: &str) -> Option<String> {
     let decoded: Value = serde_json::from_str(decoded).ok()?;
     let context = decoded.get("context")?;
     let action = context.get("action")?.as_str()?;
@@ -50,10 +50,10 @@ mod tests {
         let decoded = r#"{"allowed":false,"explicitDeny":false,"context":{"principal":
             {"arn":"arn:aws:iam::1:user/ci"},"action":"ec2:CreateVpc","resource":"arn:vpc/*"}}"#;
         assert_eq!(
-            sentence(decoded).unwrap(),
+            sentence_of(decoded).unwrap(),
             "User: arn:aws:iam::1:user/ci is not authorized to perform: ec2:CreateVpc on \
              resource: arn:vpc/* because no policy allows it"
         );
-        assert_eq!(sentence("{}"), None);
+        assert_eq!(sentence_of("{}"), None);
     }
 }

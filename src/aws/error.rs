@@ -24,7 +24,7 @@ where
 {
     move |error| {
         let request_id = error.request_id().map(str::to_owned);
-        let chain = chain(&error);
+        let chain = chain_of(&error);
         match &error {
             SdkError::ServiceError(service) => {
                 let (code, message) = (service.err().code(), service.err().message());
@@ -78,11 +78,8 @@ pub(super) fn of_survey(error: OpError, aws: &Aws, service: &str) -> OpError {
         };
         return OpError { class, message: message.to_owned(), ..error };
     }
-    // There may be an endpoint of the ordinary sort.
-    match error.code == NO_HOST && !aws.is_special {
-        true => OpError { class, ..error },
-        false => error,
-    }
+    // The service may have an ordinary endpoint.
+    if error.code == NO_HOST && !aws.is_special { OpError { class, ..error } } else { error }
 }
 
 /// The error in an answer that is not a success.
@@ -128,9 +125,10 @@ fn unsent(
     let (class, code) = if is_about_endpoints(&chain) {
         (ErrorClass::Unsupported, "NoEndpoint")
     } else if is_about_credentials(&chain) {
-        match will_be_there(error) {
-            true => (ErrorClass::Busy, "CredentialsUnavailable"),
-            false => (ErrorClass::Credentials, "NoCredentials"),
+        if will_be_there(error) {
+            (ErrorClass::Busy, "CredentialsUnavailable")
+        } else {
+            (ErrorClass::Credentials, "NoCredentials")
         }
     } else if is_about_names(&chain) {
         (ErrorClass::Service, NO_HOST)
@@ -203,7 +201,7 @@ impl<T> Gone<T> for Result<T, OpError> {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -222,7 +220,7 @@ fn is_about_credentials(chain: &str) -> bool {
     chain.contains("credential") || chain.contains("sso token") || chain.contains("identity")
 }
 
-/// Whether the SDK found no endpoint for the service: not in this region, or not of this sort.
+/// Whether the SDK did not find an endpoint for the service: in this region, or of this type.
 fn is_about_endpoints(chain: &str) -> bool {
     chain.contains("Invalid Configuration:") || chain.contains("failed to resolve an endpoint")
 }
@@ -245,7 +243,7 @@ fn will_be_there(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut text = String::new();
     while let Some(error) = next {
         // The outer error is about the call, the inner one about the provider.
-        text = chain(error);
+        text = chain_of(error);
         match error.downcast_ref::<CredentialsError>() {
             Some(
                 CredentialsError::CredentialsNotLoaded(_)
@@ -322,8 +320,8 @@ pub(super) fn is_throttling(response: &HttpResponse) -> bool {
     classify(code.unwrap_or_default(), &text, status) == ErrorClass::Throttled
 }
 
-/// Whether an answer refuses a signature for the time that this machine's clock gave it: the SDK reads
-/// the right one from the answer, and signs the next call with it.
+/// Whether an answer refuses a signature for the time that this machine's clock gave it: the SDK
+/// reads the right one from the answer, and signs the next call with it.
 pub(super) fn is_skewed(response: &HttpResponse, now: SystemTime) -> bool {
     response.status().as_u16() >= 400
         && told(response, SIGNING.iter()).is_some()

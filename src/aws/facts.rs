@@ -49,8 +49,8 @@ mod tests {
     async fn an_impaired_zone_keeps_its_place() {
         let aws = connected(|request| {
             let asked = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
-            match asked.contains("Filter.1.Name=zone-type") && !asked.contains("Name=state") {
-                true => Does::Answer(
+            if asked.contains("Filter.1.Name=zone-type") && !asked.contains("Name=state") {
+                Does::Answer(
                     200,
                     "<DescribeAvailabilityZonesResponse><availabilityZoneInfo>\
                      <item><zoneName>us-east-1b</zoneName><zoneState>available</zoneState>\
@@ -58,8 +58,9 @@ mod tests {
                      <item><zoneName>us-east-1a</zoneName><zoneState>impaired</zoneState>\
                      <zoneId>use1-az6</zoneId></item>\
                      </availabilityZoneInfo></DescribeAvailabilityZonesResponse>",
-                ),
-                false => Does::Answer(200, "<DescribeAvailabilityZonesResponse/>"),
+                )
+            } else {
+                Does::Answer(200, "<DescribeAvailabilityZonesResponse/>")
             }
         });
         let zone = |name: &str, id: &str| Zone { name: name.into(), id: id.into() };

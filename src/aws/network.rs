@@ -28,8 +28,8 @@ const BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The variables that may name the proxy for HTTPS; the first that is set counts.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The ordinary transport: HTTPS, through the proxy that the environment names. What is on this
-/// machine, or on its link as the metadata of an instance is, needs no proxy.
+/// The ordinary transport: HTTPS, through the proxy that the environment names. Addresses on this
+/// machine, or on its link like the metadata of an instance, do not need a proxy.
 pub(super) async fn transport(profile: Option<&str>) -> Result<SharedHttpClient, OpError> {
     let trust = match bundle(profile).await {
         Some((path, told)) => TrustStore::empty().with_pem_certificate(certificates(&path, told)?),
@@ -67,7 +67,7 @@ async fn bundle(profile: Option<&str>) -> Option<(String, &'static str)> {
     Some((profiles.get("ca_bundle")?.to_owned(), "ca_bundle of the profile"))
 }
 
-/// The certificates in a file, once it is sure that they are some.
+/// The certificates in a file, after a check that it contains some.
 fn certificates(path: &str, told: &str) -> Result<Vec<u8>, OpError> {
     let failed = |what: String| unusable(format!("{told} names {path}: {what}"));
     let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
@@ -77,9 +77,10 @@ fn certificates(path: &str, told: &str) -> Result<Vec<u8>, OpError> {
             certificate.map_err(|error| failed(format!("it is not a PEM file: {error:?}")))?;
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
-    match roots.is_empty() {
-        true => Err(failed("it does not contain a certificate".to_owned())),
-        false => Ok(pem),
+    if roots.is_empty() {
+        Err(failed("it does not contain a certificate".to_owned()))
+    } else {
+        Ok(pem)
     }
 }
 
@@ -176,10 +177,7 @@ impl HttpClient for Network<SharedHttpClient> {
 
 impl HttpConnector for Network<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match is_near(request.uri()) {
-            true => self.direct.call(request),
-            false => self.proxied.call(request),
-        }
+        if is_near(request.uri()) { self.direct.call(request) } else { self.proxied.call(request) }
     }
 }
 

@@ -68,9 +68,10 @@ impl Statement {
             };
             let equals: Map<String, Value> = self.condition.iter().map(one).collect();
             let all = self.condition.values().flatten();
-            let operator = match all.into_iter().any(|value| value.contains('*')) {
-                true => "StringLike",
-                false => "StringEquals",
+            let operator = if all.into_iter().any(|value| value.contains('*')) {
+                "StringLike"
+            } else {
+                "StringEquals"
             };
             statement["Condition"] = json!({ operator: equals });
         }
@@ -113,21 +114,22 @@ fn halved(statement: &Statement) -> Vec<Statement> {
         let middle = all.len() / 2;
         [all.iter().take(middle).cloned().collect(), all.iter().skip(middle).cloned().collect()]
     };
-    let parts = match actions.len() >= resources.len() {
-        true => half(actions).map(|actions| Statement { actions, ..statement.clone() }),
-        false => half(resources).map(|resources| Statement { resources, ..statement.clone() }),
+    let parts = if actions.len() >= resources.len() {
+        half(actions).map(|actions| Statement { actions, ..statement.clone() })
+    } else {
+        half(resources).map(|resources| Statement { resources, ..statement.clone() })
     };
     parts.iter().flat_map(halved).collect()
 }
 
-/// The least policy for a task. `names` has those of the kinds that the config wants: all kinds are
-/// looked at, since what the config no longer wants may still be there, and only these are made,
-/// changed and deleted.
+/// The least policy for a task. `names` has the names of the kinds that the config wants. The
+/// policy allows reads of all kinds, since objects that the config no longer wants may still exist.
+/// It allows changes only of the kinds in `names`.
 pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     let mut granted: BTreeMap<(String, String), (Condition, BTreeSet<String>)> = BTreeMap::new();
     let mut grant = |own: &str, permit: &Permit| {
         for action in permit.actions {
-            let condition = condition(scope, permit.only);
+            let condition = condition_for(scope, permit.only);
             // Values of one key stand beside each other; so do their resources.
             let sort = condition.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
             let entry = granted.entry(((*action).to_owned(), sort)).or_default();
@@ -176,7 +178,7 @@ pub fn for_any_number(scope: &Scope, names: &Names) -> Option<(Scope, Names)> {
     Some((Scope { env: any.clone(), ..scope.clone() }, names.collect()))
 }
 
-fn condition(scope: &Scope, only: Only) -> Condition {
+fn condition_for(scope: &Scope, only: Only) -> Condition {
     let tags = |word: &str| {
         let tag = |(key, value): (&str, &String)| {
             (format!("aws:{word}/{key}"), BTreeSet::from([value.clone()]))
@@ -212,10 +214,14 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
         }
         kind => of(kind),
     };
-    // The ARN of a parameter has one slash before its name, whether the name begins with one or not.
-    let joined = |name: &String| match before.ends_with('/') {
-        true => format!("{before}{}{after}", name.trim_start_matches('/')),
-        false => format!("{before}{name}{after}"),
+    // The ARN of a parameter has one slash before its name, whether the name begins with one or
+    // not.
+    let joined = |name: &String| {
+        if before.ends_with('/') {
+            format!("{before}{}{after}", name.trim_start_matches('/'))
+        } else {
+            format!("{before}{name}{after}")
+        }
     };
     found.iter().map(joined).collect()
 }

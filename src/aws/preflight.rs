@@ -1,5 +1,5 @@
-//! What would show only in the middle of an apply, or after it. The kinds look for it before anything is
-//! written, with the whole plan at hand.
+//! Checks before an apply. They find what AWS would refuse only in the middle of an apply, or what
+//! would go wrong after it. The kinds make them before anything is written, and see the whole plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -19,18 +19,19 @@ use payctl_engine::model::text::each_ref;
 /// One check of a kind.
 #[derive(Clone, Copy)]
 pub struct Check {
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// What cannot be done if the question fails, `list the database versions that AWS offers`.
+    /// What payctl does in it, for the message if that fails: `list the database versions that AWS
+    /// offers`.
     pub doing: &'static str,
-    /// Looks, and asks AWS only if the plan makes or changes something that it is about.
+    /// Runs the check. It asks AWS only if the plan makes or changes an object of its subject.
     pub run: for<'a> fn(&'a Preflight<'a>) -> Checked<'a>,
 }
 
 /// What a check finds.
 pub type Checked<'a> = BoxFuture<'a, Result<Vec<Finding>, OpError>>;
 
-/// What checks are about, in their order: what one finds is told before the next is asked.
+/// The subjects of checks, in order: the findings of one are reported before the next runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// What would be left behind.
@@ -171,7 +172,7 @@ impl<'a> Preflight<'a> {
         self.planned.iter().filter(move |planned| planned.address.kind == kind)
     }
 
-    /// What a resource refers to of a kind: by itself, or else through what it refers to of the same
+    /// The objects of a kind that a resource refers to, directly or else through objects of its own
     /// service.
     pub fn used(&self, address: &Address, kind: &str) -> BTreeSet<Address> {
         let Some(desired) = self.resources.get(address) else { return BTreeSet::new() };
@@ -189,9 +190,9 @@ impl<'a> Preflight<'a> {
         own.flat_map(|to| self.used(to, kind)).collect()
     }
 
-    /// Whether AWS has something in one of the zones where a resource is made: it takes one that has
-    /// it. The zones of each thing are asked for once. An emulator that does not know the question, or no
-    /// answer to it, refuses nothing either.
+    /// Whether AWS has something in one of the zones where a resource is made; one such zone is
+    /// enough. payctl asks once for the zones of each thing. An emulator that does not know the
+    /// operation, or answers without zones, does not refuse anything either.
     pub async fn available(
         &self,
         planned: &Planned<'_>,
@@ -220,7 +221,7 @@ impl<'a> Preflight<'a> {
         }))
     }
 
-    /// What a look at a source found: what is there may still be deleted by the same plan.
+    /// The finding about a source. The same plan may still delete a source that exists.
     pub fn source(&self, planned: &Planned<'_>, looked: Result<Origin, Obstacle>) -> Finding {
         let address = planned.address.clone();
         let is_deleted = |origin: &Origin| {

@@ -1,9 +1,9 @@
 //! The trait that every kind implements, and its type-erased form for the engine.
 //!
 //! A kind is one file: a spec struct, its `META`, and its operations in this order: `survey`,
-//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. A kind must not
-//! retry, sleep or wait (the engine does that), print, keep state, or change an object without the
-//! environment's ownership tags.
+//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. A kind must
+//! not retry, sleep or wait (the engine does that), print, keep state, or change an object without
+//! the environment's ownership tags.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -54,8 +54,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// left out.
     fn survey(cx: &Survey<'_>) -> impl Future<Output = Result<Vec<Found<Self>>, OpError>> + Send;
 
-    /// One object again, by its id (`cx.id()`): the engine looks for what it has no id of by survey.
-    /// `None` when absent.
+    /// One object again, by its id (`cx.id()`). The engine finds an object whose id it does not
+    /// know by survey. `None` when absent.
     fn read(cx: &Cx<'_>) -> impl Future<Output = Result<Option<Live<Self>>, OpError>> + Send;
 
     /// Makes the smallest thing that can exist, tagged (`cx.tags`) in the same call, and returns
@@ -89,8 +89,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// Sets and removes tags, in two calls. A kind whose service takes all tags in one call says so here,
-    /// instead of `tag` and `untag`.
+    /// Sets and removes tags, in two calls. A kind whose service takes all tags in one call says so
+    /// here, instead of `tag` and `untag`.
     fn retag(
         cx: &Cx<'_>,
         live: &Live<Self>,
@@ -159,9 +159,9 @@ impl Survey<'_> {
         self.wanted.contains_key(name) || self.aws.scope.in_name(name)
     }
 
-    /// The tags of an object: those that one question told of many objects, if they are as they
-    /// should be, else as `read` tells. That question lags behind, so it is believed only where it
-    /// shows nothing to do: the next plan sees a tag that was removed a moment ago.
+    /// The tags of an object: those that the tagging API returns, if they equal the wanted ones,
+    /// else those that `read` returns. The tagging API lags behind, so payctl believes it only
+    /// where nothing is to do: the next plan sees a tag that was removed a moment ago.
     pub async fn tags(
         &self,
         arn: &str,
@@ -189,7 +189,7 @@ impl Survey<'_> {
         Ok(answer.expect("a question is asked for one type"))
     }
 
-    /// The tags of an object, if the one question told of it and they are as they should be.
+    /// The tags that the tagging API returns for an object, if they equal the wanted ones.
     pub async fn settled_tags(&self, arn: &str) -> Option<Tags> {
         let (sweep, index) = (self.sweep?, self.tags_of_everything().await?);
         let tags = index.get(arn)?;
@@ -197,7 +197,7 @@ impl Survey<'_> {
         diff_tags(wanted, tags).is_empty().then(|| tags.clone())
     }
 
-    /// Asks the one question, once in a sweep.
+    /// The answer of the tagging API, which is asked once in a sweep.
     pub(crate) async fn tags_of_everything(&self) -> Option<&BTreeMap<String, Tags>> {
         Some(self.sweep?.tags.get_or_init(|| tags::of_everything(self.aws)).await)
     }
@@ -218,23 +218,24 @@ impl Survey<'_> {
     }
 
     /// The owner of an object whose tags name this environment. Anyone who may tag can write such
-    /// tags on anything, so its name must fit: it is wanted, or it holds the environment's name, as
-    /// every name does that this environment ever gave.
+    /// tags on anything, so its name must fit: it is wanted, or it contains the environment's name,
+    /// as does every name that this environment ever gave.
     pub fn ours(&self, name: &str, tags: &Tags) -> Option<(Address, Owner)> {
         let address = self.aws.scope.owned(tags)?;
-        let owner = match self.is_candidate(name) {
-            true => Owner::Ours,
-            false => Owner::Disputed(format!(
+        let owner = if self.is_candidate(name) {
+            Owner::Ours
+        } else {
+            Owner::Disputed(format!(
                 "its tags say that it is {address} of this environment, but its name `{name}` \
                  does not contain {}",
                 self.aws.scope.env
-            )),
+            ))
         };
         Some((address, owner))
     }
 
-    /// The owner of an object that AWS is deleting, and whose tags it no longer returns. It holds
-    /// its name until it is gone, so it is waited for; nothing else is ever done to it.
+    /// The owner of an object that AWS is deleting, and whose tags it no longer returns. It keeps
+    /// its name until it is gone, so payctl waits for it, and never does anything else to it.
     pub fn claim_dying(&self, name: &str) -> Option<(Address, Owner)> {
         Some((self.wanted.get(name)?.clone(), Owner::Ours))
     }
@@ -372,9 +373,10 @@ impl<R: Resource> Erased<R> {
 
     /// Errors that pass by themselves for this kind, although the code alone does not say so.
     fn settle(error: OpError) -> OpError {
-        match R::META.is_transient(&error.code, &error.message) {
-            true => OpError { class: ErrorClass::NotYet, ..error },
-            false => error,
+        if R::META.is_transient(&error.code, &error.message) {
+            OpError { class: ErrorClass::NotYet, ..error }
+        } else {
+            error
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The sources of restores, and the backups that AWS keeps of deleted tables and clusters: what the services
-//! have in common. Their own parts are in their folders.
+//! The sources of restores, and the backups that AWS keeps of deleted tables and clusters: what the
+//! services have in common. Their own parts are in their folders.
 
 use std::fmt;
 use std::time::SystemTime;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::kinds::cloudwatch::alarm::{
     Alarm as AlarmSpec, Metric as MetricSpec, Operand, Query, Watches,
 };
+use crate::config::KeyPath;
 use crate::config::metrics::Source;
 use crate::config::schema::alarms::Alarm;
-use crate::config::schema::metrics::Unit;
 use crate::config::schema::text::TopicRef;
+use crate::words::metrics::Unit;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -21,7 +22,7 @@ const RESULT: &str = "result";
 impl Builder<'_> {
     pub(super) fn alarms(&mut self) {
         for (key, config) in &self.config.alarms {
-            let path: &[&str] = &["alarms", key];
+            let path = &KeyPath::of("alarms").key(key);
             let name = self.item_name("cloudwatch.alarm", key, config.name.as_ref(), path);
             let spec = self.alarm(&name, config);
             self.add(
@@ -52,8 +53,8 @@ impl Builder<'_> {
             threshold,
             periods,
             datapoints: config.datapoints.map_or(periods, as_count),
-            missing: config.missing.word().to_owned(),
-            few_samples: config.few_samples.map(|word| word.word().to_owned()),
+            missing: config.missing.aws().to_owned(),
+            few_samples: config.few_samples.map(|word| word.aws().to_owned()),
             enabled: config.enabled,
             alarm_actions,
             ok_actions: topics(&config.notify_ok),
@@ -77,7 +78,7 @@ impl Builder<'_> {
 
     fn metric(&self, source: Source<'_>, period: u32, unit: Option<Unit>) -> MetricSpec {
         let Resolved { namespace, metric, dimensions, statistic } = self.resolved(source);
-        let unit = unit.map(|unit| unit.word().to_owned());
+        let unit = unit.map(|unit| unit.aws().to_owned());
         MetricSpec {
             namespace,
             name: metric,

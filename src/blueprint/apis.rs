@@ -10,7 +10,9 @@ use crate::aws::kinds::apigateway::definition::{Model, Validator, paths};
 use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
-use crate::config::schema::apis::{Api, ApiThrottle, Endpoint, LogLevel, Period, Usage};
+use crate::config::KeyPath;
+use crate::config::schema::apis::{Api, ApiThrottle, Usage};
+use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -54,7 +56,7 @@ const ACCESS: &[(&str, &str)] = &[
 impl Builder<'_> {
     pub(super) fn apis(&mut self) {
         for (key, config) in &self.config.apis {
-            let path: &[&str] = &["apis", key];
+            let path = &KeyPath::of("apis").key(key);
             let name = self.item_name("apigateway.rest_api", key, config.name.as_ref(), path);
             self.rest_api(key, config, name.clone(), path);
             if config.log.is_on() {
@@ -68,7 +70,7 @@ impl Builder<'_> {
         }
     }
 
-    fn rest_api(&mut self, key: &str, config: &Api, name: String, path: &[&str]) {
+    fn rest_api(&mut self, key: &str, config: &Api, name: String, path: &KeyPath) {
         let address = Address::new("apigateway.rest_api", key);
         let statements = config.statements.iter();
         let statements: Vec<_> =
@@ -89,10 +91,7 @@ impl Builder<'_> {
         let spec = RestApi {
             name: name.clone(),
             description: config.description.clone(),
-            endpoint: match config.endpoint {
-                Endpoint::Regional => "REGIONAL".into(),
-                Endpoint::Edge => "EDGE".into(),
-            },
+            endpoint: config.endpoint.aws().into(),
             policy: (!statements.is_empty()).then(|| Document::of(statements)),
             binary_types: config.binary_types.clone(),
             minimum_compression: config.minimum_compression,
@@ -109,7 +108,7 @@ impl Builder<'_> {
     }
 
     /// The role of the account, once for all APIs that log.
-    fn log_role(&mut self, path: &[&str]) {
+    fn log_role(&mut self, path: &KeyPath) {
         let address = Address::new("apigateway.account", "main");
         if !self.resources.contains_key(&address) {
             let role = format!("payctl-apigateway-logs-{}", self.facts.region);
@@ -118,7 +117,7 @@ impl Builder<'_> {
         }
     }
 
-    fn stage(&mut self, key: &str, config: &Api, api_name: &str, path: &[&str]) {
+    fn stage(&mut self, key: &str, config: &Api, api_name: &str, path: &KeyPath) {
         let api = |output| Text::reference(Address::new("apigateway.rest_api", key), output);
         let log = &config.log;
         let stage = config.stage.as_ref().map_or(&self.scope.env, |name| &name.0).clone();
@@ -126,11 +125,7 @@ impl Builder<'_> {
         let log_key = log.key.as_ref().map(|key| self.key(key));
         let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
         let settings = Settings {
-            log_level: match log.level {
-                LogLevel::Off => "OFF".into(),
-                LogLevel::Error => "ERROR".into(),
-                LogLevel::Info => "INFO".into(),
-            },
+            log_level: log.level.aws().into(),
             data_trace: log.data_trace,
             metrics: log.metrics,
             throttle: config.throttle.map(throttle),
@@ -157,7 +152,7 @@ impl Builder<'_> {
         self.add(item, &spec);
     }
 
-    fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &[&str]) -> AccessLog {
+    fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &KeyPath) -> AccessLog {
         let (logical, name) = (format!("api-{key}"), format!("/aws/apigateway/{api_name}"));
         let log = &config.log;
         let address = self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
@@ -169,7 +164,7 @@ impl Builder<'_> {
         }
     }
 
-    fn usage(&mut self, key: &str, config: &Api, usage: &Usage, path: &[&str]) {
+    fn usage(&mut self, key: &str, config: &Api, usage: &Usage, path: &KeyPath) {
         let mut keys = BTreeSet::new();
         for holder in &usage.keys {
             let logical = format!("{key}-{}", holder.0);
@@ -183,7 +178,7 @@ impl Builder<'_> {
             self.add(Item::new(address.clone(), name, path), &spec);
             keys.insert(Text::reference(address, Output::Id));
         }
-        let plan = [path, &["usage"]].concat();
+        let plan = path.key("usage");
         let name = self.item_name("apigateway.usage_plan", key, usage.name.as_ref(), &plan);
         let spec = UsagePlan {
             name: name.clone(),
@@ -195,11 +190,7 @@ impl Builder<'_> {
             throttle: usage.throttle.map(throttle),
             quota: usage.quota.map(|quota| Quota {
                 limit: i32::try_from(quota.limit).unwrap_or(i32::MAX),
-                period: match quota.period {
-                    Period::Day => "DAY".into(),
-                    Period::Week => "WEEK".into(),
-                    Period::Month => "MONTH".into(),
-                },
+                period: quota.period.aws().into(),
             }),
             keys,
         };

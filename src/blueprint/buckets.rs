@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::s3::bucket as spec;
-use crate::config::schema::buckets::{Bucket, Lifecycle, LockMode, StorageClass};
+use crate::config::KeyPath;
+use crate::config::schema::buckets::{Bucket, Lifecycle};
+use crate::words::buckets::StorageClass;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -18,7 +20,7 @@ const LOGS: &str = "delivery.logs.amazonaws.com";
 impl Builder<'_> {
     pub(super) fn buckets(&mut self) {
         for (key, config) in &self.config.buckets {
-            let path: &[&str] = &["buckets", key];
+            let path = &KeyPath::of("buckets").key(key);
             let name = self.item_name("s3.bucket", key, config.name.as_ref(), path);
             let address = Address::new("s3.bucket", key.0.as_str());
             let policy = self.bucket_policy(key, config, &address, &name);
@@ -40,10 +42,7 @@ impl Builder<'_> {
                     prefix: format!("{}/", key.0),
                 }),
                 object_lock: config.object_lock.map(|lock| spec::ObjectLock {
-                    mode: match lock.mode {
-                        LockMode::Governance => "GOVERNANCE".into(),
-                        LockMode::Compliance => "COMPLIANCE".into(),
-                    },
+                    mode: lock.mode.aws().into(),
                     days: i32::try_from(lock.days).unwrap_or(i32::MAX),
                 }),
             };
@@ -106,7 +105,7 @@ impl Builder<'_> {
 
 fn lifecycle(config: &Bucket) -> BTreeMap<String, spec::LifecycleRule> {
     let days = |map: &BTreeMap<StorageClass, u32>| {
-        map.iter().map(|(class, days)| (class.name().to_owned(), *days)).collect()
+        map.iter().map(|(class, days)| (class.aws().to_owned(), *days)).collect()
     };
     let named = |rule: &Lifecycle| spec::LifecycleRule {
         prefix: rule.prefix.clone(),

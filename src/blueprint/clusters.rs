@@ -1,6 +1,7 @@
 //! `[clusters]`.
 
 use crate::aws::kinds::ecs::cluster::{Cluster, Insights};
+use crate::config::KeyPath;
 use crate::config::schema::clusters::Insights as Measured;
 use payctl_engine::model::address::Address;
 
@@ -9,7 +10,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn clusters(&mut self) {
         for (key, config) in &self.config.clusters {
-            let path: &[&str] = &["clusters", key];
+            let path = &KeyPath::of("clusters").key(key);
             let name = self.item_name("ecs.cluster", key, config.name.as_ref(), path);
             let providers = config.capacity_providers.iter();
             let spec = Cluster {
@@ -19,7 +20,7 @@ impl Builder<'_> {
                     Measured::Enabled(false) => Insights::Disabled,
                     Measured::Enhanced(_) => Insights::Enhanced,
                 },
-                capacity_providers: providers.map(|one| one.name().to_owned()).collect(),
+                capacity_providers: providers.map(|one| one.aws().to_owned()).collect(),
             };
             self.add(Item::new(Address::new("ecs.cluster", key.0.as_str()), name, path), &spec);
         }

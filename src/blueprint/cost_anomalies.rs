@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::aws::kinds::costs::anomaly_monitor;
 use crate::aws::kinds::costs::anomaly_monitor::{AnomalyMonitor, Watched};
 use crate::aws::kinds::costs::anomaly_subscription::{AnomalySubscription, Subscriber, Threshold};
-use crate::config::schema::cost_anomalies::{
-    AlertFrequency, AnomalyThreshold, CostAnomaly, CostWatch, When,
-};
+use crate::config::KeyPath;
+use crate::config::schema::cost_anomalies::{AnomalyThreshold, CostAnomaly, CostWatch, When};
+use crate::words::cost_anomalies::AlertFrequency;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -16,15 +16,15 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn cost_anomalies(&mut self) {
         for (key, config) in &self.config.cost_anomalies {
-            let path: &[&str] = &["cost_anomalies", key];
+            let path = &KeyPath::of("cost_anomalies").key(key);
             let kind = "costs.anomaly_monitor";
             let name = self.item_name(kind, key, config.name.as_ref(), path);
             let watches = watched(&config.watch);
             let monitor = Address::new(kind, key.0.as_str());
             let wanted = anomaly_monitor::physical_name(&name, &watches);
             self.add(Item::new(monitor.clone(), wanted, path), &AnomalyMonitor { name, watches });
-            let subscribers = subscribers(config);
-            if subscribers.is_empty() {
+            let told = subscribers(config);
+            if told.is_empty() {
                 continue;
             }
             let kind = "costs.anomaly_subscription";
@@ -32,13 +32,12 @@ impl Builder<'_> {
             let spec = AnomalySubscription {
                 name: name.clone(),
                 monitors: BTreeSet::from([Text::reference(monitor, Output::Arn)]),
-                subscribers,
-                frequency: match (&config.topic, config.frequency) {
-                    (Some(_), _) => "IMMEDIATE",
-                    (None, Some(AlertFrequency::Weekly)) => "WEEKLY",
-                    (None, Some(AlertFrequency::Daily) | None) => "DAILY",
-                }
-                .into(),
+                subscribers: told,
+                frequency: if config.topic.is_some() {
+                    "IMMEDIATE".into()
+                } else {
+                    config.frequency.unwrap_or(AlertFrequency::Daily).aws().into()
+                },
                 threshold: threshold(&config.threshold),
             };
             self.add(Item::new(Address::new(kind, key.0.as_str()), name, path), &spec);

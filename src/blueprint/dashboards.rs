@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::cloudwatch::dashboard::Dashboard as DashboardSpec;
+use crate::config::KeyPath;
 use crate::config::metrics::{Source, balancer_of, watchable};
 use crate::config::schema::dashboards::{Dashboard, Generate, GraphKind, Line, Widget};
 use crate::config::schema::text::{MetricName, Statistic, WatchedItem};
@@ -94,7 +95,7 @@ const COST: &[Panel] = &[
 impl Builder<'_> {
     pub(super) fn dashboards(&mut self) {
         for (key, config) in &self.config.dashboards {
-            let path: &[&str] = &["dashboards", key];
+            let path = &KeyPath::of("dashboards").key(key);
             let name = self.item_name("cloudwatch.dashboard", key, config.name.as_ref(), path);
             let spec = DashboardSpec { name: name.clone(), body: self.body(config) };
             let address = Address::new("cloudwatch.dashboard", key.0.as_str());

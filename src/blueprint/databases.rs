@@ -10,8 +10,10 @@ use crate::aws::kinds::rds::cluster_parameter_group::ParameterGroup;
 use crate::aws::kinds::rds::instance::{Instance, Monitoring};
 use crate::aws::kinds::rds::subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager::attachment::Attachment;
-use crate::config::schema::databases::{Database, DatabaseLog, DatabaseSource};
+use crate::config::KeyPath;
+use crate::config::schema::databases::{Database, DatabaseSource};
 use crate::config::schema::text::PhysicalName;
+use crate::words::databases::DatabaseLog;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -29,7 +31,7 @@ const ENGINE: &str = "postgres";
 impl Builder<'_> {
     pub(super) fn databases(&mut self) {
         for (key, config) in &self.config.databases {
-            let path: &[&str] = &["databases", key];
+            let path = &KeyPath::of("databases").key(key);
             let name = self.item_name(CLUSTER, key, config.name.as_ref(), path);
             self.subnet_group(key, &name, config, path);
             let parameters = self.parameter_group(key, &name, config, path);
@@ -41,7 +43,7 @@ impl Builder<'_> {
         self.rotations();
     }
 
-    fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+    fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &KeyPath) {
         let kind = "rds.subnet_group";
         let name = self.item_name(kind, key, None, path);
         let spec = SubnetGroup {
@@ -59,7 +61,7 @@ impl Builder<'_> {
         key: &str,
         cluster: &str,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Text {
         let kind = "rds.cluster_parameter_group";
         let major = config.engine_version.split('.').next().unwrap_or_default();
@@ -87,11 +89,11 @@ impl Builder<'_> {
         key: &str,
         cluster: &str,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) -> BTreeSet<Address> {
         let group = |log: DatabaseLog| {
-            let name = format!("/aws/rds/cluster/{cluster}/{}", log.name());
-            let logical = format!("database-{key}-{}", log.name());
+            let name = format!("/aws/rds/cluster/{cluster}/{}", log.aws());
+            let logical = format!("database-{key}-{}", log.aws());
             let log_key = config.log_key.as_ref();
             self.log_group(&logical, name, config.log_retention_days, log_key, path)
         };
@@ -105,7 +107,7 @@ impl Builder<'_> {
         parameter_group: Text,
         logs: BTreeSet<Address>,
         config: &Database,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let groups = config.security_groups.iter();
         let spec = Cluster {
@@ -133,7 +135,7 @@ impl Builder<'_> {
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
             final_snapshot: self.ends_in_a_snapshot(config),
             copy_tags_to_snapshots: config.copy_tags_to_snapshots,
-            log_exports: config.log_exports.iter().map(|log| log.name().to_owned()).collect(),
+            log_exports: config.log_exports.iter().map(|log| log.aws().to_owned()).collect(),
             iam_authentication: config.iam_authentication,
             data_api: config.data_api,
             restore_from: config.restore_from.as_ref().map(source),
@@ -149,7 +151,7 @@ impl Builder<'_> {
         database.final_snapshot.unwrap_or(self.config.protect)
     }
 
-    fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &[&str]) {
+    fn instances(&mut self, key: &str, cluster: &str, config: &Database, path: &KeyPath) {
         let address = |number: usize| Address::new("rds.instance", format!("{key}-{number}"));
         let first = config.instances.first().map(|first| &first.class);
         for (at, instance) in config.instances.iter().enumerate() {
@@ -181,7 +183,7 @@ impl Builder<'_> {
         }
     }
 
-    fn attachment(&mut self, key: &str, config: &Database, path: &[&str]) {
+    fn attachment(&mut self, key: &str, config: &Database, path: &KeyPath) {
         let cluster = Address::new(CLUSTER, key);
         let spec = Attachment {
             secret: secret_arn(&config.secret),

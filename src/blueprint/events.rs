@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::aws::kinds::events::rule::{Input, Rule, Target};
+use crate::config::KeyPath;
 use crate::config::schema::events::EventRule;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
@@ -15,7 +16,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn events(&mut self) {
         for (key, config) in &self.config.events {
-            let path: &[&str] = &["events", key];
+            let path = &KeyPath::of("events").key(key);
             let name = self.item_name("events.rule", key, config.name.as_ref(), path);
             let address = Address::new("events.rule", key.0.as_str());
             let spec = Rule {

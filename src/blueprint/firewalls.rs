@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::kinds::waf::association::{self, Association};
 use crate::aws::kinds::waf::web_acl::{Logging, Match, Measure, Part, Rule, WebAcl};
+use crate::config::KeyPath;
 use crate::config::rules::firewalls::{FIRST_GROUP, LOGS};
-use crate::config::schema::firewalls::{
-    Firewall, FirewallLog, InspectSettings, RequestPart, Sensitivity, Transformation, Verdict,
-};
+use crate::config::schema::firewalls::{Firewall, FirewallLog, InspectSettings, RequestPart};
 use crate::config::schema::text::{PhysicalName, RuleName};
+use crate::words::firewalls::{Sensitivity, Transformation};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -17,18 +17,14 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn firewalls(&mut self) {
         for (key, config) in &self.config.firewalls {
-            let path: &[&str] = &["firewalls", key];
+            let path = &KeyPath::of("firewalls").key(key);
             let name = self.item_name("waf.web_acl", key, config.name.as_ref(), path);
             let address = Address::new("waf.web_acl", key.0.as_str());
             let metric = config.metric.as_ref().map_or(&name, |metric| &metric.0);
             let spec = WebAcl {
                 name: name.clone(),
                 description: config.description.as_ref().map(|text| text.0.clone()),
-                default_action: match config.default {
-                    Verdict::Allow => "allow",
-                    Verdict::Block => "block",
-                }
-                .into(),
+                default_action: config.default,
                 measure: measure(config, metric),
                 rules: rules(config),
                 logging: config.log.as_ref().map(|log| self.firewall_log(key, &name, log, path)),
@@ -46,7 +42,7 @@ impl Builder<'_> {
         key: &str,
         acl: &str,
         config: &FirewallLog,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Logging {
         let name = PhysicalName(format!("{LOGS}{acl}"));
         let logical = format!("firewall-{key}");
@@ -61,7 +57,7 @@ impl Builder<'_> {
     /// Associates a web ACL with a resource. The resource gives the name, because it has only one ACL,
     /// which may change.
     fn protect(&mut self, key: &str, acl: &Address, protected: &str) {
-        let path = &["firewalls", key, "protects"];
+        let path = &KeyPath::of("firewalls").key(key).key("protects");
         let Some((section, target)) = protected.split_once('.') else { return };
         if !self.loaded.names(section).contains(&target) {
             let fix = format!("add a section [{section}.{target}], or remove it");
@@ -96,8 +92,12 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
     let mut rules = BTreeMap::new();
     let mut add = |name: &Option<RuleName>, usual: &str, at: u16, action: &str, matches| {
         let name = name.as_ref().map_or(usual, |name| &name.0).to_owned();
-        let measure = measure(config, &name);
-        let rule = Rule { priority: at.into(), action: action.to_owned(), matches, measure };
+        let rule = Rule {
+            priority: at.into(),
+            action: action.to_owned(),
+            matches,
+            measure: measure(config, &name),
+        };
         rules.insert(name, rule);
     };
     if let Some(rate) = config.rate_limit.as_ref().map(|rate| rate.settings()) {
@@ -109,11 +109,7 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
         let matches = Match::SqlInjection {
             parts: parts(&sql),
             transformations: transformations(&sql, &[Transformation::UrlDecode]),
-            sensitivity: match sql.sensitivity {
-                Some(Sensitivity::High) => "HIGH",
-                Some(Sensitivity::Low) | None => "LOW",
-            }
-            .into(),
+            sensitivity: sql.sensitivity.unwrap_or(Sensitivity::Low).aws().into(),
         };
         let at = sql.priority.unwrap_or(2);
         add(&sql.rule, "SQLInjectionRule", at, sql.action.word(), matches);
@@ -143,7 +139,7 @@ fn rules(config: &Firewall) -> BTreeMap<String, Rule> {
 }
 
 fn parts(settings: &InspectSettings) -> BTreeSet<Part> {
-    let oversize = || settings.oversize.word().to_owned();
+    let oversize = || settings.oversize.aws().to_owned();
     let part = |part: &RequestPart| match part {
         RequestPart::Body => Part::Body(oversize()),
         RequestPart::Headers => Part::Headers(oversize()),
@@ -156,5 +152,5 @@ fn parts(settings: &InspectSettings) -> BTreeSet<Part> {
 
 fn transformations(settings: &InspectSettings, usual: &[Transformation]) -> Vec<String> {
     let steps = settings.transformations.as_deref().unwrap_or(usual);
-    steps.iter().map(|step| step.word().to_owned()).collect()
+    steps.iter().map(|step| step.aws().to_owned()).collect()
 }

@@ -7,7 +7,9 @@ use serde_json::json;
 use crate::aws::kinds::autoscaling::group::{Custom, Group, Metric, Policy};
 use crate::aws::kinds::ec2::launch_template::{LaunchTemplate, Volume};
 use crate::aws::kinds::iam::role::Role;
-use crate::config::schema::fleets::{Fleet, HealthCheck};
+use crate::config::KeyPath;
+use crate::config::schema::fleets::Fleet;
+use crate::words::fleets::HealthCheck;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -41,7 +43,7 @@ JSON
 impl Builder<'_> {
     pub(super) fn fleets(&mut self) {
         for (key, config) in &self.config.fleets {
-            let path: &[&str] = &["fleets", key];
+            let path = &KeyPath::of("fleets").key(key);
             let profile = match &config.role {
                 Some(role) => role.0.clone(),
                 None => self.fleet_role(key, path),
@@ -71,7 +73,7 @@ impl Builder<'_> {
     }
 
     /// The role and the profile of instances without a role in the config. Returns their logical name.
-    fn fleet_role(&mut self, key: &str, path: &[&str]) -> String {
+    fn fleet_role(&mut self, key: &str, path: &KeyPath) -> String {
         let logical = format!("fleet-{key}");
         let name = self.item_name("iam.role", &logical, None, path);
         let managed = MANAGED.iter().map(|policy| {
@@ -138,10 +140,9 @@ impl Builder<'_> {
         let targets = config.target_groups.iter().map(|group| {
             Text::reference(Address::new("elb.target_group", group.0.as_str()), Output::Arn)
         });
-        let health_check = config.health_check.unwrap_or(match config.target_groups.is_empty() {
-            true => HealthCheck::Ec2,
-            false => HealthCheck::Elb,
-        });
+        let usual =
+            if config.target_groups.is_empty() { HealthCheck::Ec2 } else { HealthCheck::Elb };
+        let health_check = config.health_check.unwrap_or(usual);
         Group {
             min: config.min,
             max: config.max,
@@ -151,7 +152,7 @@ impl Builder<'_> {
             template: template(Output::Id),
             template_version: template(Output::Version),
             target_groups: targets.collect(),
-            health_check: health_check.name().to_owned(),
+            health_check: health_check.aws().to_owned(),
             grace: config.grace,
             warmup: Some(config.warmup),
             policies: policies(config, &name),

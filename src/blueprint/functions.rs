@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::aws::kinds::lambda::event_source::EventSource;
 use crate::aws::kinds::lambda::function::{Function as Spec, Network};
+use crate::config::KeyPath;
 use crate::config::schema::functions::{Function, Trigger};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
@@ -18,7 +19,7 @@ const UNTIL_IT_EXPIRES: i32 = -1;
 impl Builder<'_> {
     pub(super) fn functions(&mut self) {
         for (key, config) in &self.config.functions {
-            let path: &[&str] = &["functions", key];
+            let path = &KeyPath::of("functions").key(key);
             let name = self.item_name("lambda.function", key, config.name.as_ref(), path);
             let log = self.function_log(key, &name, config, path);
             let spec = self.function(key, config, name.clone());
@@ -38,7 +39,7 @@ impl Builder<'_> {
         key: &str,
         function: &str,
         config: &Function,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Address {
         let name = format!("/aws/lambda/{function}");
         let (logical, log_key) = (format!("function-{key}"), config.log_key.as_ref());
@@ -56,7 +57,7 @@ impl Builder<'_> {
             role: Text::reference(role, Output::Arn),
             runtime: config.runtime.clone(),
             handler: config.handler.clone(),
-            architecture: config.architecture.name().to_owned(),
+            architecture: config.architecture.aws().to_owned(),
             memory: config.memory,
             timeout: config.timeout,
             disk: config.disk,
@@ -78,7 +79,7 @@ impl Builder<'_> {
         }
     }
 
-    fn trigger(&mut self, key: &str, config: &Trigger, path: &[&str]) {
+    fn trigger(&mut self, key: &str, config: &Trigger, path: &KeyPath) {
         let function = Address::new("lambda.function", key);
         let (kind, output) = match config.queue {
             Some(_) => ("sqs.queue", Output::Arn),
@@ -96,7 +97,7 @@ impl Builder<'_> {
             window: config.window,
             max_concurrency: config.max_concurrency,
             report_failures: config.report_failures,
-            start: config.start.map(|start| start.name().to_owned()),
+            start: config.start.map(|start| start.aws().to_owned()),
             retries: is_stream.then(|| retries.unwrap_or(UNTIL_IT_EXPIRES)),
             on_failure: config.on_failure.as_ref().map(|target| self.text(target)),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Text, each_ref};
 
@@ -33,7 +34,11 @@ impl Builder<'_> {
                     "the output refers to {}, which this environment does not have",
                     found.to
                 );
-                self.problem(&["outputs", name], message, "add it, or remove the output");
+                self.problem(
+                    &KeyPath::of("outputs").key(name),
+                    message,
+                    "add it, or remove the output",
+                );
             }
         }
         if let Some(cycle) = cycle(&edges) {
@@ -44,8 +49,8 @@ impl Builder<'_> {
     }
 
     fn at_resource(&mut self, address: &Address, message: String, fix: &str) {
-        let section = self.asker(address).to_owned();
-        self.problem(&[&section, &address.name], message, fix);
+        let path = KeyPath::of(self.asker(address)).key(&address.name);
+        self.problem(&path, message, fix);
     }
 }
 

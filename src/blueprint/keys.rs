@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::aws::kinds::kms::key::{DEFAULT_PERIOD, Key as KeySpec};
-use crate::config::schema::aws_services::Service;
+use crate::config::KeyPath;
 use crate::config::schema::keys::Key;
 use crate::config::schema::text::KeyRef;
+use crate::words::aws_services::Service;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -22,7 +23,7 @@ impl Builder<'_> {
 
     pub(super) fn keys(&mut self) {
         for (key, config) in &self.config.keys {
-            let path: &[&str] = &["keys", key];
+            let path = &KeyPath::of("keys").key(key);
             let address = Address::new("kms.key", key.0.as_str());
             let name = self.item_name("kms.key", key, config.name.as_ref(), path);
             let alias = format!("alias/{name}");
@@ -56,11 +57,11 @@ impl Builder<'_> {
         let Some(named) = &config.services else { return };
         let needed = self.services_of(key);
         let lacking: Vec<String> =
-            needed.difference(named).map(|service| format!("\"{}\"", service.word())).collect();
+            needed.difference(named).map(|service| format!("\"{}\"", service.aws())).collect();
         if !lacking.is_empty() && config.statements.is_empty() {
             let message = "services of this config need the key, but may not use it";
             let fix = format!("add {}, or remove `services`", lacking.join(", "));
-            self.problem(&["keys", key, "services"], message, fix);
+            self.problem(&KeyPath::of("keys").key(key).key("services"), message, fix);
         }
     }
 
@@ -152,7 +153,7 @@ impl Builder<'_> {
                 ],
                 "Condition": { "StringEquals": {
                     "kms:CallerAccount": account,
-                    "kms:ViaService": format!("{}.{region}.amazonaws.com", service.word()),
+                    "kms:ViaService": format!("{}.{region}.amazonaws.com", service.aws()),
                 } },
             }),
             service => {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::aws::kinds::elb::{listener, load_balancer as balancer};
-use crate::config::schema::load_balancers::{
-    BalancerType, Forward, Listener, LoadBalancer, Redirect, Scheme,
-};
+use crate::config::KeyPath;
+use crate::config::schema::load_balancers::{Forward, Listener, LoadBalancer, Redirect};
 use crate::config::schema::network::SubnetTier;
+use crate::words::load_balancers::{BalancerType, Scheme};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -16,10 +16,10 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn load_balancers(&mut self) {
         for (key, config) in &self.config.load_balancers {
-            let path: &[&str] = &["load_balancers", key];
+            let path = &KeyPath::of("load_balancers").key(key);
             let name = self.item_name("elb.load_balancer", key, config.name.as_ref(), path);
             if name.starts_with("internal-") {
-                let path = [path, &["name"]].concat();
+                let path = path.key("name");
                 self.problem(
                     &path,
                     "AWS reserves names that begin with `internal-`",
@@ -68,11 +68,8 @@ impl Builder<'_> {
         });
         balancer::LoadBalancer {
             name,
-            kind: if is_application { "application" } else { "network" }.into(),
-            scheme: match config.scheme {
-                Scheme::Internal => "internal".into(),
-                Scheme::InternetFacing => "internet-facing".into(),
-            },
+            kind: config.kind.aws().into(),
+            scheme: config.scheme.aws().into(),
             subnets: self.subnet_ids(tier).into_iter().collect(),
             groups: groups.map(|group| id("ec2.security_group", group)).collect(),
             deletion_protection: config.deletion_protection.unwrap_or(self.config.protect),
@@ -92,7 +89,7 @@ impl Builder<'_> {
             (None, Some(to), _) => listener::Action::Redirect(redirected(to)),
             (None, None, Some(answer)) => listener::Action::Respond(listener::Respond {
                 status: answer.status,
-                content_type: answer.content_type.name().to_owned(),
+                content_type: answer.content_type.aws().to_owned(),
                 body: answer.body.clone(),
             }),
             // The rules of the config report this.
@@ -101,7 +98,7 @@ impl Builder<'_> {
         listener::Listener {
             load_balancer: Text::reference(Address::new("elb.load_balancer", key), Output::Arn),
             port: config.port,
-            protocol: protocol.name().to_owned(),
+            protocol: protocol.aws().to_owned(),
             certificate: certificate.filter(|_| protocol.is_secure()),
             tls_policy: protocol.is_secure().then(|| config.tls_policy.clone()),
             action,
@@ -134,7 +131,7 @@ fn forwarded(forward: &Forward, config: &Listener) -> listener::Forward {
 
 fn redirected(to: &Redirect) -> listener::Redirect {
     listener::Redirect {
-        protocol: to.protocol.name().to_owned(),
+        protocol: to.protocol.aws().to_owned(),
         port: to.port.to_string(),
         host: to.host.clone().unwrap_or_else(|| "#{host}".into()),
         path: to.path.clone().unwrap_or_else(|| "/#{path}".into()),

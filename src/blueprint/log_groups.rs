@@ -1,6 +1,7 @@
 //! `[log_groups]`, and the log groups of other sections.
 
 use crate::aws::kinds::logs::log_group::LogGroup;
+use crate::config::KeyPath;
 use crate::config::schema::log_groups::{LogTarget, Retention};
 use crate::config::schema::text::{KeyRef, PhysicalName};
 use payctl_engine::model::address::Address;
@@ -10,7 +11,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn log_groups(&mut self) {
         for (key, config) in &self.config.log_groups {
-            let path: &[&str] = &["log_groups", key];
+            let path = &KeyPath::of("log_groups").key(key);
             let name = self.item_name("logs.log_group", key, config.name.as_ref(), path);
             self.log_group(key, name, config.retention_days, config.key.as_ref(), path);
         }
@@ -23,7 +24,7 @@ impl Builder<'_> {
         logical: &str,
         name: Option<&PhysicalName>,
         target: &LogTarget,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Address {
         if let Some(bucket) = &target.bucket {
             return Address::new("s3.bucket", bucket.0.as_str());
@@ -39,7 +40,7 @@ impl Builder<'_> {
         name: String,
         retention: Retention,
         key: Option<&KeyRef>,
-        path: &[&str],
+        path: &KeyPath,
     ) -> Address {
         let address = Address::new("logs.log_group", logical);
         let spec = LogGroup {

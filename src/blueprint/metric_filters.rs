@@ -1,6 +1,7 @@
 //! `[metric_filters]`.
 
 use crate::aws::kinds::logs::metric_filter::Filter;
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -9,7 +10,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn metric_filters(&mut self) {
         for (key, config) in &self.config.metric_filters {
-            let path: &[&str] = &["metric_filters", key];
+            let path = &KeyPath::of("metric_filters").key(key);
             let name = self.item_name("logs.metric_filter", key, config.name.as_ref(), path);
             let group = match config.log_group.split_once('.') {
                 None | Some(("log_groups", _)) => parts_of_group(&config.log_group).to_owned(),
@@ -24,7 +25,7 @@ impl Builder<'_> {
                 value: config.value.clone(),
                 default: config.default,
                 dimensions: config.dimensions.clone(),
-                unit: config.unit.word().to_owned(),
+                unit: config.unit.aws().to_owned(),
             };
             let address = Address::new("logs.metric_filter", key.0.as_str());
             self.add(Item::new(address, name, path), &spec);

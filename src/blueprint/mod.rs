@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::aws::kinds::find_meta;
+use crate::config::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::schema::Config;
 use crate::config::schema::text::PhysicalName;
@@ -171,12 +172,11 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
         builder.closed_and_acyclic(&outputs);
     }
     let Builder { scope, problems, resources, .. } = builder;
-    match problems.is_empty() {
-        true => {
-            let Config { protect, disposable, .. } = *config;
-            Ok(Blueprint { scope, protect, disposable, resources, outputs })
-        }
-        false => Err(sorted(problems)),
+    if problems.is_empty() {
+        let Config { protect, disposable, .. } = *config;
+        Ok(Blueprint { scope, protect, disposable, resources, outputs })
+    } else {
+        Err(sorted(problems))
     }
 }
 
@@ -194,22 +194,22 @@ struct Builder<'a> {
 }
 
 /// The identity of a resource, without its spec.
-struct Item<'a> {
+struct Item {
     address: Address,
     name: String,
     /// The path in the config that asks for it; it begins with the section.
-    path: &'a [&'a str],
+    path: KeyPath,
     after: BTreeSet<Address>,
 }
 
-impl<'a> Item<'a> {
-    fn new(address: Address, name: impl Into<String>, path: &'a [&'a str]) -> Self {
-        Self { address, name: name.into(), path, after: BTreeSet::new() }
+impl Item {
+    fn new(address: Address, name: impl Into<String>, path: &KeyPath) -> Self {
+        Self { address, name: name.into(), path: path.clone(), after: BTreeSet::new() }
     }
 }
 
 impl Builder<'_> {
-    fn problem(&mut self, path: &[&str], message: impl Into<String>, fix: impl Into<String>) {
+    fn problem(&mut self, path: &KeyPath, message: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(self.loaded.problem(path, message, fix));
     }
 
@@ -221,29 +221,28 @@ impl Builder<'_> {
         {
             let message = format!("these credentials belong to account {account}");
             let fix = format!("use credentials of account {}", pinned.0);
-            self.problem(&["account"], message, fix);
+            self.problem(&KeyPath::of("account"), message, fix);
         }
     }
 
     /// Adds a resource.
-    fn add(&mut self, item: Item<'_>, spec: &impl Serialize) {
+    fn add(&mut self, item: Item, spec: &impl Serialize) {
         let Item { address, name, path, after } = item;
         let desired = Desired {
             name: name.clone(),
             component: section_of(&address.kind).to_owned(),
-            origin: self.loaded.origin(path),
+            origin: self.loaded.origin(&path),
             spec: serde_json::to_value(spec).expect("a spec always serialises"),
             tags: self.tags(&address, &name),
             tags_once: self.tags_once(),
             after,
             address: address.clone(),
         };
-        let asker = path.first().copied().unwrap_or_default();
-        self.askers.insert(address.clone(), asker.to_owned());
+        self.askers.insert(address.clone(), path.section().to_owned());
         if let Some(other) = self.resources.insert(address.clone(), desired) {
             let message = format!("the config defines {address} twice");
             self.problem(
-                path,
+                &path,
                 message,
                 format!("rename one of them: the other is at {}", other.origin),
             );
@@ -261,16 +260,14 @@ impl Builder<'_> {
         kind: &str,
         logical: &str,
         explicit: Option<&PhysicalName>,
-        path: &[&str],
+        path: &KeyPath,
     ) -> String {
         let rule = naming::rule(kind);
         let (full, path) = match explicit {
-            Some(name) => {
-                (name.replace("${account}", &self.facts.account), [path, &["name"]].concat())
-            }
+            Some(name) => (name.replace("${account}", &self.facts.account), path.key("name")),
             None => {
                 let full = naming::render(&self.config.naming.pattern, &self.scope, rule, logical);
-                (full, path.to_vec())
+                (full, path.clone())
             }
         };
         if !self.scope.in_name(&full) {
@@ -300,7 +297,6 @@ impl Builder<'_> {
         }
         for (kind, name, logical, other) in twice {
             let path = self.path_of(&Address::new(kind.as_str(), logical.as_str()));
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let message = format!("two resources of kind {kind} have the name `{name}`");
             self.problem(&path, message, format!("choose another name: `{other}` has this one"));
         }
@@ -312,16 +308,13 @@ impl Builder<'_> {
     }
 
     /// The place of an address in the config.
-    fn path_of(&self, address: &Address) -> Vec<String> {
-        let section = self.asker(address);
+    fn path_of(&self, address: &Address) -> KeyPath {
+        let section = KeyPath::of(self.asker(address));
         let logical = address.name.trim_end_matches("-dlq");
-        let explicit = [logical, &address.name].into_iter().find(|name| {
-            let path = [section, name, "name"];
-            self.loaded.place(&path) != self.loaded.place(&[section, name])
-        });
-        let mut path = vec![section.to_owned(), explicit.unwrap_or(&address.name).to_owned()];
-        path.extend(explicit.map(|_| "name".to_owned()));
-        path
+        let mut items = [logical, &address.name].into_iter().map(|name| section.key(name));
+        let explicit =
+            items.find(|item| self.loaded.place(&item.key("name")) != self.loaded.place(item));
+        explicit.map_or_else(|| section.key(&address.name), |item| item.key("name"))
     }
 }
 

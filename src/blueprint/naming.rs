@@ -45,9 +45,10 @@ pub(crate) fn render(pattern: &str, scope: &Scope, rule: &NameRule, name: &str) 
         Shared::Account => format!("{full}-{}", scope.region),
         Shared::World => format!("{full}-{}-{}", scope.account, scope.region).to_lowercase(),
     };
-    match rule.is_unwise.is_some_and(|is_unwise| is_unwise(&full)) {
-        true => format!("{full}-{}", digest(&full)),
-        false => full,
+    if rule.is_unwise.is_some_and(|is_unwise| is_unwise(&full)) {
+        format!("{full}-{}", digest(&full))
+    } else {
+        full
     }
 }
 
@@ -62,27 +63,27 @@ pub(crate) fn shorten(full: &str, scope: &Scope, limit: usize) -> String {
     if full.chars().count() <= limit {
         return format!("{full}{suffix}");
     }
-    let digest = digest(full);
+    let mark = digest(full);
     let cut = |room: usize| {
         let head: String = full.chars().take(room).collect();
         head.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
     };
-    let head = cut(limit - digest.len() - 1);
+    let head = cut(limit - mark.len() - 1);
     let whole = scope.in_name(&head) && {
         let after = full[head.len()..].chars().next();
         !head.ends_with(&scope.env) || !after.is_some_and(char::is_alphanumeric)
     };
     if whole {
-        return format!("{head}-{digest}{suffix}");
+        return format!("{head}-{mark}{suffix}");
     }
-    if scope.env.len() + digest.len() + 1 > limit {
+    if scope.env.len() + mark.len() + 1 > limit {
         // There is no room for both; surveys of such kinds then look at every name.
-        return format!("{head}-{digest}{suffix}");
+        return format!("{head}-{mark}{suffix}");
     }
-    let room = limit.saturating_sub(digest.len() + scope.env.len() + 2);
+    let room = limit.saturating_sub(mark.len() + scope.env.len() + 2);
     match cut(room) {
-        head if head.is_empty() => format!("{}-{digest}{suffix}", scope.env),
-        head => format!("{head}-{}-{digest}{suffix}", scope.env),
+        head if head.is_empty() => format!("{}-{mark}{suffix}", scope.env),
+        head => format!("{head}-{}-{mark}{suffix}", scope.env),
     }
 }
 

@@ -13,8 +13,9 @@ use crate::aws::kinds::ec2::route_table::{Route, RouteTable};
 use crate::aws::kinds::ec2::subnet::Subnet;
 use crate::aws::kinds::ec2::vpc::Vpc;
 use crate::aws::kinds::iam::role::Role;
+use crate::config::KeyPath;
 use crate::config::ranges::Block;
-use crate::config::schema::network::{GatewayService, NatKind, Network, SubnetTier};
+use crate::config::schema::network::{NatKind, Network, SubnetTier};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -24,10 +25,18 @@ use super::{Builder, Item};
 mod nat;
 mod zones;
 
-const PATH: &[&str] = &["network"];
-const FLOW_LOG: &[&str] = &["network", "flow_log"];
 /// Every IPv4 address.
 pub(super) const ANYWHERE: &str = "0.0.0.0/0";
+
+/// The path of the section.
+fn section() -> KeyPath {
+    KeyPath::of("network")
+}
+
+/// The path of the flow log.
+fn flow_log() -> KeyPath {
+    section().key("flow_log")
+}
 
 /// The id of the VPC.
 pub(super) fn vpc() -> Text {
@@ -43,14 +52,14 @@ impl Builder<'_> {
     pub(super) fn network(&mut self) {
         let Some(network) = &self.config.network else { return };
         let Some(zones) = self.zones(network) else { return };
-        let name = self.item_name("ec2.vpc", "main", network.name.as_ref(), PATH);
+        let name = self.item_name("ec2.vpc", "main", network.name.as_ref(), &section());
         let spec = Vpc {
             cidr: network.cidr.0.clone(),
             dns_support: true,
             dns_hostnames: true,
             default_group_closed: true,
         };
-        self.add(Item::new(Address::new("ec2.vpc", "main"), name, PATH), &spec);
+        self.add(Item::new(Address::new("ec2.vpc", "main"), name, &section()), &spec);
         self.subnets(network, &zones);
         if network.public_subnets.prefix().is_some() {
             self.way_out();
@@ -66,22 +75,22 @@ impl Builder<'_> {
     /// back after a destroy.
     fn flow_log(&mut self, network: &Network) {
         let Some(config) = &network.flow_log else { return };
-        let destination = self.log_target("flow-log", None, &config.to, FLOW_LOG);
+        let destination = self.log_target("flow-log", None, &config.to, &flow_log());
         let role = config.to.bucket.is_none().then(|| self.flow_log_role(&destination));
         let spec = FlowLog {
             vpc: vpc(),
-            traffic: config.traffic.name().into(),
+            traffic: config.traffic.aws().into(),
             destination: Text::reference(destination, Output::Arn),
             role: role.map(|role| Text::reference(role, Output::Arn)),
             interval: if config.every_minute { 60 } else { 600 },
         };
-        let item = self.part("ec2.flow_log", "main", FLOW_LOG);
+        let item = self.part("ec2.flow_log", "main", &flow_log());
         self.add(item, &spec);
     }
 
     fn flow_log_role(&mut self, group: &Address) -> Address {
         let address = Address::new("iam.role", "flow-log");
-        let name = self.item_name("iam.role", "flow-log", None, FLOW_LOG);
+        let name = self.item_name("iam.role", "flow-log", None, &flow_log());
         let super::Facts { account, region, partition, .. } = self.facts;
         let flow_logs = format!("arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*");
         let allow = |sid: &str, actions: &[&str], resource: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource });
@@ -110,17 +119,12 @@ impl Builder<'_> {
             max_session: Some(3600),
             boundary: self.boundary(None),
         };
-        self.add(Item::new(address.clone(), name, FLOW_LOG), &spec);
+        self.add(Item::new(address.clone(), name, &flow_log()), &spec);
         address
     }
 
     /// A resource of the network that has no name of its own.
-    pub(super) fn part(
-        &mut self,
-        kind: &str,
-        logical: &str,
-        path: &'static [&'static str],
-    ) -> Item<'static> {
+    pub(super) fn part(&mut self, kind: &str, logical: &str, path: &KeyPath) -> Item {
         Item::new(Address::new(kind, logical), self.name(kind, logical), path)
     }
 
@@ -138,7 +142,7 @@ impl Builder<'_> {
                 zone: zone.clone(),
                 public_addresses: tier == SubnetTier::Public,
             };
-            let item = self.part("ec2.subnet", &format!("{}-{at}", tier.word()), PATH);
+            let item = self.part("ec2.subnet", &format!("{}-{at}", tier.word()), &section());
             self.add(item, &spec);
         }
     }
@@ -158,7 +162,7 @@ impl Builder<'_> {
     }
 
     fn way_out(&mut self) {
-        let item = self.part("ec2.internet_gateway", "main", PATH);
+        let item = self.part("ec2.internet_gateway", "main", &section());
         self.add(item, &InternetGateway { vpc: vpc(), attached: true });
         let out = Route::InternetGateway(id("ec2.internet_gateway", "main"));
         let spec = RouteTable {
@@ -166,7 +170,7 @@ impl Builder<'_> {
             routes: BTreeMap::from([(ANYWHERE.to_owned(), out)]),
             subnets: self.subnet_ids(SubnetTier::Public).into_iter().collect(),
         };
-        let item = self.part("ec2.route_table", "public", PATH);
+        let item = self.part("ec2.route_table", "public", &section());
         self.add(item, &spec);
     }
 
@@ -192,7 +196,7 @@ impl Builder<'_> {
 
     fn route_table(&mut self, logical: &str, routes: BTreeMap<String, Route>, subnets: Vec<Text>) {
         let spec = RouteTable { vpc: vpc(), routes, subnets: subnets.into_iter().collect() };
-        let item = self.part("ec2.route_table", logical, PATH);
+        let item = self.part("ec2.route_table", logical, &section());
         self.add(item, &spec);
     }
 
@@ -205,17 +209,14 @@ impl Builder<'_> {
             _ => "com.amazonaws",
         };
         for service in &network.gateway_endpoints {
-            let word = match service {
-                GatewayService::S3 => "s3",
-                GatewayService::Dynamodb => "dynamodb",
-            };
+            let word = service.aws();
             let spec = GatewayEndpoint {
                 vpc: vpc(),
                 service: format!("{domain}.{}.{word}", self.facts.region),
                 route_tables: tables.clone(),
                 policy: None,
             };
-            let item = self.part("ec2.gateway_endpoint", word, PATH);
+            let item = self.part("ec2.gateway_endpoint", word, &section());
             self.add(item, &spec);
         }
     }

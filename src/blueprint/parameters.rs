@@ -1,6 +1,7 @@
 //! `[parameters]`: the values that the platform publishes. The logical name is the full path.
 
 use crate::aws::kinds::ssm::parameter::Parameter as Spec;
+use crate::config::KeyPath;
 use crate::config::schema::parameters::{Parameter, ParameterValue};
 use crate::config::schema::text::Template;
 use payctl_engine::model::address::Address;
@@ -11,7 +12,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn parameters(&mut self) {
         for (name, config) in &self.config.parameters {
-            let path: &[&str] = &["parameters", name];
+            let path = &KeyPath::of("parameters").key(name);
             let (value, list, description) = match config {
                 Parameter::Text(text) => (self.text(text), false, None),
                 Parameter::List(items) => (self.joined(items), true, None),

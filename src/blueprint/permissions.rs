@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::aws::kinds::lambda::permissions::{Permission, Permissions};
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -36,7 +37,7 @@ impl Builder<'_> {
                 function: Text::reference(function, Output::Arn),
                 callers: callers.collect::<BTreeMap<_, _>>(),
             };
-            let path: &[&str] = &["functions", &key];
+            let path = &KeyPath::of("functions").key(&key);
             let address = Address::new("lambda.permissions", key.as_str());
             self.add(Item::new(address, name, path), &spec);
         }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::aws::kinds::find_meta;
+use crate::config::KeyPath;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::policies::{Effect, Statement};
+use crate::config::schema::policies::Statement;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{self, Text};
@@ -24,11 +25,7 @@ impl Builder<'_> {
         if let Some(sid) = &statement.sid {
             tree.insert("Sid".into(), json!(sid.0));
         }
-        let effect = match statement.effect {
-            Effect::Allow => "Allow",
-            Effect::Deny => "Deny",
-        };
-        tree.insert("Effect".into(), json!(effect));
+        tree.insert("Effect".into(), json!(statement.effect.aws()));
         let actions: Vec<&str> = statement.actions.iter().map(|action| &**action).collect();
         tree.insert("Action".into(), json!(actions));
         let resources = match statement.resources.iter().next() {
@@ -40,7 +37,7 @@ impl Builder<'_> {
         }
         if !statement.principals.is_empty() {
             let principals = statement.principals.iter();
-            let principals = principals.map(|(kind, who)| (kind.name().to_owned(), texts(who)));
+            let principals = principals.map(|(kind, who)| (kind.aws().to_owned(), texts(who)));
             tree.insert("Principal".into(), Value::Object(principals.collect()));
         }
         if !statement.conditions.is_empty() {
@@ -81,7 +78,7 @@ impl Builder<'_> {
             for SizeLimit { what, field, measure, most, unit, fix } in limits {
                 let size = measure(&spec[*field]);
                 if size > *most {
-                    let path = [self.asker(address), &address.name];
+                    let path = KeyPath::of(self.asker(address)).key(&address.name);
                     let message = format!("the {what} of {address} has {size} {unit}");
                     let fix = fix.replace("{most}", &most.to_string());
                     problems.push(self.loaded.problem(&path, message, fix));

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::aws::kinds::sqs::queue::{Encryption, Queue as QueueSpec, Redrive};
+use crate::config::KeyPath;
 use crate::config::rules::queues::RETENTION;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::queues::Queue;
 use crate::config::schema::text::PhysicalName;
+use crate::words::aws_services::Service;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
@@ -19,7 +20,7 @@ const VISIBILITY: u32 = 30;
 impl Builder<'_> {
     pub(super) fn queues(&mut self) {
         for (key, config) in &self.config.queues {
-            let path: &[&str] = &["queues", key];
+            let path = &KeyPath::of("queues").key(key);
             let name = self.channel_name("sqs.queue", key, config.name.as_ref(), config.fifo, path);
             let address = Address::new("sqs.queue", key.0.as_str());
             let redrive = self.dead_letter_queue(key, config, path);
@@ -41,7 +42,7 @@ impl Builder<'_> {
         }
     }
 
-    fn dead_letter_queue(&mut self, key: &str, config: &Queue, path: &[&str]) -> Option<Redrive> {
+    fn dead_letter_queue(&mut self, key: &str, config: &Queue, path: &KeyPath) -> Option<Redrive> {
         let settings = config.dead_letter.settings()?;
         let logical = format!("{key}-dlq");
         let explicit = config.name.as_ref().map(|name| {

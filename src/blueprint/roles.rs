@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::iam::instance_profile::InstanceProfile;
 use crate::aws::kinds::iam::role::Role as Spec;
+use crate::config::KeyPath;
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::{PhysicalName, Template};
 use payctl_engine::model::address::Address;
@@ -17,7 +18,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn roles(&mut self) {
         for (key, config) in &self.config.roles {
-            let path: &[&str] = &["roles", key];
+            let path = &KeyPath::of("roles").key(key);
             let address = Address::new("iam.role", key.0.as_str());
             let name = self.item_name("iam.role", key, config.name.as_ref(), path);
             let spec = self.role(config, &address, name.clone());
@@ -42,9 +43,10 @@ impl Builder<'_> {
         let own = config.statements.iter();
         let own: Vec<Value> =
             own.map(|found| self.statement(found, address, Value::Null)).collect();
-        let inline = match own.is_empty() {
-            true => BTreeMap::new(),
-            false => BTreeMap::from([("permissions".to_owned(), Document::of(own))]),
+        let inline = if own.is_empty() {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([("permissions".to_owned(), Document::of(own))])
         };
         let managed: BTreeSet<Text> =
             config.managed.iter().map(|policy| self.managed_policy(policy)).collect();
@@ -71,7 +73,7 @@ impl Builder<'_> {
         &mut self,
         logical: &str,
         explicit: Option<&PhysicalName>,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let name = self.item_name("iam.instance_profile", logical, explicit, path);
         let spec = InstanceProfile {
@@ -84,9 +86,10 @@ impl Builder<'_> {
 
     /// The config names AWS's own policies without their ARN.
     fn managed_policy(&self, policy: &str) -> Text {
-        match policy.starts_with("arn:") || policy.starts_with("${") {
-            true => self.text(policy),
-            false => format!("arn:{}:iam::aws:policy/{policy}", self.scope.partition).into(),
+        if policy.starts_with("arn:") || policy.starts_with("${") {
+            self.text(policy)
+        } else {
+            format!("arn:{}:iam::aws:policy/{policy}", self.scope.partition).into()
         }
     }
 }

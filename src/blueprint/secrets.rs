@@ -2,6 +2,7 @@
 
 use crate::aws::kinds::secretsmanager::rotation::{Rotation, every};
 use crate::aws::kinds::secretsmanager::secret::{Generate, Secret};
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -14,7 +15,7 @@ pub(super) const SECRET: &str = "secretsmanager.secret";
 impl Builder<'_> {
     pub(super) fn secrets(&mut self) {
         for (key, config) in &self.config.secrets {
-            let path: &[&str] = &["secrets", key];
+            let path = &KeyPath::of("secrets").key(key);
             let kind = "secretsmanager.secret";
             let name = self.item_name(kind, key, config.name.as_ref(), path);
             let spec = Secret {
@@ -40,7 +41,7 @@ impl Builder<'_> {
         for (key, secret) in &self.config.secrets {
             let Some(rotation) = &secret.rotation else { continue };
             let function = rotation.function.0.as_str();
-            let path: &[&str] = &["secrets", key, "rotation"];
+            let path = &KeyPath::of("secrets").key(key).key("rotation");
             let spec = Rotation {
                 secret: secret_arn(key),
                 function: Text::reference(Address::new("lambda.function", function), Output::Arn),

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::aws::kinds::ec2::security_group::SecurityGroup as GroupSpec;
 use crate::aws::kinds::ec2::security_group_rules::{Direction, Peer, Rule, Rules};
-use crate::config::schema::security_groups::{Egress, Protocol, Rule as ConfigRule};
+use crate::config::KeyPath;
+use crate::config::schema::security_groups::{Egress, Rule as ConfigRule};
 use payctl_engine::model::address::Address;
 
 use super::network::{ANYWHERE, id, vpc};
@@ -29,7 +30,7 @@ fn no_traffic() -> Rule {
 impl Builder<'_> {
     pub(super) fn security_groups(&mut self) {
         for (key, group) in &self.config.security_groups {
-            let path: &[&str] = &["security_groups", key];
+            let path = &KeyPath::of("security_groups").key(key);
             let name = self.item_name("ec2.security_group", key, group.name.as_ref(), path);
             let spec = GroupSpec {
                 name: name.clone(),
@@ -76,13 +77,7 @@ impl Builder<'_> {
                 None => Peer::Cidr(other.to_owned()),
             },
         };
-        let protocol = match rule.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Icmp => "icmp",
-            Protocol::Icmpv6 => "icmpv6",
-            Protocol::All => "-1",
-        };
+        let protocol = rule.protocol.aws();
         let ports = rule.span();
         Rule {
             direction,

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::ecs::service::{Deployment, Propagate, Service, Target};
+use crate::aws::kinds::ecs::service::{Deployment, Service, Target};
 use crate::aws::kinds::ecs::task_definition::{
-    Architecture, Container, Health, Logs, Port, Secret, TaskDefinition,
+    Container, Health, Logs, Port, Secret, TaskDefinition,
 };
 use crate::aws::kinds::iam::role::Role;
 use crate::aws::kinds::scaling::target::{Policy, Target as ScalingTarget};
-use crate::config::schema::services::{
-    ContainerArchitecture, ContainerHealth, ContainerService, PropagateTags, Rolling, Scaling,
-};
+use crate::config::KeyPath;
+use crate::config::schema::services::{ContainerHealth, ContainerService, Rolling, Scaling};
 use crate::config::schema::text::{ItemName, PhysicalName};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -32,7 +31,7 @@ fn arn(kind: &str, name: &str) -> Text {
 impl Builder<'_> {
     pub(super) fn services(&mut self) {
         for (key, config) in &self.config.services {
-            let path: &[&str] = &["services", key];
+            let path = &KeyPath::of("services").key(key);
             let name = self.item_name("ecs.service", key, config.name.as_ref(), path);
             self.service_log(key, &name, config, path);
             if config.execution_role.is_none() {
@@ -80,7 +79,7 @@ impl Builder<'_> {
     }
 
     /// The log group, which must exist before a task starts.
-    fn service_log(&mut self, key: &str, service: &str, config: &ContainerService, path: &[&str]) {
+    fn service_log(&mut self, key: &str, service: &str, config: &ContainerService, path: &KeyPath) {
         let logical = format!("service-{key}");
         let explicit = PhysicalName(format!("/ecs/{service}"));
         let name = self.item_name("logs.log_group", &logical, Some(&explicit), path);
@@ -89,7 +88,7 @@ impl Builder<'_> {
     }
 
     /// The role that starts tasks, with exactly the permissions for that.
-    fn execution_role(&mut self, key: &str, config: &ContainerService, path: &[&str]) {
+    fn execution_role(&mut self, key: &str, config: &ContainerService, path: &KeyPath) {
         let logical = format!("{key}-execution");
         let name = self.item_name("iam.role", &logical, None, path);
         let spec = Role {
@@ -167,10 +166,7 @@ impl Builder<'_> {
             name: name.to_owned(),
             cpu: config.cpu,
             memory: config.memory,
-            architecture: match config.architecture {
-                ContainerArchitecture::X86 => Architecture::X86,
-                ContainerArchitecture::Arm64 => Architecture::Arm64,
-            },
+            architecture: config.architecture,
             storage: config.storage,
             task_role: config.role.as_deref().map(role),
             execution_role: Some(execution),
@@ -234,11 +230,7 @@ impl Builder<'_> {
             health_grace: grace.unwrap_or_default(),
             deployment: deployment(&config.deployment),
             execute_command: config.execute_command,
-            propagate_tags: match config.propagate_tags {
-                PropagateTags::Service => Propagate::Service,
-                PropagateTags::TaskDefinition => Propagate::TaskDefinition,
-                PropagateTags::None => Propagate::None,
-            },
+            propagate_tags: config.propagate_tags,
             zone_rebalancing: config.zone_rebalancing,
             platform_version: config.platform_version.clone(),
             failed_deployment: None,

@@ -1,8 +1,9 @@
 //! `[tables]`: DynamoDB tables.
 
 use crate::aws::kinds::dynamodb::table as spec;
+use crate::config::KeyPath;
 use crate::config::schema::tables::{
-    Billing, Capacity, Index, PlainProjection, Projection, Stream, Table, TableSource,
+    Billing, Capacity, Index, PlainProjection, Projection, Table, TableSource,
 };
 use crate::config::schema::text::KeyAttribute;
 use payctl_engine::model::address::Address;
@@ -21,7 +22,7 @@ fn capacity(config: Capacity) -> spec::Capacity {
 impl Builder<'_> {
     pub(super) fn tables(&mut self) {
         for (key, config) in &self.config.tables {
-            let path: &[&str] = &["tables", key];
+            let path = &KeyPath::of("tables").key(key);
             let name = self.item_name("dynamodb.table", key, config.name.as_ref(), path);
             let spec = self.table(config, name.clone());
             self.add(Item::new(Address::new("dynamodb.table", key.0.as_str()), name, path), &spec);
@@ -45,12 +46,7 @@ impl Builder<'_> {
                 None => spec::Billing::OnDemand,
                 Some(units) => spec::Billing::Provisioned(capacity(units)),
             },
-            stream: config.stream.map(|view| match view {
-                Stream::KeysOnly => spec::StreamView::KeysOnly,
-                Stream::NewImage => spec::StreamView::NewImage,
-                Stream::OldImage => spec::StreamView::OldImage,
-                Stream::NewAndOldImages => spec::StreamView::NewAndOldImages,
-            }),
+            stream: config.stream,
             ttl: config.ttl.clone(),
             point_in_time_recovery: config.point_in_time_recovery,
             encryption: match &config.key {

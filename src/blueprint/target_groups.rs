@@ -6,7 +6,9 @@
 use sha2::{Digest, Sha256};
 
 use crate::aws::kinds::elb::target_group as target;
-use crate::config::schema::target_groups::{TargetGroup, TargetProtocol};
+use crate::config::KeyPath;
+use crate::config::schema::target_groups::TargetGroup;
+use crate::words::target_groups::TargetProtocol;
 use payctl_engine::model::address::Address;
 
 use super::network::vpc;
@@ -18,7 +20,7 @@ const DIGEST: usize = 6;
 impl Builder<'_> {
     pub(super) fn target_groups(&mut self) {
         for (key, config) in &self.config.target_groups {
-            let path: &[&str] = &["target_groups", key];
+            let path = &KeyPath::of("target_groups").key(key);
             let stem = self.item_name("elb.target_group", key, config.name.as_ref(), path);
             let limit = naming::rule("elb.target_group").limit;
             let stem = naming::shorten(&stem, &self.scope, limit - DIGEST - 1);
@@ -38,12 +40,12 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
     target::TargetGroup {
         name,
         vpc: vpc(),
-        protocol: config.protocol.name().into(),
+        protocol: config.protocol.aws().into(),
         protocol_version: is_http.then(|| "HTTP1".into()),
         port: config.port,
-        target_type: config.targets.name().into(),
+        target_type: config.targets.aws().into(),
         health: target::Health {
-            protocol: check.name().into(),
+            protocol: check.aws().into(),
             port: health.port.map_or_else(|| "traffic-port".into(), |port| port.to_string()),
             path: asks.then(|| or(health.path.as_deref(), "/")),
             matcher: asks.then(|| or(health.codes.as_deref(), "200")),
@@ -61,7 +63,7 @@ fn target_group(config: &TargetGroup, name: String) -> target::TargetGroup {
 /// A digest of the settings that cannot be changed.
 fn fixed(config: &TargetGroup) -> String {
     let TargetGroup { protocol, port, targets, .. } = config;
-    let fixed = format!("{}/{port}/{}", protocol.name(), targets.name());
+    let fixed = format!("{}/{port}/{}", protocol.aws(), targets.aws());
     let digest = Sha256::digest(fixed.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     hex[..DIGEST].to_owned()

@@ -32,10 +32,10 @@ fn blueprint(env: &str) -> Blueprint {
 fn the_shipped_configs_build() {
     let long = format!("pr-{}", "7".repeat(40));
     for env in ["dev", "staging", "prod", "pr-123", "pr7255", &long] {
-        let blueprint = blueprint(env);
-        assert!(blueprint.resources.len() > 40, "{env} has {}", blueprint.resources.len());
-        assert_eq!(blueprint.protect, env == "prod");
-        for desired in blueprint.resources.values() {
+        let built = blueprint(env);
+        assert!(built.resources.len() > 40, "{env} has {}", built.resources.len());
+        assert_eq!(built.protect, env == "prod");
+        for desired in built.resources.values() {
             assert!(desired.origin.contains(".toml:"), "{desired:?}");
         }
     }

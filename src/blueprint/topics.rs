@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::aws::kinds::sns::subscription::Subscription as SubscriptionSpec;
 use crate::aws::kinds::sns::topic::Topic as TopicSpec;
-use crate::config::schema::aws_services::Service;
+use crate::config::KeyPath;
 use crate::config::schema::text::PhysicalName;
 use crate::config::schema::topics::Topic;
+use crate::words::aws_services::Service;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Part, Text};
@@ -22,7 +23,7 @@ impl Builder<'_> {
         logical: &str,
         explicit: Option<&PhysicalName>,
         fifo: bool,
-        path: &[&str],
+        path: &KeyPath,
     ) -> String {
         match (explicit, fifo) {
             (Some(name), true) if !name.ends_with(".fifo") => {
@@ -41,7 +42,7 @@ impl Builder<'_> {
 
     pub(super) fn topics(&mut self) {
         for (key, config) in &self.config.topics {
-            let path: &[&str] = &["topics", key];
+            let path = &KeyPath::of("topics").key(key);
             let name = self.channel_name("sns.topic", key, config.name.as_ref(), config.fifo, path);
             let address = Address::new("sns.topic", key.0.as_str());
             let spec = TopicSpec {
@@ -55,7 +56,7 @@ impl Builder<'_> {
                 self.subscribe(key, "email", email.0.as_str(), false, None, path);
             }
             for wanted in &config.subscriptions {
-                let protocol = wanted.protocol.name();
+                let protocol = wanted.protocol.aws();
                 let endpoint = self.text(&wanted.endpoint);
                 self.topic_calls(key, &endpoint);
                 let filter = wanted.filter.as_ref().map(|filter| json!(filter));
@@ -85,7 +86,7 @@ impl Builder<'_> {
         endpoint: impl Into<Text>,
         raw: bool,
         filter: Option<Value>,
-        path: &[&str],
+        path: &KeyPath,
     ) {
         let (topic, endpoint) = (Address::new("sns.topic", topic), endpoint.into());
         let known = endpoint.parts().iter().map(|part| match part {
@@ -96,9 +97,10 @@ impl Builder<'_> {
             let message = "the endpoint is not known before it exists";
             return self.problem(path, message, "write the address, URL or ARN itself");
         };
-        let label = match known.starts_with("arn:") {
-            true => known.rsplit(':').next().unwrap_or_default(),
-            false => &known,
+        let label = if known.starts_with("arn:") {
+            known.rsplit(':').next().unwrap_or_default()
+        } else {
+            &known
         };
         let spec = SubscriptionSpec {
             topic: Text::reference(topic.clone(), Output::Arn),

@@ -1,6 +1,7 @@
 //! `[vpc_links]`: connections from APIs into the network.
 
 use crate::aws::kinds::apigateway::vpc_link::VpcLink;
+use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 
 use super::network::id;
@@ -9,7 +10,7 @@ use super::{Builder, Item};
 impl Builder<'_> {
     pub(super) fn vpc_links(&mut self) {
         for (key, config) in &self.config.vpc_links {
-            let path: &[&str] = &["vpc_links", key];
+            let path = &KeyPath::of("vpc_links").key(key);
             let name = self.item_name("apigateway.vpc_link", key, config.name.as_ref(), path);
             let groups = config.security_groups.iter();
             let spec = VpcLink {

@@ -41,12 +41,11 @@ const UNMARKED: &str =
 /// Refuses to destroy a protected environment before payctl reads anything.
 pub(super) fn check_destroyable(blueprint: &Blueprint) -> Result<(), CliError> {
     let env = &blueprint.scope.env;
-    match blueprint.protect {
-        false => Ok(()),
-        true => {
-            let title = format!("{env} is protected and cannot be destroyed");
-            Err(CliError::new(ErrorKind::User, title).hinted(UNPROTECT))
-        }
+    if blueprint.protect {
+        let title = format!("{env} is protected and cannot be destroyed");
+        Err(CliError::new(ErrorKind::User, title).hinted(UNPROTECT))
+    } else {
+        Ok(())
     }
 }
 
@@ -61,9 +60,10 @@ pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Re
     };
     // On a thread of its own, so that a signal ends the command while it waits for the answer.
     let answer = tokio::task::spawn_blocking(move || screen.ask(&question)).await;
-    match answer.map_err(std::io::Error::from)?? == word {
-        true => Ok(()),
-        false => Err(CliError::new(ErrorKind::User, "not confirmed; nothing was changed")),
+    if answer.map_err(std::io::Error::from)?? == word {
+        Ok(())
+    } else {
+        Err(CliError::new(ErrorKind::User, "not confirmed; nothing was changed"))
     }
 }
 
@@ -88,9 +88,8 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
         is_marked && (destroys || consent.disposable)
     };
     let guarded: Vec<&Change> = losses.iter().copied().filter(|change| !is_meant(change)).collect();
-    let hinted = |error: CliError| match destroys && !guarded.is_empty() {
-        true => error.hinted(UNMARKED),
-        false => error,
+    let hinted = |error: CliError| {
+        if destroys && !guarded.is_empty() { error.hinted(UNMARKED) } else { error }
     };
     match (consent.auto_approve, consent.answers) {
         (true, _) if !guarded.is_empty() && !consent.allow_data_loss => {
@@ -102,9 +101,10 @@ fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
         (false, true) if !losses.is_empty() || destroys => Ok(Question::Name(env)),
         (false, true) => Ok(Question::Yes),
         (false, false) => {
-            let flags = match guarded.is_empty() {
-                true => "--auto-approve",
-                false => "--auto-approve --allow-data-loss",
+            let flags = if guarded.is_empty() {
+                "--auto-approve"
+            } else {
+                "--auto-approve --allow-data-loss"
             };
             let error = explain("cannot ask for confirmation: not a terminal".to_owned(), &losses)
                 .hinted(format!("run it in a terminal, or with {flags}"));
@@ -121,10 +121,7 @@ fn explain(title: String, losses: &[&Change]) -> CliError {
             format!("{}: {}", change.address, change.irreversible.as_deref().unwrap_or_default())
         })
         .collect();
-    match lines.is_empty() {
-        true => error,
-        false => error.because(lines.join("\n")),
-    }
+    if lines.is_empty() { error } else { error.because(lines.join("\n")) }
 }
 
 #[cfg(test)]
@@ -205,12 +202,12 @@ mod tests {
 
     /// The plan, with the disposable tag on what it would lose.
     fn marked(purpose: Purpose) -> Plan {
-        let mut plan = plan(purpose, true);
+        let mut lossy = plan(purpose, true);
         let tags = Tags::from([(TAG_DISPOSABLE.to_owned(), TAG_SET.to_owned())]);
         let (id, outputs) = ("transactions".to_owned(), Outputs::new());
         let live = Live { id, spec: Value::Null, outputs, tags, phase: Phase::Ready };
-        plan.changes[0].live = Some(live);
-        plan
+        lossy.changes[0].live = Some(live);
+        lossy
     }
 
     /// What has to be typed, for each purpose, for what is lost, and for what the config and the flags

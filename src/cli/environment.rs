@@ -33,12 +33,12 @@ pub(super) fn choose(
         return Ok(format!("pr-{number}"));
     }
     let error = CliError::new(ErrorKind::User, "no environment was chosen");
-    let found = found(config_dir)?;
-    Err(match found.as_slice() {
+    let names = found(config_dir)?;
+    Err(match names.as_slice() {
         [] => error.hinted(format!("there is no *.toml file in {}", config_dir.display())),
         [first, ..] => error
             .hinted(format!("choose one with --env or PAYCTL_ENV, for example --env {first}"))
-            .hinted(format!("found in {}: {}", config_dir.display(), found.join(", "))),
+            .hinted(format!("found in {}: {}", config_dir.display(), names.join(", "))),
     })
 }
 

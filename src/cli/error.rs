@@ -174,9 +174,10 @@ impl From<Vec<SurveyError>> for CliError {
             return Self::new(ErrorKind::Bug, "a survey failed without an error");
         };
         let error = Self::cloud(format!("read {}", first.kind), &first.error);
-        match ends.is_some() || errors.len() == 1 {
-            true => error,
-            false => error.because(looking::reasons(&errors).join("\n")),
+        if ends.is_some() || errors.len() == 1 {
+            error
+        } else {
+            error.because(looking::reasons(&errors).join("\n"))
         }
     }
 }

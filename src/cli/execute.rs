@@ -45,18 +45,17 @@ pub(super) async fn execute(
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;
-    let outputs = match plan.changes.is_empty() {
-        true => plan.outputs.clone(),
-        false => {
-            cx.stage.set(Stage::Changing);
-            let report = carry_out(cx, session, plan).await?;
-            cx.stage.set(Stage::Changed);
-            let shown = show_report(cx, session, plan, &report);
-            restores::say_kept(cx, session.provider.aws(), plan, &report).await;
-            shown?;
-            cx.note("");
-            report.outputs
-        }
+    let outputs = if plan.changes.is_empty() {
+        plan.outputs.clone()
+    } else {
+        cx.stage.set(Stage::Changing);
+        let report = carry_out(cx, session, plan).await?;
+        cx.stage.set(Stage::Changed);
+        let shown = show_report(cx, session, plan, &report);
+        restores::say_kept(cx, session.provider.aws(), plan, &report).await;
+        shown?;
+        cx.note("");
+        report.outputs
     };
     match plan.purpose {
         Purpose::Apply => show_outputs(cx, session, &outputs)
@@ -72,9 +71,10 @@ fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliErro
     let effort = Some(session.effort());
     let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
     let text = || plan_text::text(plan, cx.screen.err, cx.detail(), effort);
-    let shown = match cx.screen.json {
-        true => cx.screen.data(&line()),
-        false => cx.screen.tell(&format!("{}\n", text())),
+    let shown = if cx.screen.json {
+        cx.screen.data(&line())
+    } else {
+        cx.screen.tell(&format!("{}\n", text()))
     };
     // payctl does not carry out a plan that the user cannot see.
     shown.map_err(|error| CliError::from(error).hinted("nothing was changed"))
@@ -128,12 +128,11 @@ fn show_report(
     let kinds = session.provider.kinds();
     let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report, &kinds));
     let text = report::text(plan, report, &kinds, cx.screen.err);
-    let shown = match cx.screen.json {
-        true => cx.screen.data(&line),
-        false => {
-            cx.screen.note(&format!("\n{text}"));
-            Ok(())
-        }
+    let shown = if cx.screen.json {
+        cx.screen.data(&line)
+    } else {
+        cx.screen.note(&format!("\n{text}"));
+        Ok(())
     };
     if shown.is_err() {
         cx.screen.note(&text);
@@ -143,10 +142,8 @@ fn show_report(
     }
     // A report that cannot be written does not change how the run ended.
     session.explain_calls(cx);
-    Err(CliError::said(match report.interrupted {
-        true => ErrorKind::Interrupted,
-        false => ErrorKind::Partial,
-    }))
+    let kind = if report.interrupted { ErrorKind::Interrupted } else { ErrorKind::Partial };
+    Err(CliError::said(kind))
 }
 
 fn show_outputs(
@@ -227,9 +224,10 @@ async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), 
     if let Some(error) = unlooked(&unseen, ErrorKind::Partial) {
         return Err(error);
     }
-    let what = match plan.targets.is_empty() {
-        true => format!("nothing of {} remains", plan.scope),
-        false => format!("none of the targets remains in {}", plan.scope),
+    let what = if plan.targets.is_empty() {
+        format!("nothing of {} remains", plan.scope)
+    } else {
+        format!("none of the targets remains in {}", plan.scope)
     };
     cx.note(format_args!("Verified: {what} ({kinds} kinds, {calls} API calls)."));
     for reason in looking::reasons(&unseen) {

@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn every_kind_explains_itself() {
         for kind in KINDS {
-            let text = text(*kind, Style::PLAIN);
-            assert!(text.contains("IAM actions") && text.contains("Example"), "{text}");
+            let page = text(*kind, Style::PLAIN);
+            assert!(page.contains("IAM actions") && page.contains("Example"), "{page}");
             assert!(list(Style::PLAIN).contains(kind.meta().summary));
         }
         assert!(list(Style::PLAIN).contains("\n  `tag:GetResources`\n"));

@@ -286,9 +286,10 @@ impl Context {
         body: impl FnOnce() -> Value,
         text: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
-        match self.screen.json {
-            true => self.screen.data(&json::line(SystemTime::now(), kind, &body()))?,
-            false => self.screen.text(&text())?,
+        if self.screen.json {
+            self.screen.data(&json::line(SystemTime::now(), kind, &body()))?;
+        } else {
+            self.screen.text(&text())?;
         }
         Ok(())
     }

@@ -36,11 +36,10 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         |text: &&Text| text.refs().any(|reference| snapshot.unseen(&reference.to.kind).is_some());
     let unseen = values.iter().filter(|(_, value)| is_unseen(value));
     let unseen: Vec<String> = unseen.map(|(name, value)| format!("{name}: {value}")).collect();
-    match unseen.is_empty() {
-        true => Ok(exit::SUCCESS),
-        false => {
-            let title = "some outputs could not be read";
-            Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join("\n")))
-        }
+    if unseen.is_empty() {
+        Ok(exit::SUCCESS)
+    } else {
+        let title = "some outputs could not be read";
+        Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join("\n")))
     }
 }

@@ -55,8 +55,5 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     {
         return Err(error);
     }
-    Ok(match args.detailed_exitcode && !plan.is_empty() {
-        true => exit::CHANGES,
-        false => exit::SUCCESS,
-    })
+    Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::SUCCESS })
 }

@@ -43,21 +43,23 @@ enum For {
 
 /// The id of an account.
 fn account(text: &str) -> Result<String, String> {
-    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => Ok(text.to_owned()),
-        false => Err("an account id has 12 digits".to_owned()),
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account id has 12 digits".to_owned())
     }
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let env = cx.env()?;
     let (scope, names) = session::names(&cx.global, &env, args.account.as_deref())?;
-    let (scope, names) = match args.any_number {
-        true => for_any_number(&scope, &names).ok_or_else(|| {
+    let (scope, names) = if args.any_number {
+        for_any_number(&scope, &names).ok_or_else(|| {
             CliError::new(ErrorKind::User, format!("the name `{env}` does not end in a number"))
                 .hinted("--any-number is for environments like pr-1 and pr-2")
-        })?,
-        false => (scope, names),
+        })?
+    } else {
+        (scope, names)
     };
     let (task, word) = match args.task {
         For::Plan => (Task::Plan, "plan"),
@@ -76,10 +78,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let whole = document(&statements);
     // The output is the same with --json: a policy is JSON, and AWS reads it as a whole.
     cx.screen.data(&format!("{whole:#}\n"))?;
-    let length = length(&whole);
-    if length > LIMIT {
+    let size = length(&whole);
+    if size > LIMIT {
         cx.note(format_args!(
-            "The policy has {length} characters; a managed policy has at most {LIMIT}. --out DIR \
+            "The policy has {size} characters; a managed policy has at most {LIMIT}. --out DIR \
              writes it in {} parts: attach all of them to the role.",
             split(&statements).len()
         ));

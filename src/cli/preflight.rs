@@ -23,8 +23,8 @@ pub(super) async fn check(
     let planned = plan.changes.iter().map(planned).collect();
     let cx = Preflight::new(aws, planned, &blueprint.resources);
     let mut restored = Vec::new();
-    let checks = checks();
-    for group in checks.chunk_by(|one, other| one.subject == other.subject) {
+    let all = checks();
+    for group in all.chunk_by(|one, other| one.subject == other.subject) {
         let mut found = Vec::new();
         for check in group {
             let asked = (check.run)(&cx).await;

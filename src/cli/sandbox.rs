@@ -124,23 +124,24 @@ async fn serve_on(cx: &Context, port: u16) -> Result<u8, CliError> {
 
 fn reset(cx: &Context) -> Result<u8, CliError> {
     let existed = Sandbox::reset(Path::new(SANDBOX)).map_err(failed)?;
-    let text = match existed {
-        true => "The sandbox is empty.\n",
-        false => "There is no sandbox.\n",
-    };
+    let text = if existed { "The sandbox is empty.\n" } else { "There is no sandbox.\n" };
     cx.show("reset", || json!({ "existed": existed }), || text.to_owned())?;
     Ok(exit::SUCCESS)
 }
 
 fn status(cx: &Context) -> Result<u8, CliError> {
     let path = Path::new(SANDBOX);
-    let counts = match path.exists() {
-        true => Sandbox::open(path).and_then(|sandbox| sandbox.counts()).map_err(failed)?,
-        false => std::collections::BTreeMap::new(),
+    let counts = if path.exists() {
+        Sandbox::open(path).and_then(|sandbox| sandbox.counts()).map_err(failed)?
+    } else {
+        std::collections::BTreeMap::new()
     };
-    let text = || match counts.is_empty() {
-        true => "The sandbox is empty.\n".to_owned(),
-        false => counts.iter().map(|(sort, number)| format!("{number:>5}  {sort}\n")).collect(),
+    let text = || {
+        if counts.is_empty() {
+            "The sandbox is empty.\n".to_owned()
+        } else {
+            counts.iter().map(|(sort, number)| format!("{number:>5}  {sort}\n")).collect()
+        }
     };
     cx.show("sandbox", || json!({ "objects": counts }), text)?;
     Ok(exit::SUCCESS)

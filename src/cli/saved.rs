@@ -171,9 +171,10 @@ fn brief(value: Option<&Value>) -> String {
         (None, _) => value.to_string(),
     };
     let text = one_line(&text);
-    match text.chars().count() > MOST {
-        true => text.chars().take(MOST).chain("...".chars()).collect(),
-        false => text,
+    if text.chars().count() > MOST {
+        text.chars().take(MOST).chain("...".chars()).collect()
+    } else {
+        text
     }
 }
 

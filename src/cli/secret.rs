@@ -46,10 +46,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let Command::Set { name } = &args.command;
     let session = Session::open(cx, &cx.env()?).await?;
     let desired = brought(&session.blueprint, name)?;
-    let value = match cx.screen.answers {
-        true => asked(cx, name).await?,
-        false => piped().await?,
-    };
+    let value = if cx.screen.answers { asked(cx, name).await? } else { piped().await? };
     let value = checked(value, name)?;
     let (version, arn) = put(cx, &session, desired, &value).await?;
     let Desired { address, name, .. } = desired;
@@ -68,9 +65,10 @@ fn brought<'a>(blueprint: &'a Blueprint, name: &str) -> Result<&'a Desired, CliE
         Ok(desired) => return Ok(desired),
         Err(Closed::Unknown(names)) => {
             let error = CliError::new(ErrorKind::User, format!("there is no secret `{name}`"));
-            return Err(match names.is_empty() {
-                true => error.hinted(format!("add [secrets.{name}] with `generate = false`")),
-                false => error.hinted(format!("secrets of the config: {}", names.join(", "))),
+            return Err(if names.is_empty() {
+                error.hinted(format!("add [secrets.{name}] with `generate = false`"))
+            } else {
+                error.hinted(format!("secrets of the config: {}", names.join(", ")))
             });
         }
         Err(Closed::Generated(desired)) => {
@@ -92,11 +90,11 @@ async fn put(
     desired: &Desired,
     value: &str,
 ) -> Result<(String, String), CliError> {
-    let version = version()?;
+    let id = version()?;
     let mut signals = Signals::take()?;
     cx.stage.set(Stage::Changing);
     let sent = tokio::select! {
-        sent = send(session, desired, &version, value) => sent,
+        sent = send(session, desired, &id, value) => sent,
         () = signals.next() => {
             let title = "stopped; the value may be set already";
             let stopped = CliError::new(ErrorKind::Interrupted, title);
@@ -114,7 +112,7 @@ async fn put(
             _ => failed,
         }
     })?;
-    Ok((version, arn))
+    Ok((id, arn))
 }
 
 /// The id of a new version. It is random: with a digest of the value, anyone could check a guess.
@@ -269,8 +267,8 @@ mod tests {
     use super::*;
 
     fn check(value: &[u8]) -> Result<String, String> {
-        let checked = checked(value.to_vec(), "provider-key");
-        checked.map_err(|error| error.source.unwrap().title)
+        let value = checked(value.to_vec(), "provider-key");
+        value.map_err(|error| error.source.unwrap().title)
     }
 
     #[test]

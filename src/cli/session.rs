@@ -53,15 +53,15 @@ impl Session {
     pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
         let began = Instant::now();
         let loaded = load(&cx.global, env)?;
-        let connection = connection(&cx.global, &loaded)?;
-        let connected = aws::facts::connect(&connection, &loaded.config.project.0, env).await;
-        let (mut aws, zones) = connected.map_err(|error| unconnected(&connection, &error))?;
+        let endpoint = connection(&cx.global, &loaded)?;
+        let connected = aws::facts::connect(&endpoint, &loaded.config.project.0, env).await;
+        let (mut aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
         aws.packages = loaded.packages();
         if !cx.global.sandbox {
             check_account(&loaded, &aws)?;
         }
-        let facts = facts(&aws, zones)?;
-        let blueprint = blueprint::build(&loaded, &facts);
+        let known = facts(&aws, zones)?;
+        let blueprint = blueprint::build(&loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
         Ok(Self { blueprint, provider, began, screen: cx.screen, warned })
@@ -93,9 +93,10 @@ impl Session {
     /// as a line now and then. A fast survey shows nothing.
     async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
         let redraws = self.screen.redraws && !self.screen.json;
-        let (first, every) = match redraws {
-            true => (Duration::from_secs(1), Duration::from_millis(250)),
-            false => (Duration::from_secs(10), Duration::from_secs(10)),
+        let (first, every) = if redraws {
+            (Duration::from_secs(1), Duration::from_millis(250))
+        } else {
+            (Duration::from_secs(10), Duration::from_secs(10))
         };
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
         let mut look = std::pin::pin!(look);
@@ -114,9 +115,10 @@ impl Session {
             let Some(looking) = looking else { continue };
             is_shown = true;
             let text = looking::progress(&looking);
-            match redraws {
-                true => self.screen.redraw(&text),
-                false => self.screen.note(&format!("{text}\n")),
+            if redraws {
+                self.screen.redraw(&text);
+            } else {
+                self.screen.note(&format!("{text}\n"));
             }
         }
     }
@@ -240,9 +242,10 @@ fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> 
         endpoint_url: global.endpoint_url.clone(),
         ..Connection::default()
     };
-    match global.sandbox {
-        true => embed(&mut connection, global)?,
-        false => global.wants_no_sandbox()?,
+    if global.sandbox {
+        embed(&mut connection, global)?;
+    } else {
+        global.wants_no_sandbox()?;
     }
     Ok(connection)
 }

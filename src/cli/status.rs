@@ -26,11 +26,10 @@ pub(super) async fn run(cx: &Context, _: &Args) -> Result<u8, CliError> {
     let is_unseen = |row: &&Row| matches!(row.health, Health::Unseen(_));
     let unseen: Vec<String> =
         rows.iter().filter(is_unseen).map(|row| row.address.to_string()).collect();
-    match unseen.is_empty() {
-        true => Ok(exit::SUCCESS),
-        false => {
-            let title = "some configured resources could not be read";
-            Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join(", ")))
-        }
+    if unseen.is_empty() {
+        Ok(exit::SUCCESS)
+    } else {
+        let title = "some configured resources could not be read";
+        Err(CliError::new(ErrorKind::Cloud, title).because(unseen.join(", ")))
     }
 }

@@ -112,9 +112,9 @@ impl<'a> Checker<'a> {
     /// Whether the type of a value is one of those that a schema takes.
     fn fits(&self, node: &Node, schema: &Json) -> bool {
         let found = node.value.json_type();
-        let mut types = types(schema).peekable();
-        types.peek().is_none()
-            || types.any(|name| name == found || (name == "number" && found == "integer"))
+        let mut takes = types(schema).peekable();
+        takes.peek().is_none()
+            || takes.any(|name| name == found || (name == "number" && found == "integer"))
     }
 
     fn wrong_type(&mut self, node: &Node, expected: &str, schema: &Json) {
@@ -239,9 +239,10 @@ impl<'a> Checker<'a> {
         if let Some(section) = schema.get(ITEM_OF).and_then(Json::as_str) {
             let names = self.root.keys(section);
             if self.complete && !names.contains(&text) {
-                let fix = match names.is_empty() {
-                    true => format!("add a section [{section}.{text}]"),
-                    false => suggest(text, names.iter().copied(), &format!("names in [{section}]")),
+                let fix = if names.is_empty() {
+                    format!("add a section [{section}.{text}]")
+                } else {
+                    suggest(text, names.iter().copied(), &format!("names in [{section}]"))
                 };
                 self.say(node, format!("[{section}] has no `{text}`"), fix);
             }
@@ -249,8 +250,8 @@ impl<'a> Checker<'a> {
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
             && !matches(pattern, text)
         {
-            let rule = rule(pattern).map_or_else(|| format!("it must match {pattern}"), Into::into);
-            self.say(node, format!("`{text}` has the wrong format"), rule);
+            let fix = rule(pattern).map_or_else(|| format!("it must match {pattern}"), Into::into);
+            self.say(node, format!("`{text}` has the wrong format"), fix);
         }
         let length = text.chars().count() as u64;
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use regex_lite::Regex;
 
 use super::files::{LARGEST_CONFIG, MOST_CONFIGS, Refusal, Repository};
+use super::key_path::KeyPath;
 use super::problem::{Place, Problem, Sources, Span, suggest};
 use super::template;
 use super::tree::{self, Node, Value};
@@ -250,7 +251,7 @@ pub(crate) fn fill(
     fill.known.insert("env".to_owned(), env.to_owned());
     for input in ["project", "region"] {
         if let Some(text) = tree.text(input) {
-            let text = fill.text(text, tree.locate(&[input]));
+            let text = fill.text(text, tree.locate(&KeyPath::of(input)));
             fill.known.insert(input.to_owned(), text);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::key_path::KeyPath;
 use super::packages;
 use super::problem::{Place, Problem, Sources};
 use super::schema::Config;
@@ -38,14 +39,14 @@ impl Loaded {
     }
 
     /// The place of a value, or of the nearest table above it.
-    pub fn place(&self, path: &[&str]) -> Place {
+    pub fn place(&self, path: &KeyPath) -> Place {
         self.sources.place(self.tree.locate(path))
     }
 
     /// A problem with the value at a path.
     pub fn problem(
         &self,
-        path: &[&str],
+        path: &KeyPath,
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Problem {
@@ -58,37 +59,35 @@ impl Loaded {
     }
 
     /// Whether an item has a key with a value, left out or not.
-    pub(crate) fn says(&self, item: &[&str], key: &str) -> bool {
-        let item = item.iter().try_fold(&self.full, |node, step| node.get(step));
-        let value = item.and_then(|item| item.get(key)).map(|node| &node.value);
+    pub(crate) fn says(&self, item: &KeyPath, key: &str) -> bool {
+        let value = self.full.at(&item.key(key)).map(|node| &node.value);
         value.is_some_and(|value| !matches!(value, tree::Value::Array(items) if items.is_empty()))
     }
 
     /// The string at a path, left out or not.
-    pub(crate) fn string(&self, path: &[&str]) -> Option<&str> {
-        let (key, path) = path.split_last()?;
-        path.iter().try_fold(&self.full, |node, step| node.get(step))?.text(key)
+    pub(crate) fn string(&self, path: &KeyPath) -> Option<&str> {
+        match &self.full.at(path)?.value {
+            tree::Value::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// Whether a word appears anywhere below a path, as a key or as a string.
-    pub(crate) fn mentions(&self, path: &[&str], word: &str) -> bool {
-        let node = path.iter().try_fold(&self.full, |node, step| node.get(step));
-        node.is_some_and(|node| node.mentions(word))
+    pub(crate) fn mentions(&self, path: &KeyPath, word: &str) -> bool {
+        self.full.at(path).is_some_and(|node| node.mentions(word))
     }
 
     /// How many items a list has, left out or not.
-    pub(crate) fn length(&self, path: &[&str]) -> usize {
-        let found = path.iter().try_fold(&self.full, |node, step| node.get(step));
-        match found.map(|node| &node.value) {
+    pub(crate) fn length(&self, path: &KeyPath) -> usize {
+        match self.full.at(path).map(|node| &node.value) {
             Some(tree::Value::Array(items)) => items.len(),
             _ => 0,
         }
     }
 
     /// An integer of the config, left out or not.
-    pub(crate) fn number(&self, path: &[&str]) -> Option<i64> {
-        let found = path.iter().try_fold(&self.full, |node, step| node.get(step))?;
-        match found.value {
+    pub(crate) fn number(&self, path: &KeyPath) -> Option<i64> {
+        match self.full.at(path)?.value {
             tree::Value::Integer(number) => Some(number),
             _ => None,
         }
@@ -100,9 +99,9 @@ impl Loaded {
     }
 
     /// The place where the config asks for an item: its key, `config/base.toml:41`.
-    pub(crate) fn origin(&self, path: &[&str]) -> String {
+    pub(crate) fn origin(&self, path: &KeyPath) -> String {
         let mut node = &self.tree;
-        for step in path {
+        for step in path.keys() {
             match node.get(step) {
                 Some(next) => node = next,
                 None => break,

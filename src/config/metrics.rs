@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Loaded;
+use super::key_path::KeyPath;
 use super::schema::alarms::Alarm;
 use super::schema::dashboards::Line;
 use super::schema::metrics::Metric;
@@ -266,7 +267,8 @@ pub(crate) fn watchable(loaded: &Loaded, section: &str, item: &str) -> Option<&'
         "target_groups" => balancer_of(loaded, item),
         _ => None,
     };
-    let kind = balancer.and_then(|name| loaded.string(&["load_balancers", name, "type"]));
+    let kind = balancer
+        .and_then(|name| loaded.string(&KeyPath::of("load_balancers").key(name).key("type")));
     let rows = if kind == Some("network") { OF_NETWORK } else { WATCHABLE };
     rows.iter().find(|found| found.section == section)
 }
@@ -312,17 +314,17 @@ pub(crate) fn parts(watch: &str) -> (&str, &str, bool) {
 
 /// The cluster of a service: the one that it names, or the only one.
 pub(crate) fn cluster_of<'a>(loaded: &'a Loaded, service: &str) -> Option<&'a str> {
-    loaded.string(&["services", service, "cluster"]).or_else(|| only(loaded, "clusters"))
+    loaded
+        .string(&KeyPath::of("services").key(service).key("cluster"))
+        .or_else(|| only(loaded, "clusters"))
 }
 
 /// The load balancer that forwards to a target group.
 pub(crate) fn balancer_of<'a>(loaded: &'a Loaded, group: &str) -> Option<&'a str> {
     let mut balancers = loaded.names("load_balancers").into_iter();
     balancers.find(|name| {
-        let listeners = ["load_balancers", name, "listeners"];
-        let forwards = |at: usize| {
-            loaded.mentions(&[&listeners[..], &[&at.to_string(), "forward"]].concat(), group)
-        };
+        let listeners = KeyPath::of("load_balancers").key(name).key("listeners");
+        let forwards = |at: usize| loaded.mentions(&listeners.item(at).key("forward"), group);
         (0..loaded.length(&listeners)).any(forwards)
     })
 }

@@ -9,6 +9,7 @@
 mod check;
 mod files;
 mod json_schema;
+mod key_path;
 mod layers;
 mod loaded;
 mod loading;
@@ -26,6 +27,7 @@ mod tree;
 mod variables;
 
 pub use json_schema::schema;
+pub use key_path::KeyPath;
 pub use layers::{Environment, LONGEST_ENV};
 pub use loaded::Loaded;
 pub use loading::{find_environments, load, load_in};

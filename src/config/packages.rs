@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Loaded;
 use super::files::{Refusal, Repository, unreadable};
+use super::key_path::KeyPath;
 use super::problem::Problem;
 use payctl_engine::model::package::{Files, Package};
 
@@ -38,14 +39,18 @@ pub(crate) fn read(loaded: &Loaded, dir: &Path) -> (Sources, Vec<Problem>) {
     let mut packer = match Packer::around(dir) {
         Ok(packer) => packer,
         Err((message, fix)) => {
-            return (sources, vec![loaded.problem(&["functions"], message, fix)]);
+            return (sources, vec![loaded.problem(&KeyPath::of("functions"), message, fix)]);
         }
     };
     for (name, function) in &loaded.config.functions {
         match packer.source(&dir.join(function.source.as_str())) {
             Ok(source) => drop(sources.insert(name.0.clone(), source)),
             Err((message, fix)) => {
-                problems.push(loaded.problem(&["functions", name, "source"], message, fix));
+                problems.push(loaded.problem(
+                    &KeyPath::of("functions").key(name).key("source"),
+                    message,
+                    fix,
+                ));
             }
         }
     }

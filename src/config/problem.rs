@@ -160,9 +160,10 @@ pub(crate) fn suggest<'a>(
 ) -> String {
     did_you_mean(word, candidates.clone()).unwrap_or_else(|| {
         let all: Vec<&str> = candidates.into_iter().collect();
-        match all.is_empty() {
-            true => format!("there are no {what}"),
-            false => format!("{what}: {}", all.join(", ")),
+        if all.is_empty() {
+            format!("there are no {what}")
+        } else {
+            format!("{what}: {}", all.join(", "))
         }
     })
 }

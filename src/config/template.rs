@@ -34,8 +34,8 @@ pub(crate) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
 
 /// The expressions of a string; none if it is malformed.
 pub(crate) fn expressions(text: &str) -> Vec<&str> {
-    let pieces = pieces(text).unwrap_or_default().into_iter();
-    pieces
+    let found = pieces(text).unwrap_or_default().into_iter();
+    found
         .filter_map(|piece| match piece {
             Piece::Expr(expr) => Some(expr),
             Piece::Literal(_) => None,

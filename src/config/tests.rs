@@ -229,8 +229,8 @@ fn validation_enforces_the_limits_of_aws() {
     check(&table(&many), "too many attributes: 21 (use at most 20 in an index");
     let many: String = (0..6)
         .map(|at| {
-            let attributes = attributes(17);
-            format!("{}projection = [{attributes}]\n", index.replace("by-x", &format!("by-{at}")))
+            let named = attributes(17);
+            format!("{}projection = [{named}]\n", index.replace("by-x", &format!("by-{at}")))
         })
         .collect();
     check(&table(&many), "too many attributes in all indexes: 102 (use at most 100)");
@@ -408,14 +408,14 @@ fn environments_files_and_templates_are_found() {
     let pr =
         "extends = \"base.toml\"\n[template]\npattern = \"pr-?[0-9]+\"\nexamples = [\"pr-1\"]\n";
     let dev = "extends = \"base.toml\"\n";
-    let dir = dir(&[("base.toml", base), ("dev.toml", dev), ("pr.toml", pr)]);
-    assert_eq!(all(&dir, "dev"), []);
-    assert_eq!(all(&dir, "pr-123"), []);
-    assert!(all(&dir, "pr")[0].message.contains("is a template"));
-    assert!(all(&dir, "pr-x")[0].message.contains("there is no environment"));
-    assert_eq!(all(&dir, "dve")[0].fix, "did you mean `dev`?");
-    assert!(all(&dir, "Dev")[0].message.contains("cannot be the name"));
-    let names: Vec<String> = dir.environments().into_iter().map(|found| found.name).collect();
+    let files = dir(&[("base.toml", base), ("dev.toml", dev), ("pr.toml", pr)]);
+    assert_eq!(all(&files, "dev"), []);
+    assert_eq!(all(&files, "pr-123"), []);
+    assert!(all(&files, "pr")[0].message.contains("is a template"));
+    assert!(all(&files, "pr-x")[0].message.contains("there is no environment"));
+    assert_eq!(all(&files, "dve")[0].fix, "did you mean `dev`?");
+    assert!(all(&files, "Dev")[0].message.contains("cannot be the name"));
+    let names: Vec<String> = files.environments().into_iter().map(|found| found.name).collect();
     assert_eq!(names, ["dev", "pr"]);
 }
 
@@ -423,20 +423,20 @@ fn environments_files_and_templates_are_found() {
 fn another_region_replaces_every_use_of_the_region() {
     let text = "project = \"pay\"\nregion = \"eu-west-1\"\n[network]\ncidr = \"10.0.0.0/16\"\n\
                 zone_names = [\"us-west-2a\", \"us-west-2b\"]\n[outputs]\nRegion = \"${region}\"";
-    let dir = dir(&[("dev.toml", text)]);
-    let (loaded, problems) = inspect_from(&dir, "dev", &|_| None, Some("us-west-2"));
+    let files = dir(&[("dev.toml", text)]);
+    let (loaded, problems) = inspect_from(&files, "dev", &|_| None, Some("us-west-2"));
     assert_eq!(problems, []);
     let config = loaded.unwrap().config;
     assert_eq!(config.region.0, "us-west-2");
     assert!(config.outputs.values().all(|output| output.0 == "us-west-2"));
-    let (_, problems) = inspect_from(&dir, "dev", &|_| None, Some("mars"));
+    let (_, problems) = inspect_from(&files, "dev", &|_| None, Some("mars"));
     assert_eq!(problems[0].message, "`mars` has the wrong format");
 }
 
 #[test]
 fn a_file_that_extends_itself_is_an_error() {
-    let dir = dir(&[("a.toml", "extends = \"b.toml\""), ("b.toml", "extends = \"a.toml\"")]);
-    let problems = all(&dir, "a");
+    let files = dir(&[("a.toml", "extends = \"b.toml\""), ("b.toml", "extends = \"a.toml\"")]);
+    let problems = all(&files, "a");
     assert_eq!(problems[0].fix, "a.toml -> b.toml -> a.toml");
     assert_eq!(problems[0].place.to_string(), "config/b.toml:1:11");
 }
@@ -470,13 +470,13 @@ fn damaged_files_never_panic_and_every_problem_has_a_place() {
 
 #[test]
 fn the_schema_describes_every_key() {
-    let schema = schema();
-    assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(schema.get("required"), None);
-    let sections = schema["properties"].as_object().unwrap();
+    let whole = schema();
+    assert_eq!(whole["additionalProperties"], false);
+    assert_eq!(whole.get("required"), None);
+    let sections = whole["properties"].as_object().unwrap();
     assert!(sections.values().all(|section| section.get("description").is_some()));
-    assert!(!schema.to_string().contains("null"));
-    patterns_compile(&schema);
+    assert!(!whole.to_string().contains("null"));
+    patterns_compile(&whole);
 }
 
 fn patterns_compile(schema: &Json) {

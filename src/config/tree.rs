@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::key_path::KeyPath;
 use super::problem::Span;
 
 /// A value, its place, and the place of its key.
@@ -109,6 +110,11 @@ impl Node {
         }
     }
 
+    /// The value at a path.
+    pub(crate) fn at(&self, path: &KeyPath) -> Option<&Node> {
+        path.keys().try_fold(self, |node, key| node.get(key))
+    }
+
     /// Adds a string if the key is not set.
     pub(crate) fn assume(&mut self, key: &str, text: &str) {
         let (at, key_at) = (self.at, self.key_at);
@@ -158,9 +164,9 @@ impl Node {
 
     /// The best place for a path: the value if it exists, else the key of the deepest
     /// table above it.
-    pub(crate) fn locate(&self, path: &[&str]) -> Span {
+    pub(crate) fn locate(&self, path: &KeyPath) -> Span {
         let mut node = self;
-        for step in path {
+        for step in path.keys() {
             match node.get(step) {
                 Some(next) => node = next,
                 None => return node.key_at,
@@ -228,21 +234,22 @@ mod tests {
         below.overlay(parse("l = [3]\nt.y = 4\nt.u = \"no table\"", 1).0);
         let merged = json!({ "a": 1, "l": [3], "t": { "x": 1, "y": 4, "u": "no table" } });
         assert_eq!(below.to_json(), merged);
-        assert_eq!(below.locate(&["t", "y"]).file, 1);
-        assert_eq!(below.locate(&["t", "x"]).file, 0);
+        assert_eq!(below.locate(&KeyPath::of("t").key("y")).file, 1);
+        assert_eq!(below.locate(&KeyPath::of("t").key("x")).file, 0);
     }
 
     #[test]
     fn every_value_has_a_place() {
         let text = "[tables.users]\nkey = { name = \"id\" }\n[[rules]]\nport = 1\n";
         let tree = parse(text, 0).0;
-        let shown = |path: &[&str]| {
+        let shown = |path: &KeyPath| {
             let Span { start, end, .. } = tree.locate(path);
             &text[start..end]
         };
-        assert_eq!(shown(&["tables", "users"]), "users");
-        assert_eq!(shown(&["tables", "users", "key", "name"]), "\"id\"");
-        assert_eq!(shown(&["tables", "users", "key", "missing"]), "key");
-        assert_eq!(shown(&["rules", "0", "port"]), "1");
+        let users = KeyPath::of("tables").key("users");
+        assert_eq!(shown(&users), "users");
+        assert_eq!(shown(&users.key("key").key("name")), "\"id\"");
+        assert_eq!(shown(&users.key("key").key("missing")), "key");
+        assert_eq!(shown(&KeyPath::of("rules").item(0).key("port")), "1");
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::files::Refusal;
+use super::key_path::KeyPath;
 use super::layers::whole_match;
 use super::problem::{Problem, Sources, did_you_mean};
 use super::tree::Node;
@@ -49,13 +50,13 @@ pub(crate) fn declared(
     let mut problems = Vec::new();
     let mut values = BTreeMap::new();
     for name in tree.keys(SECTION) {
-        let mut say = |path: &[&str], message: String, fix: String| {
-            let path = [&[SECTION, name], path].concat();
-            problems.push(sources.problem(tree.locate(&path), message, fix));
+        let path = KeyPath::of(SECTION).key(name);
+        let mut say = |path: &KeyPath, message: String, fix: String| {
+            problems.push(sources.problem(tree.locate(path), message, fix));
         };
         if is_credential(name) {
             let (message, fix) = credential(name);
-            say(&[], message.clone(), fix.clone());
+            say(&path, message.clone(), fix.clone());
             values.insert(name.to_owned(), Err((message, fix)));
             continue;
         }
@@ -65,12 +66,12 @@ pub(crate) fn declared(
         let regex = pattern.and_then(whole_match);
         if pattern.is_some() && regex.is_none() {
             let fix = "for example [a-z0-9-]+".to_owned();
-            say(&["pattern"], "this is not a regular expression".to_owned(), fix);
+            say(&path.key("pattern"), "this is not a regular expression".to_owned(), fix);
         }
         let fits = |value: &str| regex.as_ref().is_none_or(|regex| regex.is_match(value));
         if let Some(default) = default.filter(|default| !fits(default)) {
             let message = format!("`{default}` does not match the pattern");
-            say(&["default"], message, "change one of the two".to_owned());
+            say(&path.key("default"), message, "change one of the two".to_owned());
         }
         let set = vars(name).filter(|value| !value.is_empty());
         let value = match (set, default) {

@@ -78,9 +78,10 @@ fn life(meta: &Meta) -> Vec<String> {
         let output = json!(output);
         format!("A change of `{field}` changes the output {output}.")
     }));
-    life.push(match meta.tagged {
-        true => "Ownership: by its tags, and by its name if it has one.".to_owned(),
-        false => "Ownership: by its parent or its name; AWS does not store tags for it.".to_owned(),
+    life.push(if meta.tagged {
+        "Ownership: by its tags, and by its name if it has one.".to_owned()
+    } else {
+        "Ownership: by its parent or its name; AWS does not store tags for it.".to_owned()
     });
     life.push(format!("payctl waits up to {} for AWS.", span(meta.deadline)));
     life.push(format!(

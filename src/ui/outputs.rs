@@ -110,18 +110,16 @@ fn variable(name: &str) -> String {
             '_'
         });
     }
-    match variable.starts_with(|first: char| first.is_ascii_digit()) {
-        true => format!("_{variable}"),
-        false => variable,
+    if variable.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("_{variable}")
+    } else {
+        variable
     }
 }
 
 fn quoted_if_needed(value: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@%+,=-".contains(letter);
-    match value.chars().all(plain) {
-        true => value.to_owned(),
-        false => quoted(value),
-    }
+    if value.chars().all(plain) { value.to_owned() } else { quoted(value) }
 }
 
 fn quoted(value: &str) -> String {

@@ -228,8 +228,8 @@ fn by_component(plan: &Plan) -> BTreeMap<&str, Vec<&Change>> {
 }
 
 fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style, detail: Detail) {
-    let words = words(change.action);
-    let mut head = style.paint(words.paint, &format!("{} {}", words.mark, change.address));
+    let shown = words(change.action);
+    let mut head = style.paint(shown.paint, &format!("{} {}", shown.mark, change.address));
     let known_as = match (&change.action, &change.live) {
         (Action::Delete, Some(live)) => match telling_id(&live.id, &change.name) {
             Some(id) => format!("{}  {id}", change.name),
@@ -247,16 +247,17 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
         line(text, 6, &format!("because: {because}"));
     }
     if change.action == Action::Replace {
-        let order = match change.create_first {
-            true => "the new one is created before the old one is deleted",
-            false => "the old one is deleted before the new one is created",
+        let order = if change.create_first {
+            "the new one is created before the old one is deleted"
+        } else {
+            "the old one is deleted before the new one is created"
         };
         line(text, 6, order);
     }
     match &change.want {
         Some(want) if detail == Detail::Short && is_new(change) => {
-            let settings = settings(&want.spec, &change.name);
-            wrapped(&settings, ",", WIDE).iter().for_each(|settings| line(text, 6, settings));
+            let all = settings(&want.spec, &change.name);
+            wrapped(&all, ",", WIDE).iter().for_each(|some| line(text, 6, some));
         }
         _ => write_fields(text, change, style),
     }
@@ -317,9 +318,12 @@ fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
         Some(value) => value::short(value),
         None => Some("(not set)".to_owned()),
     };
-    let unknown = |value: String| match field.unknown && !value.contains("known after apply") {
-        true => format!("{value} (known after apply)"),
-        false => value,
+    let unknown = |value: String| {
+        if field.unknown && !value.contains("known after apply") {
+            format!("{value} (known after apply)")
+        } else {
+            value
+        }
     };
     match (one(before), one(after)) {
         (_, Some(new)) if is_new => Shape::Short(unknown(new)),

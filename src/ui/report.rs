@@ -92,10 +92,10 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
         _ if is_denied => match lacks {
             Some(Missing { action, resource, explicit }) => {
                 let resource = resource.map(|on| format!(" on {on}")).unwrap_or_default();
-                match explicit {
-                    true => format!("a policy denies {action}{resource} explicitly; remove that \
-                                     statement"),
-                    false => format!("allow {action}{resource} for the role that payctl uses"),
+                if explicit {
+                    format!("a policy denies {action}{resource} explicitly; remove that statement")
+                } else {
+                    format!("allow {action}{resource} for the role that payctl uses")
                 }
             }
             None => "allow the call for the role that payctl uses".to_owned(),
@@ -134,11 +134,10 @@ pub fn hints(error: &OpError, kind: &str) -> Vec<String> {
 }
 
 fn explain(kind: &str) -> Vec<String> {
-    match kind.is_empty() {
-        true => Vec::new(),
-        false => {
-            vec![format!("for AWS's rules and the permissions, run: payctl explain {kind}")]
-        }
+    if kind.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("for AWS's rules and the permissions, run: payctl explain {kind}")]
     }
 }
 
@@ -262,15 +261,15 @@ fn totals(plan: &Plan, report: &Report, style: Style) -> String {
         Purpose::Apply => "Apply",
         Purpose::Destroy => "Destroy",
     };
-    let done = done(report);
+    let counts = done(report);
     if report.is_complete() {
         let head = style.paint(Paint::Good, &format!("{name} complete:"));
-        return format!("{head} {done} in {time}.\n");
+        return format!("{head} {counts} in {time}.\n");
     }
     let word = if report.interrupted { "interrupted" } else { "incomplete" };
     let head = style.paint(Paint::Bad, &format!("{name} {word}:"));
     format!(
-        "{head} {done}; {} failed, {} skipped, {} not done, in {time}.\n\
+        "{head} {counts}; {} failed, {} skipped, {} not done, in {time}.\n\
          Run the same command again: it continues where this run stopped.\n",
         report.failed.len(),
         report.skipped.len(),
@@ -286,10 +285,7 @@ fn done(report: &Report) -> String {
     };
     let parts: Vec<String> =
         [Verb::Create, Verb::Update, Verb::Delete].into_iter().filter_map(part).collect();
-    match parts.is_empty() {
-        true => "nothing was changed".to_owned(),
-        false => parts.join(", "),
-    }
+    if parts.is_empty() { "nothing was changed".to_owned() } else { parts.join(", ") }
 }
 
 #[cfg(test)]

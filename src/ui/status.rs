@@ -150,9 +150,10 @@ fn summary(rows: &[Row]) -> String {
     rows.iter().for_each(|row| *words.entry(row.health.word().0).or_default() += 1);
     let parts = words.iter().map(|(word, number)| format!("{number} {word}"));
     let parts = parts.collect::<Vec<_>>().join(", ");
-    match rows.is_empty() {
-        true => "Nothing is configured and nothing exists.".to_owned(),
-        false => format!("{}: {parts}.", count(rows.len(), "resource")),
+    if rows.is_empty() {
+        "Nothing is configured and nothing exists.".to_owned()
+    } else {
+        format!("{}: {parts}.", count(rows.len(), "resource"))
     }
 }
 
@@ -225,8 +226,8 @@ mod tests {
         for found in live {
             snapshot.entry(found.address.clone()).or_default().push(found);
         }
-        let rows = rows(&wanted, &snapshot);
-        insta::assert_snapshot!(text(&rows, Style::PLAIN), @r#"
+        let shown = rows(&wanted, &snapshot);
+        insta::assert_snapshot!(text(&shown, Style::PLAIN), @r#"
         network
           failed   ec2.nat_gateway/a  dev-a     nat-1        no address left
           ok       ec2.vpc/main       dev-main  vpc-1
@@ -240,6 +241,6 @@ mod tests {
 
         5 resources: 1 failed, 1 missing, 1 ok, 2 surplus.
         "#);
-        insta::assert_snapshot!(json(&rows, &[])["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
+        insta::assert_snapshot!(json(&shown, &[])["resources"][0], @r#"{"address":"ec2.nat_gateway/a","component":"network","detail":"no address left","health":"failed","id":"nat-1","name":"dev-a"}"#);
     }
 }

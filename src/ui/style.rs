@@ -58,10 +58,7 @@ impl Style {
 
     /// The text in the look of a role, marked for [`super::text::shown`].
     pub fn paint(self, paint: Paint, text: &str) -> String {
-        match self.color && !text.is_empty() {
-            true => mark(paint, text),
-            false => text.to_owned(),
-        }
+        if self.color && !text.is_empty() { mark(paint, text) } else { text.to_owned() }
     }
 }
 

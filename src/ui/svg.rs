@@ -17,11 +17,11 @@ const FILLS: [&str; 8] =
 
 /// The whole picture.
 pub(super) fn draw(nodes: &[Node]) -> String {
-    let columns = columns(nodes);
-    let places = places(&columns);
-    let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
+    let layers = columns(nodes);
+    let at = places(&layers);
+    let rows = layers.iter().map(Vec::len).max().unwrap_or_default();
     let components = by_component(nodes);
-    let width = 2 * MARGIN + columns.len().max(1) * (BOX.0 + GAP.0) - GAP.0;
+    let width = 2 * MARGIN + layers.len().max(1) * (BOX.0 + GAP.0) - GAP.0;
     let legend = 2 * MARGIN + rows * (BOX.1 + GAP.1);
     let height = legend + components.len() * 20 + MARGIN;
     let fills: BTreeMap<&str, &str> =
@@ -34,13 +34,13 @@ pub(super) fn draw(nodes: &[Node]) -> String {
          <g fill=\"none\" stroke=\"#94a3b8\">\n"
     );
     for node in nodes {
-        for to in node.refs.iter().filter_map(|to| places.get(to)) {
-            edge(&mut text, *to, places[&node.address]);
+        for to in node.refs.iter().filter_map(|to| at.get(to)) {
+            edge(&mut text, *to, at[&node.address]);
         }
     }
     text.push_str("</g>\n");
     for node in nodes {
-        resource(&mut text, node, places[&node.address], fills[node.component.as_str()]);
+        resource(&mut text, node, at[&node.address], fills[node.component.as_str()]);
     }
     for (row, (component, fill)) in fills.iter().enumerate() {
         let y = legend + row * 20;

@@ -185,11 +185,11 @@ impl Write for Sink {
 fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<String>) {
     let (mut people, mut programs) = (Vec::new(), Vec::new());
     let mut line = |body: &Value| programs.push(lines::line(UNIX_EPOCH, "x", body));
-    let plan = plan(random);
+    let drawn = plan(random);
     for detail in [Detail::Short, Detail::Full] {
-        people.push(plan_text::text(&plan, style, detail, None));
+        people.push(plan_text::text(&drawn, style, detail, None));
     }
-    line(&lines::plan(&plan, None));
+    line(&lines::plan(&drawn, None));
 
     let mut address = || Address::new("sqs.queue", hostile(random));
     let (skipped, done, remaining) = (address(), address(), address());
@@ -197,15 +197,15 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
         done: vec![(done, Verb::Create)],
         failed: errors(random)
             .into_iter()
-            .map(|error| (plan.changes[0].address.clone(), Verb::Create, error))
+            .map(|error| (drawn.changes[0].address.clone(), Verb::Create, error))
             .collect(),
         skipped: vec![(skipped.clone(), Verb::Create, skipped)],
         remaining: vec![(remaining, Verb::Delete)],
         interrupted: true,
         ..Report::default()
     };
-    people.push(report::text(&plan, &report, &[], style));
-    line(&lines::report(&plan, &report, &[]));
+    people.push(report::text(&drawn, &report, &[], style));
+    line(&lines::report(&drawn, &report, &[]));
     let block = Block {
         title: hostile(random),
         what: Some(hostile(random)),
@@ -279,8 +279,8 @@ fn foreign_events_cannot_control_the_terminal() {
             let sink = Sink::default();
             let mode = Mode::Lines(Box::new(sink.clone()));
             let progress = Progress::new(mode, style, 9, Box::new(|| UNIX_EPOCH));
-            let events = events(random);
-            events.iter().for_each(|event| progress.event(event));
+            let sent = events(random);
+            sent.iter().for_each(|event| progress.event(event));
             let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
             let plain = without_looks(style, &text);
             let found = plain.chars().find(|letter| *letter != '\n' && is_obeyed(*letter));

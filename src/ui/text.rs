@@ -68,14 +68,13 @@ pub fn one_line(text: &str) -> String {
 pub(super) fn json_escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for letter in json.chars() {
-        match is_obeyed(letter) {
-            true => {
-                let mut units = [0; 2];
-                for unit in letter.encode_utf16(&mut units) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
-                }
+        if is_obeyed(letter) {
+            let mut units = [0; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
             }
-            false => escaped.push(letter),
+        } else {
+            escaped.push(letter);
         }
     }
     escaped

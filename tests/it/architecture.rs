@@ -97,9 +97,14 @@ fn the_sdk_is_known_only_to_aws() {
 
 #[test]
 fn every_layer_uses_only_what_lies_below_it() {
-    let all = ["aws", "blueprint", "cli", "config", "ui"];
-    let layers =
-        [("config", &[][..]), ("blueprint", &["config", "aws"]), ("aws", &[]), ("ui", &[])];
+    let all = ["aws", "blueprint", "cli", "config", "ui", "words"];
+    let layers = [
+        ("words", &[][..]),
+        ("config", &["words"]),
+        ("blueprint", &["config", "aws", "words"]),
+        ("aws", &["words"]),
+        ("ui", &[]),
+    ];
     for (layer, below) in layers {
         let above: Vec<String> = all
             .iter()
@@ -109,7 +114,7 @@ fn every_layer_uses_only_what_lies_below_it() {
         let above: Vec<&str> = above.iter().map(String::as_str).collect();
         forbid(&[&format!("src/{layer}")], &above, &[], &format!("`{layer}` reaches too high"));
     }
-    // Of the engine, what is computed uses the plain data alone, and the kinds what a provider is asked.
+    // Config and blueprint use only the plain data of the engine. Kinds use what a provider answers.
     let modules = sources("crates/engine/src").into_iter().filter_map(|source| {
         let name = source.path.strip_prefix("crates/engine/src/")?.strip_suffix(".rs")?.to_owned();
         let is_engine =
@@ -118,14 +123,14 @@ fn every_layer_uses_only_what_lies_below_it() {
     });
     let modules: Vec<String> = modules.collect();
     let doing: Vec<&str> = modules.iter().map(String::as_str).collect();
-    let pure = ["src/config", "src/blueprint"];
+    let pure = ["src/config", "src/blueprint", "src/words"];
     let asked = ["payctl_engine::provider", "payctl_engine::traffic"];
     forbid(&pure, &asked, &[], "what is computed asks nobody");
     forbid(&pure, &doing, &[], "what is computed does nothing");
     let looks = ["payctl_engine::diff", "payctl_engine::survey", "payctl_engine::event"];
     let deciding: Vec<&str> = doing.iter().copied().filter(|one| !looks.contains(one)).collect();
     forbid(&["src/aws"], &deciding, &[], "the cloud does not know who asks");
-    // Of the kinds, the blueprint may know the specs.
+    // The blueprint may use the specs of the kinds.
     let clients = ["crate::aws::clients", "crate::aws::provider", "crate::aws::resource"];
     forbid(&["src/blueprint"], &clients, &[], "a blueprint is drawn without a connection");
 }
@@ -134,7 +139,7 @@ fn every_layer_uses_only_what_lies_below_it() {
 fn the_engine_knows_no_kind() {
     let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.meta().kind).collect();
     let why = "the engine knows kinds only through their Meta";
-    // The text of a mistake shows an address.
+    // An error message shows an address as an example.
     let example = ["crates/engine/src/model/address.rs"];
     forbid(&["crates/engine/src"], &kinds, &example, why);
 }
@@ -156,7 +161,7 @@ fn what_is_about_one_kind_lives_with_the_kind() {
         .iter()
         .map(String::as_str)
         .filter(|path| !path.starts_with("src/aws/kinds/"))
-        // A table of what AWS answered, with the kind that asked.
+        // A table of recorded answers, with the kind that asked.
         .filter(|path| *path != "src/aws/error/recorded.rs")
         .collect();
     forbid(&shared, &quoted, &[], why);
@@ -252,7 +257,7 @@ fn pure_layers_do_no_io() {
         "Instant",
         "File::",
     ];
-    let pure = ["src/config", "crates/engine/src/model", "src/blueprint"];
+    let pure = ["src/config", "crates/engine/src/model", "src/blueprint", "src/words"];
     let why = "config, model and blueprint do no IO but reading the config files";
     let readers = ["src/config/files.rs", "src/config/layers.rs", "src/config/packages.rs"];
     forbid(&pure, &io, &readers, why);
@@ -271,7 +276,7 @@ fn only_ui_and_cli_print() {
 #[test]
 fn only_the_engine_waits() {
     let why = "a kind never retries, sleeps or waits: the engine does";
-    // Connecting comes before the engine, and the pace of a service is below it.
+    // payctl connects before the engine runs, and the pace of a service is below the engine.
     let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "one loop waits for the cloud, in converge, and one for traffic, in shift; a survey \
@@ -290,7 +295,7 @@ fn error_codes_are_read_in_one_place() {
         "src/aws/error.rs is the only reader of error codes; use ErrorClass or META.transient";
     let words = ["ErrorMetadata", "ProvideErrorMetadata", "SdkError"];
     forbid(&["src/aws"], &words, &["src/aws/error.rs"], why);
-    // These hand a failure that AWS lists inside a success to the reader.
+    // AWS lists failures inside a successful answer. These files pass them to the reader.
     let hand_on = ["src/aws/kinds/ec2/common.rs", "src/aws/kinds/s3/bucket/empty.rs"];
     forbid(&["crates/engine/src", "src/aws/kinds"], &["error.code", "err.code"], &hand_on, why);
 }
@@ -339,14 +344,18 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn every_test_file_is_run() {
-    let main = fs::read_to_string(root().join("tests/it/main.rs")).expect("the test binary");
     for source in sources("tests/it") {
-        let inner = source.path.trim_start_matches("tests/it/");
-        let Some(name) = inner.strip_suffix(".rs").filter(|name| !name.contains('/')) else {
-            continue;
+        let module = source.path.strip_suffix(".rs").expect("a Rust file");
+        let (folder, name) = module.rsplit_once('/').expect("a file in a folder");
+        let parent = match folder {
+            "tests/it" if name == "main" => continue,
+            "tests/it" => "tests/it/main.rs".to_owned(),
+            folder => format!("{folder}.rs"),
         };
+        let text = fs::read_to_string(root().join(&parent)).expect("the file of the parent");
         let line = format!("mod {name};");
-        assert!(name == "main" || main.lines().any(|l| l == line), "main.rs lacks `{line}`");
+        let is_there = text.lines().any(|own| own.strip_prefix("pub ").unwrap_or(own) == line);
+        assert!(is_there, "{parent} lacks `{line}`");
     }
 }
 
@@ -364,7 +373,7 @@ fn every_kind_stands_in_the_table() {
         |source: &&Source| source.code().any(|(_, line)| holds(line, "impl Resource for"));
     let files: BTreeSet<String> =
         sources("src/aws/kinds").iter().filter(is_kind).map(|kind| kind.path.clone()).collect();
-    // What is in the table is in the docs (tests/it/docs.rs) and in the round trips as well.
+    // Every kind of the table has a page (tests/it/docs/kinds.rs) and a round trip.
     assert_eq!(files, table, "the files with `impl Resource for` and the table KINDS differ");
 }
 
@@ -490,7 +499,7 @@ fn samples_and_variants_are_canonical() {
 }
 
 /// The blueprints of the environments that the repository ships.
-fn shipped() -> BTreeMap<String, Blueprint> {
+fn shipped_blueprints() -> BTreeMap<String, Blueprint> {
     let dir = root().join("config");
     let environments = config::find_environments(&dir).expect("the config directory");
     let names = environments.into_iter().flat_map(|environment| match environment.pattern {
@@ -508,7 +517,7 @@ fn shipped() -> BTreeMap<String, Blueprint> {
 
 #[test]
 fn the_blueprints_of_the_shipped_environments_are_canonical() {
-    let shipped = shipped();
+    let shipped = shipped_blueprints();
     for env in ["dev", "staging", "prod", "pr-123"] {
         assert!(shipped.contains_key(env), "{env} is not shipped any more");
     }

@@ -1,4 +1,4 @@
-//! The rules of groups that scale.
+//! The rules of Auto Scaling groups.
 
 use crate::elb::{check, crowd};
 

@@ -1,5 +1,5 @@
-//! What a config becomes while it stands: what moves from one thing to another, what grows, and what
-//! is repaired by a change. On the embedded sandbox.
+//! Changes of a config whose environment exists: objects that move from one resource to another,
+//! environments that grow, and changes that repair. On the embedded sandbox.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::elb::{NETWORK, blueprint, spec};
+use crate::elb::{NETWORK, blueprint_of, spec_of};
 use crate::support::{
-    block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
-    some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider_for, run, sample_provider,
+    sandboxed, some,
 };
 
-/// A config as it stands, to be replaced by others.
+/// An environment that exists, for one config after the other.
 struct Standing {
     sandbox: Sandbox,
     provider: AwsProvider,
@@ -32,9 +32,9 @@ impl Standing {
         standing
     }
 
-    /// Applies a config, and expects that then nothing is left to do.
+    /// Applies a config, and expects an empty plan after it.
     async fn becomes(&self, text: &str) -> Plan {
-        let blueprint = blueprint(text);
+        let blueprint = blueprint_of(text);
         let plan = run(&self.provider, &blueprint, Purpose::Apply).await;
         expect_settled(&self.provider, &blueprint, "the change").await;
         plan
@@ -47,8 +47,9 @@ impl Standing {
         let groups = client.describe_auto_scaling_groups().send().await.expect("a list");
         let is_meant = |name: &str| name.contains(fleet);
         let mut groups = groups.auto_scaling_groups().iter();
-        let group = groups.find(|group| group.auto_scaling_group_name().is_some_and(is_meant));
-        let group = group.expect("the group");
+        let group = groups
+            .find(|group| group.auto_scaling_group_name().is_some_and(is_meant))
+            .expect("the group");
         let version = group.launch_template().and_then(|template| template.version());
         let live = group.instances().iter().filter(|instance| {
             instance.lifecycle_state().is_none_or(|state| state.as_str() != "Terminating")
@@ -60,12 +61,12 @@ impl Standing {
     }
 
     async fn goes(&self, text: &str) {
-        run(&self.provider, &blueprint(text), Purpose::Destroy).await;
+        run(&self.provider, &blueprint_of(text), Purpose::Destroy).await;
         assert_eq!(self.sandbox.counts().expect("a sandbox"), BTreeMap::new());
     }
 }
 
-/// What a plan does, in the order of the addresses.
+/// The changes of a plan, in the order of the addresses.
 fn actions(plan: &Plan) -> Vec<String> {
     let changes = plan.changes.iter();
     let mut actions: Vec<String> =
@@ -88,7 +89,7 @@ fn adding_or_removing_a_zone_moves_no_subnet() {
         let grown = standing.becomes(&three).await;
         assert_eq!((grown.count(Action::Create), grown.count(Action::Update)), (3, 3));
         assert_eq!(grown.changes.len(), 6, "the tables take the subnets in: {:?}", actions(&grown));
-        let cidr = |subnet: &str| spec(&blueprint(&three), subnet)["cidr"].clone();
+        let cidr = |subnet: &str| spec_of(&blueprint_of(&three), subnet)["cidr"].clone();
         assert_eq!(cidr("ec2.subnet/isolated-2"), "10.0.5.0/24");
         assert_eq!(cidr("ec2.subnet/public-3"), "10.0.6.0/24");
         assert_eq!(cidr("ec2.subnet/isolated-3"), "10.0.8.0/24");
@@ -102,7 +103,7 @@ fn adding_or_removing_a_zone_moves_no_subnet() {
 #[test]
 fn address_ranges_can_be_reserved_for_later_zones() {
     let cidr = |zones: &str, subnet: &str| {
-        spec(&blueprint(&tiers(zones)), &format!("ec2.subnet/{subnet}"))["cidr"].clone()
+        spec_of(&blueprint_of(&tiers(zones)), &format!("ec2.subnet/{subnet}"))["cidr"].clone()
     };
     for zones in ["zones = 1\nplanned_zones = 4", "zones = 4"] {
         assert_eq!(cidr(zones, "public-1"), "10.0.0.0/24");
@@ -141,11 +142,11 @@ fn a_firewall_protects_a_load_balancer_and_an_api_of_one_name() {
          [firewalls.main]\nrate_limit = 100\n\
          protects = [\"load_balancers.main\", \"apis.main\"]\n"
     );
-    let blueprint = blueprint(&text);
+    let blueprint = blueprint_of(&text);
     for (name, resource) in
         [("lb-main", "elb.load_balancer/main"), ("api-main", "apigateway.stage/main")]
     {
-        let spec = spec(&blueprint, &format!("waf.association/{name}"));
+        let spec = spec_of(&blueprint, &format!("waf.association/{name}"));
         assert!(spec["resource"].to_string().contains(resource), "{spec}");
     }
 }
@@ -170,7 +171,7 @@ fn a_target_group_moves_from_one_load_balancer_to_another() {
     });
 }
 
-/// A fleet that says `more`.
+/// A fleet with more keys.
 fn fleet(more: &str) -> String {
     format!(
         "{NETWORK}[fleets.workers]\nsecurity_groups = [\"workers\"]\nmin = 1\nmax = 2\n\
@@ -184,7 +185,8 @@ fn another_image_repairs_a_fleet_with_a_missing_image() {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let small = "instance_type = \"t4g.micro\"";
-        let wrong = blueprint(&fleet(&format!("{small}\nimage_parameter = \"/none/such/arm64\"")));
+        let wrong =
+            blueprint_of(&fleet(&format!("{small}\nimage_parameter = \"/none/such/arm64\"")));
         let plan = plan_now(&provider, &wrong, Purpose::Apply).await;
         let report = carry_out(&provider, &plan).await;
         let failed: Vec<_> = report.failed.iter().map(|(_, _, error)| error).collect();
@@ -193,7 +195,7 @@ fn another_image_repairs_a_fleet_with_a_missing_image() {
         // It has everything else that it should have.
         expect_settled(&provider, &wrong, "a failed launch").await;
 
-        let right = blueprint(&fleet(small));
+        let right = blueprint_of(&fleet(small));
         let plan = run(&provider, &right, Purpose::Apply).await;
         let expected = ["Update autoscaling.group/workers", "Update ec2.launch_template/workers"];
         assert_eq!(actions(&plan), expected);
@@ -223,7 +225,7 @@ fn a_new_change_of_a_fleet_replaces_a_running_refresh() {
 fn a_fleet_launches_with_a_key_of_its_own() {
     block_on(async {
         let text = fleet("instance_type = \"t4g.micro\"\nvolume = { key = \"main\" }\n[keys.main]");
-        let policy = spec(&blueprint(&text), "kms.key/main")["policy"].to_string();
+        let policy = spec_of(&blueprint_of(&text), "kms.key/main")["policy"].to_string();
         assert!(policy.contains("\"kms:CreateGrant\""), "{policy}");
         let via = json!({
             "kms:calleraccount": ["000000000000"],
@@ -241,7 +243,7 @@ fn apply_waits_for_deletions_of_objects_without_tags() {
     {
         block_on(async {
             let sandbox = Sandbox::in_memory_strict();
-            let provider = provider(&sandboxed(&sandbox)).await;
+            let provider = sample_provider(&sandboxed(&sandbox)).await;
             let blueprint = some(&provider, &[kind]);
             run(&provider, &blueprint, Purpose::Apply).await;
             let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;

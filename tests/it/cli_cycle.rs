@@ -1,5 +1,5 @@
-//! Whole environments, from the shipped config, through their lives: every command is a process of
-//! its own, and nothing but the sandbox remembers anything in between.
+//! The lives of whole environments from the shipped config. Every command is a process of its own, and
+//! only the sandbox keeps state between them.
 
 use std::fs::{self, File};
 
@@ -172,7 +172,7 @@ fn an_edited_plan_does_nothing() {
     refuse("sqs.queue/jobs.action\n", &|plan| plan["changes"][0]["action"] = "delete".into());
     refuse("now:         delete", &|plan| plan["purpose"] = "destroy".into());
     assert_eq!(folder.counts(), before);
-    // As it was written it is carried out.
+    // The unedited plan is carried out.
     folder.expect(0, "apply --sandbox --auto-approve saved.plan");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
 }
@@ -212,7 +212,7 @@ fn double_verbose_names_each_call() {
     assert!(!said.contains("operation="), "{said}");
 }
 
-/// Made, nothing left to do, removed, nothing left at all.
+/// Created, an empty plan, destroyed, an empty sandbox.
 fn lives(env: &str, flags: &str) {
     let folder = Folder::shipped();
     folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));

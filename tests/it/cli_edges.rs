@@ -1,5 +1,5 @@
-//! The real binary at its edges: readers that leave, full disks, texts that a terminal would obey,
-//! and values that must not be seen.
+//! The real binary at its edges: closed pipes, full disks, control characters, a closed terminal, and
+//! values that nobody may see.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -108,25 +108,13 @@ fn a_full_disk_is_an_error() {
 #[test]
 fn a_process_under_nohup_continues_without_its_terminal() {
     let folder = small();
-    let said = folder.path("said");
-    let payctl = folder.payctl(APPLY);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(payctl.get_program());
-    shell.args(payctl.get_args()).current_dir(folder.path(".")).env_clear();
-    shell.env("HOME", folder.path(".")).env("PAYCTL_SANDBOX_DELAY_MS", "300");
-    shell.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut child =
-        shell.stderr(File::create(&said).expect("a file")).spawn().expect("payctl starts");
-    let text = || fs::read_to_string(&said).unwrap_or_default();
-    let began = std::time::Instant::now();
-    while !text().contains("Plan: 2 to create") {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", text());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let sent = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status();
-    assert!(sent.expect("kill is there").success());
-    assert_eq!(child.wait().expect("payctl ends").code(), Some(0), "{}", text());
-    assert!(text().contains("Apply complete"), "{}", text());
+    let mut run =
+        folder.start_slowly_with("--ignore-signal=HUP", APPLY, Duration::from_millis(300));
+    assert!(run.wait_for("Plan: 2 to create", 1), "the terminal closes early: {}", run.said());
+    run.signal("HUP");
+    let (_, code, said) = run.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Apply complete"), "{said}");
 }
 
 #[test]
@@ -144,7 +132,7 @@ fn control_characters_are_shown_escaped() {
     }
 }
 
-/// A config with a secret that somebody brings and one that is generated.
+/// A config with a secret that a person sets and one that payctl generates.
 fn with_secrets() -> Folder {
     let folder = Folder::empty();
     let secrets = "project = \"shop\"\nregion = \"us-east-1\"\n[secrets.provider-key]\n\
@@ -162,7 +150,7 @@ fn fed(folder: &Folder, line: &str, input: &[u8]) -> Ran {
     ended(folder.payctl(line).stdin(File::open(folder.path("input")).expect("a file")))
 }
 
-/// The versions of the secret that somebody brings.
+/// The versions of the secret that a person sets.
 fn versions(folder: &Folder) -> Vec<Value> {
     let state = fs::read_to_string(folder.path(".payctl/sandbox/state.json")).expect("a state");
     let state: Value = serde_json::from_str(&state).expect("JSON");
@@ -232,7 +220,7 @@ fn invalid_values_and_secrets_are_refused() {
     assert_eq!(versions(&folder), Vec::<Value>::new());
 }
 
-/// Types into a terminal. Tells the exit code, whether the echo is on in the end, and what was shown.
+/// Types into a terminal. Returns the exit code, whether the echo is on in the end, and the output.
 const TERMINAL: &str = r#"
 import os, pty, sys, termios
 typed, command = sys.argv[1].encode(), sys.argv[2:]

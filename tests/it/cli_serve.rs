@@ -1,5 +1,5 @@
-//! The sandbox on a port: boto3 and payctl see the account that `--sandbox` filled. And what is
-//! said when its state cannot be used.
+//! The sandbox on a port: boto3 and payctl see the account that `--sandbox` filled. And the errors for
+//! a state that cannot be used.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -10,10 +10,10 @@ const APPLY: &str = "apply --env dev --sandbox --auto-approve";
 const DESTROY: &str = "destroy --env dev --sandbox --auto-approve";
 const SLOW: Duration = Duration::from_millis(30);
 
-/// A CI system that cancels gives about this long.
+/// A CI system that cancels a job gives it about this time.
 const PATIENCE: Duration = Duration::from_secs(7);
 
-/// What an undisturbed apply makes.
+/// What an apply without a signal creates.
 fn undisturbed() -> Value {
     let folder = Folder::shipped();
     folder.expect(0, APPLY);
@@ -22,7 +22,9 @@ fn undisturbed() -> Value {
 
 fn stops_cleanly_at(signal: &str) {
     let folder = Folder::shipped();
-    let mut run = folder.start_slowly(APPLY, SLOW);
+    // The tests may run under `nohup`, which ignores SIGHUP.
+    let default = format!("--default-signal={signal}");
+    let mut run = folder.start_slowly_with(&default, APPLY, SLOW);
     assert!(run.wait_for(" created in ", 6), "stopped in the middle: {}", run.said());
     run.signal(signal);
     let (took, code, said) = run.end();
@@ -73,7 +75,7 @@ fn ctrl_c_during_a_survey_changes_nothing() {
     for command in ["plan --env dev --sandbox", APPLY] {
         let folder = Folder::shipped();
         let mut run = folder.start_slowly(command, Duration::from_secs(30));
-        // Signals are taken over before the sandbox is opened.
+        // payctl handles signals before it opens the sandbox.
         assert!(run.wait_until(|| folder.path(".payctl/sandbox/lock").exists()), "{}", run.said());
         run.signal("INT");
         let (took, code, said) = run.end();

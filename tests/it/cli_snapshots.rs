@@ -1,5 +1,5 @@
-//! What people see, as the real binary shows it. `INSTA_UPDATE=always cargo test` writes the
-//! snapshots anew; read them before they are committed.
+//! The output of the real binary. `INSTA_UPDATE=always cargo test` writes the snapshots again. Read
+//! them before you commit them.
 
 use crate::cli_support::{Folder, Ran, ended};
 

@@ -1,4 +1,4 @@
-//! The real binary, in a folder of its own that holds a copy of the shipped config.
+//! The real binary, in a folder of its own with a copy of the shipped config.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder to run payctl in; nothing of the machine's own settings is seen there.
+/// A folder to run payctl in, without the settings of the machine.
 pub struct Folder(TempDir);
 
-/// Copies a folder, if it is there, with what is below it.
+/// Copies a folder, if it is there, with everything in it.
 pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).into_iter().flatten() {
         let path = entry.expect("a readable folder").path();
@@ -25,7 +25,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a command did.
+/// The result of a command.
 pub struct Ran {
     pub code: Option<i32>,
     pub out: String,
@@ -71,8 +71,14 @@ impl Folder {
 
     /// The command for `payctl <line>`.
     pub fn payctl(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_payctl"));
+        self.program(&[env!("CARGO_BIN_EXE_payctl")], line)
+    }
+
+    /// The command for a program and its first arguments, with the words of a line as the others.
+    fn program(&self, words: &[&str], line: &str) -> Command {
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(line.split_whitespace())
             .current_dir(self.0.path())
             .env_clear()
@@ -94,14 +100,14 @@ impl Folder {
         ran
     }
 
-    /// How many objects of each sort are in the sandbox.
+    /// The number of objects of each type in the sandbox.
     pub fn counts(&self) -> Value {
         let ran = self.expect(0, "sandbox status --json");
         let line: Value = serde_json::from_str(&ran.out).expect("a JSON line");
         line["objects"].clone()
     }
 
-    /// Starts `payctl <line>` with keys for an endpoint that takes any.
+    /// Starts `payctl <line>` with keys, for an endpoint that accepts any.
     pub fn start_with_keys(&self, line: &str) -> Running {
         let mut command = self.payctl(line);
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
@@ -118,9 +124,18 @@ impl Folder {
         Running { child, said }
     }
 
-    /// Starts `payctl <line>` on a sandbox that takes so much longer for every call.
+    /// Starts `payctl <line>` on a sandbox that delays every call.
     pub fn start_slowly(&self, line: &str, delay: Duration) -> Running {
-        let mut command = self.payctl(line);
+        self.start_delayed(self.payctl(line), delay)
+    }
+
+    /// The same with an option of `env` for a signal: `--ignore-signal=HUP` does what `nohup` does.
+    pub fn start_slowly_with(&self, signal: &str, line: &str, delay: Duration) -> Running {
+        let words = ["/usr/bin/env", signal, env!("CARGO_BIN_EXE_payctl")];
+        self.start_delayed(self.program(&words, line), delay)
+    }
+
+    fn start_delayed(&self, mut command: Command, delay: Duration) -> Running {
         self.started(command.env("PAYCTL_SANDBOX_DELAY_MS", delay.as_millis().to_string()))
     }
 }
@@ -141,26 +156,26 @@ pub fn ended(command: &mut Command) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// A run that is under way.
+/// A running payctl.
 pub struct Running {
     child: Child,
     said: PathBuf,
 }
 
 impl Running {
-    /// What was said on stderr so far.
+    /// The stderr so far.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap_or_default()
     }
 
-    /// Waits until a word was said so many times; false if the run ends before.
+    /// Waits until stderr contains a word so many times. Returns false if the run ends before.
     pub fn wait_for(&mut self, word: &str, times: usize) -> bool {
         let said = self.said.clone();
         let text = move || fs::read_to_string(&said).unwrap_or_default();
         self.wait_until(|| text().matches(word).count() >= times)
     }
 
-    /// Waits until something has happened; false if the run ends before.
+    /// Waits until something has happened. Returns false if the run ends before.
     pub fn wait_until(&mut self, happened: impl Fn() -> bool) -> bool {
         let began = Instant::now();
         while !happened() {
@@ -180,7 +195,7 @@ impl Running {
         assert!(sent.expect("kill is there").success());
     }
 
-    /// Waits for the end: how long that took, the exit code, and everything that was said.
+    /// Waits for the end. Returns how long that took, the exit code, and the stderr.
     pub fn end(mut self) -> (Duration, Option<i32>, String) {
         let began = Instant::now();
         let status = self.child.wait().expect("a child");
@@ -190,7 +205,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Of use only if a test fails before the end.
+        // For tests that fail before the end.
         let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
 }

@@ -5,12 +5,12 @@ use aws_sdk_cloudwatchlogs::types::MetricTransformation;
 use payctl::aws::provider::AwsProvider;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::survey::survey;
 use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::json;
 
-use crate::support::{block_on, by_hand, expect_settled, provider, run, sandboxed, some};
+use crate::support::{block_on, by_hand, expect_settled, run, sample_provider, sandboxed, some};
 
 const BAD_DAY: [Fault; 3] = [Fault::Throttle, Fault::Error500, Fault::LoseReply];
 
@@ -20,10 +20,19 @@ fn watching(provider: &AwsProvider) -> Blueprint {
 }
 
 async fn put_alarm(client: &aws_sdk_cloudwatch::Client, name: &str) {
-    let call = client.put_metric_alarm().alarm_name(name).namespace("n").metric_name("m");
-    let call = call.statistic(Statistic::Sum).period(60).evaluation_periods(1).threshold(1.0);
-    let call = call.comparison_operator(ComparisonOperator::GreaterThanThreshold);
-    call.send().await.expect("a valid alarm");
+    client
+        .put_metric_alarm()
+        .alarm_name(name)
+        .namespace("n")
+        .metric_name("m")
+        .statistic(Statistic::Sum)
+        .period(60)
+        .evaluation_periods(1)
+        .threshold(1.0)
+        .comparison_operator(ComparisonOperator::GreaterThanThreshold)
+        .send()
+        .await
+        .expect("a valid alarm");
 }
 
 async fn alarms(client: &aws_sdk_cloudwatch::Client) -> Vec<String> {
@@ -36,7 +45,7 @@ async fn alarms(client: &aws_sdk_cloudwatch::Client) -> Vec<String> {
 fn foreign_alarms_and_dashboards_are_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = watching(&provider);
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
         let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));
@@ -69,11 +78,12 @@ fn foreign_alarms_and_dashboards_are_left_alone() {
 fn a_foreign_alarm_is_not_adopted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         put_alarm(&aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox)), "sample-alarm").await;
         let blueprint = watching(&provider);
         let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
-        let plan = plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
+        let plan =
+            planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
         assert_eq!(plan.refused.len(), 1, "{:#?}", plan.refused);
         assert!(plan.refused[0].reason.contains("somebody else"), "{:?}", plan.refused);
     });
@@ -83,7 +93,7 @@ fn a_foreign_alarm_is_not_adopted() {
 fn dashboards_are_compared_by_content() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = watching(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
@@ -114,7 +124,7 @@ fn throttled_and_lost_calls_are_repaired() {
             let faults = faults.at_random(seed, 30, &BAD_DAY);
             let mut connection = sandboxed(&sandbox);
             connection.transport = Some(faults.transport());
-            let provider = provider(&connection).await;
+            let provider = sample_provider(&connection).await;
             let blueprint = watching(&provider);
             run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, "a bad day").await;
@@ -128,7 +138,7 @@ fn throttled_and_lost_calls_are_repaired() {
 fn disabled_alarm_actions_are_enabled_again() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = watching(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         put_alarm(&aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox)), "sample-alarm").await;

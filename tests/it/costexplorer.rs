@@ -4,7 +4,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 
-use crate::support::{block_on, by_hand, expect_settled, provider, run, sandboxed, some};
+use crate::support::{block_on, by_hand, expect_settled, run, sample_provider, sandboxed, some};
 
 #[test]
 fn a_monitor_of_all_services_is_shared_and_its_subscription_is_ours() {
@@ -18,7 +18,7 @@ fn a_monitor_of_all_services_is_shared_and_its_subscription_is_ours() {
             .build()
             .expect("a monitor");
         costs.create_anomaly_monitor().anomaly_monitor(monitor).send().await.expect("a monitor");
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let kinds = ["costs.anomaly_monitor", "costs.anomaly_subscription", "sns.topic", "kms.key"];
         let mut blueprint = some(&provider, &kinds);
         let address = Address::new("costs.anomaly_monitor", "sample");

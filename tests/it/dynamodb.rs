@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, by_hand, carry_out, count, expect_settled, plan_now, provider, run, sandboxed, set,
-    some, through,
+    block_on, by_hand, carry_out, count, expect_settled, plan_now, run, sample_provider, sandboxed,
+    set, some, through,
 };
 
 #[test]
 fn disabling_expiry_does_not_block_and_a_second_change_waits() {
     block_on(async {
         let hour = Duration::from_secs(3600);
-        let provider = provider(&sandboxed(&Sandbox::in_memory_strict())).await;
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory_strict())).await;
         let mut blueprint = some(&provider, &["dynamodb.table"]);
         set(&mut blueprint, "dynamodb.table", "ttl", json!("expires_at"));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -30,7 +30,7 @@ fn disabling_expiry_does_not_block_and_a_second_change_waits() {
         assert!(began.elapsed() < hour / 6, "{:?}", began.elapsed());
         expect_settled(&provider, &blueprint, "no expiry").await;
 
-        // AWS takes no other one for the rest of the hour, and says so only by its refusal.
+        // AWS refuses another change for the rest of the hour, and does not show that beforehand.
         let began = Instant::now();
         set(&mut blueprint, "dynamodb.table", "ttl", json!("ends_at"));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -44,7 +44,7 @@ fn an_updating_table_is_deleted_and_its_new_stream_has_a_new_arn() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport());
-        let provider = provider(&through(faults.transport())).await;
+        let provider = sample_provider(&through(faults.transport())).await;
         let mut blueprint = some(&provider, &["dynamodb.table"]);
         set(&mut blueprint, "dynamodb.table", "deletion_protection", json!(true));
         let table = Address::new("dynamodb.table", "sample");

@@ -1,5 +1,5 @@
-//! The network as it lives: what others break is repaired, what is replaced goes in the right
-//! order, and what AWS refuses for good is not waited for. On the embedded sandbox.
+//! The life of a network: payctl repairs what others break, replaces in the right order, and does not
+//! wait after a final refusal. On the embedded sandbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,13 +20,15 @@ use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::elb::{NETWORK, built, spec};
-use crate::support::{block_on, carry_out, expect_settled, plan_now, provider, run, sandboxed};
+use crate::elb::{NETWORK, built, spec_of};
+use crate::support::{
+    block_on, carry_out, expect_settled, plan_now, run, sample_provider, sandboxed,
+};
 
 const ANYWHERE: &str = "0.0.0.0/0";
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 
-/// A sandbox, payctl on it, and somebody else's hands.
+/// A sandbox with payctl, and a client for what others do by hand.
 struct Ground {
     sandbox: Sandbox,
     provider: AwsProvider,
@@ -37,7 +39,7 @@ struct Ground {
 impl Ground {
     async fn new() -> Self {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let config = aws_sdk_ec2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -64,7 +66,7 @@ impl Ground {
         plan_now(&self.provider, &self.blueprint, Purpose::Apply).await
     }
 
-    /// Plans, applies, and expects that then nothing is left to do.
+    /// Plans, applies, and expects an empty plan after it.
     async fn apply(&self) -> (Plan, Report) {
         let plan = self.plan().await;
         let report = carry_out(&self.provider, &plan).await;
@@ -210,7 +212,7 @@ fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-/// What is known of an account in Virginia whose third zone is the old one.
+/// The facts of an account in us-east-1 whose third zone is the old one.
 fn virginia(zones: &[(&str, &str)]) -> Facts {
     let zone = |(letter, id): &(&str, &str)| Zone {
         name: format!("us-east-1{letter}"),
@@ -237,11 +239,11 @@ fn a_zone_that_lacks_a_wanted_feature_is_skipped() {
         (wide.clone(), "us-east-1c"),
         (format!("{wide}{link}"), "us-east-1d"),
         (nat, "us-east-1d"),
-        // Who names a zone knows it.
+        // A config that names the zone gets it.
         (format!("{named}{link}"), "us-east-1c"),
     ] {
         let blueprint = built(&text, &facts).expect("a blueprint");
-        assert_eq!(spec(&blueprint, "ec2.subnet/private-3")["zone"], zone, "{text}");
+        assert_eq!(spec_of(&blueprint, "ec2.subnet/private-3")["zone"], zone, "{text}");
     }
     let few = virginia(&[("a", "az1"), ("b", "az2"), ("c", "az3")]);
     let wrong = built(&format!("{wide}{link}"), &few).unwrap_err();
@@ -405,7 +407,7 @@ fn a_new_nat_gateway_keeps_its_address_and_its_route_table() {
         let mut ground = Ground::new().await;
         with_gateway(&mut ground.blueprint);
         ground.apply().await;
-        // Another zone: the subnet, and what is in it, cannot stay.
+        // In another zone the subnet and everything in it are replaced.
         ground.set("ec2.subnet/public", "zone", json!("us-east-1b"));
         let (plan, report) = ground.apply().await;
         let four = [
@@ -442,7 +444,7 @@ fn a_failed_nat_gateway_is_explained_and_replaced() {
     block_on(async {
         let mut ground = Ground::new().await;
         with_gateway(&mut ground.blueprint);
-        // Nothing waits for the internet gateway, and there is none.
+        // No step waits for the internet gateway, which does not exist.
         let whole = ground.blueprint.clone();
         for desired in ground.blueprint.resources.values_mut() {
             desired.after = BTreeSet::new();
@@ -467,7 +469,7 @@ fn a_failed_nat_gateway_is_explained_and_replaced() {
 fn routes_wait_until_a_nat_instance_passes_its_checks() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = network(&provider.aws().scope);
         with_instance(&mut blueprint);
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
@@ -503,7 +505,7 @@ fn an_invalid_policy_fails_at_once() {
     block_on(async {
         let mut ground = Ground::new().await;
         ground.blueprint.resources.clear();
-        // It does not say on what.
+        // The statement has no `Resource`.
         let policy = json!({ "Effect": "Allow", "Action": "s3:GetObject" });
         let role = json!({
             "name": "sample-role", "path": "/payctl/payment/sample/us-east-1/", "description": "",

@@ -1,5 +1,5 @@
-//! Services on Fargate as they live: deployed, scaled, rolled back, drained. On the embedded
-//! sandbox, most of it in the strict one.
+//! Services on Fargate: deployed, scaled, rolled back, drained. On the embedded sandbox, mostly the
+//! strict one.
 
 use std::fs;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use payctl_engine::event::StepError;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Purpose};
+use payctl_engine::planner;
+use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::time::Instant;
@@ -21,8 +23,8 @@ use crate::support::{
     block_on, by_hand, carry_out, expect_settled, plan_now, provider_for, run, sandboxed,
 };
 
-/// A service that reads a secret, and scales if `more` says so.
-fn text(image: &str, more: &str) -> String {
+/// A config with a service that reads a secret, and `more` keys of the service.
+fn config_with(image: &str, more: &str) -> String {
     format!(
         r#"
         project = "payment"
@@ -61,7 +63,7 @@ async fn blueprint_of(provider: &AwsProvider, text: &str) -> Blueprint {
     blueprint::build(&loaded, &facts).expect("a valid blueprint")
 }
 
-fn changed(plan: &payctl_engine::plan::Plan) -> Vec<String> {
+fn changes_of(plan: &payctl_engine::plan::Plan) -> Vec<String> {
     let changes = plan.changes.iter();
     changes.map(|change| format!("{:?} {}", change.action, change.address)).collect()
 }
@@ -77,14 +79,15 @@ fn a_service_lives_through_deployments_and_leaves_nothing() {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
-        let blueprint = blueprint_of(&provider, &text("nginx:0", "")).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:0", "")).await;
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
         for version in 1..=12 {
-            let blueprint = blueprint_of(&provider, &text(&format!("nginx:{version}"), "")).await;
+            let blueprint =
+                blueprint_of(&provider, &config_with(&format!("nginx:{version}"), "")).await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             let expected = ["Update ecs.service/payment", "Update ecs.task_definition/payment"];
-            let mut changed = changed(&plan);
+            let mut changed = changes_of(&plan);
             changed.sort();
             assert_eq!(changed, expected);
             expect_settled(&provider, &blueprint, "a deployment").await;
@@ -102,7 +105,7 @@ fn the_autoscaler_decides_the_task_count() {
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
         let scaled = "scaling = { min = 2, max = 10, cpu = 70, memory = 80 }";
-        let blueprint = blueprint_of(&provider, &text("nginx:1", scaled)).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", scaled)).await;
         run(&provider, &blueprint, Purpose::Apply).await;
         let (cluster, service) = ("dev-payment-cluster-main", "dev-payment-service-payment");
         let call = ecs.update_service().cluster(cluster).service(service).desired_count(7);
@@ -110,17 +113,17 @@ fn the_autoscaler_decides_the_task_count() {
         expect_settled(&provider, &blueprint, "scaling out").await;
 
         let scaled = "scaling = { min = 2, max = 5, cpu = 60 }";
-        let blueprint = blueprint_of(&provider, &text("nginx:1", scaled)).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", scaled)).await;
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
-        assert_eq!(changed(&plan), ["Update scaling.target/payment"]);
+        assert_eq!(changes_of(&plan), ["Update scaling.target/payment"]);
         expect_settled(&provider, &blueprint, "other bounds").await;
         let call = ecs.describe_services().cluster(cluster).services(service);
         let found = call.send().await.expect("the service");
         assert_eq!(found.services()[0].desired_count(), 5);
 
-        let blueprint = blueprint_of(&provider, &text("nginx:1", "desired = 1")).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", "desired = 1")).await;
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
-        let mut changed = changed(&plan);
+        let mut changed = changes_of(&plan);
         changed.sort();
         assert_eq!(changed, ["Delete scaling.target/payment", "Update ecs.service/payment"]);
         expect_settled(&provider, &blueprint, "no scaling").await;
@@ -133,11 +136,11 @@ fn an_apply_waits_for_a_deployment_only_if_asked() {
         for (more, waits) in [("", false), ("wait_until_stable = true", true)] {
             let sandbox = Sandbox::in_memory_strict();
             let provider = provider_for(&sandboxed(&sandbox), "dev").await;
-            let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
+            let blueprint = blueprint_of(&provider, &config_with("nginx:1", "")).await;
             run(&provider, &blueprint, Purpose::Apply).await;
             tokio::time::sleep(Duration::from_secs(60)).await;
             let began = Instant::now();
-            let blueprint = blueprint_of(&provider, &text("nginx:2", more)).await;
+            let blueprint = blueprint_of(&provider, &config_with("nginx:2", more)).await;
             run(&provider, &blueprint, Purpose::Apply).await;
             assert_eq!(began.elapsed() >= Duration::from_secs(30), waits, "{more}");
         }
@@ -150,9 +153,9 @@ fn a_failed_deployment_is_explained_and_old_tasks_keep_running() {
         let sandbox = Sandbox::in_memory_strict();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let waits = "wait_until_stable = true";
-        let blueprint = blueprint_of(&provider, &text("nginx:1", waits)).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", waits)).await;
         run(&provider, &blueprint, Purpose::Apply).await;
-        let mut broken = blueprint_of(&provider, &text("nginx:2", waits)).await;
+        let mut broken = blueprint_of(&provider, &config_with("nginx:2", waits)).await;
         let definition = Address::new("ecs.task_definition", "payment");
         let definition = broken.resources.get_mut(&definition).expect("it is there");
         let container = &mut definition.spec["containers"]["payment"];
@@ -166,10 +169,10 @@ fn a_failed_deployment_is_explained_and_old_tasks_keep_running() {
         assert!(said.contains("DeploymentFailed") && said.contains("circuit breaker"), "{said}");
         assert!(matches!(report.failed[0].2, StepError::Refused(_)), "{said}");
 
-        // The service is back on what ran before, and the plan shows the way forward again.
+        // The service runs the earlier revision again, and the plan shows the new one again.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let plan = plan_now(&provider, &broken, Purpose::Apply).await;
-        assert_eq!(changed(&plan), ["Update ecs.service/payment"]);
+        assert_eq!(changes_of(&plan), ["Update ecs.service/payment"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "the repair").await;
         run(&provider, &blueprint, Purpose::Destroy).await;
@@ -177,9 +180,9 @@ fn a_failed_deployment_is_explained_and_old_tasks_keep_running() {
     });
 }
 
-/// A blueprint whose tasks write to a log group that is not there, so that none starts.
+/// A blueprint whose tasks do not start, because their log group is missing.
 async fn without_logs(provider: &AwsProvider, more: &str) -> Blueprint {
-    let mut broken = blueprint_of(provider, &text("nginx:1", more)).await;
+    let mut broken = blueprint_of(provider, &config_with("nginx:1", more)).await;
     let definition = Address::new("ecs.task_definition", "payment");
     let definition = broken.resources.get_mut(&definition).expect("it is there");
     definition.spec["containers"]["payment"]["logs"]["group"] = json!("/ecs/not-there-dev");
@@ -196,7 +199,7 @@ fn a_failed_first_deployment_is_restarted() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
         let paths: Vec<&str> = plan.changes[0].fields.iter().map(|it| it.path.as_str()).collect();
-        assert_eq!((changed(&plan).len(), paths), (1, vec!["failed_deployment"]));
+        assert_eq!((changes_of(&plan).len(), paths), (1, vec!["failed_deployment"]));
 
         let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));
         let call = logs.create_log_group().log_group_name("/ecs/not-there-dev");
@@ -238,13 +241,17 @@ fn update_ignores_instability_since_the_plan() {
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
         let waits = "wait_until_stable = true";
-        let blueprint = blueprint_of(&provider, &text("nginx:1", waits)).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", waits)).await;
         run(&provider, &blueprint, Purpose::Apply).await;
-        let blueprint = blueprint_of(&provider, &text("nginx:2", waits)).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:2", waits)).await;
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
-        let call = ecs.update_service().cluster("dev-payment-cluster-main");
-        let call = call.service("dev-payment-service-payment").force_new_deployment(true);
-        call.send().await.expect("a deployment by hand");
+        ecs.update_service()
+            .cluster("dev-payment-cluster-main")
+            .service("dev-payment-service-payment")
+            .force_new_deployment(true)
+            .send()
+            .await
+            .expect("a deployment by hand");
         let report = carry_out(&provider, &plan).await;
         assert!(report.is_complete(), "{:#?}", report.failed);
         expect_settled(&provider, &blueprint, "the update").await;
@@ -257,13 +264,19 @@ fn a_foreign_revision_is_left_alone() {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
-        let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", "")).await;
         run(&provider, &blueprint, Purpose::Apply).await;
         let container = ContainerDefinition::builder().name("payment").image("nginx:pipeline");
-        let call = ecs.register_task_definition().family("dev-payment-service-payment");
-        let call = call.requires_compatibilities(Compatibility::Fargate).cpu("256").memory("512");
-        let call = call.network_mode(NetworkMode::Awsvpc).container_definitions(container.build());
-        call.send().await.expect("a revision");
+        ecs.register_task_definition()
+            .family("dev-payment-service-payment")
+            .requires_compatibilities(Compatibility::Fargate)
+            .cpu("256")
+            .memory("512")
+            .network_mode(NetworkMode::Awsvpc)
+            .container_definitions(container.build())
+            .send()
+            .await
+            .expect("a revision");
         expect_settled(&provider, &blueprint, "a foreign revision").await;
         run(&provider, &blueprint, Purpose::Destroy).await;
         assert_eq!(active_revisions(&ecs).await, 1, "the foreign one is left");
@@ -278,20 +291,18 @@ fn a_foreign_service_is_left_alone() {
         let ecs = aws_sdk_ecs::Client::new(&by_hand(&sandbox));
         let call = ecs.create_cluster().cluster_name("dev-payment-cluster-main");
         call.send().await.expect("a cluster");
-        let blueprint = blueprint_of(&provider, &text("nginx:1", "")).await;
-        let snapshot = payctl_engine::survey::survey(&provider, &blueprint.resources).await;
-        let snapshot = snapshot.expect("a survey");
+        let blueprint = blueprint_of(&provider, &config_with("nginx:1", "")).await;
+        let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
         let plan =
-            payctl_engine::planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]);
-        let plan = plan.expect("a plan");
+            planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
         assert!(!plan.refused.is_empty(), "{:?}", plan.changes);
         assert!(plan.changes.iter().all(|change| change.action != Action::Update));
     });
 }
 
-/// The problems of a config whose service says `more`.
+/// The problems of a config with `more` keys of the service.
 fn problems(more: &str) -> Vec<String> {
-    let text = text("nginx:1", more);
+    let text = config_with("nginx:1", more);
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join("dev.toml"), text).expect("a file");
     let problems = blueprint::problems(dir.path(), "dev", &|_| None, None);
@@ -361,7 +372,7 @@ fn references_of_a_service_must_fit() {
             found.iter().map(|found| format!("{} ({})", found.message, found.fix)).collect();
         assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}\n{found:#?}");
     };
-    let good = text("nginx:1", "");
+    let good = config_with("nginx:1", "");
     let other = |from: &str, to: &str| good.replace(from, to);
     check(&other("database:password", "databse:password"), "[secrets] has no `databse` (did you");
     check(&other("database:password", "database:pasword"), "has no field `pasword` (did you mean");
@@ -371,7 +382,7 @@ fn references_of_a_service_must_fit() {
     check(&other("cluster = \"main\"", "cluster = \"man\""), "[clusters] has no `man`");
     check(&other("\"tasks\"", "[]"), "a service has 1 to 5 security groups, not 0");
     check(&other("port = 80", "port = 0"), "0 is out of range (use 1 to 65535)");
-    let target = text("nginx:1", "target_group = \"blue\"");
+    let target = config_with("nginx:1", "target_group = \"blue\"");
     let behind = |group: &str| format!("{target}[target_groups.blue]\n{group}\n");
     check(&behind(""), "no listener forwards to `blue` (add `forward = \"blue\"`");
     let listener = "[load_balancers.a]\nsecurity_groups = [\"tasks\"]\n\

@@ -1,4 +1,4 @@
-//! Load balancers and the groups that scale behind them: rules, blueprints, and their life on the sandbox.
+//! Load balancers and the Auto Scaling groups behind them: rules, blueprints, life on the sandbox.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ fn in_folder<T>(text: &str, with: impl FnOnce(&Path) -> T) -> T {
     with(folder.path())
 }
 
-pub fn blueprint(text: &str) -> Blueprint {
+pub fn blueprint_of(text: &str) -> Blueprint {
     let facts = Facts { account: "000000000000".into(), ..Facts::placeholder("us-east-1") };
     built(text, &facts).unwrap_or_else(|found| panic!("{found:#?}"))
 }
@@ -40,12 +40,12 @@ pub fn built(text: &str, facts: &Facts) -> Result<Blueprint, String> {
     })
 }
 
-pub fn spec(blueprint: &Blueprint, address: &str) -> Value {
+pub fn spec_of(blueprint: &Blueprint, address: &str) -> Value {
     let address: Address = address.parse().expect("an address");
     blueprint.resources[&address].spec.clone()
 }
 
-/// A problem that the text must have, after the network.
+/// Expects a problem of a config with the network.
 #[track_caller]
 pub(super) fn check(text: &str, expected: &str) {
     let text = format!("{NETWORK}{text}");
@@ -202,22 +202,22 @@ scaling = { cpu = 70, memory = 80 }
 
 #[test]
 fn the_config_expresses_the_agreed_systems() {
-    let blueprint = blueprint(&format!("{NETWORK}{SYSTEMS}"));
-    let public = spec(&blueprint, "elb.load_balancer/public");
+    let blueprint = blueprint_of(&format!("{NETWORK}{SYSTEMS}"));
+    let public = spec_of(&blueprint, "elb.load_balancer/public");
     assert_eq!(
         (&public["type"], &public["scheme"]),
         (&json!("application"), &json!("internet-facing"))
     );
     assert_eq!(public["subnets"].as_array().map(Vec::len), Some(2));
     assert_eq!(public["deletion_protection"], false);
-    let group = spec(&blueprint, "elb.target_group/api");
+    let group = spec_of(&blueprint, "elb.target_group/api");
     let expected = json!({
         "protocol": "HTTP", "port": "traffic-port", "path": "/health", "matcher": "200",
         "interval": 30, "timeout": 5, "healthy": 2, "unhealthy": 3,
     });
     assert_eq!((&group["health"], &group["target_type"]), (&expected, &json!("ip")));
     assert_eq!((&group["port"], &group["stickiness"]), (&json!(80), &Value::Null));
-    let listener = spec(&blueprint, "elb.listener/private-80");
+    let listener = spec_of(&blueprint, "elb.listener/private-80");
     let weights: Vec<&Value> = listener["action"]["forward"]["targets"]
         .as_array()
         .expect("targets")
@@ -225,7 +225,7 @@ fn the_config_expresses_the_agreed_systems() {
         .map(|share| &share["weight"])
         .collect();
     assert_eq!(weights, [100, 0]);
-    let group = spec(&blueprint, "autoscaling.group/workers");
+    let group = spec_of(&blueprint, "autoscaling.group/workers");
     assert_eq!(
         (&group["min"], &group["max"], &group["initial"]),
         (&json!(1), &json!(3), &json!(2))
@@ -237,17 +237,17 @@ fn the_config_expresses_the_agreed_systems() {
         (&memory["target"], &memory["metric"]["custom"]["name"]),
         (&json!(80.0), &json!("mem_used_percent"))
     );
-    let template = spec(&blueprint, "ec2.launch_template/workers");
+    let template = spec_of(&blueprint, "ec2.launch_template/workers");
     let script = template["user_data"].as_str().expect("a script");
     assert!(script.contains("dnf install -y amazon-cloudwatch-agent"), "{script}");
-    let role = spec(&blueprint, "iam.role/fleet-workers")["managed"].to_string();
+    let role = spec_of(&blueprint, "iam.role/fleet-workers")["managed"].to_string();
     assert!(role.contains("AmazonSSMManagedInstanceCore"), "{role}");
     assert!(role.contains("CloudWatchAgentServerPolicy"), "{role}");
 }
 
 #[test]
 fn names_fit_whatever_the_environment_is_called() {
-    let blueprint = blueprint(&format!("{NETWORK}{SYSTEMS}"));
+    let blueprint = blueprint_of(&format!("{NETWORK}{SYSTEMS}"));
     for (address, desired) in &blueprint.resources {
         if address.kind == "elb.load_balancer" || address.kind == "elb.target_group" {
             assert!(desired.name.len() <= 32 && desired.name.contains("dev"), "{}", desired.name);
@@ -261,12 +261,12 @@ fn weights_move_traffic_and_a_new_port_needs_a_successor() {
         let sandbox = Sandbox::in_memory();
         let provider = provider_for(&sandboxed(&sandbox), "dev").await;
         let text = format!("{NETWORK}{SYSTEMS}");
-        let first = blueprint(&text);
+        let first = blueprint_of(&text);
         run(&provider, &first, Purpose::Apply).await;
         expect_settled(&provider, &first, "creation").await;
 
         let text = text.replace("{ blue = 100, green = 0 }", "{ blue = 90, green = 10 }");
-        let moved = blueprint(&text);
+        let moved = blueprint_of(&text);
         let plan = run(&provider, &moved, Purpose::Apply).await;
         let changed: Vec<(String, Action)> =
             plan.changes.iter().map(|one| (one.address.to_string(), one.action)).collect();
@@ -274,7 +274,7 @@ fn weights_move_traffic_and_a_new_port_needs_a_successor() {
         expect_settled(&provider, &moved, "moving traffic").await;
 
         let text = text.replace("[target_groups.green]", "[target_groups.green]\nport = 8080");
-        let replaced = blueprint(&text);
+        let replaced = blueprint_of(&text);
         let plan = run(&provider, &replaced, Purpose::Apply).await;
         let actions: BTreeMap<String, Action> =
             plan.changes.iter().map(|one| (one.address.to_string(), one.action)).collect();
@@ -283,7 +283,7 @@ fn weights_move_traffic_and_a_new_port_needs_a_successor() {
         expect_settled(&provider, &replaced, "a new port").await;
 
         let text = text.replace("t4g.micro", "t4g.small");
-        let larger = blueprint(&text);
+        let larger = blueprint_of(&text);
         let plan = run(&provider, &larger, Purpose::Apply).await;
         assert_eq!((plan.changes.len(), plan.count(Action::Update)), (2, 2));
         expect_settled(&provider, &larger, "larger instances").await;

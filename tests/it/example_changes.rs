@@ -1,12 +1,12 @@
-//! What is changed in the example configs, and what that updates.
+//! Changes of the example configs, and the resources that each one updates.
 
-/// An example, and what is changed in it.
+/// An example and a change of it.
 pub struct Example {
     pub name: &'static str,
     pub envs: &'static [&'static str],
-    /// An overlay that changes every sort of setting that can be changed in place.
+    /// An overlay that changes every kind of setting that AWS can change in place.
     pub change: &'static str,
-    /// What it updates.
+    /// The resources that it updates.
     pub updates: &'static [&'static str],
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use crate::examples::dir_of;
 
-/// A value with its references in words.
+/// A value whose references are readable.
 fn plain(value: &Value) -> Value {
     match (value, Text::from_value(value)) {
         (Value::Object(_), Some(text)) => json!(text.to_string()),
@@ -33,8 +33,8 @@ fn plain(value: &Value) -> Value {
     }
 }
 
-/// What stands at an address and a pointer.
-fn found(blueprint: &Blueprint, address: &str, pointer: &str) -> Option<Value> {
+/// The value at an address and a pointer.
+fn value_at(blueprint: &Blueprint, address: &str, pointer: &str) -> Option<Value> {
     match address {
         "count" => {
             let kinds = blueprint.resources.keys().map(|address| address.kind.as_str());
@@ -81,7 +81,7 @@ fn check(example: &str, envs: &[&str]) {
                 let (place, value) = line.split_once(" = ").expect("a value");
                 let (address, pointer) = place.trim().split_once(' ').expect("a pointer");
                 let value: Value = serde_json::from_str(value.trim()).expect("a JSON value");
-                let found = found(&blueprint, address, pointer.trim());
+                let found = value_at(&blueprint, address, pointer.trim());
                 if found.as_ref() != Some(&value) {
                     wrong.push(format!("{env}: {line}\n    is {}", json!(found)));
                 }

@@ -1,5 +1,5 @@
-//! The example configs as they live, on the embedded sandbox and on moto: made, changed, retagged,
-//! removed.
+//! The lives of the example configs, on the embedded sandbox and on moto: created, changed, retagged,
+//! deleted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,7 @@ impl Changed {
     pub fn new(example: &'static str, env: &str, overlay: &str) -> Self {
         let changed = Self(tempfile::tempdir().expect("a folder"), example);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        // A config reads what is inside of its repository.
+        // A config reads only files of its repository.
         fs::create_dir(changed.0.path().join(".git")).expect("a writable folder");
         copy(&root.join("functions"), &changed.0.path().join("functions"));
         copy(&dir_of(example), &changed.dir());

@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
 use crate::support::{
-    address_of, another, block_on, carry_out, needed, plan_now, provider, samples, sandboxed,
+    address_of, another, block_on, carry_out, needed, plan_now, sample_provider, samples, sandboxed,
 };
 
 fn folder() -> PathBuf {
@@ -229,7 +229,7 @@ async fn left(provider: &AwsProvider, blueprint: &Blueprint) -> Vec<String> {
 /// Makes the object of a fact; what is wrong with it.
 async fn hold(fact: &Value) -> Vec<String> {
     let sandbox = Sandbox::in_memory();
-    let maker = provider(&sandboxed(&sandbox)).await;
+    let maker = sample_provider(&sandboxed(&sandbox)).await;
     let mut blueprint = samples(&maker.aws().scope);
     let kind = kind_of(fact);
     let address = fact["address"].as_str().map(|address| address.parse().expect("an address"));
@@ -258,7 +258,7 @@ async fn hold(fact: &Value) -> Vec<String> {
     let faults = Faults::new(sandbox.transport()).keeping_answers();
     let mut connection = sandboxed(&sandbox);
     connection.transport = Some(faults.transport());
-    let reader = provider(&connection).await;
+    let reader = sample_provider(&connection).await;
     let mut wrong = left(&reader, &blueprint).await;
     let said = faults.answers();
     let answers = fact["answers"].as_object().expect("answers");

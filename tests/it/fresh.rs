@@ -1,5 +1,5 @@
-//! What is too new: roles, the roles that services make for themselves, and new objects of a neighbour. And
-//! what is not ours although nothing says whose it is.
+//! Objects that are too new for the next call: roles, service-linked roles, and objects of another
+//! service. And objects without tags, which do not belong to the environment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use crate::cli_support::Folder;
 use crate::support::{
-    block_on, by_hand, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed,
-    shipped, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, provider_for, run, sample_provider,
+    sandboxed, shipped, some,
 };
 
 fn through(transport: SharedHttpClient) -> Connection {
@@ -35,7 +35,7 @@ const TOO_SOON: [&str; 5] = [
     "rds.CreateDBSubnetGroup",
 ];
 
-/// How often each was called to make the recommended platform.
+/// How often payctl called each of them to create the recommended platform.
 async fn calls(sandbox: &Sandbox) -> BTreeMap<&'static str, usize> {
     let faults = Faults::new(sandbox.transport());
     let provider = provider_for(&through(faults.transport()), "dev").await;
@@ -61,7 +61,7 @@ fn a_new_account_gets_the_whole_platform_in_one_apply() {
 fn a_role_that_cannot_be_passed_fails_within_two_minutes() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["ecs.task_definition"]);
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
         let all = ["ec2", "ecs", "kms", "logs", "secretsmanager", "tag"];
@@ -79,18 +79,18 @@ fn a_role_that_cannot_be_passed_fails_within_two_minutes() {
             panic!("{:?}", report.failed);
         };
         assert_eq!(address.kind, "ecs.task_definition");
-        let hints = hints(error, &address.kind).join("\n");
-        assert!(hints.starts_with("allow iam:PassRole on arn:aws:iam::"), "{hints}");
+        let shown = hints(error, &address.kind).join("\n");
+        assert!(shown.starts_with("allow iam:PassRole on arn:aws:iam::"), "{shown}");
     });
 }
 
-/// What of these kinds is refused as somebody else's if it is made by hand between a plan and its apply.
+/// The kinds whose objects an apply refuses as foreign if somebody made them since the plan.
 async fn refused(
     sandbox: &Sandbox,
     kinds: &[&str],
     by_others: impl AsyncFnOnce(&SdkConfig),
 ) -> Vec<String> {
-    let provider = provider(&sandboxed(sandbox)).await;
+    let provider = sample_provider(&sandboxed(sandbox)).await;
     let blueprint = some(&provider, kinds);
     let mut needed = blueprint.clone();
     needed.resources.retain(|address, _| !kinds.contains(&address.kind.as_str()));
@@ -105,7 +105,7 @@ async fn refused(
     not_ours.map(|(address, ..)| address.kind).collect()
 }
 
-/// Without any tags, so that nothing says whose it is.
+/// Without tags, so that nothing says whose it is.
 #[test]
 fn foreign_objects_made_since_the_plan_are_not_adopted() {
     block_on(async {
@@ -129,11 +129,19 @@ fn foreign_objects_made_since_the_plan_are_not_overwritten() {
         let body = json!({ "widgets": [] }).to_string();
         let found = refused(&sandbox, &kinds, async |hand| {
             let cloudwatch = aws_sdk_cloudwatch::Client::new(hand);
-            let alarm = cloudwatch.put_metric_alarm().alarm_name("sample-alarm");
-            let alarm = alarm.metric_name("Theirs").namespace("N").statistic("Sum".into());
-            let alarm = alarm.period(60).threshold(1.0).evaluation_periods(1);
-            let alarm = alarm.comparison_operator("GreaterThanThreshold".into());
-            alarm.send().await.expect("an alarm");
+            cloudwatch
+                .put_metric_alarm()
+                .alarm_name("sample-alarm")
+                .metric_name("Theirs")
+                .namespace("N")
+                .statistic("Sum".into())
+                .period(60)
+                .threshold(1.0)
+                .evaluation_periods(1)
+                .comparison_operator("GreaterThanThreshold".into())
+                .send()
+                .await
+                .expect("an alarm");
             let dashboard = cloudwatch.put_dashboard().dashboard_name("sample-dashboard");
             dashboard.dashboard_body(&body).send().await.expect("a dashboard");
         });
@@ -150,7 +158,7 @@ fn foreign_objects_made_since_the_plan_are_not_overwritten() {
 fn a_key_scheduled_for_deletion_is_not_taken_for_ours() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["kms.key"]);
         let key = blueprint.resources.values_mut().find(|one| one.address.kind == "kms.key");
         key.expect("a key").spec["kept"] = json!(true);
@@ -166,7 +174,7 @@ fn a_key_scheduled_for_deletion_is_not_taken_for_ours() {
 fn a_missing_log_role_of_the_account_is_recreated() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["apigateway.account"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
@@ -227,7 +235,7 @@ fn interface_permissions_are_deleted_after_the_interfaces() {
         refused.err
     );
     assert!(refused.err.contains("lambda.function/check and iam.role/check"), "{}", refused.err);
-    // First the one, then the other.
+    // First one, then the other.
     folder.edit("config/dev.toml", "AWSLambdaBasicExecutionRole", managed);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.edit("config/dev.toml", managed, "AWSLambdaBasicExecutionRole");
@@ -258,14 +266,14 @@ fn functions_cannot_recreate_their_log_group() {
     });
 }
 
-/// EC2 hears of a profile first, and of the role in it later: it says so in other words.
+/// EC2 sees a profile first, and the role in it later: then it gives another message.
 #[test]
 fn launch_waits_until_ec2_sees_the_role_of_a_profile() {
     for kind in ["ec2.instance", "autoscaling.group"] {
         block_on(async {
             let sandbox = Sandbox::in_memory_strict();
             let faults = Faults::new(sandbox.transport()).keeping_answers();
-            let provider = provider(&through(faults.transport())).await;
+            let provider = sample_provider(&through(faults.transport())).await;
             run(&provider, &some(&provider, &[kind]), Purpose::Apply).await;
             let answers = format!("{:?}", faults.answers());
             for said in ["Invalid IAM Instance Profile", "has no associated IAM Roles"] {

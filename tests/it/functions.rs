@@ -7,14 +7,14 @@ use regex_lite::Regex;
 
 use crate::moto::environment;
 
-/// How many tests there are at the least. It goes up with them, so that none gets lost unseen.
+/// The functions have at least as many tests. Raise the number with each new one, so that none gets lost.
 const TESTS: usize = 104;
 
 #[test]
 fn the_functions_pass_their_tests() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/functions");
     let python = environment().join("bin/python");
-    // -B: the folders of the functions are packaged as they are, so nothing may be left in them.
+    // -B: payctl packages the folders of the functions, so Python must not leave its cache there.
     let output = Command::new(&python)
         .args(["-B", "-m", "unittest", "discover", "--start-directory"])
         .arg(&folder)

@@ -2,11 +2,11 @@
 
 use aws_config::Region;
 use aws_sdk_guardduty::types::DetectorFeature;
-use payctl::config::schema::threat_detection::ThreatFeature;
+use payctl::words::threat_detection::ThreatFeature;
 use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 
-use crate::support::{block_on, by_hand, expect_settled, provider, run, sandboxed, some};
+use crate::support::{block_on, by_hand, expect_settled, run, sample_provider, sandboxed, some};
 
 #[test]
 fn a_foreign_detector_is_shared() {
@@ -14,13 +14,13 @@ fn a_foreign_detector_is_shared() {
         let sandbox = Sandbox::in_memory();
         let guardduty = aws_sdk_guardduty::Client::new(&by_hand(&sandbox));
         guardduty.create_detector().enable(true).send().await.expect("a detector");
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["guardduty.detector"]);
         expect_settled(&provider, &blueprint, "taking it over").await;
         run(&provider, &blueprint, Purpose::Destroy).await;
         let left = guardduty.list_detectors().send().await.expect("a list");
         assert_eq!(left.detector_ids().len(), 1);
-        // Nobody who does not ask for it is told of it.
+        // A config without it does not see it.
         let none = some(&provider, &[]);
         expect_settled(&provider, &none, "wanting nothing").await;
     });
@@ -33,7 +33,7 @@ fn guardduty_features_are_off_unless_wanted() {
             let sandbox = Sandbox::in_memory();
             let mut connection = sandboxed(&sandbox);
             connection.region = Some(region.into());
-            let provider = provider(&connection).await;
+            let provider = sample_provider(&connection).await;
             let blueprint = some(&provider, &["guardduty.detector"]);
             run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, "creation").await;
@@ -58,6 +58,6 @@ fn every_guardduty_feature_can_be_wanted() {
     let superseded = DetectorFeature::EksRuntimeMonitoring;
     for name in DetectorFeature::values().iter().filter(|name| **name != superseded.as_str()) {
         let feature: Result<ThreatFeature, _> = serde_json::from_value(name.to_lowercase().into());
-        assert_eq!(feature.map(ThreatFeature::word).ok(), Some(*name));
+        assert_eq!(feature.map(ThreatFeature::aws).ok(), Some(*name));
     }
 }

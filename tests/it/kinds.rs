@@ -15,11 +15,10 @@ use payctl_sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::support::{
-    address_of, block_on, expect_settled, plan_now, provider, run, samples, sandboxed,
+    address_of, block_on, expect_settled, plan_now, run, sample_provider, samples, sandboxed,
 };
 
-/// A value that an endpoint other than AWS does not keep: the samples of the kind have another one
-/// there instead.
+/// A value that an endpoint other than AWS does not keep. The samples have another value there.
 pub struct Gap {
     /// The kind.
     pub kind: &'static str,
@@ -27,14 +26,14 @@ pub struct Gap {
     pub field: &'static str,
     /// The value, as JSON; any value if empty.
     pub value: &'static str,
-    /// What takes its place, as JSON; the value of the first sample if empty.
+    /// The value instead of it, as JSON; the value of the first sample if empty.
     pub instead: &'static str,
     /// What the endpoint does wrong.
     pub why: &'static str,
 }
 
 impl Gap {
-    /// Replaces the value; whether it was there.
+    /// Replaces the value. Returns whether it was there.
     pub fn close(&self, spec: &mut Value, sample: &Value) -> bool {
         let Some(value) = spec.pointer_mut(self.field) else { return false };
         let json = |text| serde_json::from_str::<Value>(text).expect("gaps hold JSON");
@@ -60,7 +59,7 @@ fn close(gaps: &[Gap], kind: &dyn AnyKind, mut spec: Value) -> Value {
     spec
 }
 
-/// The life of all samples on one endpoint. All kinds take their next variant in one go.
+/// The life of all samples on one endpoint. One apply gives all kinds their next variant.
 pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
     let mut blueprint = samples(&provider.aws().scope);
     for kind in KINDS {
@@ -89,7 +88,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
         let plan = run(provider, &blueprint, Purpose::Apply).await;
         let updates = plan.changes.iter().filter(|change| change.action == Action::Update);
         let updates = updates.map(|change| change.address.clone());
-        // What refers to an output that a change moves follows it.
+        // If a change moves an output, the resources that refer to it change too.
         let follows = |address: &Address| {
             let mut follows = false;
             each_ref(&blueprint.resources[address].spec, &mut |reference| {
@@ -105,7 +104,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
         assert_eq!(updated, changed, "variants {round} are updates");
         expect_settled(provider, &blueprint, &format!("variants {round}")).await;
     }
-    // One tag comes, one goes, and one changes: the list of them.
+    // One tag is added, one is removed, and the list of tags changes.
     for desired in blueprint.resources.values_mut() {
         desired.tags.remove("Team");
         desired.tags.insert(TAG_KEYS.into(), "Owner".into());
@@ -127,7 +126,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap]) {
 fn every_kind_round_trips_on_the_sandbox() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         round_trip(&provider, &[]).await;
         assert_eq!(sandbox.counts().expect("a sandbox"), std::collections::BTreeMap::new());
     });

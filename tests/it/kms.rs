@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 use crate::secretsmanager::value;
 use crate::support::{
-    block_on, by_hand, carry_out, expect_settled, plan_now, provider, run, sandboxed, set, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, run, sample_provider, sandboxed, set,
+    some,
 };
 
 #[test]
 fn a_key_is_deleted_after_the_objects_it_encrypts() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let users = [
             "dynamodb.table",
             "logs.log_group",
@@ -51,7 +52,7 @@ fn a_key_is_deleted_after_the_objects_it_encrypts() {
 fn a_disabled_key_is_enabled_and_a_removed_period_is_undone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["kms.key"]);
         set(&mut blueprint, "kms.key", "rotation_days", json!(90));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -74,7 +75,7 @@ fn a_disabled_key_is_enabled_and_a_removed_period_is_undone() {
 #[test]
 fn a_policy_that_locks_everybody_out_is_refused_at_once() {
     block_on(async {
-        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["kms.key"]);
         let policy = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": { "Service": "logs.amazonaws.com" },
@@ -93,7 +94,7 @@ fn a_policy_that_locks_everybody_out_is_refused_at_once() {
 #[test]
 fn an_alias_moves_between_two_own_keys() {
     block_on(async {
-        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["kms.key"]);
         let first = blueprint.resources.values().next().expect("a key").clone();
         let mut second = first.clone();
@@ -120,7 +121,7 @@ fn an_alias_moves_between_two_own_keys() {
 fn a_key_pending_deletion_is_restored_with_its_data() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["kms.key", "secretsmanager.secret"]);
         set(&mut blueprint, "secretsmanager.secret", "recovery_days", json!(7));
         let kms = aws_sdk_kms::Client::new(&by_hand(&sandbox));

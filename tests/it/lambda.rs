@@ -1,4 +1,4 @@
-//! Functions: what their sources and settings must be, how they are changed, and how they go.
+//! Functions: rules for their sources and settings, changes, and deletion.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, carry_out, expect_settled, plan_now, provider, provider_for, run, sandboxed, shipped,
-    some,
+    block_on, carry_out, expect_settled, plan_now, provider_for, run, sample_provider, sandboxed,
+    shipped, some,
 };
 
-/// A config directory with one environment, and the sources of a function beside it.
+/// A config folder with one environment, and the sources of a function.
 fn project(config: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let write = |path: &str, text: &str| {
@@ -246,7 +246,7 @@ fn set(blueprint: &mut Blueprint, kind: &str, field: &str, value: Value) {
 fn a_function_is_created_and_deleted_at_the_speed_of_aws() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = functions(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
@@ -276,7 +276,7 @@ fn a_function_is_created_and_deleted_at_the_speed_of_aws() {
         let report = apply(&provider, &plan, 16, &stop, &listen).await;
         assert!(report.is_complete(), "{:#?}", report.failed);
         assert_eq!(sandbox.counts().expect("a sandbox"), BTreeMap::new());
-        // The group of the environment was freed first; the subnet waited for AWS, and said so.
+        // The security group was free first. The subnet waited for Lambda, and payctl said so.
         let group = gone.lock().expect("unpoisoned").expect("the group went");
         assert!(group < Duration::from_secs(600), "the group went after {group:?}");
         assert!(began.elapsed() > Duration::from_secs(900));
@@ -292,13 +292,13 @@ fn the_same_sources_are_not_deployed_again() {
         let faults = Faults::new(sandbox.transport());
         let mut connection = sandboxed(&sandbox);
         connection.transport = Some(faults.transport());
-        let provider = provider(&connection).await;
+        let provider = sample_provider(&connection).await;
         let mut blueprint = functions(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         set(&mut blueprint, "lambda.function", "timeout", json!(10));
         run(&provider, &blueprint, Purpose::Apply).await;
         assert!(!faults.calls().iter().any(|call| call.contains("UpdateFunctionCode")));
-        // What is not at hand cannot be deployed.
+        // payctl cannot deploy sources that it does not have.
         set(&mut blueprint, "lambda.function", "code", json!("of-yesterday"));
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
         let report = carry_out(&provider, &plan).await;
@@ -311,7 +311,7 @@ fn the_same_sources_are_not_deployed_again() {
 fn stream_sources_have_settings_of_their_own() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = functions(&provider);
         let stream = Text::reference(Address::new("dynamodb.table", "sample"), Output::StreamArn);
         let queue = Text::reference(Address::new("sqs.queue", "sample"), Output::Arn);
@@ -340,7 +340,7 @@ fn roles_are_deleted_after_the_interfaces_of_functions() {
         let blueprint = shipped(&provider).await;
         run(&provider, &blueprint, Purpose::Apply).await;
         let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
-        // The functions go, and then somebody stops it.
+        // Somebody stops the run after the functions are deleted.
         let (stopper, stop) = stop_pair();
         let went = AtomicUsize::new(0);
         let functions = plan.changes.iter().filter(|it| it.address.kind == "lambda.function");
@@ -374,7 +374,7 @@ fn an_accepted_change_that_fails_is_sent_once_and_explained() {
         let faults = Faults::new(sandbox.transport());
         let mut connection = sandboxed(&sandbox);
         connection.transport = Some(faults.transport());
-        let provider = provider(&connection).await;
+        let provider = sample_provider(&connection).await;
         let mut blueprint = functions(&provider);
         let full = Address::new("ec2.subnet", "full");
         let mut subnet = blueprint.resources[&Address::new("ec2.subnet", "sample")].clone();
@@ -388,7 +388,7 @@ fn an_accepted_change_that_fails_is_sent_once_and_explained() {
         // Somebody takes every address of the subnet.
         let found = provider.survey("ec2.subnet", &BTreeMap::new(), None).await.expect("a survey");
         let subnet = found.iter().find(|found| found.address == full).expect("it");
-        let ec2 = ec2(&sandbox);
+        let ec2 = ec2_client(&sandbox);
         let call = ec2.run_instances().image_id("ami-1").min_count(11).max_count(11);
         let taken = call.subnet_id(&subnet.live.id).send().await.expect("instances");
 
@@ -409,7 +409,7 @@ fn an_accepted_change_that_fails_is_sent_once_and_explained() {
         assert!(reason.starts_with("SubnetOutOfIPAddresses: Subnet subnet-"), "{reason}");
         assert_eq!(sent() - before, 1);
 
-        // Once there is room the next run sends it again.
+        // Once there are free addresses, the next run sends the change again.
         let ids = taken.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
         let gone = ec2.terminate_instances().set_instance_ids(Some(ids)).send().await;
         gone.expect("they go");
@@ -421,7 +421,7 @@ fn an_accepted_change_that_fails_is_sent_once_and_explained() {
     });
 }
 
-fn ec2(sandbox: &Sandbox) -> aws_sdk_ec2::Client {
+fn ec2_client(sandbox: &Sandbox) -> aws_sdk_ec2::Client {
     aws_sdk_ec2::Client::from_conf(
         aws_sdk_ec2::Config::builder()
             .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
@@ -436,7 +436,7 @@ fn ec2(sandbox: &Sandbox) -> aws_sdk_ec2::Client {
 fn reserved_concurrency_moves_between_functions() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["lambda.function"]);
         let mut reserve = |name: &str, calls: Value| {
             let address = Address::new("lambda.function", name);
@@ -446,7 +446,7 @@ fn reserved_concurrency_moves_between_functions() {
         };
         let first = reserve("sample-b", json!(800));
         run(&provider, &first, Purpose::Apply).await;
-        // The first has to wait until the second has given up its own.
+        // `sample` has to wait until `sample-b` has given up its reservation.
         reserve("sample-b", Value::Null);
         let second = reserve("sample", json!(800));
         run(&provider, &second, Purpose::Apply).await;
@@ -458,7 +458,7 @@ fn reserved_concurrency_moves_between_functions() {
 fn resource_policies_of_foreign_functions_are_not_read() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let ours = provider(&sandboxed(&sandbox)).await;
+        let ours = sample_provider(&sandboxed(&sandbox)).await;
         run(&ours, &functions(&ours), Purpose::Apply).await;
         // Another project in the account has an environment of that name.
         let faults = Faults::new(sandbox.transport());
@@ -472,7 +472,7 @@ fn resource_policies_of_foreign_functions_are_not_read() {
         assert!(plan.is_empty());
         let calls = faults.calls();
         let count = |name: &str| calls.iter().filter(|call| **call == name).count();
-        // Each of the two functions is looked at, once for both kinds.
+        // payctl reads each of the two functions once for both kinds.
         assert_eq!((count("lambda.GetFunction"), count("lambda.GetPolicy")), (2, 0));
     });
 }

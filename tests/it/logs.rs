@@ -4,12 +4,14 @@ use payctl::aws::provider::AwsProvider;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 
-use crate::support::{block_on, by_hand, expect_settled, plan_now, provider, run, sandboxed, some};
+use crate::support::{
+    block_on, by_hand, expect_settled, plan_now, run, sample_provider, sandboxed, some,
+};
 
 /// The sample of a log group under the name that a function's has.
 fn of_a_function(provider: &AwsProvider) -> Blueprint {
@@ -21,7 +23,7 @@ fn of_a_function(provider: &AwsProvider) -> Blueprint {
     blueprint
 }
 
-/// Deletes the group, and makes it again as a late writer does.
+/// Deletes the group, and creates it again as a late write does.
 async fn write_late(sandbox: &Sandbox, name: &str) {
     let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(sandbox));
     // It may be gone already.
@@ -33,7 +35,7 @@ async fn write_late(sandbox: &Sandbox, name: &str) {
 fn a_recreated_log_group_is_adopted_by_apply_and_left_by_destroy() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = of_a_function(&provider);
         run(&provider, &blueprint, Purpose::Apply).await;
         write_late(&sandbox, "/aws/lambda/sample-function").await;
@@ -58,11 +60,11 @@ fn a_recreated_log_group_is_adopted_by_apply_and_left_by_destroy() {
 fn a_foreign_log_group_is_not_adopted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));
         let refused = async |blueprint: &Blueprint| {
             let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
-            let plan = plan(&provider, blueprint, &snapshot, Purpose::Apply, &[]);
+            let plan = planner::plan(&provider, blueprint, &snapshot, Purpose::Apply, &[]);
             plan.expect("a plan").refused.len()
         };
         // No service makes a group of that name.
@@ -79,7 +81,7 @@ fn a_foreign_log_group_is_not_adopted() {
 fn log_groups_are_found_among_thousands() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["logs.log_group"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         let logs = aws_sdk_cloudwatchlogs::Client::new(&by_hand(&sandbox));

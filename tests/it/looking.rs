@@ -47,7 +47,7 @@ fn denied() -> Reply {
     Reply::Answer(400, "application/x-amz-json-1.1", body.to_owned())
 }
 
-/// What moto says of operations that it lacks, and of services.
+/// The answers of moto to operations and services that it does not have.
 fn unknown(status: u16) -> Reply {
     let body = "<!doctype html>\n<html lang=en>\n<title>No</title>\n";
     Reply::Answer(status, "text/html; charset=utf-8", body.to_owned())

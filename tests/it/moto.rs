@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::{Gap, round_trip};
-use crate::support::{expect_settled, plan_now, provider, provider_for, run, shipped, some};
+use crate::support::{expect_settled, plan_now, provider_for, run, sample_provider, shipped, some};
 
 /// A running server; it ends with this value, and with the test process whatever happens.
 pub struct Moto {
@@ -233,7 +233,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn every_kind_round_trips_on_moto() {
     let moto = Moto::start();
     block_on(async {
-        let provider = provider(&moto.connection()).await;
+        let provider = sample_provider(&moto.connection()).await;
         round_trip(&provider, GAPS).await;
     });
     assert_eq!(moto.holds(), [""; 0], "left after destroy");
@@ -304,7 +304,7 @@ fn a_lost_table_is_restored_on_moto() {
         run_command(python.args(["-c", script, &moto.url])).trim().to_owned()
     };
     block_on(async {
-        let provider = provider(&moto.connection()).await;
+        let provider = sample_provider(&moto.connection()).await;
         let mut blueprint = some(&provider, &["dynamodb.table"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         let backup = python(LOSE);

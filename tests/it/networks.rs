@@ -7,13 +7,13 @@ use crate::stand_in::{Asked, Authority, Proxy, Reply, StandIn};
 
 const CONFIG: &str = "project = \"shop\"\nregion = \"us-east-1\"\n\n[queues.jobs]\n";
 
-fn folder() -> Folder {
+fn config_folder() -> Folder {
     let folder = Folder::empty();
     folder.write("config/dev.toml", CONFIG);
     folder
 }
 
-/// An account in which nothing may be looked at.
+/// An account that denies every read.
 fn account(asked: &Asked) -> Reply {
     let xml = |body: &str| Reply::Answer(200, "text/xml", body.to_owned());
     match asked.service.as_str() {
@@ -37,7 +37,7 @@ fn plan(folder: &Folder, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The account was reached, and its queues are denied.
+/// payctl reached the account, which denies its queues.
 fn expect_reached(ran: &Ran) {
     ran.expect(1, "plan");
     let denied = "cannot read sqs.queue: ListQueues: AccessDenied";
@@ -50,7 +50,7 @@ const ALL: [&str; 4] =
 
 #[test]
 fn https_uses_the_proxy_and_the_ca_bundle() {
-    let (folder, authority) = (folder(), Authority::new());
+    let (folder, authority) = (config_folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let server = StandIn::secure(&authority, &ALL, account);
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
@@ -68,7 +68,7 @@ fn https_uses_the_proxy_and_the_ca_bundle() {
 
 #[test]
 fn the_ca_bundle_can_be_set_in_the_profile() {
-    let (folder, authority) = (folder(), Authority::new());
+    let (folder, authority) = (config_folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let bundle = folder.path("ca.pem").to_string_lossy().into_owned();
     folder.write(".aws/config", &format!("[profile shop]\nca_bundle = {bundle}\n"));
@@ -81,7 +81,7 @@ fn the_ca_bundle_can_be_set_in_the_profile() {
 
 #[test]
 fn a_server_with_an_unknown_ca_is_rejected() {
-    let (folder, authority) = (folder(), Authority::new());
+    let (folder, authority) = (config_folder(), Authority::new());
     folder.write("ca.pem", &Authority::new().pem());
     let server = StandIn::secure(&authority, &ALL, account);
     let proxy = Proxy::to(server.port);
@@ -97,7 +97,7 @@ fn a_server_with_an_unknown_ca_is_rejected() {
 
 #[test]
 fn an_unusable_ca_bundle_is_named() {
-    let folder = folder();
+    let folder = config_folder();
     let ran = ended(&mut plan(&folder, &[("AWS_CA_BUNDLE", "/nowhere/ca.pem")]));
     ran.expect(1, "plan");
     let said = "AWS_CA_BUNDLE names /nowhere/ca.pem: No such file";
@@ -110,7 +110,7 @@ fn an_unusable_ca_bundle_is_named() {
 
 #[test]
 fn only_the_proxy_gets_its_password() {
-    let folder = folder();
+    let folder = config_folder();
     let proxy = Proxy::refusing("407 Proxy Authentication Required");
     let with = format!("http://me:hidden@127.0.0.1:{}", proxy.port);
     let ran = ended(&mut plan(&folder, &[("HTTPS_PROXY", &with)]));
@@ -127,7 +127,7 @@ fn only_the_proxy_gets_its_password() {
 
 #[test]
 fn an_unreachable_or_refusing_proxy_is_named() {
-    let folder = folder();
+    let folder = config_folder();
     let refusing = Proxy::refusing("403 Forbidden");
     for url in ["http://127.0.0.1:9".to_owned(), refusing.url()] {
         let ran = ended(&mut plan(&folder, &[("https_proxy", &url)]));
@@ -139,7 +139,7 @@ fn an_unreachable_or_refusing_proxy_is_named() {
 
 #[test]
 fn local_and_listed_hosts_bypass_the_proxy() {
-    let folder = folder();
+    let folder = config_folder();
     let server = StandIn::start(account);
     let proxy = Proxy::refusing("403 Forbidden");
     let url = server.url();
@@ -154,7 +154,7 @@ fn local_and_listed_hosts_bypass_the_proxy() {
     ran.expect(0, "plan --sandbox");
     assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
 
-    // This machine too, but not under a name that says so.
+    // This name leads to this machine too.
     let far = format!("http://0.0.0.0:{}", server.port);
     for variable in ["NO_PROXY", "no_proxy"] {
         let listed = [("HTTP_PROXY", &*proxy.url()), (variable, "0.0.0.0,.example.com")];
@@ -171,12 +171,12 @@ fn local_and_listed_hosts_bypass_the_proxy() {
 
 #[test]
 fn fips_and_dual_stack_endpoints_are_used_when_configured() {
-    let folder = folder();
+    let folder = config_folder();
     folder.write(
         ".aws/config",
         "[profile fips]\nuse_fips_endpoint = true\n[profile dual]\nuse_dualstack_endpoint = true\n",
     );
-    // Refused, so that the first question says which host was meant.
+    // The proxy refuses, so that its first request shows the host.
     let host = |variables: &[(&str, &str)], more: &[&str]| {
         let proxy = Proxy::refusing("407 Proxy Authentication Required");
         let mut command = plan(&folder, &[("HTTPS_PROXY", &proxy.url())]);
@@ -196,7 +196,7 @@ fn fips_and_dual_stack_endpoints_are_used_when_configured() {
 
 #[test]
 fn every_service_uses_its_fips_endpoint() {
-    let (folder, authority) = (folder(), Authority::new());
+    let (folder, authority) = (config_folder(), Authority::new());
     folder.write("ca.pem", &authority.pem());
     let server = StandIn::secure(&authority, &ALL, account);
     let proxy = Proxy::to(server.port);
@@ -218,7 +218,7 @@ fn every_service_uses_its_fips_endpoint() {
 
 #[test]
 fn a_local_endpoint_ignores_fips_and_dual_stack() {
-    let folder = folder();
+    let folder = config_folder();
     let server = StandIn::start(account);
     let url = server.url();
     let mut command =

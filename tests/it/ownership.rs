@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::cli_support::{Folder, Ran};
 use crate::support::{block_on, by_hand};
 
-/// One of each sort that others may own as well.
+/// One item of each section whose objects others may own as well.
 const THINGS: &str = r#"
 [secrets.api]
 
@@ -46,8 +46,8 @@ fn config(project: &str, more: &str, things: &str) -> String {
     format!("project = \"{project}\"\nregion = \"us-east-1\"\n{more}\n{things}")
 }
 
-/// A folder with the shop's config, and one of somebody else in `bank`.
-fn folder(env: &str, more: &str, things: &str) -> Folder {
+/// A folder with the shop's config, and the config of somebody else in `bank`.
+fn folder_with(env: &str, more: &str, things: &str) -> Folder {
     let folder = Folder::empty();
     folder.write("functions/check/index.py", "def handler(event, context):\n    return {}\n");
     folder.write(&format!("config/{env}.toml"), &config("shop", more, things));
@@ -55,8 +55,8 @@ fn folder(env: &str, more: &str, things: &str) -> Folder {
     folder
 }
 
-/// What a client needs to do something by hand in the folder's sandbox.
-fn hand(folder: &Folder) -> SdkConfig {
+/// What a client needs to change the folder's sandbox by hand.
+fn hand_in(folder: &Folder) -> SdkConfig {
     by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"))
 }
 
@@ -73,12 +73,22 @@ fn owned(env: &str, address: &str) -> Tags {
     scope.ownership(&address)
 }
 
-/// Builds the tags of one service from pairs.
+/// Builds the tags of one service, which may be incomplete, from pairs.
 macro_rules! pairs {
     ($tags:expr, $tag:path) => {
         $tags
             .iter()
             .map(|(key, value)| <$tag>::builder().key(key).value(value).build())
+            .collect::<Vec<_>>()
+    };
+}
+
+/// The same for a service whose tags have to be complete.
+macro_rules! complete {
+    ($tags:expr, $tag:path) => {
+        $tags
+            .iter()
+            .map(|(key, value)| <$tag>::builder().key(key).value(value).build().expect("a tag"))
             .collect::<Vec<_>>()
     };
 }
@@ -89,89 +99,110 @@ async fn spoof(hand: &SdkConfig) {
     let arn =
         |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:000000000000:{rest}");
 
-    let tags = pairs!(of("secretsmanager.secret/api"), aws_sdk_secretsmanager::types::Tag);
     let secrets = aws_sdk_secretsmanager::Client::new(hand);
-    let secret = secrets.list_secrets().send().await.expect("secrets").secret_list.expect("some");
-    let secret = secret.iter().filter_map(|one| one.name()).find(|name| name.contains("live"));
-    let call = secrets.tag_resource().secret_id(secret.expect("the bank's"));
-    call.set_tags(Some(tags)).send().await.expect("tagged");
+    let listed = secrets.list_secrets().send().await.expect("secrets").secret_list.expect("some");
+    let mut names = listed.iter().filter_map(|one| one.name());
+    secrets
+        .tag_resource()
+        .secret_id(names.find(|name| name.contains("live")).expect("the bank's"))
+        .set_tags(Some(pairs!(of("secretsmanager.secret/api"), aws_sdk_secretsmanager::types::Tag)))
+        .send()
+        .await
+        .expect("tagged");
 
-    let tags = of("dynamodb.table/orders");
-    let tags = tags.iter().map(|(key, value)| {
-        aws_sdk_dynamodb::types::Tag::builder().key(key).value(value).build().expect("a tag")
-    });
-    let call = aws_sdk_dynamodb::Client::new(hand).tag_resource();
-    let call = call.resource_arn(arn("dynamodb", "table/live-bank-table-orders"));
-    call.set_tags(Some(tags.collect())).send().await.expect("tagged");
+    aws_sdk_dynamodb::Client::new(hand)
+        .tag_resource()
+        .resource_arn(arn("dynamodb", "table/live-bank-table-orders"))
+        .set_tags(Some(complete!(of("dynamodb.table/orders"), aws_sdk_dynamodb::types::Tag)))
+        .send()
+        .await
+        .expect("tagged");
 
-    let tags = of("s3.bucket/surplus");
-    let tags = tags.iter().map(|(key, value)| {
-        aws_sdk_s3::types::Tag::builder().key(key).value(value).build().expect("a tag")
-    });
-    let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.collect())).build();
-    let call = aws_sdk_s3::Client::new(hand).put_bucket_tagging();
-    let call = call.bucket("live-bank-bucket-files-000000000000-us-east-1");
-    call.tagging(tagging.expect("tags")).send().await.expect("tagged");
+    let tags = complete!(of("s3.bucket/surplus"), aws_sdk_s3::types::Tag);
+    let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags)).build();
+    aws_sdk_s3::Client::new(hand)
+        .put_bucket_tagging()
+        .bucket("live-bank-bucket-files-000000000000-us-east-1")
+        .tagging(tagging.expect("tags"))
+        .send()
+        .await
+        .expect("tagged");
 
-    let call = aws_sdk_sqs::Client::new(hand).tag_queue();
-    let call = call.queue_url(url(hand, "live-bank-queue-jobs").await);
-    let tags = of("sqs.queue/jobs").into_iter().collect();
-    call.set_tags(Some(tags)).send().await.expect("tagged");
+    aws_sdk_sqs::Client::new(hand)
+        .tag_queue()
+        .queue_url(url(hand, "live-bank-queue-jobs").await)
+        .set_tags(Some(of("sqs.queue/jobs").into_iter().collect()))
+        .send()
+        .await
+        .expect("tagged");
 
-    let tags = of("sns.topic/news");
-    let tags = tags.iter().map(|(key, value)| {
-        aws_sdk_sns::types::Tag::builder().key(key).value(value).build().expect("a tag")
-    });
-    let call = aws_sdk_sns::Client::new(hand).tag_resource();
-    let call = call.resource_arn(arn("sns", "live-bank-topic-news"));
-    call.set_tags(Some(tags.collect())).send().await.expect("tagged");
+    aws_sdk_sns::Client::new(hand)
+        .tag_resource()
+        .resource_arn(arn("sns", "live-bank-topic-news"))
+        .set_tags(Some(complete!(of("sns.topic/news"), aws_sdk_sns::types::Tag)))
+        .send()
+        .await
+        .expect("tagged");
 
-    let call = aws_sdk_cloudwatchlogs::Client::new(hand).tag_resource();
-    let call = call.resource_arn(arn("logs", "log-group:live-bank-log-group-app"));
-    let tags = of("logs.log_group/app").into_iter().collect();
-    call.set_tags(Some(tags)).send().await.expect("tagged");
+    aws_sdk_cloudwatchlogs::Client::new(hand)
+        .tag_resource()
+        .resource_arn(arn("logs", "log-group:live-bank-log-group-app"))
+        .set_tags(Some(of("logs.log_group/app").into_iter().collect()))
+        .send()
+        .await
+        .expect("tagged");
 
     let kms = aws_sdk_kms::Client::new(hand);
     let key = kms.describe_key().key_id("alias/live-bank-key-main").send().await.expect("a key");
-    let tags = of("kms.key/main");
-    let tags = tags.iter().map(|(key, value)| {
+    let owner = of("kms.key/main");
+    let tags = owner.iter().map(|(key, value)| {
         let tag = aws_sdk_kms::types::Tag::builder().tag_key(key).tag_value(value);
         tag.build().expect("a tag")
     });
-    let call = kms.tag_resource().key_id(key.key_metadata.expect("the key").key_id);
-    call.set_tags(Some(tags.collect())).send().await.expect("tagged");
+    kms.tag_resource()
+        .key_id(key.key_metadata.expect("the key").key_id)
+        .set_tags(Some(tags.collect()))
+        .send()
+        .await
+        .expect("tagged");
 
-    let tags = pairs!(of("ecs.cluster/main"), aws_sdk_ecs::types::Tag);
-    let call = aws_sdk_ecs::Client::new(hand).tag_resource();
-    let call = call.resource_arn(arn("ecs", "cluster/live-bank-cluster-main"));
-    call.set_tags(Some(tags)).send().await.expect("tagged");
+    aws_sdk_ecs::Client::new(hand)
+        .tag_resource()
+        .resource_arn(arn("ecs", "cluster/live-bank-cluster-main"))
+        .set_tags(Some(pairs!(of("ecs.cluster/main"), aws_sdk_ecs::types::Tag)))
+        .send()
+        .await
+        .expect("tagged");
 
-    let tags = of("iam.role/app");
-    let tags = tags.iter().map(|(key, value)| {
-        aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("a tag")
-    });
-    let call = aws_sdk_iam::Client::new(hand).tag_role();
-    let call = call.role_name("live-bank-role-app-us-east-1");
-    call.set_tags(Some(tags.collect())).send().await.expect("tagged");
+    aws_sdk_iam::Client::new(hand)
+        .tag_role()
+        .role_name("live-bank-role-app-us-east-1")
+        .set_tags(Some(complete!(of("iam.role/app"), aws_sdk_iam::types::Tag)))
+        .send()
+        .await
+        .expect("tagged");
 
-    let call = aws_sdk_lambda::Client::new(hand).tag_resource();
-    let call = call.resource(arn("lambda", "function:live-bank-lambda-check"));
-    let tags = of("lambda.function/check").into_iter().collect();
-    call.set_tags(Some(tags)).send().await.expect("tagged");
+    aws_sdk_lambda::Client::new(hand)
+        .tag_resource()
+        .resource(arn("lambda", "function:live-bank-lambda-check"))
+        .set_tags(Some(of("lambda.function/check").into_iter().collect()))
+        .send()
+        .await
+        .expect("tagged");
 
-    // The parameters of a database, which no name of the shop's environment is in either.
+    // The parameters of a database. Their name does not hold the name of the shop's environment either.
     let tags = pairs!(of("rds.cluster_parameter_group/ledger"), aws_sdk_rds::types::Tag);
-    let call = aws_sdk_rds::Client::new(hand).create_db_cluster_parameter_group();
-    let call = call.db_cluster_parameter_group_name("ledger").description("Of the bank");
-    let call = call.db_parameter_group_family("aurora-postgresql15");
-    call.set_tags(Some(tags)).send().await.expect("a group");
+    aws_sdk_rds::Client::new(hand)
+        .create_db_cluster_parameter_group()
+        .db_cluster_parameter_group_name("ledger")
+        .description("Of the bank")
+        .db_parameter_group_family("aurora-postgresql15")
+        .set_tags(Some(tags))
+        .send()
+        .await
+        .expect("a group");
 
-    // A role that carries the name, and stands under another path.
-    let role = aws_sdk_iam::Client::new(hand).create_role().role_name("dev-admin").path("/ops/");
-    let tags = of("iam.role/admin");
-    let tags = tags.iter().map(|(key, value)| {
-        aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("a tag")
-    });
+    // A role whose name holds the environment's, under another path.
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -180,8 +211,15 @@ async fn spoof(hand: &SdkConfig) {
             "Action": "sts:AssumeRole",
         }],
     });
-    let role = role.assume_role_policy_document(trust.to_string());
-    role.set_tags(Some(tags.collect())).send().await.expect("a role");
+    aws_sdk_iam::Client::new(hand)
+        .create_role()
+        .role_name("dev-admin")
+        .path("/ops/")
+        .assume_role_policy_document(trust.to_string())
+        .set_tags(Some(complete!(of("iam.role/admin"), aws_sdk_iam::types::Tag)))
+        .send()
+        .await
+        .expect("a role");
 }
 
 async fn url(hand: &SdkConfig, name: &str) -> String {
@@ -189,7 +227,7 @@ async fn url(hand: &SdkConfig, name: &str) -> String {
     asked.expect("a queue").queue_url.expect("its URL")
 }
 
-/// What must be named: something that stands only in the id of each.
+/// Parts of the ids that payctl must name.
 const FOREIGN: &[&str] = &[
     "secret:live-bank-secret-api",
     "table/live-bank-table-orders",
@@ -218,7 +256,7 @@ fn line(ran: &Ran, kind: &str) -> Value {
     lines.next().unwrap_or_else(|| panic!("no {kind} line in {}", ran.out))
 }
 
-/// Every object of the sandbox, with all that it holds, by where it stands in the state.
+/// Every object of the sandbox with its contents, by its place in the state.
 fn everything(folder: &Folder) -> BTreeMap<String, Value> {
     let text = folder.path(".payctl/sandbox/state.json");
     let text = std::fs::read_to_string(text).expect("a state");
@@ -234,7 +272,7 @@ fn everything(folder: &Folder) -> BTreeMap<String, Value> {
     all
 }
 
-/// Expects that what was there before is there still, with the same contents.
+/// Expects that every earlier object is still there, with the same contents.
 fn assert_unharmed(folder: &Folder, before: &BTreeMap<String, Value>) {
     let after = everything(folder);
     for (name, object) in before {
@@ -244,11 +282,11 @@ fn assert_unharmed(folder: &Folder, before: &BTreeMap<String, Value>) {
 
 #[test]
 fn disputed_objects_are_named_and_left_alone() {
-    let folder = folder("dev", "", THINGS);
+    let folder = folder_with("dev", "", THINGS);
     folder.expect(0, "apply --env live --config-dir bank --sandbox --auto-approve");
-    block_on(spoof(&hand(&folder)));
+    block_on(spoof(&hand_in(&folder)));
     let (others, counts) = (everything(&folder), folder.counts());
-    // The shop's own are made beside them: no name is taken.
+    // payctl creates the shop's objects beside them, because their names are free.
     let made = folder.expect(0, "apply --env dev --sandbox --auto-approve");
     names_all(&made.err);
     let plan = folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
@@ -272,7 +310,7 @@ fn disputed_objects_are_named_and_left_alone() {
     names_all(&gone.err);
     assert_unharmed(&folder, &others);
     assert_eq!(folder.counts(), counts);
-    // And once more, with nothing of the shop's there.
+    // The same after the shop's objects are deleted.
     let gone =
         folder.expect(0, "destroy --env dev --sandbox --auto-approve --allow-data-loss --json");
     let left = line(&gone, "verified")["left_alone"].clone();
@@ -283,17 +321,18 @@ fn disputed_objects_are_named_and_left_alone() {
 
 #[test]
 fn a_role_name_under_another_path_counts_as_taken() {
-    let folder = folder("dev", "", "[roles.app]\nservices = [\"lambda.amazonaws.com\"]\n");
+    let folder = folder_with("dev", "", "[roles.app]\nservices = [\"lambda.amazonaws.com\"]\n");
     block_on(async {
-        let tags = owned("dev", "iam.role/app");
-        let tags = tags.iter().map(|(key, value)| {
-            aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("a tag")
-        });
-        let role = aws_sdk_iam::Client::new(&hand(&folder)).create_role();
-        let role = role.role_name("dev-shop-role-app-us-east-1").path("/ops/");
         let trust = json!({ "Version": "2012-10-17", "Statement": [] });
-        let role = role.assume_role_policy_document(trust.to_string());
-        role.set_tags(Some(tags.collect())).send().await.expect("a role");
+        aws_sdk_iam::Client::new(&hand_in(&folder))
+            .create_role()
+            .role_name("dev-shop-role-app-us-east-1")
+            .path("/ops/")
+            .assume_role_policy_document(trust.to_string())
+            .set_tags(Some(complete!(owned("dev", "iam.role/app"), aws_sdk_iam::types::Tag)))
+            .send()
+            .await
+            .expect("a role");
     });
     let refused = folder.expect(1, "apply --env dev --sandbox --auto-approve");
     assert!(refused.err.contains("its path /ops/ is not /payctl/shop/dev/"), "{}", refused.err);
@@ -303,7 +342,7 @@ fn a_role_name_under_another_path_counts_as_taken() {
 
 #[test]
 fn an_older_name_of_this_environment_is_ours() {
-    let folder = folder("dev", "", "[queues.jobs]\n");
+    let folder = folder_with("dev", "", "[queues.jobs]\n");
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.edit("config/dev.toml", "[queues.jobs]", "[queues.jobs]\nname = \"jobs-of-dev\"");
     let plan = folder.expect(2, "plan --env dev --sandbox --detailed-exitcode");
@@ -319,10 +358,11 @@ const PROTECT: &str = "protect = true\n";
 /// The live tags of the shop's table.
 fn tags_of_table(folder: &Folder, env: &str) -> BTreeMap<String, String> {
     block_on(async {
-        let call = aws_sdk_dynamodb::Client::new(&hand(folder)).list_tags_of_resource();
         let table = format!("table/{env}-shop-table-orders");
-        let call = call.resource_arn(format!("arn:aws:dynamodb:us-east-1:000000000000:{table}"));
-        let tags = call.send().await.expect("tags").tags.unwrap_or_default();
+        let ask = aws_sdk_dynamodb::Client::new(&hand_in(folder))
+            .list_tags_of_resource()
+            .resource_arn(format!("arn:aws:dynamodb:us-east-1:000000000000:{table}"));
+        let tags = ask.send().await.expect("tags").tags.unwrap_or_default();
         tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
     })
 }
@@ -331,14 +371,14 @@ const DESTROY: &str = "destroy --env prod --sandbox --auto-approve --allow-data-
 
 #[test]
 fn another_config_cannot_bypass_live_protection() {
-    let folder = folder("prod", PROTECT, TABLE);
+    let folder = folder_with("prod", PROTECT, TABLE);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     assert_eq!(tags_of_table(&folder, "prod").get(TAG_PROTECT).map(String::as_str), Some("true"));
     let made = folder.counts();
     let here = folder.expect(1, DESTROY);
     assert!(here.err.contains("prod is protected and cannot be destroyed"), "{}", here.err);
 
-    // The same environment, by a folder that says nothing of protection.
+    // The same environment from a folder whose config does not mention protection.
     folder.write("other/prod.toml", &config("shop", "", TABLE));
     for line in [
         format!("{DESTROY} --config-dir other"),
@@ -353,7 +393,7 @@ fn another_config_cannot_bypass_live_protection() {
         assert_eq!(folder.counts(), made, "{line}");
     }
     assert!(!folder.path("saved.plan").exists());
-    // A folder that no longer asks for them.
+    // A config that no longer asks for them.
     folder.write("other/prod.toml", &config("shop", "", ""));
     let refused = folder.expect(
         1,
@@ -361,7 +401,7 @@ fn another_config_cannot_bypass_live_protection() {
     );
     assert!(refused.err.contains("add it to the config again"), "{}", refused.err);
     assert_eq!(folder.counts(), made);
-    // Another environment sees nothing of it.
+    // Another environment is not affected.
     folder.write("config/prod2.toml", &config("shop", "", TABLE));
     folder.expect(0, &DESTROY.replace("prod", "prod2"));
     assert_eq!(folder.counts(), made);
@@ -369,7 +409,7 @@ fn another_config_cannot_bypass_live_protection() {
 
 #[test]
 fn a_saved_plan_cannot_bypass_later_protection() {
-    let folder = folder("prod", "", TABLE);
+    let folder = folder_with("prod", "", TABLE);
     folder.write("other/prod.toml", &config("shop", "", TABLE));
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     folder.expect(0, "plan --destroy --env prod --sandbox --out saved.plan");
@@ -394,7 +434,7 @@ fn a_saved_plan_cannot_bypass_later_protection() {
 
 #[test]
 fn removing_protection_is_a_step_of_its_own() {
-    let folder = folder("prod", PROTECT, TABLE);
+    let folder = folder_with("prod", PROTECT, TABLE);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     folder.write("config/prod.toml", &config("shop", "", TABLE));
     folder.edit("config/prod.toml", "[queues.jobs]", "[queues.jobs]\nvisibility_timeout = 77");
@@ -422,7 +462,7 @@ fn removing_protection_is_a_step_of_its_own() {
 
 #[test]
 fn data_is_deleted_only_with_a_flag_or_when_disposable() {
-    let folder = folder("dev", "", TABLE);
+    let folder = folder_with("dev", "", TABLE);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     let made = folder.counts();
     let destroy = "destroy --env dev --sandbox --auto-approve";
@@ -430,7 +470,7 @@ fn data_is_deleted_only_with_a_flag_or_when_disposable() {
     for said in ["this plan loses data in dev for good", "add --allow-data-loss", "disposable"] {
         assert!(refused.err.contains(said), "no `{said}` in\n{}", refused.err);
     }
-    // What the config says now is not what they were made with.
+    // The config has changed since the objects were created.
     folder.write("config/dev.toml", &config("shop", "disposable = true\n", TABLE));
     folder.expect(1, destroy);
     assert_eq!(folder.counts(), made);
@@ -440,14 +480,14 @@ fn data_is_deleted_only_with_a_flag_or_when_disposable() {
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     let tags = tags_of_table(&folder, "dev");
     assert_eq!(tags.get(TAG_DISPOSABLE).map(String::as_str), Some("true"));
-    // An apply takes what the config no longer has; the live tag alone is not enough for that.
+    // An apply deletes what the config no longer contains. For that the live tag alone is not enough.
     let less = TABLE.replace("[queues.jobs]", "");
     let apply = "apply --env dev --sandbox --auto-approve";
     folder.write("config/dev.toml", &config("shop", "", &less));
     folder.expect(1, apply);
     folder.write("config/dev.toml", &config("shop", "disposable = true\n", &less));
     folder.expect(0, apply);
-    // A destroy asks what is live, whatever its config says.
+    // A destroy reads the live tags, whatever its config says.
     folder.write("config/dev.toml", &config("shop", "", &less));
     let gone = folder.expect(0, destroy);
     assert!(gone.err.contains("nothing of shop dev"), "{}", gone.err);
@@ -455,13 +495,17 @@ fn data_is_deleted_only_with_a_flag_or_when_disposable() {
 
 #[test]
 fn one_unmarked_object_blocks_the_whole_destroy() {
-    let folder = folder("dev", "disposable = true\n", TABLE);
+    let folder = folder_with("dev", "disposable = true\n", TABLE);
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     block_on(async {
-        let hand = hand(&folder);
-        let call = aws_sdk_sqs::Client::new(&hand).untag_queue();
-        let call = call.queue_url(url(&hand, "dev-shop-queue-jobs").await);
-        call.tag_keys(TAG_DISPOSABLE).send().await.expect("untagged");
+        let hand = hand_in(&folder);
+        aws_sdk_sqs::Client::new(&hand)
+            .untag_queue()
+            .queue_url(url(&hand, "dev-shop-queue-jobs").await)
+            .tag_keys(TAG_DISPOSABLE)
+            .send()
+            .await
+            .expect("untagged");
     });
     let refused = folder.expect(1, "destroy --env dev --sandbox --auto-approve");
     let (_, error) = refused.err.split_once("error:").expect("an error");
@@ -472,7 +516,7 @@ fn one_unmarked_object_blocks_the_whole_destroy() {
 
 #[test]
 fn an_environment_is_protected_or_disposable() {
-    let folder = folder("dev", "protect = true\ndisposable = true\n", TABLE);
+    let folder = folder_with("dev", "protect = true\ndisposable = true\n", TABLE);
     let refused = folder.expect(1, "validate");
     let said = format!("{}{}", refused.out, refused.err);
     assert!(said.contains("config/dev.toml:4:"), "{said}");
@@ -484,7 +528,7 @@ fn a_protected_load_balancer_keeps_its_protection() {
     let network = "\n[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nprivate_subnets = true\n";
     let balancer = "\n[load_balancers.main]\ntype = \"network\"\nscheme = \"internal\"\nsubnets = \"private\"\n";
     let things = format!("{TABLE}{network}{balancer}");
-    let folder = folder("prod", PROTECT, &things);
+    let folder = folder_with("prod", PROTECT, &things);
     folder.expect(0, "apply --env prod --sandbox --auto-approve");
     let made = folder.counts();
     folder.write("config/prod.toml", &config("shop", PROTECT, &format!("{TABLE}{network}")));

@@ -1,6 +1,6 @@
-//! The IAM policies that payctl writes: what they allow is enough, and no line of it is too much.
+//! The IAM policies that payctl writes: they allow enough, and every line of them is needed.
 //!
-//! A guarded sandbox decides, by AWS's rules of what each call needs.
+//! A sandbox with a guard decides. It knows which permissions AWS checks for each call.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,11 @@ use crate::support::{
 
 mod lines;
 
-fn guard(statements: &[Statement]) -> Guard {
+fn guard_of(statements: &[Statement]) -> Guard {
     Guard::of(&document(statements)).expect("the sandbox knows the language of these policies")
 }
 
-/// Does something, and tells what it needed. Nothing is denied meanwhile.
+/// Does something, and returns the permissions that it needed. The sandbox denies nothing meanwhile.
 async fn asked<T>(sandbox: &Sandbox, work: impl Future<Output = T>) -> (T, BTreeSet<Need>) {
     let all = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
     let all = Guard::of(&all).expect("a policy");
@@ -39,8 +39,8 @@ async fn asked<T>(sandbox: &Sandbox, work: impl Future<Output = T>) -> (T, BTree
     (done, all.asked())
 }
 
-/// Does something, and expects that a role with only these permissions could; returns what was
-/// needed. All that lacks is told at once.
+/// Does something, and expects that these permissions are enough. Returns those that it needed. A
+/// failure names all that are missing.
 async fn with_only<T>(
     what: &str,
     sandbox: &Sandbox,
@@ -48,8 +48,8 @@ async fn with_only<T>(
     work: impl Future<Output = T>,
 ) -> (T, BTreeSet<Need>) {
     let (done, needed) = asked(sandbox, work).await;
-    let guard = guard(statements);
-    let denied: Vec<&Need> = needed.iter().filter(|need| !guard.allows(need)).collect();
+    let allowed = guard_of(statements);
+    let denied: Vec<&Need> = needed.iter().filter(|need| !allowed.allows(need)).collect();
     assert!(denied.is_empty(), "{what}: the policy does not allow {denied:#?}");
     (done, needed)
 }
@@ -60,7 +60,7 @@ fn policy(task: Task, dir: &Path, scope: &Scope, blueprint: &Blueprint) -> Vec<S
     least(task, scope, &names(&loaded, blueprint))
 }
 
-/// A whole life with nothing but the least policies: made, planned, changed, deleted.
+/// A whole life with only the least policies: created, planned, changed, deleted.
 async fn runs_with_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
     let what = format!("{} {env}", dir.display());
     let sandbox = Sandbox::in_memory();
@@ -93,21 +93,21 @@ async fn runs_with_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
     let secret = needed.iter().find(|need| need.action == "secretsmanager:GetSecretValue");
     assert_eq!(secret, None, "{what}");
 
-    let changed = changed.unwrap_or(dir);
-    let apply = policy(Task::Apply, changed, &scope, &blueprint);
+    let changed_dir = changed.unwrap_or(dir);
+    let apply = policy(Task::Apply, changed_dir, &scope, &blueprint);
     let changes = async {
-        let (provider, blueprint) = configured(&connection, changed, env).await;
+        let (provider, blueprint) = configured(&connection, changed_dir, env).await;
         run(&provider, &blueprint, Purpose::Apply).await;
     };
     Box::pin(with_only(&what, &sandbox, &apply, changes)).await;
 
-    // What is protected goes only after an apply that lifts the protection.
+    // A destroy of a protected environment needs an apply before it that lifts the protection.
     if blueprint.protect {
         return;
     }
-    let destroy = policy(Task::Destroy, changed, &scope, &blueprint);
+    let destroy = policy(Task::Destroy, changed_dir, &scope, &blueprint);
     let destroyed = async {
-        let (provider, blueprint) = configured(&connection, changed, env).await;
+        let (provider, blueprint) = configured(&connection, changed_dir, env).await;
         run(&provider, &blueprint, Purpose::Destroy).await;
         let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(left.is_empty(), "{what}: left after destroy: {:?}", left.changes);
@@ -118,7 +118,7 @@ async fn runs_with_the_policy(dir: &Path, env: &str, changed: Option<&Path>) {
 #[test]
 fn the_recommended_platform_runs_with_its_policies() {
     let dir = shipped_config();
-    // The longest name there is leaves no room for itself in the name of a load balancer.
+    // The name of a load balancer has no room for the longest name of an environment.
     let longest = format!("pr-{}", "7".repeat(37));
     for env in ["dev", "staging", "prod", "pr-7", &longest] {
         block_on(runs_with_the_policy(&dir, env, None));

@@ -18,7 +18,7 @@ async fn side(connection: &payctl::aws::clients::Connection, is_twin: bool) -> S
     Side { provider, blueprint, is_twin }
 }
 
-/// Runs it against a sandbox behind these faults; with what the sandbox holds afterwards.
+/// Runs it against a sandbox behind these faults. Returns what the sandbox contains afterwards too.
 fn rehearse(spoil: impl Fn(Faults) -> Faults) -> (Findings, Vec<String>) {
     block_on(async {
         let (sandbox, beside) = (Sandbox::in_memory(), Sandbox::in_memory());

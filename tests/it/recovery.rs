@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, BackupTypeFilter};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Owner;
 use payctl_engine::plan::{Action, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::cli_serve::Served;
 use crate::cli_support::{Folder, ended};
 use crate::moto::environment;
 use crate::support::{
-    block_on, by_hand, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, run, sample_provider, sandboxed, some,
 };
 
 const TABLE: &str = "dev-shop-table-orders";
@@ -62,7 +62,7 @@ serverless = { min = 0.5, max = 2 }
 instances = [{ class = "db.serverless" }]
 "#;
 
-/// A shop that was applied, and other hands in its sandbox.
+/// An environment that exists, and clients for what others do by hand.
 struct Shop {
     folder: Folder,
 }
@@ -79,7 +79,7 @@ impl Shop {
         Sandbox::open(&self.folder.path(".payctl/sandbox")).expect("the sandbox")
     }
 
-    /// Does something with DynamoDB that is not payctl's doing.
+    /// Does something with DynamoDB by hand.
     fn dynamodb<T>(&self, doing: impl AsyncFnOnce(aws_sdk_dynamodb::Client) -> T) -> T {
         let sandbox = self.sandbox();
         block_on(async { doing(aws_sdk_dynamodb::Client::new(&by_hand(&sandbox))).await })
@@ -92,10 +92,14 @@ impl Shop {
 
     fn put(&self, id: &str, state: &str) {
         self.dynamodb(async |client| {
-            let call = client.put_item().table_name(TABLE);
-            let call = call.item("id", AttributeValue::S(id.into()));
-            let send = call.item("state", AttributeValue::S(state.into())).send();
-            send.await.expect("an item is put");
+            client
+                .put_item()
+                .table_name(TABLE)
+                .item("id", AttributeValue::S(id.into()))
+                .item("state", AttributeValue::S(state.into()))
+                .send()
+                .await
+                .expect("an item is put");
         });
     }
 
@@ -181,8 +185,14 @@ fn a_lost_table_is_restored_with_items_and_settings() {
         let ttl = client.describe_time_to_live().table_name(TABLE).send().await.expect("expiry");
         let ttl = ttl.time_to_live_description.and_then(|ttl| ttl.attribute_name);
         assert_eq!(ttl.as_deref(), Some("expires"));
-        let backups = client.describe_continuous_backups().table_name(TABLE).send().await;
-        let backups = backups.expect("backups").continuous_backups_description.expect("backups");
+        let backups = client
+            .describe_continuous_backups()
+            .table_name(TABLE)
+            .send()
+            .await
+            .expect("backups")
+            .continuous_backups_description
+            .expect("backups");
         let recovery = backups.point_in_time_recovery_description.expect("recovery");
         let status = recovery.point_in_time_recovery_status.map(|status| status.to_string());
         assert_eq!(status.as_deref(), Some("ENABLED"));
@@ -209,7 +219,7 @@ fn wrong_items_are_restored_beside_the_table() {
     let before = moment();
     shop.put("1", "wrong");
     shop.put("2", "wrong");
-    // Into the table itself nothing is restored, and the plan says so.
+    // payctl cannot restore into the table itself, and the plan says so.
     let source = format!("table = \"{TABLE}\", at = \"{before}\"");
     shop.restore("[tables.orders]", &source);
     let note = shop.plan(0);
@@ -230,7 +240,7 @@ fn wrong_items_are_restored_beside_the_table() {
     assert_eq!(shop.state("dev-shop-table-orders-before", "1").as_deref(), Some("paid"));
     assert_eq!(shop.state("dev-shop-table-orders-before", "2"), None);
     assert_eq!(shop.state(TABLE, "1").as_deref(), Some("wrong"), "the table itself stays as it is");
-    // The source brought an index and a stream with it or not; it has what is configured.
+    // The table has the configured index and stream, whatever the source had.
     shop.dynamodb(async |client| {
         let name = "dev-shop-table-orders-before";
         let table = client.describe_table().table_name(name).send().await.expect("a table").table;
@@ -291,7 +301,7 @@ fn impossible_restores_are_refused_before_any_change() {
         &refused.err,
         &["the key of dev-shop-table-orders is id, but the key of this table is number"],
     );
-    // Nothing is restored from what the same plan deletes.
+    // A plan cannot restore from an object that it deletes.
     let renamed = SHOP.replace("[tables.orders", "[tables.bills").replace(
         "[tables.bills]",
         &format!("[tables.bills]\nrestore_from = {{ table = \"{TABLE}\", at = \"latest\" }}"),
@@ -380,8 +390,15 @@ fn a_lost_cluster_is_restored_with_a_working_secret() {
     let (now, then) = (password(&shop, "clusters", name), password(&shop, "snapshots", "nightly"));
     assert!(now.is_string() && then.is_string() && now != then, "{now} {then}");
     shop.rds(async |client| {
-        let found = client.describe_db_clusters().db_cluster_identifier(name).send().await;
-        let found = found.expect("a cluster").db_clusters.expect("a cluster").remove(0);
+        let found = client
+            .describe_db_clusters()
+            .db_cluster_identifier(name)
+            .send()
+            .await
+            .expect("a cluster")
+            .db_clusters
+            .expect("a cluster")
+            .remove(0);
         assert_eq!(
             (found.master_username(), found.database_name()),
             (Some("dbadmin"), Some("shop"))
@@ -393,7 +410,7 @@ fn a_lost_cluster_is_restored_with_a_working_secret() {
             "{keys:?}"
         );
     });
-    // Of a cluster that stands, nothing is restored any more.
+    // A cluster that exists is not restored again.
     shop.folder.edit("config/dev.toml", "\"nightly\"", "\"weekly\"");
     has(&shop.plan(0), &["note: rds.cluster/main", "nothing is restored into it"]);
 }
@@ -497,7 +514,7 @@ fn a_deleted_s3_object_can_be_restored() {
 fn an_interrupted_restore_is_found_by_its_source() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["dynamodb.table"]);
         let address = Address::new("dynamodb.table", "sample");
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -507,15 +524,16 @@ fn an_interrupted_restore_is_found_by_its_source() {
             backup.send().await.expect("a backup").backup_details.expect("a backup").backup_arn;
         run(&provider, &blueprint, Purpose::Destroy).await;
 
-        // What a payctl that was killed in the middle left: our name, no tags.
+        // A payctl that was killed leaves a table with the right name and without tags.
         let restore = client.restore_table_from_backup().backup_arn(&backup);
         restore.target_table_name("sample-table").send().await.expect("a restore");
-        // Another source, or none: it is somebody else's, and stays.
+        // A table with another source, or without one, is foreign and stays.
         for source in [Value::Null, json!({ "backup": "arn:other" })] {
             let want = blueprint.resources.get_mut(&address).expect("it is there");
             want.spec["restore_from"] = source;
             let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
-            let plan = plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
+            let plan = planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[])
+                .expect("a plan");
             assert!(
                 plan.changes.iter().all(|change| change.address != address),
                 "{:?}",
@@ -526,7 +544,7 @@ fn an_interrupted_restore_is_found_by_its_source() {
         }
         let destroy = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(destroy.is_empty(), "a destroy leaves it: {:?}", destroy.changes);
-        // The source of the config: it is waited for, tagged and made as configured.
+        // With the source of the config, payctl waits for it, tags it and configures it.
         let want = blueprint.resources.get_mut(&address).expect("it is there");
         want.spec["restore_from"] = json!({ "backup": backup });
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
@@ -539,7 +557,7 @@ fn an_interrupted_restore_is_found_by_its_source() {
         let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
         let found = &snapshot[&address];
         assert!(found.iter().all(|found| found.owner == Owner::Ours) && found.len() == 1);
-        // And from the beginning, with all the time that it takes.
+        // The same from the beginning, at the pace of AWS.
         run(&provider, &blueprint, Purpose::Destroy).await;
         let began = tokio::time::Instant::now();
         run(&provider, &blueprint, Purpose::Apply).await;

@@ -6,7 +6,8 @@ use payctl_engine::plan::Purpose;
 use payctl_sandbox::Sandbox;
 
 use crate::support::{
-    block_on, expect_settled, plan_now, provider, provider_for, run, sandboxed, shipped, some,
+    block_on, expect_settled, plan_now, provider_for, run, sample_provider, sandboxed, shipped,
+    some,
 };
 
 fn elsewhere(sandbox: &Sandbox) -> Connection {
@@ -41,8 +42,8 @@ fn an_environment_of_another_region_is_left_alone() {
 fn a_cost_monitor_of_another_region_is_shared_and_its_subscription_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let home = provider(&sandboxed(&sandbox)).await;
-        let away = provider(&elsewhere(&sandbox)).await;
+        let home = sample_provider(&sandboxed(&sandbox)).await;
+        let away = sample_provider(&elsewhere(&sandbox)).await;
         let [here, there] = [&home, &away].map(|provider| {
             let mut blueprint = some(provider, &["costs.anomaly_subscription"]);
             let monitor = Address::new("costs.anomaly_monitor", "sample");

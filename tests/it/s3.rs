@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    block_on, by_hand, carry_out, count, expect_settled, plan_now, provider, run, sandboxed, set,
-    some, through,
+    block_on, by_hand, carry_out, count, expect_settled, plan_now, run, sample_provider, sandboxed,
+    set, some, through,
 };
 
 pub(super) const BUCKET: &str = "sample-payment-bucket-000000000000-us-east-1";
@@ -31,7 +31,7 @@ async fn fill(s3: &aws_sdk_s3::Client, keys: usize) {
 fn a_bucket_with_thousands_of_versions_is_deleted() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["s3.bucket"]);
         set(&mut blueprint, "s3.bucket", "versioning", json!(true));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -56,14 +56,14 @@ fn logs_that_arrive_while_a_bucket_is_emptied_do_not_keep_it() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport()).with_delay(Duration::from_millis(40));
-        let provider = provider(&through(faults.transport())).await;
+        let provider = sample_provider(&through(faults.transport())).await;
         let blueprint = some(&provider, &["s3.bucket"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         let s3 = aws_sdk_s3::Client::new(&by_hand(&sandbox));
         let writer = async {
             for index in 0..200 {
                 let call = s3.put_object().bucket(BUCKET).key(format!("logs/{index}"));
-                // Once the bucket is gone, nothing can be written.
+                // The write fails once the bucket is deleted.
                 drop(call.send().await);
                 tokio::time::sleep(Duration::from_millis(15)).await;
             }
@@ -79,7 +79,7 @@ fn logs_that_arrive_while_a_bucket_is_emptied_do_not_keep_it() {
 fn a_locked_object_stops_destroy_with_its_date() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["s3.bucket"]);
         set(&mut blueprint, "s3.bucket", "versioning", json!(true));
         let lock = json!({ "mode": "GOVERNANCE", "days": 30 });
@@ -97,7 +97,7 @@ fn a_locked_object_stops_destroy_with_its_date() {
             "{said}"
         );
         assert_eq!(sandbox.counts().expect("a sandbox")["s3.versions"], 2, "nothing is lifted");
-        // Without a lock for new objects, what is locked still is.
+        // Without a default for new objects, the old objects are still locked.
         set(&mut blueprint, "s3.bucket", "object_lock", Value::Null);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "taking the lock away").await;
@@ -110,7 +110,7 @@ fn a_locked_object_stops_destroy_with_its_date() {
 fn create_waits_for_the_name_of_a_deleted_bucket_or_queue() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         for (kind, blocked) in [("sqs.queue", 60), ("s3.bucket", 30)] {
             let blueprint = some(&provider, &[kind]);
             run(&provider, &blueprint, Purpose::Apply).await;
@@ -129,15 +129,15 @@ fn create_waits_for_the_name_of_a_deleted_bucket_or_queue() {
 fn foreign_tags_on_a_bucket_survive() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["s3.bucket"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         let s3 = aws_sdk_s3::Client::new(&by_hand(&sandbox));
-        let tags = async || {
+        let read_tags = async || {
             let answer = s3.get_bucket_tagging().bucket(BUCKET).send().await.expect("tags");
             answer.tag_set
         };
-        let mut more = tags().await;
+        let mut more = read_tags().await;
         more.push(Tag::builder().key("Theirs").value("stays").build().expect("a tag"));
         let all = Tagging::builder().set_tag_set(Some(more)).build().expect("tags");
         s3.put_bucket_tagging().bucket(BUCKET).tagging(all).send().await.expect("tagged");
@@ -145,7 +145,7 @@ fn foreign_tags_on_a_bucket_survive() {
             desired.tags.insert("Team".into(), "platform".into());
         }
         run(&provider, &blueprint, Purpose::Apply).await;
-        let tags = tags().await;
+        let tags = read_tags().await;
         let value = |key| tags.iter().find(|tag| tag.key() == key).map(Tag::value);
         assert_eq!(value("Theirs"), Some("stays"));
         assert_eq!(value("Team"), Some("platform"));
@@ -158,9 +158,9 @@ fn a_name_that_is_taken_in_another_region_is_refused() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let west = Connection { region: Some("eu-west-1".into()), ..sandboxed(&sandbox) };
-        let west = provider(&west).await;
+        let west = sample_provider(&west).await;
         run(&west, &some(&west, &["s3.bucket"]), Purpose::Apply).await;
-        let east = provider(&sandboxed(&sandbox)).await;
+        let east = sample_provider(&sandboxed(&sandbox)).await;
         let wanted = [(BUCKET.to_owned(), Address::new("s3.bucket", "sample"))].into();
         let found = east.survey("s3.bucket", &wanted, None).await.expect("a survey");
         assert!(format!("{:?}", found[0].owner).contains("eu-west-1"), "{:?}", found[0].owner);
@@ -171,7 +171,7 @@ fn a_name_that_is_taken_in_another_region_is_refused() {
 fn disabled_logging_is_enabled_again() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["s3.bucket"]);
         let mut logs = blueprint.resources.values().next().expect("a bucket").clone();
         logs.address = Address::new("s3.bucket", "logs");
@@ -191,7 +191,7 @@ fn disabled_logging_is_enabled_again() {
         call.send().await.expect("switched off");
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(plan.changes[0].fields[0].path, "access_log");
-        // What writes logs goes before what receives them.
+        // payctl deletes the bucket that writes logs before the bucket that receives them.
         let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         let report = carry_out(&provider, &plan).await;
         let order: Vec<&str> = report.done.iter().map(|(gone, _)| gone.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! The sandbox, asked by the real SDK.
+//! The sandbox through the real SDK.
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region};

@@ -1,5 +1,4 @@
-//! The recommended platform as a scanner sees it: Checkov, over every shipped environment in the words
-//! of Terraform (`form.rs`).
+//! The rules of a scanner, Checkov, on every shipped environment, written as Terraform (`form.rs`).
 //!
 //! Each rule that is not met stands in `tests/checkov/unmet.toml` with the reason. The test fails on a
 //! rule that is not met and not listed, and on a listed one that is met.
@@ -26,7 +25,7 @@ const ENVIRONMENTS: [&str; 4] = ["dev", "staging", "prod", "pr-7"];
 /// How long the scan may take. It takes some fifteen seconds.
 const LONGEST: Duration = Duration::from_secs(240);
 
-/// What a rule says of a resource.
+/// The result of a rule for a resource.
 struct Finding {
     rule: String,
     what: String,
@@ -34,7 +33,7 @@ struct Finding {
     resource: String,
 }
 
-/// Scans everything; what passed, and what did not.
+/// Scans all environments. Returns the checks that passed, and those that failed.
 fn scan() -> (Vec<Finding>, Vec<Finding>) {
     // Checkov passes over folders whose name begins with a dot, as names of temporary folders do.
     let folder = tempfile::Builder::new().prefix("payctl-scan-").tempdir().expect("a folder");
@@ -68,7 +67,7 @@ fn scan() -> (Vec<Finding>, Vec<Finding>) {
     (findings("passed_checks"), findings("failed_checks"))
 }
 
-/// Runs Checkov on a folder, without asking anybody anything.
+/// Runs Checkov on a folder, without the network.
 fn run(folder: &Path) -> Value {
     let checkov = python("checkov").join("bin/checkov");
     let (report, said) = (folder.join("report.json"), folder.join("said.txt"));
@@ -76,7 +75,7 @@ fn run(folder: &Path) -> Value {
         .args(["--directory", ".", "--framework", "terraform"])
         .args(["--output", "json", "--compact", "--skip-download"])
         .current_dir(folder)
-        // Settings of the machine's user are not those of the test.
+        // The test does not use the settings of the user.
         .env("HOME", folder)
         .env_remove("BC_API_KEY")
         .env("CHECKOV_RUN_SCA_PACKAGE_SCAN", "false")
@@ -87,7 +86,7 @@ fn run(folder: &Path) -> Value {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", checkov.display()));
     let began = Instant::now();
-    // It ends with 1 when it finds anything, and has written nothing that can be read if it failed.
+    // Checkov exits with 1 if it finds something. If it fails itself, its report is not JSON.
     while child.try_wait().expect("a child").is_none() {
         if began.elapsed() > LONGEST {
             let _ended = child.kill().and_then(|()| child.wait());
@@ -110,7 +109,7 @@ struct Unmet {
     env: String,
 }
 
-/// The list of what is not met.
+/// The list of rules that are not met.
 fn unmet() -> Vec<Unmet> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkov/unmet.toml");
     let text = fs::read_to_string(file).expect("the list is in the repository");
@@ -129,7 +128,8 @@ fn unmet() -> Vec<Unmet> {
     all
 }
 
-fn texts(item: &Item) -> Vec<String> {
+/// The texts of a list in TOML.
+pub fn texts(item: &Item) -> Vec<String> {
     let all = item.as_array().expect("a list").iter();
     all.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }

@@ -5,8 +5,8 @@ use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, by_hand, carry_out, count, expect_settled, plan_now, provider, run, sandboxed, set,
-    some, through,
+    block_on, by_hand, carry_out, count, expect_settled, plan_now, run, sample_provider, sandboxed,
+    set, some, through,
 };
 
 /// What a secret holds, and how often it was written.
@@ -21,7 +21,7 @@ fn a_lost_reply_does_not_create_a_second_secret() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport()).only_writes().at(1, Fault::LoseReply);
-        let provider = provider(&through(faults.transport())).await;
+        let provider = sample_provider(&through(faults.transport())).await;
         let mut blueprint = some(&provider, &["secretsmanager.secret"]);
         set(&mut blueprint, "secretsmanager.secret", "key", Value::Null);
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -35,7 +35,7 @@ fn a_lost_reply_does_not_create_a_second_secret() {
 fn a_secret_pending_deletion_is_restored_with_its_value() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["secretsmanager.secret"]);
         blueprint.resources.retain(|address, _| address.kind == "secretsmanager.secret");
         set(&mut blueprint, "secretsmanager.secret", "key", Value::Null);
@@ -55,7 +55,7 @@ fn a_secret_pending_deletion_is_restored_with_its_value() {
 fn plans_do_not_show_passwords() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["secretsmanager.secret"]);
         set(&mut blueprint, "secretsmanager.secret", "key", Value::Null);
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
@@ -76,7 +76,7 @@ fn plans_do_not_show_passwords() {
 #[test]
 fn fields_removed_from_a_secret_are_restored() {
     block_on(async {
-        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["kms.key", "secretsmanager.secret"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         for field in ["key", "description"] {
@@ -85,7 +85,7 @@ fn fields_removed_from_a_secret_are_restored() {
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
         let paths: Vec<&str> = plan.changes[0].fields.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(paths, ["description", "key"]);
-        // AWS's own key by its name is the same.
+        // The name of the AWS managed key means the same.
         set(&mut blueprint, "secretsmanager.secret", "key", json!("alias/aws/secretsmanager"));
         expect_settled(&provider, &blueprint, "naming the default").await;
     });

@@ -1,4 +1,4 @@
-//! How many calls and round trips a plan takes: the part of speed that does not depend on the
+//! The number of calls and round trips of a plan: the part of speed that does not depend on the
 //! machine. `benches/cycle.rs` measures the rest.
 
 use std::collections::BTreeMap;
@@ -44,15 +44,15 @@ fn an_empty_plan_takes_four_round_trips() {
     });
 }
 
-/// Carries out a plan; how long that took.
+/// Carries out a plan, and returns how long that took.
 async fn timed(provider: &AwsProvider, plan: &Plan) -> (Duration, BTreeMap<Address, Outputs>) {
     let report = carry_out(provider, plan).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
     (report.elapsed, report.outputs)
 }
 
-/// How long each step of a plan takes by itself: one after the other, so that it takes as long as
-/// its own calls.
+/// The time of each step of a plan by itself. The steps run one after the other, so that each takes
+/// as long as its own calls.
 async fn step_by_step(provider: &AwsProvider, plan: &Plan) -> BTreeMap<Address, Duration> {
     let (mut steps, mut alone) = (BTreeMap::new(), plan.clone());
     for change in &plan.changes {
@@ -64,10 +64,10 @@ async fn step_by_step(provider: &AwsProvider, plan: &Plan) -> BTreeMap<Address, 
     steps
 }
 
-/// The steps that wait for each other the longest, if nothing else holds them up.
+/// The longest chain of steps that wait for each other.
 fn longest_chain(plan: &Plan, steps: &BTreeMap<Address, Duration>) -> (Duration, Vec<Address>) {
     let mut chains: BTreeMap<&Address, (Duration, Vec<Address>)> = BTreeMap::new();
-    // Changes come in the order of need.
+    // Changes come in the order in which they need each other.
     for change in &plan.changes {
         let before = change.needs.iter().filter_map(|needed| chains.get(needed)).max();
         let (time, mut chain) = before.cloned().unwrap_or_default();

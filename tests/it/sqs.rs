@@ -9,8 +9,8 @@ use payctl_sandbox::{Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, by_hand, carry_out, count, expect_settled, plan_now, provider, run, sandboxed, set,
-    some, through,
+    block_on, by_hand, carry_out, count, expect_settled, plan_now, run, sample_provider, sandboxed,
+    set, some, through,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn a_lagging_attribute_is_written_once() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
         let faults = Faults::new(sandbox.transport());
-        let provider = provider(&through(faults.transport())).await;
+        let provider = sample_provider(&through(faults.transport())).await;
         let mut blueprint = some(&provider, &["sqs.queue"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         let before = count(&faults, "sqs.SetQueueAttributes");
@@ -32,7 +32,7 @@ fn a_lagging_attribute_is_written_once() {
 #[test]
 fn a_dead_letter_queue_is_created_first_and_deleted_last() {
     block_on(async {
-        let provider = provider(&sandboxed(&Sandbox::in_memory())).await;
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
         let mut blueprint = some(&provider, &["sqs.queue"]);
         let dead = Address::new("sqs.queue", "a-dlq");
         let mut letters = blueprint.resources.values().next().expect("a queue").clone();
@@ -67,7 +67,7 @@ fn a_dead_letter_queue_is_created_first_and_deleted_last() {
 fn a_foreign_queue_made_since_the_plan_is_left_alone() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["sqs.queue"]);
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
         let sqs = aws_sdk_sqs::Client::new(&by_hand(&sandbox));

@@ -111,7 +111,7 @@ fn serve(
     noted: &Mutex<Vec<(String, String)>>,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let head = head(&mut stream)?;
+    let head = read_head(&mut stream)?;
     let header = |name: &str| {
         let lines = head.lines().filter_map(|line| line.split_once(':'));
         let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -156,7 +156,7 @@ fn serve(
 }
 
 /// The lines up to the empty one.
-fn head(stream: &mut impl io::BufRead) -> io::Result<String> {
+fn read_head(stream: &mut impl io::BufRead) -> io::Result<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if stream.read_line(&mut head)? == 0 {
@@ -220,7 +220,7 @@ fn tunnel(
     to: Option<u16>,
     noted: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
-    let head = head(&mut BufReader::new(stream.try_clone()?))?;
+    let head = read_head(&mut BufReader::new(stream.try_clone()?))?;
     noted.lock().expect("no panic").push(head);
     stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes())?;
     let Some(port) = to else { return Ok(()) };

@@ -22,7 +22,7 @@ use payctl_engine::model::package::Packages;
 use payctl_engine::model::scope::{Scope, TAG_KEYS};
 use payctl_engine::model::text::{Output, Text, each_ref};
 use payctl_engine::plan::{Plan, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::survey;
 use payctl_sandbox::{Faults, Sandbox};
@@ -60,14 +60,13 @@ pub fn by_hand(sandbox: &Sandbox) -> SdkConfig {
 }
 
 /// A provider for the environment `sample` of the project `payment`.
-pub async fn provider(connection: &Connection) -> AwsProvider {
+pub async fn sample_provider(connection: &Connection) -> AwsProvider {
     provider_for(connection, "sample").await
 }
 
 /// A provider for an environment of the project `payment`.
 pub async fn provider_for(connection: &Connection, env: &str) -> AwsProvider {
-    let aws = Aws::connect(connection, "payment", env).await;
-    let mut aws = aws.expect("the endpoint answers");
+    let mut aws = Aws::connect(connection, "payment", env).await.expect("the endpoint answers");
     // The functions of a shipped environment, or those of the samples.
     aws.packages = match config::load(&shipped_config(), env, &|_| None) {
         Ok(loaded) => loaded.packages(),
@@ -217,8 +216,9 @@ pub async fn configured(
         Ok(loaded) => loaded,
         Err(problems) => panic!("{}, {env}: {problems:#?}", dir.display()),
     };
-    let aws = Aws::connect(connection, &loaded.config.project.0, env).await;
-    let mut aws = aws.expect("the endpoint answers");
+    let mut aws = Aws::connect(connection, &loaded.config.project.0, env)
+        .await
+        .expect("the endpoint answers");
     aws.packages = loaded.packages();
     let blueprint = built(&aws, &loaded).await;
     (AwsProvider::new(aws), blueprint)
@@ -230,7 +230,8 @@ pub async fn plan_now(provider: &AwsProvider, blueprint: &Blueprint, purpose: Pu
         Ok(snapshot) => snapshot,
         Err(errors) => panic!("the survey failed: {errors:#?}"),
     };
-    let plan = plan(provider, blueprint, &snapshot, purpose, &[]).expect("a plan can be made");
+    let plan =
+        planner::plan(provider, blueprint, &snapshot, purpose, &[]).expect("a plan can be made");
     assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
     plan
 }

@@ -1,4 +1,4 @@
-//! What every kind does: how deep a survey is, what nobody may read, which errors pass.
+//! What holds for every kind: the depth of a survey, denied reads, transient errors.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::s3::BUCKET;
 use crate::support::{
-    block_on, by_hand, expect_settled, provider, run, samples, sandboxed, some, through,
+    block_on, by_hand, expect_settled, run, sample_provider, samples, sandboxed, some, through,
 };
 
 /// Refuses calls of one operation about objects with a certain name, as a policy would.
@@ -63,15 +63,13 @@ impl HttpConnector for DenyingConnector {
             return self.inner.call(request);
         }
         let is_json = request.headers().get("x-amz-target").is_some();
-        let body = match is_json {
-            true => r#"{"__type":"AccessDeniedException","message":"no policy allows it"}"#,
-            false => {
-                "<Error><Code>AccessDenied</Code><Message>no policy allows it</Message></Error>"
-            }
+        let (status, body) = if is_json {
+            (400_u16, r#"{"__type":"AccessDeniedException","message":"no policy allows it"}"#)
+        } else {
+            (403, "<Error><Code>AccessDenied</Code><Message>no policy allows it</Message></Error>")
         };
-        let status = if is_json { 400 } else { 403 };
-        let status = status.try_into().expect("a status");
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        let answer = HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(body));
+        HttpConnectorFuture::ready(Ok(answer))
     }
 }
 
@@ -80,13 +78,13 @@ fn a_survey_is_at_most_three_calls_deep() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let blueprint = {
-            let provider = provider(&sandboxed(&sandbox)).await;
+            let provider = sample_provider(&sandboxed(&sandbox)).await;
             let blueprint = samples(&provider.aws().scope);
             run(&provider, &blueprint, Purpose::Apply).await;
             blueprint
         };
         let slow = Faults::new(sandbox.transport()).with_delay(Duration::from_secs(1));
-        let provider = provider(&through(slow.transport())).await;
+        let provider = sample_provider(&through(slow.transport())).await;
         for kind in KINDS.iter().map(|kind| kind.meta().kind) {
             let wanted = blueprint.resources.values().filter(|want| want.address.kind == kind);
             let wanted = wanted.map(|want| (want.name.clone(), want.address.clone())).collect();
@@ -102,7 +100,7 @@ fn a_survey_is_at_most_three_calls_deep() {
     });
 }
 
-/// Surveys that need more calls after each other, how many, and why.
+/// Surveys that need more calls one after the other, how many, and why.
 const DEEPER: &[(&str, u64, &str)] = &[];
 
 #[test]
@@ -118,7 +116,7 @@ fn unreadable_foreign_objects_matter_only_under_wanted_names() {
 
         let what = Arc::new(Mutex::new((String::new(), String::new())));
         let denying = Denying { inner: sandbox.transport(), what: what.clone() };
-        let provider = provider(&through(SharedHttpClient::new(denying))).await;
+        let provider = sample_provider(&through(SharedHttpClient::new(denying))).await;
         let deny = |operation: &str, object: &str| {
             *what.lock().expect("unpoisoned") = (operation.to_owned(), object.to_owned());
         };
@@ -128,7 +126,7 @@ fn unreadable_foreign_objects_matter_only_under_wanted_names() {
         deny("tagging", "sample-of-others");
         expect_settled(&provider, &blueprint, "a bucket of others").await;
 
-        // Our own bucket must not disappear from sight because its policy hides its tags.
+        // A bucket of the environment must not disappear because its policy hides its tags.
         deny("tagging", BUCKET);
         let wanted = [(BUCKET.to_owned(), Address::new("s3.bucket", "sample"))].into();
         let error = provider.survey("s3.bucket", &wanted, None).await.expect_err("it is said");

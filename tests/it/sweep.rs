@@ -57,7 +57,7 @@ async fn whole_run(
     carry_out(&provider, &plan).await
 }
 
-fn clean(purpose: Purpose) -> Clean {
+fn clean_run(purpose: Purpose) -> Clean {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         let blueprint = shipped(&provider_for(&sandboxed(&sandbox), ENV).await).await;
@@ -105,7 +105,7 @@ async fn one_case(clean: &Clean, purpose: Purpose, case: Case) {
 }
 
 /// Which cases to run, of so many.
-fn chosen(all: usize) -> Vec<usize> {
+fn choose(all: usize) -> Vec<usize> {
     let some = |range: Range<usize>| range.filter(|case| *case < all).collect();
     match std::env::var("PAYCTL_SWEEP").ok().as_deref() {
         Some("full") => (0..all).collect(),
@@ -119,10 +119,10 @@ fn chosen(all: usize) -> Vec<usize> {
 }
 
 fn sweep(purpose: Purpose) {
-    let clean = clean(purpose);
+    let clean = clean_run(purpose);
     let faults = Fault::ALL;
     let all = clean.calls * faults.len();
-    let chosen = chosen(all);
+    let chosen = choose(all);
     println!("{purpose:?}: {} calls, {} of {all} cases", clean.calls, chosen.len());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {

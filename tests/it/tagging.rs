@@ -1,21 +1,22 @@
-//! The question for the tags of everything is answered late. A plan is right all the same, or what
-//! it missed is seen by the next one.
+//! The listing of all tags lags behind. A plan is still right, or the next plan sees what it missed.
 
 use payctl_engine::model::address::Address;
 use payctl_engine::model::scope::TAG_PROTECT;
 use payctl_engine::plan::{Action, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::survey::{PATIENCE, look};
 use payctl_sandbox::Sandbox;
 
-use crate::support::{block_on, expect_settled, plan_now, provider, run, samples, sandboxed};
+use crate::support::{
+    block_on, expect_settled, plan_now, run, sample_provider, samples, sandboxed,
+};
 
 #[test]
 fn new_objects_are_seen_although_their_tags_lag() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
         sandbox.lag_tags(true).expect("a sandbox");
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation").await;
@@ -29,7 +30,7 @@ fn new_objects_are_seen_although_their_tags_lag() {
 fn deleted_objects_are_gone_although_their_tags_are_still_listed() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         run(&provider, &blueprint, Purpose::Apply).await;
         let alive = sandbox.counts().expect("a sandbox");
@@ -40,7 +41,7 @@ fn deleted_objects_are_gone_although_their_tags_are_still_listed() {
 
         run(&provider, &blueprint, Purpose::Apply).await;
         expect_settled(&provider, &blueprint, "creation again").await;
-        // Keys wait for their end beside the new ones.
+        // The old keys, whose deletion is pending, stand beside the new ones.
         let doubled = sandbox.counts().expect("a sandbox").into_iter().filter(|(thing, count)| {
             alive.get(thing).is_some_and(|before| count != before) && !thing.starts_with("kms.")
         });
@@ -48,12 +49,12 @@ fn deleted_objects_are_gone_although_their_tags_are_still_listed() {
     });
 }
 
-/// What is protected a moment ago must be seen by a destroy, also from a folder that knows nothing of it.
+/// A destroy sees protection that was added a moment ago, also from a config that does not ask for it.
 #[test]
 fn destroy_sees_protection_added_a_moment_ago() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         run(&provider, &blueprint, Purpose::Apply).await;
         sandbox.lag_tags(true).expect("a sandbox");
@@ -65,7 +66,7 @@ fn destroy_sees_protection_added_a_moment_ago() {
         let resources = &blueprint.resources;
         let snapshot = look(&provider, resources, Purpose::Destroy, PATIENCE, &|_| {}).await;
         let destroy =
-            plan(&provider, &blueprint, &snapshot, Purpose::Destroy, &[]).expect("a plan");
+            planner::plan(&provider, &blueprint, &snapshot, Purpose::Destroy, &[]).expect("a plan");
         assert!(destroy.refused.iter().any(|refused| refused.address == table));
     });
 }
@@ -74,7 +75,7 @@ fn destroy_sees_protection_added_a_moment_ago() {
 fn a_new_tag_value_is_not_rewritten_while_the_listing_lags() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         run(&provider, &blueprint, Purpose::Apply).await;
         sandbox.lag_tags(true).expect("a sandbox");
@@ -86,8 +87,8 @@ fn a_new_tag_value_is_not_rewritten_while_the_listing_lags() {
         assert!(changed.count(Action::Update) > 0);
         expect_settled(&provider, &other, "the change").await;
 
-        // The old tags are told of still, and just these are wanted again: what is believed then
-        // is put right by the next plan.
+        // The listing still shows the old tags, and the config wants them again. The plan is wrong then,
+        // and the next plan is right.
         run(&provider, &blueprint, Purpose::Apply).await;
         sandbox.lag_tags(false).expect("a sandbox");
         run(&provider, &blueprint, Purpose::Apply).await;

@@ -12,7 +12,7 @@ use payctl::aws::kinds::KINDS;
 use payctl_engine::model::live::Owner;
 use payctl_engine::model::text::{Ref, resolve};
 use payctl_engine::plan::Purpose;
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::provider::{Provider as _, Target};
 use payctl_engine::survey::survey;
 use payctl_sandbox::Faults;
@@ -21,14 +21,15 @@ use payctl_sandbox::Sandbox;
 use crate::cli_support::{Folder, ended};
 use crate::examples::dir_of;
 use crate::support::{
-    address_of, block_on, carry_out, configured, expect_settled, provider, run, samples, sandboxed,
+    address_of, block_on, carry_out, configured, expect_settled, run, sample_provider, samples,
+    sandboxed,
 };
 
 fn is_full() -> bool {
     std::env::var("PAYCTL_TOGETHER").is_ok_and(|asked| asked == "full")
 }
 
-/// Every environment that is shipped.
+/// Every shipped environment.
 fn shipped() -> Vec<(PathBuf, &'static str)> {
     let recommended = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let mut all: Vec<_> =
@@ -45,14 +46,15 @@ fn shipped() -> Vec<(PathBuf, &'static str)> {
     all
 }
 
-/// Plans and applies; what did not end as planned.
+/// Plans and applies. Returns the steps that failed.
 async fn attempt(connection: &Connection, dir: &Path, env: &str) -> Vec<String> {
     let (provider, blueprint) = configured(connection, dir, env).await;
     let snapshot = match survey(&provider, &blueprint.resources).await {
         Ok(snapshot) => snapshot,
         Err(errors) => return vec![format!("{errors:?}")],
     };
-    let plan = plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
+    let plan =
+        planner::plan(&provider, &blueprint, &snapshot, Purpose::Apply, &[]).expect("a plan");
     if !plan.refused.is_empty() {
         return plan.refused.iter().map(|refused| format!("{refused:?}")).collect();
     }
@@ -61,7 +63,7 @@ async fn attempt(connection: &Connection, dir: &Path, env: &str) -> Vec<String> 
     failed.map(|(address, verb, error)| format!("{verb:?} {address}: {error}")).collect()
 }
 
-/// One case; how many of the two failed.
+/// One case. Returns how many of the two failed.
 async fn together(dir: &Path, env: &str, apart: Duration, strict: bool) -> usize {
     let case = format!("{}, {env}, {apart:?} apart", dir.display());
     let sandbox = if strict { Sandbox::in_memory_strict() } else { Sandbox::in_memory() };
@@ -114,7 +116,7 @@ fn two_concurrent_applies_make_one_environment() {
 fn only_kinds_that_can_duplicate_make_a_second_object() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         run(&provider, &blueprint, Purpose::Apply).await;
         let outputs = {
@@ -140,7 +142,7 @@ fn only_kinds_that_can_duplicate_make_a_second_object() {
                 id: None,
                 tags,
             };
-            // Whether it is refused or not: what counts is what is there then.
+            // It may be refused. What counts is what exists then.
             drop(provider.create(&target, &spec).await);
             let wanted = [(desired.name.clone(), desired.address.clone())].into();
             let found = provider.survey(kind.meta().kind, &wanted, None).await.expect("a survey");

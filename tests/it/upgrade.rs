@@ -1,4 +1,4 @@
-//! Environments that earlier versions made, as the program of today sees them with their own config.
+//! Environments that earlier versions created, as this version sees them with their config.
 //! `tests/upgrade/README.md` says what is kept and how.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::cli_support::{Folder, copy};
 /// A change as a line of `announced` names it, without the reason.
 type Line = String;
 
-fn kept() -> Vec<PathBuf> {
+fn kept_environments() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upgrade");
     let entries = fs::read_dir(root).expect("the folder is in the repository");
     let paths = entries.map(|entry| entry.expect("a readable folder").path());
@@ -20,12 +20,12 @@ fn kept() -> Vec<PathBuf> {
 }
 
 /// A folder as the earlier version left it.
-fn folder(kept: &Path) -> Folder {
+fn folder_of(kept: &Path) -> Folder {
     let folder = Folder::empty();
     copy(&kept.join("config"), &folder.path("config"));
     copy(&kept.join("edited"), &folder.path(""));
     copy(&kept.join("functions"), &folder.path("functions"));
-    // Sources are read inside of the repository alone.
+    // payctl reads sources only inside the repository.
     folder.write(".git/HEAD", "");
     let state = fs::read_to_string(kept.join("state.json")).expect("a state");
     folder.write(".payctl/sandbox/state.json", &state);
@@ -33,7 +33,7 @@ fn folder(kept: &Path) -> Folder {
 }
 
 /// The announced changes with their reasons.
-fn announced(kept: &Path) -> BTreeMap<Line, String> {
+fn announced_in(kept: &Path) -> BTreeMap<Line, String> {
     let text = fs::read_to_string(kept.join("announced")).expect("a list");
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let announced = lines.map(|line| {
@@ -45,18 +45,18 @@ fn announced(kept: &Path) -> BTreeMap<Line, String> {
 }
 
 /// The environments, and where the config of each is.
-fn environments(kept: &Path) -> Vec<(String, String)> {
+fn environments_of(kept: &Path) -> Vec<(String, String)> {
     let text = fs::read_to_string(kept.join("environments")).expect("a list");
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.map(|(env, config)| (env.to_owned(), config.to_owned())).collect()
 }
 
-fn on(env: &str, config: &str) -> String {
+fn options(env: &str, config: &str) -> String {
     format!("--env {env} --config-dir {config} --sandbox")
 }
 
 /// What a plan shows, in the words of `announced`.
-fn shown(env: &str, plan: &Value) -> Vec<Line> {
+fn shown_in(env: &str, plan: &Value) -> Vec<Line> {
     assert_eq!(plan["refused"], json!([]), "{env}");
     assert_eq!(plan["notes"], json!([]), "{env}");
     let mut lines = Vec::new();
@@ -66,12 +66,10 @@ fn shown(env: &str, plan: &Value) -> Vec<Line> {
         let fields = change["fields"].as_array().expect("fields");
         let paths = fields.iter().filter_map(|field| field["path"].as_str());
         let paths: Vec<&str> = paths.filter(|_| action == "update").collect();
-        match paths.is_empty() {
-            true => lines.push(format!("{env} {action} {address}")),
-            false => {
-                lines.extend(paths.iter().map(|path| format!("{env} {action} {address} {path}")));
-            }
+        if paths.is_empty() {
+            lines.push(format!("{env} {action} {address}"));
         }
+        lines.extend(paths.iter().map(|path| format!("{env} {action} {address} {path}")));
     }
     lines
 }
@@ -84,16 +82,16 @@ fn line(out: &str, kind: &str) -> Value {
 
 #[test]
 fn an_upgrade_plans_only_the_announced_changes() {
-    let kept = kept();
+    let kept = kept_environments();
     assert!(!kept.is_empty(), "no version is kept");
     for kept in kept {
-        let folder = folder(&kept);
-        let environments = environments(&kept);
-        let announced = announced(&kept);
+        let folder = folder_of(&kept);
+        let environments = environments_of(&kept);
+        let announced = announced_in(&kept);
         let mut seen = Vec::new();
         for (env, config) in &environments {
-            let ran = folder.expect(0, &format!("plan {} --json", on(env, config)));
-            seen.extend(shown(env, &line(&ran.out, "plan")));
+            let ran = folder.expect(0, &format!("plan {} --json", options(env, config)));
+            seen.extend(shown_in(env, &line(&ran.out, "plan")));
         }
         let surplus: Vec<&Line> =
             seen.iter().filter(|line| !announced.contains_key(*line)).collect();
@@ -104,7 +102,7 @@ fn an_upgrade_plans_only_the_announced_changes() {
             kept.display()
         );
         for (env, config) in &environments {
-            let on = on(env, config);
+            let on = options(env, config);
             folder.expect(0, &format!("apply {on} --auto-approve"));
             let again = folder.expect(0, &format!("plan {on} --detailed-exitcode"));
             assert!(again.out.contains("No changes:"), "{}", again.out);
@@ -112,26 +110,26 @@ fn an_upgrade_plans_only_the_announced_changes() {
         for (env, config) in &environments {
             folder.expect(
                 0,
-                &format!("destroy {} --auto-approve --allow-data-loss", on(env, config)),
+                &format!("destroy {} --auto-approve --allow-data-loss", options(env, config)),
             );
         }
         assert_eq!(folder.counts(), json!({}));
     }
 }
 
-/// What an earlier version made carries no tag of protection: it is put on by the first apply that
-/// asks for it, and holds from then on.
+/// Objects of an earlier version have no protection tag. The first apply that asks for protection adds
+/// it, and it holds from then on.
 #[test]
 fn an_environment_of_an_earlier_version_can_be_protected() {
-    for kept in kept() {
-        let folder = folder(&kept);
-        let announced = announced(&kept);
-        for (env, config) in environments(&kept) {
-            let (on, file) = (on(&env, &config), format!("{config}/{env}.toml"));
+    for kept in kept_environments() {
+        let folder = folder_of(&kept);
+        let announced = announced_in(&kept);
+        for (env, config) in environments_of(&kept) {
+            let (on, file) = (options(&env, &config), format!("{config}/{env}.toml"));
             let before = fs::read_to_string(folder.path(&file)).expect("the config");
             folder.write(&file, &format!("protect = true\n{before}"));
             let ran = folder.expect(0, &format!("plan {on} --json"));
-            let shown = shown(&env, &line(&ran.out, "plan"));
+            let shown = shown_in(&env, &line(&ran.out, "plan"));
             let is_protection = |line: &&Line| line.ends_with(" tags.payctl:protect");
             let tagged = shown.iter().filter(is_protection).count();
             let (tables, buckets) = (" dynamodb.table/", " s3.bucket/");
@@ -139,7 +137,7 @@ fn an_environment_of_an_earlier_version_can_be_protected() {
                 let with = |line: &&Line| line.contains(sort) && is_protection(line);
                 assert!(shown.iter().any(|line| with(&line)), "{env}:{sort}: {shown:#?}");
             }
-            // What AWS itself does for protection, and the key that a final snapshot needs.
+            // The protection of AWS, and the key that a final snapshot needs.
             let guards = [" deletion_protection", " final_snapshot", " kept"];
             let other = shown.iter().filter(|line| {
                 !is_protection(line)
@@ -150,7 +148,7 @@ fn an_environment_of_an_earlier_version_can_be_protected() {
             folder.expect(0, &format!("apply {on} --auto-approve"));
             folder.expect(0, &format!("plan {on} --detailed-exitcode"));
 
-            // Without a word of it in the config, the live tag holds.
+            // The live tag holds even if the config does not mention protection.
             folder.write(&file, &before);
             let destroy = format!("destroy {on} --auto-approve --allow-data-loss");
             let refused = folder.expect(1, &destroy);

@@ -9,14 +9,14 @@ use payctl_sandbox::Sandbox;
 use serde_json::json;
 
 use crate::support::{
-    block_on, by_hand, carry_out, expect_settled, plan_now, provider, run, sandboxed, some,
+    block_on, by_hand, carry_out, expect_settled, plan_now, run, sample_provider, sandboxed, some,
 };
 
 #[test]
 fn only_rules_of_shield_stay_in_a_web_acl() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["waf.web_acl"]);
         run(&provider, &blueprint, Purpose::Apply).await;
 
@@ -32,8 +32,9 @@ fn only_rules_of_shield_stay_in_a_web_acl() {
                 .cloud_watch_metrics_enabled(true)
                 .sampled_requests_enabled(true);
             let group = RuleGroupReferenceStatement::builder()
-                .arn("arn:aws:wafv2:us-east-1:153427709519:regional/rulegroup/shield/1");
-            let group = group.build().expect("a reference");
+                .arn("arn:aws:wafv2:us-east-1:153427709519:regional/rulegroup/shield/1")
+                .build()
+                .expect("a reference");
             let none = aws_sdk_wafv2::types::NoneAction::builder().build();
             Rule::builder()
                 .name(name)
@@ -79,7 +80,7 @@ fn only_rules_of_shield_stay_in_a_web_acl() {
 fn a_web_acl_with_slow_propagation_is_created_and_deleted() {
     block_on(async {
         let sandbox = Sandbox::in_memory_strict();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
         let made = run(&provider, &blueprint, Purpose::Apply).await;
         assert_eq!(made.count(Action::Create), blueprint.resources.len());
@@ -93,7 +94,7 @@ fn a_web_acl_with_slow_propagation_is_created_and_deleted() {
 fn an_unwanted_association_is_removed_from_its_resource() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         blueprint.resources.retain(|address, _| address.kind != "waf.association");
@@ -107,15 +108,19 @@ fn an_unwanted_association_is_removed_from_its_resource() {
 fn a_web_acl_associated_by_others_since_the_plan_stays() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let mut blueprint = some(&provider, &["waf.web_acl", "waf.association"]);
         run(&provider, &blueprint, Purpose::Apply).await;
         blueprint.resources.retain(|address, _| address.kind != "waf.association");
         let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
 
         let waf = aws_sdk_wafv2::Client::new(&by_hand(&sandbox));
-        let seen = VisibilityConfig::builder().metric_name("m").sampled_requests_enabled(true);
-        let seen = seen.cloud_watch_metrics_enabled(true).build().expect("complete");
+        let seen = VisibilityConfig::builder()
+            .metric_name("m")
+            .sampled_requests_enabled(true)
+            .cloud_watch_metrics_enabled(true)
+            .build()
+            .expect("complete");
         let allow = aws_sdk_wafv2::types::DefaultAction::builder()
             .allow(aws_sdk_wafv2::types::AllowAction::builder().build())
             .build();

@@ -142,9 +142,10 @@ fn edges(changes: &[Change]) -> Edges {
     let named = |address: &Address| at.get(address).into_iter().flatten().copied();
     for (change, planned) in changes.iter().enumerate() {
         if let (Some(write), Some(delete)) = (writes[change], deletes[change]) {
-            match planned.create_first {
-                true => hard[delete].insert(write),
-                false => hard[write].insert(delete),
+            if planned.create_first {
+                hard[delete].insert(write)
+            } else {
+                hard[write].insert(delete)
             };
         }
         // What is needed is made or changed first.

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_network_of_a_database_outweighs_everything_else() {
-        let weights = weights(&[
+        let standings = weights(&[
             found("a.cluster", "main", "cluster-1", json!({ "group": "group-000" })),
             found("a.group", "main", "group-000", json!({ "subnets": ["subnet-10"] })),
             found("a.subnet", "a", "subnet-10", json!({ "vpc": "vpc-00001" })),
@@ -210,17 +210,17 @@ mod tests {
             found("a.vpc", "main", "vpc-00002", json!({})),
             found("a.vpc", "main", "vpc-00003", json!({})),
         ]);
-        assert_eq!(weights["group-000"].weight, Weight::FixedData);
-        assert_eq!(weights["subnet-10"].weight, Weight::LooseData);
-        assert_eq!(weights["vpc-00001"].weight, Weight::LooseData);
-        assert_eq!(weights["vpc-00002"].weight, Weight::Fixed);
-        assert_eq!(weights["vpc-00003"], Standing::default());
-        assert!(weights["vpc-00001"].weight > weights["vpc-00002"].weight);
+        assert_eq!(standings["group-000"].weight, Weight::FixedData);
+        assert_eq!(standings["subnet-10"].weight, Weight::LooseData);
+        assert_eq!(standings["vpc-00001"].weight, Weight::LooseData);
+        assert_eq!(standings["vpc-00002"].weight, Weight::Fixed);
+        assert_eq!(standings["vpc-00003"], Standing::default());
+        assert!(standings["vpc-00001"].weight > standings["vpc-00002"].weight);
     }
 
     #[test]
     fn a_fixed_key_outweighs_a_replaceable_one() {
-        let weights = weights(&[
+        let standings = weights(&[
             found("a.cluster", "main", "cluster-1", json!({ "key": "key-000001" })),
             found("a.table", "one", "table-001", json!({ "key": "key-000002" })),
             found("a.role", "app", "role-0001", json!({ "policy": ["key-000003"] })),
@@ -228,11 +228,11 @@ mod tests {
             found("a.key", "main", "key-000002", json!({})),
             found("a.key", "main", "key-000003", json!({})),
         ]);
-        assert_eq!(weights["key-000001"].weight, Weight::FixedData);
-        assert_eq!(weights["key-000002"].weight, Weight::LooseData);
+        assert_eq!(standings["key-000001"].weight, Weight::FixedData);
+        assert_eq!(standings["key-000002"].weight, Weight::LooseData);
         let named = Standing { weight: Weight::Loose, is_used: true, holds_data: false };
-        assert_eq!(weights["key-000003"], named, "a policy that names a key holds no data");
-        assert!(weights["key-000002"].holds_data);
+        assert_eq!(standings["key-000003"], named, "a policy that names a key holds no data");
+        assert!(standings["key-000002"].holds_data);
     }
 
     #[test]
@@ -253,13 +253,13 @@ mod tests {
 
     #[test]
     fn objects_that_only_use_each_other_have_no_weight() {
-        let weights = weights(&[
+        let standings = weights(&[
             found("a.subnet", "a", "subnet-10", json!({ "vpc": "vpc-00001" })),
             found("a.subnet", "a", "subnet-20", json!({ "vpc": "vpc-00002" })),
             found("a.vpc", "main", "vpc-00001", json!({})),
             found("a.vpc", "main", "vpc-00002", json!({})),
         ]);
-        assert_eq!(weights["vpc-00001"].weight, Weight::None);
-        assert!(weights["vpc-00002"].is_used);
+        assert_eq!(standings["vpc-00001"].weight, Weight::None);
+        assert!(standings["vpc-00002"].is_used);
     }
 }

@@ -333,7 +333,6 @@ impl<'a> Planner<'a> {
         fields: Vec<FieldChange>,
         because: Option<String>,
     ) -> Change {
-        let needs = needs(want);
         let mut uses: BTreeSet<Address> =
             live.as_ref().map(|live| self.owners.used_by(&want.address, live)).unwrap_or_default();
         uses.extend(want.after.iter().cloned());
@@ -345,7 +344,7 @@ impl<'a> Planner<'a> {
             because,
             want: Some(want.clone()),
             live,
-            needs,
+            needs: needs(want),
             uses,
             ..Change::new(want.address.clone(), action)
         }

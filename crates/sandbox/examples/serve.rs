@@ -1,6 +1,6 @@
-//! Serves an empty sandbox on 127.0.0.1 until it is killed, and keeps nothing: `cargo run -p
-//! payctl-sandbox --example serve -- 4567`. It does not need the SDK, so you can try a change of
-//! the sandbox within seconds; users run `payctl sandbox serve`.
+//! Serves an empty sandbox on 127.0.0.1 until you end it: `cargo run -p payctl-sandbox --example
+//! serve -- 4567`. It keeps nothing on disk. It does not need the SDK, so you can try a change of
+//! the sandbox within seconds. Users run `payctl sandbox serve`.
 
 use std::future::pending;
 use std::io;

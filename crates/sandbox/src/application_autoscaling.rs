@@ -1,7 +1,7 @@
 //! The sandbox's Application Auto Scaling (JSON protocol).
 //!
-//! Quirks kept: a registration is an upsert that sets tags only the first time, and moves the
-//! scaled number into the bounds at once; policies are deleted with their target; a target outlives
+//! Quirks kept: A registration creates or updates. It sets tags only the first time, and moves the
+//! scaled number into the bounds at once. Policies are deleted with their target. A target outlives
 //! its service.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, ecs};
 
-/// What Application Auto Scaling keeps.
+/// The state of Application Auto Scaling.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {

@@ -36,10 +36,11 @@ struct Inner {
 /// The pace of the sandbox's transitions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// A read or two.
+    /// A transition ends after one or two reads.
     Fast,
-    /// AWS's own time, on a clock that runs `speed` times as fast as the wall clock. Names of
-    /// deleted objects stay taken for that time, and the quotas of small accounts apply.
+    /// A transition takes the time it takes on AWS, on a clock that runs `speed` times as fast as
+    /// the wall clock. Names of deleted objects stay taken for that time, and the quotas of small
+    /// accounts apply.
     Real {
         /// 1 is AWS's own pace.
         speed: f64,
@@ -58,7 +59,7 @@ impl Sandbox {
         Ok(Self::new(store, world))
     }
 
-    /// A sandbox that ends with its last clone.
+    /// A sandbox without files. It ends with its last clone.
     pub fn in_memory() -> Self {
         Self::new(Store::Memory, World::default())
     }
@@ -82,14 +83,15 @@ impl Sandbox {
         };
         let Inner { store, world, .. } = &mut *self.lock();
         let is_so = store.run(world, true, |world| world.base.is_at(strict, speed))?;
-        match is_so {
-            true => Ok(()),
-            false => store.run(world, false, |world| world.base.run_at(strict, speed)),
+        if is_so {
+            Ok(())
+        } else {
+            store.run(world, false, |world| world.base.run_at(strict, speed))
         }
     }
 
     /// Makes reads alternate between the old and the new state for this long after a change.
-    /// Without a time, reads show the new state.
+    /// Without a duration, reads show the new state.
     pub fn flap(&self, time: Option<Duration>) {
         self.lock().flaps = time.map(Flaps::lasting);
     }
@@ -116,7 +118,7 @@ impl Sandbox {
         store.run(world, true, |world| Snapshot(world.clone()))
     }
 
-    /// Lets the Tagging API lag: it returns the tags of this moment until it is turned off.
+    /// Lets the Tagging API lag: it returns the tags of this moment until the lag is turned off.
     pub fn lag_tags(&self, lags: bool) -> Result<(), SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
         store.run(world, false, |world| world.tagged = lags.then(|| Box::new(world.clone())))
@@ -128,7 +130,8 @@ impl Sandbox {
         store.run(world, false, |world| *world = snapshot.0.clone())
     }
 
-    /// From now on allows only calls that the guard's policy allows; all calls without a guard.
+    /// Allows only calls that the guard's policy allows, from now on. Without a guard, all calls
+    /// are allowed.
     pub fn guarded_by(&self, guard: Option<Guard>) {
         self.lock().guard = guard;
     }
@@ -150,7 +153,7 @@ impl Sandbox {
         })
     }
 
-    /// Takes a poisoned lock too: its panic is already reported, and all other answers are still
+    /// Takes a poisoned lock too. Its panic is already reported, and all other answers are still
     /// useful.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,5 @@
-//! Violations of a service's model. The front end of most services reports all of them in one
-//! message, before it checks anything else.
+//! Violations of a service's model. Most services report all of them in one message, before they
+//! check anything else.
 
 use std::fmt::Display;
 
@@ -15,12 +15,12 @@ impl Broken {
         self.told(member, &format!("'{value}'"), rule);
     }
 
-    /// Notes a member that is not there.
+    /// Notes a required member that is missing.
     pub(crate) fn missing(&mut self, member: &str) {
         self.told(member, "null", "Member must not be null");
     }
 
-    /// Notes a text that is not one of those that the model knows.
+    /// Notes a text that the model does not list.
     pub(crate) fn one_of(&mut self, member: &str, value: Option<&str>, known: &[&str]) {
         if let Some(value) = value.filter(|value| !known.contains(value)) {
             self.note(member, value, &one_of(known));
@@ -31,7 +31,7 @@ impl Broken {
         self.0.push(format!("Value {value} at '{member}' failed to satisfy constraint: {rule}"));
     }
 
-    /// What AWS says of it.
+    /// The message that AWS sends.
     pub(crate) fn message(&self) -> String {
         let errors = if self.0.len() == 1 { "error" } else { "errors" };
         format!("{} validation {errors} detected: {}", self.0.len(), self.0.join("; "))
@@ -39,14 +39,15 @@ impl Broken {
 
     /// Refuses the request if it breaks a rule.
     pub(crate) fn refuse(self) -> Result<(), Refusal> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Refusal::new("ValidationException", self.message())),
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::new("ValidationException", self.message()))
         }
     }
 }
 
-/// The rule that a text is one of some.
+/// The rule that a text is one of these.
 pub(crate) fn one_of(known: &[&str]) -> String {
     format!("Member must satisfy enum value set: [{}]", known.join(", "))
 }

@@ -1,7 +1,8 @@
-//! The sandbox's cost anomaly detection. It belongs to the account, so it does not have regions.
+//! The sandbox's Cost Anomaly Detection. It belongs to the account, so it does not have regions.
 //!
-//! Quirks kept: one monitor of all services; a monitor with subscriptions cannot be deleted; topics
-//! get immediate messages, addresses daily or weekly ones; numbers come back as strings.
+//! Quirks kept: An account has one monitor of all services. A monitor with subscriptions cannot be
+//! deleted. Topics get immediate messages, email addresses daily or weekly ones. Numbers come back
+//! as strings.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
-/// What cost anomaly detection keeps.
+/// The state of Cost Anomaly Detection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -120,7 +121,7 @@ fn tagged<'a>(state: &'a mut State, input: &Value) -> Result<&'a mut Tags, Refus
     })
 }
 
-/// Some or all things, a page of them.
+/// One page of all things, or of the ones that a call names.
 fn listed(
     things: &BTreeMap<String, Thing>,
     input: &Value,
@@ -142,9 +143,10 @@ fn listed(
 }
 
 fn name(object: &Value, member: &str) -> Result<(), Refusal> {
-    match need(object, member, INVALID)?.chars().count() <= 1024 {
-        true => Ok(()),
-        false => Err(Refusal::new(INVALID, format!("{member} is too long."))),
+    if need(object, member, INVALID)?.chars().count() <= 1024 {
+        Ok(())
+    } else {
+        Err(Refusal::new(INVALID, format!("{member} is too long.")))
     }
 }
 
@@ -167,14 +169,14 @@ fn create_monitor(state: &mut State, base: &mut Base, input: &Value) -> Answer {
             return Err(Refusal::new(INVALID, message));
         }
     }
-    let arn = arn(base, "anomalymonitor");
+    let arn = new_arn(base, "anomalymonitor");
     members["MonitorArn"] = arn.as_str().into();
     members["DimensionalValueCount"] = 0.into();
     add(&mut state.monitors, &arn, members, input)?;
     Ok(json!({ "MonitorArn": arn }))
 }
 
-fn arn(base: &mut Base, kind: &str) -> String {
+fn new_arn(base: &mut Base, kind: &str) -> String {
     format!("arn:aws:ce::{ACCOUNT}:{kind}/{}", uuid(base))
 }
 
@@ -201,14 +203,14 @@ fn create_subscription(state: &mut State, base: &mut Base, input: &Value) -> Ans
     }
     check(state, &members)?;
     confirm(&mut members);
-    let arn = arn(base, "anomalysubscription");
+    let arn = new_arn(base, "anomalysubscription");
     members["SubscriptionArn"] = arn.as_str().into();
     members["AccountId"] = ACCOUNT.into();
     add(&mut state.subscriptions, &arn, members, input)?;
     Ok(json!({ "SubscriptionArn": arn }))
 }
 
-/// Nobody has to confirm a subscription of cost anomaly detection.
+/// Subscriptions of Cost Anomaly Detection need no confirmation.
 fn confirm(members: &mut Value) {
     for subscriber in members["Subscribers"].as_array_mut().into_iter().flatten() {
         subscriber["Status"] = "CONFIRMED".into();
@@ -232,9 +234,10 @@ fn check(state: &State, members: &Value) -> Result<(), Refusal> {
         let message = "IMMEDIATE takes SNS topics, DAILY and WEEKLY take e-mail addresses.";
         return Err(Refusal::new(INVALID, message));
     }
-    match members.get("ThresholdExpression").is_some_and(is_threshold) {
-        true => Ok(()),
-        false => Err(Refusal::new(INVALID, "ThresholdExpression is not valid.")),
+    if members.get("ThresholdExpression").is_some_and(is_threshold) {
+        Ok(())
+    } else {
+        Err(Refusal::new(INVALID, "ThresholdExpression is not valid."))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Faults between the SDK and its endpoint: AWS, an emulator, or the sandbox.
 //!
 //! A fault hits the k-th call, or any call with a probability from a seed. A "stop" is the death of
-//! the process as seen from outside: from that call on, no request is sent and no answer comes
-//! back, and [`Faults::stopped`] tells the test to drop all waiting tasks.
+//! the process as seen from outside. From that call on, no request leaves and no answer arrives,
+//! and [`Faults::stopped`] tells the test to drop all waiting tasks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use super::Refusal;
 use super::connector::{head, to_sdk};
 use super::wire::{Protocol, Route, decode, encode};
 
-/// What happens to a call.
+/// A fault that hits a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The process dies before the call is sent.
@@ -40,7 +40,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 6] = [
         Self::StopBefore,
         Self::StopAfter,
@@ -94,13 +94,13 @@ struct Chance {
 }
 
 impl Faults {
-    /// Passes every call on to `inner`, until told otherwise.
+    /// Passes every call on to `inner` until it is told otherwise.
     pub fn new(inner: SharedHttpClient) -> Self {
         let (stopped, _) = watch::channel(false);
         Self(Arc::new(Shared { inner, state: Mutex::default(), stopped }))
     }
 
-    /// Hits the call with this number, from 1, over all services.
+    /// Hits the call with this number, counted from 1 over all services.
     #[must_use]
     pub fn at(self, call: usize, fault: Fault) -> Self {
         self.state().at.insert(call, fault);
@@ -116,14 +116,14 @@ impl Faults {
         self
     }
 
-    /// Counts and hits only calls that change something, by the operation's name.
+    /// Counts and hits only calls that change something. The operation's name says so.
     #[must_use]
     pub fn only_writes(self) -> Self {
         self.state().only_writes = true;
         self
     }
 
-    /// Makes every call take this much longer, on tokio's clock.
+    /// Makes every call take this much longer on tokio's clock.
     #[must_use]
     pub fn with_delay(self, delay: Duration) -> Self {
         self.state().delay = delay;
@@ -142,13 +142,13 @@ impl Faults {
         SharedHttpClient::new(self.clone())
     }
 
-    /// The recorded answers in their order.
+    /// The recorded answers, in order.
     pub fn answers(&self) -> Vec<Said> {
         self.state().said.clone().unwrap_or_default()
     }
 
-    /// All calls in their order, `ec2.CreateVpc`, including those that were hit and those that were
-    /// not counted.
+    /// All calls in order, such as `ec2.CreateVpc`. Calls that were hit or not counted are among
+    /// them.
     pub fn calls(&self) -> Vec<String> {
         self.state().calls.clone()
     }
@@ -158,15 +158,15 @@ impl Faults {
         self.state().counted
     }
 
-    /// The calls that were hit, in their order.
+    /// The calls that were hit, in order.
     pub fn struck(&self) -> Vec<(String, Fault)> {
         self.state().struck.clone()
     }
 
-    /// Waits until the process "died": then drop all tasks that wait for a reply.
+    /// Waits until the process "died". Then drop all tasks that wait for a reply.
     pub async fn stopped(&self) {
         let mut stopped = self.0.stopped.subscribe();
-        // The sender lives in `self`, so that it cannot be gone.
+        // `self` holds the sender, so the channel cannot be closed.
         let _ = stopped.wait_for(|stopped| *stopped).await.map(|_| ());
     }
 
@@ -190,11 +190,11 @@ impl State {
         let Some(said) = &mut self.said else { return };
         let body = reply.body().bytes().unwrap_or_default();
         let is_xml = matches!(route.protocol, Protocol::Query | Protocol::Ec2 | Protocol::Rest);
-        said.push(Said { call: name(route), body: decode::answer(route, body), is_xml });
+        said.push(Said { call: operation_of(route), body: decode::answer(route, body), is_xml });
     }
 
     fn next(&mut self, route: &Route) -> Option<Fault> {
-        let name = name(route);
+        let name = operation_of(route);
         self.calls.push(name.clone());
         if self.only_writes && route.is_read() {
             return None;
@@ -215,7 +215,7 @@ impl Chance {
     }
 }
 
-/// A number that looks random, from two (the finisher of splitmix64).
+/// A pseudo-random number from two others (the finisher of splitmix64).
 fn mix(seed: u64, call: u64) -> u64 {
     let mut mixed = seed.wrapping_add(call.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -251,7 +251,7 @@ impl HttpConnector for Faulty {
             if faults.has_stopped() {
                 return std::future::pending().await;
             }
-            let route = route(&request);
+            let route = route_of(&request);
             let fault = faults.state().next(&route);
             match fault {
                 Some(Fault::StopBefore) => return faults.die().await,
@@ -274,11 +274,11 @@ impl HttpConnector for Faulty {
     }
 }
 
-fn name(route: &Route) -> String {
+fn operation_of(route: &Route) -> String {
     format!("{}.{}", route.service, route.operation)
 }
 
-fn route(request: &HttpRequest) -> Route {
+fn route_of(request: &HttpRequest) -> Route {
     let mut read = head(request);
     read.body = request.body().bytes().unwrap_or_default().to_vec();
     Route::of(&read)

@@ -1,5 +1,4 @@
-//! Reads that alternate between the states before and after a change, as with replicas that lag
-//! behind.
+//! Reads that alternate between the states before and after a change, as replicas that lag do.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,27 +6,27 @@ use std::time::Duration;
 use super::World;
 use super::wire::{Request, Route};
 
-/// The worlds of the last moments, and which reads were answered from them last.
+/// The past states of the world, and the reads that were last answered from them.
 #[derive(Debug)]
 pub(crate) struct Flaps {
     lasts: f64,
-    /// What was before each change, and when the change was made; the oldest first.
+    /// The state before each change and the time of the change, oldest first.
     past: VecDeque<(f64, World)>,
     late: BTreeSet<String>,
 }
 
 impl Flaps {
-    /// Reads that go on showing, every other time, what was so long ago.
+    /// Reads show a past state, every other time, for this long.
     pub(crate) fn lasting(time: Duration) -> Self {
         Self { lasts: time.as_secs_f64(), past: VecDeque::new(), late: BTreeSet::new() }
     }
 
-    /// Remembers what is about to change.
+    /// Remembers the state before a change.
     pub(crate) fn keep(&mut self, world: &World) {
         self.past.push_back((world.base.now(), world.clone()));
     }
 
-    /// The world that a read is answered from, if not from the present one.
+    /// The past state for a read, if it is not answered from the present one.
     pub(crate) fn world(&mut self, request: &Request, now: f64) -> Option<&mut World> {
         while self.past.front().is_some_and(|(changed, _)| now - changed >= self.lasts) {
             self.past.pop_front();
@@ -36,7 +35,7 @@ impl Flaps {
         let Route { service, operation, .. } = Route::of(request);
         let body = String::from_utf8_lossy(&request.body);
         let asked = format!("{service} {operation} {} {body}", request.target);
-        // A first look meets the lagging reader.
+        // The first read meets the replica that lags.
         let is_late = !self.late.remove(&asked);
         if is_late {
             self.late.insert(asked);

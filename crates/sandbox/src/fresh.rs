@@ -1,8 +1,8 @@
-//! Objects that are too new for other services to see: new roles, the roles that services create on
-//! first use in an account, and new objects of a neighbour.
+//! New objects that other services do not see yet: roles, the roles that services create on first
+//! use in an account, and objects of neighbour services.
 //!
-//! The service of an object sees it at once. Other services see it some seconds later, and refuse
-//! it until then in their own words. Only a strict sandbox takes that time.
+//! The service of an object sees it at once. Other services see it some seconds later. Until then
+//! they refuse it in their own words. Only a strict sandbox takes that time.
 
 use super::permissions::{first_use, passed, profile};
 use super::toolbox::{text, texts};
@@ -12,13 +12,14 @@ use super::{Call, Refusal, World, apigateway, ec2, iam, lambda};
 const ROLE: f64 = 8.0;
 /// The same for a service-linked role.
 const OWN: f64 = 15.0;
-/// How long Auto Scaling fails to launch anything by its own new role: it tries again by itself.
+/// How long launches of Auto Scaling fail after it created its own role. It retries by itself.
 const LAUNCHES: f64 = 240.0;
-/// How long Lambda does not see a new group of EC2, nor its event sources a function that has just
-/// become active, nor the validators of API Gateway a new API.
+/// How long some services do not see a new object. Lambda does not see a new security group of EC2.
+/// Lambda's event sources do not see a function that has just become active. The request validators
+/// of API Gateway do not see a new API.
 const OBJECT: f64 = 10.0;
 
-/// Creates the service-linked role that a call needs, and refuses calls that are too early.
+/// Creates the service-linked role that a call needs, and refuses calls that come too early.
 pub(crate) fn check(world: &mut World, call: &Call) -> Result<(), Refusal> {
     if let Some(service) = first_use(call) {
         iam::link(world, service);
@@ -26,7 +27,7 @@ pub(crate) fn check(world: &mut World, call: &Call) -> Result<(), Refusal> {
             unlinked(call).map_or(Ok(()), Err)?;
         }
     }
-    // A role in a profile goes by the profile.
+    // EC2 gets a role through its instance profile.
     if let Some(profile) = profile(world, call) {
         return bare(world, call, &profile).map_or(Ok(()), Err);
     }
@@ -37,7 +38,7 @@ pub(crate) fn check(world: &mut World, call: &Call) -> Result<(), Refusal> {
     }
 }
 
-/// Whether Auto Scaling cannot launch anything yet, with the reason that its activities tell.
+/// Whether Auto Scaling cannot launch yet. The reason is that of its activities.
 pub(crate) fn cannot_launch(world: &World) -> Option<String> {
     let arn = iam::linked_arn("autoscaling.amazonaws.com");
     is_fresh(world, &arn, LAUNCHES).then(|| {
@@ -57,7 +58,7 @@ fn is_new(world: &World, made: Option<f64>, lasts: f64) -> bool {
     world.base.strict && made.is_some_and(|made| world.base.now() < made + lasts)
 }
 
-/// A service's refusal of a reference to an object that it does not see yet.
+/// The refusal of a reference to an object that the service does not see yet.
 fn unseen(world: &World, call: &Call) -> Option<Refusal> {
     let Call { region, input, .. } = call;
     match (call.service.as_str(), call.operation.as_str()) {
@@ -85,8 +86,8 @@ fn unseen(world: &World, call: &Call) -> Option<Refusal> {
     }
 }
 
-/// How a service refuses what needs a role of its own that it cannot assume yet. The others wait for
-/// theirs in silence.
+/// The refusal of a call whose service cannot assume its own role yet. Other services wait for
+/// their roles and say nothing.
 fn unlinked(call: &Call) -> Option<Refusal> {
     let refusal = match (call.service.as_str(), call.operation.as_str()) {
         ("application-autoscaling", _) => {
@@ -117,7 +118,8 @@ fn unlinked(call: &Call) -> Option<Refusal> {
     Some(refusal)
 }
 
-/// How an instance profile is refused that just got its role: EC2 hears of it first, and later of the role in it.
+/// The refusal of an instance profile that has just got its role. EC2 sees the profile first, and
+/// the role in it later.
 fn bare(world: &World, call: &Call, profile: &str) -> Option<Refusal> {
     let filled = iam::profile_filled(&world.iam, profile);
     let text = match (is_new(world, filled, ROLE / 2.0), is_new(world, filled, ROLE)) {
@@ -134,7 +136,7 @@ fn bare(world: &World, call: &Call, profile: &str) -> Option<Refusal> {
     })
 }
 
-/// How a service refuses a role that it does not know yet.
+/// The refusal of a role that a service does not know yet.
 fn unknown(call: &Call, arn: &str) -> Refusal {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     match call.service.as_str() {
@@ -210,7 +212,7 @@ mod tests {
         assert!(refused.message.ends_with(&format!("iam:PassRole on resource: {role}")));
         tokio::time::advance(Duration::from_secs(9)).await;
         ask(&mut world, "ecs", "RegisterTaskDefinition", task(&role)).unwrap();
-        // Where nobody asks for it, nothing takes time.
+        // A sandbox that is not strict takes no time.
         let mut world = World::default();
         let role = make_role(&mut world);
         ask(&mut world, "ecs", "RegisterTaskDefinition", task(&role)).unwrap();

@@ -1,7 +1,7 @@
 //! The sandbox's GuardDuty: detectors.
 //!
-//! Quirks kept: one detector for each region; features that the creation does not name are turned
-//! on; a missing detector is a bad request.
+//! Quirks kept: A region has one detector. GuardDuty turns on the features that the creation does
+//! not name. A missing detector is a bad request.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::toolbox::{
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
-/// How GuardDuty's operations are addressed.
+/// The paths of GuardDuty's operations.
 pub(crate) const ROUTES: &[RestRoute] = &[
     ("POST", "/detector", "CreateDetector"),
     ("GET", "/detector", "ListDetectors"),
@@ -26,7 +26,7 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("DELETE", "/tags/{resourceArn+}", "UntagResource"),
 ];
 
-/// What GuardDuty keeps: the detector of each region.
+/// The state of GuardDuty: the detector of each region.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -47,7 +47,7 @@ struct Detector {
 
 const INVALID: &str = "BadRequestException";
 const FOUNDATION: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
-/// The features that a new detector has unless it is told otherwise.
+/// The features that are on in a new detector unless the call turns them off.
 const FEATURES: &[&str] = &[
     "EBS_MALWARE_PROTECTION",
     "EKS_AUDIT_LOGS",
@@ -55,11 +55,11 @@ const FEATURES: &[&str] = &[
     "RDS_LOGIN_EVENTS",
     "S3_DATA_EVENTS",
 ];
-/// Those that only some regions have; where they are, a new detector has them too.
+/// The features that only some regions have. They are on in a new detector too.
 const REGIONAL: &[&str] = &["AI_ANALYST", "AI_PROTECTION"];
-/// The region that has them here.
+/// The sandbox's region that has the regional features.
 const HOME: &str = "us-east-1";
-/// Those that are off unless asked for.
+/// The features that are off unless the call turns them on.
 const OPTIONAL: &[&str] = &["EKS_RUNTIME_MONITORING", "RUNTIME_MONITORING"];
 
 /// The number of live objects.

@@ -1,13 +1,13 @@
 //! The embedded AWS: enough of each service, at its HTTP boundary, to rehearse a whole environment.
 //!
-//! The SDK (or the AWS CLI, through `serve`) sends real requests; `wire` decodes them into a
-//! `Call`, the service's module answers from the `World`, and the answer is encoded the way the
-//! service's protocol wants it. It behaves like AWS where that matters to payctl: dependency
+//! The SDK (or the AWS CLI, through `serve`) sends real requests. `wire` decodes a request into a
+//! `Call`. The service's module answers it from the `World`, and `wire` encodes the answer in the
+//! service's protocol. The sandbox behaves like AWS where that matters to payctl: dependency
 //! violations, soft deletes, slow transitions, unrequested defaults.
 //!
 //! A service is one module with a `State` (its field in the `World`), `call`, and `counts` (the
 //! number of objects, for `sandbox status` and for tests). `dispatch` and `counts` each name it
-//! once. Only S3 works on the raw request, since its REST requests do not have an operation name.
+//! once. Only S3 works on the raw request, because its REST requests do not have an operation name.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -62,33 +62,34 @@ pub use store::SandboxError;
 
 /// One API call, decoded.
 ///
-/// JSON services: the body as it came. Query services (`ec2`, `iam`, `sns`, `sts`): the form as a
-/// tree, `Filter.1.Value.1=x` as `{"Filter": [{"Value": ["x"]}]}` (EC2), `Tags.member.1.Key=k` as
-/// `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`, `Attributes.entry.1.value=v`
-/// as `{"Attributes": {"k": "v"}}`; every leaf is a string there, and so is an empty list or map
-/// (`""`), because clients send it like that.
+/// For JSON services, the input is the body. For query services (`ec2`, `iam`, `sns`, `sts`), it is
+/// the form as a tree: `Filter.1.Value.1=x` is `{"Filter": [{"Value": ["x"]}]}` (EC2),
+/// `Tags.member.1.Key=k` is `{"Tags": [{"Key": "k"}]}`, and the map `Attributes.entry.1.key=k`,
+/// `Attributes.entry.1.value=v` is `{"Attributes": {"k": "v"}}`. Every leaf of a form is a string.
+/// So is an empty list or map (`""`), because clients send it like that.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// The service as AWS signs it: `ec2`, `iam`, `sqs`, `logs` ...
+    /// The service as AWS signs it, such as `ec2` or `logs`.
     pub service: String,
-    /// The operation, `CreateVpc`.
+    /// The operation, such as `CreateVpc`.
     pub operation: String,
-    /// Its input.
+    /// The input.
     pub input: Value,
     /// The region that the request was signed for.
     pub region: String,
 }
 
-/// The answer of a call. Query services: an object with the members of the XML (`{"vpcSet":
-/// [{"vpcId": ..}]}`); lists become `<item>` (EC2) or `<member>` elements, `null` members are left
-/// out, and an object under the key `$map` becomes a map of the query protocol: `{"Attributes":
-/// {"$map": {"k": "v"}}}` is
-/// `<Attributes><entry><key>k</key><value>v</value></entry></Attributes>`.
+/// The answer of a call.
+///
+/// Query services answer an object with the members of the XML, such as `{"vpcSet": [{"vpcId":
+/// ..}]}`. Lists become `<item>` (EC2) or `<member>` elements, and `null` members are left out. An
+/// object under the key `$map` becomes a map of the query protocol: `{"Attributes": {"$map": {"k":
+/// "v"}}}` is `<Attributes><entry><key>k</key><value>v</value></entry></Attributes>`.
 ///
 /// An operation without output answers `Value::Null` (EC2 then says `<return>true</return>`).
 pub(crate) type Answer = Result<Value, Refusal>;
 
-/// An error as the service would send it, with the code as it goes over the wire.
+/// An error as the service sends it, with the code that it has on the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     /// The HTTP status.
@@ -97,7 +98,7 @@ pub(crate) struct Refusal {
     pub code: String,
     /// The message.
     pub message: String,
-    /// S3's further elements, in their order.
+    /// The further elements of an S3 error, in order.
     pub details: Vec<(String, String)>,
 }
 
@@ -119,7 +120,7 @@ impl Refusal {
         Self { status, ..self }
     }
 
-    /// The refusal of a call that AWS supports and the sandbox does not. Status 400, so that
+    /// The refusal of a call that AWS supports and the sandbox does not. The status is 400, so that
     /// clients do not retry.
     pub(crate) fn not_covered(service: &str, operation: &str) -> Self {
         let message = format!(
@@ -136,10 +137,10 @@ impl Refusal {
 pub(crate) struct World {
     /// Ids and time.
     pub base: Base,
-    /// The old tags that the Tagging API returns while it lags behind.
+    /// The old tags that the Tagging API returns while it lags.
     #[serde(skip)]
     pub tagged: Option<Box<World>>,
-    /// Cost anomaly detection.
+    /// Cost Anomaly Detection.
     #[serde(alias = "costs")]
     pub costexplorer: costexplorer::State,
     /// Load balancers, listeners and target groups.
@@ -265,7 +266,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Base {
-    /// The counter of ids.
+    /// The number of ids created so far.
     pub made: u64,
     /// Whether the sandbox is as slow and strict as AWS: names of deleted objects stay taken for a
     /// while, and transitions take time by [`Base::now`]. Off by default.
@@ -278,8 +279,8 @@ pub(crate) struct Base {
     /// The access key that signed the call which is being answered.
     #[serde(skip)]
     pub access_key: Option<String>,
-    /// Whether a read has advanced a state, which must be saved too. Otherwise another process
-    /// would see the old state for ever.
+    /// Whether a read has advanced a state. The advanced state must be saved too, or another
+    /// process would see the old state for ever.
     #[serde(skip)]
     pub moved: bool,
 }
@@ -293,7 +294,7 @@ impl Base {
         format!("{prefix}-0{:016x}", self.number())
     }
 
-    /// A new number that looks random: unique, and the same in every run with the same history.
+    /// A new pseudo-random number: unique, and the same in every run with the same history.
     pub(crate) fn number(&mut self) -> u64 {
         self.made += 1;
         self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -328,16 +329,16 @@ impl Base {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Rate {
-    /// That moment, by its own time.
+    /// That moment in the sandbox's time.
     own: f64,
-    /// The same by the wall clock.
+    /// That moment by the wall clock.
     wall: f64,
     /// The speed as a multiple of the wall clock.
     speed: f64,
 }
 
-/// The wall clock at one moment, and tokio's time since then: a test that pauses tokio's clock and
-/// lets it run ahead takes the sandbox along. Without a paused clock it is the wall clock.
+/// The wall clock at one moment, and tokio's time since then. If a test pauses tokio's clock and
+/// lets it run ahead, the sandbox follows. Without a paused clock it is the wall clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     wall: SystemTime,
@@ -353,7 +354,7 @@ impl Default for Clock {
 impl Clock {
     /// Seconds since the epoch.
     fn seconds(&self) -> f64 {
-        // Saturating: a world may be carried from one paused runtime into the next.
+        // Saturating, because a world may move from one paused runtime to the next.
         let elapsed = Instant::now().checked_duration_since(self.started);
         let now = self.wall + elapsed.unwrap_or(Duration::ZERO);
         now.duration_since(UNIX_EPOCH).map(|age| age.as_secs_f64()).unwrap_or_default()

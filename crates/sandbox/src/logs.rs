@@ -1,8 +1,8 @@
 //! The sandbox's CloudWatch Logs.
 //!
-//! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not; retention has a few allowed values;
-//! the policy of a key must allow the Logs service of the region; a list by a part of the name
-//! shows little of each group. Metric filters do not count.
+//! Quirks kept: `arn` ends in `:*` and `logGroupArn` does not. Retention has a few allowed values.
+//! The policy of a key must allow the Logs service of the region. A list by a part of the name
+//! shows few members of each group. Metric filters do not count events.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ mod filters;
 #[cfg(test)]
 mod tests;
 
-/// What Logs keeps.
+/// The state of CloudWatch Logs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -51,7 +51,7 @@ const RETENTIONS: &[i64] = &[
     3288, 3653,
 ];
 
-/// What a list by a part of the name tells nothing of.
+/// The members that a list by a part of the name leaves out.
 const UNTOLD: &[&str] =
     &["deletionProtectionEnabled", "kmsKeyId", "retentionInDays", "storedBytes"];
 
@@ -70,7 +70,8 @@ pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.groups, region).map(move |(name, group)| (arn(region, name), group.tags.clone()))
+    here(&state.groups, region)
+        .map(move |(name, group)| (group_arn(region, name), group.tags.clone()))
 }
 
 /// Answers a call.
@@ -126,7 +127,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
                 "CreateLogStream" => create_stream(state, region, input, now),
                 "DescribeLogStreams" => describe_streams(state, region, input),
                 "PutLogEvents" => {
-                    let stream = stream(state, region, input)?;
+                    let stream = find_stream(state, region, input)?;
                     stream.events.extend(list(input, "logEvents").iter().map(|event| {
                         let mut event = event.clone();
                         event["ingestionTime"] = now.into();
@@ -141,14 +142,15 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// Makes a group for a service that writes to it, if there is none: for ever, and nobody's.
+/// Creates a group for a service that writes to it, if there is none. The group never expires and
+/// has no tags.
 pub(crate) fn ensure(world: &mut World, region: &str, name: &str) {
     let created = millis(&world.base);
     let group = || Group { created, class: "STANDARD".into(), ..Group::default() };
     world.logs.groups.entry(at(region, name)).or_insert_with(group);
 }
 
-/// Whether there is a group of that name.
+/// Whether a group with this name exists.
 pub(crate) fn exists(state: &State, region: &str, name: &str) -> bool {
     state.groups.contains_key(&at(region, name))
 }
@@ -157,11 +159,11 @@ fn millis(base: &Base) -> i64 {
     (base.now() * 1000.0) as i64
 }
 
-fn arn(region: &str, name: &str) -> String {
+fn group_arn(region: &str, name: &str) -> String {
     format!("arn:aws:logs:{region}:{ACCOUNT}:log-group:{name}")
 }
 
-/// The group that a call is about, by name or by ARN with or without `:*`.
+/// The group that a call names, by name or by ARN, with or without `:*`.
 fn group_name(input: &Value) -> Result<String, Refusal> {
     let keys = ["logGroupName", "logGroupIdentifier", "resourceArn", "resourceIdentifier"];
     let reference = keys.iter().find_map(|key| text(input, key)).unwrap_or_default();
@@ -169,12 +171,11 @@ fn group_name(input: &Value) -> Result<String, Refusal> {
         Some((_, rest)) => rest.strip_suffix(":*").unwrap_or(rest),
         None => reference,
     };
-    match is_name(name, 1..=512, ".-_/#") {
-        true => Ok(name.to_owned()),
-        false => {
-            let message = format!("'{name}' is not a valid name of a log group.");
-            Err(Refusal::new(INVALID, message))
-        }
+    if is_name(name, 1..=512, ".-_/#") {
+        Ok(name.to_owned())
+    } else {
+        let message = format!("'{name}' is not a valid name of a log group.");
+        Err(Refusal::new(INVALID, message))
     }
 }
 
@@ -184,7 +185,7 @@ fn find<'a>(state: &'a mut State, region: &str, name: &str) -> Result<&'a mut Gr
     })
 }
 
-/// Logs takes key ARNs only, and only of keys that admit it.
+/// Logs accepts only the ARN of a key whose policy allows the service.
 fn valid_key(world: &World, region: &str, key: &str) -> Result<String, Refusal> {
     let usable = kms::usable(&world.kms, region, key).filter(|arn| arn == key);
     let service = format!("logs.{region}.amazonaws.com");
@@ -244,7 +245,7 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
         return Err(Refusal::new(INVALID, message));
     }
     let is_named = |name: &str| {
-        named.is_empty() || named.iter().any(|one| one == name || *one == arn(region, name))
+        named.is_empty() || named.iter().any(|one| one == name || *one == group_arn(region, name))
     };
     let found = here(&state.groups, region).filter(|(name, _)| {
         prefix.is_none_or(|prefix| name.starts_with(prefix))
@@ -266,7 +267,7 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
 }
 
 fn view(region: &str, name: &str, group: &Group) -> Value {
-    let arn = arn(region, name);
+    let arn = group_arn(region, name);
     let mut view = json!({
         "logGroupName": name,
         "creationTime": group.created,
@@ -304,7 +305,7 @@ fn create_stream(state: &mut State, region: &str, input: &Value, now: i64) -> An
     Ok(json!({}))
 }
 
-fn stream<'a>(
+fn find_stream<'a>(
     state: &'a mut State,
     region: &str,
     input: &Value,
@@ -329,7 +330,7 @@ fn describe_streams(state: &mut State, region: &str, input: &Value) -> Answer {
         let mut view = json!({
             "logStreamName": stream,
             "creationTime": kept.created,
-            "arn": format!("{}:log-stream:{stream}", arn(region, &name)),
+            "arn": format!("{}:log-stream:{stream}", group_arn(region, &name)),
             "storedBytes": 0,
         });
         let time = |event: Option<&Value>| event.and_then(|event| number(event, "timestamp"));
@@ -344,9 +345,9 @@ fn describe_streams(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// All events from the position in the token; without one, the last ones (or the first).
+/// All events from the position in the token. Without a token, the last ones (or the first).
 fn get_events(state: &mut State, region: &str, input: &Value) -> Answer {
-    let stream = stream(state, region, input)?;
+    let stream = find_stream(state, region, input)?;
     let limit = within(input, "limit", 1..=10_000, INVALID)?.unwrap_or(10_000) as usize;
     let total = stream.events.len();
     let token = text(input, "nextToken").and_then(|token| token.get(2..)?.parse::<usize>().ok());

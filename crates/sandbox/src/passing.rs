@@ -1,10 +1,10 @@
-//! States that pass on their own.
+//! States that end on their own.
 
 use serde::{Deserialize, Serialize};
 
 use super::Base;
 
-/// How long a state goes on: for so many reads at the fast pace, for so many seconds at the real one.
+/// How long a state lasts: a number of reads at the fast pace, a number of seconds at the real one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Passing {
@@ -18,7 +18,7 @@ impl Passing {
         Self { reads, until: base.now() + seconds }
     }
 
-    /// Grows older by a read; whether the state is over.
+    /// Counts a read, and says whether the state is over.
     pub(crate) fn is_over(&mut self, base: &Base) -> bool {
         self.reads = self.reads.saturating_sub(1);
         if base.strict { base.now() >= self.until } else { self.reads == 0 }

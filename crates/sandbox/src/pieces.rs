@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// World, service, collection: what lies below is one piece each.
+/// World, service, collection: each value below these is one piece.
 const DEPTH: usize = 3;
 
-/// The text of a value. It depends on that value alone, so that an old one is never wrong.
+/// The text of a value. It depends on that value alone, so an old text is never wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces(Option<Text>);
 
@@ -21,7 +21,7 @@ enum Text {
 }
 
 impl Pieces {
-    /// Appends the text of `value` to `out`, reusing what the last call made.
+    /// Appends the text of `value` to `out`, and reuses texts of the last call.
     pub(crate) fn write(&mut self, value: Value, out: &mut Vec<u8>) {
         let text = Text::of(value, self.0.take(), DEPTH);
         text.write(out);
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_returns_the_newest_value() {
+    fn the_text_is_that_of_the_newest_value() {
         let mut pieces = Pieces::default();
         for value in [
             json!({ "s3": { "buckets": { "a\"b": { "n": 1 }, "c": { "n": 2 } } }, "base": 1.5 }),

@@ -2,7 +2,7 @@
 //!
 //! A web page in a browser can also send requests to loopback. So the server refuses requests from
 //! browsers: those for another host name (DNS rebinding), those with an origin, and those without a
-//! signature in AWS's form. It does not check the signature itself: any keys work.
+//! signature in AWS's form. It does not check the signature itself, so any keys work.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +22,8 @@ use super::wire::{Request, Response, Route};
 /// The largest body of a request.
 const LARGEST_BODY: usize = 96 << 20;
 
-/// Serves on 127.0.0.1 until `stop` is done. Port 0 chooses a free one, which `on_ready` gets.
+/// Serves on 127.0.0.1 until `stop` is done. If `port` is 0, the system chooses a free one.
+/// `on_ready` gets the port.
 pub async fn serve(
     sandbox: Sandbox,
     port: u16,
@@ -32,14 +33,14 @@ pub async fn serve(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     on_ready(listener.local_addr()?);
     let mut stop = std::pin::pin!(stop);
-    // Dropped at the end, which ends the connections; a call is never cut in the middle, since
-    // answering one does not yield.
+    // The drop at the end closes the connections. It never cuts a call in the middle, because
+    // answering a call does not yield.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
             accepted = listener.accept() => {
-                // A connection that failed before it began concerns its client alone.
+                // A connection that fails before it begins concerns only its client.
                 if let Ok((stream, _)) = accepted {
                     connections.spawn(connection(sandbox.clone(), stream));
                 }
@@ -93,33 +94,33 @@ async fn answer(
     }
 }
 
-/// Whether a request may come from a client of AWS on this machine; the error says why not.
+/// Whether a request may come from a client of AWS on this machine. The error says why not.
 /// `target` is the host of a request for a proxy.
 fn admit(request: &Request, target: Option<&str>) -> Result<(), &'static str> {
     let host = request.header("host").ok_or("the sandbox answers no request without a host")?;
     if !is_loopback(host) || !target.is_none_or(is_loopback) {
-        return Err("the sandbox answers to 127.0.0.1, localhost and [::1] only");
+        return Err("the sandbox answers only requests for 127.0.0.1, localhost or [::1]");
     }
     let of_browsers = |name: &str| name == "origin" || name.starts_with("sec-fetch-");
     if request.headers.iter().any(|(name, _)| of_browsers(name)) {
-        return Err("the sandbox answers no browsers");
+        return Err("the sandbox does not answer browsers");
     }
     if request.header("authorization").is_some_and(|signed| signed.starts_with("AWS4-")) {
         return Ok(());
     }
     let Route { service, operation, .. } = Route::of(request);
-    // Presigned: a link of a page can do no more than read with these.
+    // A presigned link on a web page can only read with these methods.
     let presigned = request.query().contains("X-Amz-Signature=");
     match service.as_str() {
         "s3" if presigned && request.method != "POST" => Ok(()),
         "sts" if presigned && operation == "GetCallerIdentity" => Ok(()),
         // A client without keys does not sign.
         "sts" if operation.starts_with("AssumeRoleWith") && request.method == "POST" => Ok(()),
-        _ => Err("the sandbox answers signed requests only: any keys will do"),
+        _ => Err("the sandbox answers only signed requests: sign with any keys"),
     }
 }
 
-/// Whether a host is this machine: by number, as `localhost`, or as a bucket of it.
+/// Whether a host is this machine: a loopback address, `localhost`, or a bucket of it.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -187,7 +188,7 @@ mod tests {
         {
             let text = ask(at, &request("localhost", &format!("{SIGNED}\r\n{more}\r\n"))).await;
             assert!(text.starts_with("HTTP/1.1 403"), "{more}: {text}");
-            assert!(text.ends_with("the sandbox answers no browsers"), "{text}");
+            assert!(text.ends_with("the sandbox does not answer browsers"), "{text}");
         }
         let text = ask(at, &request("localhost", "")).await;
         assert!(text.starts_with("HTTP/1.1 403"), "{text}");

@@ -1,10 +1,11 @@
 //! The storage of a world: in memory, or in a directory that several processes may use at once.
 //!
-//! `state.json` is replaced as a whole (written beside it, then renamed), under a lock that is held
-//! for one call only. This happens after each call with a change (also after reads, which advance
-//! states) and before its answer, so an acknowledged change survives any kill of the process. The
-//! file is not synced to the disk; a power failure may lose the last calls. The file starts with a
-//! stamp, unique to each write, by which a process sees that another one wrote.
+//! The store replaces `state.json` as a whole: it writes a file beside it and renames it, under a
+//! lock that it holds for one call only. It does so after each call with a change and before the
+//! answer. A read that advances a state is such a call. So an acknowledged change survives any kill
+//! of the process. The store does not sync the file to the disk, so a power failure may lose the
+//! last calls. The file starts with a stamp, unique to each write, by which a process sees that
+//! another one wrote.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -27,7 +28,7 @@ pub enum SandboxError {
     /// The directory or a file in it cannot be used.
     #[error("cannot {doing} the sandbox's {}: {source}", path.display())]
     Io {
-        /// The verb of what failed.
+        /// The verb for what failed.
         doing: &'static str,
         /// The path of the file or directory.
         path: PathBuf,
@@ -78,19 +79,19 @@ pub(crate) struct Disk {
     pieces: Pieces,
 }
 
-/// A lock that is released even if the call panics: other processes wait for it.
+/// A lock that is released even if the call panics, because other processes wait for it.
 struct Held(Arc<File>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Closing the file releases it too.
+        // If this fails, the closing of the file releases the lock.
         if let Err(error) = self.0.unlock() {
             tracing::debug!(%error, "the sandbox's lock could not be given back");
         }
     }
 }
 
-/// Covers the version and the stamp.
+/// The first bytes of the file, with the version and the stamp.
 const HEAD: usize = 64;
 
 #[derive(Deserialize)]
@@ -112,8 +113,8 @@ impl Store {
         Ok((Self::Disk(disk), world))
     }
 
-    /// Runs one call on the newest world, and saves its changes before returning. If the save
-    /// fails, the change is dropped.
+    /// Runs one call on the newest world, and saves its changes before it returns. If the save
+    /// fails, it drops the change.
     pub(crate) fn run<T>(
         &mut self,
         world: &mut World,
@@ -168,10 +169,7 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed("open", &self.state)(error)),
         };
-        match now == self.seen {
-            true => Ok(()),
-            false => self.reload(world),
-        }
+        if now == self.seen { Ok(()) } else { self.reload(world) }
     }
 
     fn reload(&mut self, world: &mut World) -> Result<(), SandboxError> {
@@ -191,10 +189,8 @@ impl Disk {
 
     fn decode(&self, bytes: &[u8]) -> Result<World, SandboxError> {
         let damaged = |error: serde_json::Error| {
-            let reason = match bytes.is_empty() {
-                true => "it is empty".to_owned(),
-                false => error.to_string(),
-            };
+            let reason =
+                if bytes.is_empty() { "it is empty".to_owned() } else { error.to_string() };
             SandboxError::Damaged { path: self.state.clone(), reason }
         };
         let Head { version } = serde_json::from_slice(bytes).map_err(damaged)?;
@@ -236,7 +232,7 @@ pub(crate) fn reset(dir: &Path) -> Result<bool, SandboxError> {
     })
 }
 
-/// A world just read, on the clock of the one that it replaces.
+/// A world that was just read, on the clock of the one that it replaces.
 fn fresh(mut read: World, replaced: &World) -> World {
     read.base.clock = replaced.base.clock.clone();
     read
@@ -246,7 +242,7 @@ fn head_of(bytes: &[u8]) -> Option<[u8; HEAD]> {
     Some(bytes.first_chunk().copied().unwrap_or([0; HEAD]))
 }
 
-/// Unique to each write: the time, the process and a counter.
+/// A stamp, unique to each write: the time, the process and a counter.
 fn stamp() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xffff;
@@ -254,7 +250,7 @@ fn stamp() -> String {
     format!("{nanos:016x}{:08x}{count:04x}", std::process::id())
 }
 
-/// Files that only the user may read: the sandbox holds generated secrets.
+/// Options for files that only the user may read, because the sandbox holds generated secrets.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

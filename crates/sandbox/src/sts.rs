@@ -1,21 +1,19 @@
-//! STS: the caller's identity, and assuming a role.
+//! The sandbox's STS: the caller's identity, and assumed roles.
 //!
-//! The caller is the account's root or the role of a session. Only the access key decides, since
-//! the sandbox does not check signatures. Assumed credentials work like any others. A missing role
-//! can be assumed too.
+//! The caller is the root of the account or the role of a session. Only the access key decides,
+//! because the sandbox does not check signatures. Assumed credentials work like any others. A call
+//! can also assume a role that does not exist.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::constraints::unfit;
-use super::toolbox::{digest, is_name, list, number, text, texts};
+use super::toolbox::{digest, is_name, iso, list, number, text, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World, iam};
 
-/// What STS keeps.
+/// The state of STS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -23,15 +21,15 @@ pub(crate) struct State {
     sessions: BTreeMap<String, Session>,
 }
 
-/// A role that somebody has assumed.
+/// A role that a caller has assumed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Session {
     arn: String,
-    /// The id of the role with the name of the session.
+    /// The id of the role, with the name of the session.
     id: String,
     until: f64,
-    /// The keys of the tags that go on to the roles which this one assumes, in lower case.
+    /// The keys of transitive tags, in lower case: the roles that this one assumes get them too.
     transitive: Vec<String>,
 }
 
@@ -87,19 +85,18 @@ fn assume_role(world: &mut World, input: &Value) -> Answer {
     if let Some(rule) = bound {
         return Err(unfit(INVALID, &seconds.to_string(), "durationSeconds", rule));
     }
-    let transitive = transitive(caller(world), input)?;
+    let transitive = transitive_keys(caller(world), input)?;
     let account = role.split(':').nth(4).unwrap_or(ACCOUNT);
     let number = world.base.number();
     let access_key = format!("ASIA{number:016X}");
     let made_up = || format!("AROA{number:016X}");
     let id = iam::role_id(&world.iam, name).map_or_else(made_up, str::to_owned);
     let now = world.base.now();
-    let until = OffsetDateTime::from_unix_timestamp(now as i64 + seconds);
-    let until = until.ok().and_then(|until| until.format(&Rfc3339).ok());
+    let until = now + seconds as f64;
     let made = Session {
         arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
         id: format!("{id}:{session}"),
-        until: now + seconds as f64,
+        until,
         transitive,
     };
     let answer = json!({
@@ -108,7 +105,7 @@ fn assume_role(world: &mut World, input: &Value) -> Answer {
             "AccessKeyId": access_key,
             "SecretAccessKey": &digest(&format!("the secret of {access_key}"))[..40],
             "SessionToken": digest(&format!("the token of {access_key}")),
-            "Expiration": until,
+            "Expiration": iso(until),
         },
     });
     world.sts.sessions.retain(|_, session| session.until > now);
@@ -116,8 +113,8 @@ fn assume_role(world: &mut World, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The keys of the tags that go on to other roles: those of the caller, and those of the call.
-fn transitive(caller: Option<&Session>, input: &Value) -> Result<Vec<String>, Refusal> {
+/// The keys of transitive tags: those of the caller, and those of the call.
+fn transitive_keys(caller: Option<&Session>, input: &Value) -> Result<Vec<String>, Refusal> {
     let wrong = |message: &str| Err(Refusal::new("InvalidParameterValue", message));
     let tags = list(input, "Tags").iter().filter_map(|tag| text(tag, "Key"));
     let mut keys: Vec<String> = tags.map(str::to_lowercase).collect();

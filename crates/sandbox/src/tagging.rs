@@ -1,7 +1,7 @@
 //! The sandbox's Resource Groups Tagging API: tagged objects of all services.
 //!
-//! Quirks kept: it is regional, it knows only some types, it returns objects only by ARN, and it
-//! lags behind if a test wants that.
+//! Quirks kept: It is regional. It knows only some types. It returns objects only by ARN. It lags
+//! if a test wants that.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
     }
 }
 
-/// Everything that carries tags in a region, by ARN.
+/// All objects with tags in a region, by ARN.
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
     all.extend(apigateway::all_tags(&world.apigateway, region));
@@ -68,7 +68,7 @@ fn get_resources(world: &World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "PaginationToken": next, "ResourceTagMappingList": found }))
 }
 
-/// Whether an ARN is of a type: `sns`, or `dynamodb:table`.
+/// Whether an ARN has this type, such as `sns` or `dynamodb:table`.
 fn is_of_type(arn: &str, name: &str) -> bool {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (service, thing) = (parts.next(), parts.nth(2).unwrap_or_default());

@@ -36,13 +36,13 @@ pub(crate) fn number(input: &Value, key: &str) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// A switch, sent as a boolean or as text.
+/// A boolean, sent as a boolean or as text.
 pub(crate) fn flag(input: &Value, key: &str) -> Option<bool> {
     let value = input.get(key)?;
     value.as_bool().or_else(|| value.as_str().map(|text| text.eq_ignore_ascii_case("true")))
 }
 
-/// The items of a list.
+/// The items of a list. A missing list has none.
 pub(crate) fn list<'a>(input: &'a Value, key: &str) -> &'a [Value] {
     input.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
@@ -50,6 +50,15 @@ pub(crate) fn list<'a>(input: &'a Value, key: &str) -> &'a [Value] {
 /// A list of texts.
 pub(crate) fn texts(input: &Value, key: &str) -> Vec<String> {
     list(input, key).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// A single value, or the values of a list.
+pub(crate) fn many(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
 }
 
 /// A map of texts.
@@ -62,7 +71,7 @@ pub(crate) fn map(input: &Value, key: &str) -> BTreeMap<String, String> {
     entries.iter().map(entry).collect()
 }
 
-/// A number in a range.
+/// A number that must be in a range, if it is given.
 pub(crate) fn within(
     input: &Value,
     key: &str,
@@ -78,7 +87,7 @@ pub(crate) fn within(
     }
 }
 
-/// Whether a name has the length and only these characters beside letters and digits.
+/// Whether a name has an allowed length, and only letters, digits and these other characters.
 pub(crate) fn is_name(name: &str, lengths: RangeInclusive<usize>, others: &str) -> bool {
     lengths.contains(&name.len())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
@@ -100,7 +109,8 @@ pub(crate) fn tag_pairs(tags: &Tags, (name, value): (&str, &str)) -> Vec<Value> 
 /// The usual names of the members of a tag.
 pub(crate) const KEY_VALUE: (&str, &str) = ("Key", "Value");
 
-/// Adds tags if AWS would accept them; the codes are those for a bad tag and for too many.
+/// Adds tags if AWS would accept them. The codes are those for an invalid tag and for too many
+/// tags.
 pub(crate) fn add_tags(
     tags: &mut Tags,
     more: Tags,
@@ -130,7 +140,7 @@ pub(crate) fn add_tags(
     Ok(())
 }
 
-/// Removes tags; unknown keys do not matter.
+/// Removes tags. Unknown keys do not matter.
 pub(crate) fn remove_tags(tags: &mut Tags, keys: &[String]) {
     tags.retain(|key, _| !keys.contains(key));
 }
@@ -190,12 +200,17 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The hex digest of a text, for ids that must not change.
-pub(crate) fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes in hex.
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A text in the form of a UUID, always the same for the same seed.
+/// The hex digest of a text, for ids that stay the same.
+pub(crate) fn digest(text: &str) -> String {
+    hex(Sha256::digest(text))
+}
+
+/// An id in the form of a UUID, always the same for the same seed.
 pub(crate) fn uuid_of(seed: &str) -> String {
     let hex = digest(seed);
     let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]];
@@ -221,7 +236,17 @@ pub(crate) fn iso(seconds: f64) -> String {
         .unwrap_or_default()
 }
 
-/// Calls from tests.
+/// The same with milliseconds, as EC2 and S3 write it.
+pub(crate) fn iso_millis(seconds: f64) -> String {
+    let format =
+        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
+    time::OffsetDateTime::from_unix_timestamp(seconds as i64)
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+        .format(&format)
+        .unwrap_or_default()
+}
+
+/// Calls and objects for tests.
 #[cfg(test)]
 pub(crate) mod testing {
     use super::super::{Answer, World, dispatch};
@@ -258,11 +283,11 @@ pub(crate) mod testing {
         pub vpc: String,
     }
 
-    /// Makes an internal load balancer in a network of its own.
-    pub(crate) fn balancer(world: &mut World) -> Balancer {
+    /// Creates an internal load balancer in a network of its own.
+    pub(crate) fn make_balancer(world: &mut World) -> Balancer {
         let mut ec2 = |operation: &str, input: Value, path: &str| {
             let made = ask(world, "ec2", operation, input).expect(operation);
-            made.pointer(path).and_then(Value::as_str).expect(path).to_owned()
+            id(&made, path)
         };
         let vpc = ec2("CreateVpc", json!({ "CidrBlock": "10.9.0.0/16" }), "/vpc/vpcId");
         let subnets = ["a", "b"].iter().enumerate().map(|(at, zone)| {
@@ -282,6 +307,11 @@ pub(crate) mod testing {
         let made = made.expect("CreateLoadBalancer");
         let arn = made["LoadBalancers"][0]["LoadBalancerArn"].as_str().expect("an ARN");
         Balancer { arn: arn.to_owned(), vpc }
+    }
+
+    /// The id at a path in an answer.
+    pub(crate) fn id(answer: &Value, path: &str) -> String {
+        answer.pointer(path).and_then(Value::as_str).expect(path).to_owned()
     }
 
     /// The code of a refusal.

@@ -148,9 +148,10 @@ async fn reads_are_retried_in_every_protocol_and_writes_are_not() {
         let body = request.body().bytes().unwrap_or_default();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let said = format!("{} {target} {}", request.uri(), String::from_utf8_lossy(body));
-        match lost.lock().expect("no panic").insert(said) {
-            true => Does::LoseReply,
-            false => Does::Answer(400, ""),
+        if lost.lock().expect("no panic").insert(said) {
+            Does::LoseReply
+        } else {
+            Does::Answer(400, "")
         }
     })
     .await;
@@ -194,7 +195,7 @@ async fn a_throttled_call_of_cloudwatch_is_sent_again() {
     }
 }
 
-/// A service whose clock differs, and which takes no signature of another time.
+/// A service whose clock differs, and which refuses signatures of another time.
 fn elsewhen(difference: time::Duration, heeds: bool) -> impl Fn(&HttpRequest) -> Does {
     move |request| {
         let now = time::OffsetDateTime::now_utc() + difference;
@@ -208,13 +209,11 @@ fn elsewhen(difference: time::Duration, heeds: bool) -> impl Fn(&HttpRequest) ->
             stamp.starts_with(&now.format(&signed).expect("a date"))
         };
         let minute = time::Duration::MINUTE;
-        match heeds && [now - minute, now, now + minute].into_iter().any(is_signed_now) {
-            true => Does::Full(200, date, br#"{"Aliases":[],"Truncated":false}"#.to_vec()),
-            false => {
-                let said =
-                    r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
-                Does::Full(400, date, said.as_bytes().to_vec())
-            }
+        if heeds && [now - minute, now, now + minute].into_iter().any(is_signed_now) {
+            Does::Full(200, date, br#"{"Aliases":[],"Truncated":false}"#.to_vec())
+        } else {
+            let said = r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
+            Does::Full(400, date, said.as_bytes().to_vec())
         }
     }
 }
@@ -247,7 +246,7 @@ async fn a_clock_that_cannot_be_corrected_is_named() {
     assert_eq!(aws.meter.total(), 1, "a wrong key is not tried again");
 }
 
-/// Whoever gives credentials, and fails in this way.
+/// A provider of credentials that fails in this way.
 #[derive(Debug)]
 struct Giver(fn() -> aws_credential_types::provider::error::CredentialsError);
 

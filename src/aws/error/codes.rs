@@ -164,11 +164,11 @@ const CREDENTIALS: &[&str] = &[
 /// Codes whose meaning depends on words in the message: the code, the words in lower case, and
 /// their class. The first matching row wins, before all other lists.
 pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
-    // API Gateway tells of full quotas with the status, and its second version with the code, of
-    // throttling.
+    // For a full quota API Gateway answers with the status of throttling, and its second version
+    // with the code of throttling.
     ("LimitExceededException", "maximum number", ErrorClass::Quota),
     ("TooManyRequestsException", "maximum number", ErrorClass::Quota),
-    // A rate is a limit as well, as in Cost Explorer; DynamoDB has one of changes under way.
+    // Rates are limits too, as in Cost Explorer; DynamoDB limits the changes in progress.
     ("LimitExceededException", "rate", ErrorClass::Throttled),
     ("LimitExceededException", "too many calls", ErrorClass::Throttled),
     ("LimitExceededException", "too many requests", ErrorClass::Throttled),
@@ -187,29 +187,30 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("InvalidParameterException", "still draining", ErrorClass::Busy),
     // Lambda makes network interfaces, and EC2 slows it down.
     ("InvalidParameterValueException", "throttled by ec2", ErrorClass::Busy),
-    // A detector, of which an account has one, and one that is not there.
+    // A second detector, of which an account has one, and a missing detector.
     ("BadRequestException", "already exists", ErrorClass::Exists),
     ("BadRequestException", "not owned by the current account", ErrorClass::NotFound),
     // EC2's word for unknown keys, and for objects of other owners.
     ("AuthFailure", "credentials", ErrorClass::Credentials),
     // ECS's word for a family without active revisions, or a revision that is not there.
     ("ClientException", "describe task definition", ErrorClass::NotFound),
-    // A table's expiry can be changed once in an hour, and nothing but the refusal tells.
+    // A table's expiry can be changed once in an hour, and only the refusal shows that.
     ("ValidationException", "time to live has been modified multiple times", ErrorClass::Busy),
     ("ValidationException", "timetolive is active on a different", ErrorClass::Busy),
-    // Lambda's words for what it does not find in its own house and in others.
+    // Lambda's words for objects that it does not find, its own and those of other services.
     ("InvalidParameterValueException", "function does not exist", ErrorClass::NotFound),
     ("InvalidParameterValueException", "invalidgroup.notfound", ErrorClass::NotFound),
     ("InvalidParameterValueException", "invalidsubnetid.notfound", ErrorClass::NotFound),
     ("InvalidParameterValueException", "nonexistentqueue", ErrorClass::NotFound),
-    // API Gateway's for what a call refers to; what the call itself is about has a code.
+    // API Gateway's words for objects that a call refers to; the object of the call itself has a
+    // code.
     ("BadRequestException", "invalid rest api identifier", ErrorClass::NotFound),
     ("BadRequestException", "invalid request validator identifier", ErrorClass::NotFound),
     ("BadRequestException", "invalid model identifier", ErrorClass::NotFound),
     ("BadRequestException", "invalid authorizer id", ErrorClass::NotFound),
     // A setting that was already removed.
     ("BadRequestException", "cannot remove method setting", ErrorClass::NotFound),
-    // Auto Scaling has no code of its own for what is not there.
+    // Auto Scaling does not have a code of its own for missing objects.
     ("ValidationError", "not found", ErrorClass::NotFound),
 ];
 
@@ -248,7 +249,7 @@ fn by_form(code: &str, status: u16) -> ErrorClass {
         .iter()
         .any(|form| code.contains(form))
         || code.starts_with("toomany")
-        // AWS itself has none left: of instances, hosts, or addresses in a subnet.
+        // AWS itself does not have any left: instances, hosts, or addresses in a subnet.
         || code.starts_with("insufficient")
             && (code.contains("capacity") || code.contains("addresses"));
     let is_absent = ["notfound", "notfoundexception", "notfoundfault", ".nonexistentqueue"]

@@ -11,8 +11,8 @@ use payctl_engine::model::error::ErrorClass::{
     self, Busy, Denied, Exists, Invalid, NotFound, NotYet, Quota, Service,
 };
 
-/// The kind that calls, the operation, status, code, the words of the message that tell it from others,
-/// and the class.
+/// The kind that calls, the operation, status, code, the words of the message that tell it from
+/// others, and the class.
 type Row = (&'static str, &'static str, u16, &'static str, &'static str, ErrorClass);
 
 const BAD: &str = "BadRequestException";
@@ -192,9 +192,12 @@ pub(super) fn shows(is: impl Fn(&str, &str, ErrorClass) -> bool) -> bool {
 fn calls(operation: &str) -> bool {
     fn within(dir: &std::path::Path, text: &str) -> bool {
         let entries = std::fs::read_dir(dir).expect("the sources");
-        entries.map(|entry| entry.expect("an entry").path()).any(|path| match path.is_dir() {
-            true => within(&path, text),
-            false => std::fs::read_to_string(path).expect("a source").contains(text),
+        entries.map(|entry| entry.expect("an entry").path()).any(|path| {
+            if path.is_dir() {
+                within(&path, text)
+            } else {
+                std::fs::read_to_string(path).expect("a source").contains(text)
+            }
         })
     }
     let kinds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws/kinds");
@@ -207,9 +210,10 @@ fn recorded_aws_errors_are_classified() {
     for (kind, operation, status, code, message, class) in ROWS {
         let found = KINDS.iter().find(|found| found.meta().kind == *kind);
         let meta = found.unwrap_or_else(|| panic!("there is no kind {kind}")).meta();
-        let found = match meta.is_transient(code, message) {
-            true => NotYet,
-            false => classify(code, message, *status),
+        let found = if meta.is_transient(code, message) {
+            NotYet
+        } else {
+            classify(code, message, *status)
         };
         if found != *class {
             wrong.push(format!("{kind} {operation}: {code}: {message}: {found:?}, not {class:?}"));

@@ -1,8 +1,8 @@
 //! The table of kinds: plan, docs, `explain` and the round trip are loops over it.
 //!
 //! A folder for each service holds its kinds, what they share, how fast the service takes calls
-//! (`rates.rs`) and what is looked at before an apply (`CHECKS`). A new kind is one file in the folder of its
-//! service, its `mod` line there and its line in the table here.
+//! (`rates.rs`) and its checks before an apply (`CHECKS`). A new kind is one file in the folder of
+//! its service, its `mod` line there and its line in the table here.
 
 use super::pace::rates::Rates;
 use super::preflight::Check;
@@ -101,14 +101,14 @@ pub(super) static RATES: &[Rates] = &[
     ssm::rates::RATES,
 ];
 
-/// What the services look at before an apply.
+/// The checks of each service before an apply.
 static CHECKS: &[&[Check]] =
     &[autoscaling::CHECKS, dynamodb::CHECKS, ec2::CHECKS, lambda::CHECKS, rds::CHECKS];
 
-/// Who finds out what AWS keeps of what was deleted.
+/// These find the backups that AWS keeps of deleted objects.
 pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];
 
-/// What is looked at before an apply, in the order of the subjects.
+/// All checks before an apply, in the order of their subjects.
 pub fn checks() -> Vec<&'static Check> {
     let mut checks: Vec<&Check> = CHECKS.iter().copied().flatten().collect();
     checks.sort_by_key(|check| check.subject);

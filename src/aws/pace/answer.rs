@@ -1,5 +1,5 @@
-//! How long an answer may take. It is kept here, since the time must not run while a call waits for its
-//! turn.
+//! How long an answer may take. It is kept here, since the time must not run while a call waits for
+//! its turn.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many bytes a second a slow line carries: the code of a function takes its time.
 const SLOW_LINE: u64 = 100_000;
 
-/// The whole answer to one request, in its time, which begins when the request is sent.
+/// The whole answer to one request, within the time limit, which begins when the request is sent.
 pub(super) async fn answer(
     inner: &SharedHttpConnector,
     request: HttpRequest,

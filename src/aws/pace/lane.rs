@@ -1,5 +1,5 @@
-//! Calls that are throttled together: as fast as they like until AWS throttles one, then slower for all
-//! tasks together, then faster again.
+//! Calls that AWS throttles together. They go as fast as possible until AWS throttles one, then
+//! slower for all tasks together, then faster again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,15 +14,15 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Calls that are throttled together.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// When the last call went. The holder of the lock sends next; the others wait in their order, so that
-    /// all of them profit when it goes faster again.
+    /// When the last call went. The holder of the lock sends next; the others wait in their order,
+    /// so that all of them profit when it goes faster again.
     last: tokio::sync::Mutex<Option<Instant>>,
     tempo: Mutex<Tempo>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Tempo {
-    /// How far calls are apart; nothing while AWS keeps up.
+    /// How far calls are apart; zero while AWS keeps up.
     distance: Duration,
     /// When that grew last.
     slowed: Option<Instant>,

@@ -1,6 +1,6 @@
-//! How one service is called: as fast as it likes until it throttles, then slower for all tasks
-//! together, then faster again. What only looks is sent again when its reply is lost; everything
-//! else is the engine's business.
+//! The pace of the calls to one service: as fast as possible until AWS throttles one, then slower
+//! for all tasks together, then faster again. A read is sent again if its reply is lost; every
+//! other failure goes to the engine.
 //!
 //! The SDK has an adaptive mode too. It measures the rate before the first throttling, and slows a
 //! short run with few calls down to one call in two seconds.
@@ -79,7 +79,7 @@ impl HttpConnector for Paced<SharedHttpConnector> {
         HttpConnectorFuture::new(async move {
             let Operation(operation) = request.extension().cloned().unwrap_or_default();
             let lane = pace.lane(&operation);
-            let is_first = is_first(&request);
+            let first = is_first(&request);
             let mut pause = FIRST_PAUSE;
             let mut left = if is_read(&operation) { READS } else { 1 };
             loop {
@@ -89,7 +89,7 @@ impl HttpConnector for Paced<SharedHttpConnector> {
                 let mut reply = answer(&inner, request).await;
                 if let Ok(answer) = &mut reply {
                     lane.learn(sent, is_throttling(answer));
-                    if is_first {
+                    if first {
                         answer.add_extension(First);
                     }
                 }

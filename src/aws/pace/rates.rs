@@ -1,4 +1,4 @@
-//! How fast a service takes calls: its folder among the kinds says so.
+//! How fast a service takes calls; the folder of the service declares it.
 
 /// How many calls to a service may be under way at once, where nothing else is known.
 pub(crate) const AT_ONCE: usize = 16;
@@ -10,6 +10,6 @@ pub(crate) struct Rates {
     pub service: &'static str,
     /// How many calls may be under way at once.
     pub at_once: usize,
-    /// Operations with a rate of their own: that they are throttled says nothing of all others.
+    /// Operations with a rate of their own: if AWS throttles one, the others do not slow down.
     pub alone: &'static [&'static str],
 }

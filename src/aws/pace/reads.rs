@@ -1,4 +1,4 @@
-//! What only looks may be sent again whatever became of it.
+//! Reads, which may be sent again whatever became of them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(super) const READS: u32 = 4;
 /// How long to wait before a read is sent again.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Whether an operation only looks: then it may be sent again whatever became of it.
+/// Whether an operation only reads.
 pub(super) fn is_read(operation: &str) -> bool {
     ["Describe", "Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb))
 }

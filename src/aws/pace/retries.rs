@@ -26,12 +26,12 @@ impl ClassifyRetry for OnlyThrottling {
             return RetryAction::RetryForbidden;
         };
         let is_first = response.extension::<First>().is_some();
-        match is_throttling(response) {
-            true => RetryAction::throttling_error(),
-            false if is_first && is_skewed(response, SystemTime::now()) => {
-                RetryAction::transient_error()
-            }
-            false => RetryAction::RetryForbidden,
+        if is_throttling(response) {
+            RetryAction::throttling_error()
+        } else if is_first && is_skewed(response, SystemTime::now()) {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::RetryForbidden
         }
     }
 

@@ -8,7 +8,7 @@ use crate::aws::kinds::apigateway::definition::{
     Answer, Authorizer as AuthorizerSpec, COGNITO, Integration, Link, Mapping, Route as Spec,
     TIMEOUT, split,
 };
-use crate::config::schema::apis::{Api, Authorizer, Cors, Gets, Route};
+use crate::config::schema::apis::{Api, Authorizer, Cors, Route};
 use crate::config::schema::text::{FunctionRef, ItemName};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
@@ -27,8 +27,8 @@ impl Builder<'_> {
             let paths: BTreeSet<String> =
                 routes.keys().map(|route| split(route).1.to_owned()).collect();
             for path in paths {
-                let methods = methods(&routes, &path);
-                routes.entry(format!("OPTIONS {path}")).or_insert_with(|| asked(cors, &methods));
+                let allowed = methods(&routes, &path);
+                routes.entry(format!("OPTIONS {path}")).or_insert_with(|| asked(cors, &allowed));
             }
         }
         routes
@@ -92,10 +92,7 @@ impl Builder<'_> {
             };
         };
         AuthorizerSpec {
-            kind: match config.gets {
-                Gets::Token => "TOKEN".into(),
-                Gets::Request => "REQUEST".into(),
-            },
+            kind: config.gets.aws().into(),
             pools: BTreeSet::new(),
             uri: Some(self.invocations(function)),
             identity,

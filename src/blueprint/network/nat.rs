@@ -14,6 +14,7 @@ use crate::aws::kinds::ec2::route_table::Route;
 use crate::aws::kinds::ec2::security_group::SecurityGroup as GroupSpec;
 use crate::aws::kinds::ec2::security_group_rules::{Direction, Peer, Rule, Rules};
 use crate::aws::kinds::iam::role::Role;
+use crate::config::KeyPath;
 use crate::config::schema::network::{NatKind, Network};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -22,7 +23,11 @@ use payctl_engine::model::text::{Output, Text};
 use super::{ANYWHERE, id, vpc};
 use crate::blueprint::{Builder, Item};
 
-const NAT_PATH: &[&str] = &["network", "nat"];
+/// The path of `nat`.
+fn path() -> KeyPath {
+    KeyPath::of("network").key("nat")
+}
+
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 
 /// The script of a NAT instance's first boot.
@@ -71,27 +76,27 @@ impl Builder<'_> {
     fn nat_gateway(&mut self, at: u8) {
         let logical = format!("nat-{at}");
         // The internet gateway cannot be detached while an address is in use.
-        let item = self.part("ec2.elastic_ip", &logical, NAT_PATH);
+        let item = self.part("ec2.elastic_ip", &logical, &path());
         let gateway = BTreeSet::from([Address::new("ec2.internet_gateway", "main")]);
         self.add(Item { after: gateway, ..item }, &ElasticIp {});
         let spec = NatGateway {
             subnet: id("ec2.subnet", &format!("public-{at}")),
             address: id("ec2.elastic_ip", &logical),
         };
-        let item = self.part("ec2.nat_gateway", &logical, NAT_PATH);
+        let item = self.part("ec2.nat_gateway", &logical, &path());
         self.add(Item { after: Self::before_nat(), ..item }, &spec);
     }
 
     /// The security group and the role of NAT instances.
     fn nat_access(&mut self, network: &Network) {
-        let name = self.item_name("ec2.security_group", "nat", None, NAT_PATH);
+        let name = self.item_name("ec2.security_group", "nat", None, &path());
         let spec = GroupSpec {
             name: name.clone(),
             description: "NAT instances: everything from the VPC, everything out".into(),
             vpc: vpc(),
         };
         self.add(
-            Item::new(Address::new("ec2.security_group", "nat"), name.clone(), NAT_PATH),
+            Item::new(Address::new("ec2.security_group", "nat"), name.clone(), &path()),
             &spec,
         );
         let rule = |direction, cidr: &str, what: &str| Rule {
@@ -109,13 +114,10 @@ impl Builder<'_> {
                 rule(Direction::Egress, ANYWHERE, "To the internet"),
             ]),
         };
-        self.add(
-            Item::new(Address::new("ec2.security_group_rules", "nat"), name, NAT_PATH),
-            &rules,
-        );
+        self.add(Item::new(Address::new("ec2.security_group_rules", "nat"), name, &path()), &rules);
         let managed =
             format!("arn:{}:iam::aws:policy/AmazonSSMManagedInstanceCore", self.scope.partition);
-        let name = self.item_name("iam.role", "nat", None, NAT_PATH);
+        let name = self.item_name("iam.role", "nat", None, &path());
         let role = Role {
             name: name.clone(),
             path: self.scope.iam_path(),
@@ -129,8 +131,8 @@ impl Builder<'_> {
             max_session: Some(3600),
             boundary: self.boundary(None),
         };
-        self.add(Item::new(Address::new("iam.role", "nat"), name, NAT_PATH), &role);
-        self.instance_profile("nat", None, NAT_PATH);
+        self.add(Item::new(Address::new("iam.role", "nat"), name, &path()), &role);
+        self.instance_profile("nat", None, &path());
     }
 
     fn nat_instance(&mut self, network: &Network, at: u8) {
@@ -147,7 +149,7 @@ impl Builder<'_> {
             source_dest_check: false,
             encrypted: true,
         };
-        let item = self.part("ec2.instance", &format!("nat-{at}"), NAT_PATH);
+        let item = self.part("ec2.instance", &format!("nat-{at}"), &path());
         // Its first boot downloads a package.
         let mut after = Self::before_nat();
         after.insert(Address::new("ec2.security_group_rules", "nat"));

@@ -1,10 +1,12 @@
 //! The zones of a network: those that the config names, else the first zones of the region that
 //! support everything in the config.
 
+use crate::config::KeyPath;
 use crate::config::schema::Config;
-use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::network::{NatKind, Network};
-use crate::config::schema::services::{ContainerArchitecture, ContainerService};
+use crate::config::schema::services::ContainerService;
+use crate::words::load_balancers::BalancerType;
+use crate::words::services::ContainerArchitecture;
 use payctl_engine::model::zone::Zone;
 
 use crate::blueprint::Builder;
@@ -84,11 +86,12 @@ impl Builder<'_> {
                 let what = lacking(zone).unwrap_or_default();
                 message += &format!("; {} ({}) does not support {what}", zone.name, zone.id);
             }
-            let fix = match lack.is_empty() {
-                true => format!("use at most {found}"),
-                false => format!("use at most {found}, or name the zones in `zone_names`"),
+            let fix = if lack.is_empty() {
+                format!("use at most {found}")
+            } else {
+                format!("use at most {found}, or name the zones in `zone_names`")
             };
-            self.problem(&["network", "zones"], message, fix);
+            self.problem(&KeyPath::of("network").key("zones"), message, fix);
             return None;
         }
         let named = network.zone_names.iter().take(count);
@@ -99,7 +102,7 @@ impl Builder<'_> {
             let names: Vec<&str> = open.iter().map(|zone| &*zone.name).collect();
             let fix = format!("use one of {}", names.join(", "));
             let message = format!("this account cannot use the zone {}", named[at]);
-            self.problem(&["network", "zone_names", &at.to_string()], message, fix);
+            self.problem(&KeyPath::of("network").key("zone_names").item(at), message, fix);
         }
         Some(named)
     }

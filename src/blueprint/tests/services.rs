@@ -90,7 +90,8 @@ fn made(text: &str) -> BTreeMap<Address, Desired> {
     // The load balancer sections create it; here it only has to exist.
     let listener = Address::new("elb.listener", "main-80");
     if !config.load_balancers.is_empty() {
-        builder.add(Item::new(listener, "main", &["load_balancers", "main"]), &json!({}));
+        let path = KeyPath::of("load_balancers").key("main");
+        builder.add(Item::new(listener, "main", &path), &json!({}));
     }
     builder.services_wait();
     assert!(builder.problems.is_empty(), "{:?}", builder.problems);
@@ -103,18 +104,18 @@ fn spec<'a>(made: &'a BTreeMap<Address, Desired>, kind: &str, name: &str) -> &'a
 
 #[test]
 fn the_service_of_the_cost_optimised_system() {
-    let made = made(COST);
-    assert_eq!(spec(&made, "ecs.cluster", "main")["insights"], "disabled");
-    let service = &made[&Address::new("ecs.service", "payment")];
+    let all = made(COST);
+    assert_eq!(spec(&all, "ecs.cluster", "main")["insights"], "disabled");
+    let service = &all[&Address::new("ecs.service", "payment")];
     assert_eq!(service.name, "dev-payment-service");
     assert_eq!(service.spec["desired"], Value::Null, "scaling decides");
     assert_eq!(service.spec["initial"], 2);
-    let task = spec(&made, "ecs.task_definition", "payment");
+    let task = spec(&all, "ecs.task_definition", "payment");
     assert_eq!((&task["cpu"], &task["memory"]), (&json!(256), &json!(512)));
-    let log = spec(&made, "logs.log_group", "service-payment");
+    let log = spec(&all, "logs.log_group", "service-payment");
     assert_eq!(log["name"], "/ecs/dev-payment-service");
     assert_eq!(log["retention_days"], 7);
-    let target = &made[&Address::new("scaling.target", "payment")];
+    let target = &all[&Address::new("scaling.target", "payment")];
     assert_eq!(target.name, "service/dev-payment-cluster-main/dev-payment-service");
     assert_eq!((&target.spec["min"], &target.spec["max"]), (&json!(2), &json!(10)));
     let policies = &target.spec["policies"];
@@ -125,9 +126,9 @@ fn the_service_of_the_cost_optimised_system() {
 
 #[test]
 fn the_service_of_the_container_api() {
-    let made = made(API);
-    assert_eq!(spec(&made, "ecs.cluster", "main")["insights"], "enabled");
-    let task = spec(&made, "ecs.task_definition", "api");
+    let all = made(API);
+    assert_eq!(spec(&all, "ecs.cluster", "main")["insights"], "enabled");
+    let task = spec(&all, "ecs.task_definition", "api");
     let container = &task["containers"]["api"];
     assert_eq!(container["image"], "public.ecr.aws/nginx/nginx:latest");
     assert_eq!(container["ports"], json!([{ "port": 80, "protocol": "tcp" }]));
@@ -135,8 +136,8 @@ fn the_service_of_the_container_api() {
     assert_eq!(container["environment"], variables);
     assert_eq!(container["secrets"]["DB_USERNAME"]["field"], "username");
     assert_eq!(container["logs"]["prefix"], "payment-api");
-    assert_eq!(spec(&made, "logs.log_group", "service-api")["retention_days"], Value::Null);
-    let service = &made[&Address::new("ecs.service", "api")];
+    assert_eq!(spec(&all, "logs.log_group", "service-api")["retention_days"], Value::Null);
+    let service = &all[&Address::new("ecs.service", "api")];
     let rolling = json!({
         "minimum_percent": 50, "maximum_percent": 200, "circuit_breaker": false, "rollback": false,
     });
@@ -148,7 +149,7 @@ fn the_service_of_the_container_api() {
     for awaited in [("elb.listener", "main-80"), ("ec2.route_table", "private")] {
         assert!(service.after.contains(&Address::new(awaited.0, awaited.1)), "{awaited:?}");
     }
-    assert!(!made.contains_key(&Address::new("scaling.target", "api")));
+    assert!(!all.contains_key(&Address::new("scaling.target", "api")));
 }
 
 #[test]

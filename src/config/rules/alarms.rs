@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Rules;
 use super::policies::is_arn;
+use crate::config::key_path::KeyPath;
 use crate::config::metrics::{FILTERS, Source, is_percentage, parts, storage};
 use crate::config::schema::alarms::Alarm;
-use crate::config::schema::aws_services::Service;
 use crate::config::schema::text::{ItemName, TopicRef};
+use crate::words::aws_services::Service;
 
 /// The principal of alarms.
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
@@ -26,22 +27,18 @@ const WEEK: u32 = 604_800;
 impl Rules<'_> {
     pub(super) fn alarms(&mut self) {
         for (name, alarm) in &self.config.alarms {
-            let path = ["alarms", &**name];
+            let path = KeyPath::of("alarms").key(name);
             self.threshold(&path, alarm);
             self.times(&path, alarm);
             self.measured(&path, alarm.into(), alarm.expression.as_deref(), &alarm.metrics);
             self.pace(&path, alarm);
             if alarm.metrics.len() > PARTS {
                 let message = format!("too many metrics for an alarm: {}", alarm.metrics.len());
-                self.say(
-                    &[&path[..], &["metrics"]].concat(),
-                    message,
-                    format!("use at most {PARTS}"),
-                );
+                self.say(&path.key("metrics"), message, format!("use at most {PARTS}"));
             }
             let percentile = alarm.statistic.as_ref().is_some_and(|word| word.starts_with('p'));
             if alarm.few_samples.is_some() && !percentile {
-                let path = [&path[..], &["few_samples"]].concat();
+                let path = path.key("few_samples");
                 self.say(&path, "this setting is only for percentiles", "remove it");
             }
             self.percentage(&path, alarm);
@@ -53,7 +50,7 @@ impl Rules<'_> {
         }
     }
 
-    fn threshold(&mut self, path: &[&str], alarm: &Alarm) {
+    fn threshold(&mut self, path: &KeyPath, alarm: &Alarm) {
         let Alarm { above, at_least, below, at_most, .. } = alarm;
         let given = [above, at_least, below, at_most].into_iter().flatten().count();
         if given != 1 {
@@ -66,7 +63,7 @@ impl Rules<'_> {
     }
 
     /// A percentage is never above 100.
-    fn percentage(&mut self, path: &[&str], alarm: &Alarm) {
+    fn percentage(&mut self, path: &KeyPath, alarm: &Alarm) {
         let Alarm { above, at_least, below, at_most, watch, metric, namespace, .. } = alarm;
         let averaged = alarm
             .statistic
@@ -82,14 +79,14 @@ impl Rules<'_> {
         for (key, threshold) in thresholds {
             if threshold.is_some_and(|threshold| threshold > 100.0) {
                 let message = format!("`{}` is a percentage", metric.0);
-                self.say(&[path, &[key]].concat(), message, "use 0 to 100");
+                self.say(&path.key(key), message, "use 0 to 100");
             }
         }
     }
 
     /// The actions of an alarm are in its own region.
-    fn actions(&mut self, path: &[&str], alarm: &Alarm) {
-        let path = [path, &["actions"]].concat();
+    fn actions(&mut self, path: &KeyPath, alarm: &Alarm) {
+        let path = path.key("actions");
         for action in &alarm.actions {
             let region = action.split(':').nth(3).filter(|_| action.starts_with("arn:"));
             if !is_arn(action) {
@@ -106,10 +103,10 @@ impl Rules<'_> {
         }
     }
 
-    fn times(&mut self, path: &[&str], alarm: &Alarm) {
+    fn times(&mut self, path: &KeyPath, alarm: &Alarm) {
         let Alarm { period, periods, datapoints, .. } = *alarm;
         if !matches!(period, 10 | 20 | 30) && period % 60 != 0 {
-            let path = [path, &["period"]].concat();
+            let path = path.key("period");
             let fix = "use 10, 20, 30, or a multiple of 60";
             return self.say(&path, format!("{period} seconds is not a valid period"), fix);
         }
@@ -121,20 +118,20 @@ impl Rules<'_> {
                 "one week"
             };
             let message = format!("{periods} periods of {period} seconds are too long together");
-            self.say(&[path, &["periods"]].concat(), message, format!("use at most {span}"));
+            self.say(&path.key("periods"), message, format!("use at most {span}"));
         }
         if let Some(datapoints) = datapoints.filter(|datapoints| *datapoints > periods) {
             let message = format!("`datapoints` is {datapoints}, but `periods` is {periods}");
             let fix = format!("use 1 to {periods}, or increase `periods`");
-            self.say(&[path, &["datapoints"]].concat(), message, fix);
+            self.say(&path.key("datapoints"), message, fix);
         }
     }
 
     /// AWS measures its own metrics once a minute, and the content of buckets once a day.
-    fn pace(&mut self, path: &[&str], alarm: &Alarm) {
+    fn pace(&mut self, path: &KeyPath, alarm: &Alarm) {
         let parts_of = alarm.metrics.values().map(Source::from);
         let sources: Vec<Source<'_>> = std::iter::once(alarm.into()).chain(parts_of).collect();
-        let path = [path, &["period"]].concat();
+        let path = path.key("period");
         if alarm.period < 60 && sources.iter().any(is_of_aws) {
             self.say(&path, "AWS measures this once a minute", "use 60 or a multiple of it");
         } else if !alarm.period.is_multiple_of(DAY) && sources.iter().any(is_daily) {
@@ -142,8 +139,8 @@ impl Rules<'_> {
         }
     }
 
-    fn told(&mut self, path: &[&str], key: &str, topics: &BTreeSet<TopicRef>, others: usize) {
-        let path = [path, &[key]].concat();
+    fn told(&mut self, path: &KeyPath, key: &str, topics: &BTreeSet<TopicRef>, others: usize) {
+        let path = path.key(key);
         if topics.len() + others > ACTIONS {
             let count = topics.len() + others;
             self.say(&path, format!("too many actions: {count}"), format!("use at most {ACTIONS}"));
@@ -175,7 +172,8 @@ impl Rules<'_> {
         let config = self.config.keys.get(&ItemName(key.to_owned()));
         let services = config.and_then(|config| config.services.as_ref());
         let listed = services.is_none_or(|services| services.contains(&Service::Cloudwatch));
-        !listed && !self.loaded.mentions(&["keys", key, "statements"], CLOUDWATCH)
+        !listed
+            && !self.loaded.mentions(&KeyPath::of("keys").key(key).key("statements"), CLOUDWATCH)
     }
 }
 

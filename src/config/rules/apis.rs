@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
-use crate::config::schema::apis::{Api, Authorizer, Cors, Endpoint, Gets, LogLevel, Route, Usage};
+use crate::config::schema::apis::{Api, Authorizer, Cors, Route, Usage};
 use crate::config::schema::text::ItemName;
+use crate::words::apis::{Endpoint, Gets, LogLevel};
 
 /// The most authorizers of an API.
 const AUTHORIZERS: usize = 10;
@@ -18,7 +20,7 @@ const PATHS: usize = 300;
 impl Rules<'_> {
     pub(super) fn apis(&mut self) {
         for (name, api) in &self.config.apis {
-            let path = ["apis", &**name];
+            let path = KeyPath::of("apis").key(name);
             if api.routes.is_empty() {
                 let fix = format!("add [apis.{}.routes.\"POST /path\"]", &**name);
                 self.say(&path, "an API needs at least one route", fix);
@@ -26,14 +28,14 @@ impl Rules<'_> {
             self.resource_statements(&path, &api.statements);
             self.paths(&path, api);
             for (route, config) in &api.routes {
-                self.route(&[&path[..], &["routes", route]].concat(), route, config, api);
+                self.route(&path.key("routes").key(route), route, config, api);
             }
             self.models(&path, api);
             self.authorizers(&path, api);
-            let log = [&path[..], &["log", "retention_days"]].concat();
+            let log = path.key("log").key("retention_days");
             self.retention(&log, api.log.retention_days);
             if api.log.data_trace && api.log.level == LogLevel::Off {
-                let path = [&path[..], &["log", "data_trace"]].concat();
+                let path = path.key("log").key("data_trace");
                 self.say(
                     &path,
                     "`data_trace` writes into the execution log, which is off",
@@ -51,27 +53,28 @@ impl Rules<'_> {
     }
 
     /// Edge endpoints have their own policies.
-    fn security_policy(&mut self, path: &[&str], api: &Api) {
+    fn security_policy(&mut self, path: &KeyPath, api: &Api) {
         let Some(policy) = &api.security_policy else { return };
         let newer = policy.starts_with("SecurityPolicy_");
         let of_edge = policy.ends_with("_EDGE");
         if newer && of_edge != (api.endpoint == Endpoint::Edge) {
-            let path = [path, &["security_policy"]].concat();
-            let fix = match of_edge {
-                true => "use for example SecurityPolicy_TLS13_1_2_2021_06",
-                false => "use for example SecurityPolicy_TLS13_2025_EDGE",
+            let path = path.key("security_policy");
+            let fix = if of_edge {
+                "use for example SecurityPolicy_TLS13_1_2_2021_06"
+            } else {
+                "use for example SecurityPolicy_TLS13_2025_EDGE"
             };
             self.say(&path, "this policy is for another type of endpoint", fix);
         }
     }
 
     /// The rules that the paths of an API must keep together.
-    fn paths(&mut self, path: &[&str], api: &Api) {
+    fn paths(&mut self, path: &KeyPath, api: &Api) {
         let mut all = BTreeSet::new();
         // The variable below each path, and the route that named it first.
         let mut variables: BTreeMap<String, &str> = BTreeMap::new();
         for route in api.routes.keys() {
-            let at = [path, &["routes", route]].concat();
+            let at = path.key("routes").key(route);
             let target = route.split_once(' ').map_or("/", |(_, target)| target);
             if target.len() > 1 && target.ends_with('/') {
                 let fix = format!("write `{}`", target.trim_end_matches('/'));
@@ -116,7 +119,7 @@ impl Rules<'_> {
         }
     }
 
-    fn route(&mut self, path: &[&str], name: &str, route: &Route, api: &Api) {
+    fn route(&mut self, path: &KeyPath, name: &str, route: &Route, api: &Api) {
         let behind = [
             ("function", route.function.is_some()),
             ("load_balancer", route.load_balancer.is_some()),
@@ -133,7 +136,7 @@ impl Rules<'_> {
             [] | [_] => {}
             [first, second, ..] => {
                 let message = format!("`{first}` and `{second}` cannot be used together");
-                self.say(&[path, &[second]].concat(), message, "remove one");
+                self.say(&path.key(second), message, "remove one");
             }
         }
         if route.load_balancer.is_some() && !self.loaded.says(path, "vpc_link") {
@@ -143,7 +146,7 @@ impl Rules<'_> {
         self.listens(path, route);
         for key in ["vpc_link", "path", "port"] {
             if self.loaded.says(path, key) && !self.loaded.says(path, "load_balancer") {
-                let path = [path, &[key]].concat();
+                let path = path.key(key);
                 self.say(&path, format!("`{key}` needs `load_balancer`"), "remove it");
             }
         }
@@ -152,7 +155,7 @@ impl Rules<'_> {
         self.authorization(path, route, api);
         if let Some(model) = route.body() {
             let names: Vec<&str> = api.models.keys().map(|model| &**model).collect();
-            let at = [path, &["model"]].concat();
+            let at = path.key("model");
             if !names.contains(&&**model) {
                 let fix = suggest(model, names.iter().copied(), "models of this API");
                 self.say(&at, format!("the API has no model `{}`", model.0), fix);
@@ -178,37 +181,37 @@ impl Rules<'_> {
             );
         }
         if route.api_key && api.usage.as_ref().is_none_or(|usage| usage.keys.is_empty()) {
-            let path = [path, &["api_key"]].concat();
+            let path = path.key("api_key");
             self.say(&path, "the API has no API key", "add `usage = { keys = [...] }` to the API");
         }
     }
 
     /// A route must name an authorizer of its API.
-    fn authorization(&mut self, path: &[&str], route: &Route, api: &Api) {
+    fn authorization(&mut self, path: &KeyPath, route: &Route, api: &Api) {
         let name = &*route.authorization;
         let found = api.authorizers.get(&ItemName(name.to_owned()));
         if found.is_none() && !["iam", "none"].contains(&name) {
-            let path = [path, &["authorization"]].concat();
+            let path = path.key("authorization");
             let names = api.authorizers.keys().map(|name| &**name).chain(["iam", "none"]);
             let fix = suggest(name, names, "authorizers of this API");
             self.say(&path, format!("the API has no authorizer `{name}`"), fix);
         }
         let pools = found.is_some_and(|found| found.user_pools.iter().next().is_some());
         if !route.scopes.is_empty() && !pools {
-            let path = [path, &["scopes"]].concat();
+            let path = path.key("scopes");
             let fix = "name an authorizer with `user_pools`, or remove it";
             self.say(&path, "scopes need an authorizer with user pools", fix);
         }
     }
 
-    fn authorizers(&mut self, path: &[&str], api: &Api) {
+    fn authorizers(&mut self, path: &KeyPath, api: &Api) {
         if api.authorizers.len() > AUTHORIZERS {
-            let path = [path, &["authorizers"]].concat();
+            let path = path.key("authorizers");
             let message = format!("too many authorizers: {}", api.authorizers.len());
             self.say(&path, message, format!("use at most {AUTHORIZERS} in one API"));
         }
         for (name, authorizer) in &api.authorizers {
-            let path = [path, &["authorizers", name]].concat();
+            let path = path.key("authorizers").key(name);
             if ["iam", "none"].contains(&&**name) {
                 self.say(&path, "this name is reserved", "choose another name");
             }
@@ -220,7 +223,7 @@ impl Rules<'_> {
         }
     }
 
-    fn authorizer(&mut self, path: &[&str], authorizer: &Authorizer) {
+    fn authorizer(&mut self, path: &KeyPath, authorizer: &Authorizer) {
         let pools = authorizer.user_pools.iter().next().is_some();
         let says = |key| self.loaded.says(path, key);
         let (by_pools, by_function) = (pools || says("user_pools"), says("function"));
@@ -230,7 +233,7 @@ impl Rules<'_> {
                 self.say(path, "the authorizer checks nothing", fix);
             }
             (true, true) => {
-                let path = [path, &["function"]].concat();
+                let path = path.key("function");
                 self.say(
                     &path,
                     "`user_pools` and `function` cannot be used together",
@@ -240,14 +243,14 @@ impl Rules<'_> {
             (true, false) => {
                 for key in ["gets", "cache_seconds"] {
                     if self.loaded.says(path, key) {
-                        let path = [path, &[key]].concat();
+                        let path = path.key(key);
                         self.say(&path, format!("`{key}` needs `function`"), "remove it");
                     }
                 }
             }
             (false, true) => {}
         }
-        let at = [path, &["identity"]].concat();
+        let at = path.key("identity");
         let sources: Vec<&str> = authorizer.identity.iter().map(|source| &**source).collect();
         let one_header = matches!(*sources, [source] if source.starts_with("header."));
         let gets_token = pools || authorizer.gets == Gets::Token;
@@ -262,8 +265,8 @@ impl Rules<'_> {
     }
 
     /// Card numbers in logs need a second confirmation.
-    fn traces(&mut self, path: &[&str], api: &Api) {
-        let path = [path, &["log", "data_trace"]].concat();
+    fn traces(&mut self, path: &KeyPath, api: &Api) {
+        let path = path.key("log").key("data_trace");
         if api.log.data_trace && !api.log.card_numbers_in_logs {
             self.say(
                 &path,
@@ -274,13 +277,14 @@ impl Rules<'_> {
     }
 
     /// A load balancer must listen on the port of the route.
-    fn listens(&mut self, path: &[&str], route: &Route) {
+    fn listens(&mut self, path: &KeyPath, route: &Route) {
         let Some(name) = &route.load_balancer else { return };
         let Some(found) = self.config.load_balancers.get(&ItemName(name.0.clone())) else { return };
         let mut ports = found.listeners.iter().map(|listener| listener.port);
-        let whole = ports.len() == self.loaded.length(&["load_balancers", name, "listeners"]);
+        let whole = ports.len()
+            == self.loaded.length(&KeyPath::of("load_balancers").key(name).key("listeners"));
         if whole && ports.all(|port| port != route.port) {
-            let path = [path, &["port"]].concat();
+            let path = path.key("port");
             let message = format!("`{}` does not listen on port {}", name.0, route.port);
             let fix = "set `port` to the port of one of its listeners, or add a listener";
             self.say(&path, message, fix);
@@ -288,12 +292,12 @@ impl Rules<'_> {
     }
 
     /// A backend can use only the variables of the path.
-    fn backend(&mut self, path: &[&str], name: &str, route: &Route) {
+    fn backend(&mut self, path: &KeyPath, name: &str, route: &Route) {
         let url = route.url.as_deref();
         if let Some(url) = url
             && !["http://", "https://", "${"].iter().any(|start| url.starts_with(start))
         {
-            let path = [path, &["url"]].concat();
+            let path = path.key("url");
             self.say(
                 &path,
                 format!("`{url}` is not a URL"),
@@ -307,7 +311,7 @@ impl Rules<'_> {
                 let variable = variable.trim_end_matches('+');
                 let known = [format!("{{{variable}}}"), format!("{{{variable}+}}")];
                 if !known.iter().any(|known| name.contains(known)) {
-                    let path = [path, &[key]].concat();
+                    let path = path.key(key);
                     let message = format!("the path of the route has no `{{{variable}}}`");
                     self.say(&path, message, "use only variables of the route");
                 }
@@ -316,9 +320,9 @@ impl Rules<'_> {
     }
 
     /// The caller of a function that takes longer gets no answer, while the function continues.
-    fn waits_long_enough(&mut self, path: &[&str], route: &Route) {
+    fn waits_long_enough(&mut self, path: &KeyPath, route: &Route) {
         let Some(function) = &route.function else { return };
-        let seconds = self.loaded.number(&["functions", function, "timeout"]);
+        let seconds = self.loaded.number(&KeyPath::of("functions").key(function).key("timeout"));
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 29)
             && route.timeout_ms.is_none()
         {
@@ -327,13 +331,13 @@ impl Rules<'_> {
                 function.0
             );
             let fix = "lower the function's `timeout` to 28, or set `timeout_ms = 29000` here to accept this";
-            self.say(&[path, &["function"]].concat(), message, fix);
+            self.say(&path.key("function"), message, fix);
         }
     }
 
-    fn models(&mut self, path: &[&str], api: &Api) {
+    fn models(&mut self, path: &KeyPath, api: &Api) {
         for (name, schema) in &api.models {
-            let path = [path, &["models", name]].concat();
+            let path = path.key("models").key(name);
             match serde_json::from_str::<Value>(schema) {
                 Ok(Value::Object(_)) => {}
                 Ok(_) => self.say(
@@ -362,19 +366,19 @@ impl Rules<'_> {
         }
     }
 
-    fn variables(&mut self, path: &[&str], api: &Api) {
+    fn variables(&mut self, path: &KeyPath, api: &Api) {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#&=,".contains(c);
         for (name, value) in &api.variables {
             if !value.contains("${") && !value.chars().all(fine) {
-                let path = [path, &["variables", name]].concat();
+                let path = path.key("variables").key(name);
                 let fix = "use letters, digits and - . _ ~ : / ? # & = ,";
                 self.say(&path, format!("`{}` is not a valid value", value.0), fix);
             }
         }
     }
 
-    fn cors(&mut self, path: &[&str], cors: &Cors) {
-        let path = [path, &["cors", "origins"]].concat();
+    fn cors(&mut self, path: &KeyPath, cors: &Cors) {
+        let path = path.key("cors").key("origins");
         let all = cors.origins.iter().any(|origin| &**origin == "*");
         let number = cors.origins.iter().count();
         if number == 0 {
@@ -392,16 +396,16 @@ impl Rules<'_> {
         }
     }
 
-    fn usage(&mut self, path: &[&str], api: &Api) {
+    fn usage(&mut self, path: &KeyPath, api: &Api) {
         let Some(Usage { throttle, .. }) = &api.usage else { return };
-        let path = [path, &["usage"]].concat();
+        let path = path.key("usage");
         if !api.routes.values().any(|route| route.api_key) {
             self.say(&path, "no route needs an API key", "set `api_key = true` on a route");
         }
         if let (Some(key), Some(all)) = (throttle, &api.throttle)
             && (key.rate > all.rate || key.burst > all.burst)
         {
-            let path = [&path[..], &["throttle"]].concat();
+            let path = path.key("throttle");
             self.say(
                 &path,
                 "one key may send more than the API allows",

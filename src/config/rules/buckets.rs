@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::buckets::{Bucket, StorageClass};
-use crate::config::schema::policies::Effect;
+use crate::config::schema::buckets::Bucket;
+use crate::words::buckets::StorageClass;
+use crate::words::policies::Effect;
 
 impl Rules<'_> {
     pub(super) fn buckets(&mut self) {
@@ -16,9 +18,9 @@ impl Rules<'_> {
             .filter_map(|bucket| bucket.access_log_to.as_deref())
             .collect();
         for (name, bucket) in &self.config.buckets {
-            let path = ["buckets", &**name];
+            let path = KeyPath::of("buckets").key(name);
             if bucket.access_log_to.as_deref() == Some(&**name) {
-                let path = [&path[..], &["access_log_to"]].concat();
+                let path = path.key("access_log_to");
                 self.say(
                     &path,
                     "a bucket cannot log to itself",
@@ -26,12 +28,12 @@ impl Rules<'_> {
                 );
             }
             if bucket.key.is_some() && (targets.contains(&**name) || bucket.log_delivery) {
-                let path = [&path[..], &["key"]].concat();
+                let path = path.key("key");
                 let fix = "remove `key`: log delivery writes only with a key that S3 manages";
                 self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
             }
             if bucket.object_lock.is_some() {
-                let path = [&path[..], &["object_lock"]].concat();
+                let path = path.key("object_lock");
                 if !bucket.versioning {
                     let fix = "remove `versioning = false`";
                     self.say(&path, "Object Lock needs versions", fix);
@@ -47,8 +49,7 @@ impl Rules<'_> {
                 let anyone = anyone.into_iter().any(|who| &**who == "*");
                 let open = statement.effect == Effect::Allow && statement.conditions.is_empty();
                 if anyone && open {
-                    let at = at.to_string();
-                    let path = [&path[..], &["statements", at.as_str()]].concat();
+                    let path = path.key("statements").item(at);
                     let fix = "name principals, or add a condition: S3 blocks public access";
                     self.say(&path, "this would make the bucket public", fix);
                 }
@@ -57,16 +58,16 @@ impl Rules<'_> {
         }
     }
 
-    fn lifecycle(&mut self, path: &[&str], bucket: &Bucket) {
+    fn lifecycle(&mut self, path: &KeyPath, bucket: &Bucket) {
         if let (Some(glacier), Some(expire)) = (bucket.glacier_after_days, bucket.expire_after_days)
             && expire <= glacier
         {
-            let path = [path, &["expire_after_days"]].concat();
+            let path = path.key("expire_after_days");
             let message = format!("objects expire before they move to Glacier ({glacier} days)");
             self.say(&path, message, "increase the days until they expire");
         }
         for (id, rule) in &bucket.lifecycle {
-            let path = [path, &["lifecycle", &**id]].concat();
+            let path = path.key("lifecycle").key(id);
             if &**id == "all-objects" {
                 self.say(
                     &path,
@@ -89,9 +90,9 @@ impl Rules<'_> {
                 rule.old_version_expire_days,
             );
             for (key, transitions, expire) in [current, old] {
-                self.waterfall(&[&path[..], &[key]].concat(), transitions);
+                self.waterfall(&path.key(key), transitions);
                 for (class, days) in transitions {
-                    let path = [&path[..], &[key, class.name()]].concat();
+                    let path = path.key(key).key(class.aws());
                     let infrequent =
                         matches!(class, StorageClass::StandardIa | StorageClass::OnezoneIa);
                     if infrequent && *days < 30 {
@@ -108,7 +109,7 @@ impl Rules<'_> {
     }
 
     /// Objects only move down, and stay at least 30 days in classes of infrequent access.
-    fn waterfall(&mut self, path: &[&str], transitions: &BTreeMap<StorageClass, u32>) {
+    fn waterfall(&mut self, path: &KeyPath, transitions: &BTreeMap<StorageClass, u32>) {
         let mut before: Option<(StorageClass, u32)> = None;
         for (class, days) in transitions {
             if let Some((upper, since)) = before {
@@ -116,8 +117,8 @@ impl Rules<'_> {
                     matches!(upper, StorageClass::StandardIa | StorageClass::OnezoneIa);
                 let least = since + if infrequent { 30 } else { 1 };
                 if *days < least {
-                    let path = [path, &[class.name()]].concat();
-                    let message = format!("{days} days is too short after {}", upper.name());
+                    let path = path.key(class.aws());
+                    let message = format!("{days} days is too short after {}", upper.aws());
                     self.say(&path, message, format!("use at least {least} days"));
                 }
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::databases::{Database, Serverless};
 
 /// Databases that exist already.
@@ -71,12 +72,12 @@ impl Rules<'_> {
     pub(super) fn databases(&mut self) {
         let mut opened: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, database) in &self.config.databases {
-            let path = ["databases", &**name];
+            let path = KeyPath::of("databases").key(name);
             if let Some(other) = opened.insert(&database.secret, name) {
                 let message = format!("[databases.{other}] uses the same secret");
                 let fix =
                     "give each database its own secret, because the secret contains the endpoint";
-                self.say(&[&path[..], &["secret"]].concat(), message, fix);
+                self.say(&path.key("secret"), message, fix);
             }
             self.version(&path, database);
             self.database_place(&path, database);
@@ -90,7 +91,7 @@ impl Rules<'_> {
             }
             let begins = database.database.as_deref().unwrap_or_default();
             if RESERVED_DATABASES.contains(&begins.to_lowercase().as_str()) {
-                let path = [&path[..], &["database"]].concat();
+                let path = path.key("database");
                 let message = format!("`{begins}` is reserved for PostgreSQL");
                 self.say(&path, message, "choose another name, or remove `database`");
             }
@@ -104,23 +105,23 @@ impl Rules<'_> {
         }
         for (name, secret) in &self.config.secrets {
             if let Some(rotation) = &secret.rotation {
-                self.rotation(&["secrets", name, "rotation"], rotation);
+                self.rotation(&KeyPath::of("secrets").key(name).key("rotation"), rotation);
                 self.restarts(name, secret, rotation);
             }
         }
     }
 
-    fn version(&mut self, path: &[&str], database: &Database) {
+    fn version(&mut self, path: &KeyPath, database: &Database) {
         let version = &*database.engine_version;
         if !MAJORS.contains(&numbers(version).0) {
             let message = format!("Aurora PostgreSQL {version} does not exist");
             let fix = format!("use a version from {} to {}", MAJORS.start(), MAJORS.end());
-            self.say(&[path, &["engine_version"]].concat(), message, fix);
+            self.say(&path.key("engine_version"), message, fix);
         }
     }
 
-    fn database_place(&mut self, path: &[&str], database: &Database) {
-        let path = [path, &["subnets"]].concat();
+    fn database_place(&mut self, path: &KeyPath, database: &Database) {
+        let path = path.key("subnets");
         let Some(network) = &self.config.network else {
             let fix = "add [network] with at least two zones";
             return self.say(&path, "a database needs a network", fix);
@@ -129,17 +130,16 @@ impl Rules<'_> {
         if network.zones < 2 {
             let message = "a database needs subnets in two zones";
             self.say(
-                &["network", "zones"],
+                &KeyPath::of("network").key("zones"),
                 message,
                 "set `zones = 2` or more, even for one instance",
             );
         }
     }
 
-    fn capacity(&mut self, path: &[&str], database: &Database) {
+    fn capacity(&mut self, path: &KeyPath, database: &Database) {
         for (at, instance) in database.instances.iter().enumerate() {
-            let at = at.to_string();
-            let path = [path, &["instances", at.as_str(), "class"]].concat();
+            let path = path.key("instances").item(at).key("class");
             let class = &*instance.class;
             if class == "db.serverless" && database.serverless.is_none() {
                 let fix = "add `serverless = { min = 0.5, max = 2 }` to the database";
@@ -158,10 +158,10 @@ impl Rules<'_> {
             }
         }
         if let Some(serverless) = database.serverless {
-            self.serverless(&[path, &["serverless"]].concat(), serverless);
+            self.serverless(&path.key("serverless"), serverless);
             let version = &*database.engine_version;
             if serverless.min == 0.0 && !can_pause(version) {
-                let path = [path, &["serverless", "min"]].concat();
+                let path = path.key("serverless").key("min");
                 let message = format!("Aurora PostgreSQL {version} cannot pause");
                 self.say(
                     &path,
@@ -172,40 +172,44 @@ impl Rules<'_> {
         }
     }
 
-    fn serverless(&mut self, path: &[&str], Serverless { min, max, pause_after }: Serverless) {
+    fn serverless(&mut self, path: &KeyPath, Serverless { min, max, pause_after }: Serverless) {
         for (key, capacity, least) in [("min", min, 0.0), ("max", max, 1.0)] {
             if (capacity * 2.0).fract() != 0.0 || !(least..=256.0).contains(&capacity) {
                 let message = format!("{capacity} is not a valid number of capacity units");
                 let fix = format!("use {least} to 256, in steps of 0.5");
-                self.say(&[path, &[key]].concat(), message, fix);
+                self.say(&path.key(key), message, fix);
             }
         }
         if min > max {
             let message = format!("`min` ({min}) is more than `max` ({max})");
-            self.say(&[path, &["min"]].concat(), message, "swap them");
+            self.say(&path.key("min"), message, "swap them");
         }
         if pause_after.is_some() && min > 0.0 {
-            let path = [path, &["pause_after"]].concat();
+            let path = path.key("pause_after");
             self.say(&path, "the instance never pauses", "remove this key, or set `min = 0`");
         }
     }
 
-    fn upkeep(&mut self, path: &[&str], database: &Database) {
-        self.retention(&[path, &["log_retention_days"]].concat(), database.log_retention_days);
+    fn upkeep(&mut self, path: &KeyPath, database: &Database) {
+        self.retention(&path.key("log_retention_days"), database.log_retention_days);
         let days = database.insights_days;
         if !(days.is_multiple_of(31) && days <= 713 || days == 7 || days == 731) {
             let message = format!("Performance Insights cannot keep {days} days");
             let fix = "use 0 (off), 7, a multiple of 31 up to 713, or 731";
-            self.say(&[path, &["insights_days"]].concat(), message, fix);
+            self.say(&path.key("insights_days"), message, fix);
         }
         if let Some(monitoring) = &database.monitoring {
-            let path = [path, &["monitoring", "role"]].concat();
-            self.trusted(&path, &monitoring.role, "monitoring.rds.amazonaws.com", "monitoring");
+            let path = path.key("monitoring");
+            self.trusted(
+                &path.key("role"),
+                &monitoring.role,
+                "monitoring.rds.amazonaws.com",
+                "monitoring",
+            );
             if !INTERVALS.contains(&monitoring.interval) {
-                let path = [&path[..2], &["monitoring", "interval"]].concat();
                 let message = format!("{} seconds is not a valid interval", monitoring.interval);
                 self.say(
-                    &path,
+                    &path.key("interval"),
                     message,
                     "use 1, 5, 10, 15, 30 or 60; remove `monitoring` to turn it off",
                 );
@@ -217,23 +221,23 @@ impl Rules<'_> {
         for (key, window) in lengths {
             if window.is_some_and(|(_, length)| length < 30) {
                 let message = "the window is shorter than 30 minutes";
-                self.say(&[path, &[key]].concat(), message, "use at least 30 minutes");
+                self.say(&path.key(key), message, "use at least 30 minutes");
             }
         }
         if backup.zip(maintenance).is_some_and(|(daily, weekly)| overlap(daily, weekly)) {
-            let path = [path, &["maintenance_window"]].concat();
+            let path = path.key("maintenance_window");
             self.say(&path, "this window overlaps the backup window", "choose another time");
         }
     }
 
     /// The rotation function that comes with payctl logs in only by SCRAM.
-    fn can_rotate(&mut self, path: &[&str], database: &Database) {
+    fn can_rotate(&mut self, path: &KeyPath, database: &Database) {
         let version = &*database.engine_version;
         let encryption = database.parameters.iter().flatten();
         let mut encryption = encryption.filter(|(name, _)| name.0 == "password_encryption");
         let is_scram = encryption.any(|(_, value)| value == "scram-sha-256");
         if numbers(version).0 < SCRAM_SINCE && !is_scram {
-            let path = [path, &["parameters"]].concat();
+            let path = path.key("parameters");
             let message = format!("Aurora PostgreSQL {version} stores passwords by MD5");
             let fix = "set parameters = { password_encryption = \"scram-sha-256\" }, which rotation needs";
             self.say(&path, message, fix);

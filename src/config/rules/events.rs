@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::Rules;
-use crate::config::schema::aws_services::Service;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::events::EventRule;
 use crate::config::schema::text::{ItemName, QueueRef};
+use crate::words::aws_services::Service;
 
 /// The most targets of a rule.
 const MOST_TARGETS: usize = 5;
@@ -13,22 +14,22 @@ const MOST_TARGETS: usize = 5;
 impl Rules<'_> {
     pub(super) fn events(&mut self) {
         for (name, event) in &self.config.events {
-            let path = ["events", &**name];
+            let path = KeyPath::of("events").key(name);
             if event.schedule.is_none() && event.pattern.is_none() {
                 let fix = "add `schedule` or `pattern`";
                 self.say(&path, "the rule has no trigger", fix);
             }
             if let Some((message, fix)) = event.schedule.as_ref().and_then(|text| schedule(text)) {
-                self.say(&["events", name, "schedule"], message, fix);
+                self.say(&path.key("schedule"), message, fix);
             }
-            self.pattern(name, event);
-            self.inputs(name, event);
-            self.targets(name, event);
+            self.pattern(&path, event);
+            self.inputs(&path, event);
+            self.targets(&path, event);
         }
     }
 
-    fn pattern(&mut self, name: &str, event: &EventRule) {
-        let path = ["events", name, "pattern"];
+    fn pattern(&mut self, path: &KeyPath, event: &EventRule) {
+        let path = path.key("pattern");
         let Some(pattern) = event.pattern.as_ref() else { return };
         let tree = Value::Object(pattern.0.clone());
         if let Some(wrong) = no_pattern(&tree, "") {
@@ -40,18 +41,18 @@ impl Rules<'_> {
         }
     }
 
-    fn inputs(&mut self, name: &str, event: &EventRule) {
+    fn inputs(&mut self, path: &KeyPath, event: &EventRule) {
         let input = event.input.as_ref().map(|table| Value::Object(table.0.clone()).to_string());
         if input.is_some() && event.transform.is_some() {
             let message = "`input` and `transform` cannot be used together";
-            self.say(&["events", name, "transform"], message, "remove `input` or `transform`");
+            self.say(&path.key("transform"), message, "remove `input` or `transform`");
         }
         if input.is_some_and(|text| text.len() > 8192) {
             let message = "the input is too long";
-            self.say(&["events", name, "input"], message, "use at most 8192 characters");
+            self.say(&path.key("input"), message, "use at most 8192 characters");
         }
         let Some(transform) = &event.transform else { return };
-        let path = ["events", name, "transform"];
+        let path = path.key("transform");
         let odd = transform.paths.iter().find(|(_, path)| !path.starts_with('$'));
         if let Some((key, wrong)) = odd {
             let message = format!("`{wrong}` of `{key}` is not a path into an event");
@@ -82,16 +83,15 @@ impl Rules<'_> {
         }
     }
 
-    fn targets(&mut self, name: &str, event: &EventRule) {
-        let path = ["events", name];
+    fn targets(&mut self, path: &KeyPath, event: &EventRule) {
         let count = event.functions.len() + event.topics.len() + event.queues.len();
         if count > MOST_TARGETS {
             let fix = "use at most 5: split the rule, or send to a topic";
-            self.say(&path, format!("too many targets: {count}"), fix);
+            self.say(path, format!("too many targets: {count}"), fix);
         }
         for topic in &event.topics {
             let Some(found) = self.config.topics.get(&ItemName(topic.0.clone())) else { continue };
-            let path = ["events", name, "topics"];
+            let path = path.key("topics");
             if found.fifo {
                 let message = format!("the topic `{}` is a FIFO topic", topic.0);
                 self.say(
@@ -107,15 +107,15 @@ impl Rules<'_> {
             }
         }
         for queue in &event.queues {
-            self.receives(&["events", name, "queues"], queue);
+            self.receives(&path.key("queues"), queue);
         }
         if let Some(queue) = &event.dead_letter {
-            self.receives(&["events", name, "dead_letter"], queue);
+            self.receives(&path.key("dead_letter"), queue);
         }
     }
 
     /// A queue must allow EventBridge to send, and must not be FIFO.
-    fn receives(&mut self, path: &[&str], queue: &QueueRef) {
+    fn receives(&mut self, path: &KeyPath, queue: &QueueRef) {
         let Some(found) = self.config.queues.get(&ItemName(queue.0.clone())) else { return };
         if found.fifo {
             let message = format!("the queue `{}` is a FIFO queue", queue.0);

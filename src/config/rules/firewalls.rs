@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
-use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction, Sensitivity};
-use crate::config::schema::load_balancers::BalancerType;
+use crate::config::key_path::KeyPath;
+use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction};
 use crate::config::schema::text::{ItemName, PhysicalName};
+use crate::words::firewalls::Sensitivity;
+use crate::words::load_balancers::BalancerType;
 
 /// The prefix of the name of a web ACL's log.
 pub(crate) const LOGS: &str = "aws-waf-logs-";
@@ -49,12 +51,13 @@ impl Rules<'_> {
     pub(super) fn firewalls(&mut self) {
         let mut protected: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, firewall) in &self.config.firewalls {
-            self.firewall(name, firewall);
+            let path = KeyPath::of("firewalls").key(name);
+            self.firewall(&path, firewall);
             for target in &firewall.protects {
                 let balancer = target.strip_prefix("load_balancers.").unwrap_or_default();
                 let found = self.config.load_balancers.get(&ItemName(balancer.to_owned()));
                 if found.is_some_and(|found| found.kind == BalancerType::Network) {
-                    let path = ["firewalls", &**name, "protects"];
+                    let path = path.key("protects");
                     let message = format!("`{balancer}` is a network load balancer");
                     self.say(
                         &path,
@@ -63,7 +66,7 @@ impl Rules<'_> {
                     );
                 }
                 if let Some(other) = protected.insert(target, name) {
-                    let path = ["firewalls", &**name, "protects"];
+                    let path = path.key("protects");
                     let message = format!("`{}` already protects {}", other, target.0);
                     self.say(
                         &path,
@@ -75,35 +78,31 @@ impl Rules<'_> {
         }
     }
 
-    fn firewall(&mut self, name: &str, firewall: &Firewall) {
+    fn firewall(&mut self, path: &KeyPath, firewall: &Firewall) {
         if let Some(log) = &firewall.log {
-            self.log_target(&["firewalls", name, "log", "to"], &log.to);
+            self.log_target(&path.key("log").key("to"), &log.to);
             let bucket = log.to.bucket.as_ref().map(|bucket| ItemName(bucket.0.clone()));
             let bucket = bucket.and_then(|bucket| self.config.buckets.get(&bucket));
             let named = |name: &PhysicalName| name.starts_with(LOGS);
             if bucket.is_some_and(|bucket| !bucket.name.as_ref().is_some_and(named)) {
-                let path = ["firewalls", name, "log", "to", "bucket"];
+                let path = path.key("log").key("to").key("bucket");
                 let message = "WAF does not write into a bucket with this name";
                 self.say(&path, message, format!("give it a `name` that begins with {LOGS}"));
             }
         }
         if firewall.metric.as_ref().is_some_and(|metric| RESERVED.contains(&&*metric.0)) {
             let fix = "choose another name: WAF reserves All and Default_Action";
-            self.say(&["firewalls", name, "metric"], "this name is reserved", fix);
+            self.say(&path.key("metric"), "this name is reserved", fix);
         }
         let mut units = 0;
         let mut placed: Vec<Placed> = Vec::new();
         if let Some(rate) = firewall.rate_limit.as_ref().map(|rate| rate.settings()) {
             if ![60, 120, 300, 600].contains(&rate.window) {
                 let message = format!("{} seconds is not a valid window", rate.window);
-                self.say(
-                    &["firewalls", name, "rate_limit", "window"],
-                    message,
-                    "use 60, 120, 300 or 600",
-                );
+                self.say(&path.key("rate_limit").key("window"), message, "use 60, 120, 300 or 600");
             }
             if rate.action == RuleAction::Allow {
-                let path = ["firewalls", name, "rate_limit", "action"];
+                let path = path.key("rate_limit").key("action");
                 let message = "a rate limit cannot allow requests";
                 self.say(&path, message, "use block, count, captcha or challenge");
             }
@@ -119,7 +118,7 @@ impl Rules<'_> {
         }
         if let Some(scripts) = firewall.cross_site_scripting.settings() {
             if scripts.sensitivity.is_some() {
-                let path = ["firewalls", name, "cross_site_scripting", "sensitivity"];
+                let path = path.key("cross_site_scripting").key("sensitivity");
                 self.say(&path, "`sensitivity` is only for SQL", "remove it");
             }
             units += inspection(&scripts, 40, 2);
@@ -129,24 +128,20 @@ impl Rules<'_> {
         }
         for (group, at) in firewall.managed.iter().map(|group| group.settings()).zip(FIRST_GROUP..)
         {
-            units += self.managed_group(name, &group.group, &group.vendor);
+            units += self.managed_group(path, &group.group, &group.vendor);
             let rule = group.rule.map_or_else(|| group.group.0.clone(), |rule| rule.0);
             placed.push(("managed", rule, group.priority.unwrap_or(at)));
         }
-        self.distinct_rules(name, &placed);
+        self.distinct_rules(path, &placed);
         if units > MOST_UNITS {
             let message = format!("the rules need {units} capacity units");
-            self.say(
-                &["firewalls", name],
-                message,
-                "remove some: WAF allows at most 5000 in a web ACL",
-            );
+            self.say(path, message, "remove some: WAF allows at most 5000 in a web ACL");
         }
     }
 
     /// The capacity units of a managed group.
-    fn managed_group(&mut self, name: &str, group: &str, vendor: &str) -> u32 {
-        let path = ["firewalls", name, "managed"];
+    fn managed_group(&mut self, path: &KeyPath, group: &str, vendor: &str) -> u32 {
+        let path = path.key("managed");
         if vendor != "AWS" {
             return 0;
         }
@@ -165,10 +160,10 @@ impl Rules<'_> {
         }
     }
 
-    fn distinct_rules(&mut self, name: &str, placed: &[Placed]) {
+    fn distinct_rules(&mut self, path: &KeyPath, placed: &[Placed]) {
         let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
         for (key, rule, at) in placed {
-            let path = ["firewalls", name, *key];
+            let path = path.key(key);
             if RESERVED.contains(&&**rule) {
                 let fix = "choose another name: WAF reserves All and Default_Action";
                 self.say(&path, format!("the name `{rule}` is reserved"), fix);

@@ -1,11 +1,12 @@
 //! The rules of `[functions]` and their triggers.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
 use crate::config::schema::functions::{Function, Trigger};
-use crate::config::schema::policies::Effect;
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::ItemName;
+use crate::words::policies::Effect;
 use payctl_engine::model::package::BOOTSTRAP;
 
 /// The runtimes that AWS supports for new functions.
@@ -91,21 +92,20 @@ const SERVICE: &str = "lambda.amazonaws.com";
 impl Rules<'_> {
     pub(super) fn functions(&mut self) {
         for (name, function) in &self.config.functions {
-            let path = ["functions", &**name];
-            self.retention(&[path[0], path[1], "log_retention_days"], function.log_retention_days);
+            let path = KeyPath::of("functions").key(name);
+            self.retention(&path.key("log_retention_days"), function.log_retention_days);
             self.runtime(&path, function);
             self.handler(&path, name, function);
             self.environment(&path, function);
-            self.trusted(&[&path[..], &["role"]].concat(), &function.role, SERVICE, "functions");
+            self.trusted(&path.key("role"), &function.role, SERVICE, "functions");
             self.role_allows(&path, function);
             self.function_network(&path, function);
             if let Some(target) = &function.dead_letter {
-                let path = [&path[..], &["dead_letter"]].concat();
+                let path = path.key("dead_letter");
                 self.failure_target(&path, target);
             }
             for (at, trigger) in function.triggers.iter().enumerate() {
-                let at = at.to_string();
-                let path = [&path[..], &["triggers", at.as_str()]].concat();
+                let path = path.key("triggers").item(at);
                 self.trigger(&path, function, trigger);
                 let twice = |other: &Trigger| {
                     other.source() == trigger.source()
@@ -119,9 +119,9 @@ impl Rules<'_> {
         }
     }
 
-    fn runtime(&mut self, path: &[&str], function: &Function) {
+    fn runtime(&mut self, path: &KeyPath, function: &Function) {
         let runtime = function.runtime.as_str();
-        let path = [path, &["runtime"]].concat();
+        let path = path.key("runtime");
         if RETIRED.contains(&runtime) {
             let fix = format!("use a newer one: {}", RUNTIMES.join(", "));
             self.say(&path, format!("AWS retires `{runtime}`: new functions cannot use it"), fix);
@@ -133,17 +133,17 @@ impl Rules<'_> {
 
     /// The handler must name a file of the sources, if the runtime looks for files. A custom runtime
     /// has its own file name.
-    fn handler(&mut self, path: &[&str], name: &str, function: &Function) {
+    fn handler(&mut self, path: &KeyPath, name: &str, function: &Function) {
         let handler = function.handler.as_str();
         let source = self.loaded.functions.get(name);
         if let Some(source) = source.filter(|_| function.runtime.starts_with("provided."))
             && !source.files.iter().any(|file| file == BOOTSTRAP)
         {
-            let path = [path, &["source"]].concat();
+            let path = path.key("source");
             let message = format!("there is no {BOOTSTRAP} in `{}`", function.source);
             self.say(&path, message, "add a program of that name, which this runtime starts");
         }
-        let path = [path, &["handler"]].concat();
+        let path = path.key("handler");
         if handler.contains(char::is_whitespace) {
             self.say(
                 &path,
@@ -174,12 +174,12 @@ impl Rules<'_> {
         }
     }
 
-    fn environment(&mut self, path: &[&str], function: &Function) {
-        let path = [path, &["environment"]].concat();
+    fn environment(&mut self, path: &KeyPath, function: &Function) {
+        let path = path.key("environment");
         for name in function.environment.keys() {
             let of_lambda = name.starts_with("AWS_LAMBDA_") && &**name != WRAPPER;
             if RESERVED.contains(&&*name.0) || of_lambda {
-                let path = [&path[..], &[&**name]].concat();
+                let path = path.key(name);
                 self.say(&path, format!("Lambda sets `{}` itself", name.0), "choose another name");
             }
         }
@@ -193,12 +193,12 @@ impl Rules<'_> {
 
     /// AWS checks whether the role has the permissions that the function needs, and refuses the
     /// function or its trigger after minutes.
-    fn role_allows(&mut self, path: &[&str], function: &Function) {
+    fn role_allows(&mut self, path: &KeyPath, function: &Function) {
         let name = &function.role.0;
         let Some(role) = self.config.roles.get(&ItemName(name.clone())) else { return };
         let lacks = |action: &str| format!("the role `{name}` does not allow {action}");
         if function.subnets.is_some() && !may(role, NETWORK) {
-            let path = [path, &["subnets"]].concat();
+            let path = path.key("subnets");
             let policy = "\"service-role/AWSLambdaVPCAccessExecutionRole\"";
             let fix = format!("add {policy} to `managed` of [roles.{name}]");
             self.say(&path, lacks(NETWORK), fix);
@@ -213,25 +213,25 @@ impl Rules<'_> {
                 (None, None) => continue,
             };
             if !may(role, action) {
-                let at = at.to_string();
-                let path = [path, &["triggers", at.as_str()]].concat();
+                let path = path.key("triggers").item(at);
                 self.say(&path, lacks(action), format!("allow {action}, {more} in [roles.{name}]"));
             }
         }
     }
 
-    fn function_network(&mut self, path: &[&str], function: &Function) {
+    fn function_network(&mut self, path: &KeyPath, function: &Function) {
         let groups = function.security_groups.iter().count();
         let Some(tier) = function.subnets else {
             if groups > 0 {
-                let path = [path, &["security_groups"]].concat();
+                let path = path.key("security_groups");
                 let message = "`security_groups` needs `subnets`";
                 self.say(&path, message, "add `subnets`, or remove this key");
             }
             return;
         };
-        let path = [path, &["subnets"]].concat();
-        if !(1..=5).contains(&groups) && !self.loaded.says(&path[..2], "security_groups") {
+        let named = self.loaded.says(path, "security_groups");
+        let path = path.key("subnets");
+        if !(1..=5).contains(&groups) && !named {
             self.say(&path, "`security_groups` is missing", "name 1 to 5 of [security_groups]");
         } else if groups > 5 {
             let message = format!("a function has 1 to 5 security groups, not {groups}");
@@ -244,7 +244,7 @@ impl Rules<'_> {
         }
     }
 
-    fn failure_target(&mut self, path: &[&str], target: &str) {
+    fn failure_target(&mut self, path: &KeyPath, target: &str) {
         let service = |name: &str| target.starts_with("arn:") && target.contains(name);
         let reference = target.starts_with("${queues.") || target.starts_with("${topics.");
         let is_arn = reference && target.ends_with("arn}") || service(":sqs:") || service(":sns:");
@@ -254,8 +254,7 @@ impl Rules<'_> {
         }
     }
 
-    fn trigger(&mut self, path: &[&str], function: &Function, trigger: &Trigger) {
-        let at = |key| [path, &[key]].concat();
+    fn trigger(&mut self, path: &KeyPath, function: &Function, trigger: &Trigger) {
         match (&trigger.queue, &trigger.table) {
             (Some(_), None) => self.queue_trigger(path, function, trigger),
             (None, Some(table)) => {
@@ -266,7 +265,7 @@ impl Rules<'_> {
                         "add `stream = \"new_and_old_images\"` to [tables.{}]",
                         trigger.source()
                     );
-                    self.say(&at("table"), message, fix);
+                    self.say(&path.key("table"), message, fix);
                 }
                 if trigger.start.is_none() {
                     let fix = "set `start` to \"latest\" (only new changes) or \"trim_horizon\" (all changes in the stream)";
@@ -274,10 +273,10 @@ impl Rules<'_> {
                 }
                 if trigger.max_concurrency.is_some() {
                     let message = "`max_concurrency` is only for queues";
-                    self.say(&at("max_concurrency"), message, "remove it");
+                    self.say(&path.key("max_concurrency"), message, "remove it");
                 }
                 if let Some(target) = &trigger.on_failure {
-                    self.failure_target(&at("on_failure"), target);
+                    self.failure_target(&path.key("on_failure"), target);
                 }
             }
             _ => self.say(
@@ -288,8 +287,7 @@ impl Rules<'_> {
         }
     }
 
-    fn queue_trigger(&mut self, path: &[&str], function: &Function, trigger: &Trigger) {
-        let at = |key| [path, &[key]].concat();
+    fn queue_trigger(&mut self, path: &KeyPath, function: &Function, trigger: &Trigger) {
         let given = [
             ("start", trigger.start.is_some()),
             ("retries", trigger.retries.is_some()),
@@ -297,7 +295,7 @@ impl Rules<'_> {
         ];
         for (key, _) in given.iter().filter(|(_, given)| *given) {
             let message = format!("`{key}` is only for tables");
-            self.say(&at(key), message, "remove it; use `dead_letter` of the queue");
+            self.say(&path.key(key), message, "remove it; use `dead_letter` of the queue");
         }
         let batch = trigger.batch();
         let name = trigger.source();
@@ -305,11 +303,15 @@ impl Rules<'_> {
         if queue.fifo && (batch > 10 || trigger.window > 0) {
             let key = if batch > 10 { "batch_size" } else { "window" };
             let message = "Lambda gets at most 10 messages from a FIFO queue, without a window";
-            self.say(&at(key), message, "set `batch_size` to at most 10, and remove `window`");
+            self.say(
+                &path.key(key),
+                message,
+                "set `batch_size` to at most 10, and remove `window`",
+            );
         } else if batch > 10 && trigger.window == 0 {
             let message = format!("a batch of {batch} messages needs a window");
             self.say(
-                &at("batch_size"),
+                &path.key("batch_size"),
                 message,
                 "set `window = 1` or more, or `batch_size` to at most 10",
             );
@@ -325,7 +327,7 @@ impl Rules<'_> {
                 "set `visibility_timeout = {}` in [queues.{name}]: six times the timeout",
                 function.timeout * 6
             );
-            self.say(&at("queue"), message, fix);
+            self.say(&path.key("queue"), message, fix);
         }
         if let (Some(most), Some(reserved)) =
             (trigger.max_concurrency, function.reserved_concurrency)
@@ -333,7 +335,7 @@ impl Rules<'_> {
         {
             let message = format!("the function runs at most {reserved} calls at once");
             let fix = "use at most `reserved_concurrency`";
-            self.say(&at("max_concurrency"), message, fix);
+            self.say(&path.key("max_concurrency"), message, fix);
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The rules of `[keys]`.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 
 impl Rules<'_> {
     pub(super) fn keys(&mut self) {
         for (name, key) in &self.config.keys {
-            let path = ["keys", &**name];
+            let path = KeyPath::of("keys").key(name);
             if key.rotation_days.is_some() && !key.rotation {
-                let path = [&path[..], &["rotation_days"]].concat();
+                let path = path.key("rotation_days");
                 self.say(&path, "the key is not rotated", "remove it, or set `rotation = true`");
             }
             self.resource_statements(&path, &key.statements);
             for (at, statement) in key.statements.iter().enumerate() {
                 if statement.principals.is_empty() {
-                    let at = at.to_string();
-                    let path = [&path[..], &["statements", at.as_str()]].concat();
+                    let path = path.key("statements").item(at);
                     self.say(
                         &path,
                         "`principals` is missing",

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
-use crate::config::schema::load_balancers::{
-    BalancerType, Forward, Listener, ListenerProtocol, LoadBalancer, Redirect, Respond, Scheme,
-};
+use crate::config::schema::load_balancers::{Forward, Listener, LoadBalancer, Redirect, Respond};
 use crate::config::schema::network::SubnetTier;
-use crate::config::schema::target_groups::TargetProtocol;
 use crate::config::schema::text::ItemName;
+use crate::words::load_balancers::{BalancerType, ListenerProtocol, Scheme};
+use crate::words::target_groups::TargetProtocol;
 
 /// The longest name.
 pub(super) const NAME: usize = 32;
@@ -22,17 +22,16 @@ impl Rules<'_> {
         // The load balancer of each target group: AWS allows one.
         let mut behind: BTreeMap<String, String> = BTreeMap::new();
         for (name, config) in &self.config.load_balancers {
-            let path = ["load_balancers", &**name];
+            let path = KeyPath::of("load_balancers").key(name);
             self.balancer_name(&path, config.name.as_deref());
             self.standing(&path, config);
             self.settings(&path, config);
             self.access_log(&path, config);
             let mut ports = BTreeSet::new();
             for (at, listener) in config.listeners.iter().enumerate() {
-                let at = at.to_string();
-                let path = [&path[..], &["listeners", at.as_str()]].concat();
+                let path = path.key("listeners").item(at);
                 if !ports.insert(listener.port) {
-                    let path = [&path[..], &["port"]].concat();
+                    let path = path.key("port");
                     let message = format!("another listener uses port {}", listener.port);
                     self.say(&path, message, "use another port");
                 }
@@ -43,16 +42,16 @@ impl Rules<'_> {
                         let message = format!("the load balancer `{other}` already uses `{group}`");
                         let fix =
                             "use another target group: AWS allows only one load balancer for each";
-                        self.say(&[&path[..], &["forward"]].concat(), message, fix);
+                        self.say(&path.key("forward"), message, fix);
                     }
                 }
             }
         }
     }
 
-    fn balancer_name(&mut self, path: &[&str], name: Option<&str>) {
+    fn balancer_name(&mut self, path: &KeyPath, name: Option<&str>) {
         let Some(name) = name else { return };
-        let path = [path, &["name"]].concat();
+        let path = path.key("name");
         if name.len() > NAME {
             let message = format!("the name is too long: {} characters", name.len());
             self.say(&path, message, "use at most 32");
@@ -67,13 +66,13 @@ impl Rules<'_> {
     }
 
     /// Its subnets and security groups.
-    fn standing(&mut self, path: &[&str], config: &LoadBalancer) {
+    fn standing(&mut self, path: &KeyPath, config: &LoadBalancer) {
         let is_application = config.kind == BalancerType::Application;
         let Some(network) = &self.config.network else {
             return self.say(path, "a load balancer needs a network", "add a [network] section");
         };
         let tier = config.tier();
-        let subnets = [path, &["subnets"]].concat();
+        let subnets = path.key("subnets");
         self.tier(&subnets, network, tier);
         if is_application && network.prefix(tier).is_some_and(|prefix| prefix > SMALLEST) {
             let message = format!("an application load balancer needs subnets of /{SMALLEST}");
@@ -89,7 +88,7 @@ impl Rules<'_> {
             let message = "a load balancer that faces the internet needs public subnets";
             self.say(&subnets, message, "remove `subnets`, or set `scheme = \"internal\"`");
         }
-        let groups = [path, &["security_groups"]].concat();
+        let groups = path.key("security_groups");
         if config.security_groups.is_empty() && is_application {
             let message = "an application load balancer needs a security group";
             self.say(&groups, message, "name one that allows traffic to its ports");
@@ -100,7 +99,7 @@ impl Rules<'_> {
     }
 
     /// Settings that only one type has.
-    fn settings(&mut self, path: &[&str], config: &LoadBalancer) {
+    fn settings(&mut self, path: &KeyPath, config: &LoadBalancer) {
         let (is_application, only) = match config.kind {
             BalancerType::Application => (true, "network"),
             BalancerType::Network => (false, "application"),
@@ -114,16 +113,16 @@ impl Rules<'_> {
         for (key, given, application) in keys {
             if given && application != is_application {
                 let message = format!("`{key}` is only for {only} load balancers");
-                self.say(&[path, &[key]].concat(), message, "remove it");
+                self.say(&path.key(key), message, "remove it");
             }
         }
     }
 
-    fn access_log(&mut self, path: &[&str], config: &LoadBalancer) {
+    fn access_log(&mut self, path: &KeyPath, config: &LoadBalancer) {
         let Some(log) = &config.access_log else { return };
         let Some(bucket) = self.config.buckets.get(&ItemName(log.bucket.0.clone())) else { return };
         let name = &log.bucket.0;
-        let at = [path, &["access_log", "bucket"]].concat();
+        let at = path.key("access_log").key("bucket");
         if !bucket.log_delivery {
             let message = format!("load balancers may not write to the bucket `{name}`");
             self.say(&at, message, format!("set `log_delivery = true` in [buckets.{name}]"));
@@ -138,13 +137,13 @@ impl Rules<'_> {
         }
         let prefix = log.prefix.as_deref().unwrap_or("x");
         if prefix.starts_with('/') || prefix.ends_with('/') || prefix.contains("AWSLogs") {
-            let path = [path, &["access_log", "prefix"]].concat();
+            let path = path.key("access_log").key("prefix");
             let fix = "remove slashes at the ends, and `AWSLogs`, which AWS adds";
             self.say(&path, "this is not a valid prefix", fix);
         }
     }
 
-    fn listener(&mut self, path: &[&str], kind: BalancerType, listener: &Listener) {
+    fn listener(&mut self, path: &KeyPath, kind: BalancerType, listener: &Listener) {
         let protocol = listener.spoken(kind);
         let fits = match kind {
             BalancerType::Application => {
@@ -154,10 +153,9 @@ impl Rules<'_> {
                 !matches!(protocol, ListenerProtocol::Http | ListenerProtocol::Https)
             }
         };
-        let at = [path, &["protocol"]].concat();
+        let at = path.key("protocol");
         if !fits {
-            let message =
-                format!("this type of load balancer does not support {}", protocol.name());
+            let message = format!("this type of load balancer does not support {}", protocol.aws());
             self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
         self.certificate(path, protocol, listener.certificate.as_deref());
@@ -176,12 +174,12 @@ impl Rules<'_> {
             }
             [first, ..] => {
                 let message = format!("{} cannot be used together", given.join(" and "));
-                self.say(&[path, &[*first]].concat(), message, "keep only one");
+                self.say(&path.key(first), message, "keep only one");
             }
         }
         if kind == BalancerType::Network && listener.forward.is_none() && !given.is_empty() {
             let message = "a network load balancer can only forward";
-            self.say(&[path, &[given[0]]].concat(), message, "use `forward`");
+            self.say(&path.key(given[0]), message, "use `forward`");
         }
         if let Some(forward) = &listener.forward {
             self.forward(path, kind, listener, forward);
@@ -194,17 +192,16 @@ impl Rules<'_> {
         }
     }
 
-    fn certificate(&mut self, path: &[&str], protocol: ListenerProtocol, arn: Option<&str>) {
-        let at = [path, &["certificate"]].concat();
+    fn certificate(&mut self, path: &KeyPath, protocol: ListenerProtocol, arn: Option<&str>) {
+        let at = path.key("certificate");
         match (protocol.is_secure(), arn) {
             (true, None) => {
-                let path = [path, &["protocol"]].concat();
-                let message = format!("the protocol {} needs a certificate", protocol.name());
+                let path = path.key("protocol");
+                let message = format!("the protocol {} needs a certificate", protocol.aws());
                 self.say(&path, message, "set `certificate` to the ARN of an ACM certificate");
             }
             (false, Some(_)) => {
-                let message =
-                    format!("the protocol {} does not use a certificate", protocol.name());
+                let message = format!("the protocol {} does not use a certificate", protocol.aws());
                 self.say(&at, message, "remove `certificate`, or change the protocol");
             }
             (true, Some(arn)) if !arn.starts_with("${") => {
@@ -227,8 +224,8 @@ impl Rules<'_> {
         }
     }
 
-    fn forward(&mut self, path: &[&str], kind: BalancerType, listener: &Listener, to: &Forward) {
-        let at = [path, &["forward"]].concat();
+    fn forward(&mut self, path: &KeyPath, kind: BalancerType, listener: &Listener, to: &Forward) {
+        let at = path.key("forward");
         let shares = to.shares();
         if shares.is_empty() || shares.len() > 5 {
             self.say(
@@ -240,7 +237,7 @@ impl Rules<'_> {
         if matches!(to, Forward::Weighted(_)) {
             for (group, weight) in &shares {
                 if *weight > 999 {
-                    let path = [&at[..], &[*group]].concat();
+                    let path = at.key(group);
                     self.say(&path, format!("the weight {weight} is out of range"), "use 0 to 999");
                 }
             }
@@ -249,7 +246,7 @@ impl Rules<'_> {
             }
         }
         if listener.sticky_seconds.is_some() && shares.len() < 2 {
-            let path = [path, &["sticky_seconds"]].concat();
+            let path = path.key("sticky_seconds");
             let fix = "remove it; to keep clients with a target, set `sticky_seconds` of the target group";
             self.say(&path, "there is only one target group", fix);
         }
@@ -259,7 +256,7 @@ impl Rules<'_> {
                 let fix = suggest(group, names.iter().copied(), "names in [target_groups]");
                 let path = match to {
                     Forward::One(_) => continue,
-                    Forward::Weighted(_) => [&at[..], &[group]].concat(),
+                    Forward::Weighted(_) => at.key(group),
                 };
                 self.say(&path, format!("[target_groups] has no `{group}`"), fix);
                 continue;
@@ -268,7 +265,7 @@ impl Rules<'_> {
             if is_http != (kind == BalancerType::Application) {
                 let message = format!(
                     "the protocol of the target group `{group}` is {}",
-                    config.protocol.name()
+                    config.protocol.aws()
                 );
                 let fix =
                     "use http or https (application load balancer), tcp (network load balancer)";
@@ -277,10 +274,10 @@ impl Rules<'_> {
         }
     }
 
-    fn redirect(&mut self, path: &[&str], protocol: ListenerProtocol, port: u16, to: &Redirect) {
-        let at = [path, &["redirect"]].concat();
+    fn redirect(&mut self, path: &KeyPath, protocol: ListenerProtocol, port: u16, to: &Redirect) {
+        let at = path.key("redirect");
         if !matches!(to.protocol, ListenerProtocol::Http | ListenerProtocol::Https) {
-            let path = [&at[..], &["protocol"]].concat();
+            let path = at.key("protocol");
             self.say(
                 &path,
                 "a redirect must lead to http or https",
@@ -291,17 +288,13 @@ impl Rules<'_> {
             self.say(&at, "the redirect leads back to itself", "use another protocol or port");
         }
         if to.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
-            self.say(
-                &[&at[..], &["path"]].concat(),
-                "a path must begin with a slash",
-                "write /...",
-            );
+            self.say(&at.key("path"), "a path must begin with a slash", "write /...");
         }
     }
 
-    fn respond(&mut self, path: &[&str], answer: &Respond) {
+    fn respond(&mut self, path: &KeyPath, answer: &Respond) {
         if (300..400).contains(&answer.status) {
-            let path = [path, &["respond", "status"]].concat();
+            let path = path.key("respond").key("status");
             let message = format!("a fixed response cannot have the status {}", answer.status);
             self.say(
                 &path,

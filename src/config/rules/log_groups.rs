@@ -1,6 +1,7 @@
 //! The rules of `[log_groups]`, and of the logs of other sections.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::log_groups::{LogTarget, Retention};
 use crate::config::schema::text::ItemName;
 
@@ -13,28 +14,31 @@ const RETENTIONS: [u32; 22] = [
 impl Rules<'_> {
     pub(super) fn log_groups(&mut self) {
         for (name, group) in &self.config.log_groups {
-            self.retention(&["log_groups", name, "retention_days"], group.retention_days);
+            self.retention(
+                &KeyPath::of("log_groups").key(name).key("retention_days"),
+                group.retention_days,
+            );
         }
     }
 
     /// A log that AWS delivers into a bucket, or into its own log group.
-    pub(super) fn log_target(&mut self, path: &[&str], target: &LogTarget) {
-        self.retention(&[path, &["retention_days"]].concat(), target.retention_days);
+    pub(super) fn log_target(&mut self, path: &KeyPath, target: &LogTarget) {
+        self.retention(&path.key("retention_days"), target.retention_days);
         let Some(name) = &target.bucket else { return };
         if target.key.is_some() {
             let fix = "remove `key`: the bucket has its own encryption";
-            self.say(&[path, &["key"]].concat(), "`key` is only for a log group", fix);
+            self.say(&path.key("key"), "`key` is only for a log group", fix);
         }
         let Some(bucket) = self.config.buckets.get(&ItemName(name.0.clone())) else { return };
         if !bucket.log_delivery {
             let message = format!("AWS may not deliver logs to the bucket `{}`", name.0);
             let fix = format!("set `log_delivery = true` in [buckets.{}]", name.0);
-            self.say(&[path, &["bucket"]].concat(), message, fix);
+            self.say(&path.key("bucket"), message, fix);
         }
     }
 
     /// A retention period of CloudWatch Logs.
-    pub(super) fn retention(&mut self, path: &[&str], retention: Retention) {
+    pub(super) fn retention(&mut self, path: &KeyPath, retention: Retention) {
         if let Retention::Days(days) = retention
             && !RETENTIONS.contains(&days)
         {

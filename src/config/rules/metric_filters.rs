@@ -1,27 +1,28 @@
 //! The rules of `[metric_filters]`.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
 
 impl Rules<'_> {
     pub(super) fn metric_filters(&mut self) {
         for (name, filter) in &self.config.metric_filters {
-            let path = ["metric_filters", &**name];
+            let path = KeyPath::of("metric_filters").key(name);
             self.log_source(&path, &filter.log_group.0);
             if filter.namespace.starts_with("AWS/") {
-                let path = [&path[..], &["namespace"]].concat();
+                let path = path.key("namespace");
                 self.say(
                     &path,
                     "AWS reserves namespaces that begin with AWS/",
                     "choose another one",
                 );
             }
-            let dimensions = [&path[..], &["dimensions"]].concat();
+            let dimensions = path.key("dimensions");
             if filter.dimensions.len() > 3 {
                 self.say(&dimensions, "a metric filter has at most 3 dimensions", "remove some");
             }
             if !filter.dimensions.is_empty() && filter.default.is_some() {
-                let path = [&path[..], &["default"]].concat();
+                let path = path.key("default");
                 let message = "a metric with dimensions has no default";
                 self.say(&path, message, "remove `default` or `dimensions`");
             }
@@ -30,16 +31,16 @@ impl Rules<'_> {
                 self.say(&dimensions, message, "write a field such as $.method or $method");
             }
             if !filter.value.starts_with('$') && filter.value.parse::<f64>().is_err() {
-                let path = [&path[..], &["value"]].concat();
+                let path = path.key("value");
                 let message = format!("`{}` is not valid here", filter.value);
                 self.say(&path, message, "write a number, or a field such as $.amount");
             }
         }
     }
 
-    fn log_source(&mut self, path: &[&str], source: &str) {
+    fn log_source(&mut self, path: &KeyPath, source: &str) {
         const LOGGING: [&str; 4] = ["apis", "functions", "log_groups", "services"];
-        let path = [path, &["log_group"]].concat();
+        let path = path.key("log_group");
         let (section, item) = source.split_once('.').unwrap_or(("log_groups", source));
         if !LOGGING.contains(&section) {
             let fix = suggest(section, LOGGING, "these have log groups");
@@ -47,9 +48,10 @@ impl Rules<'_> {
         }
         let names = self.loaded.names(section);
         if !names.contains(&item) {
-            let fix = match names.is_empty() {
-                true => format!("this environment has no [{section}]"),
-                false => suggest(item, names, &format!("names in [{section}]")),
+            let fix = if names.is_empty() {
+                format!("this environment has no [{section}]")
+            } else {
+                suggest(item, names, &format!("names in [{section}]"))
             };
             self.say(&path, format!("[{section}] has no `{item}`"), fix);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::metrics::{
     FILTERS, Means, Needs, Source, WATCHABLE, Watchable, balancer_of, cluster_of, is_known, needs,
     parts, watchable,
@@ -16,14 +17,14 @@ impl Rules<'_> {
     /// A metric, or metric math over several.
     pub(super) fn measured(
         &mut self,
-        path: &[&str],
+        path: &KeyPath,
         source: Source<'_>,
         expression: Option<&str>,
         math: &BTreeMap<MetricId, Metric>,
     ) {
         let Some(expression) = expression else {
             if !math.is_empty() {
-                let path = [path, &["metrics"]].concat();
+                let path = path.key("metrics");
                 self.say(&path, "`metrics` needs an `expression`", "add one, or remove `metrics`");
                 return;
             }
@@ -34,16 +35,16 @@ impl Rules<'_> {
             self.say(path, "`expression` and `metric` cannot be used together", fix);
         }
         let searches = expression.contains("SEARCH(");
-        if searches && path.first() == Some(&"alarms") {
-            let path = [path, &["expression"]].concat();
+        if searches && path.section() == "alarms" {
+            let path = path.key("expression");
             self.say(&path, "an alarm cannot search for metrics", "name them under `metrics`");
         }
         if math.is_empty() && !searches {
-            let path = [path, &["expression"]].concat();
+            let path = path.key("expression");
             self.say(&path, "the expression has no `metrics`", "name its parts under `metrics`");
         }
         for (id, metric) in math {
-            let path = [path, &["metrics", id.0.as_str()]].concat();
+            let path = path.key("metrics").key(&id.0);
             if id.0 == "result" {
                 self.say(&path, "the id `result` is reserved for the result", "choose another one");
             } else if !words(expression).any(|word| word == id.0) {
@@ -56,7 +57,7 @@ impl Rules<'_> {
         let known: Vec<&str> = math.keys().map(|id| id.0.as_str()).collect();
         for word in words(expression).filter(is_id).filter(|word| !known.contains(word)) {
             let fix = suggest(word, known.iter().copied(), "parts");
-            let path = [path, &["expression"]].concat();
+            let path = path.key("expression");
             self.say(
                 &path,
                 format!("the expression uses `{word}`, which is not in `metrics`"),
@@ -65,16 +66,16 @@ impl Rules<'_> {
         }
     }
 
-    fn source(&mut self, path: &[&str], source: Source<'_>) {
+    fn source(&mut self, path: &KeyPath, source: Source<'_>) {
         if let Some(word) = source.statistic
             && let Some(percent) = word.strip_prefix('p').map(str::parse::<f64>)
             && !percent.is_ok_and(|percent| percent <= 100.0)
         {
-            let path = [path, &["statistic"]].concat();
+            let path = path.key("statistic");
             self.say(&path, format!("`{}` is not a percentile", word.0), "use p0 to p100");
         }
         if source.dimensions.len() > 30 {
-            let path = [path, &["dimensions"]].concat();
+            let path = path.key("dimensions");
             self.say(&path, "a metric has at most 30 dimensions", "remove some");
         }
         let section = source.watch.map(|watch| parts(watch).0);
@@ -91,8 +92,8 @@ impl Rules<'_> {
         }
     }
 
-    fn watched(&mut self, path: &[&str], watch: &str, source: Source<'_>) {
-        let at = [path, &["watch"]].concat();
+    fn watched(&mut self, path: &KeyPath, watch: &str, source: Source<'_>) {
+        let at = path.key("watch");
         let (section, item, dead) = parts(watch);
         let found = watchable(self.loaded, section, item);
         if found.is_none() && section != FILTERS {
@@ -102,15 +103,16 @@ impl Rules<'_> {
         }
         let names = self.loaded.names(section);
         if !names.contains(&item) {
-            let fix = match names.is_empty() {
-                true => format!("this environment has no [{section}]"),
-                false => suggest(item, names, &format!("names in [{section}]")),
+            let fix = if names.is_empty() {
+                format!("this environment has no [{section}]")
+            } else {
+                suggest(item, names, &format!("names in [{section}]"))
             };
             return self.say(&at, format!("[{section}] has no `{item}`"), fix);
         }
         if dead && section != "queues" {
             self.say(&at, "`dead_letter` is only for queues", format!("write {section}.{item}"));
-        } else if dead && !self.loaded.says(&["queues", item], "dead_letter") {
+        } else if dead && !self.loaded.says(&KeyPath::of("queues").key(item), "dead_letter") {
             let fix = "set `dead_letter` of the queue, or watch the queue itself";
             self.say(&at, format!("the queue `{item}` has no dead-letter queue"), fix);
         }
@@ -132,7 +134,7 @@ impl Rules<'_> {
 
     /// Whether AWS measures the metric, and by these dimensions: an alarm without data never
     /// fires.
-    fn has_data(&mut self, path: &[&str], section: &str, item: &str, source: Source<'_>) {
+    fn has_data(&mut self, path: &KeyPath, section: &str, item: &str, source: Source<'_>) {
         let Some(metric) = source.metric else { return };
         let name = ItemName(item.to_owned());
         let off = match section {
@@ -147,7 +149,7 @@ impl Rules<'_> {
             _ => None,
         };
         if let Some(key) = off {
-            let path = [path, &["watch"]].concat();
+            let path = path.key("watch");
             let message = format!("`{item}` has no metrics");
             self.say(&path, message, format!("set `{key} = true` in [{section}.{item}]"));
         }
@@ -155,12 +157,12 @@ impl Rules<'_> {
             Needs::Nothing => {}
             Needs::Dimension(key, _) if source.dimensions.contains_key(key) => {}
             Needs::Dimension(key, what) => {
-                let path = [path, &["metric"]].concat();
+                let path = path.key("metric");
                 let message = format!("`{}` needs the dimension `{key}`", metric.0);
                 self.say(&path, message, format!("add `dimensions.{key}`: {what}"));
             }
             Needs::Account => {
-                let path = [path, &["metric"]].concat();
+                let path = path.key("metric");
                 let message = format!("AWS measures `{}` only for the whole account", metric.0);
                 let fix = "write the `namespace` instead of `watch`";
                 self.say(&path, message, fix);
@@ -169,7 +171,7 @@ impl Rules<'_> {
     }
 
     /// Whether everything exists that the dimensions need besides the item itself.
-    fn dimensions(&mut self, at: &[&str], item: &str, found: &Watchable) {
+    fn dimensions(&mut self, at: &KeyPath, item: &str, found: &Watchable) {
         for (_, means) in found.dimensions {
             match means {
                 Means::Cluster if cluster_of(self.loaded, item).is_none() => {
@@ -186,19 +188,19 @@ impl Rules<'_> {
     }
 
     /// An unknown metric may be new, but one similar to a known name is a typing error.
-    fn known_metric(&mut self, path: &[&str], found: &Watchable, source: Source<'_>) {
+    fn known_metric(&mut self, path: &KeyPath, found: &Watchable, source: Source<'_>) {
         let Some(metric) = source.metric else { return };
         if found.statistic(metric).is_some() {
             return;
         }
         if is_known(found.section, metric) {
-            let path = [path, &["metric"]].concat();
+            let path = path.key("metric");
             let message = format!("{} has no metric `{}`", found.namespace, metric.0);
             let names: Vec<&str> = found.metrics.iter().map(|(name, _)| *name).collect();
             return self.say(&path, message, format!("use one of {}", names.join(", ")));
         }
         if let Some(near) = nearest(metric, found.metrics.iter().map(|(name, _)| *name)) {
-            let path = [path, &["metric"]].concat();
+            let path = path.key("metric");
             let message = format!("{} has no metric `{}`", found.namespace, metric.0);
             let fix = format!(
                 "did you mean `{near}`? If it is new, add `namespace = \"{}\"`",

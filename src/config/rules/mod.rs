@@ -1,6 +1,7 @@
 //! The meaning of values: AWS's own rules that a schema cannot express.
 
 use super::Loaded;
+use super::key_path::KeyPath;
 use super::problem::Problem;
 use super::schema::Config;
 use super::schema::network::{Network, SubnetTier};
@@ -43,12 +44,12 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn say(&mut self, path: &[&str], message: impl Into<String>, fix: impl Into<String>) {
+    fn say(&mut self, path: &KeyPath, message: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(self.loaded.problem(path, message, fix));
     }
 
     /// A tier that the config uses must exist in the network.
-    fn tier(&mut self, path: &[&str], network: &Network, tier: impl Into<SubnetTier>) {
+    fn tier(&mut self, path: &KeyPath, network: &Network, tier: impl Into<SubnetTier>) {
         let tier = tier.into();
         if network.prefix(tier).is_none() {
             let word = tier.word();

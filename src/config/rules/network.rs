@@ -2,14 +2,15 @@
 
 use super::Rules;
 use super::load_balancers::SMALLEST;
+use crate::config::key_path::KeyPath;
 use crate::config::ranges::Block;
-use crate::config::schema::load_balancers::BalancerType;
 use crate::config::schema::network::{NatKind, Network};
+use crate::words::load_balancers::BalancerType;
 
 impl Rules<'_> {
     pub(super) fn network(&mut self) {
         let Some(network) = &self.config.network else { return };
-        let path = ["network", "cidr"];
+        let path = KeyPath::of("network").key("cidr");
         let Some(block) = Block::parse(&network.cidr) else {
             let message = format!("`{}` is not an address range", network.cidr.0);
             return self.say(&path, message, "write for example 10.0.0.0/16");
@@ -34,28 +35,32 @@ impl Rules<'_> {
         let nat = network.nat.kind != NatKind::None && private.prefix().is_some();
         if nat && public.prefix().is_none() {
             let fix = "set `public_subnets = true`, or `nat = { kind = \"none\" }`";
-            self.say(&["network", "nat"], "NAT needs public subnets", fix);
+            self.say(&KeyPath::of("network").key("nat"), "NAT needs public subnets", fix);
         }
         if nat && network.nat.count > network.zones {
             let message = format!("{} NATs for {} zones", network.nat.count, network.zones);
-            self.say(&["network", "nat", "count"], message, "use at most one in each zone");
+            self.say(
+                &KeyPath::of("network").key("nat").key("count"),
+                message,
+                "use at most one in each zone",
+            );
         }
         let class = network.nat.instance_type.split('.').next().unwrap_or_default();
         let arm = class.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         if network.nat.kind == NatKind::Instance && !arm.contains('g') {
-            let path = ["network", "nat", "instance_type"];
+            let path = KeyPath::of("network").key("nat").key("instance_type");
             self.say(&path, "this is not an arm64 type", "use for example t4g.nano");
         }
     }
 
     fn flow_log(&mut self, network: &Network) {
         if let Some(log) = &network.flow_log {
-            self.log_target(&["network", "flow_log", "to"], &log.to);
+            self.log_target(&KeyPath::of("network").key("flow_log").key("to"), &log.to);
         }
     }
 
     fn zone_names(&mut self, network: &Network) {
-        let path = ["network", "zone_names"];
+        let path = KeyPath::of("network").key("zone_names");
         let count = usize::from(network.zones);
         if !network.zone_names.is_empty() && network.zone_names.len() < count {
             let message = format!("{} names for {count} zones", network.zone_names.len());
@@ -63,17 +68,16 @@ impl Rules<'_> {
         }
         let region = &self.config.region;
         for (at, zone) in network.zone_names.iter().enumerate() {
-            let number = at.to_string();
-            let at_path = [&path[..], &[number.as_str()]].concat();
+            let path = path.item(at);
             if zone.strip_prefix(&**region).is_none_or(|letter| letter.len() != 1) {
                 self.say(
-                    &at_path,
+                    &path,
                     format!("this is not a zone of {}", region.0),
                     "zones of the region",
                 );
             }
             if network.zone_names[..at].contains(zone) {
-                self.say(&at_path, "this zone appears twice", "remove one");
+                self.say(&path, "this zone appears twice", "remove one");
             }
         }
     }
@@ -99,6 +103,6 @@ impl Rules<'_> {
             ),
             None => format!("use a larger network for {wanted} subnets"),
         };
-        self.say(&["network", &key], message, fix);
+        self.say(&KeyPath::of("network").key(&key), message, fix);
     }
 }

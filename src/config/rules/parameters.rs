@@ -1,12 +1,13 @@
 //! The rules of `[parameters]`.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::parameters::{Parameter, ParameterValue};
 
 impl Rules<'_> {
     pub(super) fn parameters(&mut self) {
         for (name, parameter) in &self.config.parameters {
-            let path = ["parameters", &**name];
+            let path = KeyPath::of("parameters").key(name);
             let first = name.split('/').nth(1).unwrap_or_default().to_lowercase();
             if first.starts_with("aws") || first.starts_with("ssm") {
                 let message = format!("`{}` is reserved", name.0);

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::did_you_mean;
 use crate::config::schema::OneOrMany;
-use crate::config::schema::policies::{PrincipalType, Statement};
+use crate::config::schema::policies::Statement;
 use crate::config::schema::text::Template;
 use crate::config::template;
+use crate::words::policies::PrincipalType;
 
 /// The condition operators of IAM, without their prefixes and `IfExists`.
 const OPERATORS: [&str; 27] = [
@@ -78,16 +80,15 @@ pub(super) fn is_arn(text: &str) -> bool {
 
 impl Rules<'_> {
     /// Statements of the policy of a key, topic, queue or bucket.
-    pub(super) fn resource_statements(&mut self, path: &[&str], statements: &[Statement]) {
-        let path = [path, &["statements"]].concat();
+    pub(super) fn resource_statements(&mut self, path: &KeyPath, statements: &[Statement]) {
+        let path = path.key("statements");
         self.sids(&path, statements);
         for (at, statement) in statements.iter().enumerate() {
-            let at = at.to_string();
-            let path = [&path[..], &[at.as_str()]].concat();
-            if statement.principals.is_empty() && path[0] != "keys" {
+            let path = path.item(at);
+            if statement.principals.is_empty() && path.section() != "keys" {
                 self.say(&path, "`principals` is missing", "name the principals");
             }
-            let service = match path[0] {
+            let service = match path.section() {
                 "apis" => "execute-api",
                 "keys" => "kms",
                 "buckets" => "s3",
@@ -102,19 +103,24 @@ impl Rules<'_> {
     }
 
     /// The policy of a bucket, queue or topic must not refer to another one.
-    fn own_resource(&mut self, path: &[&str], statement: &Statement) {
-        let [section @ ("buckets" | "queues" | "topics"), name, ..] = path else { return };
+    fn own_resource(&mut self, path: &KeyPath, statement: &Statement) {
+        let mut keys = path.keys();
+        let (Some(section @ ("buckets" | "queues" | "topics")), Some(name)) =
+            (keys.next(), keys.next())
+        else {
+            return;
+        };
         let own = format!("{section}.{name}.arn");
         let mut named = statement.resources.iter().flat_map(|text| template::expressions(text));
         if let Some(other) = named.find(|to| to.contains('.') && *to != own) {
-            let path = [path, &["resources"]].concat();
+            let path = path.key("resources");
             let message = format!("this policy does not belong to `${{{other}}}`");
             self.say(&path, message, format!("remove it, or write ${{{own}}}"));
         }
     }
 
     /// The policy of an API can refer only to that API, whose id is unknown before it exists.
-    fn own_api(&mut self, path: &[&str], statement: &Statement) {
+    fn own_api(&mut self, path: &KeyPath, statement: &Statement) {
         let by_id = |text: &&str| {
             let mut parts = text.splitn(6, ':');
             let is_api = parts.next() == Some("arn") && parts.nth(1) == Some("execute-api");
@@ -122,45 +128,45 @@ impl Rules<'_> {
             is_api && !id.contains(['*', '?'])
         };
         let named = statement.resources.iter().map(|text| &**text).find(by_id).map(str::to_owned);
-        if let Some(named) = named.filter(|_| path[0] == "apis") {
-            let path = [path, &["resources"]].concat();
+        if let Some(named) = named.filter(|_| path.section() == "apis") {
+            let path = path.key("resources");
             let message = format!("`{named}` names an API by its id");
             self.say(&path, message, "write execute-api:/STAGE/METHOD/PATH, which means this API");
         }
     }
 
     /// The policy of a resource, or a trust policy, contains only actions of one service.
-    pub(super) fn own_service(&mut self, path: &[&str], statement: &Statement, service: &str) {
+    pub(super) fn own_service(&mut self, path: &KeyPath, statement: &Statement, service: &str) {
         let own = |action: &str| action == "*" || action.split(':').next() == Some(service);
         let other = statement.actions.iter().find(|action| !own(action));
         if let Some(other) = other {
-            let path = [path, &["actions"]].concat();
+            let path = path.key("actions");
             let message = format!("`{}` is not valid in this policy", other.0);
             self.say(&path, message, format!("use actions of {service}, such as {service}:*"));
         }
     }
 
     /// The requirements of AWS for every statement.
-    pub(super) fn statement(&mut self, path: &[&str], statement: &Statement) {
+    pub(super) fn statement(&mut self, path: &KeyPath, statement: &Statement) {
         if statement.actions.iter().next().is_none() {
-            let path = [path, &["actions"]].concat();
+            let path = path.key("actions");
             self.say(&path, "no actions are named", "add for example dynamodb:GetItem");
         }
         let wrong = statement.resources.iter().find(|text| !is_arn(text) && &***text != "*");
         if let Some(wrong) = wrong {
-            let path = [path, &["resources"]].concat();
+            let path = path.key("resources");
             let fix = "write an ARN, a reference such as ${tables.NAME.arn}, or \"*\"";
             self.say(&path, format!("`{}` is not an ARN", wrong.0), fix);
         }
         for (kind, who) in &statement.principals {
-            self.principals(&[path, &["principals", kind.name()]].concat(), *kind, who);
+            self.principals(&path.key("principals").key(kind.aws()), *kind, who);
         }
         for operator in statement.conditions.keys() {
             let bare = operator.strip_prefix("ForAllValues:").unwrap_or(operator);
             let bare = bare.strip_prefix("ForAnyValue:").unwrap_or(bare);
             let bare = bare.strip_suffix("IfExists").unwrap_or(bare);
             if !OPERATORS.contains(&bare) {
-                let path = [path, &["conditions", operator]].concat();
+                let path = path.key("conditions").key(operator);
                 let fix = did_you_mean(bare, OPERATORS);
                 let fix = fix.unwrap_or_else(|| "use for example StringEquals or ArnLike".into());
                 self.say(&path, format!("`{operator}` is not an IAM condition operator"), fix);
@@ -168,7 +174,7 @@ impl Rules<'_> {
         }
     }
 
-    fn principals(&mut self, path: &[&str], kind: PrincipalType, who: &OneOrMany<Template>) {
+    fn principals(&mut self, path: &KeyPath, kind: PrincipalType, who: &OneOrMany<Template>) {
         let account = |text: &str| {
             text == "${account}" || (text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))
         };
@@ -194,7 +200,7 @@ impl Rules<'_> {
     }
 
     /// An unknown service may be new, but a difference of one letter to a known one is a typing error.
-    pub(super) fn principal(&mut self, path: &[&str], service: &str) {
+    pub(super) fn principal(&mut self, path: &KeyPath, service: &str) {
         let Some(stem) = service.strip_suffix(".amazonaws.com") else { return };
         let near = |known: &&&str| strsim::damerau_levenshtein(known, stem) == 1;
         let near = SERVICES.iter().find(near).filter(|_| !SERVICES.contains(&stem));
@@ -204,13 +210,12 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn sids(&mut self, path: &[&str], statements: &[Statement]) {
+    pub(super) fn sids(&mut self, path: &KeyPath, statements: &[Statement]) {
         let mut seen = BTreeSet::new();
         for (at, sid) in statements.iter().enumerate() {
             let Some(sid) = &sid.sid else { continue };
             if !seen.insert(sid) {
-                let at = at.to_string();
-                let path = [path, &[at.as_str(), "sid"]].concat();
+                let path = path.item(at).key("sid");
                 self.say(&path, format!("the sid `{}` appears twice", sid.0), "rename one");
             }
         }

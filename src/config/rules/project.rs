@@ -1,6 +1,7 @@
 //! The rules of the project: names and protection.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::layers::whole_match;
 
 impl Rules<'_> {
@@ -10,18 +11,18 @@ impl Rules<'_> {
             if !pattern.contains(part) {
                 let message = format!("the pattern of names does not contain {part}");
                 let fix = "add it: without {env} and {name}, names are not unique";
-                self.say(&["naming", "pattern"], message, fix);
+                self.say(&KeyPath::of("naming").key("pattern"), message, fix);
             }
         }
         if let Some(template) = &self.config.template
             && whole_match(&template.pattern).is_none()
         {
-            let path = ["template", "pattern"];
+            let path = KeyPath::of("template").key("pattern");
             self.say(&path, "this is not a regular expression", "write for example pr-?[0-9]+");
         }
         if self.config.protect && self.config.disposable {
             let message = "`protect` and `disposable` cannot be used together";
-            self.say(&["disposable"], message, "remove `protect` or `disposable`");
+            self.say(&KeyPath::of("disposable"), message, "remove `protect` or `disposable`");
         }
         self.tags();
         self.parameters();

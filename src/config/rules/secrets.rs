@@ -1,6 +1,7 @@
 //! The rules of `[secrets]`.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::secrets::{Rotation, Secret};
 
 /// The largest value of a secret.
@@ -30,9 +31,9 @@ const MOST_DAYS: u32 = 1000;
 impl Rules<'_> {
     pub(super) fn secrets(&mut self) {
         for (name, secret) in &self.config.secrets {
-            let path = ["secrets", &**name];
+            let path = KeyPath::of("secrets").key(name);
             if (1..7).contains(&secret.recovery_days) {
-                let path = [&path[..], &["recovery_days"]].concat();
+                let path = path.key("recovery_days");
                 let message =
                     format!("{} days is not a valid recovery window", secret.recovery_days);
                 self.say(&path, message, "use 0 (deleted at once), or 7 to 30");
@@ -42,7 +43,7 @@ impl Rules<'_> {
             if let Some((name, key)) =
                 keys.find(|(_, key)| secret.recovery_days > key.recovery_days)
             {
-                let path = [&path[..], &["recovery_days"]].concat();
+                let path = path.key("recovery_days");
                 let message = format!(
                     "the secret can be restored for {} days, but its key `{}` only for {}",
                     secret.recovery_days, name.0, key.recovery_days
@@ -54,7 +55,7 @@ impl Rules<'_> {
                 );
             }
             if !secret.generate && !secret.template.is_empty() {
-                let path = [&path[..], &["template"]].concat();
+                let path = path.key("template");
                 self.say(
                     &path,
                     "payctl does not generate a value",
@@ -63,11 +64,11 @@ impl Rules<'_> {
             }
             let fields = secret.template.iter().map(|(field, value)| field.len() + value.len());
             if fields.sum::<usize>() + secret.length as usize > SECRET {
-                let path = [&path[..], &["template"]].concat();
+                let path = path.key("template");
                 self.say(&path, "the secret is too long", "use at most 64 KB");
             }
             if secret.template.contains_key(&secret.field) {
-                let path = [&path[..], &["template", &secret.field]].concat();
+                let path = path.key("template").key(&secret.field);
                 let message =
                     format!("payctl writes the generated password into `{}`", secret.field);
                 self.say(&path, message, "remove it from the template, or name another `field`");
@@ -77,28 +78,28 @@ impl Rules<'_> {
 
     /// A secret that opens a database.
     pub(super) fn opens(&mut self, name: &str, secret: &Secret) {
-        let path = ["secrets", name];
+        let path = KeyPath::of("secrets").key(name);
         if !secret.generate {
             let fix = "remove `generate = false`: the cluster starts with the generated password";
-            self.say(&[&path[..], &["generate"]].concat(), "a database needs its password", fix);
+            self.say(&path.key("generate"), "a database needs its password", fix);
         }
         if secret.field != "password" {
-            let path = [&path[..], &["field"]].concat();
+            let path = path.key("field");
             let fix = "remove `field`: clients and rotation look for `password`";
             self.say(&path, "the password of a database must be in the field `password`", fix);
         }
         if secret.length > LONGEST_PASSWORD {
-            let path = [&path[..], &["length"]].concat();
+            let path = path.key("length");
             let message =
                 format!("the password is too long for a database: {} characters", secret.length);
             self.say(&path, message, format!("use 16 to {LONGEST_PASSWORD}"));
         }
-        let path = [&path[..], &["template"]].concat();
+        let path = path.key("template");
         let Some(user) = secret.template.get("username") else {
             let fix = "add `template = { username = \"dbadmin\" }`";
             return self.say(&path, "a database needs a user name", fix);
         };
-        let path = [&path[..], &["username"]].concat();
+        let path = path.key("username");
         let letters = user.starts_with(|c: char| c.is_ascii_alphabetic())
             && user.chars().all(|c| c.is_ascii_alphanumeric());
         if !letters || user.len() > 16 {
@@ -132,24 +133,28 @@ impl Rules<'_> {
                     "let the function restart the service: set RESTART_SERVICES = \"{reference}arn}}\" in \
                      [functions.{function}.environment], and allow ecs:UpdateService in its role"
                 );
-                self.say(&["secrets", name, "rotation", "function"], message, fix);
+                self.say(
+                    &KeyPath::of("secrets").key(name).key("rotation").key("function"),
+                    message,
+                    fix,
+                );
             }
         }
     }
 
-    pub(super) fn rotation(&mut self, path: &[&str], rotation: &Rotation) {
+    pub(super) fn rotation(&mut self, path: &KeyPath, rotation: &Rotation) {
         match (rotation.days, &rotation.schedule) {
             (None, None) => {
                 self.say(path, "the rotation has no schedule", "add `days = 30`");
             }
             (Some(_), Some(_)) => {
-                let path = [path, &["schedule"]].concat();
+                let path = path.key("schedule");
                 self.say(&path, "`days` and `schedule` cannot be used together", "remove one");
             }
             _ => {}
         }
         let Some(text) = rotation.schedule.as_deref() else { return };
-        let schedule = [path, &["schedule"]].concat();
+        let schedule = path.key("schedule");
         if let Some((message, fix)) = no_rotation_schedule(text) {
             return self.say(&schedule, message, fix);
         }
@@ -161,7 +166,7 @@ impl Rules<'_> {
                 "the window of {window} hours is longer than the time between two rotations"
             );
             let fix = format!("use at most {hours}");
-            self.say(&[path, &["window_hours"]].concat(), message, fix);
+            self.say(&path.key("window_hours"), message, fix);
         }
         if interval.is_some_and(|hours| hours < LEAST_HOURS) {
             self.say(

@@ -3,38 +3,40 @@
 use std::collections::BTreeSet;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
 use crate::config::ranges::canonical;
-use crate::config::schema::security_groups::{Egress, Protocol, Rule};
+use crate::config::schema::security_groups::{Egress, Rule};
+use crate::words::security_groups::Protocol;
 
 impl Rules<'_> {
     pub(super) fn security_groups(&mut self) {
         for (name, group) in &self.config.security_groups {
-            let path = ["security_groups", &**name];
+            let path = KeyPath::of("security_groups").key(name);
             if !self.loaded.has("network") {
                 self.say(&path, "a security group needs a network", "add a [network] section");
             }
-            self.rules(&[&path[..], &["ingress"]].concat(), &group.ingress, true);
+            self.rules(&path.key("ingress"), &group.ingress, true);
             if let Egress::Rules(rules) = &group.egress {
-                self.rules(&[&path[..], &["egress"]].concat(), rules, false);
+                self.rules(&path.key("egress"), rules, false);
             }
         }
     }
 
-    fn rules(&mut self, path: &[&str], rules: &[Rule], ingress: bool) {
+    fn rules(&mut self, path: &KeyPath, rules: &[Rule], ingress: bool) {
         if rules.len() > 60 {
             self.say(path, format!("too many rules: {}", rules.len()), "use at most 60");
         }
         let mut seen = BTreeSet::new();
         for (at, rule) in rules.iter().enumerate() {
-            let at = at.to_string();
-            let path: Vec<&str> = [path, &[at.as_str()]].concat();
-            let (right, wrong) = match ingress {
-                true => (("from", &rule.from), ("to", &rule.to)),
-                false => (("to", &rule.to), ("from", &rule.from)),
+            let path = path.item(at);
+            let (right, wrong) = if ingress {
+                (("from", &rule.from), ("to", &rule.to))
+            } else {
+                (("to", &rule.to), ("from", &rule.from))
             };
             if wrong.1.is_some() {
-                let path = [&path[..], &[wrong.0]].concat();
+                let path = path.key(wrong.0);
                 self.say(
                     &path,
                     format!("`{}` is for the other direction", wrong.0),
@@ -46,7 +48,7 @@ impl Rules<'_> {
                 self.say(&path, format!("`{}` is missing", right.0), fix);
                 continue;
             };
-            self.peer(&[&path[..], &[right.0]].concat(), peer);
+            self.peer(&path.key(right.0), peer);
             self.ports(&path, rule);
             let key = (format!("{:?}", rule.protocol), rule.span(), self.same_peer(peer));
             if !seen.insert(key) {
@@ -65,7 +67,7 @@ impl Rules<'_> {
         }
     }
 
-    fn peer(&mut self, path: &[&str], peer: &str) {
+    fn peer(&mut self, path: &KeyPath, peer: &str) {
         if let Some(group) = peer.strip_prefix("group:") {
             let names = self.loaded.names("security_groups");
             if !names.contains(&group) {
@@ -91,7 +93,7 @@ impl Rules<'_> {
         }
     }
 
-    fn ports(&mut self, path: &[&str], rule: &Rule) {
+    fn ports(&mut self, path: &KeyPath, rule: &Rule) {
         if rule.port.is_some() && rule.ports.is_some() {
             self.say(path, "`port` and `ports` cannot be used together", "remove one");
         }
@@ -100,7 +102,7 @@ impl Rules<'_> {
             self.say(path, "only tcp and udp have ports", "remove the port");
         }
         if rule.ports.is_some() && rule.span().is_none_or(|(from, to)| from > to) {
-            let path = [path, &["ports"]].concat();
+            let path = path.key("ports");
             self.say(&path, "this is not a port range", "write low-high, up to 65535");
         }
     }

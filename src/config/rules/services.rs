@@ -1,6 +1,7 @@
 //! The rules of `[services]`.
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::metrics::balancer_of;
 use crate::config::problem::suggest;
 use crate::config::schema::network::SubnetTier;
@@ -41,40 +42,40 @@ const ATTACHED: [&str; 5] = ["dbClusterIdentifier", "dbname", "engine", "host", 
 impl Rules<'_> {
     pub(super) fn services(&mut self) {
         for (name, service) in &self.config.services {
-            let path = ["services", &**name];
-            let at = |key| [&path[..], &[key]].concat();
-            self.task_size(&at("cpu"), &at("memory"), service);
+            let path = KeyPath::of("services").key(name);
+
+            self.task_size(&path.key("cpu"), &path.key("memory"), service);
             self.service_network(&path, service);
             self.container(&path, service);
             for (key, role) in
                 [("role", &service.role), ("execution_role", &service.execution_role)]
             {
                 if let Some(role) = role {
-                    self.trusted(&at(key), role, "ecs-tasks.amazonaws.com", "tasks");
+                    self.trusted(&path.key(key), role, "ecs-tasks.amazonaws.com", "tasks");
                 }
             }
-            self.service_secrets(&at("secrets"), service);
+            self.service_secrets(&path.key("secrets"), service);
             self.service_target(&path, service);
-            self.rolling(&at("deployment"), &service.deployment);
+            self.rolling(&path.key("deployment"), &service.deployment);
             let full = service.deployment.maximum_percent <= 100;
             if service.zone_rebalancing && full {
                 let fix = "set `maximum_percent` higher, or set `zone_rebalancing = false`";
                 let message = "ECS cannot rebalance tasks without an additional task";
-                self.say(&[&at("deployment")[..], &["maximum_percent"]].concat(), message, fix);
+                self.say(&path.key("deployment").key("maximum_percent"), message, fix);
             }
             if let Some(scaling) = &service.scaling {
-                self.scaling(&at("scaling"), &at("desired"), scaling, service.desired);
+                self.scaling(&path.key("scaling"), &path.key("desired"), scaling, service.desired);
             }
             if service.execute_command && service.role.is_none() {
                 let fix = "name a `role` that allows ssmmessages:CreateControlChannel, \
                            CreateDataChannel, OpenControlChannel and OpenDataChannel";
-                self.say(&at("execute_command"), "`execute_command` needs a role", fix);
+                self.say(&path.key("execute_command"), "`execute_command` needs a role", fix);
             }
-            self.retention(&at("log_retention_days"), service.log_retention_days);
+            self.retention(&path.key("log_retention_days"), service.log_retention_days);
         }
     }
 
-    fn task_size(&mut self, cpu: &[&str], memory: &[&str], service: &ContainerService) {
+    fn task_size(&mut self, cpu: &KeyPath, memory: &KeyPath, service: &ContainerService) {
         let size = (service.cpu, service.memory);
         if pairs().any(|pair| pair == size) {
             return;
@@ -85,76 +86,79 @@ impl Rules<'_> {
         self.say(path, message, format!("use for example cpu = {least}, memory = {most}"));
     }
 
-    fn service_network(&mut self, path: &[&str], service: &ContainerService) {
-        let at = |key| [path, &[key]].concat();
+    fn service_network(&mut self, path: &KeyPath, service: &ContainerService) {
         let Some(network) = &self.config.network else {
             if !self.loaded.has("network") {
                 self.say(path, "tasks need a network", "add a [network] section");
             }
             return;
         };
-        self.tier(&at("subnets"), network, service.subnets);
+        self.tier(&path.key("subnets"), network, service.subnets);
         let public = service.subnets == SubnetTier::Public;
         if public != service.public_ip {
-            let (message, fix) = match public {
-                true => (
+            let (message, fix) = if public {
+                (
                     "tasks in public subnets need public addresses to reach the internet",
                     "set `public_ip = true`, or use private subnets",
-                ),
-                false => (
+                )
+            } else {
+                (
                     "`public_ip` is only for public subnets",
                     "set `subnets = \"public\"`, or remove it",
-                ),
+                )
             };
-            self.say(&at("public_ip"), message, fix);
+            self.say(&path.key("public_ip"), message, fix);
         }
         let groups = service.security_groups.iter().count();
         if groups > 5 || groups == 0 {
             let message = format!("a service has 1 to 5 security groups, not {groups}");
-            self.say(&at("security_groups"), message, "name 1 to 5 of [security_groups]");
+            self.say(&path.key("security_groups"), message, "name 1 to 5 of [security_groups]");
         }
     }
 
-    fn container(&mut self, path: &[&str], service: &ContainerService) {
-        let at = |key| [path, &[key]].concat();
+    fn container(&mut self, path: &KeyPath, service: &ContainerService) {
         if let Some(name) = &service.container {
             let fine = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
             if name.is_empty() || name.len() > 255 || !name.chars().all(fine) {
                 let message = format!("`{name}` is not a valid container name");
-                self.say(&at("container"), message, "use 1 to 255 letters, digits, _ and -");
+                self.say(&path.key("container"), message, "use 1 to 255 letters, digits, _ and -");
             }
         }
         let image = &service.image.0;
         if image.is_empty() || image.contains(char::is_whitespace) || image.contains("://") {
             let fix = "write for example public.ecr.aws/nginx/nginx:1.27, without https://";
-            self.say(&at("image"), format!("`{image}` is not an image"), fix);
+            self.say(&path.key("image"), format!("`{image}` is not an image"), fix);
         }
         let version = &service.platform_version;
         let number = version.split('.').count() == 3
             && version.split('.').all(|part| part.parse::<u8>().is_ok());
         if version != "LATEST" && !number {
             let message = format!("`{version}` is not a Fargate version");
-            self.say(&at("platform_version"), message, "use LATEST, or a number such as 1.4.0");
+            self.say(
+                &path.key("platform_version"),
+                message,
+                "use LATEST, or a number such as 1.4.0",
+            );
         }
         if let Some(health) = &service.health
             && health.timeout > health.interval
         {
-            let path = [&at("health")[..], &["timeout"]].concat();
+            let path = path.key("health").key("timeout");
             let message = "the timeout is longer than the interval";
             self.say(&path, message, "set `interval` higher, or `timeout` lower");
         }
         for variable in service.environment.keys() {
             if service.secrets.contains_key(variable) {
-                let path = [&at("environment")[..], &[&**variable]].concat();
+                let path = path.key("environment").key(variable);
                 let message = format!("`{}` is also under `secrets`", variable.0);
                 self.say(&path, message, "remove it here or under `secrets`");
             }
         }
     }
 
-    fn service_secrets(&mut self, path: &[&str], service: &ContainerService) {
+    fn service_secrets(&mut self, path: &KeyPath, service: &ContainerService) {
         for (variable, wanted) in &service.secrets {
-            let path = [path, &[&**variable]].concat();
+            let path = path.key(variable);
             let (name, field) = wanted.parts();
             let Some(secret) = self.config.secrets.get(&ItemName(name.to_owned())) else {
                 let names = self.loaded.names("secrets");
@@ -175,24 +179,23 @@ impl Rules<'_> {
     }
 
     /// The settings of the target group come from the tree.
-    fn service_target(&mut self, path: &[&str], service: &ContainerService) {
-        let at = |key| [path, &[key]].concat();
+    fn service_target(&mut self, path: &KeyPath, service: &ContainerService) {
         let Some(target) = &service.target_group else {
             if service.health_grace.is_some_and(|grace| grace > 0) {
                 let fix = "set `target_group`, or remove it";
                 let message = "`health_grace` needs a target group";
-                self.say(&at("health_grace"), message, fix);
+                self.say(&path.key("health_grace"), message, fix);
             }
             return;
         };
         if balancer_of(self.loaded, target).is_none() {
             let message = format!("no listener forwards to `{}`", target.0);
             let fix = format!("add `forward = \"{}\"` to a listener of a load balancer", target.0);
-            self.say(&at("target_group"), message, fix);
+            self.say(&path.key("target_group"), message, fix);
         }
         let Some(port) = service.port else {
             let fix = "set `port` to the port that the container listens on";
-            return self.say(&at("target_group"), "`port` is missing", fix);
+            return self.say(&path.key("target_group"), "`port` is missing", fix);
         };
         let group = self.loaded.full.get("target_groups").and_then(|all| all.get(target));
         let value = |key| group.and_then(|group: &Node| group.get(key)).map(|node| &node.value);
@@ -207,7 +210,7 @@ impl Rules<'_> {
         if let Some(other) = other_port {
             let message = format!("the target group `{}` has port {other}", target.0);
             self.say(
-                &at("port"),
+                &path.key("port"),
                 message,
                 format!("use the same port for both: {other} or {port}"),
             );
@@ -216,37 +219,37 @@ impl Rules<'_> {
             let message =
                 format!("the targets of the target group `{}` are of type {other}", target.0);
             self.say(
-                &at("target_group"),
+                &path.key("target_group"),
                 message,
                 "set `targets = \"ip\"`, which Fargate tasks need",
             );
         }
     }
 
-    fn rolling(&mut self, path: &[&str], rolling: &Rolling) {
+    fn rolling(&mut self, path: &KeyPath, rolling: &Rolling) {
         if (rolling.minimum_percent, rolling.maximum_percent) == (100, 100) {
             let message = "ECS cannot replace a task with 100 and 100 percent";
             let fix = "lower `minimum_percent`, or increase `maximum_percent`";
-            self.say(&[path, &["maximum_percent"]].concat(), message, fix);
+            self.say(&path.key("maximum_percent"), message, fix);
         }
         if rolling.rollback == Some(true) && !rolling.circuit_breaker {
             let message = "`rollback` needs the circuit breaker";
             let fix = "remove it, or set `circuit_breaker = true`";
-            self.say(&[path, &["rollback"]].concat(), message, fix);
+            self.say(&path.key("rollback"), message, fix);
         }
     }
 
     fn scaling(
         &mut self,
-        path: &[&str],
-        desired_path: &[&str],
+        path: &KeyPath,
+        desired_path: &KeyPath,
         scaling: &Scaling,
         desired: Option<u32>,
     ) {
         let Scaling { min, max, .. } = *scaling;
         if min > max {
             let message = format!("`min` ({min}) is more than `max` ({max})");
-            self.say(&[path, &["min"]].concat(), message, "lower `min`");
+            self.say(&path.key("min"), message, "lower `min`");
         } else if let Some(count) = desired.filter(|count| !(min..=max).contains(count)) {
             let message = format!("{count} tasks is outside the limits {min} to {max}");
             self.say(

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Rules;
+use crate::config::key_path::KeyPath;
 use crate::config::schema::tables::{Billing, Projection, Table};
 use crate::config::schema::text::KeyAttribute;
 use payctl_engine::model::meta::LATEST;
@@ -17,7 +18,7 @@ fn split(attribute: &KeyAttribute) -> (&str, &str) {
 impl Rules<'_> {
     pub(super) fn tables(&mut self) {
         for (name, table) in &self.config.tables {
-            let path = ["tables", &**name];
+            let path = KeyPath::of("tables").key(name);
             self.key_attributes(&path, table);
             if let Some(source) = &table.restore_from {
                 let given = (source.backup.is_some(), source.table.is_some(), source.at.is_some());
@@ -25,26 +26,26 @@ impl Rules<'_> {
                 self.restored_time(&path, source.at.as_deref());
                 let own = table.name.as_deref().map(str::to_owned);
                 if own.is_some() && own.as_deref() == source.table.as_deref() {
-                    let path = [&path[..], &["restore_from", "table"]].concat();
+                    let path = path.key("restore_from").key("table");
                     let fix = "name another table, or restore a deleted one from its backup";
                     self.say(&path, "a table cannot be restored into itself", fix);
                 }
             }
             if table.indexes.len() > 20 {
                 let message = format!("too many indexes: {}", table.indexes.len());
-                self.say(&[&path[..], &["indexes"]].concat(), message, "use at most 20");
+                self.say(&path.key("indexes"), message, "use at most 20");
             }
             let mut projected = 0;
             for (name, index) in &table.indexes {
-                let path = [&path[..], &["indexes", &**name]].concat();
+                let path = path.key("indexes").key(name);
                 if index.capacity.is_some() && matches!(table.billing, Billing::OnDemand(_)) {
-                    let path = [&path[..], &["capacity"]].concat();
+                    let path = path.key("capacity");
                     let fix = "remove it, or set the table's capacity under `billing`";
                     self.say(&path, "an on-demand table has no capacity", fix);
                 }
                 if let Projection::Include(names) = &index.projection {
                     projected += names.len();
-                    let path = [&path[..], &["projection"]].concat();
+                    let path = path.key("projection");
                     if names.is_empty() {
                         self.say(
                             &path,
@@ -59,7 +60,7 @@ impl Rules<'_> {
             }
             if projected > 100 {
                 let message = format!("too many attributes in all indexes: {projected}");
-                self.say(&[&path[..], &["indexes"]].concat(), message, "use at most 100");
+                self.say(&path.key("indexes"), message, "use at most 100");
             }
         }
     }
@@ -67,7 +68,7 @@ impl Rules<'_> {
     /// A source is a backup, or another object at a time.
     pub(super) fn restored_from(
         &mut self,
-        path: &[&str],
+        path: &KeyPath,
         given: (bool, bool, bool),
         (whole, other): (&str, &str),
     ) {
@@ -76,15 +77,15 @@ impl Rules<'_> {
             let fix = format!(
                 "write {{ {whole} = \"...\" }}, or {{ {other} = \"...\", at = \"2026-11-28T12:00:00Z\" }}"
             );
-            self.say(&[path, &["restore_from"]].concat(), message, fix);
+            self.say(&path.key("restore_from"), message, fix);
         }
     }
 
     /// A time that exists in the calendar.
-    pub(super) fn restored_time(&mut self, path: &[&str], at: Option<&str>) {
+    pub(super) fn restored_time(&mut self, path: &KeyPath, at: Option<&str>) {
         let Some(at) = at.filter(|at| *at != LATEST) else { return };
         if OffsetDateTime::parse(at, &Rfc3339).is_err() {
-            let path = [path, &["restore_from", "at"]].concat();
+            let path = path.key("restore_from").key("at");
             self.say(
                 &path,
                 format!("the time {at} does not exist"),
@@ -93,7 +94,7 @@ impl Rules<'_> {
         }
     }
 
-    fn key_attributes(&mut self, path: &[&str], table: &Table) {
+    fn key_attributes(&mut self, path: &KeyPath, table: &Table) {
         let own = (None, &table.partition_key, &table.sort_key);
         let indexes = table.indexes.iter();
         let indexes =
@@ -101,13 +102,13 @@ impl Rules<'_> {
         let mut types: BTreeMap<&str, &str> = BTreeMap::new();
         for (index, partition, sort) in std::iter::once(own).chain(indexes) {
             let path = match index {
-                Some(name) => [path, &["indexes", name]].concat(),
-                None => path.to_vec(),
+                Some(name) => path.key("indexes").key(name),
+                None => path.clone(),
             };
             let keys = [("partition_key", Some(partition)), ("sort_key", sort.as_ref())];
             for (key, attribute) in keys {
                 let Some((name, kind)) = attribute.map(split) else { continue };
-                let path = [&path[..], &[key]].concat();
+                let path = path.key(key);
                 let known = *types.entry(name).or_insert(kind);
                 if known != kind {
                     let message = format!("`{name}` is {kind} here and {known} elsewhere");
@@ -125,7 +126,7 @@ impl Rules<'_> {
         }
         if let Some(ttl) = table.ttl.as_deref().filter(|ttl| types.contains_key(ttl)) {
             let message = format!("the key `{ttl}` cannot be the time to live");
-            self.say(&[path, &["ttl"]].concat(), message, "use another attribute");
+            self.say(&path.key("ttl"), message, "use another attribute");
         }
     }
 }

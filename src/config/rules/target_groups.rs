@@ -2,26 +2,24 @@
 
 use super::Rules;
 use super::load_balancers::NAME;
-use crate::config::schema::target_groups::{Health, TargetGroup, TargetProtocol};
+use crate::config::key_path::KeyPath;
+use crate::config::schema::target_groups::{Health, TargetGroup};
+use crate::words::target_groups::TargetProtocol;
 
 impl Rules<'_> {
     pub(super) fn target_groups(&mut self) {
         for (name, config) in &self.config.target_groups {
-            let path = ["target_groups", &**name];
+            let path = KeyPath::of("target_groups").key(name);
             if self.config.network.is_none() {
                 self.say(&path, "a target group needs a network", "add a [network] section");
             }
             // payctl adds a dash and a digest.
             if let Some(name) = config.name.as_deref().filter(|name| name.len() > NAME - 7) {
                 let message = format!("the name is too long: {} characters", name.len());
-                self.say(
-                    &[&path[..], &["name"]].concat(),
-                    message,
-                    "use at most 25: payctl adds a digest",
-                );
+                self.say(&path.key("name"), message, "use at most 25: payctl adds a digest");
             }
             if (1..30).contains(&config.slow_start) {
-                let path = [&path[..], &["slow_start"]].concat();
+                let path = path.key("slow_start");
                 self.say(
                     &path,
                     "`slow_start` is out of range",
@@ -29,43 +27,39 @@ impl Rules<'_> {
                 );
             }
             self.target_group(&path, config);
-            self.health(&[&path[..], &["health"]].concat(), config, &config.health);
+            self.health(&path.key("health"), config, &config.health);
         }
     }
 
-    fn target_group(&mut self, path: &[&str], config: &TargetGroup) {
+    fn target_group(&mut self, path: &KeyPath, config: &TargetGroup) {
         let is_http = config.protocol != TargetProtocol::Tcp;
         for (key, given) in [
             ("slow_start", config.slow_start > 0),
             ("sticky_seconds", config.sticky_seconds.is_some()),
         ] {
             if given && !is_http {
-                let path = [path, &[key]].concat();
+                let path = path.key(key);
                 self.say(&path, format!("`{key}` is not for tcp"), "remove it, or use http");
             }
         }
     }
 
-    fn health(&mut self, path: &[&str], config: &TargetGroup, health: &Health) {
+    fn health(&mut self, path: &KeyPath, config: &TargetGroup, health: &Health) {
         if health.timeout >= health.interval {
             let message = format!(
                 "the timeout of {} s is not less than the interval of {} s",
                 health.timeout, health.interval
             );
-            self.say(
-                &[path, &["timeout"]].concat(),
-                message,
-                "lower `timeout`, or increase `interval`",
-            );
+            self.say(&path.key("timeout"), message, "lower `timeout`, or increase `interval`");
         }
         let check = health.protocol.unwrap_or(config.protocol);
         if check == TargetProtocol::Tcp && config.protocol != TargetProtocol::Tcp {
-            let path = [path, &["protocol"]].concat();
+            let path = path.key("protocol");
             self.say(&path, "a tcp check does not work for http targets", "use http or https");
         }
         for (key, given) in [("path", health.path.is_some()), ("codes", health.codes.is_some())] {
             if given && check == TargetProtocol::Tcp {
-                let path = [path, &[key]].concat();
+                let path = path.key(key);
                 self.say(
                     &path,
                     format!("`{key}` is not for tcp checks"),
@@ -75,7 +69,7 @@ impl Rules<'_> {
         }
         if health.path.as_ref().is_some_and(|it| !it.starts_with('/')) {
             let message = "a path must begin with a slash";
-            self.say(&[path, &["path"]].concat(), message, "write for example /health");
+            self.say(&path.key("path"), message, "write for example /health");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The rules of `[topics]`.
 
 use super::Rules;
-use crate::config::schema::topics::Delivery;
+use crate::config::key_path::KeyPath;
+use crate::words::topics::Delivery;
 
 const QUEUE: &str = "write the ARN of a queue; for a queue of this config, use its `topics`";
 
@@ -10,16 +11,15 @@ const FUNCTION: &str = "write the ARN of a function";
 impl Rules<'_> {
     pub(super) fn topics(&mut self) {
         for (name, topic) in &self.config.topics {
-            let path = ["topics", &**name];
+            let path = KeyPath::of("topics").key(name);
             if topic.fifo && topic.email.iter().next().is_some() {
-                let path = [&path[..], &["email"]].concat();
+                let path = path.key("email");
                 self.say(&path, "a FIFO topic delivers only to queues", "remove `fifo` or `email`");
             }
             self.standard_name(&path, topic.fifo, topic.name.as_deref());
             self.resource_statements(&path, &topic.statements);
             for (at, found) in topic.subscriptions.iter().enumerate() {
-                let at = at.to_string();
-                let path = [&path[..], &["subscriptions", at.as_str(), "endpoint"]].concat();
+                let path = path.key("subscriptions").item(at).key("endpoint");
                 let endpoint = &*found.endpoint;
                 let reference = endpoint.starts_with("${");
                 let (fine, fix) = match found.protocol {
@@ -70,9 +70,9 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn standard_name(&mut self, path: &[&str], fifo: bool, name: Option<&str>) {
+    pub(super) fn standard_name(&mut self, path: &KeyPath, fifo: bool, name: Option<&str>) {
         if !fifo && name.is_some_and(|name| name.ends_with(".fifo")) {
-            let path = [path, &["name"]].concat();
+            let path = path.key("name");
             let fix = "set `fifo = true`, or choose another name";
             self.say(&path, "only FIFO queues and topics may have a name that ends in .fifo", fix);
         }

@@ -1,15 +1,17 @@
 //! `[alarms.NAME]`.
 
+use crate::words::metrics::Unit;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::metrics::{Metric, Unit};
+use super::metrics::Metric;
 use super::text::{
     MetricId, MetricName, MetricNamespace, PhysicalName, Statistic, Template, TopicRef, WatchedItem,
 };
 use super::yes;
+use crate::words::alarms::{FewSamples, Missing};
 
 /// A CloudWatch alarm on one metric, or on an `expression` over several `metrics`. It fires when the value
 /// is `above`, `at_least`, `below` or `at_most` a threshold.
@@ -80,53 +82,6 @@ pub struct Alarm {
     /// ARNs of other actions to run when the alarm fires.
     #[serde(default)]
     pub actions: BTreeSet<Template>,
-}
-
-/// How to treat a period without data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Missing {
-    /// Missing: without any data the alarm is in the state INSUFFICIENT_DATA.
-    #[default]
-    Missing,
-    /// Ignored: the alarm keeps its state.
-    Ignore,
-    /// Breaching: the value broke the threshold.
-    Breaching,
-    /// Not breaching: the value kept the threshold.
-    NotBreaching,
-}
-
-impl Missing {
-    /// The value in CloudWatch.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Ignore => "ignore",
-            Self::Breaching => "breaching",
-            Self::NotBreaching => "notBreaching",
-        }
-    }
-}
-
-/// Whether to evaluate a percentile when there are too few samples for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FewSamples {
-    /// Evaluate it.
-    Evaluate,
-    /// Ignore it: the alarm keeps its state.
-    Ignore,
-}
-
-impl FewSamples {
-    /// The value in CloudWatch.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Evaluate => "evaluate",
-            Self::Ignore => "ignore",
-        }
-    }
 }
 
 fn five_minutes() -> u32 {

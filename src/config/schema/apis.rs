@@ -13,6 +13,7 @@ use super::text::{
     StageName, StageVariable, Template, UserPool, VpcLinkRef,
 };
 use super::{OneOrMany, yes};
+use crate::words::apis::{Endpoint, Gets, LogLevel, Period};
 
 /// A REST API with its stage.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -68,17 +69,6 @@ pub struct Api {
     /// The resource policy, which limits who may call the API. If empty, everybody may.
     #[serde(default)]
     pub statements: Vec<Statement>,
-}
-
-/// The endpoint type of an API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Endpoint {
-    /// In its region.
-    #[default]
-    Regional,
-    /// At the edge locations of CloudFront.
-    Edge,
 }
 
 /// A method of a path.
@@ -171,17 +161,6 @@ fn five_minutes() -> u32 {
     300
 }
 
-/// What the function of an authorizer gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Gets {
-    /// The token, from one header.
-    #[default]
-    Token,
-    /// Headers, query, path and context of the request.
-    Request,
-}
-
 /// The validation of requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -242,19 +221,6 @@ impl ApiLog {
     pub fn is_on(&self) -> bool {
         self.access || self.level != LogLevel::Off
     }
-}
-
-/// What the execution log contains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Nothing.
-    Off,
-    /// Errors.
-    #[default]
-    Error,
-    /// Everything.
-    Info,
 }
 
 /// A limit of the request rate.
@@ -319,16 +285,4 @@ pub struct UsageQuota {
     pub limit: u32,
     /// The period of the quota.
     pub period: Period,
-}
-
-/// The period of a quota.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Period {
-    /// A day.
-    Day,
-    /// A week.
-    Week,
-    /// A month.
-    Month,
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::policies::Statement;
 use super::text::{BucketRef, KeyRef, PhysicalName, RuleId};
 use super::yes;
+use crate::words::buckets::{LockMode, StorageClass};
 
 /// An S3 bucket. It is always private, and the account owns every object in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -65,17 +66,6 @@ pub struct ObjectLock {
     pub days: u32,
 }
 
-/// The mode of a lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LockMode {
-    /// Principals with the permission `s3:BypassGovernanceRetention` can lift it.
-    #[default]
-    Governance,
-    /// Nobody can lift it, not even the root user of the account.
-    Compliance,
-}
-
 /// A lifecycle rule. Days count from the creation of an object.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -98,37 +88,4 @@ pub struct Lifecycle {
     /// After how many days S3 removes incomplete multipart uploads.
     #[schemars(range(min = 1, max = 36500))]
     pub abort_uploads_days: Option<u32>,
-}
-
-/// An S3 storage class, in the order in which objects may move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schemars(inline)]
-pub enum StorageClass {
-    #[allow(missing_docs)]
-    StandardIa,
-    #[allow(missing_docs)]
-    IntelligentTiering,
-    #[allow(missing_docs)]
-    OnezoneIa,
-    #[allow(missing_docs)]
-    GlacierIr,
-    #[allow(missing_docs)]
-    Glacier,
-    #[allow(missing_docs)]
-    DeepArchive,
-}
-
-impl StorageClass {
-    /// The value in the S3 API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::StandardIa => "STANDARD_IA",
-            Self::OnezoneIa => "ONEZONE_IA",
-            Self::IntelligentTiering => "INTELLIGENT_TIERING",
-            Self::GlacierIr => "GLACIER_IR",
-            Self::Glacier => "GLACIER",
-            Self::DeepArchive => "DEEP_ARCHIVE",
-        }
-    }
 }

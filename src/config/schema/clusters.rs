@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::PhysicalName;
+use crate::words::clusters::CapacityProvider;
 
 /// An ECS cluster.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,24 +46,4 @@ impl Default for Insights {
 pub enum Enhanced {
     /// Metrics of tasks and containers as well.
     Enhanced,
-}
-
-/// A capacity provider of Fargate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum CapacityProvider {
-    /// On-demand tasks.
-    Fargate,
-    /// Spot tasks: cheaper, but AWS may stop them.
-    FargateSpot,
-}
-
-impl CapacityProvider {
-    /// The value in the ECS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fargate => "FARGATE",
-            Self::FargateSpot => "FARGATE_SPOT",
-        }
-    }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use super::text::{Email, PhysicalName, TopicRef};
+use crate::words::cost_anomalies::AlertFrequency;
 
 /// A monitor of unusual costs, and the recipients of its alerts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -66,16 +67,6 @@ pub struct WatchSome {
     /// The values of the tag or category.
     #[schemars(length(min = 1))]
     pub values: BTreeSet<String>,
-}
-
-/// How often e-mail addresses get a summary of anomalies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertFrequency {
-    /// Once a day.
-    Daily,
-    /// Once a week.
-    Weekly,
 }
 
 /// The least size of an anomaly that causes an alert.

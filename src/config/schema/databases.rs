@@ -12,6 +12,7 @@ use super::text::{
     GroupRef, KeyRef, PhysicalName, RestoreTime, RoleRef, SecretRef, SnapshotName, WeekWindow,
 };
 use super::yes;
+use crate::words::databases::DatabaseLog;
 
 /// An Aurora PostgreSQL cluster with its instances. It is always encrypted and never public.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -150,28 +151,4 @@ pub struct Monitoring {
     /// The role that writes the metrics, with the managed policy
     /// `service-role/AmazonRDSEnhancedMonitoringRole`.
     pub role: RoleRef,
-}
-
-/// A log of Aurora PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum DatabaseLog {
-    /// The log of PostgreSQL.
-    Postgresql,
-    /// The log of the instance.
-    Instance,
-    /// Errors of IAM database authentication.
-    IamDbAuthError,
-}
-
-impl DatabaseLog {
-    /// The value in the RDS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgresql => "postgresql",
-            Self::Instance => "instance",
-            Self::IamDbAuthError => "iam-db-auth-error",
-        }
-    }
 }

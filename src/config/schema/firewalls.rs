@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::log_groups::LogTarget;
 use super::text::{FirewallText, HeaderName, PhysicalName, Protected, RuleName};
 use super::yes;
+use crate::words::firewalls::{Oversize, Sensitivity, Transformation, Verdict};
 
 /// A WAF web ACL and the resources that it protects.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -62,17 +63,6 @@ fn credentials() -> BTreeSet<HeaderName> {
     ["authorization", "cookie", "x-amz-security-token", "x-api-key"]
         .map(|name| HeaderName(name.into()))
         .into()
-}
-
-/// The action for requests that no rule decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Allow them.
-    #[default]
-    Allow,
-    /// Block them.
-    Block,
 }
 
 /// The action for requests that a rule matches.
@@ -238,81 +228,6 @@ pub enum RequestPart {
     Cookies,
     /// The path.
     Uri,
-}
-
-/// The handling of parts that are longer than WAF reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Oversize {
-    /// WAF inspects the beginning.
-    #[default]
-    Continue,
-    /// The part matches.
-    Match,
-    /// The part does not match.
-    NoMatch,
-}
-
-impl Oversize {
-    /// The value in the WAF API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Continue => "CONTINUE",
-            Self::Match => "MATCH",
-            Self::NoMatch => "NO_MATCH",
-        }
-    }
-}
-
-/// The sensitivity for SQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Sensitivity {
-    /// Finds less, with few false alarms.
-    Low,
-    /// Finds more, with more false alarms.
-    High,
-}
-
-/// A transformation of a part before the inspection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Transformation {
-    /// Nothing.
-    None,
-    /// `%41` becomes `A`.
-    UrlDecode,
-    /// The same, with Microsoft's Unicode.
-    UrlDecodeUni,
-    /// `&lt;` becomes `<`.
-    HtmlEntityDecode,
-    /// Upper case becomes lower case.
-    Lowercase,
-    /// Several spaces become one.
-    CompressWhiteSpace,
-    /// Removes characters that hide commands of an operating system.
-    CmdLine,
-    /// `\u0041` becomes `A`.
-    JsDecode,
-    /// Base64 is decoded.
-    Base64Decode,
-}
-
-impl Transformation {
-    /// The value in the WAF API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
-            Self::UrlDecode => "URL_DECODE",
-            Self::UrlDecodeUni => "URL_DECODE_UNI",
-            Self::HtmlEntityDecode => "HTML_ENTITY_DECODE",
-            Self::Lowercase => "LOWERCASE",
-            Self::CompressWhiteSpace => "COMPRESS_WHITE_SPACE",
-            Self::CmdLine => "CMD_LINE",
-            Self::JsDecode => "JS_DECODE",
-            Self::Base64Decode => "BASE64_DECODE",
-        }
-    }
 }
 
 /// A managed rule group.

@@ -10,6 +10,7 @@ use super::text::{
     GroupRef, ImageId, InstanceType, KeyRef, ParameterName, PhysicalName, RoleRef, TargetGroupRef,
 };
 use super::yes;
+use crate::words::fleets::HealthCheck;
 
 /// An Auto Scaling group of EC2 instances.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -95,26 +96,6 @@ pub struct Scaling {
     pub memory: Option<f64>,
     /// Whether scaling also removes instances.
     pub scale_in: Option<bool>,
-}
-
-/// The health check of instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum HealthCheck {
-    /// Only the status checks of EC2.
-    Ec2,
-    /// Also the health checks of the target groups.
-    Elb,
-}
-
-impl HealthCheck {
-    /// The value in the AWS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ec2 => "EC2",
-            Self::Elb => "ELB",
-        }
-    }
 }
 
 /// The root volume: gp3, always encrypted.

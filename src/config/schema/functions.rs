@@ -12,6 +12,7 @@ use super::text::{
     GroupRef, KeyRef, PhysicalName, QueueRef, RoleRef, TableRef, Template, VariableName,
 };
 use super::yes;
+use crate::words::functions::{Architecture, Start};
 
 /// A Lambda function. payctl packs it from a folder of sources.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -94,29 +95,6 @@ fn disk() -> u32 {
     512
 }
 
-/// A processor architecture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Architecture {
-    /// AWS Graviton.
-    #[default]
-    Arm64,
-    /// Intel and AMD.
-    #[serde(rename = "x86_64")]
-    X86,
-}
-
-impl Architecture {
-    /// The value in the Lambda API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-}
-
 /// A trigger of a function: a queue, or the stream of a table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -162,26 +140,5 @@ impl Trigger {
     /// The batch size.
     pub fn batch(&self) -> u32 {
         self.batch_size.unwrap_or(if self.table.is_some() { 100 } else { 10 })
-    }
-}
-
-/// The initial position in a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Start {
-    /// Only new changes.
-    Latest,
-    /// Every change that the stream still holds.
-    TrimHorizon,
-}
-
-impl Start {
-    /// The value in the Lambda API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Latest => "LATEST",
-            Self::TrimHorizon => "TRIM_HORIZON",
-        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::network::SubnetTier;
 use super::text::{BucketRef, GroupRef, PhysicalName, TargetGroupRef, Template};
 use super::yes;
+use crate::words::load_balancers::{BalancerType, ContentType, ListenerProtocol, Scheme};
 
 /// A load balancer with its listeners.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -44,28 +45,6 @@ pub struct LoadBalancer {
     /// The ports that it listens on.
     #[serde(default)]
     pub listeners: Vec<Listener>,
-}
-
-/// The type of a load balancer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BalancerType {
-    /// An application load balancer: HTTP.
-    #[default]
-    Application,
-    /// A network load balancer: connections.
-    Network,
-}
-
-/// The scheme of a load balancer: who reaches it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Only clients in the network.
-    #[default]
-    Internal,
-    /// Everybody.
-    InternetFacing,
 }
 
 /// The access log of a load balancer.
@@ -110,37 +89,6 @@ pub struct Listener {
 
 fn tls_policy() -> String {
     "ELBSecurityPolicy-TLS13-1-2-2021-06".into()
-}
-
-/// A protocol of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ListenerProtocol {
-    /// HTTP without TLS.
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// Any connection.
-    Tcp,
-    /// Any connection over TLS.
-    Tls,
-}
-
-impl ListenerProtocol {
-    /// The value in the AWS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "HTTP",
-            Self::Https => "HTTPS",
-            Self::Tcp => "TCP",
-            Self::Tls => "TLS",
-        }
-    }
-
-    /// Whether it needs a certificate.
-    pub fn is_secure(self) -> bool {
-        matches!(self, Self::Https | Self::Tls)
-    }
 }
 
 impl Listener {
@@ -222,38 +170,4 @@ pub struct Respond {
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub body: String,
-}
-
-/// The content type of a fixed response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum ContentType {
-    /// Plain text.
-    #[default]
-    #[serde(rename = "text/plain")]
-    Text,
-    /// HTML.
-    #[serde(rename = "text/html")]
-    Html,
-    /// JSON.
-    #[serde(rename = "application/json")]
-    Json,
-    /// CSS.
-    #[serde(rename = "text/css")]
-    Css,
-    /// JavaScript.
-    #[serde(rename = "application/javascript")]
-    Script,
-}
-
-impl ContentType {
-    /// The value in the AWS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain",
-            Self::Html => "text/html",
-            Self::Json => "application/json",
-            Self::Css => "text/css",
-            Self::Script => "application/javascript",
-        }
-    }
 }

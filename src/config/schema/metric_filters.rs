@@ -1,11 +1,11 @@
 //! `[metric_filters.NAME]`.
 
+use crate::words::metrics::Unit;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::metrics::Unit;
 use super::text::{LogSource, MetricName, MetricNamespace, PhysicalName};
 
 /// A metric filter: a metric from the events of a log group.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{MetricName, MetricNamespace, Statistic, Template, WatchedItem};
+use crate::words::metrics::Unit;
 
 /// A part of metric math.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,54 +25,4 @@ pub struct Metric {
     pub statistic: Option<Statistic>,
     /// Reads only data with this unit.
     pub unit: Option<Unit>,
-}
-
-/// The unit of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// A count.
-    Count,
-    /// A count per second.
-    CountPerSecond,
-    /// Percent.
-    Percent,
-    /// Seconds.
-    Seconds,
-    /// Milliseconds.
-    Milliseconds,
-    /// Microseconds.
-    Microseconds,
-    /// Bytes.
-    Bytes,
-    /// 1024 bytes.
-    Kilobytes,
-    /// 1024 kilobytes.
-    Megabytes,
-    /// 1024 megabytes.
-    Gigabytes,
-    /// Bytes per second.
-    BytesPerSecond,
-    /// No unit.
-    None,
-}
-
-impl Unit {
-    /// The value in CloudWatch.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Count => "Count",
-            Self::CountPerSecond => "Count/Second",
-            Self::Percent => "Percent",
-            Self::Seconds => "Seconds",
-            Self::Milliseconds => "Milliseconds",
-            Self::Microseconds => "Microseconds",
-            Self::Bytes => "Bytes",
-            Self::Kilobytes => "Kilobytes",
-            Self::Megabytes => "Megabytes",
-            Self::Gigabytes => "Gigabytes",
-            Self::BytesPerSecond => "Bytes/Second",
-            Self::None => "None",
-        }
-    }
 }

@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 pub mod alarms;
 pub mod apis;
-pub mod aws_services;
 pub mod buckets;
 pub mod clusters;
 pub mod cost_anomalies;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::log_groups::LogTarget;
 use super::text::{Cidr, InstanceType, PhysicalName, SubnetSize, ZoneName};
+use crate::words::network::{GatewayService, Traffic};
 
 /// The network: one VPC with up to three tiers of subnets in some availability zones.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -64,30 +65,6 @@ pub struct FlowLog {
     /// many more records.
     #[serde(default)]
     pub every_minute: bool,
-}
-
-/// The connections that a flow log records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Traffic {
-    /// All connections.
-    #[default]
-    All,
-    /// Accepted connections.
-    Accepted,
-    /// Rejected connections.
-    Rejected,
-}
-
-impl Traffic {
-    /// The value in the EC2 API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::All => "ALL",
-            Self::Accepted => "ACCEPT",
-            Self::Rejected => "REJECT",
-        }
-    }
 }
 
 fn two() -> u8 {
@@ -239,14 +216,4 @@ pub enum NatKind {
     Instance,
     /// No NAT: private subnets do not reach the internet.
     None,
-}
-
-/// A service with a gateway endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GatewayService {
-    /// Amazon S3.
-    S3,
-    /// Amazon DynamoDB.
-    Dynamodb,
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use super::text::{Action, Sid, Template};
+use crate::words::policies::{Effect, PrincipalType};
 
 /// A policy statement.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -28,38 +29,4 @@ pub struct Statement {
     /// Conditions: operator, then key, then values.
     #[serde(default)]
     pub conditions: BTreeMap<String, BTreeMap<String, OneOrMany<Template>>>,
-}
-
-/// Whether a statement allows or denies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// Allows.
-    #[default]
-    Allow,
-    /// Denies.
-    Deny,
-}
-
-/// A type of principal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum PrincipalType {
-    #[allow(missing_docs, clippy::upper_case_acronyms)]
-    AWS,
-    #[allow(missing_docs)]
-    Service,
-    #[allow(missing_docs)]
-    Federated,
-}
-
-impl PrincipalType {
-    /// The value in IAM.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AWS => "AWS",
-            Self::Service => "Service",
-            Self::Federated => "Federated",
-        }
-    }
 }

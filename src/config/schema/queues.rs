@@ -1,11 +1,11 @@
 //! `[queues.NAME]`.
 
+use crate::words::aws_services::Service;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::aws_services::Service;
 use super::policies::Statement;
 use super::text::{KeyRef, PhysicalName, TopicRef};
 

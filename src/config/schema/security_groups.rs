@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{GroupText, Peer, PhysicalName, PortRange};
+use crate::words::security_groups::Protocol;
 
 /// A security group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -77,21 +78,4 @@ impl Rule {
             (_, None, None) => Some((0, u16::MAX)),
         }
     }
-}
-
-/// An IP protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-    /// ICMP.
-    Icmp,
-    /// ICMP for IPv6.
-    Icmpv6,
-    /// Every protocol.
-    All,
 }

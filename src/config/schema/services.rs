@@ -12,6 +12,7 @@ use super::text::{
     SecretField, TargetGroupRef, Template,
 };
 use super::{OneOrMany, yes};
+use crate::words::services::{ContainerArchitecture, PropagateTags};
 
 /// A service on Fargate: a number of tasks, each with one container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -155,18 +156,6 @@ impl ContainerService {
     }
 }
 
-/// A processor architecture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ContainerArchitecture {
-    /// Intel and AMD.
-    #[default]
-    #[serde(rename = "x86_64")]
-    X86,
-    /// AWS Graviton: a fifth cheaper.
-    Arm64,
-}
-
 /// A health check: a command that runs in the container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -266,17 +255,4 @@ pub struct Scaling {
 
 fn five_minutes() -> u32 {
     300
-}
-
-/// The source of the tags of tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PropagateTags {
-    /// The service.
-    #[default]
-    Service,
-    /// The task definition.
-    TaskDefinition,
-    /// No tags.
-    None,
 }

@@ -9,6 +9,7 @@ use super::text::{
     BackupArn, IndexName, KeyAttribute, KeyRef, PhysicalName, RestoreTime, TableName,
 };
 use super::yes;
+use crate::words::tables::Stream;
 
 /// A DynamoDB table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -131,18 +132,4 @@ pub struct Capacity {
     /// Write units.
     #[schemars(range(min = 1, max = 40000))]
     pub write: u32,
-}
-
-/// The content of a stream record.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Stream {
-    /// The keys.
-    KeysOnly,
-    /// The item after the change.
-    NewImage,
-    /// The item before the change.
-    OldImage,
-    /// The item before and after the change.
-    NewAndOldImages,
 }

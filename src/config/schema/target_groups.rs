@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{HealthCodes, PhysicalName};
+use crate::words::target_groups::{TargetProtocol, TargetType};
 
 /// A target group: the targets that a load balancer sends requests to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -44,51 +45,6 @@ fn eighty() -> u16 {
 
 fn five_minutes() -> u32 {
     300
-}
-
-/// The protocol between a load balancer and its targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TargetProtocol {
-    /// HTTP.
-    #[default]
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// Any connection, behind a network load balancer.
-    Tcp,
-}
-
-impl TargetProtocol {
-    /// The value in the AWS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "HTTP",
-            Self::Https => "HTTPS",
-            Self::Tcp => "TCP",
-        }
-    }
-}
-
-/// The type of targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TargetType {
-    /// Addresses, such as those of Fargate tasks.
-    #[default]
-    Ip,
-    /// EC2 instances.
-    Instance,
-}
-
-impl TargetType {
-    /// The value in the AWS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Instance => "instance",
-        }
-    }
 }
 
 /// The health check of targets.

@@ -1,14 +1,15 @@
 //! `[topics.NAME]`.
 
+use crate::words::aws_services::Service;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
-use super::aws_services::Service;
 use super::policies::Statement;
 use super::text::{Email, KeyRef, PhysicalName, Template};
+use crate::words::topics::Delivery;
 
 /// An SNS topic.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -52,36 +53,4 @@ pub struct Subscription {
     pub raw: bool,
     /// The filter policy: which messages SNS delivers, by attribute: `{ kind = ["refund"] }`.
     pub filter: Option<BTreeMap<String, Vec<String>>>,
-}
-
-/// The protocol of delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Delivery {
-    /// By e-mail.
-    Email,
-    /// By e-mail, as JSON.
-    EmailJson,
-    /// To a URL.
-    Https,
-    /// To a queue of another account.
-    Sqs,
-    /// To a function.
-    Lambda,
-    /// To a phone number.
-    Sms,
-}
-
-impl Delivery {
-    /// The value in the SNS API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::EmailJson => "email-json",
-            Self::Https => "https",
-            Self::Sqs => "sqs",
-            Self::Lambda => "lambda",
-            Self::Sms => "sms",
-        }
-    }
 }

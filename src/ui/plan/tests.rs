@@ -275,12 +275,12 @@ fn new_resources_are_summarised() {
 
 #[test]
 fn a_plan_with_colour() {
-    let shown = shown(
+    let page = shown(
         Style { color: true },
         &text(&example(), Style { color: true }, Detail::Full, Some(EFFORT)),
     )
     .replace('\u{1b}', "^");
-    insta::assert_snapshot!(shown, @r#"
+    insta::assert_snapshot!(page, @r#"
     ^[1mPlan for payment dev (account 123456789012, us-east-1)^[0m
     Tags on every new resource:
       CreatedAt=2026-11-20, Environment=dev, Team=payments

@@ -14,16 +14,16 @@ use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::{Scope, TAG_KEYS};
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::plan::{Plan, Purpose};
-use payctl_engine::planner::plan;
+use payctl_engine::planner;
 use payctl_engine::survey::survey;
 use payctl_sandbox::{Guard, Need, Sandbox};
 use serde_json::{Value, json};
 
-use super::{asked, guard};
+use super::{asked, guard_of};
 use crate::kinds::round_trip;
 use crate::support::{
-    another, block_on, by_hand, carry_out, configured, plan_now, provider, samples, sandboxed,
-    shipped_config,
+    another, block_on, by_hand, carry_out, configured, plan_now, sample_provider, samples,
+    sandboxed, shipped_config,
 };
 
 /// Lines that nothing below needs, by what is in them, and why.
@@ -134,7 +134,7 @@ fn sample_names(blueprint: &Blueprint) -> Names {
 /// Lines of a policy that can be taken out without anything being denied that was needed.
 fn idle(statements: &[Statement], needed: &BTreeSet<Need>) -> Vec<String> {
     let alone: Vec<Guard> =
-        statements.iter().map(|statement| guard(std::slice::from_ref(statement))).collect();
+        statements.iter().map(|statement| guard_of(std::slice::from_ref(statement))).collect();
     // What only one statement allows; the others would not miss it.
     let mut only: BTreeMap<usize, Vec<&Need>> = BTreeMap::new();
     for need in needed {
@@ -146,7 +146,7 @@ fn idle(statements: &[Statement], needed: &BTreeSet<Need>) -> Vec<String> {
     let mut idle = Vec::new();
     for (at, statement) in statements.iter().enumerate() {
         let misses = |less: Statement| {
-            let guard = guard(&[less]);
+            let guard = guard_of(&[less]);
             only.get(&at).into_iter().flatten().any(|need| !guard.allows(need))
         };
         // With one line left, that line is the statement.
@@ -222,7 +222,7 @@ struct Account {
 impl Account {
     async fn new() -> Self {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         Self { sandbox, provider, needed: BTreeSet::new() }
     }
 
@@ -239,7 +239,7 @@ impl Account {
 
     /// The same, for a run of the engine.
     async fn runs(&mut self, blueprint: &Blueprint, purpose: Purpose) -> Plan {
-        let provider = provider(&sandboxed(&self.sandbox)).await;
+        let provider = sample_provider(&sandboxed(&self.sandbox)).await;
         self.act(run(&provider, blueprint, purpose, &[])).await
     }
 
@@ -284,7 +284,7 @@ impl Account {
         let dir = shipped_config();
         self.act(async { drop(configured(&connection, &dir, "dev").await) }).await;
         let blueprint = self.samples();
-        let provider = provider(&connection).await;
+        let provider = sample_provider(&connection).await;
         self.act(plan_now(&provider, &blueprint, Purpose::Apply)).await;
 
         self.fill().await;
@@ -371,7 +371,7 @@ async fn run(
     targets: &[String],
 ) -> Plan {
     let snapshot = survey(provider, &blueprint.resources).await.expect("a survey");
-    let plan = plan(provider, blueprint, &snapshot, purpose, targets).expect("a plan");
+    let plan = planner::plan(provider, blueprint, &snapshot, purpose, targets).expect("a plan");
     assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
     let report = carry_out(provider, &plan).await;
     assert!(report.is_complete(), "{:#?}\n{:?}", report.failed, report.skipped);
@@ -423,7 +423,7 @@ async fn destroying(account: &mut Account) {
     let mut kept = account.samples();
     set(&mut kept, "kms.key", "kept", json!(true));
     account.others_run(&kept, Purpose::Apply).await;
-    let provider = provider(&sandboxed(&account.sandbox)).await;
+    let provider = sample_provider(&sandboxed(&account.sandbox)).await;
     let gone = account.runs(&kept, Purpose::Destroy).await;
     account.act(what_is_kept(&provider, &gone)).await;
     let mut blueprint = account.samples();
@@ -448,7 +448,7 @@ async fn what_is_kept(provider: &AwsProvider, gone: &Plan) {
 /// The same for an apply.
 async fn applying(account: &mut Account) {
     let connection = sandboxed(&account.sandbox);
-    let provider = provider(&connection).await;
+    let provider = sample_provider(&connection).await;
     // Made, changed in every field, with other tags, deleted.
     account.act(round_trip(&provider, &[])).await;
     // The keys and secrets that wait for their end are taken back.
@@ -512,7 +512,7 @@ async fn tried(task: Task) -> Vec<String> {
     let idle = idle(&statements, &account.needed).into_iter().filter(is_tried);
     let mut wrong: Vec<String> =
         idle.map(|line| format!("{task:?}: nothing needs {line}")).collect();
-    let guard = guard(&statements);
+    let guard = guard_of(&statements);
     let denied = account.needed.iter().filter(|need| !guard.allows(need));
     wrong.extend(denied.map(|need| format!("{task:?}: it does not allow {need:?}")));
     if task == Task::Apply {

@@ -1,4 +1,4 @@
-//! Faults, as a caller with the real SDK meets them.
+//! Faults, as a caller with the real SDK sees them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn create(faults: &Faults) -> Result<(), SdkError<impl std::fmt::Debug + u
     client(faults).create_bucket().bucket("sample").send().await.map(|_| ())
 }
 
-/// Runs one creation under a fault: how it ended for the caller, and whether it took effect.
+/// Creates an object under a fault. Returns what the caller got, and whether the object exists.
 async fn under(fault: Fault) -> (Option<bool>, bool) {
     let sandbox = Sandbox::in_memory();
     let faults = Faults::new(sandbox.transport()).at(1, fault);

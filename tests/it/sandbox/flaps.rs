@@ -1,11 +1,11 @@
-//! What payctl makes of reads that answer from before and from after a change in turn.
+//! Reads that show the state before a change and the state after it in turn.
 
 use std::time::Duration;
 
 use payctl_engine::plan::Purpose;
 use payctl_sandbox::{Faults, Sandbox};
 
-use crate::support::{block_on, expect_settled, provider, run, samples, sandboxed, some};
+use crate::support::{block_on, expect_settled, run, sample_provider, samples, sandboxed, some};
 
 const LASTS: Duration = Duration::from_secs(5);
 
@@ -13,7 +13,7 @@ const LASTS: Duration = Duration::from_secs(5);
 fn every_kind_lives_through_flapping_reads() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
-        let provider = provider(&sandboxed(&sandbox)).await;
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
         let blueprint = samples(&provider.aws().scope);
         sandbox.flap(Some(LASTS));
         run(&provider, &blueprint, Purpose::Apply).await;
@@ -26,7 +26,7 @@ fn every_kind_lives_through_flapping_reads() {
     });
 }
 
-/// A parameter is complete when it is made: the old answers after that are no reason to write it again.
+/// A parameter is complete when it is created. Old answers after that must not make payctl write it again.
 #[test]
 fn a_fresh_parameter_is_written_once() {
     block_on(async {
@@ -34,7 +34,7 @@ fn a_fresh_parameter_is_written_once() {
         let faults = Faults::new(sandbox.transport());
         let mut connection = sandboxed(&sandbox);
         connection.transport = Some(faults.transport());
-        let provider = provider(&connection).await;
+        let provider = sample_provider(&connection).await;
         sandbox.flap(Some(LASTS));
         run(&provider, &some(&provider, &["ssm.parameter"]), Purpose::Apply).await;
         let calls = faults.calls();

@@ -16,7 +16,7 @@ use aws_sdk_s3::types::{
 use payctl_sandbox::Sandbox;
 use serde_json::json;
 
-fn client(sandbox: &Sandbox, region: &'static str) -> Client {
+fn client_of(sandbox: &Sandbox, region: &'static str) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
@@ -28,7 +28,7 @@ fn client(sandbox: &Sandbox, region: &'static str) -> Client {
 
 /// A client with the bucket `sample`.
 async fn sample() -> Client {
-    let client = client(&Sandbox::in_memory(), "us-east-1");
+    let client = client_of(&Sandbox::in_memory(), "us-east-1");
     client.create_bucket().bucket("sample").send().await.expect("an answer");
     client
 }
@@ -63,7 +63,7 @@ fn at(region: &str) -> CreateBucketConfiguration {
 #[tokio::test]
 async fn the_region_decides_what_creation_must_say() {
     let sandbox = Sandbox::in_memory();
-    let (east, west) = (client(&sandbox, "us-east-1"), client(&sandbox, "eu-west-1"));
+    let (east, west) = (client_of(&sandbox, "us-east-1"), client_of(&sandbox, "eu-west-1"));
     let create = |client: &Client| client.create_bucket().bucket("west");
     assert_eq!(code(create(&west).send().await), "IllegalLocationConstraintException");
     let wrong = create(&west).create_bucket_configuration(at("eu-north-1"));
@@ -90,11 +90,24 @@ async fn the_region_decides_what_creation_must_say() {
 #[tokio::test]
 async fn a_new_bucket_has_the_defaults_of_aws() {
     let client = sample().await;
-    let block = client.get_public_access_block().bucket("sample").send().await.expect("an answer");
-    let block = block.public_access_block_configuration.expect("an answer");
+    let block = client
+        .get_public_access_block()
+        .bucket("sample")
+        .send()
+        .await
+        .expect("an answer")
+        .public_access_block_configuration
+        .expect("an answer");
     assert_eq!(block.block_public_policy, Some(true));
-    let rules = client.get_bucket_encryption().bucket("sample").send().await.expect("an answer");
-    let rules = rules.server_side_encryption_configuration.expect("an answer").rules;
+    let rules = client
+        .get_bucket_encryption()
+        .bucket("sample")
+        .send()
+        .await
+        .expect("an answer")
+        .server_side_encryption_configuration
+        .expect("an answer")
+        .rules;
     let default = rules[0].apply_server_side_encryption_by_default.as_ref().expect("an answer");
     assert_eq!(default.sse_algorithm.as_str(), "AES256");
     let controls =
@@ -314,7 +327,7 @@ async fn listings_come_in_pages() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_sandbox_frees_bucket_names_late() {
-    let client = client(&Sandbox::in_memory_strict(), "us-east-1");
+    let client = client_of(&Sandbox::in_memory_strict(), "us-east-1");
     let create = || client.create_bucket().bucket("sample").send();
     create().await.expect("an answer");
     client.delete_bucket().bucket("sample").send().await.expect("an answer");
@@ -353,7 +366,7 @@ async fn object_lock_needs_versioning_and_keeps_versions() {
     let held =
         client.get_object_retention().bucket("sample").key("a").send().await.expect("an answer");
     assert_eq!(held.retention.expect("an answer").mode, Some(ObjectLockRetentionMode::Governance));
-    // A marker on top loses nothing.
+    // A delete marker keeps the versions below it.
     client.delete_object().bucket("sample").key("a").send().await.expect("an answer");
     delete().bypass_governance_retention(true).send().await.expect("an answer");
 }

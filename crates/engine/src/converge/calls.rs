@@ -97,10 +97,7 @@ impl Step<'_> {
         let open = "the limits are never closed";
         let _one = self.service.acquire().await.expect(open);
         let _any = self.all.acquire().await.expect(open);
-        match self.stop.is_requested() {
-            true => Err(StepError::Interrupted),
-            false => Ok(operation.await),
-        }
+        if self.stop.is_requested() { Err(StepError::Interrupted) } else { Ok(operation.await) }
     }
 
     pub(super) async fn retry(&self, error: OpError, after: Duration) -> Outcome<()> {

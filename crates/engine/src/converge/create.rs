@@ -91,9 +91,10 @@ impl Step<'_> {
     /// AWS created it. `None` if two runs deleted theirs again, so that nothing is left.
     async fn accepted(&self, target: &mut Target, id: String) -> Outcome<Option<Made>> {
         target.id = Some(id);
-        let (live, verdict) = match self.meta.can_duplicate {
-            true => self.appear_among_rivals(target).await?,
-            false => (self.appear(target).await?, Verdict::Stays),
+        let (live, verdict) = if self.meta.can_duplicate {
+            self.appear_among_rivals(target).await?
+        } else {
+            (self.appear(target).await?, Verdict::Stays)
         };
         let address = self.address.clone();
         Ok(match verdict {
@@ -206,9 +207,10 @@ impl Step<'_> {
             let fixed: Vec<&str> = paths.filter(|path| self.meta.is_immutable(path)).collect();
             if fixed.is_empty() || matches!(live.phase, Phase::Deleting(_) | Phase::Failed(_)) {
                 let quarrels = self.quarrel(want, &live, &changes).await?;
-                return match quarrels.is_empty() {
-                    true => Ok(live),
-                    false => Err(StepError::Rival(quarrels)),
+                return if quarrels.is_empty() {
+                    Ok(live)
+                } else {
+                    Err(StepError::Rival(quarrels))
                 };
             }
             if since.elapsed() > self.meta.read_lag {

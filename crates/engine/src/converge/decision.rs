@@ -116,9 +116,10 @@ pub(super) fn next(
     // Tags that were seen and are gone were taken off by somebody, if it stays so. An object that
     // never had any was just made, or made by AWS's services.
     if let Some(tagged_at) = history.tagged_at.filter(|_| history.is_bare) {
-        return match now - tagged_at > TAG_LAG {
-            true => Next::Fail(not_ours()),
-            false => Next::Wait("waiting for its tags".to_owned()),
+        return if now - tagged_at > TAG_LAG {
+            Next::Fail(not_ours())
+        } else {
+            Next::Wait("waiting for its tags".to_owned())
         };
     }
     let written_at = history.written_for(changes);

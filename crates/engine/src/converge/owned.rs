@@ -47,9 +47,10 @@ impl Step<'_> {
 
     /// Waits for tags that reads do not show yet; an object without tags after a while is not ours.
     async fn wait_for_tags(&self, since: Instant, pause: Duration) -> Outcome<()> {
-        match since.elapsed() > TAG_LAG {
-            true => Err(not_ours()),
-            false => self.wait("waiting for its tags".to_owned(), pause).await,
+        if since.elapsed() > TAG_LAG {
+            Err(not_ours())
+        } else {
+            self.wait("waiting for its tags".to_owned(), pause).await
         }
     }
 

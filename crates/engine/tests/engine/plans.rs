@@ -52,9 +52,9 @@ fn users_of_a_replaced_target_are_planned_with_it() {
         put(&mut wanted, "fake.node", "base", json!({ "size": 1, "zone": "b" }), &[]);
         let snapshot = survey(&cloud, &wanted.resources).await.expect("a survey");
         let target = ["fake.node/base".to_owned()];
-        let plan = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &target).expect("a plan");
+        let planned = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &target).expect("a plan");
         let (_stopper, stop) = stop_pair();
-        let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+        let report = apply(&cloud, &planned, 8, &stop, &|_| {}).await;
         assert!(report.is_complete(), "{report:#?}");
         check_settled(&cloud, &wanted).await;
     });

@@ -78,10 +78,10 @@ fn deleting_a_second_key_counts_as_loss_while_a_kind_is_unseen() {
         let error = OpError::new("ListStores", ErrorClass::Denied, "AccessDenied", "no");
         snapshot.unseen.push(SurveyError { kind: "fake.store".to_owned(), error });
         let targets = [key.to_string()];
-        let plan = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &targets).expect("a plan");
+        let planned = plan(&cloud, &wanted, &snapshot, Purpose::Apply, &targets).expect("a plan");
         let deleted: Vec<&Change> =
-            plan.changes.iter().filter(|change| change.action == Action::Delete).collect();
-        assert_eq!(deleted.len(), 1, "{:?}", plan.changes);
+            planned.changes.iter().filter(|change| change.action == Action::Delete).collect();
+        assert_eq!(deleted.len(), 1, "{:?}", planned.changes);
         assert!(deleted[0].irreversible.is_some(), "nobody knows what it encrypts");
     });
 }

@@ -21,14 +21,14 @@ pub(super) struct Api {
     pub created: f64,
     version: Option<String>,
     endpoint: String,
-    /// The sort of addresses, once it is not that of the endpoint.
+    /// The address type, if it differs from the default of the endpoint type.
     ip_type: Option<String>,
     policy: Option<String>,
-    /// In the order in which they came.
+    /// In the order in which they were added.
     binary_types: Vec<String>,
     compression: Option<i64>,
     key_source: String,
-    /// The security policy and the access mode, once they were set.
+    /// The security policy and the access mode, once a call has set them.
     tls: Option<(String, String)>,
     pub tags: Tags,
     pub root: String,
@@ -61,14 +61,16 @@ pub(super) fn call(
             let apis = apis.map(|(id, api)| (id.to_owned(), api.view(id)));
             Ok(listed(apis.collect(), input))
         }
-        "GetRestApi" => find(&mut world.apigateway, region, input).map(|api| api.whole(id(input))),
+        "GetRestApi" => {
+            find(&mut world.apigateway, region, input).map(|api| api.whole(id_of(input)))
+        }
         "UpdateRestApi" => update(&mut world.apigateway, region, input),
         "DeleteRestApi" => delete(&mut world.apigateway, region, input),
         _ => return None,
     })
 }
 
-fn id(input: &Value) -> &str {
+fn id_of(input: &Value) -> &str {
     text(input, "api").unwrap_or_default()
 }
 
@@ -78,12 +80,13 @@ pub(super) fn find<'a>(
     region: &str,
     input: &Value,
 ) -> Result<&'a mut Api, Refusal> {
-    let api = state.apis.get_mut(&at(region, id(input)));
-    let message = || format!("Invalid API identifier specified {ACCOUNT}:{}", id(input));
+    let api = state.apis.get_mut(&at(region, id_of(input)));
+    let message = || format!("Invalid API identifier specified {ACCOUNT}:{}", id_of(input));
     api.ok_or_else(|| gone(message()))
 }
 
-/// The same for what lies in an API: AWS looks for that at once, and says so.
+/// The same for objects inside an API. AWS looks for the API at once, and says if it does not
+/// exist.
 pub(super) fn holder<'a>(
     state: &'a mut State,
     region: &str,
@@ -113,7 +116,7 @@ impl Api {
         }
         put(&mut view, "description", self.description.clone());
         put(&mut view, "version", self.version.clone());
-        // Escaped once more, slashes included.
+        // AWS escapes a policy once more, slashes included.
         let escaped = |text: &String| text.replace('"', "\\\"").replace('/', "\\/");
         put(&mut view, "policy", self.policy.as_ref().map(escaped));
         put(&mut view, "minimumCompressionSize", self.compression);
@@ -123,7 +126,7 @@ impl Api {
         view
     }
 
-    /// What reading it by its id answers: the security policy is told unasked, and the status.
+    /// The answer to a read by id: it adds the security policy and the status.
     fn whole(&self, id: &str) -> Value {
         let mut view = self.view(id);
         let default = if self.endpoint == PRIVATE { "TLS_1_2" } else { "TLS_1_0" };
@@ -190,7 +193,7 @@ impl Api {
         Ok(())
     }
 
-    /// Binary types are a list that is patched as if it were a map.
+    /// Binary types are a list, but a patch treats them as a map.
     fn set_binary_type(&mut self, patch: &Patch<'_>, kind: &str) {
         if patch.op != "add" {
             self.binary_types.retain(|one| one != kind);
@@ -208,7 +211,7 @@ impl Api {
 
 const PRIVATE: &str = "PRIVATE";
 
-/// A policy as AWS keeps it: what it says of `execute-api:/...` is about this API.
+/// A policy as AWS keeps it: `execute-api:/...` becomes the ARN of this API.
 fn expanded(policy: &str, region: &str, id: &str) -> Result<String, Refusal> {
     let Ok(mut policy) = serde_json::from_str::<Value>(policy) else {
         return Err(bad("Invalid policy document. Please check the policy syntax"));
@@ -336,7 +339,7 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
             ["policy"] => {
                 replaced()?;
                 let policy = Some(patch.text()).filter(|text| !text.is_empty());
-                let expand = |text| expanded(text, region, id(input));
+                let expand = |text| expanded(text, region, id_of(input));
                 changed.policy = policy.map(expand).transpose()?;
             }
             ["minimumCompressionSize"] => {
@@ -359,15 +362,15 @@ fn update(state: &mut State, region: &str, input: &Value) -> Answer {
     }
     changed.set_tls(policy.as_deref(), mode.as_deref())?;
     *api = changed;
-    // Changing it tells of its tags even if there are none.
-    let mut view = api.view(id(input));
+    // The answer to a change has the tags even if there are none.
+    let mut view = api.view(id_of(input));
     view["tags"] = json!(api.tags);
     Ok(view)
 }
 
 fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
     find(state, region, input)?;
-    let id = id(input);
+    let id = id_of(input);
     if super::plans::holds(state, region, id, None) {
         return Err(bad(format!("Cannot delete API {id}: a usage plan has a stage of it")));
     }
@@ -403,7 +406,7 @@ fn update_account(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(account(&world.apigateway, region))
 }
 
-/// Whether API Gateway may take a role and write logs by it.
+/// Whether API Gateway may assume a role and write logs with it.
 fn writes_logs(world: &mut World, region: &str, arn: &str) -> bool {
     let Some(name) = arn.strip_prefix(&format!("arn:aws:iam::{ACCOUNT}:role/")) else {
         return false;

@@ -12,7 +12,7 @@ use super::{State, bad, conflict, full, gone, listed, need, new_id};
 const COGNITO: &str = "COGNITO_USER_POOLS";
 const MOST: usize = 10;
 
-/// What can be replaced.
+/// The members that a patch can replace.
 const PATHS: [&str; 5] =
     ["/name", "/type", "/authorizerUri", "/identitySource", "/authorizerResultTtlInSeconds"];
 
@@ -35,7 +35,7 @@ pub(super) fn call(
     })
 }
 
-/// What an authorizer must have, by its type.
+/// Checks the members that an authorizer needs, by its type.
 fn check(found: &Value) -> Result<(), Refusal> {
     let kind = text(found, "type").unwrap_or_default();
     let has = |key: &str| text(found, key).is_some_and(|text| !text.is_empty());
@@ -70,7 +70,7 @@ fn check(found: &Value) -> Result<(), Refusal> {
 }
 
 fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> Answer {
-    // An API that does not exist looks to AWS as if somebody else were at it.
+    // If the API does not exist, AWS says that somebody else is changing it.
     let api = find(state, region, input).map_err(|_| {
         conflict(
             "Unable to complete operation due to concurrent modification. Please try again later.",

@@ -1,4 +1,4 @@
-//! The canary of a stage: a second deployment that gets some of the calls.
+//! The canary of a stage: a second deployment that receives some of the calls.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) struct Canary {
 }
 
 impl Canary {
-    /// The canary that is asked for, of a deployment unless another is named.
+    /// The canary of these settings. Its deployment is this one unless the settings name another.
     pub(super) fn of(settings: &Value, deployment: &str) -> Self {
         Self {
             deployment: text(settings, "deploymentId").unwrap_or(deployment).to_owned(),
@@ -45,7 +45,8 @@ impl Canary {
     }
 }
 
-/// Changes a stage's canary; what is replaced in none makes one of the stage's own deployment.
+/// Changes a stage's canary. If there is none, a replacement creates one with the stage's own
+/// deployment.
 pub(super) fn change(stage: &mut Stage, patch: &Patch<'_>, path: &[&str]) -> Result<(), Refusal> {
     match (patch.op, path) {
         ("remove", []) => {
@@ -76,7 +77,7 @@ pub(super) fn change(stage: &mut Stage, patch: &Patch<'_>, path: &[&str]) -> Res
     Ok(())
 }
 
-/// Makes what the canary has the stage's own.
+/// Copies the canary's deployment or its variables to the stage.
 pub(super) fn promote(stage: &mut Stage, patch: &Patch<'_>) -> Result<(), Refusal> {
     const DEPLOYMENT: (&str, &str) = ("/deploymentId", "/canarySettings/deploymentId");
     const VARIABLES: (&str, &str) = ("/variables", "/canarySettings/stageVariableOverrides");
@@ -93,9 +94,10 @@ pub(super) fn promote(stage: &mut Stage, patch: &Patch<'_>) -> Result<(), Refusa
     let Some(canary) = &stage.canary else {
         return Err(bad("Promotion not available. Canary does not exist."));
     };
-    match way == DEPLOYMENT {
-        true => stage.deployment = canary.deployment.clone(),
-        false => stage.variables.extend(canary.overrides.clone()),
+    if way == DEPLOYMENT {
+        stage.deployment = canary.deployment.clone();
+    } else {
+        stage.variables.extend(canary.overrides.clone());
     }
     Ok(())
 }

@@ -65,7 +65,7 @@ fn one<'a, 'b>(
     found.map(|found| (id, found)).ok_or_else(none)
 }
 
-/// A picture stays as it is; what is said of it may change.
+/// A snapshot never changes; its description may.
 fn update(state: &mut State, region: &str, input: &Value) -> Answer {
     let (id, found) = one(state, region, input)?;
     for patch in patches(input)? {
@@ -114,7 +114,7 @@ fn create(base: &mut Base, state: &mut State, region: &str, input: &Value) -> An
     Ok(view)
 }
 
-/// A canary needs a stage that is there.
+/// A canary needs a stage that exists.
 fn check_canary(api: &Api, input: &Value, canary: Option<&Value>) -> Result<(), Refusal> {
     const WRONG: &str = "Invalid deployment content specified.";
     let name = text(input, "stageName");

@@ -1,9 +1,9 @@
-//! Integrations and their answers: read, changed and deleted one by one.
+//! Integrations and their responses: read, changed and deleted one by one.
 
 use serde_json::{Value, json};
 
 use super::super::{Answer, Refusal, World};
-use super::methods::method;
+use super::methods::find_method;
 use super::patch::{Patch, patches};
 use super::{State, gone, need};
 
@@ -18,7 +18,7 @@ pub(super) fn call(
 ) -> Option<Answer> {
     let state = &mut world.apigateway;
     Some(match operation {
-        "GetMethod" => method(state, region, input).map(|found| found.clone()),
+        "GetMethod" => find_method(state, region, input).map(|found| found.clone()),
         "GetIntegration" => integration(state, region, input).map(|found| found.clone()),
         "UpdateIntegration" => integration(state, region, input).and_then(|found| {
             change(
@@ -54,7 +54,7 @@ fn integration<'a>(
     region: &str,
     input: &Value,
 ) -> Result<&'a mut Value, Refusal> {
-    let found = method(state, region, input)?.get_mut("methodIntegration");
+    let found = find_method(state, region, input)?.get_mut("methodIntegration");
     found.ok_or_else(|| gone(NO_INTEGRATION))
 }
 
@@ -69,10 +69,9 @@ fn response<'a>(
 }
 
 fn delete_response(state: &mut State, region: &str, input: &Value) -> Answer {
-    // To AWS it is the integration that is not there, even if it is the method.
-    let none = |refusal: Refusal| match refusal.message.contains("Method") {
-        true => gone(NO_INTEGRATION),
-        false => refusal,
+    // If the method is missing, AWS says that the integration is.
+    let none = |refusal: Refusal| {
+        if refusal.message.contains("Method") { gone(NO_INTEGRATION) } else { refusal }
     };
     let found = integration(state, region, input).map_err(none)?;
     let all = found.get_mut("integrationResponses").and_then(Value::as_object_mut);
@@ -84,7 +83,7 @@ fn delete_response(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(Value::Null)
 }
 
-/// Changes texts, and texts in maps.
+/// Changes text members, and members of text maps.
 fn change(found: &mut Value, input: &Value, texts: &[&str], maps: &[&str]) -> Answer {
     let mut changed = found.clone();
     for patch in patches(input)? {

@@ -1,4 +1,4 @@
-//! VPC links of the second version.
+//! VPC links of API Gateway v2.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,15 +15,17 @@ pub(super) struct Link {
     subnets: Vec<String>,
     groups: Vec<String>,
     created: f64,
-    /// When it is available, and when it is gone.
+    /// When the link is available.
     ready: f64,
+    /// When the link is gone, if a call has deleted it.
     gone: Option<f64>,
     status: String,
     pub tags: Tags,
 }
 
-/// How many seconds a strict sandbox takes to make a link, and to delete one.
+/// How many seconds a strict sandbox takes to create a link.
 const MAKING: f64 = 150.0;
+/// The same to delete one.
 const DELETING: f64 = 60.0;
 
 impl Link {
@@ -45,12 +47,12 @@ impl Link {
     }
 }
 
-/// Lets the time do its work.
+/// Brings links to the state of this moment.
 pub(super) fn settle(world: &mut World) {
-    let now = now(&world.base);
+    let today = now(&world.base);
     let links = &mut world.apigateway.links;
-    links.retain(|_, link| link.gone.is_none_or(|gone| gone > now));
-    for link in links.values_mut().filter(|link| link.gone.is_none() && link.ready <= now) {
+    links.retain(|_, link| link.gone.is_none_or(|gone| gone > today));
+    for link in links.values_mut().filter(|link| link.gone.is_none() && link.ready <= today) {
         link.status = "AVAILABLE".into();
     }
 }
@@ -97,13 +99,13 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     if !groups.is_empty() {
         exist(world, region, "DescribeSecurityGroups", json!({ "GroupId": groups }))?;
     }
-    let now = now(&world.base);
+    let today = now(&world.base);
     let mut link = Link {
         name: need(input, "name")?.to_owned(),
         subnets,
         groups,
-        created: now,
-        ready: now + if world.base.strict { MAKING } else { 0.0 },
+        created: today,
+        ready: today + if world.base.strict { MAKING } else { 0.0 },
         gone: None,
         status: "PENDING".into(),
         tags: Tags::new(),
@@ -122,7 +124,7 @@ fn exist(world: &mut World, region: &str, operation: &str, input: Value) -> Resu
 }
 
 fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
-    let (strict, now) = (world.base.strict, now(&world.base));
+    let (strict, today) = (world.base.strict, now(&world.base));
     let state = &mut world.apigateway;
     let (id, _) = find(state, region, input)?;
     let used = here(&state.apis, region).any(|(_, api)| {
@@ -138,7 +140,7 @@ fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     let (_, link) = find(state, region, input)?;
     link.status = "DELETING".into();
-    link.gone = Some(now + if strict { DELETING } else { 0.0 });
+    link.gone = Some(today + if strict { DELETING } else { 0.0 });
     settle(world);
     Ok(json!({}))
 }

@@ -1,4 +1,4 @@
-//! Methods with their integrations and answers.
+//! Methods with their integrations and responses.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub(super) fn call(
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"];
 
-/// The parameters of a request: where they come from, and no name twice.
+/// Checks the request parameters: each has a known source, and no name appears twice.
 fn check_parameters(input: &Value) -> Result<(), Refusal> {
     let mut names = BTreeSet::new();
     for parameter in input["requestParameters"].as_object().into_iter().flat_map(Map::keys) {
@@ -51,7 +51,7 @@ fn wrong_mapping(expression: &str) -> Refusal {
     ))
 }
 
-/// The members of an input that are there and not empty.
+/// The members of an input that exist and are not empty.
 fn taken(input: &Value, keys: &[&str]) -> Map<String, Value> {
     let is_empty = |value: &Value| match value {
         Value::Object(map) => map.is_empty(),
@@ -64,12 +64,13 @@ fn taken(input: &Value, keys: &[&str]) -> Map<String, Value> {
 const NO_RESOURCE: &str = "Invalid Resource identifier specified";
 const NO_METHOD: &str = "Invalid Method identifier specified";
 
-/// The API of a call, whose resource exists.
+/// The API of a call whose resource exists.
 fn find<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Api, Refusal> {
     let api = holder(state, region, input, NO_RESOURCE)?;
-    match api.resources.contains_key(need(input, "resource")?) {
-        true => Ok(api),
-        false => Err(gone(NO_RESOURCE)),
+    if api.resources.contains_key(need(input, "resource")?) {
+        Ok(api)
+    } else {
+        Err(gone(NO_RESOURCE))
     }
 }
 
@@ -123,7 +124,7 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
 }
 
 /// The method of a call.
-pub(super) fn method<'a>(
+pub(super) fn find_method<'a>(
     state: &'a mut State,
     region: &str,
     input: &Value,
@@ -137,7 +138,7 @@ pub(super) fn method<'a>(
 
 fn put_response(state: &mut State, region: &str, input: &Value) -> Answer {
     let status = need(input, "status")?;
-    let method = method(state, region, input)?;
+    let method = find_method(state, region, input)?;
     if method["methodResponses"].get(status).is_some() {
         return Err(conflict("Response already exists for this resource"));
     }
@@ -147,7 +148,7 @@ fn put_response(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(made)
 }
 
-/// What an integration of that type may call.
+/// Checks the URI of an integration of this type.
 fn check_uri(kind: &str, uri: &str) -> Result<(), Refusal> {
     if kind.starts_with("HTTP") && !uri.starts_with("http") {
         return Err(bad("Invalid HTTP endpoint specified for URI"));
@@ -175,7 +176,7 @@ fn check_uri(kind: &str, uri: &str) -> Result<(), Refusal> {
 }
 
 fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
-    method(state, region, input)?;
+    find_method(state, region, input)?;
     let kind = need(input, "type")?.to_owned();
     let timeout = number(input, "timeoutInMillis").unwrap_or(29_000);
     if !(50..=29_000).contains(&timeout) {
@@ -187,7 +188,7 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
     check_uri(&kind, text(input, "uri").unwrap_or_default())?;
     if text(input, "connectionType") == Some("VPC_LINK") {
         let id = need(input, "connectionId")?;
-        // What a variable of the stage will stand for is not known yet.
+        // The value of a stage variable is not known yet.
         if !id.starts_with("${stageVariables.") {
             let link = state.links.get(&at(region, id));
             if !link.is_some_and(|link| link.is_available()) {
@@ -211,7 +212,7 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
         "contentHandling",
     ];
     let resource = need(input, "resource")?.to_owned();
-    let method = method(state, region, input)?;
+    let method = find_method(state, region, input)?;
     let mut made = Value::Object(taken(input, &keys));
     made["timeoutInMillis"] = json!(timeout);
     made["passthroughBehavior"] =
@@ -222,7 +223,7 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
         made["connectionType"] = json!("INTERNET");
     }
     if kind == "MOCK" {
-        // It calls nothing.
+        // A mock integration calls nothing.
         let members = made.as_object_mut().into_iter();
         members.for_each(|all| all.retain(|key, _| key != "uri" && key != "httpMethod"));
     }
@@ -232,7 +233,7 @@ fn put_integration(state: &mut State, region: &str, input: &Value) -> Answer {
 
 fn put_mapping(state: &mut State, region: &str, input: &Value) -> Answer {
     let status = need(input, "status")?;
-    let method = method(state, region, input)?;
+    let method = find_method(state, region, input)?;
     if method.get("methodIntegration").is_none() {
         return Err(gone("Invalid Integration identifier specified"));
     }

@@ -1,9 +1,9 @@
 //! The sandbox's API Gateway: REST APIs (v1) and the VPC links of v2, both REST with JSON.
 //!
-//! Quirks kept: names are not unique; a deployment is a snapshot, and cannot be deleted while a
-//! stage uses it; logging needs the role of the account; a method is created once and then only
-//! patched; `{a}` cannot have a sibling `{b}`; plans block the deletion of stages, and deployments
-//! that of VPC links.
+//! Quirks kept: Names are not unique. A deployment is a snapshot, and AWS does not delete it while
+//! a stage uses it. Logging needs the role of the account. A method is created once and then only
+//! patched. `{a}` cannot have a sibling `{b}`. A stage in a usage plan cannot be deleted, nor can a
+//! VPC link that a deployment uses.
 
 mod apis;
 mod authorizers;
@@ -31,7 +31,7 @@ use super::toolbox::{Tags, add_tags, at, here, map, page, put, refuse, remove_ta
 use super::wire::rest::RestRoute;
 use super::{Answer, Base, Call, Refusal, World};
 
-/// What API Gateway keeps.
+/// The state of API Gateway.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -119,7 +119,7 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("DELETE", "/v2/tags/{arn+}", "UntagResource"),
 ];
 
-/// The HTTP status of an answer, by the operation: what is made answers 201, what goes 202 or 204.
+/// The HTTP status of an answer: 201 for creations, 202 or 204 for deletions.
 pub(crate) fn status(operation: &str) -> u16 {
     match operation {
         "DeleteIntegrationResponse" | "DeleteMethod" | "TagResource" | "UntagResource" => 204,
@@ -140,7 +140,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// The tags of every stage of a region, by ARN.
+/// The tags of all stages of a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
@@ -152,7 +152,7 @@ pub(crate) fn all_tags<'a>(
     })
 }
 
-/// Whether there is a stage with this ARN.
+/// Whether a stage with this ARN exists.
 pub(crate) fn has_stage(state: &State, arn: &str) -> bool {
     let region = arn.split(':').nth(3).unwrap_or_default();
     let path = arn.split_once("::/restapis/").map(|(_, path)| path).unwrap_or_default();
@@ -197,7 +197,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// The tags of what an ARN stands for.
+/// The tags of the object with this ARN.
 fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let arn = text(input, "arn").unwrap_or_default();
     let path = arn.split_once("::/").map(|(_, path)| path).unwrap_or_default();
@@ -225,17 +225,17 @@ fn tag(tags: &mut Tags, more: Tags) -> Result<(), Refusal> {
 
 const FULL: &str = "LimitExceededException";
 
-/// A full quota: AWS answers it with the status of throttling.
+/// The refusal of a call over a quota. AWS answers it with the status of throttling.
 fn full(message: impl Into<String>) -> Refusal {
     refuse(429, FULL, message)
 }
 
-/// When an API was made, if it is there.
+/// When an API was created, if it exists.
 pub(crate) fn made(state: &State, region: &str, api: &str) -> Option<f64> {
     state.apis.get(&at(region, api)).map(|api| api.created)
 }
 
-/// The error of validators for a missing API.
+/// The refusal of a request validator whose API does not exist.
 pub(crate) fn no_such_api() -> Refusal {
     bad("Invalid REST API identifier specified")
 }
@@ -262,7 +262,7 @@ fn new_id(base: &mut Base) -> String {
     format!("{:016x}", base.number())[..10].to_owned()
 }
 
-/// One page of a list by id. Where the next one begins is nobody's to read.
+/// One page of a list by id. The token of the next page is opaque.
 fn listed(items: Vec<(String, Value)>, input: &Value) -> Value {
     let limit = super::toolbox::number(input, "limit").unwrap_or(25).clamp(1, 500);
     let limit = usize::try_from(limit).unwrap_or(25);

@@ -1,4 +1,4 @@
-//! Violations of an operation's model. AWS reports all of them at once, before it checks anything
+//! Violations of an operation's model. AWS reports all of them together, before it checks anything
 //! else.
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::super::constraints::{Broken, one_of};
 use super::super::toolbox::{list, text, texts};
 use super::patch::OPS;
 
-/// The refusal of an input that does not fit.
+/// Refuses an input that breaks the model.
 pub(super) fn check(operation: &str, input: &Value) -> Result<(), Refusal> {
     for member in TEXTS.iter().filter(|(name, _)| *name == operation).flat_map(|(_, all)| *all) {
         are_texts(&input[member])?;
@@ -41,10 +41,10 @@ pub(super) fn check(operation: &str, input: &Value) -> Result<(), Refusal> {
     broken.refuse()
 }
 
-/// The sorts of endpoints, in the order of the model.
+/// The endpoint types, in the order of the model.
 pub(super) const ENDPOINTS: [&str; 3] = ["PRIVATE", "EDGE", "REGIONAL"];
 
-/// The sorts of addresses.
+/// The address types.
 pub(super) const IP_TYPES: [&str; 2] = ["ipv4", "dualstack"];
 
 const INTEGRATIONS: [&str; 5] = ["HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS"];
@@ -57,7 +57,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("TagResource", &["tags"]),
 ];
 
-/// The refusal of a value that is not a text in a map of texts. The parser finds it.
+/// Refuses a value in a text map that is not a text. AWS's parser finds it.
 fn are_texts(map: &Value) -> Result<(), Refusal> {
     for value in map.as_object().into_iter().flat_map(|map| map.values()) {
         let class = match value {

@@ -1,4 +1,4 @@
-//! JSON patches: paths whose steps are escaped, and values that are always texts.
+//! JSON patches: their paths are escaped, and their values are always texts.
 
 use serde_json::Value;
 
@@ -16,11 +16,11 @@ pub(super) struct Patch<'a> {
     pub steps: Vec<String>,
     /// The value.
     pub value: Option<&'a str>,
-    /// Where a copy is taken from.
+    /// The source of a copy.
     pub from: Option<&'a str>,
 }
 
-/// What a patch may do by the model; nothing takes all of it.
+/// The operations in the model. No member takes all of them.
 pub(super) const OPS: [&str; 6] = ["add", "remove", "move", "test", "replace", "copy"];
 
 /// The operations of a call.
@@ -42,17 +42,17 @@ pub(super) fn patches(input: &Value) -> Result<Vec<Patch<'_>>, Refusal> {
 }
 
 impl Patch<'_> {
-    /// The steps, to be matched.
+    /// The steps of the path, for a match.
     pub(super) fn path(&self) -> Vec<&str> {
         self.steps.iter().map(String::as_str).collect()
     }
 
-    /// The value as a text.
+    /// The value as a text, or an empty one.
     pub(super) fn text(&self) -> &str {
         self.value.unwrap_or_default()
     }
 
-    /// The value as true or false: what is not `true` is false.
+    /// The value as a boolean: everything but `true` is false.
     pub(super) fn flag(&self) -> bool {
         self.text().eq_ignore_ascii_case("true")
     }
@@ -63,7 +63,7 @@ impl Patch<'_> {
         text.parse().map_err(|_| bad(format!("Invalid value '{text}': not a number")))
     }
 
-    /// A path that cannot be patched, where these can be replaced.
+    /// The refusal of a path, with the paths that can be replaced.
     pub(super) fn refused(&self, paths: &[&str]) -> Refusal {
         let Self { op, raw, .. } = self;
         let hint = match *op {
@@ -73,16 +73,17 @@ impl Patch<'_> {
         bad(format!("Invalid patch path  '{raw}' specified for op '{op}'. {hint}"))
     }
 
-    /// A path that does not exist in an API or a method.
+    /// The refusal of a path that an API or a method does not have.
     pub(super) fn unknown(&self) -> Refusal {
         bad(format!("Invalid patch path {}", self.raw))
     }
 
-    /// An operation that an API's or a method's own member does not take.
+    /// Refuses an operation that a member of an API or a method does not take.
     pub(super) fn only(&self, op: &str) -> Result<(), Refusal> {
-        match self.op == op {
-            true => Ok(()),
-            false => Err(bad(format!("Invalid patch operation specified. Must be one of: [{op}]"))),
+        if self.op == op {
+            Ok(())
+        } else {
+            Err(bad(format!("Invalid patch operation specified. Must be one of: [{op}]")))
         }
     }
 }

@@ -25,14 +25,14 @@ pub(super) struct Plan {
     pub tags: Tags,
 }
 
-/// Lists and what makes an object tell of tags only if there are any.
+/// Adds the tags if there are any, as lists and creations do.
 fn with_tags(view: &mut Value, tags: &Tags) {
     if !tags.is_empty() {
         view["tags"] = json!(tags);
     }
 }
 
-/// Reading one by its id and changing it tell of them always.
+/// Adds the tags always, as reads by id and changes do.
 fn whole(mut view: Value, tags: &Tags) -> Value {
     view["tags"] = json!(tags);
     view
@@ -54,7 +54,7 @@ impl Plan {
     }
 }
 
-/// Whether a plan has a stage of an API, or this one.
+/// Whether a plan contains a stage of an API, or this stage of it.
 pub(super) fn holds(state: &State, region: &str, api: &str, stage: Option<&str>) -> bool {
     let is = |key: &String| match stage {
         Some(stage) => *key == format!("{api}:{stage}"),
@@ -63,7 +63,7 @@ pub(super) fn holds(state: &State, region: &str, api: &str, stage: Option<&str>)
     here(&state.plans, region).any(|(_, plan)| plan.stages.iter().any(is))
 }
 
-/// The tags of a key, kept in the key.
+/// The tags of a key. The key keeps them.
 pub(super) fn key_tags<'a>(
     state: &'a mut State,
     region: &str,
@@ -86,10 +86,10 @@ pub(super) struct Key {
     tags: Tags,
 }
 
-/// What of a key can be replaced.
+/// The paths of a key that a patch can replace.
 const KEY_PATHS: [&str; 4] = ["/description", "/enabled", "/name", "/customerId"];
 
-/// What of a plan can be replaced.
+/// The paths of a plan that a patch can replace.
 const PLAN_PATHS: [&str; 9] = [
     "/name",
     "/description",
@@ -115,7 +115,7 @@ impl Key {
         view
     }
 
-    /// Where it stands in a list: the newest first.
+    /// Its place in a list: the newest key comes first.
     fn place(&self, id: &str) -> String {
         format!("{:016x}{id}", u64::MAX - (self.created * 1000.0) as u64)
     }
@@ -179,9 +179,10 @@ pub(super) fn call(
         "GetUsagePlanKeys" => Ok(plan_keys(state, region, input)),
         "CreateUsagePlanKey" => add_key(state, region, input),
         "DeleteUsagePlanKey" => find(state, region, input).and_then(|(_, plan)| {
-            match plan.keys.remove(need(input, "key")?) {
-                true => Ok(Value::Null),
-                false => Err(gone("Invalid Usage Plan Key identifier specified")),
+            if plan.keys.remove(need(input, "key")?) {
+                Ok(Value::Null)
+            } else {
+                Err(gone("Invalid Usage Plan Key identifier specified"))
             }
         }),
         _ => return None,
@@ -208,7 +209,7 @@ fn find_key<'a, 'b>(
     key.map(|key| (id, key)).ok_or_else(|| gone("Invalid API Key identifier specified"))
 }
 
-/// The keys of a plan; one that does not exist has none.
+/// The keys of a plan. A plan that does not exist has none.
 fn plan_keys(state: &State, region: &str, input: &Value) -> Value {
     let plan = state.plans.get(&at(region, text(input, "plan").unwrap_or_default()));
     let ids = plan.into_iter().flat_map(|plan| &plan.keys);
@@ -232,13 +233,13 @@ fn create_key(base: &mut Base, state: &mut State, region: &str, input: &Value) -
     if name.len() > 1024 {
         return Err(bad("Invalid API Key name, can be at most 1024 characters."));
     }
-    let now = now(base);
+    let today = now(base);
     let mut key = Key {
         name: name.to_owned(),
         description: None,
         enabled: flag(input, "enabled").unwrap_or(false),
-        created: now,
-        updated: now,
+        created: today,
+        updated: today,
         value: value.map_or_else(|| format!("{:040x}", base.number()), str::to_owned),
         tags: Tags::new(),
     };
@@ -271,11 +272,12 @@ fn update_key(base: &Base, state: &mut State, region: &str, input: &Value) -> An
 fn stage_exists(state: &State, region: &str, plan: &str, key: &str) -> Result<(), Refusal> {
     let (api, stage) = key.split_once(':').ok_or_else(|| bad("Invalid API Stage specified"))?;
     let found = state.apis.get(&at(region, api));
-    match found.is_some_and(|api| api.stages.contains_key(stage)) {
-        true => Ok(()),
-        false => Err(gone(format!(
+    if found.is_some_and(|api| api.stages.contains_key(stage)) {
+        Ok(())
+    } else {
+        Err(gone(format!(
             "Invalid API Stage {{api: {api}, stage: {stage}}} specified for usageplan {plan}"
-        ))),
+        )))
     }
 }
 
@@ -381,8 +383,9 @@ fn add_key(state: &mut State, region: &str, input: &Value) -> Answer {
     };
     let view = key.in_plan(id);
     let (_, plan) = find(state, region, input)?;
-    match plan.keys.insert(id.to_owned()) {
-        true => Ok(view),
-        false => Err(conflict("Usage Plan Key already exists for this Usage Plan")),
+    if plan.keys.insert(id.to_owned()) {
+        Ok(view)
+    } else {
+        Err(conflict("Usage Plan Key already exists for this Usage Plan"))
     }
 }

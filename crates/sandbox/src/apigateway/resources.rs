@@ -1,4 +1,4 @@
-//! Paths, request validators and models.
+//! Resources (paths), request validators and models.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::apis::{Api, find, holder};
 use super::patch::patches;
 use super::{State, bad, conflict, full, gone, listed, need, new_id, no_such_api};
 
-/// A path.
+/// A resource.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Resource {
     parent: Option<String>,
     part: String,
     path: String,
-    /// Methods by name, as they are sent.
+    /// Methods by name, as the client sent them.
     pub methods: BTreeMap<String, Value>,
 }
 
@@ -44,10 +44,8 @@ impl Resource {
         }
         if !self.methods.is_empty() {
             let bare = || self.methods.keys().map(|name| (name.clone(), json!({}))).collect();
-            view["resourceMethods"] = match embed {
-                true => json!(self.methods),
-                false => Value::Object(bare()),
-            };
+            view["resourceMethods"] =
+                if embed { json!(self.methods) } else { Value::Object(bare()) };
         }
         view
     }
@@ -90,7 +88,7 @@ fn get(state: &mut State, region: &str, input: &Value) -> Answer {
     Ok(listed(all.collect(), input))
 }
 
-/// Whether a part of a path stands for anything.
+/// Whether a part of a path is a variable.
 fn is_variable(part: &str) -> bool {
     part.starts_with('{')
 }
@@ -246,7 +244,7 @@ fn create_model(base: &mut Base, state: &mut State, region: &str, input: &Value)
     Ok(made)
 }
 
-/// An empty description is none.
+/// An empty description removes it.
 fn describe(model: &mut Value, description: &str) {
     let Some(members) = model.as_object_mut() else { return };
     members.remove("description");

@@ -21,7 +21,7 @@ pub(super) struct Stage {
     created: f64,
     updated: f64,
     tracing: bool,
-    /// Whether it has a cache, and of which size.
+    /// Whether it has a cache, and the size of the cache.
     caches: bool,
     cache_size: Option<String>,
     pub variables: BTreeMap<String, String>,
@@ -80,7 +80,7 @@ pub(super) fn call(
                 |one: &Stage| text(input, "deploymentId").is_none_or(|id| one.deployment == id);
             let all = api.stages.iter().filter(|(_, one)| is_asked_for(one));
             let all = all.map(|(name, one)| (name.clone(), one.view(name)));
-            // Without pages, unlike every other list.
+            // This list has no pages, unlike all others.
             json!({ "item": listed(all.collect(), &json!({ "limit": 500 }))["item"] })
         }),
         "GetStage" => find(&mut world.apigateway, region, input).and_then(|api| {
@@ -110,7 +110,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 impl Stage {
-    /// What a new stage has by the members that making it and making a deployment share.
+    /// A new stage, from the members that `CreateStage` and `CreateDeployment` share.
     pub(super) fn of(input: &Value, created: f64) -> Self {
         Self {
             created,
@@ -123,7 +123,7 @@ impl Stage {
         }
     }
 
-    /// The stage that comes with a deployment.
+    /// The stage that a deployment creates.
     pub(super) fn with_deployment(input: &Value, created: f64, deployment: &str) -> Self {
         Self {
             deployment: deployment.to_owned(),
@@ -154,9 +154,10 @@ pub(super) fn add(api: &mut Api, name: &str, mut stage: Stage, tags: Tags) -> An
 fn deployments_exist(api: &Api, stage: &Stage) -> Result<(), Refusal> {
     let canary = stage.canary.as_ref().map(|canary| &canary.deployment);
     let mut used = [Some(&stage.deployment), canary].into_iter().flatten();
-    match used.all(|id| api.deployments.contains_key(id)) {
-        true => Ok(()),
-        false => Err(bad("Deployment id does not exist")),
+    if used.all(|id| api.deployments.contains_key(id)) {
+        Ok(())
+    } else {
+        Err(bad("Deployment id does not exist"))
     }
 }
 
@@ -189,7 +190,7 @@ fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(view)
 }
 
-/// What a method has as soon as one of its settings is set.
+/// The settings that a method has once one of them is set.
 fn defaults() -> Value {
     json!({
         "metricsEnabled": false,
@@ -247,7 +248,7 @@ fn change(stage: &mut Stage, patch: &Patch<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The member of a method's settings that a path stands for, and its new value.
+/// The setting of a method that a path names, and its new value.
 fn setting_of(
     patch: &Patch<'_>,
     group: &str,
@@ -268,7 +269,7 @@ fn setting_of(
     })
 }
 
-/// What is not there cannot be removed, be it a setting of a method or not.
+/// The refusal to remove a setting that does not exist.
 pub(super) fn cannot_remove(patch: &Patch<'_>) -> Refusal {
     bad(format!(
         "Cannot remove method setting {} because there is no method setting for this method ",
@@ -276,7 +277,7 @@ pub(super) fn cannot_remove(patch: &Patch<'_>) -> Refusal {
     ))
 }
 
-/// A path that no stage has; the list is AWS's own, to the comma.
+/// The refusal of a path that a stage does not have. The list is AWS's own, to the comma.
 pub(super) fn no_path(patch: &Patch<'_>) -> Refusal {
     bad(format!(
         "Invalid method setting path: /{}. Must be one of: [/deploymentId, /description, \

@@ -1,4 +1,4 @@
-//! Groups and their instances.
+//! Groups.
 
 use std::collections::BTreeMap;
 
@@ -9,42 +9,43 @@ use super::super::ec2::{lent, templates};
 use super::super::toolbox::{
     self, Tags, add_tags, at, flag, here, iso, list, need, number, page, text, texts, uuid_of,
 };
-use super::super::{ACCOUNT, Answer, Call, Refusal, World, fresh, kms};
-use super::{INVALID, TAGS, by_name, ec2, find, invalid, states, tags};
+use super::super::{ACCOUNT, Answer, Refusal, World};
+use super::instances::{grow, lifecycle, scale};
+use super::{INVALID, TAGS, by_name, find, invalid, tags};
 
 /// A group.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Group {
-    min: i64,
-    max: i64,
-    desired: i64,
-    subnets: Vec<String>,
-    /// Id and version, as asked for.
-    template: (String, String),
-    targets: Vec<String>,
-    health_check: String,
-    grace: i64,
-    warmup: Option<i64>,
+    pub min: i64,
+    pub max: i64,
+    pub desired: i64,
+    pub subnets: Vec<String>,
+    /// The id and the version of the launch template, as the call named them.
+    pub template: (String, String),
+    pub targets: Vec<String>,
+    pub health_check: String,
+    pub grace: i64,
+    pub warmup: Option<i64>,
     pub metrics: bool,
     pub policies: BTreeMap<String, Value>,
     pub tags: Tags,
-    /// Which tags instances get.
+    /// Whether instances get each tag at launch.
     pub at_launch: BTreeMap<String, bool>,
-    /// The ids of its instances, and their states as last seen.
-    instances: BTreeMap<String, String>,
-    /// The template that each instance was launched from, if not from the present one.
-    launched: BTreeMap<String, (String, String)>,
-    deleting: bool,
+    /// The ids of the instances, and their states at the last look.
+    pub instances: BTreeMap<String, String>,
+    /// The template that each instance was launched from, if it differs from the present one.
+    pub launched: BTreeMap<String, (String, String)>,
+    pub deleting: bool,
     /// Why the last launch failed.
-    failure: Option<String>,
-    /// Until when instances are being replaced, if that ever was, and whether that was cancelled.
-    refreshing: f64,
-    cancelled: bool,
-    made: f64,
+    pub failure: Option<String>,
+    /// Until when a refresh replaces instances, if there was one, and whether a call cancelled it.
+    pub refreshing: f64,
+    pub cancelled: bool,
+    pub made: f64,
 }
 
-/// What every group of AWS publishes, if asked to.
+/// The metrics that each group can publish.
 const METRICS: [&str; 8] = [
     "GroupDesiredCapacity",
     "GroupInServiceInstances",
@@ -55,14 +56,6 @@ const METRICS: [&str; 8] = [
     "GroupTerminatingInstances",
     "GroupTotalInstances",
 ];
-
-fn lifecycle(state: &str) -> &'static str {
-    match state {
-        "running" => "InService",
-        "pending" => "Pending",
-        _ => "Terminating",
-    }
-}
 
 fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
     let id = uuid_of(name);
@@ -130,7 +123,7 @@ fn render(world: &World, region: &str, name: &str, one: &Group) -> Value {
     })
 }
 
-/// What a request says of a group, over what it was.
+/// The group that a request describes; members that it leaves out come from `one`.
 fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Result<Group, Refusal> {
     let count = |key: &str, old: i64| number(input, key).unwrap_or(old);
     one.min = count("MinSize", one.min);
@@ -142,7 +135,7 @@ fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Resu
         );
         return Err(invalid(message));
     }
-    // Bounds move the number along; asking for one outside of them is refused.
+    // New bounds move the desired number. A call that asks for a number outside of them is refused.
     one.desired = match number(input, "DesiredCapacity") {
         Some(asked) if !(one.min..=one.max).contains(&asked) => {
             let message = format!(
@@ -180,9 +173,10 @@ fn described(world: &World, region: &str, mut one: Group, input: &Value) -> Resu
             one.launched.entry(instance.clone()).or_insert_with(|| old.clone());
         }
     }
-    match one.template.0.is_empty() {
-        true => Err(invalid("Valid requests must contain a launch template")),
-        false => Ok(one),
+    if one.template.0.is_empty() {
+        Err(invalid("Valid requests must contain a launch template"))
+    } else {
+        Ok(one)
     }
 }
 
@@ -239,83 +233,6 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(Value::Null)
 }
 
-/// Launches and terminates until there are as many instances as there should be.
-fn scale(world: &mut World, region: &str, name: &str) {
-    let Some(one) = world.autoscaling.groups.get(&at(region, name)).cloned() else { return };
-    let serving = one.instances.iter().filter(|(_, state)| lifecycle(state) != "Terminating");
-    let serving: Vec<String> = serving.map(|(id, _)| id.clone()).collect();
-    let wanted = if one.deleting { 0 } else { usize::try_from(one.desired).unwrap_or_default() };
-    let (mut instances, mut failure) = (one.instances.clone(), None);
-    for number in serving.len()..wanted {
-        let subnet = &one.subnets[number % one.subnets.len()];
-        match launch(world, region, &one, subnet) {
-            Ok(id) => drop(instances.insert(id, "pending".to_owned())),
-            Err(refusal) => {
-                failure = Some(format!("{} Launching EC2 instance failed.", refusal.message));
-            }
-        }
-    }
-    for id in serving.iter().skip(wanted) {
-        // One that somebody else terminated is gone all the same.
-        let _gone = ec2(world, region, "TerminateInstances", json!({ "InstanceId": [id] }));
-        instances.insert(id.clone(), "shutting-down".to_owned());
-    }
-    if let Ok(group) = by_name(world, region, name) {
-        (group.instances, group.failure) = (instances, failure);
-    }
-}
-
-fn launch(world: &mut World, region: &str, one: &Group, subnet: &str) -> Result<String, Refusal> {
-    if let Some(reason) = fresh::cannot_launch(world) {
-        return Err(invalid(reason));
-    }
-    let (id, version) = &one.template;
-    let data = templates::data(world, region, id, version);
-    let mut input = data.ok_or_else(|| invalid("The launch template does not exist."))?;
-    let image = text(&input, "ImageId").unwrap_or_default().to_owned();
-    if let Some(parameter) = image.strip_prefix("resolve:ssm:") {
-        input["ImageId"] = json!(parameter_value(world, region, parameter)?);
-    }
-    input["SubnetId"] = json!(subnet);
-    (input["MinCount"], input["MaxCount"]) = (json!("1"), json!("1"));
-    may_use_keys(world, region, &input)?;
-    let tags = one.tags.iter().filter(|(key, _)| one.at_launch.get(*key) == Some(&true));
-    let tags: Vec<Value> = tags.map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-    let answer = ec2(world, region, "RunInstances", input)?;
-    let id = answer.pointer("/instancesSet/0/instanceId").and_then(Value::as_str);
-    let id = id.unwrap_or_default().to_owned();
-    if !tags.is_empty() {
-        ec2(world, region, "CreateTags", json!({ "ResourceId": [id], "Tag": tags }))?;
-    }
-    Ok(id)
-}
-
-/// Nobody but the key's own policy admits Auto Scaling to a customer key.
-fn may_use_keys(world: &World, region: &str, data: &Value) -> Result<(), Refusal> {
-    let via = format!("ec2.{region}.amazonaws.com");
-    let keys =
-        list(data, "BlockDeviceMapping").iter().filter_map(|one| text(&one["Ebs"], "KmsKeyId"));
-    match keys.into_iter().find(|key| !kms::admits(&world.kms, region, key, &via)) {
-        Some(_) => Err(Refusal::new(
-            "Client.InternalError",
-            "Client.InternalError: Client error on launch.",
-        )),
-        None => Ok(()),
-    }
-}
-
-fn parameter_value(world: &mut World, region: &str, name: &str) -> Result<String, Refusal> {
-    let call = Call {
-        service: "ssm".to_owned(),
-        operation: "GetParameter".to_owned(),
-        input: json!({ "Name": name }),
-        region: region.to_owned(),
-    };
-    let answer = super::super::ssm::call(world, &call)?;
-    let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
-    Ok(value.unwrap_or_default().to_owned())
-}
-
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let names = texts(input, "AutoScalingGroupNames");
     let all: Vec<String> = here(&world.autoscaling.groups, region)
@@ -333,22 +250,6 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     let mut answer = json!({ "AutoScalingGroups": groups });
     toolbox::put(&mut answer, "NextToken", next);
     Ok(answer)
-}
-
-/// Lets a group grow older by one read: instances start and end, those that are missing are
-/// launched, and a group that is being deleted vanishes with its last one.
-fn grow(world: &mut World, region: &str, name: &str) {
-    let Ok(group) = by_name(world, region, name) else { return };
-    let ids: Vec<String> = group.instances.keys().cloned().collect();
-    let states = states(world, region, &ids);
-    let Ok(group) = by_name(world, region, name) else { return };
-    let gone = states.is_empty() && group.deleting;
-    group.instances = states;
-    group.launched.retain(|id, _| group.instances.contains_key(id));
-    match gone {
-        true => drop(world.autoscaling.groups.remove(&at(region, name))),
-        false => scale(world, region, name),
-    }
 }
 
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
@@ -382,63 +283,6 @@ pub(super) fn activities(world: &mut World, region: &str, input: &Value) -> Answ
         })
     });
     Ok(json!({ "Activities": failed.collect::<Vec<_>>() }))
-}
-
-/// How long a strict sandbox takes for a refresh, and to cancel one; in seconds.
-const REFRESH: f64 = 1800.0;
-const CANCEL: f64 = 15.0;
-
-/// Replaces all instances, at once; that counts as under way for a while.
-pub(super) fn refresh(world: &mut World, region: &str, input: &Value) -> Answer {
-    let name = need(input, "AutoScalingGroupName", INVALID)?;
-    let now = world.base.now();
-    let lasts = if world.base.strict { REFRESH } else { 0.0 };
-    let group = find(world, region, input)?;
-    if now < group.refreshing {
-        let message = "An Instance Refresh is already in progress and blocks the execution of this \
-                       Instance Refresh.";
-        return Err(Refusal::new("InstanceRefreshInProgress", message));
-    }
-    (group.refreshing, group.cancelled) = (now + lasts, false);
-    let ids: Vec<String> = group.instances.keys().cloned().collect();
-    for id in &ids {
-        let _gone = ec2(world, region, "TerminateInstances", json!({ "InstanceId": [id] }));
-        if let Some(state) = find(world, region, input)?.instances.get_mut(id) {
-            *state = "shutting-down".to_owned();
-        }
-    }
-    scale(world, region, name);
-    Ok(json!({ "InstanceRefreshId": uuid_of(&format!("{name}{ids:?}")) }))
-}
-
-/// Ends a refresh before its time.
-pub(super) fn cancel_refresh(world: &mut World, region: &str, input: &Value) -> Answer {
-    let now = world.base.now();
-    let group = find(world, region, input)?;
-    if now >= group.refreshing {
-        let message = "No in progress or pending Instance Refresh found for the group.";
-        return Err(Refusal::new("ActiveInstanceRefreshNotFound", message));
-    }
-    (group.refreshing, group.cancelled) = (group.refreshing.min(now + CANCEL), true);
-    Ok(json!({ "InstanceRefreshId": uuid_of("refresh") }))
-}
-
-/// The last refresh, if there was one.
-pub(super) fn refreshes(world: &mut World, region: &str, input: &Value) -> Answer {
-    let name = need(input, "AutoScalingGroupName", INVALID)?;
-    let now = world.base.now();
-    let group = find(world, region, input)?;
-    let status = match (now < group.refreshing, group.cancelled) {
-        (true, false) => "InProgress",
-        (true, true) => "Cancelling",
-        (false, true) => "Cancelled",
-        (false, false) => "Successful",
-    };
-    let last = json!({
-        "InstanceRefreshId": uuid_of("refresh"), "AutoScalingGroupName": name, "Status": status,
-    });
-    let known = Some(last).filter(|_| group.refreshing > 0.0);
-    Ok(json!({ "InstanceRefreshes": known.into_iter().collect::<Vec<_>>() }))
 }
 
 pub(super) fn targets(world: &mut World, region: &str, input: &Value, attach: bool) -> Answer {

@@ -1,13 +1,15 @@
 //! The sandbox's EC2 Auto Scaling.
 //!
 //! Its instances are instances of the sandbox's EC2, with interfaces that block subnets and groups.
-//! Quirks kept: a group with instances can only be deleted by force, and stays listed as "Delete in
-//! progress" until they are terminated; a failed launch does not fail a call, but is in the
-//! activities; a volume's customer key must allow Auto Scaling; one refresh runs at a time, in a
-//! strict sandbox for half an hour; no group scales on its own, since there are no metrics.
+//! Quirks kept: A group with instances can only be deleted by force, and stays listed as "Delete in
+//! progress" until they are terminated. A failed launch does not fail a call; the activities list
+//! it. The customer key of a volume must allow Auto Scaling. One refresh runs at a time; a strict
+//! sandbox takes half an hour for it. The sandbox has no metrics, so no group scales on its own.
 
 mod groups;
+mod instances;
 mod policies;
+mod refreshes;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 use super::toolbox::{Tags, add_tags, at, flag, list, need, text};
 use super::{Answer, Call, Refusal, World};
 
-/// What Auto Scaling keeps, by region and name.
+/// The state of Auto Scaling, by region and name.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -44,9 +46,9 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "UpdateAutoScalingGroup" => groups::update(world, region, input),
         "DeleteAutoScalingGroup" => groups::delete(world, region, input),
         "DescribeScalingActivities" => groups::activities(world, region, input),
-        "StartInstanceRefresh" => groups::refresh(world, region, input),
-        "CancelInstanceRefresh" => groups::cancel_refresh(world, region, input),
-        "DescribeInstanceRefreshes" => groups::refreshes(world, region, input),
+        "StartInstanceRefresh" => refreshes::start(world, region, input),
+        "CancelInstanceRefresh" => refreshes::cancel(world, region, input),
+        "DescribeInstanceRefreshes" => refreshes::describe(world, region, input),
         "AttachLoadBalancerTargetGroups" | "DetachLoadBalancerTargetGroups" => {
             groups::targets(world, region, input, call.operation.starts_with("Attach"))
         }
@@ -84,7 +86,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(INVALID, message)
 }
 
-/// Tags of a request, and for each whether instances get it.
+/// The tags of a request, and whether instances get each of them.
 fn tags(list: &[Value]) -> Result<(Tags, BTreeMap<String, bool>), Refusal> {
     let (mut tags, mut at_launch) = (Tags::new(), BTreeMap::new());
     for tag in list {
@@ -112,7 +114,7 @@ fn find<'w>(
     by_name(world, region, need(input, "AutoScalingGroupName", INVALID)?)
 }
 
-/// The group of a tag. AWS says in other words that there is none.
+/// The group of a tag. AWS has other words here for a missing group.
 fn tagged<'w>(
     world: &'w mut World,
     region: &str,
@@ -122,14 +124,14 @@ fn tagged<'w>(
     by_name(world, region, name).map_err(|_| invalid(message))
 }
 
-/// Asks the sandbox's own EC2.
+/// Calls the sandbox's own EC2.
 fn ec2(world: &mut World, region: &str, operation: &str, input: Value) -> Answer {
     let (service, operation) = ("ec2".to_owned(), operation.to_owned());
     super::ec2::call(world, &Call { service, operation, input, region: region.to_owned() })
 }
 
-/// The ids and states of instances; each look lets them grow older.
-fn states(world: &mut World, region: &str, ids: &[String]) -> BTreeMap<String, String> {
+/// The ids and states of instances. Each look ages the instances by a read.
+fn states_of(world: &mut World, region: &str, ids: &[String]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for id in ids {
         let Ok(answer) = ec2(world, region, "DescribeInstances", json!({ "InstanceId": [id] }))

@@ -1,4 +1,4 @@
-//! Scaling policies; those that track a target.
+//! Target tracking policies.
 
 use serde_json::{Value, json};
 
@@ -34,11 +34,11 @@ pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
     let missing = |_| invalid(format!("Group {group} not found"));
     let found = by_name(world, region, group).map_err(missing)?;
     found.policies.insert(name.to_owned(), kept);
-    let arn = arn(region, group, name);
+    let arn = policy_arn(region, group, name);
     Ok(json!({ "PolicyARN": arn, "Alarms": [] }))
 }
 
-fn arn(region: &str, group: &str, name: &str) -> String {
+fn policy_arn(region: &str, group: &str, name: &str) -> String {
     let id = uuid_of(&format!("{group}/{name}"));
     format!(
         "arn:aws:autoscaling:{region}:{ACCOUNT}:scalingPolicy:{id}:autoScalingGroupName/{group}:\
@@ -55,7 +55,7 @@ pub(super) fn describe(world: &World, region: &str, input: &Value) -> Answer {
             let shown = json!({
                 "AutoScalingGroupName": group,
                 "PolicyName": name,
-                "PolicyARN": arn(region, group, name),
+                "PolicyARN": policy_arn(region, group, name),
                 "PolicyType": "TargetTrackingScaling",
                 "StepAdjustments": [],
                 "Alarms": [],

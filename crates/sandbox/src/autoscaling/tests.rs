@@ -1,19 +1,15 @@
-//! Claims about groups of instances.
+//! Tests of Auto Scaling groups.
 
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::toolbox::testing::{REGION, ask, code};
+use super::super::toolbox::testing::{REGION, ask, code, id};
 
 struct Ground {
     world: World,
     subnet: String,
     group: String,
     template: String,
-}
-
-fn id(answer: &Value, path: &str) -> String {
-    answer.pointer(path).and_then(Value::as_str).expect(path).to_owned()
 }
 
 impl Ground {
@@ -69,7 +65,7 @@ impl Ground {
         self.ask("CreateAutoScalingGroup", input);
     }
 
-    /// The group, if it is still there.
+    /// The group, if it still exists.
     fn read(&mut self) -> Value {
         let input = json!({ "AutoScalingGroupNames": ["g"] });
         self.ask("DescribeAutoScalingGroups", input)["AutoScalingGroups"][0].clone()

@@ -14,7 +14,7 @@ use crate::{Answer, Refusal};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Alarm {
-    /// What was put, without the tags.
+    /// The members of the call, without the tags.
     settings: Value,
     pub(super) tags: Tags,
     changed: f64,
@@ -28,7 +28,7 @@ const COMPARISONS: &[&str] = &[
 ];
 const MISSING: &[&str] = &["breaching", "notBreaching", "ignore", "missing"];
 const STATISTICS: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
-/// What belongs to the one metric of an alarm, and must not stand beside a list of metrics.
+/// Members of an alarm with one metric. They exclude a list of metrics.
 const OF_ONE_METRIC: &[&str] =
     &["Dimensions", "ExtendedStatistic", "MetricName", "Namespace", "Period", "Statistic", "Unit"];
 const ACTIONS: &[&str] = &["AlarmActions", "InsufficientDataActions", "OKActions"];
@@ -55,7 +55,7 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> A
         members.remove("Tags");
     }
     let place = at(region, name);
-    // Tags count for a new alarm only.
+    // Only a new alarm takes the tags.
     let tags = match state.alarms.get(&place) {
         Some(alarm) => alarm.tags.clone(),
         None => {
@@ -79,7 +79,7 @@ fn check_evaluation(input: &Value) -> Result<(), Refusal> {
     if !text(input, "ComparisonOperator").is_some_and(|word| COMPARISONS.contains(&word)) {
         return wrong("ComparisonOperator is not one of the known ones");
     }
-    // As text from clients that speak the query protocol.
+    // Clients that speak the query protocol send it as text.
     let threshold = input.get("Threshold");
     let as_text = || threshold?.as_str()?.parse::<f64>().ok();
     if threshold.and_then(Value::as_f64).or_else(as_text).is_none() {
@@ -205,7 +205,7 @@ pub(super) fn describe(state: &State, region: &str, input: &Value) -> Answer {
     Ok(json!({ "MetricAlarms": alarms, "CompositeAlarms": [], "NextToken": next }))
 }
 
-/// An alarm as it comes back: what was put, and everything else with AWS's defaults.
+/// An alarm as CloudWatch returns it: the members of the call, and AWS's defaults for all others.
 fn view(region: &str, name: &str, alarm: &Alarm) -> Value {
     let mut view = json!({
         "AlarmArn": alarm_arn(region, name),

@@ -44,7 +44,8 @@ pub(super) fn put(state: &mut State, input: &Value, now: f64) -> Answer {
     Ok(json!({ "DashboardValidationMessages": messages }))
 }
 
-/// What is wrong with a body: what cannot be shown is refused, the rest is said beside a success.
+/// The faults of a body. A body that cannot be shown is refused; other faults are messages beside
+/// the success.
 fn check(body: &str) -> Result<Vec<Value>, Refusal> {
     let wrong = |message: String| Err(Refusal::new(INVALID, message));
     let tree: Value = match serde_json::from_str(body) {
@@ -137,11 +138,10 @@ pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
         .filter(|name| state.dashboards.remove(*name).is_none())
         .map(String::as_str)
         .collect();
-    match missing.is_empty() {
-        true => Ok(json!({})),
-        false => {
-            let message = format!("Dashboards {} do not exist", missing.join(", "));
-            Err(refuse(404, "ResourceNotFound", message))
-        }
+    if missing.is_empty() {
+        Ok(json!({}))
+    } else {
+        let message = format!("Dashboards {} do not exist", missing.join(", "));
+        Err(refuse(404, "ResourceNotFound", message))
     }
 }

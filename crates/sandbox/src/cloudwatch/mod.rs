@@ -1,8 +1,8 @@
 //! The sandbox's CloudWatch: metric alarms and dashboards, but not metrics.
 //!
-//! Quirks kept: PutMetricAlarm and PutDashboard replace an existing object and then ignore tags;
-//! missing members come back with AWS's defaults; dashboards belong to the account, not to a
-//! region; a deletion of unknown alarms succeeds, one of unknown dashboards fails.
+//! Quirks kept: PutMetricAlarm and PutDashboard replace an existing object and then ignore tags.
+//! Missing members come back with AWS's defaults. Dashboards belong to the account, not to a
+//! region. A deletion of unknown alarms succeeds, one of unknown dashboards fails.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ mod dashboards;
 #[cfg(test)]
 mod tests;
 
-/// What CloudWatch keeps.
+/// The state of CloudWatch.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -48,7 +48,7 @@ pub(crate) fn all_tags<'a>(
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
     let alarms = here(&state.alarms, region);
     let alarms = alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()));
-    // What belongs to the whole account is told of in one region.
+    // One region lists the dashboards, which belong to the whole account.
     let dashboards = state.dashboards.iter().filter(move |_| region == "us-east-1");
     alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
 }
@@ -73,7 +73,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteDashboards" => dashboards::delete(state, input),
         "ListTagsForResource" => match tags(state, region, input) {
             Ok(tags) => Ok(json!({ "Tags": tag_pairs(tags, KEY_VALUE) })),
-            // A deleted object does not have tags, which is not an error.
+            // A deleted object has no tags. That is not an error.
             Err(refusal) if refusal.code == GONE => Ok(json!({ "Tags": [] })),
             Err(refusal) => Err(refusal),
         },
@@ -98,7 +98,7 @@ fn dashboard_arn(name: &str) -> String {
     format!("arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}")
 }
 
-/// The tags of what an ARN names.
+/// The tags of the object that an ARN names.
 fn tags<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let arn = need(input, "ResourceARN", VALUE)?;
     let alarm = arn.strip_prefix(&alarm_arn(region, ""));

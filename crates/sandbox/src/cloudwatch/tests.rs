@@ -29,7 +29,7 @@ fn with(value: &Value, mut change: impl FnMut(&mut Value)) -> Value {
 }
 
 #[test]
-fn defaults_come_back_unasked_and_an_alarm_is_replaced_as_a_whole() {
+fn an_alarm_comes_back_with_defaults_and_is_replaced_as_a_whole() {
     let mut world = World::default();
     let first = alarm(json!({ "AlarmDescription": "d", "Tags": [{ "Key": "k", "Value": "1" }] }));
     monitoring(&mut world, "PutMetricAlarm", first).unwrap();
@@ -39,11 +39,11 @@ fn defaults_come_back_unasked_and_an_alarm_is_replaced_as_a_whole() {
     let found = &answer["MetricAlarms"][0];
     assert_eq!(found["Threshold"], 6.0);
     assert!(found.get("AlarmDescription").is_none() && found.get("Tags").is_none());
-    // Told only if it was put.
+    // CloudWatch returns it only if the call set it.
     assert_eq!(found.get("TreatMissingData"), None);
     assert_eq!(found["StateTransitionedTimestamp"], found["StateUpdatedTimestamp"]);
     assert_eq!(found["Dimensions"], json!([]));
-    // Tags are taken at creation only.
+    // Only the creation takes tags.
     let arn = json!({ "ResourceARN": found["AlarmArn"] });
     let tags = monitoring(&mut world, "ListTagsForResource", arn).unwrap();
     assert_eq!(tags["Tags"], json!([{ "Key": "k", "Value": "1" }]));
@@ -139,7 +139,7 @@ fn a_dashboard_is_stored_as_sent() {
     let arn = json!({ "ResourceARN": found["DashboardArn"] });
     let tags = monitoring(&mut world, "ListTagsForResource", arn).unwrap();
     assert_eq!(tags["Tags"][0]["Key"], "k");
-    // It belongs to the account.
+    // A dashboard belongs to the account.
     let list = ask_in(&mut world, "us-east-1", "monitoring", "ListDashboards", json!({})).unwrap();
     assert_eq!(list["DashboardEntries"][0]["DashboardName"], "d");
     let delete = json!({ "DashboardNames": ["d", "gone"] });

@@ -1,4 +1,4 @@
-//! Backups, and restores from them or to a point in time.
+//! Backups, and restores from a backup or to a point in time.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ pub(super) struct Backup {
     name: String,
     table_name: String,
     created: f64,
-    /// When it goes by itself; what a deleted table leaves does.
+    /// When AWS deletes it. Only the backup of a deleted table expires.
     expires: Option<f64>,
-    /// The table as it was.
+    /// The table at the time of the backup.
     table: Table,
 }
 
-/// What a table was made from.
+/// The source of a restored table.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Restored {
@@ -32,13 +32,13 @@ pub(super) struct Restored {
     at: f64,
 }
 
-/// How long the restore of a table takes a strict sandbox, in seconds.
+/// How long a strict sandbox takes to restore a table, in seconds.
 const RESTORE: f64 = 1200.0;
-/// How far behind the present the latest time is that can be restored.
+/// How far the latest restorable time lies behind the present.
 const LAG: f64 = 300.0;
 const DAY: f64 = 86_400.0;
 
-/// What a restore may not be told here.
+/// The members of a restore that the sandbox does not support.
 const OVERRIDES: [&str; 5] = [
     "BillingModeOverride",
     "GlobalSecondaryIndexOverride",
@@ -108,14 +108,14 @@ impl Backup {
 }
 
 impl Table {
-    /// Begins to remember what is put and deleted.
+    /// Begins to log puts and deletions.
     pub(super) fn begin_log(&mut self, today: f64) {
         self.since = today;
         let items = self.items.iter();
         self.log = items.map(|(key, item)| (today, key.clone(), Some(item.clone()))).collect();
     }
 
-    /// Remembers that an item was put or deleted, if the table can be restored.
+    /// Logs that an item was put or deleted, if the table has point-in-time recovery.
     pub(super) fn remember(&mut self, today: f64, key: &str, item: Option<&Value>) {
         if self.recovery.is_none() {
             return;
@@ -124,14 +124,14 @@ impl Table {
         self.log.push((today, key.to_owned(), item.cloned()));
     }
 
-    /// States of an earlier version remember nothing: what is there counts as there from the beginning.
+    /// The state of an earlier version has no log: its items count as there from the beginning.
     fn ensure_log(&mut self) {
         if self.since == 0.0 {
             self.begin_log(self.created);
         }
     }
 
-    /// The items as they were.
+    /// The items at a past time.
     fn items_at(&self, at: f64) -> BTreeMap<String, Value> {
         let mut items = BTreeMap::new();
         for (_, key, item) in self.log.iter().filter(|(when, ..)| *when <= at) {
@@ -143,7 +143,7 @@ impl Table {
         items
     }
 
-    /// From when to when the table can be restored.
+    /// The earliest and the latest restorable time.
     fn window(&self, today: f64, strict: bool) -> (f64, f64) {
         let since = if self.since == 0.0 { self.created } else { self.since };
         let days = self.recovery.unwrap_or_default() as f64;
@@ -151,7 +151,7 @@ impl Table {
         (first, if strict { (today - LAG).max(first) } else { today })
     }
 
-    /// The answer about backups.
+    /// The answer of DescribeContinuousBackups.
     pub(super) fn backups(&self, today: f64, strict: bool) -> Value {
         let recovery = match self.recovery {
             Some(days) => {
@@ -181,7 +181,7 @@ fn keep(world: &mut World, region: &str, backup: Backup) -> String {
     arn
 }
 
-/// What a table with point-in-time recovery leaves when it is deleted.
+/// Keeps a system backup of a deleted table that had point-in-time recovery.
 pub(super) fn keep_deleted(world: &mut World, region: &str, name: &str, table: &Table) {
     let created = now(&world.base);
     let backup = Backup {
@@ -226,7 +226,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     Ok(json!({ "BackupDescription": backup.view(&arn) }))
 }
 
-/// Deletes a backup; what a deleted table left goes by itself only.
+/// Deletes a backup. AWS alone deletes the system backup of a deleted table.
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let (arn, backup) = asked(world, input)?;
     if backup.is_system() {
@@ -238,7 +238,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "BackupDescription": view }))
 }
 
-/// Lists backups: those that people took, unless asked for others.
+/// Lists backups: those that users took, unless the call asks for others.
 pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let limit = within(input, "Limit", 1..=100, "ValidationException")?.unwrap_or(100);
     let kind = text(input, "BackupType").unwrap_or("USER");
@@ -266,7 +266,7 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// Makes a table from a backup.
+/// Creates a table from a backup.
 pub(super) fn restore(world: &mut World, region: &str, input: &Value) -> Answer {
     let (arn, backup) = asked(world, input)?;
     let (table, _) = arn.split_once("/backup/").unwrap_or((&arn, ""));
@@ -278,7 +278,7 @@ pub(super) fn restore(world: &mut World, region: &str, input: &Value) -> Answer 
     make(world, region, input, backup.table, restored)
 }
 
-/// Makes a table from another one as it was.
+/// Creates a table from the past state of another one.
 pub(super) fn restore_to_time(world: &mut World, region: &str, input: &Value) -> Answer {
     let (today, strict) = (now(&world.base), world.base.strict);
     let named = text(input, "SourceTableName").or(text(input, "SourceTableArn"));
@@ -313,7 +313,7 @@ pub(super) fn restore_to_time(world: &mut World, region: &str, input: &Value) ->
     make(world, region, input, was, restored)
 }
 
-/// Of the source come the items, the keys, the indexes, the billing and the encryption.
+/// The new table gets the items, keys, indexes, billing and encryption of its source.
 fn make(
     world: &mut World,
     region: &str,

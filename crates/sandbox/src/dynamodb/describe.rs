@@ -14,12 +14,12 @@ impl Capacity {
         })
     }
 
-    /// What it is warm for: what it was told, or else all that can be used of it.
+    /// The warm throughput: the one that a call set, or else the usable capacity.
     fn warm_view(self, told: Option<Self>, status: Status) -> Option<Value> {
         let creating = status == Status::Creating;
         let unpaid = self == Self::default();
         let usual = if unpaid { Self { read: 12_000, write: 4_000 } } else { self };
-        // While it is made, only what was told is shown.
+        // A new table shows only the throughput that a call set.
         let warm = told.or(Some(usual).filter(|_| !creating))?;
         Some(json!({
             "ReadUnitsPerSecond": warm.read,
@@ -104,13 +104,13 @@ impl Table {
         views.collect()
     }
 
-    /// Whether looking at it changes nothing.
+    /// Whether a read changes nothing.
     pub(super) fn is_at_rest(&self) -> bool {
         self.status == Status::Active
             && self.indexes.values().all(|index| index.status == Status::Active)
     }
 
-    /// The state that follows; `false` once the table is gone.
+    /// Moves the table to its next state. The answer is `false` once the table is gone.
     pub(super) fn settle(&mut self) -> bool {
         if self.status == Status::Deleting {
             return false;

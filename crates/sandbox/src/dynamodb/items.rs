@@ -1,4 +1,4 @@
-//! Items: enough to put, get, delete and list them by their key.
+//! Items: calls that put, get, delete and list them by key.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::super::toolbox::{list, text};
 use super::super::{Answer, Refusal};
 use super::{State, Status, Table, find, invalid};
 
-/// A table whose items can be used.
+/// A table with usable items.
 fn open<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Table, Refusal> {
     match find(state, region, input)? {
         (name, table) if matches!(table.status, Status::Creating | Status::Deleting) => {
@@ -21,7 +21,7 @@ fn open<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
 }
 
 impl Table {
-    /// The key of an item as text; every key attribute must be there with its type.
+    /// The key of an item as text. Each key attribute must be there with its type.
     fn key_of(&self, item: &Value) -> Result<String, Refusal> {
         let mut key = Map::new();
         for part in self.keys.as_array().map(Vec::as_slice).unwrap_or_default() {
@@ -40,7 +40,7 @@ impl Table {
     }
 }
 
-/// The answer that shows an old item if the call asks for it.
+/// The answer with the old item, if the call asks for it.
 fn returning(old: Option<Value>, input: &Value) -> Value {
     match old.filter(|_| text(input, "ReturnValues") == Some("ALL_OLD")) {
         Some(old) => json!({ "Attributes": old }),
@@ -48,7 +48,7 @@ fn returning(old: Option<Value>, input: &Value) -> Value {
     }
 }
 
-/// Puts an item in the place of the one with the same key.
+/// Puts an item, and replaces one with the same key.
 pub(super) fn put_item(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     let table = open(state, region, input)?;
     let key = table.key_of(&input["Item"])?;
@@ -70,7 +70,7 @@ pub(super) fn get_item(state: &mut State, region: &str, input: &Value) -> Answer
     Ok(item.map_or(json!({}), |item| json!({ "Item": item })))
 }
 
-/// Deletes an item; one that is gone does not matter.
+/// Deletes an item. A missing one is not an error.
 pub(super) fn delete_item(state: &mut State, region: &str, input: &Value, today: f64) -> Answer {
     let table = open(state, region, input)?;
     let key = table.key_of(&input["Key"])?;

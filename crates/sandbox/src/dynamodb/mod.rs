@@ -1,9 +1,9 @@
 //! The sandbox's DynamoDB: tables with their states, TTL and backups, and a few items.
 //!
-//! Quirks kept: a new table is `CREATING` for the first `DescribeTable`, or for some seconds in a strict
-//! sandbox; one index per update and one update at a time; backups are not available to the first read after
-//! creation; descriptions leave out defaults; a restore brings back the items but not tags or most
-//! settings, and a table under restore cannot be tagged.
+//! Quirks kept: A new table is `CREATING` for the first `DescribeTable`, or for some seconds in a
+//! strict sandbox. A call creates or deletes one index, and a table makes one update at a time. The
+//! first read after creation does not see backups. Descriptions leave out defaults. A restore
+//! brings back the items but not tags or most settings, and a table under restore cannot be tagged.
 
 mod backups;
 mod describe;
@@ -25,7 +25,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What DynamoDB keeps.
+/// The state of DynamoDB.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -41,12 +41,12 @@ struct Table {
     id: String,
     created: f64,
     status: Status,
-    /// How long that status goes on.
+    /// How long the status lasts.
     passing: Passing,
-    /// Attribute types by name; exactly the attributes of the keys.
+    /// Attribute types by name, for exactly the attributes of the keys.
     types: BTreeMap<String, String>,
     keys: Value,
-    /// `None` is provisioned and never switched.
+    /// `None` means provisioned, and never switched.
     billing: Option<String>,
     capacity: Capacity,
     indexes: BTreeMap<String, Index>,
@@ -57,25 +57,25 @@ struct Table {
     /// The ARN of the KMS key.
     key: Option<String>,
     class: Option<String>,
-    /// The throughput that it was to be warm for, if it was told.
+    /// The warm throughput that a call asked for.
     warm: Option<Capacity>,
     protected: bool,
     tags: Tags,
     ttl: Option<String>,
-    /// The attribute that items expired by before, and when that was last changed.
+    /// The attribute that items expired by before, and the time of the last change.
     ttl_before: Option<String>,
     ttl_changed: f64,
-    /// How many days can be restored.
+    /// The restorable days.
     recovery: Option<i64>,
-    /// Whether somebody has asked for backups before.
+    /// Whether a read has already asked for the backups.
     backups_ready: bool,
     /// Items by their key, as JSON.
     items: BTreeMap<String, Value>,
-    /// Since when it can be restored to any time.
+    /// The earliest restorable time.
     since: f64,
-    /// What was put and deleted since then: when, the key, and the item if there is one.
+    /// The puts and deletions since then: the time, the key, and the item unless it was deleted.
     log: Vec<(f64, String, Option<Value>)>,
-    /// What it was made from, if from anything.
+    /// The source, if the table was restored.
     restored: Option<backups::Restored>,
 }
 
@@ -89,7 +89,7 @@ struct Index {
     status: Status,
 }
 
-/// Read and write units; none when paid by request.
+/// Read and write units. On-demand tables have none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Capacity {
     read: i64,
@@ -116,13 +116,13 @@ impl Status {
     }
 }
 
-/// For how long a strict sandbox takes no second change of expiry, and is at work on switching it off,
-/// in seconds. AWS says that it may take so long.
+/// How long a strict sandbox refuses a second change of expiry, and takes to disable it, in
+/// seconds. AWS says that it may take so long.
 const EXPIRY: f64 = 3600.0;
 
-/// How long a strict sandbox takes to make, change or delete a table, in seconds.
+/// How long a strict sandbox takes to create, change or delete a table, in seconds.
 const TABLE: f64 = 8.0;
-/// The same for a change that makes an index.
+/// The same for a change that creates an index.
 const INDEX: f64 = 240.0;
 
 const ON_DEMAND: &str = "PAY_PER_REQUEST";
@@ -132,7 +132,7 @@ const TAGS: (&str, &str) = ("ValidationException", "ValidationException");
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    // What AWS keeps of deleted tables goes by itself.
+    // The backups of deleted tables expire by themselves.
     let backups = state.backups.values().filter(|backup| !backup.is_system()).count();
     vec![("backups", backups), ("tables", state.tables.len())]
 }
@@ -146,7 +146,7 @@ pub(crate) fn all_tags<'a>(
         .map(move |(name, table)| (table_arn(region, name), table.tags.clone()))
 }
 
-/// Whether a table has the stream with that ARN.
+/// Whether a table has the stream with this ARN.
 pub(crate) fn has_stream(state: &State, region: &str, arn: &str) -> bool {
     let Some((_, rest)) = arn.split_once(":table/") else { return false };
     let Some((name, label)) = rest.split_once("/stream/") else { return false };
@@ -212,7 +212,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "ListTagsOfResource" => {
             let table = tagged(state, region, input)?;
-            // The table can still be described, and its name is taken.
+            // A call can still describe the table, and its name is taken.
             if table.status == Status::Deleting {
                 let message = "Requested resource not found: the table is being deleted";
                 return Err(Refusal::new("ResourceNotFoundException", message));
@@ -261,7 +261,7 @@ fn find<'a>(
     }
 }
 
-/// A table that nothing else is being done to.
+/// A table without a change in progress.
 fn ready<'a>(
     state: &'a mut State,
     region: &str,
@@ -337,30 +337,28 @@ fn back_up(state: &mut State, region: &str, input: &Value, (today, strict): (f64
             format!("Backups are being enabled for the table: {name}. Please retry later"),
         ));
     }
-    match flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
-        true => {
-            if table.recovery.is_none() {
-                table.begin_log(today);
-            }
-            table.recovery = Some(days.or(table.recovery).unwrap_or(35));
+    if flag(wanted, "PointInTimeRecoveryEnabled").unwrap_or(false) {
+        if table.recovery.is_none() {
+            table.begin_log(today);
         }
-        false => {
-            table.recovery = None;
-            table.log.clear();
-        }
+        table.recovery = Some(days.or(table.recovery).unwrap_or(35));
+    } else {
+        table.recovery = None;
+        table.log.clear();
     }
     Ok(table.backups(today, strict))
 }
 
 impl Capacity {
-    /// The throughput that a call wants something to be warm for.
+    /// The warm throughput that a call asks for.
     fn warm(input: &Value) -> Option<Self> {
         let wanted = input.get("WarmThroughput")?;
         let units = |key| number(wanted, key);
         Some(Self { read: units("ReadUnitsPerSecond")?, write: units("WriteUnitsPerSecond")? })
     }
 
-    /// The capacity that a call asks for; whether it must or must not depends on the billing.
+    /// The capacity that a call asks for. The billing says whether the call must or must not have
+    /// one.
     fn read(input: &Value, billing: Option<&str>, what: &str) -> Result<Self, Refusal> {
         let wanted = input.get("ProvisionedThroughput").filter(|wanted| wanted.is_object());
         let on_demand = billing == Some(ON_DEMAND);

@@ -72,7 +72,7 @@ pub(super) fn index(input: &Value, billing: Option<&str>) -> Result<(String, Ind
     Ok((name.to_owned(), index))
 }
 
-/// The key that a specification asks for; `None` is the key that DynamoDB owns.
+/// The key that a specification asks for. `None` is the key that DynamoDB owns.
 pub(super) fn encryption(
     world: &World,
     region: &str,
@@ -113,17 +113,18 @@ impl Table {
     /// Refuses attribute types that are not exactly those of the keys.
     pub(super) fn check_types(&self) -> Result<(), Refusal> {
         let defined: BTreeSet<String> = self.types.keys().cloned().collect();
-        match self.used() == defined {
-            true => Ok(()),
-            false => Err(invalid(format!(
+        if self.used() == defined {
+            Ok(())
+        } else {
+            Err(invalid(format!(
                 "One or more parameter values were invalid: Some AttributeDefinitions are missing \
                  or not used. AttributeDefinitions: {defined:?}, keys used: {:?}",
                 self.used()
-            ))),
+            )))
         }
     }
 
-    /// Forgets the types of keys that an index has taken with it.
+    /// Forgets the types of key attributes that no index uses any more.
     pub(super) fn drop_unused_types(&mut self) {
         let used = self.used();
         self.types.retain(|name, _| used.contains(name));
@@ -190,14 +191,14 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "TableDescription": view }))
 }
 
-/// The label of a new stream: a time, made unique by its fraction.
+/// The label of a new stream: a time that its fraction makes unique.
 pub(super) fn label(world: &mut World) -> String {
     world.base.made += 1;
     let time = iso(world.base.now());
     format!("{}.{:03}", time.trim_end_matches('Z'), world.base.made % 1000)
 }
 
-/// Describes a table; looking at it brings it to its next state.
+/// Describes a table. The read also moves it to its next state.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let World { base, dynamodb: state, .. } = world;
     let (name, table) = find(state, region, input)?;
@@ -211,7 +212,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(json!({ "Table": view }))
 }
 
-/// Lets time pass: in a strict sandbox states go on by the clock, whether or not somebody looks.
+/// Lets time pass: in a strict sandbox states end by the clock, with or without reads.
 pub(super) fn pass(world: &mut World) {
     let World { base, dynamodb: state, .. } = world;
     state.tables.retain(|_, table| {

@@ -1,4 +1,4 @@
-//! What DynamoDB promises, call by call.
+//! Tests of DynamoDB, call by call.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn index(name: &str) -> Value {
         "Projection": { "ProjectionType": "ALL" } })
 }
 
-/// The smallest specification, with these members instead or in addition.
+/// The smallest specification, with more or other members.
 fn spec(more: Value) -> Value {
     let mut spec = json!({ "TableName": "tab", "KeySchema": key("id"),
         "AttributeDefinitions": types(&["id"]), "BillingMode": "PAY_PER_REQUEST" });
@@ -87,7 +87,7 @@ async fn a_strict_table_changes_state_by_the_clock() {
     wait(60).await;
     assert_eq!(describe(&mut world)["GlobalSecondaryIndexes"][0]["IndexStatus"], "CREATING");
     wait(200).await;
-    // Nobody has to look in between.
+    // The clock alone ends the state.
     ddb(&mut world, "DeleteTable", table(json!({}))).unwrap();
     assert_eq!(describe(&mut world)["TableStatus"], "DELETING");
     wait(9).await;

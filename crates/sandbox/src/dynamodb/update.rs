@@ -1,4 +1,4 @@
-//! Changes of a table: one at a time, indexes one by one.
+//! Changes of a table: one change at a time, and one index at a time.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{
     Capacity, INDEX, ON_DEMAND, Status, TABLE, Table, find, in_use, invalid, ready, tables,
 };
 
-/// Changes a table. Nothing is changed when anything is refused.
+/// Changes a table. If any part is refused, nothing changes.
 pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     let (name, table) = ready(&mut world.dynamodb, region, input)?;
     let mut new = table.clone();
@@ -41,7 +41,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut view = new.view(region, &name);
     let old = ready(&mut world.dynamodb, region, input)?.1.key.clone();
     if old != new.key {
-        // It says from which key it goes, or to which one, until that is done.
+        // Until the change is done, the table names the old or the new key.
         view["SSEDescription"] = json!({
             "Status": "UPDATING", "SSEType": "KMS", "KMSMasterKeyArn": new.key.clone().or(old),
         });
@@ -50,7 +50,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "TableDescription": view }))
 }
 
-/// Refuses what AWS does not do in one call.
+/// Refuses changes that AWS does not make in one call.
 fn alone(input: &Value) -> Result<(), Refusal> {
     let has = |key: &str| input.get(key).is_some_and(|value| !value.is_null());
     let updates = list(input, "GlobalSecondaryIndexUpdates");
@@ -82,12 +82,13 @@ fn alone(input: &Value) -> Result<(), Refusal> {
     if has("TableClass") && others {
         return Err(invalid("The table class cannot be changed together with anything else."));
     }
-    match has("TableClass") || others {
-        true => Ok(()),
-        false => Err(invalid(
+    if has("TableClass") || others {
+        Ok(())
+    } else {
+        Err(invalid(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, \
              GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required",
-        )),
+        ))
     }
 }
 

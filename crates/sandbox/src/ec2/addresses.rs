@@ -39,7 +39,7 @@ impl Cx<'_> {
     }
 }
 
-/// What AWS says when a service of its own holds the address.
+/// The refusal when a service of AWS holds the address.
 fn not_yours() -> Refusal {
     let message = "You do not have permission to access the specified resource.";
     Refusal::new("AuthFailure", message)
@@ -136,7 +136,7 @@ pub(super) fn associate(cx: &mut Cx<'_>) -> Answer {
         let message = format!("resource {id} is already associated with associate-id {current}");
         return Err(Refusal::new("Resource.AlreadyAssociated", message));
     }
-    // An instance has one public address: an earlier one goes.
+    // An instance has one public address, so it loses an earlier one.
     for other in cx.here.addresses.values_mut() {
         if other.held_by(&holder).is_some() {
             other.held = None;

@@ -19,7 +19,7 @@ impl Cidr {
         Some(Self { base: u32::from(address) & mask(bits), bits })
     }
 
-    /// Whether a VPC or a subnet may have it: between /16 and /28.
+    /// Whether a VPC or a subnet may have it: the size is between /16 and /28.
     pub(super) fn fits_networks(self) -> bool {
         (16..=28).contains(&self.bits)
     }
@@ -34,7 +34,7 @@ impl Cidr {
         self.contains(other) || other.contains(self)
     }
 
-    /// The addresses that AWS hands out: it keeps the first four and the last.
+    /// The addresses that AWS assigns. It reserves the first four and the last.
     pub(super) fn usable(self) -> impl Iterator<Item = Ipv4Addr> {
         let size = 1u64 << (32 - self.bits);
         (4..size.saturating_sub(1))

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::toolbox::iso_millis;
 use super::super::{ACCOUNT, Answer, Refusal};
 use super::input::missing_parameter;
 use super::listing::{self, Listing};
-use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
+use super::{Cx, Region, found, found_mut, invalid, missing};
 
 /// A gateway endpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,9 +20,9 @@ pub(super) struct Endpoint {
     pub tables: BTreeSet<String>,
     policy: String,
     created: f64,
-    /// How often it was read since it was deleted.
+    /// The number of reads since its deletion.
     dead_reads: Option<u32>,
-    /// When it was deleted.
+    /// When a call deleted it.
     died: f64,
 }
 
@@ -29,23 +30,23 @@ pub(super) struct Endpoint {
 const SERVICES: [(&str, &str, &str); 2] =
     [("s3", "pl-63a5400a", "198.18.128.0/18"), ("dynamodb", "pl-02cd2c6b", "198.18.192.0/18")];
 
-/// What AWS answers when no policy was sent.
+/// The policy of an endpoint if the call sent none.
 const FULL_ACCESS: &str = r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
-/// How many reads show a deleted endpoint before it vanishes: one of them as `deleting`.
+/// How many reads show a deleted endpoint before it vanishes. The first shows it as `deleting`.
 const WAKE: u32 = 4;
-/// How long a strict sandbox takes until a deleted endpoint is `deleted`, in seconds.
+/// How long a strict sandbox shows a deleted endpoint as `deleting`, in seconds.
 const GOING: f64 = 10.0;
-/// How long after its deletion a strict sandbox shows it at all.
+/// How long a strict sandbox shows a deleted endpoint at all, in seconds.
 const GONE: f64 = 60.0;
 
 impl Endpoint {
-    /// Whether it was not deleted.
+    /// Whether no call has deleted it.
     pub(super) fn lives(&self) -> bool {
         self.dead_reads.is_none()
     }
 
-    /// By the clock, what reads do to it otherwise.
+    /// Ages a deleted endpoint by the clock, as reads do otherwise.
     fn grow_old(&mut self, now: f64) {
         let reads = match now - self.died {
             age if age < GOING => 0,
@@ -55,14 +56,14 @@ impl Endpoint {
         self.dead_reads = self.dead_reads.map(|_| reads);
     }
 
-    /// The prefix list that its routes lead to.
+    /// The prefix list that its routes are for.
     pub(super) fn prefix_list(&self) -> &'static str {
         let service = SERVICES.iter().find(|(name, ..)| self.service.ends_with(name));
         service.map_or("", |(_, list, _)| list)
     }
 }
 
-/// Whether there is a prefix list with that id.
+/// Whether a prefix list with this id exists.
 pub(super) fn is_prefix_list(id: &str) -> bool {
     SERVICES.iter().any(|(_, list, _)| *list == id)
 }
@@ -87,13 +88,13 @@ fn render(here: &Region, id: &str, endpoint: &Endpoint) -> Value {
         "requesterManaged": false,
         "networkInterfaceIdSet": [],
         "dnsEntrySet": [],
-        "creationTimestamp": stamp(endpoint.created),
+        "creationTimestamp": iso_millis(endpoint.created),
         "ownerId": ACCOUNT,
         "tagSet": here.tag_set(id),
     })
 }
 
-fn policy(cx: &Cx<'_>) -> Result<Option<String>, Refusal> {
+fn new_policy(cx: &Cx<'_>) -> Result<Option<String>, Refusal> {
     let Some(text) = cx.text("PolicyDocument").filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -103,7 +104,7 @@ fn policy(cx: &Cx<'_>) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// Whether the tables can lead to the service: right VPC, no route there yet.
+/// Checks that the tables can get the route: they are in the VPC and have no such route yet.
 fn check(cx: &Cx<'_>, vpc: &str, service: &str, tables: &[String]) -> Result<(), Refusal> {
     for id in tables {
         if found(&cx.here.tables, "rtb", id)?.vpc != vpc {
@@ -141,7 +142,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     }
     let tables = cx.list("RouteTableId");
     check(cx, vpc, service, &tables)?;
-    let policy = policy(cx)?.unwrap_or_else(|| FULL_ACCESS.to_owned());
+    let policy = new_policy(cx)?.unwrap_or_else(|| FULL_ACCESS.to_owned());
     let id = cx.make("vpce")?;
     let endpoint = Endpoint {
         vpc: vpc.to_owned(),
@@ -195,7 +196,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     Ok(answer)
 }
 
-/// Forgets the endpoints that were shown as deleted for long enough.
+/// Forgets the deleted endpoints that reads have shown often enough.
 fn bury(here: &mut Region) {
     let Region { endpoints, tags, .. } = here;
     endpoints.retain(|id, endpoint| {
@@ -221,7 +222,7 @@ pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     }
     let policy = match cx.text("ResetPolicy") {
         Some("true") => Some(FULL_ACCESS.to_owned()),
-        _ => policy(cx)?,
+        _ => new_policy(cx)?,
     };
     let endpoint = found_mut(&mut cx.here.endpoints, "vpce", id)?;
     endpoint.tables.extend(new);

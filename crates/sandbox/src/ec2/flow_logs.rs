@@ -1,13 +1,14 @@
-//! Flow logs of VPCs. They cannot be changed; a successful answer lists errors. A deleted VPC
+//! Flow logs of VPCs. A call cannot change them. A successful answer lists errors. A deleted VPC
 //! leaves its flow logs behind.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::toolbox::{iso_millis, text};
 use super::super::{ACCOUNT, Answer, Call, Refusal, World, iam, logs, s3};
-use super::input::{list, missing_parameter, text};
+use super::input::{list, missing_parameter};
 use super::listing::{self, Listing};
-use super::{Cx, Region, missing, stamp};
+use super::{Cx, Region, missing};
 
 /// A flow log.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub(super) struct FlowLog {
     created: f64,
 }
 
-/// What a flow log has unless it is told.
+/// The default format of a flow log.
 const FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} \
                       ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} \
                       ${log-status}";
@@ -31,8 +32,8 @@ fn parameter(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameter", message)
 }
 
-/// Whether the records can be delivered: EC2 tries the role, and lets itself into a bucket. The
-/// answer is given here if there is no such bucket, which is no error.
+/// Checks that AWS can deliver the records. EC2 tries the role, and adds itself to the policy of a
+/// bucket. If the bucket does not exist, this is the answer of the call, which is not an error.
 pub(super) fn prepare(world: &mut World, call: &Call) -> Result<Option<Value>, Refusal> {
     let input = &call.input;
     let destination = text(input, "LogDestination").unwrap_or_default();
@@ -60,7 +61,7 @@ pub(super) fn prepare(world: &mut World, call: &Call) -> Result<Option<Value>, R
         }
         let refusal = Refusal::new("400", format!("LogDestination: {bucket} does not exist"));
         let resources = list(input, "ResourceId");
-        let failed = resources.iter().map(|resource| failed(resource, &refusal)).collect();
+        let failed = resources.iter().map(|resource| failure(resource, &refusal)).collect();
         return Ok(Some(answer(input, Vec::new(), failed)));
     }
     let named = destination.split(":log-group:").nth(1).map(|name| name.trim_end_matches(":*"));
@@ -97,13 +98,13 @@ fn render(here: &Region, id: &str, one: &FlowLog) -> Value {
         "destinationOptions": Some(options).filter(|_| one.kind == "s3"),
         "flowLogStatus": "ACTIVE",
         "deliverLogsStatus": "SUCCESS",
-        "creationTime": stamp(one.created),
+        "creationTime": iso_millis(one.created),
         "tagSet": here.tag_set(id),
     })
 }
 
-/// What the request asks for, for one resource.
-fn wanted(cx: &Cx<'_>, resource: &str) -> Result<FlowLog, Refusal> {
+/// The flow log that the request asks for, for one resource.
+fn wanted_log(cx: &Cx<'_>, resource: &str) -> Result<FlowLog, Refusal> {
     let traffic = cx.text("TrafficType").unwrap_or_default();
     if !["ALL", "ACCEPT", "REJECT"].contains(&traffic) {
         return Err(parameter(format!("Invalid value '{traffic}' for TrafficType")));
@@ -138,7 +139,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     }
     let (mut ids, mut unsuccessful) = (Vec::new(), Vec::new());
     for resource in resources {
-        let wanted = wanted(cx, &resource)?;
+        let wanted = wanted_log(cx, &resource)?;
         let same = |one: &FlowLog| {
             one.resource == wanted.resource
                 && one.traffic == wanted.traffic
@@ -156,7 +157,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
             ids.push(id);
             continue;
         };
-        unsuccessful.push(failed(&resource, &refusal));
+        unsuccessful.push(failure(&resource, &refusal));
     }
     Ok(answer(&cx.call.input, ids, unsuccessful))
 }
@@ -166,7 +167,7 @@ fn answer(input: &Value, ids: Vec<String>, unsuccessful: Vec<Value>) -> Value {
     json!({ "clientToken": token, "flowLogIdSet": ids, "unsuccessful": unsuccessful })
 }
 
-fn failed(resource: &str, refusal: &Refusal) -> Value {
+fn failure(resource: &str, refusal: &Refusal) -> Value {
     let error = json!({ "code": refusal.code, "message": refusal.message });
     json!({ "resourceId": resource, "error": error })
 }
@@ -201,7 +202,7 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     for id in ids {
         match cx.here.flow_logs.remove(&id) {
             Some(_) => drop(cx.here.tags.remove(&id)),
-            None => unsuccessful.push(failed(&id, &missing("fl", &id))),
+            None => unsuccessful.push(failure(&id, &missing("fl", &id))),
         }
     }
     Ok(json!({ "unsuccessful": unsuccessful }))

@@ -11,7 +11,7 @@ use super::{Cx, Region, depended_on, found, found_mut};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Gateway {
-    /// The VPC that it is attached to.
+    /// The attached VPC.
     pub vpc: Option<String>,
 }
 
@@ -26,7 +26,7 @@ fn render(here: &Region, id: &str, gateway: &Gateway) -> Value {
 }
 
 impl Region {
-    /// Whether the VPC has a way out.
+    /// Whether the VPC has an internet gateway.
     pub(super) fn has_gateway(&self, vpc: &str) -> bool {
         self.gateways.values().any(|gateway| gateway.vpc.as_deref() == Some(vpc))
     }

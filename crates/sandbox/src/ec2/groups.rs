@@ -9,14 +9,14 @@ use super::permissions::{Peer, Permission, check_words, merged};
 use super::rules::Rule;
 use super::{Cx, Region, found, invalid};
 
-/// A security group; its rules live on their own.
+/// A security group. The region keeps its rules.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Group {
     pub name: String,
     description: String,
     pub vpc: String,
-    /// When it was made; one that came with its VPC counts at once.
+    /// When it was created. The default group of a VPC counts as old.
     pub made: f64,
 }
 
@@ -27,7 +27,7 @@ impl Group {
         Self { name: "default".to_owned(), description, vpc: vpc.to_owned(), made: 0.0 }
     }
 
-    /// Whether it came with the VPC.
+    /// Whether AWS created it with the VPC.
     pub(super) fn is_default(&self) -> bool {
         self.name == "default"
     }
@@ -63,7 +63,7 @@ fn arn(cx: &Cx<'_>, id: &str) -> String {
     format!("arn:aws:ec2:{}:{ACCOUNT}:security-group/{id}", cx.call.region)
 }
 
-/// Makes a group. It lets everything out, unasked.
+/// Creates a group. AWS adds a rule that allows all egress.
 pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     let (name, description) = (cx.need("GroupName")?, cx.need("GroupDescription")?);
     let Some(vpc) = cx.text("VpcId") else {
@@ -150,7 +150,7 @@ const LISTING: Listing = Listing {
 };
 
 pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
-    // Names are only looked up in the default VPC, and there is none.
+    // A call can only look up names in the default VPC, and there is none.
     if let Some(name) = cx.list("GroupName").first() {
         let message = format!("The security group '{name}' does not exist in default VPC 'none'");
         return Err(Refusal::new("InvalidGroup.NotFound", message));
@@ -159,7 +159,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
-/// Deletes the group, unless an interface has it or another group's rule names it.
+/// Deletes the group, unless an interface uses it or the rule of another group names it.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("GroupId")?;
     let group = found(&cx.here.groups, "sg", id)?;

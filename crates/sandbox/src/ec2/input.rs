@@ -1,22 +1,14 @@
-//! Reading a request: every leaf is a string, lists are arrays.
+//! Reads a request: every leaf is a string, and lists are arrays.
 
 use serde_json::Value;
 
 use super::super::Refusal;
+use super::super::toolbox::{many, text};
 use super::{Cx, invalid};
 
-/// A leaf.
-pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str)
-}
-
-/// The objects of a list; a list of one may come bare.
+/// The objects of a list. A list of one may be a single object.
 pub(super) fn items<'v>(value: &'v Value, name: &str) -> Vec<&'v Value> {
-    match value.get(name) {
-        Some(Value::Array(items)) => items.iter().collect(),
-        None | Some(Value::Null) => Vec::new(),
-        Some(single) => vec![single],
-    }
+    value.get(name).map(many).unwrap_or_default()
 }
 
 /// The strings of a list.
@@ -31,7 +23,7 @@ impl<'a> Cx<'a> {
         text(&call.input, name)
     }
 
-    /// A leaf that must be there.
+    /// A required leaf.
     pub(super) fn need(&self, name: &str) -> Result<&'a str, Refusal> {
         self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| missing_parameter(name))
     }
@@ -47,7 +39,7 @@ impl<'a> Cx<'a> {
         items(&call.input, name)
     }
 
-    /// Whether the request has that member at all.
+    /// Whether the request has this member.
     pub(super) fn has(&self, name: &str) -> bool {
         self.call.input.get(name).is_some_and(|member| !member.is_null())
     }
@@ -74,7 +66,7 @@ pub(super) fn flag(name: &str, text: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// The refusal when a parameter is not there.
+/// The refusal of a request without a required parameter.
 pub(super) fn missing_parameter(name: &str) -> Refusal {
     Refusal::new("MissingParameter", format!("The request must contain the parameter {name}"))
 }

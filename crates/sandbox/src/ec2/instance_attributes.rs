@@ -1,4 +1,4 @@
-//! The attributes of an instance, which are read and changed one at a time.
+//! The attributes of an instance. A call reads or changes one at a time.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     Ok(answer)
 }
 
-/// The attributes that can be changed: parameter and name.
+/// The attributes that a call can change: parameter and name.
 const ATTRIBUTES: [(&str, &str); 6] = [
     ("SourceDestCheck", "sourceDestCheck"),
     ("DisableApiTermination", "disableApiTermination"),

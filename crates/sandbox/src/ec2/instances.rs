@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::passing::Passing;
+use super::super::toolbox::{iso_millis, text};
 use super::super::{ACCOUNT, Answer, Base, Refusal};
-use super::input::{missing_parameter, text};
+use super::input::missing_parameter;
 use super::interfaces::Interface;
 use super::listing::{self, Listing};
-use super::{Cx, Region, found, found_mut, stamp};
+use super::{Cx, Region, found, found_mut};
 
 /// An instance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,12 +21,12 @@ pub(super) struct Instance {
     pub subnet: String,
     pub groups: Vec<String>,
     pub private_ip: String,
-    /// The address that comes and goes with running; not the elastic one.
+    /// The public address that the instance has only while it runs. It is not the elastic one.
     pub public_ip: Option<String>,
     pub maps_public_ip: bool,
     pub interface: String,
     pub profile: Option<String>,
-    /// In base64, as it came.
+    /// In base64, as the call sent it.
     pub user_data: Option<String>,
     pub source_dest_check: bool,
     pub protected: bool,
@@ -34,13 +35,13 @@ pub(super) struct Instance {
     pub token: Option<String>,
     pub reservation: String,
     pub phase: Phase,
-    /// How long the phase goes on.
+    /// How long the phase lasts.
     #[serde(flatten)]
     pub passing: Passing,
     pub launched: f64,
 }
 
-/// Where in its life an instance is.
+/// The phase of an instance's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
@@ -66,7 +67,7 @@ impl Phase {
         json!({ "code": code, "name": name })
     }
 
-    /// How long it goes on from now. A terminated instance stays listed for about an hour.
+    /// How long the phase lasts from now. A terminated instance stays listed for about an hour.
     pub(super) fn begins(self, base: &Base) -> Passing {
         let (reads, seconds) = match self {
             Self::Pending => (1, 15.0),
@@ -78,21 +79,21 @@ impl Phase {
     }
 }
 
-/// How long the first checks of an instance take in a strict sandbox, in seconds.
+/// How long the first status checks of an instance take in a strict sandbox, in seconds.
 const CHECKS: f64 = 90.0;
 
 impl Instance {
-    /// Whether it still has its interface.
+    /// Whether the instance still has its interface.
     pub(super) fn lives(&self) -> bool {
         self.phase != Phase::Terminated
     }
 
-    /// Whether a route to it leads anywhere.
+    /// Whether a route to the instance works.
     pub(super) fn runs(&self) -> bool {
         matches!(self.phase, Phase::Pending | Phase::Running)
     }
 
-    /// Whether an address can be associated.
+    /// Whether a call can associate an address.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopped)
     }
@@ -149,7 +150,7 @@ pub(super) fn render(cx: &Cx<'_>, id: &str, one: &Instance) -> Value {
         "hibernationOptions": { "configured": false },
         "hypervisor": "xen",
         "iamInstanceProfile": profile,
-        "launchTime": stamp(one.launched),
+        "launchTime": iso_millis(one.launched),
         "metadataOptions": one.metadata,
         "monitoring": { "state": "disabled" },
         "networkInterfaceSet": shown,
@@ -168,7 +169,7 @@ pub(super) fn render(cx: &Cx<'_>, id: &str, one: &Instance) -> Value {
     })
 }
 
-/// The instances in the reservations that they were launched with.
+/// The instances, in the reservations that they were launched with.
 pub(super) fn reservations(cx: &Cx<'_>, instances: Vec<Value>) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     for instance in instances {
@@ -230,7 +231,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     page.answer(LISTING.set)
 }
 
-/// The checks of instances that run.
+/// The status checks of running instances.
 pub(super) fn statuses(cx: &mut Cx<'_>) -> Answer {
     let asked = cx.list("InstanceId");
     for id in &asked {
@@ -252,7 +253,7 @@ pub(super) fn statuses(cx: &mut Cx<'_>) -> Answer {
     Ok(json!({ "instanceStatusSet": statuses.collect::<Vec<_>>() }))
 }
 
-/// Lets an instance grow older by one read, whatever the filters.
+/// Ages an instance by one read, whatever the filters.
 fn age(cx: &mut Cx<'_>, id: &str) {
     let Some(one) = cx.here.instances.get_mut(id) else { return };
     if matches!(one.phase, Phase::Running | Phase::Stopped) {
@@ -283,7 +284,7 @@ fn age(cx: &mut Cx<'_>, id: &str) {
     }
 }
 
-/// Lets all named instances, or none, change their phase as `next` says.
+/// Moves all named instances, or none, to the phase that `next` gives.
 fn change(cx: &mut Cx<'_>, next: fn(&str, &Instance) -> Result<Phase, Refusal>) -> Answer {
     let ids = cx.list("InstanceId");
     if ids.is_empty() {

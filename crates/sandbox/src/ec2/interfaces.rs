@@ -1,5 +1,5 @@
 //! Network interfaces of instances, NAT gateways and other services. They live as long as their
-//! owners.
+//! holders.
 
 use serde_json::{Value, json};
 
@@ -10,19 +10,19 @@ use super::{Cx, Region};
 /// A network interface, as its holder describes it.
 pub(super) struct Interface {
     pub id: String,
-    /// The instance, the NAT gateway, or whoever holds it for another service.
+    /// The instance, the NAT gateway, or the holder for another service.
     pub holder: String,
     pub vpc: String,
     pub subnet: String,
     pub private_ip: String,
     pub public_ip: Option<String>,
-    /// The elastic address: allocation and association.
+    /// The elastic address: its allocation and its association.
     pub elastic: Option<(String, String)>,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
-    /// `in-use` once the holder is up.
+    /// `in-use` once the holder is running.
     pub status: &'static str,
-    /// AWS's word for what it is part of: `interface`, `nat_gateway`, `lambda` ...
+    /// AWS's type of it, such as `interface`, `nat_gateway` or `lambda`.
     pub kind: String,
     pub description: String,
 }
@@ -59,7 +59,7 @@ impl Region {
         ids.iter().map(|id| json!({ "groupId": id, "groupName": name(id) })).collect()
     }
 
-    /// The interface as it is sent.
+    /// The interface in an answer.
     pub(super) fn render_interface(&self, one: &Interface) -> Value {
         let instance = one.holder.starts_with("i-");
         let owner = match one.holder.as_str() {
@@ -114,7 +114,7 @@ impl Region {
     }
 }
 
-/// A hardware address that belongs to the private one.
+/// A hardware address for a private one.
 fn mac(ip: &str) -> String {
     let parts: Vec<u8> = ip.split('.').filter_map(|part| part.parse().ok()).collect();
     let hex: Vec<String> = parts.iter().map(|part| format!("{part:02x}")).collect();

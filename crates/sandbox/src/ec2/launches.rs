@@ -1,14 +1,15 @@
-//! Launching instances.
+//! Launches of instances.
 
 use serde_json::{Value, json};
 
+use super::super::toolbox::text;
 use super::super::{ACCOUNT, Answer, Refusal};
-use super::input::{self, text};
+use super::input;
 use super::instances::{Instance, Phase, render, reservations};
 use super::{Cx, found, invalid, zones};
 
-/// The instance that the request describes, without what differs between several.
-fn template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
+/// The instance that the request describes, without the members that differ between several.
+fn find_template(cx: &Cx<'_>) -> Result<Instance, Refusal> {
     let (image, kind) = (cx.need("ImageId")?, cx.text("InstanceType").unwrap_or("m1.small"));
     if !image.starts_with("ami-") {
         let message = format!("Invalid id: \"{image}\" (expecting \"ami-...\")");
@@ -113,7 +114,7 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Answer {
             invalid(format!("Value ({count}) for parameter maxCount is invalid."))
         })?;
     cx.need("MinCount")?;
-    let template = template(cx)?;
+    let template = find_template(cx)?;
     let mut tags = cx.new_tags(&["instance", "volume", "network-interface"])?;
     let own = tags.remove("instance").unwrap_or_default();
     let of_interface = tags.remove("network-interface").unwrap_or_default();

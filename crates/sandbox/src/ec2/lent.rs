@@ -1,5 +1,5 @@
-//! Interfaces that other services have in subnets: load balancers, databases, tasks. They block
-//! subnet and groups like any other, until their service releases them.
+//! Interfaces that other services have in subnets: load balancers, databases, tasks. They block the
+//! subnet and the groups until their service releases them.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +15,13 @@ pub(crate) struct Lent {
     pub subnet: String,
     /// The security groups.
     pub groups: Vec<String>,
-    /// What tells whose it is.
+    /// The description, which names the owner.
     pub description: String,
     /// The type, `interface` for most.
     pub kind: String,
-    /// What of its service has it, if that is how it is found again.
+    /// The object of the service that uses it, if the service finds it by that.
     pub user: String,
-    /// Who attached it, `amazon-elb`.
+    /// The attachment's owner, such as `amazon-elb`.
     pub owner: String,
     /// Whether it has a public address.
     pub public: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Lent {
     pub private_ip: String,
     /// Its public address.
     pub public_ip: Option<String>,
-    /// When it goes, once its service is done with it.
+    /// When it goes, once its service has released it.
     pub until: Option<f64>,
 }
 
@@ -55,7 +55,7 @@ impl Lent {
 }
 
 impl Region {
-    /// Forgets what was to go by now.
+    /// Forgets the released interfaces whose time is over.
     pub(super) fn forget_lent(&mut self, now: f64) {
         self.lent.retain(|_, one| one.until.is_none_or(|until| until > now));
     }
@@ -70,7 +70,7 @@ impl Region {
     }
 }
 
-/// Where a subnet is.
+/// The place of a subnet.
 pub(crate) struct Place {
     /// Its VPC.
     pub vpc: String,
@@ -80,7 +80,7 @@ pub(crate) struct Place {
     pub leads_out: bool,
 }
 
-/// Where a subnet is, if it is there.
+/// The place of a subnet, if it exists.
 pub(crate) fn place(world: &World, region: &str, subnet: &str) -> Option<Place> {
     let here = world.ec2.regions.get(region)?;
     let one = here.subnets.get(subnet)?;
@@ -88,18 +88,18 @@ pub(crate) fn place(world: &World, region: &str, subnet: &str) -> Option<Place> 
     Some(Place { vpc: one.vpc.clone(), zone: one.zone.clone(), leads_out })
 }
 
-/// Whether there is a VPC.
+/// Whether a VPC exists.
 pub(crate) fn has_vpc(world: &World, region: &str, vpc: &str) -> bool {
     world.ec2.regions.get(region).is_some_and(|here| here.vpcs.contains_key(vpc))
 }
 
-/// The VPC of a security group, if it is there.
+/// The VPC of a security group, if the group exists.
 pub(crate) fn vpc_of_group<'w>(world: &'w World, region: &str, group: &str) -> Option<&'w str> {
     let group = world.ec2.regions.get(region)?.groups.get(group)?;
     Some(&group.vpc)
 }
 
-/// When a security group was made, if it is there.
+/// When a security group was created, if it exists.
 pub(crate) fn group_made(world: &World, region: &str, group: &str) -> Option<f64> {
     Some(world.ec2.regions.get(region)?.groups.get(group)?.made)
 }
@@ -110,7 +110,7 @@ pub(crate) fn default_group(world: &World, region: &str, vpc: &str) -> Option<St
     groups.find(|(_, one)| one.vpc == vpc && one.is_default()).map(|(id, _)| id.clone())
 }
 
-/// Puts an interface into a subnet; its id.
+/// Creates an interface in a subnet, and returns its id.
 pub(crate) fn lend(world: &mut World, region: &str, mut lent: Lent) -> Result<String, Refusal> {
     let id = world.base.id("eni");
     let here = world.ec2.regions.entry(region.to_owned()).or_default();
@@ -149,7 +149,7 @@ pub(crate) fn keep(
     here.lent.extend(lent);
 }
 
-/// Gives an interface other groups.
+/// Changes the groups of an interface.
 pub(crate) fn regroup(world: &mut World, region: &str, id: &str, groups: &[String]) {
     let here = world.ec2.regions.entry(region.to_owned()).or_default();
     if let Some(one) = here.lent.get_mut(id) {
@@ -157,7 +157,7 @@ pub(crate) fn regroup(world: &mut World, region: &str, id: &str, groups: &[Strin
     }
 }
 
-/// Takes an interface back, at once or some seconds later.
+/// Releases an interface, at once or some seconds later.
 pub(crate) fn take_back(world: &mut World, region: &str, id: &str, after: f64) {
     let until = world.base.now() + after;
     let here = world.ec2.regions.entry(region.to_owned()).or_default();

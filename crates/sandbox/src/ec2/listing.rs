@@ -1,23 +1,23 @@
 //! Helpers of all Describe calls: ids, filters, pages.
 //!
 //! Filters work on the answer: a filter is a name and the path to the values in an item. The
-//! sandbox refuses a filter that is not in the table, as AWS does.
+//! sandbox refuses an unknown filter, as AWS does.
 
 use serde_json::{Map, Value, json};
 
-use super::super::toolbox::fits;
+use super::super::toolbox::{fits, text};
 use super::super::{Answer, Refusal};
 use super::{Cx, input, invalid, missing};
 
-/// How a kind is listed.
+/// The way to list a kind.
 pub(super) struct Listing {
     /// The member with the list.
     pub set: &'static str,
-    /// The parameter with the ids that are asked for.
+    /// The parameter with the wanted ids.
     pub ask: &'static str,
     /// The member of an item with its id.
     pub id: &'static str,
-    /// The prefix of the ids, which also tells how to refuse a missing one.
+    /// The prefix of the ids. It also selects the refusal of a missing object.
     pub prefix: &'static str,
     /// The filters: name and path.
     pub filters: &'static [(&'static str, &'static str)],
@@ -45,10 +45,10 @@ pub(super) fn answer(cx: &Cx<'_>, listing: &Listing, items: Vec<Value>) -> Answe
     page(cx, listing, items)?.answer(listing.set)
 }
 
-/// Picks the items that the request asks for.
+/// Selects the items that the request asks for.
 pub(super) fn page(cx: &Cx<'_>, listing: &Listing, mut items: Vec<Value>) -> Result<Page, Refusal> {
     let wanted = cx.list(listing.ask);
-    let id = |item: &Value| input::text(item, listing.id).unwrap_or_default().to_owned();
+    let id = |item: &Value| text(item, listing.id).unwrap_or_default().to_owned();
     for one in &wanted {
         if !items.iter().any(|item| id(item) == *one) {
             return Err(missing(listing.prefix, one));
@@ -59,7 +59,7 @@ pub(super) fn page(cx: &Cx<'_>, listing: &Listing, mut items: Vec<Value>) -> Res
     }
     for filter in cx.items("Filter") {
         let values = input::list(filter, "Value");
-        let test = Test::new(input::text(filter, "Name").unwrap_or_default(), listing.filters)?;
+        let test = Test::new(text(filter, "Name").unwrap_or_default(), listing.filters)?;
         items.retain(|item| {
             test.values(item).iter().any(|have| values.iter().any(|want| fits(want, have)))
         });
@@ -67,7 +67,7 @@ pub(super) fn page(cx: &Cx<'_>, listing: &Listing, mut items: Vec<Value>) -> Res
     cut(cx, items)
 }
 
-/// Cuts the page that `NextToken` and `MaxResults` ask for.
+/// Selects the page that `NextToken` and `MaxResults` ask for.
 fn cut(cx: &Cx<'_>, items: Vec<Value>) -> Result<Page, Refusal> {
     let start: usize = match cx.text("NextToken").filter(|token| !token.is_empty()) {
         None => 0,
@@ -90,7 +90,7 @@ fn cut(cx: &Cx<'_>, items: Vec<Value>) -> Result<Page, Refusal> {
     Ok(Page { items: items.into_iter().skip(start).take(size).collect(), next })
 }
 
-/// A filter's way to the values.
+/// How a filter finds its values.
 enum Test<'f> {
     Tag(&'f str),
     Path(&'static str),
@@ -116,7 +116,7 @@ impl<'f> Test<'f> {
             Self::Path(path) => collect(item, path, &mut values),
             Self::Tag(key) => {
                 for tag in input::items(item, "tagSet") {
-                    if input::text(tag, "key") == Some(key) {
+                    if text(tag, "key") == Some(key) {
                         collect(tag, "value", &mut values);
                     }
                 }
@@ -126,7 +126,7 @@ impl<'f> Test<'f> {
     }
 }
 
-/// Collects the leaves at the path, through lists.
+/// Collects the leaves at the path. It goes through lists.
 fn collect(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, path, found)),

@@ -1,4 +1,4 @@
-//! EC2 and VPC.
+//! The sandbox's EC2, with its VPCs.
 //!
 //! Each region has its own objects. Slow transitions count reads, not seconds: a rehearsal that
 //! polls twice has waited long enough. The objects that AWS creates on its own (main route tables,
@@ -37,9 +37,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::toolbox::text;
 use super::{Answer, Base, Call, Refusal, World};
 
-/// Everything of EC2, by region.
+/// The state of EC2, by region.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -61,20 +62,20 @@ struct Region {
     rules: BTreeMap<String, rules::Rule>,
     endpoints: BTreeMap<String, endpoints::Endpoint>,
     flow_logs: BTreeMap<String, flow_logs::FlowLog>,
-    /// The interfaces of functions.
+    /// The network interfaces of Lambda functions.
     shared: BTreeMap<String, shared::Shared>,
     templates: BTreeMap<String, templates::Template>,
-    /// Interfaces of other services.
+    /// The network interfaces of other services.
     lent: BTreeMap<String, lent::Lent>,
-    /// The tags of every object, by its id.
+    /// The tags of all objects, by id.
     tags: BTreeMap<String, tags::Tags>,
-    /// What was made with which client token.
+    /// The objects that each client token created.
     tokens: BTreeMap<String, tokens::Token>,
-    /// Counts public addresses.
+    /// The number of public addresses so far.
     public_addresses: u32,
 }
 
-/// What an operation works with.
+/// The context of an operation.
 struct Cx<'a> {
     base: &'a mut Base,
     here: &'a mut Region,
@@ -82,13 +83,14 @@ struct Cx<'a> {
 }
 
 impl Cx<'_> {
-    /// The time in whole seconds, which survive being written down.
+    /// The time in whole seconds, which JSON keeps exactly.
     fn now(&self) -> f64 {
         self.base.now().floor()
     }
 }
 
-/// The kinds of objects: prefix of the id, type in tag specifications, code and words when missing.
+/// The kinds of objects: the prefix of the id, the type in tag specifications, the code and the
+/// words for a missing one.
 const KINDS: [(&str, &str, &str, &str); 17] = [
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID"),
     ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID"),
@@ -109,7 +111,7 @@ const KINDS: [(&str, &str, &str, &str); 17] = [
     ("lt", "launch-template", "InvalidLaunchTemplateId.NotFound", "launch template ID"),
 ];
 
-/// The type of an object, as ARNs and tag specifications call it, by the form of its id.
+/// The type of an object in ARNs and tag specifications, by the form of its id.
 pub(crate) fn type_of(id: &str) -> Option<&'static str> {
     let (prefix, rest) = id.split_once('-')?;
     let is_id = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -144,7 +146,7 @@ pub(crate) fn associated(state: &State, region: &str, association: &str) -> Vec<
     joined.flatten().collect()
 }
 
-/// The refusal when the object of that kind does not exist.
+/// The refusal of a call that names a missing object of this kind.
 fn missing(prefix: &str, id: &str) -> Refusal {
     match KINDS.iter().find(|kind| kind.0 == prefix) {
         Some((_, _, code, words)) => {
@@ -154,12 +156,12 @@ fn missing(prefix: &str, id: &str) -> Refusal {
     }
 }
 
-/// The object, or the refusal.
+/// The object, or the refusal if it is missing.
 fn found<'m, T>(map: &'m BTreeMap<String, T>, prefix: &str, id: &str) -> Result<&'m T, Refusal> {
     map.get(id).ok_or_else(|| missing(prefix, id))
 }
 
-/// The object for a change, or the refusal.
+/// The same for a change.
 fn found_mut<'m, T>(
     map: &'m mut BTreeMap<String, T>,
     prefix: &str,
@@ -173,22 +175,13 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterValue", message)
 }
 
-/// The refusal while something else still needs the object.
+/// The refusal of a deletion while another object needs this one.
 fn depended_on(words: &str, id: &str) -> Refusal {
     let message = format!("The {words} '{id}' has dependencies and cannot be deleted.");
     Refusal::new("DependencyViolation", message)
 }
 
-/// The time as EC2 writes it.
-fn stamp(seconds: f64) -> String {
-    let whole = time::OffsetDateTime::from_unix_timestamp(seconds as i64)
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let (date, hms) = (whole.date(), whole.time());
-    let (hour, minute, second) = hms.as_hms();
-    format!("{date}T{hour:02}:{minute:02}:{second:02}.000Z")
-}
-
-/// Members that are null do not exist in XML.
+/// XML does not contain null members.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -203,7 +196,7 @@ fn without_nulls(value: Value) -> Value {
 
 /// Answers one call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
-    if input::text(&call.input, "DryRun") == Some("true") {
+    if text(&call.input, "DryRun") == Some("true") {
         let message = "Request would have succeeded, but DryRun flag is set.";
         return Err(Refusal::new("DryRunOperation", message).with_status(412));
     }
@@ -216,16 +209,16 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let here = ec2.regions.entry(call.region.clone()).or_default();
     shared::release(base, here);
     here.forget_lent(base.now());
-    let operation = operation(&call.operation)
+    let operation = find_operation(&call.operation)
         .ok_or_else(|| Refusal::not_covered(&call.service, &call.operation))?;
     operation(&mut Cx { base, here, call }).map(without_nulls)
 }
 
-/// How an operation is carried out.
+/// The function of an operation.
 type Operation = fn(&mut Cx<'_>) -> Answer;
 
-/// Finds the operation.
-fn operation(name: &str) -> Option<Operation> {
+/// Finds the function of an operation.
+fn find_operation(name: &str) -> Option<Operation> {
     Some(match name {
         "AllocateAddress" => addresses::allocate,
         "AssociateAddress" => addresses::associate,
@@ -308,7 +301,7 @@ fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-/// How many objects live, by thing. What AWS made by itself is not counted.
+/// The number of live objects, by kind. Objects that AWS created by itself do not count.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let sum = |count: fn(&Region) -> usize| state.regions.values().map(count).sum();
     vec![

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::passing::Passing;
+use super::super::toolbox::iso_millis;
 use super::super::{Answer, Base};
 use super::interfaces::Interface;
 use super::listing::{self, Listing};
-use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
+use super::{Cx, Region, found, found_mut, invalid, missing};
 
 /// A NAT gateway.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -15,15 +16,15 @@ use super::{Cx, Region, found, found_mut, invalid, missing, stamp};
 pub(super) struct Nat {
     pub vpc: String,
     subnet: String,
-    /// The allocation id; none for a private gateway.
+    /// The allocation id. A private gateway has none.
     address: Option<String>,
     public_ip: Option<String>,
     private_ip: String,
     interface: String,
     phase: Phase,
-    /// Code and message of the failure that shows once it is no longer pending.
+    /// The code and the message of a failure. It shows once the gateway is no longer pending.
     failure: Option<(String, String)>,
-    /// How long the phase goes on.
+    /// How long the phase lasts.
     #[serde(flatten)]
     passing: Passing,
     created: f64,
@@ -52,7 +53,7 @@ impl Phase {
         }
     }
 
-    /// How long it goes on from now. A dead gateway stays listed for about an hour.
+    /// How long the phase lasts from now. A deleted gateway stays listed for about an hour.
     fn begins(self, base: &Base) -> Passing {
         let (reads, seconds) = match self {
             Self::Pending => (2, 100.0),
@@ -65,12 +66,12 @@ impl Phase {
 }
 
 impl Nat {
-    /// Whether it still has its interface and its address.
+    /// Whether the gateway still has its interface and its address.
     pub(super) fn lives(&self) -> bool {
         !matches!(self.phase, Phase::Failed | Phase::Deleted)
     }
 
-    /// Whether a route to it leads anywhere.
+    /// Whether a route to the gateway works.
     pub(super) fn carries(&self) -> bool {
         matches!(self.phase, Phase::Pending | Phase::Available)
     }
@@ -112,8 +113,8 @@ fn render(here: &Region, id: &str, nat: &Nat) -> Value {
         "state": nat.phase.name(),
         "connectivityType": if nat.address.is_some() { "public" } else { "private" },
         "availabilityMode": "zonal",
-        "createTime": stamp(nat.created),
-        "deleteTime": nat.deleted.map(stamp),
+        "createTime": iso_millis(nat.created),
+        "deleteTime": nat.deleted.map(iso_millis),
         "failureCode": failure.map(|(code, _)| code),
         "failureMessage": failure.map(|(_, message)| message),
         "natGatewayAddressSet": [{
@@ -211,8 +212,8 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     Ok(answer)
 }
 
-/// Lets a gateway grow older by one read, and says whether that matters. Filters do not: who waits
-/// with one must not wait for ever.
+/// Ages a gateway by one read, and says whether its phase changed. A filter does not prevent that,
+/// or a caller that waits with one would wait for ever.
 fn age(base: &Base, here: &mut Region, id: &str) -> bool {
     let Some(nat) = here.nats.get_mut(id) else { return false };
     if matches!(nat.phase, Phase::Available | Phase::Failed) {

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::super::toolbox::text;
 use super::super::{ACCOUNT, Refusal};
 use super::cidr::{Cidr, canonical_v6};
-use super::input::{items, missing_parameter, text};
+use super::input::{items, missing_parameter};
 use super::{Cx, Region, endpoints, found, invalid, missing};
 
-/// One protocol, one range of ports, one peer.
+/// A permission: one protocol, one range of ports, one peer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Permission {
     protocol: String,
-    /// First and last port; none when all.
+    /// The first and the last port, or none for all.
     ports: Option<(i32, i32)>,
     pub peer: Peer,
     pub description: Option<String>,
@@ -31,22 +32,22 @@ pub(super) enum Peer {
 }
 
 impl Permission {
-    /// The rule that lets everything out.
+    /// The rule that allows all egress.
     pub(super) fn everywhere() -> Self {
         Self::all(Peer::V4("0.0.0.0/0".to_owned()))
     }
 
-    /// Everything from or to that peer.
+    /// All traffic from or to that peer.
     pub(super) fn all(peer: Peer) -> Self {
         Self { protocol: "-1".to_owned(), ports: None, peer, description: None }
     }
 
-    /// Whether AWS takes both for the same rule: descriptions do not count.
+    /// Whether AWS considers both the same rule. Descriptions do not count.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         (&self.protocol, self.ports, &self.peer) == (&other.protocol, other.ports, &other.peer)
     }
 
-    /// How AWS names it in messages.
+    /// The words for it in AWS's messages.
     pub(super) fn words(&self) -> String {
         let (Peer::V4(peer) | Peer::V6(peer) | Peer::Group(peer) | Peer::PrefixList(peer)) =
             &self.peer;
@@ -143,7 +144,7 @@ impl Cx<'_> {
                 }
             }
         }
-        // The old shape with one permission at the top of the request.
+        // The old shape, with one permission at the top of the request.
         if self.has("CidrIp") {
             let members = ["IpProtocol", "FromPort", "ToPort"].iter();
             let given =
@@ -180,7 +181,7 @@ impl Cx<'_> {
         if let Some(text) = description {
             check_words("description", text)?;
         }
-        let ports = if named { Some(ports(&protocol, value)?) } else { None };
+        let ports = if named { Some(port_range(&protocol, value)?) } else { None };
         let description = description.map(str::to_owned);
         Ok(Permission { protocol, ports, peer: self.peer(value)?, description })
     }
@@ -196,9 +197,10 @@ impl Cx<'_> {
             found(&self.here.groups, "sg", id)?;
             Ok(Peer::Group(id.to_owned()))
         } else if let Some(id) = text(value, "PrefixListId") {
-            match endpoints::is_prefix_list(id) {
-                true => Ok(Peer::PrefixList(id.to_owned())),
-                false => Err(missing("pl", id)),
+            if endpoints::is_prefix_list(id) {
+                Ok(Peer::PrefixList(id.to_owned()))
+            } else {
+                Err(missing("pl", id))
             }
         } else {
             Err(missing_parameter("CidrIpv4"))
@@ -207,7 +209,7 @@ impl Cx<'_> {
 }
 
 /// The ports (or ICMP type and code), which named protocols must have.
-fn ports(protocol: &str, value: &Value) -> Result<(i32, i32), Refusal> {
+fn port_range(protocol: &str, value: &Value) -> Result<(i32, i32), Refusal> {
     let port = |name| text(value, name).map(str::parse::<i32>).transpose();
     let wrong = |why: &str| invalid(format!("Invalid value '{why}' for portRange."));
     let (Ok(from), Ok(to)) = (port("FromPort"), port("ToPort")) else {
@@ -219,13 +221,14 @@ fn ports(protocol: &str, value: &Value) -> Result<(i32, i32), Refusal> {
     let (Some(from), Some(to)) = (from, to) else {
         return Err(wrong("Must specify both from and to ports with TCP/UDP."));
     };
-    match 0 <= from && from <= to && to <= 65535 {
-        true => Ok((from, to)),
-        false => Err(invalid(format!("Invalid TCP/UDP port range ({from}:{to})"))),
+    if 0 <= from && from <= to && to <= 65535 {
+        Ok((from, to))
+    } else {
+        Err(invalid(format!("Invalid TCP/UDP port range ({from}:{to})")))
     }
 }
 
-/// Refuses characters that AWS does not take in names and descriptions.
+/// Refuses characters that AWS does not allow in names and descriptions.
 pub(super) fn check_words(name: &str, text: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
     if text.len() > 255 || !text.chars().all(fits) {

@@ -1,4 +1,4 @@
-//! Routes. A read finds out whether the target of a route still exists.
+//! Routes. A read checks whether the target of a route still exists.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,8 @@ use super::tables::Table;
 use super::{Cx, Region, found, found_mut, invalid, missing};
 
 impl Region {
-    /// The routes of a table as they are sent: local, by hand, by gateway endpoints.
+    /// The routes of a table in an answer: the local one, those of calls, those of gateway
+    /// endpoints.
     pub(super) fn routes_of(&self, id: &str, table: &Table) -> Vec<Value> {
         let mut routes = vec![json!({
             "destinationCidrBlock": self.vpcs.get(&table.vpc).map(|vpc| vpc.cidr.as_str()),
@@ -64,17 +65,18 @@ fn destination(cx: &Cx<'_>) -> Result<String, Refusal> {
     Ok(cidr.to_string())
 }
 
-/// What the route shall lead to; it must be in the table's VPC.
-fn target(cx: &Cx<'_>, vpc: &str) -> Result<String, Refusal> {
+/// The target that a call wants. It must be in the table's VPC.
+fn wanted_target(cx: &Cx<'_>, vpc: &str) -> Result<String, Refusal> {
     let names = ["GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId"];
     let given: Vec<&str> = names.iter().filter_map(|name| cx.text(name)).collect();
     let [id] = given[..] else {
-        return Err(match given.is_empty() {
-            true => missing_parameter("gatewayId"),
-            false => Refusal::new(
+        return Err(if given.is_empty() {
+            missing_parameter("gatewayId")
+        } else {
+            Refusal::new(
                 "InvalidParameterCombination",
                 "The parameters for the target of a route exclude each other.",
-            ),
+            )
         });
     };
     let elsewhere = || {
@@ -111,7 +113,7 @@ fn is_local(cx: &Cx<'_>, vpc: &str, to: &str) -> bool {
 pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     let (id, to) = (cx.need("RouteTableId")?, destination(cx)?);
     let vpc = found(&cx.here.tables, "rtb", id)?.vpc.clone();
-    let target = target(cx, &vpc)?;
+    let target = wanted_target(cx, &vpc)?;
     let local = is_local(cx, &vpc, &to);
     let table = found_mut(&mut cx.here.tables, "rtb", id)?;
     // A repeated route is not an error.
@@ -129,7 +131,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
 pub(super) fn replace(cx: &mut Cx<'_>) -> Answer {
     let (id, to) = (cx.need("RouteTableId")?, destination(cx)?);
     let vpc = found(&cx.here.tables, "rtb", id)?.vpc.clone();
-    let target = target(cx, &vpc)?;
+    let target = wanted_target(cx, &vpc)?;
     let table = found_mut(&mut cx.here.tables, "rtb", id)?;
     let route = table.routes.get_mut(&to).ok_or_else(|| {
         invalid(format!(

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::toolbox::text;
 use super::super::{ACCOUNT, Answer, Refusal};
-use super::input::{missing_parameter, text};
+use super::input::missing_parameter;
 use super::listing::{self, Listing};
 use super::permissions::{Permission, check_words};
 use super::{Cx, KINDS, found, invalid, missing};
@@ -38,7 +39,7 @@ pub(super) fn authorize_egress(cx: &mut Cx<'_>) -> Answer {
     authorize(cx, true)
 }
 
-/// The id of the rule that says the same.
+/// The id of the rule with the same content.
 fn existing(cx: &Cx<'_>, group: &str, egress: bool, permission: &Permission) -> Option<String> {
     let mut rules = cx.here.rules.iter().filter(|(_, rule)| {
         rule.group == group && rule.egress == egress && rule.permission.is_same(permission)
@@ -46,7 +47,7 @@ fn existing(cx: &Cx<'_>, group: &str, egress: bool, permission: &Permission) -> 
     rules.next().map(|(id, _)| id.clone())
 }
 
-/// Adds all rules or, if one is there already, none.
+/// Adds all rules, or none if one of them exists.
 fn authorize(cx: &mut Cx<'_>, egress: bool) -> Answer {
     let group = cx.need("GroupId")?;
     found(&cx.here.groups, "sg", group)?;
@@ -81,7 +82,7 @@ pub(super) fn revoke_egress(cx: &mut Cx<'_>) -> Answer {
     revoke(cx, true)
 }
 
-/// The id of the group's own rule with that id and direction, or the refusal.
+/// The id, if the group has a rule with this id and direction.
 fn own_rule(cx: &Cx<'_>, group: &str, egress: bool, id: &str) -> Result<(), Refusal> {
     match cx.here.rules.get(id) {
         Some(rule) if rule.group == group && rule.egress == egress => Ok(()),
@@ -92,7 +93,7 @@ fn own_rule(cx: &Cx<'_>, group: &str, egress: bool, id: &str) -> Result<(), Refu
     }
 }
 
-/// The group's rules with the request's permissions, or the refusal.
+/// The group's rules with the request's permissions.
 fn matching(cx: &Cx<'_>, group: &str, egress: bool) -> Result<Vec<(String, Permission)>, Refusal> {
     let mut rules = Vec::new();
     for one in cx.permissions()? {
@@ -105,7 +106,7 @@ fn matching(cx: &Cx<'_>, group: &str, egress: bool) -> Result<Vec<(String, Permi
     Ok(rules)
 }
 
-/// Removes all rules that are named, or none.
+/// Removes all named rules, or none.
 fn revoke(cx: &mut Cx<'_>, egress: bool) -> Answer {
     let group = cx.need("GroupId")?;
     found(&cx.here.groups, "sg", group)?;
@@ -155,7 +156,7 @@ pub(super) fn describe_egress_anew(cx: &mut Cx<'_>) -> Answer {
     describe_anew(cx, true)
 }
 
-/// Changes descriptions; leaving one out removes it.
+/// Changes descriptions. A call without a description removes it.
 fn describe_anew(cx: &mut Cx<'_>, egress: bool) -> Answer {
     let group = cx.need("GroupId")?;
     found(&cx.here.groups, "sg", group)?;
@@ -184,7 +185,7 @@ fn describe_anew(cx: &mut Cx<'_>, egress: bool) -> Answer {
     Ok(json!({ "return": true }))
 }
 
-/// Rewrites whole rules by id.
+/// Replaces whole rules by id.
 pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     let group = cx.need("GroupId")?;
     found(&cx.here.groups, "sg", group)?;

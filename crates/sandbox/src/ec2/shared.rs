@@ -1,9 +1,9 @@
-//! The network interfaces of functions: one for each subnet and set of security groups, shared by
-//! all functions with both.
+//! The network interfaces of Lambda functions: one for each subnet and set of security groups,
+//! shared by all functions with both.
 //!
-//! AWS releases them long after the last function has left; here only a strict sandbox takes that
-//! time. Then they are `available` for a while, so that a waiting caller may delete them, and then
-//! AWS deletes them.
+//! AWS releases them long after the last function has left. Here only a strict sandbox takes that
+//! time. They are `available` for a while, so that a waiting caller may delete them, and then AWS
+//! deletes them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::super::{Answer, Base, Refusal};
 use super::interfaces::Interface;
 use super::{Cx, Region, State, missing};
 
-/// How long after the last function left an interface is still in use, and how long it is there.
+/// How long an interface stays in use after the last function left, and how long it exists.
 const IN_USE: f64 = 900.0;
 const THERE: f64 = 1500.0;
 
@@ -35,7 +35,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The interface, as its holder describes it.
+    /// The interface in the form that all holders share.
     pub(super) fn interface(&self, id: &str) -> Interface {
         Interface {
             id: id.to_owned(),
@@ -54,7 +54,7 @@ impl Shared {
     }
 }
 
-/// A subnet among those that a function wants to enter in which no address is free for it.
+/// A subnet without a free address, among those that a function wants to enter.
 pub(crate) fn full<'a>(
     state: &State,
     region: &str,
@@ -71,7 +71,7 @@ pub(crate) fn full<'a>(
     subnets.iter().find(is_full).map(String::as_str)
 }
 
-/// Puts a function into subnets, with groups. The answer is the VPC, or what EC2 says of it.
+/// Puts a function into subnets, with groups. The answer is the VPC, or the refusal of EC2.
 pub(crate) fn enter(
     base: &mut Base,
     state: &mut State,
@@ -101,7 +101,7 @@ pub(crate) fn enter(
         return Err(format!("CreateNetworkInterface: security group '{id}' is not in VPC {vpc}"));
     }
     let groups: BTreeSet<String> = groups.iter().cloned().collect();
-    // What it has for itself goes along to the new groups.
+    // The interfaces that only this function uses move to the new groups.
     let mut kept = BTreeSet::new();
     for one in here.shared.values_mut() {
         if one.functions.len() == 1
@@ -133,7 +133,7 @@ pub(crate) fn enter(
     Ok(vpc)
 }
 
-/// Takes a function out of wherever it is.
+/// Removes a function from all its interfaces.
 pub(crate) fn leave(base: &Base, state: &mut State, region: &str, function: &str) {
     let now = base.now().floor();
     let Some(here) = state.regions.get_mut(region) else { return };
@@ -145,7 +145,7 @@ pub(crate) fn leave(base: &Base, state: &mut State, region: &str, function: &str
     release(base, here);
 }
 
-/// Releases what has been left for long enough.
+/// Releases the interfaces that functions left long enough ago.
 pub(super) fn release(base: &Base, here: &mut Region) {
     let (now, strict) = (base.now(), base.strict);
     here.shared.retain(|_, one| {
@@ -155,7 +155,7 @@ pub(super) fn release(base: &Base, here: &mut Region) {
     });
 }
 
-/// Deletes an interface that is available. All others have a life of their own.
+/// Deletes an available interface. Only the holder can delete any other.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("NetworkInterfaceId")?;
     match cx.here.shared.get(id) {

@@ -23,7 +23,7 @@ pub(super) struct Subnet {
 }
 
 impl Region {
-    /// The interfaces' private addresses in the subnet.
+    /// The private addresses of the interfaces in the subnet.
     fn addresses_in(&self, subnet: &str) -> Vec<String> {
         let interfaces = self.interfaces();
         let inside = interfaces.into_iter().filter(|one| one.subnet == subnet);
@@ -73,8 +73,8 @@ fn render(cx: &Cx<'_>, id: &str, subnet: &Subnet) -> Value {
     })
 }
 
-/// The zone that the request names, by name or by id; the first one otherwise.
-fn zone(cx: &Cx<'_>) -> Result<String, Refusal> {
+/// The zone that the request names, by name or by id, or else the first one.
+fn wanted_zone(cx: &Cx<'_>) -> Result<String, Refusal> {
     let region = &cx.call.region;
     let mut names = zones::names(region);
     let (by_name, by_id) = (cx.text("AvailabilityZone"), cx.text("AvailabilityZoneId"));
@@ -109,7 +109,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
         let message = format!("The CIDR '{text}' conflicts with another subnet");
         return Err(Refusal::new("InvalidSubnet.Conflict", message));
     }
-    let zone = zone(cx)?;
+    let zone = wanted_zone(cx)?;
     let id = cx.make("subnet")?;
     let subnet = Subnet {
         vpc: vpc.to_owned(),
@@ -151,7 +151,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
-/// Changes whether instances get public addresses: the only attribute here.
+/// Changes whether instances get public addresses, the only attribute that the sandbox supports.
 pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("SubnetId")?;
     if !cx.has("MapPublicIpOnLaunch") {

@@ -16,9 +16,9 @@ pub(super) struct Table {
     pub vpc: String,
     /// The id of the main association, if it is the VPC's main table.
     pub main: Option<String>,
-    /// Destinations and the ids of what they lead to; not the local route.
+    /// The targets' ids by destination, without the local route.
     pub routes: BTreeMap<String, String>,
-    /// Association ids and subnets.
+    /// Subnets by association id.
     pub subnets: BTreeMap<String, String>,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
-/// Associates a subnet; it may have one association of its own.
+/// Associates a subnet. A subnet may have one association of its own.
 pub(super) fn associate(cx: &mut Cx<'_>) -> Answer {
     let (id, subnet) = (cx.need("RouteTableId")?, cx.need("SubnetId")?);
     let vpc = &found(&cx.here.tables, "rtb", id)?.vpc;
@@ -120,7 +120,7 @@ pub(super) fn associate(cx: &mut Cx<'_>) -> Answer {
         let Some((association, _)) = table.subnets.iter().find(|(_, one)| *one == subnet) else {
             continue;
         };
-        // The same association again is answered with what is there.
+        // A repeated association is not an error.
         if other == id {
             return Ok(associated("associationId", association));
         }

@@ -1,11 +1,12 @@
-//! Tags, for all kinds in one place.
+//! The tags of all kinds.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::toolbox::text;
 use super::super::{Answer, Refusal};
-use super::input::{items, list, missing_parameter, text};
+use super::input::{items, list, missing_parameter};
 use super::listing::{self, Listing};
 use super::{Cx, KINDS, Region, invalid, missing};
 
@@ -15,13 +16,13 @@ pub(super) type Tags = BTreeMap<String, String>;
 const MOST: usize = 50;
 
 impl Region {
-    /// The tags as they are sent.
+    /// The tags in an answer.
     pub(super) fn tag_set(&self, id: &str) -> Value {
         let tags = self.tags.get(id).into_iter().flatten();
         tags.map(|(key, value)| json!({ "key": key, "value": value })).collect()
     }
 
-    /// Whether there is something with that id that can be tagged.
+    /// Whether an object with this id exists that can have tags.
     fn can_tag(&self, id: &str) -> bool {
         match prefix(id) {
             "vpc" => self.vpcs.contains_key(id),
@@ -53,7 +54,7 @@ impl Cx<'_> {
         Ok(id)
     }
 
-    /// Puts tags on a new object.
+    /// Adds tags to a new object.
     pub(super) fn tag(&mut self, id: &str, tags: Tags) {
         if !tags.is_empty() {
             self.here.tags.insert(id.to_owned(), tags);
@@ -99,9 +100,10 @@ fn checked(tag: &Value) -> Result<(String, String), Refusal> {
 }
 
 fn within_limit(tags: &Tags) -> Result<(), Refusal> {
-    match tags.len() > MOST {
-        true => Err(Refusal::new("TagLimitExceeded", "More than 50 tags on one resource")),
-        false => Ok(()),
+    if tags.len() > MOST {
+        Err(Refusal::new("TagLimitExceeded", "More than 50 tags on one resource"))
+    } else {
+        Ok(())
     }
 }
 
@@ -110,8 +112,8 @@ fn prefix(id: &str) -> &str {
     id.split_once('-').map_or("", |(prefix, _)| prefix)
 }
 
-/// The objects that a call names; all must exist.
-fn named(cx: &Cx<'_>) -> Result<Vec<String>, Refusal> {
+/// The objects that a call names. All must exist.
+fn named_resources(cx: &Cx<'_>) -> Result<Vec<String>, Refusal> {
     let ids = list(&cx.call.input, "ResourceId");
     if ids.is_empty() {
         return Err(missing_parameter("ResourceId"));
@@ -123,7 +125,7 @@ fn named(cx: &Cx<'_>) -> Result<Vec<String>, Refusal> {
 }
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
-    let ids = named(cx)?;
+    let ids = named_resources(cx)?;
     let new: Tags = cx.items("Tag").into_iter().map(checked).collect::<Result<_, _>>()?;
     if new.is_empty() {
         return Err(missing_parameter("Tag"));
@@ -139,9 +141,10 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Answer {
     Ok(json!({ "return": true }))
 }
 
-/// Removes keys; with a value only when it has that value. No keys at all means all tags.
+/// Removes keys. A key with a value goes only if it has that value. A call without keys removes all
+/// tags.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
-    let named = named(cx)?;
+    let named = named_resources(cx)?;
     let unwanted = cx.items("Tag");
     for id in named {
         let Some(tags) = cx.here.tags.get_mut(&id) else { continue };

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::toolbox::{iso_millis, text};
 use super::super::{ACCOUNT, Answer, Refusal, World};
-use super::input::{items, list, missing_parameter, text};
+use super::input::{items, list, missing_parameter};
 use super::listing::{self, Listing};
-use super::{Cx, Region, found, invalid, stamp};
+use super::{Cx, Region, found, invalid};
 
 /// A launch template.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Template {
     name: String,
-    /// What each version holds, as it came.
+    /// The data of each version, as the call sent it.
     versions: BTreeMap<u64, Value>,
     default: u64,
     made: f64,
@@ -26,7 +27,7 @@ impl Template {
         self.versions.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// The number that a version goes by.
+    /// The number that a version stands for.
     fn number(&self, version: &str) -> Option<u64> {
         match version {
             "$Default" => Some(self.default),
@@ -36,7 +37,7 @@ impl Template {
     }
 }
 
-/// What a version holds, in the words of RunInstances.
+/// The data of a version, in the members of RunInstances.
 pub(crate) fn data(world: &World, region: &str, id: &str, version: &str) -> Option<Value> {
     let template = world.ec2.regions.get(region)?.templates.get(id)?;
     template.versions.get(&template.number(version)?).cloned()
@@ -51,7 +52,7 @@ fn render(here: &Region, id: &str, one: &Template) -> Value {
     json!({
         "launchTemplateId": id,
         "launchTemplateName": one.name,
-        "createTime": stamp(one.made),
+        "createTime": iso_millis(one.made),
         "createdBy": format!("arn:aws:iam::{ACCOUNT}:user/sandbox"),
         "defaultVersionNumber": one.default,
         "latestVersionNumber": one.latest(),
@@ -65,7 +66,7 @@ fn render_version(id: &str, one: &Template, number: u64) -> Value {
         "launchTemplateName": one.name,
         "versionNumber": number,
         "defaultVersion": number == one.default,
-        "createTime": stamp(one.made),
+        "createTime": iso_millis(one.made),
         "createdBy": format!("arn:aws:iam::{ACCOUNT}:user/sandbox"),
         "launchTemplateData": render_data(&one.versions[&number]),
     })
@@ -103,7 +104,7 @@ fn render_data(data: &Value) -> Value {
     })
 }
 
-/// The data of the request; there must be some.
+/// The data of the request, which must not be empty.
 fn given(cx: &Cx<'_>) -> Result<Value, Refusal> {
     let data = cx.call.input.get("LaunchTemplateData").filter(|data| data.is_object());
     let data = data.cloned().ok_or_else(|| missing_parameter("LaunchTemplateData"))?;

@@ -6,19 +6,20 @@ use serde_json::Value;
 use super::super::Refusal;
 use super::Cx;
 
-/// What a token once made.
+/// The result of an earlier call with a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Token {
     /// The request.
     input: Value,
-    /// The ids of what was made; it may be dead by now.
+    /// The ids of the new objects. They may be deleted by now.
     pub ids: Vec<String>,
     /// The answer at that time.
     pub answer: Value,
 }
 
 impl Cx<'_> {
-    /// What an earlier call with the same token made. Another request with the token is refused.
+    /// The result of an earlier call with the same token. A different request with that token is
+    /// refused.
     pub(super) fn replay(&self) -> Result<Option<Token>, Refusal> {
         let Some(token) = self.token().and_then(|key| self.here.tokens.get(&key)) else {
             return Ok(None);
@@ -33,7 +34,7 @@ impl Cx<'_> {
         Ok(Some(token.clone()))
     }
 
-    /// Remembers what the call made, if it came with a token.
+    /// Remembers the result of a call with a token.
     pub(super) fn remember(&mut self, ids: Vec<String>, answer: &Value) {
         if let Some(key) = self.token() {
             let token = Token { input: self.call.input.clone(), ids, answer: answer.clone() };

@@ -21,7 +21,7 @@ pub(super) struct Vpc {
     usage_metrics: bool,
     tenancy: String,
     cidr_association: String,
-    /// The default network ACL, which exists only as this id.
+    /// The default network ACL. It has no more than this id.
     pub acl: String,
 }
 
@@ -116,17 +116,18 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
-/// Changes one attribute: AWS refuses two in one call.
+/// Changes one attribute. AWS refuses two in one call.
 pub(super) fn modify(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("VpcId")?;
     let asked: Vec<_> = ATTRIBUTES.iter().filter(|(ask, _)| cx.has(ask)).collect();
     let [(ask, name)] = asked[..] else {
-        return Err(match asked.is_empty() {
-            true => missing_parameter("attribute"),
-            false => Refusal::new(
+        return Err(if asked.is_empty() {
+            missing_parameter("attribute")
+        } else {
+            Refusal::new(
                 "InvalidParameterCombination",
                 "Fields can not be modified at the same time: only one VPC attribute per request.",
-            ),
+            )
         });
     };
     let on = cx.wrapped_flag(ask)?;
@@ -151,7 +152,7 @@ pub(super) fn attribute(cx: &mut Cx<'_>) -> Answer {
     Ok(answer)
 }
 
-/// Deletes the VPC with what AWS made for it, unless anything else is left in it.
+/// Deletes the VPC with the objects that AWS created for it, unless another object is in it.
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     let id = cx.need("VpcId")?;
     let acl = found(&cx.here.vpcs, "vpc", id)?.acl.clone();
@@ -194,7 +195,7 @@ const ACLS: Listing = Listing {
     ],
 };
 
-/// Lists the default network ACLs: each lets everything through.
+/// Lists the default network ACLs. Each allows all traffic.
 pub(super) fn network_acls(cx: &mut Cx<'_>) -> Answer {
     let entry = |egress: bool, number: u32, action: &str| {
         json!({

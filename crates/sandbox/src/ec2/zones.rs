@@ -1,15 +1,16 @@
-//! The given facts of a region: zones, limits, instance types, images.
+//! The facts of a region: zones, limits, instance types, images.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::super::toolbox::text;
 use super::super::{Answer, Refusal};
-use super::input::{list, missing_parameter, text};
+use super::input::{list, missing_parameter};
 use super::listing::{self, Listing};
 use super::{Cx, invalid};
 
-/// Regions with the names that people know them by.
+/// Regions with their long names.
 const REGIONS: [(&str, &str); 17] = [
     ("ap-northeast-1", "Asia Pacific (Tokyo)"),
     ("ap-northeast-2", "Asia Pacific (Seoul)"),
@@ -30,8 +31,8 @@ const REGIONS: [(&str, &str); 17] = [
     ("us-west-2", "US West (Oregon)"),
 ];
 
-/// Which zone each letter is in us-east-1, where AWS deals them out to every account in its own
-/// order.
+/// The zone behind each letter in us-east-1, where AWS orders the zones differently for every
+/// account.
 const DEALT: [u8; 6] = [6, 1, 2, 4, 3, 5];
 
 /// Instance types: name, virtual processors, memory in MiB, architecture.
@@ -56,7 +57,7 @@ pub(crate) fn names(region: &str) -> Vec<String> {
     letters.chars().map(|letter| format!("{region}{letter}")).collect()
 }
 
-/// The id of a zone, `euw1-az1` for `eu-west-1a`.
+/// The id of a zone: `euw1-az1` for `eu-west-1a`.
 pub(super) fn zone_id(region: &str, zone: &str) -> String {
     let letter = zone.bytes().last().unwrap_or(b'a');
     let mut short = String::new();
@@ -75,8 +76,8 @@ pub(super) fn zone_id(region: &str, zone: &str) -> String {
     format!("{short}-az{}", dealt.copied().unwrap_or(place + 1))
 }
 
-/// Whether AWS sells nothing new in a zone any more: no network load balancers, no databases, and none of
-/// the instance types of today.
+/// Whether a zone is closed to new objects: it has no network load balancers, no databases, and
+/// none of today's instance types.
 pub(crate) fn is_full(region: &str, zone: &str) -> bool {
     ["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"].contains(&&*zone_id(region, zone))
 }
@@ -99,14 +100,14 @@ const ZONES: Listing = Listing {
 
 pub(super) fn zones(cx: &mut Cx<'_>) -> Answer {
     let region = &cx.call.region;
-    let names = names(region);
-    if let Some(other) = cx.list("ZoneName").iter().find(|name| !names.contains(name)) {
+    let zones = names(region);
+    if let Some(other) = cx.list("ZoneName").iter().find(|name| !zones.contains(name)) {
         return Err(invalid(format!("Invalid availability zone: [{other}]")));
     }
     let ids = cx.list("ZoneId");
     let long = REGIONS.iter().find(|(name, _)| name == region).map(|(_, long)| *long);
     let long = long.unwrap_or(region);
-    let all = names.iter().map(|name| (name, zone_id(region, name)));
+    let all = zones.iter().map(|name| (name, zone_id(region, name)));
     let wanted = all.filter(|(_, id)| ids.is_empty() || ids.contains(id));
     let shown = wanted.map(|(name, id)| {
         json!({
@@ -224,7 +225,7 @@ pub(super) fn type_offerings(cx: &mut Cx<'_>) -> Answer {
         "availability-zone-id" => open.map(|zone| zone_id(region, &zone)).collect(),
         other => return Err(invalid(format!("Invalid location type '{other}'."))),
     };
-    // Whatever can be launched is offered, if somebody asks for it by name.
+    // A call that names an instance type gets it, if the type can be launched.
     let asked = cx
         .items("Filter")
         .into_iter()
@@ -243,7 +244,7 @@ pub(super) fn type_offerings(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &OFFERINGS, all)
 }
 
-/// Describes whatever images are asked for by id: any id is an image here.
+/// Describes the images that a call names. Any id is an image here.
 pub(super) fn images(cx: &mut Cx<'_>) -> Answer {
     let ids = cx.list("ImageId");
     if ids.is_empty() {

@@ -33,18 +33,19 @@ impl Cluster {
     }
 }
 
-/// The tags of a cluster that lives.
+/// The tags of an active cluster.
 pub(super) fn tags<'a>(state: &'a mut State, region: &str, name: &str) -> Option<&'a mut Tags> {
     let cluster = state.clusters.get_mut(&at(region, name)).filter(|cluster| cluster.lives());
     cluster.map(|cluster| &mut cluster.tags)
 }
 
-/// The name of the cluster that a request is about, which must live.
+/// The name of the cluster that a request names. It must be active.
 pub(super) fn named(state: &State, region: &str, input: &Value) -> Result<String, Refusal> {
     let name = name_in(text(input, "cluster").unwrap_or("default"));
-    match state.clusters.get(&at(region, name)).is_some_and(Cluster::lives) {
-        true => Ok(name.to_owned()),
-        false => Err(Refusal::new("ClusterNotFoundException", "Cluster not found.")),
+    if state.clusters.get(&at(region, name)).is_some_and(Cluster::lives) {
+        Ok(name.to_owned())
+    } else {
+        Err(Refusal::new("ClusterNotFoundException", "Cluster not found."))
     }
 }
 
@@ -97,13 +98,13 @@ fn render(world: &World, region: &str, name: &str, input: &Value) -> Option<Valu
     Some(view)
 }
 
-/// The cluster as calls that change it answer.
+/// The answer to a call that changes the cluster.
 fn whole(world: &World, region: &str, name: &str) -> Answer {
     let all = json!({ "include": ["SETTINGS", "TAGS"] });
     Ok(json!({ "cluster": render(world, region, name, &all) }))
 }
 
-/// Creates a cluster; one of that name that lives is answered as it is.
+/// Creates a cluster. If an active one has the name, the answer is that one.
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = text(input, "clusterName").unwrap_or("default");
     if !is_name(name, 1..=255, "_-") {
@@ -133,7 +134,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     whole(world, region, &name)
 }
 
-/// Describes clusters by name; a missing one is a failure in the answer.
+/// Describes clusters by name. The answer lists a missing one as a failure.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut asked = texts(input, "clusters");
     if asked.is_empty() {
@@ -152,7 +153,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(json!({ "clusters": clusters, "failures": failures }))
 }
 
-/// Lists the clusters that live.
+/// Lists the active clusters.
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     let live = here(&world.ecs.clusters, region).filter(|(_, cluster)| cluster.lives());
     let arns = live.map(|(name, _)| (name.to_owned(), arn(region, &format!("cluster/{name}"))));

@@ -16,7 +16,7 @@ use super::{CLIENT, INVALID, KEY_VALUE, State, arn, client, includes, invalid, n
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Family {
-    /// The last number given.
+    /// The last number.
     last: u32,
     revisions: BTreeMap<u32, Revision>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Family {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Revision {
-    /// As it is answered.
+    /// The definition in answers.
     pub definition: Value,
     tags: Tags,
     inactive: bool,
@@ -50,7 +50,7 @@ const SIZES: [(i64, i64, i64, i64); 8] = [
     (32_768, 61_440, 249_856, 1),
 ];
 
-/// What a list of Fargate sizes lacks although the step would allow it.
+/// Whether Fargate has this size. The steps alone allow more.
 fn is_size(cpu: i64, memory: i64) -> bool {
     let odd = match cpu {
         256 => ![512, 1024, 2048].contains(&memory),
@@ -62,8 +62,8 @@ fn is_size(cpu: i64, memory: i64) -> bool {
     }) && !odd
 }
 
-/// Family and number of `FAMILY:NUMBER`, given as such or as an ARN; the newest active number if
-/// none is given.
+/// The family and the number of `FAMILY:NUMBER` or of an ARN. Without a number, it is the newest
+/// active one.
 fn place(state: &State, region: &str, reference: &str) -> Option<(String, u32)> {
     let reference = name_in(reference);
     let (family, number) = match reference.rsplit_once(':') {
@@ -85,9 +85,10 @@ pub(super) fn usable(
     let found = place(state, region, reference);
     let (family, number) = found.ok_or_else(|| client("TaskDefinition not found."))?;
     let revision = &state.families[&at(region, &family)].revisions[&number];
-    match revision.inactive {
-        true => Err(client("TaskDefinition is inactive")),
-        false => Ok((revision_arn(region, &family, number), revision.definition.clone())),
+    if revision.inactive {
+        Err(client("TaskDefinition is inactive"))
+    } else {
+        Ok((revision_arn(region, &family, number), revision.definition.clone()))
     }
 }
 
@@ -108,7 +109,7 @@ fn revision_arn(region: &str, family: &str, number: u32) -> String {
     arn(region, &format!("task-definition/{family}:{number}"))
 }
 
-/// Checks a definition as Fargate does; what it names need not exist.
+/// Checks a definition as Fargate does. The objects that it names need not exist.
 fn check(input: &Value) -> Result<(), Refusal> {
     let size = |key| text(input, key).and_then(|text| text.parse().ok()).unwrap_or(0);
     let (cpu, memory) = (size("cpu"), size("memory"));
@@ -175,14 +176,14 @@ fn check(input: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A container as ECS writes it back.
+/// A container as ECS returns it.
 fn complete(container: &Value) -> Value {
     let mut view = json!({
         "cpu": 0, "essential": true, "environment": [], "portMappings": [],
         "mountPoints": [], "volumesFrom": [], "systemControls": [],
     });
     for (key, value) in container.as_object().into_iter().flatten() {
-        // An empty list is not kept, and texts have no order.
+        // ECS drops empty lists, and does not keep the order of texts.
         let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         if !empty {
             view[key] = value.clone();
@@ -192,8 +193,8 @@ fn complete(container: &Value) -> Value {
         pairs.reverse();
     }
     for port in view["portMappings"].as_array_mut().into_iter().flatten() {
-        let number = number(port, "containerPort");
-        put(port, "hostPort", number);
+        let container = number(port, "containerPort");
+        put(port, "hostPort", container);
         if port.get("protocol").is_none() {
             port["protocol"] = "tcp".into();
         }
@@ -208,7 +209,7 @@ fn complete(container: &Value) -> Value {
     view
 }
 
-/// Makes a new revision, always.
+/// Creates a new revision, always.
 pub(super) fn register(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "family", CLIENT)?;
     if !is_name(name, 1..=255, "_-") {
@@ -271,7 +272,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(answer)
 }
 
-/// Makes a revision inactive: described, but not used for anything new.
+/// Makes a revision inactive: a call can describe it, but nothing new can use it.
 pub(super) fn deregister(world: &mut World, region: &str, input: &Value) -> Answer {
     let reference = need(input, "taskDefinition", INVALID)?;
     if !name_in(reference).contains(':') {
@@ -317,7 +318,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "taskDefinitions": deleted, "failures": failures }))
 }
 
-/// Lists the ARNs of revisions, of one family or all.
+/// Lists the ARNs of revisions, of one family or of all.
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     let (family, inactive) =
         (text(input, "familyPrefix"), text(input, "status") == Some("INACTIVE"));
@@ -342,7 +343,7 @@ pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// Lists the names of families, by default also those without active revisions.
+/// Lists the names of families. By default, families without active revisions are among them.
 pub(super) fn families(world: &mut World, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "familyPrefix").unwrap_or_default();
     let found = here(&world.ecs.families, region)

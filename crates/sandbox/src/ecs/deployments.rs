@@ -1,4 +1,4 @@
-//! Deployments: how a service moves from one task definition to another, or fails to.
+//! Deployments: a service moves from one task definition to another, or fails to.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ impl Deployment {
         Self { id, definition, began, state: State::InProgress, reason }
     }
 
-    /// The deployment as it is answered.
+    /// The deployment in an answer.
     pub(super) fn render(&self, primary: bool, service: &Service) -> Value {
         let running = match self.state {
             State::Completed => service.desired,
@@ -73,11 +73,12 @@ impl Deployment {
 }
 
 impl Service {
-    /// How many tasks run: those of the newest deployment that came to its end.
+    /// The number of running tasks: those of the newest completed deployment.
     pub(super) fn running(&self) -> i64 {
-        match self.deployments.iter().any(|one| one.state == State::Completed) {
-            true => self.desired,
-            false => 0,
+        if self.deployments.iter().any(|one| one.state == State::Completed) {
+            self.desired
+        } else {
+            0
         }
     }
 
@@ -87,7 +88,7 @@ impl Service {
     }
 }
 
-/// Lets the newest deployment of a service go on.
+/// Moves the newest deployment of a service on.
 pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) {
     let Some(service) = world.ecs.services.get(place) else { return };
     let due = if world.base.strict { START } else { 0.0 };
@@ -97,7 +98,7 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
         return;
     }
     let (name, definition) = (place.rsplit('/').next().unwrap_or_default(), &newest.definition);
-    let obstacle = obstacle(world, region, definition);
+    let obstacle = find_obstacle(world, region, definition);
     let breaker = &service.settings["deploymentConfiguration"]["deploymentCircuitBreaker"];
     let (breaks, rolls_back) = (breaker["enable"] == true, breaker["rollback"] == true);
     let mut service = service.clone();
@@ -132,8 +133,8 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
     world.ecs.services.insert(place.to_owned(), service);
 }
 
-/// Why tasks of a definition cannot start: something that it names is not there.
-fn obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
+/// The reason why tasks of a definition cannot start: an object that it names is missing.
+fn find_obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
     let definition = definitions::definition(&world.ecs, region, revision)?;
     let roles = ["executionRoleArn", "taskRoleArn"].map(|key| text(definition, key));
     let missing = roles
@@ -165,13 +166,13 @@ fn obstacle(world: &World, region: &str, revision: &str) -> Option<String> {
     None
 }
 
-/// The interfaces of a service's tasks, one for each that runs.
+/// The interfaces of a service's tasks, one for each running task.
 pub(super) fn attach(world: &mut World, region: &str, service: &Service) -> (Vec<String>, Value) {
     let network = service.network();
     let tasks = if service.lives() { service.running() } else { 0 };
     let tasks = usize::try_from(tasks).unwrap_or_default();
     let mut own = service.interfaces.clone();
-    // In another network there are other tasks.
+    // Another network needs other tasks.
     let stay = if service.attached == *network { tasks.min(own.len()) } else { 0 };
     for id in own.drain(stay..) {
         lent::take_back(world, region, &id, 0.0);
@@ -187,7 +188,7 @@ pub(super) fn attach(world: &mut World, region: &str, service: &Service) -> (Vec
             public: text(network, "assignPublicIp") == Some("ENABLED"),
             ..Lent::default()
         };
-        // In a full subnet a task does not start.
+        // A task does not start in a full subnet.
         own.extend(lent::lend(world, region, wanted).ok());
     }
     (own, network.clone())

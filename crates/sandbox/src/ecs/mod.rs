@@ -1,8 +1,8 @@
 //! The sandbox's ECS: clusters, task definitions and Fargate services (JSON protocol).
 //!
-//! Quirks kept: deleted clusters and services are described as `INACTIVE`; revision numbers never
-//! restart; the references of a revision are not checked before a task starts; a service whose
-//! tasks cannot start never settles, and only the circuit breaker gives up; tasks hold network
+//! Quirks kept: Deleted clusters and services are described as `INACTIVE`. Revision numbers never
+//! restart. ECS does not check the references of a revision before a task starts. A service whose
+//! tasks cannot start never settles, and only the circuit breaker gives up. Tasks hold network
 //! interfaces. In a strict sandbox deployments and draining take time.
 
 mod clusters;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::toolbox::{Tags, add_tags, here, need, remove_tags, tag_list, tag_pairs, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What ECS keeps.
+/// The state of ECS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -32,9 +32,9 @@ pub(crate) struct State {
     services: BTreeMap<String, services::Service>,
 }
 
-/// The code of a bad value.
+/// The code of an invalid value.
 const INVALID: &str = "InvalidParameterException";
-/// The code of what is wrong with a request otherwise.
+/// The code of another fault in a request.
 const CLIENT: &str = "ClientException";
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (INVALID, INVALID);
@@ -53,19 +53,19 @@ fn arn(region: &str, what: &str) -> String {
     format!("arn:aws:ecs:{region}:{ACCOUNT}:{what}")
 }
 
-/// A name given as such or as the end of an ARN.
+/// A name, given as such or as the end of an ARN.
 fn name_in(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or(reference)
 }
 
-/// The tags of a request that makes something.
+/// The tags of a request that creates something.
 fn new_tags(input: &Value) -> Result<Tags, Refusal> {
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "tags", KEY_VALUE), TAGS)?;
     Ok(tags)
 }
 
-/// Whether a describe call asks for something that is left out otherwise.
+/// Whether a describe call asks for a member that answers leave out by default.
 fn includes(input: &Value, what: &str) -> bool {
     texts(input, "include").iter().any(|asked| asked == what)
 }
@@ -130,7 +130,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// The tags of what an ARN names.
+/// The tags of the object that an ARN names.
 fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let reference = need(input, "resourceArn", INVALID)?;
     let what = reference.strip_prefix(&arn(region, "")).unwrap_or_default();
@@ -143,13 +143,14 @@ fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a 
     found.ok_or_else(|| invalid("The specified resource was not found."))
 }
 
-/// Whether a service that lives has this id, `service/CLUSTER/NAME`, for what scales it.
+/// Whether a service that is not deleted has this id, `service/CLUSTER/NAME`, for the service that
+/// scales it.
 pub(crate) fn has_service(state: &State, region: &str, id: &str) -> bool {
     services::at_id(region, id)
         .is_some_and(|place| state.services.get(&place).is_some_and(services::Service::is_active))
 }
 
-/// Moves a service's number of tasks into bounds, as whoever scales it does at once.
+/// Moves a service's number of tasks into bounds, as Application Auto Scaling does at once.
 pub(crate) fn keep_within(world: &mut World, region: &str, id: &str, min: i64, max: i64) {
     let place = services::at_id(region, id);
     if let Some(service) = place.and_then(|place| world.ecs.services.get_mut(&place)) {

@@ -1,4 +1,4 @@
-//! Services. A deleted one drains, and is described as `INACTIVE` afterwards.
+//! Services. A deleted service drains, and is described as `INACTIVE` afterwards.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,21 +22,21 @@ pub(super) struct Service {
     cluster: String,
     name: String,
     pub desired: i64,
-    /// The revision that the service is on, by ARN.
+    /// The ARN of the service's revision.
     pub definition: String,
-    /// The other members, as they are answered.
+    /// The other members, in the form of answers.
     pub settings: Value,
     tags: Tags,
     created: f64,
-    /// The newest first.
+    /// Newest first.
     pub deployments: Vec<Deployment>,
-    /// When what happened, the newest first.
+    /// The time and text of each event, newest first.
     pub events: Vec<(f64, String)>,
-    /// When it was deleted.
+    /// When a call deleted it.
     deleted: Option<f64>,
-    /// Whether it has drained since.
+    /// Whether it has drained since then.
     inactive: bool,
-    /// The network interfaces of the tasks, and the network that they were made for.
+    /// The network interfaces of the tasks, and the network of these interfaces.
     pub interfaces: Vec<String>,
     pub attached: Value,
 }
@@ -45,7 +45,7 @@ pub(super) struct Service {
 const DRAIN: f64 = 45.0;
 
 impl Service {
-    /// Whether it is not gone: it may be draining.
+    /// Whether it exists. It may be draining.
     pub(super) fn lives(&self) -> bool {
         !self.inactive
     }
@@ -58,34 +58,34 @@ impl Service {
         self.desired = self.desired.max(min).min(max);
     }
 
-    /// Where the tasks are.
+    /// The network of the tasks.
     pub(super) fn network(&self) -> &Value {
         &self.settings["networkConfiguration"]["awsvpcConfiguration"]
     }
 }
 
-fn place(region: &str, cluster: &str, name: &str) -> String {
+fn place_of(region: &str, cluster: &str, name: &str) -> String {
     at(region, &format!("{cluster}/{name}"))
 }
 
 /// The place of `service/CLUSTER/NAME`.
 pub(super) fn at_id(region: &str, id: &str) -> Option<String> {
     let (cluster, name) = id.strip_prefix("service/")?.split_once('/')?;
-    Some(place(region, cluster, name))
+    Some(place_of(region, cluster, name))
 }
 
-/// The tags of a service that lives.
+/// The tags of a service that exists.
 pub(super) fn tags<'a>(
     state: &'a mut State,
     region: &str,
     cluster: &str,
     name: &str,
 ) -> Option<&'a mut Tags> {
-    let service = state.services.get_mut(&place(region, cluster, name));
+    let service = state.services.get_mut(&place_of(region, cluster, name));
     service.filter(|service| service.lives()).map(|service| &mut service.tags)
 }
 
-/// How many tasks run in a cluster, and how many services keep it from being deleted.
+/// The number of running tasks in a cluster, and the number of services that block its deletion.
 pub(super) fn of_cluster(state: &State, region: &str, cluster: &str) -> (i64, usize) {
     let own = || {
         here(&state.services, region)
@@ -94,7 +94,7 @@ pub(super) fn of_cluster(state: &State, region: &str, cluster: &str) -> (i64, us
     (own().map(|(_, service)| service.running()).sum(), own().count())
 }
 
-/// Lets time pass: deployments go on, what was deleted has drained, and tasks have interfaces.
+/// Lets time pass: deployments move on, deleted services drain, and tasks get interfaces.
 pub(super) fn pass_time(world: &mut World, region: &str) {
     let today = now(&world.base);
     let drain = if world.base.strict { DRAIN } else { 0.0 };
@@ -114,7 +114,7 @@ pub(super) fn pass_time(world: &mut World, region: &str) {
     }
 }
 
-/// Checks members that stand in a create or an update, against the whole that they make.
+/// Checks the members of a create or an update, as part of the whole service.
 fn check(world: &World, region: &str, settings: &Value, definition: &Value) -> Result<(), Refusal> {
     let vpc = &settings["networkConfiguration"]["awsvpcConfiguration"];
     let subnets = texts(vpc, "subnets");
@@ -165,7 +165,7 @@ fn check(world: &World, region: &str, settings: &Value, definition: &Value) -> R
     Ok(())
 }
 
-/// A target group that a request names is in use by a load balancer.
+/// A load balancer must use the target group that a request names.
 fn check_targets(world: &World, input: &Value) -> Result<(), Refusal> {
     for target in items(input, "loadBalancers") {
         let group = text(target, "targetGroupArn").unwrap_or_default();
@@ -179,7 +179,7 @@ fn check_targets(world: &World, input: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The members that a service answers with as they were sent.
+/// The members that a service returns as they were sent.
 const MEMBERS: [&str; 8] = [
     "availabilityZoneRebalancing",
     "deploymentConfiguration",
@@ -191,7 +191,7 @@ const MEMBERS: [&str; 8] = [
     "propagateTags",
 ];
 
-/// Members of a request laid over what was there.
+/// The old members, replaced by those of a request.
 fn overlay(settings: &Value, input: &Value) -> Value {
     let mut settings = settings.clone();
     for key in MEMBERS {
@@ -240,7 +240,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     check_targets(world, input)?;
     let tags = new_tags(input)?;
     let desired = number(input, "desiredCount").unwrap_or(1);
-    let place = place(region, &cluster, name);
+    let place = place_of(region, &cluster, name);
     match world.ecs.services.get(&place).filter(|service| service.lives()) {
         Some(old) if !old.is_active() => {
             return Err(invalid("Unable to Start a service that is still Draining."));
@@ -269,10 +269,10 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The place of the service that a request is about.
+/// The place of the service that a request names.
 fn find(world: &World, region: &str, input: &Value) -> Result<String, Refusal> {
     let cluster = clusters::named(&world.ecs, region, input)?;
-    let place = place(region, &cluster, name_in(need(input, "service", INVALID)?));
+    let place = place_of(region, &cluster, name_in(need(input, "service", INVALID)?));
     match world.ecs.services.get(&place) {
         None => Err(Refusal::new("ServiceNotFoundException", "Service not found.")),
         Some(service) if !service.is_active() => {
@@ -282,7 +282,7 @@ fn find(world: &World, region: &str, input: &Value) -> Result<String, Refusal> {
     }
 }
 
-/// Changes a service; what its tasks consist of begins a deployment.
+/// Changes a service. A change of its tasks begins a deployment.
 pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     let place = find(world, region, input)?;
     let old = world.ecs.services[&place].clone();
@@ -314,7 +314,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// Deletes a service: it drains first.
+/// Deletes a service, which drains first.
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let place = find(world, region, input)?;
     let today = now(&world.base);
@@ -368,7 +368,7 @@ fn render(service: &Service, region: &str, tags: bool) -> Value {
     view
 }
 
-/// Describes up to ten services of a cluster; a missing one is a failure in the answer.
+/// Describes up to ten services of a cluster. The answer lists a missing one as a failure.
 pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer {
     let cluster = clusters::named(&world.ecs, region, input)?;
     let asked = texts(input, "services");
@@ -378,7 +378,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     let (mut services, mut failures) = (Vec::new(), Vec::new());
     for reference in asked {
         let name = name_in(&reference);
-        match world.ecs.services.get(&place(region, &cluster, name)) {
+        match world.ecs.services.get(&place_of(region, &cluster, name)) {
             Some(service) => services.push(render(service, region, includes(input, "TAGS"))),
             None => failures.push(json!({
                 "arn": arn(region, &format!("service/{cluster}/{name}")), "reason": "MISSING",
@@ -388,7 +388,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(json!({ "services": services, "failures": failures }))
 }
 
-/// Lists the services of a cluster that live.
+/// Lists the services of a cluster that exist.
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     let cluster = clusters::named(&world.ecs, region, input)?;
     let own = here(&world.ecs.services, region)

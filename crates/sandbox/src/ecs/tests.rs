@@ -1,9 +1,9 @@
-//! ECS as it refuses, deploys and drains.
+//! Refusals, deployments and draining of ECS.
 
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::toolbox::testing::{REGION, ask, ask_in, balancer};
+use super::super::toolbox::testing::{REGION, ask, ask_in, make_balancer};
 
 fn ecs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     let answer = ask(world, "ecs", operation, input);
@@ -31,7 +31,7 @@ fn definition(more: Value) -> Value {
     input
 }
 
-/// A world with a network, a cluster and a task definition; and the id of its subnet.
+/// A world with a network, a cluster and a task definition, and the id of the subnet.
 fn with_cluster() -> (World, String) {
     let mut world = World::default();
     let ec2 = |world: &mut World, operation: &str, input: Value| {
@@ -176,7 +176,7 @@ fn a_service_needs_what_its_definition_lacks() {
 #[test]
 fn a_service_needs_a_target_group_with_a_listener() {
     let (mut world, subnet) = with_cluster();
-    let balancer = balancer(&mut world);
+    let balancer = make_balancer(&mut world);
     let balance = |world: &mut World, operation: &str, input: Value| {
         ask(world, "elasticloadbalancing", operation, input).unwrap()
     };
@@ -228,7 +228,7 @@ async fn a_strict_service_takes_its_time_to_start_and_to_drain() {
     let (mut world, subnet) = with_cluster();
     world.base = super::super::Base { strict: true, ..super::super::Base::default() };
     let wait = || tokio::time::advance(std::time::Duration::from_secs(60));
-    // ECS knows its own role by then.
+    // ECS sees its own role by now.
     wait().await;
     ecs(&mut world, "CreateService", service(&subnet, json!({}))).unwrap();
     let young = described(&mut world);

@@ -10,7 +10,8 @@ use super::super::ec2::zones;
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, iso, need, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
 use super::{
-    INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes,
+    INVALID, State, TAGS, arn_of, check_name, invalid, is_in, listed, missing, set_attributes,
+    shown,
 };
 
 /// A load balancer.
@@ -21,7 +22,7 @@ pub(super) struct Balancer {
     pub kind: String,
     scheme: String,
     pub vpc: String,
-    /// Zones and the subnets in them.
+    /// Subnets by zone.
     subnets: BTreeMap<String, String>,
     groups: Vec<String>,
     attributes: BTreeMap<String, String>,
@@ -30,7 +31,7 @@ pub(super) struct Balancer {
     made: f64,
 }
 
-/// How long a strict sandbox takes to make one, and its interfaces to go.
+/// How long a strict sandbox takes to create one, and its interfaces to go.
 const PROVISIONING: f64 = 120.0;
 const LINGERING: f64 = 60.0;
 
@@ -73,13 +74,13 @@ fn defaults(kind: &str) -> BTreeMap<String, String> {
 }
 
 impl Balancer {
-    /// What metrics and interfaces know it by.
+    /// Its name in metrics and interfaces.
     fn metric(&self, id: &str) -> String {
         let word = if self.kind == "network" { "net" } else { "app" };
         format!("{word}/{}/{id}", self.name)
     }
 
-    /// Whether a request for the same name asks for the same.
+    /// Whether a request with the same name has the same settings.
     fn is_like(&self, other: &Self) -> bool {
         (&self.kind, &self.scheme, &self.subnets, &self.groups, &self.tags)
             == (&other.kind, &other.scheme, &other.subnets, &other.groups, &other.tags)
@@ -116,7 +117,7 @@ fn render(world: &World, arn: &str, one: &Balancer) -> Value {
     })
 }
 
-/// The VPC and the subnets by zone, if a load balancer may stand there.
+/// The VPC and the subnets by zone, if a load balancer can use them.
 fn placed(
     world: &World,
     region: &str,
@@ -152,9 +153,10 @@ fn placed(
         ));
     }
     let vpc = vpcs.pop_first().ok_or_else(|| invalid("At least one subnet must be specified"))?;
-    match vpcs.is_empty() {
-        true => Ok((vpc, zones)),
-        false => Err(invalid("All subnets must belong to the same VPC")),
+    if vpcs.is_empty() {
+        Ok((vpc, zones))
+    } else {
+        Err(invalid("All subnets must belong to the same VPC"))
     }
 }
 
@@ -199,18 +201,17 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     };
     let mut known = world.elb.balancers.iter();
     if let Some((arn, old)) = known.find(|(arn, old)| is_in(region, arn) && old.name == name) {
-        return match old.is_like(&one) {
-            true => Ok(json!({ "LoadBalancers": [render(world, arn, old)] })),
-            false => {
-                let message = format!(
-                    "A load balancer with the same name '{name}' exists, but with different settings"
-                );
-                Err(Refusal::new("DuplicateLoadBalancerName", message))
-            }
+        return if old.is_like(&one) {
+            Ok(json!({ "LoadBalancers": [render(world, arn, old)] }))
+        } else {
+            let message = format!(
+                "A load balancer with the same name '{name}' exists, but with different settings"
+            );
+            Err(Refusal::new("DuplicateLoadBalancerName", message))
         };
     }
     let id = format!("{:016x}", world.base.number());
-    let arn = arn(region, &format!("loadbalancer/{}", one.metric(&id)));
+    let arn = arn_of(region, &format!("loadbalancer/{}", one.metric(&id)));
     world.elb.balancers.insert(arn.clone(), one);
     let placed = place(world, region, &arn);
     if placed.is_err() {
@@ -220,7 +221,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "LoadBalancers": [render(world, &arn, &world.elb.balancers[&arn])] }))
 }
 
-/// Puts an interface into each subnet, and takes the old ones back.
+/// Creates an interface in each subnet, and releases the old ones.
 fn place(world: &mut World, region: &str, arn: &str) -> Result<(), Refusal> {
     let Some(one) = world.elb.balancers.get(arn).cloned() else { return Ok(()) };
     let id = arn.rsplit('/').next().unwrap_or_default();
@@ -270,16 +271,11 @@ fn find<'s>(state: &'s State, input: &Value) -> Result<(String, &'s Balancer), R
     Ok((arn.to_owned(), one))
 }
 
-fn shown(attributes: &BTreeMap<String, String>) -> Value {
-    let pairs = attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
-    json!({ "Attributes": pairs.collect::<Vec<_>>() })
-}
-
 pub(super) fn attributes(state: &State, input: &Value) -> Answer {
     Ok(shown(&find(state, input)?.1.attributes))
 }
 
-/// Sets attributes. Access logs are tried out: there must be a bucket.
+/// Sets attributes. The bucket of access logs must exist.
 pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     let (arn, one) = find(&world.elb, input)?;
     let attributes = set_attributes(&one.attributes, input)?;
@@ -331,7 +327,7 @@ pub(super) fn set_subnets(world: &mut World, region: &str, input: &Value) -> Ans
     Ok(json!({ "AvailabilityZones": zones }))
 }
 
-/// Deletes with its listeners; what is not there is deleted already.
+/// Deletes a load balancer with its listeners. A missing one is not an error.
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let arn = need(input, "LoadBalancerArn", INVALID)?;
     let Some(one) = world.elb.balancers.get(arn).cloned() else { return Ok(json!({})) };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, list, need, number, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
-use super::{INVALID, State, TAGS, arn, invalid, is_in, listed, missing};
+use super::{INVALID, State, TAGS, arn_of, invalid, is_in, listed, missing};
 
 /// A listener.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -17,12 +17,12 @@ pub(super) struct Listener {
     protocol: String,
     certificate: Option<String>,
     policy: Option<String>,
-    /// As it is sent.
+    /// The action in the form of answers.
     action: Value,
     pub tags: Tags,
 }
 
-/// What AWS assumes where a secure listener names none.
+/// The policy of a secure listener that names none.
 const POLICY: &str = "ELBSecurityPolicy-2016-08";
 
 impl Listener {
@@ -52,7 +52,7 @@ fn targets(action: &Value) -> Vec<String> {
     groups.filter_map(|one| text(one, "TargetGroupArn")).map(str::to_owned).collect()
 }
 
-/// An action with what AWS adds to it. Network load balancers tell no weights.
+/// An action with the members that AWS adds. Network load balancers have no weights.
 fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
     let kind = need(action, "Type", INVALID)?;
     let within = |key: &str| action.get(key).filter(|it| it.is_object());
@@ -118,7 +118,7 @@ fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
     }
 }
 
-/// The listener that a request describes, over the one that it changes.
+/// The listener that a request describes; members that it leaves out come from `old`.
 fn described(
     world: &World,
     region: &str,
@@ -177,7 +177,7 @@ fn described(
     Ok(one)
 }
 
-/// Whether the load balancer listens there already.
+/// The listener that has the same port of the same load balancer.
 fn taken(state: &State, one: &Listener, but: &str) -> Option<String> {
     let mut others = state.listeners.iter();
     let same = |it: &Listener| (&it.balancer, it.port) == (&one.balancer, one.port);
@@ -204,7 +204,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         return if same { Ok(json!({ "Listeners": [it.render(&old)] })) } else { Err(duplicate()) };
     }
     let place = balancer.split_once(":loadbalancer/").map_or("", |(_, place)| place);
-    let arn = arn(region, &format!("listener/{place}/{:016x}", world.base.number()));
+    let arn = arn_of(region, &format!("listener/{place}/{:016x}", world.base.number()));
     let answer = json!({ "Listeners": [one.render(&arn)] });
     world.elb.listeners.insert(arn, one);
     Ok(answer)

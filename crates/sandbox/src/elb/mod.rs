@@ -1,8 +1,8 @@
 //! The sandbox's Elastic Load Balancing.
 //!
-//! Quirks kept: a taken name is refused unless all settings are the same; a load balancer has one
-//! listener per port; the target group of a listener cannot be deleted and belongs to one load
-//! balancer; network interfaces block subnets and groups. In a strict sandbox a load balancer takes
+//! Quirks kept: AWS refuses a taken name unless all settings are the same. A load balancer has one
+//! listener per port. The target group of a listener cannot be deleted, and belongs to one load
+//! balancer. Network interfaces block subnets and groups. In a strict sandbox a load balancer takes
 //! two minutes to become active, and its interfaces outlive it by one.
 
 mod balancers;
@@ -21,7 +21,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What load balancing keeps, by ARN.
+/// The state of Elastic Load Balancing, by ARN.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -33,7 +33,7 @@ pub(crate) struct State {
 const INVALID: &str = "ValidationError";
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (INVALID, "TooManyTags");
-/// How many objects DescribeTags takes.
+/// The most objects of a DescribeTags call.
 const MOST_TAGGED: usize = 20;
 
 /// The number of live objects.
@@ -45,7 +45,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// The tags of everything in a region, by ARN.
+/// The tags of all objects in a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
@@ -57,12 +57,12 @@ pub(crate) fn all_tags<'a>(
     all.filter(move |(arn, _)| is_in(region, arn)).map(|(arn, tags)| (arn.clone(), tags.clone()))
 }
 
-/// Whether there is a load balancer with this ARN.
+/// Whether a load balancer with this ARN exists.
 pub(crate) fn has_balancer(state: &State, arn: &str) -> bool {
     state.balancers.contains_key(arn)
 }
 
-/// Whether a target group with this ARN is there, and whether a load balancer uses it.
+/// Whether a load balancer uses the target group with this ARN, if the group exists.
 pub(crate) fn target_group(world: &World, arn: &str) -> Option<bool> {
     let state = &world.elb;
     state.targets.get(arn).map(|_| state.user_of(arn).is_some())
@@ -111,7 +111,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(INVALID, message)
 }
 
-/// The refusal when the object of an ARN is not there.
+/// The refusal of an ARN whose object is missing.
 fn missing(arn: &str) -> Refusal {
     let (code, words) = match arn {
         _ if arn.contains(":targetgroup/") => ("TargetGroupNotFound", "target groups"),
@@ -121,16 +121,16 @@ fn missing(arn: &str) -> Refusal {
     Refusal::new(code, format!("One or more {words} not found: '{arn}'"))
 }
 
-fn arn(region: &str, rest: &str) -> String {
+fn arn_of(region: &str, rest: &str) -> String {
     format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:{rest}")
 }
 
-/// Whether an ARN is of a region.
+/// Whether an ARN belongs to a region.
 fn is_in(region: &str, arn: &str) -> bool {
     arn.split(':').nth(3) == Some(region)
 }
 
-/// A name as load balancing takes it.
+/// Refuses a name that Elastic Load Balancing does not accept.
 fn check_name(name: &str, words: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if name.is_empty() || name.len() > 32 {
@@ -147,7 +147,7 @@ fn check_name(name: &str, words: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Attributes of a request, over those that are known.
+/// Sets the attributes of a request, if they are known.
 fn set_attributes(
     known: &BTreeMap<String, String>,
     input: &Value,
@@ -165,7 +165,13 @@ fn set_attributes(
     Ok(all)
 }
 
-/// A page of what a Describe call lists.
+/// Attributes in an answer.
+fn shown(attributes: &BTreeMap<String, String>) -> Value {
+    let pairs = attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+    json!({ "Attributes": pairs.collect::<Vec<_>>() })
+}
+
+/// A page of a Describe call.
 fn listed(input: &Value, member: &str, items: Vec<(String, Value)>) -> Value {
     let size = text(input, "PageSize").and_then(|size| size.parse().ok()).unwrap_or(400);
     let (items, next) = page(items, text(input, "Marker").filter(|it| !it.is_empty()), size);

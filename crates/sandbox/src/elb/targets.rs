@@ -11,7 +11,8 @@ use super::super::toolbox::{
 };
 use super::super::{Answer, Refusal, World};
 use super::{
-    INVALID, State, TAGS, arn, check_name, invalid, is_in, listed, missing, set_attributes,
+    INVALID, State, TAGS, arn_of, check_name, invalid, is_in, listed, missing, set_attributes,
+    shown,
 };
 
 /// A target group.
@@ -65,7 +66,7 @@ fn defaults(protocol: &str, target_type: &str) -> BTreeMap<String, String> {
         ("load_balancing.algorithm.type", "round_robin"),
         ("load_balancing.algorithm.anomaly_mitigation", "off"),
     ];
-    // Addresses that speak TCP hide the client unless it is said otherwise.
+    // Targets by address hide the client with TCP and TLS, unless the call says otherwise.
     let hides = target_type == "ip" && ["TCP", "TLS"].contains(&protocol);
     let other: &[(&str, &str)] = &[
         ("stickiness.type", "source_ip"),
@@ -81,7 +82,7 @@ fn defaults(protocol: &str, target_type: &str) -> BTreeMap<String, String> {
 }
 
 impl Health {
-    /// What AWS assumes for a protocol and its version.
+    /// The default checks of a protocol and its version.
     fn of(protocol: &str, version: &str) -> Self {
         let asks = is_http(protocol);
         let (path, matcher) =
@@ -98,7 +99,7 @@ impl Health {
         }
     }
 
-    /// With what a request says.
+    /// The same with the members of a request.
     fn with(mut self, input: &Value) -> Result<Self, Refusal> {
         let given = |key: &str| text(input, key).map(str::to_owned);
         self.protocol = given("HealthCheckProtocol").unwrap_or(self.protocol);
@@ -191,17 +192,16 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
             let TargetGroup { vpc, protocol, port, kind, health, tags, .. } = one.clone();
             (vpc, protocol, port, kind, health, tags)
         };
-        return match like(old) == like(&one) {
-            true => Ok(json!({ "TargetGroups": [render(&world.elb, arn, old)] })),
-            false => {
-                let message = format!(
-                    "A target group with the same name '{name}' exists, but with different settings"
-                );
-                Err(Refusal::new("DuplicateTargetGroupName", message))
-            }
+        return if like(old) == like(&one) {
+            Ok(json!({ "TargetGroups": [render(&world.elb, arn, old)] }))
+        } else {
+            let message = format!(
+                "A target group with the same name '{name}' exists, but with different settings"
+            );
+            Err(Refusal::new("DuplicateTargetGroupName", message))
         };
     }
-    let arn = arn(region, &format!("targetgroup/{name}/{:016x}", world.base.number()));
+    let arn = arn_of(region, &format!("targetgroup/{name}/{:016x}", world.base.number()));
     world.elb.targets.insert(arn.clone(), one);
     let state = &world.elb;
     Ok(json!({ "TargetGroups": [render(state, &arn, &state.targets[&arn])] }))
@@ -233,11 +233,6 @@ pub(super) fn modify(state: &mut State, input: &Value) -> Answer {
     let (arn, one) = find(state, input)?;
     one.health = one.health.clone().with(input)?;
     Ok(json!({ "TargetGroups": [render(state, &arn, &state.targets[&arn])] }))
-}
-
-fn shown(attributes: &BTreeMap<String, String>) -> Value {
-    let pairs = attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
-    json!({ "Attributes": pairs.collect::<Vec<_>>() })
 }
 
 pub(super) fn attributes(state: &State, input: &Value) -> Answer {

@@ -1,24 +1,20 @@
-//! Claims about load balancing.
+//! Tests of Elastic Load Balancing.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::toolbox::testing::{REGION, ask, code};
+use super::super::toolbox::testing::{REGION, ask, code, id};
 
 const SERVICE: &str = "elasticloadbalancing";
 
-/// A network with two public subnets, and what stands in it.
+/// A network with two public subnets, and the objects in it.
 struct Ground {
     world: World,
     vpc: String,
     subnets: Vec<String>,
     group: String,
-}
-
-fn id(answer: &Value, path: &str) -> String {
-    answer.pointer(path).and_then(Value::as_str).expect(path).to_owned()
 }
 
 impl Ground {

@@ -6,7 +6,7 @@ use super::super::Refusal;
 use super::super::constraints::Broken;
 use super::super::toolbox::{number, text};
 
-/// What was found wrong so far.
+/// The violations found so far.
 #[derive(Default)]
 pub(super) struct Constraints(Broken);
 
@@ -15,7 +15,7 @@ impl Constraints {
         self.0.note(place, value, &format!("Member must {constraint}"));
     }
 
-    /// A member that has to be there.
+    /// A required member.
     pub(super) fn some(mut self, input: &Value, key: &str, place: &str) -> Self {
         if text(input, key).is_none() {
             self.0.missing(place);
@@ -23,7 +23,7 @@ impl Constraints {
         self
     }
 
-    /// A text of at most so many characters.
+    /// A text with at most this many characters.
     pub(super) fn length(mut self, input: &Value, key: &str, place: &str, most: usize) -> Self {
         if let Some(value) = text(input, key).filter(|value| value.chars().count() > most) {
             let constraint = format!("have length less than or equal to {most}");
@@ -47,7 +47,7 @@ impl Constraints {
         self.length(input, key, place, 64)
     }
 
-    /// One of some words.
+    /// One of these words.
     pub(super) fn word(mut self, input: &Value, key: &str, place: &str, words: &[&str]) -> Self {
         self.0.one_of(place, text(input, key), words);
         self
@@ -73,7 +73,7 @@ impl Constraints {
         self
     }
 
-    /// The refusal, if something is wrong.
+    /// The refusal, if there are violations.
     pub(super) fn hold(self) -> Result<(), Refusal> {
         self.0.refuse()
     }

@@ -1,7 +1,7 @@
 //! The sandbox's EventBridge: rules of the default bus and their targets.
 //!
-//! Quirks kept: PutRule replaces a rule and then ignores tags; single targets fail inside a
-//! successful answer; a rule with targets cannot be deleted; the deletion of a missing rule
+//! Quirks kept: PutRule replaces a rule and then ignores tags. Single targets fail inside a
+//! successful answer. A rule with targets cannot be deleted. The deletion of a missing rule
 //! succeeds.
 
 mod constraints;
@@ -23,7 +23,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What EventBridge keeps.
+/// The state of EventBridge.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -36,16 +36,16 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Rule {
-    /// The members that callers set and get back.
+    /// The members that callers set and read.
     members: Value,
     targets: BTreeMap<String, Value>,
-    /// The ids of the targets, in the order in which they came.
+    /// The ids of the targets, in the order in which they were added.
     order: Vec<String>,
     tags: Tags,
 }
 
 const INVALID: &str = "ValidationException";
-/// What a rule may be.
+/// The states of a rule.
 const STATES: &[&str] = &["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"];
 const MISSING: &str = "ResourceNotFoundException";
 
@@ -55,7 +55,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("rules", state.rules.len()), ("targets", targets)]
 }
 
-/// The tags of every rule of a region, by ARN.
+/// The tags of all rules of a region, by ARN.
 pub(super) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
@@ -76,7 +76,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "PutRule" => put_rule(state, region, input),
         "DescribeRule" => {
-            let mut view = view(region, find(state, region, input, "Name")?);
+            let mut view = view_of(region, find(state, region, input, "Name")?);
             view["CreatedBy"] = ACCOUNT.into();
             Ok(view)
         }
@@ -114,7 +114,7 @@ fn arn(region: &str, name: &str) -> String {
     format!("arn:aws:events:{region}:{ACCOUNT}:rule/{name}")
 }
 
-/// The name of a rule that a call gives, if it can be one.
+/// The name of a rule in a call, if it is valid.
 fn named<'a>(input: &'a Value, member: &str) -> Result<&'a str, Refusal> {
     Constraints::default().name(input, member, &member.to_lowercase()).hold()?;
     Ok(text(input, member).unwrap_or_default())
@@ -135,7 +135,7 @@ fn rule<'a>(state: &'a mut State, region: &str, name: &str) -> Result<&'a mut Ru
     })
 }
 
-/// The tags of what an ARN names: a rule, or the default bus.
+/// The tags of the object that an ARN names: a rule, or the default bus.
 fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     Constraints::default().some(input, "ResourceARN", "resourceARN").hold()?;
     let arn = text(input, "ResourceARN").unwrap_or_default();
@@ -149,7 +149,7 @@ fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a m
     }
 }
 
-fn view(region: &str, rule: &Rule) -> Value {
+fn view_of(region: &str, rule: &Rule) -> Value {
     let mut view = rule.members.clone();
     view["Arn"] = arn(region, text(&view, "Name").unwrap_or_default()).into();
     view["EventBusName"] = "default".into();
@@ -200,17 +200,17 @@ fn is_pattern(pattern: &str) -> bool {
     serde_json::from_str::<Value>(pattern).is_ok_and(|tree| tree.is_object() && fits(&tree))
 }
 
-/// How much a page may hold.
-fn limit(input: &Value) -> Result<usize, Refusal> {
+/// The most items of a page.
+fn page_limit(input: &Value) -> Result<usize, Refusal> {
     Constraints::default().range(input, "Limit", "limit", (1, 100)).hold()?;
     Ok(number(input, "Limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100))
 }
 
 fn list_rules(state: &State, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "NamePrefix").unwrap_or_default();
-    let limit = limit(input)?;
+    let limit = page_limit(input)?;
     let rules = here(&state.rules, region).filter(|(name, _)| name.starts_with(prefix));
-    let rules = rules.map(|(name, rule)| (name.to_owned(), view(region, rule)));
+    let rules = rules.map(|(name, rule)| (name.to_owned(), view_of(region, rule)));
     let (rules, next) = page(rules.collect(), text(input, "NextToken"), limit);
     let mut answer = json!({ "Rules": rules });
     put(&mut answer, "NextToken", next);

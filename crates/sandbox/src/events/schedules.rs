@@ -1,6 +1,6 @@
 //! Schedule expressions of rules.
 
-/// Whether a text is `rate(...)` or `cron(...)` as EventBridge takes it.
+/// Whether a text is `rate(...)` or `cron(...)` in EventBridge's form.
 pub(super) fn is_schedule(schedule: &str) -> bool {
     let inside = |word: &str| schedule.strip_prefix(word)?.strip_suffix(')');
     match (inside("rate("), inside("cron(")) {
@@ -20,8 +20,8 @@ fn is_rate(rate: &str) -> bool {
     }
 }
 
-/// What a field of a cron expression takes: a range, the names of its first values, and marks that
-/// stand behind a value.
+/// The values of a field of a cron expression: a range, the names of its first values, and marks
+/// that may follow a value.
 struct Field {
     least: u32,
     most: u32,
@@ -47,7 +47,7 @@ const FIELDS: [Field; 6] = [
     field(1970, 2199),
 ];
 
-/// Exactly one of the two days is open.
+/// Exactly one of the two day fields must be `?`.
 fn is_cron(cron: &str) -> bool {
     let given: Vec<&str> = cron.split_whitespace().collect();
     given.len() == FIELDS.len()

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::super::toolbox::{list as items, page, put as set, text, texts};
 use super::super::{Answer, Refusal};
 use super::constraints::Constraints;
-use super::{INVALID, MISSING, Rule, limit};
+use super::{INVALID, MISSING, Rule, page_limit};
 
-/// How many targets a rule may have.
+/// The most targets of a rule.
 const MOST: usize = 5;
 
 fn failure(id: &str, code: &str, message: &str) -> Value {
@@ -18,8 +18,8 @@ fn failures(failed: Vec<Value>) -> Value {
     json!({ "FailedEntryCount": failed.len(), "FailedEntries": failed })
 }
 
-/// Adds targets, and replaces those whose id is there. Too many are refused as a whole; what is
-/// wrong with one of them is told of it alone.
+/// Adds targets, and replaces those with the same ids. AWS refuses the whole call if there are too
+/// many. It reports other faults target by target.
 pub(super) fn put(rule: &mut Rule, input: &Value) -> Answer {
     let targets = items(input, "Targets");
     let mut constraints = Constraints::default();
@@ -76,8 +76,8 @@ pub(super) fn remove(rule: &mut Rule, input: &Value) -> Value {
     failed
 }
 
-/// The targets in the order in which they came. A kept rule of before has none: its targets come
-/// first.
+/// The targets in the order in which they were added. A rule of an earlier version has no order:
+/// its targets come first.
 pub(super) fn list(rule: &Rule, input: &Value) -> Answer {
     let targets = rule.targets.iter().map(|(id, target)| {
         let place = rule.order.iter().position(|known| known == id).map_or(0, |place| place + 1);
@@ -85,7 +85,7 @@ pub(super) fn list(rule: &Rule, input: &Value) -> Answer {
     });
     let mut targets: Vec<(String, &Value)> = targets.collect();
     targets.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let (targets, next) = page(targets, text(input, "NextToken"), limit(input)?);
+    let (targets, next) = page(targets, text(input, "NextToken"), page_limit(input)?);
     let mut answer = json!({ "Targets": targets });
     set(&mut answer, "NextToken", next);
     Ok(answer)

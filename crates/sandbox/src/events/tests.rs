@@ -1,4 +1,4 @@
-//! What EventBridge promises, call by call.
+//! Tests of EventBridge, call by call.
 
 use super::*;
 use crate::toolbox::testing::{ask, code};

@@ -1,7 +1,7 @@
 //! The sandbox's IAM: roles, customer-managed policies and instance profiles.
 //!
-//! Quirks kept: documents come back URL-encoded; names are unique whatever their case; a role with
-//! attachments cannot be deleted; `ListRoles` does not show tags and boundaries; every
+//! Quirks kept: Documents come back URL-encoded. Names are unique whatever their case. A role with
+//! attachments cannot be deleted. `ListRoles` does not show tags and boundaries. Every
 //! `arn:aws:iam::aws:policy/` ARN can be attached.
 
 mod policies;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::toolbox::{digest, is_name, need, number, page, refuse, text};
 use super::{ACCOUNT, Answer, Call, Refusal, World, sts};
 
-/// What IAM keeps.
+/// The state of IAM.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -31,8 +31,8 @@ pub(crate) struct State {
     pub policies: BTreeMap<String, policies::Policy>,
 }
 
-/// The number of live objects, without the roles that belong to the account as a whole: they
-/// outlive every environment.
+/// The number of live objects, without the roles of the account as a whole, which outlive every
+/// environment.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![
         ("roles", state.roles.values().filter(|role| !role.is_shared()).count()),
@@ -41,7 +41,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// The ARN of a role, by its name; a role that is not there would be at the root.
+/// The ARN of a role, by its name. The ARN of a missing role has no path.
 pub(crate) fn role_arn(state: &State, name: &str) -> String {
     let path = state.roles.get(name).map_or("/", |role| role.path());
     format!("arn:aws:iam::{ACCOUNT}:role{path}{name}")
@@ -65,25 +65,25 @@ pub(crate) fn roles_of(state: &State, profile: &str) -> Vec<String> {
     role.map(|role| role_arn(state, role)).into_iter().collect()
 }
 
-/// Whether the trust policy of a role lets a service assume it.
+/// Whether the trust policy of a role allows a service to assume it.
 pub(crate) fn can_assume(world: &World, arn: &str, service: &str) -> bool {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     world.iam.roles.get(name).is_some_and(|role| role.trusts(service))
 }
 
-/// When a role was made, if it is there.
+/// When a role was created, if it exists.
 pub(crate) fn made(state: &State, arn: &str) -> Option<f64> {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     state.roles.get(name).map(|role| role.created)
 }
 
-/// When an instance profile got its role, if it is there, by its name or ARN.
+/// When an instance profile got its role, if it exists, by its name or ARN.
 pub(crate) fn profile_filled(state: &State, profile: &str) -> Option<f64> {
     let name = profile.rsplit('/').next().unwrap_or(profile);
     state.profiles.get(name).map(|profile| profile.filled)
 }
 
-/// The name of the role that a service makes for itself.
+/// The name of a service-linked role.
 fn linked_name(service: &str) -> String {
     let suffix = match service {
         "autoscaling.amazonaws.com" => "AutoScaling",
@@ -99,12 +99,12 @@ fn linked_name(service: &str) -> String {
     format!("AWSServiceRoleFor{suffix}")
 }
 
-/// The ARN of the role that a service makes for itself.
+/// The ARN of a service-linked role.
 pub(crate) fn linked_arn(service: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role{}{service}/{}", roles::LINKED, linked_name(service))
 }
 
-/// Makes that role, unless it is there.
+/// Creates the service-linked role, unless it exists.
 pub(crate) fn link(world: &mut World, service: &str) {
     let name = linked_name(service);
     if !world.iam.roles.contains_key(&name) {
@@ -169,24 +169,24 @@ fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
 
 fn valid_name<'a>(input: &'a Value, key: &str, most: usize) -> Result<&'a str, Refusal> {
     let name = required(input, key)?;
-    match is_name(name, 1..=most, "_+=,.@-") {
-        true => Ok(name),
-        false => Err(invalid(format!(
+    if is_name(name, 1..=most, "_+=,.@-") {
+        Ok(name)
+    } else {
+        Err(invalid(format!(
             "The specified value for {} is invalid. It must contain only alphanumeric characters \
              and/or the following: +=,.@_- and have 1 to {most} of them",
             key[..1].to_lowercase() + &key[1..]
-        ))),
+        )))
     }
 }
 
 fn valid_path(input: &Value) -> Result<String, Refusal> {
     let path = text(input, "Path").unwrap_or("/");
     let printable = path.chars().all(|c| c.is_ascii_graphic());
-    match path.starts_with('/') && path.ends_with('/') && path.len() <= 512 && printable {
-        true => Ok(path.to_owned()),
-        false => {
-            Err(invalid("The specified value for path is invalid. It must begin and end with /"))
-        }
+    if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 && printable {
+        Ok(path.to_owned())
+    } else {
+        Err(invalid("The specified value for path is invalid. It must begin and end with /"))
     }
 }
 
@@ -215,7 +215,7 @@ fn listed(name: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The statements of a document; what is no JSON is refused in the words given.
+/// The statements of a document. The refusal of invalid JSON has the words of `broken`.
 fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
     let tree: Value = serde_json::from_str(document).map_err(|_| malformed(broken))?;
     if let Some(version) = tree.get("Version")
@@ -242,9 +242,10 @@ fn statements(document: &str, broken: &str) -> Result<Vec<Value>, Refusal> {
     let sids: Vec<&str> =
         statements.iter().filter_map(|statement| text(statement, "Sid")).collect();
     let unique: std::collections::BTreeSet<&&str> = sids.iter().collect();
-    match unique.len() == sids.len() {
-        true => Ok(statements),
-        false => Err(malformed("Statement IDs (SID) in a single policy must be unique.")),
+    if unique.len() == sids.len() {
+        Ok(statements)
+    } else {
+        Err(malformed("Statement IDs (SID) in a single policy must be unique."))
     }
 }
 
@@ -265,7 +266,7 @@ fn valid_policy(document: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks a document that says who may assume a role.
+/// Checks a trust policy.
 fn valid_trust(document: &str) -> Result<(), Refusal> {
     for statement in statements(document, "This policy contains invalid Json")? {
         if !has(&statement, "Principal") {
@@ -275,10 +276,7 @@ fn valid_trust(document: &str) -> Result<(), Refusal> {
             return Err(malformed("Has prohibited field Resource"));
         }
     }
-    match size(document) > 2048 {
-        true => Err(over("ACLSizePerRole: 2048")),
-        false => Ok(()),
-    }
+    if size(document) > 2048 { Err(over("ACLSizePerRole: 2048")) } else { Ok(()) }
 }
 
 /// The size of a document as quotas count it: without white space.

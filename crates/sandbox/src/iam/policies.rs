@@ -1,4 +1,4 @@
-//! Customer-managed policies, each with its one version, and AWS's own, which all exist.
+//! Customer-managed policies, each with its one version, and the policies of AWS, which all exist.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,22 +28,23 @@ pub(crate) struct Policy {
 
 const AWS_OWNED: &str = "arn:aws:iam::aws:policy/";
 
-/// Refuses a policy that cannot be attached.
+/// Refuses a policy that a call cannot attach.
 pub(super) fn must_exist(state: &State, arn: &str) -> Result<(), Refusal> {
     if !arn.starts_with("arn:") {
         return Err(invalid("Invalid ARN:  Could not be parsed!"));
     }
-    match arn.starts_with(AWS_OWNED) || state.policies.contains_key(arn) {
-        true => Ok(()),
-        false => Err(refuse(
+    if arn.starts_with(AWS_OWNED) || state.policies.contains_key(arn) {
+        Ok(())
+    } else {
+        Err(refuse(
             404,
             "NoSuchEntity",
             format!("Policy {arn} does not exist or is not attachable."),
-        )),
+        ))
     }
 }
 
-/// Answers a call about managed policies; `None` if it is about something else.
+/// Answers a call about managed policies, or `None` for other calls.
 pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
     let state = &mut world.iam;
     Some(match operation {
@@ -54,7 +55,7 @@ pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<
             version(state, input).map(|version| json!({ "PolicyVersion": version }))
         }
         "ListPolicyVersions" => version(state, input).and_then(|mut version| {
-            // Lists show no documents.
+            // Lists do not show documents.
             version.as_object_mut().and_then(|members| members.remove("Document"));
             listed("Versions", vec![("v1".into(), version)], input)
         }),
@@ -92,7 +93,7 @@ fn attachments(state: &State, arn: &str) -> usize {
     state.roles.values().filter(|role| role.attached.contains(arn)).count()
 }
 
-fn view(state: &State, arn: &str, policy: &Policy) -> Value {
+fn view_of(state: &State, arn: &str, policy: &Policy) -> Value {
     let bounds = state.roles.values().filter(|role| role.is_bounded_by(arn)).count();
     json!({
         "PolicyName": policy.name,
@@ -108,7 +109,7 @@ fn view(state: &State, arn: &str, policy: &Policy) -> Value {
     })
 }
 
-/// A policy of AWS's own, made up from its ARN.
+/// A policy of AWS, derived from its ARN.
 fn aws_owned(arn: &str) -> Option<Policy> {
     let path = arn.strip_prefix(AWS_OWNED)?;
     let (path, name) = match path.rsplit_once('/') {
@@ -153,7 +154,7 @@ fn create(world: &mut World, input: &Value) -> Answer {
         document: document.to_owned(),
         tags,
     };
-    let view = view(&world.iam, &arn, &policy);
+    let view = view_of(&world.iam, &arn, &policy);
     world.iam.policies.insert(arn, policy);
     Ok(json!({ "Policy": view }))
 }
@@ -161,7 +162,7 @@ fn create(world: &mut World, input: &Value) -> Answer {
 fn get(state: &State, input: &Value) -> Answer {
     let arn = required(input, "PolicyArn")?;
     let policy = known(state, arn)?;
-    let mut view = view(state, arn, &policy);
+    let mut view = view_of(state, arn, &policy);
     put(&mut view, "Description", policy.description.clone());
     view["Tags"] = tag_pairs(&policy.tags, KEY_VALUE).into();
     Ok(json!({ "Policy": view }))
@@ -174,7 +175,7 @@ fn list(state: &State, input: &Value) -> Answer {
     let policies = state.policies.iter().filter(|(arn, policy)| {
         local && policy.path.starts_with(prefix) && (!only_attached || attachments(state, arn) > 0)
     });
-    let views = policies.map(|(arn, policy)| (arn.clone(), view(state, arn, policy)));
+    let views = policies.map(|(arn, policy)| (arn.clone(), view_of(state, arn, policy)));
     listed("Policies", views.collect(), input)
 }
 

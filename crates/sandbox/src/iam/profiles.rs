@@ -19,7 +19,7 @@ pub(crate) struct Profile {
     path: String,
     id: String,
     created: f64,
-    /// When its role was put into it.
+    /// When it got its role.
     #[serde(default)]
     pub filled: f64,
     tags: Tags,
@@ -33,14 +33,14 @@ impl Profile {
     }
 }
 
-/// Answers a call about instance profiles; `None` if it is about something else.
+/// Answers a call about instance profiles, or `None` for other calls.
 pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
     let state = &mut world.iam;
     Some(match operation {
         "CreateInstanceProfile" => create(world, input),
         "GetInstanceProfile" => find(state, input)
             .map(|(name, profile)| (name, profile.clone()))
-            .map(|(name, profile)| json!({ "InstanceProfile": view(state, &name, &profile) })),
+            .map(|(name, profile)| json!({ "InstanceProfile": view_of(state, &name, &profile) })),
         "ListInstanceProfiles" => {
             let prefix = text(input, "PathPrefix").unwrap_or("/");
             list(state, input, |profile| profile.path.starts_with(prefix))
@@ -84,7 +84,7 @@ fn find<'a>(state: &'a mut State, input: &Value) -> Result<(String, &'a mut Prof
     }
 }
 
-fn view(state: &State, name: &str, profile: &Profile) -> Value {
+fn view_of(state: &State, name: &str, profile: &Profile) -> Value {
     let role = profile.role.as_ref().and_then(|role| Some((role, state.roles.get(role)?)));
     let roles: Vec<Value> = role.map(|(name, role)| role.brief(name)).into_iter().collect();
     json!({
@@ -108,7 +108,7 @@ fn create(world: &mut World, input: &Value) -> Answer {
     add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
     let id = unique_id("AIPA", &world.base.id("profile"));
     let profile = Profile { path, id, created: world.base.now(), filled: 0.0, tags, role: None };
-    let view = view(&world.iam, name, &profile);
+    let view = view_of(&world.iam, name, &profile);
     world.iam.profiles.insert(name.to_owned(), profile);
     Ok(json!({ "InstanceProfile": view }))
 }
@@ -116,8 +116,8 @@ fn create(world: &mut World, input: &Value) -> Answer {
 fn list(state: &State, input: &Value, wanted: impl Fn(&Profile) -> bool) -> Answer {
     let found =
         state.profiles.iter().filter(|(_, profile)| wanted(profile)).map(|(name, profile)| {
-            let mut view = view(state, name, profile);
-            // Lists show no tags.
+            let mut view = view_of(state, name, profile);
+            // Lists do not show tags.
             view.as_object_mut().and_then(|members| members.remove("Tags"));
             (name.clone(), view)
         });
@@ -151,11 +151,10 @@ fn add_role(world: &mut World, input: &Value) -> Answer {
 fn remove_role(state: &mut State, input: &Value) -> Answer {
     let role = required(input, "RoleName")?;
     let (_, profile) = find(state, input)?;
-    match profile.role.as_deref() == Some(role) {
-        true => {
-            profile.role = None;
-            Ok(json!({}))
-        }
-        false => Err(gone("role", role)),
+    if profile.role.as_deref() == Some(role) {
+        profile.role = None;
+        Ok(json!({}))
+    } else {
+        Err(gone("role", role))
     }
 }

@@ -15,7 +15,7 @@ use super::{
     taken, unique_id, valid_name, valid_path, valid_policy, valid_trust,
 };
 
-/// What the paths of the roles begin with that services make for themselves.
+/// The start of the paths of service-linked roles.
 pub(super) const LINKED: &str = "/aws-service-role/";
 
 /// A role.
@@ -48,7 +48,7 @@ impl Role {
         self.trust.contains(service)
     }
 
-    /// One that a service makes for itself.
+    /// A service-linked role.
     pub(super) fn linked(base: &Base, service: &str) -> Self {
         let trust = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow",
@@ -69,7 +69,7 @@ impl Role {
         self.path.starts_with(LINKED)
     }
 
-    /// Whether it belongs to the account as a whole.
+    /// Whether the role belongs to the account as a whole.
     pub(super) fn is_shared(&self) -> bool {
         self.path == "/payctl/shared/" || self.is_linked()
     }
@@ -79,7 +79,7 @@ impl Role {
         self.boundary.as_deref() == Some(policy)
     }
 
-    /// The role as lists show it.
+    /// The role in a list.
     pub(super) fn brief(&self, name: &str) -> Value {
         let mut view = json!({
             "Path": self.path,
@@ -94,7 +94,7 @@ impl Role {
         view
     }
 
-    /// The role as the details of the account show it.
+    /// The role in the account's authorization details.
     fn detail(&self, name: &str) -> Value {
         let mut view = self.full(name);
         for key in ["Description", "MaxSessionDuration"] {
@@ -130,7 +130,7 @@ impl Role {
     }
 }
 
-/// Answers a call about roles; `None` if it is about something else.
+/// Answers a call about roles, or `None` for other calls.
 pub(super) fn call(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
     let state = &mut world.iam;
     Some(match operation {
@@ -184,11 +184,11 @@ fn find<'a>(state: &'a mut State, input: &Value) -> Result<(String, &'a mut Role
     }
 }
 
-fn max_session(input: &Value) -> Result<Option<i64>, Refusal> {
+fn read_max_session(input: &Value) -> Result<Option<i64>, Refusal> {
     within(input, "MaxSessionDuration", 3600..=43_200, "ValidationError")
 }
 
-fn description(input: &Value) -> Result<Option<String>, Refusal> {
+fn read_description(input: &Value) -> Result<Option<String>, Refusal> {
     match text(input, "Description") {
         Some(text) if text.chars().count() > 1000 || text.chars().any(char::is_control) => {
             Err(invalid("description must have at most 1000 characters, none of them a control"))
@@ -202,8 +202,8 @@ fn create(world: &mut World, input: &Value) -> Answer {
     let path = valid_path(input)?;
     let trust = required(input, "AssumeRolePolicyDocument")?;
     valid_trust(trust)?;
-    let max_session = max_session(input)?.unwrap_or(3600);
-    let description = description(input)?.unwrap_or_default();
+    let max_session = read_max_session(input)?.unwrap_or(3600);
+    let description = read_description(input)?.unwrap_or_default();
     let boundary = text(input, "PermissionsBoundary").map(str::to_owned);
     if let Some(policy) = &boundary {
         policies::must_exist(&world.iam, policy)?;
@@ -239,10 +239,10 @@ fn list(state: &State, input: &Value) -> Answer {
 }
 
 fn update(state: &mut State, input: &Value) -> Answer {
-    let max_session = max_session(input)?;
-    let description = description(input)?;
+    let max_session = read_max_session(input)?;
+    let description = read_description(input)?;
     let (_, role) = find(state, input)?;
-    // Both are put back to their defaults when left out.
+    // A member that the call leaves out goes back to its default.
     role.max_session = max_session.unwrap_or(3600);
     if let Some(description) = description {
         role.description = description;
@@ -282,7 +282,7 @@ fn delete(state: &mut State, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-/// Without a boundary in the input it is removed.
+/// A call without a boundary removes it.
 fn bound(state: &mut State, input: &Value) -> Answer {
     let boundary = text(input, "PermissionsBoundary").map(str::to_owned);
     if let Some(policy) = &boundary {
@@ -347,9 +347,10 @@ fn attach(state: &mut State, input: &Value) -> Answer {
 fn detach(state: &mut State, input: &Value) -> Answer {
     let (_, role) = find(state, input)?;
     let policy = required(input, "PolicyArn")?;
-    match role.attached.remove(policy) {
-        true => Ok(json!({})),
-        false => Err(refuse(404, "NoSuchEntity", format!("Policy {policy} was not found."))),
+    if role.attached.remove(policy) {
+        Ok(json!({}))
+    } else {
+        Err(refuse(404, "NoSuchEntity", format!("Policy {policy} was not found.")))
     }
 }
 

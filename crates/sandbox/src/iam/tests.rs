@@ -1,4 +1,4 @@
-//! What IAM promises, call by call.
+//! Tests of IAM, call by call.
 
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ fn an_inline_policy_is_checked_and_limited() {
 }
 
 #[test]
-fn a_customer_policy_must_exist_and_cannot_go_while_attached() {
+fn a_customer_policy_must_exist_and_cannot_be_deleted_while_attached() {
     let mut world = with_role();
     let missing = json!({ "RoleName": "r", "PolicyArn": "arn:aws:iam::000000000000:policy/p" });
     let attach = iam(&mut world, "AttachRolePolicy", missing.clone());

@@ -21,7 +21,7 @@ pub(super) struct Grant {
 }
 
 impl Grant {
-    /// The token stands for the grant until all of AWS knows of it.
+    /// The token stands for the grant until all of AWS sees it.
     fn token(&self) -> String {
         digest(&format!("the token of grant {}", self.id))
     }
@@ -31,7 +31,8 @@ impl Grant {
     }
 }
 
-/// Makes a grant. One of the same name that says the same is the answer to asking again.
+/// Creates a grant. A repeated call with the same name and the same members returns the first
+/// grant.
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let grantee = need(input, "GranteePrincipal", "ValidationException")?;
     let made = Grant {
@@ -83,13 +84,13 @@ pub(super) fn list(state: &State, region: &str, input: &Value) -> Answer {
     paged("Grants", views.collect(), input, 50)
 }
 
-/// Ends a grant by its id.
+/// Revokes a grant by its id.
 pub(super) fn revoke(state: &mut State, region: &str, input: &Value) -> Answer {
     let id = need(input, "GrantId", "ValidationException")?;
     end(find(state, region, input)?.1, |grant| grant.id == id, id)
 }
 
-/// Ends a grant by its token, or by its key and id.
+/// Retires a grant by its token, or by its key and id.
 pub(super) fn retire(state: &mut State, region: &str, input: &Value) -> Answer {
     let Some(token) = text(input, "GrantToken") else {
         return revoke(state, region, input);
@@ -106,8 +107,9 @@ pub(super) fn retire(state: &mut State, region: &str, input: &Value) -> Answer {
 fn end(key: &mut Key, is_it: impl Fn(&Grant) -> bool, id: &str) -> Answer {
     let before = key.grants.len();
     key.grants.retain(|grant| !is_it(grant));
-    match key.grants.len() < before {
-        true => Ok(json!({})),
-        false => Err(Refusal::new("NotFoundException", format!("Grant ID {id} not found"))),
+    if key.grants.len() < before {
+        Ok(json!({}))
+    } else {
+        Err(Refusal::new("NotFoundException", format!("Grant ID {id} not found")))
     }
 }

@@ -1,7 +1,7 @@
 //! The sandbox's KMS: customer keys, aliases, and the keys that AWS manages.
 //!
-//! Quirks kept: a deleted key stays listed with its tags until its waiting period ends, and so do
-//! its aliases, which block their names; a policy that would lock out all users is refused; the
+//! Quirks kept: A deleted key stays listed with its tags until its waiting period ends. So do its
+//! aliases, which block their names. KMS refuses a policy that would lock out all users. The
 //! AWS-managed keys are in all lists.
 
 mod aliases;
@@ -25,7 +25,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What KMS keeps.
+/// The state of KMS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -42,13 +42,13 @@ struct Key {
     created: f64,
     description: String,
     disabled: bool,
-    /// When it will be gone.
+    /// When AWS deletes it.
     deletion: Option<f64>,
     policy: String,
     /// The rotation period in days.
     rotation: Option<i64>,
     tags: Tags,
-    /// Whether copies may stand in other regions; its id begins with `mrk-` then.
+    /// Whether other regions may have replicas. The id of such a key begins with `mrk-`.
     multi_region: bool,
     grants: Vec<grants::Grant>,
 }
@@ -64,7 +64,7 @@ struct Alias {
 /// The services whose keys AWS manages.
 const MANAGED: &[&str] = &["dynamodb", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm"];
 
-/// What the key of a service protects, in the words of its description.
+/// The objects that the key of a service protects, in the words of its description.
 fn protects(service: &str) -> &'static str {
     match service {
         "dynamodb" => "DynamoDB data",
@@ -93,7 +93,7 @@ pub(crate) fn usable(state: &State, region: &str, reference: &str) -> Option<Str
     ready.then(|| key_arn(region, &id))
 }
 
-/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`, or admits
+/// Whether the policy of a key names a service, such as `logs.eu-west-1.amazonaws.com`, or allows
 /// everybody.
 pub(crate) fn admits(state: &State, region: &str, arn: &str, principal: &str) -> bool {
     let id = arn.rsplit('/').next().unwrap_or(arn);
@@ -203,7 +203,7 @@ impl Key {
     }
 }
 
-/// Forgets keys whose window is over.
+/// Forgets keys whose waiting period is over.
 fn expire(world: &mut World) {
     let today = now(&world.base);
     let State { keys, aliases } = &mut world.kms;
@@ -330,7 +330,7 @@ fn list_keys(state: &State, region: &str, input: &Value) -> Answer {
 fn enable_rotation(state: &mut State, region: &str, input: &Value) -> Answer {
     let days = within(input, "RotationPeriodInDays", 90..=2560, "ValidationException")?;
     let key = enabled(state, region, input)?;
-    // Enabling again without a period keeps the one that was set.
+    // A call that enables rotation again without a period keeps the old one.
     key.rotation = days.or(key.rotation).or(Some(365));
     Ok(json!({}))
 }
@@ -338,7 +338,7 @@ fn enable_rotation(state: &mut State, region: &str, input: &Value) -> Answer {
 fn rotation_status(state: &State, region: &str, input: &Value) -> Answer {
     let id = exact(state, region, wanted(input)?)?;
     let key = state.keys.get(&at(region, &id));
-    // The keys that AWS manages are rotated every year.
+    // AWS rotates its managed keys every year.
     let (days, created) = key.map_or((Some(365), 0.0), |key| (key.rotation, key.created));
     let mut view = json!({ "KeyId": key_arn(region, &id), "KeyRotationEnabled": days.is_some() });
     put(&mut view, "RotationPeriodInDays", days);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::toolbox::flag;
+use super::super::toolbox::{flag, many};
 use super::super::{ACCOUNT, Refusal};
 
-/// The policy of a key that was made without one.
+/// The policy of a key that was created without one.
 pub(super) fn default() -> String {
     let policy = json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions",
@@ -17,7 +17,7 @@ pub(super) fn default() -> String {
     spread(&policy.to_string())
 }
 
-/// The policy as KMS returns it, if KMS would take it.
+/// The policy as KMS returns it, if KMS accepts it.
 pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
     let malformed = |message| Refusal::new("MalformedPolicyDocumentException", message);
     if policy.len() > 32 * 1024 {
@@ -36,15 +36,16 @@ pub(super) fn valid(policy: &str, input: &Value) -> Result<String, Refusal> {
     }
     let safe = flag(input, "BypassPolicyLockoutSafetyCheck").unwrap_or(false)
         || statements.iter().any(|statement| lets_change_the_policy(statement));
-    match safe {
-        true => Ok(spread(policy)),
-        false => Err(malformed(
+    if safe {
+        Ok(spread(policy))
+    } else {
+        Err(malformed(
             "The new key policy will not allow you to update the key policy in the future.",
-        )),
+        ))
     }
 }
 
-/// Whether a policy admits everybody, without a condition.
+/// Whether a policy allows everybody, without a condition.
 pub(super) fn admits_everybody(policy: &str) -> bool {
     let tree: Value = serde_json::from_str(policy).unwrap_or_default();
     let admits = |statement: &Value| {
@@ -53,13 +54,10 @@ pub(super) fn admits_everybody(policy: &str) -> bool {
             && (principal == "*" || principal["AWS"] == "*")
             && statement.get("Condition").is_none()
     };
-    match &tree["Statement"] {
-        Value::Array(statements) => statements.iter().any(admits),
-        statement => admits(statement),
-    }
+    many(&tree["Statement"]).into_iter().any(admits)
 }
 
-/// JSON as KMS writes it: its members in their order, one a line, a list open on the line where it
+/// JSON as KMS writes it: members in order, one on each line. A list opens on the line where it
 /// begins.
 fn spread(json: &str) -> String {
     let mut out = String::new();
@@ -110,13 +108,10 @@ fn spread(json: &str) -> String {
 fn lets_change_the_policy(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     let someone = principal == "*" || principal.get("AWS").is_some();
-    let actions = match &statement["Action"] {
-        Value::Array(actions) => actions.iter().filter_map(Value::as_str).collect(),
-        action => action.as_str().into_iter().collect::<Vec<_>>(),
-    };
-    let admits = |action: &&str| match action.strip_suffix('*') {
+    let mut actions = many(&statement["Action"]).into_iter().filter_map(Value::as_str);
+    let admits = |action: &str| match action.strip_suffix('*') {
         Some(start) => "kms:putkeypolicy".starts_with(&start.to_lowercase()),
         None => action.eq_ignore_ascii_case("kms:PutKeyPolicy"),
     };
-    statement["Effect"] == "Allow" && someone && actions.iter().any(admits)
+    statement["Effect"] == "Allow" && someone && actions.any(admits)
 }

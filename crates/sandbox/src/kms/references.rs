@@ -24,13 +24,14 @@ pub(super) fn exact(state: &State, region: &str, reference: &str) -> Result<Stri
         return missing(format!("Invalid keyId '{id}'"));
     }
     let known = state.keys.contains_key(&at(region, id));
-    match known || managed(region, id).is_some() {
-        true => Ok(id.to_owned()),
-        false => missing(format!("Key '{}' does not exist", key_arn(region, id))),
+    if known || managed(region, id).is_some() {
+        Ok(id.to_owned())
+    } else {
+        missing(format!("Key '{}' does not exist", key_arn(region, id)))
     }
 }
 
-/// Whether a text has the form of a key's id: a UUID, or `mrk-` and 32 digits of one.
+/// Whether a text has the form of a key's id: a UUID, or `mrk-` and the 32 digits of one.
 pub(super) fn is_id(text: &str) -> bool {
     let hex =
         |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_hexdigit());
@@ -45,7 +46,7 @@ pub(super) fn is_id(text: &str) -> bool {
     }
 }
 
-/// The id of an existing key, from anything that can stand for one.
+/// The id of an existing key, from any form of reference.
 pub(super) fn resolve(state: &State, region: &str, reference: &str) -> Result<String, Refusal> {
     let name = reference.strip_prefix(&alias_arn(region, "")).unwrap_or(reference);
     if !name.starts_with("alias/") {
@@ -60,7 +61,7 @@ pub(super) fn resolve(state: &State, region: &str, reference: &str) -> Result<St
     alias.map(|alias| alias.key.clone()).ok_or_else(|| no_alias(region, name))
 }
 
-/// A customer key, to change it.
+/// A customer key, for a change.
 pub(super) fn find<'a>(
     state: &'a mut State,
     region: &str,
@@ -76,7 +77,7 @@ pub(super) fn find<'a>(
     }
 }
 
-/// A customer key that is not about to be deleted.
+/// A customer key that does not wait for its deletion.
 pub(super) fn kept<'a>(
     state: &'a mut State,
     region: &str,

@@ -1,4 +1,4 @@
-//! What KMS promises, call by call.
+//! Tests of KMS, call by call.
 
 use serde_json::{Value, json};
 

@@ -9,13 +9,13 @@ use super::super::constraints::Broken;
 use super::super::toolbox::{at, map, refuse, text};
 use super::super::{Answer, Refusal, World, ec2};
 use super::functions::{Doing, Function, find};
-use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_alias, named};
-use super::{arn, conflict, invalid, settings, tags};
+use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_alias, read_name};
+use super::{conflict, function_arn, invalid, settings, tags};
 
-/// The largest package that a request may hold.
+/// The largest package in a request.
 const LARGEST_PACKAGE: usize = 52_428_800;
 
-/// How long something takes in a strict sandbox, in seconds; longer in a network.
+/// How long a change takes in a strict sandbox, in seconds. It takes longer in a VPC.
 fn takes(world: &World, outside: bool) -> f64 {
     match (world.base.strict, outside) {
         (false, _) => 0.0,
@@ -24,13 +24,13 @@ fn takes(world: &World, outside: bool) -> f64 {
     }
 }
 
-/// The function that a request changes.
+/// The function that a request is going to change.
 fn changed<'a, 'b>(
     world: &'a mut World,
     region: &str,
     input: &'b Value,
 ) -> Result<(&'b str, &'a mut Function), Refusal> {
-    let named = named(region, input, &NAME)?;
+    let named = read_name(region, input, &NAME)?;
     Ok((named.name, find(world, region, &named)?))
 }
 
@@ -51,7 +51,7 @@ fn archive(code: &Value) -> Result<(String, usize), Refusal> {
     }
 }
 
-/// Moves a function to where a request wants it.
+/// Moves a function to the subnets that a request names.
 fn move_to(
     world: &mut World,
     region: &str,
@@ -81,7 +81,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     NAME.check(text(input, "FunctionName").unwrap_or_default(), &mut broken);
     settings::check(input, &mut broken);
     broken.refuse()?;
-    let Named { name, .. } = named(region, input, &NAME)?;
+    let Named { name, .. } = read_name(region, input, &NAME)?;
     if name.len() > 64 {
         let mut broken = Broken::default();
         broken.note("functionName", name, &at_most(64));
@@ -98,7 +98,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     move_to(world, region, name, &mut function, input)?;
     let now = world.base.now();
     function.modified = now.floor();
-    function.revision = arn(region, name);
+    function.revision = function_arn(region, name);
     function.revise(now);
     function.pending = now + takes(world, function.is_outside());
     let view = function.view(region, &Named { name, qualifier: None }, Doing::Making);
@@ -119,7 +119,7 @@ pub(super) fn configure(world: &mut World, region: &str, input: &Value) -> Answe
     let full = ec2::shared::full(&world.ec2, region, &place.0, &place.1);
     function.full = full.map(str::to_owned);
     let mut moved = function.full.is_some();
-    // A change that will fail is accepted, and leaves the function as it is.
+    // Lambda accepts a change that will fail, and leaves the function as it is.
     if !moved {
         settings::assign(world, region, &mut function.settings, input)?;
         moved = move_to(world, region, name, &mut function, input)?;
@@ -153,7 +153,7 @@ pub(super) fn load(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
-    let Named { name, qualifier } = named(region, input, &NAMESPACED)?;
+    let Named { name, qualifier } = read_name(region, input, &NAMESPACED)?;
     match qualifier {
         Some(LATEST) => {
             let message = "$LATEST version cannot be deleted without deleting the function.";
@@ -165,7 +165,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         Some(_) | None => {}
     }
     find(world, region, &Named { name, qualifier: None })?;
-    // A version that is not there is as good as deleted.
+    // A missing version counts as deleted.
     if qualifier.is_none() {
         world.lambda.functions.remove(&at(region, name));
         ec2::shared::leave(&world.base, &mut world.ec2, region, name);

@@ -5,22 +5,22 @@ use serde_json::{Value, json};
 use super::super::toolbox::{here, number};
 use super::super::{Answer, Refusal, World};
 use super::functions::{Function, find};
-use super::names::{LATEST, NAME, Named, named};
+use super::names::{LATEST, NAME, Named, read_name};
 use super::{CONCURRENCY, State, UNRESERVED, invalid};
 
-/// How many calls nobody has set aside.
+/// The unreserved concurrency of the account.
 pub(super) fn unreserved(state: &State, region: &str) -> i64 {
     let reserved = here(&state.functions, region).filter_map(|(_, function)| function.reserved);
     CONCURRENCY - reserved.sum::<i64>()
 }
 
-/// The function whose concurrency a request is about: never a version of it.
+/// The function whose concurrency a request names. A version has none.
 fn whole<'a, 'b>(
     world: &'a mut World,
     region: &str,
     input: &'b Value,
 ) -> Result<(&'b str, &'a mut Function), Refusal> {
-    let Named { name, qualifier } = named(region, input, &NAME)?;
+    let Named { name, qualifier } = read_name(region, input, &NAME)?;
     if qualifier.is_some() {
         return Err(invalid(
             "This operation is permitted on Lambda functions only. Aliases and versions do not \

@@ -8,8 +8,8 @@ use super::super::toolbox::{
     Tags, at, digest, fits, here, iso, number, page, put, refuse, text, uuid_of,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World};
-use super::names::{LATEST, NAMESPACED, Named, named};
-use super::{State, arn, conflict, gone};
+use super::names::{LATEST, NAMESPACED, Named, read_name};
+use super::{State, conflict, function_arn, gone};
 
 /// A function.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,20 +20,20 @@ pub(super) struct Function {
     pub(super) size: usize,
     pub(super) tags: Tags,
     pub(super) reserved: Option<i64>,
-    /// The statements of its policy, as they were added.
+    /// The statements of its policy, in the order in which they were added.
     #[serde(deserialize_with = "statements")]
     pub(super) policy: Vec<Value>,
     pub(super) modified: f64,
-    /// Another one after each change.
+    /// The revision id. Each change makes a new one.
     pub(super) revision: String,
-    /// Until when it is being made, and until when it is being changed.
+    /// Until when Lambda creates it, and until when Lambda changes it.
     pub(super) pending: f64,
     pub(super) changing: f64,
-    /// The subnet without free addresses that the last change failed for.
+    /// The full subnet that made the last change fail.
     pub(super) full: Option<String>,
 }
 
-/// Earlier versions kept statements by their ids.
+/// An earlier version of the sandbox kept statements by id.
 fn statements<'de, D: Deserializer<'de>>(kept: D) -> Result<Vec<Value>, D::Error> {
     Ok(match Value::deserialize(kept)? {
         Value::Array(statements) => statements,
@@ -42,7 +42,7 @@ fn statements<'de, D: Deserializer<'de>>(kept: D) -> Result<Vec<Value>, D::Error
     })
 }
 
-/// What AWS is doing with a function.
+/// Lambda's work on a function.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Doing {
     Nothing,
@@ -51,7 +51,7 @@ pub(super) enum Doing {
 }
 
 impl Function {
-    /// The key of its variables.
+    /// The KMS key of its variables.
     pub(super) fn key(&self) -> Option<String> {
         self.settings.get("KMSKeyArn").and_then(Value::as_str).map(str::to_owned)
     }
@@ -60,7 +60,7 @@ impl Function {
         !self.policy.is_empty()
     }
 
-    /// Whether its policy lets a service call it for one of the account's objects.
+    /// Whether its policy allows a service to call it for an object of the account.
     pub(super) fn permits(&self, service: &str, source: &str) -> bool {
         self.policy.iter().any(|statement| {
             let condition = &statement["Condition"];
@@ -73,7 +73,7 @@ impl Function {
         })
     }
 
-    /// How long a call may take, in seconds.
+    /// The timeout of a call, in seconds.
     pub(super) fn timeout(&self) -> i64 {
         self.settings.get("Timeout").and_then(Value::as_i64).unwrap_or(3)
     }
@@ -95,7 +95,7 @@ impl Function {
         }
     }
 
-    /// The id of its revision: another one once AWS is done with a change.
+    /// The revision id. It changes when Lambda has completed a change.
     pub(super) fn revision(&self, now: f64) -> String {
         self.revision_when(self.doing(now))
     }
@@ -107,23 +107,24 @@ impl Function {
         }
     }
 
-    /// Makes a new revision.
+    /// Begins a new revision.
     pub(super) fn revise(&mut self, now: f64) {
         self.revision = uuid_of(&format!("{}|{now}", self.revision));
     }
 
-    /// Refuses a change of another revision than the last.
+    /// Refuses a change of a revision that is not the last one.
     pub(super) fn is_at(&self, input: &Value, now: f64, call: &str) -> Result<(), Refusal> {
-        match text(input, "RevisionId").is_none_or(|wanted| wanted == self.revision(now)) {
-            true => Ok(()),
-            false => Err(refuse(
+        if text(input, "RevisionId").is_none_or(|wanted| wanted == self.revision(now)) {
+            Ok(())
+        } else {
+            Err(refuse(
                 412,
                 "PreconditionFailedException",
                 format!(
                     "The Revision Id provided does not match the latest Revision Id. Call the \
                      {call} API to retrieve the latest Revision Id"
                 ),
-            )),
+            ))
         }
     }
 
@@ -167,9 +168,9 @@ impl Function {
         view
     }
 
-    /// Refuses a change during another one.
+    /// Refuses a change while another one is in progress.
     pub(super) fn at_rest(&self, region: &str, name: &str, now: f64) -> Result<(), Refusal> {
-        let arn = arn(region, name);
+        let arn = function_arn(region, name);
         match self.doing(now) {
             Doing::Making => Err(conflict(format!(
                 "The operation cannot be performed at this time. The function is currently in the \
@@ -184,12 +185,12 @@ impl Function {
     }
 }
 
-/// How large the packages of a region's functions are.
+/// The size of all packages of a region's functions.
 pub(super) fn total(state: &State, region: &str) -> usize {
     here(&state.functions, region).map(|(_, function)| function.size).sum()
 }
 
-/// The function that a request is about. Only the latest version exists.
+/// The function that a request names. Only the latest version exists.
 pub(super) fn find<'a>(
     world: &'a mut World,
     region: &str,
@@ -213,7 +214,7 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let all = here(&world.lambda.functions, region).map(|(name, function)| {
         let mut view = function.view(region, &Named { name, qualifier }, function.doing(now));
         if let Some(view) = view.as_object_mut() {
-            // A list tells nothing of these.
+            // A list leaves these members out.
             view.retain(|key, _| {
                 !["State", "LastUpdateStatus", "RuntimeVersionConfig"]
                     .iter()
@@ -230,7 +231,7 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
     let function = find(world, region, &named)?;
     let mut answer = json!({
@@ -247,7 +248,7 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn configuration(world: &mut World, region: &str, input: &Value) -> Answer {
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
     let function = find(world, region, &named)?;
     Ok(function.view(region, &named, function.doing(now)))

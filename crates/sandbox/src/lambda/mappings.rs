@@ -1,4 +1,4 @@
-//! Event sources: queues and streams of tables.
+//! Event source mappings: queues, and streams of tables.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -8,28 +8,28 @@ use super::super::toolbox::{
     Tags, at, flag, here, list as items, map, number, page, put, text, texts, uuid,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
-use super::names::{NAMESPACED, Named, named};
-use super::{arn, conflict, functions, gone, invalid, no_such_function, tags};
+use super::names::{NAMESPACED, Named, read_name};
+use super::{conflict, function_arn, functions, gone, invalid, no_such_function, tags};
 
-/// An event source.
+/// An event source mapping.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Mapping {
-    /// The name of the function, with a qualifier if it was made for one.
+    /// The name of the function, with a qualifier if the call had one.
     function: String,
     source: String,
     settings: Map<String, Value>,
     enabled: bool,
     pub(super) tags: Tags,
     modified: f64,
-    /// What AWS is doing, and until when.
+    /// The present transition, and until when it lasts.
     doing: String,
     until: f64,
 }
 
 const DELETING: &str = "Deleting";
 
-/// What queues know nothing of.
+/// The settings that queues do not have.
 const STREAM_SETTINGS: &[&str] = &[
     "BisectBatchOnFunctionError",
     "MaximumRecordAgeInSeconds",
@@ -41,7 +41,7 @@ const STREAM_SETTINGS: &[&str] = &[
 /// How long a strict sandbox takes for each change, in seconds.
 const TIME: f64 = 5.0;
 
-/// The ARN of an event source.
+/// The ARN of an event source mapping.
 pub(super) fn mapping_arn(region: &str, id: &str) -> String {
     format!("arn:aws:lambda:{region}:{ACCOUNT}:event-source-mapping:{id}")
 }
@@ -51,12 +51,12 @@ impl Mapping {
         self.source.contains(":sqs:")
     }
 
-    /// Whether it is being deleted: it can still be read, but for its tags.
+    /// Whether it is being deleted. A call can still read it, but not its tags.
     pub(super) fn is_going(&self) -> bool {
         self.doing == DELETING
     }
 
-    /// What AWS answers to a change: that it is under way.
+    /// The answer to a change: the change is in progress.
     fn changing(&self, region: &str, id: &str) -> Value {
         self.view_at(region, id, &self.doing)
     }
@@ -69,7 +69,7 @@ impl Mapping {
     fn view_at(&self, region: &str, id: &str, state: &str) -> Value {
         let mut view = Value::Object(self.settings.clone());
         view["UUID"] = json!(id);
-        view["FunctionArn"] = json!(arn(region, &self.function));
+        view["FunctionArn"] = json!(function_arn(region, &self.function));
         view["EventSourceArn"] = json!(self.source);
         view["EventSourceMappingArn"] = json!(mapping_arn(region, id));
         view["LastModified"] = json!(self.modified);
@@ -137,9 +137,10 @@ impl Mapping {
         match target.and_then(Value::as_str) {
             Some(_) if queue => return Err(no_destination()),
             Some(target) => {
-                let config = match target.is_empty() {
-                    true => json!({ "OnFailure": {} }),
-                    false => json!({ "OnFailure": { "Destination": target } }),
+                let config = if target.is_empty() {
+                    json!({ "OnFailure": {} })
+                } else {
+                    json!({ "OnFailure": { "Destination": target } })
                 };
                 self.settings.insert("DestinationConfig".to_owned(), config);
             }
@@ -158,7 +159,7 @@ impl Mapping {
     }
 }
 
-/// Whether a text is the pattern of an event: an object of lists of what fits.
+/// Whether a text is an event pattern: an object whose leaves are lists.
 fn is_pattern(text: &str) -> bool {
     fn fits(pattern: &Value) -> bool {
         match pattern {
@@ -175,13 +176,13 @@ fn no_destination() -> Refusal {
     invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
 }
 
-/// Lets go of what has been deleted for long enough.
+/// Forgets the mappings whose deletion is over.
 pub(super) fn settle(world: &mut World) {
     let now = world.base.now();
     world.lambda.mappings.retain(|_, found| !found.is_going() || found.until > now);
 }
 
-/// A queue must hide its messages for as long as the function may take.
+/// A queue must hide its messages for at least the timeout of the function.
 fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<(), Refusal> {
     match sqs::visibility(&world.sqs, region, source) {
         Some(hidden) if hidden < timeout => Err(invalid(format!(
@@ -197,24 +198,25 @@ fn patient(world: &World, region: &str, source: &str, timeout: i64) -> Result<()
     }
 }
 
-/// The refusal of a second event source for the same function.
+/// The refusal of a second event source mapping for the same function.
 fn twin(source: &str, function: &str, id: &str) -> Refusal {
     let advice = format!("Please update or delete the existing mapping with UUID {id}");
-    conflict(match source.contains(":sqs:") {
-        true => format!(
+    conflict(if source.contains(":sqs:") {
+        format!(
             "An event source mapping with SQS arn (\" {source} \") and function (\" {function} \") \
              already exists. {advice}"
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "The event source arn (\" {source} \") and function (\" {function} \") provided \
              mapping already exists. {advice}"
-        ),
+        )
     })
 }
 
-/// The function that a request names, with its qualifier, and how long a call of it may take.
+/// The function that a request names, with its qualifier, and the timeout of the function.
 fn target(world: &mut World, region: &str, input: &Value) -> Result<(String, i64), Refusal> {
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let function = functions::find(world, region, &named);
     let timeout = function.map_err(|_| no_such_function())?.timeout();
     let Named { name, qualifier } = named;
@@ -295,14 +297,15 @@ fn find<'a>(world: &'a World, region: &str, input: &Value) -> Result<&'a Mapping
     found.ok_or_else(|| gone("The resource you requested does not exist."))
 }
 
-/// Refuses a change during another one.
+/// Refuses a change while another one is in progress.
 fn at_rest(mapping: &Mapping, now: f64) -> Result<(), Refusal> {
-    match mapping.until > now {
-        true => Err(Refusal::new(
+    if mapping.until > now {
+        Err(Refusal::new(
             "ResourceInUseException",
             format!("Cannot change the event source mapping because it is {}.", mapping.doing),
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 
@@ -312,12 +315,14 @@ pub(super) fn get(world: &World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
-    let function = text(input, "FunctionName").map(|_| named(region, input, &NAMESPACED));
+    let function = text(input, "FunctionName").map(|_| read_name(region, input, &NAMESPACED));
     let function = function.transpose()?.map(|named| named.arn(region));
     let source = text(input, "EventSourceArn");
     let all = here(&world.lambda.mappings, region).filter(|(_, mapping)| {
         source.is_none_or(|source| mapping.source == source)
-            && function.as_ref().is_none_or(|function| arn(region, &mapping.function) == *function)
+            && function
+                .as_ref()
+                .is_none_or(|function| function_arn(region, &mapping.function) == *function)
     });
     let all = all.map(|(id, mapping)| (id.to_owned(), mapping.view(region, id, now)));
     let limit = number(input, "MaxItems").unwrap_or(100).clamp(1, 100) as usize;

@@ -1,9 +1,10 @@
-//! The sandbox's Lambda: functions, their policies, event sources. It does not run functions.
+//! The sandbox's Lambda: functions, their policies, event source mappings. It does not run
+//! functions.
 //!
-//! Quirks kept: a second change during the first is refused (`ResourceConflictException`); code and
-//! configuration are separate; a function in a VPC has network interfaces that outlive it; 100
-//! concurrent calls of the account stay unreserved; new roles are unknown for a while. In a strict
-//! sandbox functions and event sources take time.
+//! Quirks kept: Lambda refuses a second change during the first (`ResourceConflictException`). Code
+//! and configuration are separate. A function in a VPC has network interfaces that outlive it. 100
+//! concurrent calls of the account stay unreserved. Lambda does not see a new role for a while. In
+//! a strict sandbox functions and event source mappings take time.
 
 mod changes;
 mod concurrency;
@@ -25,13 +26,13 @@ use super::toolbox::{Tags, at, here, refuse};
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What Lambda keeps.
+/// The state of Lambda.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
     /// Functions by region and name.
     functions: BTreeMap<String, functions::Function>,
-    /// Event sources by region and id.
+    /// Event source mappings by region and id.
     mappings: BTreeMap<String, mappings::Mapping>,
 }
 
@@ -60,14 +61,14 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("GET", "/2017-03-31/tags/{Resource+}", "ListTags"),
 ];
 
-/// How many calls an account may run at the same time, and how many nobody may set aside.
+/// The concurrent calls of an account, and how many of them stay unreserved.
 const CONCURRENCY: i64 = 1000;
 const UNRESERVED: i64 = 100;
 
-/// The largest request that makes a function.
+/// The largest request that creates a function.
 pub(crate) const LARGEST_REQUEST: usize = 70_167_211;
 
-/// The HTTP status of an operation that went well.
+/// The HTTP status of a successful operation.
 pub(crate) fn status(operation: &str) -> u16 {
     match operation {
         "CreateFunction" | "AddPermission" => 201,
@@ -81,12 +82,12 @@ pub(crate) fn status(operation: &str) -> u16 {
     }
 }
 
-/// The body of a refusal: what the model knows says whose fault it is, and names its message in
-/// one of two ways.
+/// The body of a refusal. An error of the model says whose fault it is, and has one of two names
+/// for its message.
 pub(crate) fn body(code: &str, message: &str) -> Value {
     let message = Some(message).filter(|message| !message.is_empty());
     match code {
-        // What is said of the account's concurrency does without.
+        // The errors about the account's concurrency have no type.
         _ if message.is_some_and(|message| message.starts_with("Specified ReservedConcurrent")) => {
             json!({ "message": message })
         }
@@ -110,36 +111,37 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// The key of a function's variables, by the function's name or ARN, if it has one of its own.
+/// The customer key of a function's variables, by the function's name or ARN.
 pub(crate) fn key_of(state: &State, region: &str, function: &str) -> Option<String> {
     let name = function.rsplit(':').next().unwrap_or(function);
     state.functions.get(&at(region, name))?.key()
 }
 
-/// Since when a function is active, or will be, if it is there.
+/// When a function became or becomes active, if it exists.
 pub(crate) fn active_since(state: &State, region: &str, function: &str) -> Option<f64> {
     state.functions.get(&at(region, name_in(function))).map(functions::Function::active_since)
 }
 
-/// The error of event sources for a missing function.
+/// The error of event source mappings for a missing function.
 pub(crate) fn no_such_function() -> Refusal {
     invalid("Function does not exist")
 }
 
-/// The tags of every function and event source of a region, by ARN.
+/// The tags of all functions and event source mappings of a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
     let functions = here(&state.functions, region);
-    let functions = functions.map(move |(name, one)| (arn(region, name), one.tags.clone()));
+    let functions =
+        functions.map(move |(name, one)| (function_arn(region, name), one.tags.clone()));
     let mappings = here(&state.mappings, region);
     functions
         .chain(mappings.map(move |(id, one)| (mappings::mapping_arn(region, id), one.tags.clone())))
 }
 
-/// Whether a service may call a function for one of its objects: the function is there, and its
-/// policy permits it.
+/// Whether a service may call a function for one of its objects: the function exists, and its
+/// policy allows it.
 pub(crate) fn may_be_called(
     state: &State,
     region: &str,
@@ -193,12 +195,12 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// The name of a function that is given by name or by ARN.
+/// The name of a function, given by name or by ARN.
 fn name_in(reference: &str) -> &str {
     reference.split(":function:").nth(1).unwrap_or(reference).split(':').next().unwrap_or_default()
 }
 
-fn arn(region: &str, name: &str) -> String {
+fn function_arn(region: &str, name: &str) -> String {
     format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
 }
 

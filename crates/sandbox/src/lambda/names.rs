@@ -1,22 +1,22 @@
-//! How requests name a function, a version or an alias of it: by name, by ARN or by a part of the
-//! ARN, with or without a qualifier.
+//! The ways to name a function, a version or an alias: by name, by ARN or by a part of the ARN,
+//! with or without a qualifier.
 
 use serde_json::Value;
 
 use super::super::constraints::Broken;
 use super::super::toolbox::{refuse, text};
 use super::super::{ACCOUNT, Refusal};
-use super::{arn, invalid};
+use super::{function_arn, invalid};
 
 /// The model of a name.
 pub(super) struct Model {
     longest: usize,
-    /// What a name may hold beside letters, digits, `-` and `_`.
+    /// The characters of a name beside letters, digits, `-` and `_`.
     others: &'static str,
     pattern: &'static str,
 }
 
-/// The name in a call that makes or changes a function.
+/// The name in a call that creates or changes a function.
 pub(super) const NAME: Model = Model {
     longest: 140,
     others: "",
@@ -32,10 +32,10 @@ pub(super) const NAMESPACED: Model = Model {
 
 const QUALIFIER: &str = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
 
-/// The version that is changed.
+/// The version that changes apply to.
 pub(super) const LATEST: &str = "$LATEST";
 
-/// What a request names.
+/// The function that a request names.
 #[derive(Debug, PartialEq)]
 pub(super) struct Named<'a> {
     pub(super) name: &'a str,
@@ -45,7 +45,7 @@ pub(super) struct Named<'a> {
 impl Named<'_> {
     /// The ARN, with the qualifier if there is one.
     pub(super) fn arn(&self, region: &str) -> String {
-        let arn = arn(region, self.name);
+        let arn = function_arn(region, self.name);
         self.qualifier.map_or(arn.clone(), |qualifier| format!("{arn}:{qualifier}"))
     }
 }
@@ -60,7 +60,7 @@ struct Reference<'a> {
 }
 
 impl Model {
-    /// The parts of what fits the pattern.
+    /// The parts of a reference that fits the pattern.
     fn parts<'a>(&self, reference: &'a str) -> Option<Reference<'a>> {
         let all: Vec<&str> = reference.split(':').collect();
         let mut found = Reference::default();
@@ -88,7 +88,7 @@ impl Model {
         fits.then_some(found)
     }
 
-    /// Notes what is wrong with a name.
+    /// Notes the violations in a name.
     pub(super) fn check(&self, name: &str, broken: &mut Broken) {
         if self.parts(name).is_none() {
             let rule = format!("Member must satisfy regular expression pattern: {}", self.pattern);
@@ -100,8 +100,8 @@ impl Model {
     }
 }
 
-/// What a request names, if it is in this region and account.
-pub(super) fn named<'a>(
+/// The function that a request names, if it is in this region and account.
+pub(super) fn read_name<'a>(
     region: &str,
     input: &'a Value,
     model: &Model,
@@ -142,7 +142,7 @@ pub(super) fn is_version(qualifier: &str) -> bool {
     qualifier.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a qualifier can be the name of an alias.
+/// Whether a qualifier is a valid name of an alias.
 pub(super) fn is_alias(qualifier: &str) -> bool {
     !is_version(qualifier) && is_word(qualifier, "")
 }
@@ -151,7 +151,7 @@ pub(super) fn at_most(length: usize) -> String {
     format!("Member must have length less than or equal to {length}")
 }
 
-/// Whether a text is not empty and has these characters only, beside letters, digits, `-` and `_`.
+/// Whether a text is not empty and has only these characters, beside letters, digits, `-` and `_`.
 pub(super) fn is_word(text: &str, others: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c) || others.contains(c);
     !text.is_empty() && text.chars().all(fits)
@@ -162,7 +162,7 @@ fn is_partition(text: &str) -> bool {
     rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphabetic() || c == '-'))
 }
 
-/// `eu-west-1`, `us-gov-west-1`, `us-isob-east-1`.
+/// A region such as `eu-west-1`, `us-gov-west-1` or `us-isob-east-1`.
 pub(super) fn is_region(text: &str) -> bool {
     let text = text.strip_prefix("eusc-").unwrap_or(text);
     let parts: Vec<&str> = text.split('-').collect();
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn all_model_violations_are_reported_at_once() {
         let input = json!({ "FunctionName": "*", "Qualifier": "a".repeat(129) });
-        let refusal = named("eu-west-1", &input, &NAMESPACED).unwrap_err();
+        let refusal = read_name("eu-west-1", &input, &NAMESPACED).unwrap_err();
         assert_eq!(refusal.code, "ValidationException");
         assert!(refusal.message.starts_with("2 validation errors detected: Value '*' at"));
         assert!(refusal.message.ends_with("less than or equal to 128"), "{}", refusal.message);
@@ -226,7 +226,7 @@ mod tests {
     fn arns_of_other_accounts_and_regions_are_refused() {
         let ask = |name: &str, qualifier: &str| {
             let input = json!({ "FunctionName": name, "Qualifier": qualifier });
-            named("eu-west-1", &input, &NAMESPACED).unwrap_err()
+            read_name("eu-west-1", &input, &NAMESPACED).unwrap_err()
         };
         let far = ask("arn:aws:lambda:eu-west-2:000000000000:function:f", "1");
         assert_eq!((far.status, far.code.as_str()), (404, "ResourceNotFoundException"));

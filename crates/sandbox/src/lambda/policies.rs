@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::super::constraints::Broken;
 use super::super::toolbox::text;
 use super::super::{Answer, Refusal, World};
-use super::names::{LATEST, NAMESPACED, Named, at_most, is_alias, is_word, named};
+use super::names::{LATEST, NAMESPACED, Named, at_most, is_alias, is_word, read_name};
 use super::{conflict, functions, gone, invalid};
 
 const POLICY: &str = "GetPolicy";
 
-/// The refusal of a version or an alias that is not there.
+/// Refuses a version or an alias, because the sandbox has none.
 fn exists(region: &str, named: &Named<'_>) -> Result<(), Refusal> {
     match named.qualifier {
         None => Ok(()),
@@ -22,8 +22,8 @@ fn exists(region: &str, named: &Named<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// The members of a statement that a request asks for.
-fn statement(input: &Value, id: &str, resource: &str) -> Result<Value, Refusal> {
+/// The statement that a request adds.
+fn new_statement(input: &Value, id: &str, resource: &str) -> Result<Value, Refusal> {
     let principal = text(input, "Principal").unwrap_or_default();
     let who = match principal {
         service if service.ends_with(".amazonaws.com") => json!({ "Service": service }),
@@ -68,14 +68,14 @@ pub(super) fn add(world: &mut World, region: &str, input: &Value) -> Answer {
         broken.note("statementId", id, &at_most(100));
     }
     broken.refuse()?;
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     if named.qualifier == Some(LATEST) {
         return Err(invalid("We currently do not support adding policies for $LATEST."));
     }
     let now = world.base.now();
     let whole = Named { qualifier: None, ..named };
     let function = functions::find(world, region, &whole)?;
-    let statement = statement(input, id, &whole.arn(region))?;
+    let statement = new_statement(input, id, &whole.arn(region))?;
     exists(region, &named)?;
     function.at_rest(region, named.name, now)?;
     function.is_at(input, now, POLICY)?;
@@ -92,7 +92,7 @@ pub(super) fn add(world: &mut World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
     let none = || gone("The resource you requested does not exist.");
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
     let function = functions::find(world, region, &named).map_err(|_| none())?;
     if !function.has_policy() {
@@ -105,7 +105,7 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn remove(world: &mut World, region: &str, input: &Value) -> Answer {
     let id = text(input, "StatementId").unwrap_or_default();
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
     let whole = Named { qualifier: None, ..named };
     let function = functions::find(world, region, &whole)

@@ -8,10 +8,10 @@ use super::super::{Refusal, World, iam, kms};
 use super::invalid;
 use super::names::{at_most, is_account};
 
-/// The longest time that a call may take, in seconds.
+/// The longest timeout of a call, in seconds.
 const LONGEST: i64 = 900;
 
-/// The runtimes, in the order in which AWS names them.
+/// The runtimes, in the order of AWS's message.
 const RUNTIMES: &[&str] = &[
     "nodejs20.x",
     "python3.14",
@@ -40,7 +40,7 @@ const RUNTIMES: &[&str] = &[
     "java8.al2",
 ];
 
-/// The runtimes that no function can be given any more.
+/// The runtimes that Lambda has retired.
 const RETIRED: &[&str] = &[
     "dotnet5.0",
     "dotnet7",
@@ -68,7 +68,7 @@ const RETIRED: &[&str] = &[
 
 const ROLE: &str = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+";
 
-/// What a function has unless told otherwise.
+/// The settings of a function that the call does not set.
 pub(super) fn defaults() -> Map<String, Value> {
     let Value::Object(defaults) = json!({
         "Description": "",
@@ -86,7 +86,7 @@ pub(super) fn defaults() -> Map<String, Value> {
     defaults
 }
 
-/// Notes what a request says against the model.
+/// Notes the members of a request that violate the model.
 pub(super) fn check(input: &Value, broken: &mut Broken) {
     if let Some(role) = text(input, "Role").filter(|role| !is_role(role)) {
         let rule = format!("Member must satisfy regular expression pattern: {ROLE}");
@@ -159,7 +159,7 @@ fn is_role(arn: &str) -> bool {
         && name.chars().all(fits)
 }
 
-/// Refuses a runtime that no function can have.
+/// Refuses a retired or unknown runtime.
 fn runs(runtime: &str) -> Result<(), Refusal> {
     if RETIRED.contains(&runtime) {
         return Err(invalid(format!(
@@ -168,17 +168,18 @@ fn runs(runtime: &str) -> Result<(), Refusal> {
              updating functions."
         )));
     }
-    match RUNTIMES.contains(&runtime) {
-        true => Ok(()),
-        false => Err(invalid(format!(
+    if RUNTIMES.contains(&runtime) {
+        Ok(())
+    } else {
+        Err(invalid(format!(
             "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum \
              value set: [{}] or be a valid ARN",
             RUNTIMES.join(", ")
-        ))),
+        )))
     }
 }
 
-/// Puts what a request says into settings; an empty value clears.
+/// Sets the members of a request. An empty value clears a setting.
 pub(super) fn assign(
     world: &World,
     region: &str,
@@ -251,15 +252,16 @@ pub(super) fn assign(
 /// Subnets and security groups.
 type Place = (Vec<String>, Vec<String>);
 
-/// Where a request wants the function to be: subnets and groups, both or neither.
+/// The subnets and the groups in a request: both or neither.
 pub(super) fn place(input: &Value) -> Result<Option<Place>, Refusal> {
     let Some(found) = input.get("VpcConfig").filter(|found| found.is_object()) else {
         return Ok(None);
     };
     let (subnets, groups) = (texts(found, "SubnetIds"), texts(found, "SecurityGroupIds"));
-    match subnets.is_empty() == groups.is_empty() && subnets.len() <= 16 && groups.len() <= 5 {
-        true => Ok(Some((subnets, groups))),
-        false => Err(invalid("SubnetIds and SecurityIds must coexist or be both empty list.")),
+    if subnets.is_empty() == groups.is_empty() && subnets.len() <= 16 && groups.len() <= 5 {
+        Ok(Some((subnets, groups)))
+    } else {
+        Err(invalid("SubnetIds and SecurityIds must coexist or be both empty list."))
     }
 }
 
@@ -286,7 +288,7 @@ fn variables(settings: &mut Map<String, Value>, environment: &Value) -> Result<(
     Ok(())
 }
 
-/// What a function writes to its log, and where; levels are for JSON alone.
+/// The logging of a function. Only the JSON format has log levels.
 fn logging(settings: &mut Map<String, Value>, wanted: &Value) {
     let before = settings.get("LoggingConfig").cloned().unwrap_or_default();
     let either = |key: &str| text(wanted, key).or_else(|| text(&before, key)).map(str::to_owned);
@@ -304,13 +306,14 @@ fn logging(settings: &mut Map<String, Value>, wanted: &Value) {
 }
 
 fn put(settings: &mut Map<String, Value>, key: &str, value: Value, clear: bool) {
-    match clear {
-        true => settings.remove(key),
-        false => settings.insert(key.to_owned(), value),
+    if clear {
+        settings.remove(key)
+    } else {
+        settings.insert(key.to_owned(), value)
     };
 }
 
-/// What a new function must say.
+/// Checks the members that a new function needs.
 pub(super) fn complete(input: &Value) -> Result<(), Refusal> {
     for key in ["Role", "Handler", "Runtime"] {
         if text(input, key).is_none_or(str::is_empty) {

@@ -1,4 +1,4 @@
-//! The tags of functions and event sources.
+//! The tags of functions and event source mappings.
 
 use serde_json::{Value, json};
 
@@ -21,15 +21,15 @@ pub(super) fn add(tags: &mut Tags, more: Tags) -> Result<(), Refusal> {
     })
 }
 
-/// What can have tags.
+/// The objects that can have tags.
 enum Tagged<'a> {
     Function(&'a str),
     Mapping(&'a str),
-    /// What the sandbox has none of, by the name of its sort.
+    /// An object of a kind that the sandbox does not have, with the name of the kind.
     Other(&'static str),
 }
 
-/// What an ARN names, if it fits the model.
+/// The object that an ARN names, if the ARN fits the model.
 fn tagged(arn: &str) -> Result<Tagged<'_>, Refusal> {
     let parts: Vec<&str> = arn.split(':').collect();
     let fits = match parts[..] {
@@ -68,7 +68,8 @@ fn is_uuid(text: &str) -> bool {
     hex && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 
-/// Gives the tags of what a request is about to a change. That of a function makes a revision.
+/// Changes the tags of the object that a request names. A change of a function's tags makes a
+/// revision.
 fn change(
     world: &mut World,
     region: &str,
@@ -85,7 +86,7 @@ fn change(
     Ok(Value::Null)
 }
 
-/// The tags of what a request is about.
+/// The tags of the object that a request names.
 fn of<'a>(world: &'a mut World, region: &str, input: &Value) -> Result<&'a mut Tags, Refusal> {
     let arn = text(input, "Resource").unwrap_or_default();
     let state = &mut world.lambda;
@@ -105,9 +106,12 @@ fn of<'a>(world: &'a mut World, region: &str, input: &Value) -> Result<&'a mut T
 
 pub(super) fn set(world: &mut World, region: &str, input: &Value) -> Answer {
     let more = map(input, "Tags");
-    change(world, region, input, |tags| match more.is_empty() {
-        true => Err(invalid("An error occurred and the request cannot be processed.")),
-        false => add(tags, more),
+    change(world, region, input, |tags| {
+        if more.is_empty() {
+            Err(invalid("An error occurred and the request cannot be processed."))
+        } else {
+            add(tags, more)
+        }
     })
 }
 

@@ -1,4 +1,4 @@
-//! Claims about the sandbox's Lambda.
+//! Tests of Lambda.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,8 +86,8 @@ fn changes_do_not_overlap_in_a_strict_sandbox() {
     let change = json!({ "FunctionName": "f", "MemorySize": 256 });
     lambda(&mut world, "UpdateFunctionConfiguration", change).unwrap();
     let load = json!({ "FunctionName": "f", "ZipFile": zip("2") });
-    let code = code(lambda(&mut world, "UpdateFunctionCode", load));
-    assert_eq!(code, "ResourceConflictException");
+    let refused = code(lambda(&mut world, "UpdateFunctionCode", load));
+    assert_eq!(refused, "ResourceConflictException");
     let found = lambda(&mut world, "GetFunction", json!({ "FunctionName": "f" })).unwrap();
     assert_eq!(found["Configuration"]["LastUpdateStatus"], "InProgress");
 }

@@ -11,7 +11,7 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(INVALID, message))
 }
 
-/// Refuses a text that is longer than it may be.
+/// Refuses a text that is too long.
 fn longest(input: &Value, key: &str, most: usize) -> Result<(), Refusal> {
     match text(input, key).filter(|value| value.len() > most) {
         None => Ok(()),
@@ -25,9 +25,10 @@ fn longest(input: &Value, key: &str, most: usize) -> Result<(), Refusal> {
 fn name(input: &Value) -> Result<&str, Refusal> {
     let name = need(input, "filterName", INVALID)?;
     longest(input, "filterName", 512)?;
-    match !name.contains([':', '*']) {
-        true => Ok(name),
-        false => wrong(format!("'{name}' is not a valid name of a metric filter.")),
+    if name.contains([':', '*']) {
+        wrong(format!("'{name}' is not a valid name of a metric filter."))
+    } else {
+        Ok(name)
     }
 }
 
@@ -100,7 +101,7 @@ pub(super) fn describe(state: &mut State, region: &str, input: &Value) -> Answer
         let filters = named.filter(|(_, filter)| counts(filter));
         filters.map(move |(name, filter)| (format!("{name}:{group}"), filter.clone()))
     });
-    // They are in the order of their own names, whatever group they are of.
+    // Filters come in the order of their names, not of their groups.
     let mut filters: Vec<(String, Value)> = filters.collect();
     filters.sort_by(|(one, _), (other, _)| one.cmp(other));
     let limit = within(input, "limit", 1..=50, INVALID)?.unwrap_or(50);

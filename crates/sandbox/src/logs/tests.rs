@@ -1,4 +1,4 @@
-//! Log groups through their calls.
+//! Tests of log groups, call by call.
 
 use super::*;
 use crate::toolbox::testing::ask;

@@ -1,4 +1,4 @@
-//! The calls that AWS makes with the caller's permissions behind a call: services read networks,
+//! The calls that AWS makes with the caller's permissions behind a call. Services read networks,
 //! use keys, pass roles, and create service-linked roles on first use.
 
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::super::toolbox::{list, text};
 use super::super::{ACCOUNT, Call, World, ec2, iam, kms, lambda, secretsmanager};
 use super::Need;
 
-/// All that a call needs beside what it does itself.
+/// All needs of a call beside its own actions.
 pub(super) fn of(world: &World, call: &Call) -> Vec<Need> {
     let mut needs = looks(call);
     needs.extend(makes_role(call));
@@ -17,7 +17,7 @@ pub(super) fn of(world: &World, call: &Call) -> Vec<Need> {
     needs
 }
 
-/// What services read for the caller.
+/// The reads that services make for the caller.
 fn looks(call: &Call) -> Vec<Need> {
     let actions: &[&str] = match (call.service.as_str(), call.operation.as_str()) {
         ("elasticloadbalancing", "CreateLoadBalancer") => &[
@@ -40,7 +40,7 @@ fn looks(call: &Call) -> Vec<Need> {
     actions.iter().map(|action| Need::new(*action, "*")).collect()
 }
 
-/// The service that makes a role for itself when an account uses it for the first time so.
+/// The service that creates its service-linked role when an account first makes this call.
 pub(crate) fn first_use(call: &Call) -> Option<&'static str> {
     Some(match (call.service.as_str(), call.operation.as_str()) {
         ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
@@ -63,7 +63,7 @@ fn makes_role(call: &Call) -> Option<Need> {
     Some(need.with("iam:AWSServiceName", service))
 }
 
-/// The roles that a call hands to a service, by their ARNs.
+/// The service that a call passes roles to, and the ARNs of the roles.
 pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<String>)> {
     let Call { service, operation, input, .. } = call;
     let roles_of = |profile: &str| iam::roles_of(&world.iam, profile);
@@ -101,9 +101,8 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         }
         _ => return None,
     };
-    let arn = |role: String| match role.starts_with("arn:") {
-        true => role,
-        false => iam::role_arn(&world.iam, &role),
+    let arn = |role: String| {
+        if role.starts_with("arn:") { role } else { iam::role_arn(&world.iam, &role) }
     };
     Some((to, roles.into_iter().filter(|role| !role.is_empty()).map(arn).collect()))
 }
@@ -127,7 +126,7 @@ fn passes(world: &World, call: &Call) -> Vec<Need> {
     roles.into_iter().map(pass).collect()
 }
 
-/// What the launch template of a group holds.
+/// The data of a group's launch template.
 fn template(world: &World, call: &Call) -> Option<Value> {
     let template = call.input.get("LaunchTemplate")?;
     let version = text(template, "Version").unwrap_or("$Default");
@@ -135,7 +134,7 @@ fn template(world: &World, call: &Call) -> Option<Value> {
     ec2::templates::data(world, &call.region, id, version)
 }
 
-/// What services do with a customer's key for the caller.
+/// The uses of a customer's key that services make for the caller.
 fn keys(world: &World, call: &Call) -> Vec<Need> {
     let Call { service, operation, input, region } = call;
     let secret = || {
@@ -193,13 +192,13 @@ fn keys(world: &World, call: &Call) -> Vec<Need> {
         .map(|action| Need::new(format!("kms:{action}"), &*arn).with("kms:ViaService", &*via))
         .collect();
     if service == "rds" {
-        // RDS checks the key before it takes it.
+        // RDS checks the key before it uses it.
         needs.push(Need::new("kms:DescribeKey", arn));
     }
     needs
 }
 
-/// What calls need on objects of other services.
+/// The needs of calls on objects of other services.
 fn others(world: &World, call: &Call) -> Vec<Need> {
     let Call { service, operation, input, region } = call;
     let at = |service: &str, tail: &str| format!("arn:aws:{service}:{region}:{ACCOUNT}:{tail}");
@@ -237,7 +236,7 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
         {
             vec![Need::new("logs:CreateLogDelivery", "*")]
         }
-        // AWS puts the items in the caller's name.
+        // AWS writes the items in the caller's name.
         ("dynamodb", "RestoreTableFromBackup" | "RestoreTableToPointInTime") => {
             let name = text(input, "TargetTableName").unwrap_or_default();
             let table = at("dynamodb", &format!("table/{name}"));
@@ -251,6 +250,12 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
                 "UpdateItem",
             ];
             actions.map(|action| Need::new(format!("dynamodb:{action}"), &*table)).into()
+        }
+        // Its answer has the tags of the function only for callers who may list them.
+        ("lambda", "GetFunction") => {
+            let name = text(input, "FunctionName").unwrap_or_default();
+            let name = name.rsplit(':').next().unwrap_or(name);
+            vec![Need::new("lambda:ListTags", at("lambda", &format!("function:{name}")))]
         }
         ("ec2", "CreateFlowLogs") if text(input, "LogDestinationType") == Some("s3") => {
             let bucket = text(input, "LogDestination").unwrap_or_default();

@@ -1,11 +1,14 @@
 //! A sandbox that allows only what an IAM policy allows, as AWS does.
 //!
 //! The needs of each call follow AWS's own rules (`needs`, `behind`), not the facts that payctl
-//! declares, so a policy that is too narrow fails here as in AWS. Of IAM's language, it understands
-//! the parts that payctl writes: statements that allow, wildcards, and conditions of equality.
+//! declares. So a policy that is too narrow fails here as it does in AWS. The guard understands the
+//! parts of IAM's language that payctl writes: statements that allow, wildcards, and conditions of
+//! equality.
 
 mod behind;
+mod ec2;
 mod needs;
+mod rest;
 mod tagged;
 
 pub(crate) use behind::{first_use, passed, profile};
@@ -15,16 +18,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::toolbox::fits;
+use super::toolbox::{fits, many};
 use super::wire::{Request, Route};
 use super::{ACCOUNT, Call, Refusal, World};
 
 /// A permission that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// The action, `sqs:CreateQueue`.
+    /// The action, such as `sqs:CreateQueue`.
     pub action: String,
-    /// The ARN of the resource; `*` if AWS checks only the action.
+    /// The ARN of the resource, or `*` if AWS checks only the action.
     pub resource: String,
     /// The condition keys of the request.
     pub context: BTreeMap<String, String>,
@@ -42,7 +45,7 @@ impl Need {
     }
 }
 
-/// A statement that allows.
+/// A statement that allows actions.
 #[derive(Clone, Debug)]
 struct Allow {
     actions: Vec<String>,
@@ -53,14 +56,14 @@ struct Allow {
 impl Allow {
     fn of(statement: &Value) -> Result<Self, String> {
         if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
-            return Err(format!("only statements with `\"Effect\": \"Allow\"` work: {statement}"));
+            return Err(format!("the sandbox supports only `\"Effect\": \"Allow\"`: {statement}"));
         }
         let mut condition = BTreeMap::new();
         for (operator, keys) in
             statement.get("Condition").and_then(Value::as_object).into_iter().flatten()
         {
             if !matches!(operator.as_str(), "StringEquals" | "StringLike" | "ArnLike") {
-                return Err(format!("the sandbox does not know the condition `{operator}`"));
+                return Err(format!("the sandbox does not support the condition `{operator}`"));
             }
             let keys = keys.as_object().into_iter().flatten();
             condition.extend(keys.map(|(key, values)| (key.clone(), texts(values))));
@@ -85,11 +88,7 @@ impl Allow {
 
 /// A text or a list of texts.
 fn texts(value: &Value) -> Vec<String> {
-    let one = |value: &Value| value.as_str().map(str::to_owned);
-    match value {
-        Value::Array(values) => values.iter().filter_map(one).collect(),
-        value => one(value).into_iter().collect(),
-    }
+    many(value).into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// A policy, and the permissions that calls needed.
@@ -134,7 +133,7 @@ impl Guard {
 
     /// The same for S3.
     pub(crate) fn admits_s3(&self, request: &Request, route: &Route) -> Result<(), Refusal> {
-        self.decide(&route.service, needs::of_s3(request, &route.operation))
+        self.decide(&route.service, rest::of_s3(request, &route.operation))
     }
 
     fn decide(&self, service: &str, needs: Vec<Need>) -> Result<(), Refusal> {
@@ -144,7 +143,7 @@ impl Guard {
     }
 }
 
-/// The refusal in the words of the service.
+/// The refusal, in the words of the service.
 fn refuse(service: &str, need: &Need) -> Refusal {
     let Need { action, resource, .. } = need;
     let message = format!(
@@ -201,7 +200,7 @@ mod tests {
         assert!(!guard.allows(&elsewhere.with("aws:RequestTag/a", "b")));
     }
 
-    /// The actions that a call needs, and on what.
+    /// The actions that a call needs, with their resources.
     fn needed(
         world: &World,
         service: &str,

@@ -1,29 +1,26 @@
 //! The permissions that AWS checks for a call itself: its actions and their resources.
 //!
-//! They follow the service authorization reference. An action without a resource type there is
+//! They follow the service authorization reference. An action that has no resource type there is
 //! checked against `*`, and so is a list action.
-
-use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::super::toolbox::{list, text, texts};
 use super::super::wire::Request;
-use super::super::{ACCOUNT, Call, World, ec2, iam, kms, s3, secretsmanager};
-use super::Need;
-use super::tagged::{given, specified};
+use super::super::{ACCOUNT, Call, World, iam, kms, secretsmanager};
+use super::{Need, ec2, rest, tagged};
 
-/// The needs of a call to any service but S3.
+/// The needs of a call to any service but S3. EC2 and API Gateway have rules of their own.
 pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need> {
     let Call { service, operation, input, region } = call;
     let at = |service: &str, tail: String| format!("arn:aws:{service}:{region}:{ACCOUNT}:{tail}");
     let of = |members: &[&str]| first(input, members);
     let operation = operation.as_str();
     if service == "ec2" {
-        return of_ec2(world, call);
+        return ec2::of_call(world, call);
     }
     if service == "apigateway" {
-        return of_gateway(request, call);
+        return rest::of_gateway(request, call);
     }
     let prefix = match service.as_str() {
         "monitoring" => "cloudwatch",
@@ -63,11 +60,14 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             .into_iter()
             .collect()),
         "dynamodb" => {
-            let arn = |name: &str| match name.starts_with("arn:") {
-                true => name.to_owned(),
-                false => at(service, format!("table/{name}")),
+            let arn = |name: &str| {
+                if name.starts_with("arn:") {
+                    name.to_owned()
+                } else {
+                    at(service, format!("table/{name}"))
+                }
             };
-            // A restore acts on what it takes from, and on what it makes.
+            // A restore acts on its source and on its target.
             let members =
                 ["TableName", "ResourceArn", "BackupArn", "SourceTableName", "TargetTableName"];
             let named = members.iter().filter_map(|member| of(&[member])).map(arn);
@@ -127,7 +127,7 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             on(mapping.or(function).or(tagged).into_iter().collect())
         }
         "logs" => {
-            // Even where the group is only made.
+            // Logs checks the streams even when the call only creates the group.
             let streams = |name| at(service, format!("log-group:{name}:log-stream:"));
             let name = of(&["logGroupName"]).map(streams);
             let looks = operation.starts_with("Describe");
@@ -149,10 +149,13 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
         }
         "rds" => of_rds(call, &on),
         "secretsmanager" => {
-            let id = of(&["SecretId"]).map(|id| match id.starts_with("arn:") {
-                true => id.to_owned(),
-                false => secretsmanager::arn_of(&world.secretsmanager, region, id)
-                    .unwrap_or_else(|| at(service, format!("secret:{id}"))),
+            let id = of(&["SecretId"]).map(|id| {
+                if id.starts_with("arn:") {
+                    id.to_owned()
+                } else {
+                    secretsmanager::arn_of(&world.secretsmanager, region, id)
+                        .unwrap_or_else(|| at(service, format!("secret:{id}")))
+                }
             });
             let made = of(&["Name"]).map(|name| at(service, format!("secret:{name}")));
             on(id.or(made).into_iter().collect())
@@ -189,184 +192,7 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
         "wafv2" => of_waf(call, &on),
         _ => on(Vec::new()),
     };
-    needs.extend(of_tags(call, prefix, &needs));
-    needs
-}
-
-/// Tags given at creation need the permission to tag what is made.
-fn of_tags(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
-    let tags = given(&call.input);
-    let creates = ["Create", "Put", "Register", "Restore", "Run"];
-    if tags.is_empty() || !creates.iter().any(|verb| call.operation.starts_with(verb)) {
-        return Vec::new();
-    }
-    let action = match (prefix, call.operation.as_str()) {
-        ("autoscaling", _) => "autoscaling:CreateOrUpdateTags",
-        ("elasticloadbalancing", _) => "elasticloadbalancing:AddTags",
-        ("iam", "CreateRole") => "iam:TagRole",
-        ("iam", "CreateInstanceProfile") => "iam:TagInstanceProfile",
-        ("rds", _) => "rds:AddTagsToResource",
-        ("sqs", _) => "sqs:TagQueue",
-        ("ssm", _) => "ssm:AddTagsToResource",
-        (prefix, _) => return of_tag_resource(call, prefix, made, &tags),
-    };
-    match (call.operation.as_str(), first(&call.input, &["LoadBalancerArn"])) {
-        ("CreateListener", Some(balancer)) => {
-            let listener = balancer.replace(":loadbalancer/", ":listener/");
-            vec![Need::new(action, format!("{listener}/0"))]
-        }
-        _ if prefix == "rds" => {
-            let own = |need: &&Need| !need.resource.contains(":default");
-            let own = made.iter().filter(own).take(1);
-            own.map(|need| Need::new(action, need.resource.clone())).collect()
-        }
-        _ => made.iter().map(|need| Need::new(action, need.resource.clone())).collect(),
-    }
-}
-
-fn of_tag_resource(
-    call: &Call,
-    prefix: &str,
-    made: &[Need],
-    tags: &BTreeMap<String, String>,
-) -> Vec<Need> {
-    let Call { operation, region, .. } = call;
-    let action = format!("{prefix}:TagResource");
-    let arn = |tail: &str| format!("arn:aws:{prefix}:{region}:{ACCOUNT}:{tail}");
-    let resource = match (prefix, operation.as_str()) {
-        ("kms", _) => arn("key/0"),
-        ("guardduty", _) => arn("detector/0"),
-        ("lambda", "CreateEventSourceMapping") => arn("event-source-mapping:0"),
-        ("ecs", "RegisterTaskDefinition") => arn(&format!(
-            "task-definition/{}:0",
-            first(&call.input, &["family"]).unwrap_or_default()
-        )),
-        ("ce", _) => "*".to_owned(),
-        _ => made.first().map_or_else(|| "*".to_owned(), |need| need.resource.clone()),
-    };
-    let mut need = Need::new(action, resource);
-    for (key, value) in tags {
-        need = need.with(format!("aws:RequestTag/{key}"), value);
-    }
-    vec![need]
-}
-
-/// EC2 checks every object that takes part; those of a kind that it lists, not at all.
-fn of_ec2(world: &World, call: &Call) -> Vec<Need> {
-    let Call { operation, input, region, .. } = call;
-    let action = format!("ec2:{operation}");
-    let looks = operation.starts_with("Describe");
-    if looks && !matches!(operation.as_str(), "DescribeVpcAttribute" | "DescribeInstanceAttribute")
-    {
-        return vec![Need::new(action, "*")];
-    }
-    let arn = |kind: &str, id: &str| format!("arn:aws:ec2:{region}:{ACCOUNT}:{kind}/{id}");
-    let mut needs = Vec::new();
-    for kind in made_by(operation) {
-        let mut need = Need::new(action.clone(), arn(kind, "*"));
-        let tags = specified(input, kind);
-        for (key, value) in &tags {
-            need = need.with(format!("aws:RequestTag/{key}"), value);
-        }
-        let tagging = Need::new("ec2:CreateTags", arn(kind, "*"));
-        needs.push(need);
-        if !tags.is_empty() {
-            needs.push(tagging.with("ec2:CreateAction", operation.as_str()));
-        }
-    }
-    let mut ids = Vec::new();
-    gather(input, &mut ids);
-    let joined: Vec<String> =
-        ids.iter().flat_map(|id| ec2::associated(&world.ec2, region, id)).collect();
-    ids.extend(joined);
-    ids.sort();
-    ids.dedup();
-    for id in ids {
-        let Some(kind) = ec2::type_of(&id) else { continue };
-        if !used_by(operation).is_none_or(|kinds| kinds.contains(&kind)) {
-            continue;
-        }
-        let mut need = Need::new(action.clone(), arn(kind, &id));
-        for (key, value) in ec2::tags_of(&world.ec2, region, &id) {
-            need = need.with(format!("aws:ResourceTag/{key}"), value);
-        }
-        needs.push(need);
-    }
-    if operation == "RunInstances"
-        && let Some(image) = text(input, "ImageId")
-    {
-        needs.push(Need::new(action, format!("arn:aws:ec2:{region}::image/{image}")));
-    }
-    needs
-}
-
-/// The types of what an operation makes.
-fn made_by(operation: &str) -> &'static [&'static str] {
-    match operation {
-        "AllocateAddress" => &["elastic-ip"],
-        "CreateFlowLogs" => &["vpc-flow-log"],
-        "CreateInternetGateway" => &["internet-gateway"],
-        "CreateLaunchTemplate" => &["launch-template"],
-        "CreateNatGateway" => &["natgateway"],
-        "CreateRouteTable" => &["route-table"],
-        "CreateSecurityGroup" => &["security-group"],
-        "CreateSubnet" => &["subnet"],
-        "CreateVpc" => &["vpc"],
-        "CreateVpcEndpoint" => &["vpc-endpoint"],
-        "RunInstances" => &["instance", "network-interface", "volume"],
-        _ => &[],
-    }
-}
-
-/// The types of what an operation uses, where it names others that are not checked.
-fn used_by(operation: &str) -> Option<&'static [&'static str]> {
-    Some(match operation {
-        // Rules name groups, and templates what their instances will use.
-        "AuthorizeSecurityGroupEgress"
-        | "AuthorizeSecurityGroupIngress"
-        | "RevokeSecurityGroupEgress"
-        | "RevokeSecurityGroupIngress"
-        | "UpdateSecurityGroupRuleDescriptionsEgress"
-        | "UpdateSecurityGroupRuleDescriptionsIngress" => &["security-group"],
-        "CreateLaunchTemplate" => &[],
-        "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate" => &["launch-template"],
-        "CreateRoute" | "ReplaceRoute" | "DeleteRoute" => &["route-table"],
-        _ => return None,
-    })
-}
-
-/// The ids of objects in an input.
-fn gather(input: &Value, ids: &mut Vec<String>) {
-    match input {
-        Value::String(text) if ec2::type_of(text).is_some() || text.starts_with("rtbassoc-") => {
-            ids.push(text.clone());
-        }
-        Value::Array(values) => values.iter().for_each(|value| gather(value, ids)),
-        // Values of tags may look like ids.
-        Value::Object(members) => members
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Tag" | "TagSpecification" | "UserData"))
-            .for_each(|(_, value)| gather(value, ids)),
-        _ => {}
-    }
-}
-
-/// API Gateway permits by the method and the path.
-fn of_gateway(request: &Request, call: &Call) -> Vec<Need> {
-    let Call { operation, input, region, .. } = call;
-    let arn = |path: &str| format!("arn:aws:apigateway:{region}::{path}");
-    let path = request.path();
-    let path = path.strip_prefix("/v2").unwrap_or(path);
-    let mut needs = vec![Need::new(format!("apigateway:{}", request.method), arn(path))];
-    let patches = list(input, "patchOperations").iter();
-    let policy = patches.filter_map(|patch| text(patch, "path")).any(|path| path == "/policy");
-    if policy || (operation == "CreateRestApi" && input.get("policy").is_some()) {
-        needs.push(Need::new("apigateway:UpdateRestApiPolicy", arn(path)));
-    }
-    if operation.starts_with("Create") && !given(input).is_empty() {
-        let method = if request.path().starts_with("/v2") { "POST" } else { "PUT" };
-        needs.push(Need::new(format!("apigateway:{method}"), arn("/tags/0")));
-    }
+    needs.extend(tagged::of_creation(call, prefix, &needs));
     needs
 }
 
@@ -379,9 +205,12 @@ fn of_ecs(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
         let name = last(name);
         at(format!("service/{}/{name}", cluster.clone().unwrap_or_default()))
     };
-    let definition = |name: &str| match name.starts_with("arn:") {
-        true => name.to_owned(),
-        false => at(format!("task-definition/{name}")),
+    let definition = |name: &str| {
+        if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            at(format!("task-definition/{name}"))
+        }
     };
     let arns = match operation.as_str() {
         "DescribeClusters" => {
@@ -415,7 +244,7 @@ fn of_kms(world: &World, call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> 
     if operation == "CreateKey" {
         let mut needs = on(Vec::new());
         for need in &mut needs {
-            for (key, value) in given(input) {
+            for (key, value) in tagged::given(input) {
                 need.context.insert(format!("aws:RequestTag/{key}"), value);
             }
         }
@@ -426,7 +255,8 @@ fn of_kms(world: &World, call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> 
         Some(alias) => on(vec![format!("arn:aws:kms:{region}:{ACCOUNT}:{alias}")]),
         None => Vec::new(),
     };
-    // An alias that moves must be allowed on the key that it leaves and on the one that it gets.
+    // A call that moves an alias must be allowed on the key that loses it and on the key that gets
+    // it.
     let old = alias.filter(|_| operation != "CreateAlias");
     let named = [first(input, &["KeyId", "TargetKeyId"]), old];
     for reference in named.into_iter().flatten() {
@@ -438,7 +268,7 @@ fn of_kms(world: &World, call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> 
             needs.push(tagged);
         }
     }
-    // A key that is not there is refused by its service.
+    // The service itself refuses a key that does not exist.
     needs
 }
 
@@ -465,12 +295,13 @@ fn of_rds(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
     arns.extend(members.iter().filter_map(|(member, kind)| of(member, kind)));
     arns.extend(first(input, &["ResourceName", "ResourceArn"]).map(str::to_owned));
     arns.extend(first(input, &["SnapshotIdentifier"]).map(|snapshot| {
-        match snapshot.starts_with("arn:") {
-            true => snapshot.to_owned(),
-            false => at("cluster-snapshot", snapshot),
+        if snapshot.starts_with("arn:") {
+            snapshot.to_owned()
+        } else {
+            at("cluster-snapshot", snapshot)
         }
     }));
-    // What nobody names is AWS's own.
+    // A call that names no parameter group uses one of AWS.
     let groups = first(input, &["DBClusterParameterGroupName"]).is_some();
     let makes_cluster = operation == "CreateDBCluster" || operation.starts_with("RestoreDBCluster");
     arns.extend(match operation.as_str() {
@@ -511,57 +342,12 @@ fn of_waf(call: &Call, on: &dyn Fn(Vec<String>) -> Vec<Need>) -> Vec<Need> {
     on(arns)
 }
 
-/// The needs of a request to S3. Deleting objects by version needs the permission for that.
-pub(super) fn of_s3(request: &Request, operation: &str) -> Vec<Need> {
-    let (bucket, key) = s3::place(request);
-    let arn = format!("arn:aws:s3:::{bucket}");
-    let on = |action: &str| Need::new(format!("s3:{action}"), arn.clone());
-    let inside = |action: &str| Need::new(format!("s3:{action}"), format!("{arn}/any"));
-    let body = std::str::from_utf8(&request.body).unwrap_or_default();
-    match operation {
-        "ListBuckets" => vec![Need::new("s3:ListAllMyBuckets", "*")],
-        "CreateBucket" => {
-            let mut needs = vec![on("CreateBucket")];
-            if request.header("x-amz-object-ownership").is_some() {
-                needs.push(on("PutBucketOwnershipControls"));
-            }
-            if request.header("x-amz-bucket-object-lock-enabled").is_some() {
-                needs.extend([on("PutBucketObjectLockConfiguration"), on("PutBucketVersioning")]);
-            }
-            if body.contains("<Tag>") {
-                needs.push(on("TagResource"));
-            }
-            needs
-        }
-        "DeleteObjects" => vec![inside("DeleteObject"), inside("DeleteObjectVersion")],
-        "AbortMultipartUpload" => vec![inside("AbortMultipartUpload")],
-        _ if !key.is_empty() => vec![inside(operation)],
-        "HeadBucket" | "ListObjects" | "ListObjectsV2" => vec![on("ListBucket")],
-        "ListObjectVersions" => vec![on("ListBucketVersions")],
-        "ListMultipartUploads" => vec![on("ListBucketMultipartUploads")],
-        "GetBucketEncryption" => vec![on("GetEncryptionConfiguration")],
-        "PutBucketEncryption" | "DeleteBucketEncryption" => vec![on("PutEncryptionConfiguration")],
-        "GetBucketLifecycleConfiguration" => vec![on("GetLifecycleConfiguration")],
-        "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => {
-            vec![on("PutLifecycleConfiguration")]
-        }
-        "GetObjectLockConfiguration" => vec![on("GetBucketObjectLockConfiguration")],
-        "PutObjectLockConfiguration" => vec![on("PutBucketObjectLockConfiguration")],
-        "GetPublicAccessBlock" => vec![on("GetBucketPublicAccessBlock")],
-        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => {
-            vec![on("PutBucketPublicAccessBlock")]
-        }
-        "DeleteBucketTagging" => vec![on("PutBucketTagging")],
-        operation => vec![on(operation)],
-    }
-}
-
-/// The first of some members that is a text.
+/// The first of these members that is a text.
 fn first<'a>(input: &'a Value, members: &[&str]) -> Option<&'a str> {
     members.iter().find_map(|member| text(input, member)).filter(|text| !text.is_empty())
 }
 
-/// An ARN from a path.
+/// The ARN in a path, without its encoding.
 fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

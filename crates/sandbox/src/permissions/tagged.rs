@@ -1,10 +1,14 @@
-//! The tags in a call, wherever a service takes them.
+//! The tags in a call, in every form that a service takes, and the permission to give them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The tags of a call, of whatever form: a map, or a list of keys and values.
+use super::super::toolbox::text;
+use super::super::{ACCOUNT, Call};
+use super::Need;
+
+/// The tags of a call: from a map, or from a list of keys and values.
 pub(super) fn given(input: &Value) -> BTreeMap<String, String> {
     let places = ["Tags", "tags", "ResourceTags"];
     let mut tags = BTreeMap::new();
@@ -14,7 +18,7 @@ pub(super) fn given(input: &Value) -> BTreeMap<String, String> {
     tags
 }
 
-/// The tags that a call to EC2 gives to what it makes of a type.
+/// The tags that a call to EC2 gives to new objects of a type.
 pub(super) fn specified(input: &Value, kind: &str) -> BTreeMap<String, String> {
     let all = input.get("TagSpecification").and_then(Value::as_array);
     let of_kind = all.into_iter().flatten().filter(|one| text(one, "ResourceType") == Some(kind));
@@ -40,8 +44,61 @@ fn read(given: &Value) -> BTreeMap<String, String> {
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
+/// The permission to tag, which a creation with tags needs.
+pub(super) fn of_creation(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
+    let tags = given(&call.input);
+    let creates = ["Create", "Put", "Register", "Restore", "Run"];
+    if tags.is_empty() || !creates.iter().any(|verb| call.operation.starts_with(verb)) {
+        return Vec::new();
+    }
+    let action = match (prefix, call.operation.as_str()) {
+        ("autoscaling", _) => "autoscaling:CreateOrUpdateTags",
+        ("elasticloadbalancing", _) => "elasticloadbalancing:AddTags",
+        ("iam", "CreateRole") => "iam:TagRole",
+        ("iam", "CreateInstanceProfile") => "iam:TagInstanceProfile",
+        ("rds", _) => "rds:AddTagsToResource",
+        ("sqs", _) => "sqs:TagQueue",
+        ("ssm", _) => "ssm:AddTagsToResource",
+        (prefix, _) => return of_tag_resource(call, prefix, made, &tags),
+    };
+    match (call.operation.as_str(), text(&call.input, "LoadBalancerArn")) {
+        ("CreateListener", Some(balancer)) if !balancer.is_empty() => {
+            let listener = balancer.replace(":loadbalancer/", ":listener/");
+            vec![Need::new(action, format!("{listener}/0"))]
+        }
+        _ if prefix == "rds" => {
+            let own = |need: &&Need| !need.resource.contains(":default");
+            let own = made.iter().filter(own).take(1);
+            own.map(|need| Need::new(action, need.resource.clone())).collect()
+        }
+        _ => made.iter().map(|need| Need::new(action, need.resource.clone())).collect(),
+    }
+}
+
+fn of_tag_resource(
+    call: &Call,
+    prefix: &str,
+    made: &[Need],
+    tags: &BTreeMap<String, String>,
+) -> Vec<Need> {
+    let Call { operation, region, .. } = call;
+    let action = format!("{prefix}:TagResource");
+    let arn = |tail: &str| format!("arn:aws:{prefix}:{region}:{ACCOUNT}:{tail}");
+    let resource = match (prefix, operation.as_str()) {
+        ("kms", _) => arn("key/0"),
+        ("guardduty", _) => arn("detector/0"),
+        ("lambda", "CreateEventSourceMapping") => arn("event-source-mapping:0"),
+        ("ecs", "RegisterTaskDefinition") => {
+            arn(&format!("task-definition/{}:0", text(&call.input, "family").unwrap_or_default()))
+        }
+        ("ce", _) => "*".to_owned(),
+        _ => made.first().map_or_else(|| "*".to_owned(), |need| need.resource.clone()),
+    };
+    let mut need = Need::new(action, resource);
+    for (key, value) in tags {
+        need = need.with(format!("aws:RequestTag/{key}"), value);
+    }
+    vec![need]
 }
 
 #[cfg(test)]

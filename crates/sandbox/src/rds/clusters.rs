@@ -23,7 +23,7 @@ pub(super) struct Cluster {
     pub version: String,
     pub database: Option<String>,
     pub user: String,
-    /// A digest of the password: whether it is another one is all that can be told.
+    /// A digest of the password. It only shows whether another password is the same.
     pub password: String,
     pub port: i64,
     pub subnet_group: String,
@@ -35,7 +35,7 @@ pub(super) struct Cluster {
     pub backup_window: String,
     pub maintenance_window: String,
     pub protected: bool,
-    /// When its protection was lifted.
+    /// When its deletion protection was turned off.
     pub unprotected: f64,
     pub copies_tags: bool,
     pub exports: BTreeSet<String>,
@@ -46,7 +46,7 @@ pub(super) struct Cluster {
     pub stage: Stage,
 }
 
-/// How far serverless instances scale.
+/// The scaling limits of serverless instances.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Scaling {
@@ -55,21 +55,21 @@ pub(super) struct Scaling {
     pub pause: Option<i64>,
 }
 
-/// How long a strict sandbox goes on to refuse the deletion of a cluster whose protection was lifted, in
+/// How long a strict sandbox refuses to delete a cluster after its protection was turned off, in
 /// seconds.
 const UNPROTECTING: f64 = 20.0;
 
 const ENGINE: &str = "aurora-postgresql";
 
-/// The versions that are offered, the older first. AWS retires them one after the other, and then
-/// takes them for nothing new.
+/// The versions on offer, oldest first. AWS retires them one by one, and then new clusters cannot
+/// have them.
 const OFFERED: [&str; 31] = [
     "13.23", "14.17", "14.18", "14.19", "14.20", "14.22", "14.23", "14.24", "15.10", "15.12",
     "15.13", "15.14", "15.15", "15.17", "15.18", "15.19", "16.8", "16.9", "16.10", "16.11",
     "16.13", "16.14", "16.15", "17.4", "17.5", "17.6", "17.7", "17.9", "17.10", "17.11", "18.3",
 ];
 
-/// The logs that can be exported.
+/// The logs that a cluster can export.
 const LOGS: [&str; 3] = ["iam-db-auth-error", "instance", "postgresql"];
 
 pub(super) fn missing(name: &str) -> Refusal {
@@ -86,7 +86,7 @@ pub(super) fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// The version that a request means; a major one means the newest of it.
+/// The version that a request names. A major version stands for its newest one.
 pub(super) fn full_version(asked: &str) -> Result<String, Refusal> {
     let newest = OFFERED.iter().rfind(|offered| **offered == asked || major(offered) == asked);
     newest.map(|newest| (*newest).to_owned()).ok_or_else(|| {
@@ -94,7 +94,7 @@ pub(super) fn full_version(asked: &str) -> Result<String, Refusal> {
     })
 }
 
-/// What is offered.
+/// The versions on offer.
 pub(super) fn versions(input: &Value) -> Answer {
     if text(input, "Engine").is_some_and(|engine| engine != ENGINE) {
         return Err(Refusal::not_covered("rds", "DescribeDBEngineVersions of other engines"));
@@ -111,7 +111,7 @@ pub(super) fn versions(input: &Value) -> Answer {
     listed(input, ("DBEngineVersions", "DBEngineVersion"), views.collect())
 }
 
-/// Capacity as it was sent, if it can be.
+/// The scaling limits of a request, if they are valid.
 pub(super) fn scaling(input: &Value) -> Result<Option<Scaling>, Refusal> {
     let Some(sent) = input.get("ServerlessV2ScalingConfiguration") else { return Ok(None) };
     let capacity = |key| text(sent, key).and_then(|text| text.parse::<f64>().ok());
@@ -128,11 +128,12 @@ pub(super) fn scaling(input: &Value) -> Result<Option<Scaling>, Refusal> {
         let message = format!("Serverless v2 capacity from {min} to {max} isn't valid.");
         return Err(Refusal::new(VALUE, message));
     }
-    // AWS pauses after five minutes unless told otherwise, and says so even where it cannot.
+    // The pause comes after five minutes by default. RDS returns that even if the cluster cannot
+    // pause.
     Ok(Some(Scaling { min, max, pause: pause.or(Some(300)) }))
 }
 
-/// The logs of a request, if they can be exported.
+/// The logs in a request, if a cluster can export them.
 pub(super) fn exports(input: &Value, key: &str) -> Result<BTreeSet<String>, Refusal> {
     let asked: BTreeSet<String> = names(input, key).into_iter().collect();
     match asked.iter().find(|name| !LOGS.contains(&name.as_str())) {
@@ -144,7 +145,7 @@ pub(super) fn exports(input: &Value, key: &str) -> Result<BTreeSet<String>, Refu
     }
 }
 
-/// A number of days for which backups can be kept.
+/// The valid retention of backups, in days.
 pub(super) fn backup_days(input: &Value) -> Result<Option<i64>, Refusal> {
     match number(input, "BackupRetentionPeriod") {
         Some(days) if !(1..=35).contains(&days) => {
@@ -156,7 +157,7 @@ pub(super) fn backup_days(input: &Value) -> Result<Option<i64>, Refusal> {
     }
 }
 
-/// Security groups that exist.
+/// The security groups of a request. They must exist.
 pub(super) fn security_groups(
     world: &World,
     region: &str,
@@ -184,7 +185,7 @@ fn credentials(input: &Value) -> Result<(String, String), Refusal> {
     Ok((user, password(need(input, "MasterUserPassword", COMBINATION)?)?))
 }
 
-/// The digest of a password that can be one.
+/// The digest of a valid password.
 pub(super) fn password(password: &str) -> Result<String, Refusal> {
     let allowed = |c: char| c.is_ascii_graphic() && !"/\"@".contains(c);
     if !(8..=41).contains(&password.len()) || !password.chars().all(allowed) {
@@ -385,7 +386,7 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
 
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "DBClusterIdentifier", VALUE)?;
-    // Its last words.
+    // The cluster writes its last log events.
     write_logs(world, region, name);
     let State { clusters, instances, snapshots, .. } = &mut world.rds;
     let cluster = clusters.get_mut(&at(region, name)).ok_or_else(|| missing(name))?;
@@ -405,7 +406,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         return Err(busy(name, &cluster.stage.status));
     }
     let stays = |instance: &instances::Instance| !instance.stage.is("deleting");
-    if instances::members(instances, region, name).any(stays) {
+    if instances::members_of(instances, region, name).any(stays) {
         let message = "Cluster cannot be deleted, it still contains DB instances in non-deleting \
                        state.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
@@ -418,7 +419,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "DBCluster": cluster.render(&world.rds, region) }))
 }
 
-/// What a cluster writes makes the groups of its exported logs.
+/// Creates the log groups of the exported logs, because the cluster writes to them.
 pub(super) fn write_logs(world: &mut World, region: &str, name: &str) {
     let cluster = world.rds.clusters.get(&at(region, name));
     for log in cluster.map(|cluster| cluster.exports.clone()).unwrap_or_default() {
@@ -426,7 +427,7 @@ pub(super) fn write_logs(world: &mut World, region: &str, name: &str) {
     }
 }
 
-/// Switches the Data API.
+/// Turns the Data API on or off.
 pub(super) fn data_api(world: &mut World, input: &Value, on: bool) -> Answer {
     let arn = need(input, "ResourceArn", VALUE)?;
     let parts: Vec<&str> = arn.split(':').collect();

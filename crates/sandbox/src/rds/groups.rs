@@ -25,7 +25,7 @@ pub(super) fn missing(name: &str) -> Refusal {
     Refusal::new("DBSubnetGroupNotFoundFault", message).with_status(404)
 }
 
-/// Subnets of one VPC in two zones at least, and that VPC.
+/// The subnets of a request, which are in one VPC and at least two zones, and the VPC.
 fn subnets(
     world: &World,
     region: &str,

@@ -26,20 +26,20 @@ pub(super) struct Instance {
     pub cluster: String,
     pub class: String,
     pub tier: i64,
-    /// How long Performance Insights keeps its data; off if none.
+    /// How long Performance Insights keeps its data, or none if it is off.
     pub insights: Option<i64>,
-    /// Interval and role of enhanced monitoring.
+    /// The interval and the role of Enhanced Monitoring.
     pub monitoring: Option<(i64, String)>,
     pub public: bool,
     pub upgrades: bool,
-    /// Where its interface is.
+    /// The subnet of its interface.
     pub subnet: String,
     pub tags: Tags,
     pub stage: Stage,
 }
 
 /// The instances of a cluster.
-pub(super) fn members<'a>(
+pub(super) fn members_of<'a>(
     instances: &'a BTreeMap<String, Instance>,
     region: &'a str,
     cluster: &'a str,
@@ -47,7 +47,7 @@ pub(super) fn members<'a>(
     here(instances, region).map(|(_, one)| one).filter(move |one| one.cluster == cluster)
 }
 
-/// What belongs to the cluster and is refused here.
+/// The members that a call must set on the cluster.
 const CLUSTERS_OWN: [&str; 7] = [
     "AllocatedStorage",
     "BackupRetentionPeriod",
@@ -62,7 +62,7 @@ pub(super) fn missing(name: &str) -> Refusal {
     Refusal::new("DBInstanceNotFound", format!("DBInstance {name} not found.")).with_status(404)
 }
 
-/// Gives an instance its interface, with these groups.
+/// Creates the interface of an instance, with these groups.
 pub(super) fn stand(
     network: &mut ec2::State,
     base: &mut Base,
@@ -81,36 +81,37 @@ pub(super) fn stand(
     lent::keep(network, base, region, &holder(&instance.name), Some(wanted));
 }
 
-/// Takes its interface away.
+/// Removes its interface.
 pub(super) fn leave(network: &mut ec2::State, base: &mut Base, region: &str, name: &str) {
     lent::keep(network, base, region, &holder(name), None);
 }
 
-/// Who holds the interface of an instance.
+/// The holder of an instance's interface.
 fn holder(name: &str) -> String {
     format!("rds:{name}")
 }
 
-/// A class that exists, and that the cluster is ready for.
+/// Checks that a class exists and that the cluster supports it.
 pub(super) fn valid_class(cluster: &Cluster, class: &str) -> Result<(), Refusal> {
     if class == "db.serverless" && cluster.scaling.is_none() {
         let message = "Set the Serverless v2 scaling configuration on the parent DB cluster \
                        before creating a Serverless v2 DB instance.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));
     }
-    match exists(class) {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if exists(class) {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             COMBINATION,
             format!(
                 "RDS does not support creating a DB instance with the following combination: \
                  DBInstanceClass={class}, Engine=aurora-postgresql"
             ),
-        )),
+        ))
     }
 }
 
-/// In which zones a class can be had.
+/// The zones that offer a class.
 pub(super) fn orderable(region: &str, input: &Value) -> Answer {
     let engine = need(input, "Engine", VALUE)?;
     let Some(class) = text(input, "DBInstanceClass") else {
@@ -142,7 +143,7 @@ fn exists(class: &str) -> bool {
     }
 }
 
-/// Interval and role, which go together; nothing was said if none.
+/// The interval and the role of a request, which need each other.
 pub(super) fn monitoring(input: &Value) -> Result<Option<Option<(i64, String)>>, Refusal> {
     let Some(interval) = number(input, "MonitoringInterval") else { return Ok(None) };
     match (interval, text(input, "MonitoringRoleArn")) {
@@ -157,16 +158,15 @@ pub(super) fn monitoring(input: &Value) -> Result<Option<Option<(i64, String)>>,
     }
 }
 
-/// How long Performance Insights keeps its data, if that is possible.
+/// The retention of Performance Insights, if it is valid.
 pub(super) fn insights(input: &Value) -> Result<Option<i64>, Refusal> {
     let days = number(input, "PerformanceInsightsRetentionPeriod").unwrap_or(7);
     let months = days % 31 == 0 && (31..=713).contains(&days);
-    match days == 7 || months || days == 731 {
-        true => Ok(Some(days)),
-        false => {
-            let message = format!("Invalid Performance Insights retention period: {days}");
-            Err(Refusal::new(VALUE, message))
-        }
+    if days == 7 || months || days == 731 {
+        Ok(Some(days))
+    } else {
+        let message = format!("Invalid Performance Insights retention period: {days}");
+        Err(Refusal::new(VALUE, message))
     }
 }
 
@@ -196,7 +196,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     let class = need(input, "DBInstanceClass", VALUE)?.to_owned();
     valid_class(parent, &class)?;
-    let members = members(&world.rds.instances, region, &cluster).count();
+    let members = members_of(&world.rds.instances, region, &cluster).count();
     if members >= 16 {
         let message = "The cluster has 15 readers already.";
         return Err(Refusal::new("InvalidDBClusterStateFault", message));

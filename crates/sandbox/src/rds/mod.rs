@@ -1,9 +1,9 @@
 //! The sandbox's RDS: Aurora PostgreSQL clusters with their instances and groups.
 //!
-//! Quirks kept: states take time; a cluster can be deleted only without protection and when all its
-//! instances are being deleted, and the call decides about a final snapshot; groups in use cannot
-//! be deleted; windows and keys come back even if the call did not set them; the interfaces of the
-//! instances block subnets and security groups; exported logs create their own log groups. The
+//! Quirks kept: States take time. A cluster can be deleted only without protection and when all its
+//! instances are being deleted, and the call decides about a final snapshot. Groups in use cannot
+//! be deleted. Windows and keys come back even if the call did not set them. The interfaces of the
+//! instances block subnets and security groups. Exported logs create their own log groups. The
 //! sandbox checks passwords and does not store them, but can tell whether one differs. A restored
 //! cluster has the users and the password of its source, but not its instances.
 
@@ -27,7 +27,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
-/// What RDS keeps, by region and name.
+/// The state of RDS, by region and name.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -50,7 +50,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// The tags of everything in a region, by ARN.
+/// The tags of all objects in a region, by ARN.
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
@@ -123,7 +123,7 @@ const COMBINATION: &str = "InvalidParameterCombination";
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (VALUE, VALUE);
 
-/// Where an object stands: `available`, or a state that passes by itself.
+/// The status of an object: `available`, or a state that ends by itself.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Stage {
@@ -136,7 +136,7 @@ const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
 
 impl Stage {
-    /// A state that lasts so many seconds, or for one read.
+    /// A state that lasts this many seconds, or one read.
     fn begin(base: &Base, status: &str, seconds: f64) -> Self {
         Self { status: status.to_owned(), passing: Passing::begin(base, 1, seconds) }
     }
@@ -145,24 +145,24 @@ impl Stage {
         self.status == status
     }
 
-    /// Whether it lasts until somebody does something.
+    /// Whether the state lasts until a call changes it.
     fn rests(&self) -> bool {
         self.is(AVAILABLE) || self.is(STOPPED)
     }
 
-    /// Becomes what it was on the way to.
+    /// Ends the state.
     fn arrive(&mut self) {
         let reached = if self.is("stopping") { STOPPED } else { AVAILABLE };
         self.status = reached.to_owned();
     }
 
-    /// Grows older by a read; whether the state is over.
+    /// Counts a read, and says whether the state is over.
     fn passes(&mut self, base: &Base) -> bool {
         self.passing.is_over(base)
     }
 }
 
-/// Lets everything grow older by one read, after an answer was made.
+/// Ages all objects of a region by one read, after the answer.
 fn age(world: &mut World, region: &str) {
     let World { base, rds: State { clusters, instances, .. }, ec2, .. } = world;
     let start = at(region, "");
@@ -187,7 +187,7 @@ fn age(world: &mut World, region: &str) {
         if !place.starts_with(&start) || cluster.stage.rests() {
             return true;
         }
-        let empty = instances::members(instances, region, &cluster.name).next().is_none();
+        let empty = instances::members_of(instances, region, &cluster.name).next().is_none();
         let over = cluster.stage.passes(base);
         let gone = over && empty && cluster.stage.is("deleting");
         if over && !cluster.stage.is("deleting") {
@@ -259,7 +259,7 @@ fn listed(input: &Value, (list, item): (&str, &str), all: Vec<(String, Value)>) 
     Ok(answer)
 }
 
-/// Whether a text can be an identifier: letters, digits and single dashes.
+/// Whether a text is a valid identifier: letters, digits and single dashes.
 fn is_identifier(name: &str, limit: usize) -> bool {
     name.len() <= limit
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -11,7 +11,7 @@ use super::clusters::{
 use super::instances::{self, insights, monitoring, stand, valid_class};
 use super::{AVAILABLE, COMBINATION, STOPPED, Stage, VALUE, parameters};
 
-/// A version that a cluster can be moved to.
+/// The version that a request upgrades a cluster to.
 pub(super) fn upgrade(from: &str, input: &Value) -> Result<Option<String>, Refusal> {
     let Some(asked) = text(input, "EngineVersion") else { return Ok(None) };
     let to = full_version(asked)?;
@@ -39,7 +39,7 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
     }
     let mut cluster = was.clone();
     let at_once = flag(input, "ApplyImmediately").unwrap_or(false);
-    // What waits for the maintenance window without that; nobody here lives to see it.
+    // Without ApplyImmediately, AWS waits for the maintenance window. It never comes here.
     if let Some(version) = upgrade(&cluster.version, input)?.filter(|_| at_once) {
         cluster.version = version;
     }
@@ -90,7 +90,7 @@ pub(super) fn cluster(world: &mut World, region: &str, input: &Value) -> Answer 
     let status = if reset.is_some() { "resetting-master-credentials" } else { "modifying" };
     cluster.stage = Stage::begin(&world.base, status, 60.0);
     let World { base, rds, ec2, .. } = &mut *world;
-    for member in instances::members(&rds.instances, region, &cluster.name) {
+    for member in instances::members_of(&rds.instances, region, &cluster.name) {
         stand(ec2, base, region, member, cluster.groups.clone());
     }
     let answer = json!({ "DBCluster": cluster.render(&world.rds, region) });

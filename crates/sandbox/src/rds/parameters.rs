@@ -16,14 +16,14 @@ use super::{COMBINATION, TAGS, VALUE, arn, is_identifier, items, listed, tags_of
 pub(super) struct Group {
     family: String,
     description: String,
-    /// What a user set.
+    /// The parameters that calls have set.
     parameters: BTreeMap<String, String>,
     pub tags: Tags,
 }
 
 const FAMILY: &str = "aurora-postgresql";
 
-/// Parameters that take effect only with a restart; all others do at once.
+/// Parameters that take effect only with a restart. All others take effect at once.
 const STATIC: [&str; 5] = [
     "max_connections",
     "rds.logical_replication",
@@ -32,7 +32,7 @@ const STATIC: [&str; 5] = [
     "wal_buffers",
 ];
 
-/// Some of the parameters that are always listed.
+/// Some of the parameters that lists always contain.
 const DYNAMIC: [&str; 6] = [
     "log_min_duration_statement",
     "log_statement",
@@ -44,7 +44,7 @@ const DYNAMIC: [&str; 6] = [
 
 const PASSWORDS: &str = "password_encryption";
 
-/// The value that RDS gives a parameter of a family. Where it gives none, the engine has its own.
+/// The value that RDS gives a parameter of a family. The engine has its own value for all others.
 fn given(family: &str, parameter: &str) -> Option<&'static str> {
     let major = family.strip_prefix(FAMILY).and_then(|major| major.parse().ok()).unwrap_or(0);
     match parameter {
@@ -69,19 +69,20 @@ fn family<'a>(world: &'a World, region: &str, name: &'a str) -> Result<&'a str, 
     group.map(|group| group.family.as_str()).ok_or_else(|| missing(name))
 }
 
-/// Whether a cluster of this version can have the group.
+/// Whether the parameter group fits the version of a cluster.
 pub(super) fn fits(world: &World, region: &str, name: &str, version: &str) -> Result<(), Refusal> {
     let (family, wanted) = (family(world, region, name)?, format!("{FAMILY}{}", major(version)));
-    match family == wanted {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if family == wanted {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             COMBINATION,
             format!(
                 "The Parameter Group {name} with DBParameterGroupFamily {family} cannot be used \
                  for this cluster. Please use a Parameter Group with DBParameterGroupFamily \
                  {wanted}"
             ),
-        )),
+        ))
     }
 }
 
@@ -161,7 +162,7 @@ pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     listed(input, ("Parameters", "Parameter"), views.collect())
 }
 
-/// Sets parameters, or puts them back to their defaults.
+/// Sets parameters, or resets them to their defaults.
 pub(super) fn change(world: &mut World, region: &str, input: &Value, set: bool) -> Answer {
     let name = need(input, "DBClusterParameterGroupName", VALUE)?;
     let group = world.rds.parameter_groups.get_mut(&at(region, name));
@@ -181,7 +182,7 @@ pub(super) fn change(world: &mut World, region: &str, input: &Value, set: bool) 
             return Err(Refusal::new(COMBINATION, message));
         }
         let value = set.then(|| need(parameter, "ParameterValue", VALUE)).transpose()?;
-        // A parameter that is set to what RDS gives it anyway counts as never set.
+        // A parameter that is set to the value of RDS counts as never set.
         match value.filter(|value| given(&group.family, name) != Some(*value)) {
             Some(value) => group.parameters.insert(name.to_owned(), value.to_owned()),
             None => group.parameters.remove(name),

@@ -19,22 +19,22 @@ use super::{AVAILABLE, COMBINATION, TAGS, VALUE, arn, is_identifier, listed, tag
 #[serde(default)]
 pub(super) struct Snapshot {
     created: f64,
-    /// Until when it is being taken, if the sandbox is strict.
+    /// Until when the snapshot is in progress, in a strict sandbox.
     until: f64,
-    /// The cluster as it was.
+    /// The cluster at the time of the snapshot.
     cluster: Cluster,
     pub tags: Tags,
 }
 
-/// How long it takes a strict sandbox to take a snapshot, in seconds.
+/// How long a strict sandbox takes for a snapshot, in seconds.
 const TAKES: f64 = 120.0;
-/// How far behind the present the latest time is that can be restored.
+/// How far the latest restorable time lies behind the present.
 const LAG: f64 = 300.0;
 const DAY: f64 = 86_400.0;
-/// The type of what somebody took.
+/// The type of a snapshot that a user took.
 const MANUAL: &str = "manual";
 
-/// Snapshots as they are kept; an earlier version kept their names alone.
+/// Snapshots in the state file. An earlier version kept only their names.
 pub(super) fn read<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, Snapshot>, D::Error> {
@@ -55,14 +55,14 @@ pub(super) fn missing(name: &str) -> Refusal {
     Refusal::new("DBClusterSnapshotNotFoundFault", message).with_status(404)
 }
 
-/// From when to when a cluster can be restored.
+/// The earliest and the latest restorable time of a cluster.
 pub(super) fn window(cluster: &Cluster, base: &Base) -> (f64, f64) {
     let first = cluster.created.max(base.now() - cluster.backup_days as f64 * DAY);
     let lag = if base.strict { LAG } else { 0.0 };
     (first, (base.now() - lag).max(first))
 }
 
-/// Keeps a cluster as it is.
+/// Takes a snapshot of a cluster.
 pub(super) fn keep(
     snapshots: &mut BTreeMap<String, Snapshot>,
     base: &Base,
@@ -117,7 +117,7 @@ impl Snapshot {
     }
 }
 
-/// The name in a name or an ARN.
+/// The name, given by name or by ARN.
 fn name_of(reference: &str) -> String {
     let name = match reference.strip_prefix("arn:") {
         Some(arn) => arn.splitn(6, ':').nth(5).unwrap_or_default(),
@@ -126,7 +126,7 @@ fn name_of(reference: &str) -> String {
     name.to_lowercase()
 }
 
-/// The type of a snapshot: those that AWS takes by itself have names that nobody else can give.
+/// The type of a snapshot. Only AWS can give names of the automated form.
 fn type_of(name: &str) -> &'static str {
     if name.starts_with("rds:") { "automated" } else { MANUAL }
 }
@@ -148,8 +148,8 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "DBClusterSnapshot": view }))
 }
 
-/// One snapshot, those of a cluster, or all. An automated one is found by its name only if its type is
-/// asked for as well.
+/// One snapshot, those of a cluster, or all. A call finds an automated one by name only if it asks
+/// for that type too.
 pub(super) fn describe(world: &World, region: &str, input: &Value) -> Answer {
     let asked = text(input, "DBClusterSnapshotIdentifier").map(name_of);
     let cluster = text(input, "DBClusterIdentifier");
@@ -179,7 +179,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "DBClusterSnapshot": gone.render(&world.base, region, &name) }))
 }
 
-/// Makes a cluster from a snapshot.
+/// Creates a cluster from a snapshot.
 pub(super) fn restore(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = name_of(need(input, "SnapshotIdentifier", VALUE)?);
     need(input, "Engine", VALUE)?;
@@ -192,7 +192,7 @@ pub(super) fn restore(world: &mut World, region: &str, input: &Value) -> Answer 
     make(world, region, input, Some(&snapshot.cluster))
 }
 
-/// Makes a cluster from another one as it was.
+/// Creates a cluster from the past state of another one.
 pub(super) fn restore_to_time(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "SourceDBClusterIdentifier", VALUE)?;
     let source = world.rds.clusters.get(&at(region, name)).cloned();

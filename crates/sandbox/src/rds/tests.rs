@@ -1,4 +1,4 @@
-//! What RDS promises, call by call.
+//! Tests of RDS, call by call.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn subnet(world: &mut World, vpc: &str, at: u32, zone: &str) -> String {
     made["subnet"]["subnetId"].as_str().unwrap().to_owned()
 }
 
-/// A world with a subnet group; and the subnets and a security group.
+/// A world with a subnet group, the subnets and a security group.
 fn with_group() -> (World, [String; 3], String) {
     let mut world = World::default();
     let vpc = network(&mut world, "CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })).unwrap();
@@ -96,7 +96,7 @@ fn a_subnet_group_needs_two_zones_and_cannot_be_deleted_in_use() {
 }
 
 #[test]
-fn defaults_come_back_unasked() {
+fn unset_members_come_back_with_defaults() {
     let (mut world, ..) = with_cluster();
     let seen = look(&mut world).unwrap();
     assert_eq!(seen["DBClusterParameterGroup"], "default.aurora-postgresql15");
@@ -184,7 +184,7 @@ fn a_cluster_is_deleted_only_unprotected_and_without_instances() {
     assert_eq!(refused, Err("InvalidParameterCombination".into()));
     let refused = rds(&mut world, "DeleteDBCluster", skip.clone());
     assert_eq!(refused, Err("InvalidDBClusterStateFault".into()));
-    // The interface of the instance holds its subnet and the group.
+    // The interface of the instance blocks its subnet and the group.
     let mut held = subnets[..2].iter().filter(|subnet| {
         let refused = network(&mut world, "DeleteSubnet", json!({ "SubnetId": subnet }));
         refused == Err("DependencyViolation".into())
@@ -248,7 +248,7 @@ fn automated_snapshots_are_listed_only_by_their_type() {
 async fn strict_states_last_for_a_time() {
     let (mut world, _, group) = with_group();
     world.base.strict = true;
-    // RDS knows its own role by then.
+    // RDS sees its own role by now.
     tokio::time::advance(std::time::Duration::from_secs(20)).await;
     rds(&mut world, "CreateDBCluster", cluster(&group)).unwrap();
     for _ in 0..3 {

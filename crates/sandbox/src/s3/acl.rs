@@ -1,4 +1,4 @@
-//! Access control lists of buckets: canned, by headers, or as a document.
+//! Access control lists of buckets: canned, in headers, or as a document.
 
 use super::checks::{argument, refuse_acl};
 use super::{Ask, Bucket, NAMESPACE, OWNER, configs, empty};
@@ -11,7 +11,7 @@ const EVERYONE: &str = "global/AllUsers";
 const ALL_OF_AWS: &str = "global/AuthenticatedUsers";
 const LOG_DELIVERY: &str = "s3/LogDelivery";
 
-/// Each canned list with what it grants to groups, beside the owner's own.
+/// Each canned ACL and its grants to groups, beside the grant to the owner.
 const CANNED: &[(&str, &[(&str, &str)])] = &[
     ("private", &[]),
     ("public-read", &[(EVERYONE, "READ")]),
@@ -32,12 +32,12 @@ const HEADERS: [(&str, &str); 5] = [
     ("x-amz-grant-write-acp", "WRITE_ACP"),
 ];
 
-/// What a bucket has unless it is given another.
+/// The ACL of a bucket by default.
 pub(super) fn default() -> String {
     document(&grant(&user(OWNER), "FULL_CONTROL"))
 }
 
-/// Sets the list of a bucket. What is wrong with it is found before it is found that the bucket has none.
+/// Sets the ACL of a bucket. S3 checks the ACL first, and then whether the bucket has ACLs.
 pub(super) fn put(bucket: &mut Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let header = |name| ask.request.header(name);
     let granted = HEADERS.iter().any(|(name, _)| header(name).is_some());
@@ -98,7 +98,7 @@ fn canned(name: &str) -> Result<String, Refusal> {
     Ok(grant(&user(OWNER), "FULL_CONTROL") + &others.collect::<String>())
 }
 
-/// The grants of headers like `id="..", uri=".."`.
+/// The grants of headers such as `id="..", uri=".."`.
 fn by_headers(ask: &Ask<'_>) -> Result<String, Refusal> {
     let mut grants = String::new();
     for (name, permission) in HEADERS {
@@ -144,17 +144,19 @@ fn checked(wanted: &Element) -> Result<String, Refusal> {
 
 fn is_group<'a>(uri: &'a str, at: &str) -> Result<&'a str, Refusal> {
     let known = [EVERYONE, ALL_OF_AWS, LOG_DELIVERY];
-    match uri.strip_prefix(GROUPS).is_some_and(|name| known.contains(&name)) {
-        true => Ok(uri),
-        false => Err(argument("Invalid group uri", at, uri)),
+    if uri.strip_prefix(GROUPS).is_some_and(|name| known.contains(&name)) {
+        Ok(uri)
+    } else {
+        Err(argument("Invalid group uri", at, uri))
     }
 }
 
 /// Canonical ids have 64 hexadecimal digits.
 fn is_id<'a>(id: &'a str, at: &str) -> Result<&'a str, Refusal> {
-    match id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(id),
-        false => Err(argument("Invalid id", at, id)),
+    if id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(id)
+    } else {
+        Err(argument("Invalid id", at, id))
     }
 }
 

@@ -1,11 +1,12 @@
-//! Buckets themselves.
+//! Buckets: creation, location, lists and deletion.
 
 use serde_json::json;
 
 use super::{
-    Ask, Bucket, NAME_TAKEN, NAMESPACE, State, checks, configs, document, empty, iso, listing,
-    owner, stored,
+    Ask, Bucket, NAME_TAKEN, NAMESPACE, State, checks, configs, document, empty, listing, owner,
+    stored,
 };
+use crate::toolbox::iso_millis;
 use crate::wire::Response;
 use crate::wire::xml::Element;
 use crate::{Refusal, World};
@@ -30,7 +31,7 @@ pub(super) fn list(state: &State, ask: &Ask<'_>) -> Result<Response, Refusal> {
         .map(|(name, bucket)| {
             json!({
                 "Name": name,
-                "CreationDate": iso(bucket.created),
+                "CreationDate": iso_millis(bucket.created),
                 "BucketRegion": bucket.region,
                 "BucketArn": format!("arn:aws:s3:::{name}"),
             })
@@ -97,8 +98,8 @@ pub(super) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refus
     Ok(response)
 }
 
-/// Where a bucket comes to be, from the endpoint's region and the constraint given. `EU` is an old name
-/// of eu-west-1.
+/// The region of a new bucket, from the region of the endpoint and the location constraint. `EU` is
+/// an old name of eu-west-1.
 fn place(endpoint: &str, constraint: Option<&str>) -> Result<String, Refusal> {
     let incompatible = |which: &str| {
         let message = format!(
@@ -126,7 +127,7 @@ fn place(endpoint: &str, constraint: Option<&str>) -> Result<String, Refusal> {
     }
 }
 
-/// Whether a text is the name of a region of AWS.
+/// Whether AWS has a region with this name.
 fn is_region(name: &str) -> bool {
     const PLACES: &[(&str, &[&str])] = &[
         ("af", &["south-1"]),
@@ -197,7 +198,7 @@ pub(super) fn head(ask: &Ask<'_>, bucket: &Bucket) -> Response {
     response
 }
 
-/// Nothing at all for us-east-1, as ever.
+/// The location of a bucket. For us-east-1 it is empty.
 pub(super) fn location(bucket: &Bucket) -> Response {
     let region = if bucket.region == "us-east-1" { "" } else { &bucket.region };
     let region = bucket.constraint.as_deref().unwrap_or(region);
@@ -209,12 +210,11 @@ pub(super) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refus
     if !world.s3.buckets.get(&ask.bucket).is_some_and(is_empty) {
         let versioned =
             world.s3.buckets.get(&ask.bucket).and_then(configs::versioning_status).is_some();
-        let message = match versioned {
-            true => {
-                "The bucket you tried to delete is not empty. You must delete all versions in the \
+        let message = if versioned {
+            "The bucket you tried to delete is not empty. You must delete all versions in the \
                  bucket."
-            }
-            false => "The bucket you tried to delete is not empty",
+        } else {
+            "The bucket you tried to delete is not empty"
         };
         let refusal = Refusal::new("BucketNotEmpty", message).with_status(409);
         return Err(refusal.about("BucketName", &*ask.bucket));

@@ -1,11 +1,12 @@
-//! AWS's errors and defaults for sub-configurations. Each check says whether there is anything to
+//! AWS's errors and defaults for sub-configurations. Each check says whether there is content to
 //! store.
 
 use std::collections::BTreeSet;
 
 use super::configs::{read, versioning_status};
-use super::{Bucket, State, hex};
+use super::{Bucket, State};
 use crate::Refusal;
+use crate::toolbox::hex;
 use crate::wire::xml::{Element, malformed};
 
 pub(super) fn refuse_acl(bucket: &Bucket) -> Result<(), Refusal> {
@@ -80,7 +81,7 @@ pub(super) fn versioning(bucket: &Bucket, document: &Element) -> Result<bool, Re
     }
 }
 
-/// A lock needs versions, has a mode, and either days or years.
+/// Object Lock needs versioning, a mode, and either days or years.
 pub(super) fn object_lock(bucket: &Bucket, document: &Element) -> Result<bool, Refusal> {
     if versioning_status(bucket).as_deref() != Some("Enabled") {
         let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock \
@@ -99,9 +100,10 @@ pub(super) fn object_lock(bucket: &Bucket, document: &Element) -> Result<bool, R
         (None, Some(Ok(years))) => (1..=100).contains(&years),
         _ => false,
     };
-    match one && matches!(mode, Some("GOVERNANCE" | "COMPLIANCE")) {
-        true => Ok(true),
-        false => Err(malformed()),
+    if one && matches!(mode, Some("GOVERNANCE" | "COMPLIANCE")) {
+        Ok(true)
+    } else {
+        Err(malformed())
     }
 }
 
@@ -138,7 +140,7 @@ pub(super) fn encryption(document: &mut Element) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-/// The four blocks of public access.
+/// The four settings that block public access.
 pub(super) const BLOCKS: [&str; 4] =
     ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
 
@@ -158,7 +160,7 @@ pub(super) fn ownership(document: &Element) -> Result<bool, Refusal> {
     }
 }
 
-/// To whom objects may belong.
+/// The values of object ownership.
 pub(super) const OWNERSHIPS: [&str; 3] =
     ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
@@ -181,7 +183,7 @@ pub(super) fn payment(document: &Element) -> Result<bool, Refusal> {
     }
 }
 
-/// Both ends of a replication have versions.
+/// The source and the destination of a replication need versioning.
 pub(super) fn replication(
     state: &State,
     bucket: &Bucket,
@@ -205,7 +207,7 @@ pub(super) fn replication(
             return Err(request("Destination bucket must have versioning enabled."));
         }
         if rule.text_at(&["ID"]).is_none_or(str::is_empty) {
-            let id = hex(&[rule.render().len() as u8, number as u8, 0x5a, 0x4e]).repeat(6);
+            let id = hex([rule.render().len() as u8, number as u8, 0x5a, 0x4e]).repeat(6);
             rule.children.retain(|child| child.name != "ID");
             rule.children.insert(0, Element::with_text("ID", id));
         }
@@ -222,7 +224,7 @@ pub(super) fn logging(state: &State, bucket: &Bucket, document: &Element) -> Res
         return Err(refusal.about("TargetBucket", target));
     };
     if receiver.region != bucket.region {
-        // AWS spells the code like that, and names no place in us-east-1.
+        // AWS spells the code like this, and names no location for us-east-1.
         let message = "Cross S3 location logging not allowed. ";
         let refusal = Refusal::new("CrossLocationLoggingProhibitted", message).with_status(403);
         let refusal = match bucket.region.as_str() {

@@ -12,20 +12,20 @@ use crate::{Refusal, World};
 struct Config {
     /// The query parameter that names it.
     query: &'static str,
-    /// Its name in operations: `GetBucket<name>`.
+    /// Its name in operations, such as `GetBucket<name>`.
     name: &'static str,
-    /// The root of its document.
+    /// The root element of its document.
     root: &'static str,
-    /// What reading answers when nothing was put.
+    /// The answer to a read when no call has set it.
     absent: Absent,
 }
 
 enum Absent {
-    /// An error.
+    /// An error, with its code and message.
     Error(&'static str, &'static str),
     /// A document with this content.
     Content(&'static str),
-    /// The list by which all is the owner's.
+    /// The ACL that grants all to the owner.
     Acl,
 }
 
@@ -198,7 +198,7 @@ fn get(bucket: &Bucket, ask: &Ask<'_>, config: &Config) -> Result<Response, Refu
     Ok(response)
 }
 
-/// From which size objects are moved.
+/// The smallest size of objects that lifecycle rules move.
 fn least(bucket: &Bucket) -> &str {
     bucket.least.as_deref().unwrap_or(lifecycle::LEAST_DEFAULT)
 }
@@ -242,14 +242,15 @@ fn put(world: &mut World, ask: &Ask<'_>, config: &Config) -> Result<Response, Re
         response.set(lifecycle::LEAST, size);
         bucket.least = Some(size.to_owned());
     }
-    match kept {
-        true => bucket.configs.insert(config.query.to_owned(), document.render()),
-        false => bucket.configs.remove(config.query),
+    if kept {
+        bucket.configs.insert(config.query.to_owned(), document.render())
+    } else {
+        bucket.configs.remove(config.query)
     };
     Ok(response)
 }
 
-/// What a bucket has from the start.
+/// The sub-configurations of a new bucket.
 pub(super) fn of_a_new_bucket(
     ownership_rule: &str,
     locked: bool,
@@ -282,33 +283,32 @@ pub(super) fn of_a_new_bucket(
     Ok(configs)
 }
 
-/// With a new bucket AWS refuses its own tags in other words than later.
+/// Refuses tags of AWS on a new bucket. The words differ from those for an existing bucket.
 fn refuse_own(tags: &Element) -> Result<(), Refusal> {
     let own = |tag: &Element| {
         tag.text_at(&["Key"]).is_some_and(|key| key.to_ascii_lowercase().starts_with("aws:"))
     };
-    match tags.children.iter().any(own) {
-        false => Ok(()),
-        true => {
-            let message = "User-defined tag keys can't start with \"aws:\". This prefix is reserved \
+    if tags.children.iter().any(own) {
+        let message = "User-defined tag keys can't start with \"aws:\". This prefix is reserved \
                            for system tags. Remove \"aws:\" from your tag keys and try again.";
-            Err(Refusal::new("InvalidTag", message))
-        }
+        Err(Refusal::new("InvalidTag", message))
+    } else {
+        Ok(())
     }
 }
 
-/// What was put, or an empty element.
+/// The stored document, or an empty element.
 pub(super) fn read(bucket: &Bucket, query: &str) -> Element {
     let xml = bucket.configs.get(query).and_then(|xml| Element::parse(xml).ok());
     xml.unwrap_or_default()
 }
 
-/// `Enabled`, `Suspended`, or `None` if it never was either.
+/// `Enabled`, `Suspended`, or `None` if no call has set it.
 pub(super) fn versioning_status(bucket: &Bucket) -> Option<String> {
     read(bucket, "versioning").text_at(&["Status"]).map(str::to_owned)
 }
 
-/// The mode and the days for which new versions are locked.
+/// The mode of the lock of new versions, and its days.
 pub(super) fn lock(bucket: &Bucket) -> Option<(String, f64)> {
     const RETENTION: [&str; 2] = ["Rule", "DefaultRetention"];
     let document = read(bucket, "object-lock");
@@ -318,12 +318,12 @@ pub(super) fn lock(bucket: &Bucket) -> Option<(String, f64)> {
     Some((at("Mode")?.to_owned(), days))
 }
 
-/// Whether one of the four blocks of public access is on.
+/// Whether one of the four settings that block public access is on.
 pub(super) fn blocks(bucket: &Bucket, which: &str) -> bool {
     read(bucket, "publicAccessBlock").text_at(&[which]) == Some("true")
 }
 
-/// The algorithm, and the key if one is set, by which new objects are encrypted.
+/// The algorithm that encrypts new objects, and its key if there is one.
 pub(super) fn cipher(bucket: &Bucket) -> (String, Option<String>) {
     const DEFAULT: [&str; 2] = ["Rule", "ApplyServerSideEncryptionByDefault"];
     let document = read(bucket, "encryption");

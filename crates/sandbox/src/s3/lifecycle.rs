@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::checks::{argument, invalid};
-use super::hex;
 use crate::Refusal;
+use crate::toolbox::hex;
 use crate::wire::xml::{Element, malformed};
 
-/// How small objects may be to be moved, unless it is said.
+/// The default for the smallest size of objects that rules move.
 pub(super) const LEAST_DEFAULT: &str = "all_storage_classes_128K";
 
-/// The header that says it.
+/// The header with that size.
 pub(super) const LEAST: &str = "x-amz-transition-default-minimum-object-size";
 
-/// The least size that is asked for.
+/// The smallest size that a call asks for.
 pub(super) fn least(asked: Option<&str>) -> Result<&str, Refusal> {
     match asked {
         None => Ok(LEAST_DEFAULT),
@@ -35,7 +35,7 @@ pub(super) fn check(document: &mut Element) -> Result<bool, Refusal> {
         let id = match rule.text_at(&["ID"]).filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
             None => {
-                let id = hex(&[rule.render().len() as u8, number as u8, 0x5a, 0x4d]).repeat(4);
+                let id = hex([rule.render().len() as u8, number as u8, 0x5a, 0x4d]).repeat(4);
                 rule.children.retain(|child| child.name != "ID");
                 rule.children.insert(0, Element::with_text("ID", id.as_str()));
                 id
@@ -101,7 +101,7 @@ fn check_rule(rule: &Element) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A filter is one condition; `And` holds several, and no tag twice.
+/// Checks a filter. It has one condition, or several inside `And`, and no tag twice.
 fn check_filter(filter: &Element) -> Result<(), Refusal> {
     if filter.children.len() > 1 {
         return Err(malformed());
@@ -116,7 +116,7 @@ fn check_filter(filter: &Element) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An end has one sort of measure, and dates are midnights.
+/// Checks an expiration. It has one kind of measure, and a date must be midnight.
 fn check_expiration(rule: &Element) -> Result<(), Refusal> {
     if rule.child("Expiration").is_some_and(|end| end.children.len() != 1)
         || rule.child("NoncurrentVersionExpiration").is_some_and(|end| end.children.is_empty())

@@ -5,14 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Ask, Bucket, Version, checks, document, iso, owner};
+use super::{Ask, Bucket, Version, checks, document, owner};
 use crate::Refusal;
+use crate::toolbox::iso_millis;
 use crate::wire::Response;
 
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
-/// Keys as the client wants them: as they are, or percent-encoded.
+/// The encoding of keys in an answer: as they are, or percent-encoded.
 pub(super) struct Encoding(bool);
 
 impl Encoding {
@@ -27,19 +28,16 @@ impl Encoding {
         }
     }
 
-    fn name(&self) -> Option<&'static str> {
+    pub(super) fn name(&self) -> Option<&'static str> {
         self.0.then_some("url")
     }
 
-    fn text(&self, text: &str) -> String {
-        match self.0 {
-            true => utf8_percent_encode(text, KEPT).to_string(),
-            false => text.to_owned(),
-        }
+    pub(super) fn text(&self, text: &str) -> String {
+        if self.0 { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
     }
 }
 
-/// `key`, or the group that it falls into by the delimiter.
+/// The key, or the common prefix that it belongs to because of the delimiter.
 fn group<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> (&'a str, bool) {
     let rest = &key[prefix.len()..];
     match delimiter.and_then(|delimiter| Some(rest.find(delimiter)? + delimiter.len())) {
@@ -48,19 +46,19 @@ fn group<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> (&'a str, b
     }
 }
 
-/// Where a listing goes on, as a client is told it.
+/// The token of a place, for clients.
 pub(super) fn token(place: &str) -> String {
     URL_SAFE_NO_PAD.encode(place)
 }
 
-/// The place that a token stands for.
+/// The place of a token.
 pub(super) fn place_of(token: &str) -> Result<String, Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let wrong = || checks::invalid("The continuation token provided is incorrect");
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)
 }
 
-/// ListObjectsV2, and its predecessor.
+/// ListObjectsV2, and ListObjects before it.
 pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let second = ask.param("list-type") == Some("2");
     let limit = ask.limit("max-keys")?;
@@ -88,9 +86,10 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
             break;
         }
         last = Some(name);
-        match is_group {
-            true => prefixes.push(json!({ "Prefix": encoding.text(name) })),
-            false => contents.push(entry(&encoding.text(key), version)),
+        if is_group {
+            prefixes.push(json!({ "Prefix": encoding.text(name) }));
+        } else {
+            contents.push(entry(&encoding.text(key), version));
         }
     }
     let next = last.filter(|_| truncated);
@@ -102,16 +101,13 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
         "MaxKeys": limit,
         "IsTruncated": truncated,
     });
-    match second {
-        true => {
-            answer["KeyCount"] = json!(contents.len() + prefixes.len());
-            answer["NextContinuationToken"] = json!(next.map(token));
-            answer["ContinuationToken"] = json!(ask.param("continuation-token"));
-        }
-        false => {
-            answer["Marker"] = json!(encoding.text(&after));
-            answer["NextMarker"] = json!(next.map(|key| encoding.text(key)));
-        }
+    if second {
+        answer["KeyCount"] = json!(contents.len() + prefixes.len());
+        answer["NextContinuationToken"] = json!(next.map(token));
+        answer["ContinuationToken"] = json!(ask.param("continuation-token"));
+    } else {
+        answer["Marker"] = json!(encoding.text(&after));
+        answer["NextMarker"] = json!(next.map(|key| encoding.text(key)));
     }
     answer["Contents"] = Value::Array(contents);
     answer["CommonPrefixes"] = Value::Array(prefixes);
@@ -123,14 +119,14 @@ pub(super) fn objects(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
 fn entry(key: &str, version: &Version) -> Value {
     json!({
         "Key": key,
-        "LastModified": iso(version.modified),
+        "LastModified": iso_millis(version.modified),
         "ETag": version.etag,
         "Size": version.size,
         "StorageClass": "STANDARD",
     })
 }
 
-/// ListObjectVersions: by key, the newest version first, delete markers among them.
+/// ListObjectVersions: by key, newest version first, with the delete markers.
 pub(super) fn versions(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let limit = ask.limit("max-keys")?;
     let prefix = ask.param("prefix").unwrap_or_default();
@@ -168,7 +164,7 @@ pub(super) fn versions(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refus
             Some(_) => entry(&encoding.text(key), version),
             None => json!({
                 "Key": encoding.text(key),
-                "LastModified": iso(version.modified),
+                "LastModified": iso_millis(version.modified),
             }),
         };
         shown["VersionId"] = json!(version.id);

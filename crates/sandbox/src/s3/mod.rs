@@ -1,13 +1,13 @@
-//! S3: buckets with their sub-configurations, objects with their versions.
+//! The sandbox's S3: buckets with their sub-configurations, objects with their versions.
 //!
-//! Path style and virtual-hosted requests. As on AWS: new buckets block public access, encrypt with
-//! AES256 and disable ACLs by default; a bucket with versions or delete markers cannot be deleted;
-//! the creation of an existing bucket of the same owner succeeds in us-east-1 and is a conflict
-//! elsewhere. Object Lock protects objects that are written while a default is set. Not covered:
-//! multipart uploads, copies, ranges, ACLs and locks of single objects.
+//! It answers path-style and virtual-hosted requests. As on AWS, new buckets block public access,
+//! encrypt with AES256 and disable ACLs by default. A bucket with versions or delete markers cannot
+//! be deleted. The creation of an existing bucket of the same owner succeeds in us-east-1 and is a
+//! conflict elsewhere. Object Lock protects objects that are written while a default is set. The
+//! sandbox does not support parts of multipart uploads, copies, ranges, or ACLs and locks of single
+//! objects.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -30,21 +30,22 @@ mod object;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod web;
 
-/// The canonical id of the account, to which every bucket and object belongs.
+/// The canonical id of the account, which owns all buckets and objects.
 const OWNER: &str = "5a4d00000000000000000000000000000000000000000000000000000000a11c";
 
 /// How long the name of a deleted bucket stays taken on a strict sandbox, in seconds.
 const NAME_TAKEN: f64 = 30.0;
 
-/// All buckets.
+/// The state of S3.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    /// By name.
+    /// Buckets by name.
     pub buckets: BTreeMap<String, Bucket>,
-    /// When a bucket of that name was deleted.
+    /// When buckets were deleted, by name.
     pub deleted: BTreeMap<String, f64>,
 }
 
@@ -52,20 +53,22 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Bucket {
-    /// Where it is.
+    /// Its region.
     pub region: String,
-    /// The constraint that it was made with, if that has another name.
+    /// The location constraint of its creation, if that has another name than the region.
     pub constraint: Option<String>,
-    /// When it was made, in seconds since the epoch.
+    /// When it was created, in seconds since the epoch.
     pub created: f64,
     /// Sub-configurations as XML, by the name of their query parameter.
     pub configs: BTreeMap<String, String>,
-    /// From which size its lifecycle rules move objects, if that was set.
+    /// The smallest size of objects that its lifecycle rules move, if a call has set it.
     pub least: Option<String>,
     /// The bucket policy.
     pub policy: Option<String>,
-    /// Versions by key, the newest last; never empty.
+    /// Versions by key, newest last. A list is never empty.
     pub objects: BTreeMap<String, Vec<Version>>,
+    /// Multipart uploads that are under way.
+    pub uploads: Vec<uploads::Upload>,
 }
 
 /// One version of an object, or a delete marker.
@@ -76,19 +79,19 @@ pub(crate) struct Version {
     pub id: String,
     /// When it was written, in seconds since the epoch.
     pub modified: f64,
-    /// The content in base64; `None` is a delete marker.
+    /// The content in base64, or `None` for a delete marker.
     pub body: Option<String>,
     /// The number of bytes.
     pub size: usize,
-    /// A digest of the content, not the MD5 that AWS would give: nothing may rely on that.
+    /// A digest of the content. It is not the MD5 that AWS returns, so nothing may rely on that.
     pub etag: String,
-    /// `content-type` and `x-amz-meta-*` as they were sent.
+    /// `content-type` and `x-amz-meta-*`, as the client sent them.
     pub headers: BTreeMap<String, String>,
     /// The mode and the end of its lock, in seconds since the epoch.
     pub lock: Option<(String, f64)>,
 }
 
-/// How many things live.
+/// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let versions = state.buckets.values().flat_map(|bucket| bucket.objects.values());
     vec![("buckets", state.buckets.len()), ("versions", versions.map(Vec::len).sum())]
@@ -109,15 +112,15 @@ pub(crate) fn all_tags(state: &State, region: &str) -> Vec<(String, Tags)> {
         .collect()
 }
 
-/// What a service does that is to deliver logs into a bucket: it writes itself into the policy, unless
-/// it stands there. Whether there is such a bucket.
+/// Lets a service deliver logs to a bucket: the service adds itself to the policy, unless it is
+/// there. The answer says whether the bucket exists.
 pub(crate) fn admit_log_delivery(state: &mut State, name: &str, region: &str) -> bool {
     let Some(bucket) = state.buckets.get_mut(name) else { return false };
     policy::admit_log_delivery(bucket, name, region);
     true
 }
 
-/// The request, taken apart.
+/// The parts of a request.
 struct Ask<'a> {
     request: &'a Request,
     bucket: String,
@@ -148,16 +151,17 @@ impl<'a> Ask<'a> {
         Ok(limit.min(1000))
     }
 
-    /// The content, out of the frames of a streaming upload if it came in any.
+    /// The content, without the frames of a streaming upload.
     fn body(&self) -> Result<Vec<u8>, Refusal> {
         let header = |name| self.request.header(name).unwrap_or_default();
         let framed = header("content-encoding").contains("aws-chunked")
             || header("x-amz-content-sha256").starts_with("STREAMING-");
-        match framed {
-            true => unframe(&self.request.body).ok_or_else(|| {
+        if framed {
+            unframe(&self.request.body).ok_or_else(|| {
                 Refusal::new("IncompleteBody", "The request body terminated unexpectedly")
-            }),
-            false => Ok(self.request.body.clone()),
+            })
+        } else {
+            Ok(self.request.body.clone())
         }
     }
 
@@ -167,8 +171,8 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Takes aws-chunked frames apart: `size[;signature]\r\n`, bytes, `\r\n`, up to a frame of size
-/// zero; trailers are not checked.
+/// Decodes aws-chunked frames: `size[;signature]\r\n`, bytes, `\r\n`, up to a frame of size zero.
+/// It does not check trailers.
 fn unframe(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     loop {
@@ -184,7 +188,7 @@ fn unframe(mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Bucket and key, each empty if there is none.
+/// The bucket and the key, each empty if there is none.
 pub(super) fn place(request: &Request) -> (String, String) {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let path = request.path().trim_start_matches('/');
@@ -195,7 +199,7 @@ pub(super) fn place(request: &Request) -> (String, String) {
     (decode(bucket), decode(key))
 }
 
-/// The bucket in a host like `bucket.s3.eu-west-1.amazonaws.com` or `bucket.localhost:4566`.
+/// The bucket in a host such as `bucket.s3.eu-west-1.amazonaws.com` or `bucket.localhost:4566`.
 fn virtual_host(host: &str) -> Option<&str> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let bucket = match name.strip_suffix(".localhost") {
@@ -205,7 +209,7 @@ fn virtual_host(host: &str) -> Option<&str> {
     (bucket != "s3").then_some(bucket)
 }
 
-/// Query parameters that belong to an operation instead of naming one.
+/// Query parameters that belong to an operation and do not name one.
 const PARAMETERS: &[&str] = &[
     "bucket-region",
     "continuation-token",
@@ -264,6 +268,8 @@ pub(crate) fn operation(request: &Request) -> String {
         ("HEAD", (false, false), None) => "HeadObject",
         ("DELETE", (false, false), None) => "DeleteObject",
         ("GET", (false, false), Some("retention")) => "GetObjectRetention",
+        ("POST", (false, false), Some("uploads")) => "CreateMultipartUpload",
+        ("DELETE", (false, false), Some("uploadId")) => "AbortMultipartUpload",
         _ => "",
     };
     match (name, selector) {
@@ -296,7 +302,7 @@ pub(crate) fn handle(world: &mut World, request: &Request, route: &Route) -> Res
     }
 }
 
-/// Whether the caller's idea of whose the bucket is holds.
+/// Checks the owner that the caller expects.
 fn check_owner(ask: &Ask<'_>) -> Result<(), Refusal> {
     match ask.request.header("x-amz-expected-bucket-owner") {
         None | Some(crate::ACCOUNT) => Ok(()),
@@ -344,11 +350,9 @@ fn answer(world: &mut World, ask: &Ask<'_>, operation: &str) -> Result<Response,
         }
         "ListObjectsV2" | "ListObjects" => listing::objects(found, ask),
         "ListObjectVersions" => listing::versions(found, ask),
-        "ListMultipartUploads" => {
-            listing::Encoding::of(ask)?;
-            let answer = json!({ "Bucket": ask.bucket, "IsTruncated": false, "MaxUploads": 1000 });
-            Ok(document("ListMultipartUploadsResult", &answer))
-        }
+        "ListMultipartUploads" => uploads::list(found, ask),
+        "CreateMultipartUpload" => Ok(uploads::create(found, ask, world.base.now())),
+        "AbortMultipartUpload" => uploads::abort(found, ask),
         "PutObject" => object::put(world, ask),
         "GetObject" | "HeadObject" => object::get(found, ask, operation == "HeadObject"),
         "DeleteObject" => object::delete(world, ask),
@@ -381,28 +385,13 @@ fn owner() -> Value {
     json!({ "ID": OWNER })
 }
 
-/// `2026-01-31T12:00:00.000Z`.
-fn iso(seconds: f64) -> String {
-    let form =
-        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
-    moment(seconds).format(&form).unwrap_or_default()
-}
-
-/// `Sat, 31 Jan 2026 12:00:00 GMT`.
+/// A time such as `Sat, 31 Jan 2026 12:00:00 GMT`.
 fn http_date(seconds: f64) -> String {
     let form = time::macros::format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
-    moment(seconds).format(&form).unwrap_or_default()
-}
-
-fn moment(seconds: f64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(seconds as i64).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    OffsetDateTime::from_unix_timestamp(seconds as i64)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(&form)
+        .unwrap_or_default()
 }

@@ -9,15 +9,16 @@ use crate::toolbox::uuid;
 use crate::wire::xml::{Element, malformed};
 use crate::{Call, Refusal, World, lambda, sns, sqs};
 
-/// Each sort of receiver: the element of its configuration, that of its ARN, and the service.
+/// Each kind of receiver: the element of its configuration, the element of its ARN, and the
+/// service.
 const RECEIVERS: [(&str, &str, &str); 3] = [
     ("QueueConfiguration", "Queue", "sqs"),
     ("TopicConfiguration", "Topic", "sns"),
     ("CloudFunctionConfiguration", "CloudFunction", "lambda"),
 ];
 
-/// What AWS refuses, and what it fills in. It looks at the form of everything first, then whether the
-/// receivers are there, unless it is told not to.
+/// Checks a configuration and adds AWS's defaults. S3 checks the form first, and then whether the
+/// receivers exist, unless the call skips that.
 pub(super) fn check(
     world: &mut World,
     ask: &Ask<'_>,
@@ -49,13 +50,13 @@ pub(super) fn check(
     if ask.request.header("x-amz-skip-destination-validation") == Some("true") {
         return Ok(());
     }
-    let wrong = receivers.iter().filter_map(|(service, arn)| wrong(world, ask, service, arn));
-    let wrong: Vec<(String, String)> = wrong.collect();
-    if wrong.is_empty() {
+    let faults = receivers.iter().filter_map(|(service, arn)| fault(world, ask, service, arn));
+    let faults: Vec<(String, String)> = faults.collect();
+    if faults.is_empty() {
         return Ok(());
     }
     let message = "Unable to validate the following destination configurations";
-    let refusal = wrong.into_iter().zip(1..).fold(
+    let refusal = faults.into_iter().zip(1..).fold(
         checks::invalid(message),
         |refusal, ((name, value), place)| {
             let refusal = refusal.about(&format!("ArgumentName{place}"), name);
@@ -65,7 +66,7 @@ pub(super) fn check(
     Err(refusal)
 }
 
-/// The rules of a filter have a name and a value; the names come back capitalized.
+/// The rules of a filter have a name and a value. S3 returns the names capitalized.
 fn check_filter(one: &mut Element) -> Result<(), Refusal> {
     let keys = one.children.iter_mut().filter(|child| child.name == "Filter");
     let keys = keys.flat_map(|filter| &mut filter.children).filter(|child| child.name == "S3Key");
@@ -85,8 +86,8 @@ fn check_filter(one: &mut Element) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What is wrong with a receiver, if anything is: what it is called, and why.
-fn wrong(world: &mut World, ask: &Ask<'_>, service: &str, arn: &str) -> Option<(String, String)> {
+/// The fault of a receiver, if there is one: the name of the receiver, and the reason.
+fn fault(world: &mut World, ask: &Ask<'_>, service: &str, arn: &str) -> Option<(String, String)> {
     let region = arn.split(':').nth(3).unwrap_or_default();
     let absent =
         |what: &str| Some((arn.to_owned(), format!("The destination {what} does not exist")));
@@ -104,12 +105,11 @@ fn wrong(world: &mut World, ask: &Ask<'_>, service: &str, arn: &str) -> Option<(
         "lambda" => {
             let source = format!("arn:aws:s3:::{}", ask.bucket);
             let called = "s3.amazonaws.com";
-            match lambda::may_be_called(&world.lambda, region, arn, called, &source) {
-                true => None,
-                false => {
-                    let why = format!("Not authorized to invoke function [{arn}]");
-                    Some((format!("{arn}, null"), why))
-                }
+            if lambda::may_be_called(&world.lambda, region, arn, called, &source) {
+                None
+            } else {
+                let why = format!("Not authorized to invoke function [{arn}]");
+                Some((format!("{arn}, null"), why))
             }
         }
         _ => None,

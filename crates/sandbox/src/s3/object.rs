@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Ask, Bucket, State, Version, configs, document, empty, hex, http_date, iso};
+use super::{Ask, Bucket, State, Version, configs, document, empty, http_date};
+use crate::toolbox::{hex, iso_millis};
 use crate::wire::Response;
 use crate::wire::xml::malformed;
 use crate::{Base, Refusal, World};
@@ -49,7 +50,7 @@ pub(super) fn put(world: &mut World, ask: &Ask<'_>) -> Result<Response, Refusal>
     Ok(response)
 }
 
-/// Adds a version; gives its id if the bucket is versioned.
+/// Adds a version. The answer has its id if the bucket has versioning.
 fn add(base: &mut Base, bucket: &mut Bucket, key: &str, mut version: Version) -> Option<String> {
     let status = configs::versioning_status(bucket);
     let versions = bucket.objects.entry(key.to_owned()).or_default();
@@ -68,7 +69,7 @@ fn latest<'a>(bucket: &'a Bucket, key: &str) -> Option<&'a Version> {
     bucket.objects.get(key)?.last()
 }
 
-/// Whether what was asked for without a version is hidden by a delete marker.
+/// Whether a delete marker hides the object of a call without a version.
 pub(super) fn is_deleted(state: &State, ask: &Ask<'_>) -> bool {
     let bucket = state.buckets.get(&ask.bucket);
     let version = bucket.and_then(|bucket| latest(bucket, &ask.key));
@@ -129,7 +130,7 @@ fn set_cipher(response: &mut Response, bucket: &Bucket) {
     }
 }
 
-/// The refusal if a version is locked now. Without its id nothing is lost: a marker is put on top.
+/// Refuses to delete a locked version. A deletion without a version id only adds a marker.
 fn check_lock(
     base: &Base,
     bucket: &Bucket,
@@ -143,24 +144,24 @@ fn check_lock(
         return Ok(());
     };
     let bypass = ask.request.header("x-amz-bypass-governance-retention") == Some("true");
-    match base.now() < *until && !(bypass && mode == "GOVERNANCE") {
-        true => {
-            let message = "Access Denied because object protected by object lock.";
-            Err(Refusal::new("AccessDenied", message).with_status(403))
-        }
-        false => Ok(()),
+    if base.now() < *until && !(bypass && mode == "GOVERNANCE") {
+        let message = "Access Denied because object protected by object lock.";
+        Err(Refusal::new("AccessDenied", message).with_status(403))
+    } else {
+        Ok(())
     }
 }
 
-/// Until when a version is locked.
+/// When the lock of a version ends.
 pub(super) fn retention(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refusal> {
     let versions = bucket.objects.get(&ask.key).into_iter().flatten();
     let wanted = ask.param("versionId");
     let found = versions.into_iter().rfind(|version| wanted.is_none_or(|id| version.id == id));
     match found.and_then(|version| version.lock.as_ref()) {
-        Some((mode, until)) => {
-            Ok(document("Retention", &json!({ "Mode": mode, "RetainUntilDate": iso(*until) })))
-        }
+        Some((mode, until)) => Ok(document(
+            "Retention",
+            &json!({ "Mode": mode, "RetainUntilDate": iso_millis(*until) }),
+        )),
         None => {
             let message = "The specified object does not have a ObjectLock configuration";
             Err(Refusal::new("NoSuchObjectLockConfiguration", message).with_status(404))
@@ -168,7 +169,7 @@ pub(super) fn retention(bucket: &Bucket, ask: &Ask<'_>) -> Result<Response, Refu
     }
 }
 
-/// What a deletion did.
+/// The result of a deletion.
 #[derive(Default)]
 struct Deleted {
     version: Option<String>,
@@ -234,7 +235,7 @@ pub(super) fn delete_many(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
             continue;
         }
         let Deleted { version, marker } = remove(base, bucket, key, id);
-        // A marker that was made and a marker that was removed are both told by its own id.
+        // A marker that was created and a marker that was removed are both named by their own id.
         let told = version.filter(|_| marker);
         done.push(json!({
             "Key": key,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ask, Bucket, configs, document, empty};
 use crate::Refusal;
+use crate::toolbox::many;
 use crate::wire::Response;
 
 pub(super) fn get(bucket: &Bucket, name: &str) -> Result<Response, Refusal> {
@@ -47,8 +48,8 @@ pub(super) fn put(bucket: &mut Bucket, ask: &Ask<'_>) -> Result<Response, Refusa
     Ok(empty(204))
 }
 
-/// Adds the statements by which logs are delivered, unless some statement lets the service write on
-/// AWS's own condition.
+/// Adds the statements that let AWS deliver logs, unless a statement already lets the service write
+/// on AWS's own condition.
 pub(super) fn admit_log_delivery(bucket: &mut Bucket, name: &str, region: &str) {
     let text = bucket.policy.as_deref().unwrap_or(r#"{"Version":"2012-10-17","Statement":[]}"#);
     let mut policy: Value = serde_json::from_str(text).unwrap_or_default();
@@ -56,7 +57,7 @@ pub(super) fn admit_log_delivery(bucket: &mut Bucket, name: &str, region: &str) 
         statement["Principal"]["Service"] == "delivery.logs.amazonaws.com"
             && statement["Condition"]["StringEquals"]["s3:x-amz-acl"] == "bucket-owner-full-control"
     };
-    if statements(&policy).iter().any(admits) {
+    if statements_of(&policy).iter().any(admits) {
         return;
     }
     let account = crate::ACCOUNT;
@@ -79,7 +80,7 @@ pub(super) fn admit_log_delivery(bucket: &mut Bucket, name: &str, region: &str) 
             "Condition": { "StringEquals": { "aws:SourceAccount": account }, "ArnLike": source },
         }),
     ];
-    let mut all: Vec<Value> = statements(&policy).into_iter().cloned().collect();
+    let mut all: Vec<Value> = statements_of(&policy).into_iter().cloned().collect();
     all.extend(more);
     policy["Statement"] = all.into();
     bucket.policy = Some(policy.to_string());
@@ -89,17 +90,8 @@ fn malformed(message: impl Into<String>) -> Refusal {
     Refusal::new("MalformedPolicy", message)
 }
 
-fn statements(policy: &Value) -> Vec<&Value> {
+fn statements_of(policy: &Value) -> Vec<&Value> {
     many(&policy["Statement"])
-}
-
-/// One or a list of them.
-fn many(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::Array(items) => items.iter().collect(),
-        one => vec![one],
-    }
 }
 
 fn check(policy: &Value, bucket: &str) -> Result<(), Refusal> {
@@ -109,7 +101,7 @@ fn check(policy: &Value, bucket: &str) -> Result<(), Refusal> {
     if policy["Statement"].is_null() {
         return Err(malformed("Missing required field Statement"));
     }
-    let statements = statements(policy);
+    let statements = statements_of(policy);
     if statements.is_empty() {
         return Err(malformed("Could not parse the policy: Statement is empty!"));
     }
@@ -142,7 +134,7 @@ fn check(policy: &Value, bucket: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Conditions on these narrow a policy down to known callers.
+/// Condition keys that limit a policy to known callers.
 const FIXED: &[&str] = &[
     "aws:sourcearn",
     "aws:sourcevpc",
@@ -160,9 +152,9 @@ const FIXED: &[&str] = &[
     "s3:dataaccesspointarn",
 ];
 
-/// Whether a statement allows everyone, with no condition that names someone.
+/// Whether a statement allows everyone, without a condition that names a caller.
 fn is_public(policy: &Value) -> bool {
-    statements(policy).into_iter().any(|statement| {
+    statements_of(policy).into_iter().any(|statement| {
         let principal = &statement["Principal"];
         let everyone = principal == "*" || many(&principal["AWS"]).iter().any(|who| *who == "*");
         let conditions = statement["Condition"].as_object().into_iter().flatten();

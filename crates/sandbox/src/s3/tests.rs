@@ -1,4 +1,4 @@
-//! What S3 promises, request by request.
+//! Tests of S3, request by request.
 
 use super::*;
 
@@ -39,13 +39,13 @@ fn unsupported_operations_are_named() {
         operation(&Request { method, target, ..Request::default() })
     };
     assert_eq!(name("GET", "/b?analytics"), "GET?analytics");
-    assert_eq!(name("POST", "/b/k?uploads"), "POST?uploads");
+    assert_eq!(name("POST", "/b/k?restore"), "POST?restore");
     assert_eq!(name("PUT", "/b?lifecycle="), "PutBucketLifecycleConfiguration");
     assert_eq!(name("DELETE", "/b?lifecycle"), "DeleteBucketLifecycle");
     assert_eq!(name("DELETE", "/b/k?versionId=1&x-id=DeleteObject"), "DeleteObject");
 }
 
-/// One request of the tests, signed for us-east-1: the status and the body.
+/// Makes a request, signed for us-east-1. The answer is the status and the body.
 fn ask(
     world: &mut World,
     method: &str,
@@ -69,7 +69,7 @@ fn with_bucket() -> World {
     world
 }
 
-/// The code, and the details, of a refusal.
+/// The code and the details of a refusal.
 fn refused(world: &mut World, target: &str, headers: &[(&str, &str)], body: &str) -> String {
     let (status, answer) = ask(world, "PUT", target, headers, body);
     assert!(status >= 400, "{target} {body}: {status} {answer}");
@@ -272,4 +272,43 @@ fn continuation_tokens_are_opaque() {
     assert_ne!(token, "shop");
     let (_, rest) = ask(&mut world, "GET", &format!("/?continuation-token={token}"), &[], "");
     assert!(rest.contains("<Name>shop-2</Name>") && !rest.contains("<Name>shop</Name>"), "{rest}");
+}
+
+#[test]
+fn multipart_uploads_are_listed_until_they_are_aborted() {
+    let mut world = with_bucket();
+    for key in ["b", "a", "a"] {
+        let (status, begun) = ask(&mut world, "POST", &format!("/shop/{key}?uploads"), &[], "");
+        assert_eq!(status, 200, "{begun}");
+    }
+    let text = |answer: &str, name: &str| {
+        let document = Element::parse(answer).unwrap();
+        document.text_at(&[name]).unwrap_or_default().to_owned()
+    };
+    let uploads = |answer: &str| -> Vec<(String, String)> {
+        let document = Element::parse(answer).unwrap();
+        let of = |upload: &Element, name| upload.text_at(&[name]).unwrap().to_owned();
+        document.all("Upload").map(|one| (of(one, "Key"), of(one, "UploadId"))).collect()
+    };
+    let all = uploads(&ask(&mut world, "GET", "/shop?uploads", &[], "").1);
+    assert_eq!(all.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["a", "a", "b"]);
+
+    let first = ask(&mut world, "GET", "/shop?uploads&max-uploads=1", &[], "").1;
+    assert_eq!(
+        (uploads(&first), text(&first, "IsTruncated")),
+        (vec![all[0].clone()], "true".into())
+    );
+    let (key, id) = (text(&first, "NextKeyMarker"), text(&first, "NextUploadIdMarker"));
+    let rest = format!("/shop?uploads&key-marker={key}&upload-id-marker={id}");
+    assert_eq!(uploads(&ask(&mut world, "GET", &rest, &[], "").1), all[1..]);
+    let behind = ask(&mut world, "GET", "/shop?uploads&key-marker=a", &[], "").1;
+    assert_eq!(uploads(&behind), all[2..]);
+
+    for (key, id) in &all {
+        let target = format!("/shop/{key}?uploadId={id}");
+        assert_eq!(ask(&mut world, "DELETE", &target, &[], "").0, 204);
+        let (status, answer) = ask(&mut world, "DELETE", &target, &[], "");
+        assert_eq!((status, text(&answer, "Code")), (404, "NoSuchUpload".into()));
+    }
+    assert!(uploads(&ask(&mut world, "GET", "/shop?uploads", &[], "").1).is_empty());
 }

@@ -1,8 +1,8 @@
 //! The sandbox's Secrets Manager.
 //!
-//! Quirks kept: ARNs end in six characters that change when a secret is recreated; a secret that is
-//! scheduled for deletion is hidden and blocks its name; the request token is the version, and
-//! every call that creates a version needs one, which all SDKs send; a forced deletion of a missing
+//! Quirks kept: ARNs end in six characters that change when a secret is recreated. A secret that is
+//! scheduled for deletion is hidden and blocks its name. The request token is the version id, and
+//! every call that creates a version needs one, which all SDKs send. A forced deletion of a missing
 //! secret succeeds.
 
 mod rotation;
@@ -21,7 +21,7 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
-/// What Secrets Manager keeps.
+/// The state of Secrets Manager.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -37,13 +37,13 @@ struct Secret {
     description: Option<String>,
     key: Option<String>,
     policy: Option<String>,
-    /// None until it is tagged for the first time.
+    /// None until a call first tags it.
     tags: Option<Tags>,
     created: f64,
     changed: f64,
-    /// The day on which its value was read last.
+    /// The day of the last read of its value.
     accessed: Option<f64>,
-    /// When it was deleted, and when it will be gone.
+    /// When a call deleted it, and when it is gone.
     deleted: Option<(f64, f64)>,
     versions: BTreeMap<String, values::Version>,
     rotation: rotation::Rotation,
@@ -174,26 +174,27 @@ impl Secret {
     }
 }
 
-/// Whether every word of a filter begins a word of the text, whatever the case.
+/// Whether each word of a filter begins a word of the text, in any case.
 fn has_words(text: &str, filter: &str) -> bool {
     let (text, filter) = (text.to_lowercase(), filter.to_lowercase());
     let begins = |wanted: &str| text.split_whitespace().any(|word| word.starts_with(wanted));
     filter.split_whitespace().all(begins)
 }
 
-/// Refuses what cannot be the name of any secret.
+/// Refuses a name that no secret can have.
 fn valid_name(name: &str) -> Result<(), Refusal> {
-    match is_name(name, 1..=512, "/_+=.@-!") {
-        true => Ok(()),
-        false => Err(Refusal::new(
+    if is_name(name, 1..=512, "/_+=.@-!") {
+        Ok(())
+    } else {
+        Err(Refusal::new(
             "ValidationException",
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
              following: -/_+=.@!",
-        )),
+        ))
     }
 }
 
-/// A secret by name, ARN, or ARN without its last characters; deleted ones too.
+/// A secret by name, ARN, or ARN without its last characters. Deleted secrets are among them.
 fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Secret, Refusal> {
     let id = need(input, "SecretId", INVALID)?;
     let place = match id.strip_prefix(&arn_start(region)) {
@@ -205,7 +206,7 @@ fn any<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut 
             whole.filter(fits).unwrap_or_else(|| at(region, rest))
         }
         None => {
-            // What begins like another ARN is looked up, and not found.
+            // A reference that begins like another ARN is not found.
             if !id.starts_with("arn:") {
                 valid_name(id)?;
             }
@@ -229,7 +230,7 @@ fn live<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
     }
 }
 
-/// The value of a secret, if its key can be used.
+/// The value of a secret, if its key is usable.
 pub(crate) fn read(world: &mut World, region: &str, input: &Value) -> Answer {
     let secret = live(&mut world.secretsmanager, region, input)?;
     if secret.key.as_ref().is_some_and(|key| kms::usable(&world.kms, region, key).is_none()) {
@@ -240,18 +241,18 @@ pub(crate) fn read(world: &mut World, region: &str, input: &Value) -> Answer {
     values::get(secret, &mut world.base, input)
 }
 
-/// The ARN of the secret of that name.
+/// The ARN of the secret with this name.
 pub(crate) fn arn_of(state: &State, region: &str, name: &str) -> Option<String> {
     state.secrets.get(&at(region, name)).map(|secret| secret.arn.clone())
 }
 
-/// The key of a secret, by its name or ARN, if it has one of its own.
+/// The customer key of a secret, by the secret's name or ARN.
 pub(crate) fn key_of(state: &State, region: &str, id: &str) -> Option<String> {
     let named = state.secrets.get(&at(region, id));
     named.or_else(|| state.secrets.values().find(|secret| secret.arn == id))?.key.clone()
 }
 
-/// Whether there is a secret with that ARN.
+/// Whether a secret with this ARN exists.
 pub(crate) fn exists(state: &State, arn: &str) -> bool {
     state.secrets.values().any(|secret| secret.arn == arn)
 }
@@ -260,16 +261,16 @@ fn arn_start(region: &str) -> String {
     format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:")
 }
 
-/// The ARN of a secret that is made now.
+/// The ARN of a new secret.
 fn new_arn(world: &mut World, region: &str, name: &str) -> String {
     let suffix = &digest(&world.base.id("secret"))[..6];
     format!("{}{name}-{suffix}", arn_start(region))
 }
 
-/// The key that is used when none is named; answers leave it out.
+/// The key of a secret that names none. Answers leave it out.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// The key that a secret is to be encrypted with, as it was named.
+/// The key that a call names for a secret, as the call spells it.
 fn valid_key(world: &World, region: &str, input: &Value) -> Result<Option<String>, Refusal> {
     match text(input, "KmsKeyId").filter(|key| !key.is_empty()) {
         Some(key) if kms::usable(&world.kms, region, key).is_none() => Err(Refusal::new(
@@ -310,7 +311,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// The answer to making a secret that is there already.
+/// The answer to the creation of a secret that exists.
 fn again(known: &Secret, version: Option<&(String, values::Version)>) -> Answer {
     if known.deleted.is_some() {
         return Err(Refusal::new(
@@ -368,28 +369,24 @@ fn delete(world: &mut World, region: &str, input: &Value, today: f64) -> Answer 
         return Err(Refusal::new(INVALID, message));
     }
     let state = &mut world.secretsmanager;
-    let secret = match force {
-        // By force, what is not there is deleted like anything else.
-        true => match any(state, region, input) {
-            Ok(secret) => secret,
-            Err(refusal) if refusal.code == "ResourceNotFoundException" => {
-                let name = need(input, "SecretId", INVALID)?;
-                let arn = new_arn(world, region, name);
-                return Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": today }));
-            }
-            Err(refusal) => return Err(refusal),
-        },
-        false => live(state, region, input)?,
+    let found = if force { any(state, region, input) } else { live(state, region, input) };
+    let secret = match found {
+        // AWS deletes a secret that does not exist like any other if the caller forces it.
+        Err(refusal) if force && refusal.code == "ResourceNotFoundException" => {
+            let name = need(input, "SecretId", INVALID)?;
+            let arn = new_arn(world, region, name);
+            return Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": today }));
+        }
+        found => found?,
     };
     let end = if force { today } else { today + days as f64 * 86_400.0 };
     let mut answer = secret.named();
     answer["DeletionDate"] = end.into();
-    match force {
-        true => {
-            let place = at(region, &secret.name);
-            state.secrets.remove(&place);
-        }
-        false => secret.deleted = Some((today, end)),
+    if force {
+        let place = at(region, &secret.name);
+        state.secrets.remove(&place);
+    } else {
+        secret.deleted = Some((today, end));
     }
     Ok(answer)
 }

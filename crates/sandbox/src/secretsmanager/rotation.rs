@@ -1,4 +1,4 @@
-//! Rotation: its configuration only, since the sandbox does not run functions.
+//! Rotation. The sandbox keeps only its configuration, because it does not run functions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::super::toolbox::{number, put, text};
 use super::super::{Answer, Refusal, lambda};
 use super::{INVALID, Secret};
 
-/// How a secret is rotated.
+/// The rotation of a secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Rotation {
@@ -19,11 +19,11 @@ pub(super) struct Rotation {
     next: Option<f64>,
 }
 
-/// Who calls functions that rotate.
+/// The service that calls rotation functions.
 const SERVICE: &str = "secretsmanager.amazonaws.com";
 
 impl Rotation {
-    /// Adds what DescribeSecret says of it. A cancelled one still names its function.
+    /// Adds the rotation to DescribeSecret. A cancelled rotation still names its function.
     pub(super) fn describe(&self, view: &mut Value) {
         let Some(function) = &self.function else { return };
         view["RotationEnabled"] = self.on.into();
@@ -41,7 +41,7 @@ fn invalid(message: &str) -> Refusal {
     Refusal::new(INVALID, message)
 }
 
-/// Configures the rotation; the token is the id of the version that it would make.
+/// Configures the rotation. The token is the id of the version that the rotation would create.
 pub(super) fn rotate(
     secret: &mut Secret,
     functions: &lambda::State,
@@ -108,7 +108,7 @@ pub(super) fn rotate(
     Ok(answer)
 }
 
-/// Switches the rotation off.
+/// Turns the rotation off.
 pub(super) fn cancel(secret: &mut Secret) -> Answer {
     if secret.rotation.function.is_none() {
         let message = "You can't cancel the rotation of a secret that has none.";

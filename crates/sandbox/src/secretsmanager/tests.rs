@@ -1,4 +1,4 @@
-//! What Secrets Manager promises, call by call.
+//! Tests of Secrets Manager, call by call.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use super::super::toolbox::uuid;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A call as SDKs send it, with a token where one is wanted.
+/// Makes a call as SDKs do, with a request token if the operation needs one.
 fn secrets(world: &mut World, operation: &str, mut input: Value) -> Result<Value, String> {
     let versioned = ["CreateSecret", "PutSecretValue", "UpdateSecret", "RotateSecret"];
     if versioned.contains(&operation) && input.get("ClientRequestToken").is_none() {

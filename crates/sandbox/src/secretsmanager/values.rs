@@ -17,14 +17,14 @@ pub(super) struct Version {
     binary: Option<String>,
     pub(super) stages: BTreeSet<String>,
     created: f64,
-    /// The key that it is encrypted with, if the secret has one of its own.
+    /// The key that encrypts it, if the secret has a customer key.
     key: Option<String>,
-    /// The day on which it was read last.
+    /// The day of its last read.
     accessed: Option<f64>,
 }
 
 impl Version {
-    /// The version that a call sends, if it sends one, and its id.
+    /// The version in a call, if there is one, and its id.
     pub(super) fn new(input: &Value, created: f64) -> Result<Option<(String, Self)>, Refusal> {
         let text_value = text(input, "SecretString").map(str::to_owned);
         let binary = text(input, "SecretBinary").map(str::to_owned);
@@ -49,7 +49,7 @@ impl Version {
 }
 
 impl Secret {
-    /// Stores a version under stages, which it takes from the version that had them.
+    /// Stores a version with stages, and removes these stages from other versions.
     pub(super) fn store(
         &mut self,
         id: &str,
@@ -57,12 +57,13 @@ impl Secret {
         stages: &[String],
     ) -> Result<(), Refusal> {
         if let Some(known) = self.versions.get(id) {
-            return match known.holds_the_same_as(&version) {
-                true => Ok(()),
-                false => Err(Refusal::new(
+            return if known.holds_the_same_as(&version) {
+                Ok(())
+            } else {
+                Err(Refusal::new(
                     "ResourceExistsException",
                     "You can't modify an existing version; use another ClientRequestToken.",
-                )),
+                ))
             };
         }
         if stages.iter().any(|stage| stage == "AWSCURRENT") {
@@ -70,7 +71,7 @@ impl Secret {
                 other.stages.remove("AWSPREVIOUS");
                 if other.stages.remove("AWSCURRENT") {
                     other.stages.insert("AWSPREVIOUS".into());
-                    // It was pending until it became current, and is so no more.
+                    // A pending version that becomes current is no longer pending.
                     other.stages.remove("AWSPENDING");
                 }
             }
@@ -86,7 +87,8 @@ impl Secret {
     }
 }
 
-/// The request token, which becomes the id of the version. Without one, AWS refuses with the code.
+/// The request token, which becomes the id of the version. A call without one is refused with this
+/// code.
 pub(super) fn token(input: &Value, missing: &str) -> Result<String, Refusal> {
     match text(input, "ClientRequestToken") {
         Some(token) if !(32..=64).contains(&token.len()) => {
@@ -100,7 +102,7 @@ pub(super) fn token(input: &Value, missing: &str) -> Result<String, Refusal> {
     }
 }
 
-/// The value of one version. That it was read is remembered by the day.
+/// The value of one version. The read is remembered by the day.
 pub(super) fn get(secret: &mut Secret, base: &mut Base, input: &Value) -> Answer {
     let mut answer = secret.named();
     let stage = text(input, "VersionStage");
@@ -135,7 +137,7 @@ pub(super) fn get(secret: &mut Secret, base: &mut Base, input: &Value) -> Answer
     Ok(answer)
 }
 
-/// A new version.
+/// Adds a version.
 pub(super) fn put_value(world: &mut World, region: &str, input: &Value) -> Answer {
     let (id, version) = Version::new(input, now(&world.base))?.ok_or_else(|| {
         Refusal::new(INVALID, "You must provide either SecretString or SecretBinary.")
@@ -173,7 +175,7 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// Moves a stage from one version to another, if the first one has it.
+/// Moves a stage from one version to another, if the first has it.
 pub(super) fn move_stage(secret: &mut Secret, input: &Value) -> Answer {
     let stage = need(input, "VersionStage", INVALID)?;
     let (from, to) = (text(input, "RemoveFromVersionId"), text(input, "MoveToVersionId"));
@@ -211,7 +213,7 @@ pub(super) fn move_stage(secret: &mut Secret, input: &Value) -> Answer {
     Ok(secret.named())
 }
 
-/// The versions that still have a stage, or all, from the oldest to the newest.
+/// The versions with a stage, or all versions, oldest first.
 pub(super) fn list_ids(secret: &Secret, input: &Value) -> Value {
     let all = flag(input, "IncludeDeprecated").unwrap_or(false);
     let mut versions: Vec<_> = secret.versions.iter().collect();
@@ -231,7 +233,7 @@ pub(super) fn list_ids(secret: &Secret, input: &Value) -> Value {
     answer
 }
 
-/// A password of the wanted characters.
+/// A random password with the wanted characters.
 pub(super) fn random_password(input: &Value) -> Answer {
     let length = within(input, "PasswordLength", 1..=4096, INVALID)?.unwrap_or(32) as usize;
     let without = text(input, "ExcludeCharacters").unwrap_or_default();
@@ -258,7 +260,7 @@ pub(super) fn random_password(input: &Value) -> Answer {
     }
     loop {
         let password = random_text(&all, length)?;
-        // One of each type, with retries: short passwords need at most a few rounds.
+        // The password needs one of each type. Short passwords need at most a few rounds.
         if sets.iter().all(|set| password.chars().any(|c| set.contains(&c))) {
             return Ok(json!({ "RandomPassword": password }));
         }

@@ -30,7 +30,7 @@ pub(super) fn policy(arn: &str) -> String {
     .to_string()
 }
 
-/// How SNS delivers by HTTP: its own way, and over it what a topic sets.
+/// The delivery policy for HTTP: SNS's defaults, replaced by those of the topic.
 pub(super) fn effective_delivery(set: Option<&str>) -> String {
     let mut all = delivery();
     if let Some(set) = set.and_then(|set| serde_json::from_str(set).ok()) {
@@ -39,7 +39,7 @@ pub(super) fn effective_delivery(set: Option<&str>) -> String {
     all.to_string()
 }
 
-/// A delivery policy as SNS keeps it: without what is null, and with one member more.
+/// A delivery policy as SNS keeps it: without null members, and with one member more.
 pub(super) fn kept_delivery(policy: &str) -> Result<String, serde_json::Error> {
     let mut policy: Value = serde_json::from_str(policy)?;
     if let Some(http) = policy.get_mut("http").and_then(Value::as_object_mut) {

@@ -11,14 +11,14 @@ use serde_json::Value;
 const COMBINATIONS: usize = 150;
 const KEYS: usize = 5;
 
-/// JSON whose members stand as they were written: SNS names the first that is wrong.
+/// JSON whose members keep their order, because SNS names the first invalid one.
 enum Node {
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
     Leaf(Value),
 }
 
-/// Why SNS refuses a policy. What is nested where it must not be is not said of the policy.
+/// The reason why SNS refuses a policy. Misplaced nesting has another message than other faults.
 pub(super) enum Fault {
     Policy(String),
     Nested,
@@ -30,7 +30,7 @@ impl From<String> for Fault {
     }
 }
 
-/// Checks a policy for the scope that it has: attributes are flat, bodies are not.
+/// Checks a policy. Policies for attributes are flat, policies for bodies need not be.
 pub(super) fn check(policy: &str, is_flat: bool) -> Result<(), Fault> {
     let tree: Node =
         serde_json::from_str(policy).map_err(|error| format!("failed to parse JSON. {error}"))?;
@@ -44,13 +44,14 @@ pub(super) fn check(policy: &str, is_flat: bool) -> Result<(), Fault> {
     if keys(&members) > KEYS {
         return Err(format!("Filter policy can not have more than {KEYS} keys").into());
     }
-    match combinations(&members, 1) > COMBINATIONS {
-        true => Err("Filter policy is too complex".to_owned().into()),
-        false => Ok(()),
+    if combinations(&members, 1) > COMBINATIONS {
+        Err("Filter policy is too complex".to_owned().into())
+    } else {
+        Ok(())
     }
 }
 
-/// The objects of an `$or`, one of which has to fit.
+/// The objects of an `$or`, one of which must match.
 fn alternatives<'a>(key: &str, value: &'a Node) -> Option<Vec<&'a Vec<(String, Node)>>> {
     let Node::Array(nodes) = value else { return None };
     let objects = nodes.iter().map(|node| match node {
@@ -93,7 +94,7 @@ fn keys(members: &[(String, Node)]) -> usize {
     keys.sum()
 }
 
-/// How many combinations of values there are; a value counts once for each level that it is deep.
+/// The number of combinations of values. A value counts once for each level of its depth.
 fn combinations(members: &[(String, Node)], depth: usize) -> usize {
     let factors = members.iter().map(|(key, value)| match (alternatives(key, value), value) {
         (Some(objects), _) => objects.into_iter().map(|members| combinations(members, depth)).sum(),
@@ -104,7 +105,7 @@ fn combinations(members: &[(String, Node)], depth: usize) -> usize {
     factors.fold(1, usize::saturating_mul)
 }
 
-/// One value that fits: itself, or an operator and what it takes.
+/// Checks one match: a value, or an operator with its operand.
 fn check_match(node: &Node) -> Result<(), String> {
     let members = match node {
         Node::Leaf(_) => return Ok(()),
@@ -122,7 +123,7 @@ fn check_match(node: &Node) -> Result<(), String> {
         "prefix" | "suffix" | "equals-ignore-case" | "wildcard" => {
             text_of(operator, operand).map(|_| ())
         }
-        // SNS names the operator that it uses underneath.
+        // SNS names the operator that it uses internally.
         "cidr" => check_cidr(text_of("prefix", operand)?),
         "numeric" => check_numeric(operand),
         "anything-but" => match operand {
@@ -160,13 +161,14 @@ fn check_cidr(range: &str) -> Result<(), String> {
         bits.parse().map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
     let ip: IpAddr = address.parse().map_err(|_| format!("Nonstandard IP address: {address}"))?;
     let most = if ip.is_ipv4() { 32 } else { 128 };
-    match bits <= most {
-        true => Ok(()),
-        false => Err(format!("Malformed CIDR, mask bits must not exceed {most}")),
+    if bits <= most {
+        Ok(())
+    } else {
+        Err(format!("Malformed CIDR, mask bits must not exceed {most}"))
     }
 }
 
-/// `["=", 1]`, `[">", 1]` or `[">", 1, "<=", 5]`.
+/// Checks a numeric match: `["=", 1]`, `[">", 1]` or `[">", 1, "<=", 5]`.
 fn check_numeric(node: &Node) -> Result<(), String> {
     let Node::Array(terms) = node else {
         return Err("Value of numeric must be an array.".to_owned());
@@ -202,9 +204,10 @@ fn check_numeric(node: &Node) -> Result<(), String> {
     if number(3, upper)? <= bottom {
         return Err("Bottom must be less than top".to_owned());
     }
-    match terms.len() > 4 {
-        true => Err("Too many terms in numeric range expression".to_owned()),
-        false => Ok(()),
+    if terms.len() > 4 {
+        Err("Too many terms in numeric range expression".to_owned())
+    } else {
+        Ok(())
     }
 }
 
@@ -323,7 +326,7 @@ mod tests {
         let keys: Vec<String> = (0..6).map(|n| format!("\"k{n}\": [1]")).collect();
         let many = format!("{{{}}}", keys.join(","));
         assert_eq!(refusal(&many), "Filter policy can not have more than 5 keys");
-        // Alternatives add up, and what is deep counts once for each level.
+        // Alternatives add up, and a nested value counts once for each level.
         let or = |most| {
             format!(
                 r#"{{"a": [{}], "$or": [{{"b": [{}]}}, {{"c": [{}]}}]}}"#,

@@ -1,8 +1,8 @@
 //! The sandbox's SNS.
 //!
-//! Quirks kept: creation is idempotent unless tags or attributes differ; subscriptions by mail and
-//! HTTP wait for a confirmation that never comes, those of queues and functions are confirmed at
-//! once; a topic has a default policy.
+//! Quirks kept: Creation is idempotent unless tags or attributes differ. Subscriptions by email and
+//! HTTP wait for a confirmation that never comes; those of queues and functions are confirmed at
+//! once. A topic has a default policy.
 
 mod defaults;
 mod filters;
@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, here, is_name, list, map, page, put, refuse, remove_tags,
+    KEY_VALUE, Tags, add_tags, at, here, is_name, list, many, map, page, put, refuse, remove_tags,
     tag_list, tag_pairs, text, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
-/// What SNS keeps.
+/// The state of SNS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -37,12 +37,12 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Topic {
-    /// What was set; the rest is as by default.
+    /// The attributes that calls have set. All others have their defaults.
     attributes: BTreeMap<String, String>,
     tags: Tags,
 }
 
-/// Attributes that can be set.
+/// Attributes that a call can set.
 const SETTABLE: &[&str] = &[
     "ArchivePolicy",
     "ContentBasedDeduplication",
@@ -71,7 +71,8 @@ pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.topics, region).map(move |(name, topic)| (arn(region, name), topic.tags.clone()))
+    here(&state.topics, region)
+        .map(move |(name, topic)| (topic_arn(region, name), topic.tags.clone()))
 }
 
 /// Answers a call.
@@ -94,7 +95,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "ListTopics" => {
             let arns = here(&state.topics, region)
-                .map(|(name, _)| (name.to_owned(), json!({ "TopicArn": arn(region, name) })));
+                .map(|(name, _)| (name.to_owned(), json!({ "TopicArn": topic_arn(region, name) })));
             listed("Topics", arns.collect(), input)
         }
         "DeleteTopic" => {
@@ -136,17 +137,17 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(INVALID, format!("Invalid parameter: {}", message.into()))
 }
 
-fn arn(region: &str, name: &str) -> String {
+fn topic_arn(region: &str, name: &str) -> String {
     format!("arn:aws:sns:{region}:{ACCOUNT}:{name}")
 }
 
-/// A text member that must be there.
+/// A required text member.
 fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
     text(input, key)
         .ok_or_else(|| invalid(format!("{key} Reason: no value for required parameter")))
 }
 
-/// The elements of an ARN; `key` is the member that it stands in.
+/// The elements of an ARN. `key` is the member with the ARN.
 fn elements<'a>(key: &str, arn: &'a str) -> Result<Vec<&'a str>, Refusal> {
     let elements: Vec<&str> = arn.split(':').collect();
     match elements.len() {
@@ -158,7 +159,7 @@ fn elements<'a>(key: &str, arn: &'a str) -> Result<Vec<&'a str>, Refusal> {
     }
 }
 
-/// The key of a topic, from its ARN. A topic is reached in its own region alone.
+/// The key of a topic in the state, from its ARN. A call must go to the topic's region.
 fn place(region: &str, arn: &str) -> Result<String, Refusal> {
     match elements("TopicArn", arn)?.as_slice() {
         ["arn", _, "sns", home, _, name] if *home == region => Ok(at(region, name)),
@@ -180,12 +181,13 @@ fn tagged<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a m
     found.map_err(|_| refuse(404, "ResourceNotFound", "Resource does not exist"))
 }
 
-/// The tags of a call, in which each key stands once.
+/// The tags of a call. Each key appears once.
 fn tags_of(input: &Value) -> Result<Tags, Refusal> {
     let tags = tag_list(input, "Tags", KEY_VALUE);
-    match tags.len() == list(input, "Tags").len() {
-        true => Ok(tags),
-        false => Err(invalid("Duplicated keys are not allowed.")),
+    if tags.len() == list(input, "Tags").len() {
+        Ok(tags)
+    } else {
+        Err(invalid("Duplicated keys are not allowed."))
     }
 }
 
@@ -206,7 +208,7 @@ fn listed(member: &str, items: Vec<(String, Value)>, input: &Value) -> Answer {
 }
 
 impl Topic {
-    /// Sets an attribute if SNS would take it; an empty text clears all but the policy.
+    /// Sets an attribute if SNS accepts it. An empty text clears any attribute but the policy.
     fn assign(&mut self, arn: &str, key: &str, value: &str) -> Result<(), Refusal> {
         if !SETTABLE.contains(&key) {
             return Err(invalid("AttributeName"));
@@ -222,9 +224,10 @@ impl Topic {
                 .map_err(|error| invalid(format!("{key}: failed to parse JSON. {error}")))?,
             _ => value.to_owned(),
         };
-        match value.is_empty() {
-            true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value),
+        if value.is_empty() {
+            self.attributes.remove(key)
+        } else {
+            self.attributes.insert(key.to_owned(), value)
         };
         Ok(())
     }
@@ -238,19 +241,16 @@ fn valid_policy(arn: &str, policy: &str) -> Result<(), Refusal> {
         Some(statement @ Value::Object(_)) => vec![statement],
         _ => return Err(invalid("Policy Error: no Statement")),
     };
-    let each = |value: &Value| match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        item => item.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
-    };
     for statement in statements {
         if statement.get("Principal").is_none() && statement.get("NotPrincipal").is_none() {
             return Err(invalid("Policy statement must contain principals"));
         }
-        let ours = |action: &String| action.to_lowercase().starts_with("sns:") || action == "*";
-        if !each(&statement["Action"]).iter().all(ours) {
+        let values = |member: &str| many(&statement[member]).into_iter().filter_map(Value::as_str);
+        let of_sns = |action: &str| action.to_lowercase().starts_with("sns:") || action == "*";
+        if !values("Action").all(of_sns) {
             return Err(invalid("Policy statement action out of service scope!"));
         }
-        if each(&statement["Resource"]).iter().any(|resource| resource != arn && resource != "*") {
+        if values("Resource").any(|resource| resource != arn && resource != "*") {
             return Err(invalid("Policy statement resource must be the topic"));
         }
     }
@@ -262,11 +262,11 @@ fn create(state: &mut State, region: &str, input: &Value) -> Answer {
     let stem = name.strip_suffix(".fifo");
     let mut attributes = map(input, "Attributes");
     let fifo = attributes.remove("FifoTopic").is_some_and(|fifo| fifo == "true");
-    // Exactly the names of FIFO topics end in .fifo.
+    // The names of FIFO topics, and no others, end in .fifo.
     if name.len() > 256 || !is_name(stem.unwrap_or(name), 1..=256, "_-") || fifo != stem.is_some() {
         return Err(invalid("Topic Name"));
     }
-    let arn = arn(region, name);
+    let arn = topic_arn(region, name);
     let answer = json!({ "TopicArn": arn });
     let mut topic = Topic::default();
     add_tags(&mut topic.tags, tags_of(input)?, TAGS)?;
@@ -280,11 +280,10 @@ fn create(state: &mut State, region: &str, input: &Value) -> Answer {
         }
         let value = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or_default();
         let same = |key| value(&live, key) == value(&topic.attributes, key);
-        return match attributes.keys().all(same) {
-            true => Ok(answer),
-            false => {
-                Err(invalid("Attributes Reason: Topic already exists with different attributes"))
-            }
+        return if attributes.keys().all(same) {
+            Ok(answer)
+        } else {
+            Err(invalid("Attributes Reason: Topic already exists with different attributes"))
         };
     }
     state.topics.insert(at(region, name), topic);

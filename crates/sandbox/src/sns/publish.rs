@@ -10,7 +10,7 @@ use super::{find, invalid, required};
 /// The most bytes of a message.
 const MOST: usize = 262_144;
 
-/// Takes a message for a topic or a telephone.
+/// Accepts a message for a topic or a phone number.
 pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer {
     let to = text(input, "TopicArn").or(text(input, "TargetArn"));
     match (to, text(input, "PhoneNumber")) {
@@ -49,21 +49,26 @@ pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer 
     Ok(json!({ "MessageId": uuid(&mut world.base) }))
 }
 
-/// What a message needs for a FIFO topic, and must not have for another.
+/// Checks the members that a FIFO topic needs and that other topics refuse.
 fn check_fifo(input: &Value, fifo: bool, by_content: bool) -> Result<(), Refusal> {
     let id = text(input, "MessageDeduplicationId");
-    match fifo {
-        true if text(input, "MessageGroupId").is_none() => {
-            Err(invalid("The MessageGroupId parameter is required for FIFO topics"))
-        }
-        true if id.is_none() && !by_content => Err(invalid(
+    if !fifo {
+        return match id {
+            None => Ok(()),
+            Some(_) => Err(invalid(
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId \
+                 parameter that is not valid for this topic type",
+            )),
+        };
+    }
+    if text(input, "MessageGroupId").is_none() {
+        return Err(invalid("The MessageGroupId parameter is required for FIFO topics"));
+    }
+    if id.is_none() && !by_content {
+        return Err(invalid(
             "The topic should either have ContentBasedDeduplication enabled or \
              MessageDeduplicationId provided explicitly",
-        )),
-        false if id.is_some() => Err(invalid(
-            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter \
-             that is not valid for this topic type",
-        )),
-        _ => Ok(()),
+        ));
     }
+    Ok(())
 }

@@ -31,7 +31,7 @@ const SETTABLE: &[&str] = &[
 ];
 
 impl Subscription {
-    /// Sets an attribute if SNS would take it; an empty text clears one.
+    /// Sets an attribute if SNS accepts it. An empty text clears it.
     fn assign(&mut self, key: &str, value: &str) -> Result<(), String> {
         if !SETTABLE.contains(&key) {
             return Err("AttributeName".to_owned());
@@ -68,9 +68,10 @@ impl Subscription {
             }
             _ => {}
         }
-        match value.is_empty() || value == "{}" {
-            true => self.attributes.remove(key),
-            false => self.attributes.insert(key.to_owned(), value),
+        if value.is_empty() || value == "{}" {
+            self.attributes.remove(key)
+        } else {
+            self.attributes.insert(key.to_owned(), value)
         };
         Ok(())
     }
@@ -82,16 +83,14 @@ impl Subscription {
             return Err("deadLetterTargetArn is an invalid arn".to_owned());
         }
         let fifo = [&self.topic, &self.endpoint].iter().all(|arn| arn.ends_with(".fifo"));
-        match fifo && !target.ends_with(".fifo") {
-            true => {
-                Err("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
-                    .to_owned())
-            }
-            false => Ok(()),
+        if fifo && !target.ends_with(".fifo") {
+            Err("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.".to_owned())
+        } else {
+            Ok(())
         }
     }
 
-    /// What was set, with the defaults that can be.
+    /// The attributes that calls have set, with the defaults of the others.
     fn settings(&self) -> BTreeMap<String, String> {
         let defaults = [("RawMessageDelivery", "false"), ("FilterPolicyScope", FLAT)];
         let defaults = defaults.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -99,7 +98,7 @@ impl Subscription {
     }
 }
 
-/// The scope of a filter policy unless another is set.
+/// The default scope of a filter policy.
 const FLAT: &str = "MessageAttributes";
 
 fn parse(json: &str) -> Result<Value, String> {
@@ -132,13 +131,15 @@ fn valid_endpoint(topic: &str, protocol: &str, endpoint: &str) -> Result<(), Ref
             return Err(invalid(message));
         }
     };
-    match fits {
-        true => Ok(()),
-        false => Err(invalid(format!("Endpoint Reason: {endpoint} does not fit {protocol}"))),
+    if fits {
+        Ok(())
+    } else {
+        Err(invalid(format!("Endpoint Reason: {endpoint} does not fit {protocol}")))
     }
 }
 
-/// Digits with single separators between them, and a plus before them.
+/// Whether a text is a phone number: digits with single separators between them, and a plus before
+/// them.
 pub(super) fn is_phone_number(number: &str) -> bool {
     let number = number.strip_prefix('+').unwrap_or(number);
     let groups: Vec<&str> = number.split(['.', '/', '-']).collect();
@@ -147,7 +148,7 @@ pub(super) fn is_phone_number(number: &str) -> bool {
     (2..=15).contains(&digits) && groups.iter().all(is_group) && !number.starts_with('0')
 }
 
-/// Subscribes, or names the subscription that is there.
+/// Subscribes, or returns the existing subscription.
 pub(super) fn subscribe(world: &mut World, region: &str, input: &Value) -> Answer {
     let topic = required(input, "TopicArn")?;
     find(&mut world.sns, region, topic)?;
@@ -161,7 +162,7 @@ pub(super) fn subscribe(world: &mut World, region: &str, input: &Value) -> Answe
         pending: ["email", "email-json", "http", "https"].contains(&protocol),
         attributes: BTreeMap::new(),
     };
-    // The scope of a filter comes first: it decides what the filter may be.
+    // The scope of a filter comes first, because it decides which filters are valid.
     let given = map(input, "Attributes");
     let (scopes, others): (Vec<_>, Vec<_>) =
         given.iter().partition(|(key, _)| *key == "FilterPolicyScope");
@@ -194,7 +195,7 @@ pub(super) fn subscribe(world: &mut World, region: &str, input: &Value) -> Answe
     Ok(json!({ "SubscriptionArn": if open { &*arn } else { "pending confirmation" } }))
 }
 
-/// The ARN of a subscription, if it has the form of one.
+/// The ARN of a subscription, if it is well-formed.
 fn arn_of(input: &Value) -> Result<&str, Refusal> {
     let arn = required(input, "SubscriptionArn")?;
     elements("SubscriptionArn", arn)?;
@@ -206,7 +207,7 @@ fn by_arn<'a>(state: &'a mut State, input: &Value) -> Result<&'a mut Subscriptio
     found.ok_or_else(|| refuse(404, "NotFound", "Subscription does not exist"))
 }
 
-/// Ends a confirmed subscription; one that is gone does not matter.
+/// Deletes a confirmed subscription. A missing one is not an error.
 pub(super) fn unsubscribe(state: &mut State, input: &Value) -> Answer {
     let arn = arn_of(input)?;
     if arn.split(':').count() < 7 {
@@ -224,7 +225,7 @@ pub(super) fn unsubscribe(state: &mut State, input: &Value) -> Answer {
     }
 }
 
-/// The subscriptions that are wanted; pending ones without their ARN.
+/// The subscriptions that a call asks for. Pending ones have no ARN.
 pub(super) fn list(
     state: &State,
     input: &Value,
@@ -263,7 +264,7 @@ pub(super) fn get(state: &mut State, input: &Value) -> Answer {
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
     all.extend(subscription.settings());
-    // The scope shows with a filter only.
+    // The scope shows only with a filter.
     if !subscription.attributes.contains_key("FilterPolicy") {
         all.remove("FilterPolicyScope");
     }

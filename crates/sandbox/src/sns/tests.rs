@@ -1,4 +1,4 @@
-//! What SNS promises, call by call.
+//! Tests of SNS, call by call.
 
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn a_delivery_policy_overrides_the_defaults_of_sns() {
 }
 
 #[test]
-fn a_fifo_topic_needs_a_group_and_a_way_to_know_duplicates() {
+fn a_fifo_topic_needs_a_group_and_a_deduplication_id_or_content() {
     let mut world = with_topic();
     let fifo = json!({ "Name": "f.fifo", "Attributes": { "FifoTopic": "true" } });
     let fifo = sns(&mut world, "CreateTopic", fifo).unwrap()["TopicArn"].clone();
@@ -181,7 +181,7 @@ fn attributes_of_subscriptions_are_checked() {
 }
 
 #[test]
-fn defaults_come_back_unasked() {
+fn unset_members_come_back_with_defaults() {
     let mut world = with_topic();
     let all = attributes(&mut world);
     assert_eq!(all["DisplayName"], "Ops");

@@ -15,7 +15,7 @@ const NUMBERS: &[(&str, &str, i64, i64)] = &[
     ("VisibilityTimeout", "30", 0, 43_200),
 ];
 
-/// Other attributes that can be set.
+/// Other attributes that a call can set.
 const TEXTS: &[&str] = &["KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy"];
 
 /// Attributes of FIFO queues with their defaults.
@@ -25,10 +25,10 @@ const FIFO: &[(&str, &str)] = &[
     ("FifoThroughputLimit", "perQueue"),
 ];
 
-/// Attributes that are on or off. SQS takes them in any case, and shows them in small letters.
+/// Boolean attributes. SQS accepts them in any case, and returns them in lower case.
 const SWITCHES: &[&str] = &["ContentBasedDeduplication", "FifoQueue", "SqsManagedSseEnabled"];
 
-/// Whether an attribute may be asked for that the queue does not have.
+/// Whether a call may ask for an attribute that the queue does not have.
 pub(super) fn is_known(key: &str) -> bool {
     ["All", "FifoQueue", "KmsDataKeyReusePeriodSeconds"].contains(&key)
         || TEXTS.contains(&key)
@@ -38,10 +38,7 @@ pub(super) fn is_known(key: &str) -> bool {
 /// Attributes as SQS keeps them.
 pub(super) fn canonical(attributes: Attributes) -> Attributes {
     let canonical = |(key, value): (String, String)| {
-        let value = match SWITCHES.contains(&&*key) {
-            true => value.to_ascii_lowercase(),
-            false => value,
-        };
+        let value = if SWITCHES.contains(&&*key) { value.to_ascii_lowercase() } else { value };
         (key, value)
     };
     attributes.into_iter().map(canonical).collect()
@@ -55,7 +52,7 @@ fn bad_value(key: &str) -> Refusal {
     refused("InvalidAttributeValue", format!("Invalid value for the parameter {key}."))
 }
 
-/// Checks attributes that are to be set on a queue.
+/// Checks attributes that a call sets on a queue.
 pub(super) fn check(
     world: &World,
     region: &str,
@@ -68,10 +65,7 @@ pub(super) fn check(
     };
     for (key, value) in attributes {
         if let Some((_, _, least, most)) = NUMBERS.iter().find(|(known, ..)| known == key) {
-            match within(value, *least, *most) {
-                true => continue,
-                false => return Err(bad_value(key)),
-            }
+            if within(value, *least, *most) { continue } else { return Err(bad_value(key)) }
         }
         match key.as_str() {
             "RedrivePolicy" if !value.is_empty() => redrive(world, region, fifo, value)?,
@@ -126,18 +120,19 @@ fn redrive(world: &World, region: &str, fifo: bool, policy: &str) -> Result<(), 
     if !world.sqs.queues.contains_key(&at(region, name)) {
         return Err(bad("Dead letter target does not exist."));
     }
-    match name.ends_with(".fifo") == fifo {
-        true => Ok(()),
-        false => Err(bad("Dead-letter queue must be same type of queue as the source.")),
+    if name.ends_with(".fifo") == fifo {
+        Ok(())
+    } else {
+        Err(bad("Dead-letter queue must be same type of queue as the source."))
     }
 }
 
 impl Queue {
-    /// Puts attributes on the queue; an empty text clears one.
+    /// Sets attributes of the queue. An empty text clears one.
     pub(super) fn assign(&mut self, attributes: Attributes) {
         for (key, value) in attributes {
-            // The two ways of encryption replace each other; without a key there is neither until
-            // SQS's own is asked for.
+            // The two kinds of encryption replace each other. Without a key, the queue has neither
+            // until a call asks for SQS's own.
             match key.as_str() {
                 "KmsMasterKeyId" if !value.is_empty() => {
                     self.attributes.insert("SqsManagedSseEnabled".into(), "false".into());
@@ -147,16 +142,17 @@ impl Queue {
                 }
                 _ => {}
             }
-            match value.is_empty() {
-                true => self.attributes.remove(&key),
-                false => self.attributes.insert(key, value),
+            if value.is_empty() {
+                self.attributes.remove(&key)
+            } else {
+                self.attributes.insert(key, value)
             };
         }
     }
 }
 
-/// All settings, with defaults.
-pub(super) fn settings(set: &Attributes, name: &str) -> Attributes {
+/// All attributes that a call can set, with defaults.
+pub(super) fn settings_of(set: &Attributes, name: &str) -> Attributes {
     let defaults = NUMBERS.iter().map(|(key, value, ..)| (*key, *value));
     let fifo = name.ends_with(".fifo");
     let fifo = fifo.then(|| FIFO.iter().copied().chain([("FifoQueue", "true")]));
@@ -166,13 +162,10 @@ pub(super) fn settings(set: &Attributes, name: &str) -> Attributes {
     all.extend(set.clone());
     let key = set.contains_key("KmsMasterKeyId");
     all.entry("SqsManagedSseEnabled".into()).or_insert_with(|| (!key).to_string());
-    match key {
-        true => {
-            all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
-        }
-        false => {
-            all.remove("KmsDataKeyReusePeriodSeconds");
-        }
+    if key {
+        all.entry("KmsDataKeyReusePeriodSeconds".into()).or_insert_with(|| "300".into());
+    } else {
+        all.remove("KmsDataKeyReusePeriodSeconds");
     }
     all
 }

@@ -8,20 +8,17 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::toolbox::text;
+use super::super::toolbox::{hex, text};
 use super::{bad_parameter, invalid, refused};
 
-/// Hex of the MD5 of a body.
+/// The MD5 of a body, in hex.
 pub(super) fn sum(body: &str) -> String {
     hex(Md5::digest(body))
 }
 
-fn hex(digest: impl AsRef<[u8]>) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hex of the MD5 of message attributes, in the order of their names: each name, type and value
-/// with its length before it, and a byte for the sort of value between the two.
+/// The MD5 of message attributes, in hex. They are in the order of their names. Each has its name,
+/// type and value, with their lengths before them, and a byte for the kind of value before the
+/// value.
 pub(super) fn sum_of_attributes(attributes: &BTreeMap<String, Value>) -> String {
     let mut md5 = Md5::new();
     let add = |md5: &mut Md5, bytes: &[u8]| {
@@ -56,20 +53,21 @@ pub(super) fn check(
         let kind = text(attribute, "DataType").unwrap_or_default();
         name.len() + kind.len() + value_of(attribute).1.len()
     });
-    match body.len() + sizes.sum::<usize>() > most {
-        true => Err(invalid(format!(
+    if body.len() + sizes.sum::<usize>() > most {
+        Err(invalid(format!(
             "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
-        ))),
-        false => Ok(()),
+        )))
+    } else {
+        Ok(())
     }
 }
 
-/// The characters of XML.
+/// Whether XML allows the character.
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// The value of an attribute, and the byte for its sort.
+/// The value of an attribute, and the byte for its kind.
 fn value_of(attribute: &Value) -> (u8, Vec<u8>) {
     match text(attribute, "BinaryValue") {
         Some(encoded) => (2, BASE64_STANDARD.decode(encoded).unwrap_or_default()),
@@ -102,24 +100,22 @@ fn check_attribute(name: &str, attribute: &Value) -> Result<(), Refusal> {
             "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
         )));
     }
-    match text(attribute, "StringValue").is_none_or(|value| value.chars().all(is_allowed)) {
-        true => Ok(()),
-        false => {
-            Err(invalid(format!("Message (user) attribute '{name}' contains invalid characters.")))
-        }
+    if text(attribute, "StringValue").is_none_or(|value| value.chars().all(is_allowed)) {
+        Ok(())
+    } else {
+        Err(invalid(format!("Message (user) attribute '{name}' contains invalid characters.")))
     }
 }
 
-/// Checks the id of a group or of a deduplication.
+/// Checks a group id or a deduplication id.
 pub(super) fn check_id(key: &str, id: &str) -> Result<(), Refusal> {
-    match (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
-        true => Ok(()),
-        false => {
-            let reason = format!(
-                "{key} can only include alphanumeric and punctuation characters. 1 to 128 in \
+    if (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        let reason = format!(
+            "{key} can only include alphanumeric and punctuation characters. 1 to 128 in \
                  length."
-            );
-            Err(bad_parameter(key, id, &reason))
-        }
+        );
+        Err(bad_parameter(key, id, &reason))
     }
 }

@@ -1,8 +1,8 @@
 //! Messages: sent, hidden while received, deleted, moved to a dead-letter queue.
 //!
-//! FIFO queues: a message is delivered only while no earlier one of its group is hidden. The group
-//! that waited longest comes first. A duplicate within five minutes is dropped. There is no long
-//! polling: a receive returns at once.
+//! A FIFO queue delivers a message only while no earlier one of its group is hidden. The group that
+//! has waited longest comes first. The queue drops a duplicate within five minutes. There is no
+//! long polling: a receive returns at once.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{at, digest, now, number, put, text, texts, uuid};
 use super::super::{ACCOUNT, Answer, Refusal, World};
-use super::attributes::settings;
+use super::attributes::settings_of;
 use super::{
-    Attributes, Queue, arn, bad_parameter, contents, find, invalid, missing, place, refused,
+    Attributes, Queue, arn, bad_parameter, contents, find, invalid, missing, place_of, refused,
     required,
 };
 
@@ -24,20 +24,20 @@ use super::{
 #[serde(default)]
 pub(super) struct Message {
     id: String,
-    /// The handle that was given out last.
+    /// The last receipt handle.
     handle: String,
     body: String,
     attributes: Option<BTreeMap<String, Value>>,
-    /// What SQS tells of it beside the counts: the sender, the group ...
+    /// Its system attributes beside the counts, such as the sender and the group.
     system: Attributes,
     visible: f64,
     receives: u32,
-    /// When it was received first, and last.
+    /// The times of the first and of the last receive.
     first: f64,
     last: f64,
 }
 
-/// What a FIFO queue remembers of a message against duplicates.
+/// The record of a message that a FIFO queue needs to find duplicates.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
@@ -46,17 +46,17 @@ pub(super) struct Sent {
     at: f64,
 }
 
-/// For how long a duplicate is recognised, in seconds.
+/// How long a queue finds duplicates, in seconds.
 const DUPLICATES: f64 = 300.0;
 
-/// About where SQS's numbers of messages are.
+/// A number near SQS's sequence numbers.
 const FIRST: u128 = 18_849_496_460_467_696_128;
 
-/// How long a change of a queue's attributes may take to be in force, in seconds.
+/// How long a change of a queue's attributes may take to take effect, in seconds.
 const IN_FORCE: f64 = 60.0;
 
 impl Message {
-    /// Whether somebody has it at the moment.
+    /// Whether the message is in flight.
     fn is_flying(&self, now: f64) -> bool {
         self.visible > now && self.receives > 0
     }
@@ -66,14 +66,14 @@ impl Message {
     }
 }
 
-/// How many messages can be received, are with somebody, and are delayed.
+/// The numbers of visible messages, of messages in flight, and of delayed ones.
 pub(super) fn tally(queue: &Queue, now: f64) -> (usize, usize, usize) {
     let flying = queue.messages.iter().filter(|message| message.is_flying(now)).count();
     let hidden = queue.messages.iter().filter(|message| message.visible > now).count();
     (queue.messages.len() - hidden, flying, hidden - flying)
 }
 
-/// A number in its range, if it is given.
+/// A number that must be in its range, if it is given.
 fn within(input: &Value, key: &str, reason: &str, most: i64) -> Result<Option<i64>, Refusal> {
     match number(input, key) {
         Some(number) if !(0..=most).contains(&number) => {
@@ -83,20 +83,20 @@ fn within(input: &Value, key: &str, reason: &str, most: i64) -> Result<Option<i6
     }
 }
 
-/// Attributes of a message, if there are any.
+/// The attributes of a message, if it has any.
 fn attributes_of(input: &Value, key: &str) -> Option<BTreeMap<String, Value>> {
     let given = input.get(key)?.as_object()?.clone();
     Some(given.into_iter().collect()).filter(|given: &BTreeMap<_, _>| !given.is_empty())
 }
 
-/// Puts a message at the end of the queue.
+/// Adds a message at the end of the queue.
 pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let today = now(&world.base);
     let id = uuid(&mut world.base);
-    let place = place(region, input)?;
+    let place = place_of(region, input)?;
     let queue = find(&mut world.sqs, region, input)?;
     let body = required(input, "MessageBody")?;
-    let settings = settings(&queue.attributes, &place);
+    let settings = settings_of(&queue.attributes, &place);
     let usual = |key: &str| settings.get(key).and_then(|value| value.parse::<i64>().ok());
     let attributes = attributes_of(input, "MessageAttributes");
     let most = usual("MaximumMessageSize").and_then(|most| usize::try_from(most).ok());
@@ -121,21 +121,20 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
     let sum = |attributes: &Option<_>| attributes.as_ref().map(contents::sum_of_attributes);
     put(&mut answer, "MD5OfMessageAttributes", sum(&attributes));
     put(&mut answer, "MD5OfMessageSystemAttributes", sum(&given));
-    let delay = match place.ends_with(".fifo") {
-        false => delay.or_else(|| usual("DelaySeconds")),
-        true => {
-            if let Some(delay) = delay.filter(|delay| *delay > 0) {
-                let reason = "The request include parameter that is not valid for this queue type.";
-                return Err(bad_parameter("DelaySeconds", &delay.to_string(), reason));
-            }
-            let sent = queue.number(&mut system, &settings, body, &id, today)?;
-            answer["MessageId"] = sent.id.clone().into();
-            answer["SequenceNumber"] = sent.number.into();
-            if sent.id != id {
-                return Ok(answer);
-            }
-            usual("DelaySeconds")
+    let delay = if place.ends_with(".fifo") {
+        if let Some(delay) = delay.filter(|delay| *delay > 0) {
+            let reason = "The request include parameter that is not valid for this queue type.";
+            return Err(bad_parameter("DelaySeconds", &delay.to_string(), reason));
         }
+        let sent = queue.number(&mut system, &settings, body, &id, today)?;
+        answer["MessageId"] = sent.id.clone().into();
+        answer["SequenceNumber"] = sent.number.into();
+        if sent.id != id {
+            return Ok(answer);
+        }
+        usual("DelaySeconds")
+    } else {
+        delay.or_else(|| usual("DelaySeconds"))
     };
     answer["MessageId"] = id.clone().into();
     queue.messages.push(Message {
@@ -150,7 +149,7 @@ pub(super) fn send(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 impl Queue {
-    /// Numbers a message of a FIFO queue, or finds the one that it is a duplicate of.
+    /// The sequence number of a message of a FIFO queue, or the message that it duplicates.
     fn number(
         &mut self,
         system: &mut Attributes,
@@ -173,13 +172,15 @@ impl Queue {
             }
         };
         system.insert("MessageDeduplicationId".to_owned(), duplicate.clone());
-        let scope = match today - self.modified < IN_FORCE && self.modified > self.created {
-            true => self.before.get("DeduplicationScope"),
-            false => self.attributes.get("DeduplicationScope"),
+        let scope = if today - self.modified < IN_FORCE && self.modified > self.created {
+            self.before.get("DeduplicationScope")
+        } else {
+            self.attributes.get("DeduplicationScope")
         };
-        let key = match scope.is_some_and(|scope| scope == "messageGroup") {
-            true => at(&group, &duplicate),
-            false => duplicate,
+        let key = if scope.is_some_and(|scope| scope == "messageGroup") {
+            at(&group, &duplicate)
+        } else {
+            duplicate
         };
         self.sent.retain(|_, sent| today - sent.at < DUPLICATES);
         if let Some(sent) = self.sent.get(&key) {
@@ -193,7 +194,7 @@ impl Queue {
         Ok(sent)
     }
 
-    /// Which messages can be received, in the order in which they are.
+    /// The messages that a call can receive, in order.
     fn ready(&self, fifo: bool, now: f64) -> Vec<usize> {
         let mut ready: Vec<usize> = (0..self.messages.len()).collect();
         if !fifo {
@@ -209,7 +210,7 @@ impl Queue {
         let mut groups: Vec<(f64, Vec<usize>)> = groups.into_values().collect();
         groups
             .sort_by(|(one, first), (other, second)| one.total_cmp(other).then(first.cmp(second)));
-        // What waits behind a hidden message of its group waits as well.
+        // Messages behind a hidden one of their group are not visible.
         let places = groups.into_iter().flat_map(|(_, places)| {
             places.into_iter().take_while(|place| self.messages[*place].visible <= now)
         });
@@ -217,10 +218,10 @@ impl Queue {
     }
 }
 
-/// Hands out visible messages and hides them.
+/// Returns visible messages and hides them.
 pub(super) fn receive(world: &mut World, region: &str, input: &Value) -> Answer {
     let today = now(&world.base);
-    let place = place(region, input)?;
+    let place = place_of(region, input)?;
     find(&mut world.sqs, region, input)?;
     let most = number(input, "MaxNumberOfMessages").unwrap_or(1);
     if !(1..=10).contains(&most) {
@@ -233,7 +234,7 @@ pub(super) fn receive(world: &mut World, region: &str, input: &Value) -> Answer 
     bury(world, region, &place, today);
     let base = &mut world.base;
     let queue = find(&mut world.sqs, region, input)?;
-    let settings = settings(&queue.attributes, &place);
+    let settings = settings_of(&queue.attributes, &place);
     let usual = settings.get("VisibilityTimeout").and_then(|timeout| timeout.parse().ok());
     let timeout = timeout.or(usual).unwrap_or(30) as f64;
     let mut received = Vec::new();
@@ -252,7 +253,7 @@ pub(super) fn receive(world: &mut World, region: &str, input: &Value) -> Answer 
     Ok(if received.is_empty() { json!({}) } else { json!({ "Messages": received }) })
 }
 
-/// Moves what was received as often as the queue allows to its dead-letter queue.
+/// Moves messages that were received too often to the dead-letter queue.
 fn bury(world: &mut World, region: &str, place: &str, today: f64) {
     let Some(queue) = world.sqs.queues.get_mut(place) else { return };
     let policy = queue.attributes.get("RedrivePolicy");
@@ -277,7 +278,7 @@ fn millis(seconds: f64) -> String {
     ((seconds * 1000.0) as i64).to_string()
 }
 
-/// A message as its receiver asked to see it.
+/// A message with the members that a receive asks for.
 fn view(message: &Message, input: &Value) -> Value {
     let mut view = json!({
         "MessageId": message.id,
@@ -309,7 +310,7 @@ fn view(message: &Message, input: &Value) -> Value {
     view
 }
 
-/// The message that a handle was given out for, if it is still there.
+/// The message of a receipt handle, if it still exists.
 fn by_handle<'a>(queue: &'a mut Queue, handle: &str) -> Result<Option<&'a mut Message>, Refusal> {
     let decoded =
         BASE64_STANDARD.decode(handle).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -322,10 +323,10 @@ fn by_handle<'a>(queue: &'a mut Queue, handle: &str) -> Result<Option<&'a mut Me
     Ok(queue.messages.iter_mut().find(|message| message.id == id))
 }
 
-/// Deletes the message that a handle was given out for.
+/// Deletes the message of a receipt handle.
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let today = now(&world.base);
-    let place = place(region, input)?;
+    let place = place_of(region, input)?;
     let queue = find(&mut world.sqs, region, input)?;
     let handle = required(input, "ReceiptHandle")?;
     let Some(message) = by_handle(queue, handle)? else { return Ok(json!({})) };
@@ -338,7 +339,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-/// Hides a received message for another while.
+/// Changes how long a received message stays hidden.
 pub(super) fn change_visibility(world: &mut World, region: &str, input: &Value) -> Answer {
     let today = now(&world.base);
     let queue = find(&mut world.sqs, region, input)?;

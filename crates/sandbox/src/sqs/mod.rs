@@ -1,7 +1,7 @@
 //! The sandbox's SQS (JSON protocol).
 //!
-//! Quirks kept: all attributes are texts and come back with their defaults; an empty text clears
-//! one; creation is idempotent if the given attributes equal the live ones; a strict sandbox blocks
+//! Quirks kept: All attributes are texts and come back with their defaults. An empty text clears
+//! one. Creation is idempotent if the given attributes equal the live ones. A strict sandbox blocks
 //! the name of a deleted queue for a minute, and shows old attributes for a while.
 
 mod attributes;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::attributes::{canonical, check, is_known, settings};
+use self::attributes::{canonical, check, is_known, settings_of};
 use super::toolbox::{
     Tags, add_tags, at, here, is_name, map, now, number, page, put, remove_tags, text, texts,
 };
@@ -23,7 +23,7 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 type Attributes = BTreeMap<String, String>;
 
-/// What SQS keeps.
+/// The state of SQS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -36,7 +36,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Queue {
-    /// What was set; the rest is as by default.
+    /// The attributes that calls have set. All others have their defaults.
     attributes: Attributes,
     tags: Tags,
     created: f64,
@@ -44,15 +44,15 @@ struct Queue {
     /// The attributes before the last change.
     before: Attributes,
     messages: Vec<messages::Message>,
-    /// How many messages a FIFO queue has got, for their numbers.
+    /// The number of messages so far in a FIFO queue, for their sequence numbers.
     numbered: u64,
-    /// What a FIFO queue takes for a duplicate, by deduplication id.
+    /// The messages that may still get duplicates, by deduplication id (FIFO queues).
     sent: BTreeMap<String, messages::Sent>,
-    /// When it was purged last.
+    /// When it was last purged.
     purged: Option<f64>,
 }
 
-/// How long a strict sandbox shows attributes as they were before the last change, in seconds.
+/// How long a strict sandbox shows the attributes before the last change, in seconds.
 const LAG: f64 = 20.0;
 
 /// The codes for a bad tag and for too many.
@@ -72,11 +72,11 @@ pub(crate) fn all_tags<'a>(
     here(&state.queues, region).map(move |(name, queue)| (arn(region, name), queue.tags.clone()))
 }
 
-/// The seconds for which the queue with that ARN hides a received message.
+/// The visibility timeout of the queue with this ARN, in seconds.
 pub(crate) fn visibility(state: &State, region: &str, arn: &str) -> Option<i64> {
     let name = arn.rsplit(':').next().unwrap_or(arn);
     let queue = state.queues.get(&at(region, name))?;
-    settings(&queue.attributes, name).get("VisibilityTimeout")?.parse().ok()
+    settings_of(&queue.attributes, name).get("VisibilityTimeout")?.parse().ok()
 }
 
 /// Answers a call.
@@ -88,15 +88,16 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "SetQueueAttributes" => set(world, region, input),
         "GetQueueUrl" => {
             let name = required(input, "QueueName")?;
-            match world.sqs.queues.contains_key(&at(region, name)) {
-                true => Ok(json!({ "QueueUrl": url(region, name) })),
-                false => Err(no_queue()),
+            if world.sqs.queues.contains_key(&at(region, name)) {
+                Ok(json!({ "QueueUrl": url(region, name) }))
+            } else {
+                Err(no_queue())
             }
         }
         "ListQueues" => list(&world.sqs, region, input),
         "GetQueueAttributes" => get(world, region, input, today),
         "DeleteQueue" => {
-            let place = place(region, input)?;
+            let place = place_of(region, input)?;
             find(&mut world.sqs, region, input)?;
             world.sqs.queues.remove(&place);
             world.sqs.deleted.insert(place, today);
@@ -116,7 +117,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             Ok(if tags.is_empty() { json!({}) } else { json!({ "Tags": tags }) })
         }
         "PurgeQueue" => {
-            let place = place(region, input)?;
+            let place = place_of(region, input)?;
             let queue = find(&mut world.sqs, region, input)?;
             if queue.purged.is_some_and(|purged| today - purged < 60.0) {
                 let name = place.rsplit('|').next().unwrap_or_default();
@@ -141,7 +142,7 @@ fn refused(code: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(&format!("com.amazonaws.sqs#{code}"), message)
 }
 
-/// A refusal of a parameter, for which SQS's model has no shape.
+/// The refusal of a parameter. SQS's model has no error for it.
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("com.amazon.coral.service#InvalidParameterValueException", message)
 }
@@ -150,7 +151,7 @@ fn bad_parameter(key: &str, value: &str, reason: &str) -> Refusal {
     invalid(format!("Value {value} for parameter {key} is invalid. Reason: {reason}"))
 }
 
-/// A text member that must be there and not be empty.
+/// A required text member that must not be empty.
 fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, Refusal> {
     text(input, key).filter(|text| !text.is_empty()).ok_or_else(|| missing(key))
 }
@@ -168,13 +169,13 @@ fn url(region: &str, name: &str) -> String {
     format!("https://sqs.{region}.amazonaws.com/{ACCOUNT}/{name}")
 }
 
-fn place(region: &str, input: &Value) -> Result<String, Refusal> {
+fn place_of(region: &str, input: &Value) -> Result<String, Refusal> {
     let url = required(input, "QueueUrl")?;
     Ok(at(region, url.rsplit('/').next().unwrap_or(url)))
 }
 
 fn find<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Queue, Refusal> {
-    state.queues.get_mut(&place(region, input)?).ok_or_else(no_queue)
+    state.queues.get_mut(&place_of(region, input)?).ok_or_else(no_queue)
 }
 
 fn arn(region: &str, name: &str) -> String {
@@ -189,7 +190,7 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let place = at(region, name);
     let answer = json!({ "QueueUrl": url(region, name) });
     if let Some(queue) = world.sqs.queues.get(&place) {
-        let live = settings(&queue.attributes, name);
+        let live = settings_of(&queue.attributes, name);
         let differs = |(key, value): (&String, &String)| {
             live.get(key).map_or(!value.is_empty(), |known| known != value)
         };
@@ -222,26 +223,23 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// Exactly the names of FIFO queues end in .fifo, and the suffix counts.
+/// The names of FIFO queues, and no others, end in .fifo. The length includes the suffix.
 fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
     let stem = name.strip_suffix(".fifo");
     if name.len() <= 80 && is_name(stem.unwrap_or(name), 1..=80, "_-") && fifo == stem.is_some() {
         return Ok(());
     }
-    Err(invalid(match fifo {
-        true => {
-            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+    Err(invalid(if fifo {
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
              underscores, must end with .fifo suffix and be 1 to 80 in length."
-        }
-        false => {
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        }
+    } else {
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
     }))
 }
 
 fn set(world: &mut World, region: &str, input: &Value) -> Answer {
     let attributes = canonical(map(input, "Attributes"));
-    let place = place(region, input)?;
+    let place = place_of(region, input)?;
     let name = place.rsplit('|').next().unwrap_or_default();
     find(&mut world.sqs, region, input)?;
     check(world, region, name, &attributes)?;
@@ -262,7 +260,7 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
     let found = here(&state.queues, region).filter(|(name, _)| name.starts_with(prefix));
     let urls = found.map(|(name, _)| (name.to_owned(), url(region, name)));
-    // Without a page size there is one page of at most a thousand, and no token.
+    // Without a page size the answer is one page of at most a thousand, and has no token.
     let size = number(input, "MaxResults").map(|size| size.clamp(1, 1000));
     let limit = size.unwrap_or(1000) as usize;
     let (urls, next) = page(urls.collect(), text(input, "NextToken"), limit);
@@ -273,13 +271,14 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
 }
 
 fn get(world: &mut World, region: &str, input: &Value, today: f64) -> Answer {
-    let place = place(region, input)?;
+    let place = place_of(region, input)?;
     let name = place.rsplit('|').next().unwrap_or_default();
     let strict = world.base.strict;
     let queue = find(&mut world.sqs, region, input)?;
-    let mut all = match strict && queue.modified > queue.created && today - queue.modified < LAG {
-        true => settings(&queue.before, name),
-        false => settings(&queue.attributes, name),
+    let mut all = if strict && queue.modified > queue.created && today - queue.modified < LAG {
+        settings_of(&queue.before, name)
+    } else {
+        settings_of(&queue.attributes, name)
     };
     let (waiting, flying, delayed) = messages::tally(queue, today);
     let seconds = |time: f64| (time as i64).to_string();

@@ -1,8 +1,8 @@
 //! The sandbox's Parameter Store.
 //!
-//! Quirks kept: tags and `Overwrite` exclude each other; every overwrite creates a version; the
-//! public parameters under `/aws/service/` name the images of Amazon Linux; at the root a name is
-//! the same with and without its slash; `/aws/reference/secretsmanager/` reads secrets.
+//! Quirks kept: Tags and `Overwrite` exclude each other. Every overwrite creates a version. The
+//! public parameters under `/aws/service/` name the images of Amazon Linux. At the root a name is
+//! the same with and without its slash. `/aws/reference/secretsmanager/` reads secrets.
 
 mod names;
 #[cfg(test)]
@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::names::{place, plain};
+use self::names::{place_of, plain};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, digest, flag, here, list, need, now, page, put, remove_tags,
     tag_list, tag_pairs, text, texts, within,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 
-/// What Parameter Store keeps.
+/// The state of Parameter Store.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -62,7 +62,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("parameters", state.parameters.len())]
 }
 
-/// The id of the image that a public parameter names: the same at all times.
+/// The id of the image that a public parameter names. It never changes.
 pub(crate) fn public_image(region: &str, name: &str) -> Option<String> {
     let image = name.strip_prefix(IMAGES_PATH)?;
     let known = IMAGES.contains(&image);
@@ -90,7 +90,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DescribeParameters" => describe(state, region, input),
         "DeleteParameter" => {
             let name = need(input, "Name", INVALID)?;
-            let removed = state.parameters.remove(&place(state, region, name));
+            let removed = state.parameters.remove(&place_of(state, region, name));
             removed.map(|_| json!({})).ok_or_else(|| {
                 let message = format!("The parameter {name} does not exist.");
                 Refusal::new("ParameterNotFound", message)
@@ -99,7 +99,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DeleteParameters" => {
             let (mut deleted, mut invalid) = (Vec::new(), Vec::new());
             for name in values::ten(input)? {
-                match state.parameters.remove(&place(state, region, &name)) {
+                match state.parameters.remove(&place_of(state, region, &name)) {
                     Some(_) => deleted.push(name),
                     None => invalid.push(name),
                 }
@@ -145,7 +145,7 @@ fn put_parameter(world: &mut World, region: &str, input: &Value) -> Answer {
              please use AddTagsToResource or RemoveTagsFromResource.",
         ));
     }
-    let place = place(&world.ssm, region, name);
+    let place = place_of(&world.ssm, region, name);
     let old = world.ssm.parameters.get(&place);
     if old.is_some() && !overwrite {
         return Err(Refusal::new(
@@ -208,12 +208,13 @@ fn tier<'a>(input: &'a Value, value: &str, old: &'a str) -> Result<&'a str, Refu
         tier @ ("Standard" | "Advanced") => tier,
         other => return Err(invalid(format!("{other} is not a tier."))),
     };
-    match value.len() > limit(tier) {
-        true => Err(invalid(format!(
+    if value.len() > limit(tier) {
+        Err(invalid(format!(
             "{tier} tier parameters support a maximum parameter value of {} characters.",
             limit(tier)
-        ))),
-        false => Ok(tier),
+        )))
+    } else {
+        Ok(tier)
     }
 }
 
@@ -323,7 +324,7 @@ fn tagged<'a>(
         let message = "The sandbox tags resources of the type Parameter only.";
         return Err(Refusal::new("InvalidResourceType", message));
     }
-    let place = place(state, region, need(input, "ResourceId", INVALID)?);
+    let place = place_of(state, region, need(input, "ResourceId", INVALID)?);
     state
         .parameters
         .get_mut(&place)

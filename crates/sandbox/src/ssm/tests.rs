@@ -1,4 +1,4 @@
-//! What Parameter Store promises, call by call.
+//! Tests of Parameter Store, call by call.
 
 use serde_json::{Value, json};
 

@@ -1,13 +1,13 @@
-//! The value of a name: a parameter, an image of Amazon, or a secret.
+//! The value of a name: a parameter, an image of Amazon Linux, or a secret.
 
 use serde_json::{Value, json};
 
-use super::names::{place, plain, well_formed};
+use super::names::{place_of, plain, well_formed};
 use super::{INVALID, State, arn, invalid, public_image};
 use crate::toolbox::{at, digest, flag, iso, need, text, texts};
 use crate::{Answer, Refusal, World, secretsmanager};
 
-/// The names below which the secrets of Secrets Manager are read.
+/// The path of the secrets of Secrets Manager.
 const SECRETS: &str = "/aws/reference/secretsmanager/";
 
 fn not_found(message: String) -> Refusal {
@@ -21,7 +21,7 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(json!({ "Parameter": found }))
 }
 
-/// Up to ten parameters; the names that stand for none are told.
+/// Up to ten parameters. The answer lists names without a parameter.
 pub(super) fn get_some(world: &mut World, region: &str, input: &Value) -> Answer {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in ten(input)? {
@@ -41,9 +41,10 @@ fn decrypts(input: &Value) -> bool {
 /// The names of a call for several parameters.
 pub(super) fn ten(input: &Value) -> Result<Vec<String>, Refusal> {
     let names = texts(input, "Names");
-    match (1..=10).contains(&names.len()) {
-        true => Ok(names),
-        false => Err(invalid("Member must have 1 to 10 names.")),
+    if (1..=10).contains(&names.len()) {
+        Ok(names)
+    } else {
+        Err(invalid("Member must have 1 to 10 names."))
     }
 }
 
@@ -56,7 +57,7 @@ fn read(world: &mut World, region: &str, reference: &str, decrypt: bool) -> Answ
     view(&world.ssm, region, reference, decrypt).ok_or_else(missing)
 }
 
-/// A secret as if it were a parameter.
+/// A secret in the form of a parameter.
 fn secret(world: &mut World, region: &str, id: &str, decrypt: bool) -> Answer {
     if !decrypt {
         let message = "WithDecryption flag must be True for retrieving a Secret Manager secret.";
@@ -94,7 +95,7 @@ fn secret(world: &mut World, region: &str, id: &str, decrypt: bool) -> Answer {
     }))
 }
 
-/// A name and the version behind it; a version that is not a number does not exist.
+/// A name and the version after it. A version that is not a number does not exist.
 fn split(reference: &str) -> (&str, Option<u64>) {
     match reference.split_once(':') {
         Some((name, version)) => (name, Some(version.parse().unwrap_or(0))),
@@ -102,7 +103,7 @@ fn split(reference: &str) -> (&str, Option<u64>) {
     }
 }
 
-/// The parameter that a name or an ARN stands for, under the name that was asked for.
+/// A parameter by name or ARN. It has the name that the call uses.
 pub(super) fn view(state: &State, region: &str, reference: &str, decrypt: bool) -> Option<Value> {
     let (name, version) = split(plain(reference, region));
     if let Some(image) = public_image(region, name) {
@@ -116,14 +117,15 @@ pub(super) fn view(state: &State, region: &str, reference: &str, decrypt: bool) 
             "DataType": "text",
         }));
     }
-    let place = place(state, region, name);
+    let place = place_of(state, region, name);
     let parameter = state.parameters.get(&place)?;
     if version.is_some_and(|version| version != parameter.version) {
         return None;
     }
-    let value = match parameter.kind == "SecureString" && !decrypt {
-        true => format!("encrypted:{}", digest(&parameter.value)),
-        false => parameter.value.clone(),
+    let value = if parameter.kind == "SecureString" && !decrypt {
+        format!("encrypted:{}", digest(&parameter.value))
+    } else {
+        parameter.value.clone()
     };
     let own = place.strip_prefix(&at(region, "")).unwrap_or(name);
     Some(json!({

@@ -6,7 +6,7 @@ use super::super::toolbox::{need, texts};
 use super::super::{Answer, Refusal, World, logs, s3};
 use super::{INVALID, State, by_arn, missing};
 
-/// What the name of a destination begins with.
+/// The start of the name of a destination.
 const PREFIX: &str = "aws-waf-logs-";
 
 fn invalid(destination: &str) -> Refusal {

@@ -1,7 +1,7 @@
 //! The sandbox's WAFv2, for regional resources.
 //!
-//! Quirks kept: every write needs the lock token of the last read; a resource has one web ACL, and
-//! a new one replaces it; an associated ACL cannot be deleted; an association is deleted with its
+//! Quirks kept: Every write needs the lock token of the last read. A resource has one web ACL, and
+//! a new one replaces it. An associated ACL cannot be deleted. An association is deleted with its
 //! resource. The name of a log destination must begin with `aws-waf-logs-`. A strict sandbox
 //! refuses to associate a new ACL for a moment, and treats a released one as associated for a
 //! while.
@@ -22,7 +22,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-/// What WAF keeps.
+/// The state of WAF.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
@@ -30,7 +30,7 @@ pub(crate) struct State {
     acls: BTreeMap<String, Acl>,
     /// The ARN of the ACL of each resource, by the resource's ARN.
     associations: BTreeMap<String, String>,
-    /// Where requests are logged, by the ARN of the ACL.
+    /// The logging configurations, by the ARN of the ACL.
     logging: BTreeMap<String, Value>,
 }
 
@@ -41,9 +41,9 @@ struct Acl {
     arn: String,
     lock: String,
     made: f64,
-    /// When it was last taken off a resource.
+    /// When it was last disassociated.
     let_go: f64,
-    /// The members that callers set and get back.
+    /// The members that callers set and read.
     members: Value,
     tags: Tags,
 }
@@ -52,7 +52,7 @@ const INVALID: &str = "WAFInvalidParameterException";
 const MISSING: &str = "WAFNonexistentItemException";
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (INVALID, "WAFLimitsExceededException");
-/// The members of an ACL that an update replaces, all of them.
+/// The members of an ACL that an update replaces.
 const MEMBERS: &[&str] = &[
     "Description",
     "DefaultAction",
@@ -65,7 +65,8 @@ const MEMBERS: &[&str] = &[
     "TokenDomains",
     "AssociationConfig",
 ];
-/// How long an ACL is not seen, or still counts as associated, if strict; in seconds.
+/// How long a strict sandbox does not see a new ACL, or still counts a released one as associated,
+/// in seconds.
 const LAG: f64 = 8.0;
 
 /// The number of live objects.
@@ -73,7 +74,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("acls", state.acls.len()), ("associations", state.associations.len())]
 }
 
-/// The tags of every web ACL of a region, by ARN.
+/// The tags of all web ACLs of a region, by ARN.
 pub(super) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
@@ -85,7 +86,7 @@ pub(super) fn all_tags<'a>(
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
     forget_what_is_gone(world);
-    if call.operation == "AssociateWebACL" && !is_there(world, resource(input)?) {
+    if call.operation == "AssociateWebACL" && !is_there(world, resource_arn(input)?) {
         return Err(missing());
     }
     if call.operation == "PutLoggingConfiguration" {
@@ -120,14 +121,14 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         }
         "AssociateWebACL" => associate(state, base, input),
         "DisassociateWebACL" => {
-            let resource = resource(input)?;
+            let resource = resource_arn(input)?;
             if let Some(arn) = state.associations.remove(resource) {
                 let_go(state, base, &arn);
             }
             Ok(json!({}))
         }
         "GetWebACLForResource" => {
-            let arn = state.associations.get(resource(input)?).cloned();
+            let arn = state.associations.get(resource_arn(input)?).cloned();
             match arn {
                 Some(arn) => Ok(json!({ "WebACL": view(by_arn(state, &arn)?) })),
                 None => Ok(json!({})),
@@ -177,13 +178,12 @@ fn by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Acl, Refusal> {
 /// The ACL for a write with this lock token.
 fn unlocked<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut Acl, Refusal> {
     let acl = find(state, region, input)?;
-    match need(input, "LockToken", INVALID)? == acl.lock {
-        true => Ok(acl),
-        false => {
-            let message = "AWS WAF couldn't save your changes because someone changed the \
+    if need(input, "LockToken", INVALID)? == acl.lock {
+        Ok(acl)
+    } else {
+        let message = "AWS WAF couldn't save your changes because someone changed the \
                            resource after you started to edit it. Reapply your changes.";
-            Err(Refusal::new("WAFOptimisticLockException", message))
-        }
+        Err(Refusal::new("WAFOptimisticLockException", message))
     }
 }
 
@@ -199,7 +199,7 @@ fn view(acl: &Acl) -> Value {
     view
 }
 
-fn members(input: &Value) -> Result<Value, Refusal> {
+fn read_members(input: &Value) -> Result<Value, Refusal> {
     let mut members = json!({ "Name": need(input, "Name", INVALID)? });
     for member in MEMBERS {
         put(&mut members, member, input.get(*member).cloned());
@@ -213,7 +213,7 @@ fn members(input: &Value) -> Result<Value, Refusal> {
 
 fn create(state: &mut State, base: &mut Base, region: &str, input: &Value) -> Answer {
     regional(input)?;
-    let members = members(input)?;
+    let members = read_members(input)?;
     let name = need(input, "Name", INVALID)?;
     if state.acls.contains_key(&at(region, name)) {
         let message = "AWS WAF couldn't perform the operation because some resource in your \
@@ -226,12 +226,12 @@ fn create(state: &mut State, base: &mut Base, region: &str, input: &Value) -> An
     let arn = format!("arn:aws:wafv2:{region}:{ACCOUNT}:regional/webacl/{name}/{id}");
     let lock = uuid(base);
     let acl = Acl { id, arn, lock, made: base.now(), let_go: 0.0, members, tags };
-    let summary = summary(name, &acl);
+    let summary = summary_of(name, &acl);
     state.acls.insert(at(region, name), acl);
     Ok(json!({ "Summary": summary }))
 }
 
-fn summary(name: &str, acl: &Acl) -> Value {
+fn summary_of(name: &str, acl: &Acl) -> Value {
     let mut summary = json!({ "Name": name, "Id": acl.id, "ARN": acl.arn, "LockToken": acl.lock });
     put(&mut summary, "Description", acl.members.get("Description").cloned());
     summary
@@ -240,7 +240,8 @@ fn summary(name: &str, acl: &Acl) -> Value {
 fn list(state: &State, region: &str, input: &Value) -> Answer {
     regional(input)?;
     let limit = within(input, "Limit", 1..=100, INVALID)?.unwrap_or(100);
-    let acls = here(&state.acls, region).map(|(name, acl)| (name.to_owned(), summary(name, acl)));
+    let acls =
+        here(&state.acls, region).map(|(name, acl)| (name.to_owned(), summary_of(name, acl)));
     let (acls, next) = page(acls.collect(), text(input, "NextMarker"), limit as usize);
     let mut answer = json!({ "WebACLs": acls });
     put(&mut answer, "NextMarker", next);
@@ -250,7 +251,7 @@ fn list(state: &State, region: &str, input: &Value) -> Answer {
 fn update(state: &mut State, base: &mut Base, region: &str, input: &Value) -> Answer {
     let lock = uuid(base);
     let acl = unlocked(state, region, input)?;
-    acl.members = members(input)?;
+    acl.members = read_members(input)?;
     acl.lock = lock;
     Ok(json!({ "NextLockToken": acl.lock }))
 }
@@ -270,16 +271,15 @@ fn delete(state: &mut State, base: &Base, region: &str, input: &Value) -> Answer
 }
 
 /// The ARN of a load balancer or an API stage.
-fn resource(input: &Value) -> Result<&str, Refusal> {
+fn resource_arn(input: &Value) -> Result<&str, Refusal> {
     let arn = need(input, "ResourceArn", INVALID)?;
     let stage = arn.contains(":apigateway:") && arn.contains("::/restapis/");
     let stage = stage && arn.contains("/stages/");
-    match stage || arn.contains(":loadbalancer/app/") {
-        true => Ok(arn),
-        false => {
-            let message = "Error reason: The ARN isn't valid., field: RESOURCE_ARN";
-            Err(Refusal::new(INVALID, message))
-        }
+    if stage || arn.contains(":loadbalancer/app/") {
+        Ok(arn)
+    } else {
+        let message = "Error reason: The ARN isn't valid., field: RESOURCE_ARN";
+        Err(Refusal::new(INVALID, message))
     }
 }
 
@@ -288,7 +288,7 @@ fn is_there(world: &World, resource: &str) -> bool {
     elb::has_balancer(&world.elb, resource) || apigateway::has_stage(&world.apigateway, resource)
 }
 
-/// What is deleted takes its association with it.
+/// Deletes the associations of deleted resources.
 fn forget_what_is_gone(world: &mut World) {
     let resources = world.waf.associations.keys();
     let gone: Vec<String> = resources.filter(|arn| !is_there(world, arn)).cloned().collect();
@@ -300,7 +300,7 @@ fn forget_what_is_gone(world: &mut World) {
 }
 
 fn associate(state: &mut State, base: &Base, input: &Value) -> Answer {
-    let resource = resource(input)?.to_owned();
+    let resource = resource_arn(input)?.to_owned();
     let acl = by_arn(state, need(input, "WebACLArn", INVALID)?)?;
     if base.strict && base.now() < acl.made + LAG {
         let message = "AWS WAF couldn't retrieve the resource that you requested. Retry your \

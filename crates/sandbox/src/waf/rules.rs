@@ -8,7 +8,7 @@ use super::INVALID;
 use crate::Refusal;
 use crate::toolbox::{is_name, list, number, text};
 
-/// The capacity units of AWS's groups that are not 50.
+/// The capacity units of AWS's rule groups, if they are not 50.
 const GROUPS: &[(&str, i64)] = &[
     ("AWSManagedRulesAdminProtectionRuleSet", 100),
     ("AWSManagedRulesAmazonIpReputationList", 25),
@@ -22,7 +22,7 @@ const GROUPS: &[(&str, i64)] = &[
     ("AWSManagedRulesWordPressRuleSet", 100),
 ];
 
-/// Checks an ACL and fills in what callers may leave out.
+/// Checks an ACL and adds the defaults of members that callers may leave out.
 pub(super) fn check(acl: &mut Value) -> Result<(), Refusal> {
     name(acl, "Name", 128)?;
     if let Some(description) = text(acl, "Description") {
@@ -55,13 +55,12 @@ pub(super) fn check(acl: &mut Value) -> Result<(), Refusal> {
         }
         statement(rule.get_mut("Statement").ok_or_else(|| invalid("STATEMENT", "is required"))?)?;
     }
-    match capacity(acl) > 5000 {
-        true => {
-            let message = "AWS WAF couldn't perform the operation because you exceeded your \
+    if capacity(acl) > 5000 {
+        let message = "AWS WAF couldn't perform the operation because you exceeded your \
                            resource limit: 5000 capacity units.";
-            Err(Refusal::new("WAFLimitsExceededException", message))
-        }
-        false => Ok(()),
+        Err(Refusal::new("WAFLimitsExceededException", message))
+    } else {
+        Ok(())
     }
 }
 
@@ -70,9 +69,10 @@ fn invalid(field: &str, reason: &str) -> Refusal {
 }
 
 fn name(object: &Value, member: &str, longest: usize) -> Result<(), Refusal> {
-    match text(object, member).is_some_and(|name| is_name(name, 1..=longest, "-_")) {
-        true => Ok(()),
-        false => Err(invalid(&member.to_uppercase(), "the name is not valid")),
+    if text(object, member).is_some_and(|name| is_name(name, 1..=longest, "-_")) {
+        Ok(())
+    } else {
+        Err(invalid(&member.to_uppercase(), "the name is not valid"))
     }
 }
 
@@ -82,9 +82,10 @@ fn visibility(object: &Value) -> Result<(), Refusal> {
     };
     name(config, "MetricName", 128)?;
     let metric = text(config, "MetricName").unwrap_or_default();
-    match ["All", "Default_Action"].contains(&metric) {
-        true => Err(invalid("METRIC_NAME", "the name is reserved")),
-        false => Ok(()),
+    if ["All", "Default_Action"].contains(&metric) {
+        Err(invalid("METRIC_NAME", "the name is reserved"))
+    } else {
+        Ok(())
     }
 }
 

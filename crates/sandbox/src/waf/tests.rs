@@ -1,8 +1,8 @@
-//! Claims about the sandbox's WAF.
+//! Tests of WAF.
 
 use serde_json::{Value, json};
 
-use super::super::toolbox::testing::{ask, balancer, code};
+use super::super::toolbox::testing::{ask, code, make_balancer};
 use super::super::{Answer, World};
 use super::{INVALID, MISSING};
 
@@ -20,7 +20,7 @@ fn waf(world: &mut World, operation: &str, input: Value) -> Answer {
     ask(world, "wafv2", operation, input)
 }
 
-/// Makes an ACL; its ARN and the key that finds it.
+/// Creates an ACL. The answer is its ARN and the members that identify it.
 fn made(world: &mut World) -> (String, Value) {
     let made = waf(world, "CreateWebACL", acl(json!([]))).unwrap();
     let arn = made["Summary"]["ARN"].as_str().unwrap().to_owned();
@@ -53,7 +53,7 @@ fn a_write_needs_the_last_lock_token() {
 fn an_associated_web_acl_cannot_be_deleted() {
     let mut world = World::default();
     let (arn, key) = made(&mut world);
-    let balancer = balancer(&mut world).arn;
+    let balancer = make_balancer(&mut world).arn;
     let join = json!({ "WebACLArn": arn, "ResourceArn": balancer });
     waf(&mut world, "AssociateWebACL", join).unwrap();
     let balancers = waf(&mut world, "ListResourcesForWebACL", json!({ "WebACLArn": arn }));
@@ -75,7 +75,7 @@ async fn a_strict_web_acl_appears_late_and_is_released_late() {
     let mut world = World::default();
     world.base.strict = true;
     let (arn, key) = made(&mut world);
-    let balancer = balancer(&mut world).arn;
+    let balancer = make_balancer(&mut world).arn;
     let join = json!({ "WebACLArn": arn, "ResourceArn": balancer });
     assert_eq!(
         code(waf(&mut world, "AssociateWebACL", join.clone())),
@@ -142,7 +142,7 @@ fn invalid_rules_are_refused() {
 fn a_protected_resource_must_exist() {
     let mut world = World::default();
     let (arn, key) = made(&mut world);
-    let balancer = balancer(&mut world).arn;
+    let balancer = make_balancer(&mut world).arn;
     let mut join = |resource: &str| {
         waf(&mut world, "AssociateWebACL", json!({ "WebACLArn": arn, "ResourceArn": resource }))
     };

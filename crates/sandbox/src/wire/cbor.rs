@@ -1,7 +1,7 @@
-//! RPC v2 CBOR, the protocol of CloudWatch: the path names service and operation, input and answer
-//! are CBOR maps.
+//! RPC v2 CBOR, the protocol of CloudWatch. The path names the service and the operation. The input
+//! and the answer are CBOR maps.
 //!
-//! Times are tagged numbers, and clients require the tag: answers use [`time()`]. Answers must
+//! Times are tagged numbers, and clients require the tag, so answers use [`time()`]. Answers must
 //! contain doubles where the API has them (`5.0`, not `5`).
 
 use ciborium::Value as Cbor;
@@ -17,7 +17,7 @@ pub(crate) fn time(seconds: f64) -> Value {
     json!({ TIME: seconds })
 }
 
-/// The answer for clients that speak another protocol, with each time as `spell` writes it.
+/// The answer for clients that speak another protocol. `spell` writes each time.
 pub(crate) fn untagged(value: Value, spell: fn(f64) -> Value) -> Value {
     match value {
         Value::Array(items) => {
@@ -34,7 +34,8 @@ pub(crate) fn untagged(value: Value, spell: fn(f64) -> Value) -> Value {
     }
 }
 
-/// Service and operation in a path, `/service/GraniteServiceVersion20100801/operation/PutDashboard`.
+/// The service and the operation in a path such as
+/// `/service/GraniteServiceVersion20100801/operation/PutDashboard`.
 pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
     let (service, operation) = path.strip_prefix("/service/")?.split_once("/operation/")?;
     (!service.contains('/') && !operation.contains('/')).then_some((service, operation))

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use super::xml::Element;
 use super::{Protocol, Route, cbor};
 
-/// The body of an answer; `null` if it is in no language that the route speaks.
+/// The body of an answer, or `null` if the route does not speak its language.
 pub(crate) fn answer(route: &Route, body: &[u8]) -> Value {
     match route.protocol {
         Protocol::Json(_) | Protocol::RestJson => serde_json::from_slice(body).unwrap_or_default(),
         Protocol::Cbor => cbor::input(body).unwrap_or_default(),
         Protocol::Ec2 | Protocol::Query | Protocol::Rest => {
             let text = std::str::from_utf8(body).unwrap_or_default();
-            // S3 hands out policies as they are.
+            // S3 returns policies as they were sent, in JSON.
             let Ok(root) = Element::parse(text) else {
                 return serde_json::from_str(text).unwrap_or_default();
             };
@@ -22,7 +22,7 @@ pub(crate) fn answer(route: &Route, body: &[u8]) -> Value {
     }
 }
 
-/// What stands in an element: text, a list (`member`, `item`), a map (`entry`), or members by name.
+/// The content of an element: text, a list (`member`, `item`), a map (`entry`), or members by name.
 fn content(element: &Element) -> Value {
     let children = &element.children;
     let all = |names: &[&str]| children.iter().all(|child| names.contains(&child.name.as_str()));

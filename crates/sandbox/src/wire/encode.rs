@@ -48,7 +48,7 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
         Protocol::Query | Protocol::Rest => {
             let (operation, space) = (&route.operation, namespace(&route.service));
             let mut body = format!("<{operation}Response xmlns=\"{space}\">");
-            // RDS names the items of each list otherwise: its answers do so themselves.
+            // RDS has other names for the items of lists. Its answers contain these names.
             let lists = if route.service == "rds" { Lists::Flat } else { Lists::Member };
             if !value.is_null() {
                 xml::write(&mut body, &format!("{operation}Result"), &value, lists);
@@ -82,7 +82,7 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
                 }
                 _ => (code.as_str(), None),
             };
-            // The shapes of its errors spell the member so.
+            // The error shapes of this service spell the member like this.
             let member = if route.service == "secretsmanager" { "Message" } else { "message" };
             let body = serde_json::json!({ "__type": shape, member: message }).to_string();
             let mut response = respond(*status, kind, &id, body);
@@ -95,7 +95,7 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
         Protocol::Cbor => {
             let body = serde_json::json!({ "__type": code, "message": message });
             let mut response = respond_cbor(*status, &id, &body);
-            // The codes of the query protocol, for services that spoke it before.
+            // The codes of the query protocol, for services that used it before.
             let fault = if *status >= 500 { "Receiver" } else { "Sender" };
             response.set("x-amzn-query-error", format!("{code};{fault}"));
             response
@@ -120,27 +120,26 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             respond(*status, "text/xml", &id, body)
         }
         Protocol::Rest => {
-            // A HEAD request is answered without a body: clients see the status alone.
-            let body = match route.operation.starts_with("Head") {
-                true => String::new(),
-                false => {
-                    let detail = |(name, value): &(String, String)| {
-                        format!("<{name}>{}</{name}>", xml::escape(value))
-                    };
-                    let details: String = details.iter().map(detail).collect();
-                    format!(
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
+            // The answer to a HEAD request has no body, so clients see only the status.
+            let body = if route.operation.starts_with("Head") {
+                String::new()
+            } else {
+                let detail = |(name, value): &(String, String)| {
+                    format!("<{name}>{}</{name}>", xml::escape(value))
+                };
+                let details: String = details.iter().map(detail).collect();
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\
                          <Code>{code_text}</Code><Message>{message_text}</Message>{details}\
                          <RequestId>{id}</RequestId><HostId>sandbox</HostId></Error>"
-                    )
-                }
+                )
             };
             respond(*status, "application/xml", &id, body)
         }
     }
 }
 
-/// A response with the headers that all have.
+/// A response with the headers that all responses have.
 pub(crate) fn respond(status: u16, kind: &str, id: &str, body: impl Into<Vec<u8>>) -> Response {
     let mut response = Response { status, body: body.into(), ..Response::default() };
     response.set("x-amzn-requestid", id);
@@ -157,8 +156,8 @@ fn respond_cbor(status: u16, id: &str, value: &Value) -> Response {
     response
 }
 
-/// SQS speaks JSON now, and still tells the codes of its old query protocol in a header of their
-/// own, which is where SDKs read them: the shape of a refusal, and that code.
+/// The JSON code of a refusal of SQS, and the code of its old query protocol. SQS speaks JSON now,
+/// but SDKs still read the old code from a header.
 fn sqs_codes(code: &str) -> (&str, &str) {
     const OLD: &[(&str, &str)] = &[
         ("InvalidParameterValueException", "InvalidParameterValue"),
@@ -173,7 +172,7 @@ fn sqs_codes(code: &str) -> (&str, &str) {
     (shape, old.map_or(shape, |(_, old)| old))
 }
 
-/// A refusal as the query protocol writes it. SQS's codes and one of its messages are older there.
+/// A refusal in the query protocol. The codes of SQS and one of its messages are older there.
 fn of_query(route: &Route, refusal: &Refusal) -> (String, String) {
     let Refusal { code, message, .. } = refusal;
     let (code, message) = match route.service.as_str() {
@@ -200,7 +199,7 @@ fn namespace(service: &str) -> &'static str {
     }
 }
 
-/// A request id: a UUID's form, unique in this process.
+/// A request id in the form of a UUID, unique in this process.
 pub(crate) fn request_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

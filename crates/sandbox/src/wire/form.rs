@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::Refusal;
 
-/// Decodes a form's pairs in their order.
+/// Decodes a form's pairs, in order.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
@@ -25,7 +25,7 @@ pub(crate) fn member(text: &str, name: &str) -> Option<String> {
     pairs(text).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// Deeper members are refused rather than followed.
+/// The deepest member that is decoded. Deeper ones are refused.
 const DEEPEST: usize = 24;
 
 /// Turns a form into the input of a call.
@@ -66,12 +66,11 @@ impl Node {
                 return Value::Object(entries.into_iter().filter_map(Node::entry).collect());
             }
         }
-        match self.is_list() {
-            true => Value::Array(self.list().into_iter().map(Node::value).collect()),
-            false => {
-                let members = self.inside.into_iter().map(|(name, node)| (name, node.value()));
-                Value::Object(members.collect::<Map<_, _>>())
-            }
+        if self.is_list() {
+            Value::Array(self.list().into_iter().map(Node::value).collect())
+        } else {
+            let members = self.inside.into_iter().map(|(name, node)| (name, node.value()));
+            Value::Object(members.collect::<Map<_, _>>())
         }
     }
 
@@ -84,7 +83,7 @@ impl Node {
         self.inside.remove(name).map(Node::list)
     }
 
-    /// By number, not by text: 10 comes after 9.
+    /// In the order of numbers, not of texts: 10 comes after 9.
     fn list(self) -> Vec<Node> {
         let numbered = self.inside.into_iter().map(|(key, node)| (key.parse::<u32>().ok(), node));
         let mut items: Vec<_> = numbered.collect();

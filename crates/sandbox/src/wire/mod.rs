@@ -1,5 +1,5 @@
-//! Decodes requests and encodes responses: finds the service and operation of a request, turns its
-//! input into JSON, and writes the answer in the client's protocol.
+//! Decodes requests and encodes responses. It finds the service and the operation of a request,
+//! turns its input into JSON, and writes the answer in the client's protocol.
 //!
 //! The service comes from the signature (which is not verified), else from the target header, the
 //! form's version or the host. A request without any of these is for S3.
@@ -20,11 +20,11 @@ pub(crate) mod xml;
 /// An HTTP request, read completely.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
-    /// `GET` ...
+    /// The method, such as `GET`.
     pub method: String,
-    /// Path and query as sent, `/bucket/key?list-type=2`.
+    /// The path and the query as sent, such as `/bucket/key?list-type=2`.
     pub target: String,
-    /// Headers; names in lower case.
+    /// Headers, with their names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -69,7 +69,7 @@ impl Response {
     }
 }
 
-/// The language a client speaks.
+/// The protocol of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// AWS JSON, with its content type.
@@ -86,21 +86,21 @@ pub(crate) enum Protocol {
     Rest,
 }
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The language.
+    /// The protocol.
     pub protocol: Protocol,
     /// The service as AWS signs it.
     pub service: String,
     /// The operation.
     pub operation: String,
-    /// The region signed for.
+    /// The region of the signature.
     pub region: Option<String>,
 }
 
 impl Route {
-    /// Reads where a request goes.
+    /// Finds the destination of a request.
     pub(crate) fn of(request: &Request) -> Self {
         let (signed, region) = credential_scope(request).unzip();
         let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
@@ -141,7 +141,7 @@ impl Route {
         }
     }
 
-    /// Whether the operation, by its name, only reads.
+    /// Whether the operation only reads. Its name says so.
     pub(crate) fn is_read(&self) -> bool {
         ["Describe", "Get", "List", "Head"].iter().any(|verb| self.operation.starts_with(verb))
     }
@@ -151,9 +151,9 @@ fn nameless(request: &Request) -> String {
     format!("{} {}", request.method, request.path())
 }
 
-/// What signed a request, in a header or in the query of a presigned one:
+/// The credential of a request, from a header or from the query of a presigned request:
 /// `KEY/20260101/eu-west-1/sqs/aws4_request`.
-fn credential(request: &Request) -> Option<String> {
+fn credential_of(request: &Request) -> Option<String> {
     let presigned = || form::member(request.query(), "X-Amz-Credential");
     let header = request.header("authorization").and_then(|header| {
         let (_, after) = header.split_once("Credential=")?;
@@ -163,12 +163,12 @@ fn credential(request: &Request) -> Option<String> {
 }
 
 fn access_key(request: &Request) -> Option<String> {
-    credential(request)?.split('/').next().map(str::to_owned)
+    credential_of(request)?.split('/').next().map(str::to_owned)
 }
 
-/// Service and region from the signature.
+/// The service and the region of the signature.
 fn credential_scope(request: &Request) -> Option<(String, String)> {
-    let credential = credential(request)?;
+    let credential = credential_of(request)?;
     let mut parts = credential.rsplit('/').skip(1);
     let (service, region) = (parts.next()?, parts.next()?);
     Some((service.to_owned(), region.to_owned()))
@@ -238,10 +238,13 @@ fn input(route: &Route, request: &Request) -> Result<Value, Refusal> {
         Protocol::Json(_) if request.body.is_empty() => Ok(Value::Object(Map::new())),
         Protocol::Json(_) => serde_json::from_slice(&request.body)
             .map_err(|error| Refusal::new("SerializationException", error.to_string())),
-        Protocol::Query | Protocol::Ec2 => match request.body.is_empty() {
-            true => form::tree(request.query()),
-            false => form::tree(request.text()),
-        },
+        Protocol::Query | Protocol::Ec2 => {
+            if request.body.is_empty() {
+                form::tree(request.query())
+            } else {
+                form::tree(request.text())
+            }
+        }
         Protocol::Cbor => cbor::input(&request.body),
         Protocol::RestJson => rest::input(&route.service, request),
         Protocol::Rest => Err(Refusal::not_covered(&route.service, &route.operation)),

@@ -1,5 +1,5 @@
-//! REST with JSON: the operation is read from method and path, its input gathered from path,
-//! query and body.
+//! REST with JSON: the method and the path name the operation, and the input comes from path, query
+//! and body.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,8 @@ use super::Request;
 use crate::toolbox::refuse;
 use crate::{Refusal, apigateway, guardduty, lambda};
 
-/// Method, path and operation. `{Name}` in a path takes one segment, `{Name+}` all that are left.
+/// Method, path and operation. In a path, `{Name}` stands for one segment and `{Name+}` for all
+/// that follow.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
 
 /// The routes of a service that speaks REST with JSON.
@@ -21,7 +22,7 @@ fn routes(service: &str) -> &'static [RestRoute] {
     }
 }
 
-/// The HTTP status of an operation that went well.
+/// The HTTP status of a successful operation.
 pub(crate) fn status(service: &str, operation: &str) -> u16 {
     match service {
         "lambda" => lambda::status(operation),
@@ -38,7 +39,7 @@ pub(crate) fn refusal(service: &str, code: &str, message: &str) -> Value {
     }
 }
 
-/// The operation of a request, if its service has one there.
+/// The operation of a request, if its service has one with this method and path.
 pub(crate) fn operation(service: &str, request: &Request) -> Option<&'static str> {
     matching(service, request).map(|(operation, _)| operation)
 }
@@ -89,7 +90,7 @@ fn matching(service: &str, request: &Request) -> Option<(&'static str, Map<Strin
     })
 }
 
-/// What the names in a template stand for in a path, if it fits.
+/// The values of the names in a template, if the path fits it.
 fn segments(template: &str, path: &str) -> Option<Map<String, Value>> {
     let mut named = Map::new();
     let mut rest = Some(path.trim_matches('/'));

@@ -113,7 +113,7 @@ fn sqs_returns_its_old_error_code_too() {
         assert_eq!(header("x-amzn-errortype"), shape);
         assert_eq!(header("x-amzn-query-error"), format!("{old};Sender"));
     }
-    // The query protocol knows the old codes alone.
+    // The query protocol knows only the old codes.
     let route = Route { protocol: Protocol::Query, ..route };
     let refusal = Refusal::new("com.amazonaws.sqs#QueueDoesNotExist", "No queue.");
     let body = text(&refuse(&route, &refusal)).to_owned();

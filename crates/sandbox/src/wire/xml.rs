@@ -1,4 +1,4 @@
-//! XML, both ways: answers are rendered from JSON values, request bodies are read into a tree.
+//! XML: JSON values are written as XML, and request bodies are read into a tree.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Refusal;
 
-/// How a list is written.
+/// The form of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lists {
     /// EC2: `<set><item>..</item></set>`.
@@ -34,7 +34,7 @@ pub(crate) fn write(out: &mut String, name: &str, value: &Value, lists: Lists) {
     }
 }
 
-/// Writes what stands inside an element.
+/// Writes the content of an element.
 pub(crate) fn write_content(out: &mut String, value: &Value, lists: Lists) {
     match value {
         Value::Null => {}
@@ -64,7 +64,7 @@ pub(crate) fn write_content(out: &mut String, value: &Value, lists: Lists) {
     }
 }
 
-/// Text as it may stand in an element. What XML cannot express at all is dropped.
+/// Text for the inside of an element. It drops characters that XML cannot contain.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -87,7 +87,7 @@ pub(crate) fn escape(text: &str) -> String {
 pub(crate) struct Element {
     /// The name, with its prefix.
     pub name: String,
-    /// Attributes as they stand in the text, namespaces among them.
+    /// The attributes as text, namespaces among them.
     pub attributes: String,
     /// The text directly inside.
     pub text: String,
@@ -106,12 +106,12 @@ impl Element {
         Reader { rest: text }.document().ok_or_else(malformed)
     }
 
-    /// The first child of that name.
+    /// The first child with this name.
     pub(crate) fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
 
-    /// All children of that name.
+    /// All children with this name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
         self.children.iter().filter(move |child| child.name == name)
     }
@@ -122,30 +122,31 @@ impl Element {
         Some(end.text.trim())
     }
 
-    /// Writes the element out again.
+    /// Writes the element as XML again.
     pub(crate) fn render(&self) -> String {
         let Self { name, attributes, text, children } = self;
         let space = if attributes.is_empty() { "" } else { " " };
-        let content: String = match children.is_empty() {
-            true => escape(text),
-            false => children.iter().map(Self::render).collect(),
+        let content: String = if children.is_empty() {
+            escape(text)
+        } else {
+            children.iter().map(Self::render).collect()
         };
         format!("<{name}{space}{attributes}>{content}</{name}>")
     }
 }
 
-/// S3's complaint about a body that it cannot read.
+/// The refusal of S3 for a body that it cannot read.
 pub(crate) fn malformed() -> Refusal {
     let message = "The XML you provided was not well-formed or did not validate against our \
                    published schema";
     Refusal::new("MalformedXML", message)
 }
 
-/// Deeper documents are refused rather than followed.
+/// The deepest element that is read. Deeper documents are refused.
 const DEEPEST: usize = 32;
 
-/// A reader of the XML that AWS clients send: elements, attributes, text, comments, CDATA. No
-/// document type, no entities but the five predefined and numeric ones.
+/// A reader of the XML that AWS clients send: elements, attributes, text, comments, CDATA. It does
+/// not read document types. It reads only the five predefined entities and numeric ones.
 struct Reader<'a> {
     rest: &'a str,
 }

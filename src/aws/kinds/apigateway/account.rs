@@ -96,9 +96,13 @@ impl Resource for Account {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let role = self.role(cx.aws).await?;
-        let call = cx.aws.apigateway.update_account();
-        let call = call.patch_operations(replace("/cloudwatchRoleArn", &role));
-        call.send().await.map_err(op("UpdateAccount"))?;
+        cx.aws
+            .apigateway
+            .update_account()
+            .patch_operations(replace("/cloudwatchRoleArn", &role))
+            .send()
+            .await
+            .map_err(op("UpdateAccount"))?;
         Ok(role)
     }
 
@@ -112,20 +116,26 @@ impl Resource for Account {
 }
 
 impl Account {
-    /// The ARN of the role. Another environment, or an attempt before, may have made it or half of
-    /// it: every part is brought about by itself.
+    /// The ARN of the role. Another environment, or an earlier attempt, may have made the role or a
+    /// part of it. So each part is made by itself.
     async fn role(&self, aws: &Aws) -> Result<String, OpError> {
         let trust = Document::of([json!({
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
             "Principal": { "Service": "apigateway.amazonaws.com" },
         })]);
-        let call = aws.iam.create_role().role_name(&self.role).path(PATH);
-        let call = call.description("API Gateway writes the logs of all its APIs by this role.");
-        let call = call.assume_role_policy_document(trust.to_json());
         let boundary = self.boundary.as_ref().map(|arn| arn.known().to_owned());
-        let call = call.set_permissions_boundary(boundary);
-        match call.send().await.map_err(op("CreateRole")) {
+        let made = aws
+            .iam
+            .create_role()
+            .role_name(&self.role)
+            .path(PATH)
+            .description("API Gateway writes the logs of all its APIs by this role.")
+            .assume_role_policy_document(trust.to_json())
+            .set_permissions_boundary(boundary)
+            .send()
+            .await;
+        match made.map_err(op("CreateRole")) {
             Ok(_) => {}
             Err(error) if error.class == ErrorClass::Exists => {}
             Err(error) => return Err(error),

@@ -85,19 +85,32 @@ impl Resource for ApiKey {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.apigateway.create_api_key().name(&self.name).enabled(self.enabled);
-        let call = call.description(&self.description);
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateApiKey"))?;
+        let made = cx
+            .aws
+            .apigateway
+            .create_api_key()
+            .name(&self.name)
+            .enabled(self.enabled)
+            .description(&self.description)
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateApiKey"))?;
         made.id.ok_or_else(|| incomplete("CreateApiKey"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.apigateway.update_api_key().api_key(&live.id);
-        let call = call.patch_operations(replace("/name", &self.name));
-        let call = call.patch_operations(replace("/description", &self.description));
-        let call = call.patch_operations(replace("/enabled", self.enabled.to_string()));
-        call.send().await.map_err(op("UpdateApiKey")).map(drop)
+        cx.aws
+            .apigateway
+            .update_api_key()
+            .api_key(&live.id)
+            .patch_operations(replace("/name", &self.name))
+            .patch_operations(replace("/description", &self.description))
+            .patch_operations(replace("/enabled", self.enabled.to_string()))
+            .send()
+            .await
+            .map_err(op("UpdateApiKey"))
+            .map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

@@ -321,7 +321,7 @@ impl Integration {
         }
     }
 
-    /// One of a kind, with what AWS assumes for the rest.
+    /// An integration of this type, with AWS's defaults.
     pub(crate) fn new(kind: &str) -> Self {
         Self {
             kind: kind.into(),
@@ -384,8 +384,8 @@ mod tests {
     #[test]
     fn the_paths_of_routes_hold_their_parents() {
         let routes = ["POST /a/{id}/b".to_owned(), "GET /".to_owned(), "GET /a".to_owned()];
-        let paths: Vec<String> = paths(&routes).into_iter().collect();
-        assert_eq!(paths, ["/a", "/a/{id}", "/a/{id}/b"]);
+        let found: Vec<String> = paths(&routes).into_iter().collect();
+        assert_eq!(found, ["/a", "/a/{id}", "/a/{id}/b"]);
         assert_eq!((parent("/a/b"), parent("/a")), ("/a", "/"));
     }
 

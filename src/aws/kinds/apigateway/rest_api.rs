@@ -13,30 +13,27 @@ use std::time::Duration;
 use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::common::{
-    add, add_tags, arn, clear, delete_execution_logs, escape, incomplete, named, our_apis, remove,
-    remove_tags, replace, tags,
-};
-use super::definition::{
-    Answer, Authorizer, COGNITO, Integration, Mapping, Model, Parts, Route, Validator,
-};
+use super::common::{add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags};
+use super::definition::{Authorizer, Model, Parts, Route, Validator};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use convert::to_live;
 use moves::Moves;
-use payctl_engine::model::address::Address;
-use payctl_engine::model::document::{Document, NotADocument};
-use payctl_engine::model::error::{ErrorClass, OpError};
-use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::document::Document;
+use payctl_engine::model::error::OpError;
+use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
-use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::text::Output;
 
+mod convert;
 mod moves;
+mod samples;
 
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,151 +144,11 @@ impl Resource for RestApi {
     };
 
     fn sample() -> Self {
-        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
-        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
-        let post = Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: Some("sample-validator".into()),
-            models: BTreeMap::from([("application/json".into(), "Payment".into())]),
-            parameters: BTreeMap::from([("method.request.header.Idempotency-Key".into(), true)]),
-            responses: BTreeMap::new(),
-            integration: Some(Integration {
-                method: Some("POST".into()),
-                uri: Some(Text::from(path).then(function).then("/invocations")),
-                ..Integration::new("AWS_PROXY")
-            }),
-        };
-        let payment = Model {
-            description: String::new(),
-            schema: json!({ "type": "object", "required": ["amount"] }),
-        };
-        let routes = BTreeMap::from([("POST /payments/{id}".to_owned(), post)]);
-        Self {
-            name: "sample-api".into(),
-            description: "Sample payments".into(),
-            endpoint: "REGIONAL".into(),
-            policy: None,
-            binary_types: BTreeSet::new(),
-            minimum_compression: None,
-            key_source: "HEADER".into(),
-            models: BTreeMap::from([("Payment".into(), payment)]),
-            validators: BTreeMap::from([(
-                "sample-validator".into(),
-                Validator { body: true, parameters: true },
-            )]),
-            authorizers: BTreeMap::new(),
-            paths: super::definition::paths(routes.keys()),
-            routes,
-            security_policy: None,
-            failed_update: None,
-        }
+        samples::sample()
     }
 
     fn variants() -> Vec<Self> {
-        let mut routes = Self::sample().routes;
-        let options = Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: None,
-            models: BTreeMap::new(),
-            parameters: BTreeMap::new(),
-            responses: BTreeMap::from([(
-                "204".into(),
-                Answer {
-                    parameters: BTreeMap::from([(ALLOW_ORIGIN.replace('$', "method"), true)]),
-                    models: BTreeMap::new(),
-                },
-            )]),
-            integration: Some(Integration {
-                templates: BTreeMap::from([(
-                    "application/json".into(),
-                    r#"{"statusCode":204}"#.into(),
-                )]),
-                responses: BTreeMap::from([(
-                    "204".into(),
-                    Mapping {
-                        parameters: BTreeMap::from([(
-                            ALLOW_ORIGIN.replace('$', "method"),
-                            "'*'".into(),
-                        )]),
-                        ..Mapping::default()
-                    },
-                )]),
-                ..Integration::new("MOCK")
-            }),
-        };
-        routes.insert("OPTIONS /payments/{id}".into(), options);
-        routes.insert("GET /health".into(), Self::health(20_000));
-        let mut other = Self { routes, ..Self::sample() };
-        other.paths = super::definition::paths(other.routes.keys());
-        let mut changed = other.clone();
-        changed.routes.remove("OPTIONS /payments/{id}");
-        changed.routes.insert("GET /health".into(), Self::health(10_000));
-        if let Some(route) = changed.routes.get_mut("POST /payments/{id}") {
-            route.authorization = "AWS_IAM".into();
-            route.api_key_required = true;
-            route.validator = Some("parameters".into());
-        }
-        changed.validators =
-            BTreeMap::from([("parameters".into(), Validator { body: false, parameters: true })]);
-        changed.models.insert(
-            "Payment".into(),
-            Model { description: "A payment".into(), schema: json!({ "type": "object" }) },
-        );
-        let policy = Document::of([json!({
-            "Effect": "Allow",
-            "Principal": { "AWS": "*" },
-            "Action": "execute-api:Invoke",
-            "Resource": ["execute-api:/*/GET/health", "execute-api:/dev/POST/*"],
-        })]);
-        vec![
-            other,
-            changed,
-            Self::guarded(Self::user_pools(&["a"]), COGNITO, &["payments/write"]),
-            Self::guarded(Self::user_pools(&["a", "b"]), COGNITO, &[]),
-            Self::guarded(Self::user_pools(&["b"]), COGNITO, &[]),
-            // Of another kind, with the same name.
-            Self::guarded(
-                Self::asks("TOKEN", &["method.request.header.X-Token"], 60),
-                "CUSTOM",
-                &[],
-            ),
-            Self::guarded(Self::asks("TOKEN", &["method.request.header.X-Key"], 0), "CUSTOM", &[]),
-            Self::guarded(
-                Self::asks(
-                    "REQUEST",
-                    &["context.identity.sourceIp", "method.request.header.X-Key"],
-                    300,
-                ),
-                "CUSTOM",
-                &[],
-            ),
-            Self {
-                name: "sample-api-2".into(),
-                description: String::new(),
-                endpoint: "EDGE".into(),
-                binary_types: BTreeSet::from(["image/png".into()]),
-                minimum_compression: Some(1024),
-                policy: Some(policy),
-                ..Self::sample()
-            },
-            Self {
-                key_source: "AUTHORIZER".into(),
-                security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
-                ..Self::sample()
-            },
-            // Back to what AWS gave it.
-            Self {
-                key_source: "AUTHORIZER".into(),
-                security_policy: Some("TLS_1_0".into()),
-                ..Self::sample()
-            },
-        ]
+        samples::variants()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
@@ -334,29 +191,36 @@ impl Resource for RestApi {
         let endpoint = types::EndpointConfiguration::builder()
             .types(types::EndpointType::from(self.endpoint.as_str()))
             .build();
-        let call = cx.aws.apigateway.create_rest_api().name(&self.name);
-        let call = match self.description.as_str() {
-            "" => call,
-            text => call.description(text),
-        };
-        let call = call.endpoint_configuration(endpoint);
-        let call = match &self.security_policy {
-            Some(policy) => call
-                .security_policy(types::SecurityPolicy::from(policy.as_str()))
-                .set_endpoint_access_mode(is_enhanced(policy).then_some(STRICT)),
-            None => call,
-        };
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateRestApi"))?;
+        let description = Some(&self.description).filter(|text| !text.is_empty());
+        let policy = self.security_policy.as_deref();
+        let is_strict = policy.is_some_and(is_enhanced);
+        let made = cx
+            .aws
+            .apigateway
+            .create_rest_api()
+            .name(&self.name)
+            .set_description(description.cloned())
+            .endpoint_configuration(endpoint)
+            .set_security_policy(policy.map(types::SecurityPolicy::from))
+            .set_endpoint_access_mode(is_strict.then_some(STRICT))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateRestApi"))?;
         made.id.ok_or_else(|| incomplete("CreateRestApi"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let patches = self.patches(&live.spec);
         if !patches.is_empty() {
-            let call = cx.aws.apigateway.update_rest_api().rest_api_id(&live.id);
-            let call = call.set_patch_operations(Some(patches));
-            call.send().await.map_err(op("UpdateRestApi"))?;
+            cx.aws
+                .apigateway
+                .update_rest_api()
+                .rest_api_id(&live.id)
+                .set_patch_operations(Some(patches))
+                .send()
+                .await
+                .map_err(op("UpdateRestApi"))?;
         }
         // The live state may differ from the plan after an attempt that failed half-way.
         match Parts::get(cx.aws, &live.id).await? {
@@ -388,108 +252,7 @@ fn is_enhanced(policy: &str) -> bool {
     policy.starts_with("SecurityPolicy_")
 }
 
-/// The header that CORS is about; `$` is who sends it.
-const ALLOW_ORIGIN: &str = "$.response.header.Access-Control-Allow-Origin";
-
 impl RestApi {
-    /// The sample behind an authorizer, for the variants.
-    fn guarded(authorizer: Authorizer, authorization: &str, scopes: &[&str]) -> Self {
-        let mut api = Self::sample();
-        api.authorizers.insert("callers".into(), authorizer);
-        for route in api.routes.values_mut() {
-            route.authorization = authorization.into();
-            route.authorizer = Some("callers".into());
-            route.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
-        }
-        api
-    }
-
-    /// An authorizer by user pools, for the variants.
-    fn user_pools(names: &[&str]) -> Authorizer {
-        let arn =
-            |name| format!("arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_{name}");
-        Authorizer {
-            kind: COGNITO.into(),
-            pools: names.iter().map(arn).collect(),
-            uri: None,
-            identity: BTreeSet::from(["method.request.header.Authorization".into()]),
-            cache_seconds: None,
-        }
-    }
-
-    /// An authorizer by a function, for the variants.
-    fn asks(kind: &str, identity: &[&str], cache_seconds: u32) -> Authorizer {
-        let function = Text::reference(Address::new("lambda.function", "sample"), Output::Arn);
-        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
-        Authorizer {
-            kind: kind.into(),
-            pools: BTreeSet::new(),
-            uri: Some(Text::from(path).then(function).then("/invocations")),
-            identity: identity.iter().map(|source| (*source).into()).collect(),
-            cache_seconds: Some(cache_seconds),
-        }
-    }
-
-    /// A route to another server, for the variants.
-    fn health(timeout_ms: u32) -> Route {
-        Route {
-            authorization: "NONE".into(),
-            authorizer: None,
-            scopes: BTreeSet::new(),
-            api_key_required: false,
-            validator: None,
-            models: BTreeMap::new(),
-            parameters: BTreeMap::new(),
-            responses: BTreeMap::new(),
-            integration: Some(Integration {
-                method: Some("GET".into()),
-                uri: Some("https://example.com/health".into()),
-                timeout_ms,
-                ..Integration::new("HTTP_PROXY")
-            }),
-        }
-    }
-
-    /// The changes of the API itself.
-    fn patches(&self, live: &Self) -> Vec<types::PatchOperation> {
-        let mut patches = Vec::new();
-        let texts = [
-            ("/name", &self.name, &live.name),
-            ("/description", &self.description, &live.description),
-            ("/endpointConfiguration/types/0", &self.endpoint, &live.endpoint),
-            ("/apiKeySource", &self.key_source, &live.key_source),
-        ];
-        let changed = texts.into_iter().filter(|(_, want, live)| want != live);
-        patches.extend(changed.map(|(path, want, _)| replace(path, want)));
-        if self.policy != live.policy {
-            let policy = self.policy.as_ref().map(Document::to_json);
-            patches.push(replace("/policy", policy.unwrap_or_default()));
-        }
-        let binary = |kind: &String| format!("/binaryMediaTypes/{}", escape(kind));
-        let (want, live_types) = (&self.binary_types, &live.binary_types);
-        patches.extend(want.difference(live_types).map(|kind| add(binary(kind))));
-        patches.extend(live_types.difference(want).map(|kind| remove(binary(kind))));
-        if self.minimum_compression != live.minimum_compression {
-            const PATH: &str = "/minimumCompressionSize";
-            patches.push(match self.minimum_compression {
-                Some(bytes) => replace(PATH, bytes.to_string()),
-                None => clear(PATH),
-            });
-        }
-        if let Some(policy) = &self.security_policy
-            && self.security_policy != live.security_policy
-        {
-            patches.push(replace("/securityPolicy", policy));
-            if is_enhanced(policy) {
-                patches.push(replace("/endpointAccessMode", STRICT.as_str()));
-            } else if live.security_policy.as_deref().is_some_and(is_enhanced) {
-                // An older policy has no access mode, and AWS does not take it away by itself.
-                patches.push(replace("/endpointAccessMode", ""));
-            }
-        }
-        patches
-    }
-
     /// A digest of all parts of a deployment.
     fn version(&self) -> String {
         let Self { policy, binary_types, minimum_compression, key_source, .. } = self;
@@ -503,11 +266,13 @@ impl RestApi {
             validators,
             routes
         ]);
-        // Without any the digest is that of the versions that knew none.
-        if let (false, Some(all)) = (authorizers.is_empty(), all.as_array_mut()) {
+        // Without authorizers the digest stays as it was before payctl knew authorizers.
+        if !authorizers.is_empty()
+            && let Some(all) = all.as_array_mut()
+        {
             all.push(json!(authorizers));
         }
-        // The policies that an API has without asking need no deployment.
+        // The security policies that AWS gives by default do not need a deployment.
         let tls = self.security_policy.as_deref().filter(|policy| is_enhanced(policy));
         let all = format!("{all}{}", tls.unwrap_or_default());
         let digest = Sha256::digest(all.as_bytes());
@@ -521,139 +286,9 @@ async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>
     parts.map(|parts| to_live(aws, api, parts)).transpose()
 }
 
-/// A policy with the ARN of this API in the short form, which does not need the API's id.
-fn shortened(policy: &Document, own: &str) -> Document {
-    let mut tree = policy.value().clone();
-    let shorten = |resource: &mut Value| {
-        let rest = resource.as_str().and_then(|text| text.strip_prefix(own));
-        if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
-            *resource = format!("execute-api:{rest}").into();
-        }
-    };
-    for statement in tree["Statement"].as_array_mut().into_iter().flatten() {
-        for key in ["Resource", "NotResource"] {
-            let resources = statement.get_mut(key).and_then(Value::as_array_mut);
-            resources.into_iter().flatten().for_each(shorten);
-        }
-    }
-    Document::from_value(&tree)
-}
-
-/// Why the last change failed, if it did.
-fn failure(status: Option<&types::ApiStatus>, message: Option<String>) -> Option<String> {
-    let message = message.filter(|message| !message.is_empty());
-    let failed = status == Some(&types::ApiStatus::Failed);
-    failed.then(|| message.unwrap_or_else(|| "AWS gave no reason".to_owned()))
-}
-
-fn to_live(aws: &Aws, api: types::RestApi, parts: Parts) -> Result<Live<RestApi>, OpError> {
-    let id = api.id.unwrap_or_default();
-    let name = api.name.unwrap_or_default();
-    let policy = api.policy.filter(|text| !text.is_empty());
-    let scope = &aws.scope;
-    let own =
-        format!("arn:{}:execute-api:{}:{}:{id}", scope.partition, scope.region, scope.account);
-    let policy = policy.map(|text| Ok(shortened(&Document::parse(&text)?, &own))).transpose();
-    let failed_update = failure(api.api_status.as_ref(), api.api_status_message);
-    // An API whose last change failed still answers.
-    let phase = match api.api_status {
-        Some(status @ (types::ApiStatus::Pending | types::ApiStatus::Updating)) => {
-            Phase::Pending(status.as_str().to_owned())
-        }
-        Some(_) | None => Phase::Ready,
-    };
-    let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types);
-    let endpoint = types.and_then(|types| types.into_iter().next());
-    let source = api.api_key_source.unwrap_or(types::ApiKeySourceType::Header);
-    let Parts { mut paths, routes, authorizers, validators, models } = parts;
-    paths.remove("/");
-    let spec = RestApi {
-        name: name.clone(),
-        description: api.description.unwrap_or_default(),
-        endpoint: endpoint.unwrap_or(types::EndpointType::Edge).as_str().to_owned(),
-        policy: policy.map_err(|error: NotADocument| {
-            OpError::new("GetRestApi", ErrorClass::Bug, "Policy", error.to_string())
-        })?,
-        binary_types: api.binary_media_types.unwrap_or_default().into_iter().collect(),
-        minimum_compression: api.minimum_compression_size.and_then(|size| size.try_into().ok()),
-        key_source: source.as_str().to_owned(),
-        models,
-        validators: validators.into_iter().map(|(name, (_, found))| (name, found)).collect(),
-        authorizers: authorizers.into_iter().map(|(name, (_, found))| (name, found)).collect(),
-        paths: paths.into_keys().collect(),
-        routes,
-        security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
-        failed_update,
-    };
-    Ok(Live {
-        outputs: Outputs::from([
-            (Output::Id, id.clone()),
-            (Output::Name, name),
-            (Output::Arn, arn(aws, &format!("/restapis/{id}"))),
-            (Output::Version, spec.version()),
-        ]),
-        id,
-        spec,
-        tags: tags(api.tags),
-        phase,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn paths_of(patches: &[types::PatchOperation]) -> Vec<&str> {
-        patches.iter().filter_map(|patch| patch.path.as_deref()).collect()
-    }
-
-    #[test]
-    fn only_differences_are_patched() {
-        let sample = RestApi::sample();
-        assert!(sample.patches(&sample).is_empty());
-        let other = RestApi {
-            binary_types: BTreeSet::from(["image/png".into()]),
-            endpoint: "EDGE".into(),
-            ..RestApi::sample()
-        };
-        let there = other.patches(&sample);
-        assert_eq!(
-            paths_of(&there),
-            ["/endpointConfiguration/types/0", "/binaryMediaTypes/image~1png"]
-        );
-        assert_eq!(sample.patches(&other)[1].op, Some(types::Op::Remove));
-    }
-
-    #[test]
-    fn an_older_security_policy_removes_the_access_mode() {
-        let with = |policy: &str| RestApi {
-            security_policy: Some(policy.to_owned()),
-            ..RestApi::sample()
-        };
-        let told = |want: &RestApi, live: &RestApi| -> Vec<(String, Option<String>)> {
-            let patches = want.patches(live).into_iter();
-            patches.map(|patch| (patch.path.unwrap_or_default(), patch.value)).collect()
-        };
-        let one = |path: &str, value: &str| (path.to_owned(), Some(value.to_owned()));
-        let newer = "SecurityPolicy_TLS13_1_2_2021_06";
-        assert_eq!(
-            told(&with(newer), &with("TLS_1_0")),
-            [one("/securityPolicy", newer), one("/endpointAccessMode", "STRICT")]
-        );
-        assert_eq!(
-            told(&with("TLS_1_2"), &with(newer)),
-            [one("/securityPolicy", "TLS_1_2"), one("/endpointAccessMode", "")]
-        );
-        assert_eq!(told(&with("TLS_1_2"), &with("TLS_1_0")), [one("/securityPolicy", "TLS_1_2")]);
-    }
-
-    #[test]
-    fn a_failed_api_update_gives_its_reason() {
-        let said = |status, message: &str| failure(Some(&status), Some(message.to_owned()));
-        assert_eq!(said(types::ApiStatus::Failed, "no certificate").unwrap(), "no certificate");
-        assert_eq!(said(types::ApiStatus::Failed, "").unwrap(), "AWS gave no reason");
-        assert_eq!(said(types::ApiStatus::Available, "done"), None);
-    }
 
     #[test]
     fn the_version_depends_only_on_the_deployed_definition() {

@@ -262,11 +262,19 @@ impl Resource for Stage {
         let deployment = self.deployed(cx.aws, api).await?;
         let variables = self.variables.iter();
         let variables = variables.map(|(name, value)| (name.clone(), value.known().to_owned()));
-        let call = cx.aws.apigateway.create_stage().rest_api_id(api).stage_name(&self.name);
-        let call = call.deployment_id(deployment).description(&self.description);
-        let call = call.tracing_enabled(self.tracing).set_variables(Some(variables.collect()));
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        call.send().await.map_err(op("CreateStage"))?;
+        cx.aws
+            .apigateway
+            .create_stage()
+            .rest_api_id(api)
+            .stage_name(&self.name)
+            .deployment_id(deployment)
+            .description(&self.description)
+            .tracing_enabled(self.tracing)
+            .set_variables(Some(variables.collect()))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateStage"))?;
         Ok(format!("{api}/{}", self.name))
     }
 
@@ -285,14 +293,17 @@ impl Resource for Stage {
             patches.push(replace("/deploymentId", deployment));
         }
         if !patches.is_empty() {
-            let call = cx.aws.apigateway.update_stage().rest_api_id(api).stage_name(name);
-            let call = call.set_patch_operations(Some(patches));
-            call.send().await.map_err(op("UpdateStage"))?;
+            cx.aws
+                .apigateway
+                .update_stage()
+                .rest_api_id(api)
+                .stage_name(name)
+                .set_patch_operations(Some(patches))
+                .send()
+                .await
+                .map_err(op("UpdateStage"))?;
         }
-        match moves {
-            true => prune(cx.aws, api).await,
-            false => Ok(()),
-        }
+        if moves { prune(cx.aws, api).await } else { Ok(()) }
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

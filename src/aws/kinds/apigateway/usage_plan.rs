@@ -118,7 +118,7 @@ impl Resource for UsagePlan {
         let owned = plans.into_iter().filter(|plan| owned(plan).is_some());
         let lives = owned.map(|plan| async move {
             let id = plan.id.clone().unwrap_or_default();
-            let keys = keys(cx.aws, &id).await?;
+            let keys = keys_of(cx.aws, &id).await?;
             Ok::<_, OpError>(keys.map(|keys| to_live(cx.aws, plan, keys)))
         });
         let lives = try_join_all(lives).await?.into_iter().flatten();
@@ -130,7 +130,7 @@ impl Resource for UsagePlan {
             let send = cx.aws.apigateway.get_usage_plan().usage_plan_id(cx.id()).send();
             send.await.map_err(op("GetUsagePlan")).or_gone()
         };
-        let (Some(plan), Some(keys)) = try_join(plan, keys(cx.aws, cx.id())).await? else {
+        let (Some(plan), Some(keys)) = try_join(plan, keys_of(cx.aws, cx.id())).await? else {
             return Ok(None);
         };
         let plan = types::UsagePlan::builder()
@@ -156,26 +156,44 @@ impl Resource for UsagePlan {
             let period = types::QuotaPeriodType::from(period.as_str());
             types::QuotaSettings::builder().limit(*limit).period(period).build()
         });
-        let call = cx.aws.apigateway.create_usage_plan().name(&self.name);
-        let call = call.description(&self.description);
-        let call = call.set_api_stages(Some(self.stages.iter().map(stage).collect()));
-        let call = call.set_throttle(throttle).set_quota(quota);
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateUsagePlan"))?;
+        let made = cx
+            .aws
+            .apigateway
+            .create_usage_plan()
+            .name(&self.name)
+            .description(&self.description)
+            .set_api_stages(Some(self.stages.iter().map(stage).collect()))
+            .set_throttle(throttle)
+            .set_quota(quota)
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateUsagePlan"))?;
         made.id.ok_or_else(|| incomplete("CreateUsagePlan"))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let patches = self.patches(&live.spec);
         if !patches.is_empty() {
-            let call = cx.aws.apigateway.update_usage_plan().usage_plan_id(&live.id);
-            let call = call.set_patch_operations(Some(patches));
-            call.send().await.map_err(op("UpdateUsagePlan"))?;
+            cx.aws
+                .apigateway
+                .update_usage_plan()
+                .usage_plan_id(&live.id)
+                .set_patch_operations(Some(patches))
+                .send()
+                .await
+                .map_err(op("UpdateUsagePlan"))?;
         }
         for key in self.keys.difference(&live.spec.keys) {
-            let call = cx.aws.apigateway.create_usage_plan_key().usage_plan_id(&live.id);
-            let call = call.key_id(key.known()).key_type("API_KEY");
-            call.send().await.map_err(op("CreateUsagePlanKey"))?;
+            cx.aws
+                .apigateway
+                .create_usage_plan_key()
+                .usage_plan_id(&live.id)
+                .key_id(key.known())
+                .key_type("API_KEY")
+                .send()
+                .await
+                .map_err(op("CreateUsagePlanKey"))?;
         }
         for key in live.spec.keys.difference(&self.keys) {
             let call = cx.aws.apigateway.delete_usage_plan_key().usage_plan_id(&live.id);
@@ -260,7 +278,7 @@ impl UsagePlan {
     }
 }
 
-async fn keys(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> {
+async fn keys_of(aws: &Aws, plan: &str) -> Result<Option<BTreeSet<Text>>, OpError> {
     let call = aws.apigateway.get_usage_plan_keys().usage_plan_id(plan).limit(PAGE);
     let keys = call.into_paginator().items().send().try_collect().await;
     let keys = keys.map_err(op("GetUsagePlanKeys")).or_gone()?;

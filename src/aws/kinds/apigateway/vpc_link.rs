@@ -121,11 +121,17 @@ impl Resource for VpcLink {
         let ids = |texts: &BTreeSet<Text>| -> Vec<String> {
             texts.iter().map(|id| id.known().to_owned()).collect()
         };
-        let call = cx.aws.apigatewayv2.create_vpc_link().name(&self.name);
-        let call = call.set_subnet_ids(Some(ids(&self.subnets)));
-        let call = call.set_security_group_ids(Some(ids(&self.groups)));
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        let made = call.send().await.map_err(op("CreateVpcLink"))?;
+        let made = cx
+            .aws
+            .apigatewayv2
+            .create_vpc_link()
+            .name(&self.name)
+            .set_subnet_ids(Some(ids(&self.subnets)))
+            .set_security_group_ids(Some(ids(&self.groups)))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateVpcLink"))?;
         made.vpc_link_id.ok_or_else(|| incomplete("CreateVpcLink"))
     }
 

@@ -66,8 +66,8 @@ pub(crate) struct Group {
     pub policies: BTreeMap<String, Policy>,
     /// Whether its own metrics are collected.
     pub metrics: bool,
-    /// How many instances have another version of the template, and nothing is replacing them; none
-    /// should where a new version is for running instances as well, and else it is unmanaged.
+    /// How many instances have another version of the template while no refresh replaces them. It
+    /// must be 0 if a new version is for running instances too, and is unmanaged otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outdated: Option<u32>,
 }
@@ -110,7 +110,7 @@ pub(crate) struct Custom {
     pub statistic: String,
 }
 
-/// How often metrics of a group are published; AWS knows no other word.
+/// How often metrics of a group are published; AWS does not know another word.
 const GRANULARITY: &str = "1Minute";
 /// The resource type in tags.
 const TAGGED: &str = "auto-scaling-group";
@@ -280,9 +280,9 @@ impl Resource for Group {
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
             let (address, owner) =
-                cx.claim(one.auto_scaling_group_name()?, &convert::tags(&one))?;
+                cx.claim(one.auto_scaling_group_name()?, &convert::tags_of(&one))?;
             Some(async move {
-                Ok::<_, OpError>(Found { address, owner, live: live(cx.aws, one).await? })
+                Ok::<_, OpError>(Found { address, owner, live: with_policies(cx.aws, one).await? })
             })
         });
         try_join_all(found).await
@@ -296,7 +296,7 @@ impl Resource for Group {
             return Ok(None);
         };
         let short = missing(&one);
-        let mut live = live(cx.aws, one).await?;
+        let mut live = with_policies(cx.aws, one).await?;
         if let (Some(short), Phase::Ready) = (short, &live.phase) {
             live.phase = Phase::Pending(match last_failure(cx.aws, cx.id()).await? {
                 Some(reason) => format!("{short}: {reason}"),
@@ -327,12 +327,12 @@ impl Resource for Group {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let was = &live.spec;
-        // Instances are replaced by what is wanted no longer. Without this the next refresh, which the
-        // next read asks for, could not start.
+        // A running refresh replaces instances by a version that is no longer wanted. Unless it is
+        // cancelled, the next refresh cannot start.
         if self.outdated.is_some() && self.template_version != was.template_version {
             let call =
                 cx.aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(&live.id);
-            // Instances in launch may never serve.
+            // Instances that are being launched may never serve.
             let send = call.wait_for_transitioning_instances(false).send();
             send.await.map_err(op("CancelInstanceRefresh")).or_gone()?;
         }
@@ -342,9 +342,14 @@ impl Resource for Group {
         self.join_and_leave(cx.aws, was).await?;
         self.set_policies(cx.aws, was).await?;
         if self.metrics && !was.metrics {
-            let call = cx.aws.autoscaling.enable_metrics_collection();
-            let call = call.auto_scaling_group_name(&live.id).granularity(GRANULARITY);
-            call.send().await.map_err(op("EnableMetricsCollection"))?;
+            cx.aws
+                .autoscaling
+                .enable_metrics_collection()
+                .auto_scaling_group_name(&live.id)
+                .granularity(GRANULARITY)
+                .send()
+                .await
+                .map_err(op("EnableMetricsCollection"))?;
         }
         if !self.metrics && was.metrics {
             let call = cx.aws.autoscaling.disable_metrics_collection();
@@ -385,9 +390,9 @@ impl Resource for Group {
 }
 
 /// A group with its policies, and with the state of its refresh.
-async fn live(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
-    let policies = policies(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
-    let mut live = convert::live(one, policies);
+async fn with_policies(aws: &Aws, one: AutoScalingGroup) -> Result<Live<Group>, OpError> {
+    let policies = policies_of(aws, one.auto_scaling_group_name().unwrap_or_default()).await?;
+    let mut live = convert::to_live(one, policies);
     if live.spec.outdated != Some(0) && is_refreshing(aws, &live.id).await? {
         live.spec.outdated = Some(0);
     }
@@ -425,7 +430,7 @@ fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
         .build()
 }
 
-async fn policies(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
+async fn policies_of(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
     let pages = aws.autoscaling.describe_policies().auto_scaling_group_name(group).into_paginator();
     let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
     Ok(policies.or_gone()?.unwrap_or_default())

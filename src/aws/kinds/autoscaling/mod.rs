@@ -5,5 +5,5 @@ use crate::aws::preflight::Check;
 pub(crate) mod group;
 mod offers;
 
-/// What is looked at before an apply.
+/// The checks of this service before an apply.
 pub(super) const CHECKS: &[Check] = &[offers::CHECK];

@@ -1,4 +1,4 @@
-//! Whether AWS has the instance type of a group in its zones.
+//! The zones in which AWS offers the instance type of a group.
 
 use super::group::Group;
 use crate::aws::kinds::ec2::launch_template::LaunchTemplate;
@@ -7,7 +7,7 @@ use crate::aws::preflight::{Check, Finding, Preflight, Subject};
 use crate::aws::resource::Resource as _;
 use payctl_engine::model::error::OpError;
 
-/// Looks whether AWS has the instance types of new groups in their zones.
+/// Checks whether AWS offers the instance types of new groups in their zones.
 pub(super) const CHECK: Check =
     Check { subject: Subject::Zones, doing: ASKING, run: |cx| Box::pin(check(cx)) };
 

@@ -13,7 +13,7 @@ use aws_sdk_cloudwatch::types::MetricAlarm;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{add_tags, remove_tags, tags, to_tags};
+use super::common::{add_tags, remove_tags, tags_of, to_tags};
 pub(crate) use super::metric::{Metric, Operand, Query};
 use super::metric::{metric_of, queries, to_dimensions, to_queries};
 use crate::aws::error::{Gone, op, taken};
@@ -159,7 +159,7 @@ impl Resource for Alarm {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        // By prefix would be fewer pages, but explicit names have no prefix in common.
+        // A list by prefix would have fewer pages, but explicit names do not share a prefix.
         let mut pages = cx
             .aws
             .cloudwatch
@@ -176,7 +176,7 @@ impl Resource for Alarm {
         let found = candidates.into_iter().map(|alarm| async move {
             let name = alarm.alarm_name.clone().unwrap_or_default();
             let arn = alarm.alarm_arn.clone().unwrap_or_default();
-            let tags = cx.tags(&arn, tags(cx.aws, &arn)).await;
+            let tags = cx.tags(&arn, tags_of(cx.aws, &arn)).await;
             let Some(tags) = cx.if_permitted(&name, tags)? else {
                 return Ok(None);
             };
@@ -195,7 +195,7 @@ impl Resource for Alarm {
             return Ok(None);
         };
         let arn = alarm.alarm_arn.clone().unwrap_or_default();
-        Ok(tags(cx.aws, &arn).await?.map(|tags| to_live(alarm, tags)))
+        Ok(tags_of(cx.aws, &arn).await?.map(|tags| to_live(alarm, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -8,7 +8,7 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::Tags;
 
 /// The tags of an alarm or dashboard; `None` if it is gone.
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.cloudwatch.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pair = |tag: types::Tag| Some((tag.key?, tag.value.unwrap_or_default()));

@@ -11,7 +11,7 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::common::{add_tags, remove_tags, tags, to_tags};
+use super::common::{add_tags, remove_tags, tags_of, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -29,7 +29,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct Dashboard {
     /// The name.
     pub name: String,
-    /// The body, as a tree. References may stand inside.
+    /// The body as JSON; it may contain references.
     pub body: Value,
 }
 
@@ -108,7 +108,7 @@ impl Resource for Dashboard {
             cx.is_candidate(&name).then_some((name, arn))
         });
         let found = candidates.map(|(name, arn)| async move {
-            let both = try_join(cx.tags(&arn, tags(cx.aws, &arn)), get(cx.aws, &name)).await;
+            let both = try_join(cx.tags(&arn, tags_of(cx.aws, &arn)), get(cx.aws, &name)).await;
             let both = both.map(|(tags, found)| tags.zip(found));
             let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };
@@ -119,7 +119,7 @@ impl Resource for Dashboard {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let Some(found) = get(cx.aws, cx.id()).await? else { return Ok(None) };
-        match tags(cx.aws, &found.arn).await? {
+        match tags_of(cx.aws, &found.arn).await? {
             Some(tags) => found.live(tags).map(Some),
             None => Ok(None),
         }
@@ -156,9 +156,16 @@ impl Resource for Dashboard {
 
 impl Dashboard {
     async fn put(&self, cx: &Cx<'_>, tags: Option<&Tags>) -> Result<(), OpError> {
-        let call = cx.aws.cloudwatch.put_dashboard().dashboard_name(&self.name);
-        let call = call.dashboard_body(self.body.to_string()).set_tags(tags.map(to_tags));
-        let answer = call.send().await.map_err(op("PutDashboard"))?;
+        let answer = cx
+            .aws
+            .cloudwatch
+            .put_dashboard()
+            .dashboard_name(&self.name)
+            .dashboard_body(self.body.to_string())
+            .set_tags(tags.map(to_tags))
+            .send()
+            .await
+            .map_err(op("PutDashboard"))?;
         let messages = answer.dashboard_validation_messages.unwrap_or_default();
         match objections(&messages) {
             None => Ok(()),

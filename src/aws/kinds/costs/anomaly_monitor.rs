@@ -59,8 +59,8 @@ pub(crate) enum Watched {
     Other(String),
 }
 
-/// The wanted name of a monitor: that of all services says so, since one that has another name
-/// serves as well.
+/// The name by which a survey knows a wanted monitor. That of all services has a suffix, since a
+/// monitor of all services with any other name serves as well.
 pub(crate) fn physical_name(name: &str, watches: &Watched) -> String {
     match watches {
         Watched::Services => format!("{name}{SERVICES}"),
@@ -131,32 +131,39 @@ impl Resource for AnomalyMonitor {
                 .then_some((monitor, serves))
         });
         let found = found.map(|(monitor, serves)| async move {
-            let tags = tags(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;
+            let tags = tags_of(cx.aws, monitor.monitor_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&monitor.monitor_name, tags)?.unwrap_or_default();
             let claimed = match (cx.ours(&monitor.monitor_name, &tags), serves) {
                 (Some((address, Owner::Ours)), _) => Some((address, Owner::Ours)),
                 (_, Some(address)) => Some((address, Owner::Shared)),
                 (claimed, None) => claimed,
             };
-            let live = |(address, owner)| Found { address, owner, live: live(&monitor, tags) };
-            Ok(claimed.map(live))
+            let found = |(address, owner)| Found { address, owner, live: to_live(&monitor, tags) };
+            Ok(claimed.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags(cx.aws, cx.id())).await;
+        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags_of(cx.aws, cx.id())).await;
         let monitor = listed.or_gone()?.and_then(|listed| {
             listed.into_iter().find(|monitor| monitor.monitor_arn() == Some(cx.id()))
         });
         let tags = tags?.unwrap_or_default();
-        Ok(monitor.map(|monitor| live(&monitor, tags)))
+        Ok(monitor.map(|monitor| to_live(&monitor, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.costexplorer.create_anomaly_monitor().anomaly_monitor(self.to_aws()?);
-        let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
-        Ok(call.send().await.map_err(op("CreateAnomalyMonitor"))?.monitor_arn)
+        let made = cx
+            .aws
+            .costexplorer
+            .create_anomaly_monitor()
+            .anomaly_monitor(self.to_aws()?)
+            .set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateAnomalyMonitor"))?;
+        Ok(made.monitor_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -182,10 +189,15 @@ impl Resource for AnomalyMonitor {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsMonitor>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call =
-            aws.costexplorer.get_anomaly_monitors().max_results(100).set_next_page_token(token);
-        let call = call.set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]));
-        let page = call.send().await.map_err(op("GetAnomalyMonitors"))?;
+        let page = aws
+            .costexplorer
+            .get_anomaly_monitors()
+            .max_results(100)
+            .set_monitor_arn_list(arn.map(|arn| vec![arn.to_owned()]))
+            .set_next_page_token(token)
+            .send()
+            .await
+            .map_err(op("GetAnomalyMonitors"))?;
         found.extend(page.anomaly_monitors);
         token = page.next_page_token.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -199,7 +211,7 @@ pub(super) fn to_tag((key, value): (&String, &String)) -> ResourceTag {
     tag.build().expect("a tag with key and value is complete")
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.costexplorer.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: ResourceTag| (tag.key, tag.value);
@@ -244,7 +256,7 @@ fn watched(monitor: &AwsMonitor) -> Watched {
     Watched::Other(format!("{:?} {specification:?}", monitor.monitor_dimension))
 }
 
-fn live(monitor: &AwsMonitor, tags: Tags) -> Live<AnomalyMonitor> {
+fn to_live(monitor: &AwsMonitor, tags: Tags) -> Live<AnomalyMonitor> {
     let arn = monitor.monitor_arn().unwrap_or_default().to_owned();
     let name = monitor.monitor_name.clone();
     Live {

@@ -14,7 +14,7 @@ use aws_sdk_costexplorer::types::{
 use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 
-use super::anomaly_monitor::{add_tags, remove_tags, tags, to_tag};
+use super::anomaly_monitor::{add_tags, remove_tags, tags_of, to_tag};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -38,7 +38,7 @@ pub(crate) struct AnomalySubscription {
     pub subscribers: BTreeSet<Subscriber>,
     /// How often: `IMMEDIATE`, `DAILY` or `WEEKLY`.
     pub frequency: String,
-    /// From which size on.
+    /// The size from which an anomaly is reported.
     pub threshold: Threshold,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Subscriber {
     Email(String),
 }
 
-/// From which size on an anomaly counts.
+/// The size from which an anomaly is reported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Threshold {
@@ -152,23 +152,23 @@ impl Resource for AnomalySubscription {
         let listed = list(cx.aws, None).await?;
         let found = listed.into_iter().filter(|one| cx.is_candidate(&one.subscription_name));
         let found = found.map(|found| async move {
-            let tags = tags(cx.aws, found.subscription_arn().unwrap_or_default()).await;
+            let tags = tags_of(cx.aws, found.subscription_arn().unwrap_or_default()).await;
             let tags = cx.if_permitted(&found.subscription_name, tags)?.unwrap_or_default();
             // Names are not unique, so another one with the same name does not conflict.
             let claimed = cx.ours(&found.subscription_name, &tags);
-            let live = |(address, owner)| Found { address, owner, live: live(&found, tags) };
-            Ok(claimed.map(live))
+            let found = |(address, owner)| Found { address, owner, live: to_live(&found, tags) };
+            Ok(claimed.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags(cx.aws, cx.id())).await;
+        let (listed, tags) = join(list(cx.aws, Some(cx.id())), tags_of(cx.aws, cx.id())).await;
         let found = listed.or_gone()?.and_then(|listed| {
             listed.into_iter().find(|found| found.subscription_arn() == Some(cx.id()))
         });
         let tags = tags?.unwrap_or_default();
-        Ok(found.map(|found| live(&found, tags)))
+        Ok(found.map(|found| to_live(&found, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -180,10 +180,16 @@ impl Resource for AnomalySubscription {
             .set_threshold_expression(self.threshold.to_aws())
             .build()
             .expect("all that Cost Explorer demands is there");
-        let call =
-            cx.aws.costexplorer.create_anomaly_subscription().anomaly_subscription(subscription);
-        let call = call.set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()));
-        Ok(call.send().await.map_err(op("CreateAnomalySubscription"))?.subscription_arn)
+        let made = cx
+            .aws
+            .costexplorer
+            .create_anomaly_subscription()
+            .anomaly_subscription(subscription)
+            .set_resource_tags(Some(cx.tags.iter().map(to_tag).collect()))
+            .send()
+            .await
+            .map_err(op("CreateAnomalySubscription"))?;
+        Ok(made.subscription_arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -220,10 +226,15 @@ impl Resource for AnomalySubscription {
 async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsSubscription>, OpError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let call = aws.costexplorer.get_anomaly_subscriptions().max_results(100);
-        let call = call.set_subscription_arn_list(arn.map(|arn| vec![arn.to_owned()]));
-        let page = call.set_next_page_token(token).send().await;
-        let page = page.map_err(op("GetAnomalySubscriptions"))?;
+        let page = aws
+            .costexplorer
+            .get_anomaly_subscriptions()
+            .max_results(100)
+            .set_subscription_arn_list(arn.map(|arn| vec![arn.to_owned()]))
+            .set_next_page_token(token)
+            .send()
+            .await
+            .map_err(op("GetAnomalySubscriptions"))?;
         found.extend(page.anomaly_subscriptions);
         token = page.next_page_token.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -232,7 +243,7 @@ async fn list(aws: &Aws, arn: Option<&str>) -> Result<Vec<AwsSubscription>, OpEr
     }
 }
 
-fn live(found: &AwsSubscription, tags: Tags) -> Live<AnomalySubscription> {
+fn to_live(found: &AwsSubscription, tags: Tags) -> Live<AnomalySubscription> {
     let arn = found.subscription_arn().unwrap_or_default().to_owned();
     let name = found.subscription_name.clone();
     let subscribers = found.subscribers().iter().map(|subscriber| {

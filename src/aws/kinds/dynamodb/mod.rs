@@ -7,8 +7,8 @@ pub(crate) mod rates;
 mod sources;
 pub(crate) mod table;
 
-/// What is looked at before an apply.
+/// The checks of this service before an apply.
 pub(super) const CHECKS: &[Check] = &[sources::CHECK];
 
-/// Who finds out what AWS keeps of what was deleted.
+/// Finds the backups that AWS keeps of deleted objects.
 pub(super) const KEEPER: Keeper = sources::KEEPER;

@@ -1,4 +1,4 @@
-//! What a table is made from, and what AWS keeps of one that was deleted.
+//! The sources of restored tables, and the backups that AWS keeps of deleted tables.
 
 use aws_sdk_dynamodb::types::{
     BackupStatus, BackupTypeFilter, KeySchemaElement, PointInTimeRecoveryStatus,
@@ -16,7 +16,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Live;
 
-/// Looks at what new tables are made from.
+/// Checks the sources of new tables.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Sources,
     doing: "read the source of the restore",
@@ -33,7 +33,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-/// `None` if it is made from nothing, or the endpoint cannot tell.
+/// `None` if the table does not have a source, or the endpoint cannot tell.
 async fn look(aws: &Aws, want: &Table) -> Result<Option<Looked>, OpError> {
     let asked = match &want.restore_from {
         Some(Source::Backup { backup }) => of_backup(aws, want, backup).await,
@@ -43,7 +43,7 @@ async fn look(aws: &Aws, want: &Table) -> Result<Option<Looked>, OpError> {
     answered(aws, asked)
 }
 
-/// Looks for what AWS keeps of a table that was deleted.
+/// Looks for the backups that AWS keeps of a deleted table.
 pub(super) const KEEPER: Keeper =
     Keeper { kind: Table::META.kind, ask: |aws, address, live| Box::pin(kept(aws, address, live)) };
 
@@ -138,7 +138,7 @@ fn other_keys(want: &Table, table: &str, keys: &[KeySchemaElement]) -> Option<Ob
     })
 }
 
-/// Which backups there are of a table, as advice.
+/// The hint that names the backups of a table.
 async fn backups_hint(aws: &Aws, table: &str) -> Result<String, OpError> {
     let mut known = backups(aws, table, BackupTypeFilter::All).await?;
     known.sort();
@@ -157,9 +157,14 @@ async fn backups(
     let (mut known, mut next) = (Vec::new(), None);
     loop {
         let ask = || async {
-            let call = aws.dynamodb.list_backups().table_name(table).backup_type(filter.clone());
-            let call = call.set_exclusive_start_backup_arn(next.clone());
-            call.send().await.map_err(op("ListBackups"))
+            aws.dynamodb
+                .list_backups()
+                .table_name(table)
+                .backup_type(filter.clone())
+                .set_exclusive_start_backup_arn(next.clone())
+                .send()
+                .await
+                .map_err(op("ListBackups"))
         };
         let answer = retry_read(ask).await?;
         for found in answer.backup_summaries.unwrap_or_default() {

@@ -4,20 +4,18 @@
 //! time, in an order that `update` knows, and refuses every other change while the table is
 //! `UPDATING`. A missing member means a default: without a billing summary the table is
 //! provisioned, without an encryption description it uses DynamoDB's own key. AWS refuses to delete
-//! a protected table. A restore is slow and does not take tags or most settings; the description of
-//! the table names its source for ever.
+//! a protected table. A restore is slow and does not take tags or most settings; from then on the
+//! description of the table names its source.
 
 mod convert;
+mod read;
 mod restore;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{
-    PointInTimeRecoveryStatus, SseDescription, Tag, TimeToLiveDescription,
-};
-use aws_sdk_kms::types::KeyManagerType;
+use aws_sdk_dynamodb::types::Tag;
 use futures::future::{join, try_join_all};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
@@ -25,12 +23,14 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::tables::Stream;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
-use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::text::{Output, Text};
+use read::{describe, tags_of};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub(crate) struct Table {
     /// How capacity is paid.
     pub billing: Billing,
     /// The content of stream records; `None` without a stream.
-    pub stream: Option<StreamView>,
+    pub stream: Option<Stream>,
     /// The attribute that holds the expiry time; none when items do not expire.
     pub ttl: Option<String>,
     /// Whether the table can be restored to any second of the last 35 days.
@@ -134,20 +134,6 @@ pub(crate) struct Capacity {
     pub read: u32,
     /// Write units.
     pub write: u32,
-}
-
-/// The content of a stream record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StreamView {
-    /// The keys.
-    KeysOnly,
-    /// The item after the change.
-    NewImage,
-    /// The item before the change.
-    OldImage,
-    /// Both.
-    NewAndOldImages,
 }
 
 /// How a table is encrypted at rest.
@@ -239,7 +225,7 @@ impl Resource for Table {
                 &["dynamodb:DeleteTable", "dynamodb:UpdateTable"],
                 &["dynamodb:{here}:table/{name}"],
             ),
-            // With `restore_from`: AWS puts the items in the caller's name.
+            // With `restore_from`: AWS writes the items with the caller's permissions.
             Permit::look(&["dynamodb:ListBackups"], &["*"]),
             Permit::look(&["dynamodb:DescribeBackup"], &["dynamodb:{here}:table/*/backup/*"]),
             Permit::create(
@@ -287,7 +273,7 @@ impl Resource for Table {
             sort_key: Some(Attribute::number("timestamp")),
             indexes: BTreeMap::from([("customer-index".to_owned(), customer)]),
             billing: Billing::OnDemand,
-            stream: Some(StreamView::NewAndOldImages),
+            stream: Some(Stream::NewAndOldImages),
             ttl: None,
             point_in_time_recovery: true,
             encryption: Encryption::Managed,
@@ -309,7 +295,7 @@ impl Resource for Table {
         let mut grown = Self::sample();
         let status = index("status", some("amount"), None);
         grown.indexes.insert("status-index".into(), status);
-        grown.stream = Some(StreamView::KeysOnly);
+        grown.stream = Some(Stream::KeysOnly);
         grown.ttl = Some("expires_at".into());
         grown.deletion_protection = true;
 
@@ -346,8 +332,8 @@ impl Resource for Table {
         let found = candidates.iter().map(|name| async move {
             // This environment owns nearly every candidate, so the description does not wait for
             // the tags.
-            let arn = arn(cx.aws, name);
-            let tags = cx.tags(&arn, tags(cx.aws, name));
+            let arn = arn_of(cx.aws, name);
+            let tags = cx.tags(&arn, tags_of(cx.aws, name));
             let (tags, live) = Box::pin(join(tags, describe(cx.aws, Some(cx), name))).await;
             let tags = cx.if_permitted(name, tags)?;
             let claimed = match (&tags, &live) {
@@ -363,7 +349,7 @@ impl Resource for Table {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let (tags, live) = try_join!(tags(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
+        let (tags, live) = try_join!(tags_of(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
         // A table that was just made may be described before its tags can be read.
         Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
     }
@@ -409,7 +395,7 @@ impl Resource for Table {
             .aws
             .dynamodb
             .tag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tags(Some(set.iter().map(to_tag).collect()));
         call.send().await.map_err(op("TagResource")).map(drop)
     }
@@ -419,7 +405,7 @@ impl Resource for Table {
             .aws
             .dynamodb
             .untag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
@@ -442,113 +428,11 @@ async fn delete_table(aws: &Aws, name: &str) -> Result<(), OpError> {
     send.await.map_err(op("DeleteTable")).or_gone().map(drop)
 }
 
-fn arn(aws: &Aws, name: &str) -> String {
+fn arn_of(aws: &Aws, name: &str) -> String {
     let scope = &aws.scope;
     format!("arn:{}:dynamodb:{}:{}:table/{name}", scope.partition, scope.region, scope.account)
 }
 
 fn to_tag((key, value): (&String, &String)) -> Tag {
     Tag::builder().key(key).value(value).build().expect("a tag with key and value is complete")
-}
-
-async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
-    let arn = arn(aws, name);
-    let (mut tags, mut next) = (Tags::new(), None);
-    loop {
-        let call = aws.dynamodb.list_tags_of_resource().resource_arn(&arn).set_next_token(next);
-        let answer = call.send().await.map_err(op("ListTagsOfResource")).or_gone()?;
-        let Some(answer) = answer else { return Ok(None) };
-        let page = answer.tags.unwrap_or_default().into_iter();
-        tags.extend(page.map(|tag| (tag.key, tag.value)));
-        next = answer.next_token;
-        if next.is_none() {
-            return Ok(Some(tags));
-        }
-    }
-}
-
-/// Everything but the tags.
-async fn describe(
-    aws: &Aws,
-    survey: Option<&Survey<'_>>,
-    name: &str,
-) -> Result<Option<Live<Table>>, OpError> {
-    let table = async {
-        let send = aws.dynamodb.describe_table().table_name(name).send();
-        send.await.map_err(op("DescribeTable")).or_gone()
-    };
-    let (table, ttl, backups) = try_join!(table, ttl(aws, name), backups(aws, name))?;
-    let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
-    let encryption = encryption(aws, survey, table.sse_description()).await?;
-    let arn = table.table_arn.clone().unwrap_or_else(|| arn(aws, name));
-    let mut outputs = Outputs::from([
-        (Output::Arn, arn),
-        (Output::Id, name.to_owned()),
-        (Output::Name, name.to_owned()),
-    ]);
-    let spec = Table {
-        name: name.to_owned(),
-        ttl: convert::ttl(ttl.as_ref()),
-        point_in_time_recovery: backups,
-        encryption,
-        ..convert::from_description(&table)?
-    };
-    if spec.stream.is_some()
-        && let Some(stream) = table.latest_stream_arn()
-    {
-        outputs.insert(Output::StreamArn, stream.to_owned());
-    }
-    let phase = convert::phase(&table);
-    Ok(Some(Live { id: name.to_owned(), spec, outputs, tags: Tags::new(), phase }))
-}
-
-async fn ttl(aws: &Aws, name: &str) -> Result<Option<TimeToLiveDescription>, OpError> {
-    let send = aws.dynamodb.describe_time_to_live().table_name(name).send();
-    let answer = send.await.map_err(op("DescribeTimeToLive")).or_gone()?;
-    Ok(answer.and_then(|answer| answer.time_to_live_description))
-}
-
-async fn backups(aws: &Aws, name: &str) -> Result<bool, OpError> {
-    let send = aws.dynamodb.describe_continuous_backups().table_name(name).send();
-    let answer = send.await.map_err(op("DescribeContinuousBackups")).or_gone()?;
-    let backups = answer.and_then(|answer| answer.continuous_backups_description);
-    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description);
-    let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status);
-    Ok(status == Some(PointInTimeRecoveryStatus::Enabled))
-}
-
-/// Only KMS knows whether a key is the account's aws/dynamodb key or a customer's.
-async fn encryption(
-    aws: &Aws,
-    survey: Option<&Survey<'_>>,
-    sse: Option<&SseDescription>,
-) -> Result<Encryption, OpError> {
-    let Some(kms) = sse.filter(|sse| convert::is_kms(sse)) else { return Ok(Encryption::Owned) };
-    let Some(key) = kms.kms_master_key_arn() else { return Ok(Encryption::Managed) };
-    let customers = Encryption::Kms(key.into());
-    // Another account's key can only be a customer key, and need not let us describe it.
-    if key.split(':').nth(4) != Some(&aws.scope.account) {
-        return Ok(customers);
-    }
-    // A key with our tags is a customer's.
-    if let Some(survey) = survey
-        && survey.settled_tags(key).await.is_some()
-    {
-        return Ok(customers);
-    }
-    let mut known = aws.managed_keys.lock().await;
-    let managed = match known.get(key) {
-        Some(managed) => *managed,
-        None => {
-            let send = aws.kms.describe_key().key_id(key).send().await;
-            let Some(answer) = send.map_err(op("DescribeKey")).or_gone()? else {
-                return Ok(customers);
-            };
-            let manager = answer.key_metadata.and_then(|key| key.key_manager);
-            let managed = manager == Some(KeyManagerType::Aws);
-            known.insert(key.to_owned(), managed);
-            managed
-        }
-    };
-    Ok(if managed { Encryption::Managed } else { customers })
 }

@@ -96,8 +96,8 @@ pub(super) async fn remove_tags(aws: &Aws, id: &str, unset: &[String]) -> Result
     call.send().await.map_err(op("DeleteTags")).map(drop)
 }
 
-/// What a refused deletion waits for, if that is the network interfaces of functions, which outlive
-/// their functions. Those that AWS has released are deleted.
+/// The error of a refused deletion. If it waits for network interfaces of deleted functions, the
+/// error says so. Interfaces that AWS has already released are deleted here.
 pub(super) async fn held_by_functions(aws: &Aws, held: Filter, refused: OpError) -> OpError {
     if refused.class != ErrorClass::Busy {
         return refused;
@@ -138,7 +138,7 @@ const FUNCTION_INTERFACE: &str = "AWS Lambda VPC ENI";
 const WAITS_FOR_FUNCTIONS: &str = "waiting for Lambda network interfaces (AWS takes 5 to 40 \
                                    minutes)";
 
-/// How long the deletion of what holds network interfaces may take.
+/// How long the deletion of an object with network interfaces may take.
 pub(super) const INTERFACES: Duration = Duration::from_secs(45 * 60);
 
 /// The id in the answer of a create call.
@@ -150,9 +150,9 @@ pub(super) fn made(op: &'static str, id: Option<String>) -> Result<String, OpErr
 }
 
 /// How long one client token stays the same. EC2 remembers tokens for a day but lists dead objects
-/// for about an hour only, and some not at all; a token that never changed would be answered with
-/// an object that is long gone. A second call for the same object comes within seconds, or finds
-/// it by its tags.
+/// for about an hour only, and some not at all; if a token never changed, EC2 would answer with an
+/// object that is long gone. A second call for the same object comes within seconds, or finds it by
+/// its tags.
 const TOKEN_LIFE: u64 = 120;
 
 /// A client token that a second call for the same object repeats, also after a crash.

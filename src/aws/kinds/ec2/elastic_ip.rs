@@ -36,7 +36,7 @@ impl Resource for ElasticIp {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
-        // A NAT gateway that is still going away holds it.
+        // A NAT gateway that AWS is still deleting holds the address.
         transient: &[("AuthFailure", "permission to access the specified resource")],
         permits: &[
             Permit::look(&["ec2:DescribeAddresses"], &["*"]),
@@ -96,10 +96,10 @@ impl Resource for ElasticIp {
 async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<ElasticIp>>, OpError> {
     let send = aws.ec2.describe_addresses().set_filters(Some(filters)).send();
     let answer = send.await.map_err(op("DescribeAddresses"))?;
-    Ok(answer.addresses.unwrap_or_default().into_iter().map(live).collect())
+    Ok(answer.addresses.unwrap_or_default().into_iter().map(to_live).collect())
 }
 
-fn live(address: AwsAddress) -> Live<ElasticIp> {
+fn to_live(address: AwsAddress) -> Live<ElasticIp> {
     let id = address.allocation_id.unwrap_or_default();
     let mut outputs = Outputs::from([(Output::Id, id.clone())]);
     outputs.extend(address.public_ip.map(|ip| (Output::PublicIp, ip)));

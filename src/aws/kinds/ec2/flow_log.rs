@@ -103,9 +103,10 @@ impl Resource for FlowLog {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let destination = self.destination.known();
-        let kind = match is_bucket(destination) {
-            true => LogDestinationType::S3,
-            false => LogDestinationType::CloudWatchLogs,
+        let kind = if is_bucket(destination) {
+            LogDestinationType::S3
+        } else {
+            LogDestinationType::CloudWatchLogs
         };
         let role = self.role.as_ref().map(|role| role.known().to_owned());
         let answer = cx
@@ -158,13 +159,13 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<FlowLog>>, OpE
     let pages = call.into_paginator().items().send();
     let found: Result<Vec<AwsFlowLog>, _> = pages.try_collect().await;
     let found = found.map_err(op("DescribeFlowLogs")).or_gone()?.unwrap_or_default();
-    Ok(found.into_iter().map(|flow_log| live(&aws.scope, flow_log)).collect())
+    Ok(found.into_iter().map(|flow_log| to_live(&aws.scope, flow_log)).collect())
 }
 
-fn live(scope: &Scope, found: AwsFlowLog) -> Live<FlowLog> {
+fn to_live(scope: &Scope, found: AwsFlowLog) -> Live<FlowLog> {
     let id = found.flow_log_id.unwrap_or_default();
     let role = found.deliver_logs_permission_arn.filter(|arn| !arn.is_empty());
-    // Old ones tell the name of the group only.
+    // Old flow logs have only the name of the log group.
     let destination = found.log_destination.filter(|arn| !arn.is_empty()).unwrap_or_else(|| {
         let Scope { partition, region, account, .. } = scope;
         let group = found.log_group_name.unwrap_or_default();
@@ -203,7 +204,7 @@ mod tests {
         };
         let arn = "arn:aws:logs:us-east-1:123456789012:log-group:flows";
         let check =
-            |found: AwsFlowLog| assert_eq!(live(&scope, found).spec.destination, arn.into());
+            |found: AwsFlowLog| assert_eq!(to_live(&scope, found).spec.destination, arn.into());
         check(AwsFlowLog::builder().log_group_name("flows").build());
         check(AwsFlowLog::builder().log_destination(format!("{arn}:*")).build());
         check(AwsFlowLog::builder().log_destination(arn).log_group_name("flows").build());

@@ -168,14 +168,14 @@ async fn find(
     let pages = call.into_paginator().items().send();
     let endpoints: Result<Vec<VpcEndpoint>, _> = pages.try_collect().await;
     let endpoints = endpoints.map_err(op("DescribeVpcEndpoints")).or_gone()?.unwrap_or_default();
-    endpoints.into_iter().filter_map(|endpoint| live(endpoint).transpose()).collect()
+    endpoints.into_iter().filter_map(|endpoint| to_live(endpoint).transpose()).collect()
 }
 
 /// `None` for deleted endpoints that AWS still lists, and for endpoints of other types.
-fn live(endpoint: VpcEndpoint) -> Result<Option<Live<GatewayEndpoint>>, OpError> {
+fn to_live(endpoint: VpcEndpoint) -> Result<Option<Live<GatewayEndpoint>>, OpError> {
     let is_gateway = !matches!(&endpoint.vpc_endpoint_type, Some(other)
         if !other.as_str().eq_ignore_ascii_case("gateway"));
-    let Some(phase) = phase(&endpoint).filter(|_| is_gateway) else { return Ok(None) };
+    let Some(phase) = phase_of(&endpoint).filter(|_| is_gateway) else { return Ok(None) };
     let id = endpoint.vpc_endpoint_id.unwrap_or_default();
     let tables = endpoint.route_table_ids.unwrap_or_default();
     Ok(Some(Live {
@@ -208,7 +208,7 @@ fn everything() -> Document {
     Document::of([allow])
 }
 
-fn phase(endpoint: &VpcEndpoint) -> Option<Phase> {
+fn phase_of(endpoint: &VpcEndpoint) -> Option<Phase> {
     let state = endpoint.state.as_ref().map(|state| state.as_str().to_lowercase());
     match state.as_deref() {
         Some("deleted") => None,
@@ -233,7 +233,7 @@ mod tests {
     fn the_case_of_a_state_does_not_matter() {
         let check = |state: &str, expected| {
             let endpoint = VpcEndpoint::builder().state(State::from(state)).build();
-            assert_eq!(phase(&endpoint), expected, "{state}");
+            assert_eq!(phase_of(&endpoint), expected, "{state}");
         };
         check("available", Some(Phase::Ready));
         check("Available", Some(Phase::Ready));

@@ -156,7 +156,7 @@ impl Resource for Instance {
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let listed = list(cx.aws, vec![common::filter("instance-id", [cx.id()])]).await?;
         let own = listed.into_iter().find(|one| one.instance_id.as_deref() == Some(cx.id()));
-        match own.and_then(|one| Some((phase(&one).or_else(|| died(&one))?, one))) {
+        match own.and_then(|one| Some((phase_of(&one).or_else(|| died(&one))?, one))) {
             Some((Phase::Ready, instance)) => {
                 let phase = checked(cx.aws, cx.id()).await?;
                 describe(cx.aws, instance, phase).await
@@ -167,7 +167,7 @@ impl Resource for Instance {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let image = image(cx.aws, &self.image_parameter).await?;
+        let image = image_of(cx.aws, &self.image_parameter).await?;
         let token = common::token(cx, &(self, &image), &dead(cx).await?);
         let tagged = |kind| common::tagged(kind, cx.tags);
         let call = self
@@ -211,7 +211,7 @@ impl Resource for Instance {
         let states = answer.and_then(|answer| answer.terminating_instances).unwrap_or_default();
         let was = states.into_iter().find_map(|one| one.previous_state?.name);
         match was {
-            // One that died by itself reads as failed for as long as it is listed.
+            // An instance that ended on its own reads as failed as long as AWS lists it.
             Some(InstanceStateName::Terminated) => {
                 let message = "the instance is already terminated";
                 Err(OpError::new("TerminateInstances", ErrorClass::NotFound, "Terminated", message))
@@ -249,7 +249,7 @@ impl Instance {
 }
 
 /// The current image id of a public parameter.
-async fn image(aws: &Aws, parameter: &str) -> Result<String, OpError> {
+async fn image_of(aws: &Aws, parameter: &str) -> Result<String, OpError> {
     let send = aws.ssm.get_parameter().name(parameter).send();
     let found = send.await.map_err(op("GetParameter")).or_gone()?;
     let value = found.and_then(|found| found.parameter).and_then(|parameter| parameter.value);
@@ -262,7 +262,7 @@ async fn image(aws: &Aws, parameter: &str) -> Result<String, OpError> {
     })
 }
 
-/// The instances as listed, terminated ones among them.
+/// The instances as AWS lists them, including terminated ones.
 async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsInstance>, OpError> {
     let call = aws.ec2.describe_instances().set_filters(Some(filters)).max_results(1000);
     let mut pages = call.into_paginator().send();
@@ -275,13 +275,13 @@ async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsInstance>, OpErr
     Ok(instances)
 }
 
-/// The ids of instances of this address that are gone or going, in order.
+/// The ids of the instances of this address that AWS has terminated or is terminating, in order.
 async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
     let instances = list(cx.aws, common::at(&cx.aws.scope, cx.address)).await?;
     let is_dead = |instance: &AwsInstance| {
         let ours = cx.aws.scope.owned(&common::tags(instance.tags.clone()));
         ours.as_ref() == Some(cx.address)
-            && !matches!(phase(instance), Some(Phase::Ready | Phase::Pending(_)))
+            && !matches!(phase_of(instance), Some(Phase::Ready | Phase::Pending(_)))
     };
     let dead = instances.into_iter().filter(is_dead);
     let mut ids: Vec<String> = dead.filter_map(|instance| instance.instance_id).collect();
@@ -292,7 +292,7 @@ async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
 async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Instance>>, OpError> {
     let instances = list(aws, filters).await?;
     let lives = instances.into_iter().filter_map(|instance| {
-        let phase = phase(&instance)?;
+        let phase = phase_of(&instance)?;
         Some(describe(aws, instance, phase))
     });
     Ok(try_join_all(lives).await?.into_iter().flatten().collect())
@@ -309,11 +309,11 @@ async fn describe(
     let attribute = send.await.map_err(op("DescribeInstanceAttribute")).or_gone()?;
     Ok(attribute.map(|attribute| {
         let encoded = attribute.user_data.and_then(|data| data.value);
-        live(instance, phase, encoded.as_deref().and_then(decoded))
+        to_live(instance, phase, encoded.as_deref().and_then(decoded))
     }))
 }
 
-fn live(instance: AwsInstance, phase: Phase, user_data: Option<String>) -> Live<Instance> {
+fn to_live(instance: AwsInstance, phase: Phase, user_data: Option<String>) -> Live<Instance> {
     let id = instance.instance_id.unwrap_or_default();
     let interfaces = instance.network_interfaces.unwrap_or_default();
     let primary = interfaces.into_iter().min_by_key(|interface| {
@@ -354,7 +354,7 @@ fn decoded(user_data: &str) -> Option<String> {
 }
 
 /// `None` for terminated instances that AWS still lists.
-fn phase(instance: &AwsInstance) -> Option<Phase> {
+fn phase_of(instance: &AwsInstance) -> Option<Phase> {
     match instance.state.as_ref()?.name.as_ref()? {
         InstanceStateName::Terminated => None,
         InstanceStateName::Running => Some(Phase::Ready),
@@ -398,7 +398,7 @@ mod tests {
 
     use super::*;
 
-    fn instance(state: &str) -> AwsInstance {
+    fn instance_in(state: &str) -> AwsInstance {
         let state = InstanceState::builder().name(state.into()).build();
         let profile = "arn:aws:iam::1:instance-profile/payctl/payment/dev/nat";
         AwsInstance::builder()
@@ -418,7 +418,8 @@ mod tests {
 
     #[test]
     fn the_state_decides_what_can_be_done() {
-        let check = |state, expected| assert_eq!(phase(&instance(state)), expected, "{state}");
+        let check =
+            |state, expected| assert_eq!(phase_of(&instance_in(state)), expected, "{state}");
         check("pending", Some(Phase::Pending("pending".into())));
         check("running", Some(Phase::Ready));
         check("stopping", Some(Phase::Pending("stopping".into())));
@@ -432,7 +433,7 @@ mod tests {
     fn a_failed_launch_gives_its_reason() {
         let terminated = |code: &str| {
             let reason = StateReason::builder().code(code).message(format!("{code}: why")).build();
-            let mut instance = instance("terminated");
+            let mut instance = instance_in("terminated");
             instance.state_reason = Some(reason);
             died(&instance)
         };
@@ -445,7 +446,7 @@ mod tests {
     #[test]
     fn an_instance_is_read_back_as_it_was_asked_for() {
         let script = "#!/bin/bash\n".to_owned();
-        let live = live(instance("running"), Phase::Ready, Some(script.clone()));
+        let live = to_live(instance_in("running"), Phase::Ready, Some(script.clone()));
         let spec = Instance {
             image_parameter: String::new(),
             instance_type: "t4g.nano".into(),

@@ -24,7 +24,8 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// The VPC that a gateway was made for; part of the spec and not of the tags that others see.
+/// The tag with the VPC that a gateway was made for. It is part of the spec, so `Live.tags` does
+/// not contain it.
 const TAG_VPC: &str = "payctl:vpc";
 
 /// An internet gateway.
@@ -112,9 +113,10 @@ impl Resource for InternetGateway {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        match self.attached {
-            true => attach(cx.aws, &live.id, self.vpc.known()).await,
-            false => detach(cx.aws, &live.id, self.vpc.known()).await,
+        if self.attached {
+            attach(cx.aws, &live.id, self.vpc.known()).await
+        } else {
+            detach(cx.aws, &live.id, self.vpc.known()).await
         }
     }
 
@@ -140,10 +142,10 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<InternetGatewa
     let pages = call.into_paginator().items().send();
     let gateways: Vec<AwsGateway> =
         pages.try_collect().await.map_err(op("DescribeInternetGateways"))?;
-    Ok(gateways.into_iter().map(live).collect())
+    Ok(gateways.into_iter().map(to_live).collect())
 }
 
-fn live(gateway: AwsGateway) -> Live<InternetGateway> {
+fn to_live(gateway: AwsGateway) -> Live<InternetGateway> {
     let id = gateway.internet_gateway_id.unwrap_or_default();
     let mut tags = common::tags(gateway.tags);
     let made_for = tags.remove(TAG_VPC).unwrap_or_default();
@@ -151,7 +153,7 @@ fn live(gateway: AwsGateway) -> Live<InternetGateway> {
     let attachment = attachments.into_iter().find(|attachment| {
         !matches!(attachment.state, Some(AttachmentStatus::Detached)) && attachment.vpc_id.is_some()
     });
-    let phase = phase(attachment.as_ref());
+    let phase = phase_of(attachment.as_ref());
     let attached_to = attachment.and_then(|attachment| attachment.vpc_id);
     Live {
         spec: InternetGateway {
@@ -166,7 +168,7 @@ fn live(gateway: AwsGateway) -> Live<InternetGateway> {
 }
 
 /// Only the attachment has a state: `available` when attached.
-fn phase(attachment: Option<&InternetGatewayAttachment>) -> Phase {
+fn phase_of(attachment: Option<&InternetGatewayAttachment>) -> Phase {
     match attachment.and_then(|attachment| attachment.state.as_ref()) {
         Some(state @ (AttachmentStatus::Attaching | AttachmentStatus::Detaching)) => {
             Phase::Pending(state.as_str().to_owned())
@@ -178,7 +180,8 @@ fn phase(attachment: Option<&InternetGatewayAttachment>) -> Phase {
 async fn attach(aws: &Aws, id: &str, vpc: &str) -> Result<(), OpError> {
     let call = aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
     match call.send().await.map_err(op("AttachInternetGateway")) {
-        // The code is the same when another gateway holds the VPC; the text names who is attached.
+        // The code is the same if another gateway is attached to the VPC; the message names the one
+        // that is attached.
         Err(error) if error.class == ErrorClass::Exists && error.message.contains(id) => Ok(()),
         answer => answer.map(drop),
     }
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn a_detached_gateway_differs_only_in_its_attachment() {
         for state in [None, Some("detached")] {
-            let live = live(gateway(state));
+            let live = to_live(gateway(state));
             assert_eq!(live.spec, InternetGateway { vpc: "vpc-1".into(), attached: false });
             assert_eq!(live.phase, Phase::Ready);
             assert!(live.tags.is_empty());
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_attached_gateway_is_ready_once_it_is_available() {
-        let live = |state| live(gateway(Some(state)));
+        let live = |state| to_live(gateway(Some(state)));
         assert!(live("available").spec.attached);
         assert_eq!(live("available").phase, Phase::Ready);
         assert_eq!(live("attaching").phase, Phase::Pending("attaching".into()));

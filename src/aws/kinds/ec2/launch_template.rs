@@ -245,10 +245,10 @@ async fn describe(aws: &Aws, one: AwsTemplate) -> Result<Option<Live<LaunchTempl
     let version = answer.and_then(|answer| answer.launch_template_versions?.into_iter().next());
     let name = one.launch_template_name.unwrap_or_default();
     let tags = common::tags(one.tags);
-    Ok(version.map(|version| live(id, name, version, tags)))
+    Ok(version.map(|version| to_live(id, name, version, tags)))
 }
 
-fn live(
+fn to_live(
     id: String,
     name: String,
     version: LaunchTemplateVersion,
@@ -285,9 +285,10 @@ impl LaunchTemplate {
         let volume = LaunchTemplateBlockDeviceMappingRequest::builder()
             .device_name(&self.volume.device)
             .ebs(ebs.build());
-        let tokens = match self.token_required {
-            true => LaunchTemplateHttpTokensState::Required,
-            false => LaunchTemplateHttpTokensState::Optional,
+        let tokens = if self.token_required {
+            LaunchTemplateHttpTokensState::Required
+        } else {
+            LaunchTemplateHttpTokensState::Optional
         };
         let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
             .http_endpoint(LaunchTemplateInstanceMetadataEndpointState::Enabled)

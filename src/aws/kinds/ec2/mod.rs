@@ -18,5 +18,5 @@ pub(crate) mod security_group_rules;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
 
-/// What is looked at before an apply.
+/// The checks of this service before an apply.
 pub(super) const CHECKS: &[Check] = &[offers::CHECK];

@@ -77,12 +77,12 @@ impl Resource for NatGateway {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let gateways = list(cx.aws, common::ours(&cx.aws.scope)).await?;
-        Ok(common::found(cx, gateways.into_iter().filter_map(live).collect()))
+        Ok(common::found(cx, gateways.into_iter().filter_map(to_live).collect()))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let gateways = list(cx.aws, vec![common::filter("nat-gateway-id", [cx.id()])]).await?;
-        Ok(common::pick(cx, gateways.into_iter().filter_map(live).collect()))
+        Ok(common::pick(cx, gateways.into_iter().filter_map(to_live).collect()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -117,14 +117,14 @@ impl Resource for NatGateway {
     }
 }
 
-/// The gateways as listed, dead ones among them.
+/// The gateways as AWS lists them, including deleted ones.
 async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGateway>, OpError> {
     let call = aws.ec2.describe_nat_gateways().set_filter(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("DescribeNatGateways"))
 }
 
-/// The ids of gateways of this address that are gone or going, in order.
+/// The ids of the gateways of this address that AWS has deleted or is deleting, in order.
 async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
     let gateways = list(cx.aws, common::at(&cx.aws.scope, cx.address)).await?;
     let is_dead = |gateway: &AwsGateway| {
@@ -140,8 +140,8 @@ async fn dead(cx: &Cx<'_>) -> Result<Vec<String>, OpError> {
 }
 
 /// `None` for deleted gateways that AWS still lists.
-fn live(gateway: AwsGateway) -> Option<Live<NatGateway>> {
-    let phase = phase(&gateway)?;
+fn to_live(gateway: AwsGateway) -> Option<Live<NatGateway>> {
+    let phase = phase_of(&gateway)?;
     let id = gateway.nat_gateway_id.unwrap_or_default();
     let addresses = gateway.nat_gateway_addresses.unwrap_or_default();
     let primary = addresses.iter().find(|address| address.is_primary == Some(true));
@@ -161,7 +161,7 @@ fn live(gateway: AwsGateway) -> Option<Live<NatGateway>> {
     })
 }
 
-fn phase(gateway: &AwsGateway) -> Option<Phase> {
+fn phase_of(gateway: &AwsGateway) -> Option<Phase> {
     match gateway.state.as_ref()? {
         NatGatewayState::Deleted => None,
         NatGatewayState::Available => Some(Phase::Ready),
@@ -186,15 +186,15 @@ mod tests {
 
     #[test]
     fn a_deleted_gateway_that_is_still_listed_is_gone() {
-        assert_eq!(live(gateway(NatGatewayState::Deleted)), None);
+        assert_eq!(to_live(gateway(NatGatewayState::Deleted)), None);
     }
 
     #[test]
     fn a_failed_gateway_gives_its_reason() {
         let failed = Phase::Failed("Gateway.NotAttached: no gateway".into());
-        assert_eq!(phase(&gateway(NatGatewayState::Failed)), Some(failed));
-        assert_eq!(phase(&gateway(NatGatewayState::Available)), Some(Phase::Ready));
+        assert_eq!(phase_of(&gateway(NatGatewayState::Failed)), Some(failed));
+        assert_eq!(phase_of(&gateway(NatGatewayState::Available)), Some(Phase::Ready));
         let pending = Phase::Pending("pending".into());
-        assert_eq!(phase(&gateway(NatGatewayState::Pending)), Some(pending));
+        assert_eq!(phase_of(&gateway(NatGatewayState::Pending)), Some(pending));
     }
 }

@@ -1,5 +1,5 @@
-//! In which zones AWS has an instance type: it refuses the others, and would do so in the middle of an
-//! apply.
+//! The zones in which AWS offers an instance type. AWS would refuse the type in another zone in the
+//! middle of an apply.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::aws::resource::Resource as _;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 
-/// Looks whether AWS has the types of new instances in their zones.
+/// Checks whether AWS offers the types of new instances in their zones.
 pub(super) const CHECK: Check =
     Check { subject: Subject::Zones, doing: ASKING, run: |cx| Box::pin(check(cx)) };
 
-/// What all checks of zones do.
+/// What payctl does in all checks of zones, as a message says it.
 pub(crate) const ASKING: &str = "list the instance classes of each zone";
 
 const TYPE: &str = "instance_type";
@@ -33,7 +33,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(findings)
 }
 
-/// Whether AWS has an instance type in one of the zones of what is made of it.
+/// Checks whether AWS offers an instance type in one of the zones where the plan uses it.
 pub(crate) async fn available(
     cx: &Preflight<'_>,
     planned: &Planned<'_>,
@@ -54,9 +54,14 @@ pub(crate) fn zones_of(cx: &Preflight<'_>, address: &Address) -> BTreeSet<String
 /// Asks for the names of the zones that have an instance type.
 async fn offered(aws: &Aws, name: &str) -> Result<BTreeSet<String>, OpError> {
     let ask = || async {
-        let call = aws.ec2.describe_instance_type_offerings();
-        let call = call.location_type("availability-zone".into());
-        let pages = call.filters(filter("instance-type", [name])).into_paginator().items().send();
+        let pages = aws
+            .ec2
+            .describe_instance_type_offerings()
+            .location_type("availability-zone".into())
+            .filters(filter("instance-type", [name]))
+            .into_paginator()
+            .items()
+            .send();
         let found = pages.collect::<Result<Vec<_>, _>>().await;
         found.map_err(op("DescribeInstanceTypeOfferings"))
     };

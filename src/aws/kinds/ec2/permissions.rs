@@ -1,5 +1,5 @@
-//! Security group rules and the calls behind them, for the rules' own kind and for the default group of a
-//! VPC.
+//! Security group rules and the calls behind them, for the rules' own kind and for the default
+//! group of a VPC.
 
 use std::collections::BTreeSet;
 
@@ -164,6 +164,34 @@ async fn revoke(
 }
 
 impl Rule {
+    /// The rule as AWS would return it.
+    pub(super) fn canonical(self) -> Self {
+        let protocol = match self.protocol.to_lowercase().as_str() {
+            "all" => "-1".to_owned(),
+            "6" => "tcp".to_owned(),
+            "17" => "udp".to_owned(),
+            "1" => "icmp".to_owned(),
+            "58" => "icmpv6".to_owned(),
+            other => other.to_owned(),
+        };
+        let (from, to) = (self.from_port.filter(|it| *it >= 0), self.to_port.filter(|it| *it >= 0));
+        let (from_port, to_port) = match protocol.as_str() {
+            "tcp" | "udp" => match from {
+                Some(port) => (Some(port), Some(to.unwrap_or(port))),
+                None => (Some(0), Some(to.unwrap_or(65_535))),
+            },
+            "icmp" | "icmpv6" => (from, to),
+            // AWS ignores the ports of every other protocol.
+            _ => (None, None),
+        };
+        let peer = match self.peer {
+            Peer::Cidr(range) => Peer::Cidr(common::canonical_cidr(&range)),
+            other => other,
+        };
+        let description = self.description.filter(|text| !text.is_empty());
+        Self { protocol, from_port, to_port, peer, description, ..self }
+    }
+
     /// The rules of one direction that AWS merged into one permission by protocol and ports.
     fn read(direction: Direction, permission: &IpPermission) -> Vec<Self> {
         let mut peers: Vec<(Option<Peer>, Option<String>)> = Vec::new();
@@ -227,7 +255,7 @@ impl Rule {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
@@ -241,8 +269,24 @@ mod tests {
         }
     }
 
-    fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
+    /// A rule of every address.
+    pub(crate) fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
         rule(protocol, from, to, Peer::Cidr("0.0.0.0/0".into()))
+    }
+
+    #[test]
+    fn every_spelling_has_one_canonical_form() {
+        let check = |written: Rule, canonical| assert_eq!(written.canonical(), canonical);
+        check(from_all("TCP", None, None), from_all("tcp", Some(0), Some(65_535)));
+        check(from_all("6", Some(443), None), from_all("tcp", Some(443), Some(443)));
+        check(from_all("all", Some(0), Some(65_535)), from_all("-1", None, None));
+        check(from_all("-1", Some(-1), Some(-1)), from_all("-1", None, None));
+        check(from_all("1", Some(-1), Some(-1)), from_all("icmp", None, None));
+        check(from_all("icmp", Some(8), Some(-1)), from_all("icmp", Some(8), None));
+        let range = |text: &str| rule("udp", Some(53), Some(53), Peer::Cidr(text.into()));
+        check(range("10.1.2.3/16"), range("10.1.0.0/16"));
+        let blank = Rule { description: Some(String::new()), ..from_all("-1", None, None) };
+        check(blank, from_all("-1", None, None));
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Resource for RouteTable {
         transient: &[
             // An internet gateway that was attached a moment ago.
             ("InvalidParameterValue", "belong to different networks"),
-            // The route went since it was read; the next look finds that out.
+            // The route was deleted after it was read; the next read shows that.
             ("InvalidParameterValue", "There is no route defined"),
         ],
         permits: &[
@@ -144,12 +144,12 @@ impl Resource for RouteTable {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let tables = list(cx.aws, common::ours(&cx.aws.scope)).await?;
-        Ok(common::found(cx, tables.into_iter().map(live).collect()))
+        Ok(common::found(cx, tables.into_iter().map(to_live).collect()))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let tables = list(cx.aws, vec![common::filter("route-table-id", [cx.id()])]).await?;
-        Ok(common::pick(cx, tables.into_iter().map(live).collect()))
+        Ok(common::pick(cx, tables.into_iter().map(to_live).collect()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -167,9 +167,10 @@ impl Resource for RouteTable {
         let (want, have) = (&self.routes, &live.spec.routes);
         let changed = want.iter().filter(|(to, route)| have.get(*to) != Some(*route));
         try_join_all(changed.map(|(to, route)| async move {
-            match have.contains_key(to) {
-                true => replace_route(cx.aws, &live.id, to, route).await,
-                false => create_route(cx.aws, &live.id, to, route).await,
+            if have.contains_key(to) {
+                replace_route(cx.aws, &live.id, to, route).await
+            } else {
+                create_route(cx.aws, &live.id, to, route).await
             }
         }))
         .await?;
@@ -200,7 +201,7 @@ async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsTable>, OpError>
     pages.try_collect().await.map_err(op("DescribeRouteTables"))
 }
 
-fn live(table: AwsTable) -> Live<RouteTable> {
+fn to_live(table: AwsTable) -> Live<RouteTable> {
     let id = table.route_table_id.unwrap_or_default();
     let associations = table.associations.unwrap_or_default();
     let subnets = associations.into_iter().filter(is_in_force).filter_map(|it| it.subnet_id);
@@ -248,7 +249,7 @@ async fn move_subnets(
     try_join_all(surplus.map(|old| disassociate(aws, old))).await.map(drop)
 }
 
-/// The explicit associations of some subnets, with whichever table.
+/// The explicit associations of these subnets, whatever their route table.
 async fn associations(aws: &Aws, subnets: &[&str]) -> Result<Vec<RouteTableAssociation>, OpError> {
     let filters = vec![common::filter("association.subnet-id", subnets.iter().copied())];
     let tables = list(aws, filters).await?;

@@ -86,12 +86,12 @@ impl Resource for SecurityGroup {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let groups = ours(cx).await?.to_vec().into_iter();
-        Ok(groups.filter_map(|group| cx.found(live(group), |spec| &spec.name)).collect())
+        Ok(groups.filter_map(|group| cx.found(to_live(group), |spec| &spec.name)).collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let groups = list(cx.aws, vec![common::filter("group-id", [cx.id()])]).await?;
-        Ok(common::pick(cx, groups.into_iter().map(live).collect()))
+        Ok(common::pick(cx, groups.into_iter().map(to_live).collect()))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -143,7 +143,7 @@ pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup
     pages.try_collect().await.map_err(op("DescribeSecurityGroups"))
 }
 
-fn live(group: AwsGroup) -> Live<SecurityGroup> {
+fn to_live(group: AwsGroup) -> Live<SecurityGroup> {
     let id = group.group_id.unwrap_or_default();
     let name = group.group_name.unwrap_or_default();
     let mut outputs = Outputs::from([(Output::Id, id.clone()), (Output::Name, name.clone())]);

@@ -28,8 +28,8 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// Tells the id of the rules from that of their group, so that whoever names the group is known to
-/// use the group.
+/// Distinguishes the id of the rules from the id of their group. So a reference to the group's id
+/// is always a reference to the group.
 const SUFFIX: &str = "/rules";
 
 /// The rules of a group.
@@ -129,7 +129,7 @@ impl Resource for Rules {
                 return None;
             }
             let address = Address::new(Self::META.kind, of.name);
-            Some(Found { address, owner, live: live(&group)? })
+            Some(Found { address, owner, live: to_live(&group)? })
         });
         Ok(found.collect())
     }
@@ -138,7 +138,7 @@ impl Resource for Rules {
         let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
         let found = groups(cx.aws, vec![common::filter("group-id", [id])]).await?;
         let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
-        Ok(group.as_ref().and_then(live))
+        Ok(group.as_ref().and_then(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -161,8 +161,8 @@ impl Resource for Rules {
     }
 }
 
-/// The rules of a group as one object; none when there are none.
-fn live(group: &SecurityGroup) -> Option<Live<Rules>> {
+/// The rules of a group as one object; `None` if it does not have any.
+fn to_live(group: &SecurityGroup) -> Option<Live<Rules>> {
     let id = group.group_id.clone().unwrap_or_default();
     let rules = rules_of(group);
     (!rules.is_empty()).then(|| Live {
@@ -179,69 +179,10 @@ fn canonical<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Rule
     Ok(rules.into_iter().map(Rule::canonical).collect())
 }
 
-impl Rule {
-    /// The rule as AWS would return it.
-    pub(super) fn canonical(self) -> Self {
-        let protocol = match self.protocol.to_lowercase().as_str() {
-            "all" => "-1".to_owned(),
-            "6" => "tcp".to_owned(),
-            "17" => "udp".to_owned(),
-            "1" => "icmp".to_owned(),
-            "58" => "icmpv6".to_owned(),
-            other => other.to_owned(),
-        };
-        let (from, to) = (self.from_port.filter(|it| *it >= 0), self.to_port.filter(|it| *it >= 0));
-        let (from_port, to_port) = match protocol.as_str() {
-            "tcp" | "udp" => match from {
-                Some(port) => (Some(port), Some(to.unwrap_or(port))),
-                None => (Some(0), Some(to.unwrap_or(65_535))),
-            },
-            "icmp" | "icmpv6" => (from, to),
-            // AWS ignores the ports of every other protocol.
-            _ => (None, None),
-        };
-        let peer = match self.peer {
-            Peer::Cidr(range) => Peer::Cidr(common::canonical_cidr(&range)),
-            other => other,
-        };
-        let description = self.description.filter(|text| !text.is_empty());
-        Self { protocol, from_port, to_port, peer, description, ..self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(protocol: &str, from: Option<i32>, to: Option<i32>, peer: Peer) -> Rule {
-        Rule {
-            direction: Direction::Ingress,
-            protocol: protocol.into(),
-            from_port: from,
-            to_port: to,
-            peer,
-            description: None,
-        }
-    }
-
-    fn from_all(protocol: &str, from: Option<i32>, to: Option<i32>) -> Rule {
-        rule(protocol, from, to, Peer::Cidr("0.0.0.0/0".into()))
-    }
-
-    #[test]
-    fn every_spelling_has_one_canonical_form() {
-        let check = |written: Rule, canonical| assert_eq!(written.canonical(), canonical);
-        check(from_all("TCP", None, None), from_all("tcp", Some(0), Some(65_535)));
-        check(from_all("6", Some(443), None), from_all("tcp", Some(443), Some(443)));
-        check(from_all("all", Some(0), Some(65_535)), from_all("-1", None, None));
-        check(from_all("-1", Some(-1), Some(-1)), from_all("-1", None, None));
-        check(from_all("1", Some(-1), Some(-1)), from_all("icmp", None, None));
-        check(from_all("icmp", Some(8), Some(-1)), from_all("icmp", Some(8), None));
-        let range = |text: &str| rule("udp", Some(53), Some(53), Peer::Cidr(text.into()));
-        check(range("10.1.2.3/16"), range("10.1.0.0/16"));
-        let blank = Rule { description: Some(String::new()), ..from_all("-1", None, None) };
-        check(blank, from_all("-1", None, None));
-    }
+    use crate::aws::kinds::ec2::permissions::tests::from_all;
 
     #[test]
     fn decoding_a_spec_makes_its_rules_canonical() {
@@ -256,6 +197,6 @@ mod tests {
 
     #[test]
     fn a_group_without_rules_has_no_rules_object() {
-        assert_eq!(live(&SecurityGroup::builder().group_id("sg-1").build()), None);
+        assert_eq!(to_live(&SecurityGroup::builder().group_id("sg-1").build()), None);
     }
 }

@@ -134,10 +134,10 @@ async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>, OpEr
     let call = aws.ec2.describe_subnets().set_filters(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     let subnets: Vec<AwsSubnet> = pages.try_collect().await.map_err(op("DescribeSubnets"))?;
-    Ok(subnets.into_iter().map(live).collect())
+    Ok(subnets.into_iter().map(to_live).collect())
 }
 
-fn live(subnet: AwsSubnet) -> Live<Subnet> {
+fn to_live(subnet: AwsSubnet) -> Live<Subnet> {
     let id = subnet.subnet_id.unwrap_or_default();
     let mut outputs = Outputs::from([(Output::Id, id.clone())]);
     outputs.extend(subnet.subnet_arn.map(|arn| (Output::Arn, arn)));
@@ -150,12 +150,12 @@ fn live(subnet: AwsSubnet) -> Live<Subnet> {
         },
         outputs,
         tags: common::tags(subnet.tags),
-        phase: phase(subnet.state.as_ref()),
+        phase: phase_of(subnet.state.as_ref()),
         id,
     }
 }
 
-fn phase(state: Option<&SubnetState>) -> Phase {
+fn phase_of(state: Option<&SubnetState>) -> Phase {
     match state {
         Some(SubnetState::Available) | None => Phase::Ready,
         Some(failed @ (SubnetState::Failed | SubnetState::FailedInsufficientCapacity)) => {
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_failed_subnet_is_a_corpse() {
-        assert_eq!(phase(Some(&SubnetState::Available)), Phase::Ready);
-        assert_eq!(phase(Some(&SubnetState::Failed)), Phase::Failed("failed".into()));
-        assert_eq!(phase(Some(&SubnetState::Pending)), Phase::Pending("pending".into()));
+        assert_eq!(phase_of(Some(&SubnetState::Available)), Phase::Ready);
+        assert_eq!(phase_of(Some(&SubnetState::Failed)), Phase::Failed("failed".into()));
+        assert_eq!(phase_of(Some(&SubnetState::Pending)), Phase::Pending("pending".into()));
     }
 }

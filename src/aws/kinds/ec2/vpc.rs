@@ -111,9 +111,15 @@ impl Resource for Vpc {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.ec2.create_vpc().cidr_block(&self.cidr);
-        let call = call.tag_specifications(common::tagged(ResourceType::Vpc, cx.tags));
-        let answer = call.send().await.map_err(op("CreateVpc"))?;
+        let answer = cx
+            .aws
+            .ec2
+            .create_vpc()
+            .cidr_block(&self.cidr)
+            .tag_specifications(common::tagged(ResourceType::Vpc, cx.tags))
+            .send()
+            .await
+            .map_err(op("CreateVpc"))?;
         common::made("CreateVpc", answer.vpc.and_then(|vpc| vpc.vpc_id))
     }
 
@@ -133,9 +139,10 @@ impl Resource for Vpc {
             && let Some(group) = default_group(cx.aws, &live.id).await?
             && let Some(group) = group.group_id
         {
-            let rules = match self.default_group_closed {
-                true => BTreeSet::new(),
-                false => rules_of_a_new_vpc(&group),
+            let rules = if self.default_group_closed {
+                BTreeSet::new()
+            } else {
+                rules_of_a_new_vpc(&group)
             };
             sync(cx.aws, &group, &rules).await?;
         }
@@ -183,13 +190,13 @@ async fn describe(aws: &Aws, vpc: AwsVpc) -> Result<Option<Live<Vpc>>, OpError> 
         },
         outputs: Outputs::from([(Output::Id, id.clone())]),
         tags: common::tags(vpc.tags),
-        phase: phase(vpc.state.as_ref(), group.is_some()),
+        phase: phase_of(vpc.state.as_ref(), group.is_some()),
         id,
     }))
 }
 
 /// A group that AWS does not list yet also has rules, which payctl has to remove.
-fn phase(state: Option<&VpcState>, has_group: bool) -> Phase {
+fn phase_of(state: Option<&VpcState>, has_group: bool) -> Phase {
     match state {
         Some(VpcState::Available) | None if has_group => Phase::Ready,
         Some(VpcState::Available) | None => {
@@ -259,7 +266,7 @@ mod tests {
     #[test]
     fn a_vpc_is_usable_once_it_is_available_with_its_default_group() {
         let check = |state, has_group, expected| {
-            assert_eq!(phase(Some(&state), has_group), expected);
+            assert_eq!(phase_of(Some(&state), has_group), expected);
         };
         check(VpcState::Available, true, Phase::Ready);
         let without = "its default security group is missing";

@@ -1,8 +1,8 @@
 //! ECS clusters, with Container Insights and capacity providers folded in.
 //!
-//! AWS quirks: AWS describes a deleted cluster as `INACTIVE` for ever, and a new cluster with that
-//! name has the same ARN. The creation of an existing name succeeds silently. Descriptions contain
-//! settings and tags only on request.
+//! AWS quirks: AWS never stops describing a deleted cluster (`INACTIVE`), and a new cluster with
+//! that name has the same ARN. The creation of an existing name succeeds silently. Descriptions
+//! contain settings and tags only on request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,8 +31,8 @@ pub(crate) struct Cluster {
     pub name: String,
     /// The level of Container Insights.
     pub insights: Insights,
-    /// The capacity providers that tasks of others may name, `FARGATE` and `FARGATE_SPOT`; services
-    /// made here have the launch type FARGATE.
+    /// The capacity providers that tasks of other tools may name, `FARGATE` and `FARGATE_SPOT`;
+    /// payctl's services have the launch type FARGATE.
     pub capacity_providers: BTreeSet<String>,
 }
 
@@ -163,10 +163,15 @@ impl Resource for Cluster {
         }
         if self.capacity_providers != live.spec.capacity_providers {
             let providers = self.capacity_providers.iter().cloned().collect();
-            let call = cx.aws.ecs.put_cluster_capacity_providers().cluster(&live.id);
-            let call = call.set_capacity_providers(Some(providers));
-            let call = call.set_default_capacity_provider_strategy(Some(Vec::new()));
-            call.send().await.map_err(op("PutClusterCapacityProviders"))?;
+            cx.aws
+                .ecs
+                .put_cluster_capacity_providers()
+                .cluster(&live.id)
+                .set_capacity_providers(Some(providers))
+                .set_default_capacity_provider_strategy(Some(Vec::new()))
+                .send()
+                .await
+                .map_err(op("PutClusterCapacityProviders"))?;
         }
         Ok(())
     }
@@ -185,17 +190,23 @@ impl Resource for Cluster {
     }
 }
 
-/// The clusters among these that live, settings and tags included.
+/// Those of these clusters that exist, with settings and tags.
 async fn describe(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpError> {
-    let call = aws.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
-    let call = call.include(ClusterField::Settings).include(ClusterField::Tags);
-    let answer = call.send().await.map_err(op("DescribeClusters"))?;
+    let answer = aws
+        .ecs
+        .describe_clusters()
+        .set_clusters(Some(arns.to_vec()))
+        .include(ClusterField::Settings)
+        .include(ClusterField::Tags)
+        .send()
+        .await
+        .map_err(op("DescribeClusters"))?;
     // Missing clusters are in `failures`, without other details.
-    Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(live).collect())
+    Ok(answer.clusters.unwrap_or_default().into_iter().filter_map(to_live).collect())
 }
 
 /// `None` for a cluster that was deleted.
-fn live(cluster: Described) -> Option<Live<Cluster>> {
+fn to_live(cluster: Described) -> Option<Live<Cluster>> {
     let status = cluster.status.unwrap_or_default();
     let attaching = cluster.attachments_status.filter(|status| status == "UPDATE_IN_PROGRESS");
     let phase = match status.as_str() {
@@ -248,10 +259,10 @@ mod tests {
 
     #[test]
     fn an_inactive_cluster_is_gone_and_missing_settings_mean_no_insights() {
-        assert_eq!(live(described("INACTIVE")), None);
-        let found = live(described("ACTIVE")).unwrap();
+        assert_eq!(to_live(described("INACTIVE")), None);
+        let found = to_live(described("ACTIVE")).unwrap();
         assert_eq!((found.phase, found.spec.insights), (Phase::Ready, Insights::Disabled));
-        let found = live(described("PROVISIONING")).unwrap();
+        let found = to_live(described("PROVISIONING")).unwrap();
         assert_eq!(found.phase, Phase::Pending("PROVISIONING".into()));
     }
 
@@ -261,7 +272,7 @@ mod tests {
             let want = Cluster { insights, ..Cluster::sample() };
             let mut answer = described("ACTIVE");
             answer.settings = Some(vec![want.setting()]);
-            assert_eq!(live(answer).unwrap().spec.insights, insights);
+            assert_eq!(to_live(answer).unwrap().spec.insights, insights);
         }
     }
 }

@@ -22,6 +22,7 @@ use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, t
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::services::PropagateTags;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
@@ -60,7 +61,7 @@ pub(crate) struct Service {
     /// Whether commands can be run in the containers.
     pub execute_command: bool,
     /// The source of the tasks' tags.
-    pub propagate_tags: Propagate,
+    pub propagate_tags: PropagateTags,
     /// Whether ECS keeps the tasks spread over the zones.
     pub zone_rebalancing: bool,
     /// The version of Fargate, `LATEST` or a number.
@@ -68,7 +69,7 @@ pub(crate) struct Service {
     /// Why ECS gave up the current deployment. It is never wanted, so payctl starts another
     /// deployment.
     pub failed_deployment: Option<String>,
-    /// Whether all tasks run and no deployment is under way. Wanted, it is waited for.
+    /// Whether all tasks run and no deployment is under way. If it is wanted, payctl waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable: Option<bool>,
 }
@@ -97,18 +98,6 @@ pub(crate) struct Deployment {
     pub circuit_breaker: bool,
     /// Whether the service then rolls back.
     pub rollback: bool,
-}
-
-/// The source of the tasks' tags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Propagate {
-    /// None.
-    None,
-    /// The service's.
-    Service,
-    /// The task definition's.
-    TaskDefinition,
 }
 
 /// How many services one call describes.
@@ -185,7 +174,7 @@ impl Resource for Service {
                 rollback: true,
             },
             execute_command: false,
-            propagate_tags: Propagate::Service,
+            propagate_tags: PropagateTags::Service,
             zone_rebalancing: true,
             platform_version: "LATEST".into(),
             failed_deployment: None,
@@ -205,7 +194,7 @@ impl Resource for Service {
                 desired: Some(2),
                 public_ip: true,
                 execute_command: true,
-                propagate_tags: Propagate::TaskDefinition,
+                propagate_tags: PropagateTags::TaskDefinition,
                 stable: Some(true),
                 ..Self::sample()
             },
@@ -216,7 +205,7 @@ impl Resource for Service {
                 ..Self::sample()
             },
             Self {
-                propagate_tags: Propagate::None,
+                propagate_tags: PropagateTags::None,
                 deployment: deployment(50, 200, false, false),
                 ..Self::sample()
             },
@@ -225,8 +214,8 @@ impl Resource for Service {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let clusters = clusters(cx).await?;
-        let lives = try_join_all(clusters.iter().map(|cluster| within(cx, cluster))).await?;
+        let arns = clusters(cx).await?;
+        let lives = try_join_all(arns.iter().map(|cluster| within(cx, cluster))).await?;
         let found = lives.into_iter().flatten().filter_map(|live| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             Some(Found { address, owner, live })
@@ -236,7 +225,7 @@ impl Resource for Service {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let found = describe(cx.aws, cluster_of(cx.id()), &[cx.id().to_owned()]).await?;
-        Ok(found.into_iter().find_map(live))
+        Ok(found.into_iter().find_map(to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -255,7 +244,7 @@ impl Resource for Service {
             .set_health_check_grace_period_seconds(self.grace())
             .deployment_configuration(self.deployment.configuration())
             .enable_execute_command(self.execute_command)
-            .propagate_tags(self.propagate_tags.value())
+            .propagate_tags(self.propagate_tags.aws().into())
             .availability_zone_rebalancing(self.rebalancing())
             .platform_version(&self.platform_version)
             .set_tags(Some(to_tags(cx.tags)))
@@ -275,11 +264,10 @@ impl Resource for Service {
         let same = Self { initial: None, stable: live.spec.stable, ..same };
         if same == live.spec && self.desired.is_none_or(|count| Some(count) == live.spec.desired) {
             let message = "a deployment is in progress, or some tasks are not running";
-            return match waits {
-                true => {
-                    Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
-                }
-                false => Ok(()),
+            return if waits {
+                Err(OpError::new("DescribeServices", ErrorClass::Busy, "NotStable", message))
+            } else {
+                Ok(())
             };
         }
         self.change(cx.aws, live).await
@@ -300,7 +288,7 @@ impl Resource for Service {
     }
 }
 
-/// The services of a cluster that live.
+/// The services of a cluster, without deleted ones.
 async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, OpError> {
     let call = cx.aws.ecs.list_services().cluster(cluster).max_results(100);
     let mut pages = call.into_paginator().items().send();
@@ -313,7 +301,7 @@ async fn within(cx: &Survey<'_>, cluster: &str) -> Result<Vec<Live<Service>>, Op
         }
     }
     let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, cluster, arns));
-    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(live).collect())
+    Ok(try_join_all(batches).await?.into_iter().flatten().filter_map(to_live).collect())
 }
 
 /// `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
@@ -322,14 +310,21 @@ fn cluster_of(arn: &str) -> &str {
 }
 
 async fn describe(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Described>, OpError> {
-    let call = aws.ecs.describe_services().cluster(cluster).set_services(Some(arns.to_vec()));
-    let call = call.include(ServiceField::Tags);
-    let answer = call.send().await.map_err(op("DescribeServices")).or_gone()?;
+    let answer = aws
+        .ecs
+        .describe_services()
+        .cluster(cluster)
+        .set_services(Some(arns.to_vec()))
+        .include(ServiceField::Tags)
+        .send()
+        .await
+        .map_err(op("DescribeServices"))
+        .or_gone()?;
     Ok(answer.and_then(|answer| answer.services).unwrap_or_default())
 }
 
 /// `None` for a service that was deleted.
-fn live(found: Described) -> Option<Live<Service>> {
+fn to_live(found: Described) -> Option<Live<Service>> {
     let status = found.status.clone().unwrap_or_default();
     let phase = match status.as_str() {
         "INACTIVE" => return None,
@@ -438,8 +433,8 @@ mod tests {
             let service = Described::builder().service_arn("arn:x:service/c/s").status(status);
             service.service_name("s").cluster_arn("arn:c").task_definition("arn:t").build()
         };
-        assert_eq!(live(described("INACTIVE")), None);
-        let draining = live(described("DRAINING")).unwrap();
+        assert_eq!(to_live(described("INACTIVE")), None);
+        let draining = to_live(described("DRAINING")).unwrap();
         assert_eq!(draining.phase, Phase::Deleting("DRAINING".into()));
         assert_eq!(draining.outputs[&Output::Id], "service/c/s");
     }

@@ -19,6 +19,7 @@ use self::revisions::{newest, retire, revisions};
 use super::common::{add_tags, named, remove_tags};
 use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::services::ContainerArchitecture;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
@@ -37,7 +38,7 @@ pub(crate) struct TaskDefinition {
     /// Memory of the task, in MiB.
     pub memory: u32,
     /// The processor that it runs on.
-    pub architecture: Architecture,
+    pub architecture: ContainerArchitecture,
     /// Disk space of the task, in GiB; 20 is AWS's own.
     pub storage: u32,
     /// The role that the containers work with, by ARN.
@@ -46,17 +47,6 @@ pub(crate) struct TaskDefinition {
     pub execution_role: Option<Text>,
     /// The containers by name.
     pub containers: BTreeMap<String, Container>,
-}
-
-/// A type of processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Architecture {
-    /// Intel and AMD.
-    #[serde(rename = "x86_64")]
-    X86,
-    /// Graviton.
-    Arm64,
 }
 
 /// A container of a task.
@@ -83,13 +73,13 @@ pub(crate) struct Container {
     pub entry_point: Vec<String>,
     /// Replaces the image's command, unless empty.
     pub command: Vec<String>,
-    /// How its health is found out.
+    /// How ECS checks its health.
     pub health: Option<Health>,
     /// Whether its file system cannot be written.
     pub read_only_root: bool,
     /// Folders that can be written all the same: each has an empty volume of the task.
     pub writable: BTreeSet<String>,
-    /// The user that it runs as, unless the image says.
+    /// The user that it runs as; that of the image if none.
     pub user: Option<String>,
     /// How long it has to end, in seconds.
     pub stop_timeout: Option<u32>,
@@ -127,7 +117,7 @@ pub(crate) struct Logs {
     pub prefix: String,
 }
 
-/// How a container's health is found out.
+/// How ECS checks a container's health.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
@@ -143,8 +133,8 @@ pub(crate) struct Health {
     pub start_period: u32,
 }
 
-/// How many revisions stay when a new one is registered: the service may still be on an older one
-/// (its deployments failed, and ECS rolled it back), and would be rolled back to it again.
+/// How many revisions stay when a new one is registered. If deployments failed, ECS has rolled the
+/// service back to an older revision, and may do so again.
 const KEPT: usize = 10;
 
 impl Resource for TaskDefinition {
@@ -173,8 +163,8 @@ impl Resource for TaskDefinition {
             ("containers", Output::Arn),
         ],
         deadline: Duration::from_secs(300),
-        // A role that was just made cannot be passed for some seconds; whoever may not pass it at all
-        // hears the same words, and should not wait for long.
+        // A new role cannot be passed for some seconds. A caller who may not pass it at all gets
+        // the same message, and should not wait for long.
         propagation: Duration::from_secs(90),
         transient: &[
             ("AccessDeniedException", "to perform: iam:PassRole on"),
@@ -190,7 +180,7 @@ impl Resource for TaskDefinition {
                 ],
                 &["*"],
             ),
-            // AWS checks a registration against everything, whatever its reference says.
+            // AWS checks this permission against all resources, whatever its reference says.
             Permit::set(&["ecs:RegisterTaskDefinition"], &["*"]),
             Permit::set(&["ecs:TagResource"], &["ecs:{here}:task-definition/{name}:*"]),
             Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
@@ -246,7 +236,7 @@ impl Resource for TaskDefinition {
             name: "sample-task".into(),
             cpu: 256,
             memory: 512,
-            architecture: Architecture::X86,
+            architecture: ContainerArchitecture::X86,
             storage: 20,
             task_role: role(),
             execution_role: role(),
@@ -297,7 +287,7 @@ impl Resource for TaskDefinition {
             Self { containers: BTreeMap::from([("web".to_owned(), changed)]), ..sample.clone() },
             Self { cpu: 512, memory: 1024, containers: both, ..sample.clone() },
             Self {
-                architecture: Architecture::Arm64,
+                architecture: ContainerArchitecture::Arm64,
                 storage: 30,
                 task_role: None,
                 execution_role: None,
@@ -309,9 +299,14 @@ impl Resource for TaskDefinition {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let call = cx.aws.ecs.list_task_definition_families();
-        let call = call.status(TaskDefinitionFamilyStatus::Active);
-        let mut pages = call.into_paginator().items().send();
+        let mut pages = cx
+            .aws
+            .ecs
+            .list_task_definition_families()
+            .status(TaskDefinitionFamilyStatus::Active)
+            .into_paginator()
+            .items()
+            .send();
         let mut families = Vec::new();
         while let Some(family) = pages.next().await {
             let family = family.map_err(op("ListTaskDefinitionFamilies"))?;

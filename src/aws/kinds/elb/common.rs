@@ -26,8 +26,8 @@ pub(super) const fn named(word: &'static str) -> NameRule {
 /// How many objects one DescribeTags call takes.
 const BATCH: usize = 20;
 
-/// The longest name of an environment that fits as a whole into every name here, which has 32
-/// characters at most, digests among them.
+/// The longest name of an environment that fits whole into every name of these kinds: they have at
+/// most 32 characters, including a digest.
 const LONGEST_ENV: usize = 16;
 
 /// Whether an object of this name is worth reading its tags.
@@ -53,7 +53,7 @@ pub(super) fn shortened(
 }
 
 /// The tags of objects by ARN, without objects that no longer exist.
-async fn tags(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
+async fn tags_by_arn(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Tags>, OpError> {
     let batches = arns.chunks(BATCH).map(|batch| async move {
         if let Some(all) = described(aws, batch).await.or_gone()? {
             return Ok(all);
@@ -82,7 +82,8 @@ async fn described(aws: &Aws, arns: &[String]) -> Result<Vec<TagDescription>, Op
     Ok(answer.tag_descriptions.unwrap_or_default())
 }
 
-/// The tags of many objects, by ARN: only those that the one question does not settle are asked for.
+/// The tags of many objects, by ARN. payctl asks only for those that the answer of the tagging API
+/// does not settle.
 pub(super) async fn tags_of_all(
     cx: &Survey<'_>,
     arns: impl Iterator<Item = String>,
@@ -94,13 +95,13 @@ pub(super) async fn tags_of_all(
             None => open.push(arn),
         }
     }
-    settled.extend(tags(cx.aws, &open).await?);
+    settled.extend(tags_by_arn(cx.aws, &open).await?);
     Ok(settled)
 }
 
 /// The tags of one object; `None` if it is gone.
 pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    Ok(tags(aws, &[arn.to_owned()]).await?.remove(arn))
+    Ok(tags_by_arn(aws, &[arn.to_owned()]).await?.remove(arn))
 }
 
 /// Tags for a create call.

@@ -14,7 +14,7 @@ use aws_sdk_elasticloadbalancingv2::types::Listener as AwsListener;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use self::convert::live;
+use self::convert::to_live;
 use super::{common, load_balancer};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -124,7 +124,7 @@ impl Resource for Listener {
         read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
-            // It moves here from another load balancer, which has not let it go yet.
+            // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
         permits: &[
@@ -225,7 +225,7 @@ impl Resource for Listener {
             // A listener that others added to our load balancer cannot conflict by name.
             let name = balancer_in(one.listener_arn()?);
             let (address, owner) = common::shortened(cx, name, cx.ours(name, &tags))?;
-            Some(Found { address, owner, live: live(one, tags) })
+            Some(Found { address, owner, live: to_live(one, tags) })
         });
         Ok(found.collect())
     }
@@ -234,7 +234,7 @@ impl Resource for Listener {
         let (arn, aws) = (cx.id(), cx.aws);
         let described = describe(aws, arn);
         let (one, tags) = futures::try_join!(described, common::tags_of(aws, arn))?;
-        Ok(one.zip(tags).map(|(one, tags)| live(one, tags)))
+        Ok(one.zip(tags).map(|(one, tags)| to_live(one, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -1,7 +1,7 @@
 //! Load balancers, with their attributes folded in.
 //!
 //! AWS quirks: creation does not take attributes, and succeeds for an existing name with the same
-//! settings. Attributes are strings, and each type has others. AWS tests access logs at once: it
+//! settings. Attributes are strings, and each type has its own. AWS tests access logs at once: it
 //! writes an object to the bucket and refuses if it cannot. A deleted load balancer vanishes at
 //! once, but its network interfaces block subnets, groups and the internet gateway for minutes
 //! more: payctl counts it as deleted when they are gone.
@@ -19,7 +19,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use self::convert::{PROTECTION, changes, going, live, metric};
+use self::convert::{PROTECTION, changes, going, metric, to_live};
 use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -191,8 +191,8 @@ impl Resource for LoadBalancer {
             let name = one.load_balancer_name()?;
             let (address, owner) = common::shortened(cx, name, cx.claim(name, &tags))?;
             Some(async move {
-                let attributes = attributes(cx.aws, one.load_balancer_arn().unwrap_or_default());
-                let live = attributes.await?.map(|attributes| live(one, &attributes, tags));
+                let attributes = attributes_of(cx.aws, one.load_balancer_arn().unwrap_or_default());
+                let live = attributes.await?.map(|attributes| to_live(one, &attributes, tags));
                 Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
             })
         });
@@ -205,10 +205,10 @@ impl Resource for LoadBalancer {
             aws.elasticloadbalancingv2.describe_load_balancers().load_balancer_arns(arn).send();
         let described = async { send.await.map_err(op("DescribeLoadBalancers")).or_gone() };
         let (described, attributes, tags) =
-            futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
+            futures::try_join!(described, attributes_of(aws, arn), common::tags_of(aws, arn))?;
         let one = described.and_then(|answer| answer.load_balancers?.into_iter().next());
         match (one, attributes, tags) {
-            (Some(one), Some(attributes), Some(tags)) => Ok(Some(live(one, &attributes, tags))),
+            (Some(one), Some(attributes), Some(tags)) => Ok(Some(to_live(one, &attributes, tags))),
             _ => Ok(going(arn, interfaces(aws, arn).await?)),
         }
     }
@@ -274,7 +274,7 @@ pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsLoadBalancer>>, O
     cx.once("elb:DescribeLoadBalancers", list).await
 }
 
-async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
+async fn attributes_of(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
     let send = aws
         .elasticloadbalancingv2
         .describe_load_balancer_attributes()

@@ -2,7 +2,7 @@
 //!
 //! AWS quirks: a change of an immutable setting needs a new group while a listener still uses the
 //! old one, whose name is taken. So a name ends in a digest of the immutable settings. Attributes
-//! are strings, and each protocol and target type has others. A group cannot be deleted while a
+//! are strings, and each protocol and target type has its own. A group cannot be deleted while a
 //! listener or a rule forwards to it.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(crate) struct TargetGroup {
     /// `HTTP1`, `HTTP2` or `GRPC`; only with HTTP and HTTPS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
-    /// The port of targets that name none.
+    /// The port of targets that do not name one.
     pub port: u16,
     /// The type of the targets: `ip`, `instance` or `alb`.
     pub target_type: String,
@@ -206,8 +206,8 @@ impl Resource for TargetGroup {
             let name = one.target_group_name()?;
             let (address, owner) = common::shortened(cx, name, cx.claim(name, &tags))?;
             Some(async move {
-                let attributes = attributes(cx.aws, one.target_group_arn().unwrap_or_default());
-                let live = attributes.await?.map(|attributes| live(one, &attributes, tags));
+                let attributes = attributes_of(cx.aws, one.target_group_arn().unwrap_or_default());
+                let live = attributes.await?.map(|attributes| to_live(one, &attributes, tags));
                 Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
             })
         });
@@ -220,12 +220,12 @@ impl Resource for TargetGroup {
             aws.elasticloadbalancingv2.describe_target_groups().target_group_arns(arn).send();
         let described = async { send.await.map_err(op("DescribeTargetGroups")).or_gone() };
         let (described, attributes, tags) =
-            futures::try_join!(described, attributes(aws, arn), common::tags_of(aws, arn))?;
+            futures::try_join!(described, attributes_of(aws, arn), common::tags_of(aws, arn))?;
         let one = described.and_then(|answer| answer.target_groups?.into_iter().next());
         Ok(one
             .zip(attributes)
             .zip(tags)
-            .map(|((one, attributes), tags)| live(one, &attributes, tags)))
+            .map(|((one, attributes), tags)| to_live(one, &attributes, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -299,7 +299,7 @@ impl Resource for TargetGroup {
     }
 }
 
-async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
+async fn attributes_of(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
     let send =
         aws.elasticloadbalancingv2.describe_target_group_attributes().target_group_arn(arn).send();
     let answer = send.await.map_err(op("DescribeTargetGroupAttributes")).or_gone()?;
@@ -308,7 +308,7 @@ async fn attributes(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, Stri
     Ok(answer.map(|answer| all(answer.attributes.unwrap_or_default())))
 }
 
-fn live(
+fn to_live(
     one: AwsTargetGroup,
     attributes: &BTreeMap<String, String>,
     tags: Tags,
@@ -397,7 +397,7 @@ mod tests {
             let attributes = want.attributes().into_iter();
             let attributes = attributes.map(|(key, value)| (key.to_owned(), value)).collect();
             let one = AwsTargetGroup::builder().protocol("HTTP".into()).build();
-            let read = live(one, &attributes, Tags::new()).spec;
+            let read = to_live(one, &attributes, Tags::new()).spec;
             assert_eq!(read.stickiness, want.stickiness);
             assert_eq!(read.deregistration_delay, want.deregistration_delay);
         }
@@ -407,7 +407,7 @@ mod tests {
     fn a_tcp_health_check_has_neither_path_nor_codes() {
         let one = AwsTargetGroup::builder().protocol("TCP".into()).protocol_version("HTTP1");
         let one = one.health_check_protocol("TCP".into()).health_check_path("/").build();
-        let read = live(one, &BTreeMap::new(), Tags::new()).spec;
+        let read = to_live(one, &BTreeMap::new(), Tags::new()).spec;
         assert_eq!((read.health.path, read.health.matcher, read.slow_start), (None, None, None));
         assert_eq!(read.protocol_version, None);
     }

@@ -205,11 +205,11 @@ impl Resource for Rule {
             let name = rule.name().unwrap_or_default();
             let arn = rule.arn().unwrap_or_default();
             let (tags, targets) =
-                join(cx.tags(arn, tags(cx.aws, arn)), targets(cx.aws, name)).await;
+                join(cx.tags(arn, tags_of(cx.aws, arn)), targets_of(cx.aws, name)).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let Some(targets) = targets? else { return Ok(None) };
-            let live = live(&rule, &targets, tags);
+            let live = to_live(&rule, &targets, tags);
             Ok(Some(Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
@@ -219,11 +219,11 @@ impl Resource for Rule {
         let name = name_in(cx.id());
         let rule = describe(cx.aws, name);
         let (rule, (tags, targets)) =
-            join(rule, join(tags(cx.aws, cx.id()), targets(cx.aws, name))).await;
+            join(rule, join(tags_of(cx.aws, cx.id()), targets_of(cx.aws, name))).await;
         let (Some(rule), Some(tags), Some(targets)) = (rule?, tags?, targets?) else {
             return Ok(None);
         };
-        Ok(Some(live(&rule, &targets, tags)))
+        Ok(Some(to_live(&rule, &targets, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -279,8 +279,8 @@ impl Resource for Rule {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let name = name_in(&live.id);
-        // Also those that came since the plan: they would keep the rule.
-        let targets = targets(cx.aws, name).await?.unwrap_or_default();
+        // Also targets that were added after the plan: with them AWS would not delete the rule.
+        let targets = targets_of(cx.aws, name).await?.unwrap_or_default();
         remove(cx.aws, name, targets.into_iter().map(|target| target.id).collect()).await?;
         let send = cx.aws.eventbridge.delete_rule().name(name).send();
         send.await.map_err(op("DeleteRule")).or_gone().map(drop)
@@ -308,7 +308,7 @@ fn of_one(
     listed(name, &code.unwrap_or_default(), format!("target {target}: {message}"))
 }
 
-async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.eventbridge.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: Tag| (tag.key, tag.value);
@@ -316,7 +316,7 @@ async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
 }
 
 /// All targets; there are five at most, and they come in one page.
-async fn targets(aws: &Aws, rule: &str) -> Result<Option<Vec<AwsTarget>>, OpError> {
+async fn targets_of(aws: &Aws, rule: &str) -> Result<Option<Vec<AwsTarget>>, OpError> {
     let send = aws.eventbridge.list_targets_by_rule().rule(rule).send();
     let answer = send.await.map_err(op("ListTargetsByRule")).or_gone()?;
     Ok(answer.map(|answer| answer.targets.unwrap_or_default()))
@@ -350,7 +350,7 @@ async fn describe(aws: &Aws, name: &str) -> Result<Option<Listed>, OpError> {
     }))
 }
 
-fn live(rule: &Listed, targets: &[AwsTarget], tags: Tags) -> Live<Rule> {
+fn to_live(rule: &Listed, targets: &[AwsTarget], tags: Tags) -> Live<Rule> {
     let name = rule.name().unwrap_or_default().to_owned();
     let arn = rule.arn().unwrap_or_default().to_owned();
     // A text that is not JSON differs from every pattern, so payctl replaces it.

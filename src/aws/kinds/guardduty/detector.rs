@@ -134,7 +134,8 @@ impl Resource for Detector {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // Only what differs: AWS takes the old and the new runtime monitoring not together.
+        // Only what differs: AWS does not accept the old and the new runtime monitoring in one
+        // call.
         let differ = self.features.symmetric_difference(&live.spec.features);
         let differ: Vec<&str> = differ.map(String::as_str).collect();
         let features = (!differ.is_empty()).then(|| switched(&differ, &self.features));
@@ -156,7 +157,7 @@ impl Resource for Detector {
             .aws
             .guardduty
             .tag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tags(Some(set.clone().into_iter().collect()));
         call.send().await.map_err(op("TagResource")).map(drop)
     }
@@ -166,7 +167,7 @@ impl Resource for Detector {
             .aws
             .guardduty
             .untag_resource()
-            .resource_arn(arn(cx.aws, &live.id))
+            .resource_arn(arn_of(cx.aws, &live.id))
             .set_tag_keys(Some(unset.to_vec()));
         call.send().await.map_err(op("UntagResource")).map(drop)
     }
@@ -177,7 +178,7 @@ impl Resource for Detector {
     }
 }
 
-fn arn(aws: &Aws, id: &str) -> String {
+fn arn_of(aws: &Aws, id: &str) -> String {
     let scope = &aws.scope;
     format!("arn:{}:guardduty:{}:{}:detector/{id}", scope.partition, scope.region, scope.account)
 }
@@ -185,10 +186,8 @@ fn arn(aws: &Aws, id: &str) -> String {
 /// These features, each on or off.
 fn switched(names: &[&str], on: &BTreeSet<String>) -> Vec<DetectorFeatureConfiguration> {
     let each = names.iter().map(|name| {
-        let status = match on.contains(*name) {
-            true => FeatureStatus::Enabled,
-            false => FeatureStatus::Disabled,
-        };
+        let status =
+            if on.contains(*name) { FeatureStatus::Enabled } else { FeatureStatus::Disabled };
         let feature = DetectorFeature::from(*name);
         DetectorFeatureConfiguration::builder().name(feature).status(status).build()
     });
@@ -210,7 +209,7 @@ async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Detector>>, OpError
     Ok(Some(Live {
         id: id.to_owned(),
         spec,
-        outputs: Outputs::from([(Output::Id, id.to_owned()), (Output::Arn, arn(aws, id))]),
+        outputs: Outputs::from([(Output::Id, id.to_owned()), (Output::Arn, arn_of(aws, id))]),
         tags: found.tags.unwrap_or_default().into_iter().collect(),
         phase: Phase::Ready,
     }))

@@ -115,9 +115,15 @@ impl Resource for InstanceProfile {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.iam.create_instance_profile().instance_profile_name(&self.name);
-        let call = call.path(&self.path).set_tags(Some(to_tags(cx.tags)));
-        call.send().await.map_err(op("CreateInstanceProfile"))?;
+        cx.aws
+            .iam
+            .create_instance_profile()
+            .instance_profile_name(&self.name)
+            .path(&self.path)
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateInstanceProfile"))?;
         Ok(self.name.clone())
     }
 

@@ -6,6 +6,7 @@
 //! the unique id (`AROA...`) until the role has spread. A role with attachments cannot be deleted.
 
 mod bulk;
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,12 +22,13 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
-use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::{SizeLimit, characters_of_all};
-use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::text::Text;
+use read::{describe, inline_names, managed, one_by_one, profiles};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +49,7 @@ pub(crate) struct Role {
     /// How long a session may last, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u32>,
-    /// The ARN of the permissions boundary; none when there shall be none.
+    /// The ARN of the permissions boundary; `None` means that there must not be one.
     #[serde(default)]
     pub boundary: Option<Text>,
 }
@@ -267,15 +269,24 @@ impl Role {
 
     async fn update_role(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         if self.trust != live.spec.trust {
-            let call = aws.iam.update_assume_role_policy().role_name(&live.id);
-            let call = call.policy_document(self.trust.to_json());
-            call.send().await.map_err(op("UpdateAssumeRolePolicy"))?;
+            aws.iam
+                .update_assume_role_policy()
+                .role_name(&live.id)
+                .policy_document(self.trust.to_json())
+                .send()
+                .await
+                .map_err(op("UpdateAssumeRolePolicy"))?;
         }
         let session = self.session().or(live.spec.session());
         if self.description != live.spec.description || session != live.spec.session() {
-            let call = aws.iam.update_role().role_name(&live.id).description(&self.description);
-            let call = call.set_max_session_duration(session);
-            call.send().await.map_err(op("UpdateRole"))?;
+            aws.iam
+                .update_role()
+                .role_name(&live.id)
+                .description(&self.description)
+                .set_max_session_duration(session)
+                .send()
+                .await
+                .map_err(op("UpdateRole"))?;
         }
         match (&self.boundary, &live.spec.boundary) {
             (Some(new), old) if old.as_ref() != Some(new) => {
@@ -296,9 +307,14 @@ impl Role {
         let old = &live.spec.inline;
         let new = self.inline.iter().filter(|(name, policy)| old.get(*name) != Some(*policy));
         let put = new.map(|(name, policy)| async move {
-            let call = aws.iam.put_role_policy().role_name(&live.id).policy_name(name);
-            let call = call.policy_document(policy.to_json());
-            call.send().await.map_err(op("PutRolePolicy"))
+            aws.iam
+                .put_role_policy()
+                .role_name(&live.id)
+                .policy_name(name)
+                .policy_document(policy.to_json())
+                .send()
+                .await
+                .map_err(op("PutRolePolicy"))
         });
         let attach = self.managed.difference(&live.spec.managed).map(|arn| async move {
             let call = aws.iam.attach_role_policy().role_name(&live.id).policy_arn(arn.known());
@@ -329,75 +345,6 @@ fn known_to_aws(error: OpError, policy: &str) -> OpError {
     if is_final { OpError { class: ErrorClass::Invalid, ..error } } else { error }
 }
 
-/// The names of all roles under the environment's own path.
-async fn under_path(aws: &Aws) -> Result<Vec<String>, OpError> {
-    let pages = aws.iam.list_roles().path_prefix(aws.scope.iam_path()).into_paginator();
-    let roles = pages.items().send().try_collect().await.map_err(op("ListRoles"))?;
-    Ok(roles.into_iter().map(|role| role.role_name).collect())
-}
-
-/// Every role that may matter, each by itself.
-async fn one_by_one(cx: &Survey<'_>) -> Result<Vec<Live<Role>>, OpError> {
-    // A wanted name can be taken under any other path.
-    let wanted = try_join_all(cx.wanted.keys().map(|name| probe(cx.aws, name)));
-    let (listed, wanted) = try_join(under_path(cx.aws), wanted).await?;
-    let names: BTreeSet<String> = listed.into_iter().chain(wanted.into_iter().flatten()).collect();
-    let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;
-    Ok(lives.into_iter().flatten().collect())
-}
-
-/// A role that most likely exists: everything at once.
-async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Role>>, OpError> {
-    let all = try_join3(get(aws, name), inline(aws, name), managed(aws, name));
-    match all.await.or_gone()? {
-        Some((Some(role), inline, managed)) => to_live(role, inline, managed).map(Some),
-        Some((None, ..)) | None => Ok(None),
-    }
-}
-
-/// The name of a role, if it exists.
-async fn probe(aws: &Aws, name: &str) -> Result<Option<String>, OpError> {
-    let role = get(aws, name).await.or_gone()?.flatten();
-    Ok(role.map(|role| role.role_name))
-}
-
-async fn get(aws: &Aws, name: &str) -> Result<Option<types::Role>, OpError> {
-    let answer = aws.iam.get_role().role_name(name).send().await.map_err(op("GetRole"))?;
-    Ok(answer.role)
-}
-
-async fn inline_names(aws: &Aws, role: &str) -> Result<Vec<String>, OpError> {
-    let pages = aws.iam.list_role_policies().role_name(role).into_paginator();
-    pages.items().send().try_collect().await.map_err(op("ListRolePolicies"))
-}
-
-async fn inline(aws: &Aws, role: &str) -> Result<BTreeMap<String, Document>, OpError> {
-    let names = inline_names(aws, role).await?;
-    let policies = names.into_iter().map(|name| async move {
-        let send = aws.iam.get_role_policy().role_name(role).policy_name(&name).send();
-        // Deleted since it was listed.
-        let Some(answer) = send.await.map_err(op("GetRolePolicy")).or_gone()? else {
-            return Ok(None);
-        };
-        Ok(Some((name, document("GetRolePolicy", &answer.policy_document)?)))
-    });
-    Ok(try_join_all(policies).await?.into_iter().flatten().collect())
-}
-
-async fn managed(aws: &Aws, role: &str) -> Result<BTreeSet<Text>, OpError> {
-    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator();
-    let policies = pages.items().send().try_collect().await;
-    let policies = policies.map_err(op("ListAttachedRolePolicies"))?;
-    Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).map(Text::from).collect())
-}
-
-async fn profiles(aws: &Aws, role: &str) -> Result<Vec<String>, OpError> {
-    let pages = aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator();
-    let profiles = pages.items().send().try_collect().await;
-    let profiles = profiles.map_err(op("ListInstanceProfilesForRole"))?;
-    Ok(profiles.into_iter().map(|profile| profile.instance_profile_name).collect())
-}
-
 async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), OpError> {
     let send = aws.iam.detach_role_policy().role_name(role).policy_arn(arn).send();
     send.await.map_err(op("DetachRolePolicy")).or_gone().map(drop)
@@ -413,46 +360,6 @@ pub(super) async fn remove_from(aws: &Aws, profile: &str, role: &str) -> Result<
     let call = aws.iam.remove_role_from_instance_profile().instance_profile_name(profile);
     let send = call.role_name(role).send();
     send.await.map_err(op("RemoveRoleFromInstanceProfile")).or_gone().map(drop)
-}
-
-fn to_live(
-    role: types::Role,
-    inline: BTreeMap<String, Document>,
-    managed: BTreeSet<Text>,
-) -> Result<Live<Role>, OpError> {
-    let phase = match role.arn.starts_with("arn:") {
-        true => Phase::Ready,
-        false => Phase::Pending("the role has not reached all of AWS yet".into()),
-    };
-    let boundary = role.permissions_boundary.and_then(|policy| policy.permissions_boundary_arn);
-    Ok(Live {
-        id: role.role_name.clone(),
-        outputs: Outputs::from([
-            (Output::Arn, role.arn),
-            (Output::Name, role.role_name.clone()),
-            (Output::Id, role.role_id),
-        ]),
-        tags: from_tags(role.tags.as_deref().unwrap_or_default()),
-        phase,
-        spec: Role {
-            name: role.role_name,
-            path: role.path,
-            description: role.description.unwrap_or_default(),
-            trust: match role.assume_role_policy_document {
-                Some(text) => document("GetRole", &text)?,
-                None => Document::of([]),
-            },
-            inline,
-            managed,
-            max_session: role.max_session_duration.and_then(|seconds| seconds.try_into().ok()),
-            boundary: boundary.map(Text::from),
-        },
-    })
-}
-
-fn document(op: &str, text: &str) -> Result<Document, OpError> {
-    Document::parse(text)
-        .map_err(|error| OpError::new(op, ErrorClass::Bug, "Policy", error.to_string()))
 }
 
 /// Tags as IAM takes them.
@@ -478,35 +385,7 @@ fn trust(services: &[&str]) -> Document {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::DateTime;
-
     use super::*;
-
-    fn role(arn: &str) -> types::Role {
-        let trust = Role::sample().trust.to_json().replace('{', "%7B").replace('"', "%22");
-        types::Role::builder()
-            .role_name("sample-role")
-            .path("/payctl/payment/sample/us-east-1/")
-            .role_id("AROASAMPLE")
-            .arn(arn)
-            .create_date(DateTime::from_secs(0))
-            .assume_role_policy_document(trust)
-            .description("What the sample service may do.")
-            .max_session_duration(3600)
-            .tags(types::Tag::builder().key("aws:x").value("1").build().unwrap())
-            .tags(types::Tag::builder().key("Team").value("pay").build().unwrap())
-            .build()
-            .unwrap()
-    }
-
-    #[test]
-    fn a_role_is_read_back_as_it_was_wanted() {
-        let inline = Role::sample().inline;
-        let live = to_live(role("arn:aws:iam::1:role/r"), inline, BTreeSet::new()).unwrap();
-        assert_eq!(live.spec, Role::sample());
-        assert_eq!(live.phase, Phase::Ready);
-        assert_eq!(live.tags, Tags::from([("Team".into(), "pay".into())]));
-    }
 
     #[test]
     fn a_missing_aws_managed_policy_is_an_invalid_name() {
@@ -525,11 +404,5 @@ mod tests {
     fn a_boundary_that_the_config_drops_must_be_absent() {
         let spec = serde_json::to_value(Role::sample()).unwrap();
         assert_eq!(spec.get("boundary"), Some(&serde_json::Value::Null));
-    }
-
-    #[test]
-    fn a_role_whose_arn_is_its_id_is_not_ready() {
-        let live = to_live(role("AROASAMPLE"), BTreeMap::new(), BTreeSet::new()).unwrap();
-        assert!(matches!(live.phase, Phase::Pending(_)));
     }
 }

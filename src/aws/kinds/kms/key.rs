@@ -26,7 +26,7 @@ use payctl_engine::model::size::SizeLimit;
 
 mod read;
 
-use read::{aliases_of, facts, foreign, inventory, is_of_aws, pick, tags, waiting};
+use read::{aliases_of, facts, foreign, is_of_aws, pick, tags_of, take_inventory, waiting};
 
 /// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
 pub(crate) const TAG_RECOVERY: &str = "payctl:recovery-days";
@@ -188,7 +188,7 @@ impl Resource for Key {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let inventory = inventory(cx.aws).await?;
+        let inventory = take_inventory(cx.aws).await?;
         let index = cx.tags_of_everything().await;
         let arn_of = |id: &str| {
             let Scope { partition, region, account, .. } = &cx.aws.scope;
@@ -203,24 +203,27 @@ impl Resource for Key {
         });
         let found = candidates.map(|(id, aliases)| async move {
             let wanted = pick(aliases, |alias| cx.wanted.contains_key(alias));
-            let alias = match cx.wanted.contains_key(wanted) {
-                true => wanted,
-                false => pick(aliases, |alias| cx.is_candidate(alias)),
+            let alias = if cx.wanted.contains_key(wanted) {
+                wanted
+            } else {
+                pick(aliases, |alias| cx.is_candidate(alias))
             };
             let arn = arn_of(id);
-            let read = async { tags(cx.aws, id).await.or_gone() };
-            let tags = match aliases.is_empty() {
+            let read = async { tags_of(cx.aws, id).await.or_gone() };
+            let tags = if aliases.is_empty() {
                 // The tags of a key that was just released lag behind and would still claim it.
-                true => read.await,
-                false => cx.tags(&arn, read).await,
+                read.await
+            } else {
+                cx.tags(&arn, read).await
             };
             let Some(tags) = cx.if_permitted(alias, tags)? else {
                 return Ok(None);
             };
-            let claimed = match aliases.is_empty() {
+            let claimed = if aliases.is_empty() {
                 // Without an alias it does not have a name, so only its tags show the owner.
-                true => cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours)),
-                false => cx.claim(alias, &tags),
+                cx.aws.scope.owned(&tags).map(|address| (address, Owner::Ours))
+            } else {
+                cx.claim(alias, &tags)
             };
             let Some((address, owner)) = claimed else { return Ok(None) };
             let live = match owner {
@@ -236,7 +239,7 @@ impl Resource for Key {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let id = cx.id();
-        let all = try_join3(facts(cx.aws, id), tags(cx.aws, id), aliases_of(cx.aws, id));
+        let all = try_join3(facts(cx.aws, id), tags_of(cx.aws, id), aliases_of(cx.aws, id));
         let Some((Some(facts), tags, aliases)) = all.await.or_gone()? else { return Ok(None) };
         // A released key belongs to the user.
         if cx.aws.scope.owned(&tags).is_none() {
@@ -256,12 +259,20 @@ impl Resource for Key {
                 cancelled => cancelled.map(|_| id),
             };
         }
-        // That it is kept comes later: until then nothing is encrypted with it, and it can go.
+        // The tag for `kept` comes with an update. Until then nothing is encrypted with the key,
+        // and it may be deleted.
         let mut tags = cx.tags.clone();
         tags.insert(TAG_RECOVERY.to_owned(), self.recovery_days.to_string());
-        let call = cx.aws.kms.create_key().description(&self.description);
-        let call = call.policy(self.policy.to_json()).set_tags(Some(to_tags(&tags)));
-        let created = call.send().await.map_err(op("CreateKey"))?;
+        let created = cx
+            .aws
+            .kms
+            .create_key()
+            .description(&self.description)
+            .policy(self.policy.to_json())
+            .set_tags(Some(to_tags(&tags)))
+            .send()
+            .await
+            .map_err(op("CreateKey"))?;
         created.key_metadata.map(|key| key.key_id).ok_or_else(|| {
             OpError::new("CreateKey", ErrorClass::Service, "NoKey", "AWS did not return a key id")
         })
@@ -269,14 +280,18 @@ impl Resource for Key {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (kms, id) = (&cx.aws.kms, live.id.as_str());
-        // A disabled key takes no changes of its rotation, so it is enabled first.
+        // AWS refuses to change the rotation of a disabled key, so payctl enables it first.
         if self.enabled && !live.spec.enabled {
             kms.enable_key().key_id(id).send().await.map_err(op("EnableKey"))?;
         }
         if self.policy != live.spec.policy {
-            let call = kms.put_key_policy().key_id(id).policy_name("default");
-            let call = call.policy(self.policy.to_json());
-            call.send().await.map_err(op("PutKeyPolicy"))?;
+            kms.put_key_policy()
+                .key_id(id)
+                .policy_name("default")
+                .policy(self.policy.to_json())
+                .send()
+                .await
+                .map_err(op("PutKeyPolicy"))?;
         }
         if self.description != live.spec.description {
             let call = kms.update_key_description().key_id(id).description(&self.description);
@@ -336,9 +351,13 @@ impl Key {
         if self.rotation && (!live.spec.rotation || period) {
             // Without a period AWS keeps the one that the key had.
             let days = self.rotation_days.unwrap_or(DEFAULT_PERIOD) as i32;
-            let call = aws.kms.enable_key_rotation().key_id(&live.id);
-            let call = call.rotation_period_in_days(days);
-            call.send().await.map_err(op("EnableKeyRotation"))?;
+            aws.kms
+                .enable_key_rotation()
+                .key_id(&live.id)
+                .rotation_period_in_days(days)
+                .send()
+                .await
+                .map_err(op("EnableKeyRotation"))?;
         }
         if !self.rotation && live.spec.rotation {
             let send = aws.kms.disable_key_rotation().key_id(&live.id).send();
@@ -367,8 +386,8 @@ impl Key {
         }
     }
 
-    /// Points an alias that exists to this key, if it points to a key of this environment: one that
-    /// waits for its deletion, as a rule.
+    /// Points an existing alias to this key, if it points to a key of this environment: usually one
+    /// that waits for its deletion.
     async fn take_alias(&self, aws: &Aws, id: &str, taken: OpError) -> Result<(), OpError> {
         let send = aws.kms.describe_key().key_id(&self.alias).send();
         let holder = send.await.map_err(op("DescribeKey"))?.key_metadata;
@@ -376,7 +395,7 @@ impl Key {
         if holder == id {
             return Ok(());
         }
-        if aws.scope.owned(&tags(aws, &holder).await?).is_none() {
+        if aws.scope.owned(&tags_of(aws, &holder).await?).is_none() {
             let message = format!(
                 "{} points to key {holder}, which this environment does not own: delete the alias \
                  or choose another one",
@@ -389,9 +408,9 @@ impl Key {
     }
 }
 
-/// Takes payctl's own tags from a key, so that no environment knows it any more.
+/// Takes payctl's own tags from a key, so that it does not belong to any environment.
 async fn let_go(aws: &Aws, id: &str) -> Result<(), OpError> {
-    let Some(tags) = tags(aws, id).await.or_gone()? else { return Ok(()) };
+    let Some(tags) = tags_of(aws, id).await.or_gone()? else { return Ok(()) };
     let ours: Vec<String> = tags.into_keys().filter(|key| key.starts_with("payctl:")).collect();
     if ours.is_empty() {
         return Ok(());

@@ -9,8 +9,8 @@ use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 
-/// A fresh role, its policies and its key are not known to Lambda at once; and calls that one
-/// function sets aside may have to be given up by another first.
+/// Lambda does not know a new role, its policies and its key at once. Another function may first
+/// have to give up the concurrency that this one reserves.
 pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("InvalidParameterValueException", "execution role does not have permissions"),
@@ -73,7 +73,7 @@ pub(super) fn arn_of(aws: &Aws, name: &str) -> String {
 }
 
 /// The tags of a function or an event source.
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.lambda.list_tags().resource(arn).send();
     let answer = send.await.map_err(op("ListTags")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))

@@ -10,7 +10,7 @@ use crate::aws::preflight::{Check, Finding, Planned, Preflight, Subject};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 
-/// Looks whether the account can set aside the calls that functions want for themselves.
+/// Checks whether the account can reserve the concurrency that functions want.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Limits,
     doing: "read the account limits of Lambda",
@@ -29,7 +29,7 @@ struct Shortage {
     limit: i64,
 }
 
-/// Nobody is asked if the functions want no more than before.
+/// Asks AWS only if the functions reserve more than before.
 async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     let more = reservations(&cx.planned);
     let wanted: i64 = more.iter().map(|(_, more)| more).sum();

@@ -123,14 +123,14 @@ impl Resource for EventSource {
         }
         let found = candidates.into_iter().map(|(name, mapping)| async move {
             let arn = mapping.event_source_mapping_arn.clone().unwrap_or_default();
-            let tags = cx.tags(&arn, common::tags(cx.aws, &arn)).await;
+            let tags = cx.tags(&arn, common::tags_of(cx.aws, &arn)).await;
             let tags = cx.if_permitted(&name, tags)?;
             let claimed = match &tags {
                 Some(tags) => cx.claim(&name, tags),
                 None if mapping.state() == Some(DELETING) => cx.claim_dying(&name),
                 None => None,
             };
-            let live = live(mapping, tags.unwrap_or_default());
+            let live = to_live(mapping, tags.unwrap_or_default());
             Ok(claimed.map(|(address, owner)| Found { address, owner, live }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
@@ -141,7 +141,7 @@ impl Resource for EventSource {
         let answer = send.await.map_err(op("GetEventSourceMapping")).or_gone()?;
         let Some(found) = answer else { return Ok(None) };
         let arn = found.event_source_mapping_arn.clone().unwrap_or_default();
-        let tags = common::tags(cx.aws, &arn).await?.unwrap_or_default();
+        let tags = common::tags_of(cx.aws, &arn).await?.unwrap_or_default();
         let mapping = EventSourceMappingConfiguration::builder()
             .set_uuid(found.uuid)
             .set_function_arn(found.function_arn)
@@ -155,7 +155,7 @@ impl Resource for EventSource {
             .set_starting_position(found.starting_position)
             .set_maximum_retry_attempts(found.maximum_retry_attempts)
             .set_destination_config(found.destination_config);
-        Ok(Some(live(mapping.build(), tags)))
+        Ok(Some(to_live(mapping.build(), tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -258,7 +258,7 @@ fn name_of(mapping: &EventSourceMappingConfiguration) -> String {
     EventSource::name(function, table.and_then(|rest| rest.split('/').next()).unwrap_or(source))
 }
 
-fn live(mapping: EventSourceMappingConfiguration, tags: Tags) -> Live<EventSource> {
+fn to_live(mapping: EventSourceMappingConfiguration, tags: Tags) -> Live<EventSource> {
     let unsigned = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     let name = name_of(&mapping);
     let state = mapping.state.unwrap_or_default();
@@ -319,8 +319,10 @@ mod tests {
     #[test]
     fn the_state_decides_phase_and_enabled() {
         let read = |state: &str| {
-            let live =
-                live(EventSourceMappingConfiguration::builder().state(state).build(), Tags::new());
+            let live = to_live(
+                EventSourceMappingConfiguration::builder().state(state).build(),
+                Tags::new(),
+            );
             (live.spec.enabled, live.phase)
         };
         assert_eq!(read("Enabled"), (true, Phase::Ready));

@@ -68,7 +68,7 @@ pub(crate) struct Function {
     pub dead_letter: Option<Text>,
     /// Whether calls are traced.
     pub tracing: bool,
-    /// How many calls are set aside for it; none if it shares the account's.
+    /// How many concurrent calls are reserved for it; `None` if it shares those of the account.
     pub reserved_concurrency: Option<u32>,
     /// Why the last change failed after AWS had accepted it. It is never wanted, so payctl sends
     /// the change again.
@@ -232,13 +232,13 @@ impl Resource for Function {
                 let (address, owner) = cx.claim(name, &live.tags)?;
                 Some(Found { address, owner, live })
             };
-            Ok(found.and_then(convert::live).and_then(claim))
+            Ok(found.and_then(convert::to_live).and_then(claim))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(common::function(cx.aws, cx.id()).await?.and_then(convert::live))
+        Ok(common::function(cx.aws, cx.id()).await?.and_then(convert::to_live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -278,14 +278,26 @@ impl Resource for Function {
         if *self != behind {
             self.configure(cx.aws, now).await
         } else if self.code != now.code || self.architecture != now.architecture {
-            let call = cx.aws.lambda.update_function_code().function_name(&self.name);
-            let call = call.architectures(Architecture::from(self.architecture.as_str()));
-            let call = call.zip_file(self.archive(cx.aws, "UpdateFunctionCode")?);
-            call.send().await.map_err(op("UpdateFunctionCode")).map(drop)
+            cx.aws
+                .lambda
+                .update_function_code()
+                .function_name(&self.name)
+                .architectures(Architecture::from(self.architecture.as_str()))
+                .zip_file(self.archive(cx.aws, "UpdateFunctionCode")?)
+                .send()
+                .await
+                .map_err(op("UpdateFunctionCode"))
+                .map(drop)
         } else if let Some(calls) = self.reserved_concurrency {
-            let call = cx.aws.lambda.put_function_concurrency().function_name(&self.name);
-            let call = call.reserved_concurrent_executions(signed(calls));
-            call.send().await.map_err(op("PutFunctionConcurrency")).map(drop)
+            cx.aws
+                .lambda
+                .put_function_concurrency()
+                .function_name(&self.name)
+                .reserved_concurrent_executions(signed(calls))
+                .send()
+                .await
+                .map_err(op("PutFunctionConcurrency"))
+                .map(drop)
         } else {
             let call = cx.aws.lambda.delete_function_concurrency().function_name(&self.name);
             call.send().await.map_err(op("DeleteFunctionConcurrency")).map(drop)

@@ -1,6 +1,6 @@
 //! Functions that leave their network while their roles lose the permissions for interfaces. Lambda
 //! deletes the interfaces up to an hour later with the permissions of the role. Without these, the
-//! interfaces and their subnets stay for ever.
+//! interfaces and their subnets are never deleted.
 
 use std::future::ready;
 
@@ -19,7 +19,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn check(cx: &Preflight<'_>) -> Vec<Finding> {
-    let stranded = stranded(&cx.planned);
+    let stranded = find_stranded(&cx.planned);
     if stranded.is_empty() {
         return Vec::new();
     }
@@ -41,7 +41,7 @@ fn check(cx: &Preflight<'_>) -> Vec<Finding> {
 
 /// The functions that leave their network, each with the role that can then no longer delete its
 /// interfaces.
-fn stranded<'a>(all: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, &'a Planned<'a>)> {
+fn find_stranded<'a>(all: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, &'a Planned<'a>)> {
     let leaves = all.iter().filter_map(|planned| {
         let is = |spec: &Value| Function::of(planned.address, spec);
         let (was, wanted) = (is(&planned.live?.spec)?, is(&planned.want?.spec)?);

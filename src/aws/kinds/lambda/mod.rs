@@ -9,5 +9,5 @@ pub(crate) mod function;
 mod interfaces;
 pub(crate) mod permissions;
 
-/// What is looked at before an apply.
+/// The checks of this service before an apply.
 pub(super) const CHECKS: &[Check] = &[concurrency::CHECK, interfaces::CHECK];

@@ -119,7 +119,7 @@ impl Resource for Permissions {
             let tags = function.tags.unwrap_or_default().into_iter().collect();
             // AWS allows 15 reads of policies per second, so payctl reads only its own.
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
-            // The survey of functions says so.
+            // The survey of functions reports a disputed function.
             let is_of_function = [Self::META.kind, Function::META.kind].contains(&&*address.kind);
             if !is_of_function || matches!(owner, Owner::Disputed(_)) {
                 return Ok(None);

@@ -30,7 +30,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct LogGroup {
     /// The name.
     pub name: String,
-    /// How long events are kept, in days; none is for ever.
+    /// How long events are kept, in days; `None` if they never expire.
     pub retention_days: Option<u32>,
     /// The ARN of the KMS key; none when not encrypted by one.
     pub key: Option<Text>,
@@ -59,7 +59,8 @@ impl Resource for LogGroup {
         permits: &[
             Permit::look(&["logs:DescribeLogGroups"], &["*"]),
             Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
-            // Tags given at creation are checked as the creation is, others as the ARN is given.
+            // AWS checks tags of a creation like the creation, and later tags by the ARN that the
+            // call names.
             Permit::set(
                 &["logs:TagResource"],
                 &["logs:{here}:log-group:{name}", "logs:{here}:log-group:{name}:*"],
@@ -115,7 +116,7 @@ impl Resource for LogGroup {
             try_join(candidates(cx), try_join_all(others.map(|name| find(cx.aws, name)))).await?;
         let lives =
             groups.into_iter().chain(others.into_iter().flatten()).map(|group| async move {
-                let tags = cx.tags(arn(&group), tags(cx.aws, arn(&group))).await?;
+                let tags = cx.tags(arn_of(&group), tags_of(cx.aws, arn_of(&group))).await?;
                 Ok(tags.map(|tags| to_live(group, tags)))
             });
         let found = try_join_all(lives).await?.into_iter().flatten().filter_map(|live| {
@@ -140,10 +141,15 @@ impl Resource for LogGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.cloudwatchlogs.create_log_group().log_group_name(&self.name);
-        let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
-        let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
-        call.send().await.map_err(op("CreateLogGroup"))?;
+        cx.aws
+            .cloudwatchlogs
+            .create_log_group()
+            .log_group_name(&self.name)
+            .set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()))
+            .set_tags(Some(cx.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(op("CreateLogGroup"))?;
         Ok(self.name.clone())
     }
 
@@ -253,8 +259,8 @@ fn is_of_a_service(name: &str) -> bool {
     name.starts_with("/aws/")
 }
 
-/// The group of exactly this name. A search by prefix, in order: it comes first of those whose
-/// names begin with it.
+/// The group of exactly this name. payctl searches by prefix. The answer is in order, so this group
+/// comes before those whose names begin with its name.
 async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError> {
     let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(name);
     let mut groups = call.into_paginator().items().send();
@@ -269,18 +275,18 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<types::LogGroup>, OpError>
 
 /// Completes a listed group with its tags. `None` if it was deleted since.
 async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGroup>>, OpError> {
-    let tags = tags(aws, arn(&group)).await?;
+    let tags = tags_of(aws, arn_of(&group)).await?;
     Ok(tags.map(|tags| to_live(group, tags)))
 }
 
 /// The tags of a group, by its name; `None` if there is none.
-pub(super) async fn tags_of(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_by_name(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>, OpError> {
     let Scope { partition, region, account, .. } = &cx.aws.scope;
     let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
-    cx.tags(&arn, tags(cx.aws, &arn)).await
+    cx.tags(&arn, tags_of(cx.aws, &arn)).await
 }
 
-async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.cloudwatchlogs.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let own = |tags: HashMap<String, String>| {
@@ -290,13 +296,13 @@ async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
 }
 
 /// The ARN that other services accept.
-fn arn(group: &types::LogGroup) -> &str {
+fn arn_of(group: &types::LogGroup) -> &str {
     let arn = group.log_group_arn.as_deref().or(group.arn.as_deref()).unwrap_or_default();
     arn.strip_suffix(":*").unwrap_or(arn)
 }
 
 fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
-    let arn = arn(&group).to_owned();
+    let arn = arn_of(&group).to_owned();
     let name = group.log_group_name.unwrap_or_default();
     Live {
         id: name.clone(),
@@ -323,9 +329,9 @@ mod tests {
     #[test]
     fn the_arn_never_ends_in_a_star() {
         let group = types::LogGroup::builder().arn("arn:aws:logs:r:1:log-group:g:*").build();
-        assert_eq!(arn(&group), "arn:aws:logs:r:1:log-group:g");
+        assert_eq!(arn_of(&group), "arn:aws:logs:r:1:log-group:g");
         let group = types::LogGroup::builder().arn("a:*").log_group_arn("b").build();
-        assert_eq!(arn(&group), "b");
+        assert_eq!(arn_of(&group), "b");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) struct Filter {
     pub metric: String,
     /// The value of each event: a number, or a field such as `$.amount`.
     pub value: String,
-    /// The value of a period without events; none if there is none.
+    /// The value of a period without events, if it has one.
     pub default: Option<f64>,
     /// Dimensions, each with the field that it is read from.
     pub dimensions: BTreeMap<String, String>,
@@ -123,7 +123,7 @@ impl Resource for Filter {
                 .push(filter);
         }
         let found = by_group.into_iter().map(|(group, filters)| async move {
-            let tags = log_group::tags_of(cx, &group).await;
+            let tags = log_group::tags_by_name(cx, &group).await;
             let tags = cx.if_permitted(&group, tags)?.unwrap_or_default();
             let is_ours = matches!(cx.ours(&group, &tags), Some((_, Owner::Ours)));
             Ok(if is_ours { filters } else { Vec::new() })
@@ -187,10 +187,16 @@ impl Filter {
             .unit(StandardUnit::from(self.unit.as_str()))
             .build()
             .expect("a metric with namespace, name and value is complete");
-        let call = aws.cloudwatchlogs.put_metric_filter().log_group_name(self.log_group.known());
-        let call = call.filter_name(&self.name).filter_pattern(&self.pattern);
-        let send = call.metric_transformations(metric).send();
-        send.await.map_err(op("PutMetricFilter")).map(drop)
+        aws.cloudwatchlogs
+            .put_metric_filter()
+            .log_group_name(self.log_group.known())
+            .filter_name(&self.name)
+            .filter_pattern(&self.pattern)
+            .metric_transformations(metric)
+            .send()
+            .await
+            .map_err(op("PutMetricFilter"))
+            .map(drop)
     }
 }
 

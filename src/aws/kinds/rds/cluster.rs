@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +28,11 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
 mod convert;
+mod remove;
 mod restore;
 
 use convert::to_live;
+use remove::remove;
 
 /// An Aurora PostgreSQL cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,14 +77,15 @@ pub(crate) struct Cluster {
     pub copy_tags_to_snapshots: bool,
     /// The logs that go to CloudWatch.
     pub log_exports: BTreeSet<String>,
-    /// Whether IAM can hand out passwords.
+    /// Whether users may connect with a token of IAM.
     pub iam_authentication: bool,
     /// Whether the Data API is on.
     pub data_api: bool,
     /// The source of a restore; `None` for an empty database. A tag stores it.
     #[serde(default)]
     pub restore_from: Option<Source>,
-    /// Whether the password is that of its secret. A tag says that it still is that of a source.
+    /// Whether the password is the one in its secret. A tag marks a restored cluster that still has
+    /// the password of its source.
     #[serde(default = "yes")]
     pub own_password: bool,
 }
@@ -166,7 +169,7 @@ impl Resource for Cluster {
             ("InvalidParameterValue", "Missing necessary credentials"),
             ("InvalidParameterValue", "service linked role"),
             ("InvalidVPCNetworkStateFault", ""),
-            // Lifted a moment ago.
+            // The protection was lifted a moment ago.
             ("InvalidParameterCombination", "disable deletion protection"),
         ],
         permits: &[
@@ -327,27 +330,37 @@ impl Resource for Cluster {
             return self.restore(cx.aws, source, tags).await;
         }
         let Credentials { username, password } = self.credentials(cx.aws).await?;
-        let call = cx.aws.rds.create_db_cluster().db_cluster_identifier(&self.name);
-        let call = call.engine(ENGINE).engine_version(&self.engine_version);
-        let call = call.set_database_name(self.database.clone()).port(self.port.into());
-        let call = call.master_username(username).master_user_password(password);
-        let call = call.db_subnet_group_name(self.subnet_group.known());
-        let call = call.set_vpc_security_group_ids(Some(self.group_ids()));
-        let call = call.db_cluster_parameter_group_name(self.parameter_group.known());
         let scaling = self.serverless.map(Serverless::to_sdk);
-        let call = call.set_serverless_v2_scaling_configuration(scaling);
         let key = self.key.as_ref().map(|key| key.known().to_owned());
-        let call = call.storage_encrypted(true).set_kms_key_id(key);
-        let call = call.backup_retention_period(days(self.backup_days));
-        let call = call.set_preferred_backup_window(self.backup_window.clone());
-        let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
-        let call = call.deletion_protection(self.deletion_protection);
-        let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
-        let call = call.set_enable_cloudwatch_logs_exports(self.exports());
-        let call = call.enable_iam_database_authentication(self.iam_authentication);
-        let call = call.enable_http_endpoint(self.data_api);
-        let send = call.set_tags(Some(common::to_tags(&tags))).send();
-        let made = send.await.map_err(op("CreateDBCluster"))?;
+        let made = cx
+            .aws
+            .rds
+            .create_db_cluster()
+            .db_cluster_identifier(&self.name)
+            .engine(ENGINE)
+            .engine_version(&self.engine_version)
+            .set_database_name(self.database.clone())
+            .port(self.port.into())
+            .master_username(username)
+            .master_user_password(password)
+            .db_subnet_group_name(self.subnet_group.known())
+            .set_vpc_security_group_ids(Some(self.group_ids()))
+            .db_cluster_parameter_group_name(self.parameter_group.known())
+            .set_serverless_v2_scaling_configuration(scaling)
+            .storage_encrypted(true)
+            .set_kms_key_id(key)
+            .backup_retention_period(days(self.backup_days))
+            .set_preferred_backup_window(self.backup_window.clone())
+            .set_preferred_maintenance_window(self.maintenance_window.clone())
+            .deletion_protection(self.deletion_protection)
+            .copy_tags_to_snapshot(self.copy_tags_to_snapshots)
+            .set_enable_cloudwatch_logs_exports(self.exports())
+            .enable_iam_database_authentication(self.iam_authentication)
+            .enable_http_endpoint(self.data_api)
+            .set_tags(Some(common::to_tags(&tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBCluster"))?;
         let made = made.db_cluster.and_then(|cluster| cluster.db_cluster_identifier);
         made.ok_or_else(|| common::no_answer("CreateDBCluster"))
     }
@@ -374,7 +387,7 @@ impl Resource for Cluster {
     }
 }
 
-/// The source of a restore. Not shown, wherever it may end up.
+/// The first user and password. `Debug` shows neither.
 #[derive(Deserialize)]
 struct Credentials {
     username: String,
@@ -401,7 +414,7 @@ impl Cluster {
         }
         if let Some(call) = self.modification(aws, was) {
             let send = call.db_cluster_identifier(&live.id).apply_immediately(true).send();
-            // One at a time: the cluster is at work then.
+            // One change at a time: AWS is now busy with this one.
             return send.await.map_err(op("ModifyDBCluster")).map(drop);
         }
         if self.data_api != was.data_api {
@@ -421,7 +434,7 @@ impl Cluster {
         let secret = self.credentials.as_ref().map(Text::known).unwrap_or_default();
         let send = aws.secretsmanager.get_secret_value().secret_id(secret).send();
         let value = send.await.map_err(op("GetSecretValue"))?.secret_string.unwrap_or_default();
-        // The decoder's own words may quote the value.
+        // The decoder's message may quote the value.
         serde_json::from_str(&value).map_err(|_| {
             let message = format!(
                 "the secret {secret} is not JSON with `username` and `password`: set such a \
@@ -441,21 +454,6 @@ impl Cluster {
     }
 }
 
-/// Lifts the protection, and deletes.
-async fn remove(aws: &Aws, live: &Live<Cluster>) -> Result<(), OpError> {
-    if live.spec.deletion_protection {
-        let call = aws.rds.modify_db_cluster().db_cluster_identifier(&live.id);
-        let send = call.deletion_protection(false).apply_immediately(true).send();
-        send.await.map_err(op("ModifyDBCluster"))?;
-    }
-    let call = aws.rds.delete_db_cluster().db_cluster_identifier(&live.id);
-    let call = match live.spec.final_snapshot {
-        true => call.final_db_snapshot_identifier(snapshot_name(&live.id, SystemTime::now())),
-        false => call.skip_final_snapshot(true),
-    };
-    call.send().await.map_err(op("DeleteDBCluster")).or_gone().map(drop)
-}
-
 async fn describe(aws: &Aws, id: &str) -> Result<Option<Live<Cluster>>, OpError> {
     let send = aws.rds.describe_db_clusters().db_cluster_identifier(id).send();
     let answer = send.await.map_err(op("DescribeDBClusters")).or_gone()?;
@@ -472,29 +470,9 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// The longest name of a snapshot.
-const SNAPSHOT_LIMIT: usize = 63;
-
-/// A name that no earlier snapshot has.
-fn snapshot_name(cluster: &str, now: SystemTime) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let tail = format!("-final-{seconds}");
-    let head: String = cluster.chars().take(SNAPSHOT_LIMIT - tail.len()).collect();
-    format!("{}{tail}", head.trim_end_matches('-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_named_by_cluster_and_time() {
-        let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        assert_eq!(snapshot_name("payments", at), "payments-final-1700000000");
-        let long = snapshot_name(&"a".repeat(63), at);
-        assert_eq!(long.len(), SNAPSHOT_LIMIT);
-        assert!(long.ends_with("a-final-1700000000"));
-    }
 
     #[test]
     fn credentials_are_never_shown() {

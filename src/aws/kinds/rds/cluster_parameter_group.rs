@@ -123,8 +123,8 @@ impl Resource for ParameterGroup {
         let found = candidates.map(|group| async move {
             let name = group.db_cluster_parameter_group_name().unwrap_or_default().to_owned();
             let arn = group.db_cluster_parameter_group_arn().unwrap_or_default().to_owned();
-            let tags = Box::pin(cx.tags(&arn, common::tags(cx.aws, &arn)));
-            let live = cx.if_permitted(&name, live(cx.aws, group, tags).await)?;
+            let tags = Box::pin(cx.tags(&arn, common::tags_of(cx.aws, &arn)));
+            let live = cx.if_permitted(&name, to_live(cx.aws, group, tags).await)?;
             let Some(live) = live else { return Ok(None) };
             let claimed = cx.claim(&name, &live.tags);
             Ok(claimed.map(|(address, owner)| Found { address, owner, live }))
@@ -140,24 +140,29 @@ impl Resource for ParameterGroup {
         match groups.and_then(|groups| groups.into_iter().next()) {
             Some(group) => {
                 let arn = group.db_cluster_parameter_group_arn().unwrap_or_default().to_owned();
-                live(cx.aws, group, common::tags(cx.aws, &arn)).await
+                to_live(cx.aws, group, common::tags_of(cx.aws, &arn)).await
             }
             None => Ok(None),
         }
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.rds.create_db_cluster_parameter_group();
-        let call = call.db_cluster_parameter_group_name(&self.name);
-        let call = call.db_parameter_group_family(&self.family).description(&self.description);
-        let send = call.set_tags(Some(common::to_tags(cx.tags))).send();
-        send.await.map_err(op("CreateDBClusterParameterGroup"))?;
+        cx.aws
+            .rds
+            .create_db_cluster_parameter_group()
+            .db_cluster_parameter_group_name(&self.name)
+            .db_parameter_group_family(&self.family)
+            .description(&self.description)
+            .set_tags(Some(common::to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBClusterParameterGroup"))?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (set, unset) = self.moves(&live.spec);
-        let fixed = fixed(cx.aws, &live.id).await?;
+        let fixed = find_fixed(cx.aws, &live.id).await?;
         let parameter = |name: &String, value: Option<&String>| {
             let late = fixed.contains(name);
             let method = if late { ApplyMethod::PendingReboot } else { ApplyMethod::Immediate };
@@ -166,17 +171,25 @@ impl Resource for ParameterGroup {
         };
         let set: Vec<_> = set.iter().map(|(name, value)| parameter(name, Some(value))).collect();
         for some in set.chunks(AT_ONCE) {
-            let call = cx.aws.rds.modify_db_cluster_parameter_group();
-            let call = call.db_cluster_parameter_group_name(&live.id);
-            let send = call.set_parameters(Some(some.to_vec())).send();
-            send.await.map_err(op("ModifyDBClusterParameterGroup"))?;
+            cx.aws
+                .rds
+                .modify_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(some.to_vec()))
+                .send()
+                .await
+                .map_err(op("ModifyDBClusterParameterGroup"))?;
         }
         let unset: Vec<_> = unset.iter().map(|name| parameter(name, None)).collect();
         for some in unset.chunks(AT_ONCE) {
-            let call = cx.aws.rds.reset_db_cluster_parameter_group();
-            let call = call.db_cluster_parameter_group_name(&live.id);
-            let send = call.set_parameters(Some(some.to_vec())).send();
-            send.await.map_err(op("ResetDBClusterParameterGroup"))?;
+            cx.aws
+                .rds
+                .reset_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(some.to_vec()))
+                .send()
+                .await
+                .map_err(op("ResetDBClusterParameterGroup"))?;
         }
         Ok(())
     }
@@ -211,7 +224,7 @@ impl ParameterGroup {
 }
 
 /// A listed group with its parameters and its tags.
-async fn live(
+async fn to_live(
     aws: &Aws,
     group: DbClusterParameterGroup,
     tags: impl Future<Output = Result<Option<Tags>, OpError>>,
@@ -249,7 +262,7 @@ async fn parameters(aws: &Aws, group: &str) -> Result<Vec<Parameter>, OpError> {
 }
 
 /// The parameters that take effect only with a restart.
-async fn fixed(aws: &Aws, group: &str) -> Result<BTreeSet<String>, OpError> {
+async fn find_fixed(aws: &Aws, group: &str) -> Result<BTreeSet<String>, OpError> {
     let all = parameters(aws, group).await?;
     let fixed = all.into_iter().filter(|known| known.apply_type() == Some("static"));
     Ok(fixed.filter_map(|known| known.parameter_name).collect())

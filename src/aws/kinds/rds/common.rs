@@ -27,7 +27,7 @@ pub(super) fn from_tags(tags: Option<Vec<Tag>>) -> Tags {
 }
 
 /// The tags of an object whose list does not return them.
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.rds.list_tags_for_resource().resource_name(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     Ok(answer.map(|answer| from_tags(answer.tag_list)))
@@ -46,8 +46,8 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Resul
     call.send().await.map_err(op("RemoveTagsFromResource")).map(drop)
 }
 
-/// The result of a change of a cluster or of one of its instances. AWS changes and deletes nothing
-/// of a stopped cluster: then it is started, and the refusal passes once it is awake.
+/// The result of a change of a cluster or of one of its instances. AWS does not change or delete
+/// anything of a stopped cluster. So payctl starts it, and the refusal passes once it runs.
 pub(super) async fn awake(
     aws: &Aws,
     cluster: &str,

@@ -160,20 +160,28 @@ impl Resource for Instance {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.rds.create_db_instance().db_instance_identifier(&self.name);
-        let call = call.engine(ENGINE).db_cluster_identifier(self.cluster.known());
-        let call = call.db_instance_class(&self.class).promotion_tier(number(self.tier));
-        let call = call.publicly_accessible(self.public);
-        let call = call.auto_minor_version_upgrade(self.auto_minor_upgrades);
-        let call = call.enable_performance_insights(self.insights_days.is_some());
-        let call = call.set_performance_insights_retention_period(self.insights_days.map(number));
         let monitoring = self.monitoring.as_ref();
         let interval = monitoring.map_or(0, |monitoring| monitoring.interval);
-        let call = call.monitoring_interval(number(interval));
         let role = monitoring.map(|monitoring| monitoring.role.known().to_owned());
-        let call = call.set_monitoring_role_arn(role);
-        let made = call.set_tags(Some(common::to_tags(cx.tags))).send().await;
-        let made = made.map_err(op("CreateDBInstance"))?;
+        let made = cx
+            .aws
+            .rds
+            .create_db_instance()
+            .db_instance_identifier(&self.name)
+            .engine(ENGINE)
+            .db_cluster_identifier(self.cluster.known())
+            .db_instance_class(&self.class)
+            .promotion_tier(number(self.tier))
+            .publicly_accessible(self.public)
+            .auto_minor_version_upgrade(self.auto_minor_upgrades)
+            .enable_performance_insights(self.insights_days.is_some())
+            .set_performance_insights_retention_period(self.insights_days.map(number))
+            .monitoring_interval(number(interval))
+            .set_monitoring_role_arn(role)
+            .set_tags(Some(common::to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBInstance"))?;
         let id = made.db_instance.and_then(|made| made.db_instance_identifier);
         id.ok_or_else(|| common::no_answer("CreateDBInstance"))
     }
@@ -191,7 +199,7 @@ impl Resource for Instance {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        // The data is the cluster's; a snapshot of an instance there cannot be.
+        // The data belongs to the cluster, so there cannot be a snapshot of an instance.
         let call = cx.aws.rds.delete_db_instance().db_instance_identifier(&live.id);
         let send = call.skip_final_snapshot(true).send();
         match send.await.map_err(op("DeleteDBInstance")).or_gone() {
@@ -213,18 +221,16 @@ impl Instance {
     /// One step towards the wanted state.
     async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let was = &live.spec;
-        let mut call = aws.rds.modify_db_instance().db_instance_identifier(&live.id);
-        call = call.apply_immediately(true);
-        // Between the check of the others and the change, no other task may begin one.
-        let _turn = match self.class != was.class {
-            true => {
-                let turn = TURN.lock().await;
-                self.others_stand(aws).await?;
-                call = call.db_instance_class(&self.class);
-                Some(turn)
-            }
-            false => None,
-        };
+        let call = aws.rds.modify_db_instance().db_instance_identifier(&live.id);
+        let mut call = call.apply_immediately(true);
+        // Between the check of the others and the change, no other task may begin one: the turn is
+        // held until the reply is there.
+        let mut turn = None;
+        if self.class != was.class {
+            turn = Some(TURN.lock().await);
+            self.others_stand(aws).await?;
+            call = call.db_instance_class(&self.class);
+        }
         if self.tier != was.tier {
             call = call.promotion_tier(number(self.tier));
         }
@@ -244,7 +250,9 @@ impl Instance {
             let role = monitoring.map(|monitoring| monitoring.role.known().to_owned());
             call = call.monitoring_interval(number(interval)).set_monitoring_role_arn(role);
         }
-        call.send().await.map_err(op("ModifyDBInstance")).map(drop)
+        let changed = call.send().await.map_err(op("ModifyDBInstance")).map(drop);
+        drop(turn);
+        changed
     }
 
     /// Refuses for now while another instance of the cluster is at work or about to restart: one
@@ -257,7 +265,7 @@ impl Instance {
             let pending = member.pending_modified_values();
             let restarts = pending.is_some_and(|pending| pending.db_instance_class().is_some());
             let status = member.db_instance_status().unwrap_or_default();
-            restarts || !matches!(phase(status), Phase::Ready)
+            restarts || !matches!(phase_of(status), Phase::Ready)
         };
         let mut others = members
             .iter()
@@ -296,7 +304,7 @@ fn to_live(instance: DbInstance) -> Live<Instance> {
     let days = whole(instance.performance_insights_retention_period).filter(|days| *days > 0);
     Live {
         id: id.clone(),
-        phase: phase(&text(instance.db_instance_status)),
+        phase: phase_of(&text(instance.db_instance_status)),
         outputs: Outputs::from([(Output::Arn, arn), (Output::Id, id.clone())]),
         tags: common::from_tags(instance.tag_list),
         spec: Instance {
@@ -317,7 +325,7 @@ fn to_live(instance: DbInstance) -> Live<Instance> {
 }
 
 /// The phase of an instance. It is usable during a storage optimisation or a backup.
-fn phase(status: &str) -> Phase {
+fn phase_of(status: &str) -> Phase {
     match status {
         "available" | "storage-optimization" | "backing-up" | "stopped" => Phase::Ready,
         "deleting" => Phase::Deleting(status.to_owned()),
@@ -353,11 +361,11 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_an_instance_can_be_used() {
-        assert_eq!(phase("storage-optimization"), Phase::Ready);
+        assert_eq!(phase_of("storage-optimization"), Phase::Ready);
         assert_eq!(
-            phase("configuring-log-exports"),
+            phase_of("configuring-log-exports"),
             Phase::Pending("configuring-log-exports".into())
         );
-        assert!(matches!(phase("incompatible-parameters"), Phase::Failed(_)));
+        assert!(matches!(phase_of("incompatible-parameters"), Phase::Failed(_)));
     }
 }

@@ -12,8 +12,8 @@ mod sources;
 pub(crate) mod subnet_group;
 mod versions;
 
-/// What is looked at before an apply.
+/// The checks of this service before an apply.
 pub(super) const CHECKS: &[Check] = &[offers::CHECK, sources::CHECK, versions::CHECK];
 
-/// Who finds out what AWS keeps of what was deleted.
+/// Finds the backups that AWS keeps of deleted objects.
 pub(super) const KEEPER: Keeper = sources::KEEPER;

@@ -1,5 +1,5 @@
-//! In which zones AWS has a class of database instances: it refuses the others, and would do so in the
-//! middle of an apply.
+//! The zones in which AWS offers a class of database instances. AWS would refuse the class in
+//! another zone in the middle of an apply.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::aws::preflight::{Check, Finding, Planned, Preflight, Subject};
 use crate::aws::resource::Resource as _;
 use payctl_engine::model::error::OpError;
 
-/// Looks whether AWS has the classes of new instances in their zones.
+/// Checks whether AWS offers the classes of new instances in their zones.
 pub(super) const CHECK: Check =
     Check { subject: Subject::Zones, doing: ASKING, run: |cx| Box::pin(check(cx)) };
 
@@ -41,9 +41,15 @@ async fn offered(aws: &Aws, version: &str, class: &str) -> Result<BTreeSet<Strin
     // A major version stands for the version that AWS chooses.
     let exact = version.contains('.').then(|| version.to_owned());
     let ask = || async {
-        let call = aws.rds.describe_orderable_db_instance_options().engine("aurora-postgresql");
-        let call = call.set_engine_version(exact.clone()).db_instance_class(class);
-        let pages = call.into_paginator().items().send();
+        let pages = aws
+            .rds
+            .describe_orderable_db_instance_options()
+            .engine("aurora-postgresql")
+            .set_engine_version(exact.clone())
+            .db_instance_class(class)
+            .into_paginator()
+            .items()
+            .send();
         let found = pages.collect::<Result<Vec<_>, _>>().await;
         found.map_err(op("DescribeOrderableDBInstanceOptions"))
     };

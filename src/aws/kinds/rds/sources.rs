@@ -1,4 +1,4 @@
-//! What a cluster is made from, and what AWS keeps of one that was deleted.
+//! The sources of restored clusters, and the snapshots that AWS keeps of deleted clusters.
 
 use aws_sdk_rds::types::DbClusterSnapshot;
 use futures::future::try_join_all;
@@ -17,7 +17,7 @@ use payctl_engine::model::live::Live;
 use payctl_engine::model::meta::is_reached;
 use payctl_engine::model::text::each_ref;
 
-/// Looks at what new clusters are made from.
+/// Checks the sources of new clusters.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Sources,
     doing: "read the source of the restore",
@@ -43,7 +43,7 @@ fn user_of<'a>(cx: &'a Preflight<'_>, planned: &Planned<'_>) -> Option<&'a str> 
     secret.spec.pointer("/generate/template/username")?.as_str()
 }
 
-/// `None` if it is made from nothing, or the endpoint cannot tell.
+/// `None` if the cluster does not have a source, or the endpoint cannot tell.
 async fn look(aws: &Aws, want: &Cluster, user: Option<&str>) -> Result<Option<Looked>, OpError> {
     let asked = match &want.restore_from {
         Some(Source::Snapshot { snapshot }) => of_snapshot(aws, want, snapshot, user).await,
@@ -53,7 +53,7 @@ async fn look(aws: &Aws, want: &Cluster, user: Option<&str>) -> Result<Option<Lo
     answered(aws, asked)
 }
 
-/// Looks for what AWS keeps of a cluster that was deleted.
+/// Looks for the snapshots that AWS keeps of a deleted cluster.
 pub(super) const KEEPER: Keeper = Keeper {
     kind: Cluster::META.kind,
     ask: |aws, address, live| Box::pin(kept(aws, address, live)),
@@ -79,10 +79,15 @@ async fn of_snapshot(
         return Ok(Err(obstacle));
     }
     let ask = || async {
-        let call = aws.rds.describe_db_cluster_snapshots();
-        let call = call.db_cluster_snapshot_identifier(snapshot).include_shared(shared);
-        let call = call.set_snapshot_type(type_of(snapshot).map(str::to_owned));
-        call.send().await.map_err(op("DescribeDBClusterSnapshots")).or_gone()
+        aws.rds
+            .describe_db_cluster_snapshots()
+            .db_cluster_snapshot_identifier(snapshot)
+            .include_shared(shared)
+            .set_snapshot_type(type_of(snapshot).map(str::to_owned))
+            .send()
+            .await
+            .map_err(op("DescribeDBClusterSnapshots"))
+            .or_gone()
     };
     let found = retry_read(ask).await?.and_then(|answer| answer.db_cluster_snapshots);
     let Some(found) = found.and_then(|found| found.into_iter().next()) else {
@@ -153,7 +158,8 @@ async fn of_cluster_at(
     Ok(looked.map(|at| origin(what, Some(cluster), at)))
 }
 
-/// The type by which AWS must be asked for a snapshot: it finds one that it took by itself only so.
+/// The type that a request for a snapshot must name: AWS finds automated snapshots only by their
+/// type.
 fn type_of(snapshot: &str) -> Option<&'static str> {
     let name = snapshot.split_once(":cluster-snapshot:").map_or(snapshot, |(_, name)| name);
     name.starts_with("rds:").then_some("automated")
@@ -206,13 +212,14 @@ impl Traits<'_> {
     }
 }
 
-/// Whether a restore of one version can be of another one: the same major, and nothing is taken back.
+/// Whether a restore of one version can have another version: one of the same major version that is
+/// not older.
 fn can_become(version: &str, wanted: &str) -> bool {
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     major(version) == major(wanted) && (!wanted.contains('.') || is_reached(version, wanted))
 }
 
-/// Which snapshots there are of a cluster, as advice.
+/// The hint that names the snapshots of a cluster.
 async fn snapshots_hint(aws: &Aws, cluster: &str) -> Result<String, OpError> {
     let mut known = snapshots(aws, cluster).await?;
     known.sort();

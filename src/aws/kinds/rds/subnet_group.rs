@@ -1,4 +1,4 @@
-//! Subnet groups: where the instances of a database may stand.
+//! Subnet groups: the subnets in which the instances of a database may run.
 //!
 //! AWS quirks: a group needs subnets in two zones at least; a cluster never moves to another group,
 //! but its group may get more subnets; the list does not show tags.
@@ -96,7 +96,7 @@ impl Resource for SubnetGroup {
         let found = candidates.map(|group| async move {
             let name = group.db_subnet_group_name().unwrap_or_default().to_owned();
             let arn = group.db_subnet_group_arn().unwrap_or_default();
-            let tags = cx.if_permitted(&name, cx.tags(arn, common::tags(cx.aws, arn)).await)?;
+            let tags = cx.if_permitted(&name, cx.tags(arn, common::tags_of(cx.aws, arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let claimed = cx.claim(&name, &tags);
             Ok(claimed.map(|(address, owner)| Found { address, owner, live: to_live(group, tags) }))
@@ -106,24 +106,35 @@ impl Resource for SubnetGroup {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let Some(group) = describe(cx.aws, cx.id()).await? else { return Ok(None) };
-        let tags = common::tags(cx.aws, group.db_subnet_group_arn().unwrap_or_default()).await?;
+        let tags = common::tags_of(cx.aws, group.db_subnet_group_arn().unwrap_or_default()).await?;
         Ok(tags.map(|tags| to_live(group, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.rds.create_db_subnet_group().db_subnet_group_name(&self.name);
-        let call = call.db_subnet_group_description(&self.description);
-        let call = call.set_subnet_ids(Some(self.subnet_ids()));
-        let send = call.set_tags(Some(common::to_tags(cx.tags))).send();
-        send.await.map_err(op("CreateDBSubnetGroup"))?;
+        cx.aws
+            .rds
+            .create_db_subnet_group()
+            .db_subnet_group_name(&self.name)
+            .db_subnet_group_description(&self.description)
+            .set_subnet_ids(Some(self.subnet_ids()))
+            .set_tags(Some(common::to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("CreateDBSubnetGroup"))?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.rds.modify_db_subnet_group().db_subnet_group_name(&live.id);
-        let call = call.db_subnet_group_description(&self.description);
-        let send = call.set_subnet_ids(Some(self.subnet_ids())).send();
-        send.await.map_err(op("ModifyDBSubnetGroup")).map(drop)
+        cx.aws
+            .rds
+            .modify_db_subnet_group()
+            .db_subnet_group_name(&live.id)
+            .db_subnet_group_description(&self.description)
+            .set_subnet_ids(Some(self.subnet_ids()))
+            .send()
+            .await
+            .map_err(op("ModifyDBSubnetGroup"))
+            .map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {

@@ -11,20 +11,20 @@ use crate::aws::resource::Resource as _;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::meta::is_reached;
 
-/// Looks whether AWS offers the versions that clusters are made with or upgraded to.
+/// Checks whether AWS offers the versions that clusters are made with or upgraded to.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Versions,
     doing: "list the database versions that AWS offers",
     run: |cx| Box::pin(check(cx)),
 };
 
-/// Nobody is asked if no version rises.
+/// Asks AWS only if a version rises.
 async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     let rising: Vec<_> = cx.of(Cluster::META.kind).filter_map(rise).collect();
     if rising.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(offered) = offered(cx.aws).await? else { return Ok(Vec::new()) };
+    let Some(offered) = list_offered(cx.aws).await? else { return Ok(Vec::new()) };
     let refused: Vec<_> =
         rising.into_iter().filter(|(_, version)| !is_offered(version, &offered)).collect();
     if refused.is_empty() {
@@ -50,7 +50,7 @@ fn rise<'a>(planned: &'a Planned<'a>) -> Option<(&'a Planned<'a>, &'a str)> {
 }
 
 /// Asks for the versions that a cluster can be made with or be upgraded to.
-async fn offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {
+async fn list_offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {
     let ask = || async {
         let call = aws.rds.describe_db_engine_versions().engine("aurora-postgresql");
         let pages = call.into_paginator().items().send();
@@ -58,7 +58,7 @@ async fn offered(aws: &Aws) -> Result<Option<Vec<String>>, OpError> {
     };
     match retry_read(ask).await {
         Ok(found) => Ok(Some(found.into_iter().filter_map(|one| one.engine_version).collect())),
-        // An emulator without this question retires nothing either.
+        // An emulator without this operation does not retire versions.
         Err(_) if aws.is_elsewhere => Ok(None),
         Err(error) => Err(error),
     }

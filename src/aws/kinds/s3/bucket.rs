@@ -1,9 +1,9 @@
 //! Buckets, with all their sub-configurations folded in; emptied before deletion.
 //!
-//! AWS quirks: names are unique in the world, so a name that is not in our list may still be
-//! taken (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
+//! AWS quirks: names are unique in the world, so a name that is not in our list may still be taken
+//! (asking for its tags tells). In us-east-1, creating a bucket that exists succeeds and resets its
 //! ACLs, so creation looks first. Each sub-configuration is a call of its own that replaces the
-//! whole; two at once abort each other. A bucket is refused deletion while any object version,
+//! whole; two at once abort each other. AWS refuses to delete a bucket while any object version,
 //! delete marker or late log file is left.
 
 mod convert;
@@ -293,7 +293,7 @@ impl Resource for Bucket {
             .await
             .map_err(op("CreateBucket"))?;
         // Endpoints that predate tags in CreateBucket drop them without a word.
-        if tags(cx.aws, &self.name).await?.is_empty() {
+        if tags_of(cx.aws, &self.name).await?.is_empty() {
             put_tags(cx.aws, &self.name, cx.tags).await?;
         }
         Ok(self.name.clone())
@@ -310,7 +310,7 @@ impl Resource for Bucket {
         unset: &[String],
     ) -> Result<(), OpError> {
         // The call replaces the whole set, so it starts from what is there now.
-        let mut tags = tags(cx.aws, &live.id).await?;
+        let mut tags = tags_of(cx.aws, &live.id).await?;
         tags.retain(|key, _| !key.starts_with("aws:") && !unset.contains(key));
         tags.extend(set.clone());
         put_tags(cx.aws, &live.id, &tags).await
@@ -360,7 +360,7 @@ async fn survey_listed(
     }
 }
 
-/// A wanted name that is not in the account's list: somewhere in the world it may be taken.
+/// A wanted name that is not in the account's list; another account may have taken it.
 async fn survey_unlisted(cx: &Survey<'_>, name: &str) -> Result<Option<Found<Bucket>>, OpError> {
     match look(cx.aws, name).await {
         Err(error) if error.class == ErrorClass::Denied => {
@@ -391,9 +391,9 @@ async fn claim(cx: &Survey<'_>, name: &str, seen: Look) -> Result<Option<Found<B
     Ok(live.map(|live| Found { address, owner, live }))
 }
 
-/// Whether a bucket of a wanted name, without any tag, is one that we were making when we were
-/// stopped. AWS tags a bucket in the call that makes it; only endpoints that drop those tags leave
-/// such a one, and then it is empty.
+/// Whether a bucket with a wanted name and without tags is one that payctl was making when it was
+/// stopped. AWS tags a bucket in the create call. Only endpoints that drop those tags leave such a
+/// bucket, and it is empty.
 async fn is_half_made(aws: &Aws, name: &str) -> Result<bool, OpError> {
     if !aws.is_elsewhere {
         return Ok(false);
@@ -421,10 +421,10 @@ fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
         access_log: None,
         object_lock: None,
     };
-    live(aws, spec, tags)
+    to_live(aws, spec, tags)
 }
 
-fn live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
+fn to_live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
     let scope = &aws.scope;
     let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let name = spec.name.clone();
@@ -467,7 +467,7 @@ async fn look(aws: &Aws, name: &str) -> Result<Look, OpError> {
     }
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Tags, OpError> {
+async fn tags_of(aws: &Aws, name: &str) -> Result<Tags, OpError> {
     match look(aws, name).await? {
         Look::Open(tags) => Ok(tags),
         Look::Free | Look::Elsewhere => Ok(Tags::new()),

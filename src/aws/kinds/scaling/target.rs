@@ -126,20 +126,20 @@ impl Resource for Target {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let spaces = NAMESPACES
-            .iter()
-            .map(|space| try_join(targets(cx.aws, space, None), policies(cx.aws, space, None)));
+        let spaces = NAMESPACES.iter().map(|space| {
+            try_join(targets_of(cx.aws, space, None), policies_of(cx.aws, space, None))
+        });
         let all = try_join_all(spaces).await?;
         let candidates = all.iter().flat_map(|(targets, policies)| {
             let targets = targets.iter().filter(|target| cx.is_candidate(&target.resource_id));
             targets.map(move |target| (target, policies))
         });
         let found = candidates.map(|(target, policies)| async move {
-            let read = cx.if_permitted(&target.resource_id, tags(cx.aws, target).await)?;
+            let read = cx.if_permitted(&target.resource_id, tags_of(cx.aws, target).await)?;
             let Some(tags) = read else { return Ok(None) };
             let claim = cx.claim(&target.resource_id, &tags);
             let found =
-                |(address, owner)| Found { address, owner, live: live(target, policies, tags) };
+                |(address, owner)| Found { address, owner, live: to_live(target, policies, tags) };
             Ok(claim.map(found))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
@@ -149,16 +149,16 @@ impl Resource for Target {
         let (dimension, resource) = parts(cx.id());
         let space = namespace(dimension);
         let (targets, policies) = try_join(
-            targets(cx.aws, &space, Some(resource)),
-            policies(cx.aws, &space, Some(resource)),
+            targets_of(cx.aws, &space, Some(resource)),
+            policies_of(cx.aws, &space, Some(resource)),
         )
         .await?;
         let is_it = |target: &&ScalableTarget| {
             target.resource_id == resource && target.scalable_dimension.as_str() == dimension
         };
         let Some(target) = targets.iter().find(is_it) else { return Ok(None) };
-        let tags = tags(cx.aws, target).await?;
-        Ok(tags.map(|tags| live(target, &policies, tags)))
+        let tags = tags_of(cx.aws, target).await?;
+        Ok(tags.map(|tags| to_live(target, &policies, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -206,10 +206,17 @@ impl Resource for Target {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (dimension, resource) = parts(&live.id);
-        let call = cx.aws.applicationautoscaling.deregister_scalable_target();
-        let call = call.service_namespace(namespace(dimension)).resource_id(resource);
-        let send = call.scalable_dimension(ScalableDimension::from(dimension)).send();
-        send.await.map_err(op("DeregisterScalableTarget")).or_gone().map(drop)
+        cx.aws
+            .applicationautoscaling
+            .deregister_scalable_target()
+            .service_namespace(namespace(dimension))
+            .resource_id(resource)
+            .scalable_dimension(ScalableDimension::from(dimension))
+            .send()
+            .await
+            .map_err(op("DeregisterScalableTarget"))
+            .or_gone()
+            .map(drop)
     }
 }
 
@@ -223,31 +230,39 @@ fn namespace(dimension: &str) -> ServiceNamespace {
     ServiceNamespace::from(dimension.split(':').next().unwrap_or_default())
 }
 
-async fn targets(
+async fn targets_of(
     aws: &Aws,
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalableTarget>, OpError> {
-    let call =
-        aws.applicationautoscaling.describe_scalable_targets().service_namespace(space.clone());
-    let call = call.set_resource_ids(resource.map(|resource| vec![resource.to_owned()]));
-    let pages = call.into_paginator().items().send();
+    let pages = aws
+        .applicationautoscaling
+        .describe_scalable_targets()
+        .service_namespace(space.clone())
+        .set_resource_ids(resource.map(|resource| vec![resource.to_owned()]))
+        .into_paginator()
+        .items()
+        .send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalableTargets"))
 }
 
-async fn policies(
+async fn policies_of(
     aws: &Aws,
     space: &ServiceNamespace,
     resource: Option<&str>,
 ) -> Result<Vec<ScalingPolicy>, OpError> {
-    let call =
-        aws.applicationautoscaling.describe_scaling_policies().service_namespace(space.clone());
-    let call = call.set_resource_id(resource.map(str::to_owned));
-    let pages = call.into_paginator().items().send();
+    let pages = aws
+        .applicationautoscaling
+        .describe_scaling_policies()
+        .service_namespace(space.clone())
+        .set_resource_id(resource.map(str::to_owned))
+        .into_paginator()
+        .items()
+        .send();
     pages.collect::<Result<_, _>>().await.map_err(op("DescribeScalingPolicies"))
 }
 
-async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpError> {
     // Targets from before 2023 do not have an ARN, and so no tags, until they are registered again.
     let Some(arn) = &target.scalable_target_arn else { return Ok(Some(Tags::new())) };
     let send = aws.applicationautoscaling.list_tags_for_resource().resource_arn(arn).send();
@@ -255,7 +270,7 @@ async fn tags(aws: &Aws, target: &ScalableTarget) -> Result<Option<Tags>, OpErro
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
-fn live(target: &ScalableTarget, policies: &[ScalingPolicy], tags: Tags) -> Live<Target> {
+fn to_live(target: &ScalableTarget, policies: &[ScalingPolicy], tags: Tags) -> Live<Target> {
     let (resource, dimension) = (&target.resource_id, target.scalable_dimension.as_str());
     let own = policies.iter().filter(|policy| {
         policy.resource_id == *resource && policy.scalable_dimension.as_str() == dimension
@@ -316,11 +331,17 @@ impl Target {
     }
 
     async fn remove(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
-        let call = aws.applicationautoscaling.delete_scaling_policy().policy_name(name);
-        let call = call.service_namespace(namespace(&self.dimension));
-        let call = call.resource_id(self.resource.known());
-        let call = call.scalable_dimension(ScalableDimension::from(self.dimension.as_str()));
-        call.send().await.map_err(op("DeleteScalingPolicy")).or_gone().map(drop)
+        aws.applicationautoscaling
+            .delete_scaling_policy()
+            .policy_name(name)
+            .service_namespace(namespace(&self.dimension))
+            .resource_id(self.resource.known())
+            .scalable_dimension(ScalableDimension::from(self.dimension.as_str()))
+            .send()
+            .await
+            .map_err(op("DeleteScalingPolicy"))
+            .or_gone()
+            .map(drop)
     }
 }
 
@@ -351,7 +372,8 @@ impl Policy {
             .map_err(incomplete)
     }
 
-    /// A policy for a metric of one's own has no name for it here, and so differs from any.
+    /// A policy for a custom metric does not have the name of one of AWS's, so it differs from
+    /// every wanted policy.
     fn from_tracking(found: &Tracking) -> Self {
         let metric = found.predefined_metric_specification.as_ref();
         let metric = metric.map(|metric| metric.predefined_metric_type.as_str().to_owned());

@@ -46,7 +46,7 @@ pub(crate) struct Attachment {
     pub cluster: Text,
 }
 
-/// The tag that says that payctl keeps the fields; those that say what they are begin with it.
+/// The tag that marks a secret whose fields payctl keeps. The tags with the fields begin with it.
 const TAG: &str = "payctl:attachment";
 /// Tells the id of an attachment from that of its secret.
 const SUFFIX: &str = "#attachment";
@@ -153,8 +153,8 @@ impl Resource for Attachment {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = listed(cx).await?;
-        let marked = listed.iter().filter(|secret| {
+        let secrets = listed(cx).await?;
+        let marked = secrets.iter().filter(|secret| {
             from_tags(secret.tags.as_deref().unwrap_or_default()).contains_key(TAG)
         });
         // The list lags behind, so payctl reads wanted objects by name.
@@ -175,7 +175,7 @@ impl Resource for Attachment {
         Ok(describe(cx.aws, None, secret_of(cx.id())).await?.map(|(_, live)| live))
     }
 
-    /// The first tag alone; the fields are written by the first update.
+    /// Sets only the mark; the first update writes the fields.
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let tag = Tags::from([(TAG.into(), "true".into())]);
         let call = cx.aws.secretsmanager.tag_resource().secret_id(self.secret.known());
@@ -184,7 +184,7 @@ impl Resource for Attachment {
         Ok(format!("{}{SUFFIX}", self.secret.known()))
     }
 
-    /// The value first: tags that are there tell the truth.
+    /// Writes the value before the tags, so that the tags never claim more than the value holds.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let secret = self.secret.known();
         rewrite(cx, secret, &|fields| self.write(fields)).await?;
@@ -269,7 +269,8 @@ fn secret_of(id: &str) -> &str {
     id.strip_suffix(SUFFIX).unwrap_or(id)
 }
 
-/// The attachment of a secret, by name or ARN, and the address that its secret stands for here.
+/// The attachment of a secret, by name or ARN, with its address if this environment owns the
+/// secret.
 async fn describe(
     aws: &Aws,
     survey: Option<&Survey<'_>>,
@@ -311,7 +312,7 @@ async fn current(aws: &Aws, secret: &str) -> Result<Option<Current>, OpError> {
     let Some(value) = call.send().await.map_err(op("GetSecretValue")).or_gone()? else {
         return Ok(None);
     };
-    // The decoder's own words may quote the value.
+    // The decoder's message may quote the value.
     let fields = serde_json::from_str(&value.secret_string.unwrap_or_default()).map_err(|_| {
         let message =
             format!("the value of {secret} is not a JSON object, so payctl cannot add fields");
@@ -335,13 +336,27 @@ async fn rewrite(
     if changed == fields {
         return Ok(());
     }
-    let token = token(cx, &version, &changed);
-    let call = cx.aws.secretsmanager.put_secret_value().secret_id(secret).version_stages(ASIDE);
-    let call = call.client_request_token(&token).secret_string(Value::Object(changed).to_string());
-    call.send().await.map_err(op("PutSecretValue"))?;
-    let call = cx.aws.secretsmanager.update_secret_version_stage().secret_id(secret);
-    let call = call.version_stage(CURRENT).move_to_version_id(&token);
-    let moved = call.remove_from_version_id(&version).send().await;
+    let token = token_for(cx, &version, &changed);
+    cx.aws
+        .secretsmanager
+        .put_secret_value()
+        .secret_id(secret)
+        .version_stages(ASIDE)
+        .client_request_token(&token)
+        .secret_string(Value::Object(changed).to_string())
+        .send()
+        .await
+        .map_err(op("PutSecretValue"))?;
+    let moved = cx
+        .aws
+        .secretsmanager
+        .update_secret_version_stage()
+        .secret_id(secret)
+        .version_stage(CURRENT)
+        .move_to_version_id(&token)
+        .remove_from_version_id(&version)
+        .send()
+        .await;
     match moved.map_err(op("UpdateSecretVersionStage")) {
         Ok(_) => Ok(()),
         Err(error) => match current(cx.aws, secret).await? {
@@ -357,7 +372,7 @@ async fn rewrite(
 
 /// The same for every attempt to write the same value after the same version. AWS takes it for the
 /// id of the new version.
-fn token(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
+fn token_for(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
     let Scope { project, env, account, region, .. } = &cx.aws.scope;
     let ours: Vec<String> = FIELDS.iter().map(|name| format!("{:?}", fields.get(*name))).collect();
     let (address, ours) = (cx.address.to_string(), ours.concat());

@@ -117,8 +117,8 @@ impl Resource for Rotation {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         // The list lags behind, so payctl reads wanted objects by name.
         let mut ids: BTreeSet<String> = cx.wanted.keys().cloned().collect();
-        let listed = listed(cx).await?;
-        let rotated = listed.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());
+        let secrets = listed(cx).await?;
+        let rotated = secrets.iter().filter(|secret| secret.rotation_enabled.unwrap_or_default());
         ids.extend(rotated.filter_map(|secret| secret.name.clone()));
         let seen = try_join_all(ids.iter().map(|id| describe(cx.aws, Some(cx), id))).await?;
         let found = seen.into_iter().flatten().filter_map(|secret| {
@@ -159,14 +159,20 @@ impl Rotation {
             Some(days) => rules.automatically_after_days(days),
             None => rules.schedule_expression(&self.schedule),
         };
-        let call = aws.secretsmanager.rotate_secret().secret_id(self.secret.known());
-        let call = call.rotation_lambda_arn(self.function.known()).rotate_immediately(false);
-        let send = call.rotation_rules(rules.build()).send();
-        send.await.map_err(op("RotateSecret")).map(drop)
+        aws.secretsmanager
+            .rotate_secret()
+            .secret_id(self.secret.known())
+            .rotation_lambda_arn(self.function.known())
+            .rotate_immediately(false)
+            .rotation_rules(rules.build())
+            .send()
+            .await
+            .map_err(op("RotateSecret"))
+            .map(drop)
     }
 }
 
-/// The days of a schedule that is nothing else.
+/// The days of a schedule like `rate(30 days)`; `None` for any other.
 fn whole_days(schedule: &str) -> Option<i64> {
     let (number, unit) = schedule.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
     number.parse().ok().filter(|_| matches!(unit, "day" | "days"))

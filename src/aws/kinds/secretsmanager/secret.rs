@@ -28,6 +28,10 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
+mod value;
+
+pub(crate) use value::bring;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +49,7 @@ pub(crate) struct Secret {
     pub generate: Option<Generate>,
     /// How long a deleted secret can be brought back, in days; 0 deletes at once (kept in a tag).
     pub recovery_days: u32,
-    /// Whether it holds a value. Only told, never wanted.
+    /// Whether it holds a value. payctl only reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_value: Option<bool>,
 }
@@ -64,7 +68,7 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Er
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Generate {
-    /// Fields of the JSON value that are known beforehand.
+    /// The fields of the JSON value that the config gives.
     pub template: BTreeMap<String, String>,
     /// The field that receives the generated password.
     pub field: String,
@@ -177,7 +181,8 @@ impl Resource for Secret {
                 (Owner::Ours | Owner::Disputed(_) | Owner::Shared | Owner::Nobody, true) => {
                     return None;
                 }
-                // Gone, but its name is not free: better said by the plan than by the creation.
+                // It is deleted, but its name is not free yet: the plan says so before the creation
+                // fails.
                 (Owner::Foreign(who), true) => {
                     Owner::Foreign(format!("{who}; its deletion is pending"))
                 }
@@ -226,15 +231,26 @@ impl Resource for Secret {
         let key = self.key.as_ref().map_or(DEFAULT_KEY, Text::known);
         let key = (self.key != live.spec.key).then(|| key.to_owned());
         if description.is_some() || key.is_some() {
-            let call = cx.aws.secretsmanager.update_secret().secret_id(&live.id);
-            let call = call.set_description(description).set_kms_key_id(key);
-            call.send().await.map_err(op("UpdateSecret"))?;
+            cx.aws
+                .secretsmanager
+                .update_secret()
+                .secret_id(&live.id)
+                .set_description(description)
+                .set_kms_key_id(key)
+                .send()
+                .await
+                .map_err(op("UpdateSecret"))?;
         }
         if self.recovery_days != live.spec.recovery_days {
             let tag = Tags::from([(TAG_RECOVERY.into(), self.recovery_days.to_string())]);
-            let call = cx.aws.secretsmanager.tag_resource().secret_id(&live.id);
-            let call = call.set_tags(Some(to_tags(&tag)));
-            call.send().await.map_err(op("TagResource"))?;
+            cx.aws
+                .secretsmanager
+                .tag_resource()
+                .secret_id(&live.id)
+                .set_tags(Some(to_tags(&tag)))
+                .send()
+                .await
+                .map_err(op("TagResource"))?;
         }
         Ok(())
     }
@@ -256,13 +272,18 @@ impl Resource for Secret {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.secretsmanager.delete_secret().secret_id(&live.id);
-        let call = match live.spec.recovery_days {
-            0 => call.force_delete_without_recovery(true),
+        let days = Some(live.spec.recovery_days).filter(|days| *days > 0);
+        let deleted = cx
+            .aws
+            .secretsmanager
+            .delete_secret()
+            .secret_id(&live.id)
+            .set_force_delete_without_recovery(days.is_none().then_some(true))
             // An edited tag must not block the run.
-            days => call.recovery_window_in_days(i64::from(days.clamp(7, 30))),
-        };
-        match call.send().await.map_err(op("DeleteSecret")).or_gone() {
+            .set_recovery_window_in_days(days.map(|days| days.clamp(7, 30).into()))
+            .send()
+            .await;
+        match deleted.map_err(op("DeleteSecret")).or_gone() {
             // It may be scheduled already.
             Err(error) if error.class == ErrorClass::Invalid => {
                 match describe(cx.aws, None, &live.id).await? {
@@ -312,93 +333,18 @@ impl Secret {
     }
 }
 
-impl Generate {
-    /// The secret value: the template with a new password in its field.
-    fn value(&self) -> Result<String, OpError> {
-        let password =
-            password(self.length as usize, self.exclude_punctuation).map_err(|error| {
-                let message = format!("cannot get random numbers from the system: {error}");
-                OpError::new("CreateSecret", ErrorClass::Invalid, "NoRandomness", message)
-            })?;
-        let mut fields = self.template.clone();
-        fields.insert(self.field.clone(), password);
-        Ok(serde_json::to_string(&fields).expect("a map of strings encodes"))
-    }
-}
-
-/// Sets the value of a secret of this environment, as a version with that id: a second call with
-/// the same id and value does not create another version. The secret must be ours by its name and
-/// its tags right before. It is then named by its ARN, which no other secret of that name will ever
-/// have. Returns the ARN.
-pub(crate) async fn bring(
-    aws: &Aws,
-    address: &Address,
-    name: &str,
-    version: &str,
-    value: &str,
-) -> Result<String, OpError> {
-    let refuse = |class, code, message: String| {
-        Err(OpError::new("PutSecretValue", class, code, format!("the secret {name} {message}")))
-    };
-    let live = match describe(aws, None, name).await? {
-        None => return refuse(ErrorClass::NotFound, "NoSecret", "does not exist".to_owned()),
-        Some(Seen { dying: true, .. }) => {
-            return refuse(ErrorClass::NotFound, "NoSecret", "has a pending deletion".to_owned());
-        }
-        Some(Seen { live, .. }) => live,
-    };
-    if live.spec.name != name || aws.scope.owned(&live.tags).as_ref() != Some(address) {
-        let owner = Scope::describe_owner(&live.tags);
-        return refuse(ErrorClass::Exists, "NotOurs", format!("belongs to {owner}"));
-    }
-    let call = aws.secretsmanager.put_secret_value().secret_id(&live.id);
-    let call = call.client_request_token(version).secret_string(value);
-    call.send().await.map_err(op("PutSecretValue"))?;
-    Ok(live.id)
-}
-
 /// The stage of the version that holds the value.
 const CURRENT: &str = "AWSCURRENT";
 
 /// The key that AWS takes when none is given.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// No quote, slash, backslash, at sign or space: databases and URLs trip over them.
-const CLASSES: [&str; 4] = [
-    "abcdefghijklmnopqrstuvwxyz",
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "0123456789",
-    "!#$%&()*+,-.:;<=>?[]^_{|}~",
-];
-
-/// A password with at least one character of every class, if it is long enough for that.
-fn password(length: usize, exclude_punctuation: bool) -> Result<String, getrandom::Error> {
-    let classes = if exclude_punctuation { &CLASSES[..3] } else { &CLASSES[..] };
-    let alphabet = classes.concat().into_bytes();
-    // Bytes above the last whole multiple would favour the first characters.
-    let fair = 256 - 256 % alphabet.len();
-    loop {
-        let mut text = String::with_capacity(length);
-        while text.len() < length {
-            let mut bytes = [0; 64];
-            getrandom::fill(&mut bytes)?;
-            let bytes = bytes.into_iter().map(usize::from).filter(|byte| *byte < fair);
-            let room = length - text.len();
-            text.extend(bytes.take(room).map(|byte| char::from(alphabet[byte % alphabet.len()])));
-        }
-        let has = |class: &&str| text.contains(|character| class.contains(character));
-        if length < classes.len() || classes.iter().all(has) {
-            return Ok(text);
-        }
-    }
-}
-
 /// This environment's secrets, as far as the list knows them yet.
 pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<SecretListEntry>>, OpError> {
     cx.once("secretsmanager:ListSecrets", list(cx.aws)).await
 }
 
-/// A secret as one description tells of it; a survey of several kinds asks for it once.
+/// AWS's description of a secret. Several kinds need it, and a survey asks for it once.
 pub(super) async fn described(
     aws: &Aws,
     survey: Option<&Survey<'_>>,
@@ -419,10 +365,14 @@ pub(super) async fn described(
 
 async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
-    let call = aws.secretsmanager.list_secrets().max_results(100);
-    let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
-    let call = call.filters(filter(FilterNameStringType::TagValue, &aws.scope.env));
-    let mut pages = call.into_paginator().send();
+    let mut pages = aws
+        .secretsmanager
+        .list_secrets()
+        .max_results(100)
+        .filters(filter(FilterNameStringType::TagKey, TAG_ENV))
+        .filters(filter(FilterNameStringType::TagValue, &aws.scope.env))
+        .into_paginator()
+        .send();
     let mut ours = Vec::new();
     while let Some(page) = pages.next().await {
         let secrets = page.map_err(op("ListSecrets"))?.secret_list.unwrap_or_default();
@@ -495,8 +445,8 @@ fn regain(live: &Value) -> Option<String> {
     Some(format!("for {days} days; an apply of the same environment restores it"))
 }
 
-/// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending with the
-/// one that it gives to ARNs, and advises against it.
+/// Whether a name ends with a dash and 6 characters. Secrets Manager may confuse such an ending
+/// with the one that it gives to ARNs, and advises against it.
 fn looks_like_arn_suffix(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, tail)| {
         tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -508,35 +458,6 @@ mod tests {
     use aws_smithy_types::DateTime;
 
     use super::*;
-
-    #[test]
-    fn a_password_has_its_length_and_every_character_class() {
-        for length in [4, 12, 32, 200] {
-            let password = password(length, false).unwrap();
-            assert_eq!(password.len(), length);
-            for class in CLASSES {
-                assert!(password.contains(|character| class.contains(character)));
-            }
-        }
-    }
-
-    #[test]
-    fn a_password_without_punctuation_is_letters_and_digits() {
-        let long = password(500, true).unwrap();
-        assert!(long.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(long, password(500, true).unwrap());
-        assert_eq!(password(1, true).unwrap().len(), 1);
-        assert_eq!(password(0, false).unwrap(), "");
-    }
-
-    #[test]
-    fn a_value_is_the_template_with_a_password() {
-        let value = Secret::sample().generate.unwrap().value().unwrap();
-        let fields: BTreeMap<String, String> = serde_json::from_str(&value).unwrap();
-        assert_eq!(fields["username"], "sample");
-        assert_eq!(fields["password"].len(), 32);
-        assert_eq!(fields.len(), 2);
-    }
 
     #[test]
     fn a_secret_pending_deletion_is_recognised() {
@@ -551,57 +472,5 @@ mod tests {
         assert!(!seen.dying && seen.live.tags.is_empty());
         assert_eq!(seen.live.spec.recovery_days, 0);
         assert_eq!((seen.live.spec.description, seen.live.spec.key), (None, None));
-    }
-
-    /// A value that is brought to the secret `name`, which another one made with these tags.
-    #[cfg(feature = "sandbox")]
-    async fn brought(name: &str, tags: &Tags) -> (Result<String, OpError>, usize) {
-        use crate::aws::clients::Connection;
-        use payctl_sandbox::Sandbox;
-        let connection = Connection {
-            region: Some("us-east-1".into()),
-            keys: Some(("sandbox".into(), "sandbox".into())),
-            transport: Some(Sandbox::in_memory().transport()),
-            ..Connection::default()
-        };
-        let aws = Aws::connect(&connection, "shop", "dev").await.unwrap();
-        let made = aws.secretsmanager.create_secret().name(name).set_tags(Some(to_tags(tags)));
-        made.send().await.unwrap();
-        let address = Address::new("secretsmanager.secret", "provider");
-        let version = "0123456789abcdef0123456789abcdef";
-        let ended = bring(&aws, &address, "dev-provider", version, "sk_live").await;
-        if ended.is_ok() {
-            // The answer was lost: it is sent again.
-            bring(&aws, &address, "dev-provider", version, "sk_live").await.unwrap();
-        }
-        let versions =
-            aws.secretsmanager.list_secret_version_ids().secret_id(name).send().await.unwrap();
-        (ended, versions.versions().len())
-    }
-
-    #[cfg(feature = "sandbox")]
-    #[tokio::test]
-    async fn a_value_is_written_once_and_only_to_our_secret() {
-        let ours = |address: &str| {
-            let pairs = [("project", "shop"), ("env", "dev"), ("region", "us-east-1")];
-            let pairs = pairs.into_iter().chain([("address", address)]);
-            pairs.map(|(key, value)| (format!("payctl:{key}"), value.to_owned())).collect::<Tags>()
-        };
-        let own = ours("secretsmanager.secret/provider");
-        let (ended, versions) = brought("dev-provider", &own).await;
-        assert!(ended.unwrap().contains(":secret:dev-provider-"));
-        assert_eq!(versions, 1);
-        let other = Tags::from([("payctl:env".to_owned(), "prod".to_owned())]);
-        for tags in [
-            Tags::new(),
-            ours("secretsmanager.secret/other"),
-            own.into_iter().chain(other).collect(),
-        ] {
-            let (ended, versions) = brought("dev-provider", &tags).await;
-            let error = ended.unwrap_err();
-            assert_eq!((error.class, versions), (ErrorClass::Exists, 0), "{error}");
-        }
-        let (ended, _) = brought("dev-provider-2", &ours("secretsmanager.secret/provider")).await;
-        assert_eq!(ended.unwrap_err().class, ErrorClass::NotFound);
     }
 }

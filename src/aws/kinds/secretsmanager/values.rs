@@ -16,10 +16,10 @@ use payctl_engine::survey::Snapshot;
 /// The most bytes that Secrets Manager takes.
 pub(crate) const LONGEST: usize = 65_536;
 
-/// Why nobody brings the value of a secret.
+/// Why a secret does not take a value from people.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Closed<'a> {
-    /// There is no such secret; these there are.
+    /// There is no such secret; these exist.
     Unknown(Vec<&'a str>),
     /// Its value is generated.
     Generated(&'a Desired),
@@ -27,7 +27,7 @@ pub(crate) enum Closed<'a> {
     Used(&'a Desired),
 }
 
-/// The secret of this logical name, if somebody may bring a value for it.
+/// The secret of this logical name, if people may bring a value for it.
 pub(crate) fn find<'a>(
     resources: &'a BTreeMap<Address, Desired>,
     name: &str,

@@ -43,16 +43,17 @@ pub(crate) struct Subscription {
     pub filter: Option<Value>,
 }
 
-/// An empty filter lets everything pass, as none does.
+/// An empty filter lets every message pass, as a missing filter does.
 fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Ok(Option::<Value>::deserialize(deserializer)?.filter(|filter| *filter != json!({})))
 }
 
 /// The logical name of a subscription, from the topic's logical name.
 pub(crate) fn logical_name(topic: &str, protocol: &str, endpoint: &str) -> String {
-    let last = match endpoint.starts_with("arn:") {
-        true => endpoint.rsplit(':').next().unwrap_or(endpoint),
-        false => endpoint,
+    let last = if endpoint.starts_with("arn:") {
+        endpoint.rsplit(':').next().unwrap_or(endpoint)
+    } else {
+        endpoint
     };
     format!("{topic}.{protocol}.{last}")
 }
@@ -162,10 +163,11 @@ impl Resource for Subscription {
                 "{} has not confirmed its subscription yet: confirm it, then run again",
                 self.endpoint
             );
-            // A server confirms in a moment, a person when the mail is read.
-            let class = match self.protocol.starts_with("http") {
-                true => ErrorClass::NotYet,
-                false => ErrorClass::Invalid,
+            // A server confirms within moments; a person confirms after reading the mail.
+            let class = if self.protocol.starts_with("http") {
+                ErrorClass::NotYet
+            } else {
+                ErrorClass::Invalid
             };
             let op = "SetSubscriptionAttributes";
             return Err(OpError::new(op, class, "PendingConfirmation", message));
@@ -204,7 +206,7 @@ fn belongs_to(subscription: &str, topic: &str) -> bool {
 /// All subscriptions of this account to one topic, if this environment owns the topic.
 async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscription>>, OpError> {
     let aws = cx.aws;
-    let tags = cx.tags(arn, topic::tags(aws, arn));
+    let tags = cx.tags(arn, topic::tags_of(aws, arn));
     let (tags, listed) = Box::pin(join(tags, of_topic(cx, arn))).await;
     // The survey of topics reports a wanted topic that cannot be read.
     let tags = cx.if_permitted(name_in(arn), tags)?.unwrap_or_default();
@@ -223,8 +225,8 @@ async fn survey_topic(cx: &Survey<'_>, arn: &str) -> Result<Vec<Found<Subscripti
     Ok(try_join_all(found).await?.into_iter().flatten().collect())
 }
 
-/// The subscriptions of a topic. One page tells all of a small account; in a large one each topic
-/// is asked about.
+/// The subscriptions of a topic. One page has all subscriptions of a small account; in a large
+/// account payctl asks for each topic.
 async fn of_topic(cx: &Survey<'_>, topic: &str) -> Result<Vec<Listed>, OpError> {
     let page = async {
         let send = cx.aws.sns.list_subscriptions().send();

@@ -112,7 +112,8 @@ impl Resource for Topic {
         let topics = listed(cx).await?;
         let topics = topics.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned();
         let found = topics.map(|arn| async move {
-            let tags = cx.if_permitted(name_in(&arn), cx.tags(&arn, tags(cx.aws, &arn)).await)?;
+            let tags =
+                cx.if_permitted(name_in(&arn), cx.tags(&arn, tags_of(cx.aws, &arn)).await)?;
             let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(&arn), &tags) else { return Ok(None) };
             let live = describe(cx.aws, &arn, tags).await?;
@@ -122,7 +123,7 @@ impl Resource for Topic {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        match tags(cx.aws, cx.id()).await? {
+        match tags_of(cx.aws, cx.id()).await? {
             Some(tags) => describe(cx.aws, cx.id(), tags).await,
             None => Ok(None),
         }
@@ -203,7 +204,7 @@ pub(super) async fn listed(cx: &Survey<'_>) -> Result<Arc<Vec<String>>, OpError>
     cx.once("sns:ListTopics", list).await
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.sns.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let pairs = |tag: aws_sdk_sns::types::Tag| (tag.key, tag.value);

@@ -89,7 +89,8 @@ impl Resource for Queue {
         read_lag: Duration::from_secs(75),
         // Its attributes flap for up to a minute after a change.
         agreeing_reads: 6,
-        // SQS words a role that it does not see yet like any other mistake in a policy.
+        // For a role that it does not see yet, SQS has the same words as for any mistake in a
+        // policy.
         transient: &[
             ("InvalidAttributeValue", "parameter Policy"),
             ("InvalidParameterValue", "parameter Policy"),
@@ -167,8 +168,8 @@ impl Resource for Queue {
             }
         }
         let found = candidates.iter().map(|url| async move {
-            let arn = arn(cx.aws, name_in(url));
-            let tags = cx.tags(&arn, tags(cx.aws, url)).await;
+            let arn = arn_of(cx.aws, name_in(url));
+            let tags = cx.tags(&arn, tags_of(cx.aws, url)).await;
             let tags = cx.if_permitted(name_in(url), tags)?;
             let Some(tags) = tags else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name_in(url), &tags) else { return Ok(None) };
@@ -179,7 +180,7 @@ impl Resource for Queue {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        match tags(cx.aws, cx.id()).await? {
+        match tags_of(cx.aws, cx.id()).await? {
             Some(tags) => describe(cx.aws, cx.id(), tags).await,
             None => Ok(None),
         }
@@ -250,12 +251,12 @@ fn name_in(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-fn arn(aws: &crate::aws::clients::Aws, name: &str) -> String {
+fn arn_of(aws: &crate::aws::clients::Aws, name: &str) -> String {
     let Scope { partition, region, account, .. } = &aws.scope;
     format!("arn:{partition}:sqs:{region}:{account}:{name}")
 }
 
-async fn tags(aws: &crate::aws::clients::Aws, url: &str) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &crate::aws::clients::Aws, url: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.sqs.list_queue_tags().queue_url(url).send();
     let answer = send.await.map_err(op("ListQueueTags")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
@@ -318,9 +319,9 @@ impl Queue {
         attributes
     }
 
-    /// The attributes to send so that a queue becomes like this one: all of them, so that a second
-    /// call completes a first one of which only a part was read back, and an empty text for what
-    /// the queue has and shall not have.
+    /// The attributes to send so that a queue becomes like this one. They are all sent, since a
+    /// read may show only a part of an earlier call. An empty text clears an attribute that the
+    /// queue must no longer have.
     fn attributes_after(&self, live: &Self) -> HashMap<Key, String> {
         let mut attributes = self.to_attributes();
         if live.redrive.is_none() && self.redrive.is_none() {

@@ -89,7 +89,7 @@ impl Resource for Parameter {
             filter(&format!("tag:{TAG_PROJECT}"), [scope.project.clone()]),
             filter(&format!("tag:{TAG_ENV}"), [scope.env.clone()]),
         ];
-        let descriptions = descriptions(cx.aws, owned).await?;
+        let descriptions = descriptions_of(cx.aws, owned).await?;
         let names = descriptions.keys().chain(cx.wanted.keys()).cloned().collect();
         let found = describe(cx.aws, &names, descriptions, Some(cx)).await?.into_iter().filter_map(
             |live| {
@@ -106,19 +106,36 @@ impl Resource for Parameter {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let call = cx.aws.ssm.put_parameter().name(&self.name).value(self.value.known());
-        let call = call.r#type(self.parameter_type()).set_description(self.description.clone());
-        let call = call.overwrite(false).set_tags(Some(to_tags(cx.tags)));
-        call.send().await.map_err(op("PutParameter"))?;
+        cx.aws
+            .ssm
+            .put_parameter()
+            .name(&self.name)
+            .value(self.value.known())
+            .r#type(self.parameter_type())
+            .set_description(self.description.clone())
+            .overwrite(false)
+            .set_tags(Some(to_tags(cx.tags)))
+            .send()
+            .await
+            .map_err(op("PutParameter"))?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         // Sent even if empty, which removes the description.
         let description = self.description.clone().unwrap_or_default();
-        let call = cx.aws.ssm.put_parameter().name(&live.id).value(self.value.known());
-        let call = call.r#type(self.parameter_type()).description(description);
-        call.overwrite(true).send().await.map_err(op("PutParameter")).map(drop)
+        cx.aws
+            .ssm
+            .put_parameter()
+            .name(&live.id)
+            .value(self.value.known())
+            .r#type(self.parameter_type())
+            .description(description)
+            .overwrite(true)
+            .send()
+            .await
+            .map_err(op("PutParameter"))
+            .map(drop)
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
@@ -158,7 +175,7 @@ impl Parameter {
 }
 
 /// The descriptions of all parameters that pass the filters.
-async fn descriptions(
+async fn descriptions_of(
     aws: &Aws,
     filters: Vec<types::ParameterStringFilter>,
 ) -> Result<BTreeMap<String, String>, OpError> {
@@ -186,14 +203,14 @@ async fn describe(
     let names = || parameters.iter().filter_map(|parameter| parameter.name.as_ref());
     let unknown: Vec<&String> = names().filter(|name| !known.contains_key(*name)).collect();
     let looked_up = unknown.chunks(50).map(|names| {
-        descriptions(aws, vec![filter("Name", names.iter().map(|name| (*name).clone()))])
+        descriptions_of(aws, vec![filter("Name", names.iter().map(|name| (*name).clone()))])
     });
     let Scope { partition, region, account, .. } = &aws.scope;
     let tagged = names().map(|name| async move {
         let arn = format!("arn:{partition}:ssm:{region}:{account}:parameter{name}");
         let tags = match survey {
-            Some(survey) => survey.tags(&arn, tags(aws, name)).await?,
-            None => tags(aws, name).await?,
+            Some(survey) => survey.tags(&arn, tags_of(aws, name)).await?,
+            None => tags_of(aws, name).await?,
         };
         Ok(tags.map(|tags| (name.clone(), tags)))
     });
@@ -217,7 +234,7 @@ async fn values(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<types::Parame
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
-async fn tags(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, OpError> {
     let call = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
     let answer = call.resource_id(name).send().await.map_err(op("ListTagsForResource"));
     let Some(answer) = answer.or_gone()? else { return Ok(None) };
@@ -273,7 +290,7 @@ fn to_tags(tags: &Tags) -> Vec<types::Tag> {
 mod tests {
     use super::*;
 
-    fn live(of: ParameterType) -> Option<Live<Parameter>> {
+    fn read_back(of: ParameterType) -> Option<Live<Parameter>> {
         let parameter = types::Parameter::builder().name("/p").value("v").version(3).r#type(of);
         let described = BTreeMap::from([("/p".into(), "d".into())]);
         let mut tagged = BTreeMap::from([("/p".into(), Tags::new())]);
@@ -282,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_parameter_is_read_from_three_calls() {
-        let live = live(ParameterType::StringList).unwrap();
+        let live = read_back(ParameterType::StringList).unwrap();
         assert!(live.spec.list);
         assert_eq!(live.spec.value, Text::from("v"));
         assert_eq!(live.spec.description.as_deref(), Some("d"));
@@ -291,7 +308,7 @@ mod tests {
 
     #[test]
     fn an_encrypted_value_is_never_stored() {
-        assert_eq!(live(ParameterType::SecureString).unwrap().spec.value, Text::from(""));
+        assert_eq!(read_back(ParameterType::SecureString).unwrap().spec.value, Text::from(""));
     }
 
     #[test]

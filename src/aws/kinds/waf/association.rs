@@ -31,12 +31,12 @@ pub(crate) struct Association {
     pub resource: Text,
 }
 
-/// The name of what protects a load balancer, by the name of that.
+/// The name of the association of a load balancer.
 pub(crate) fn of_balancer(name: &str) -> String {
     format!("lb-{name}")
 }
 
-/// The name of what protects the stage of an API, by the item's name.
+/// The name of the association of the stage of an API.
 pub(crate) fn of_stage(api: &str) -> String {
     format!("api-{api}")
 }
@@ -146,7 +146,7 @@ impl Resource for Association {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let resource = resource_of(cx.id());
-        Ok(acl_of(cx.aws, resource).await?.map(|acl| live(&acl, resource)))
+        Ok(acl_of(cx.aws, resource).await?.map(|acl| to_live(&acl, resource)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -198,7 +198,7 @@ async fn survey_acl(
     arn: &str,
 ) -> Result<Vec<Found<Association>>, OpError> {
     let (tags, balancers, stages) = Box::pin(join3(
-        cx.tags(arn, web_acl::tags(cx.aws, arn)),
+        cx.tags(arn, web_acl::tags_of(cx.aws, arn)),
         protected(cx.aws, arn, ResourceType::ApplicationLoadBalancer),
         protected(cx.aws, arn, ResourceType::ApiGateway),
     ))
@@ -215,7 +215,7 @@ async fn survey_acl(
         let name = name_for(cx, &resource).await?;
         let wanted = cx.wanted.get(&name).cloned();
         let address = wanted.unwrap_or_else(|| Address::new(Association::META.kind, name));
-        Ok(Found { address, owner: Owner::Ours, live: live(arn, &resource) })
+        Ok(Found { address, owner: Owner::Ours, live: to_live(arn, &resource) })
     });
     try_join_all(found).await
 }
@@ -226,8 +226,8 @@ async fn protected(aws: &Aws, acl: &str, kind: ResourceType) -> Result<Vec<Strin
     Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
 }
 
-/// The name of what protects a resource. That of a load balancer stands in its ARN; a stage's says
-/// nothing, so its tags say which API it belongs to.
+/// The name of the association of a resource. The ARN of a load balancer contains its name; the
+/// tags of a stage say which API it belongs to.
 async fn name_for(cx: &Survey<'_>, resource: &str) -> Result<String, OpError> {
     if let Some((_, tail)) = resource.split_once(":loadbalancer/") {
         return Ok(of_balancer(tail.split('/').nth(1).unwrap_or(tail)));
@@ -242,7 +242,7 @@ async fn name_for(cx: &Survey<'_>, resource: &str) -> Result<String, OpError> {
     Ok(of_stage(&cx.aws.scope.owned(&tags).map_or_else(unknown, |stage| stage.name)))
 }
 
-fn live(acl: &str, resource: &str) -> Live<Association> {
+fn to_live(acl: &str, resource: &str) -> Live<Association> {
     Live {
         id: format!("{resource}{SLOT}"),
         spec: Association { acl: acl.into(), resource: resource.into() },

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
@@ -38,8 +39,8 @@ pub(crate) struct WebAcl {
     pub name: String,
     /// Its description.
     pub description: Option<String>,
-    /// The action for requests that no rule decides: `allow` or `block`.
-    pub default_action: String,
+    /// The action for requests that no rule decides.
+    pub default_action: Verdict,
     /// The metrics of all requests.
     pub measure: Measure,
     /// The rules by name.
@@ -227,7 +228,7 @@ impl Resource for WebAcl {
         Self {
             name: "sample-firewall".into(),
             description: Some("What reaches the API".into()),
-            default_action: "allow".into(),
+            default_action: Verdict::Allow,
             measure: Measure::of("SampleWAF"),
             rules: [("RateLimitRule", limit), ("SQLInjectionRule", sql)]
                 .map(|(name, rule)| (name.to_owned(), rule))
@@ -269,7 +270,7 @@ impl Resource for WebAcl {
         vec![
             Self {
                 description: None,
-                default_action: "block".into(),
+                default_action: Verdict::Block,
                 measure: Measure { metrics: false, ..Measure::of("Other") },
                 rules: BTreeMap::new(),
                 logging: Some(logging(&["authorization", "cookie"])),
@@ -294,24 +295,24 @@ impl Resource for WebAcl {
         let listed = candidates(cx).await?;
         let found = listed.iter().map(|acl| async move {
             let (name, arn) = (acl.name().unwrap_or_default(), acl.arn().unwrap_or_default());
-            let tags = cx.tags(arn, tags(cx.aws, arn));
+            let tags = cx.tags(arn, tags_of(cx.aws, arn));
             let asked = join3(tags, get(cx.aws, arn), logging::get(cx.aws, arn));
             let (tags, acl, log) = Box::pin(asked).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let (acl, log) = (acl?.and_then(|found| found.web_acl), log?);
-            Ok(acl.map(|acl| Found { address, owner, live: live(&acl, log, tags) }))
+            Ok(acl.map(|acl| Found { address, owner, live: to_live(&acl, log, tags) }))
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (aws, id) = (cx.aws, cx.id());
-        let (tags, acl, log) = join3(tags(aws, id), get(aws, id), logging::get(aws, id)).await;
+        let (tags, acl, log) = join3(tags_of(aws, id), get(aws, id), logging::get(aws, id)).await;
         let (Some(tags), Some(GetWebAclOutput { web_acl: Some(acl), .. })) = (tags?, acl?) else {
             return Ok(None);
         };
-        Ok(Some(live(&acl, log?, tags)))
+        Ok(Some(to_live(&acl, log?, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -322,7 +323,7 @@ impl Resource for WebAcl {
             .name(&self.name)
             .scope(Scope::Regional)
             .set_description(self.description.clone())
-            .default_action(default_action(&self.default_action))
+            .default_action(default_action(self.default_action))
             .visibility_config(visibility(&self.measure))
             .set_rules(Some(self.rules_to_aws()?))
             .set_tags(Some(cx.tags.iter().map(to_tag).collect()))
@@ -356,7 +357,7 @@ impl Resource for WebAcl {
             .scope(Scope::Regional)
             .set_lock_token(lock_token)
             .set_description(self.description.clone())
-            .default_action(default_action(&self.default_action))
+            .default_action(default_action(self.default_action))
             .visibility_config(visibility(&self.measure))
             .set_rules(Some(rules))
             .set_data_protection_config(acl.data_protection_config)
@@ -396,9 +397,18 @@ impl Resource for WebAcl {
         }
         let Some(fresh) = get(cx.aws, &live.id).await? else { return Ok(()) };
         let (name, id) = name_and_id(&live.id);
-        let call = cx.aws.wafv2.delete_web_acl().name(name).id(id).scope(Scope::Regional);
-        let call = call.set_lock_token(fresh.lock_token);
-        call.send().await.map_err(op("DeleteWebACL")).or_gone().map(drop)
+        cx.aws
+            .wafv2
+            .delete_web_acl()
+            .name(name)
+            .id(id)
+            .scope(Scope::Regional)
+            .set_lock_token(fresh.lock_token)
+            .send()
+            .await
+            .map_err(op("DeleteWebACL"))
+            .or_gone()
+            .map(drop)
     }
 }
 
@@ -434,7 +444,7 @@ async fn list(aws: &Aws) -> Result<Vec<WebAclSummary>, OpError> {
     }
 }
 
-pub(super) async fn tags(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.wafv2.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let tags = answer.and_then(|answer| answer.tag_info_for_resource).map(|info| {
@@ -450,7 +460,7 @@ async fn get(aws: &Aws, arn: &str) -> Result<Option<GetWebAclOutput>, OpError> {
     send.await.map_err(op("GetWebACL")).or_gone()
 }
 
-fn live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
+fn to_live(acl: &AwsAcl, logging: Option<Logging>, tags: Tags) -> Live<WebAcl> {
     let text = |text: &str| text.to_owned();
     Live {
         id: text(&acl.arn),

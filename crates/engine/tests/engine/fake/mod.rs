@@ -204,10 +204,7 @@ impl FakeCloud {
         if death.is_some() {
             return (result, true);
         }
-        match state.happens(lose) {
-            true => (Err(lost("the reply was lost")), false),
-            false => (result, false),
-        }
+        if state.happens(lose) { (Err(lost("the reply was lost")), false) } else { (result, false) }
     }
 }
 

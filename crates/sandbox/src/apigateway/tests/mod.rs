@@ -1,4 +1,4 @@
-//! What API Gateway promises, call by call.
+//! Tests of API Gateway, call by call.
 
 mod answers;
 mod stages;
@@ -16,7 +16,7 @@ fn id(value: &Value) -> String {
     value["id"].as_str().expect("an id").to_owned()
 }
 
-/// A world with an API, and its root.
+/// A world with an API, the API's id and the id of its root.
 fn with_api() -> (World, String, String) {
     let mut world = World::default();
     let made = gateway(&mut world, "CreateRestApi", json!({ "name": "a", "tags": { "k": "v" } }));
@@ -30,7 +30,7 @@ fn resource(world: &mut World, api: &str, parent: &str, part: &str) -> Result<St
     gateway(world, "CreateResource", input).map(|made| id(&made))
 }
 
-/// An API with one method, and one deployment of it.
+/// The same with one method and one deployment.
 fn with_deployment() -> (World, String, String) {
     let (mut world, api, root) = with_api();
     let method = json!({
@@ -179,11 +179,11 @@ fn logging_needs_the_role_of_the_account() {
     ask(&mut world, "iam", "AttachRolePolicy", attach).unwrap();
     gateway(&mut world, "UpdateAccount", set).unwrap();
     let stage = gateway(&mut world, "UpdateStage", log).unwrap();
-    // What nobody asked for comes along.
+    // AWS adds the defaults of the other settings.
     let settings = &stage["methodSettings"]["*/*"];
     assert_eq!(settings["loggingLevel"], "INFO");
     assert_eq!(settings["throttlingRateLimit"], 10_000.0);
-    // Where calls are logged to need not be there.
+    // The log group of the access logs does not have to exist.
     let group = "arn:aws:logs:eu-west-1:000000000000:log-group:none";
     let access = json!({
         "api": api, "stage": "prod",
@@ -215,7 +215,7 @@ fn a_stage_in_a_usage_plan_cannot_be_deleted() {
     gateway(&mut world, "UpdateUsagePlan", remove).unwrap();
     gateway(&mut world, "DeleteUsagePlan", json!({ "plan": plan["id"] })).unwrap();
     gateway(&mut world, "DeleteRestApi", json!({ "api": api })).unwrap();
-    // The value of a key is shown only to whom asks for it.
+    // AWS shows the value of a key only if the call asks for it.
     let shown = gateway(&mut world, "GetApiKey", json!({ "key": key["id"] })).unwrap();
     assert_eq!(shown.get("value"), None);
 }
@@ -253,7 +253,7 @@ fn an_authorizer_stays_while_a_method_refers_to_it() {
     let made = gateway(&mut world, "CreateAuthorizer", input.clone()).unwrap();
     let refused = gateway(&mut world, "CreateAuthorizer", input).unwrap_err();
     assert!(refused.contains("must be unique"), "{refused}");
-    // A method says of which type its authorizer is.
+    // A method names the type of its authorizer.
     let method = |kind: &str, authorizer: &str| {
         json!({
             "api": api, "resource": root, "method": "GET", "authorizationType": kind,
@@ -272,7 +272,7 @@ fn an_authorizer_stays_while_a_method_refers_to_it() {
     let one = json!({ "api": api, "authorizer": id(&made) });
     let refused = gateway(&mut world, "DeleteAuthorizer", one.clone()).unwrap_err();
     assert!(refused.contains("is referenced in method"), "{refused}");
-    // Its last pool stays, and it never becomes a function.
+    // An authorizer keeps at least one pool, and its type does not change.
     let change = |op: &str, path: &str, value: &str| {
         let patch = json!([{ "op": op, "path": path, "value": value }]);
         json!({ "api": api, "authorizer": id(&made), "patchOperations": patch })

@@ -1,4 +1,4 @@
-//! Filters, pages, tags, and what holds for all kinds.
+//! Filters, pages, tags, and rules for all kinds.
 
 use super::*;
 
@@ -51,7 +51,7 @@ fn tags_are_added_found_and_removed() {
     ask(&mut world, "CreateTags", json!({ "ResourceId": [vpc], "Tag": tags }));
     let input = json!({ "Filter": [{ "Name": "resource-type", "Value": ["vpc"] }] });
     assert_eq!(length(&ask(&mut world, "DescribeTags", input), "tagSet"), 2);
-    // A key with another value is left alone.
+    // A key with another value stays.
     let unwanted = json!([{ "Key": "a" }, { "Key": "b", "Value": "other" }]);
     ask(&mut world, "DeleteTags", json!({ "ResourceId": [vpc], "Tag": unwanted }));
     let vpcs = ask(&mut world, "DescribeVpcs", json!({}));
@@ -104,7 +104,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn the_state_survives_being_written_down() {
+fn the_state_survives_a_save() {
     let mut world = World::default();
     let vpc = vpc(&mut world);
     gateway(&mut world, &vpc);

@@ -1,4 +1,4 @@
-//! Claims about EC2, asked through `call` as a client would.
+//! Tests of EC2, through `call` as a client calls it.
 
 mod flow_logs;
 mod groups;
@@ -9,10 +9,11 @@ mod routes;
 
 use serde_json::{Value, json};
 
+use super::super::toolbox::testing::id;
 use super::super::{Call, World};
 use super::*;
 
-/// Asks, and expects an answer.
+/// Makes a call that succeeds.
 fn ask(world: &mut World, operation: &str, input: Value) -> Value {
     match try_ask(world, operation, input) {
         Ok(answer) => answer,
@@ -20,7 +21,7 @@ fn ask(world: &mut World, operation: &str, input: Value) -> Value {
     }
 }
 
-/// Asks, and expects a refusal with that code; returns the message.
+/// Makes a call that is refused with this code, and returns the message.
 fn refused(world: &mut World, operation: &str, input: Value, code: &str) -> String {
     let refusal = try_ask(world, operation, input).expect_err(operation);
     assert_eq!(refusal.code, code, "{}", refusal.message);
@@ -35,10 +36,6 @@ fn try_ask(world: &mut World, operation: &str, input: Value) -> Answer {
         region: "us-east-1".to_owned(),
     };
     super::call(world, &call)
-}
-
-fn id(answer: &Value, path: &str) -> String {
-    answer.pointer(path).and_then(Value::as_str).expect(path).to_owned()
 }
 
 fn vpc(world: &mut World) -> String {

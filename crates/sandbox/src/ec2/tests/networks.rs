@@ -1,4 +1,4 @@
-//! VPCs, subnets, zones.
+//! VPCs, subnets and zones.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What SQS does with messages.
+//! Tests of messages.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Queue {
         Self::new("q.fifo", json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true" }))
     }
 
-    /// A call, or the message with which it is refused.
+    /// Makes a call. The error is the message of the refusal.
     fn ask(&mut self, operation: &str, mut input: Value) -> Result<Value, String> {
         input["QueueUrl"] = self.1.clone().into();
         ask(&mut self.0, "sqs", operation, input).map_err(|refusal| refusal.message)
@@ -111,7 +111,7 @@ async fn messages_of_a_group_keep_their_order() {
     tokio::time::advance(Duration::from_secs(31)).await;
     let refused = queue.delete(&first[1]).unwrap_err();
     assert!(refused.ends_with("Reason: The receipt handle has expired."), "{refused}");
-    // The group that was never served comes first.
+    // The group that was never received comes first.
     assert_eq!(queue.bodies(10), "c1 a2 a3 b1");
 
     let mut queue = Queue::fifo();
@@ -141,7 +141,7 @@ async fn a_duplicate_arrives_once() {
     queue.send("m", "a");
     queue.send("m", "b");
     assert_eq!(queue.bodies(10), "m m");
-    // Another scope is in force after a minute.
+    // Another scope takes effect after a minute.
     tokio::time::advance(Duration::from_secs(1)).await;
     let scope = json!({ "Attributes": { "DeduplicationScope": "queue" } });
     queue.ask("SetQueueAttributes", scope).unwrap();

@@ -1,4 +1,4 @@
-//! What SQS promises, call by call.
+//! Tests of SQS, call by call.
 
 mod messages;
 
@@ -33,7 +33,7 @@ fn set(world: &mut World, name: &str, attributes: Value) -> Result<Value, String
 }
 
 #[test]
-fn defaults_come_back_unasked() {
+fn unset_members_come_back_with_defaults() {
     let mut world = World::default();
     let made = create(&mut world, "q", json!({})).unwrap();
     assert_eq!(made["QueueUrl"], url("q"));
@@ -99,7 +99,8 @@ fn setting_one_encryption_clears_the_other() {
     let all = attributes(&mut world, "q");
     assert_eq!(all["SqsManagedSseEnabled"], "true");
     assert!(all.get("KmsMasterKeyId").is_none());
-    // SQS looks at the key when it uses it. Without one there is no encryption that was not asked for.
+    // SQS checks the key only when it uses it. A call that removes the key turns no other
+    // encryption on.
     set(&mut world, "q", json!({ "KmsMasterKeyId": "alias/none" })).unwrap();
     set(&mut world, "q", json!({ "KmsMasterKeyId": "" })).unwrap();
     let all = attributes(&mut world, "q");

@@ -54,19 +54,29 @@ impl<'a> Moves<'a> {
             match self.parts.validators.get(name) {
                 Some((_, live)) if live == want => {}
                 Some((id, _)) => {
-                    let call = self.aws.apigateway.update_request_validator();
-                    let call = call.rest_api_id(self.api).request_validator_id(id);
-                    let call = call.patch_operations(replace("/validateRequestBody", body));
-                    let call =
-                        call.patch_operations(replace("/validateRequestParameters", parameters));
-                    call.send().await.map_err(op("UpdateRequestValidator"))?;
+                    self.aws
+                        .apigateway
+                        .update_request_validator()
+                        .rest_api_id(self.api)
+                        .request_validator_id(id)
+                        .patch_operations(replace("/validateRequestBody", body))
+                        .patch_operations(replace("/validateRequestParameters", parameters))
+                        .send()
+                        .await
+                        .map_err(op("UpdateRequestValidator"))?;
                 }
                 None => {
-                    let call = self.aws.apigateway.create_request_validator();
-                    let call = call.rest_api_id(self.api).name(name);
-                    let call = call.validate_request_body(want.body);
-                    let call = call.validate_request_parameters(want.parameters);
-                    let made = call.send().await.map_err(op("CreateRequestValidator"))?;
+                    let made = self
+                        .aws
+                        .apigateway
+                        .create_request_validator()
+                        .rest_api_id(self.api)
+                        .name(name)
+                        .validate_request_body(want.body)
+                        .validate_request_parameters(want.parameters)
+                        .send()
+                        .await
+                        .map_err(op("CreateRequestValidator"))?;
                     let id = made.id.unwrap_or_default();
                     self.parts.validators.insert(name.clone(), (id, *want));
                 }
@@ -81,20 +91,30 @@ impl<'a> Moves<'a> {
             match self.parts.models.get(name) {
                 Some(live) if live == want => {}
                 Some(_) => {
-                    let call = self.aws.apigateway.update_model();
-                    let call = call.rest_api_id(self.api).model_name(name);
-                    let call = call.patch_operations(replace("/schema", schema));
-                    let call = call.patch_operations(replace("/description", &want.description));
-                    call.send().await.map_err(op("UpdateModel"))?;
+                    self.aws
+                        .apigateway
+                        .update_model()
+                        .rest_api_id(self.api)
+                        .model_name(name)
+                        .patch_operations(replace("/schema", schema))
+                        .patch_operations(replace("/description", &want.description))
+                        .send()
+                        .await
+                        .map_err(op("UpdateModel"))?;
                 }
                 None => {
-                    let call = self.aws.apigateway.create_model().rest_api_id(self.api);
-                    let call = call.name(name).content_type("application/json").schema(schema);
-                    let call = match want.description.as_str() {
-                        "" => call,
-                        text => call.description(text),
-                    };
-                    call.send().await.map_err(op("CreateModel"))?;
+                    let description = Some(&want.description).filter(|text| !text.is_empty());
+                    self.aws
+                        .apigateway
+                        .create_model()
+                        .rest_api_id(self.api)
+                        .name(name)
+                        .content_type("application/json")
+                        .schema(schema)
+                        .set_description(description.cloned())
+                        .send()
+                        .await
+                        .map_err(op("CreateModel"))?;
                 }
             }
         }
@@ -152,23 +172,32 @@ impl<'a> Moves<'a> {
             match live {
                 Some((_, live)) if live == want => {}
                 Some((id, live)) => {
-                    let call = calls.update_authorizer().rest_api_id(self.api).authorizer_id(id);
-                    let call = call.set_patch_operations(Some(patches(want, live)));
-                    call.send().await.map_err(op("UpdateAuthorizer"))?;
+                    calls
+                        .update_authorizer()
+                        .rest_api_id(self.api)
+                        .authorizer_id(id)
+                        .set_patch_operations(Some(patches(want, live)))
+                        .send()
+                        .await
+                        .map_err(op("UpdateAuthorizer"))?;
                 }
                 None => {
-                    let call = calls.create_authorizer().rest_api_id(self.api).name(name);
-                    let call = call.r#type(AuthorizerType::from(want.kind.as_str()));
                     let pools: Vec<String> = want.pools.iter().cloned().collect();
-                    let call = call.set_provider_arns((!pools.is_empty()).then_some(pools));
-                    let uri = want.uri.as_ref().map(|uri| uri.known().to_owned());
-                    let call = call.set_authorizer_uri(uri);
                     let sources = Some(want.sources()).filter(|sources| !sources.is_empty());
-                    let call = call.set_identity_source(sources);
                     let seconds = want.cache_seconds.map(|seconds| seconds.try_into());
                     let seconds = seconds.map(|seconds| seconds.unwrap_or(i32::MAX));
-                    let call = call.set_authorizer_result_ttl_in_seconds(seconds);
-                    let made = call.send().await.map_err(op("CreateAuthorizer"))?;
+                    let made = calls
+                        .create_authorizer()
+                        .rest_api_id(self.api)
+                        .name(name)
+                        .r#type(AuthorizerType::from(want.kind.as_str()))
+                        .set_provider_arns((!pools.is_empty()).then_some(pools))
+                        .set_authorizer_uri(want.uri.as_ref().map(|uri| uri.known().to_owned()))
+                        .set_identity_source(sources)
+                        .set_authorizer_result_ttl_in_seconds(seconds)
+                        .send()
+                        .await
+                        .map_err(op("CreateAuthorizer"))?;
                     let id = made.id.unwrap_or_default();
                     self.parts.authorizers.insert(name.clone(), (id, want.clone()));
                 }
@@ -196,8 +225,8 @@ impl<'a> Moves<'a> {
     async fn put_methods(&self) -> Result<(), OpError> {
         for (route, want) in &self.want.routes {
             let (method, path) = split(route);
-            if let (false, Some(resource)) =
-                (self.parts.routes.contains_key(route), self.parts.paths.get(path))
+            if !self.parts.routes.contains_key(route)
+                && let Some(resource) = self.parts.paths.get(path)
             {
                 self.put_method(resource, method, want).await?;
             }
@@ -207,24 +236,37 @@ impl<'a> Moves<'a> {
 
     async fn put_method(&self, resource: &str, method: &str, want: &Route) -> Result<(), OpError> {
         let validator = want.validator.as_ref().and_then(|name| self.parts.validators.get(name));
-        let call = self.aws.apigateway.put_method().rest_api_id(self.api);
-        let call = call.resource_id(resource).http_method(method);
-        let call = call.authorization_type(&want.authorization);
         let authorizer = want.authorizer.as_ref().and_then(|name| self.parts.authorizers.get(name));
-        let call = call.set_authorizer_id(authorizer.map(|(id, _)| id.clone()));
         let scopes: Vec<String> = want.scopes.iter().cloned().collect();
-        let call = call.set_authorization_scopes((!scopes.is_empty()).then_some(scopes));
-        let call = call.api_key_required(want.api_key_required);
-        let call = call.set_request_validator_id(validator.map(|(id, _)| id.clone()));
-        let call = call.set_request_models(some(&want.models));
-        let call = call.set_request_parameters(some(&want.parameters));
-        call.send().await.map_err(op("PutMethod"))?;
+        self.aws
+            .apigateway
+            .put_method()
+            .rest_api_id(self.api)
+            .resource_id(resource)
+            .http_method(method)
+            .authorization_type(&want.authorization)
+            .set_authorizer_id(authorizer.map(|(id, _)| id.clone()))
+            .set_authorization_scopes((!scopes.is_empty()).then_some(scopes))
+            .api_key_required(want.api_key_required)
+            .set_request_validator_id(validator.map(|(id, _)| id.clone()))
+            .set_request_models(some(&want.models))
+            .set_request_parameters(some(&want.parameters))
+            .send()
+            .await
+            .map_err(op("PutMethod"))?;
         for (status, answer) in &want.responses {
-            let call = self.aws.apigateway.put_method_response().rest_api_id(self.api);
-            let call = call.resource_id(resource).http_method(method).status_code(status);
-            let call = call.set_response_parameters(some(&answer.parameters));
-            let call = call.set_response_models(some(&answer.models));
-            call.send().await.map_err(op("PutMethodResponse"))?;
+            self.aws
+                .apigateway
+                .put_method_response()
+                .rest_api_id(self.api)
+                .resource_id(resource)
+                .http_method(method)
+                .status_code(status)
+                .set_response_parameters(some(&answer.parameters))
+                .set_response_models(some(&answer.models))
+                .send()
+                .await
+                .map_err(op("PutMethodResponse"))?;
         }
         match &want.integration {
             Some(integration) => self.put_integration(resource, method, integration).await,
@@ -238,31 +280,41 @@ impl<'a> Moves<'a> {
         method: &str,
         want: &Integration,
     ) -> Result<(), OpError> {
-        let call = self.aws.apigateway.put_integration().rest_api_id(self.api);
-        let call = call.resource_id(resource).http_method(method);
-        let call = call.r#type(IntegrationType::from(want.kind.as_str()));
-        let call = call.set_integration_http_method(want.method.clone());
-        let call = call.set_uri(want.uri.as_ref().map(|uri| uri.known().to_owned()));
-        let call = call.timeout_in_millis(want.timeout_ms.try_into().unwrap_or(i32::MAX));
-        let call = call.set_request_parameters(some(&want.parameters));
-        let call = call.set_request_templates(some(&want.templates));
-        let call = call.passthrough_behavior(&want.passthrough);
-        let call = match &want.link {
-            Some(link) => {
-                let target = link.target.as_ref().map(|arn| arn.known().to_owned());
-                let call = call.connection_type(ConnectionType::VpcLink);
-                call.connection_id(link.id.known()).set_integration_target(target)
-            }
-            None => call,
-        };
-        call.send().await.map_err(op("PutIntegration"))?;
+        let link = want.link.as_ref();
+        let target = link.and_then(|link| link.target.as_ref());
+        self.aws
+            .apigateway
+            .put_integration()
+            .rest_api_id(self.api)
+            .resource_id(resource)
+            .http_method(method)
+            .r#type(IntegrationType::from(want.kind.as_str()))
+            .set_integration_http_method(want.method.clone())
+            .set_uri(want.uri.as_ref().map(|uri| uri.known().to_owned()))
+            .timeout_in_millis(want.timeout_ms.try_into().unwrap_or(i32::MAX))
+            .set_request_parameters(some(&want.parameters))
+            .set_request_templates(some(&want.templates))
+            .passthrough_behavior(&want.passthrough)
+            .set_connection_type(link.map(|_| ConnectionType::VpcLink))
+            .set_connection_id(link.map(|link| link.id.known().to_owned()))
+            .set_integration_target(target.map(|arn| arn.known().to_owned()))
+            .send()
+            .await
+            .map_err(op("PutIntegration"))?;
         for (status, mapping) in &want.responses {
-            let call = self.aws.apigateway.put_integration_response().rest_api_id(self.api);
-            let call = call.resource_id(resource).http_method(method).status_code(status);
-            let call = call.set_selection_pattern(mapping.pattern.clone());
-            let call = call.set_response_parameters(some(&mapping.parameters));
-            let call = call.set_response_templates(some(&mapping.templates));
-            call.send().await.map_err(op("PutIntegrationResponse"))?;
+            self.aws
+                .apigateway
+                .put_integration_response()
+                .rest_api_id(self.api)
+                .resource_id(resource)
+                .http_method(method)
+                .status_code(status)
+                .set_selection_pattern(mapping.pattern.clone())
+                .set_response_parameters(some(&mapping.parameters))
+                .set_response_templates(some(&mapping.templates))
+                .send()
+                .await
+                .map_err(op("PutIntegrationResponse"))?;
         }
         Ok(())
     }

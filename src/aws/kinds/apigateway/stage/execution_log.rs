@@ -11,7 +11,7 @@ use payctl_engine::model::text::Text;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExecutionLog {
-    /// The retention in days; `None` is for ever.
+    /// The retention in days; without one, events never expire.
     pub retention_days: Option<u32>,
     /// The ARN of the key that encrypts it.
     pub key: Option<Text>,
@@ -27,16 +27,19 @@ impl ExecutionLog {
     ) -> Result<(), OpError> {
         let logs = &cx.aws.cloudwatchlogs;
         if live.is_none() {
-            let call = logs.create_log_group().log_group_name(name);
-            let call = call.set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()));
             // It belongs to the stage: with ownership tags payctl would take it for a log group of
             // its own.
             let tags = cx.tags.clone().into_iter();
             let tags = tags.filter(|(key, _)| !key.starts_with("payctl:"));
-            let call = call.set_tags(Some(tags.collect()));
-            let made = call.send().await.map_err(op("CreateLogGroup"));
+            let made = logs
+                .create_log_group()
+                .log_group_name(name)
+                .set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()))
+                .set_tags(Some(tags.collect()))
+                .send()
+                .await;
             // API Gateway may have been faster.
-            if let Err(error) = made
+            if let Err(error) = made.map_err(op("CreateLogGroup"))
                 && error.class != ErrorClass::Exists
             {
                 return Err(error);

@@ -12,7 +12,7 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// The tags of a group.
-pub(super) fn tags(one: &AutoScalingGroup) -> Tags {
+pub(super) fn tags_of(one: &AutoScalingGroup) -> Tags {
     let pairs = one.tags().iter().filter_map(|tag| {
         Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
     });
@@ -20,9 +20,9 @@ pub(super) fn tags(one: &AutoScalingGroup) -> Tags {
 }
 
 /// A group as it is; whether its instances serve is left to the caller.
-pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<Group> {
-    let tags = tags(&one);
-    let outdated = u32::try_from(outdated(&one)).unwrap_or(u32::MAX);
+pub(super) fn to_live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<Group> {
+    let tags = tags_of(&one);
+    let outdated = u32::try_from(count_outdated(&one)).unwrap_or(u32::MAX);
     let count = |number: Option<i32>| number.and_then(|it| it.try_into().ok()).unwrap_or_default();
     let texts = |ids: Vec<String>| ids.into_iter().map(Text::from).collect();
     let name = one.auto_scaling_group_name.unwrap_or_default();
@@ -60,7 +60,7 @@ pub(super) fn live(one: AutoScalingGroup, policies: Vec<ScalingPolicy>) -> Live<
 }
 
 /// How many of its instances were launched from another version of its template.
-fn outdated(one: &AutoScalingGroup) -> usize {
+fn count_outdated(one: &AutoScalingGroup) -> usize {
     let version = one.launch_template().and_then(|template| template.version());
     let of_another = |instance: &&Instance| {
         instance.launch_template().is_some_and(|template| template.version() != version)
@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn a_group_being_deleted_is_recognised() {
         let one = AutoScalingGroup::builder().status("Delete in progress").build();
-        assert_eq!(live(one, Vec::new()).phase, Phase::Deleting("Delete in progress".into()));
+        assert_eq!(to_live(one, Vec::new()).phase, Phase::Deleting("Delete in progress".into()));
         let one = AutoScalingGroup::builder().default_instance_warmup(-1).build();
-        let read = live(one, Vec::new());
+        let read = to_live(one, Vec::new());
         assert_eq!((read.phase, read.spec.warmup), (Phase::Ready, None));
     }
 
@@ -168,7 +168,7 @@ mod tests {
         let tag = |key: &str| to_tag("g", (&key.to_owned(), &"x".to_owned())).propagate_at_launch;
         assert_eq!((tag("payctl:address"), tag("Team")), (Some(false), Some(true)));
         let tag = TagDescription::builder().key("Team").build();
-        let read = tags(&AutoScalingGroup::builder().tags(tag).build());
+        let read = tags_of(&AutoScalingGroup::builder().tags(tag).build());
         assert_eq!(read, Tags::from([("Team".to_owned(), String::new())]));
     }
 }

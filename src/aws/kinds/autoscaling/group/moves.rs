@@ -29,14 +29,22 @@ impl Group {
         };
         let (new, old) = (only(self, was), only(was, self));
         if !new.is_empty() {
-            let call = aws.autoscaling.attach_load_balancer_target_groups();
-            let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(new));
-            call.send().await.map_err(op("AttachLoadBalancerTargetGroups"))?;
+            aws.autoscaling
+                .attach_load_balancer_target_groups()
+                .auto_scaling_group_name(&self.name)
+                .set_target_group_arns(Some(new))
+                .send()
+                .await
+                .map_err(op("AttachLoadBalancerTargetGroups"))?;
         }
         if !old.is_empty() {
-            let call = aws.autoscaling.detach_load_balancer_target_groups();
-            let call = call.auto_scaling_group_name(&self.name).set_target_group_arns(Some(old));
-            call.send().await.map_err(op("DetachLoadBalancerTargetGroups"))?;
+            aws.autoscaling
+                .detach_load_balancer_target_groups()
+                .auto_scaling_group_name(&self.name)
+                .set_target_group_arns(Some(old))
+                .send()
+                .await
+                .map_err(op("DetachLoadBalancerTargetGroups"))?;
         }
         Ok(())
     }

@@ -10,9 +10,7 @@ use aws_sdk_dynamodb::types::{
     TableStatus, TimeToLiveDescription, TimeToLiveStatus,
 };
 
-use super::{
-    Attribute, Billing, Capacity, Encryption, Index, Projection, StreamView, Table, restore,
-};
+use super::{Attribute, Billing, Capacity, Encryption, Index, Projection, Stream, Table, restore};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Phase;
 
@@ -138,13 +136,8 @@ impl Capacity {
     }
 }
 
-pub(super) fn to_stream(view: Option<StreamView>) -> StreamSpecification {
-    let view = view.map(|view| match view {
-        StreamView::KeysOnly => StreamViewType::KeysOnly,
-        StreamView::NewImage => StreamViewType::NewImage,
-        StreamView::OldImage => StreamViewType::OldImage,
-        StreamView::NewAndOldImages => StreamViewType::NewAndOldImages,
-    });
+pub(super) fn to_stream(view: Option<Stream>) -> StreamSpecification {
+    let view = view.map(|view| StreamViewType::from(view.aws()));
     StreamSpecification::builder()
         .stream_enabled(view.is_some())
         .set_stream_view_type(view)
@@ -152,16 +145,12 @@ pub(super) fn to_stream(view: Option<StreamView>) -> StreamSpecification {
         .expect("whether it is enabled was given")
 }
 
-fn from_stream(live: &StreamSpecification) -> Option<StreamView> {
+fn from_stream(live: &StreamSpecification) -> Option<Stream> {
     if !live.stream_enabled() {
         return None;
     }
-    match live.stream_view_type() {
-        Some(StreamViewType::KeysOnly) => Some(StreamView::KeysOnly),
-        Some(StreamViewType::NewImage) => Some(StreamView::NewImage),
-        Some(StreamViewType::OldImage) => Some(StreamView::OldImage),
-        Some(_) | None => Some(StreamView::NewAndOldImages),
-    }
+    let view = live.stream_view_type().and_then(|view| Stream::from_aws(view.as_str()));
+    Some(view.unwrap_or(Stream::NewAndOldImages))
 }
 
 impl Encryption {
@@ -183,8 +172,8 @@ pub(super) fn is_kms(sse: &SseDescription) -> bool {
     matches!(sse.status(), Some(SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating))
 }
 
-/// The attribute that items expire by. While expiry is being switched off, which may take an hour
-/// and does not disturb, it counts as off.
+/// The attribute that items expire by. While AWS switches expiry off, it counts as off: that may
+/// take an hour and does not block other changes.
 pub(super) fn ttl(live: Option<&TimeToLiveDescription>) -> Option<String> {
     let live = live?;
     match live.time_to_live_status() {
@@ -206,7 +195,7 @@ pub(super) fn from_description(live: &TableDescription) -> Result<Table, OpError
             Billing::Provisioned(Capacity::from_throughput(live.provisioned_throughput()))
         }
     };
-    // An index that is going away is as good as gone.
+    // An index that AWS is deleting counts as deleted.
     let indexes = live.global_secondary_indexes().iter();
     let indexes = indexes.filter(|index| index.index_status() != Some(&IndexStatus::Deleting));
     let indexes = indexes.map(|index| from_index(live, index, &billing));
@@ -259,8 +248,8 @@ fn from_keys(
     Ok((partition, find(KeyType::Range)))
 }
 
-/// Whether everything about a table has come to rest.
-pub(super) fn phase(live: &TableDescription) -> Phase {
+/// The phase of a table, which is ready once every part of it is.
+pub(super) fn phase_of(live: &TableDescription) -> Phase {
     match live.table_status() {
         Some(TableStatus::Active) | None => {}
         Some(TableStatus::Deleting) => return Phase::Deleting("DELETING".to_owned()),
@@ -269,7 +258,7 @@ pub(super) fn phase(live: &TableDescription) -> Phase {
                           in the backup that AWS created";
             return Phase::Failed(reason.to_owned());
         }
-        // Not a corpse: with its key the table comes back.
+        // It is not deleted: the table comes back once its key does.
         Some(status @ TableStatus::InaccessibleEncryptionCredentials) => {
             return Phase::Pending(format!("{status}: enable its KMS key"));
         }
@@ -376,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_table_is_ready_once_all_its_parts_are() {
-        let at = |status| phase(&description(&Table::sample(), status));
+        let at = |status| phase_of(&description(&Table::sample(), status));
         assert_eq!(at(TableStatus::Active), Phase::Ready);
         assert_eq!(at(TableStatus::Creating), Phase::Pending("CREATING".into()));
         assert_eq!(at(TableStatus::Deleting), Phase::Deleting("DELETING".into()));
@@ -387,12 +376,12 @@ mod tests {
         for index in filling.global_secondary_indexes.iter_mut().flatten() {
             index.backfilling = Some(true);
         }
-        assert!(matches!(phase(&filling), Phase::Pending(_)));
+        assert!(matches!(phase_of(&filling), Phase::Pending(_)));
 
         let mut sealing = description(&Table::sample(), TableStatus::Active);
         sealing.sse_description =
             Some(SseDescription::builder().status(SseStatus::Updating).build());
-        assert!(matches!(phase(&sealing), Phase::Pending(_)));
+        assert!(matches!(phase_of(&sealing), Phase::Pending(_)));
     }
 
     #[test]

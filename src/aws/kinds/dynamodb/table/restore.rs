@@ -5,7 +5,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 
-use super::{Encryption, Source, Table, arn, to_tag};
+use super::{Encryption, Source, Table, arn_of, to_tag};
 use crate::aws::error::op;
 use crate::aws::resource::Cx;
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -13,33 +13,42 @@ use payctl_engine::model::live::{Live, Owner};
 use payctl_engine::model::meta::LATEST;
 
 impl Table {
-    /// Starts a restore. Of what the table is to be, only its encryption is said: no item is ever
-    /// written under another key. Indexes and billing come from the source, and what differs is changed
-    /// once the items are there.
+    /// Starts a restore. The call sets only the encryption of the new table, so that no item is
+    /// ever written under another key. Indexes and billing come from the source; updates change
+    /// what differs once the items are there.
     pub(super) async fn restore(&self, cx: &Cx<'_>, source: &Source) -> Result<(), OpError> {
         let sse = (self.encryption != Encryption::Owned).then(|| self.encryption.to_sse());
         match source {
             Source::Backup { backup } => {
-                let call = cx.aws.dynamodb.restore_table_from_backup().backup_arn(backup);
-                let call = call.target_table_name(&self.name).set_sse_specification_override(sse);
-                call.send().await.map_err(op("RestoreTableFromBackup"))?;
+                cx.aws
+                    .dynamodb
+                    .restore_table_from_backup()
+                    .backup_arn(backup)
+                    .target_table_name(&self.name)
+                    .set_sse_specification_override(sse)
+                    .send()
+                    .await
+                    .map_err(op("RestoreTableFromBackup"))?;
             }
             Source::Time { table, at } => {
-                let call = cx.aws.dynamodb.restore_table_to_point_in_time();
-                let call = call.source_table_name(table).target_table_name(&self.name);
-                let call = match at.as_str() {
-                    LATEST => call.use_latest_restorable_time(true),
-                    at => call.restore_date_time(time(at)?),
-                };
-                let send = call.set_sse_specification_override(sse).send();
-                send.await.map_err(op("RestoreTableToPointInTime"))?;
+                let time = time_of(at)?;
+                cx.aws
+                    .dynamodb
+                    .restore_table_to_point_in_time()
+                    .source_table_name(table)
+                    .target_table_name(&self.name)
+                    .set_use_latest_restorable_time(time.is_none().then_some(true))
+                    .set_restore_date_time(time)
+                    .set_sse_specification_override(sse)
+                    .send()
+                    .await
+                    .map_err(op("RestoreTableToPointInTime"))?;
             }
         }
-        // A restore takes no tags. AWS may refuse them while it is at work: then they are set as
-        // soon as it is done. It is better to learn now than in hours what AWS would refuse for
-        // ever.
+        // A restore does not take tags. AWS may refuse them while it restores the table; then
+        // payctl sets them afterwards. A missing permission shows now, and not after hours.
         let tags = cx.tags.iter().map(to_tag).collect();
-        let call = cx.aws.dynamodb.tag_resource().resource_arn(arn(cx.aws, &self.name));
+        let call = cx.aws.dynamodb.tag_resource().resource_arn(arn_of(cx.aws, &self.name));
         match call.set_tags(Some(tags)).send().await.map_err(op("TagResource")) {
             Err(error) if error.class == ErrorClass::Denied => Err(error),
             _ => Ok(()),
@@ -47,9 +56,12 @@ impl Table {
     }
 }
 
-/// A time of the config, which has been checked.
-fn time(at: &str) -> Result<DateTime, OpError> {
-    DateTime::from_str(at, Format::DateTime).map_err(|error| {
+/// A time of the config, which has been checked; `None` is the latest possible.
+fn time_of(at: &str) -> Result<Option<DateTime>, OpError> {
+    if at == LATEST {
+        return Ok(None);
+    }
+    DateTime::from_str(at, Format::DateTime).map(Some).map_err(|error| {
         let message = format!("`{at}` is not a time: {error}");
         OpError::new("RestoreTableToPointInTime", ErrorClass::Bug, "NoTime", message)
     })

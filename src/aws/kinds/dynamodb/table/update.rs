@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
     PointInTimeRecoverySpecification, TimeToLiveSpecification, UpdateGlobalSecondaryIndexAction,
 };
 
-use super::{Billing, Capacity, Index, StreamView, Table, convert};
+use super::{Billing, Capacity, Index, Stream, Table, convert};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::OpError;
@@ -43,7 +43,7 @@ pub(super) struct Settings {
     /// The capacity of indexes.
     pub indexes: BTreeMap<String, Capacity>,
     /// The stream, on or off.
-    pub stream: Option<Option<StreamView>>,
+    pub stream: Option<Option<Stream>>,
     /// Deletion protection.
     pub protection: Option<bool>,
 }
@@ -61,7 +61,8 @@ pub(super) fn next_move(want: &Table, live: &Table) -> Option<Move> {
         .or_else(|| expiry(want, live))
 }
 
-/// An index that is unwanted, or different in what cannot be changed: that is built again.
+/// The deletion of an index that is unwanted, or that differs in settings that cannot be changed:
+/// the second is built again.
 fn drop_index(want: &Table, live: &Table) -> Option<Move> {
     let stays = |name: &String, live: &Index| {
         want.indexes.get(name).is_some_and(|want| {
@@ -122,7 +123,7 @@ pub(super) async fn make(aws: &Aws, want: &Table, live: &Table, next: Move) -> R
     update.send().await.map_err(op("UpdateTable")).map(drop)
 }
 
-/// Lets the table be deleted.
+/// Lifts the deletion protection.
 pub(super) async fn unprotect(aws: &Aws, name: &str) -> Result<(), OpError> {
     let update = aws.dynamodb.update_table().table_name(name).deletion_protection_enabled(false);
     update.send().await.map_err(op("UpdateTable")).or_gone().map(drop)
@@ -158,7 +159,7 @@ fn with_settings(
     update.set_deletion_protection_enabled(settings.protection)
 }
 
-/// The definitions must name what the indexes that exist use, and the new one, and nothing else.
+/// The definitions must name exactly the attributes that the existing indexes and the new one use.
 fn with_index(
     update: UpdateTableFluentBuilder,
     want: &Table,
@@ -330,7 +331,7 @@ mod tests {
     #[test]
     fn a_stream_changes_its_view_by_off_and_on() {
         let live = Table::sample();
-        let want = Table { stream: Some(StreamView::KeysOnly), ..live.clone() };
+        let want = Table { stream: Some(Stream::KeysOnly), ..live.clone() };
         let stream = |view| Move::Settings(Settings { stream: Some(view), ..Settings::default() });
         assert_eq!(moves(&want, &live), [stream(None), stream(want.stream)]);
     }

@@ -40,12 +40,11 @@ fn where_to(route: &AwsRoute) -> Route {
     ];
     let target = others.into_iter().flatten().next().unwrap_or("unknown target");
     let is_black_hole = route.state == Some(RouteState::Blackhole);
-    // A black hole is a target of the same sort that is never wanted: so a route whose target is
-    // deleted and made again differs in the same field before, meanwhile and after.
-    let read = |id: &str| match is_black_hole {
-        true => format!("black hole (was {id})"),
-        false => id.to_owned(),
-    };
+    // payctl reads a black hole as a target of the same type that is never wanted. So a route whose
+    // target is deleted and made again differs in the same field before, during and after the
+    // change.
+    let read =
+        |id: &str| if is_black_hole { format!("black hole (was {id})") } else { id.to_owned() };
     match (nat, interface, internet) {
         (Some(id), _, _) => Route::NatGateway(read(id).into()),
         (_, Some(id), _) => Route::Interface(read(id).into()),
@@ -54,7 +53,7 @@ fn where_to(route: &AwsRoute) -> Route {
     }
 }
 
-/// The members of a destination or a target that a call takes one of.
+/// The members of a call for the destination and the target; one of each is set.
 #[derive(Debug, Default, PartialEq)]
 struct Members {
     ipv4: Option<String>,
@@ -81,9 +80,10 @@ impl Members {
 
     fn to(destination: &str) -> Self {
         let destination = Some(destination.to_owned());
-        match destination.as_ref().is_some_and(|range| range.contains(':')) {
-            true => Self { ipv6: destination, ..Self::default() },
-            false => Self { ipv4: destination, ..Self::default() },
+        if destination.as_ref().is_some_and(|range| range.contains(':')) {
+            Self { ipv6: destination, ..Self::default() }
+        } else {
+            Self { ipv4: destination, ..Self::default() }
         }
     }
 }

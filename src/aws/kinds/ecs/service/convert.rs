@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, DeploymentCircuitBreaker,
     DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer, NetworkConfiguration,
-    PropagateTags, Service as Described,
+    Service as Described,
 };
 
 use super::{
-    Aws, Deployment, Live, OpError, Propagate, Service, Target, Text, cluster_of, given_up, op,
+    Aws, Deployment, Live, OpError, PropagateTags, Service, Target, Text, cluster_of, given_up, op,
 };
 
 impl Service {
@@ -19,10 +19,8 @@ impl Service {
 
     pub(super) fn network(&self) -> NetworkConfiguration {
         let ids = |texts: &BTreeSet<Text>| texts.iter().map(|id| id.known().to_owned()).collect();
-        let public = match self.public_ip {
-            true => AssignPublicIp::Enabled,
-            false => AssignPublicIp::Disabled,
-        };
+        let public =
+            if self.public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
         let vpc = AwsVpcConfiguration::builder()
             .set_subnets(Some(ids(&self.subnets)))
             .set_security_groups(Some(ids(&self.security_groups)))
@@ -49,9 +47,10 @@ impl Service {
     }
 
     pub(super) fn rebalancing(&self) -> AvailabilityZoneRebalancing {
-        match self.zone_rebalancing {
-            true => AvailabilityZoneRebalancing::Enabled,
-            false => AvailabilityZoneRebalancing::Disabled,
+        if self.zone_rebalancing {
+            AvailabilityZoneRebalancing::Enabled
+        } else {
+            AvailabilityZoneRebalancing::Disabled
         }
     }
 
@@ -62,7 +61,7 @@ impl Service {
         if self.task_definition != had.task_definition {
             call = call.task_definition(self.task_definition.known());
         }
-        // Nothing that ECS gave up starts again by itself.
+        // ECS does not restart a deployment that it gave up.
         if had.failed_deployment.is_some() {
             call = call.force_new_deployment(true);
         }
@@ -86,7 +85,7 @@ impl Service {
             call = call.enable_execute_command(self.execute_command);
         }
         if self.propagate_tags != had.propagate_tags {
-            call = call.propagate_tags(self.propagate_tags.value());
+            call = call.propagate_tags(self.propagate_tags.aws().into());
         }
         if self.zone_rebalancing != had.zone_rebalancing {
             call = call.availability_zone_rebalancing(self.rebalancing());
@@ -120,11 +119,10 @@ impl Service {
             health_grace: found.health_check_grace_period_seconds.map_or(0, whole),
             deployment: Deployment::from_configuration(found.deployment_configuration),
             execute_command: found.enable_execute_command,
-            propagate_tags: match found.propagate_tags {
-                Some(PropagateTags::Service) => Propagate::Service,
-                Some(PropagateTags::TaskDefinition) => Propagate::TaskDefinition,
-                _ => Propagate::None,
-            },
+            propagate_tags: found
+                .propagate_tags
+                .and_then(|from| PropagateTags::from_aws(from.as_str()))
+                .unwrap_or(PropagateTags::None),
             zone_rebalancing: rebalancing == Some(AvailabilityZoneRebalancing::Enabled),
             platform_version: found.platform_version.unwrap_or_else(|| "LATEST".into()),
             failed_deployment,
@@ -133,7 +131,7 @@ impl Service {
     }
 }
 
-/// One deployment, which is complete, and all tasks run.
+/// Whether there is one deployment, it is complete, and all tasks run.
 fn is_stable(found: &Described) -> bool {
     let deployments = found.deployments.as_deref().unwrap_or_default();
     let complete = |rollout: &Option<Rollout>| {
@@ -178,16 +176,6 @@ impl Deployment {
     }
 }
 
-impl Propagate {
-    pub(super) fn value(self) -> PropagateTags {
-        match self {
-            Self::None => PropagateTags::None,
-            Self::Service => PropagateTags::Service,
-            Self::TaskDefinition => PropagateTags::TaskDefinition,
-        }
-    }
-}
-
 fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -223,7 +211,7 @@ mod tests {
             .network_configuration(want.network())
             .set_load_balancers(Some(want.targets()))
             .deployment_configuration(want.deployment.configuration())
-            .propagate_tags(want.propagate_tags.value())
+            .propagate_tags(want.propagate_tags.aws().into())
             .availability_zone_rebalancing(want.rebalancing())
             .build()
     }
@@ -235,7 +223,7 @@ mod tests {
         assert_eq!(found.load_balancers.len(), 1);
         assert_eq!(found.subnets, BTreeSet::from(["subnet-1".into(), "subnet-2".into()]));
         assert_eq!((found.deployment, found.platform_version), (want.deployment, "LATEST".into()));
-        assert!(found.zone_rebalancing && found.propagate_tags == Propagate::Service);
+        assert!(found.zone_rebalancing && found.propagate_tags == PropagateTags::Service);
         assert_eq!((found.desired, found.stable), (Some(1), Some(true)));
     }
 

@@ -7,14 +7,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, HealthCheck,
-    HostVolumeProperties, KeyValuePair, LogConfiguration, LogDriver, MountPoint, NetworkMode,
-    OsFamily, PortMapping, RuntimePlatform, Secret as SentSecret, TaskDefinition as Described,
-    TransportProtocol, Volume,
+    Compatibility, ContainerDefinition, EphemeralStorage, HealthCheck, HostVolumeProperties,
+    KeyValuePair, LogConfiguration, LogDriver, MountPoint, NetworkMode, OsFamily, PortMapping,
+    RuntimePlatform, Secret as SentSecret, TaskDefinition as Described, TransportProtocol, Volume,
 };
 
 use super::super::common::to_tags;
-use super::{Architecture, Container, Health, Logs, Port, Secret, TaskDefinition};
+use super::{Container, ContainerArchitecture, Health, Logs, Port, Secret, TaskDefinition};
 use super::{Cx, OpError, Text, op};
 
 /// The disk space that a task has without asking, in GiB.
@@ -24,12 +23,8 @@ impl TaskDefinition {
     /// Makes a new revision.
     pub(super) async fn register(&self, cx: &Cx<'_>) -> Result<(), OpError> {
         let known = |text: &Option<Text>| text.as_ref().map(|text| text.known().to_owned());
-        let architecture = match self.architecture {
-            Architecture::X86 => CpuArchitecture::X8664,
-            Architecture::Arm64 => CpuArchitecture::Arm64,
-        };
         let platform = RuntimePlatform::builder()
-            .cpu_architecture(architecture)
+            .cpu_architecture(self.architecture.aws().into())
             .operating_system_family(OsFamily::Linux);
         let storage = Some(self.storage).filter(|size| *size != STORAGE);
         let storage = storage.map(|size| EphemeralStorage::builder().size_in_gib(int(size)));
@@ -68,10 +63,9 @@ impl TaskDefinition {
             name: revision.family?,
             cpu: amount(revision.cpu.as_deref(), "vCPU"),
             memory: amount(revision.memory.as_deref(), "GB"),
-            architecture: match architecture {
-                Some(CpuArchitecture::Arm64) => Architecture::Arm64,
-                _ => Architecture::X86,
-            },
+            architecture: architecture
+                .and_then(|found| ContainerArchitecture::from_aws(found.as_str()))
+                .unwrap_or(ContainerArchitecture::X86),
             storage: revision.ephemeral_storage.map_or(STORAGE, |disk| whole(disk.size_in_gib)),
             task_role: text(revision.task_role_arn),
             execution_role: text(revision.execution_role_arn),

@@ -60,10 +60,10 @@ fn revision(arn: &str) -> Option<(&str, u32)> {
 async fn describe(aws: &Aws, which: &str) -> Result<Option<Live<TaskDefinition>>, OpError> {
     let call = aws.ecs.describe_task_definition().task_definition(which).include(Field::Tags);
     let answer = call.send().await.map_err(op("DescribeTaskDefinition")).or_gone()?;
-    Ok(answer.and_then(|answer| live(answer.task_definition?, from_tags(answer.tags))))
+    Ok(answer.and_then(|answer| to_live(answer.task_definition?, from_tags(answer.tags))))
 }
 
-fn live(revision: Described, tags: Tags) -> Option<Live<TaskDefinition>> {
+fn to_live(revision: Described, tags: Tags) -> Option<Live<TaskDefinition>> {
     if revision.status.as_ref().is_some_and(|status| *status != Status::Active) {
         return None;
     }

@@ -11,7 +11,7 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// A listener as it is.
-pub(super) fn live(one: AwsListener, tags: Tags) -> Live<Listener> {
+pub(super) fn to_live(one: AwsListener, tags: Tags) -> Live<Listener> {
     let id = one.listener_arn.unwrap_or_default();
     let protocol = one.protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
     let is_secure = ["HTTPS", "TLS"].contains(&protocol.as_str());
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_unencrypted_listener_has_no_certificate() {
         let one = AwsListener::builder().protocol("HTTP".into()).ssl_policy("").build();
-        let read = live(one, Tags::new()).spec;
+        let read = to_live(one, Tags::new()).spec;
         assert_eq!((read.certificate, read.tls_policy), (None, None));
     }
 }

@@ -52,12 +52,12 @@ pub(super) fn going(arn: &str, interfaces: Vec<NetworkInterface>) -> Option<Live
 }
 
 /// A load balancer as it is.
-pub(super) fn live(
+pub(super) fn to_live(
     one: AwsLoadBalancer,
     attributes: &BTreeMap<String, String>,
     tags: Tags,
 ) -> Live<LoadBalancer> {
-    let phase = phase(&one);
+    let phase = phase_of(&one);
     let id = one.load_balancer_arn.unwrap_or_default();
     let name = one.load_balancer_name.unwrap_or_default();
     let zones = one.availability_zones.unwrap_or_default();
@@ -76,7 +76,7 @@ pub(super) fn live(
         idle_timeout: text(IDLE).and_then(|seconds| seconds.parse().ok()),
         http2: flag(HTTP2),
         drop_invalid_headers: flag(DROP_INVALID),
-        // Always on, and no choice, in application load balancers.
+        // In application load balancers it is always on and cannot be set.
         cross_zone: flag(CROSS_ZONE).filter(|_| kind != "application"),
         access_log: log,
         name: name.clone(),
@@ -92,7 +92,7 @@ pub(super) fn live(
     Live { spec, outputs: Outputs::from(outputs), tags, phase, id }
 }
 
-fn phase(one: &AwsLoadBalancer) -> Phase {
+fn phase_of(one: &AwsLoadBalancer) -> Phase {
     let state = one.state.as_ref();
     match state.and_then(|state| state.code.as_ref()) {
         None | Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => {
@@ -162,7 +162,7 @@ mod tests {
                 .r#type("application".into())
                 .scheme("internal".into())
                 .build();
-            assert_eq!(live(one, &attributes, Tags::new()).spec, want);
+            assert_eq!(to_live(one, &attributes, Tags::new()).spec, want);
         }
     }
 

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail};
 use futures::future::try_join;
 
-use super::{Role, document, from_tags, to_live};
+use super::read::{document, to_live};
+use super::{Role, from_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::op;
 use crate::aws::resource::Survey;

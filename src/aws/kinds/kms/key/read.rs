@@ -15,7 +15,7 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::{Output, Outputs};
 
 /// All key ids with their aliases.
-pub(super) async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, OpError> {
+pub(super) async fn take_inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, OpError> {
     let keys = async {
         let pages = aws.kms.list_keys().limit(1000).into_paginator().items();
         pages.send().try_collect().await.map_err(op("ListKeys"))
@@ -36,13 +36,13 @@ pub(super) async fn inventory(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>
 }
 
 /// The key of this address that waits for its deletion; of several, the one that was deleted last.
-/// One that does not wait is refused: another run has just made it, or brought it back.
+/// A key of this address that does not wait is an error: another run has just made or restored it.
 pub(super) async fn waiting(cx: &Cx<'_>) -> Result<Option<String>, OpError> {
-    let inventory = inventory(cx.aws).await?;
+    let inventory = take_inventory(cx.aws).await?;
     // The deletion took its aliases.
     let bare = inventory.iter().filter(|(_, aliases)| aliases.is_empty());
     let keys = bare.map(|(id, _)| async move {
-        let ours = match tags(cx.aws, id).await {
+        let ours = match tags_of(cx.aws, id).await {
             Ok(tags) => cx.aws.scope.owned(&tags).as_ref() == Some(cx.address),
             Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::NotFound) => false,
             Err(error) => return Err(error),
@@ -71,7 +71,7 @@ pub(super) async fn aliases_of(aws: &Aws, id: &str) -> Result<Vec<String>, OpErr
     Ok(aliases.into_iter().filter_map(|alias| alias.alias_name).collect())
 }
 
-pub(super) async fn tags(aws: &Aws, id: &str) -> Result<Tags, OpError> {
+pub(super) async fn tags_of(aws: &Aws, id: &str) -> Result<Tags, OpError> {
     let pages = aws.kms.list_resource_tags().key_id(id).into_paginator().items();
     let tags = pages.send().try_collect().await.map_err(op("ListResourceTags"))?;
     let ours = tags.into_iter().filter(|tag| !tag.tag_key.starts_with("aws:"));
@@ -118,7 +118,7 @@ impl Facts {
         let kept = tags.remove(TAG_KEPT).and_then(|kept| kept.parse().ok());
         Live {
             id: self.key.key_id.clone(),
-            phase: phase(&self.key),
+            phase: phase_of(&self.key),
             outputs: Outputs::from([
                 (Output::Arn, self.key.arn.unwrap_or_default()),
                 (Output::Id, self.key.key_id),
@@ -139,8 +139,8 @@ impl Facts {
     }
 }
 
-/// Somebody else's key behind a wanted alias: enough to name it, without reading what may not be
-/// readable.
+/// The key of another owner behind a wanted alias, with just enough to name it: payctl may not be
+/// allowed to read more.
 pub(super) fn foreign(id: &str, alias: &str, mut tags: Tags) -> Live<Key> {
     tags.remove(TAG_RECOVERY);
     tags.remove(TAG_KEPT);
@@ -171,7 +171,7 @@ fn is_dying(key: &types::KeyMetadata) -> bool {
     key.key_state.as_ref().is_some_and(|state| dying.contains(state))
 }
 
-fn phase(key: &types::KeyMetadata) -> Phase {
+fn phase_of(key: &types::KeyMetadata) -> Phase {
     match &key.key_state {
         Some(state @ (KeyState::Creating | KeyState::Updating)) => {
             Phase::Pending(state.as_str().to_owned())
@@ -190,14 +190,14 @@ pub(super) fn pick(aliases: &[String], preferred: impl Fn(&str) -> bool) -> &str
 mod tests {
     use super::*;
 
-    fn key(state: KeyState) -> types::KeyMetadata {
+    fn key_in(state: KeyState) -> types::KeyMetadata {
         types::KeyMetadata::builder().key_id("k").key_state(state).build().unwrap()
     }
 
     #[test]
     fn the_recovery_time_is_read_from_a_hidden_tag() {
         let facts = |days: &str| {
-            let key = key(KeyState::Enabled);
+            let key = key_in(KeyState::Enabled);
             let policy = Document::of([]);
             let facts = Facts { key, policy, rotation: true, rotation_days: Some(90) };
             facts.into_live("alias/a", Tags::from([(TAG_RECOVERY.into(), days.into())]))
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_key_is_kept_only_if_its_tag_says_so() {
         let kept = |value: Option<&str>| {
-            let (key, policy) = (key(KeyState::Enabled), Document::of([]));
+            let (key, policy) = (key_in(KeyState::Enabled), Document::of([]));
             let facts = Facts { key, policy, rotation: false, rotation_days: None };
             let tags = value.map(|value| (TAG_KEPT.to_owned(), value.to_owned()));
             let live = facts.into_live("alias/a", tags.into_iter().collect());
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn keys_pending_deletion_count_as_gone() {
-        assert!(is_dying(&key(KeyState::PendingDeletion)));
-        assert!(!is_dying(&key(KeyState::Disabled)));
-        assert_eq!(phase(&key(KeyState::Creating)), Phase::Pending("Creating".into()));
+        assert!(is_dying(&key_in(KeyState::PendingDeletion)));
+        assert!(!is_dying(&key_in(KeyState::Disabled)));
+        assert_eq!(phase_of(&key_in(KeyState::Creating)), Phase::Pending("Creating".into()));
     }
 
     #[test]

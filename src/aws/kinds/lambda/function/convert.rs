@@ -12,14 +12,14 @@ use payctl_engine::model::live::{Live, Phase};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// The function of an answer.
-pub(super) fn live(answer: GetFunctionOutput) -> Option<Live<Function>> {
+pub(super) fn to_live(answer: GetFunctionOutput) -> Option<Live<Function>> {
     let now = answer.configuration?;
     let reserved = answer.concurrency.and_then(|found| found.reserved_concurrent_executions);
     let name = now.function_name.clone()?;
     let arn = now.function_arn.clone().unwrap_or_default();
     Some(Live {
         id: name.clone(),
-        phase: phase(&now),
+        phase: phase_of(&now),
         spec: spec(name.clone(), now, reserved),
         outputs: Outputs::from([(Output::Arn, arn), (Output::Name, name)]),
         tags: answer.tags.unwrap_or_default().into_iter().collect(),
@@ -81,14 +81,11 @@ fn failure(now: &FunctionConfiguration) -> Option<String> {
 
 fn reason(code: Option<&str>, words: Option<&str>) -> String {
     let parts: Vec<&str> = code.into_iter().chain(words).collect();
-    match parts.is_empty() {
-        true => "AWS gave no reason".to_owned(),
-        false => parts.join(": "),
-    }
+    if parts.is_empty() { "AWS gave no reason".to_owned() } else { parts.join(": ") }
 }
 
 /// A function that has been idle for weeks is inactive: the next call or change wakes it.
-fn phase(now: &FunctionConfiguration) -> Phase {
+fn phase_of(now: &FunctionConfiguration) -> Phase {
     let changing = now.last_update_status == Some(LastUpdateStatus::InProgress);
     match &now.state {
         Some(State::Failed) => {
@@ -96,7 +93,7 @@ fn phase(now: &FunctionConfiguration) -> Phase {
             Phase::Failed(reason(code, now.state_reason.as_deref()))
         }
         Some(State::Deleting) => Phase::Deleting("Deleting".to_owned()),
-        // It is on its way to being inactive, and stays.
+        // Lambda is making it inactive, and it stays.
         Some(state @ (State::Pending | State::Deactivating)) => {
             Phase::Pending(state.as_str().to_owned())
         }
@@ -105,9 +102,9 @@ fn phase(now: &FunctionConfiguration) -> Phase {
     }
 }
 
-/// Whether the function can be moved to other groups: corpses cannot be changed.
+/// Whether the function can be moved to other groups: a failed function cannot be changed.
 pub(super) fn can_move(now: &FunctionConfiguration) -> bool {
-    matches!(phase(now), Phase::Ready | Phase::Pending(_))
+    matches!(phase_of(now), Phase::Ready | Phase::Pending(_))
         && now.state != Some(State::Pending)
         && failure(now).is_none()
 }
@@ -122,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_function_becoming_inactive_is_not_being_deleted() {
-        let at = |state| phase(&configured().state(state).build());
+        let at = |state| phase_of(&configured().state(state).build());
         assert_eq!(at(State::Deactivating), Phase::Pending("Deactivating".into()));
         assert_eq!(at(State::Inactive), Phase::Ready);
         assert_eq!(at(State::Deleting), Phase::Deleting("Deleting".into()));
@@ -131,7 +128,7 @@ mod tests {
     #[test]
     fn omitted_members_are_read_as_defaults() {
         let bare = GetFunctionOutput::builder().configuration(configured().build()).build();
-        let spec = live(bare).unwrap().spec;
+        let spec = to_live(bare).unwrap().spec;
         assert_eq!((spec.memory, spec.timeout, spec.disk), (128, 3, 512));
         assert_eq!((spec.architecture.as_str(), spec.network), ("x86_64", None));
         assert_eq!((spec.reserved_concurrency, spec.failed_update), (None, None));
@@ -142,14 +139,14 @@ mod tests {
         let nowhere = VpcConfigResponse::builder().vpc_id("").set_subnet_ids(Some(vec![])).build();
         let outside = configured().vpc_config(nowhere).build();
         let answer = GetFunctionOutput::builder().configuration(outside).build();
-        assert_eq!(live(answer).unwrap().spec.network, None);
+        assert_eq!(to_live(answer).unwrap().spec.network, None);
     }
 
     #[test]
     fn the_state_decides_the_phase() {
         let check = |state, update, expected: Phase| {
             let found = configured().state(state).last_update_status(update).build();
-            assert_eq!(phase(&found), expected);
+            assert_eq!(phase_of(&found), expected);
         };
         check(State::Active, LastUpdateStatus::Successful, Phase::Ready);
         check(State::Inactive, LastUpdateStatus::Successful, Phase::Ready);

@@ -92,7 +92,8 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     let mut exports: BTreeSet<String> =
         cluster.enabled_cloudwatch_logs_exports.unwrap_or_default().into_iter().collect();
     if let Some(later) = pending.pending_cloudwatch_logs_exports {
-        // The documentation and the names contradict each other; what is pending changes sides.
+        // The documentation and the names contradict each other, so payctl does not rely on them:
+        // each pending log changes between on and off.
         let enabled = later.log_types_to_enable.unwrap_or_default().into_iter();
         for name in enabled.chain(later.log_types_to_disable.unwrap_or_default()) {
             if !exports.remove(&name) {
@@ -129,7 +130,7 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     outputs.extend(endpoints.into_iter().filter_map(|(output, host)| Some((output, host?))));
     Live {
         id: id.clone(),
-        phase: phase(&text(cluster.status)),
+        phase: phase_of(&text(cluster.status)),
         outputs,
         tags,
         spec: Cluster {
@@ -161,9 +162,9 @@ pub(super) fn to_live(cluster: DbCluster) -> Live<Cluster> {
     }
 }
 
-/// The phase of a cluster. What runs while backups are taken can be used; one that was stopped by
-/// hand is left as it is, until something is to be changed.
-fn phase(status: &str) -> Phase {
+/// The phase of a cluster. It is usable while AWS takes backups. payctl leaves a cluster that a
+/// user stopped as it is, until a change needs it.
+fn phase_of(status: &str) -> Phase {
     match status {
         "available" | "backing-up" | "backtracking" | "stopped" => Phase::Ready,
         "deleting" => Phase::Deleting(status.to_owned()),
@@ -219,9 +220,9 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_a_cluster_can_be_used() {
-        assert_eq!(phase("available"), Phase::Ready);
-        assert_eq!(phase("upgrading"), Phase::Pending("upgrading".into()));
-        assert!(matches!(phase("incompatible-network"), Phase::Failed(_)));
-        assert!(matches!(phase("deleting"), Phase::Deleting(_)));
+        assert_eq!(phase_of("available"), Phase::Ready);
+        assert_eq!(phase_of("upgrading"), Phase::Pending("upgrading".into()));
+        assert!(matches!(phase_of("incompatible-network"), Phase::Failed(_)));
+        assert!(matches!(phase_of("deleting"), Phase::Deleting(_)));
     }
 }

@@ -58,48 +58,60 @@ impl Cluster {
         let scaling = self.serverless.map(Serverless::to_sdk);
         let made = match source {
             Source::Snapshot { snapshot } => {
-                let call = aws.rds.restore_db_cluster_from_snapshot();
-                let call = call.db_cluster_identifier(&self.name).snapshot_identifier(snapshot);
-                let call = call.engine(ENGINE).engine_version(&self.engine_version);
-                let call = call.set_database_name(self.database.clone()).port(self.port.into());
-                let call = call.db_subnet_group_name(self.subnet_group.known());
-                let call = call.set_vpc_security_group_ids(Some(self.group_ids()));
-                let call = call.db_cluster_parameter_group_name(self.parameter_group.known());
-                let call = call.set_serverless_v2_scaling_configuration(scaling);
-                let call = call.set_kms_key_id(key).deletion_protection(self.deletion_protection);
-                let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
-                let call = call.set_enable_cloudwatch_logs_exports(self.exports());
-                let call = call.enable_iam_database_authentication(self.iam_authentication);
-                let send = call.set_tags(Some(common::to_tags(&tags))).send();
-                send.await.map_err(op("RestoreDBClusterFromSnapshot"))?.db_cluster
+                aws.rds
+                    .restore_db_cluster_from_snapshot()
+                    .db_cluster_identifier(&self.name)
+                    .snapshot_identifier(snapshot)
+                    .engine(ENGINE)
+                    .engine_version(&self.engine_version)
+                    .set_database_name(self.database.clone())
+                    .port(self.port.into())
+                    .db_subnet_group_name(self.subnet_group.known())
+                    .set_vpc_security_group_ids(Some(self.group_ids()))
+                    .db_cluster_parameter_group_name(self.parameter_group.known())
+                    .set_serverless_v2_scaling_configuration(scaling)
+                    .set_kms_key_id(key)
+                    .deletion_protection(self.deletion_protection)
+                    .copy_tags_to_snapshot(self.copy_tags_to_snapshots)
+                    .set_enable_cloudwatch_logs_exports(self.exports())
+                    .enable_iam_database_authentication(self.iam_authentication)
+                    .set_tags(Some(common::to_tags(&tags)))
+                    .send()
+                    .await
+                    .map_err(op("RestoreDBClusterFromSnapshot"))?
+                    .db_cluster
             }
             Source::Time { cluster, at } => {
-                let call = aws.rds.restore_db_cluster_to_point_in_time();
-                let call =
-                    call.db_cluster_identifier(&self.name).source_db_cluster_identifier(cluster);
-                let call = match at.as_str() {
-                    LATEST => call.use_latest_restorable_time(true),
-                    at => call.restore_to_time(time(at)?),
-                };
-                let call = call.port(self.port.into());
-                let call = call.db_subnet_group_name(self.subnet_group.known());
-                let call = call.set_vpc_security_group_ids(Some(self.group_ids()));
-                let call = call.db_cluster_parameter_group_name(self.parameter_group.known());
-                let call = call.set_serverless_v2_scaling_configuration(scaling);
-                let call = call.set_kms_key_id(key).deletion_protection(self.deletion_protection);
-                let call = call.copy_tags_to_snapshot(self.copy_tags_to_snapshots);
-                let call = call.set_enable_cloudwatch_logs_exports(self.exports());
-                let call = call.enable_iam_database_authentication(self.iam_authentication);
-                let send = call.set_tags(Some(common::to_tags(&tags))).send();
-                send.await.map_err(op("RestoreDBClusterToPointInTime"))?.db_cluster
+                let time = time_of(at)?;
+                aws.rds
+                    .restore_db_cluster_to_point_in_time()
+                    .db_cluster_identifier(&self.name)
+                    .source_db_cluster_identifier(cluster)
+                    .set_use_latest_restorable_time(time.is_none().then_some(true))
+                    .set_restore_to_time(time)
+                    .port(self.port.into())
+                    .db_subnet_group_name(self.subnet_group.known())
+                    .set_vpc_security_group_ids(Some(self.group_ids()))
+                    .db_cluster_parameter_group_name(self.parameter_group.known())
+                    .set_serverless_v2_scaling_configuration(scaling)
+                    .set_kms_key_id(key)
+                    .deletion_protection(self.deletion_protection)
+                    .copy_tags_to_snapshot(self.copy_tags_to_snapshots)
+                    .set_enable_cloudwatch_logs_exports(self.exports())
+                    .enable_iam_database_authentication(self.iam_authentication)
+                    .set_tags(Some(common::to_tags(&tags)))
+                    .send()
+                    .await
+                    .map_err(op("RestoreDBClusterToPointInTime"))?
+                    .db_cluster
             }
         };
         let made = made.and_then(|cluster| cluster.db_cluster_identifier);
         made.ok_or_else(|| common::no_answer("RestoreDBCluster"))
     }
 
-    /// Gives a restored cluster the password of its secret. The mark goes last: whoever is stopped
-    /// before sets the password once more.
+    /// Gives a restored cluster the password of its secret. The tag is removed last: a run that was
+    /// stopped before sets the password again.
     pub(super) async fn take_password(
         &self,
         aws: &Aws,
@@ -114,9 +126,12 @@ impl Cluster {
     }
 }
 
-/// A time of the config, which has been checked.
-fn time(at: &str) -> Result<DateTime, OpError> {
-    DateTime::from_str(at, Format::DateTime).map_err(|error| {
+/// A time of the config, which has been checked; `None` is the latest possible.
+fn time_of(at: &str) -> Result<Option<DateTime>, OpError> {
+    if at == LATEST {
+        return Ok(None);
+    }
+    DateTime::from_str(at, Format::DateTime).map(Some).map_err(|error| {
         let message = format!("`{at}` is not a time: {error}");
         OpError::new("RestoreDBClusterToPointInTime", ErrorClass::Bug, "NoTime", message)
     })

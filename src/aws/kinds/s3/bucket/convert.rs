@@ -67,7 +67,7 @@ pub(super) fn from_logging(live: LoggingEnabled) -> AccessLog {
     AccessLog { bucket: live.target_bucket.into(), prefix: live.target_prefix }
 }
 
-/// A lock that was there cannot go; without a rule it holds no new object.
+/// A lock cannot be removed; without a rule it does not hold new objects.
 pub(super) fn to_lock(want: Option<&ObjectLock>) -> ObjectLockConfiguration {
     let rule = want.map(|want| {
         let mode = ObjectLockRetentionMode::from(want.mode.as_str());
@@ -118,7 +118,7 @@ pub(super) fn to_rule((id, want): (&String, &LifecycleRule)) -> Rule {
 /// the spec cannot express: payctl corrects both.
 pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
     let id = live.id().unwrap_or_default().to_owned();
-    let prefix = prefix(live).unwrap_or_default().to_owned();
+    let prefix = prefix_of(live).unwrap_or_default().to_owned();
     if *live.status() != ExpirationStatus::Enabled || !can_be_said(live) {
         return (id, LifecycleRule { prefix, ..LifecycleRule::default() });
     }
@@ -144,7 +144,7 @@ pub(super) fn from_rule(live: &Rule) -> (String, LifecycleRule) {
     (id, rule)
 }
 
-/// Whether a rule goes by prefix and days alone.
+/// Whether a rule depends only on a prefix and days.
 fn can_be_said(live: &Rule) -> bool {
     let by_prefix = live.filter().is_none_or(|filter| {
         let sizes = filter.object_size_greater_than().or(filter.object_size_less_than());
@@ -163,7 +163,7 @@ fn can_be_said(live: &Rule) -> bool {
 }
 
 #[expect(deprecated, reason = "AWS still returns old rules with the prefix outside of the filter")]
-fn prefix(live: &Rule) -> Option<&str> {
+fn prefix_of(live: &Rule) -> Option<&str> {
     let filter = live.filter();
     filter
         .and_then(LifecycleRuleFilter::prefix)

@@ -1,6 +1,6 @@
 //! Emptying a bucket: object versions, delete markers and unfinished uploads.
 //!
-//! DeleteObjects answers 200 although single objects could not be deleted: each is looked at.
+//! DeleteObjects answers 200 even if it could not delete some objects, so payctl looks at each.
 
 use aws_sdk_s3::primitives::DateTimeFormat as Format;
 use aws_sdk_s3::types::{Delete, Error, MultipartUpload, ObjectIdentifier};
@@ -13,8 +13,8 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 /// How many uploads are aborted at the same time.
 const ABORTS: usize = 16;
 
-/// Removes everything that is in the bucket now. What is locked stays, and is told of once all else is
-/// gone.
+/// Removes everything that is in the bucket now. Locked objects stay, and the error names one once
+/// everything else is gone.
 pub(super) async fn empty(aws: &Aws, bucket: &str) -> Result<(), OpError> {
     let held = remove_versions(aws, bucket).await?;
     abort_uploads(aws, bucket).await?;
@@ -74,7 +74,7 @@ async fn remove(
     locked(aws, bucket, error).await.map(Some).ok_or(refusal)
 }
 
-/// That an object is locked, and until when, if that is why it could not be deleted.
+/// The error that an object is locked, with the end of the lock; `None` if it is not locked.
 async fn locked(aws: &Aws, bucket: &str, error: &Error) -> Option<OpError> {
     let key = error.key()?;
     let call = aws.s3.get_object_retention().bucket(bucket).key(key);
@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn an_object_that_cannot_be_deleted_is_named() {
         let error = Error::builder().key("a/b").code("AccessDenied").message("no").build();
-        let refusal = refusal(&error).unwrap();
-        assert_eq!(refusal.class, ErrorClass::Denied);
-        assert_eq!(refusal.message, "a/b: no");
+        let refused = refusal(&error).unwrap();
+        assert_eq!(refused.class, ErrorClass::Denied);
+        assert_eq!(refused.message, "a/b: no");
     }
 
     #[cfg(feature = "sandbox")]

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
 };
 use futures::try_join;
 
-use super::{Bucket, convert, live};
+use super::{Bucket, convert, to_live};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, unread};
 use payctl_engine::model::document::Document;
@@ -16,7 +16,7 @@ use payctl_engine::model::live::{Live, Tags};
 /// Reads everything but the tags, all at once. `None` if the bucket does not exist.
 pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket>>, OpError> {
     let s3 = &aws.s3;
-    let versioning = versioning(aws, name);
+    let versioning = read_versioning(aws, name);
     let encryption = async {
         s3.get_bucket_encryption()
             .bucket(name)
@@ -86,12 +86,12 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
             .and_then(|answer| answer.object_lock_configuration)
             .and_then(convert::from_lock),
     };
-    Ok(Some(live(aws, spec, Tags::new())))
+    Ok(Some(to_live(aws, spec, Tags::new())))
 }
 
-/// Some endpoints name the answer's root element otherwise than AWS, which the SDK refuses. What it
-/// holds is the same.
-async fn versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
+/// Some endpoints give the root element of the answer another name than AWS does, and the SDK
+/// refuses it. The content is the same.
+async fn read_versioning(aws: &Aws, name: &str) -> Result<Option<bool>, OpError> {
     let answer = aws.s3.get_bucket_versioning().bucket(name).send().await;
     if let Some(body) = answer.as_ref().err().and_then(unread) {
         return Ok(Some(body.contains("<Status>Enabled</Status>")));
@@ -121,7 +121,7 @@ pub(super) async fn send(aws: &Aws, want: &Bucket, live: &Bucket) -> Result<(), 
     if want.access_log != live.access_log {
         put_logging(aws, want).await?;
     }
-    // After versioning, without which there is no lock.
+    // After versioning, which a lock needs.
     if want.object_lock != live.object_lock {
         put_lock(aws, want).await?;
     }
@@ -142,15 +142,21 @@ async fn put_public_access(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
 }
 
 async fn put_encryption(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
-    let call = aws.s3.put_bucket_encryption().bucket(&want.name);
-    let call = call.server_side_encryption_configuration(convert::to_encryption(&want.encryption));
-    call.send().await.map_err(op("PutBucketEncryption")).map(drop)
+    aws.s3
+        .put_bucket_encryption()
+        .bucket(&want.name)
+        .server_side_encryption_configuration(convert::to_encryption(&want.encryption))
+        .send()
+        .await
+        .map_err(op("PutBucketEncryption"))
+        .map(drop)
 }
 
 async fn put_versioning(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
-    let status = match want.versioning {
-        true => BucketVersioningStatus::Enabled,
-        false => BucketVersioningStatus::Suspended,
+    let status = if want.versioning {
+        BucketVersioningStatus::Enabled
+    } else {
+        BucketVersioningStatus::Suspended
     };
     let configuration = VersioningConfiguration::builder().status(status).build();
     let call = aws.s3.put_bucket_versioning().bucket(&want.name);

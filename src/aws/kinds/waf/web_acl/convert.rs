@@ -15,7 +15,7 @@ use aws_sdk_wafv2::types::{
     WebAcl as AwsAcl, XssMatchStatement,
 };
 
-use super::{Match, Measure, Part, Rule, WebAcl};
+use super::{Match, Measure, Part, Rule, Verdict, WebAcl};
 use payctl_engine::model::error::{ErrorClass, OpError};
 
 /// Rules that Shield Advanced puts into an ACL and takes out again.
@@ -23,16 +23,16 @@ const SHIELD: &str = "ShieldMitigationRuleGroup";
 /// Every builder below gets all that AWS demands.
 const COMPLETE: &str = "all that WAF demands is there";
 
-/// Whether others put a rule into the ACL who look after it themselves.
+/// Whether another service put a rule into the ACL and manages it.
 pub(super) fn is_foreign(rule: &AwsRule) -> bool {
     rule.name.starts_with(SHIELD)
 }
 
-pub(super) fn default_action(name: &str) -> DefaultAction {
+pub(super) fn default_action(verdict: Verdict) -> DefaultAction {
     let action = DefaultAction::builder();
-    match name {
-        "block" => action.block(BlockAction::builder().build()),
-        _ => action.allow(AllowAction::builder().build()),
+    match verdict {
+        Verdict::Allow => action.allow(AllowAction::builder().build()),
+        Verdict::Block => action.block(BlockAction::builder().build()),
     }
     .build()
 }
@@ -98,7 +98,7 @@ impl WebAcl {
         Self {
             name: acl.name.clone(),
             description: acl.description.clone().filter(|text| !text.is_empty()),
-            default_action: if blocks { "block" } else { "allow" }.to_owned(),
+            default_action: if blocks { Verdict::Block } else { Verdict::Allow },
             measure: Measure::from_aws(acl.visibility_config()),
             rules: rules.map(|rule| (rule.name.clone(), Rule::from_aws(rule))).collect(),
             logging: None,
@@ -201,10 +201,7 @@ impl Match {
             // WAF's own window, for endpoints that do not fill it in.
             let window =
                 if rate.evaluation_window_sec > 0 { rate.evaluation_window_sec } else { 300 };
-            return match plain {
-                true => Self::RateLimit { limit: rate.limit, window },
-                false => other(),
-            };
+            return if plain { Self::RateLimit { limit: rate.limit, window } } else { other() };
         }
         if let Some(managed) = statement.managed_rule_group_statement() {
             return match managed.scope_down_statement {
@@ -346,16 +343,18 @@ impl Part {
         }
         if let Some(headers) = field.headers() {
             let all = headers.match_pattern().is_some_and(|pattern| pattern.all.is_some());
-            return match all && headers.match_scope == MapMatchScope::All {
-                true => Self::Headers(headers.oversize_handling.as_str().to_owned()),
-                false => other(),
+            return if all && headers.match_scope == MapMatchScope::All {
+                Self::Headers(headers.oversize_handling.as_str().to_owned())
+            } else {
+                other()
             };
         }
         if let Some(cookies) = field.cookies() {
             let all = cookies.match_pattern().is_some_and(|pattern| pattern.all.is_some());
-            return match all && cookies.match_scope == MapMatchScope::All {
-                true => Self::Cookies(cookies.oversize_handling.as_str().to_owned()),
-                false => other(),
+            return if all && cookies.match_scope == MapMatchScope::All {
+                Self::Cookies(cookies.oversize_handling.as_str().to_owned())
+            } else {
+                other()
             };
         }
         if field.query_string.is_some() {

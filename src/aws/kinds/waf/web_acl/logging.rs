@@ -60,10 +60,12 @@ fn from_aws(found: LoggingConfiguration) -> Option<Logging> {
     let fields = found.redacted_fields.unwrap_or_default();
     let header = |field: &FieldToMatch| Some(field.single_header.as_ref()?.name.to_lowercase());
     let redacted: BTreeSet<String> = fields.iter().filter_map(header).collect();
-    let other = match (found.logging_filter.is_some(), redacted.len() < fields.len()) {
-        (true, _) => Some("a filter".to_owned()),
-        (false, true) => Some("other parts of requests are redacted".to_owned()),
-        (false, false) => None,
+    let other = if found.logging_filter.is_some() {
+        Some("a filter".to_owned())
+    } else if redacted.len() < fields.len() {
+        Some("other parts of requests are redacted".to_owned())
+    } else {
+        None
     };
     let destination = found.log_destination_configs.into_iter().next()?;
     Some(Logging { destination: destination.trim_end_matches(":*").into(), redacted, other })
