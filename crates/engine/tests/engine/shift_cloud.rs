@@ -92,6 +92,8 @@ struct State {
     tags: u64,
     calls: BTreeMap<usize, u64>,
     deaths: BTreeMap<usize, Death>,
+    /// How much later the last call of a dying run takes effect.
+    stall: Duration,
     /// Those who take traffic back whoever else writes.
     wild: BTreeSet<usize>,
     /// Who was told of an alarm while traffic was theirs to move, and when.
@@ -131,6 +133,7 @@ impl Road {
             tags: 0,
             calls: BTreeMap::new(),
             deaths: BTreeMap::new(),
+            stall: Duration::ZERO,
             wild: BTreeSet::new(),
             told: BTreeMap::new(),
             violations: Vec::new(),
@@ -160,6 +163,11 @@ impl Road {
     /// This run dies at one of its calls.
     pub fn dies(&self, death: Death) {
         self.state().deaths.insert(self.who, death);
+    }
+
+    /// The last call of a dying run takes effect so much later.
+    pub fn stalls(&self, stall: Duration) {
+        self.state().stall = stall;
     }
 
     /// This run takes traffic back whoever else writes.
@@ -231,6 +239,11 @@ impl Road {
                 Some(Death { after: false, .. }) => (Fate::Hangs, CALL),
                 _ => state.send(self.who, fate, effect),
             };
+            let stall = state.stall;
+            if let (Some(Death { after: true, .. }), Some(last)) = (death, state.coming.last_mut())
+            {
+                last.0 += stall;
+            }
             (death, plan)
         };
         if death.is_some() {
