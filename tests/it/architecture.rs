@@ -117,13 +117,15 @@ fn every_layer_uses_only_what_lies_below_it() {
     // Config and blueprint use only the plain data of the engine. Kinds use what a provider answers.
     let modules = sources("crates/engine/src").into_iter().filter_map(|source| {
         let name = source.path.strip_prefix("crates/engine/src/")?.strip_suffix(".rs")?.to_owned();
-        let is_engine = !name.contains('/') && !["lib", "provider"].contains(&name.as_str());
+        let is_engine =
+            !name.contains('/') && !["lib", "provider", "traffic"].contains(&name.as_str());
         is_engine.then(|| format!("payctl_engine::{name}"))
     });
     let modules: Vec<String> = modules.collect();
     let doing: Vec<&str> = modules.iter().map(String::as_str).collect();
     let pure = ["src/config", "src/blueprint", "src/words"];
-    forbid(&pure, &["payctl_engine::provider"], &[], "what is computed asks nobody");
+    let asked = ["payctl_engine::provider", "payctl_engine::traffic"];
+    forbid(&pure, &asked, &[], "what is computed asks nobody");
     forbid(&pure, &doing, &[], "what is computed does nothing");
     let looks = ["payctl_engine::diff", "payctl_engine::survey", "payctl_engine::event"];
     let deciding: Vec<&str> = doing.iter().copied().filter(|one| !looks.contains(one)).collect();
@@ -277,8 +279,13 @@ fn only_the_engine_waits() {
     // payctl connects before the engine runs, and the pace of a service is below the engine.
     let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
-    let why = "there is one loop that waits, in converge; a survey may be tried again";
-    let may = ["crates/engine/src/converge/calls.rs", "crates/engine/src/survey.rs"];
+    let why = "one loop waits for the cloud, in converge, and one for traffic, in shift; a survey \
+               may be tried again";
+    let may = [
+        "crates/engine/src/converge/calls.rs",
+        "crates/engine/src/shift/run.rs",
+        "crates/engine/src/survey.rs",
+    ];
     forbid(&["crates/engine/src"], &["sleep(", "time::sleep("], &may, why);
 }
 

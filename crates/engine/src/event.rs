@@ -120,7 +120,7 @@ pub enum StepError {
     Interrupted,
 }
 
-fn short(duration: &Duration) -> String {
+pub(crate) fn short(duration: &Duration) -> String {
     let seconds = duration.as_secs();
     match seconds / 60 {
         0 => format!("{seconds}s"),

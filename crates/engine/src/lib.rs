@@ -15,5 +15,7 @@ mod owners;
 pub mod plan;
 pub mod planner;
 pub mod provider;
+pub mod shift;
 pub mod stop;
 pub mod survey;
+pub mod traffic;

@@ -15,5 +15,8 @@ mod owners;
 mod plans;
 mod second_keys;
 mod seeds;
+mod shift;
+mod shift_cloud;
+mod shift_together;
 mod support;
 mod together;

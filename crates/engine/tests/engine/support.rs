@@ -195,7 +195,12 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn seeds() -> std::ops::Range<u64> {
-    let Ok(range) = std::env::var("PAYCTL_SEEDS") else { return 0..CASES };
+    seeds_or(CASES)
+}
+
+/// The seeds that were asked for, or so many.
+pub(crate) fn seeds_or(cases: u64) -> std::ops::Range<u64> {
+    let Ok(range) = std::env::var("PAYCTL_SEEDS") else { return 0..cases };
     let (from, to) = range.split_once("..").expect("PAYCTL_SEEDS=from..to");
     from.parse().expect("a number")..to.parse().expect("a number")
 }
