@@ -228,9 +228,8 @@ mod tests {
     fn a_function_does_not_reserve_less_than_is_still_provisioned() {
         let (function, alias) = (function("sample", Some(4)), alias(5));
         let plan = [planned(&function, Fate::Updated), planned(&alias, Fate::Updated)];
-        let [Finding::Problem { title, .. }] = below_provisioned(&plan).try_into().unwrap() else {
-            panic!("a problem")
-        };
+        let found = below_provisioned(&plan);
+        let [Finding::Problem { title, .. }] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(title, "lambda.function/sample cannot reserve only 4 calls yet");
         assert!(below_provisioned(&plan[..1]).is_empty());
     }
