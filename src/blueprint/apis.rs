@@ -12,11 +12,13 @@ use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, St
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
 use crate::config::schema::apis::{Api, ApiThrottle, Usage};
+use crate::config::schema::text::CalleeRef;
 use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
 
+use super::functions::callee;
 use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item};
@@ -202,8 +204,9 @@ impl Builder<'_> {
     fn callers_of(&mut self, key: &str, config: &Api) {
         let routes = config.routes.values().filter_map(|route| route.function.as_ref());
         let authorizers = config.authorizers.values().filter_map(|found| found.function.as_ref());
-        let functions: BTreeSet<String> =
-            routes.chain(authorizers).map(|function| function.0.clone()).collect();
+        let called = routes.chain(authorizers).map(CalleeRef::parts);
+        let functions: BTreeSet<Address> =
+            called.map(|(function, alias)| callee(function, alias)).collect();
         let super::Facts { account, region, partition, .. } = self.facts;
         let source = Text::from(format!("arn:{partition}:execute-api:{region}:{account}:"));
         let source = source.then(id("apigateway.rest_api", key)).then("/*/*");
@@ -213,7 +216,7 @@ impl Builder<'_> {
                 service: "apigateway.amazonaws.com",
                 source: source.clone(),
             };
-            self.may_call(&function, caller);
+            self.may_call(function, caller);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::config::schema::events::EventRule;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
+use super::functions::{callee, callee_arn};
 use super::permissions::Caller;
 use super::{Builder, Item};
 
@@ -31,7 +32,8 @@ impl Builder<'_> {
                 // The permission need not wait for the rule: its ARN follows from its name.
                 let source = self.own_arn("events.rule", &name);
                 let caller = Caller { sid: sid(key), service: "events.amazonaws.com", source };
-                self.may_call(function, caller);
+                let (function, alias) = function.parts();
+                self.may_call(callee(function, alias), caller);
             }
             self.add(Item::new(address, name, path), &spec);
         }
@@ -48,24 +50,27 @@ fn sid(key: &str) -> String {
 }
 
 fn targets(config: &EventRule) -> BTreeMap<String, Target> {
-    let sorts = [
-        ("lambda.function", "function", config.functions.iter().map(|name| &name.0).collect()),
-        ("sns.topic", "topic", config.topics.iter().map(|name| &name.0).collect()),
-        ("sqs.queue", "queue", config.queues.iter().map(|name| &name.0).collect::<Vec<_>>()),
-    ];
-    let all = sorts.into_iter().flat_map(|(kind, word, names)| {
-        names.into_iter().map(move |name| (kind, word, name.as_str()))
-    });
+    let functions = config.functions.iter();
+    let functions = functions.map(|named| (format!("function-{}", named.0), callee_arn(named)));
+    let topics = config.topics.iter();
+    let topics = topics.map(|name| (format!("topic-{}", name.0), arn_of("sns.topic", name)));
+    let queues = config.queues.iter();
+    let queues = queues.map(|name| (format!("queue-{}", name.0), arn_of("sqs.queue", name)));
     let queue = config.dead_letter.as_ref();
-    let target = |kind: &str, name: &str| Target {
-        arn: Text::reference(Address::new(kind, name), Output::Arn),
+    let target = |arn: Text| Target {
+        arn,
         input: input(config),
         retries: i32::try_from(config.retries).unwrap_or(i32::MAX),
         max_age: i32::try_from(config.max_age).unwrap_or(i32::MAX),
-        dead_letter: queue
-            .map(|queue| Text::reference(Address::new("sqs.queue", queue.0.as_str()), Output::Arn)),
+        dead_letter: queue.map(|queue| arn_of("sqs.queue", queue)),
     };
-    all.map(|(kind, word, name)| (format!("{word}-{name}"), target(kind, name))).collect()
+    let all = functions.chain(topics).chain(queues);
+    // EventBridge takes no colon in the id of a target.
+    all.map(|(id, arn)| (id.replace(':', "-"), target(arn))).collect()
+}
+
+fn arn_of(kind: &str, name: &str) -> Text {
+    Text::reference(Address::new(kind, name), Output::Arn)
 }
 
 fn input(config: &EventRule) -> Input {

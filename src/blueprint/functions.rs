@@ -1,12 +1,18 @@
 //! `[functions]`: each with its log group, which exists before the function can be called, and with
-//! its triggers.
+//! its aliases and triggers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aws::kinds::lambda::alias::Alias;
 use crate::aws::kinds::lambda::event_source::EventSource;
 use crate::aws::kinds::lambda::function::{Function as Spec, Network};
+use crate::aws::kinds::lambda::release::Release;
+use crate::aws::kinds::scaling::target::{Policy, Target};
 use crate::config::KeyPath;
-use crate::config::schema::functions::{Function, Trigger};
+use crate::config::schema::functions::{
+    Function, FunctionAlias, ProvisionedConcurrency, ProvisionedScaling, Trigger,
+};
+use crate::config::schema::text::CalleeRef;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -26,6 +32,9 @@ impl Builder<'_> {
             let mut item = Item::new(Address::new("lambda.function", key.0.as_str()), name, path);
             item.after.insert(log);
             self.add(item, &spec);
+            for (alias, wanted) in &config.aliases {
+                self.alias(key, &spec, alias, wanted, config.keep_versions, path);
+            }
             for trigger in &config.triggers {
                 self.trigger(key, trigger, path);
             }
@@ -79,8 +88,45 @@ impl Builder<'_> {
         }
     }
 
+    /// An alias of a function, and the scaling of its provisioned concurrency.
+    fn alias(
+        &mut self,
+        key: &str,
+        function: &Spec,
+        alias: &str,
+        config: &FunctionAlias,
+        keep: u32,
+        path: &KeyPath,
+    ) {
+        let path = &path.key("aliases").key(alias);
+        let address = callee(key, Some(alias));
+        let wanted = config.provisioned_concurrency.as_ref();
+        let spec = Alias {
+            name: Alias::name(&function.name, alias),
+            function: Text::reference(callee(key, None), Output::Arn),
+            release: Release::of(function),
+            keep_versions: Some(keep),
+            provisioned: match wanted {
+                None => Some(0),
+                Some(ProvisionedConcurrency::Fixed(calls)) => Some(*calls),
+                Some(ProvisionedConcurrency::Scaled(_)) => None,
+            },
+            failed_provisioning: None,
+            weights: BTreeMap::new(),
+        };
+        let name = spec.name.clone();
+        self.add(Item::new(address.clone(), name.clone(), path), &spec);
+        if let Some(ProvisionedConcurrency::Scaled(scaling)) = wanted {
+            let logical = format!("function-{}", address.name);
+            let spec = scaling_target(address, scaling);
+            let address = Address::new("scaling.target", logical);
+            self.add(Item::new(address, format!("function:{name}"), path), &spec);
+        }
+    }
+
     fn trigger(&mut self, key: &str, config: &Trigger, path: &KeyPath) {
         let function = Address::new("lambda.function", key);
+        let called_by = callee(key, config.alias.as_deref());
         let (kind, output) = match config.queue {
             Some(_) => ("sqs.queue", Output::Arn),
             None => ("dynamodb.table", Output::StreamArn),
@@ -90,7 +136,7 @@ impl Builder<'_> {
         let is_stream = config.table.is_some();
         let retries = config.retries.and_then(|retries| i32::try_from(retries).ok());
         let spec = EventSource {
-            function: Text::reference(function, Output::Arn),
+            function: Text::reference(called_by, Output::Arn),
             source: Text::reference(source, output),
             enabled: config.enabled,
             batch_size: config.batch(),
@@ -104,5 +150,37 @@ impl Builder<'_> {
         let logical = format!("{key}-{}", config.source());
         let address = Address::new("lambda.event_source", logical);
         self.add(Item::new(address, EventSource::name(&caller, &called), path), &spec);
+    }
+}
+
+/// A function, or an alias of it.
+pub(super) fn callee(function: &str, alias: Option<&str>) -> Address {
+    match alias {
+        None => Address::new("lambda.function", function),
+        Some(alias) => Address::new("lambda.alias", format!("{function}-{alias}")),
+    }
+}
+
+/// The ARN of the function or alias that a section names.
+pub(super) fn callee_arn(named: &CalleeRef) -> Text {
+    let (function, alias) = named.parts();
+    Text::reference(callee(function, alias), Output::Arn)
+}
+
+/// Lambda measures how much of the provisioned concurrency is in use, from 0 to 1.
+fn scaling_target(alias: Address, config: &ProvisionedScaling) -> Target {
+    let policy = Policy {
+        metric: "LambdaProvisionedConcurrencyUtilization".into(),
+        value: f64::from(config.utilization) / 100.0,
+        out_cooldown: 0,
+        in_cooldown: 0,
+        shrinks: true,
+    };
+    Target {
+        resource: Text::from("function:").then(Text::reference(alias, Output::Name)),
+        dimension: "lambda:function:ProvisionedConcurrency".into(),
+        min: config.min,
+        max: config.max,
+        policies: BTreeMap::from([("utilization".to_owned(), policy)]),
     }
 }

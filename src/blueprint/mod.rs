@@ -147,6 +147,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.roles();
     builder.log_groups();
     builder.functions();
+    builder.subscriptions();
     builder.apis();
     builder.vpc_links();
     builder.databases();
@@ -190,7 +191,8 @@ struct Builder<'a> {
     resources: BTreeMap<Address, Desired>,
     /// The section that asks for each: that of a service, for its log group.
     askers: BTreeMap<Address, String>,
-    callers: BTreeMap<String, Vec<Caller>>,
+    /// The callers of functions and aliases.
+    callers: BTreeMap<Address, Vec<Caller>>,
 }
 
 /// The identity of a resource, without its spec.

@@ -48,7 +48,7 @@ impl Builder<'_> {
             [section, name, word] => (*section, *name, *word),
             _ => return Text::default(),
         };
-        references::find(section, word)
+        references::find(section, name, word)
             .map_or_else(Text::default, |offer| Text::reference(offer.address(name), offer.output))
     }
 

@@ -67,7 +67,10 @@ impl Builder<'_> {
             self.add(item, &spec);
             let sid = format!("Rotation{}", camel(key));
             let service = "secretsmanager.amazonaws.com";
-            self.may_call(function, Caller { sid, service, source: secret_arn(key) });
+            self.may_call(
+                Address::new("lambda.function", function),
+                Caller { sid, service, source: secret_arn(key) },
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::sns::subscription::Subscription as SubscriptionSpec;
+use crate::aws::kinds::sns::subscription::{Subscription as SubscriptionSpec, logical_name};
 use crate::aws::kinds::sns::topic::Topic as TopicSpec;
 use crate::config::KeyPath;
 use crate::config::schema::text::PhysicalName;
@@ -55,6 +55,14 @@ impl Builder<'_> {
             for email in config.email.iter() {
                 self.subscribe(key, "email", email.0.as_str(), false, None, path);
             }
+        }
+    }
+
+    /// The subscriptions of topics. They are identified by the names of what they deliver to, so every
+    /// function is known before.
+    pub(super) fn subscriptions(&mut self) {
+        for (key, config) in &self.config.topics {
+            let path = &KeyPath::of("topics").key(key);
             for wanted in &config.subscriptions {
                 let protocol = wanted.protocol.aws();
                 let endpoint = self.text(&wanted.endpoint);
@@ -69,16 +77,19 @@ impl Builder<'_> {
     /// that, SNS accepts the subscription, but delivers nothing.
     fn topic_calls(&mut self, key: &str, endpoint: &Text) {
         let [Part::Ref(reference)] = endpoint.parts() else { return };
-        if reference.to.kind == "lambda.function" {
+        if ["lambda.alias", "lambda.function"].contains(&reference.to.kind.as_str()) {
             let topic = self.physical_name(&Address::new("sns.topic", key));
             let source = self.own_arn("sns.topic", &topic);
             let sid = format!("topic-{key}");
-            self.may_call(&reference.to.name, Caller { sid, service: "sns.amazonaws.com", source });
+            self.may_call(
+                reference.to.clone(),
+                Caller { sid, service: "sns.amazonaws.com", source },
+            );
         }
     }
 
     /// Adds a subscription. It has no tags, so its name identifies it: topic, protocol, and the
-    /// endpoint (of an ARN, the last part).
+    /// endpoint (of an ARN, the last part, or the function and its alias).
     pub(super) fn subscribe(
         &mut self,
         topic: &str,
@@ -97,11 +108,6 @@ impl Builder<'_> {
             let message = "the endpoint is not known before it exists";
             return self.problem(path, message, "write the address, URL or ARN itself");
         };
-        let label = if known.starts_with("arn:") {
-            known.rsplit(':').next().unwrap_or_default()
-        } else {
-            &known
-        };
         let spec = SubscriptionSpec {
             topic: Text::reference(topic.clone(), Output::Arn),
             protocol: protocol.to_owned(),
@@ -109,9 +115,9 @@ impl Builder<'_> {
             raw,
             filter,
         };
-        let address =
-            Address::new("sns.subscription", format!("{}.{protocol}.{label}", topic.name));
-        let name = format!("{}.{protocol}.{label}", self.physical_name(&topic));
+        let logical = logical_name(&topic.name, protocol, &known);
+        let address = Address::new("sns.subscription", logical);
+        let name = logical_name(&self.physical_name(&topic), protocol, &known);
         self.add(Item::new(address, name, path), &spec);
     }
 

@@ -236,15 +236,17 @@ impl<'a> Checker<'a> {
         if !self.expressions(node, text, schema.get(HOLDS).and_then(Json::as_str)) {
             return;
         }
-        if let Some(section) = schema.get(ITEM_OF).and_then(Json::as_str) {
-            let names = self.root.keys(section);
-            if self.complete && !names.contains(&text) {
-                let fix = if names.is_empty() {
-                    format!("add a section [{section}.{text}]")
-                } else {
-                    suggest(text, names.iter().copied(), &format!("names in [{section}]"))
-                };
-                self.say(node, format!("[{section}] has no `{text}`"), fix);
+        if let Some(place) = schema.get(ITEM_OF).and_then(Json::as_str)
+            && self.complete
+        {
+            let (section, key) = place.split_once(':').unwrap_or((place, ""));
+            let parts = text.split_once(':').filter(|_| !key.is_empty());
+            let (item, inner) = parts.map_or((text, None), |(item, inner)| (item, Some(inner)));
+            let root = self.root;
+            self.has_item(node, section, &root.keys(section), item);
+            let found = root.get(section).and_then(|items| items.get(item));
+            if let Some((inner, found)) = inner.zip(found) {
+                self.has_item(node, &format!("{section}.{item}.{key}"), &found.keys(key), inner);
             }
         }
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
@@ -263,6 +265,19 @@ impl<'a> Checker<'a> {
             let message = format!("too short: {length} characters, at least {least}");
             self.say(node, message, "write a longer text");
         }
+    }
+
+    /// Checks that a section has an item.
+    fn has_item(&mut self, node: &Node, section: &str, names: &[&str], name: &str) {
+        if names.contains(&name) {
+            return;
+        }
+        let fix = if names.is_empty() {
+            format!("add a section [{section}.{name}]")
+        } else {
+            suggest(name, names.iter().copied(), &format!("names in [{section}]"))
+        };
+        self.say(node, format!("[{section}] has no `{name}`"), fix);
     }
 
     /// Checks each `${...}` in a string. Returns false if further checks make no sense.

@@ -20,12 +20,14 @@ pub(crate) struct Offer {
     suffix: &'static str,
     /// The key without which the item has no such output.
     needs: Option<&'static str>,
+    /// The key of the item under which the things stand that have the output: `ITEM:NAME.OUTPUT`.
+    within: Option<&'static str>,
 }
 
 impl Offer {
     /// The resource of an item.
     pub(crate) fn address(&self, item: &str) -> Address {
-        Address::new(self.kind, format!("{item}{}", self.suffix))
+        Address::new(self.kind, format!("{}{}", item.replace(':', "-"), self.suffix))
     }
 }
 
@@ -35,7 +37,12 @@ const fn offer(
     kind: &'static str,
     output: Output,
 ) -> Offer {
-    Offer { section, word, kind, output, suffix: "", needs: None }
+    Offer { section, word, kind, output, suffix: "", needs: None, within: None }
+}
+
+/// What stands under a key of an item has it. The logical name joins both names.
+const fn of_each(within: &'static str, offer: Offer) -> Offer {
+    Offer { within: Some(within), ..offer }
 }
 
 /// Only items with the key `needs` have it. The logical name is the item's name with `suffix`.
@@ -74,6 +81,8 @@ const OFFERS: &[Offer] = &[
     offer("fleets", "name", "autoscaling.group", Output::Name),
     offer("functions", "arn", "lambda.function", Output::Arn),
     offer("functions", "name", "lambda.function", Output::Name),
+    of_each("aliases", offer("functions", "arn", "lambda.alias", Output::Arn)),
+    of_each("aliases", offer("functions", "version", "lambda.alias", Output::Version)),
     offer("keys", "alias", "kms.key", Output::Name),
     offer("keys", "arn", "kms.key", Output::Arn),
     offer("keys", "id", "kms.key", Output::Id),
@@ -116,8 +125,16 @@ const NETWORK: &[&str] =
     &["cidr", "isolated_subnets", "private_subnets", "public_subnets", "vpc_id"];
 
 /// The offer that `section.item.word` takes.
-pub(crate) fn find(section: &str, word: &str) -> Option<&'static Offer> {
-    OFFERS.iter().find(|offer| offer.section == section && offer.word == word)
+pub(crate) fn find(section: &str, item: &str, word: &str) -> Option<&'static Offer> {
+    of_item(section, item).find(|offer| offer.word == word)
+}
+
+/// The offers of an item, or of what stands within it.
+fn of_item(section: &str, item: &str) -> impl Iterator<Item = &'static Offer> {
+    let is_within = item.contains(':');
+    OFFERS
+        .iter()
+        .filter(move |offer| offer.section == section && offer.within.is_some() == is_within)
 }
 
 /// The sections, each once.
@@ -155,16 +172,26 @@ pub(crate) fn check(expr: &str, tree: &Node) -> Result<(), (String, String)> {
     if names.is_empty() {
         return unknown(format!("this environment has no [{section}]"));
     }
-    if !names.contains(item) {
-        return unknown(suggest(item, names.iter().copied(), &format!("names in [{section}]")));
+    let (name, inner) = match item.split_once(':') {
+        Some((name, inner)) => (name, Some(inner)),
+        None => (*item, None),
+    };
+    if !names.contains(&name) {
+        return unknown(suggest(name, names.iter().copied(), &format!("names in [{section}]")));
     }
-    let Some(offer) = find(section, output) else {
-        let words = OFFERS.iter().filter(|offer| offer.section == *section);
-        let words: Vec<&str> = words.map(|offer| offer.word).collect();
+    let Some(offer) = find(section, item, output) else {
+        let words: Vec<&str> = of_item(section, item).map(|offer| offer.word).collect();
         let what = format!("outputs of {section}");
         return unknown(suggest(output, words.iter().copied(), &what));
     };
-    let node = tree.get(section).and_then(|items| items.get(item));
+    let node = tree.get(section).and_then(|items| items.get(name));
+    if let Some((within, inner)) = offer.within.zip(inner) {
+        let known = node.map(|node| node.keys(within)).unwrap_or_default();
+        if !known.contains(&inner) {
+            let what = format!("names in [{section}.{name}.{within}]");
+            return unknown(suggest(inner, known.iter().copied(), &what));
+        }
+    }
     let has = |key: &str| {
         let value = node.and_then(|node| node.get(key)).map(|node| &node.value);
         value.is_some_and(|value| !matches!(value, Value::Bool(false)))

@@ -139,6 +139,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         // A hint, shown where it helps.
         unsettled: _,
         status_fields,
+        // A note of a plan.
+        under_way: _,
         changed_outputs,
         replace,
         can_duplicate,

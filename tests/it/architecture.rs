@@ -456,6 +456,7 @@ const STEADY: &[(&str, &str)] = &[
     ("lambda.event_source function", "a second function would have to be a sample too"),
     ("lambda.event_source on_failure", "streams alone have one; tests/it/lambda.rs changes it"),
     ("apigateway.rest_api failed_update", "nobody wants an update to fail"),
+    ("lambda.alias failed_provisioning", "nobody wants it to fail"),
     ("lambda.function failed_update", "nobody wants an update to fail"),
     ("lambda.function role", "a second role would have to be a sample too"),
     ("sqs.queue redrive", "a second queue would have to be a sample too"),

@@ -140,6 +140,25 @@ pub fn samples(scope: &Scope) -> Blueprint {
     let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
     let other = json!({ "function": function });
     another(&mut blueprint, &Address::new("lambda.permissions", "sample-b"), &other);
+    // An alias has callers of its own, and its provisioned concurrency scales.
+    let live = Text::reference(Address::new("lambda.alias", "sample-live"), Output::Arn);
+    let other = json!({ "function": live });
+    another(&mut blueprint, &Address::new("lambda.permissions", "sample-live"), &other);
+    let scaled = Address::new("lambda.alias", "sample-b-live");
+    let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
+    let name = "sample-function-b:live";
+    let other = json!({ "name": name, "function": function, "provisioned": null });
+    another(&mut blueprint, &scaled, &other);
+    let resource = Text::from("function:").then(Text::reference(scaled, Output::Name));
+    let policy = json!({
+        "metric": "LambdaProvisionedConcurrencyUtilization", "value": 0.7, "out_cooldown": 0,
+        "in_cooldown": 0, "shrinks": true,
+    });
+    let other = json!({
+        "resource": resource, "dimension": "lambda:function:ProvisionedConcurrency", "min": 1,
+        "max": 4, "policies": { "utilization": policy },
+    });
+    another(&mut blueprint, &Address::new("scaling.target", "sample-b"), &other);
     blueprint
 }
 

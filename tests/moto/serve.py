@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 
+import aliases  # noqa: F401
 import apigateway
 import databases  # noqa: F401
 import fleets  # noqa: F401

@@ -183,6 +183,7 @@ impl<'a> Planner<'a> {
             return Ok(Some(live.id.clone()));
         }
         self.note_source(want, meta, live);
+        self.note_under_way(want, meta, live);
         self.keep_outputs(meta, &want.address, live, &fields);
         let because = match &live.phase {
             Phase::Pending(status) if fields.is_empty() => Some(format!(

@@ -13,7 +13,7 @@ use super::toolbox::{
     Tags, add_tags, at, digest, here, map, need, now, number, page, put, remove_tags, text, texts,
     uuid_of, within,
 };
-use super::{ACCOUNT, Answer, Call, Refusal, World, ecs};
+use super::{ACCOUNT, Answer, Call, Refusal, World, ecs, lambda};
 
 /// The state of Application Auto Scaling.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ struct Target {
     tags: Tags,
     policies: BTreeMap<String, Value>,
 }
+
+/// The dimension of aliases and versions of functions.
+const CONCURRENCY: &str = "lambda:function:ProvisionedConcurrency";
 
 /// The code of a bad value.
 const INVALID: &str = "ValidationException";
@@ -116,12 +119,20 @@ fn register(world: &mut World, region: &str, input: &Value) -> Answer {
     let namespace = need(input, "ServiceNamespace", INVALID)?;
     let (place, resource) = (place(region, input)?, need(input, "ResourceId", INVALID)?);
     let dimension = need(input, "ScalableDimension", INVALID)?;
-    if namespace != "ecs" || dimension != "ecs:service:DesiredCount" {
-        let message = "Unsupported service namespace, resource type or scalable dimension";
-        return Err(Refusal::new(INVALID, message));
-    }
-    if !ecs::has_service(&world.ecs, region, resource) {
-        return Err(Refusal::new(INVALID, format!("ECS service doesn't exist: {resource}")));
+    match (namespace, dimension) {
+        ("ecs", "ecs:service:DesiredCount") if ecs::has_service(&world.ecs, region, resource) => {}
+        ("ecs", "ecs:service:DesiredCount") => {
+            return Err(Refusal::new(INVALID, format!("ECS service doesn't exist: {resource}")));
+        }
+        ("lambda", CONCURRENCY) if lambda::can_be_provisioned(&world.lambda, region, resource) => {}
+        ("lambda", CONCURRENCY) => {
+            let message = format!("No Lambda function found for resource ID: {resource}");
+            return Err(Refusal::new(INVALID, message));
+        }
+        _ => {
+            let message = "Unsupported service namespace, resource type or scalable dimension";
+            return Err(Refusal::new(INVALID, message));
+        }
     }
     let old = world.application_autoscaling.targets.get(&place).cloned();
     let bound = |key, old: Option<i64>| {
@@ -152,7 +163,10 @@ fn register(world: &mut World, region: &str, input: &Value) -> Answer {
     };
     let answer = json!({ "ScalableTargetARN": arn(region, &target) });
     world.application_autoscaling.targets.insert(place, target);
-    ecs::keep_within(world, region, resource, min, max);
+    match dimension {
+        CONCURRENCY => lambda::keep_within(world, region, resource, min, max),
+        _ => ecs::keep_within(world, region, resource, min, max),
+    }
     Ok(answer)
 }
 
@@ -184,8 +198,14 @@ fn answer(name: &str, found: Vec<(String, Value)>, input: &Value) -> Answer {
 
 fn describe_targets(state: &State, region: &str, input: &Value) -> Answer {
     let views = asked(state, region, input)?.into_iter().map(|(place, target)| {
-        let role = "aws-service-role/ecs.application-autoscaling.amazonaws.com/\
-                    AWSServiceRoleForApplicationAutoScaling_ECSService";
+        let (service, role) = match target.namespace.as_str() {
+            "lambda" => ("lambda", "LambdaConcurrency"),
+            _ => ("ecs", "ECSService"),
+        };
+        let role = format!(
+            "aws-service-role/{service}.application-autoscaling.amazonaws.com/\
+             AWSServiceRoleForApplicationAutoScaling_{role}"
+        );
         let view = json!({
             "ServiceNamespace": target.namespace,
             "ResourceId": target.resource,
@@ -208,11 +228,15 @@ fn describe_targets(state: &State, region: &str, input: &Value) -> Answer {
 
 fn put_policy(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "PolicyName", INVALID)?;
+    let metrics = match text(input, "ServiceNamespace") {
+        Some("lambda") => "LambdaProvisionedConcurrency",
+        _ => "ECSService",
+    };
     let tracking = input.get("TargetTrackingScalingPolicyConfiguration");
     let usable = tracking.filter(|tracking| {
         let metric = &tracking["PredefinedMetricSpecification"]["PredefinedMetricType"];
         tracking["TargetValue"].as_f64().is_some_and(|value| value > 0.0)
-            && metric.as_str().is_some_and(|metric| metric.starts_with("ECSService"))
+            && metric.as_str().is_some_and(|metric| metric.starts_with(metrics))
     });
     let Some(tracking) =
         usable.filter(|_| text(input, "PolicyType") == Some("TargetTrackingScaling"))
@@ -222,7 +246,8 @@ fn put_policy(world: &mut World, region: &str, input: &Value) -> Answer {
     let created = now(&world.base);
     let target = find(&mut world.application_autoscaling, region, input)?;
     let seed = format!("{region}{}{}{name}", target.dimension, target.resource);
-    let path = format!("{}:resource/ecs/{}:policyName/{name}", uuid_of(&seed), target.resource);
+    let Target { namespace, resource, .. } = &*target;
+    let path = format!("{}:resource/{namespace}/{resource}:policyName/{name}", uuid_of(&seed));
     let own = format!("arn:aws:autoscaling:{region}:{ACCOUNT}:scalingPolicy:{path}");
     let alarms = ["AlarmHigh", "AlarmLow"].map(|which| {
         let name = format!("TargetTracking-{}-{which}-{}", target.resource, uuid_of(&seed));

@@ -70,6 +70,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<iam::instance_profile::InstanceProfile>(),
     kind::<iam::role::Role>(),
     kind::<kms::key::Key>(),
+    kind::<lambda::alias::Alias>(),
     kind::<lambda::event_source::EventSource>(),
     kind::<lambda::function::Function>(),
     kind::<lambda::permissions::Permissions>(),

@@ -9,10 +9,11 @@ use crate::aws::kinds::apigateway::definition::{
     TIMEOUT, split,
 };
 use crate::config::schema::apis::{Api, Authorizer, Cors, Route};
-use crate::config::schema::text::{FunctionRef, ItemName};
+use crate::config::schema::text::{CalleeRef, ItemName};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
+use crate::blueprint::functions::callee_arn;
 use crate::blueprint::network::id;
 use crate::blueprint::{Builder, Facts};
 
@@ -112,11 +113,10 @@ impl Builder<'_> {
     }
 
     /// How API Gateway calls a function.
-    fn invocations(&self, function: &FunctionRef) -> Text {
+    fn invocations(&self, function: &CalleeRef) -> Text {
         let Facts { region, partition, .. } = self.facts;
         let to = format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/");
-        let arn = Text::reference(Address::new("lambda.function", &*function.0), Output::Arn);
-        Text::from(to).then(arn).then("/invocations")
+        Text::from(to).then(callee_arn(function)).then("/invocations")
     }
 
     fn integration(&self, method: &str, path: &str, config: &Route) -> Integration {

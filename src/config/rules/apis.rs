@@ -322,7 +322,8 @@ impl Rules<'_> {
     /// The caller of a function that takes longer gets no answer, while the function continues.
     fn waits_long_enough(&mut self, path: &KeyPath, route: &Route) {
         let Some(function) = &route.function else { return };
-        let seconds = self.loaded.number(&KeyPath::of("functions").key(function).key("timeout"));
+        let seconds =
+            self.loaded.number(&KeyPath::of("functions").key(function.parts().0).key("timeout"));
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 29)
             && route.timeout_ms.is_none()
         {

@@ -3,7 +3,7 @@
 use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
-use crate::config::schema::functions::{Function, Trigger};
+use crate::config::schema::functions::{Function, ProvisionedConcurrency, Trigger};
 use crate::config::schema::roles::Role;
 use crate::config::schema::text::ItemName;
 use crate::words::policies::Effect;
@@ -100,6 +100,7 @@ impl Rules<'_> {
             self.trusted(&path.key("role"), &function.role, SERVICE, "functions");
             self.role_allows(&path, function);
             self.function_network(&path, function);
+            self.aliases(&path, function);
             if let Some(target) = &function.dead_letter {
                 let path = path.key("dead_letter");
                 self.failure_target(&path, target);
@@ -241,6 +242,46 @@ impl Rules<'_> {
             None if self.loaded.has("network") => {}
             None => self.say(&path, "there is no network", "add [network], or remove `subnets`"),
             Some(network) => self.tier(&path, network, tier),
+        }
+    }
+
+    /// Lambda refuses more provisioned than reserved concurrency in the middle of an apply.
+    fn aliases(&mut self, path: &KeyPath, function: &Function) {
+        if function.aliases.is_empty() && self.loaded.says(path, "keep_versions") {
+            let path = path.key("keep_versions");
+            self.say(
+                &path,
+                "without aliases payctl publishes no versions",
+                "add an alias, or remove it",
+            );
+        }
+        for (at, trigger) in function.triggers.iter().enumerate() {
+            let Some(alias) = &trigger.alias else { continue };
+            if !function.aliases.contains_key(alias) {
+                let names = function.aliases.keys().map(|name| name.0.as_str());
+                let fix = suggest(alias, names, "aliases of this function");
+                let path = path.key("triggers").item(at).key("alias");
+                self.say(&path, format!("this function has no alias `{}`", alias.0), fix);
+            }
+        }
+        let path = path.key("aliases");
+        let mut sum = 0;
+        for (name, alias) in &function.aliases {
+            let Some(wanted) = &alias.provisioned_concurrency else { continue };
+            let path = path.key(name).key("provisioned_concurrency");
+            if let ProvisionedConcurrency::Scaled(scaling) = wanted
+                && scaling.min > scaling.max
+            {
+                let message = format!("`min` ({}) is above `max` ({})", scaling.min, scaling.max);
+                self.say(&path.key("min"), message, "make `min` at most `max`");
+            }
+            sum += wanted.most();
+            if let Some(reserved) = function.reserved_concurrency.filter(|most| sum > *most) {
+                let message =
+                    format!("{sum} provisioned calls are more than the {reserved} reserved ones");
+                let fix = "raise `reserved_concurrency`, or provide for fewer calls";
+                self.say(&path, message, fix);
+            }
         }
     }
 

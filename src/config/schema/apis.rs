@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::log_groups::Retention;
 use super::policies::Statement;
 use super::text::{
-    ApiKeyName, ApiParameter, Authorization, FunctionRef, Identity, ItemName, KeyRef,
+    ApiKeyName, ApiParameter, Authorization, CalleeRef, Identity, ItemName, KeyRef,
     LoadBalancerRef, ModelName, Origin, PhysicalName, RouteName, RoutePath, Scope, SecurityPolicy,
     StageName, StageVariable, Template, UserPool, VpcLinkRef,
 };
@@ -76,7 +76,7 @@ pub struct Api {
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The function that handles requests. It gets the whole request. payctl lets this API call it.
-    pub function: Option<FunctionRef>,
+    pub function: Option<CalleeRef>,
     /// The load balancer that handles requests, through `vpc_link`.
     pub load_balancer: Option<LoadBalancerRef>,
     /// The VPC link to the load balancer.
@@ -139,7 +139,7 @@ pub struct Authorizer {
     #[serde(default)]
     pub user_pools: OneOrMany<UserPool>,
     /// The function that decides, and answers with a policy. payctl lets this API call it.
-    pub function: Option<FunctionRef>,
+    pub function: Option<CalleeRef>,
     /// What the function gets: only the token, or the whole request.
     #[serde(default)]
     pub gets: Gets,

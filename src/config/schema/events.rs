@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::text::{FunctionRef, PhysicalName, QueueRef, Schedule, TopicRef};
+use super::text::{CalleeRef, PhysicalName, QueueRef, Schedule, TopicRef};
 use super::yes;
 
 /// An EventBridge rule with its targets.
@@ -29,7 +29,7 @@ pub struct EventRule {
     pub enabled: bool,
     /// The functions to call.
     #[serde(default)]
-    pub functions: BTreeSet<FunctionRef>,
+    pub functions: BTreeSet<CalleeRef>,
     /// The topics to send to. Their `publishers` must contain `events`.
     #[serde(default)]
     pub topics: BTreeSet<TopicRef>,

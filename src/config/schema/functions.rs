@@ -9,7 +9,7 @@ use super::OneOrMany;
 use super::log_groups::Retention;
 use super::network::InnerTier;
 use super::text::{
-    GroupRef, KeyRef, PhysicalName, QueueRef, RoleRef, TableRef, Template, VariableName,
+    GroupRef, ItemName, KeyRef, PhysicalName, QueueRef, RoleRef, TableRef, Template, VariableName,
 };
 use super::yes;
 use crate::words::functions::{Architecture, Start};
@@ -77,6 +77,68 @@ pub struct Function {
     /// The queues and tables whose messages and changes it processes.
     #[serde(default)]
     pub triggers: Vec<Trigger>,
+    /// Aliases by name. Each names a published version: payctl publishes one when the code or the
+    /// configuration changes. Where a function can be named, `validation:live` names the alias `live`
+    /// of the function `validation`.
+    #[serde(default)]
+    pub aliases: BTreeMap<ItemName, FunctionAlias>,
+    /// How many older versions payctl keeps for a way back, beside those that aliases name.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 100))]
+    pub keep_versions: u32,
+}
+
+fn three() -> u32 {
+    3
+}
+
+/// An alias of a function.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionAlias {
+    /// Provisioned concurrency: how many calls it is always ready for, as a number or within bounds. It
+    /// costs money while nothing calls the function.
+    pub provisioned_concurrency: Option<ProvisionedConcurrency>,
+}
+
+/// How many calls an alias is always ready for.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ProvisionedConcurrency {
+    /// Always the same number.
+    Fixed(#[schemars(range(min = 1, max = 100_000))] u32),
+    /// As many as calls need.
+    Scaled(ProvisionedScaling),
+}
+
+/// Automatic scaling of provisioned concurrency.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisionedScaling {
+    /// The fewest calls that it is ready for.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub min: u32,
+    /// The most calls that it is ready for.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max: u32,
+    /// The use to keep, in percent.
+    #[serde(default = "seventy")]
+    #[schemars(range(min = 10, max = 90))]
+    pub utilization: u32,
+}
+
+fn seventy() -> u32 {
+    70
+}
+
+impl ProvisionedConcurrency {
+    /// The most calls that it provides for.
+    pub fn most(&self) -> u32 {
+        match self {
+            Self::Fixed(calls) => *calls,
+            Self::Scaled(scaling) => scaling.max,
+        }
+    }
 }
 
 fn handler() -> String {
@@ -103,6 +165,8 @@ pub struct Trigger {
     pub queue: Option<QueueRef>,
     /// The table, which needs a `stream`.
     pub table: Option<TableRef>,
+    /// The alias of this function that it calls. Default: the function itself.
+    pub alias: Option<ItemName>,
     /// Whether the trigger is on.
     #[serde(default = "yes")]
     pub enabled: bool,

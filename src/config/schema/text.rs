@@ -10,7 +10,8 @@ use serde::Deserialize;
 /// own values are filled in: `name` (`account`), `stamp` (`account`, `now`) or `text` (`account`
 /// and outputs). Without it, none.
 pub(crate) const HOLDS: &str = "x-payctl-holds";
-/// The schema keyword for a string that names an item of a section.
+/// The schema keyword for a string that names an item of a section; after `SECTION:KEY`, also
+/// `ITEM:NAME` for a name under that key of the item.
 pub(crate) const ITEM_OF: &str = "x-payctl-item-of";
 
 macro_rules! strings {
@@ -266,6 +267,9 @@ strings! {
     BucketRef { ITEM_OF: "buckets" }
     /// The name of a function of this config.
     FunctionRef { ITEM_OF: "functions" }
+    /// The name of a function of this config, or of an alias of it: `validation` or
+    /// `validation:live`.
+    CalleeRef { ITEM_OF: "functions:aliases" }
     /// The name of an API of this config.
     ApiRef { ITEM_OF: "apis" }
     /// The name of a VPC link of this config.
@@ -294,6 +298,16 @@ strings! {
     LogGroupRef { ITEM_OF: "log_groups" }
     /// The name of a topic of this config.
     TopicRef { ITEM_OF: "topics" }
+}
+
+impl CalleeRef {
+    /// The name of the function, and of the alias.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        match self.0.split_once(':') {
+            Some((function, alias)) => (function, Some(alias)),
+            None => (&self.0, None),
+        }
+    }
 }
 
 impl SecretField {

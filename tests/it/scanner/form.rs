@@ -66,6 +66,7 @@ fn type_of(kind: &str) -> &'static str {
         "iam.instance_profile" => "aws_iam_instance_profile",
         "iam.role" => "aws_iam_role",
         "kms.key" => "aws_kms_key",
+        "lambda.alias" => "aws_lambda_alias",
         "lambda.event_source" => "aws_lambda_event_source_mapping",
         "lambda.function" => "aws_lambda_function",
         "logs.log_group" => "aws_cloudwatch_log_group",

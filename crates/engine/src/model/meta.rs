@@ -63,6 +63,9 @@ pub struct Meta {
     /// Top-level fields that only report a status. A difference between plan and apply there does not stop
     /// a step.
     pub status_fields: &'static [&'static str],
+    /// What somebody else does with an object that payctl leaves to them, from its live spec: a sentence
+    /// without a period, and what to do about it. A plan says so.
+    pub under_way: Option<fn(&Value) -> Option<(String, String)>>,
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub changed_outputs: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
@@ -138,6 +141,7 @@ impl Meta {
             failure_field: None,
             unsettled: &[],
             status_fields: &[],
+            under_way: None,
             changed_outputs: &[],
             replace: Replace::DeleteFirst,
             can_duplicate: false,

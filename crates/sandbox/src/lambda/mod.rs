@@ -180,6 +180,23 @@ pub(crate) fn active_since(state: &State, region: &str, function: &str) -> Optio
     state.functions.get(&at(region, name_in(function))).map(functions::Function::active_since)
 }
 
+/// Whether `function:NAME:QUALIFIER` is an alias or a published version.
+pub(crate) fn can_be_provisioned(state: &State, region: &str, id: &str) -> bool {
+    let name = id.strip_prefix("function:").unwrap_or_default();
+    let function = state.functions.get(&at(region, name_in(name)));
+    let qualifier = qualifier_in(name).filter(|qualifier| *qualifier != names::LATEST);
+    qualifier.is_some_and(|qualifier| {
+        function.is_some_and(|function| function.version_of(Some(qualifier)).is_some())
+    })
+}
+
+/// Moves the provisioned concurrency of `function:NAME:QUALIFIER` into bounds, as Application Auto
+/// Scaling does at once.
+pub(crate) fn keep_within(world: &mut World, region: &str, id: &str, min: i64, max: i64) {
+    let name = id.strip_prefix("function:").unwrap_or_default();
+    provisioned::keep_within(world, region, name_in(name), qualifier_in(name), min, max);
+}
+
 /// The error of event source mappings for a missing function.
 pub(crate) fn no_such_function() -> Refusal {
     invalid("Function does not exist")

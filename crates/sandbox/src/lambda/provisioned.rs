@@ -125,6 +125,29 @@ pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
     Ok(view)
 }
 
+/// Moves the number of a qualifier into bounds. What Lambda refuses stays as it is.
+pub(super) fn keep_within(
+    world: &mut World,
+    region: &str,
+    name: &str,
+    qualifier: Option<&str>,
+    min: i64,
+    max: i64,
+) {
+    let function = find(world, region, &Named { name, qualifier: None }).ok();
+    let old = function.zip(qualifier).and_then(|(function, qualifier)| {
+        function.provisioned.get(qualifier).map(|one| one.requested)
+    });
+    let wanted = old.unwrap_or_default().clamp(min, max);
+    if old.unwrap_or_default() != wanted {
+        let input = json!({
+            "FunctionName": name, "Qualifier": qualifier,
+            "ProvisionedConcurrentExecutions": wanted,
+        });
+        let _refused = put(world, region, &input);
+    }
+}
+
 pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
     let (qualifier, function) = of(world, region, input, UNPUBLISHED)?;

@@ -46,7 +46,10 @@ pub(crate) fn first_use(call: &Call) -> Option<&'static str> {
     Some(match (call.service.as_str(), call.operation.as_str()) {
         ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
         ("application-autoscaling", "RegisterScalableTarget") => {
-            "ecs.application-autoscaling.amazonaws.com"
+            match text(&call.input, "ServiceNamespace") {
+                Some("lambda") => "lambda.application-autoscaling.amazonaws.com",
+                _ => "ecs.application-autoscaling.amazonaws.com",
+            }
         }
         ("autoscaling", "CreateAutoScalingGroup") => "autoscaling.amazonaws.com",
         ("ecs", "CreateCluster" | "CreateService") => "ecs.amazonaws.com",
@@ -224,10 +227,18 @@ fn others(world: &World, call: &Call) -> Vec<Need> {
         }
         ("application-autoscaling", "RegisterScalableTarget" | "PutScalingPolicy") => {
             let service = text(input, "ResourceId").unwrap_or_default();
-            let mut needs = vec![
-                Need::new("ecs:DescribeServices", at("ecs", service)),
-                Need::new("ecs:UpdateService", at("ecs", service)),
-            ];
+            let (scaled, actions) = match text(input, "ServiceNamespace") {
+                Some("lambda") => (
+                    at("lambda", service),
+                    [
+                        "lambda:GetProvisionedConcurrencyConfig",
+                        "lambda:PutProvisionedConcurrencyConfig",
+                    ],
+                ),
+                _ => (at("ecs", service), ["ecs:DescribeServices", "ecs:UpdateService"]),
+            };
+            let needs = actions.map(|action| Need::new(action, scaled.clone()));
+            let mut needs = Vec::from(needs);
             if operation == "PutScalingPolicy" {
                 let alarm = at("cloudwatch", &format!("alarm:TargetTracking-{service}-AlarmHigh"));
                 needs.push(Need::new("cloudwatch:PutMetricAlarm", alarm));

@@ -1,6 +1,10 @@
 //! Helpers of the Lambda kinds: names of functions, tags, and temporary errors.
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration};
 use futures::future::FutureExt;
 
 use crate::aws::clients::Aws;
@@ -49,6 +53,85 @@ pub(super) async fn function(aws: &Aws, name: &str) -> Result<Option<GetFunction
     send.await.map_err(op("GetFunction")).or_gone()?.map(whole).transpose()
 }
 
+/// AWS's description of a version of a function.
+pub(super) async fn version(
+    aws: &Aws,
+    function: &str,
+    version: &str,
+) -> Result<Option<FunctionConfiguration>, OpError> {
+    let send = aws.lambda.get_function().function_name(function).qualifier(version).send();
+    let answer = send.await.map_err(op("GetFunction")).or_gone()?;
+    Ok(answer.and_then(|answer| answer.configuration))
+}
+
+/// The published versions of a function by their numbers, the newest first.
+pub(super) async fn versions(
+    aws: &Aws,
+    function: &str,
+) -> Result<Vec<(u64, FunctionConfiguration)>, OpError> {
+    let call = aws.lambda.list_versions_by_function().function_name(function);
+    let all: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    let all = all.map_err(op("ListVersionsByFunction")).or_gone()?.unwrap_or_default();
+    // `$LATEST` is none of them.
+    let number = |found: &FunctionConfiguration| found.version()?.parse().ok();
+    let numbered = all.into_iter().filter_map(|found| Some((number(&found)?, found)));
+    let mut numbered: Vec<(u64, FunctionConfiguration)> = numbered.collect();
+    numbered.sort_by_key(|(number, _)| Reverse(*number));
+    Ok(numbered)
+}
+
+/// Deletes a published version.
+pub(super) async fn delete_version(aws: &Aws, function: &str, number: u64) -> Result<(), OpError> {
+    let call = aws.lambda.delete_function().function_name(function).qualifier(number.to_string());
+    call.send().await.map_err(op("DeleteFunction")).or_gone().map(drop)
+}
+
+/// The aliases of a function.
+pub(super) async fn aliases(aws: &Aws, function: &str) -> Result<Vec<AliasConfiguration>, OpError> {
+    let call = aws.lambda.list_aliases().function_name(function);
+    let all: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    Ok(all.map_err(op("ListAliases")).or_gone()?.unwrap_or_default())
+}
+
+/// The aliases of a function that payctl made or that the config wants. Several kinds need them,
+/// and a survey reads them once.
+pub(super) async fn own_aliases(
+    cx: &Survey<'_>,
+    function: &str,
+) -> Result<Vec<AliasConfiguration>, OpError> {
+    let question = format!("lambda:ListAliases/{function}");
+    let all: Arc<Vec<_>> = cx.once(&question, aliases(cx.aws, function).boxed()).await?;
+    let is_own = |alias: &&AliasConfiguration| {
+        let name = qualified(function, alias.name());
+        kept_by(alias).is_some() || cx.wanted.contains_key(&name)
+    };
+    Ok(all.iter().filter(is_own).cloned().collect())
+}
+
+/// How payctl describes its aliases: aliases have no tags.
+const KEEPS: (&str, &str) = ("payctl keeps ", " older versions");
+
+/// The description of an alias of payctl.
+pub(super) fn keeping(versions: u32) -> String {
+    format!("{}{versions}{}", KEEPS.0, KEEPS.1)
+}
+
+/// How many older versions an alias of payctl keeps; `None` for an alias of others.
+pub(super) fn kept_by(alias: &AliasConfiguration) -> Option<u32> {
+    let words = alias.description()?.strip_prefix(KEEPS.0)?;
+    words.strip_suffix(KEEPS.1)?.parse().ok()
+}
+
+/// `FUNCTION:ALIAS`, or the function alone.
+pub(super) fn qualified(function: &str, qualifier: Option<&str>) -> String {
+    qualifier.map_or(function.to_owned(), |qualifier| format!("{function}:{qualifier}"))
+}
+
+/// The function and the alias of `FUNCTION:ALIAS`.
+pub(super) fn parts(name: &str) -> (&str, Option<&str>) {
+    name.split_once(':').map_or((name, None), |(function, alias)| (function, Some(alias)))
+}
+
 /// Refuses an answer without the tags: AWS gives it to those who may not read them, and a function
 /// without tags would seem to have another owner.
 fn whole(answer: GetFunctionOutput) -> Result<GetFunctionOutput, OpError> {
@@ -65,7 +148,12 @@ pub(super) fn name_in(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or(arn)
 }
 
-/// The ARN of a function of this account.
+/// `FUNCTION` or `FUNCTION:ALIAS` at the end of an ARN.
+pub(super) fn qualified_in(arn: &str) -> &str {
+    arn.split_once(":function:").map_or(arn, |(_, name)| name)
+}
+
+/// The ARN of a function of this account, or of an alias.
 pub(super) fn arn_of(aws: &Aws, name: &str) -> String {
     let scope = &aws.scope;
     let (partition, region, account) = (&scope.partition, &scope.region, &scope.account);
@@ -112,5 +200,17 @@ mod tests {
     fn the_name_is_found_in_qualified_arns_too() {
         assert_eq!(name_in("arn:aws:lambda:r:1:function:dev-f"), "dev-f");
         assert_eq!(name_in("arn:aws:lambda:r:1:function:dev-f:$LATEST"), "dev-f");
+        assert_eq!(qualified_in("arn:aws:lambda:r:1:function:dev-f:live"), "dev-f:live");
+        assert_eq!(parts("dev-f:live"), ("dev-f", Some("live")));
+        assert_eq!(parts("dev-f"), ("dev-f", None));
+    }
+
+    #[test]
+    fn an_alias_says_that_it_is_payctls_and_how_many_versions_it_keeps() {
+        let described =
+            |words: &str| kept_by(&AliasConfiguration::builder().description(words).build());
+        assert_eq!(described(&keeping(3)), Some(3));
+        assert_eq!(described("the live one"), None);
+        assert_eq!(kept_by(&AliasConfiguration::builder().build()), None);
     }
 }

@@ -1,16 +1,21 @@
-//! Checks the reserved concurrency of a plan against the account's limit. AWS would refuse too high
-//! a reservation in the middle of an apply.
+//! Checks the reserved and provisioned concurrency of a plan against the account's limit and against
+//! each other. AWS would refuse too much of it in the middle of an apply.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::alias::Alias;
+use super::common;
 use super::function::Function;
 use crate::aws::clients::{Aws, retry_read};
 use crate::aws::error::op;
 use crate::aws::preflight::{Check, Finding, Planned, Preflight, Subject};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::desired::Desired;
 use payctl_engine::model::error::{ErrorClass, OpError};
 
-/// Checks whether the account can reserve the concurrency that functions want.
+/// Checks whether the account can set aside the concurrency that functions and aliases want.
 pub(super) const CHECK: Check = Check {
     subject: Subject::Limits,
     doing: "read the account limits of Lambda",
@@ -31,7 +36,11 @@ struct Shortage {
 
 /// Asks AWS only if the functions reserve more than before.
 async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
-    let more = reservations(&cx.planned);
+    let too_low = below_provisioned(&cx.planned);
+    if !too_low.is_empty() {
+        return Ok(too_low);
+    }
+    let more = reservations(&cx.planned, cx.resources);
     let wanted: i64 = more.iter().map(|(_, more)| more).sum();
     if wanted <= 0 {
         return Ok(Vec::new());
@@ -51,15 +60,54 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
              other functions\n{}",
             who.join("\n")
         ),
-        hint: "lower or remove `reserved_concurrency`, or ask AWS for a higher quota",
+        hint: "lower or remove `reserved_concurrency` or `provisioned_concurrency`, or ask AWS for \
+               a higher quota",
     }])
 }
 
-/// How many more concurrent calls each change reserves; negative if it gives some back.
-fn reservations<'a>(planned: &'a [Planned<'a>]) -> Vec<(&'a Planned<'a>, i64)> {
+/// Functions that reserve fewer calls than are still provisioned for their aliases. These change
+/// only after their function.
+fn below_provisioned(planned: &[Planned<'_>]) -> Vec<Finding> {
+    let aliases: Vec<Alias> = planned
+        .iter()
+        .filter_map(|planned| Alias::of(planned.address, &planned.live?.spec))
+        .collect();
+    let too_low = planned.iter().filter_map(|planned| {
+        let function = Function::of(planned.address, &planned.want?.spec)?;
+        let reserved = function.reserved_concurrency?;
+        let own = aliases.iter().filter(|alias| common::parts(&alias.name).0 == function.name);
+        let provisioned: u32 = own.filter_map(|alias| alias.provisioned).sum();
+        (planned.live.is_some() && provisioned > reserved).then(|| Finding::Problem {
+            title: format!("{} cannot reserve only {reserved} calls yet", planned.address),
+            because: format!(
+                "{provisioned} calls are provisioned for its aliases, and AWS changes the function \
+                 first ({})",
+                planned.origin
+            ),
+            hint: "lower `provisioned_concurrency` first, and `reserved_concurrency` with the next \
+                   apply",
+        })
+    });
+    too_low.collect()
+}
+
+/// How many more concurrent calls each change sets aside; negative if it gives some back. What is
+/// provisioned of a function counts only if the function reserves nothing.
+fn reservations<'a>(
+    planned: &'a [Planned<'a>],
+    resources: &BTreeMap<Address, Desired>,
+) -> Vec<(&'a Planned<'a>, i64)> {
+    let reserves = |address: &Address, spec: &Value| {
+        Function::of(address, spec).and_then(|function| function.reserved_concurrency)
+    };
+    let provides = |address: &Address, spec: &Value| {
+        let wanted = Alias::of(address, &resources.get(address)?.spec)?;
+        let function = wanted.function.refs().next()?.to.clone();
+        let is_within = reserves(&function, &resources.get(&function)?.spec).is_some();
+        Alias::of(address, spec)?.provisioned.filter(|_| !is_within)
+    };
     let reserved = |address: &Address, spec: &Value| {
-        let function = Function::of(address, spec);
-        function.and_then(|function| function.reserved_concurrency).map_or(0, i64::from)
+        reserves(address, spec).or_else(|| provides(address, spec)).map_or(0, i64::from)
     };
     let more = planned.iter().map(|planned| {
         let now = planned.live.map_or(0, |live| reserved(planned.address, &live.spec));
@@ -90,19 +138,21 @@ async fn shortage(aws: &Aws, wanted: i64) -> Result<Option<Shortage>, OpError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::{json, to_value};
+    use serde_json::to_value;
 
     use super::*;
     use crate::aws::preflight::Fate;
     use crate::aws::resource::Resource as _;
-    use payctl_engine::model::desired::Desired;
     use payctl_engine::model::live::{Live, Phase, Tags};
     use payctl_engine::model::text::Outputs;
 
     /// A function that reserves calls, as it is and as it is wanted.
-    fn function(name: &str, reserved: u32) -> (Live, Desired) {
-        let mut spec = to_value(Function::sample()).unwrap();
-        spec["reserved_concurrency"] = json!(reserved);
+    fn function(name: &str, reserved: Option<u32>) -> (Live, Desired) {
+        let spec = Function { reserved_concurrency: reserved, ..Function::sample() };
+        object(Function::META.kind, name, to_value(spec).unwrap())
+    }
+
+    fn object(kind: &str, name: &str, spec: Value) -> (Live, Desired) {
         let live = Live {
             id: "f".into(),
             spec: spec.clone(),
@@ -111,7 +161,7 @@ mod tests {
             phase: Phase::Ready,
         };
         let want = Desired {
-            address: Address::new(Function::META.kind, name),
+            address: Address::new(kind, name),
             name: "f".into(),
             component: "functions".into(),
             origin: String::new(),
@@ -125,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_deleted_function_frees_its_concurrency() {
-        let functions = [function("new", 100), function("old", 100), function("same", 7)];
+        let functions =
+            [function("new", Some(100)), function("old", Some(100)), function("same", Some(7))];
         let fates = [Fate::Created, Fate::Deleted, Fate::Updated];
         let planned = functions.iter().zip(fates).map(|((live, want), fate)| Planned {
             address: &want.address,
@@ -136,9 +187,50 @@ mod tests {
             live: Some(live).filter(|_| fate != Fate::Created),
         });
         let planned: Vec<Planned<'_>> = planned.collect();
-        let more = reservations(&planned);
+        let more = reservations(&planned, &BTreeMap::new());
         let more: Vec<_> =
             more.iter().map(|(planned, more)| (&*planned.address.name, *more)).collect();
         assert_eq!(more, [("new", 100), ("old", -100)]);
+    }
+
+    /// An alias for which calls are provisioned, beside its function.
+    fn alias(provisioned: u32) -> (Live, Desired) {
+        let spec = Alias { provisioned: Some(provisioned), ..Alias::sample() };
+        object(Alias::META.kind, "sample-live", to_value(spec).unwrap())
+    }
+
+    fn planned<'a>(object: &'a (Live, Desired), fate: Fate) -> Planned<'a> {
+        let (live, want) = object;
+        Planned {
+            address: &want.address,
+            origin: "config/base.toml:1",
+            fate,
+            changed: Vec::new(),
+            want: Some(want),
+            live: Some(live).filter(|_| fate != Fate::Created),
+        }
+    }
+
+    #[test]
+    fn what_is_provisioned_counts_unless_the_function_reserves_calls() {
+        let new = alias(5);
+        for (reserved, counted) in [(None, vec![5]), (Some(10), vec![])] {
+            let (_, function) = function("sample", reserved);
+            let wanted = [&new.1, &function];
+            let wanted = wanted.map(|want| (want.address.clone(), want.clone()));
+            let planned = [planned(&new, Fate::Created)];
+            let more = reservations(&planned, &BTreeMap::from(wanted));
+            assert_eq!(more.iter().map(|(_, more)| *more).collect::<Vec<_>>(), counted);
+        }
+    }
+
+    #[test]
+    fn a_function_does_not_reserve_less_than_is_still_provisioned() {
+        let (function, alias) = (function("sample", Some(4)), alias(5));
+        let plan = [planned(&function, Fate::Updated), planned(&alias, Fate::Updated)];
+        let found = below_provisioned(&plan);
+        let [Finding::Problem { title, .. }] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(title, "lambda.function/sample cannot reserve only 4 calls yet");
+        assert!(below_provisioned(&plan[..1]).is_empty());
     }
 }

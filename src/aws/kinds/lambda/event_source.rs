@@ -28,7 +28,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventSource {
-    /// The ARN of the function.
+    /// The ARN of the function or of an alias.
     pub function: Text,
     /// The ARN of the queue or of the table's stream.
     pub source: Text,

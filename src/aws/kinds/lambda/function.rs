@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus,
-    Runtime, TracingConfig, TracingMode, VpcConfig,
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
+    FunctionConfiguration, LastUpdateStatus, Runtime, TracingConfig, TracingMode, VpcConfig,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,11 @@ impl Function {
     pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
         Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
     }
+
+    /// What AWS says of a function or a version, without what only the function has.
+    pub(super) fn of_configuration(now: FunctionConfiguration) -> Self {
+        convert::spec(now.function_name.clone().unwrap_or_default(), now, None)
+    }
 }
 
 impl Resource for Function {
@@ -103,6 +108,7 @@ impl Resource for Function {
              function and its role from the config, remove the function first and the role an \
              hour later.",
             "payctl changes code and configuration one after the other.",
+            "Published versions and aliases are deleted with the function.",
             "AWS takes 5 to 40 minutes to delete the network interfaces of a deleted function; \
              its subnets wait for that. payctl first moves the function to the VPC's default \
              security group, so that its own groups do not have to wait.",
@@ -153,9 +159,14 @@ impl Resource for Function {
                 &["lambda:{here}:function:{name}"],
             ),
             Permit::delete(
-                &["lambda:DeleteFunction", "lambda:UpdateFunctionConfiguration"],
+                &[
+                    "lambda:DeleteFunction",
+                    "lambda:ListVersionsByFunction",
+                    "lambda:UpdateFunctionConfiguration",
+                ],
                 &["lambda:{here}:function:{name}"],
             ),
+            Permit::delete(&["lambda:DeleteFunction"], &["lambda:{here}:function:{name}:*"]),
             Permit::delete(&["ec2:DescribeSecurityGroups"], &["*"]),
         ],
         names: Some(NameRule::new(
@@ -315,8 +326,15 @@ impl Resource for Function {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        if live.spec.network.is_some() && leave_groups(cx.aws, &live.id).await? {
-            return Ok(());
+        if live.spec.network.is_some() {
+            // A version keeps the interfaces of its groups in use, and does not move with the
+            // function.
+            for (number, _) in common::versions(cx.aws, &live.id).await? {
+                common::delete_version(cx.aws, &live.id, number).await?;
+            }
+            if leave_groups(cx.aws, &live.id).await? {
+                return Ok(());
+            }
         }
         let send = cx.aws.lambda.delete_function().function_name(&live.id).send();
         send.await.map_err(op("DeleteFunction")).or_gone().map(drop)

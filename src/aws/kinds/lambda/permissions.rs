@@ -1,13 +1,13 @@
-//! The policy of a function: who may call it, all statements as one object.
+//! The policy of a function or of an alias: who may call it, all statements as one object.
 //!
 //! AWS quirks: calls add and remove a statement by its id, but never change one. Statements that
 //! are added at the same time may get lost, so payctl adds them one after another. The policy does
-//! not have tags: the owner of the function owns it, and it is deleted with the function.
+//! not have tags: the owner of the function owns it, and it is deleted with the function or alias.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,11 +23,11 @@ use payctl_engine::model::meta::Meta;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
-/// Everybody who may call a function.
+/// Everybody who may call a function or an alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Permissions {
-    /// The ARN of the function.
+    /// The ARN of the function or alias.
     pub function: Text,
     /// The statements by their ids.
     pub callers: BTreeMap<String, Permission>,
@@ -60,6 +60,7 @@ impl Resource for Permissions {
         notes: &[
             "payctl manages the whole policy of a function: it removes statements that others add.",
             "AWS deletes it with its function, but not with the callers.",
+            "An alias has a policy of its own: who may call the alias cannot call the function.",
         ],
         immutable: &["function"],
         tagged: false,
@@ -67,16 +68,27 @@ impl Resource for Permissions {
         permits: &[
             Permit::look(&["lambda:ListFunctions"], &["*"]),
             Permit::look(
-                &["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"],
+                &[
+                    "lambda:GetFunction",
+                    "lambda:GetPolicy",
+                    "lambda:ListAliases",
+                    "lambda:ListTags",
+                ],
                 &["lambda:{here}:function:{seen}"],
             ),
             Permit::set(
                 &["lambda:AddPermission", "lambda:RemovePermission"],
-                &["lambda:{here}:function:{lambda.function}"],
+                &[
+                    "lambda:{here}:function:{lambda.function}",
+                    "lambda:{here}:function:{lambda.alias}",
+                ],
             ),
             Permit::delete(
                 &["lambda:RemovePermission"],
-                &["lambda:{here}:function:{lambda.function}"],
+                &[
+                    "lambda:{here}:function:{lambda.function}",
+                    "lambda:{here}:function:{lambda.alias}",
+                ],
             ),
         ],
         section: "functions",
@@ -115,18 +127,34 @@ impl Resource for Permissions {
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let names = common::candidates(cx).await?;
         let found = names.iter().map(|name| async move {
-            let Some(function) = common::function_of(cx, name).await? else { return Ok(None) };
+            let aliases = common::own_aliases(cx, name);
+            let (function, aliases) = join(common::function_of(cx, name), aliases).await;
+            let Some(function) = function? else { return Ok(Vec::new()) };
             let tags = function.tags.unwrap_or_default().into_iter().collect();
             // AWS allows 15 reads of policies per second, so payctl reads only its own.
-            let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
+            let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(Vec::new()) };
             // The survey of functions reports a disputed function.
             let is_of_function = [Self::META.kind, Function::META.kind].contains(&&*address.kind);
             if !is_of_function || matches!(owner, Owner::Disputed(_)) {
-                return Ok(None);
+                return Ok(Vec::new());
             }
-            let live = find(cx.aws, name).await?;
-            let address = Address::new(Self::META.kind, address.name);
-            Ok(live.map(|live| Found { address, owner, live }))
+            let mut all = vec![(address.name.clone(), name.clone())];
+            if owner == Owner::Ours {
+                all.extend(aliases?.iter().filter_map(|alias| {
+                    let alias = alias.name()?;
+                    let logical = format!("{}-{alias}", address.name);
+                    Some((logical, common::qualified(name, Some(alias))))
+                }));
+            }
+            let found = all.into_iter().map(|(logical, name)| {
+                let owner = owner.clone();
+                async move {
+                    let live = find(cx.aws, &name).await?;
+                    let address = Address::new(Self::META.kind, logical);
+                    Ok(live.map(|live| Found { address, owner, live }))
+                }
+            });
+            Ok(try_join_all(found).await?.into_iter().flatten().collect::<Vec<_>>())
         });
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
@@ -136,7 +164,7 @@ impl Resource for Permissions {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let name = common::name_in(self.function.known());
+        let name = common::qualified_in(self.function.known());
         if let Some((id, permission)) = self.callers.first_key_value() {
             permission.add(cx.aws, name, id).await?;
         }
@@ -169,11 +197,13 @@ impl Resource for Permissions {
 }
 
 impl Permission {
-    async fn add(&self, aws: &Aws, function: &str, id: &str) -> Result<(), OpError> {
+    async fn add(&self, aws: &Aws, name: &str, id: &str) -> Result<(), OpError> {
+        let (function, alias) = common::parts(name);
         let call = aws
             .lambda
             .add_permission()
             .function_name(function)
+            .set_qualifier(alias.map(str::to_owned))
             .statement_id(id)
             .action(&self.action)
             .principal(&self.principal)
@@ -204,13 +234,17 @@ impl Permission {
     }
 }
 
-async fn remove(aws: &Aws, function: &str, id: &str) -> Result<(), OpError> {
+async fn remove(aws: &Aws, name: &str, id: &str) -> Result<(), OpError> {
+    let (function, alias) = common::parts(name);
     let call = aws.lambda.remove_permission().function_name(function).statement_id(id);
+    let call = call.set_qualifier(alias.map(str::to_owned));
     call.send().await.map_err(op("RemovePermission")).or_gone().map(drop)
 }
 
 async fn find(aws: &Aws, name: &str) -> Result<Option<Live<Permissions>>, OpError> {
-    let send = aws.lambda.get_policy().function_name(name).send();
+    let (function, alias) = common::parts(name);
+    let call = aws.lambda.get_policy().function_name(function);
+    let send = call.set_qualifier(alias.map(str::to_owned)).send();
     let answer = send.await.map_err(op("GetPolicy")).or_gone()?;
     let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
     let callers = read_policy(&policy)?;

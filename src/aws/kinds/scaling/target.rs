@@ -30,7 +30,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Target {
-    /// The scaled resource, `service/CLUSTER/NAME`.
+    /// The scaled resource, `service/CLUSTER/NAME` or `function:NAME:ALIAS`.
     pub resource: Text,
     /// In which respect, `ecs:service:DesiredCount`.
     pub dimension: String,
@@ -58,13 +58,14 @@ pub(crate) struct Policy {
     pub shrinks: bool,
 }
 
-/// The namespace of payctl's targets.
-const NAMESPACES: [ServiceNamespace; 1] = [ServiceNamespace::Ecs];
+/// The namespaces of payctl's targets.
+const NAMESPACES: [ServiceNamespace; 2] = [ServiceNamespace::Ecs, ServiceNamespace::Lambda];
 
 impl Resource for Target {
     const META: Meta = Meta {
         notes: &[
-            "A registration moves the number of tasks into the bounds at once.",
+            "A registration moves the number of tasks, or of provisioned calls, into the bounds at \
+             once.",
             "Each policy creates alarms named TargetTracking-..., which are deleted with it.",
             "payctl leaves policies of other types alone.",
         ],
@@ -75,6 +76,7 @@ impl Resource for Target {
             ("ConcurrentUpdateException", ""),
             ("FailedResourceAccessException", ""),
             ("ValidationException", "ECS service doesn't exist"),
+            ("ValidationException", "No Lambda function found"),
             ("ValidationException", "Unable to assume IAM role"),
         ],
         permits: &[
@@ -82,21 +84,26 @@ impl Resource for Target {
             Permit::look(&["application-autoscaling:ListTagsForResource"], &["application-autoscaling:{here}:scalable-target/*"]),
             Permit::set(&["application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
             Permit::create(&["iam:CreateServiceLinkedRole"], &["iam::{account}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/*"]).where_equal("iam:AWSServiceName", "ecs.application-autoscaling.amazonaws.com"),
+            Permit::set(&["application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "lambda"),
+            Permit::create(&["iam:CreateServiceLinkedRole"], &["iam::{account}:role/aws-service-role/lambda.application-autoscaling.amazonaws.com/*"]).where_equal("iam:AWSServiceName", "lambda.application-autoscaling.amazonaws.com"),
+            Permit::set(&["lambda:GetProvisionedConcurrencyConfig", "lambda:PutProvisionedConcurrencyConfig"], &["lambda:{here}:function:{lambda.alias}"]),
             Permit::set(&["application-autoscaling:TagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
             Permit::set(&["cloudwatch:DescribeAlarms"], &["*"]),
             Permit::set(&["cloudwatch:PutMetricAlarm"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
             Permit::set(&["ecs:DescribeServices", "ecs:UpdateService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
             Permit::change(&["application-autoscaling:UntagResource"], &["application-autoscaling:{here}:scalable-target/*"]),
             Permit::change(&["application-autoscaling:DeleteScalingPolicy"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::change(&["application-autoscaling:DeleteScalingPolicy"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "lambda"),
             Permit::change(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
             Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "ecs"),
+            Permit::delete(&["application-autoscaling:DeregisterScalableTarget"], &["application-autoscaling:{here}:scalable-target/*"]).where_equal("application-autoscaling:service-namespace", "lambda"),
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
         section: "services",
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
-            "Automatic scaling of a service, within bounds and by metrics.",
+            "Automatic scaling of a service or of provisioned concurrency, within bounds and by metrics.",
         )
     };
 
@@ -126,8 +133,13 @@ impl Resource for Target {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let spaces = NAMESPACES.iter().map(|space| {
-            try_join(targets_of(cx.aws, space, None), policies_of(cx.aws, space, None))
+        let spaces = NAMESPACES.iter().map(|space| async move {
+            let targets = targets_of(cx.aws, space, None).await?;
+            let policies = match targets.iter().any(|target| cx.is_candidate(&target.resource_id)) {
+                true => policies_of(cx.aws, space, None).await?,
+                false => Vec::new(),
+            };
+            Ok::<_, OpError>((targets, policies))
         });
         let all = try_join_all(spaces).await?;
         let candidates = all.iter().flat_map(|(targets, policies)| {
@@ -402,6 +414,8 @@ mod tests {
         let (dimension, resource) = parts("ecs:service:DesiredCount/service/main/web");
         assert_eq!((dimension, resource), ("ecs:service:DesiredCount", "service/main/web"));
         assert_eq!(namespace(dimension), ServiceNamespace::Ecs);
+        let (dimension, resource) = parts("lambda:function:ProvisionedConcurrency/function:f:live");
+        assert_eq!((namespace(dimension), resource), (ServiceNamespace::Lambda, "function:f:live"));
     }
 
     #[test]

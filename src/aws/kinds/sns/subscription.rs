@@ -50,10 +50,10 @@ fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D
 
 /// The logical name of a subscription, from the topic's logical name.
 pub(crate) fn logical_name(topic: &str, protocol: &str, endpoint: &str) -> String {
-    let last = if endpoint.starts_with("arn:") {
-        endpoint.rsplit(':').next().unwrap_or(endpoint)
-    } else {
-        endpoint
+    let last = match endpoint.split_once(":function:") {
+        Some((_, function)) => function,
+        None if endpoint.starts_with("arn:") => endpoint.rsplit(':').next().unwrap_or(endpoint),
+        None => endpoint,
     };
     format!("{topic}.{protocol}.{last}")
 }
@@ -386,6 +386,8 @@ mod tests {
     fn the_logical_name_ends_in_the_last_part_of_an_arn_or_the_whole_endpoint() {
         assert_eq!(logical_name("ops", "sqs", QUEUE), "ops.sqs.dev-payment-queue");
         assert_eq!(logical_name("ops", "sqs", "dev-payment-queue"), "ops.sqs.dev-payment-queue");
+        let alias = "arn:aws:lambda:us-east-1:000000000000:function:dev-f:live";
+        assert_eq!(logical_name("ops", "lambda", alias), "ops.lambda.dev-f:live");
         assert_eq!(logical_name("ops", "https", "https://a.b:8/c"), "ops.https.https://a.b:8/c");
         assert_eq!(Subscription::sample_name(), logical_name("sample", "sqs", "sample-queue"));
     }

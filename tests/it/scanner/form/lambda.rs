@@ -7,6 +7,7 @@ use super::Form;
 impl Form<'_> {
     pub(super) fn lambda(&mut self) {
         match self.kind {
+            "lambda.alias" => self.main(&[("function", "function_name")], json!({})),
             "lambda.event_source" => self
                 .main(&[("function", "function_name"), ("source", "event_source_arn")], json!({})),
             "lambda.function" => self.function(),

@@ -376,3 +376,47 @@ fn provisioned_and_reserved_concurrency_share_the_account() {
     let read = lambda(&mut world, "GetFunctionConcurrency", about).unwrap();
     assert_eq!(read, json!({ "ReservedConcurrentExecutions": 20 }));
 }
+
+#[test]
+fn application_auto_scaling_keeps_provisioned_concurrency_within_bounds() {
+    let mut world = with_versions();
+    alias(&mut world, "live", "1", json!({})).unwrap();
+    let scale = |world: &mut World, operation: &str, resource: &str, more: Value| {
+        let mut input = json!({
+            "ServiceNamespace": "lambda", "ResourceId": resource,
+            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+        });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        ask(world, "application-autoscaling", operation, input).map_err(|refusal| refusal.message)
+    };
+    let bounds = |min: i64, max: i64| json!({ "MinCapacity": min, "MaxCapacity": max });
+    let register = "RegisterScalableTarget";
+    for resource in ["function:f", "function:f:none", "function:f:$LATEST", "function:g:live"] {
+        let refused = scale(&mut world, register, resource, bounds(1, 2)).unwrap_err();
+        assert!(refused.starts_with("No Lambda function found"), "{refused}");
+    }
+    let live = "function:f:live";
+    let requested = |world: &mut World| {
+        let read = lambda(world, "GetProvisionedConcurrencyConfig", about("live")).unwrap();
+        read["RequestedProvisionedConcurrentExecutions"].clone()
+    };
+    for (min, max, expected) in [(2, 4, 2), (3, 4, 3), (1, 2, 2)] {
+        scale(&mut world, register, live, bounds(min, max)).unwrap();
+        assert_eq!(requested(&mut world), expected);
+    }
+    let policy = |metric: &str| {
+        json!({
+            "PolicyName": "p", "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 0.7,
+                "PredefinedMetricSpecification": { "PredefinedMetricType": metric },
+            },
+        })
+    };
+    let put = "PutScalingPolicy";
+    scale(&mut world, put, live, policy("ECSServiceAverageCPUUtilization")).unwrap_err();
+    scale(&mut world, put, live, policy("LambdaProvisionedConcurrencyUtilization")).unwrap();
+    // What is provisioned outlives the target.
+    scale(&mut world, "DeregisterScalableTarget", live, json!({})).unwrap();
+    assert_eq!(requested(&mut world), 2);
+}

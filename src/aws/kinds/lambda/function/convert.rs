@@ -26,7 +26,7 @@ pub(super) fn to_live(answer: GetFunctionOutput) -> Option<Live<Function>> {
     })
 }
 
-fn spec(name: String, now: FunctionConfiguration, reserved: Option<i32>) -> Function {
+pub(super) fn spec(name: String, now: FunctionConfiguration, reserved: Option<i32>) -> Function {
     let failed_update = failure(&now);
     let architecture = now.architectures.unwrap_or_default().into_iter().next();
     let variables = now.environment.and_then(|found| found.variables).unwrap_or_default();

@@ -1,0 +1,544 @@
+//! Aliases of functions. Each names the published version that runs the wanted release, which
+//! payctl publishes if there is none, and may have provisioned concurrency.
+//!
+//! AWS quirks: a version has a number and nothing else, so a version is found by what it runs. That
+//! makes a lost reply harmless. PublishVersion publishes nothing if nothing has changed since the
+//! last version. Aliases have no tags: the owner of the function owns them, and their descriptions
+//! say that payctl made them. Weights belong to whoever shifts traffic. AWS does not delete a
+//! version that an alias names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
+use aws_sdk_lambda::types::{
+    AliasConfiguration, FunctionConfiguration, ProvisionedConcurrencyStatusEnum, State,
+};
+use futures::future::{join, try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::common;
+use super::function::Function;
+use super::release::Release;
+use crate::aws::clients::Aws;
+use crate::aws::error::{Gone, op};
+use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::Meta;
+use payctl_engine::model::permit::Permit;
+use payctl_engine::model::text::{Output, Text};
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alias {
+    /// The names of the function and the alias, `FUNCTION:ALIAS`.
+    pub name: String,
+    /// The ARN of the function.
+    pub function: Text,
+    /// What the version runs that it names. All of it is empty if the alias names no published
+    /// version.
+    pub release: Release,
+    /// How many versions stay beside those that aliases name; `None` if payctl did not make the
+    /// alias.
+    pub keep_versions: Option<u32>,
+    /// How many calls it is always ready for; 0 is none. Left alone if it scales.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<u32>,
+    /// Why Lambda could not provide that. It is never wanted, so payctl asks again.
+    pub failed_provisioning: Option<String>,
+    /// The other version that gets some of the calls, and its part. It is never wanted and never
+    /// changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f64>,
+}
+
+/// How payctl describes its versions, to find them when they are no longer needed.
+const PUBLISHED: &str = "published by payctl";
+
+/// The version of an alias that names no published one.
+const LATEST: &str = "$LATEST";
+
+impl Alias {
+    /// The name of an alias, which AWS knows only within its function.
+    pub(crate) fn name(function: &str, alias: &str) -> String {
+        common::qualified(function, Some(alias))
+    }
+
+    /// The spec of an alias in a plan; `None` for other kinds.
+    pub(crate) fn of(address: &Address, spec: &Value) -> Option<Self> {
+        Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
+    }
+
+    /// The sample with the release of a form of the sample function.
+    fn of_sample(function: &Function) -> Self {
+        Self {
+            name: Self::name(&function.name, "live"),
+            function: Text::reference(Address::new(Function::META.kind, "sample"), Output::Arn),
+            release: Release::of(function),
+            keep_versions: Some(3),
+            provisioned: Some(0),
+            failed_provisioning: None,
+            weights: BTreeMap::new(),
+        }
+    }
+}
+
+impl Resource for Alias {
+    const META: Meta = Meta {
+        notes: &[
+            "A change of the function changes the alias in the same plan. payctl publishes a \
+             version of the changed function, or finds the version that has the same code and \
+             configuration, and points the alias to it.",
+            "payctl deletes the versions that it published once no alias names them, except the \
+             last ones. It leaves versions and aliases alone that others made.",
+            "A version keeps the subnets and security groups that it was published with. AWS does \
+             not delete these while the version exists.",
+            "If an alias divides its calls between two versions, payctl does not change the \
+             weights, and refuses to point the alias to another version.",
+            "Provisioned concurrency takes minutes. While Application Auto Scaling changes it, a \
+             plan shows that AWS is still working on the alias.",
+        ],
+        immutable: &["name", "function"],
+        tagged: false,
+        failure_field: Some("failed_provisioning"),
+        changed_outputs: &[("release", Output::Version)],
+        under_way: Some(divided),
+        deadline: Duration::from_secs(1200),
+        propagation: Duration::from_secs(300),
+        // Another function may first have to give up concurrency, and a permission of the alias is a
+        // new revision of it.
+        transient: &[
+            ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
+            ("InvalidParameterValueException", "greater than account's unreserved concurrency"),
+            ("PreconditionFailedException", ""),
+        ],
+        arn: Some("lambda:{here}:function:{name}"),
+        permits: &[
+            Permit::look(&["lambda:ListFunctions"], &["*"]),
+            Permit::look(
+                &[
+                    "lambda:GetFunction",
+                    "lambda:GetProvisionedConcurrencyConfig",
+                    "lambda:ListAliases",
+                    "lambda:ListTags",
+                ],
+                &["lambda:{here}:function:{seen}"],
+            ),
+            Permit::look(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
+            Permit::watch(&["lambda:GetAlias"], &["lambda:{here}:function:{lambda.function}"]),
+            Permit::create(&["lambda:CreateAlias"], &["lambda:{here}:function:{lambda.function}"]),
+            Permit::set(
+                &["lambda:ListVersionsByFunction", "lambda:PublishVersion"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
+            Permit::set(
+                &["lambda:PutProvisionedConcurrencyConfig"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::change(&["lambda:UpdateAlias"], &["lambda:{here}:function:{lambda.function}"]),
+            Permit::change(
+                &["lambda:DeleteFunction"],
+                &["lambda:{here}:function:{lambda.function}:*"],
+            ),
+            Permit::change(
+                &["lambda:DeleteProvisionedConcurrencyConfig"],
+                &["lambda:{here}:function:{name}"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteAlias", "lambda:ListVersionsByFunction"],
+                &["lambda:{here}:function:{lambda.function}"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteFunction"],
+                &["lambda:{here}:function:{lambda.function}:*"],
+            ),
+            Permit::delete(
+                &["lambda:DeleteProvisionedConcurrencyConfig"],
+                &["lambda:{here}:function:{name}"],
+            ),
+        ],
+        section: "functions",
+        ..Meta::new(
+            "lambda.alias",
+            "lambda",
+            "An alias of a Lambda function: the name of a published version.",
+        )
+    };
+
+    fn sample() -> Self {
+        Self::of_sample(&Function::sample())
+    }
+
+    fn sample_name() -> &'static str {
+        "sample-live"
+    }
+
+    /// The function changes at the same time, and the alias publishes what it has become.
+    fn variants() -> Vec<Self> {
+        let mut all: Vec<Self> = Function::variants().iter().map(Self::of_sample).collect();
+        if let [first, .., last] = all.as_mut_slice() {
+            first.keep_versions = Some(1);
+            last.provisioned = Some(3);
+        }
+        all
+    }
+
+    async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        let names = common::candidates(cx).await?;
+        let found = names.iter().map(|name| async move {
+            let aliases = common::own_aliases(cx, name);
+            let (function, aliases) = join(common::function_of(cx, name), aliases).await;
+            let Some(function) = function? else { return Ok(Vec::new()) };
+            let tags = function.tags.unwrap_or_default().into_iter().collect();
+            // The survey of functions reports those of others.
+            let Some((owner, Owner::Ours)) = cx.ours(name, &tags) else { return Ok(Vec::new()) };
+            if owner.kind != Function::META.kind {
+                return Ok(Vec::new());
+            }
+            let aliases = aliases?.into_iter();
+            let owner = &owner;
+            let all = aliases.map(|alias| async move {
+                let logical = format!("{}-{}", owner.name, alias.name().unwrap_or_default());
+                let address = Address::new(Self::META.kind, logical);
+                let live = describe(cx.aws, name, alias).await?;
+                Ok(Found { address, owner: Owner::Ours, live })
+            });
+            try_join_all(all).await
+        });
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
+        let (function, alias) = common::parts(cx.id());
+        let call =
+            cx.aws.lambda.get_alias().function_name(function).set_name(alias.map(Into::into));
+        match call.send().await.map_err(op("GetAlias")).or_gone()? {
+            Some(found) => describe(cx.aws, function, listed(found)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let (function, alias) = common::parts(&self.name);
+        let (version, _) = self.released(cx.aws).await?;
+        let call = cx
+            .aws
+            .lambda
+            .create_alias()
+            .function_name(function)
+            .set_name(alias.map(str::to_owned))
+            .function_version(version.to_string())
+            .description(self.words());
+        call.send().await.map_err(op("CreateAlias"))?;
+        Ok(self.name.clone())
+    }
+
+    /// The version first: provisioned concurrency follows the alias.
+    async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let now = &live.spec;
+        if (&self.release, self.keep_versions) != (&now.release, now.keep_versions) {
+            return self.point(cx.aws, self.release != now.release).await;
+        }
+        match self.provisioned.or(now.provisioned) {
+            None | Some(0) => unprovision(cx.aws, &self.name).await,
+            Some(calls) => {
+                let (function, alias) = common::parts(&self.name);
+                let call = cx
+                    .aws
+                    .lambda
+                    .put_provisioned_concurrency_config()
+                    .function_name(function)
+                    .set_qualifier(alias.map(str::to_owned))
+                    .provisioned_concurrent_executions(i32::try_from(calls).unwrap_or(i32::MAX));
+                call.send().await.map_err(op("PutProvisionedConcurrencyConfig")).map(drop)
+            }
+        }
+    }
+
+    /// With the last alias go the versions that payctl published.
+    async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
+        let (function, alias) = common::parts(&live.id);
+        if live.spec.provisioned.is_some_and(|calls| calls > 0) {
+            unprovision(cx.aws, &live.id).await?;
+        }
+        let call = cx.aws.lambda.delete_alias().function_name(function);
+        let send = call.set_name(alias.map(str::to_owned)).send();
+        send.await.map_err(op("DeleteAlias")).or_gone()?;
+        if !common::aliases(cx.aws, function).await?.is_empty() {
+            return Ok(());
+        }
+        let versions = common::versions(cx.aws, function).await?;
+        for (number, _) in versions.iter().filter(is_own) {
+            common::delete_version(cx.aws, function, *number).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The published versions of a function by number.
+type Versions = Vec<(u64, FunctionConfiguration)>;
+
+impl Alias {
+    /// Its description.
+    fn words(&self) -> String {
+        common::keeping(self.keep_versions.unwrap_or_default())
+    }
+
+    /// The newest version with the wanted release, which is published if there is none; and all
+    /// versions from before that.
+    async fn released(&self, aws: &Aws) -> Result<(u64, Versions), OpError> {
+        let (function, _) = common::parts(&self.name);
+        let all = common::versions(aws, function).await?;
+        let is_it = |(_, found): &&(u64, FunctionConfiguration)| {
+            Release::of_configuration(found.clone()) == self.release
+        };
+        let number = match all.iter().find(is_it) {
+            Some((number, _)) => *number,
+            None => self.publish(aws, function).await?,
+        };
+        is_ready(aws, function, number).await?;
+        Ok((number, all))
+    }
+
+    /// Publishes a version, if the function is what it is to be.
+    async fn publish(&self, aws: &Aws, function: &str) -> Result<u64, OpError> {
+        let answer = common::function(aws, function).await?;
+        let now = answer.and_then(|answer| answer.configuration);
+        let revision = now.as_ref().and_then(|now| now.revision_id.clone());
+        if now.map(Release::of_configuration).as_ref() != Some(&self.release) {
+            let message = format!("{function} is not yet as the config wants it");
+            return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
+        }
+        let call = aws
+            .lambda
+            .publish_version()
+            .function_name(function)
+            .code_sha256(&self.release.code)
+            .set_revision_id(revision)
+            .description(PUBLISHED);
+        let made = call.send().await.map_err(op("PublishVersion"))?;
+        made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
+            let message = "AWS did not return the number of the new version";
+            OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
+        })
+    }
+
+    /// Points the alias to the wanted version, after the versions are gone that are no longer
+    /// needed: so nothing is left behind if this ends in between.
+    async fn point(&self, aws: &Aws, moves: bool) -> Result<(), OpError> {
+        let (function, alias) = common::parts(&self.name);
+        let aliases = common::aliases(aws, function).await?;
+        let is_this = |found: &&AliasConfiguration| found.name() == alias;
+        let Some(now) = aliases.iter().find(is_this) else {
+            let message = format!("there is no alias {}", self.name);
+            return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
+        };
+        if moves && !weights(now).is_empty() {
+            return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Divided", DIVIDED));
+        }
+        let (version, older) = self.released(aws).await?;
+        let keep = self.keep_versions.unwrap_or_default();
+        for number in spare(keep, version, &older, &aliases, now) {
+            common::delete_version(aws, function, number).await?;
+        }
+        let call = aws
+            .lambda
+            .update_alias()
+            .function_name(function)
+            .set_name(alias.map(str::to_owned))
+            .set_function_version(moves.then(|| version.to_string()))
+            .description(self.words())
+            .set_revision_id(now.revision_id.clone());
+        call.send().await.map_err(op("UpdateAlias")).map(drop)
+    }
+}
+
+/// Why an alias does not move.
+const DIVIDED: &str = "the alias divides its calls between two versions; end that, and apply again";
+
+/// What a plan says of an alias that divides its calls.
+fn divided(live: &Value) -> Option<(String, String)> {
+    let weights = live.get("weights")?.as_object()?;
+    let (version, weight) = weights.iter().next()?;
+    let percent = weight.as_f64()? * 100.0;
+    Some((
+        format!("version {version} gets {percent}% of its calls; payctl does not change that"),
+        "payctl points the alias to another version only after all calls go to one".to_owned(),
+    ))
+}
+
+/// Whether payctl published a version.
+fn is_own((_, found): &&(u64, FunctionConfiguration)) -> bool {
+    found.description() == Some(PUBLISHED)
+}
+
+fn weights(alias: &AliasConfiguration) -> BTreeMap<String, f64> {
+    let weights = alias.routing_config().and_then(|found| found.additional_version_weights());
+    weights.into_iter().flatten().map(|(version, weight)| (version.clone(), *weight)).collect()
+}
+
+/// The versions to delete once an alias names `next`: those of payctl that no alias names, apart
+/// from the one that the alias leaves, and from the newest ones.
+fn spare(
+    keep: u32,
+    next: u64,
+    all: &[(u64, FunctionConfiguration)],
+    aliases: &[AliasConfiguration],
+    leaving: &AliasConfiguration,
+) -> Vec<u64> {
+    let others = aliases.iter().filter(|alias| alias.name() != leaving.name());
+    let named = others.filter_map(|alias| alias.function_version().map(str::to_owned));
+    let weighted = aliases.iter().flat_map(|alias| weights(alias).into_keys());
+    let named: BTreeSet<String> = named.chain(weighted).collect();
+    let idle = all.iter().filter(is_own).map(|(number, _)| *number);
+    let idle = idle.filter(|number| *number != next && !named.contains(&number.to_string()));
+    let is_left = |number: &u64| leaving.function_version() == Some(number.to_string().as_str());
+    let (left, rest): (Vec<u64>, Vec<u64>) = idle.partition(is_left);
+    left.into_iter().chain(rest).skip(keep as usize).collect()
+}
+
+/// Refuses a version that cannot be called yet. One that can never be called is deleted, so that
+/// the next run publishes another.
+async fn is_ready(aws: &Aws, function: &str, number: u64) -> Result<(), OpError> {
+    let found = common::version(aws, function, &number.to_string()).await?;
+    let (class, code) = match found.as_ref().and_then(|found| found.state()) {
+        None if found.is_none() => (ErrorClass::NotYet, "NotVisible"),
+        Some(State::Pending) => (ErrorClass::Busy, "Pending"),
+        Some(State::Failed) => (ErrorClass::Invalid, "Failed"),
+        _ => return Ok(()),
+    };
+    if class == ErrorClass::Invalid {
+        common::delete_version(aws, function, number).await?;
+    }
+    let reason = found.and_then(|found| found.state_reason).unwrap_or_default();
+    let message = format!("version {number} of {function} is not ready: {code} {reason}");
+    Err(OpError::new("GetFunction", class, code, message.trim_end()))
+}
+
+async fn unprovision(aws: &Aws, name: &str) -> Result<(), OpError> {
+    let (function, alias) = common::parts(name);
+    let call = aws.lambda.delete_provisioned_concurrency_config().function_name(function);
+    let send = call.set_qualifier(alias.map(str::to_owned)).send();
+    send.await.map_err(op("DeleteProvisionedConcurrencyConfig")).or_gone().map(drop)
+}
+
+/// The same as in a list.
+fn listed(found: GetAliasOutput) -> AliasConfiguration {
+    AliasConfiguration::builder()
+        .set_alias_arn(found.alias_arn)
+        .set_name(found.name)
+        .set_function_version(found.function_version)
+        .set_description(found.description)
+        .set_routing_config(found.routing_config)
+        .build()
+}
+
+/// An alias with what it names.
+async fn describe(
+    aws: &Aws,
+    function: &str,
+    alias: AliasConfiguration,
+) -> Result<Live<Alias>, OpError> {
+    let version = alias.function_version().unwrap_or(LATEST);
+    let release = async {
+        match version {
+            LATEST => Ok(None),
+            number => common::version(aws, function, number).await,
+        }
+    };
+    let call = aws.lambda.get_provisioned_concurrency_config().function_name(function);
+    let call = call.set_qualifier(alias.name.clone());
+    let provisioned =
+        async { call.send().await.map_err(op("GetProvisionedConcurrencyConfig")).or_gone() };
+    let (release, provisioned) = try_join(release, provisioned).await?;
+    let status = provisioned.as_ref().and_then(|found| found.status.clone());
+    let calls =
+        provisioned.as_ref().and_then(|found| found.requested_provisioned_concurrent_executions);
+    let reason = provisioned.and_then(|found| found.status_reason);
+    let name = common::qualified(function, alias.name());
+    let outputs = [
+        (Output::Arn, alias.alias_arn.clone().unwrap_or_default()),
+        (Output::Name, name.clone()),
+        (Output::Version, version.to_owned()),
+    ];
+    Ok(Live {
+        id: name.clone(),
+        spec: Alias {
+            name,
+            function: common::arn_of(aws, function).into(),
+            release: release.map(Release::of_configuration).unwrap_or_default(),
+            keep_versions: common::kept_by(&alias),
+            provisioned: Some(
+                calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default(),
+            ),
+            failed_provisioning: (status == Some(ProvisionedConcurrencyStatusEnum::Failed))
+                .then(|| reason.unwrap_or_else(|| "AWS gave no reason".to_owned())),
+            weights: weights(&alias),
+        },
+        outputs: outputs.into(),
+        tags: Tags::new(),
+        phase: match status {
+            Some(ProvisionedConcurrencyStatusEnum::InProgress) => {
+                Phase::Pending("provisioning concurrency".to_owned())
+            }
+            _ => Phase::Ready,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use aws_sdk_lambda::types::AliasRoutingConfiguration;
+    use serde_json::json;
+
+    use super::*;
+
+    fn version(number: u64, words: &str) -> (u64, FunctionConfiguration) {
+        (number, FunctionConfiguration::builder().description(words).build())
+    }
+
+    fn alias(name: &str, version: u64) -> AliasConfiguration {
+        AliasConfiguration::builder().name(name).function_version(version.to_string()).build()
+    }
+
+    #[test]
+    fn the_last_versions_stay_and_so_does_what_an_alias_names() {
+        let all: Vec<_> = (1..=8).rev().map(|number| version(number, PUBLISHED)).collect();
+        let live = alias("live", 8);
+        let spare_of = |keep, next, aliases: &[AliasConfiguration]| {
+            spare(keep, next, &all, aliases, &aliases[0])
+        };
+        assert_eq!(spare_of(3, 9, &[live.clone()]), [5, 4, 3, 2, 1]);
+        // Another alias keeps its versions, without counting among the last ones.
+        let weights = HashMap::from([("2".to_owned(), 0.1)]);
+        let weights =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
+        let test = AliasConfiguration::builder().name("test").function_version("7");
+        let test = test.routing_config(weights.build()).build();
+        assert_eq!(spare_of(3, 9, &[live, test]), [4, 3, 1]);
+        // After a way back the version that the alias leaves is not the newest.
+        assert_eq!(spare_of(2, 9, &[alias("live", 3)]), [7, 6, 5, 4, 2, 1]);
+        // The alias stays at its version.
+        assert_eq!(spare_of(1, 8, &[alias("live", 8)]), [6, 5, 4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn versions_of_others_stay() {
+        let all = [version(3, PUBLISHED), version(2, "by hand"), version(1, PUBLISHED)];
+        assert_eq!(spare(1, 4, &all, &[alias("live", 3)], &alias("live", 3)), [1]);
+    }
+
+    #[test]
+    fn a_plan_says_who_else_gets_calls() {
+        let (said, _) = divided(&json!({ "weights": { "4": 0.25 } })).unwrap();
+        assert_eq!(said, "version 4 gets 25% of its calls; payctl does not change that");
+        assert_eq!(divided(&json!({})), None);
+    }
+}
