@@ -136,6 +136,15 @@ impl Sandbox {
         self.lock().guard = guard;
     }
 
+    /// Changes the world by hand.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut World) -> T,
+    ) -> Result<T, SandboxError> {
+        let Inner { store, world, .. } = &mut *self.lock();
+        store.run(world, false, change)
+    }
+
     /// Answers one request.
     pub(crate) fn answer(&self, request: &Request) -> Result<Response, SandboxError> {
         let is_read = Route::of(request).is_read();

@@ -189,7 +189,10 @@ impl State {
     fn keep(&mut self, route: &Route, reply: &HttpResponse) {
         let Some(said) = &mut self.said else { return };
         let body = reply.body().bytes().unwrap_or_default();
-        let is_xml = matches!(route.protocol, Protocol::Query | Protocol::Ec2 | Protocol::Rest);
+        let is_xml = matches!(
+            route.protocol,
+            Protocol::Query | Protocol::Ec2 | Protocol::RestXml | Protocol::Rest
+        );
         said.push(Said { call: operation_of(route), body: decode::answer(route, body), is_xml });
     }
 
@@ -295,7 +298,7 @@ fn throttled(route: &Route) -> Refusal {
         Protocol::Ec2 => refusal("RequestLimitExceeded").with_status(503),
         Protocol::Rest => refusal("SlowDown").with_status(503),
         Protocol::Query if route.service == "sns" => refusal("Throttled").with_status(429),
-        Protocol::Query | Protocol::Cbor => refusal("Throttling"),
+        Protocol::Query | Protocol::RestXml | Protocol::Cbor => refusal("Throttling"),
         Protocol::RestJson => refusal("TooManyRequestsException").with_status(429),
         Protocol::Json(_) => refusal("ThrottlingException"),
     }
@@ -304,7 +307,7 @@ fn throttled(route: &Route) -> Refusal {
 fn failed(route: &Route) -> Refusal {
     let code = match route.protocol {
         Protocol::Ec2 | Protocol::Rest => "InternalError",
-        Protocol::Query => "InternalFailure",
+        Protocol::Query | Protocol::RestXml => "InternalFailure",
         Protocol::RestJson => "ServiceException",
         Protocol::Json(_) | Protocol::Cbor => "InternalServiceError",
     };

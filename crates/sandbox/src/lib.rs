@@ -21,6 +21,7 @@ mod constraints;
 mod faults;
 mod flaps;
 mod fresh;
+mod hands;
 mod passing;
 mod permissions;
 mod pieces;
@@ -30,6 +31,7 @@ mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
 
+pub(crate) mod acm;
 pub(crate) mod apigateway;
 pub(crate) mod application_autoscaling;
 pub(crate) mod autoscaling;
@@ -46,6 +48,7 @@ pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod rds;
+pub(crate) mod route53;
 pub(crate) mod secretsmanager;
 pub(crate) mod sns;
 pub(crate) mod sqs;
@@ -146,6 +149,8 @@ pub(crate) struct World {
     /// Load balancers, listeners and target groups.
     #[serde(alias = "balancing")]
     pub elb: elb::State,
+    /// Certificates.
+    pub acm: acm::State,
     /// REST APIs.
     pub apigateway: apigateway::State,
     /// Tables.
@@ -179,6 +184,8 @@ pub(crate) struct World {
     pub cloudwatch: cloudwatch::State,
     /// Databases.
     pub rds: rds::State,
+    /// Hosted zones.
+    pub route53: route53::State,
     /// Secrets.
     #[serde(alias = "secrets")]
     pub secretsmanager: secretsmanager::State,
@@ -198,6 +205,7 @@ pub(crate) struct World {
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     fresh::check(world, call)?;
     match call.service.as_str() {
+        "acm" => acm::call(world, call),
         "application-autoscaling" => application_autoscaling::call(world, call),
         "apigateway" => apigateway::call(world, call),
         "dynamodb" => dynamodb::call(world, call),
@@ -214,6 +222,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "logs" => logs::call(world, call),
         "monitoring" => cloudwatch::call(world, call),
         "rds" => rds::call(world, call),
+        "route53" => route53::call(world, call),
         "secretsmanager" => secretsmanager::call(world, call),
         "sns" => sns::call(world, call),
         "sqs" => sqs::call(world, call),
@@ -232,6 +241,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
             "application-autoscaling",
             application_autoscaling::counts(&world.application_autoscaling),
         ),
+        ("acm", acm::counts(&world.acm)),
         ("apigateway", apigateway::counts(&world.apigateway)),
         ("dynamodb", dynamodb::counts(&world.dynamodb)),
         ("ec2", ec2::counts(&world.ec2)),
@@ -247,6 +257,7 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
         ("logs", logs::counts(&world.logs)),
         ("monitoring", cloudwatch::counts(&world.cloudwatch)),
         ("rds", rds::counts(&world.rds)),
+        ("route53", route53::counts(&world.route53)),
         ("s3", s3::counts(&world.s3)),
         ("secretsmanager", secretsmanager::counts(&world.secretsmanager)),
         ("sns", sns::counts(&world.sns)),

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, apigateway, cloudwatch, dynamodb, ec2, ecs, elb, events, kms,
-    lambda, logs, rds, s3, sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, acm, apigateway, cloudwatch, dynamodb, ec2, ecs, elb, events,
+    kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -25,6 +25,7 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 /// All objects with tags in a region, by ARN.
 fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
+    all.extend(acm::all_tags(&world.acm, region));
     all.extend(apigateway::all_tags(&world.apigateway, region));
     all.extend(elb::all_tags(&world.elb, region));
     all.extend(ec2::all_tags(&world.ec2, region));
@@ -35,6 +36,7 @@ fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     all.extend(logs::all_tags(&world.logs, region));
     all.extend(cloudwatch::all_tags(&world.cloudwatch, region));
     all.extend(rds::all_tags(&world.rds, region));
+    all.extend(route53::all_tags(&world.route53, region));
     all.extend(s3::all_tags(&world.s3, region));
     all.extend(sns::all_tags(&world.sns, region));
     all.extend(sqs::all_tags(&world.sqs, region));

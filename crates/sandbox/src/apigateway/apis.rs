@@ -374,6 +374,7 @@ fn delete(state: &mut State, region: &str, input: &Value) -> Answer {
     if super::plans::holds(state, region, id, None) {
         return Err(bad(format!("Cannot delete API {id}: a usage plan has a stage of it")));
     }
+    super::domains::is_unmapped(state, region, id, None)?;
     state.apis.remove(&at(region, id));
     Ok(Value::Null)
 }

@@ -9,6 +9,7 @@ mod apis;
 mod authorizers;
 mod canary;
 mod deployments;
+mod domains;
 mod integrations;
 mod links;
 mod methods;
@@ -45,6 +46,8 @@ pub(crate) struct State {
     keys: BTreeMap<String, plans::Key>,
     /// VPC links by region and id.
     links: BTreeMap<String, links::Link>,
+    /// Custom domain names by region and name.
+    domains: BTreeMap<String, domains::Domain>,
 }
 
 /// The operations by method and path.
@@ -93,6 +96,16 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("GET", "/restapis/{api}/stages/{stage}", "GetStage"),
     ("PATCH", "/restapis/{api}/stages/{stage}", "UpdateStage"),
     ("DELETE", "/restapis/{api}/stages/{stage}", "DeleteStage"),
+    ("GET", "/domainnames", "GetDomainNames"),
+    ("POST", "/domainnames", "CreateDomainName"),
+    ("GET", "/domainnames/{domain}", "GetDomainName"),
+    ("PATCH", "/domainnames/{domain}", "UpdateDomainName"),
+    ("DELETE", "/domainnames/{domain}", "DeleteDomainName"),
+    ("GET", "/domainnames/{domain}/basepathmappings", "GetBasePathMappings"),
+    ("POST", "/domainnames/{domain}/basepathmappings", "CreateBasePathMapping"),
+    ("GET", "/domainnames/{domain}/basepathmappings/{path}", "GetBasePathMapping"),
+    ("PATCH", "/domainnames/{domain}/basepathmappings/{path}", "UpdateBasePathMapping"),
+    ("DELETE", "/domainnames/{domain}/basepathmappings/{path}", "DeleteBasePathMapping"),
     ("GET", "/usageplans", "GetUsagePlans"),
     ("POST", "/usageplans", "CreateUsagePlan"),
     ("GET", "/usageplans/{plan}", "GetUsagePlan"),
@@ -137,6 +150,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
         ("usage_plans", state.plans.len()),
         ("api_keys", state.keys.len()),
         ("vpc_links", state.links.len()),
+        ("domain_names", state.domains.len()),
     ]
 }
 
@@ -150,6 +164,14 @@ pub(crate) fn all_tags<'a>(
             move |stage| format!("arn:aws:apigateway:{region}::/restapis/{id}/stages/{stage}");
         api.stages.iter().map(move |(name, stage)| (arn(name), stage.tags.clone()))
     })
+}
+
+/// The domain names that show a certificate to clients, by ARN.
+pub(crate) fn users_of_certificate<'a>(
+    state: &'a State,
+    certificate: &'a str,
+) -> impl Iterator<Item = String> + 'a {
+    domains::users(state, certificate)
 }
 
 /// Whether a stage with this ARN exists.
@@ -193,6 +215,7 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             .or_else(|| stages::call(world, operation, region, input))
             .or_else(|| plans::call(world, operation, region, input))
             .or_else(|| links::call(world, operation, region, input))
+            .or_else(|| domains::call(world, operation, region, input))
             .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, &call.operation))),
     }
 }
@@ -210,6 +233,7 @@ fn tags_of<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a 
         }
         ["usageplans", id] => state.plans.get_mut(&at(region, id)).map(|plan| &mut plan.tags),
         ["apikeys", id] => return plans::key_tags(state, region, id),
+        ["domainnames", name] => state.domains.get_mut(&at(region, name)).map(|one| &mut one.tags),
         ["vpclinks", id] => state.links.get_mut(&at(region, id)).map(|link| &mut link.tags),
         _ => None,
     };

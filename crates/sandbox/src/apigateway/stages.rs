@@ -10,7 +10,7 @@ use super::super::{Answer, Refusal, World};
 use super::apis::{Api, find};
 use super::canary::{self, Canary};
 use super::patch::{Patch, patches};
-use super::{bad, conflict, gone, listed, need, plans, tag};
+use super::{bad, conflict, domains, gone, listed, need, plans, tag};
 
 /// A stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -310,6 +310,7 @@ fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     if plans::holds(state, region, id, Some(name)) {
         return Err(bad(format!("Cannot delete stage {name}: a usage plan has it")));
     }
+    domains::is_unmapped(state, region, id, Some(name))?;
     let removed = find(state, region, input)?.stages.remove(name);
     removed.map(|_| Value::Null).ok_or_else(none)
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::states::{self, Status};
 use super::{INVALID, State, TAGS, alarm_arn};
 use crate::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, flag, here, list, need, number, page, tag_list, text, texts,
-    within,
+    KEY_VALUE, Tags, add_tags, at, flag, list, need, number, page, tag_list, text, texts, within,
 };
 use crate::wire::cbor::time;
 use crate::{Answer, Refusal};
@@ -18,6 +18,7 @@ pub(super) struct Alarm {
     settings: Value,
     pub(super) tags: Tags,
     changed: f64,
+    pub(super) status: Status,
 }
 
 const COMPARISONS: &[&str] = &[
@@ -55,16 +56,17 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> A
         members.remove("Tags");
     }
     let place = at(region, name);
-    // Only a new alarm takes the tags.
-    let tags = match state.alarms.get(&place) {
-        Some(alarm) => alarm.tags.clone(),
+    // Tags count for a new alarm only, and a changed one keeps its state.
+    let (tags, status, what) = match state.alarms.get(&place) {
+        Some(alarm) => (alarm.tags.clone(), alarm.status.clone(), "Update"),
         None => {
             let mut tags = Tags::new();
             add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
-            tags
+            (tags, Status::new(now), "Create")
         }
     };
-    state.alarms.insert(place, Alarm { settings, tags, changed: now });
+    state.alarms.insert(place, Alarm { settings, tags, changed: now, status });
+    states::configured(state, region, name, what, now);
     Ok(Value::Null)
 }
 
@@ -194,7 +196,8 @@ pub(super) fn describe(state: &State, region: &str, input: &Value) -> Answer {
     }
     let types = texts(input, "AlarmTypes");
     let asked = types.is_empty() || types.iter().any(|kind| kind == "MetricAlarm");
-    let found = here(&state.alarms, region).filter(|(name, _)| {
+    let value = text(input, "StateValue");
+    let found = states::with_status(state, region, value).filter(|(name, _)| {
         asked
             && (names.is_empty() || names.iter().any(|wanted| wanted == name))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
@@ -213,12 +216,9 @@ fn view(region: &str, name: &str, alarm: &Alarm) -> Value {
         "AlarmActions": [],
         "InsufficientDataActions": [],
         "OKActions": [],
-        "StateValue": "INSUFFICIENT_DATA",
-        "StateReason": "Unchecked: Initial alarm creation",
         "AlarmConfigurationUpdatedTimestamp": time(alarm.changed),
-        "StateUpdatedTimestamp": time(alarm.changed),
-        "StateTransitionedTimestamp": time(alarm.changed),
     });
+    alarm.status.show(&mut view);
     for (member, value) in alarm.settings.as_object().into_iter().flatten() {
         view[member] = value.clone();
     }

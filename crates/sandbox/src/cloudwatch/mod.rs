@@ -1,4 +1,4 @@
-//! The sandbox's CloudWatch: metric alarms and dashboards, but not metrics.
+//! The sandbox's CloudWatch: metric alarms, dashboards, and the metrics that callers put.
 //!
 //! Quirks kept: PutMetricAlarm and PutDashboard replace an existing object and then ignore tags.
 //! Missing members come back with AWS's defaults. Dashboards belong to the account, not to a
@@ -16,6 +16,9 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 mod alarms;
 mod dashboards;
+mod math;
+mod metrics;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +28,10 @@ mod tests;
 pub(crate) struct State {
     /// Alarms by region and name.
     alarms: BTreeMap<String, alarms::Alarm>,
+    /// What happened to the alarms of a region, the newest first.
+    history: BTreeMap<String, Vec<states::Happened>>,
+    /// Metrics by region, namespace, name and dimensions.
+    metrics: BTreeMap<String, metrics::Metric>,
     /// Dashboards by name.
     dashboards: BTreeMap<String, dashboards::Dashboard>,
 }
@@ -53,6 +60,11 @@ pub(crate) fn all_tags<'a>(
     alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
 }
 
+/// Whether an alarm is in the state `ALARM`.
+pub(crate) fn fires(state: &State, region: &str, name: &str) -> bool {
+    state.alarms.get(&at(region, name)).is_some_and(|alarm| alarm.status.is("ALARM"))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
@@ -61,12 +73,13 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "PutMetricAlarm" => alarms::put(state, region, input, now),
         "DescribeAlarms" => alarms::describe(state, region, input),
-        "DeleteAlarms" => {
-            for name in texts(input, "AlarmNames") {
-                state.alarms.remove(&at(region, &name));
-            }
-            Ok(Value::Null)
-        }
+        "DeleteAlarms" => states::delete(state, region, input, now),
+        "SetAlarmState" => states::set(state, region, input, now),
+        "DescribeAlarmHistory" => states::history(state, region, input),
+        "PutMetricData" => metrics::put(state, region, input, now),
+        "GetMetricData" => metrics::data(state, region, input),
+        "GetMetricStatistics" => metrics::statistics(state, region, input),
+        "ListMetrics" => metrics::list_all(state, region, input),
         "PutDashboard" => dashboards::put(state, input, now),
         "GetDashboard" => dashboards::get(state, input),
         "ListDashboards" => dashboards::list(state, input),

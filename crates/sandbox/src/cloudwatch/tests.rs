@@ -6,6 +6,8 @@ use super::counts;
 use crate::World;
 use crate::toolbox::testing::{REGION, ask, ask_in};
 
+mod metrics;
+
 fn monitoring(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     ask(world, "monitoring", operation, input).map_err(|refusal| refusal.code)
 }

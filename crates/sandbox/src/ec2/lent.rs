@@ -124,6 +124,11 @@ pub(crate) fn lend(world: &mut World, region: &str, mut lent: Lent) -> Result<St
     Ok(id)
 }
 
+/// The address of an interface.
+pub(crate) fn address(world: &World, region: &str, id: &str) -> Option<String> {
+    Some(world.ec2.regions.get(region)?.lent.get(id)?.private_ip.clone())
+}
+
 /// Gives `user` one interface like this and no other, or none. A full subnet gives none.
 pub(crate) fn keep(
     state: &mut State,

@@ -7,6 +7,7 @@ use super::super::ec2::lent::{self, Lent};
 use super::super::toolbox::{list as items, text, texts, uuid};
 use super::super::{World, logs, secretsmanager};
 use super::services::Service;
+use super::strategies::{self, Progress};
 use super::{arn, definitions};
 
 /// A deployment.
@@ -48,7 +49,11 @@ impl Deployment {
         Self { id, definition, began, state: State::InProgress, reason }
     }
 
-    /// The deployment in an answer.
+    pub(super) fn began(&self) -> f64 {
+        self.began
+    }
+
+    /// The deployment as it is answered.
     pub(super) fn render(&self, primary: bool, service: &Service) -> Value {
         let running = match self.state {
             State::Completed => service.desired,
@@ -97,8 +102,20 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
     if today < newest.began + due || !service.is_active() {
         return;
     }
-    let (name, definition) = (place.rsplit('/').next().unwrap_or_default(), &newest.definition);
-    let obstacle = find_obstacle(world, region, definition);
+    let is_first = !service.deployments.iter().any(|one| one.state == State::Completed);
+    let (service, newest) = (service.clone(), newest.clone());
+    let name = place.rsplit('/').next().unwrap_or_default();
+    let obstacle = find_obstacle(world, region, &newest.definition);
+    if obstacle.is_none() {
+        let since = today - newest.began - due;
+        match strategies::advance(world, region, &service, is_first, since) {
+            Progress::Going => return,
+            Progress::Done => {}
+            Progress::Alarm { name, rolls_back } => {
+                return stop(world, place, service, today, &name, rolls_back);
+            }
+        }
+    }
     let breaker = &service.settings["deploymentConfiguration"]["deploymentCircuitBreaker"];
     let (breaks, rolls_back) = (breaker["enable"] == true, breaker["rollback"] == true);
     let mut service = service.clone();
@@ -107,6 +124,7 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
     let before = before.map(|at| service.deployments[at].clone());
     match obstacle {
         None => {
+            service.alternate ^= !is_first && strategies::trades(&service);
             newest.state = State::Completed;
             newest.reason = format!("ECS deployment {} completed.", newest.id);
             service.happened(today, format!("(service {name}) has reached a steady state."));
@@ -129,6 +147,32 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
                 service.happened(today, format!("(service {name}) is rolling back."));
             }
         }
+    }
+    world.ecs.services.insert(place.to_owned(), service);
+}
+
+/// Ends a deployment because an alarm fires: all traffic goes back, and the service too if it is
+/// to.
+fn stop(
+    world: &mut World,
+    place: &str,
+    mut service: Service,
+    today: f64,
+    alarm: &str,
+    rolls_back: bool,
+) {
+    let name = place.rsplit('/').next().unwrap_or_default();
+    if let Some(newest) = service.deployments.first_mut() {
+        newest.state = State::Failed;
+        newest.reason = format!("ECS deployment {} failed: alarm detected: {alarm}.", newest.id);
+    }
+    service.happened(today, format!("(service {name}) deployment failed: alarm detected."));
+    let before = service.deployments.iter().find(|one| one.state == State::Completed).cloned();
+    if let Some(before) = before.filter(|_| rolls_back) {
+        service.definition.clone_from(&before.definition);
+        service.deployments.retain(|one| one.state == State::Failed);
+        service.deployments.insert(0, before);
+        service.happened(today, format!("(service {name}) is rolling back."));
     }
     world.ecs.services.insert(place.to_owned(), service);
 }

@@ -5,14 +5,18 @@
 //! tasks cannot start never settles, and only the circuit breaker gives up. Tasks hold network
 //! interfaces. In a strict sandbox deployments and draining take time.
 
+mod addresses;
 mod clusters;
 mod definitions;
 mod deployments;
 mod services;
+mod strategies;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+
+pub(crate) use addresses::addresses;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use super::super::{ACCOUNT, Answer, Refusal, World, elb};
 use super::deployments::Deployment;
 use super::{
     INVALID, KEY_VALUE, State, arn, clusters, definitions, deployments, includes, invalid, name_in,
-    new_tags,
+    new_tags, strategies,
 };
 
 /// A service.
@@ -38,6 +38,8 @@ pub(super) struct Service {
     inactive: bool,
     /// The network interfaces of the tasks, and the network of these interfaces.
     pub interfaces: Vec<String>,
+    /// Whether the alternate target group has the tasks.
+    pub alternate: bool,
     pub attached: Value,
 }
 
@@ -52,6 +54,11 @@ impl Service {
 
     pub(super) fn is_active(&self) -> bool {
         self.deleted.is_none()
+    }
+
+    /// When its newest tasks began.
+    pub(super) fn started(&self) -> f64 {
+        self.deployments.first().map_or(self.created, Deployment::began)
     }
 
     pub(super) fn keep_within(&mut self, min: i64, max: i64) {
@@ -152,6 +159,7 @@ fn check(world: &World, region: &str, settings: &Value, definition: &Value) -> R
                        load balancers";
         return Err(invalid(message));
     }
+    strategies::check(world, settings)?;
     let rolling = &settings["deploymentConfiguration"];
     let least = number(rolling, "minimumHealthyPercent").unwrap_or(100);
     let most = number(rolling, "maximumPercent").unwrap_or(200);
@@ -206,8 +214,7 @@ fn overlay(settings: &Value, input: &Value) -> Value {
     if rolling.get("deploymentCircuitBreaker").is_none() {
         rolling["deploymentCircuitBreaker"] = json!({ "enable": false, "rollback": false });
     }
-    rolling["strategy"] = "ROLLING".into();
-    rolling["bakeTimeInMinutes"] = 0.into();
+    strategies::complete(rolling);
     settings
 }
 

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::super::World;
 use super::super::toolbox::testing::{REGION, ask, ask_in, make_balancer};
 
+mod strategies;
+
 fn ecs(world: &mut World, operation: &str, input: Value) -> Result<Value, String> {
     let answer = ask(world, "ecs", operation, input);
     answer.map_err(|refusal| format!("{} {}", refusal.code, refusal.message))

@@ -341,7 +341,9 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     for interface in &one.interfaces {
         lent::take_back(world, region, interface, after);
     }
-    world.elb.listeners.retain(|_, listener| listener.balancer != arn);
+    let State { listeners, rules, .. } = &mut world.elb;
+    listeners.retain(|_, listener| listener.balancer != arn);
+    rules.retain(|_, rule| listeners.contains_key(&rule.listener));
     world.elb.balancers.remove(arn);
     Ok(json!({}))
 }

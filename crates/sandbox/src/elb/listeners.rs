@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::super::toolbox::{KEY_VALUE, Tags, add_tags, list, need, number, tag_list, text, texts};
 use super::super::{Answer, Refusal, World};
-use super::{INVALID, State, TAGS, arn_of, invalid, is_in, listed, missing};
+use super::{
+    INVALID, State, TAGS, arn_of, certificates, invalid, is_in, listed, missing, policies,
+};
 
 /// A listener.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -15,11 +17,16 @@ pub(super) struct Listener {
     pub balancer: String,
     port: i64,
     protocol: String,
-    certificate: Option<String>,
+    /// The certificate that answers by default.
+    pub certificate: Option<String>,
+    /// The others, which answer by the name that a client asks for.
+    pub more: Vec<String>,
     policy: Option<String>,
-    /// The action in the form of answers.
-    action: Value,
+    /// As it is sent.
+    pub action: Value,
     pub tags: Tags,
+    /// The tags of its default rule.
+    pub rule_tags: Tags,
 }
 
 /// The policy of a secure listener that names none.
@@ -28,6 +35,16 @@ const POLICY: &str = "ELBSecurityPolicy-2016-08";
 impl Listener {
     pub(super) fn forwards_to(&self, target: &str) -> bool {
         targets(&self.action).iter().any(|one| one == target)
+    }
+
+    /// Whether it has rules.
+    pub(super) fn speaks_http(&self) -> bool {
+        self.protocol.starts_with("HTTP")
+    }
+
+    /// The certificates that it shows to clients.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &String> {
+        self.certificate.iter().chain(&self.more)
     }
 
     fn render(&self, arn: &str) -> Value {
@@ -46,14 +63,14 @@ impl Listener {
 }
 
 /// The target groups of an action.
-fn targets(action: &Value) -> Vec<String> {
+pub(super) fn targets(action: &Value) -> Vec<String> {
     let forward = action.get("ForwardConfig").unwrap_or(&Value::Null);
     let groups = list(forward, "TargetGroups").iter();
     groups.filter_map(|one| text(one, "TargetGroupArn")).map(str::to_owned).collect()
 }
 
-/// An action with the members that AWS adds. Network load balancers have no weights.
-fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
+/// An action with what AWS adds to it. Network load balancers tell no weights.
+pub(super) fn completed(action: &Value, has_weights: bool) -> Result<Value, Refusal> {
     let kind = need(action, "Type", INVALID)?;
     let within = |key: &str| action.get(key).filter(|it| it.is_object());
     match kind {
@@ -148,25 +165,34 @@ fn described(
             let message = format!("A certificate must be specified for {} listeners", one.protocol);
             return Err(Refusal::new("ValidationError", message));
         };
-        if !certificate.starts_with(&format!("arn:aws:acm:{region}:")) {
-            let message = format!("Certificate '{certificate}' not found");
-            return Err(Refusal::new("CertificateNotFound", message));
-        }
+        certificates::check(world, region, certificate)?;
+        one.policy.as_deref().map_or(Ok(()), policies::check)?;
     } else {
         if given.is_some() {
             return Err(invalid("Certificates cannot be specified for HTTP and TCP listeners"));
         }
-        (one.certificate, one.policy) = (None, None);
+        (one.certificate, one.policy, one.more) = (None, None, Vec::new());
     }
     if let Some(action) = list(input, "DefaultActions").first() {
         one.action = completed(action, balancer.kind == "application")?;
     }
-    for target in targets(&one.action) {
+    check_targets(state, &one.action, &one.balancer)?;
+    Ok(one)
+}
+
+/// Refuses target groups that a load balancer cannot use.
+pub(super) fn check_targets(state: &State, action: &Value, arn: &str) -> Result<(), Refusal> {
+    let balancer = state.balancers.get(arn).ok_or_else(|| missing(arn))?;
+    for target in targets(action) {
         let group = state.targets.get(&target).ok_or_else(|| missing(&target))?;
-        if group.vpc != balancer.vpc {
+        if group.kind == "lambda" && balancer.kind != "application" {
+            let message = "Functions are targets of application load balancers only";
+            return Err(Refusal::new("InvalidConfigurationRequest", message));
+        }
+        if group.kind != "lambda" && group.vpc != balancer.vpc {
             return Err(invalid("Target group and load balancer are in different VPCs"));
         }
-        if state.user_of(&target).is_some_and(|user| user != one.balancer) {
+        if state.user_of(&target).is_some_and(|user| user != arn) {
             let message = format!(
                 "The following target groups cannot be associated with more than one load \
                  balancer: {target}"
@@ -174,7 +200,7 @@ fn described(
             return Err(Refusal::new("TargetGroupAssociationLimit", message));
         }
     }
-    Ok(one)
+    Ok(())
 }
 
 /// The listener that has the same port of the same load balancer.
@@ -243,8 +269,7 @@ pub(super) fn modify(world: &mut World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
     let arn = need(input, "ListenerArn", INVALID)?;
-    match state.listeners.remove(arn) {
-        Some(_) => Ok(json!({})),
-        None => Err(missing(arn)),
-    }
+    state.listeners.remove(arn).ok_or_else(|| missing(arn))?;
+    state.rules.retain(|_, rule| rule.listener != arn);
+    Ok(json!({}))
 }

@@ -1,12 +1,16 @@
 //! The sandbox's Elastic Load Balancing.
 //!
 //! Quirks kept: AWS refuses a taken name unless all settings are the same. A load balancer has one
-//! listener per port. The target group of a listener cannot be deleted, and belongs to one load
+//! listener per port. The target group of a listener or a rule cannot be deleted, and belongs to one load
 //! balancer. Network interfaces block subnets and groups. In a strict sandbox a load balancer takes
 //! two minutes to become active, and its interfaces outlive it by one.
 
 mod balancers;
+mod certificates;
 mod listeners;
+mod policies;
+mod registrations;
+mod rules;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -28,6 +32,7 @@ pub(crate) struct State {
     balancers: BTreeMap<String, balancers::Balancer>,
     targets: BTreeMap<String, targets::TargetGroup>,
     listeners: BTreeMap<String, listeners::Listener>,
+    rules: BTreeMap<String, rules::Rule>,
 }
 
 const INVALID: &str = "ValidationError";
@@ -41,6 +46,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![
         ("load_balancers", state.balancers.len()),
         ("listeners", state.listeners.len()),
+        ("rules", state.rules.len()),
         ("target_groups", state.targets.len()),
     ]
 }
@@ -53,7 +59,8 @@ pub(crate) fn all_tags<'a>(
     let balancers = state.balancers.iter().map(|(arn, one)| (arn, &one.tags));
     let targets = state.targets.iter().map(|(arn, one)| (arn, &one.tags));
     let listeners = state.listeners.iter().map(|(arn, one)| (arn, &one.tags));
-    let all = balancers.chain(targets).chain(listeners);
+    let rules = state.rules.iter().map(|(arn, one)| (arn, &one.tags));
+    let all = balancers.chain(targets).chain(listeners).chain(rules);
     all.filter(move |(arn, _)| is_in(region, arn)).map(|(arn, tags)| (arn.clone(), tags.clone()))
 }
 
@@ -66,6 +73,43 @@ pub(crate) fn has_balancer(state: &State, arn: &str) -> bool {
 pub(crate) fn target_group(world: &World, arn: &str) -> Option<bool> {
     let state = &world.elb;
     state.targets.get(arn).map(|_| state.user_of(arn).is_some())
+}
+
+/// The load balancers that show a certificate to their clients.
+pub(crate) fn users_of_certificate<'a>(
+    state: &'a State,
+    certificate: &'a str,
+) -> impl Iterator<Item = &'a String> {
+    let shows = move |one: &&listeners::Listener| one.certificates().any(|arn| arn == certificate);
+    state.listeners.values().filter(shows).map(|one| &one.balancer)
+}
+
+/// Whether there is a rule with this ARN, be it the default rule of a listener.
+pub(crate) fn has_rule(state: &State, arn: &str) -> bool {
+    state.rules.contains_key(arn)
+        || state.listeners.keys().any(|listener| rules::default_arn(listener) == arn)
+}
+
+/// Shares the traffic of a rule among target groups, as ECS does for its services.
+pub(crate) fn weigh(state: &mut State, rule: &str, weights: &[(String, f64)]) {
+    rules::weigh(state, rule, weights);
+}
+
+/// What a test wants the targets of a group to be like: one of them, or all if it names none.
+/// Without a state they are again as AWS finds them. Whether the group is there.
+pub(crate) fn force_health(
+    state: &mut State,
+    group: &str,
+    target: Option<&str>,
+    health: Option<&str>,
+) -> bool {
+    let Some(group) = state.targets.get_mut(group) else { return false };
+    let target = target.unwrap_or("*").to_owned();
+    match health {
+        Some(health) => drop(group.forced.insert(target, health.to_owned())),
+        None => drop(group.forced.remove(&target)),
+    }
+    true
 }
 
 /// Answers a call.
@@ -89,6 +133,18 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "DescribeListeners" => listeners::describe(&world.elb, input),
         "ModifyListener" => listeners::modify(world, region, input),
         "DeleteListener" => listeners::delete(&mut world.elb, input),
+        "DescribeSSLPolicies" => policies::describe(input),
+        "AddListenerCertificates" => certificates::add(world, region, input),
+        "RemoveListenerCertificates" => certificates::remove(&mut world.elb, input),
+        "DescribeListenerCertificates" => certificates::describe(&world.elb, input),
+        "RegisterTargets" => registrations::register(world, region, input),
+        "DeregisterTargets" => registrations::deregister(world, input),
+        "DescribeTargetHealth" => registrations::describe(world, region, input),
+        "CreateRule" => rules::create(world, input),
+        "DescribeRules" => rules::describe(&world.elb, input),
+        "ModifyRule" => rules::modify(world, input),
+        "DeleteRule" => rules::delete(&mut world.elb, input),
+        "SetRulePriorities" => rules::order(&mut world.elb, input),
         "DescribeTags" => tags(&mut world.elb, input),
         "AddTags" => {
             let more = tag_list(input, "Tags", KEY_VALUE);
@@ -115,6 +171,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
 fn missing(arn: &str) -> Refusal {
     let (code, words) = match arn {
         _ if arn.contains(":targetgroup/") => ("TargetGroupNotFound", "target groups"),
+        _ if arn.contains(":listener-rule/") => ("RuleNotFound", "rules"),
         _ if arn.contains(":listener/") => ("ListenerNotFound", "listeners"),
         _ => ("LoadBalancerNotFound", "load balancers"),
     };
@@ -183,8 +240,13 @@ fn listed(input: &Value, member: &str, items: Vec<(String, Value)>) -> Value {
 fn tags_of<'s>(state: &'s mut State, arn: &str) -> Result<&'s mut Tags, Refusal> {
     let balancer = state.balancers.get_mut(arn).map(|one| &mut one.tags);
     let target = state.targets.get_mut(arn).map(|one| &mut one.tags);
-    let listener = state.listeners.get_mut(arn).map(|one| &mut one.tags);
-    balancer.or(target).or(listener).ok_or_else(|| missing(arn))
+    let mut listeners = state.listeners.iter_mut();
+    let listener = listeners.find_map(|(own, one)| match own == arn {
+        true => Some(&mut one.tags),
+        false => (rules::default_arn(own) == arn).then_some(&mut one.rule_tags),
+    });
+    let rule = state.rules.get_mut(arn).map(|one| &mut one.tags);
+    balancer.or(target).or(listener).or(rule).ok_or_else(|| missing(arn))
 }
 
 fn tags(state: &mut State, input: &Value) -> Answer {
@@ -202,9 +264,13 @@ fn tags(state: &mut State, input: &Value) -> Answer {
 }
 
 impl State {
-    /// The load balancer whose listeners forward to a target group.
+    /// The load balancer whose listeners or rules forward to a target group.
     fn user_of(&self, target: &str) -> Option<&str> {
+        let mut rules = self.rules.values();
+        let rule = rules.find(|rule| rule.forwards_to(target));
+        let of_rule = rule.and_then(|rule| self.listeners.get(&rule.listener));
         let mut listeners = self.listeners.values();
-        listeners.find(|one| one.forwards_to(target)).map(|one| one.balancer.as_str())
+        let listener = listeners.find(|one| one.forwards_to(target)).or(of_rule);
+        listener.map(|one| one.balancer.as_str())
     }
 }

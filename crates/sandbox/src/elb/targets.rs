@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::ec2::lent;
 use super::super::toolbox::{
-    KEY_VALUE, Tags, add_tags, need, number, tag_list, text, texts, within,
+    KEY_VALUE, Tags, add_tags, flag, need, number, tag_list, text, texts, within,
 };
 use super::super::{Answer, Refusal, World};
+use super::registrations::Target;
 use super::{
     INVALID, State, TAGS, arn_of, check_name, invalid, is_in, listed, missing, set_attributes,
     shown,
@@ -23,11 +24,16 @@ pub(super) struct TargetGroup {
     pub vpc: String,
     protocol: String,
     version: Option<String>,
-    port: i64,
-    kind: String,
+    /// Functions have none.
+    pub port: Option<i64>,
+    pub kind: String,
     health: Health,
     attributes: BTreeMap<String, String>,
     pub tags: Tags,
+    /// What was registered.
+    pub members: Vec<Target>,
+    /// The health that a test has set, by target; `*` is for all of them.
+    pub forced: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,13 +47,36 @@ struct Health {
     timeout: i64,
     healthy: i64,
     unhealthy: i64,
+    /// Whether nobody checks. Only functions can do without.
+    off: bool,
 }
+
+impl TargetGroup {
+    pub(super) fn is_checked(&self) -> bool {
+        !self.health.off
+    }
+
+    /// How long a new target takes to prove its health, in seconds.
+    pub(super) fn proves_in(&self) -> f64 {
+        (self.health.interval * self.health.healthy) as f64
+    }
+
+    pub(super) fn health_port(&self) -> Option<&str> {
+        (self.kind != LAMBDA).then_some(self.health.port.as_str())
+    }
+}
+
+/// The type of a group whose target is a function.
+const LAMBDA: &str = "lambda";
 
 fn is_http(protocol: &str) -> bool {
     protocol.starts_with("HTTP")
 }
 
 fn defaults(protocol: &str, target_type: &str) -> BTreeMap<String, String> {
+    if target_type == LAMBDA {
+        return [("lambda.multi_value_headers.enabled".to_owned(), "false".to_owned())].into();
+    }
     let common = [
         ("deregistration_delay.timeout_seconds", "300"),
         ("stickiness.enabled", "false"),
@@ -96,17 +125,38 @@ impl Health {
             timeout: if asks { 5 } else { 10 },
             healthy: 5,
             unhealthy: 2,
+            off: false,
+        }
+    }
+
+    /// What AWS assumes for a function.
+    fn of_function() -> Self {
+        Self {
+            path: Some("/".to_owned()),
+            matcher: Some("200".to_owned()),
+            interval: 35,
+            timeout: 30,
+            healthy: 5,
+            unhealthy: 2,
+            off: true,
+            ..Self::default()
         }
     }
 
     /// The same with the members of a request.
-    fn with(mut self, input: &Value) -> Result<Self, Refusal> {
+    fn with(mut self, input: &Value, kind: &str) -> Result<Self, Refusal> {
+        self.off = flag(input, "HealthCheckEnabled").map_or(self.off, |on| !on);
+        if self.off && kind != LAMBDA {
+            return Err(invalid(format!(
+                "Health check enabled must be true for target groups with target type '{kind}'"
+            )));
+        }
         let given = |key: &str| text(input, key).map(str::to_owned);
         self.protocol = given("HealthCheckProtocol").unwrap_or(self.protocol);
         self.port = given("HealthCheckPort").unwrap_or(self.port);
         let matcher = input.get("Matcher");
         let matcher = matcher.and_then(|it| text(it, "HttpCode").or(text(it, "GrpcCode")));
-        let asks = is_http(&self.protocol);
+        let asks = is_http(&self.protocol) || kind == LAMBDA;
         if !asks && (given("HealthCheckPath").is_some() || matcher.is_some()) {
             return Err(invalid("A TCP health check has neither path nor matcher"));
         }
@@ -137,18 +187,19 @@ fn render(state: &State, arn: &str, one: &TargetGroup) -> Value {
         Some("GRPC") => json!({ "GrpcCode": codes }),
         _ => json!({ "HttpCode": codes }),
     });
+    let or_none = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     json!({
         "TargetGroupArn": arn,
         "TargetGroupName": one.name,
-        "Protocol": one.protocol,
+        "Protocol": or_none(&one.protocol),
         "ProtocolVersion": one.version,
         "Port": one.port,
-        "VpcId": one.vpc,
+        "VpcId": or_none(&one.vpc),
         "TargetType": one.kind,
         "IpAddressType": "ipv4",
-        "HealthCheckEnabled": true,
-        "HealthCheckProtocol": one.health.protocol,
-        "HealthCheckPort": one.health.port,
+        "HealthCheckEnabled": one.is_checked(),
+        "HealthCheckProtocol": or_none(&one.health.protocol),
+        "HealthCheckPort": or_none(&one.health.port),
         "HealthCheckPath": one.health.path,
         "HealthCheckIntervalSeconds": one.health.interval,
         "HealthCheckTimeoutSeconds": one.health.timeout,
@@ -162,14 +213,28 @@ fn render(state: &State, arn: &str, one: &TargetGroup) -> Value {
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let name = need(input, "Name", INVALID)?;
     check_name(name, "Target group")?;
-    let (protocol, vpc) = (need(input, "Protocol", INVALID)?, need(input, "VpcId", INVALID)?);
-    let port = number(input, "Port").filter(|port| (1..=65535).contains(port));
-    let port = port.ok_or_else(|| invalid("A port must be specified"))?;
     let kind = text(input, "TargetType").unwrap_or("instance");
+    if kind == LAMBDA {
+        let members = [("Protocol", "Protocol"), ("Port", "Port"), ("VpcId", "VPC ID")];
+        if let Some((_, words)) = members.iter().find(|(member, _)| input.get(*member).is_some()) {
+            return Err(invalid(format!(
+                "{words} cannot be specified for target groups with target type 'lambda'"
+            )));
+        }
+    }
+    let needed = |member: &str| match kind {
+        LAMBDA => Ok(""),
+        _ => need(input, member, INVALID),
+    };
+    let (protocol, vpc) = (needed("Protocol")?, needed("VpcId")?);
+    let port = number(input, "Port").filter(|port| (1..=65535).contains(port));
+    if port.is_none() && kind != LAMBDA {
+        return Err(invalid("A port must be specified"));
+    }
     if kind == "alb" && protocol != "TCP" {
         return Err(invalid("Target groups with target type 'alb' must have protocol 'TCP'"));
     }
-    if !lent::has_vpc(world, region, vpc) {
+    if kind != LAMBDA && !lent::has_vpc(world, region, vpc) {
         return Err(invalid(format!("The VPC ID '{vpc}' is not found")));
     }
     let mut tags = Tags::new();
@@ -182,9 +247,13 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
         version: is_http(protocol).then(|| version.to_owned()),
         port,
         kind: kind.to_owned(),
-        health: Health::of(protocol, version).with(input)?,
+        health: match kind {
+            LAMBDA => Health::of_function().with(input, kind)?,
+            _ => Health::of(protocol, version).with(input, kind)?,
+        },
         attributes: defaults(protocol, kind),
         tags,
+        ..TargetGroup::default()
     };
     let mut known = world.elb.targets.iter();
     if let Some((arn, old)) = known.find(|(arn, old)| is_in(region, arn) && old.name == name) {
@@ -231,7 +300,7 @@ fn find<'s>(state: &'s mut State, input: &Value) -> Result<(String, &'s mut Targ
 
 pub(super) fn modify(state: &mut State, input: &Value) -> Answer {
     let (arn, one) = find(state, input)?;
-    one.health = one.health.clone().with(input)?;
+    one.health = one.health.clone().with(input, &one.kind)?;
     Ok(json!({ "TargetGroups": [render(state, &arn, &state.targets[&arn])] }))
 }
 

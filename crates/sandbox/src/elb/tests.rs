@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::super::World;
 use super::super::toolbox::testing::{REGION, ask, code, id};
 
+mod rules;
+
 const SERVICE: &str = "elasticloadbalancing";
 
 /// A network with two public subnets, and the objects in it.

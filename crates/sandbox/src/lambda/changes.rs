@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::constraints::Broken;
-use super::super::toolbox::{at, map, refuse, text};
+use super::super::toolbox::{at, flag, map, refuse, text};
 use super::super::{Answer, Refusal, World, ec2};
-use super::functions::{Doing, Function, find};
+use super::functions::{Doing, Function, find, missing};
 use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_alias, read_name};
-use super::{conflict, function_arn, invalid, settings, tags};
+use super::{conflict, function_arn, invalid, settings, tags, versions};
 
 /// The largest package in a request.
 const LARGEST_PACKAGE: usize = 52_428_800;
@@ -101,7 +101,10 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     function.revision = function_arn(region, name);
     function.revise(now);
     function.pending = now + takes(world, function.is_outside());
-    let view = function.view(region, &Named { name, qualifier: None }, Doing::Making);
+    let mut view = function.view(region, &Named { name, qualifier: None }, Doing::Making);
+    if flag(input, "Publish") == Some(true) {
+        view["Version"] = json!(function.publish(None, now).to_string());
+    }
     world.lambda.functions.insert(at(region, name), function);
     Ok(view)
 }
@@ -149,6 +152,14 @@ pub(super) fn load(world: &mut World, region: &str, input: &Value) -> Answer {
     function.changing = now + duration;
     function.modified = now.floor();
     function.revise(now);
+    if flag(input, "Publish") == Some(true) {
+        let number = function.publish(None, now).to_string();
+        let named = Named { name, qualifier: Some(&number) };
+        let version = function.seen(named.qualifier).ok_or_else(|| missing(&named.arn(region)))?;
+        let mut view = version.view(region, &named, Doing::Making);
+        view["Version"] = json!(number);
+        return Ok(view);
+    }
     Ok(function.view(region, &Named { name, qualifier: None }, Doing::Changing))
 }
 
@@ -164,11 +175,13 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         }
         Some(_) | None => {}
     }
-    find(world, region, &Named { name, qualifier: None })?;
-    // A missing version counts as deleted.
-    if qualifier.is_none() {
-        world.lambda.functions.remove(&at(region, name));
-        ec2::shared::leave(&world.base, &mut world.ec2, region, name);
+    let function = find(world, region, &Named { name, qualifier: None })?;
+    match qualifier {
+        Some(version) => versions::delete(function, version)?,
+        None => {
+            world.lambda.functions.remove(&at(region, name));
+            ec2::shared::leave(&world.base, &mut world.ec2, region, name);
+        }
     }
     Ok(Value::Null)
 }

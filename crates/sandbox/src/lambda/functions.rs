@@ -1,5 +1,7 @@
 //! Functions and their descriptions.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,11 @@ use super::super::toolbox::{
     Tags, at, digest, fits, here, iso, number, page, put, refuse, text, uuid_of,
 };
 use super::super::{ACCOUNT, Answer, Refusal, World};
+use super::aliases::Alias;
 use super::names::{LATEST, NAMESPACED, Named, read_name};
+use super::policies;
+use super::provisioned::Provisioned;
+use super::versions::{self, Version};
 use super::{State, conflict, function_arn, gone};
 
 /// A function.
@@ -31,6 +37,12 @@ pub(super) struct Function {
     pub(super) changing: f64,
     /// The full subnet that made the last change fail.
     pub(super) full: Option<String>,
+    /// Published versions, and the number of the last one, which may be gone.
+    pub(super) versions: BTreeMap<u64, Version>,
+    pub(super) published: u64,
+    pub(super) aliases: BTreeMap<String, Alias>,
+    /// Provisioned concurrency, by version or alias.
+    pub(super) provisioned: BTreeMap<String, Provisioned>,
 }
 
 /// An earlier version of the sandbox kept statements by id.
@@ -56,13 +68,9 @@ impl Function {
         self.settings.get("KMSKeyArn").and_then(Value::as_str).map(str::to_owned)
     }
 
-    pub(super) fn has_policy(&self) -> bool {
-        !self.policy.is_empty()
-    }
-
-    /// Whether its policy allows a service to call it for an object of the account.
-    pub(super) fn permits(&self, service: &str, source: &str) -> bool {
-        self.policy.iter().any(|statement| {
+    /// Whether the policy of a qualifier lets a service call it for one of the account's objects.
+    pub(super) fn permits(&self, qualifier: Option<&str>, service: &str, source: &str) -> bool {
+        policies::of(self, qualifier).into_iter().flatten().any(|statement| {
             let condition = &statement["Condition"];
             let account = text(&condition["StringEquals"], "AWS:SourceAccount");
             let pattern = text(&condition["ArnLike"], "AWS:SourceArn");
@@ -114,18 +122,7 @@ impl Function {
 
     /// Refuses a change of a revision that is not the last one.
     pub(super) fn is_at(&self, input: &Value, now: f64, call: &str) -> Result<(), Refusal> {
-        if text(input, "RevisionId").is_none_or(|wanted| wanted == self.revision(now)) {
-            Ok(())
-        } else {
-            Err(refuse(
-                412,
-                "PreconditionFailedException",
-                format!(
-                    "The Revision Id provided does not match the latest Revision Id. Call the \
-                     {call} API to retrieve the latest Revision Id"
-                ),
-            ))
-        }
+        is_at(input, &self.revision(now), call)
     }
 
     pub(super) fn view(&self, region: &str, named: &Named<'_>, doing: Doing) -> Value {
@@ -187,10 +184,13 @@ impl Function {
 
 /// The size of all packages of a region's functions.
 pub(super) fn total(state: &State, region: &str) -> usize {
-    here(&state.functions, region).map(|(_, function)| function.size).sum()
+    let size = |function: &Function| {
+        function.size + function.versions.values().map(|version| version.was.size).sum::<usize>()
+    };
+    here(&state.functions, region).map(|(_, function)| size(function)).sum()
 }
 
-/// The function that a request names. Only the latest version exists.
+/// The function that a request names, by its name or its latest version.
 pub(super) fn find<'a>(
     world: &'a mut World,
     region: &str,
@@ -201,6 +201,21 @@ pub(super) fn find<'a>(
     found.ok_or_else(|| missing(&named.arn(region)))
 }
 
+/// Refuses a request about another revision than the last.
+pub(super) fn is_at(input: &Value, revision: &str, call: &str) -> Result<(), Refusal> {
+    match text(input, "RevisionId").is_none_or(|wanted| wanted == revision) {
+        true => Ok(()),
+        false => Err(refuse(
+            412,
+            "PreconditionFailedException",
+            format!(
+                "The Revision Id provided does not match the latest Revision Id. Call the {call} \
+                 API to retrieve the latest Revision Id"
+            ),
+        )),
+    }
+}
+
 pub(super) fn missing(arn: &str) -> Refusal {
     gone(format!("Function not found: {arn}"))
 }
@@ -209,19 +224,17 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     let mut broken = Broken::default();
     broken.one_of("functionVersion", text(input, "FunctionVersion"), &["ALL"]);
     broken.refuse()?;
-    let qualifier = text(input, "FunctionVersion").map(|_| LATEST);
+    let versions = text(input, "FunctionVersion").is_some();
     let now = world.base.now();
-    let all = here(&world.lambda.functions, region).map(|(name, function)| {
-        let mut view = function.view(region, &Named { name, qualifier }, function.doing(now));
-        if let Some(view) = view.as_object_mut() {
-            // A list leaves these members out.
-            view.retain(|key, _| {
-                !["State", "LastUpdateStatus", "RuntimeVersionConfig"]
-                    .iter()
-                    .any(|left_out| key.starts_with(left_out))
-            });
-        }
-        (name.to_owned(), view)
+    let all = here(&world.lambda.functions, region).flat_map(|(name, function)| {
+        let views = match versions {
+            true => versions::all(function, region, name, now),
+            false => {
+                let named = Named { name, qualifier: None };
+                vec![in_list(function.view(region, &named, function.doing(now)))]
+            }
+        };
+        views.into_iter().enumerate().map(move |(at, view)| (format!("{name}:{at:020}"), view))
     });
     let limit = number(input, "MaxItems").unwrap_or(50).clamp(1, 50) as usize;
     let (functions, next) = page(all.collect(), text(input, "Marker"), limit);
@@ -230,12 +243,37 @@ pub(super) fn list(world: &World, region: &str, input: &Value) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
+/// A description without what a list does not tell.
+pub(super) fn in_list(mut view: Value) -> Value {
+    if let Some(view) = view.as_object_mut() {
+        view.retain(|key, _| {
+            !["State", "LastUpdateStatus", "RuntimeVersionConfig"]
+                .iter()
+                .any(|left_out| key.starts_with(left_out))
+        });
+    }
+    view
+}
+
+/// The function that a request is about, and the description of what its qualifier means.
+fn described<'a>(
+    world: &'a mut World,
+    region: &str,
+    input: &Value,
+) -> Result<(&'a Function, Value), Refusal> {
     let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
-    let function = find(world, region, &named)?;
+    let unknown = || missing(&named.arn(region));
+    let whole = Named { qualifier: None, ..named };
+    let function = find(world, region, &whole).map_err(|_| unknown())?;
+    let view = function.view_of(region, &named, now).ok_or_else(unknown)?;
+    Ok((function, view))
+}
+
+pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
+    let (function, view) = described(world, region, input)?;
     let mut answer = json!({
-        "Configuration": function.view(region, &named, function.doing(now)),
+        "Configuration": view,
         "Code": { "RepositoryType": "S3", "Location": "https://sandbox.invalid/code" },
     });
     if !function.tags.is_empty() {
@@ -248,8 +286,5 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn configuration(world: &mut World, region: &str, input: &Value) -> Answer {
-    let named = read_name(region, input, &NAMESPACED)?;
-    let now = world.base.now();
-    let function = find(world, region, &named)?;
-    Ok(function.view(region, &named, function.doing(now)))
+    Ok(described(world, region, input)?.1)
 }

@@ -9,7 +9,7 @@ use super::super::toolbox::{
 };
 use super::super::{ACCOUNT, Answer, Refusal, World, dynamodb, sqs};
 use super::names::{NAMESPACED, Named, read_name};
-use super::{conflict, function_arn, functions, gone, invalid, no_such_function, tags};
+use super::{conflict, function_arn, gone, invalid, no_such_function, tags, versions};
 
 /// An event source mapping.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -217,8 +217,8 @@ fn twin(source: &str, function: &str, id: &str) -> Refusal {
 /// The function that a request names, with its qualifier, and the timeout of the function.
 fn target(world: &mut World, region: &str, input: &Value) -> Result<(String, i64), Refusal> {
     let named = read_name(region, input, &NAMESPACED)?;
-    let function = functions::find(world, region, &named);
-    let timeout = function.map_err(|_| no_such_function())?.timeout();
+    let seen = versions::seen(world, region, &named);
+    let timeout = seen.map_err(|_| no_such_function())?.timeout();
     let Named { name, qualifier } = named;
     let function = qualifier.map_or(name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
     Ok((function, timeout))

@@ -6,16 +6,19 @@
 //! concurrent calls of the account stay unreserved. Lambda does not see a new role for a while. In
 //! a strict sandbox functions and event source mappings take time.
 
+mod aliases;
 mod changes;
 mod concurrency;
 mod functions;
 mod mappings;
 mod names;
 mod policies;
+mod provisioned;
 mod settings;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +49,34 @@ pub(crate) const ROUTES: &[RestRoute] = &[
     ("PUT", "/2015-03-31/functions/{FunctionName}/code", "UpdateFunctionCode"),
     ("PUT", "/2015-03-31/functions/{FunctionName}/configuration", "UpdateFunctionConfiguration"),
     ("GET", "/2015-03-31/functions/{FunctionName}/configuration", "GetFunctionConfiguration"),
+    ("POST", "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion"),
+    ("GET", "/2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction"),
+    ("POST", "/2015-03-31/functions/{FunctionName}/aliases", "CreateAlias"),
+    ("GET", "/2015-03-31/functions/{FunctionName}/aliases", "ListAliases"),
+    ("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias"),
+    ("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias"),
+    ("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "DeleteAlias"),
+    (
+        "GET",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
+        "ListProvisionedConcurrencyConfigs",
+    ),
+    (
+        "PUT",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        "PutProvisionedConcurrencyConfig",
+    ),
+    (
+        "GET",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        "GetProvisionedConcurrencyConfig",
+    ),
+    (
+        "DELETE",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        "DeleteProvisionedConcurrencyConfig",
+    ),
+    ("GET", "/2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency"),
     ("PUT", "/2017-10-31/functions/{FunctionName}/concurrency", "PutFunctionConcurrency"),
     ("DELETE", "/2017-10-31/functions/{FunctionName}/concurrency", "DeleteFunctionConcurrency"),
     ("POST", "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
@@ -71,10 +102,15 @@ pub(crate) const LARGEST_REQUEST: usize = 70_167_211;
 /// The HTTP status of a successful operation.
 pub(crate) fn status(operation: &str) -> u16 {
     match operation {
-        "CreateFunction" | "AddPermission" => 201,
-        "CreateEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => 202,
-        "DeleteFunction"
+        "CreateFunction" | "AddPermission" | "PublishVersion" | "CreateAlias" => 201,
+        "PutProvisionedConcurrencyConfig"
+        | "CreateEventSourceMapping"
+        | "UpdateEventSourceMapping"
+        | "DeleteEventSourceMapping" => 202,
+        "DeleteAlias"
+        | "DeleteFunction"
         | "DeleteFunctionConcurrency"
+        | "DeleteProvisionedConcurrencyConfig"
         | "RemovePermission"
         | "TagResource"
         | "UntagResource" => 204,
@@ -87,8 +123,13 @@ pub(crate) fn status(operation: &str) -> u16 {
 pub(crate) fn body(code: &str, message: &str) -> Value {
     let message = Some(message).filter(|message| !message.is_empty());
     match code {
-        // The errors about the account's concurrency have no type.
-        _ if message.is_some_and(|message| message.starts_with("Specified ReservedConcurrent")) => {
+        // What is said of concurrency, and of weights beside `$LATEST`, does without.
+        _ if message.is_some_and(|message| {
+            let words =
+                ["Specified ", " ReservedConcurrent", "$LATEST is not supported for an alias"];
+            words.iter().any(|words| message.starts_with(words))
+        }) =>
+        {
             json!({ "message": message })
         }
         "ResourceNotFoundException" | "ResourceInUseException" => {
@@ -96,6 +137,7 @@ pub(crate) fn body(code: &str, message: &str) -> Value {
         }
         "InvalidParameterValueException"
         | "PreconditionFailedException"
+        | "ProvisionedConcurrencyConfigNotFoundException"
         | "ResourceConflictException" => json!({ "Type": "User", "message": message }),
         _ => json!({ "message": message }),
     }
@@ -103,9 +145,18 @@ pub(crate) fn body(code: &str, message: &str) -> Value {
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
-    let permissions = state.functions.values().filter(|function| function.has_policy()).count();
+    let functions = || state.functions.values();
+    let policies = |function: &functions::Function| {
+        let versions = function.versions.values().map(|version| &version.was.policy);
+        let aliases = function.aliases.values().map(|alias| &alias.policy);
+        let all = [&function.policy].into_iter().chain(versions).chain(aliases);
+        all.filter(|policy| !policy.is_empty()).count()
+    };
+    let permissions = functions().map(policies).sum();
     vec![
         ("functions", state.functions.len()),
+        ("versions", functions().map(|function| function.versions.len()).sum()),
+        ("aliases", functions().map(|function| function.aliases.len()).sum()),
         ("permissions", permissions),
         ("event_sources", state.mappings.len()),
     ]
@@ -113,8 +164,7 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 
 /// The customer key of a function's variables, by the function's name or ARN.
 pub(crate) fn key_of(state: &State, region: &str, function: &str) -> Option<String> {
-    let name = function.rsplit(':').next().unwrap_or(function);
-    state.functions.get(&at(region, name))?.key()
+    state.functions.get(&at(region, name_in(function)))?.seen(qualifier_in(function))?.key()
 }
 
 /// When a function became or becomes active, if it exists.
@@ -145,12 +195,12 @@ pub(crate) fn all_tags<'a>(
 pub(crate) fn may_be_called(
     state: &State,
     region: &str,
-    function: &str,
+    function_arn: &str,
     service: &str,
     source: &str,
 ) -> bool {
-    let found = state.functions.get(&at(region, name_in(function)));
-    found.is_some_and(|function| function.permits(service, source))
+    let found = state.functions.get(&at(region, name_in(function_arn)));
+    found.is_some_and(|function| function.permits(qualifier_in(function_arn), service, source))
 }
 
 /// Answers a call.
@@ -178,6 +228,18 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
         "UpdateFunctionConfiguration" => changes::configure(world, region, input),
         "UpdateFunctionCode" => changes::load(world, region, input),
         "DeleteFunction" => changes::delete(world, region, input),
+        "PublishVersion" => versions::publish(world, region, input),
+        "ListVersionsByFunction" => versions::list(world, region, input),
+        "CreateAlias" => aliases::create(world, region, input),
+        "GetAlias" => aliases::get(world, region, input),
+        "UpdateAlias" => aliases::update(world, region, input),
+        "DeleteAlias" => aliases::delete(world, region, input),
+        "ListAliases" => aliases::list(world, region, input),
+        "PutProvisionedConcurrencyConfig" => provisioned::put(world, region, input),
+        "GetProvisionedConcurrencyConfig" => provisioned::get(world, region, input),
+        "DeleteProvisionedConcurrencyConfig" => provisioned::delete(world, region, input),
+        "ListProvisionedConcurrencyConfigs" => provisioned::list(world, region, input),
+        "GetFunctionConcurrency" => concurrency::get(world, region, input),
         "PutFunctionConcurrency" => concurrency::reserve(world, region, input),
         "DeleteFunctionConcurrency" => concurrency::share(world, region, input),
         "AddPermission" => policies::add(world, region, input),
@@ -198,6 +260,12 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
 /// The name of a function, given by name or by ARN.
 fn name_in(reference: &str) -> &str {
     reference.split(":function:").nth(1).unwrap_or(reference).split(':').next().unwrap_or_default()
+}
+
+/// The qualifier of a function that is given by name or by ARN, if it has one.
+fn qualifier_in(reference: &str) -> Option<&str> {
+    let name = reference.split(":function:").nth(1).unwrap_or(reference);
+    name.split_once(':').map(|(_, qualifier)| qualifier)
 }
 
 fn function_arn(region: &str, name: &str) -> String {

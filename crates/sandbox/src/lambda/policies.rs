@@ -1,24 +1,71 @@
-//! The policies of functions, statement by statement. The sandbox does not have versions and
-//! aliases.
+//! The policies of functions, statement by statement. A function, each version of it and each alias
+//! have one of their own.
 
 use serde_json::{Value, json};
 
 use super::super::constraints::Broken;
 use super::super::toolbox::text;
 use super::super::{Answer, Refusal, World};
+use super::aliases::Alias;
+use super::functions::Function;
 use super::names::{LATEST, NAMESPACED, Named, at_most, is_alias, is_word, read_name};
 use super::{conflict, functions, gone, invalid};
 
 const POLICY: &str = "GetPolicy";
 
-/// Refuses a version or an alias, because the sandbox has none.
-fn exists(region: &str, named: &Named<'_>) -> Result<(), Refusal> {
-    match named.qualifier {
-        None => Ok(()),
-        Some(alias) if is_alias(alias) => {
-            Err(gone(format!("Cannot find alias arn: {}", named.arn(region))))
+/// The statements for a qualifier of a function, if there is what it names.
+pub(super) fn of<'a>(function: &'a Function, qualifier: Option<&str>) -> Option<&'a Vec<Value>> {
+    match qualifier {
+        Some(alias) if is_alias(alias) => function.aliases.get(alias).map(|alias| &alias.policy),
+        qualifier => function.seen(qualifier).map(|seen| &seen.policy),
+    }
+}
+
+/// What has a policy.
+enum Holder<'a> {
+    /// A function or a version of it.
+    Function(&'a mut Function),
+    Alias(&'a mut Alias),
+}
+
+impl<'a> Holder<'a> {
+    /// What a qualifier of a function names, if it is there.
+    fn of(function: &'a mut Function, region: &str, named: &Named<'_>) -> Result<Self, Refusal> {
+        let arn = named.arn(region);
+        match named.qualifier {
+            None | Some(LATEST) => Ok(Self::Function(function)),
+            Some(alias) if is_alias(alias) => match function.aliases.get_mut(alias) {
+                Some(alias) => Ok(Self::Alias(alias)),
+                None => Err(gone(format!("Cannot find alias arn: {arn}"))),
+            },
+            Some(version) => {
+                let number = version.parse().unwrap_or_default();
+                let found = function.versions.get_mut(&number);
+                let found = found.ok_or_else(|| functions::missing(&arn))?;
+                Ok(Self::Function(&mut found.was))
+            }
         }
-        Some(_) => Err(functions::missing(&named.arn(region))),
+    }
+
+    fn policy(&mut self) -> &mut Vec<Value> {
+        match self {
+            Self::Function(function) => &mut function.policy,
+            Self::Alias(alias) => &mut alias.policy,
+        }
+    }
+
+    fn revision(&self, now: f64) -> String {
+        match self {
+            Self::Function(function) => function.revision(now),
+            Self::Alias(alias) => alias.revision.clone(),
+        }
+    }
+
+    fn revise(&mut self, now: f64) {
+        match self {
+            Self::Function(function) => function.revise(now),
+            Self::Alias(alias) => alias.revise(now),
+        }
     }
 }
 
@@ -75,18 +122,18 @@ pub(super) fn add(world: &mut World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
     let whole = Named { qualifier: None, ..named };
     let function = functions::find(world, region, &whole)?;
-    let statement = new_statement(input, id, &whole.arn(region))?;
-    exists(region, &named)?;
+    let statement = new_statement(input, id, &named.arn(region))?;
     function.at_rest(region, named.name, now)?;
-    function.is_at(input, now, POLICY)?;
-    if function.policy.iter().any(|other| other["Sid"] == id) {
+    let mut holder = Holder::of(function, region, &named)?;
+    functions::is_at(input, &holder.revision(now), POLICY)?;
+    if holder.policy().iter().any(|other| other["Sid"] == id) {
         return Err(conflict(format!(
             "The statement id ({id}) provided already exists. Please provide a new statement id, \
              or remove the existing statement."
         )));
     }
-    function.policy.push(statement.clone());
-    function.revise(now);
+    holder.policy().push(statement.clone());
+    holder.revise(now);
     Ok(json!({ "Statement": statement.to_string() }))
 }
 
@@ -94,13 +141,16 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
     let none = || gone("The resource you requested does not exist.");
     let named = read_name(region, input, &NAMESPACED)?;
     let now = world.base.now();
-    let function = functions::find(world, region, &named).map_err(|_| none())?;
-    if !function.has_policy() {
+    let whole = Named { qualifier: None, ..named };
+    let function = functions::find(world, region, &whole).map_err(|_| none())?;
+    let mut holder = Holder::of(function, region, &named).map_err(|_| none())?;
+    let revision = holder.revision(now);
+    let statements = holder.policy();
+    if statements.is_empty() {
         return Err(none());
     }
-    let statements = &function.policy;
     let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements });
-    Ok(json!({ "Policy": policy.to_string(), "RevisionId": function.revision(now) }))
+    Ok(json!({ "Policy": policy.to_string(), "RevisionId": revision }))
 }
 
 pub(super) fn remove(world: &mut World, region: &str, input: &Value) -> Answer {
@@ -110,16 +160,16 @@ pub(super) fn remove(world: &mut World, region: &str, input: &Value) -> Answer {
     let whole = Named { qualifier: None, ..named };
     let function = functions::find(world, region, &whole)
         .map_err(|_| gone(format!("No policy found for: {}", whole.arn(region))))?;
-    exists(region, &named)?;
-    if !function.has_policy() {
+    let mut holder = Holder::of(function, region, &named)?;
+    if holder.policy().is_empty() {
         return Err(gone("No policy is associated with the given resource."));
     }
-    let place = function.policy.iter().position(|statement| statement["Sid"] == id);
+    let place = holder.policy().iter().position(|statement| statement["Sid"] == id);
     let Some(place) = place else {
         return Err(gone(format!("Statement {id} is not found in resource policy.")));
     };
-    function.is_at(input, now, POLICY)?;
-    function.policy.remove(place);
-    function.revise(now);
+    functions::is_at(input, &holder.revision(now), POLICY)?;
+    holder.policy().remove(place);
+    holder.revise(now);
     Ok(Value::Null)
 }

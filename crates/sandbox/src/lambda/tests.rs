@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::super::World;
 use super::super::toolbox::testing::{REGION, ask, code};
 
+mod versions;
+
 const ROLE: &str = "arn:aws:iam::000000000000:role/work";
 
 fn with_role() -> World {
@@ -256,7 +258,7 @@ fn log_levels_need_the_json_format() {
 }
 
 #[test]
-fn versions_and_aliases_are_not_found() {
+fn missing_versions_and_aliases_are_not_found() {
     let mut world = with_function();
     let arn = format!("arn:aws:lambda:{REGION}:000000000000:function:f");
     let about = |qualifier: &str| json!({ "FunctionName": "f", "Qualifier": qualifier });

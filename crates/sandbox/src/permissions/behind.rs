@@ -35,6 +35,7 @@ fn looks(call: &Call) -> Vec<Need> {
             &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
         }
         ("apigateway", "CreateVpcLink") => &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"],
+        ("route53", "CreateHostedZone") if call.input.get("VPC").is_some() => &["ec2:DescribeVpcs"],
         _ => &[],
     };
     actions.iter().map(|action| Need::new(*action, "*")).collect()
@@ -76,6 +77,14 @@ pub(crate) fn passed(world: &World, call: &Call) -> Option<(&'static str, Vec<St
         }
         ("ecs", "RegisterTaskDefinition") => {
             ("ecs-tasks.amazonaws.com", given(&["taskRoleArn", "executionRoleArn"]))
+        }
+        ("ecs", "CreateService" | "UpdateService") => {
+            let targets = list(input, "loadBalancers").iter();
+            let hooks = input.get("deploymentConfiguration").unwrap_or(&Value::Null);
+            let hooks = list(hooks, "lifecycleHooks").iter();
+            let users = targets.filter_map(|one| one.get("advancedConfiguration")).chain(hooks);
+            let roles = users.filter_map(|one| text(one, "roleArn"));
+            ("ecs.amazonaws.com", roles.map(str::to_owned).collect())
         }
         ("ec2", "CreateFlowLogs") => {
             ("vpc-flow-logs.amazonaws.com", given(&["DeliverLogsPermissionArn"]))

@@ -156,9 +156,14 @@ fn refuse(service: &str, need: &Need) -> Refusal {
             Refusal::new("UnauthorizedOperation", message).with_status(403)
         }
         "sns" => Refusal::new("AuthorizationError", message).with_status(403),
-        "autoscaling" | "elasticloadbalancing" | "iam" | "rds" | "s3" | "sqs" | "sts" => {
-            Refusal::new("AccessDenied", message).with_status(403)
-        }
+        "autoscaling"
+        | "elasticloadbalancing"
+        | "iam"
+        | "rds"
+        | "route53"
+        | "s3"
+        | "sqs"
+        | "sts" => Refusal::new("AccessDenied", message).with_status(403),
         "apigateway" | "guardduty" | "lambda" => {
             Refusal::new("AccessDeniedException", message).with_status(403)
         }
@@ -247,6 +252,115 @@ mod tests {
             let others = |(action, _): &(String, String)| !action.starts_with("elasticload");
             assert!(of(&stage).iter().all(others), "{operation}");
         }
+    }
+
+    #[test]
+    fn versions_and_aliases_are_resources_of_their_own() {
+        let arn = |rest: &str| format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{rest}");
+        for (operation, input, on) in [
+            ("PublishVersion", json!({ "FunctionName": "f" }), arn("f")),
+            ("CreateAlias", json!({ "FunctionName": "f", "Name": "live" }), arn("f")),
+            ("AddPermission", json!({ "FunctionName": "f", "Qualifier": "live" }), arn("f:live")),
+            ("GetFunction", json!({ "FunctionName": arn("f:1"), "Qualifier": "1" }), arn("f:1")),
+            (
+                "PutProvisionedConcurrencyConfig",
+                json!({ "FunctionName": "f", "Qualifier": "live" }),
+                arn("f:live"),
+            ),
+        ] {
+            let action = format!("lambda:{operation}");
+            let needs = needed(&World::default(), "lambda", operation, input);
+            assert_eq!(needs, [pair(&action, &on)]);
+        }
+    }
+
+    #[test]
+    fn rules_are_made_on_listeners_and_changed_by_themselves() {
+        let at = |tail: &str| format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:{tail}");
+        let (listener, rule) = (at("listener/app/a/0/1"), at("listener-rule/app/a/0/1/2"));
+        let of = |operation: &str, input: Value| {
+            needed(&World::default(), "elasticloadbalancing", operation, input)
+        };
+        let create = |action: &str| format!("elasticloadbalancing:{action}");
+        let tags = json!([{ "Key": "a", "Value": "b" }]);
+        assert_eq!(
+            of("CreateRule", json!({ "ListenerArn": listener, "Tags": tags })),
+            [
+                pair(&create("CreateRule"), &listener),
+                pair(&create("AddTags"), &at("listener-rule/app/a/0/1/0")),
+            ]
+        );
+        let moved = json!({ "RulePriorities": [{ "RuleArn": rule, "Priority": "1" }] });
+        assert_eq!(of("SetRulePriorities", moved), [pair(&create("SetRulePriorities"), &rule)]);
+        let one = json!({ "RuleArn": rule });
+        assert_eq!(of("DeleteRule", one), [pair(&create("DeleteRule"), &rule)]);
+        assert_eq!(
+            of("DescribeRules", json!({ "ListenerArn": listener })),
+            [pair(&create("DescribeRules"), "*")]
+        );
+    }
+
+    #[test]
+    fn certificates_zones_and_metrics_have_their_own_resources() {
+        let certificate = format!("arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1");
+        for (service, operation, input, action, on) in [
+            ("acm", "ListCertificates", json!({}), "acm:ListCertificates", "*"),
+            (
+                "acm",
+                "DeleteCertificate",
+                json!({ "CertificateArn": certificate }),
+                "acm:DeleteCertificate",
+                &*certificate,
+            ),
+            (
+                "route53",
+                "ChangeResourceRecordSets",
+                json!({ "Id": "/hostedzone/Z1" }),
+                "route53:ChangeResourceRecordSets",
+                "arn:aws:route53:::hostedzone/Z1",
+            ),
+            (
+                "route53",
+                "GetChange",
+                json!({ "Id": "C1" }),
+                "route53:GetChange",
+                "arn:aws:route53:::change/C1",
+            ),
+            ("route53", "ListHostedZones", json!({}), "route53:ListHostedZones", "*"),
+            (
+                "monitoring",
+                "PutMetricData",
+                json!({ "Namespace": "n" }),
+                "cloudwatch:PutMetricData",
+                "*",
+            ),
+            (
+                "monitoring",
+                "SetAlarmState",
+                json!({ "AlarmName": "a" }),
+                "cloudwatch:SetAlarmState",
+                "arn:aws:cloudwatch:eu-west-1:000000000000:alarm:a",
+            ),
+        ] {
+            let needs = needed(&World::default(), service, operation, input);
+            assert_eq!(needs, [pair(action, on)]);
+        }
+        let tags = json!({ "DomainName": "a.b", "Tags": [{ "Key": "a", "Value": "b" }] });
+        assert_eq!(
+            needed(&World::default(), "acm", "RequestCertificate", tags),
+            [pair("acm:RequestCertificate", "*"), pair("acm:AddTagsToCertificate", "*")]
+        );
+    }
+
+    #[test]
+    fn a_service_that_moves_traffic_gets_a_role() {
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/shift");
+        let input = json!({
+            "cluster": "c", "serviceName": "s",
+            "loadBalancers": [{ "advancedConfiguration": { "roleArn": role } }],
+        });
+        let needs = needed(&World::default(), "ecs", "CreateService", input);
+        assert!(needs.contains(&pair("iam:PassRole", &role)), "{needs:?}");
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
         needs.collect::<Vec<_>>()
     };
     let mut needs = match service.as_str() {
+        "acm" => on(of(&["CertificateArn"]).map(str::to_owned).into_iter().collect()),
         "application-autoscaling" => match operation {
             "DescribeScalableTargets" | "DescribeScalingPolicies" => on(Vec::new()),
             _ => {
@@ -82,8 +83,10 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
                 }
                 _ => at(service, format!("targetgroup/{name}/0")),
             });
-            let one = of(&["LoadBalancerArn", "ListenerArn", "TargetGroupArn"]);
+            let one = of(&["LoadBalancerArn", "ListenerArn", "TargetGroupArn", "RuleArn"]);
             let mut arns = texts(input, "ResourceArns");
+            let moved = list(input, "RulePriorities").iter().filter_map(|one| text(one, "RuleArn"));
+            arns.extend(moved.map(str::to_owned));
             arns.extend(one.map(str::to_owned).or(made));
             let looks = operation.starts_with("Describe");
             on(if looks { Vec::new() } else { arns })
@@ -121,7 +124,11 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             let mapping = of(&["UUID"]).map(|id| at(service, format!("event-source-mapping:{id}")));
             let function = of(&["FunctionName"])
                 .filter(|_| !operation.contains("EventSourceMapping"))
-                .map(|name| name.rsplit(':').next().unwrap_or(name))
+                .map(|name| name.split(":function:").last().unwrap_or(name))
+                .map(|name| match of(&["Qualifier"]) {
+                    Some(qualifier) if !name.contains(':') => format!("{name}:{qualifier}"),
+                    _ => name.to_owned(),
+                })
                 .map(|name| at(service, format!("function:{name}")));
             let tagged = of(&["Resource"]).map(decoded);
             on(mapping.or(function).or(tagged).into_iter().collect())
@@ -148,6 +155,12 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             }
         }
         "rds" => of_rds(call, &on),
+        "route53" => {
+            let last = |id: &str| id.rsplit('/').next().unwrap_or(id).to_owned();
+            let sort = if operation == "GetChange" { "change" } else { "hostedzone" };
+            let id = of(&["Id", "ResourceId"]).map(last);
+            on(id.map(|id| format!("arn:aws:route53:::{sort}/{id}")).into_iter().collect())
+        }
         "secretsmanager" => {
             let id = of(&["SecretId"]).map(|id| {
                 if id.starts_with("arn:") {

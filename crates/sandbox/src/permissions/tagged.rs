@@ -47,11 +47,12 @@ fn read(given: &Value) -> BTreeMap<String, String> {
 /// The permission to tag, which a creation with tags needs.
 pub(super) fn of_creation(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need> {
     let tags = given(&call.input);
-    let creates = ["Create", "Put", "Register", "Restore", "Run"];
+    let creates = ["Create", "Put", "Register", "Request", "Restore", "Run"];
     if tags.is_empty() || !creates.iter().any(|verb| call.operation.starts_with(verb)) {
         return Vec::new();
     }
     let action = match (prefix, call.operation.as_str()) {
+        ("acm", _) => "acm:AddTagsToCertificate",
         ("autoscaling", _) => "autoscaling:CreateOrUpdateTags",
         ("elasticloadbalancing", _) => "elasticloadbalancing:AddTags",
         ("iam", "CreateRole") => "iam:TagRole",
@@ -61,8 +62,13 @@ pub(super) fn of_creation(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need>
         ("ssm", _) => "ssm:AddTagsToResource",
         (prefix, _) => return of_tag_resource(call, prefix, made, &tags),
     };
-    match (call.operation.as_str(), text(&call.input, "LoadBalancerArn")) {
-        ("CreateListener", Some(balancer)) if !balancer.is_empty() => {
+    let parent = |member| text(&call.input, member).filter(|arn| !arn.is_empty());
+    match (call.operation.as_str(), parent("LoadBalancerArn").or(parent("ListenerArn"))) {
+        ("CreateRule", Some(listener)) => {
+            let rule = listener.replace(":listener/", ":listener-rule/");
+            vec![Need::new(action, format!("{rule}/0"))]
+        }
+        ("CreateListener", Some(balancer)) => {
             let listener = balancer.replace(":loadbalancer/", ":listener/");
             vec![Need::new(action, format!("{listener}/0"))]
         }

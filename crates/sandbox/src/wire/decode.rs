@@ -10,7 +10,7 @@ pub(crate) fn answer(route: &Route, body: &[u8]) -> Value {
     match route.protocol {
         Protocol::Json(_) | Protocol::RestJson => serde_json::from_slice(body).unwrap_or_default(),
         Protocol::Cbor => cbor::input(body).unwrap_or_default(),
-        Protocol::Ec2 | Protocol::Query | Protocol::Rest => {
+        Protocol::Ec2 | Protocol::Query | Protocol::RestXml | Protocol::Rest => {
             let text = std::str::from_utf8(body).unwrap_or_default();
             // S3 returns policies as they were sent, in JSON.
             let Ok(root) = Element::parse(text) else {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::xml::{self, Lists};
-use super::{Protocol, Response, Route, cbor, rest};
+use super::{Protocol, Response, Route, cbor, rest, rest_xml};
 use crate::toolbox::iso;
 use crate::{Answer, Refusal};
 
@@ -27,6 +27,7 @@ pub(crate) fn encode(route: &Route, answer: Answer) -> Response {
             let status = rest::status(&route.service, &route.operation);
             respond(status, "application/json", &id, body)
         }
+        Protocol::RestXml => rest_xml::respond(&route.service, &route.operation, &id, &value),
         Protocol::Json(kind) => {
             let body = if value.is_null() { "{}".to_owned() } else { value.to_string() };
             respond(200, kind, &id, body)
@@ -108,7 +109,7 @@ pub(crate) fn refuse(route: &Route, refusal: &Refusal) -> Response {
             );
             respond(*status, "text/xml;charset=UTF-8", &id, body)
         }
-        Protocol::Query => {
+        Protocol::Query | Protocol::RestXml => {
             let (code_text, message_text) = of_query(route, refusal);
             let fault = if *status >= 500 { "Receiver" } else { "Sender" };
             let body = format!(
@@ -192,6 +193,7 @@ fn namespace(service: &str) -> &'static str {
         "elasticloadbalancing" => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
         "monitoring" => "http://monitoring.amazonaws.com/doc/2010-08-01/",
         "iam" => "https://iam.amazonaws.com/doc/2010-05-08/",
+        "route53" => "https://route53.amazonaws.com/doc/2013-04-01/",
         "rds" => "http://rds.amazonaws.com/doc/2014-10-31/",
         "sns" => "http://sns.amazonaws.com/doc/2010-03-31/",
         "sts" => "https://sts.amazonaws.com/doc/2011-06-15/",

@@ -15,6 +15,7 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod form;
 pub(crate) mod rest;
+pub(crate) mod rest_xml;
 pub(crate) mod xml;
 
 /// An HTTP request, read completely.
@@ -82,6 +83,8 @@ pub(crate) enum Protocol {
     Cbor,
     /// REST with JSON.
     RestJson,
+    /// REST with XML.
+    RestXml,
     /// S3's REST.
     Rest,
 }
@@ -131,10 +134,15 @@ impl Route {
             }
             _ => {
                 let service = signed.unwrap_or_else(|| "s3".to_owned());
-                let (protocol, operation) = match rest::operation(&service, request) {
-                    _ if service == "s3" => (Protocol::Rest, s3::operation(request)),
-                    Some(operation) => (Protocol::RestJson, operation.to_owned()),
-                    None => (Protocol::RestJson, nameless(request)),
+                let operation = match rest::operation(&service, request) {
+                    _ if service == "s3" => s3::operation(request),
+                    Some(operation) => operation.to_owned(),
+                    None => nameless(request),
+                };
+                let protocol = match service.as_str() {
+                    "s3" => Protocol::Rest,
+                    "route53" => Protocol::RestXml,
+                    _ => Protocol::RestJson,
                 };
                 Self { protocol, service, operation, region }
             }
@@ -178,6 +186,7 @@ fn by_target(prefix: &str) -> String {
     let service = match prefix {
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AnyScaleFrontendService" => "application-autoscaling",
+        "CertificateManager" => "acm",
         "TrentService" => "kms",
         "AmazonSSM" => "ssm",
         "AmazonSQS" => "sqs",
@@ -247,6 +256,7 @@ fn input(route: &Route, request: &Request) -> Result<Value, Refusal> {
         }
         Protocol::Cbor => cbor::input(&request.body),
         Protocol::RestJson => rest::input(&route.service, request),
+        Protocol::RestXml => rest_xml::input(&route.service, request),
         Protocol::Rest => Err(Refusal::not_covered(&route.service, &route.operation)),
     }
 }

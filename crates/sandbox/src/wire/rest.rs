@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::Request;
 use crate::toolbox::refuse;
-use crate::{Refusal, apigateway, guardduty, lambda};
+use crate::{Refusal, apigateway, guardduty, lambda, route53};
 
 /// Method, path and operation. In a path, `{Name}` stands for one segment and `{Name+}` for all
-/// that follow.
+/// that follow. A pair after `?` must be in the query.
 pub(crate) type RestRoute = (&'static str, &'static str, &'static str);
 
 /// The routes of a service that speaks REST with JSON.
@@ -18,6 +18,7 @@ fn routes(service: &str) -> &'static [RestRoute] {
         "guardduty" => guardduty::ROUTES,
         "lambda" => lambda::ROUTES,
         "apigateway" => apigateway::ROUTES,
+        "route53" => route53::ROUTES,
         _ => &[],
     }
 }
@@ -27,6 +28,7 @@ pub(crate) fn status(service: &str, operation: &str) -> u16 {
     match service {
         "lambda" => lambda::status(operation),
         "apigateway" => apigateway::status(operation),
+        "route53" => route53::status(operation),
         _ => 200,
     }
 }
@@ -85,7 +87,10 @@ pub(crate) fn input(service: &str, request: &Request) -> Result<Value, Refusal> 
 fn matching(service: &str, request: &Request) -> Option<(&'static str, Map<String, Value>)> {
     let path = request.path();
     routes(service).iter().find_map(|(method, template, operation)| {
-        let named = (request.method == *method).then(|| segments(template, path)).flatten()?;
+        let (template, pair) = template.split_once('?').unwrap_or((template, ""));
+        let asked = pair.is_empty() || request.query().split('&').any(|it| it == pair);
+        let fits = request.method == *method && asked;
+        let named = fits.then(|| segments(template, path)).flatten()?;
         Some((*operation, named))
     })
 }

@@ -159,3 +159,35 @@ fn a_session_is_identified_by_the_access_key_of_the_signature() {
     assert!(sts(access_key, who).contains(":assumed-role/deploy/ci<"));
     assert!(sts("root", who).contains(":root<"));
 }
+
+#[test]
+fn a_query_can_choose_the_operation_of_a_path() {
+    let signature = signed("lambda");
+    let headers = [("authorization", signature.as_str())];
+    let operation = |target: &str| Route::of(&request("GET", target, &headers, "")).operation;
+    let path = "/2019-09-30/functions/f/provisioned-concurrency";
+    let list = format!("{path}?List=ALL&MaxItems=5");
+    assert_eq!(operation(&list), "ListProvisionedConcurrencyConfigs");
+    let one = format!("{path}?Qualifier=live");
+    assert_eq!(operation(&one), "GetProvisionedConcurrencyConfig");
+}
+
+#[test]
+fn route_53_speaks_xml_both_ways() {
+    let mut world = World::default();
+    let signature = signed("route53");
+    let headers = [("authorization", signature.as_str())];
+    let body = "<CreateHostedZoneRequest><Name>example.com</Name><CallerReference>a\
+                </CallerReference></CreateHostedZoneRequest>";
+    let make = request("POST", "/2013-04-01/hostedzone", &headers, body);
+    let made = handle(&mut world, &make, None);
+    assert_eq!(made.status, 201);
+    assert!(text(&made).contains("<Name>example.com.</Name>"), "{}", text(&made));
+    let location = made.headers.iter().find(|(name, _)| name == "location");
+    assert!(location.is_some_and(|(_, to)| to.contains("/2013-04-01/hostedzone/Z")));
+    let again = handle(&mut world, &make, None);
+    assert_eq!(again.status, 409);
+    assert!(text(&again).contains("<Code>HostedZoneAlreadyExists</Code>"), "{}", text(&again));
+    let odd = request("GET", "/2013-04-01/healthcheck", &headers, "");
+    assert!(text(&handle(&mut world, &odd, None)).contains("NotImplementedInSandbox"));
+}

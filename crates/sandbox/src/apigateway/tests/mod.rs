@@ -1,6 +1,7 @@
 //! Tests of API Gateway, call by call.
 
 mod answers;
+mod domains;
 mod stages;
 
 use serde_json::{Value, json};

@@ -1,0 +1,23 @@
+//! What a test does to the world by hand, because nothing in the sandbox would do it: targets that
+//! get ill, certificates that are issued without a public DNS.
+
+use super::{Sandbox, SandboxError, acm, elb};
+
+impl Sandbox {
+    /// Sets the health of a target, or of all targets if none is named: `healthy`, `unhealthy`,
+    /// `initial`, `draining`. Without a state they are again as AWS would find them. Whether the
+    /// target group is there.
+    pub fn set_target_health(
+        &self,
+        group: &str,
+        target: Option<&str>,
+        state: Option<&str>,
+    ) -> Result<bool, SandboxError> {
+        self.change(|world| elb::force_health(&mut world.elb, group, target, state))
+    }
+
+    /// Issues a certificate, whatever its records. Whether it is there.
+    pub fn issue_certificate(&self, arn: &str) -> Result<bool, SandboxError> {
+        self.change(|world| acm::issue(world, arn))
+    }
+}

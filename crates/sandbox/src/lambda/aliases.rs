@@ -1,0 +1,233 @@
+//! Aliases of functions: names for a version, or for two that share the calls.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::constraints::Broken;
+use super::super::toolbox::{number, page, put, text, uuid_of};
+use super::super::{Answer, Refusal, World};
+use super::functions::{Function, find, is_at, missing};
+use super::names::{LATEST, NAME, Named, at_most, is_alias, is_version, named};
+use super::{conflict, gone, invalid};
+
+/// An alias.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Alias {
+    /// The version that it names, `$LATEST` or a number.
+    pub(super) version: String,
+    description: String,
+    /// The other version, and its part of the calls.
+    weights: BTreeMap<String, f64>,
+    pub(super) policy: Vec<Value>,
+    /// Another one after each change.
+    pub(super) revision: String,
+}
+
+impl Alias {
+    /// Whether calls of the alias reach a version.
+    pub(super) fn names(&self, version: &str) -> bool {
+        self.version == version || self.weights.contains_key(version)
+    }
+
+    /// Makes a new revision.
+    pub(super) fn revise(&mut self, now: f64) {
+        self.revision = uuid_of(&format!("{}|{now}", self.revision));
+    }
+
+    fn view(&self, arn: &str, name: &str) -> Value {
+        let mut view = json!({
+            "AliasArn": arn,
+            "Name": name,
+            "FunctionVersion": self.version,
+            "Description": self.description,
+            "RevisionId": self.revision,
+        });
+        if !self.weights.is_empty() {
+            view["RoutingConfig"] = json!({ "AdditionalVersionWeights": self.weights });
+        }
+        view
+    }
+
+    /// Puts what a request says into the alias, if the function has these versions.
+    fn assign(
+        &mut self,
+        function: &Function,
+        region: &str,
+        name: &str,
+        input: &Value,
+    ) -> Result<(), Refusal> {
+        if let Some(version) = text(input, "FunctionVersion") {
+            self.version = version.to_owned();
+        }
+        if let Some(description) = text(input, "Description") {
+            self.description = description.to_owned();
+        }
+        if let Some(weights) = weights(input) {
+            self.weights = weights;
+        }
+        if self.weights.len() > 1 {
+            return Err(invalid(
+                "Number of items in AdditionalVersionWeights cannot be greater than 1",
+            ));
+        }
+        if self.version == LATEST && !self.weights.is_empty() {
+            return Err(invalid(
+                "$LATEST is not supported for an alias pointing to more than 1 version",
+            ));
+        }
+        if self.weights.contains_key(&self.version) {
+            let version = &self.version;
+            return Err(invalid(format!(
+                "Invalid function version {version}. Function version {version} is already \
+                 included in routing configuration."
+            )));
+        }
+        for version in [&self.version].into_iter().chain(self.weights.keys()) {
+            if function.version_of(Some(version)).is_none() {
+                return Err(missing(&Named { name, qualifier: Some(version) }.arn(region)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The weights that a request gives.
+fn weights(input: &Value) -> Option<BTreeMap<String, f64>> {
+    let given = input.get("RoutingConfig").filter(|given| given.is_object())?;
+    let weights = given.get("AdditionalVersionWeights").and_then(Value::as_object);
+    let weight = |(version, weight): (&String, &Value)| {
+        (version.clone(), weight.as_f64().unwrap_or_default())
+    };
+    Some(weights.into_iter().flatten().map(weight).collect())
+}
+
+/// Refuses what the model does not take.
+fn check(input: &Value, name: &str) -> Result<(), Refusal> {
+    let mut broken = Broken::default();
+    if !is_alias(name) {
+        let rule = "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)";
+        broken.note("name", name, rule);
+    }
+    if name.len() > 128 {
+        broken.note("name", name, &at_most(128));
+    }
+    let version = text(input, "FunctionVersion");
+    if let Some(version) = version.filter(|version| *version != LATEST && !is_version(version)) {
+        let rule =
+            r"Member must satisfy regular expression pattern: (\$LATEST(\.PUBLISHED)?|[0-9]+)";
+        broken.note("functionVersion", version, rule);
+    }
+    let weights = weights(input).unwrap_or_default();
+    let shown: Vec<String> =
+        weights.iter().map(|(version, weight)| format!("{version}={weight:?}")).collect();
+    let shown = format!("{{{}}}", shown.join(", "));
+    let member = "routingConfig.additionalVersionWeights";
+    if !weights.keys().all(|version| is_version(version)) {
+        let rule = "Map keys must satisfy constraint: [Member must have length less than or equal \
+                    to 1024, Member must have length greater than or equal to 1, Member must \
+                    satisfy regular expression pattern: [0-9]+]";
+        broken.note(member, &shown, rule);
+    }
+    if !weights.values().all(|weight| (0.0..=1.0).contains(weight)) {
+        let rule = "Map value must satisfy constraint: [Member must have value less than or equal \
+                    to 1.0, Member must have value greater than or equal to 0.0, Member must not \
+                    be null]";
+        broken.note(member, &shown, rule);
+    }
+    broken.refuse()
+}
+
+fn alias_name(input: &Value) -> &str {
+    text(input, "Name").unwrap_or_default()
+}
+
+pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
+    let (now, alias) = (world.base.now(), alias_name(input));
+    check(input, alias)?;
+    let Named { name, .. } = named(region, input, &NAME)?;
+    let version = text(input, "FunctionVersion").unwrap_or_default();
+    let target = Named { name, qualifier: Some(version) };
+    let function = find(world, region, &Named { name, qualifier: None });
+    let function = function.map_err(|_| missing(&target.arn(region)))?;
+    if function.version_of(Some(version)).is_none() {
+        return Err(missing(&target.arn(region)));
+    }
+    let arn = Named { name, qualifier: Some(alias) }.arn(region);
+    if function.aliases.contains_key(alias) {
+        return Err(conflict(format!("Alias already exists: {arn}")));
+    }
+    let mut made = Alias { revision: arn.clone(), ..Alias::default() };
+    made.assign(function, region, name, input)?;
+    made.revise(now);
+    let view = made.view(&arn, alias);
+    function.aliases.insert(alias.to_owned(), made);
+    Ok(view)
+}
+
+/// The function of a request, and its name.
+fn of<'a, 'b>(
+    world: &'a mut World,
+    region: &str,
+    input: &'b Value,
+) -> Result<(&'b str, &'a mut Function), Refusal> {
+    let Named { name, .. } = named(region, input, &NAME)?;
+    Ok((name, find(world, region, &Named { name, qualifier: None })?))
+}
+
+pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
+    let alias = alias_name(input);
+    let (name, function) = of(world, region, input)?;
+    let arn = Named { name, qualifier: Some(alias) }.arn(region);
+    let found = function.aliases.get(alias);
+    let found = found.ok_or_else(|| gone(format!("Cannot find alias arn: {arn}")))?;
+    Ok(found.view(&arn, alias))
+}
+
+pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
+    let (now, alias) = (world.base.now(), alias_name(input));
+    check(input, alias)?;
+    let (name, function) = of(world, region, input)?;
+    let arn = Named { name, qualifier: Some(alias) }.arn(region);
+    let mut changed = function
+        .aliases
+        .get(alias)
+        .cloned()
+        .ok_or_else(|| gone(format!("Alias not found: {arn}")))?;
+    is_at(input, &changed.revision, "GetFunction/GetAlias")?;
+    changed.assign(function, region, name, input)?;
+    changed.revise(now);
+    let view = changed.view(&arn, alias);
+    function.aliases.insert(alias.to_owned(), changed);
+    Ok(view)
+}
+
+/// Deletes an alias with its policy and its provisioned concurrency. A missing one is as good as
+/// deleted.
+pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
+    let alias = alias_name(input);
+    let (_, function) = of(world, region, input)?;
+    function.aliases.remove(alias);
+    function.provisioned.remove(alias);
+    Ok(Value::Null)
+}
+
+pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
+    let (name, function) = of(world, region, input)?;
+    let version = text(input, "FunctionVersion");
+    let here = function
+        .aliases
+        .iter()
+        .filter(|(_, one)| version.is_none_or(|version| one.version == version));
+    let all = here.map(|(alias, one)| {
+        let arn = Named { name, qualifier: Some(alias) }.arn(region);
+        (alias.clone(), one.view(&arn, alias))
+    });
+    let limit = number(input, "MaxItems").unwrap_or(50).clamp(1, 50) as usize;
+    let (aliases, next) = page(all.collect(), text(input, "Marker"), limit);
+    let mut answer = json!({ "Aliases": aliases });
+    put(&mut answer, "NextMarker", next);
+    Ok(answer)
+}
