@@ -12,7 +12,7 @@ use payctl::config::load;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Plan, Purpose};
-use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -577,6 +577,43 @@ fn rules_and_functions_live_on_the_sandbox() {
         let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(left.is_empty(), "left after destroy: {:?}", left.changes);
         assert_eq!(sandbox.counts().expect("a sandbox"), BTreeMap::new());
+    });
+}
+
+#[test]
+fn faults_at_rules_and_registrations_leave_one_of_each() {
+    block_on(async {
+        let folder = environment(RULED);
+        let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
+            let mut connection = sandboxed(sandbox);
+            connection.transport = faults.map(Faults::transport).or(connection.transport);
+            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+            carry_out(&provider, &plan).await
+        };
+        let sandbox = Sandbox::in_memory();
+        let faults = Faults::new(sandbox.transport());
+        assert!(applied(&sandbox, Some(&faults)).await.is_complete());
+        let clean = sandbox.counts().expect("counts");
+        let made = ["elasticloadbalancing.CreateRule", "elasticloadbalancing.RegisterTargets"];
+        let calls = faults.calls();
+        let at: Vec<usize> = (0..calls.len()).filter(|at| made.contains(&&*calls[*at])).collect();
+        assert_eq!(at.len(), 4, "{calls:#?}");
+        for (at, fault) in at.iter().flat_map(|at| Fault::ALL.iter().map(move |it| (*at, *it))) {
+            let sandbox = Sandbox::in_memory();
+            let faults = Faults::new(sandbox.transport()).at(at + 1, fault);
+            tokio::select! {
+                // Only death may leave anything undone.
+                report = applied(&sandbox, Some(&faults)) => {
+                    assert!(report.is_complete(), "{fault:?}: {:#?}", report.failed);
+                }
+                () = faults.stopped() => {
+                    let report = applied(&sandbox, None).await;
+                    assert!(report.is_complete(), "after {fault:?}: {:#?}", report.failed);
+                }
+            }
+            assert_eq!(sandbox.counts().expect("counts"), clean, "{} {fault:?}", calls[at]);
+        }
     });
 }
 
