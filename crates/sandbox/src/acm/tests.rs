@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::toolbox::testing::{REGION, ask, balancer, code};
+use super::super::toolbox::testing::{REGION, ask, code, make_balancer};
 
 fn acm(world: &mut World, operation: &str, input: Value) -> super::Answer {
     ask(world, "acm", operation, input)
@@ -193,7 +193,7 @@ fn tags_and_options_change() {
 fn a_listener_needs_an_issued_certificate_and_holds_it() {
     let mut world = World::default();
     let arn = request(&mut world, json!({}));
-    let balancer = balancer(&mut world);
+    let balancer = make_balancer(&mut world);
     let input = json!({
         "LoadBalancerArn": balancer.arn, "Port": "443", "Protocol": "HTTPS",
         "Certificates": [{ "CertificateArn": arn }],

@@ -9,7 +9,7 @@ use super::super::constraints::Broken;
 use super::super::toolbox::{number, page, put, text, uuid_of};
 use super::super::{Answer, Refusal, World};
 use super::functions::{Function, find, is_at, missing};
-use super::names::{LATEST, NAME, Named, at_most, is_alias, is_version, named};
+use super::names::{LATEST, NAME, Named, at_most, is_alias, is_version, read_name};
 use super::{conflict, gone, invalid};
 
 /// An alias.
@@ -147,7 +147,7 @@ fn alias_name(input: &Value) -> &str {
 pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let (now, alias) = (world.base.now(), alias_name(input));
     check(input, alias)?;
-    let Named { name, .. } = named(region, input, &NAME)?;
+    let Named { name, .. } = read_name(region, input, &NAME)?;
     let version = text(input, "FunctionVersion").unwrap_or_default();
     let target = Named { name, qualifier: Some(version) };
     let function = find(world, region, &Named { name, qualifier: None });
@@ -173,7 +173,7 @@ fn of<'a, 'b>(
     region: &str,
     input: &'b Value,
 ) -> Result<(&'b str, &'a mut Function), Refusal> {
-    let Named { name, .. } = named(region, input, &NAME)?;
+    let Named { name, .. } = read_name(region, input, &NAME)?;
     Ok((name, find(world, region, &Named { name, qualifier: None })?))
 }
 

@@ -63,7 +63,7 @@ pub(super) fn share(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
-    let Named { name, .. } = named(region, input, &NAME)?;
+    let Named { name, .. } = read_name(region, input, &NAME)?;
     let function = find(world, region, &Named { name, qualifier: None })?;
     Ok(function
         .reserved

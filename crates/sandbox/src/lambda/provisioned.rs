@@ -7,7 +7,7 @@ use super::super::constraints::Broken;
 use super::super::toolbox::{iso, number, page, put as set, refuse, text};
 use super::super::{Answer, Refusal, World};
 use super::functions::{Function, find, missing};
-use super::names::{LATEST, NAMESPACED, Named, is_alias, named};
+use super::names::{LATEST, NAMESPACED, Named, is_alias, read_name};
 use super::{UNRESERVED, concurrency, conflict, gone, invalid};
 
 /// The provisioned concurrency of a version or an alias.
@@ -49,7 +49,7 @@ fn of<'a, 'b>(
     input: &'b Value,
     unpublished: &str,
 ) -> Result<(&'b str, &'a mut Function), Refusal> {
-    let named = named(region, input, &NAMESPACED)?;
+    let named = read_name(region, input, &NAMESPACED)?;
     let qualifier = named.qualifier.filter(|qualifier| *qualifier != LATEST);
     let Some(qualifier) = qualifier else { return Err(invalid(unpublished)) };
     let function = find(world, region, &Named { qualifier: None, ..named }).ok();
@@ -143,7 +143,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
 
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
-    let Named { name, .. } = named(region, input, &NAMESPACED)?;
+    let Named { name, .. } = read_name(region, input, &NAMESPACED)?;
     let function = find(world, region, &Named { name, qualifier: None })?;
     let all = function.provisioned.iter().map(|(qualifier, one)| {
         let mut view = one.view(now);

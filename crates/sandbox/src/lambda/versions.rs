@@ -10,7 +10,7 @@ use super::super::constraints::Broken;
 use super::super::toolbox::{number, page, put, text};
 use super::super::{Answer, Refusal, World};
 use super::functions::{Function, find, in_list, missing};
-use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_version, named};
+use super::names::{LATEST, NAME, NAMESPACED, Named, at_most, is_version, read_name};
 use super::{conflict, invalid};
 
 /// A published version.
@@ -106,7 +106,7 @@ pub(super) fn publish(world: &mut World, region: &str, input: &Value) -> Answer 
     }
     broken.refuse()?;
     let now = world.base.now();
-    let Named { name, .. } = named(region, input, &NAME)?;
+    let Named { name, .. } = read_name(region, input, &NAME)?;
     let function = find(world, region, &Named { name, qualifier: None })?;
     function.at_rest(region, name, now)?;
     function.is_at(input, now, "GetFunction/GetAlias")?;
@@ -135,7 +135,7 @@ pub(super) fn all(function: &Function, region: &str, name: &str, now: f64) -> Ve
 
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
     let now = world.base.now();
-    let Named { name, .. } = named(region, input, &NAMESPACED)?;
+    let Named { name, .. } = read_name(region, input, &NAMESPACED)?;
     let function = find(world, region, &Named { name, qualifier: None })?;
     let all = all(function, region, name, now).into_iter().map(|view| {
         let number: u64 = text(&view, "Version").unwrap_or_default().parse().unwrap_or_default();

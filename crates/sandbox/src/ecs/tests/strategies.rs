@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{World, ask, balancer, definition, ecs, refused, service, with_cluster};
+use super::{World, ask, definition, ecs, make_balancer, refused, service, with_cluster};
 
 const ELB: &str = "elasticloadbalancing";
 
@@ -24,7 +24,7 @@ fn text(answer: &Value, path: &str) -> String {
 impl Ground {
     fn new() -> Self {
         let (mut world, subnet) = with_cluster();
-        let balancer = balancer(&mut world);
+        let balancer = make_balancer(&mut world);
         let group = |world: &mut World, name: &str| {
             let input = json!({
                 "Name": name, "Protocol": "HTTP", "Port": "80", "VpcId": balancer.vpc,
