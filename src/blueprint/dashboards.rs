@@ -8,7 +8,7 @@ use crate::aws::kinds::cloudwatch::dashboard::Dashboard as DashboardSpec;
 use crate::config::KeyPath;
 use crate::config::metrics::{Source, balancer_of, watchable};
 use crate::config::schema::dashboards::{Dashboard, Generate, GraphKind, Line, Widget};
-use crate::config::schema::text::{MetricName, Statistic, WatchedItem};
+use crate::config::schema::text::{ItemName, MetricName, Statistic, WatchedItem};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
@@ -203,8 +203,13 @@ impl Builder<'_> {
         let none = BTreeMap::new();
         let mut lines = Vec::new();
         for item in self.loaded.names(panel.section) {
-            // A target group has metrics only behind a load balancer.
-            if panel.section == "target_groups" && balancer_of(self.loaded, item).is_none() {
+            // A target group has metrics only behind a load balancer, and counts only targets that
+            // the load balancer checks.
+            let group = self.config.target_groups.get(&ItemName(item.to_owned()));
+            if panel.section == "target_groups"
+                && (balancer_of(self.loaded, item).is_none()
+                    || group.is_some_and(|group| group.checks().is_none()))
+            {
                 continue;
             }
             let has = watchable(self.loaded, panel.section, item);

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::kinds::elb::listener_rule::{self, Condition, Parameter};
 use crate::aws::kinds::elb::{listener, load_balancer as balancer};
 use crate::config::KeyPath;
-use crate::config::schema::load_balancers::{Forward, Listener, LoadBalancer, Redirect};
+use crate::config::schema::OneOrMany;
+use crate::config::schema::load_balancers::{
+    Action, Conditions, Forward, Listener, LoadBalancer, Redirect, Rule,
+};
 use crate::config::schema::network::SubnetTier;
+use crate::config::schema::text::ItemName;
 use crate::words::load_balancers::{BalancerType, Scheme};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
@@ -32,11 +37,30 @@ impl Builder<'_> {
             self.add(Item { after: self.around(config), ..item }, &spec);
             for listener in &config.listeners {
                 let spec = self.listener(key, config.kind, listener);
-                let port = listener.port;
-                let address = Address::new("elb.listener", format!("{key}-{port}", key = key.0));
-                self.add(Item::new(address, format!("{name}:{port}"), path), &spec);
+                let at = format!("{}-{}", key.0, listener.port);
+                let name = format!("{name}:{}", listener.port);
+                let after = self.registered(listener.forward.as_ref());
+                let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
+                self.add(Item { after, ..item }, &spec);
+                for (rule, config) in &listener.rules {
+                    let spec = listener_rule(&at, config);
+                    let after = self.registered(config.forward.as_ref());
+                    let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
+                    let item = Item::new(address, format!("{name} {}", rule.0), path);
+                    self.add(Item { after, ..item }, &spec);
+                }
             }
         }
+    }
+
+    /// The functions that must be registered before requests go to their target groups.
+    fn registered(&self, forward: Option<&Forward>) -> BTreeSet<Address> {
+        let groups = forward.into_iter().flat_map(Forward::shares).map(|(group, _)| group);
+        let calls = |group: &&str| {
+            let found = self.config.target_groups.get(&ItemName((*group).to_owned()));
+            found.is_some_and(|group| group.function.is_some())
+        };
+        groups.filter(calls).map(|group| Address::new("elb.target", group)).collect()
     }
 
     /// The resources that must exist before a load balancer: its route to the internet, and the rules of its
@@ -84,25 +108,64 @@ impl Builder<'_> {
     fn listener(&self, key: &str, kind: BalancerType, config: &Listener) -> listener::Listener {
         let protocol = config.spoken(kind);
         let certificate = config.certificate.as_ref().map(|arn| self.text(arn));
-        let action = match (&config.forward, &config.redirect, &config.respond) {
-            (Some(forward), _, _) => listener::Action::Forward(forwarded(forward, config)),
-            (None, Some(to), _) => listener::Action::Redirect(redirected(to)),
-            (None, None, Some(answer)) => listener::Action::Respond(listener::Respond {
-                status: answer.status,
-                content_type: answer.content_type.aws().to_owned(),
-                body: answer.body.clone(),
-            }),
-            // The rules of the config report this.
-            (None, None, None) => listener::Action::Other("none".into()),
-        };
+        let others = config.other_certificates.as_ref();
+        let others = others.map(|arns| arns.iter().map(|arn| self.text(arn)).collect());
         listener::Listener {
             load_balancer: Text::reference(Address::new("elb.load_balancer", key), Output::Arn),
             port: config.port,
             protocol: protocol.aws().to_owned(),
             certificate: certificate.filter(|_| protocol.is_secure()),
+            other_certificates: others.filter(|_| protocol.is_secure()),
             tls_policy: protocol.is_secure().then(|| config.tls_policy.clone()),
-            action,
+            action: acted(config.action()),
         }
+    }
+}
+
+fn listener_rule(listener: &str, config: &Rule) -> listener_rule::ListenerRule {
+    listener_rule::ListenerRule {
+        listener: Text::reference(Address::new("elb.listener", listener), Output::Arn),
+        priority: config.priority,
+        conditions: conditions(&config.when),
+        action: acted(config.action()),
+    }
+}
+
+fn conditions(when: &Conditions) -> BTreeSet<Condition> {
+    fn values<T: std::ops::Deref<Target = str>>(given: &OneOrMany<T>) -> BTreeSet<String> {
+        given.iter().map(|value| value.to_string()).collect()
+    }
+    let plain = [
+        Condition::Path(values(&when.path)),
+        Condition::Host(values(&when.host)),
+        Condition::Method(values(&when.method)),
+        Condition::SourceIp(values(&when.source_ip)),
+    ];
+    let headers = when
+        .header
+        .iter()
+        .map(|(name, given)| Condition::Header { name: name.0.clone(), values: values(given) });
+    let parameters = when.query.iter().map(|(key, given)| {
+        let parameter = |value| Parameter { key: Some(key.clone()), value };
+        Condition::Query(values(given).into_iter().map(parameter).collect())
+    });
+    let all = plain.into_iter().chain(headers).chain(parameters);
+    all.filter(|condition| !condition.is_empty()).collect()
+}
+
+fn acted(action: Action<'_>) -> listener::Action {
+    match (action.forward, action.redirect, action.respond) {
+        (Some(forward), _, _) => {
+            listener::Action::Forward(forwarded(forward, action.sticky_seconds))
+        }
+        (None, Some(to), _) => listener::Action::Redirect(redirected(to)),
+        (None, None, Some(answer)) => listener::Action::Respond(listener::Respond {
+            status: answer.status,
+            content_type: answer.content_type.aws().to_owned(),
+            body: answer.body.clone(),
+        }),
+        // The rules of the config report this.
+        (None, None, None) => listener::Action::Other("none".into()),
     }
 }
 
@@ -116,7 +179,7 @@ impl LoadBalancer {
     }
 }
 
-fn forwarded(forward: &Forward, config: &Listener) -> listener::Forward {
+fn forwarded(forward: &Forward, sticky_seconds: Option<u32>) -> listener::Forward {
     let shares = forward.shares();
     let several = shares.len() > 1;
     let share = |(group, weight): (&str, u16)| listener::Share {
@@ -125,7 +188,7 @@ fn forwarded(forward: &Forward, config: &Listener) -> listener::Forward {
     };
     listener::Forward {
         targets: shares.into_iter().map(share).collect(),
-        sticky_seconds: config.sticky_seconds.filter(|_| several),
+        sticky_seconds: sticky_seconds.filter(|_| several),
     }
 }
 

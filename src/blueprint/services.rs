@@ -54,8 +54,8 @@ impl Builder<'_> {
 
     /// Services wait for the needs of their tasks without a reference: a route to the internet,
     /// the rules of the security groups, the fields that a database adds to its secret; and, if
-    /// they are behind a load balancer, for the listeners, because ECS does not accept a target group that
-    /// no listener uses. Called after everything else is added.
+    /// they are behind a load balancer, for the listeners and their rules, because ECS does not accept a target
+    /// group that none of them uses. Called after everything else is added.
     pub(super) fn services_wait(&mut self) {
         for (key, config) in &self.config.services {
             let groups: BTreeSet<&str> =
@@ -66,7 +66,7 @@ impl Builder<'_> {
                 self.resources.keys().filter(|Address { kind, name }| match kind.as_str() {
                     "ec2.route_table" => true,
                     "ec2.security_group_rules" => groups.contains(name.as_str()),
-                    "elb.listener" => config.target_group.is_some(),
+                    "elb.listener" | "elb.listener_rule" => config.target_group.is_some(),
                     "secretsmanager.attachment" => secrets.contains(name.as_str()),
                     _ => false,
                 });

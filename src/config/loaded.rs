@@ -58,6 +58,14 @@ impl Loaded {
         self.full.keys(section)
     }
 
+    /// The keys of the table at a path, left out or not.
+    pub(crate) fn keys(&self, path: &KeyPath) -> Vec<&str> {
+        match self.full.at(path).map(|node| &node.value) {
+            Some(tree::Value::Table(entries)) => entries.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether an item has a key with a value, left out or not.
     pub(crate) fn says(&self, item: &KeyPath, key: &str) -> bool {
         let value = self.full.at(&item.key(key)).map(|node| &node.value);

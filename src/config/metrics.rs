@@ -324,8 +324,12 @@ pub(crate) fn balancer_of<'a>(loaded: &'a Loaded, group: &str) -> Option<&'a str
     let mut balancers = loaded.names("load_balancers").into_iter();
     balancers.find(|name| {
         let listeners = KeyPath::of("load_balancers").key(name).key("listeners");
-        let forwards = |at: usize| loaded.mentions(&listeners.item(at).key("forward"), group);
-        (0..loaded.length(&listeners)).any(forwards)
+        let forwards = |path: &KeyPath| loaded.mentions(&path.key("forward"), group);
+        (0..loaded.length(&listeners)).map(|at| listeners.item(at)).any(|listener| {
+            let rules = loaded.keys(&listener.key("rules")).into_iter();
+            forwards(&listener)
+                || rules.map(|name| listener.key("rules").key(name)).any(|it| forwards(&it))
+        })
     })
 }
 

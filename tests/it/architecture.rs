@@ -441,6 +441,7 @@ const STEADY: &[(&str, &str)] = &[
     ("ec2.launch_template groups", "a second group would have to be a sample too"),
     ("elb.load_balancer groups", "a second group would have to be a sample too"),
     ("elb.load_balancer subnets", "a third subnet would have to be a sample too"),
+    ("elb.target function", "a group gets another one by hand alone; tests/it/elb.rs does that"),
     ("ec2.instance groups", "a second group would have to be a sample too"),
     ("ec2.internet_gateway attached", "nobody wants a gateway that is not attached"),
     ("ecs.service failed_deployment", "nobody wants a deployment to fail"),

@@ -153,6 +153,13 @@ pub const GAPS: &[Gap] = &[
     },
     Gap {
         kind: "elb.listener",
+        field: "/other_certificates",
+        value: "",
+        instead: "null",
+        why: "certificates must be of its own making",
+    },
+    Gap {
+        kind: "elb.listener",
         field: "/tls_policy",
         value: "",
         instead: "null",

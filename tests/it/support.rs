@@ -97,6 +97,7 @@ pub fn samples(scope: &Scope) -> Blueprint {
                 Address::new("ec2.route_table", "sample"),
             ]),
             "rds.cluster" => BTreeSet::from([Address::new("logs.log_group", "sample-database")]),
+            "elb.target" => BTreeSet::from([Address::new("lambda.permissions", "sample-b")]),
             "secretsmanager.rotation" => BTreeSet::from([
                 Address::new("lambda.permissions", "sample"),
                 Address::new("lambda.permissions", "sample-b"),
@@ -138,7 +139,14 @@ pub fn samples(scope: &Scope) -> Blueprint {
     let name = json!({ "name": "sample-function-b" });
     another(&mut blueprint, &Address::new("lambda.function", "sample-b"), &name);
     let function = Text::reference(Address::new("lambda.function", "sample-b"), Output::Arn);
-    let other = json!({ "function": function });
+    let group = Text::reference(Address::new("elb.target_group", "sample-b"), Output::Arn);
+    let mut callers =
+        blueprint.resources[&Address::new("lambda.permissions", "sample")].spec["callers"].clone();
+    callers["balancer"] = json!({
+        "principal": "elasticloadbalancing.amazonaws.com", "action": "lambda:InvokeFunction",
+        "source": group, "source_account": null,
+    });
+    let other = json!({ "function": function, "callers": callers });
     another(&mut blueprint, &Address::new("lambda.permissions", "sample-b"), &other);
     // An alias has callers of its own, and its provisioned concurrency scales.
     let live = Text::reference(Address::new("lambda.alias", "sample-live"), Output::Arn);
@@ -159,6 +167,13 @@ pub fn samples(scope: &Scope) -> Blueprint {
         "max": 4, "policies": { "utilization": policy },
     });
     another(&mut blueprint, &Address::new("scaling.target", "sample-b"), &other);
+    // Its target is that function.
+    let functions = json!({
+        "name": "sample-functions", "target_type": "lambda", "vpc": null, "protocol": null,
+        "protocol_version": null, "port": null, "health": null, "deregistration_delay": null,
+        "slow_start": null, "multi_value_headers": true,
+    });
+    another(&mut blueprint, &Address::new("elb.target_group", "sample-b"), &functions);
     blueprint
 }
 

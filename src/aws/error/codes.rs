@@ -47,6 +47,8 @@ const EXISTS: &[&str] = &[
     // Auto Scaling's word; load balancing has one for each kind.
     "AlreadyExists",
     "DuplicateListener",
+    // Another rule of the listener has it.
+    "PriorityInUse",
     "DuplicateLoadBalancerName",
     "DuplicateTargetGroupName",
     "InvalidLaunchTemplateName.AlreadyExistsException",

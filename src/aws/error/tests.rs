@@ -169,6 +169,11 @@ fn only_throttling_is_sent_again_by_the_sdk() {
 }
 
 #[test]
+fn a_priority_that_another_rule_has_is_a_name_that_is_taken() {
+    assert_eq!(classify("PriorityInUse", "", 400), ErrorClass::Exists);
+}
+
+#[test]
 fn waf_and_cost_explorer_codes_are_classified() {
     let check = |code, message, class| {
         assert_eq!(classify(code, message, 400), class, "{code}");

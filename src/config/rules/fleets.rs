@@ -108,7 +108,7 @@ impl Rules<'_> {
             let Some(found) = self.config.target_groups.get(&ItemName(group.0.clone())) else {
                 continue;
             };
-            if found.targets != TargetType::Instance {
+            if found.function.is_some() || found.targets != TargetType::Instance {
                 let path = path.key("target_groups").item(at);
                 let message = format!("the targets of `{}` are not instances", group.0);
                 let fix = format!("set `targets = \"instance\"` in [target_groups.{}]", group.0);

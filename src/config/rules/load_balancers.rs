@@ -1,14 +1,17 @@
 //! The rules of `[load_balancers]`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
-use crate::config::problem::suggest;
-use crate::config::schema::load_balancers::{Forward, Listener, LoadBalancer, Redirect, Respond};
+use crate::config::problem::{did_you_mean, suggest};
+use crate::config::schema::load_balancers::{
+    Action, Conditions, Forward, Listener, LoadBalancer, Redirect, Respond, Rule,
+};
 use crate::config::schema::network::SubnetTier;
 use crate::config::schema::text::ItemName;
-use crate::words::load_balancers::{BalancerType, ListenerProtocol, Scheme};
+use crate::words::load_balancers::{BalancerType, ListenerProtocol, Scheme, TLS_POLICIES};
 use crate::words::target_groups::TargetProtocol;
 
 /// The longest name.
@@ -16,6 +19,17 @@ pub(super) const NAME: usize = 32;
 
 /// The smallest subnet for an application load balancer.
 pub(super) const SMALLEST: u8 = 27;
+
+/// How many values the conditions of a rule may have, and how many wildcards these values.
+const MOST_VALUES: usize = 5;
+
+/// Where an action stands: the load balancer's type, and what its listener takes.
+#[derive(Clone, Copy)]
+struct Place {
+    kind: BalancerType,
+    protocol: ListenerProtocol,
+    port: u16,
+}
 
 impl Rules<'_> {
     pub(super) fn load_balancers(&mut self) {
@@ -36,13 +50,19 @@ impl Rules<'_> {
                     self.say(&path, message, "use another port");
                 }
                 self.listener(&path, config.kind, listener);
-                for (group, _) in listener.forward.iter().flat_map(Forward::shares) {
-                    let other = behind.entry(group.to_owned()).or_insert_with(|| name.0.clone());
-                    if *other != name.0 {
-                        let message = format!("the load balancer `{other}` already uses `{group}`");
-                        let fix =
-                            "use another target group: AWS allows only one load balancer for each";
-                        self.say(&path.key("forward"), message, fix);
+                let rules = listener.rules.iter();
+                let rules = rules.map(|(rule, it)| (path.key("rules").key(rule), &it.forward));
+                for (path, forward) in rules.chain([(path.clone(), &listener.forward)]) {
+                    for (group, _) in forward.iter().flat_map(Forward::shares) {
+                        let other =
+                            behind.entry(group.to_owned()).or_insert_with(|| name.0.clone());
+                        if *other != name.0 {
+                            let message =
+                                format!("the load balancer `{other}` already uses `{group}`");
+                            let fix = "use another target group: AWS allows only one load balancer \
+                                       for each";
+                            self.say(&path.key("forward"), message, fix);
+                        }
                     }
                 }
             }
@@ -158,18 +178,87 @@ impl Rules<'_> {
             let message = format!("this type of load balancer does not support {}", protocol.aws());
             self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
-        self.certificate(path, protocol, listener.certificate.as_deref());
+        self.certificates(path, protocol, listener);
+        if !TLS_POLICIES.contains(&&*listener.tls_policy) {
+            let message = format!("AWS has no TLS security policy `{}`", listener.tls_policy);
+            let near = did_you_mean(&listener.tls_policy, TLS_POLICIES.iter().copied());
+            let fix = near.unwrap_or_else(|| format!("use for example {}", TLS_POLICIES[5]));
+            self.say(&path.key("tls_policy"), message, fix);
+        }
+        let place = Place { kind, protocol, port: listener.port };
+        self.action(path, place, listener.action(), "listener");
+        self.listener_rules(path, place, &listener.rules);
+    }
+
+    fn listener_rules(&mut self, path: &KeyPath, place: Place, rules: &BTreeMap<ItemName, Rule>) {
+        let path = path.key("rules");
+        if place.kind == BalancerType::Network && !rules.is_empty() {
+            let message = "a network load balancer has no rules";
+            self.say(&path, message, "remove them, or use an application load balancer");
+        }
+        let mut priorities: BTreeMap<u16, &str> = BTreeMap::new();
+        for (name, rule) in rules {
+            let path = path.key(name);
+            if let Some(other) = priorities.insert(rule.priority, name) {
+                let message = format!("the rule `{other}` has priority {}", rule.priority);
+                self.say(&path.key("priority"), message, "use another priority");
+            }
+            self.conditions(&path.key("when"), &rule.when);
+            self.action(&path, place, rule.action(), "rule");
+        }
+    }
+
+    fn conditions(&mut self, path: &KeyPath, when: &Conditions) {
+        let Conditions { path: paths, host, method, header, query, source_ip } = when;
+        let mut values: Vec<&str> = paths.iter().map(|it| &*it.0).collect();
+        values.extend(host.iter().map(|it| &*it.0));
+        values.extend(header.values().flat_map(|all| all.iter()).map(|it| &*it.0));
+        // The name of a parameter may have wildcards, but does not count as a value.
+        let mut patterns = values.clone();
+        for (key, all) in query {
+            if key.is_empty() || key.len() > 128 {
+                let message = format!("the name of a parameter has {} characters", key.len());
+                self.say(&path.key("query").key(key), message, "use 1 to 128");
+            }
+            patterns.push(key);
+            patterns.extend(all.iter().map(|it| &*it.0));
+            values.extend(all.iter().map(|it| &*it.0));
+        }
+        values.extend(method.iter().map(|it| &*it.0));
+        values.extend(source_ip.iter().map(|it| &*it.0));
+        let wildcards: usize = patterns.iter().map(|it| it.matches(['*', '?']).count()).sum();
+        for (what, count) in [("values", values.len()), ("wildcards", wildcards)] {
+            if count > MOST_VALUES {
+                let message = format!("the conditions have {count} {what}");
+                let fix = format!("use at most {MOST_VALUES}, or several rules");
+                self.say(path, message, fix);
+            }
+        }
+        if values.is_empty() {
+            self.say(path, "the rule has no condition", "set for example `path = \"/api/*\"`");
+        }
+        if header.keys().any(|name| name.eq_ignore_ascii_case("host")) {
+            let message = "a condition cannot look at the header `Host`";
+            self.say(&path.key("header"), message, "use `host`");
+        }
+        for range in source_ip.iter().filter(|range| !is_range(range)) {
+            let message = format!("`{}` is not an address range", range.0);
+            self.say(&path.key("source_ip"), message, "write for example 203.0.113.0/24");
+        }
+    }
+
+    fn action(&mut self, path: &KeyPath, place: Place, action: Action<'_>, whose: &str) {
         let actions = [
-            ("forward", listener.forward.is_some()),
-            ("redirect", listener.redirect.is_some()),
-            ("respond", listener.respond.is_some()),
+            ("forward", action.forward.is_some()),
+            ("redirect", action.redirect.is_some()),
+            ("respond", action.respond.is_some()),
         ];
         let given: Vec<&str> =
             actions.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();
         match given.as_slice() {
             [_] => {}
             [] => {
-                let message = "the listener has no action";
+                let message = format!("the {whose} has no action");
                 self.say(path, message, "set one of `forward`, `redirect` and `respond`");
             }
             [first, ..] => {
@@ -177,54 +266,79 @@ impl Rules<'_> {
                 self.say(&path.key(first), message, "keep only one");
             }
         }
-        if kind == BalancerType::Network && listener.forward.is_none() && !given.is_empty() {
+        if place.kind == BalancerType::Network && action.forward.is_none() && !given.is_empty() {
             let message = "a network load balancer can only forward";
             self.say(&path.key(given[0]), message, "use `forward`");
         }
-        if let Some(forward) = &listener.forward {
-            self.forward(path, kind, listener, forward);
+        if let Some(forward) = action.forward {
+            self.forward(path, place.kind, action.sticky_seconds, forward);
         }
-        if let Some(to) = &listener.redirect {
-            self.redirect(path, protocol, listener.port, to);
+        if let Some(to) = action.redirect {
+            self.redirect(path, place, to);
         }
-        if let Some(answer) = &listener.respond {
+        if let Some(answer) = action.respond {
             self.respond(path, answer);
         }
     }
 
-    fn certificate(&mut self, path: &KeyPath, protocol: ListenerProtocol, arn: Option<&str>) {
-        let at = path.key("certificate");
-        match (protocol.is_secure(), arn) {
-            (true, None) => {
-                let path = path.key("protocol");
-                let message = format!("the protocol {} needs a certificate", protocol.aws());
-                self.say(&path, message, "set `certificate` to the ARN of an ACM certificate");
-            }
-            (false, Some(_)) => {
+    /// A listener that encrypts needs a certificate, and may have others beside it.
+    fn certificates(&mut self, path: &KeyPath, protocol: ListenerProtocol, listener: &Listener) {
+        let others = listener.other_certificates.iter().flatten();
+        let others = others.enumerate().map(|(at, arn)| (("other_certificates", Some(at)), arn));
+        let first = listener.certificate.iter().map(|arn| (("certificate", None), arn));
+        let all: Vec<_> = first.chain(others).collect();
+        if !protocol.is_secure() {
+            if let Some(((key, _), _)) = all.first() {
                 let message = format!("the protocol {} does not use a certificate", protocol.aws());
-                self.say(&at, message, "remove `certificate`, or change the protocol");
+                let fix = format!("remove `{key}`, or change the protocol");
+                self.say(&path.key(key), message, fix);
             }
-            (true, Some(arn)) if !arn.starts_with("${") => {
-                let parts: Vec<&str> = arn.split(':').collect();
-                match parts.as_slice() {
-                    ["arn", _, "acm", region, _, name] if name.starts_with("certificate/") => {
-                        if *region != self.config.region.0 {
-                            let message = format!("this certificate is in {region}");
-                            let fix = format!("use a certificate in {}", self.config.region.0);
-                            self.say(&at, message, fix);
-                        }
-                    }
-                    _ => {
-                        let fix = "arn:aws:acm:REGION:ACCOUNT:certificate/ID";
-                        self.say(&at, "this is not the ARN of an ACM certificate", fix);
-                    }
-                }
-            }
-            _ => {}
+            return;
+        }
+        if listener.certificate.is_none() {
+            let message = format!("the protocol {} needs a certificate", protocol.aws());
+            let fix = "set `certificate` to the ARN of an ACM certificate";
+            self.say(&path.key("protocol"), message, fix);
+        }
+        for ((key, at), arn) in all {
+            let path = path.key(key);
+            self.certificate(&at.map_or(path.clone(), |at| path.item(at)), arn);
+        }
+        if let Some(first) = &listener.certificate
+            && listener.other_certificates.iter().flatten().any(|other| other == first)
+        {
+            let message = "`certificate` already names one of these certificates";
+            self.say(&path.key("other_certificates"), message, "remove it here");
         }
     }
 
-    fn forward(&mut self, path: &KeyPath, kind: BalancerType, listener: &Listener, to: &Forward) {
+    fn certificate(&mut self, path: &KeyPath, arn: &str) {
+        if arn.starts_with("${") {
+            return;
+        }
+        let parts: Vec<&str> = arn.split(':').collect();
+        match parts.as_slice() {
+            ["arn", _, "acm", region, _, name] if name.starts_with("certificate/") => {
+                if *region != self.config.region.0 {
+                    let message = format!("this certificate is in {region}");
+                    let fix = format!("use a certificate in {}", self.config.region.0);
+                    self.say(path, message, fix);
+                }
+            }
+            _ => {
+                let fix = "arn:aws:acm:REGION:ACCOUNT:certificate/ID";
+                self.say(path, "this is not the ARN of an ACM certificate", fix);
+            }
+        }
+    }
+
+    fn forward(
+        &mut self,
+        path: &KeyPath,
+        kind: BalancerType,
+        sticky_seconds: Option<u32>,
+        to: &Forward,
+    ) {
         let at = path.key("forward");
         let shares = to.shares();
         if shares.is_empty() || shares.len() > 5 {
@@ -245,7 +359,7 @@ impl Rules<'_> {
                 self.say(&at, "all weights are 0", "set at least one to more than 0");
             }
         }
-        if listener.sticky_seconds.is_some() && shares.len() < 2 {
+        if sticky_seconds.is_some() && shares.len() < 2 {
             let path = path.key("sticky_seconds");
             let fix = "remove it; to keep clients with a target, set `sticky_seconds` of the target group";
             self.say(&path, "there is only one target group", fix);
@@ -261,6 +375,16 @@ impl Rules<'_> {
                 self.say(&path, format!("[target_groups] has no `{group}`"), fix);
                 continue;
             };
+            if let Some(function) = &config.function {
+                if kind == BalancerType::Network {
+                    let message =
+                        format!("the target of `{group}` is the function `{}`", function.0);
+                    let fix = "use an application load balancer: a network load balancer cannot \
+                               call functions";
+                    self.say(&at, message, fix);
+                }
+                continue;
+            }
             let is_http = config.protocol != TargetProtocol::Tcp;
             if is_http != (kind == BalancerType::Application) {
                 let message = format!(
@@ -274,7 +398,8 @@ impl Rules<'_> {
         }
     }
 
-    fn redirect(&mut self, path: &KeyPath, protocol: ListenerProtocol, port: u16, to: &Redirect) {
+    fn redirect(&mut self, path: &KeyPath, place: Place, to: &Redirect) {
+        let Place { protocol, port, .. } = place;
         let at = path.key("redirect");
         if !matches!(to.protocol, ListenerProtocol::Http | ListenerProtocol::Https) {
             let path = at.key("protocol");
@@ -303,4 +428,13 @@ impl Rules<'_> {
             );
         }
     }
+}
+
+/// Whether a text is a range of addresses, IPv4 or IPv6.
+fn is_range(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(bits)) = (address.parse::<IpAddr>(), bits.parse::<u8>()) else {
+        return false;
+    };
+    bits <= if address.is_ipv4() { 32 } else { 128 }
 }

@@ -203,8 +203,9 @@ impl Rules<'_> {
             Some(Value::Integer(other)) if *other != i64::from(port) => Some(*other),
             _ => None,
         };
-        let other_type = match value("targets") {
-            Some(Value::String(other)) if other != "ip" => Some(other.clone()),
+        let other_type = match (value("targets"), value("function")) {
+            (_, Some(_)) => Some("lambda".to_owned()),
+            (Some(Value::String(other)), None) if other != "ip" => Some(other.clone()),
             _ => None,
         };
         if let Some(other) = other_port {

@@ -4,13 +4,14 @@ use super::Rules;
 use super::load_balancers::NAME;
 use crate::config::key_path::KeyPath;
 use crate::config::schema::target_groups::{Health, TargetGroup};
+use crate::config::schema::text::{FunctionRef, ItemName};
 use crate::words::target_groups::TargetProtocol;
 
 impl Rules<'_> {
     pub(super) fn target_groups(&mut self) {
         for (name, config) in &self.config.target_groups {
             let path = KeyPath::of("target_groups").key(name);
-            if self.config.network.is_none() {
+            if self.config.network.is_none() && config.function.is_none() {
                 self.say(&path, "a target group needs a network", "add a [network] section");
             }
             // payctl adds a dash and a digest.
@@ -26,12 +27,53 @@ impl Rules<'_> {
                     "use 30 to 900 seconds, or 0 to turn it off",
                 );
             }
-            self.target_group(&path, config);
-            self.health(&path.key("health"), config, &config.health);
+            match &config.function {
+                Some(function) => self.function_group(&path, config, function),
+                None => self.target_group(&path, config),
+            }
+            if let Some(health) = config.checks() {
+                self.health(&path.key("health"), config, &health);
+            }
+        }
+    }
+
+    /// A function has neither ports nor connections.
+    fn function_group(&mut self, path: &KeyPath, config: &TargetGroup, function: &FunctionRef) {
+        let health = path.key("health");
+        let keys = [
+            (path, "port"),
+            (path, "protocol"),
+            (path, "targets"),
+            (path, "deregistration_delay"),
+            (path, "sticky_seconds"),
+            (path, "slow_start"),
+            (&health, "port"),
+            (&health, "protocol"),
+        ];
+        for (path, key) in keys {
+            if self.loaded.says(path, key) {
+                let message = format!("`{key}` is not for functions");
+                self.say(&path.key(key), message, "remove it");
+            }
+        }
+        let called = self.config.functions.get(&ItemName(function.0.clone()));
+        let (Some(checks), Some(called)) = (config.checks(), called) else { return };
+        let (interval, _) = config.pace(&checks);
+        if interval <= called.timeout {
+            let message = format!(
+                "the interval of {interval} s is not more than the timeout of the function \
+                 `{}`, {} s",
+                function.0, called.timeout
+            );
+            self.say(&health.key("interval"), message, "increase it");
         }
     }
 
     fn target_group(&mut self, path: &KeyPath, config: &TargetGroup) {
+        if config.multi_value_headers.is_some() {
+            let path = path.key("multi_value_headers");
+            self.say(&path, "`multi_value_headers` is only for functions", "remove it");
+        }
         let is_http = config.protocol != TargetProtocol::Tcp;
         for (key, given) in [
             ("slow_start", config.slow_start > 0),
@@ -45,11 +87,10 @@ impl Rules<'_> {
     }
 
     fn health(&mut self, path: &KeyPath, config: &TargetGroup, health: &Health) {
-        if health.timeout >= health.interval {
-            let message = format!(
-                "the timeout of {} s is not less than the interval of {} s",
-                health.timeout, health.interval
-            );
+        let (interval, timeout) = config.pace(health);
+        if timeout >= interval {
+            let message =
+                format!("the timeout of {timeout} s is not less than the interval of {interval} s");
             self.say(&path.key("timeout"), message, "lower `timeout`, or increase `interval`");
         }
         let check = health.protocol.unwrap_or(config.protocol);

@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::network::SubnetTier;
-use super::text::{BucketRef, GroupRef, PhysicalName, TargetGroupRef, Template};
-use super::yes;
+use super::text::{
+    BucketRef, GroupRef, HeaderPattern, HostPattern, ItemName, PathPattern, PhysicalName,
+    RequestHeader, RequestMethod, SourceRange, TargetGroupRef, Template,
+};
+use super::{OneOrMany, yes};
 use crate::words::load_balancers::{BalancerType, ContentType, ListenerProtocol, Scheme};
 
 /// A load balancer with its listeners.
@@ -72,7 +75,11 @@ pub struct Listener {
     pub protocol: Option<ListenerProtocol>,
     /// The ARN of the ACM certificate.
     pub certificate: Option<Template>,
-    /// The TLS security policy that clients must meet.
+    /// The ARNs of further certificates. The load balancer chooses one by the name that a client asks
+    /// for. Default: payctl leaves further certificates as they are.
+    #[schemars(length(max = 25))]
+    pub other_certificates: Option<Vec<Template>>,
+    /// The TLS security policy that clients must meet, by AWS's name.
     #[serde(default = "tls_policy")]
     #[schemars(length(min = 1, max = 64))]
     pub tls_policy: String,
@@ -85,7 +92,91 @@ pub struct Listener {
     pub redirect: Option<Redirect>,
     /// The fixed response to send.
     pub respond: Option<Respond>,
+    /// Rules by name: other actions for some requests (application only). Requests that match no rule
+    /// get the action of the listener.
+    #[serde(default)]
+    pub rules: BTreeMap<ItemName, Rule>,
 }
+
+/// A rule of a listener: the action for requests that match all conditions of `when`. Exactly one of
+/// `forward`, `redirect` and `respond` gives the action.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The priority, which no other rule of the listener has. Of the rules that match, the one with the
+    /// lowest number acts.
+    #[schemars(range(min = 1, max = 50_000))]
+    pub priority: u16,
+    /// The conditions, with up to 5 values in total.
+    pub when: Conditions,
+    /// The target group, or several with weights from 0 to 999: `{ blue = 90, green = 10 }`.
+    pub forward: Option<Forward>,
+    /// How many seconds a client stays with its target group. Only with weights.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub sticky_seconds: Option<u32>,
+    /// The redirect to send to clients.
+    pub redirect: Option<Redirect>,
+    /// The fixed response to send.
+    pub respond: Option<Respond>,
+}
+
+/// The conditions of a rule. All must match. If a condition has several values, one of them must
+/// match. In values, `*` stands for any characters and `?` for one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Conditions {
+    /// The path, `"/api/*"`. Upper and lower case differ.
+    #[serde(default)]
+    pub path: OneOrMany<PathPattern>,
+    /// The host, `"*.example.com"`.
+    #[serde(default)]
+    pub host: OneOrMany<HostPattern>,
+    /// The method, `"POST"`. Wildcards have no meaning here.
+    #[serde(default)]
+    pub method: OneOrMany<RequestMethod>,
+    /// The values of headers by name: `{ X-Version = "2*" }`.
+    #[serde(default)]
+    pub header: BTreeMap<RequestHeader, OneOrMany<HeaderPattern>>,
+    /// The values of query parameters by name: `{ version = "2" }`.
+    #[serde(default)]
+    pub query: BTreeMap<String, OneOrMany<HeaderPattern>>,
+    /// The address range of the client, IPv4 or IPv6: `"203.0.113.0/24"`.
+    #[serde(default)]
+    pub source_ip: OneOrMany<SourceRange>,
+}
+
+/// The action of a listener or a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    /// The target groups.
+    pub forward: Option<&'a Forward>,
+    /// How long a client stays with its target group.
+    pub sticky_seconds: Option<u32>,
+    /// The redirect.
+    pub redirect: Option<&'a Redirect>,
+    /// The fixed response.
+    pub respond: Option<&'a Respond>,
+}
+
+macro_rules! acts {
+    ($($type:ident)*) => {
+        $(
+            impl $type {
+                /// Its action.
+                pub fn action(&self) -> Action<'_> {
+                    Action {
+                        forward: self.forward.as_ref(),
+                        sticky_seconds: self.sticky_seconds,
+                        redirect: self.redirect.as_ref(),
+                        respond: self.respond.as_ref(),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+acts! { Listener Rule }
 
 fn tls_policy() -> String {
     "ELBSecurityPolicy-TLS13-1-2-2021-06".into()

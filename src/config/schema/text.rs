@@ -261,6 +261,24 @@ strings! {
     /// The name of a header of a request.
     HeaderName { "pattern": "^[a-z0-9_-]{1,64}$" }
         => "a header is written in lower case, such as authorization"
+    /// The name of a header that a rule of a listener looks at.
+    RequestHeader { "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$" }
+        => "the name of a header has 1 to 40 letters, digits and marks such as - and _"
+    /// A pattern of the values of a header or a query parameter.
+    HeaderPattern { "pattern": "^[ -~]{1,128}$" }
+        => "a value is 1 to 128 characters of ASCII; * and ? are wildcards"
+    /// A pattern of hosts.
+    HostPattern { "pattern": "^[A-Za-z0-9.*?-]{1,128}$" }
+        => "a host is 1 to 128 letters, digits, - and ., with the wildcards * and ?"
+    /// A pattern of paths.
+    PathPattern { "pattern": "^[A-Za-z0-9_.$/~\"'@:+&*?-]{1,128}$" }
+        => "a path is 1 to 128 letters, digits and _ - . $ / ~ \" ' @ : + &, with the wildcards * and ?"
+    /// The method of a request.
+    RequestMethod { "pattern": "^[A-Z_-]{1,40}$" }
+        => "a method is 1 to 40 upper-case letters, - and _, without wildcards"
+    /// A range of addresses of clients.
+    SourceRange { "pattern": "^[0-9a-fA-F.:]+/[0-9]{1,3}$" }
+        => "an address range looks like 203.0.113.0/24 or 2001:db8::/32"
     /// The name of a key of this config.
     KeyRef { ITEM_OF: "keys" }
     /// The name of a bucket of this config.

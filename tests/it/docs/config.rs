@@ -61,7 +61,11 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// Lists and maps that mean something else when they are left out than when they are empty.
-const UNSET: &[&str] = &["keys.*.services", "topics.*.subscriptions.[].filter"];
+const UNSET: &[&str] = &[
+    "keys.*.services",
+    "load_balancers.*.listeners.[].other_certificates",
+    "topics.*.subscriptions.[].filter",
+];
 
 /// One table of the config.
 pub(super) struct Section<'a> {

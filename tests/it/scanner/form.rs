@@ -27,6 +27,8 @@ const NO_RULES: &[&str] = &[
     "cloudwatch.dashboard",
     "costs.anomaly_monitor",
     "costs.anomaly_subscription",
+    "elb.listener_rule",
+    "elb.target",
     "logs.metric_filter",
     "scaling.target",
     "secretsmanager.attachment",

@@ -2,15 +2,16 @@
 //!
 //! AWS quirks: a listener does not have a name; a load balancer has at most one on each port. AWS
 //! returns a forward action twice, as one group and as a list with weights; the weight of a single
-//! group does not matter. AWS may not find a new certificate for a while. A load balancer deletes
-//! its listeners.
+//! group does not matter. AWS may not find a new certificate for a while. It lists only the default
+//! certificate with a listener; another call returns all. A load balancer deletes its listeners.
 
 mod convert;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_elasticloadbalancingv2::types::Listener as AwsListener;
+use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener as AwsListener};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,9 @@ pub(crate) struct Listener {
     pub protocol: String,
     /// The ARN of the certificate; with HTTPS and TLS.
     pub certificate: Option<Text>,
+    /// The ARNs of the certificates that answer by name, beside the first; with HTTPS and TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_certificates: Option<BTreeSet<Text>>,
     /// The security policy that clients must meet; with HTTPS and TLS.
     pub tls_policy: Option<String>,
     /// The action for a request.
@@ -115,7 +119,8 @@ impl Resource for Listener {
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
             "AWS may not find a new certificate for a while; payctl waits.",
-            "payctl manages only the default action; other rules of the listener stay as they are.",
+            "payctl manages the default action and the rules of the config. Rules of others stay as \
+             they are.",
         ],
         immutable: &["load_balancer"],
         replace: Replace::CreateFirst,
@@ -130,6 +135,7 @@ impl Resource for Listener {
         permits: &[
             Permit::look(
                 &[
+                    "elasticloadbalancing:DescribeListenerCertificates",
                     "elasticloadbalancing:DescribeListeners",
                     "elasticloadbalancing:DescribeLoadBalancers",
                     "elasticloadbalancing:DescribeTags",
@@ -141,11 +147,15 @@ impl Resource for Listener {
                 &["elasticloadbalancing:{here}:loadbalancer/*/{elb.load_balancer}/*"],
             ),
             Permit::set(
-                &["elasticloadbalancing:AddTags"],
+                &["elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:AddTags"],
                 &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
             ),
             Permit::change(
-                &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:RemoveTags"],
+                &[
+                    "elasticloadbalancing:ModifyListener",
+                    "elasticloadbalancing:RemoveListenerCertificates",
+                    "elasticloadbalancing:RemoveTags",
+                ],
                 &["elasticloadbalancing:{here}:listener/*/{elb.load_balancer}/*"],
             ),
             Permit::delete(
@@ -170,6 +180,7 @@ impl Resource for Listener {
             port: 80,
             protocol: "HTTP".into(),
             certificate: None,
+            other_certificates: None,
             tls_policy: None,
             action: Action::Forward(Forward {
                 targets: BTreeSet::from([share]),
@@ -189,35 +200,27 @@ impl Resource for Listener {
         };
         let respond =
             Respond { status: 404, content_type: "text/plain".into(), body: "Not here".into() };
-        let certificate = "arn:aws:acm:us-east-1:000000000000:certificate/\
-                           11111111-2222-3333-4444-555555555555";
+        let certificate = |digit: &str| {
+            let id = "11111111-2222-3333-4444-555555555555".replace('1', digit);
+            Text::from(format!("arn:aws:acm:us-east-1:000000000000:certificate/{id}"))
+        };
+        let secure = Self {
+            protocol: "HTTPS".into(),
+            certificate: Some(certificate("1")),
+            other_certificates: Some(BTreeSet::from([certificate("7"), certificate("8")])),
+            tls_policy: Some("ELBSecurityPolicy-TLS13-1-2-2021-06".into()),
+            ..Self::sample()
+        };
         vec![
             Self { action: Action::Redirect(redirect), ..Self::sample() },
             Self { action: Action::Respond(respond), port: 8080, ..Self::sample() },
-            Self {
-                protocol: "HTTPS".into(),
-                certificate: Some(certificate.into()),
-                tls_policy: Some("ELBSecurityPolicy-TLS13-1-2-2021-06".into()),
-                ..Self::sample()
-            },
+            secure.clone(),
+            Self { other_certificates: Some(BTreeSet::from([certificate("8")])), ..secure },
         ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let balancers = load_balancer::list(cx).await?.to_vec().into_iter().filter(|one| {
-            let name = one.load_balancer_name().unwrap_or_default();
-            let is_wanted = |wanted: &String| {
-                wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
-            };
-            common::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
-        });
-        let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
-            let pages = cx.aws.elasticloadbalancingv2.describe_listeners().load_balancer_arn(arn);
-            let all = pages.into_paginator().items().send().try_collect().await;
-            Ok(all.map_err(op("DescribeListeners")).or_gone()?.unwrap_or_default())
-        });
-        let listeners: Vec<Vec<AwsListener>> = try_join_all::<_>(listeners).await?;
-        let listeners: Vec<AwsListener> = listeners.into_iter().flatten().collect();
+        let listeners = list(cx).await?;
         let arns = listeners.iter().filter_map(|one| one.listener_arn.clone());
         let mut tags = common::tags_of_all(cx, arns).await?;
         let found = listeners.into_iter().filter_map(|one| {
@@ -225,16 +228,21 @@ impl Resource for Listener {
             // A listener that others added to our load balancer cannot conflict by name.
             let name = balancer_in(one.listener_arn()?);
             let (address, owner) = common::shortened(cx, name, cx.ours(name, &tags))?;
-            Some(Found { address, owner, live: to_live(one, tags) })
+            Some(async move {
+                let others = others_of(cx.aws, &one).await?;
+                let live = others.map(|others| to_live(one, others, tags));
+                Ok::<_, OpError>(live.map(|live| Found { address, owner, live }))
+            })
         });
-        Ok(found.collect())
+        Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (arn, aws) = (cx.id(), cx.aws);
         let described = describe(aws, arn);
         let (one, tags) = futures::try_join!(described, common::tags_of(aws, arn))?;
-        Ok(one.zip(tags).map(|(one, tags)| to_live(one, tags)))
+        let Some((one, tags)) = one.zip(tags) else { return Ok(None) };
+        Ok(others_of(aws, &one).await?.map(|others| to_live(one, others, tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -253,14 +261,31 @@ impl Resource for Listener {
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
-        let call = call
-            .port(self.port.into())
-            .protocol(self.protocol.as_str().into())
-            .set_certificates(self.certificates())
-            .set_ssl_policy(self.tls_policy.clone())
-            .default_actions(self.action.to_aws());
-        call.send().await.map_err(op("ModifyListener")).map(drop)
+        let now = live.spec.other_certificates.clone();
+        if (Self { other_certificates: now.clone(), ..self.clone() }) != live.spec {
+            let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
+            let call = call
+                .port(self.port.into())
+                .protocol(self.protocol.as_str().into())
+                .set_certificates(self.certificates())
+                .set_ssl_policy(self.tls_policy.clone())
+                .default_actions(self.action.to_aws());
+            call.send().await.map_err(op("ModifyListener"))?;
+        }
+        let Some(wanted) = &self.other_certificates else { return Ok(()) };
+        let now = now.unwrap_or_default();
+        let aws = &cx.aws.elasticloadbalancingv2;
+        if let Some(more) = listed(wanted.difference(&now)) {
+            let call = aws.add_listener_certificates().listener_arn(&live.id);
+            let send = call.set_certificates(Some(more)).send();
+            send.await.map_err(op("AddListenerCertificates"))?;
+        }
+        if let Some(fewer) = listed(now.difference(wanted)) {
+            let call = aws.remove_listener_certificates().listener_arn(&live.id);
+            let send = call.set_certificates(Some(fewer)).send();
+            send.await.map_err(op("RemoveListenerCertificates"))?;
+        }
+        Ok(())
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
@@ -277,8 +302,57 @@ impl Resource for Listener {
     }
 }
 
-/// The name of the load balancer, from the ARN of its listener.
-fn balancer_in(arn: &str) -> &str {
+/// The listeners of the load balancers that this environment may own.
+pub(super) async fn list(cx: &Survey<'_>) -> Result<Vec<AwsListener>, OpError> {
+    let balancers = load_balancer::list(cx).await?.to_vec().into_iter().filter(|one| {
+        let name = one.load_balancer_name().unwrap_or_default();
+        let is_wanted =
+            |wanted: &String| wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+        common::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
+    });
+    let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
+        let question = format!("elb:DescribeListeners/{arn}");
+        let list = async {
+            let pages = cx.aws.elasticloadbalancingv2.describe_listeners().load_balancer_arn(arn);
+            let all = pages.into_paginator().items().send().try_collect().await;
+            Ok(all.map_err(op("DescribeListeners")).or_gone()?.unwrap_or_default())
+        };
+        cx.once(&question, list).await
+    });
+    let listeners: Vec<Arc<Vec<AwsListener>>> = try_join_all(listeners).await?;
+    Ok(listeners.iter().flat_map(|all| all.iter().cloned()).collect())
+}
+
+/// Whether a listener may have rules: one of an application load balancer.
+pub(super) fn has_rules(one: &AwsListener) -> bool {
+    one.load_balancer_arn().is_some_and(|arn| arn.contains(":loadbalancer/app/"))
+}
+
+/// The certificates of a listener beside its default. `None` if the listener is gone.
+async fn others_of(aws: &Aws, one: &AwsListener) -> Result<Option<BTreeSet<Text>>, OpError> {
+    if !convert::is_secure(one) {
+        return Ok(Some(BTreeSet::new()));
+    }
+    let call = aws.elasticloadbalancingv2.describe_listener_certificates();
+    let pages = call.set_listener_arn(one.listener_arn.clone()).into_paginator().items().send();
+    let all: Result<Vec<Certificate>, _> = pages.try_collect().await;
+    let all = all.map_err(op("DescribeListenerCertificates")).or_gone()?;
+    let others = |all: Vec<Certificate>| {
+        let others = all.into_iter().filter(|one| one.is_default != Some(true));
+        others.filter_map(|one| one.certificate_arn).map(Text::from).collect()
+    };
+    Ok(all.map(others))
+}
+
+/// Certificates for a call, if there are any.
+fn listed<'a>(arns: impl Iterator<Item = &'a Text>) -> Option<Vec<Certificate>> {
+    let all = arns.map(|arn| Certificate::builder().certificate_arn(arn.known()).build());
+    let all: Vec<Certificate> = all.collect();
+    (!all.is_empty()).then_some(all)
+}
+
+/// The name of the load balancer, from the ARN of its listener or of a rule.
+pub(super) fn balancer_in(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
 }
 

@@ -3,9 +3,11 @@
 //! AWS quirks: a change of an immutable setting needs a new group while a listener still uses the
 //! old one, whose name is taken. So a name ends in a digest of the immutable settings. Attributes
 //! are strings, and each protocol and target type has its own. A group cannot be deleted while a
-//! listener or a rule forwards to it.
+//! listener or a rule forwards to it. A group for a function has no VPC, protocol and port, and checks
+//! it only on demand.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
@@ -31,19 +33,19 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 pub(crate) struct TargetGroup {
     /// The name.
     pub name: String,
-    /// The id of the VPC.
-    pub vpc: Text,
-    /// The protocol of the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`.
-    pub protocol: String,
+    /// The id of the VPC; not for a function.
+    pub vpc: Option<Text>,
+    /// The protocol of the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`; not for a function.
+    pub protocol: Option<String>,
     /// `HTTP1`, `HTTP2` or `GRPC`; only with HTTP and HTTPS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
-    /// The port of targets that do not name one.
-    pub port: u16,
-    /// The type of the targets: `ip`, `instance` or `alb`.
+    /// The port of targets that do not name one; not for a function.
+    pub port: Option<u16>,
+    /// The type of the targets: `ip`, `instance`, `alb` or `lambda`.
     pub target_type: String,
-    /// How targets are checked.
-    pub health: Health,
+    /// How targets are checked. Only a function can do without checks.
+    pub health: Option<Health>,
     /// How many seconds a target that leaves may finish its work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deregistration_delay: Option<u32>,
@@ -52,16 +54,19 @@ pub(crate) struct TargetGroup {
     /// Over how many seconds a new target gets its full share; HTTP and HTTPS only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<u32>,
+    /// Whether a function gets and returns headers as lists of values; functions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_value_headers: Option<bool>,
 }
 
 /// How targets are checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
-    /// `HTTP`, `HTTPS` or `TCP`.
-    pub protocol: String,
-    /// The port, or `traffic-port`.
-    pub port: String,
+    /// `HTTP`, `HTTPS` or `TCP`; not for a function.
+    pub protocol: Option<String>,
+    /// The port, or `traffic-port`; not for a function.
+    pub port: Option<String>,
     /// The path of the request; not with TCP.
     pub path: Option<String>,
     /// The codes of a healthy answer; not with TCP.
@@ -91,6 +96,9 @@ const STICKY: &str = "stickiness.enabled";
 const STICKY_TYPE: &str = "stickiness.type";
 const STICKY_SECONDS: &str = "stickiness.lb_cookie.duration_seconds";
 const SLOW_START: &str = "slow_start.duration_seconds";
+const MULTI_VALUE: &str = "lambda.multi_value_headers.enabled";
+/// The type of a group whose target is a function.
+const LAMBDA: &str = "lambda";
 
 impl Resource for TargetGroup {
     const META: Meta = Meta {
@@ -102,6 +110,8 @@ impl Resource for TargetGroup {
              with its own service, shift the listener's weights (`forward = { blue = 90, green = \
              10 }`), and remove the first group when its weight is 0.",
             "A deregistered target serves its open requests until the deregistration delay ends.",
+            "The target of a group of type `lambda` is one function. A change of the function replaces \
+             the group. For a change without a gap, shift weights to a second group.",
         ],
         immutable: &["name", "vpc", "protocol", "protocol_version", "port", "target_type"],
         replace: Replace::CreateFirst,
@@ -150,31 +160,32 @@ impl Resource for TargetGroup {
     fn sample() -> Self {
         Self {
             name: "sample-targets".into(),
-            vpc: Text::reference(Address::new("ec2.vpc", "sample"), Output::Id),
-            protocol: "HTTP".into(),
+            vpc: Some(Text::reference(Address::new("ec2.vpc", "sample"), Output::Id)),
+            protocol: Some("HTTP".into()),
             protocol_version: Some("HTTP1".into()),
-            port: 80,
+            port: Some(80),
             target_type: "ip".into(),
-            health: Health {
-                protocol: "HTTP".into(),
-                port: "traffic-port".into(),
+            health: Some(Health {
+                protocol: Some("HTTP".into()),
+                port: Some("traffic-port".into()),
                 path: Some("/health".into()),
                 matcher: Some("200".into()),
                 interval: 30,
                 timeout: 5,
                 healthy: 2,
                 unhealthy: 3,
-            },
+            }),
             deregistration_delay: Some(300),
             stickiness: None,
             slow_start: Some(0),
+            multi_value_headers: None,
         }
     }
 
     fn variants() -> Vec<Self> {
         let health = Health {
-            protocol: "HTTPS".into(),
-            port: "8443".into(),
+            protocol: Some("HTTPS".into()),
+            port: Some("8443".into()),
             path: Some("/ready".into()),
             matcher: Some("200-299".into()),
             interval: 10,
@@ -183,7 +194,7 @@ impl Resource for TargetGroup {
             unhealthy: 5,
         };
         vec![
-            Self { health, ..Self::sample() },
+            Self { health: Some(health), ..Self::sample() },
             Self {
                 deregistration_delay: Some(30),
                 stickiness: Some(Stickiness::Cookie(3600)),
@@ -194,10 +205,7 @@ impl Resource for TargetGroup {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let pages =
-            cx.aws.elasticloadbalancingv2.describe_target_groups().page_size(400).into_paginator();
-        let listed = pages.items().send().try_collect().await;
-        let mut listed: Vec<AwsTargetGroup> = listed.map_err(op("DescribeTargetGroups"))?;
+        let mut listed = list(cx).await?.to_vec();
         listed.retain(|one| common::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
         let arns = listed.iter().filter_map(|one| one.target_group_arn.clone());
         let mut tags = common::tags_of_all(cx, arns).await?;
@@ -229,45 +237,48 @@ impl Resource for TargetGroup {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let health = &self.health;
         let call = cx.aws.elasticloadbalancingv2.create_target_group();
-        let call = call
+        let mut call = call
             .name(&self.name)
-            .vpc_id(self.vpc.known())
-            .protocol(self.protocol.as_str().into())
+            .set_vpc_id(self.vpc.as_ref().map(|vpc| vpc.known().to_owned()))
+            .set_protocol(self.protocol.as_deref().map(Into::into))
             .set_protocol_version(self.protocol_version.clone())
-            .port(self.port.into())
+            .set_port(self.port.map(Into::into))
             .target_type(self.target_type.as_str().into())
-            .health_check_enabled(true)
-            .health_check_protocol(health.protocol.as_str().into())
-            .health_check_port(&health.port)
-            .set_health_check_path(health.path.clone())
-            .set_matcher(self.matcher())
-            .set_health_check_interval_seconds(health.interval.try_into().ok())
-            .set_health_check_timeout_seconds(health.timeout.try_into().ok())
-            .set_healthy_threshold_count(health.healthy.try_into().ok())
-            .set_unhealthy_threshold_count(health.unhealthy.try_into().ok())
+            .health_check_enabled(self.health.is_some())
             .set_tags(common::to_tags(cx.tags));
+        if let Some(health) = &self.health {
+            call = call
+                .set_health_check_protocol(health.protocol.as_deref().map(Into::into))
+                .set_health_check_port(health.port.clone())
+                .set_health_check_path(health.path.clone())
+                .set_matcher(self.matcher(health))
+                .set_health_check_interval_seconds(health.interval.try_into().ok())
+                .set_health_check_timeout_seconds(health.timeout.try_into().ok())
+                .set_healthy_threshold_count(health.healthy.try_into().ok())
+                .set_unhealthy_threshold_count(health.unhealthy.try_into().ok());
+        }
         let answer = call.send().await.map_err(op("CreateTargetGroup"))?;
         let one = answer.target_groups.unwrap_or_default().into_iter().next();
         common::made("CreateTargetGroup", one.and_then(|one| one.target_group_arn))
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let health = &self.health;
-        if *health != live.spec.health {
+        if self.health != live.spec.health {
             let call =
                 cx.aws.elasticloadbalancingv2.modify_target_group().target_group_arn(&live.id);
-            let call = call
-                .health_check_enabled(true)
-                .health_check_protocol(health.protocol.as_str().into())
-                .health_check_port(&health.port)
-                .set_health_check_path(health.path.clone())
-                .set_matcher(self.matcher())
-                .set_health_check_interval_seconds(health.interval.try_into().ok())
-                .set_health_check_timeout_seconds(health.timeout.try_into().ok())
-                .set_healthy_threshold_count(health.healthy.try_into().ok())
-                .set_unhealthy_threshold_count(health.unhealthy.try_into().ok());
+            let mut call = call.health_check_enabled(self.health.is_some());
+            if let Some(health) = &self.health {
+                call = call
+                    .set_health_check_protocol(health.protocol.as_deref().map(Into::into))
+                    .set_health_check_port(health.port.clone())
+                    .set_health_check_path(health.path.clone())
+                    .set_matcher(self.matcher(health))
+                    .set_health_check_interval_seconds(health.interval.try_into().ok())
+                    .set_health_check_timeout_seconds(health.timeout.try_into().ok())
+                    .set_healthy_threshold_count(health.healthy.try_into().ok())
+                    .set_unhealthy_threshold_count(health.unhealthy.try_into().ok());
+            }
             call.send().await.map_err(op("ModifyTargetGroup"))?;
         }
         let old = live.spec.attributes();
@@ -299,6 +310,16 @@ impl Resource for TargetGroup {
     }
 }
 
+/// All target groups of the region.
+pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsTargetGroup>>, OpError> {
+    let list = async {
+        let pages =
+            cx.aws.elasticloadbalancingv2.describe_target_groups().page_size(400).into_paginator();
+        pages.items().send().try_collect().await.map_err(op("DescribeTargetGroups"))
+    };
+    cx.once("elb:DescribeTargetGroups", list).await
+}
+
 async fn attributes_of(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {
     let send =
         aws.elasticloadbalancingv2.describe_target_group_attributes().target_group_arn(arn).send();
@@ -322,30 +343,34 @@ fn to_live(
         Some("source_ip") => Stickiness::SourceIp,
         _ => Stickiness::Cookie(number(STICKY_SECONDS).unwrap_or_default()),
     });
-    let protocol = one.protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
-    let is_http = protocol.starts_with("HTTP");
-    let check = one.health_check_protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
-    let asks = check.starts_with("HTTP");
+    let is_function = one.target_type.as_ref().is_some_and(|it| it.as_str() == LAMBDA);
+    let has_ports = !is_function;
+    let protocol = one.protocol.filter(|_| has_ports).map(|it| it.as_str().to_owned());
+    let is_http = protocol.as_ref().is_some_and(|it| it.starts_with("HTTP"));
+    let check = one.health_check_protocol.filter(|_| has_ports).map(|it| it.as_str().to_owned());
+    let asks = is_function || check.as_ref().is_some_and(|it| it.starts_with("HTTP"));
     let matcher = one.matcher.and_then(|matcher| matcher.http_code.or(matcher.grpc_code));
+    let health = Health {
+        protocol: check,
+        port: one.health_check_port.filter(|_| has_ports),
+        path: one.health_check_path.filter(|_| asks),
+        matcher: matcher.filter(|_| asks),
+        interval: count(one.health_check_interval_seconds),
+        timeout: count(one.health_check_timeout_seconds),
+        healthy: count(one.healthy_threshold_count),
+        unhealthy: count(one.unhealthy_threshold_count),
+    };
     let spec = TargetGroup {
         name: name.clone(),
-        vpc: one.vpc_id.unwrap_or_default().into(),
+        vpc: one.vpc_id.filter(|_| has_ports).map(Text::from),
         protocol_version: one.protocol_version.filter(|_| is_http),
-        port: one.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
+        port: one.port.filter(|_| has_ports).and_then(|port| port.try_into().ok()),
         target_type: one.target_type.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        health: Health {
-            protocol: check,
-            port: one.health_check_port.unwrap_or_default(),
-            path: one.health_check_path.filter(|_| asks),
-            matcher: matcher.filter(|_| asks),
-            interval: count(one.health_check_interval_seconds),
-            timeout: count(one.health_check_timeout_seconds),
-            healthy: count(one.healthy_threshold_count),
-            unhealthy: count(one.unhealthy_threshold_count),
-        },
-        deregistration_delay: number(DELAY),
-        stickiness: sticky,
+        health: Some(health).filter(|_| has_ports || one.health_check_enabled == Some(true)),
+        deregistration_delay: number(DELAY).filter(|_| has_ports),
+        stickiness: sticky.filter(|_| has_ports),
         slow_start: number(SLOW_START).filter(|_| is_http),
+        multi_value_headers: is_function.then(|| text(MULTI_VALUE) == Some("true")),
         protocol,
     };
     // `targetgroup/NAME/ID`.
@@ -360,8 +385,8 @@ fn to_live(
 }
 
 impl TargetGroup {
-    fn matcher(&self) -> Option<Matcher> {
-        let codes = self.health.matcher.as_ref()?;
+    fn matcher(&self, health: &Health) -> Option<Matcher> {
+        let codes = health.matcher.as_ref()?;
         let matcher = Matcher::builder();
         Some(match self.protocol_version.as_deref() {
             Some("GRPC") => matcher.grpc_code(codes).build(),
@@ -371,7 +396,12 @@ impl TargetGroup {
 
     /// The attributes that it must have.
     fn attributes(&self) -> BTreeMap<&'static str, String> {
-        let mut all = BTreeMap::from([(STICKY, self.stickiness.is_some().to_string())]);
+        let multi_value = self.multi_value_headers;
+        let mut all: BTreeMap<_, _> =
+            multi_value.map(|on| (MULTI_VALUE, on.to_string())).into_iter().collect();
+        if self.target_type != LAMBDA {
+            all.insert(STICKY, self.stickiness.is_some().to_string());
+        }
         all.extend(self.deregistration_delay.map(|seconds| (DELAY, seconds.to_string())));
         all.extend(self.slow_start.map(|seconds| (SLOW_START, seconds.to_string())));
         match self.stickiness {
@@ -408,7 +438,22 @@ mod tests {
         let one = AwsTargetGroup::builder().protocol("TCP".into()).protocol_version("HTTP1");
         let one = one.health_check_protocol("TCP".into()).health_check_path("/").build();
         let read = to_live(one, &BTreeMap::new(), Tags::new()).spec;
-        assert_eq!((read.health.path, read.health.matcher, read.slow_start), (None, None, None));
+        let health = read.health.expect("addresses are checked");
+        assert_eq!((health.path, health.matcher, read.slow_start), (None, None, None));
         assert_eq!(read.protocol_version, None);
+    }
+
+    #[test]
+    fn a_group_for_a_function_has_no_ports_and_checks_on_demand() {
+        let one = |checked| {
+            let one = AwsTargetGroup::builder().target_type(LAMBDA.into());
+            let one = one.health_check_enabled(checked).health_check_path("/");
+            to_live(one.build(), &BTreeMap::new(), Tags::new()).spec
+        };
+        let read = one(false);
+        assert_eq!((read.vpc, read.protocol, read.port, read.health), (None, None, None, None));
+        let health = one(true).health.expect("it is checked");
+        assert_eq!((health.path.as_deref(), health.port), (Some("/"), None));
+        assert_eq!(one(true).attributes(), BTreeMap::from([(MULTI_VALUE, "false".to_owned())]));
     }
 }

@@ -1,5 +1,7 @@
 //! Conversions between the spec and the API.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as AwsAction, ActionTypeEnum, Certificate, FixedResponseActionConfig,
     ForwardActionConfig, Listener as AwsListener, RedirectActionConfig,
@@ -11,10 +13,10 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// A listener as it is.
-pub(super) fn to_live(one: AwsListener, tags: Tags) -> Live<Listener> {
+pub(super) fn to_live(one: AwsListener, others: BTreeSet<Text>, tags: Tags) -> Live<Listener> {
+    let is_secure = is_secure(&one);
     let id = one.listener_arn.unwrap_or_default();
     let protocol = one.protocol.map(|it| it.as_str().to_owned()).unwrap_or_default();
-    let is_secure = ["HTTPS", "TLS"].contains(&protocol.as_str());
     let certificate = one.certificates.unwrap_or_default().into_iter().next();
     let certificate = certificate.and_then(|one| one.certificate_arn).map(Text::from);
     let action = one.default_actions.unwrap_or_default().into_iter().next();
@@ -22,12 +24,18 @@ pub(super) fn to_live(one: AwsListener, tags: Tags) -> Live<Listener> {
         load_balancer: one.load_balancer_arn.unwrap_or_default().into(),
         port: one.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
         certificate: certificate.filter(|_| is_secure),
+        other_certificates: is_secure.then_some(others),
         tls_policy: one.ssl_policy.filter(|policy| is_secure && !policy.is_empty()),
         action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
         protocol,
     };
     let outputs = Outputs::from([(Output::Arn, id.clone()), (Output::Id, id.clone())]);
     Live { spec, outputs, tags, phase: Phase::Ready, id }
+}
+
+/// Whether clients speak TLS with it.
+pub(super) fn is_secure(one: &AwsListener) -> bool {
+    one.protocol.as_ref().is_some_and(|protocol| ["HTTPS", "TLS"].contains(&protocol.as_str()))
 }
 
 impl Listener {
@@ -38,7 +46,7 @@ impl Listener {
 }
 
 impl Action {
-    pub(super) fn to_aws(&self) -> AwsAction {
+    pub(in crate::aws::kinds::elb) fn to_aws(&self) -> AwsAction {
         let action = AwsAction::builder();
         match self {
             Self::Forward(forward) => {
@@ -70,7 +78,7 @@ impl Action {
         .build()
     }
 
-    fn from_aws(action: AwsAction) -> Self {
+    pub(in crate::aws::kinds::elb) fn from_aws(action: AwsAction) -> Self {
         let text = |text: Option<String>| text.unwrap_or_default();
         let kind = action.r#type.as_ref().map_or("none", ActionTypeEnum::as_str).to_owned();
         match (action.redirect_config, action.fixed_response_config) {
@@ -173,7 +181,8 @@ mod tests {
     #[test]
     fn an_unencrypted_listener_has_no_certificate() {
         let one = AwsListener::builder().protocol("HTTP".into()).ssl_policy("").build();
-        let read = to_live(one, Tags::new()).spec;
+        let read = to_live(one, BTreeSet::new(), Tags::new()).spec;
         assert_eq!((read.certificate, read.tls_policy), (None, None));
+        assert_eq!(read.other_certificates, None);
     }
 }
