@@ -48,7 +48,10 @@ impl Builder<'_> {
         let name = self.item_name(kind, key, None, path);
         let spec = SubnetGroup {
             name: name.clone(),
-            description: format!("Subnets of {cluster}"),
+            description: match &config.subnet_group_description {
+                Some(text) => text.clone(),
+                None => format!("Subnets of {cluster}"),
+            },
             subnets: self.subnet_ids(config.subnets).into_iter().collect(),
         };
         self.add(Item::new(Address::new(kind, key), name, path), &spec);
@@ -73,7 +76,10 @@ impl Builder<'_> {
         let spec = ParameterGroup {
             name: name.clone(),
             family,
-            description: format!("Parameters of {cluster}"),
+            description: match &config.parameter_group_description {
+                Some(text) => text.clone(),
+                None => format!("Parameters of {cluster}"),
+            },
             parameters: parameters.iter().map(|(k, v)| (k.0.clone(), v.clone())).collect(),
             defaults: None,
         };
