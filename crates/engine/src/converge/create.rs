@@ -76,6 +76,9 @@ impl Step<'_> {
                 Err(error) if error.class == ErrorClass::Service => {
                     self.reply_lost(target, want, &error).await?
                 }
+                Err(error) if error.class == ErrorClass::Quota => {
+                    Some(self.quota_full(target, want, error).await?)
+                }
                 Err(error) if self.may_pass(&error) => {
                     self.retry(error, attempts.pace.next()).await?;
                     None
@@ -158,6 +161,17 @@ impl Step<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The quota may be full of the very object that is wanted, which another run was faster to create:
+    /// some kinds exist once in an account.
+    async fn quota_full(&self, target: &Target, want: &Want, error: OpError) -> Outcome<Made> {
+        match self.look(target, want).await? {
+            Look::There(found) if !matches!(found.owner, Owner::Foreign(_)) => {
+                Ok((found, Origin::Elsewhere))
+            }
+            Look::There(_) | Look::Dying(_) | Look::Nothing => Err(StepError::Refused(error)),
+        }
     }
 
     /// Looks for an object by name and tags, as a survey does: with the reply, its id was lost.

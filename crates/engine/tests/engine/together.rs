@@ -209,3 +209,30 @@ fn a_shared_object_made_since_the_plan_is_left_alone() {
         assert_eq!(cloud.log(), Vec::<String>::new());
     });
 }
+
+#[test]
+fn a_quota_full_of_the_wanted_object_is_no_failure() {
+    block_on(async {
+        for kind in ["fake.named", "fake.node"] {
+            let cloud = FakeCloud::new(scope(), 1);
+            let mut wanted = blueprint();
+            put(&mut wanted, kind, "main", json!({ "size": 3 }), &[]);
+            let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+            cloud.set_faults(Faults { full: Some(kind), ..Faults::default() });
+            let (_stopper, stop) = stop_pair();
+            let refused = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+            assert!(!refused.is_complete(), "the quota is full of others' objects");
+            let address = Address::new(kind, "main");
+            let tags = wanted.resources[&address].tags.clone();
+            let mut spec = json!({ "size": 1, "links": [] });
+            if kind == "fake.named" {
+                spec["name"] = json!("pr-1-main");
+            }
+            // Another run creates it between the plan and the step.
+            cloud.plant(&address, spec, tags);
+            let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+            assert!(report.is_complete(), "{report:#?}");
+            check_settled(&cloud, &wanted).await;
+        }
+    });
+}

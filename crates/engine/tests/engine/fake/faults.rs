@@ -27,6 +27,8 @@ pub struct Faults {
     pub dying: u32,
     /// How many creations are refused because something is not visible yet.
     pub not_yet: u32,
+    /// A kind that the account can hold no more of.
+    pub full: Option<&'static str>,
     /// In milliseconds: how much longer a call may take.
     pub slow: u64,
     /// Looks up to which those elsewhere may miss new objects that can be seen where they were made.

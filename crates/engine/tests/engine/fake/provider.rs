@@ -107,6 +107,10 @@ impl Provider for FakeCloud {
                         other.address.kind == *kind && name_of(&other.spec) == Some(name)
                     })
                 });
+                if state.faults.full == Some(kind.as_str()) {
+                    let message = "the account can hold no more of them";
+                    return Err(OpError::new("Create", ErrorClass::Quota, "Full", message));
+                }
                 if taken {
                     let message = "the name is taken";
                     return Err(OpError::new("Create", ErrorClass::Exists, "Exists", message));
