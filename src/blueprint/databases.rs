@@ -19,7 +19,7 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::secrets::{SECRET, secret_arn};
-use super::{Builder, Item};
+use super::{Builder, Item, naming};
 
 const CLUSTER: &str = "rds.cluster";
 
@@ -72,7 +72,12 @@ impl Builder<'_> {
         let Some(parameters) = &config.parameters else {
             return format!("default.{family}").into();
         };
-        let name = self.item_name(kind, &format!("{key}-{major}"), None, path);
+        // AWS cannot change a description either.
+        let logical = match &config.parameter_group_description {
+            Some(text) => format!("{key}-{major}-{}", naming::digest(text)),
+            None => format!("{key}-{major}"),
+        };
+        let name = self.item_name(kind, &logical, None, path);
         let spec = ParameterGroup {
             name: name.clone(),
             family,
